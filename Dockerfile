@@ -1,0 +1,33 @@
+# The café as an image. What pip installs is pinned and hashed, the build's own tools included.
+
+FROM python:3.13-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements-build.lock requirements-image.lock ./
+# The shop's environment has no pip in it; the build's pip fills it from outside.
+RUN python -m venv --without-pip /opt/cafe \
+    && python -m pip --python /opt/cafe/bin/python install --require-hashes --no-deps -r requirements-image.lock \
+    && python -m pip install --require-hashes --no-deps -r requirements-build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY actors actors
+COPY cafe cafe
+RUN python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
+    && python -m pip --python /opt/cafe/bin/python install --no-deps --no-index dist/*.whl
+
+FROM python:3.13-slim-bookworm
+# Inside, all interfaces: which of them the world reaches is decided where ports are published.
+ENV PATH=/opt/cafe/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CAFE_CLIENT_BIND=0.0.0.0:8080 \
+    CAFE_WORKER_BIND=0.0.0.0:8081 \
+    CAFE_LOG_FORMAT=json
+COPY --from=build /opt/cafe /opt/cafe
+WORKDIR /cafe
+COPY hypercorn_client.toml hypercorn_worker.toml ./
+USER 10001:10001
+EXPOSE 8080 8081
+STOPSIGNAL SIGTERM
+# http.client and not urllib, which would ask a proxy of the environment for the shop next door.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
+CMD ["cafe", "serve"]

@@ -1,0 +1,68 @@
+# The café's commands; `make help` lists them. All that is needed is this and Python 3.11 or later.
+# PYTHON=..., VENV=... and ARGS="..." on the command line choose another interpreter, environment or options.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install serve check test test-all bench lock clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+VERSIONS := 3.11 3.12 3.13
+
+# Asked by running it: pyenv's shims are found on PATH also for versions that do not answer.
+is_usable = "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for python in python3 $(VERSIONS:%=python%); do $(is_usable) && echo "$$python" && break; done)
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## Make the environment from the hashed lock; skipped when nothing changed
+
+# The stamp is touched last, so that a half-made environment is made again.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@python="$(PYTHON)"; $(is_usable) || { \
+	  echo "make: no usable $${python:-python3}: the café needs Python 3.11 or later with its venv module" \
+	    "(on Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing what requirements.lock pins into $(VENV)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+serve: install ## Serve the shop: customers on port 8080, baristas on 8081
+	@exec $(BIN)/cafe serve $(ARGS)
+
+check: install ## Lint, format and type checks; the Dockerfile and the compose file too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+test: install ## Run the tests
+	@$(BIN)/pytest $(ARGS)
+
+test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machine has
+	@tested=; missing=; for version in $(VERSIONS); do \
+	  found=; for python in "python$$version" "$$(pyenv prefix $$version 2>/dev/null)/bin/python"; do \
+	    $(is_usable) && found="$$python" && break; done; \
+	  if [ -z "$$found" ]; then missing="$$missing $$version"; continue; fi; \
+	  echo "== Python $$version"; \
+	  $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" || exit 1; \
+	  tested="$$tested $$version"; \
+	done; \
+	echo "Tested on Python$${tested:- none}; not on this machine:$${missing:- none}"; test -n "$$tested"
+
+bench: install ## Measure against the peers and print one table of ratios (about seven minutes)
+	@$(BIN)/python -m bench $(ARGS)
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)
+	$(UV_COMPILE) $(ARGS) --group dev -o requirements.lock pyproject.toml
+	$(UV_COMPILE) -c requirements.lock -o requirements-image.lock pyproject.toml
+	$(UV_COMPILE) -c requirements.lock -o requirements-build.lock --group pyproject.toml:build
+
+clean: ## Remove the environments and every cache
+	rm -rf .venv .venv-3.* .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find actors cafe tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,77 @@
+"""Everything that the toolkit raises. `ActorError` is the base of what can go wrong between actors.
+
+`Refusal` stands apart on purpose: it is an answer, not a fault, and `except ActorError` does not
+swallow it.
+"""
+
+from typing import TypeVar
+
+
+class ActorError(Exception):
+    """The base of all that goes wrong between actors."""
+
+
+class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio's Cancelled does
+    """The actor has stopped, or is stopping, and takes no more messages."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has stopped")
+        self.name = name
+
+
+class ActorCrashed(ActorError):  # noqa: N818 - as above
+    """The actor failed while it owed this answer; `__cause__` is what its handler raised."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} crashed")
+        self.name = name
+
+
+class RestartLimitExceeded(ActorError):  # noqa: N818 - as above
+    """An actor crashed more than `limit` times within `within` seconds; `__cause__` is why."""
+
+    def __init__(self, name: str, limit: int, within: float) -> None:
+        super().__init__(f"{name} crashed more than {limit} times within {within:g} s")
+        self.name = name
+        self.limit = limit
+        self.within = within
+
+
+class MailboxFull(ActorError):  # noqa: N818 - as above
+    """The mailbox has no room and the sender did not want to wait."""
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(f"the mailbox of {name} is full: {size} messages")
+        self.name = name
+        self.size = size
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
+    """An expected "no". Raised by a handler it goes to the asker, and the actor lives on."""
+
+
+E = TypeVar("E", bound=Exception)
+
+
+def caused(error: E, cause: Exception) -> E:
+    """Return the error as `raise error from cause` would raise it."""
+    error.__cause__ = cause
+    return error
+
+
+def fresh(error: E) -> E:
+    """Copy an exception of this module's kinds, but not its traceback, for one more task to raise.
+
+    One instance raised in two tasks would grow one traceback with the frames of both. `copy.copy`
+    will not do: it calls the constructor, whose arguments it cannot know.
+    """
+    kind = type(error)
+    twin = kind.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__)
+    for base in kind.__mro__:
+        for name in vars(base).get("__slots__", ()):
+            if hasattr(error, name):
+                # Past the class's own __setattr__: the exception may be a frozen dataclass.
+                object.__setattr__(twin, name, getattr(error, name))
+    object.__setattr__(twin, "__cause__", error.__cause__)
+    return twin

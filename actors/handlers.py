@@ -1,0 +1,76 @@
+"""The table of an actor class: which method takes which message. Built once, with the class.
+
+A method overridden in a subclass keeps the messages of the method that it replaces, as methods do,
+whether or not it is decorated again.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from actors.errors import ActorError
+from actors.message import MARK
+
+
+class Kind(Enum):
+    """How a handler answers."""
+
+    PLAIN = auto()
+    ASYNC = auto()
+    DEFERRED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One method, as a function that still wants its instance."""
+
+    kind: Kind
+    function: Callable[..., Any]
+
+
+class Handlers(dict[type, Handler]):
+    """Handlers by type of message; a subtype is found by its bases, once, and remembered."""
+
+    def __init__(self, actor: type) -> None:
+        super().__init__()
+        self._actor = actor.__name__
+        names: dict[type, tuple[str, bool]] = {}
+        for owner in reversed(actor.__mro__):
+            names |= marked(owner)
+        for message, (name, deferred) in names.items():
+            self[message] = handler(getattr(actor, name), deferred=deferred)
+
+    def check(self, message: object) -> None:
+        """Raise ActorError if no handler takes the message."""
+        _ = self[type(message)]
+
+    def __missing__(self, message: type) -> Handler:
+        for base in message.__mro__[1:]:
+            if base in self:
+                self[message] = self[base]
+                return self[message]
+        raise ActorError(f"{self._actor} has no handler for {message.__name__}")
+
+
+def marked(owner: type) -> dict[type, tuple[str, bool]]:
+    """Return what the methods that a class itself defines are marked with, by type of message."""
+    names: dict[type, tuple[str, bool]] = {}
+    for name, method in vars(owner).items():
+        message, deferred = getattr(method, MARK, (None, False))
+        if message in names:
+            first = names[message][0]
+            raise TypeError(f"{owner.__name__} handles {message.__name__} twice: {first}, {name}")
+        if message is not None:
+            names[message] = (name, deferred)
+    return names
+
+
+def handler(function: Callable[..., Any], *, deferred: bool) -> Handler:
+    """Tell what kind of handler a function is."""
+    if deferred:
+        return Handler(Kind.DEFERRED, function)
+    if inspect.iscoroutinefunction(inspect.unwrap(function)):
+        return Handler(Kind.ASYNC, function)
+    return Handler(Kind.PLAIN, function)

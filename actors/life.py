@@ -1,0 +1,88 @@
+"""Life: one instance of an actor, from its start to its crash or its stop, and all that is its own.
+
+The one rule: nothing outlives its instance. When a life ends its timers are gone, the replies that
+it kept are failed, and no callback of it runs any more.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import outcome
+import trio
+
+from actors.actor import Actor
+from actors.envelope import Envelope
+from actors.errors import ActorError, fresh
+from actors.reply import Reply
+from actors.statistics import Counts
+from actors.timers import Timers
+
+A = TypeVar("A", bound=Actor)
+
+
+class Life(Generic[A]):
+    """One instance, its timers, and its duties: the asks that it still has to answer."""
+
+    def __init__(
+        self,
+        instance: A,
+        timers: Timers,
+        turn: Callable[[Callable[[], None]], None],
+        counts: Counts,
+    ) -> None:
+        self.instance = instance
+        self.handlers = instance.__actor_handlers__
+        self.timers = timers
+        self.duties: set[Envelope] = set()
+        self._turn = turn
+        self._counts = counts
+        self._token = trio.lowlevel.current_trio_token()
+        self._over = False
+
+    def begin(self) -> None:
+        """Run `on_start`; if that fails nothing of the life is left."""
+        self.instance.__actor_timers__ = self.timers
+        try:
+            self.instance.on_start()
+        except BaseException:
+            self.silence()
+            raise
+
+    def silence(self) -> None:
+        """Let the instance do nothing any more."""
+        self._over = True
+        self.timers.close()
+
+    def fail(self, error: ActorError) -> None:
+        """Fail whoever still waits for an answer."""
+        for envelope in list(self.duties):
+            envelope.settle(outcome.Error(fresh(error)))
+
+    def owe(self, envelope: Envelope) -> Reply[Any]:
+        """Take on the duty to answer; for a `tell` there is none, and nobody to hear the reply."""
+        if envelope.asker is not None:
+            envelope.life = self
+            self.duties.add(envelope)
+        return Reply(envelope)
+
+    def abandoned(self, envelope: Envelope) -> None:
+        """Be told that the asker has gone: a turn, if the reply wants to hear of it."""
+        self.duties.discard(envelope)
+        reply = None if envelope.reply is None else envelope.reply()
+        if reply is not None and not self._over:
+            self._turn(reply.__abandoned__)
+
+    def refused(self) -> None:
+        """Be told that a kept reply was failed with a refusal."""
+        self._counts.refused += 1
+
+    def dropped(self, envelope: Envelope) -> None:
+        """Be told that a reply was thrown away: its asker is failed.
+
+        The garbage collector calls this, so from whatever thread and inside whatever call.
+        """
+        who, what = type(self.instance).__name__, type(envelope.message).__name__
+        error = ActorError(f"{who} dropped its reply to {what}")
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(envelope.settle, outcome.Error(error))

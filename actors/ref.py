@@ -1,0 +1,86 @@
+"""Ref: the only way to an actor.
+
+The one rule: no call here has a time-out. The caller's cancel scopes bound it, and the deadline
+travels with the message.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import trio
+
+from actors.envelope import Envelope
+from actors.errors import ActorStopped, MailboxFull
+from actors.handlers import Kind
+from actors.message import Message, R
+from actors.statistics import ActorStatistics
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Ref(Generic[A_co]):
+    """An actor's address. It stays the same while instances of the actor crash and are replaced."""
+
+    __slots__ = ("__weakref__", "_cell")
+
+    def __init__(self, cell: "Cell[Any]") -> None:
+        self._cell = cell
+
+    def __repr__(self) -> str:
+        return f"<Ref {self._cell.name}, {self._cell.state}>"
+
+    async def ask(self, message: Message[A_co, R]) -> R:
+        """Send the message, waiting for room, and return its answer.
+
+        Raises the handler's Refusal, ActorCrashed or ActorStopped; ActorError if the actor has no
+        handler for the message. Cancelled while the message is queued, it never runs; while an
+        async handler runs, this raises once that has unwound, or returns what it answers all the
+        same; a reply that is kept hears of it at once. An async handler is bounded by the deadline
+        that holds now: if that is put off meanwhile, this raises trio.TooSlowError.
+        """
+        cell = self._cell
+        kind = cell.handlers[type(message)].kind
+        deadline = trio.current_effective_deadline() if kind is Kind.ASYNC else math.inf
+        envelope = Envelope(message, trio.lowlevel.current_task(), deadline)
+        try:
+            cell.mailbox.post_nowait(envelope)
+        except MailboxFull:
+            envelope.parked = False
+        except ActorStopped:
+            # Whoever asks again and again until there is an answer lets others run meanwhile.
+            await trio.lowlevel.checkpoint()
+            raise
+        if not envelope.parked:
+            await cell.mailbox.post(envelope)
+            envelope.parked = envelope.outcome is None
+        answer: R = (
+            await trio.lowlevel.wait_task_rescheduled(envelope.abort)
+            if envelope.outcome is None
+            else envelope.outcome.unwrap()
+        )
+        return answer
+
+    async def tell(self, message: Message[A_co, Any]) -> None:
+        """Send the message, waiting for room; nobody waits for its answer, or hears of a crash."""
+        self._cell.handlers.check(message)
+        await self._cell.mailbox.post(Envelope(message, None, math.inf))
+
+    def tell_nowait(self, message: Message[A_co, Any]) -> None:
+        """Send the message as `tell` does, but raise MailboxFull where that would wait."""
+        self._cell.handlers.check(message)
+        self._cell.mailbox.post_nowait(Envelope(message, None, math.inf))
+
+    def stop(self) -> None:
+        """Let the actor take no more messages, finish those it has, and stop."""
+        self._cell.close()
+
+    async def wait_stopped(self) -> None:
+        """Wait until the actor has stopped, for whatever reason."""
+        await self._cell.stopped.wait()
+
+    def statistics(self) -> ActorStatistics:
+        """Return what can be seen of the actor from outside, at this moment."""
+        return self._cell.statistics()

@@ -1,0 +1,60 @@
+"""Roster: the actors of one system that live, in the order of their start.
+
+The one rule: they stop one after the other, last started first, for an actor may ask those that
+were started before it until its own end.
+"""
+
+from typing import Any
+
+import trio
+
+from actors.cell import Cell
+from actors.errors import ActorError
+
+
+class Roster:
+    """Runs the actors' tasks, and stops them."""
+
+    def __init__(self, nursery: trio.Nursery, block: trio.CancelScope) -> None:
+        self.nursery = nursery
+        self.cells: dict[str, Cell[Any]] = {}
+        self.closing = False
+        self.failure: ActorError | None = None
+        self._block = block
+
+    def free_name(self, wanted: str) -> str:
+        """Return the name, with a number if another actor bears it."""
+        name, number = wanted, 1
+        while name in self.cells:
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def add(self, cell: Cell[Any]) -> None:
+        """Run an actor that has begun."""
+        self.cells[cell.name] = cell
+        self.nursery.start_soon(self._host, cell, name=f"actor {cell.name}")
+
+    async def stop(self, grace: float) -> None:
+        """Stop every actor; those for whom the grace period is too short, without the rest."""
+        self.closing = True
+        try:
+            with trio.move_on_after(grace):
+                for cell in reversed(list(self.cells.values())):
+                    cell.close()
+                    await cell.stopped.wait()
+        finally:
+            with trio.CancelScope(shield=True):
+                for cell in reversed(list(self.cells.values())):
+                    cell.kill()
+                    await cell.stopped.wait()
+
+    async def _host(self, cell: Cell[Any]) -> None:
+        try:
+            await cell.run()
+        finally:
+            del self.cells[cell.name]
+        if cell.failure is not None:
+            self._block.cancel()
+            # What fails after the first, and is logged, usually fails because of it.
+            self.failure = self.failure or cell.failure

@@ -1,0 +1,106 @@
+"""System: the block of code in which actors live.
+
+The one rule: whoever leaves the block leaves no actor behind, and takes along why one has failed.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar, cast
+
+import trio
+
+from actors.actor import Actor
+from actors.cell import Cell
+from actors.errors import ActorError
+from actors.ref import Ref
+from actors.restart import Restart
+from actors.roster import Roster
+from actors.statistics import ActorStatistics
+
+A = TypeVar("A", bound=Actor)
+
+RESTART = Restart()
+
+
+class System:
+    """Starts actors, and shows those that live. Made by `open_system`."""
+
+    __slots__ = ("_roster",)
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    async def start(
+        self,
+        factory: Callable[[], A],
+        *,
+        name: str | None = None,
+        mailbox: int = 256,
+        restart: Restart = RESTART,
+    ) -> Ref[A]:
+        """Start an actor; return when its `on_start` has run.
+
+        The factory makes the first instance now, and another after every crash. Raises what the
+        factory or `on_start` raises; ActorError if an actor of that name lives, or the system is
+        being left. Without a name the actor is called as its class, with a number if need be.
+        """
+        await trio.lowlevel.checkpoint()
+        if mailbox < 1:
+            raise ValueError(f"a mailbox has room for one message at least, not for {mailbox}")
+        roster = self._roster
+        if roster.closing:
+            raise ActorError("no actor starts in a system that is being left")
+        if name in roster.cells:
+            raise ActorError(f"an actor named {name} lives already")
+        instance = factory()
+        name = name or roster.free_name(type(instance).__name__)
+        cell = Cell(name, factory, mailbox, restart, roster.nursery)
+        cell.begin(instance)
+        roster.add(cell)
+        return cell.ref
+
+    def tree(self) -> tuple[ActorStatistics, ...]:
+        """Return the statistics of every actor that lives, in the order of their start."""
+        return tuple(cell.statistics() for cell in self._roster.cells.values())
+
+
+@asynccontextmanager
+async def open_system(*, grace: float = 5.0) -> AsyncGenerator[System]:
+    """Open a system; leaving the block stops its actors, last started first.
+
+    Their queued work has `grace` seconds, all in all, to be handled; none if the block is left by
+    cancellation. Then the rest is failed with ActorStopped. Raises RestartLimitExceeded, having
+    cancelled the block, if an actor crashed too often, and ActorCrashed if an `on_stop` failed.
+    """
+    error: BaseException | None = None
+    block = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        roster = Roster(nursery, block)
+        try:
+            with block:
+                yield System(roster)
+        except BaseException as raised:  # noqa: BLE001 - raised again below
+            # Outside the nursery, which would wrap it in a group.
+            error = raised
+        finally:
+            await roster.stop(grace)
+    reason = why_left(roster.failure, error)
+    if reason is not None:
+        raise reason
+
+
+def why_left(failure: ActorError | None, error: BaseException | None) -> BaseException | None:
+    """Choose the actor's failure or the block's error; both, if neither explains the other."""
+    if failure is None or error is None:
+        return failure or error
+    if is_consequence(error):
+        return failure
+    return BaseExceptionGroup("an actor failed, and so did the block", [failure, error])
+
+
+def is_consequence(error: BaseException) -> bool:
+    """Tell whether an error says no more than that an actor failed and the block was cancelled."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_consequence(inner) for inner in group.exceptions)
+    return isinstance(error, ActorError | trio.Cancelled)

@@ -1,0 +1,5 @@
+"""Benchmarks: each measures the café and its peer in one run and prints a ratio.
+
+Rule: they measure and never assert. Times are only worth their ratio to a peer's on the same
+machine in the same minute; so rounds are interleaved, and the median of the rounds counts.
+"""

@@ -1,0 +1,1 @@
+"""What the café is measured against."""

@@ -1,0 +1,65 @@
+"""What a benchmark gives: rows of one table, each a ratio and what became of its target.
+
+Rule: the ratio is always the café's figure by the peer's, so a reader knows which way is which.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How long and how often things are measured."""
+
+    rounds: int = 3
+    seconds: float = 4.0
+    parked: int = 5_000
+    passing: int = 20_000
+    """Orders that come and go before memory is looked at, and a quarter more after."""
+
+
+PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
+PLAIN_ON_UVICORN = "plain, uvicorn on uvloop"
+CAPTION = "plain: the same routes as a dictionary of events, without actors, limits, logs, metrics"
+
+FULL = Scale()
+QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    cafe: str
+    peer: str
+    peer_name: str
+    ratio: float | None = None
+    target: str = "for the record"
+    met: bool | None = None
+
+
+def progress(line: str) -> None:
+    """Tell whoever waits how far things are."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print all rows as one table."""
+    table = Table(title="The café and its peers, measured in one run", caption=CAPTION)
+    table.add_column("what")
+    for figure in ("café", "peer", "ratio"):
+        table.add_column(figure, justify="right")
+    for text in ("which peer", "target", "verdict"):
+        table.add_column(text)
+    verdicts = {True: "met", False: "NOT MET", None: ""}
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        cells = (row.cafe, row.peer, ratio, row.peer_name, row.target, verdicts[row.met])
+        table.add_row(row.what, *cells)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)

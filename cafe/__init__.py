@@ -1,0 +1,1 @@
+"""A coffee shop as a server: customers order on one port, baristas work on the other."""

@@ -1,0 +1,76 @@
+"""The two ASGI applications: the layers that a request passes, from the outermost in.
+
+Rule: this order, and no other. The log sees everything, also what the guards refuse; a guard
+refuses before a body is read; a body is bounded before FastAPI parses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+from starlette.types import ASGIApp
+
+from actors import Ref, System
+from cafe.limits.address import Networks
+from cafe.limits.guard import Guard
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.operator_api import health_routes, operator_routes
+from cafe.orders.client_api import customer_routes
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.worker_api import barista_routes
+from cafe.serving.app import create_app
+from cafe.serving.body import BodyLimits
+from cafe.serving.paths import Prefix
+from cafe.serving.request_log import RequestLog, RequestMetrics
+from cafe.serving.token import TokenGuard
+
+CLIENT_PREFIX = "/api/v1/client"
+WORKER_PREFIX = "/api/v1/worker"
+HEALTH = frozenset({"/livez", "/readyz"})
+
+WhyNotReady = Callable[[], Awaitable[str | None]]
+Expose = Callable[[], Awaitable[bytes]]
+
+
+def client_app(
+    dispatcher: Ref[Dispatcher],
+    limiter: Ref[RateLimiter],
+    *,
+    trusted: Networks,
+    why_not_ready: WhyNotReady,
+    metrics: RequestMetrics,
+) -> ASGIApp:
+    """Give the customers' application."""
+    app: ASGIApp = create_app(
+        [customer_routes(dispatcher, limiter), health_routes(why_not_ready)],
+        title="The café: customers",
+        description="Order a coffee, and wait on the open connection until it is ready.",
+        version=version("trio-cafe"),
+        prefix=CLIENT_PREFIX,
+    )
+    app = Guard(BodyLimits(app), limiter, trusted, HEALTH)
+    return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
+
+
+def worker_app(
+    dispatcher: Ref[Dispatcher],
+    system: System,
+    *,
+    token: str | None,
+    why_not_ready: WhyNotReady,
+    expose: Expose,
+    metrics: RequestMetrics,
+) -> ASGIApp:
+    """Give the baristas' application."""
+    app: ASGIApp = create_app(
+        [barista_routes(dispatcher), health_routes(why_not_ready), operator_routes(system, expose)],
+        title="The café: baristas",
+        description="Claim the oldest order, brew it, declare it ready.",
+        version=version("trio-cafe"),
+        prefix=WORKER_PREFIX,
+    )
+    app = BodyLimits(app)
+    if token is not None:
+        app = TokenGuard(app, token, HEALTH)
+    return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

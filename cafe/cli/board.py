@@ -1,0 +1,68 @@
+"""Shows what the players do while they do it: live on a terminal, else a plain line now and then.
+
+Rule: boards are pulled, never pushed. A player keeps its own state; drawing only reads it.
+Progress goes to stderr, so that stdout carries the result alone.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+from rich.console import Console
+from rich.live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from rich.console import RenderableType
+
+_FRAME_SECONDS = 0.125
+_LINE_SECONDS = 5.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, the terminal closed
+
+
+class Board(Protocol):
+    """What can be shown: as a few rows, and as one line."""
+
+    def rows(self) -> RenderableType:
+        """Draw the state of now."""
+        ...
+
+    def line(self) -> str:
+        """Say the state of now in one line."""
+        ...
+
+
+@asynccontextmanager
+async def shown(board: Board, console: Console | None = None) -> AsyncGenerator[None]:
+    """Show `board` while the block runs; Ctrl-C and the like cancel the block, not the program."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_cancel_on_signal, nursery.cancel_scope)
+        nursery.start_soon(_draw, board, console or Console(stderr=True))
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _cancel_on_signal(
+    scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(*_ENDING) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+async def _draw(board: Board, console: Console) -> None:
+    if not console.is_terminal:
+        while True:
+            await trio.sleep(_LINE_SECONDS)
+            console.print(board.line(), highlight=False, soft_wrap=True)
+    # Drawn by this task instead of rich's own thread, so that nothing changes during a drawing.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(board.rows(), refresh=True)
+            await trio.sleep(_FRAME_SECONDS)

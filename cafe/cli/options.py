@@ -1,0 +1,125 @@
+"""What the values of the players' options mean.
+
+Rule: a value is parsed once, here; a wrong one is a single sentence that repeats it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated
+
+import httpx
+import typer
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_SPAN = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range to draw from, both ends included."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Give the text that parses to this span; help shows defaults with it."""
+        return f"{self.low:g}-{self.high:g}"
+
+    def __truediv__(self, speed: float) -> Span:
+        return Span(self.low / speed, self.high / speed)
+
+    def draw(self, rng: Random) -> float:
+        """Draw a number, each equally likely."""
+        return rng.uniform(self.low, self.high)
+
+
+AMERICANO = Span(30, 60)
+GROUP = Span(100, 200)
+BETWEEN_GROUPS = Span(1, 3)
+
+
+def dice(seed: int | None, name: str = "") -> Random:
+    """Give a source of chance: always the same one for a seed and a name, else a fresh one."""
+    # A game of waiting needs no secrets: S311 warns of random for cryptography.
+    return Random(None if seed is None else f"{seed} {name}")  # noqa: S311
+
+
+def parse_span(value: str | Span) -> Span:
+    """Parse `30-60`, or `45` for exactly that; raise BadParameter for anything else.
+
+    typer passes defaults through the parser too, which is why a Span is taken as well.
+    """
+    match = _SPAN.fullmatch(str(value))
+    if match is None:
+        raise typer.BadParameter(f"{value} is not a range like 30-60.")
+    low, high = float(match[1]), float(match[2] or match[1])
+    if low > high:
+        raise typer.BadParameter(f"{value} begins above its end; did you mean {high:g}-{low:g}?")
+    return Span(low, high)
+
+
+def parse_sizes(value: str | Span) -> Span:
+    """Parse a range of whole numbers from 1, like `100-200`; raise BadParameter otherwise."""
+    sizes = parse_span(value)
+    if sizes.low < 1 or not (sizes.low.is_integer() and sizes.high.is_integer()):
+        raise typer.BadParameter(f"{value} is not a range of whole numbers from 1.")
+    return sizes
+
+
+def parse_url(value: str) -> str:
+    """Parse the address of one of the shop's ports, with or without its prefix.
+
+    What `cafe serve` prints ends in /docs, and may be pasted as it is.
+    """
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise typer.BadParameter(f"{value} is not an address like http://127.0.0.1:8080.")
+    return value.rstrip("/").removesuffix("/docs")
+
+
+def parse_address(value: str) -> str:
+    """Parse an IP address; raise BadParameter for a name or anything else."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise typer.BadParameter(f"{value} is not an IP address like 127.0.0.5.") from None
+
+
+Brew = Annotated[
+    Span,
+    typer.Option(
+        parser=parse_span,
+        metavar="LOW-HIGH",
+        help="Seconds that a drink takes, drawn from this range for each.",
+    ),
+]
+Groups = Annotated[
+    Span,
+    typer.Option(
+        parser=parse_sizes,
+        metavar="LOW-HIGH",
+        help="Customers arrive in groups whose sizes are drawn from this range.",
+    ),
+]
+Pause = Annotated[
+    Span,
+    typer.Option(
+        parser=parse_span,
+        metavar="LOW-HIGH",
+        help="Seconds between the arrivals of two groups, drawn from this range.",
+    ),
+]
+Speed = Annotated[float, typer.Option(min=0.01, max=10_000, help="Brew this many times as fast.")]
+Seed = Annotated[
+    int | None, typer.Option(help="Draw the same groups and brewing times in every run.")
+]
+Patience = Annotated[
+    float, typer.Option(min=0, help="Seconds to keep trying while the shop cannot be reached.")
+]

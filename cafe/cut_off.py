@@ -1,0 +1,48 @@
+"""Carrying out bans: what the RateLimiter decides, the door and the queue enforce.
+
+Rule: no layer asks back upward. The limiter knows nothing of connections and orders; here it is
+asked for its next bans, and told whom the door has refused.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from actors import ActorCrashed, Ref
+from cafe.limits.rate_limiter import RateLimiter, RecordRefusals, WatchBans
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import CutOff
+from cafe.serving.admission import Admission
+
+REPORT_SECONDS = 0.25
+"""How long refusals at the door are gathered: one message then says them all."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
+
+
+async def enforce_bans(
+    limiter: Ref[RateLimiter], dispatcher: Ref[Dispatcher], admission: Admission
+) -> None:
+    """Close a banned address's connections and take its orders out of the queue, for ever."""
+    seen = 0
+    while True:
+        try:
+            news = await limiter.ask(WatchBans(seen))
+            for ban in news.bans:
+                admission.ban(ban.address, ban.until)
+                orders = await dispatcher.ask(CutOff(ban.address, ban.seconds))
+                log.warning("banned", address=ban.address, seconds=ban.seconds, orders=orders)
+        except ActorCrashed:
+            log.exception("bans are read again")
+        else:
+            seen = news.revision
+
+
+async def report_refusals(limiter: Ref[RateLimiter], admission: Admission) -> None:
+    """Tell the limiter whom the door has refused, for ever: who goes on knocking stays banned."""
+    while True:
+        await trio.sleep(REPORT_SECONDS)
+        counts = admission.take_refusals()
+        if counts:
+            await limiter.tell(RecordRefusals(counts))

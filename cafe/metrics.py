@@ -1,0 +1,123 @@
+"""`GET /metrics`: the histograms that are kept as things happen, and the counts that owners give.
+
+Rule: no state is kept twice. Whoever owns a number is asked for it when Prometheus asks us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from actors import ActorStatistics, Ref, System
+from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import CountQueue, QueueCount
+from cafe.serving.admission import Admission
+
+# A second series beside every counter, only to tell when it was created: for scrapes over years.
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """Where the numbers come from."""
+
+    registry: CollectorRegistry
+    system: System
+    dispatcher: Ref[Dispatcher]
+    limiter: Ref[RateLimiter]
+    admissions: Mapping[str, Admission]
+    """By app."""
+
+    async def expose(self) -> bytes:
+        """Ask the owners, and give everything in Prometheus's text format."""
+        snapshot = Snapshot(
+            queue=await self.dispatcher.ask(CountQueue()),
+            limits=await self.limiter.ask(CountLimits()),
+            admissions=self.admissions,
+            actors=self.system.tree(),
+        )
+        now = CollectorRegistry()
+        now.register(snapshot)
+        return generate_latest(self.registry) + generate_latest(now)
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
+class Snapshot(Collector):
+    """What the owners said, at one moment."""
+
+    queue: QueueCount
+    limits: LimitCounts
+    admissions: Mapping[str, Admission]
+    actors: Sequence[ActorStatistics]
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metric families."""
+        yield from self._orders()
+        yield from self._limits()
+        yield from self._connections()
+        yield from self._actors()
+
+    def _orders(self) -> Iterator[Metric]:
+        orders = GaugeMetricFamily(
+            "cafe_orders", "Orders placed since the start, by where they stand.", labels=("status",)
+        )
+        for status, number in self.queue.by_status.items():
+            orders.add_metric((status.value,), number)
+        yield orders
+        yield GaugeMetricFamily("cafe_queue_length", "Orders that wait.", self.queue.waiting)
+        yield GaugeMetricFamily(
+            "cafe_baristas", "Those with an order in hand or waiting for one.", self.queue.baristas
+        )
+
+    def _limits(self) -> Iterator[Metric]:
+        refusals = CounterMetricFamily("cafe_refusals", "Refusals by limit.", labels=("limit",))
+        for limit, number in sorted(self.limits.refused.items()):
+            refusals.add_metric((limit,), number)
+        yield refusals
+        yield GaugeMetricFamily("cafe_bans_now", "Addresses cut off.", self.limits.banned)
+        yield CounterMetricFamily("cafe_bans", "Bans imposed or lengthened.", self.limits.bans)
+        yield GaugeMetricFamily(
+            "cafe_addresses", "Addresses that the limiter keeps.", self.limits.addresses
+        )
+
+    def _connections(self) -> Iterator[Metric]:
+        now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))
+        refused = CounterMetricFamily(
+            "cafe_connections_refused", "Connections refused when accepted.", labels=("app",)
+        )
+        isolated = CounterMetricFamily(
+            "cafe_connections_isolated",
+            "Connections ended by an error that would have ended the process.",
+            labels=("app",),
+        )
+        for app, admission in self.admissions.items():
+            now.add_metric((app,), admission.open)
+            refused.add_metric((app,), admission.refused)
+            isolated.add_metric((app,), admission.isolated)
+        yield from (now, refused, isolated)
+
+    def _actors(self) -> Iterator[Metric]:
+        queued = GaugeMetricFamily("cafe_actor_queued", "Messages queued.", labels=("actor",))
+        handled, refused, skipped, crashed, restarts = (
+            CounterMetricFamily(f"cafe_actor_{what}", f"{help_}.", labels=("actor",))
+            for what, help_ in (
+                ("handled", "Messages handled"),
+                ("refused", "Messages refused"),
+                ("skipped", "Messages whose asker had gone"),
+                ("crashed", "Crashes"),
+                ("restarts", "Restarts"),
+            )
+        )
+        for actor in self.actors:
+            queued.add_metric((actor.name,), actor.queued)
+            handled.add_metric((actor.name,), actor.handled)
+            refused.add_metric((actor.name,), actor.refused)
+            skipped.add_metric((actor.name,), actor.skipped)
+            crashed.add_metric((actor.name,), actor.crashed)
+            restarts.add_metric((actor.name,), actor.restarts)
+        yield from (queued, handled, refused, skipped, crashed, restarts)

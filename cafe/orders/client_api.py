@@ -1,0 +1,140 @@
+"""The customers' side of the counter: order, look, cancel.
+
+Rule: turns HTTP into one `ask` of the Dispatcher, and its answer into HTTP. A customer who hangs up
+abandons his ask, and the Dispatcher hears of it at once.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Path, Request
+from starlette.responses import Response
+
+from actors import Ref
+from cafe.limits.rate_limiter import (
+    Admit,
+    Allowance,
+    LimitExceeded,
+    RateLimiter,
+    RecordRefusals,
+)
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.headers import KEY_PATTERN, checked_key, preferred_wait
+from cafe.orders.messages import CancelOrder, CountQueue, FindOrder, PlaceOrder, Standing
+from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
+from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
+from cafe.serving.app import problems
+from cafe.serving.hangup import unless_hung_up
+from cafe.serving.reply import HUNG_UP, answer
+
+Prefer = Annotated[
+    str | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
+]
+Key = Annotated[
+    str | None,
+    Header(
+        description="The same key from the same address never orders twice.",
+        json_schema_extra={"pattern": KEY_PATTERN},
+    ),
+]
+OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
+
+ACCEPTED: dict[str, Any] = {
+    "model": OrderOut,
+    "description": "Not ready within the preferred wait; it can be collected later.",
+    "headers": {
+        "Location": {"schema": {"type": "string"}, "description": "Where the order stands."},
+        "Preference-Applied": {"schema": {"type": "string"}},
+    },
+}
+LIMITED = problems(
+    429,
+    because="This address is over its limit; the member `limit` says over which:"
+    " `requests`, `waiting` or `banned`.",
+)
+UNAVAILABLE = problems(503, because="The member `reason` says why: `queue_full` or `closing`.")
+
+
+def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> APIRouter:
+    """Give the routes that customers use."""
+    router = APIRouter(tags=["orders"], responses=LIMITED)
+
+    @router.post(
+        "/order/",
+        response_model=OrderOut,
+        responses={202: ACCEPTED, **problems(400, 408, 413), **CONFLICT, **UNAVAILABLE},
+    )
+    async def order(
+        request: Request,
+        wish: Annotated[OrderIn | None, Body()] = None,
+        prefer: Prefer = None,
+        idempotency_key: Key = None,
+    ) -> Response:
+        """Order a coffee, and wait until it is ready."""
+        hold, applied = preferred_wait(prefer, otherwise=inf)
+        message = place_order(request, wish or OrderIn(), checked_key(idempotency_key), hold)
+        standing = await unless_hung_up(request, lambda: place(message, dispatcher, limiter))
+        if standing is None:
+            return HUNG_UP
+        if standing.order.ended or applied is None:
+            return answer(order_out(standing))
+        location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
+        headers = {"Location": location, "Preference-Applied": applied}
+        return answer(order_out(standing), 202, headers)
+
+    @router.get(
+        "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **UNAVAILABLE}
+    )
+    async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
+        """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
+        hold, applied = preferred_wait(prefer, otherwise=0.0)
+        message = FindOrder(order_id, hold)
+        standing = await unless_hung_up(request, lambda: dispatcher.ask(message))
+        if standing is None:
+            return HUNG_UP
+        headers = {} if applied is None else {"Preference-Applied": applied}
+        return answer(order_out(standing), headers=headers)
+
+    @router.delete(
+        "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **CONFLICT}
+    )
+    async def cancel(order_id: OrderId) -> Response:
+        """Cancel an order while it waits."""
+        return answer(order_out(await dispatcher.ask(CancelOrder(order_id))))
+
+    @router.get("/queue", response_model=QueueOut)
+    async def queue() -> Response:
+        """Tell how busy the shop is."""
+        return answer(queue_out(await dispatcher.ask(CountQueue())))
+
+    return router
+
+
+async def place(
+    message: PlaceOrder, dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]
+) -> Standing:
+    """Ask the Dispatcher; where an address is over a limit, say it as the RateLimiter does."""
+    try:
+        return await dispatcher.ask(message)
+    except TooManyWaiting as no:
+        await limiter.tell(RecordRefusals(((message.address, 1),), "waiting"))
+        retry_after = no.retry_after or 0.0
+        raise LimitExceeded("waiting", retry_after=retry_after, quota=no.most) from None
+    except CutOffFromQueue:
+        await limiter.ask(Admit(message.address))  # which refuses whoever is banned
+        raise
+
+
+def place_order(request: Request, wish: OrderIn, key: str | None, hold: float) -> PlaceOrder:
+    """Say what the customer wants, and who he is as far as the guard found out."""
+    allowance: Allowance = request.scope["state"]["allowance"]
+    return PlaceOrder(
+        drink=wish.drink,
+        name=wish.name,
+        address=request.scope["state"]["address"],
+        max_waiting=allowance.waiting,
+        key=key,
+        hold=hold,
+    )

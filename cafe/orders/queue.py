@@ -1,0 +1,233 @@
+"""The order book: every order there is, and whose turn it is.
+
+Rule: pure, and the oldest first, always. Baristas only ever get the lowest ticket number that
+waits; an order that comes back (released, lease expired) stands where it stood before.
+
+Theory of operation. An order is in exactly one place: in the queue (`waiting`), under a lease
+(`preparation`) or in the archive (ended). `_move` is the only way from one to another, so that the
+places and the counts cannot disagree. What changes an order gives the `Change`s that it made.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from cafe.orders.archive import Archive
+from cafe.orders.brewing import BrewingTime
+from cafe.orders.order import Action, Change, Order, Status
+
+
+class UnknownOrderError(Exception):
+    """There is no such order, or it is forgotten."""
+
+
+class OrderBook:
+    """All orders, live and recently ended; times are seconds since the epoch."""
+
+    def __init__(self, *, lease_seconds: float, key_ttl_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._last_number = 0
+        self._live: dict[str, Order] = {}
+        self._queue: list[tuple[int, str]] = []  # sorted by ticket number
+        self._leases: dict[str, float] = {}  # in order of expiry: every lease is equally long
+        self._archive = Archive(key_ttl_seconds)
+        self._keys: dict[tuple[str, str], str] = {}
+        self._waiting_by_address: Counter[str] = Counter()
+        self._by_status: Counter[Status] = Counter()
+        self.brewing = BrewingTime()
+
+    # Looking
+
+    @property
+    def waiting(self) -> int:
+        """Give the length of the queue."""
+        return len(self._queue)
+
+    @property
+    def preparing(self) -> int:
+        """Give the number of claimed orders."""
+        return len(self._leases)
+
+    @property
+    def by_status(self) -> dict[Status, int]:
+        """Count every order ever placed by where it stands now."""
+        return {status: self._by_status[status] for status in Status}
+
+    def waiting_from(self, address: str) -> int:
+        """Count the orders that wait for customers of one address."""
+        return self._waiting_by_address[address]
+
+    def find(self, order_id: str) -> Order:
+        """Give the order as it stands; raises UnknownOrderError."""
+        order = self._live.get(order_id) or self._archive.find(order_id)
+        if order is None:
+            raise UnknownOrderError(order_id)
+        return order
+
+    def find_by_key(self, address: str, key: str, now: float) -> Order | None:
+        """Give the order that this address placed with this Idempotency-Key, while it holds."""
+        self._forget(now)
+        order_id = self._keys.get((address, key))
+        return None if order_id is None else self.find(order_id)
+
+    def position(self, order: Order) -> int | None:
+        """Give 1 for the next to be started; None for an order that does not wait."""
+        if order.status is not Status.WAITING:
+            return None
+        return bisect_left(self._queue, (order.number, order.order_id)) + 1
+
+    def live(self) -> list[Order]:
+        """Give all that wait or are being prepared, oldest first."""
+        return sorted(self._live.values(), key=lambda order: order.number)
+
+    def next_expiry(self) -> float | None:
+        """Give the time at which the next lease runs out."""
+        return next(iter(self._leases.values()), None)
+
+    # Changing
+
+    def place(  # noqa: PLR0917 - a ticket is written from left to right
+        self, order_id: str, drink: str, name: str | None, address: str, key: str | None, now: float
+    ) -> Change:
+        """Put a new order at the end of the queue. One with a key can be collected later."""
+        self._forget(now)
+        self._last_number += 1
+        order = Order(
+            order_id, self._last_number, drink, name, address, now, key, bound=key is None
+        )
+        if key is not None:
+            self._keys[address, key] = order_id
+        self._enter(order)
+        return Change(Action.PLACE, None, order, now)
+
+    def start(self, barista: str | None, now: float) -> Change:
+        """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
+        _, order_id = self._queue[0]
+        expiry = now + self._lease_seconds
+        return self._move(
+            order_id, Action.START, now, barista=barista, started_at=now, lease_expires_at=expiry
+        )
+
+    def finish(self, order_id: str, now: float) -> Change | None:
+        """Declare an order ready; None where it has been already.
+
+        A finish after the lease ran out still counts.
+        Raises UnknownOrderError, or NotAllowedError where it was never started or is cancelled.
+        """
+        order = self.find(order_id)
+        if order.status in {Status.READY, Status.DELIVERED}:
+            return None
+        late = order.lapsed and order.status is Status.WAITING
+        action = Action.FINISH_LATE if late else Action.FINISH
+        change = self._move(order_id, action, now, ended_at=now)
+        self.brewing.observe(change.order.brewed_seconds)
+        return change
+
+    def release(self, order_id: str, now: float) -> list[Change]:
+        """Give a claimed order back to its old place, or drop it where nobody wants it."""
+        return self._give_back(order_id, Action.RELEASE, now)
+
+    def expire(self, now: float) -> list[Change]:
+        """Give back every order whose lease has run out by `now`."""
+        due = [order_id for order_id, expiry in self._leases.items() if expiry <= now]
+        return [
+            change
+            for order_id in due
+            for change in self._give_back(order_id, Action.EXPIRE, now, lapsed=True)
+        ]
+
+    def hand_over(self, order_id: str, now: float) -> Change:
+        """Note that the customer has got it."""
+        return self._move(order_id, Action.HAND_OVER, now)
+
+    def cancel(self, order_id: str, now: float) -> Change | None:
+        """Take a waiting order out at its customer's wish; None where it is cancelled already.
+
+        Raises UnknownOrderError, or NotAllowedError once it is in preparation or later.
+        """
+        if self.find(order_id).status is Status.CANCELLED:
+            return None
+        return self._move(order_id, Action.CANCEL, now, ended_at=now)
+
+    def unbind(self, order_id: str) -> None:
+        """Let the order live without its connection: somebody can collect it later."""
+        order = self.find(order_id)
+        if not order.ended:
+            self._live[order_id] = replace(order, bound=False)
+
+    def abandon(self, order_id: str, now: float) -> Change | None:
+        """Note that nobody holds the connection of a bound order any more.
+
+        Waiting, it leaves the queue unbrewed; in preparation, it is marked, to be dropped if it
+        comes back and else to be finished uncollected.
+        """
+        order = self.find(order_id)
+        if not order.bound or order.ended:
+            return None
+        if order.status is Status.WAITING:
+            return self._move(order_id, Action.ABANDON, now, ended_at=now)
+        self._live[order_id] = replace(order, abandoned=True)
+        return None
+
+    def cut_off(self, address: str, now: float) -> list[Change]:
+        """Take every waiting order of a banned address out of the queue."""
+        waiting = [
+            order_id for _, order_id in self._queue if self._live[order_id].address == address
+        ]
+        return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in waiting]
+
+    # The one way from place to place
+
+    def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
+        back = self._move(order_id, action, now, barista=None, lease_expires_at=None, **changes)
+        if not back.order.abandoned:
+            return [back]
+        return [back, self._move(order_id, Action.ABANDON, now, ended_at=now)]
+
+    def _move(self, order_id: str, action: Action, now: float, **changes: Any) -> Change:
+        before = self.find(order_id)
+        after = before.after(action, **changes)
+        self._leave(before)
+        self._enter(after)
+        return Change(action, before.status, after, now)
+
+    def _leave(self, order: Order) -> None:
+        self._by_status[order.status] -= 1
+        if order.status is Status.WAITING:
+            del self._queue[bisect_left(self._queue, (order.number, order.order_id))]
+            self._waiting_by_address[order.address] -= 1
+            if not self._waiting_by_address[order.address]:
+                del self._waiting_by_address[order.address]
+        elif order.status is Status.PREPARATION:
+            del self._leases[order.order_id]
+
+    def _enter(self, order: Order) -> None:
+        self._by_status[order.status] += 1
+        if order.ended:
+            self._end(order)
+            return
+        self._live[order.order_id] = order
+        if order.status is Status.WAITING:
+            insort(self._queue, (order.number, order.order_id))
+            self._waiting_by_address[order.address] += 1
+        elif order.lease_expires_at is not None:
+            self._leases[order.order_id] = order.lease_expires_at
+
+    def _end(self, order: Order) -> None:
+        if self._live.pop(order.order_id, None) is None:
+            self._archive.update(order)
+            return
+        self._archive.keep(order)
+        if order.status is Status.CANCELLED:
+            self._forget_key(order)
+
+    def _forget(self, now: float) -> None:
+        for order in self._archive.forget(now):
+            self._forget_key(order)
+
+    def _forget_key(self, order: Order) -> None:
+        if order.key is not None:
+            self._keys.pop((order.address, order.key), None)

@@ -1,0 +1,118 @@
+"""Every "no" that a customer or a barista can hear about an order.
+
+Rule: one sentence each, its data as members, its status as HTTP.md has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from cafe.orders.order import NotAllowedError, Status
+from cafe.orders.queue import UnknownOrderError
+from cafe.refusals import CafeRefusal
+
+
+class UnknownOrder(CafeRefusal):
+    """No such order, or it is long forgotten."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such order.")
+
+
+class OrderConflict(CafeRefusal):
+    """The order stands where this cannot be done with it."""
+
+    status = 409
+    told = ("order_status",)
+
+    def __init__(self, order_status: Status, wish: str) -> None:
+        super().__init__(f"An order that is {order_status} cannot be {wish}.")
+        self.order_status = order_status
+
+
+class OrderCancelled(CafeRefusal):
+    """Told to a customer who waits for an order that somebody cancelled."""
+
+    status = 409
+    told = ("order_status",)
+    order_status = Status.CANCELLED
+
+    def __init__(self) -> None:
+        super().__init__("The order was cancelled while you waited for it.")
+
+
+class KeyReused(CafeRefusal):
+    """The Idempotency-Key belongs to another order."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another order; take a new one.")
+
+
+class OverLimit(CafeRefusal):
+    """This address has more than its share of the queue, or is banned from it."""
+
+    status = 429
+    told = ("limit",)
+    limit: ClassVar[str]
+
+
+class TooManyWaiting(OverLimit):
+    """As many orders of one address wait as may."""
+
+    limit = "waiting"
+
+    def __init__(self, most: int, retry_after: float) -> None:
+        super().__init__(f"{most} orders of your address are waiting; no more may.")
+        self.most = most
+        self.retry_after = retry_after
+
+
+class CutOffFromQueue(OverLimit):
+    """The address was banned while its order waited."""
+
+    limit = "banned"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Your address is cut off for now; its orders have left the queue.")
+        self.retry_after = retry_after
+
+
+class Unavailable(CafeRefusal):
+    """The shop takes no order at the moment."""
+
+    status = 503
+    told = ("reason",)
+    reason: ClassVar[str]
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class QueueFull(Unavailable):
+    """As many orders wait as the shop can take."""
+
+    reason = "queue_full"
+
+
+class ShopClosing(Unavailable):
+    """The shop is about to close."""
+
+    reason = "closing"
+
+
+@contextmanager
+def refusing(wish: str) -> Generator[None]:
+    """Say the order book's errors as refusals; `wish` is what could not be done."""
+    try:
+        yield
+    except UnknownOrderError:
+        raise UnknownOrder from None
+    except NotAllowedError as error:
+        raise OrderConflict(error.status, wish) from None

@@ -1,0 +1,223 @@
+"""What goes over the wire about orders; pydantic lives only here, at the edge.
+
+Rule: one function a shape makes it of the Dispatcher's value. Times are RFC 3339 in UTC, durations
+seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from cafe.orders import examples
+from cafe.orders.messages import Claim, QueueCount, Standing
+from cafe.orders.order import Order, Status
+from cafe.serving.app import example, problems
+
+MENU: Final = ("americano",)
+"""What the plain counter serves."""
+
+
+CONFLICT: Final = problems(
+    409, because="The order stands where this cannot be done; the member `order_status` says where."
+)
+
+
+def on_the_menu(drink: str) -> str:
+    """Give `drink` back, or an error that lists what there is."""
+    if drink not in MENU:
+        raise PydanticCustomError(
+            "not_on_the_menu",
+            "There is no such drink here. The counter serves: {menu}",
+            {"menu": ", ".join(MENU)},
+        )
+    return drink
+
+
+Drink = Annotated[str, AfterValidator(on_the_menu), Field(json_schema_extra={"enum": list(MENU)})]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class OrderIn(BaseModel):
+    """What a customer may say about his order; all of it is optional."""
+
+    model_config = example(examples.WISH, extra="forbid")
+
+    drink: Drink = MENU[0]
+    name: Name | None = Field(default=None, description="Called out when the coffee is ready.")
+
+
+class OrderIdIn(BaseModel):
+    """The order that a barista means."""
+
+    model_config = example(examples.ORDER_ID, extra="forbid")
+
+    order_id: str = Field(min_length=1, max_length=64)
+
+
+class OrderOut(BaseModel):
+    """One order as its customer sees it, the same shape at every status."""
+
+    model_config = example(examples.ORDER)
+
+    order_id: str = Field(description="Opaque; who knows it may look at the order and cancel it.")
+    number: int = Field(description="The ticket number.")
+    drink: str
+    name: str | None
+    status: Status
+    position: int | None = Field(description="1 is started next; null once it does not wait.")
+    eta_seconds: float | None = Field(
+        description="Estimated seconds until it is ready; null until a brewing time is known."
+    )
+    placed_at: datetime
+    started_at: datetime | None
+    ready_at: datetime | None
+    waited_seconds: float
+    message: str
+
+
+class QueueOut(BaseModel):
+    """How busy the shop is."""
+
+    model_config = example(examples.QUEUE)
+
+    waiting: int
+    preparing: int
+    baristas: int = Field(description="Those with an order in hand or waiting for one.")
+    eta_seconds: float | None = Field(description="For whoever orders now; null while unknown.")
+    accepting: bool
+
+
+class ClaimOut(BaseModel):
+    """The order that a barista has got."""
+
+    model_config = example(examples.CLAIM)
+
+    order_id: str
+    number: int
+    drink: str
+    name: str | None
+    placed_at: datetime
+    waited_seconds: float
+    barista: str | None
+    lease_expires_at: datetime
+    waiting: int = Field(description="How many are left in the queue.")
+
+
+class FinishedOut(BaseModel):
+    """The order that a barista has declared ready."""
+
+    model_config = example(examples.FINISHED)
+
+    order_id: str
+    number: int
+    status: Status = Status.READY
+    brewed_seconds: float
+    collected: bool = Field(description="A customer was waiting for it, or can still collect it.")
+
+
+class ReleasedOut(BaseModel):
+    """The order that a barista has given back; cancelled where nobody wants it any more."""
+
+    model_config = example(examples.RELEASED)
+
+    order_id: str
+    number: int
+    status: Status
+
+
+class OrdersOut(BaseModel):
+    """What waits and what is being prepared, oldest first."""
+
+    model_config = example(examples.ORDERS)
+
+    orders: list[OrderOut]
+
+
+def order_out(standing: Standing) -> OrderOut:
+    """Show an order to its customer."""
+    order = standing.order
+    started = order.status is not Status.WAITING and order.started_at is not None
+    ready = order.status in {Status.READY, Status.DELIVERED}
+    return OrderOut(
+        order_id=order.order_id,
+        number=order.number,
+        drink=order.drink,
+        name=order.name,
+        status=order.status,
+        position=standing.position,
+        eta_seconds=rounded(standing.eta_seconds),
+        placed_at=moment(order.placed_at),
+        started_at=moment(order.started_at) if started else None,
+        ready_at=moment(order.ended_at) if ready else None,
+        waited_seconds=round(standing.waited_seconds, 3),
+        message=message(order, standing.position),
+    )
+
+
+def message(order: Order, position: int | None) -> str:
+    """Say where an order stands, in one sentence for people."""
+    if position is not None:
+        return f"Order {order.number} is number {position} in the queue."
+    said = {
+        Status.PREPARATION: "is being prepared",
+        Status.READY: "is ready",
+        Status.DELIVERED: "was handed over",
+        Status.CANCELLED: "is cancelled",
+    }
+    return f"Order {order.number} {said[order.status]}."
+
+
+def queue_out(count: QueueCount) -> QueueOut:
+    """Show how busy the shop is."""
+    return QueueOut(
+        waiting=count.waiting,
+        preparing=count.preparing,
+        baristas=count.baristas,
+        eta_seconds=rounded(count.eta_seconds),
+        accepting=count.accepting,
+    )
+
+
+def claim_out(claim: Claim) -> ClaimOut:
+    """Show a barista what he has got."""
+    order = claim.order
+    return ClaimOut(
+        order_id=order.order_id,
+        number=order.number,
+        drink=order.drink,
+        name=order.name,
+        placed_at=moment(order.placed_at),
+        waited_seconds=round(order.waited_seconds(order.started_at or order.placed_at), 3),
+        barista=order.barista,
+        lease_expires_at=moment(order.lease_expires_at),
+        waiting=claim.waiting,
+    )
+
+
+def finished_out(order: Order) -> FinishedOut:
+    """Show a barista what he has finished."""
+    return FinishedOut(
+        order_id=order.order_id,
+        number=order.number,
+        brewed_seconds=round(order.brewed_seconds, 3),
+        collected=not order.abandoned,
+    )
+
+
+def released_out(order: Order) -> ReleasedOut:
+    """Show a barista what he has given back."""
+    return ReleasedOut(order_id=order.order_id, number=order.number, status=order.status)
+
+
+def moment(seconds: float | None) -> datetime:
+    """Turn seconds since the epoch into a time in UTC."""
+    return datetime.fromtimestamp(seconds or 0.0, UTC)
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Give milliseconds' precision; more would pretend."""
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,110 @@
+"""The baristas' side of the counter: start, finish, release, and what there is to do.
+
+Rule: turns HTTP into one `ask` of the Dispatcher, and its answer into HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from starlette.responses import Response
+
+from actors import Ref
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import FinishOrder, ListOrders, ReleaseOrder, StartOrder
+from cafe.orders.schemas import (
+    CONFLICT,
+    ClaimOut,
+    FinishedOut,
+    OrderIdIn,
+    OrdersOut,
+    ReleasedOut,
+    claim_out,
+    finished_out,
+    order_out,
+    released_out,
+)
+from cafe.refusals import CafeRefusal
+from cafe.serving.app import problems
+from cafe.serving.hangup import unless_hung_up
+from cafe.serving.reply import answer
+from cafe.serving.token import TOKEN_WANTED
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+Wait = Annotated[
+    float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
+]
+BaristaName = Annotated[str | None, Query(min_length=1, max_length=80)]
+IdInQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
+IdInBody = Annotated[OrderIdIn | None, Body()]
+
+
+class WhichOrder(CafeRefusal):
+    """The request names no order, or several."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            'Name one order: as JSON {"order_id": ...}, as ?order_id=..., or in the path.'
+        )
+
+
+NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {204: {"description": "There is nothing to do."}}
+NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT}
+
+
+def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
+    """Give the routes that baristas use."""
+    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED)
+
+    @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
+    @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
+    async def start(request: Request, wait: Wait = 0.0, barista: BaristaName = None) -> Response:
+        """Claim the oldest waiting order."""
+        message = StartOrder(barista, wait)
+        if wait:
+            claim = await unless_hung_up(request, lambda: dispatcher.ask(message))
+        else:
+            claim = await dispatcher.ask(message)
+        if claim is None:
+            return Response(status_code=204, headers=NO_STORE)
+        return answer(claim_out(claim), headers=NO_STORE)
+
+    @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
+    async def finish(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
+        """Declare a claimed order ready; again is the same."""
+        return await finish_by_path(the_one_of(body, order_id))
+
+    @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
+    async def finish_by_path(order_id: str) -> Response:
+        """Declare a claimed order ready; again is the same."""
+        return answer(finished_out(await dispatcher.ask(FinishOrder(order_id))))
+
+    @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
+    async def release(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
+        """Give a claimed order back; it returns to its old place in the queue."""
+        return await release_by_path(the_one_of(body, order_id))
+
+    @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
+    async def release_by_path(order_id: str) -> Response:
+        """Give a claimed order back; it returns to its old place in the queue."""
+        return answer(released_out(await dispatcher.ask(ReleaseOrder(order_id))))
+
+    @router.get("/orders", response_model=OrdersOut)
+    async def orders() -> Response:
+        """List what waits and what is being prepared, oldest first."""
+        standings = await dispatcher.ask(ListOrders())
+        return answer(OrdersOut(orders=[order_out(one) for one in standings]))
+
+    return router
+
+
+def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:
+    """Give the one order that is named; raises WhichOrder where it is none or two."""
+    named = {in_query, None if body is None else body.order_id} - {None}
+    if len(named) != 1:
+        raise WhichOrder
+    return str(named.pop())

@@ -1,0 +1,46 @@
+"""The baristas' door key: a Bearer token (RFC 6750) on every route but the health routes.
+
+Rule: compared in constant time, never logged, never told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from secrets import compare_digest
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cafe.serving.app import problems
+from cafe.serving.paths import bare_path
+from cafe.serving.problem import problem_response
+
+TOKEN_WANTED = problems(401, because="The shop has a worker token, which was not sent.")
+
+
+class TokenGuard:
+    """ASGI middleware that lets through only who has the token."""
+
+    def __init__(self, app: ASGIApp, token: str, exempt: AbstractSet[str]) -> None:
+        self._app = app
+        self._expected = token.encode()
+        self._exempt = exempt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app, or answer 401."""
+        if scope["type"] != "http" or self._may_pass(scope):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem_response(
+            scope,
+            401,
+            detail="Send the shop's worker token: Authorization: Bearer <token>.",
+            headers=[(b"www-authenticate", b'Bearer realm="worker"')],
+        )
+        await refusal(scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        if bare_path(scope) in self._exempt:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._expected)

@@ -1,0 +1,155 @@
+"""Rule 2, its last part: an actor that keeps a reply is told at once that its asker has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import trio
+
+from actors import Actor, Message, Reply, open_system
+from actors.testing import schedules
+from tests.actors.cast import Abandon, Asker, Counter, Nap, Reach, settled
+from tests.actors.shelf import Leave, Shelf, Take
+
+
+@schedules()
+async def test_a_reply_learns_of_a_cancellation_from_within_a_turn_right_after_it() -> None:
+    journal: list[str] = []
+    async with open_system() as system, trio.open_nursery() as nursery:
+        counter = await system.start(partial(Counter, journal))
+        asker = Asker(nursery, counter, Reach(9))
+        await settled()
+        await counter.ask(Abandon(asker.scope))
+        assert journal == ["start", "cancelled", "abandoned 9"]
+
+
+@schedules()
+async def test_whoever_asks_too_late_whether_a_reply_is_abandoned_is_told() -> None:
+    shelf = Shelf()
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(lambda: shelf)
+        asker = Asker(nursery, ref, Take())
+        await settled()
+        await ref.ask(Leave(asker.scope))
+        assert shelf.abandoned == 1
+
+
+@schedules()
+async def test_thousands_who_leave_at_once_are_all_noticed() -> None:
+    journal: list[str] = []
+    async with open_system() as system:
+        counter = await system.start(partial(Counter, journal))
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as crowd:
+                for _ in range(40):
+                    crowd.start_soon(counter.ask, Reach(9))
+                await settled()
+                await counter.tell(Abandon(scope))
+        assert journal.count("abandoned 9") == 40
+
+
+@schedules()
+async def test_the_last_callback_counts_and_runs_once() -> None:
+    shelf = Shelf()
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(lambda: shelf)
+        asker = Asker(nursery, ref, Take())
+        await settled()
+        shelf.kept[0].on_abandoned(shelf.count)
+        await ref.ask(Leave(asker.scope))
+        assert shelf.abandoned == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stay(Message["Host", None]):
+    """Kept until its asker has gone, when something is done about it."""
+
+    at_the_end: Callable[[Host], None]
+
+
+class Host(Actor):
+    def __init__(self) -> None:
+        self.replies: list[Reply[None]] = []
+        self.noticed: list[float] = []
+        self.at_the_end: Callable[[], None] | None = None
+
+    def on_stop(self) -> None:
+        if self.at_the_end is not None:
+            self.at_the_end()
+
+    @Stay.deferred
+    def stay(self, message: Stay, reply: Reply[None]) -> None:
+        self.replies.append(reply)
+        reply.on_abandoned(partial(message.at_the_end, self))
+
+    def notice(self) -> None:
+        self.noticed.append(trio.current_time())
+
+
+@schedules()
+async def test_a_deadline_is_noticed_by_a_turn_that_may_do_what_others_may() -> None:
+    host = Host()
+
+    def answer_others_and_set_a_timer(host: Host) -> None:
+        for reply in host.replies:
+            reply.send(None)
+        host.after(1, host.notice)
+
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(lambda: host)
+        gone = Asker(nursery, ref, Stay(answer_others_and_set_a_timer), within=2)
+        answered = Asker(nursery, ref, Stay(Host.notice))
+        await trio.sleep(5)
+        assert gone.heard is None
+        assert answered.answer is None
+    assert host.noticed == [3]
+
+
+@schedules()
+async def test_a_callback_may_cancel_more_than_was_cancelled() -> None:
+    with trio.CancelScope() as wider:
+        async with open_system() as system:
+            ref = await system.start(Host)
+            async with trio.open_nursery() as nursery:
+                asker = Asker(nursery, ref, Stay(lambda _: wider.cancel()))
+                await settled()
+                asker.leave()
+                await trio.sleep_forever()
+    assert wider.cancelled_caught
+
+
+@schedules()
+async def test_somebody_who_leaves_during_on_stop_leaves_unnoticed() -> None:
+    host = Host()
+    async with trio.open_nursery() as outside, open_system() as system:
+        ref = await system.start(lambda: host)
+        asker = Asker(outside, ref, Stay(Host.notice))
+        host.at_the_end = asker.leave
+        await settled()
+    assert asker.heard is None
+    assert host.noticed == []
+
+
+@schedules()
+async def test_a_callback_may_stop_its_own_actor() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(Host)
+        asker = Asker(nursery, ref, Stay(lambda _: ref.stop()))
+        await settled()
+        asker.leave()
+        await ref.wait_stopped()
+
+
+async def test_a_suspended_async_handler_does_not_delay_the_news() -> None:
+    journal: list[str] = []
+    async with open_system() as system, trio.open_nursery() as nursery:
+        counter = await system.start(partial(Counter, journal))
+        kept = Asker(nursery, counter, Reach(9))
+        await settled()
+        napping = Asker(nursery, counter, Nap(60))
+        await settled()
+        kept.leave()
+        assert journal == ["start", "nap", "abandoned 9"]
+        napping.leave()

@@ -1,0 +1,114 @@
+"""What an ask and a tell promise when nothing goes wrong, and to whom."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from actors import Actor, ActorError, ActorStopped, Message, Reply, open_system
+from actors.testing import schedules
+from tests.actors.cast import Add, Counter, settled
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Message["Keeper", None]):
+    """Kept until its asker has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLater(Message["Keeper", None]):
+    """Kept until AnswerAll."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAll(Message["Keeper", None]):
+    """Answers those who asked for it."""
+
+
+class Keeper(Actor):
+    def __init__(self) -> None:
+        self.kept: list[Reply[None]] = []
+        self.later: list[Reply[None]] = []
+
+    @Keep.deferred
+    def keep(self, _message: Keep, reply: Reply[None]) -> None:
+        self.kept.append(reply)
+        reply.on_abandoned(lambda: self.kept.remove(reply))
+
+    @AnswerLater.deferred
+    def answer_later(self, _message: AnswerLater, reply: Reply[None]) -> None:
+        self.later.append(reply)
+
+    @AnswerAll.handler
+    def answer_all(self, _message: AnswerAll) -> None:
+        while self.later:
+            self.later.pop().send(None)
+
+
+@schedules()
+async def test_an_ask_is_answered() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        assert await counter.ask(Add(2)) == 2
+        assert await counter.ask(Add(3)) == 5
+
+
+@schedules()
+async def test_a_tell_and_then_an_ask_keep_their_order() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        await counter.tell(Add(2))
+        counter.tell_nowait(Add(3))
+        assert await counter.ask(Add(0)) == 5
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten(Message["Counter", None]):
+    """A message of the Counter's for which it has no handler."""
+
+
+async def test_an_actor_without_a_handler_for_the_message_is_told_at_the_ask() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        with pytest.raises(ActorError, match="Counter has no handler for Forgotten"):
+            await counter.ask(Forgotten())
+        with pytest.raises(ActorError, match="Counter has no handler for Forgotten"):
+            await counter.tell(Forgotten())
+        with pytest.raises(ActorError, match="Counter has no handler for Forgotten"):
+            counter.tell_nowait(Forgotten())
+        assert counter.statistics().crashed == 0
+
+
+async def test_whoever_asks_a_stopped_actor_again_and_again_lets_others_run() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        counter.stop()
+        await counter.wait_stopped()
+        with trio.move_on_after(0.01) as scope:
+            while True:
+                try:
+                    await counter.ask(Add())
+                except ActorStopped:
+                    continue
+        assert scope.cancelled_caught
+
+
+async def test_many_asks_leave_no_memory_behind() -> None:
+    async with open_system() as system:
+        keeper = await system.start(Keeper)
+        objects: list[int] = []
+        for _ in range(3):
+            for _ in range(10):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(50):
+                        nursery.start_soon(keeper.ask, Keep())
+                        nursery.start_soon(keeper.ask, AnswerLater())
+                    await settled()
+                    await keeper.ask(AnswerAll())
+                    nursery.cancel_scope.cancel()
+            gc.collect()
+            objects.append(len(gc.get_objects()))
+        assert objects[2] - objects[1] < 50

@@ -1,0 +1,148 @@
+"""Rule 5, its first half: a refusal is an answer."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from actors import Actor, ActorError, Message, Ref, Refusal, Reply, open_system
+from actors.testing import schedules
+from tests.actors.cast import Add, Asker, Counter, No, Refuse, settled
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Refusal):
+    """A refusal that is a frozen value, as messages are."""
+
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Message["Door", None]):
+    """Kept until the door is shut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut(Message["Door", None]):
+    """Refuses everybody who waits, with one and the same refusal."""
+
+    refusal: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Knock(Message["Door", None]):
+    """Refused by an async handler."""
+
+
+class Door(Actor):
+    def __init__(self) -> None:
+        self.waiting: list[Reply[None]] = []
+        self.refusal = No(why="always the same")
+
+    @Wait.deferred
+    def wait(self, _message: Wait, reply: Reply[None]) -> None:
+        if len(self.waiting) == 3:
+            raise self.refusal
+        self.waiting.append(reply)
+
+    @Shut.handler
+    def shut(self, message: Shut) -> None:
+        for reply in self.waiting:
+            reply.fail(message.refusal)
+
+    @Knock.handler
+    async def knock(self, _message: Knock) -> None:
+        await trio.lowlevel.checkpoint()
+        raise self.refusal
+
+
+@schedules()
+async def test_a_refusal_goes_to_the_asker_and_the_actor_lives_on() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        await counter.ask(Add(2))
+        with pytest.raises(No, match="no: not today") as refusal:
+            await counter.ask(Refuse())
+        assert refusal.value.why == "not today"
+        assert await counter.ask(Add(1)) == 3
+        seen = counter.statistics()
+        assert (seen.refused, seen.crashed, seen.handled) == (1, 0, 2)
+
+
+@schedules()
+async def test_a_refusal_of_a_tell_is_counted_and_dropped() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        await counter.tell(Refuse())
+        assert await counter.ask(Add(1)) == 1
+        assert counter.statistics().refused == 1
+
+
+@schedules()
+async def test_an_async_and_a_deferred_handler_refuse_alike() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        with pytest.raises(No):
+            await door.ask(Knock())
+        waiting = [Asker(nursery, door, Wait()) for _ in range(3)]
+        await settled()
+        with pytest.raises(No):
+            await door.ask(Wait())
+        await door.ask(Shut(Closed(5)))
+        await settled()
+        assert [asker.error for asker in waiting] == [Closed(5)] * 3
+        assert door.statistics().refused == 5
+
+
+@schedules()
+async def test_one_refusal_raised_in_many_tasks_has_a_traceback_in_each() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        waiting = [Asker(nursery, door, Wait()) for _ in range(3)]
+        await settled()
+        one = No(why="the same for all")
+        one.add_note("a note")
+        await door.ask(Shut(one))
+        await settled()
+        assert len({id(asker.error) for asker in waiting}) == 3
+        lengths = {len(traceback.extract_tb(asker.error.__traceback__)) for asker in waiting}
+        assert len(lengths) == 1
+        assert one.__traceback__ is None
+        assert all(asker.error.__notes__ == ["a note"] for asker in waiting)
+
+
+async def test_a_refusal_keeps_its_data_and_its_cause() -> None:
+    refusal = No(why="a reason")
+    refusal.__cause__ = KeyError("x")
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        asker = Asker(nursery, door, Wait())
+        await settled()
+        await door.ask(Shut(refusal))
+        await asker.left.wait()
+    assert isinstance(asker.error, No)
+    assert (asker.error.why, str(asker.error)) == ("a reason", "no: a reason")
+    assert asker.error.__cause__ is refusal.__cause__
+
+
+async def test_a_reply_can_be_failed_with_any_error() -> None:
+    error = OSError(2, "no such thing", "name")
+
+    async def shut_out_the_next(door: Ref[Door]) -> None:
+        await settled()
+        await door.ask(Shut(error))
+
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        nursery.start_soon(shut_out_the_next, door)
+        with pytest.raises(FileNotFoundError) as raised:
+            await door.ask(Wait())
+        assert raised.value is error
+        assert door.statistics().refused == 0
+
+
+def test_a_refusal_is_no_actor_error() -> None:
+    assert not issubclass(Refusal, ActorError)

@@ -1,0 +1,105 @@
+"""Rule 6: a duty to answer is settled once, and by somebody."""
+
+from __future__ import annotations
+
+import gc
+from functools import partial
+
+import pytest
+import trio
+
+from actors import ActorCrashed, ActorError, open_system
+from actors.testing import schedules
+from tests.actors.cast import Add, Asker, Counter, No, Reach, settled
+from tests.actors.shelf import (
+    AnswerTwice,
+    Broker,
+    Clerk,
+    Delegate,
+    Eager,
+    Forget,
+    KeepAndBreak,
+    Shelf,
+    Take,
+)
+
+
+@schedules()
+async def test_answering_twice_raises_at_the_culprit() -> None:
+    async with open_system() as system:
+        ref = await system.start(Eager)
+        assert await ref.ask(AnswerTwice()) == 1
+        assert ref.statistics().crashed == 1
+
+
+@schedules()
+async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
+    shelf = Shelf()
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(lambda: shelf)
+        asker = Asker(nursery, ref, Take())
+        await settled()
+        asker.leave()
+        (reply,) = shelf.kept
+        assert reply.send(1) is False
+        with pytest.raises(ActorError, match="Take is answered twice"):
+            reply.fail(KeyError())
+
+
+@schedules()
+async def test_a_reply_that_nobody_keeps_fails_its_asker() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(Shelf, name="shelf")
+        asker = Asker(nursery, ref, Take())
+        await settled()
+        await ref.ask(Forget())
+        await asker.left.wait()
+        assert str(asker.error) == "Shelf dropped its reply to Take"
+
+
+async def test_a_reply_is_found_dropped_though_its_callback_holds_it() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(partial(Shelf, cyclic=True))
+        asker = Asker(nursery, ref, Take())
+        await settled()
+        await ref.ask(Forget())
+        # Collected by another thread, as may happen while one reads the disk.
+        await trio.to_thread.run_sync(gc.collect)
+        await asker.left.wait()
+        assert isinstance(asker.error, ActorError)
+
+
+@schedules()
+async def test_a_reply_may_be_given_to_another_actor() -> None:
+    async with open_system() as system:
+        clerk = await system.start(Clerk)
+        broker = await system.start(partial(Broker, clerk))
+        assert await broker.ask(Delegate()) == 41
+
+
+@schedules()
+async def test_a_told_message_has_nobody_to_hear_its_reply() -> None:
+    journal: list[str] = []
+    async with open_system() as system:
+        counter = await system.start(partial(Counter, journal))
+        await counter.tell(Reach(1))
+        await counter.ask(Add())
+        assert journal == ["start", "add 1", "reached 1: False"]
+
+
+@schedules()
+async def test_a_told_message_can_be_refused_with_no_effect() -> None:
+    shelf = Shelf()
+    async with open_system() as system:
+        ref = await system.start(lambda: shelf)
+        await ref.tell(Take())
+        await settled()
+        assert shelf.kept[0].fail(No(why="nobody")) is False
+
+
+@schedules()
+async def test_an_answer_to_a_crash_is_the_crash() -> None:
+    async with open_system() as system:
+        ref = await system.start(Eager)
+        with pytest.raises(ActorCrashed):
+            await ref.ask(KeepAndBreak())

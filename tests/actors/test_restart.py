@@ -1,0 +1,203 @@
+"""How often an actor may crash, and what happens when it does so once more."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+
+from actors import (
+    ActorCrashed,
+    ActorStopped,
+    Ref,
+    Restart,
+    RestartLimitExceeded,
+    open_system,
+)
+from actors.testing import schedules
+from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay, settled
+from tests.actors.fragile import Break, Faulty, Fragile, Hold
+
+NEVER = Restart(limit=0)
+
+
+class Scene:
+    """Everything that can be owed to somebody, as an actor crashes once too often."""
+
+    counter: Ref[Counter]
+    kept: Asker[int]
+    napping: Asker[str]
+    crashing: Asker[None]
+    others: list[Asker[int]]
+
+    def __init__(self, outside: trio.Nursery) -> None:
+        self.outside = outside
+
+    async def play(self) -> None:
+        async with open_system() as system:
+            self.counter = await system.start(Counter, mailbox=3, restart=NEVER)
+            self.kept = Asker(self.outside, self.counter, Reach(9))
+            self.napping = Asker(self.outside, self.counter, Nap(1))
+            await settled()
+            self.crashing = Asker(self.outside, self.counter, Crash())
+            await settled()
+            self.others = [Asker(self.outside, self.counter, Add()) for _ in range(5)]
+            await trio.sleep_forever()
+
+
+@schedules()
+async def test_a_budget_is_counted_for_each_actor_in_a_window_that_slides() -> None:
+    async with open_system() as system:
+        first = await system.start(Counter, restart=Restart(limit=2, within=10))
+        second = await system.start(Counter, restart=Restart(limit=2, within=10))
+        for _ in range(4):
+            for counter in (first, second):
+                with pytest.raises(ActorCrashed):
+                    await counter.ask(Crash())
+            await trio.sleep(5)
+        assert first.statistics().restarts == second.statistics().restarts == 4
+
+
+@schedules()
+async def test_a_budget_that_is_exceeded_leaves_the_system_with_its_cause() -> None:
+    heard: list[ActorCrashed] = []
+    journal: list[str] = []
+
+    async def crash_twice() -> None:
+        async with open_system() as system:
+            counter = await system.start(
+                partial(Counter, journal), restart=Restart(limit=1, within=10)
+            )
+            for _ in range(2):
+                try:
+                    await counter.ask(Crash())
+                except ActorCrashed as crash:
+                    heard.append(crash)
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartLimitExceeded, match="more than 1 times within 10 s") as exceeded:
+        await crash_twice()
+    assert isinstance(exceeded.value.__cause__, Boom)
+    assert (exceeded.value.limit, exceeded.value.within) == (1, 10)
+    assert exceeded.value.name == "Counter"
+    assert len(heard) == 2
+    assert journal == ["start", "crash", "start", "crash"], "no goodbye from a crashed instance"
+
+
+@schedules()
+async def test_nobody_hangs_when_a_budget_is_exceeded() -> None:
+    async with trio.open_nursery() as outside:
+        scene = Scene(outside)
+        with pytest.raises(RestartLimitExceeded):
+            await scene.play()
+        assert scene.napping.answer == "rested"
+        assert isinstance(scene.kept.error, ActorCrashed)
+        assert isinstance(scene.crashing.error, ActorCrashed)
+        assert all(isinstance(asker.error, ActorStopped) for asker in scene.others)
+        assert scene.counter.statistics().state == "stopped"
+
+
+@schedules()
+async def test_of_several_failures_the_first_is_raised() -> None:
+    async def fail_one_after_the_other() -> None:
+        async with open_system() as system:
+            first = await system.start(Counter, name="first", restart=NEVER)
+            second = await system.start(partial(Relay, first), name="second", restart=NEVER)
+            await second.tell(Forward(Nap(1)))
+            await second.tell(Forward(Add()))
+            await settled()
+            await first.tell(Crash())
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartLimitExceeded, match="first crashed"):
+        await fail_one_after_the_other()
+
+
+@schedules()
+async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_is_survived_by_trio() -> None:
+    async def crash_in_a_cancellation() -> None:
+        async with open_system() as system, trio.open_nursery() as nursery:
+            ref = await system.start(Fragile, restart=NEVER)
+            askers = [Asker(nursery, ref, Hold()) for _ in range(3)]
+            await settled()
+            askers[0].leave()
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartLimitExceeded):
+        await crash_in_a_cancellation()
+
+
+@schedules()
+async def test_a_start_that_fails_raises_and_leaves_nothing_behind() -> None:
+    async with open_system() as system:
+        for fault in ("constructor", "on_start"):
+            with pytest.raises(Boom):
+                await system.start(partial(Faulty, [fault]))
+        assert system.tree() == ()
+
+
+@schedules()
+async def test_a_start_that_fails_in_a_restart_is_one_more_crash() -> None:
+    faults: list[str] = []
+    async with open_system() as system:
+        ref = await system.start(partial(Faulty, faults), restart=Restart(limit=3, within=1))
+        faults += ["constructor", "on_start"]
+        with pytest.raises(ActorCrashed):
+            await ref.ask(Break())
+        seen = ref.statistics()
+        assert (seen.crashed, seen.restarts) == (3, 1)
+
+
+@schedules()
+async def test_starts_that_go_on_failing_exceed_the_budget() -> None:
+    async def crash_for_good() -> None:
+        faults: list[str] = []
+        async with open_system() as system:
+            ref = await system.start(partial(Faulty, faults), restart=Restart(limit=2, within=1))
+            faults += ["on_start"] * 9
+            with pytest.raises(ActorCrashed) as crash:
+                await ref.ask(Break())
+            assert str(crash.value.__cause__) == "asked to"
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartLimitExceeded) as exceeded:
+        await crash_for_good()
+    cause = exceeded.value.__cause__
+    assert str(cause) == "on_start"
+    while cause is not None and cause.__context__ is not None:
+        cause = cause.__context__
+    assert str(cause) == "asked to", "the original cause stays in reach"
+
+
+@schedules()
+async def test_what_the_block_raises_itself_is_raised_beside_the_failure_of_an_actor() -> None:
+    async def fail_as_well() -> None:
+        async with open_system() as system:
+            counter = await system.start(Counter, restart=NEVER)
+            with pytest.raises(ActorCrashed):
+                await counter.ask(Crash())
+            raise KeyError
+
+    with pytest.raises(ExceptionGroup) as both:
+        await fail_as_well()
+    kinds = {type(error) for error in both.value.exceptions}
+    assert kinds == {RestartLimitExceeded, KeyError}
+
+
+@schedules()
+async def test_what_the_block_raises_because_of_the_failure_is_not() -> None:
+    async def fail_in_consequence() -> None:
+        async with open_system() as system, trio.open_nursery() as nursery:
+            counter = await system.start(Counter, restart=NEVER)
+            nursery.start_soon(counter.ask, Crash())
+            nursery.start_soon(counter.ask, Reach(1))
+
+    with pytest.raises(RestartLimitExceeded):
+        await fail_in_consequence()
+
+
+def test_a_budget_that_nobody_can_live_by_is_refused() -> None:
+    for limit, within in ((-1, 5.0), (3, 0.0), (3, float("nan"))):
+        with pytest.raises(ValueError, match="no actor can live by"):
+            Restart(limit, within)

@@ -1,0 +1,68 @@
+"""Rule 9, as far as it goes: an actor seen from outside."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors import ActorCrashed, ActorStatistics, open_system
+from actors.testing import schedules
+from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Reach, Refuse, settled
+
+
+@schedules()
+async def test_statistics_tell_what_an_actor_has_done() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        counter = await system.start(Counter, name="counter", mailbox=9)
+        await counter.ask(Add())
+        with pytest.raises(No):
+            await counter.ask(Refuse())
+        with pytest.raises(ActorCrashed):
+            await counter.ask(Crash())
+        kept = Asker(nursery, counter, Reach(9))
+        await settled()
+        await counter.tell(Nap(5))
+        await settled()
+        skipped = Asker(nursery, counter, Add())
+        queued = Asker(nursery, counter, Add())
+        await settled()
+        skipped.leave()
+        await trio.sleep(1)
+        assert counter.statistics() == ActorStatistics(
+            name="counter",
+            state="running",
+            queued=2,
+            mailbox=9,
+            handled=2,
+            refused=1,
+            skipped=0,
+            crashed=1,
+            restarts=1,
+            busy_since=0.0,
+        )
+        await queued.left.wait()
+        kept.leave()
+        seen = counter.statistics()
+        assert (seen.handled, seen.skipped, seen.queued, seen.busy_since) == (4, 1, 0, None)
+
+
+@schedules()
+async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
+    async with open_system() as system:
+        first, second, third = [await system.start(Counter) for _ in range(3)]
+        second.stop()
+        await second.wait_stopped()
+        assert system.tree() == (first.statistics(), third.statistics())
+    assert system.tree() == ()
+
+
+@schedules()
+async def test_a_ref_shows_who_it_is_and_how_it_is() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter, name="counter")
+        assert repr(counter) == "<Ref counter, running>"
+        await counter.tell(Nap(1))
+        counter.stop()
+        assert repr(counter) == "<Ref counter, stopping>"
+        await counter.wait_stopped()
+        assert repr(counter) == "<Ref counter, stopped>"

@@ -1,0 +1,118 @@
+"""Right uses of the toolkit: both type checkers accept every line."""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import assert_type
+
+from actors import Actor, Message, Ref, Reply, Restart, System, Timer, open_system
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Message["Counter", int]):
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Message["Counter", None]):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Message["Counter", "str | None"]):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Reach(Message["Counter", int]):
+    goal: int
+
+
+class Counter(Actor):
+    def __init__(self, total: int = 0) -> None:
+        self.total = total
+        self.replies: list[Reply[int]] = []
+        self.timer: Timer | None = None
+
+    @Add.handler
+    def add(self, message: Add) -> int:
+        self.timer = self.after(1.5, self.tick)
+        return self.total + message.by
+
+    @Reset.handler
+    def reset(self, _message: Reset) -> None:
+        self.total = 0
+
+    @Fetch.handler
+    async def fetch(self, _message: Fetch) -> str | None:
+        return None
+
+    @Reach.deferred
+    def reach(self, message: Reach, reply: Reply[int]) -> None:
+        reply.on_abandoned(partial(self.replies.remove, reply))
+        assert_type(reply.send(message.goal), bool)
+        self.replies.append(reply)
+
+    def tick(self) -> None:
+        assert_type(self.add(Add()), int)
+
+
+class LoudCounter(Counter):
+    def add(self, message: Add) -> int:
+        return super().add(message)
+
+    @Reach.deferred
+    def reach(self, message: Reach, reply: Reply[int]) -> None:
+        super().reach(message, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Shout(Message["LoudCounter", str]):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Message["Clerk", None]):
+    reply: Reply[bool]
+
+
+class Clerk(Actor):
+    @Answer.handler
+    def answer(self, message: Answer) -> None:
+        message.reply.send(True)
+
+
+async def use(system: System) -> None:
+    counter = await system.start(Counter)
+    assert_type(counter, Ref[Counter])
+    assert_type(await counter.ask(Add(2)), int)
+    assert_type(await counter.ask(Reset()), None)
+    assert_type(await counter.ask(Fetch()), str | None)
+    assert_type(await counter.ask(Reach(3)), int)
+    await counter.tell(Reach(3))
+    counter.tell_nowait(Add())
+
+
+async def use_factories(system: System) -> None:
+    assert_type(await system.start(partial(Counter, 5), name="five"), Ref[Counter])
+    assert_type(await system.start(lambda: Counter(6), mailbox=9), Ref[Counter])
+    make: Callable[[], LoudCounter] = LoudCounter
+    loud = await system.start(make, restart=Restart(limit=1, within=2))
+    assert_type(await loud.ask(Add()), int)
+    assert_type(await loud.ask(Shout()), str)
+    counter: Ref[Counter] = loud
+    assert_type(await counter.ask(Add()), int)
+
+
+def pass_on(reply: Reply[int], clerk: Ref[Clerk]) -> None:
+    clerk.tell_nowait(Answer(reply))
+
+
+async def main() -> None:
+    async with open_system(grace=1) as system:
+        await use(system)
+        assert_type([actor.name for actor in system.tree()], list[str])

@@ -1,0 +1,125 @@
+"""A shop that plays HTTP.md's part of the counter in memory, for players under virtual time.
+
+Rule: it keeps the contract, and records; its troubles are scripted by the attributes below.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import trio
+
+
+@dataclass(slots=True)
+class FakeOrder:
+    order_id: str
+    number: int
+    name: str | None
+    ready: trio.Event = field(default_factory=trio.Event)
+    barista: str | None = None
+
+
+class FakeShop(httpx.AsyncBaseTransport):
+    """One transport for every player; `door` is what the players take.
+
+    It takes the clock of the test, for pytest-trio sets a clock only when the test itself asks.
+    """
+
+    def __init__(self, clock: trio.abc.Clock) -> None:
+        self._clock = clock
+        self.refuses_connections = 0
+        """So many requests from now on find nobody there."""
+        self.closing = 0
+        """So many requests from now on get a 503 with Retry-After: 3."""
+        self.limit = 10_000
+        """Orders beyond this get a 429."""
+        self.collected = True
+        self.cancelled: set[str] = set()
+        """These orders cannot be finished any more."""
+        self.token: str | None = None
+        self.waiting: deque[FakeOrder] = deque()
+        self.orders: dict[str, FakeOrder] = {}
+        self.finished: list[str] = []
+        self.released: list[str] = []
+        self.sources: list[str | None] = []
+        self.requests: list[tuple[float, str]] = []
+        self._numbers = itertools.count(1)
+        self._arrival = trio.Event()
+
+    def door(self, source: str | None) -> httpx.AsyncBaseTransport:
+        self.sources.append(source)
+        return self
+
+    def order(self, name: str | None = None) -> FakeOrder:
+        """Put an order into the queue, as a customer elsewhere would."""
+        number = next(self._numbers)
+        order = FakeOrder(f"order-{number}", number, name)
+        self.orders[order.order_id] = order
+        self.waiting.append(order)
+        self._arrival.set()
+        self._arrival = trio.Event()
+        return order
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append((self._clock.current_time(), request.url.path))
+        await trio.lowlevel.checkpoint()
+        if trouble := self._trouble(request):
+            return trouble
+        body: dict[str, Any] = json.loads(await request.aread() or b"{}")
+        match request.url.path:
+            case "/order/":
+                return await self._order(body)
+            case "/start/":
+                return await self._start(request.url.params)
+            case "/finish/":
+                return self._finish(body["order_id"])
+            case "/release/":
+                return self._release(body["order_id"])
+            case path:
+                return httpx.Response(200 if path == "/livez" else 404)
+
+    def _trouble(self, request: httpx.Request) -> httpx.Response | None:
+        if self.refuses_connections:
+            self.refuses_connections -= 1
+            raise httpx.ConnectError("All connection attempts failed", request=request)
+        if self.closing:
+            self.closing -= 1
+            return httpx.Response(503, headers={"Retry-After": "3"}, json={"reason": "closing"})
+        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return httpx.Response(401)
+        return None
+
+    async def _order(self, body: dict[str, Any]) -> httpx.Response:
+        if len(self.orders) >= self.limit:
+            return httpx.Response(429, json={"limit": "waiting"})
+        order = self.order(body.get("name"))
+        await order.ready.wait()
+        return httpx.Response(200, json={"order_id": order.order_id, "number": order.number})
+
+    async def _start(self, params: httpx.QueryParams) -> httpx.Response:
+        with trio.move_on_after(int(params.get("wait", "0"))):
+            while not self.waiting:
+                await self._arrival.wait()
+        if not self.waiting:
+            return httpx.Response(204)
+        order = self.waiting.popleft()
+        order.barista = params["barista"]
+        answer = {"order_id": order.order_id, "number": order.number, "name": order.name}
+        return httpx.Response(200, json=answer)
+
+    def _finish(self, order_id: str) -> httpx.Response:
+        if order_id in self.cancelled:
+            return httpx.Response(409, json={"order_status": "cancelled"})
+        self.orders[order_id].ready.set()
+        self.finished.append(order_id)
+        return httpx.Response(200, json={"order_id": order_id, "collected": self.collected})
+
+    def _release(self, order_id: str) -> httpx.Response:
+        self.released.append(order_id)
+        self.waiting.appendleft(self.orders[order_id])
+        return httpx.Response(200)

@@ -1,0 +1,170 @@
+"""One barista at a time: what it does with an order, and with a shop in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+import trio
+import trio.testing
+
+from cafe.cli.barista import Barista, Shift
+from cafe.cli.client import UnexpectedAnswerError, UnreachableError, open_client
+from cafe.cli.options import Span, dice
+from tests.cafe.cli.fake_shop import FakeShop
+
+
+@asynccontextmanager
+async def employed(
+    shop: FakeShop, shift: Shift, url: str = "http://shop.test"
+) -> AsyncGenerator[Barista, None]:
+    async with open_client(url, door=shop.door) as client:
+        yield Barista("Bo", client, shift, dice(1))
+
+
+async def test_a_barista_takes_the_oldest_order_brews_it_and_declares_it_ready(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    orders = [shop.order(), shop.order()]
+    begin = autojump_clock.current_time()
+    async with employed(shop, Shift(Span(30, 60))) as barista:
+        await barista.work(iter(range(2)))
+    assert shop.finished == [order.order_id for order in orders]
+    assert [order.barista for order in orders] == ["Bo", "Bo"]
+    assert 60 <= autojump_clock.current_time() - begin <= 120
+    assert (barista.brewed, barista.uncollected, barista.lost) == (2, 0, 0)
+
+
+async def test_a_barista_waits_for_the_next_order_as_long_as_it_takes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    async with employed(shop, Shift(Span(1, 1))) as barista, trio.open_nursery() as nursery:
+        nursery.start_soon(barista.work, iter(range(1)))
+        await trio.sleep(1010)
+        assert barista.doing == "waiting for an order"
+        shop.order()
+    assert barista.brewed == 1
+    asked = [path for _, path in shop.requests].count("/start/")
+    assert asked == 51  # each holds for 20 s
+
+
+async def test_a_barista_shows_what_it_brews_and_for_whom(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.order("Ada")
+    async with employed(shop, Shift(Span(60, 60))) as barista, trio.open_nursery() as nursery:
+        nursery.start_soon(barista.work, iter(range(1)))
+        await trio.sleep(30)
+        assert barista.doing == "brewing 1 for Ada"
+        assert barista.brewing_seconds == 60
+    assert barista.brewing_seconds == 0
+    assert barista.doing == "gone home"
+
+
+async def test_an_idle_barista_goes_home(autojump_clock: trio.testing.MockClock) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.order()
+    begin = autojump_clock.current_time()
+    async with employed(shop, Shift(Span(1, 1), idle=45)) as barista:
+        await barista.work(count())
+    assert autojump_clock.current_time() - begin == pytest.approx(46, abs=1)
+    assert barista.brewed == 1
+    assert barista.trouble is None
+
+
+async def test_a_barista_who_is_called_off_gives_the_order_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    order = shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        with trio.move_on_after(30):
+            await barista.work(count())
+    assert shop.released == [order.order_id]
+    assert shop.finished == []
+
+
+async def test_a_barista_who_is_called_off_from_a_dead_shop_goes_all_the_same(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        with trio.move_on_after(30) as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(barista.work, count())
+                await trio.sleep(20)
+                shop.refuses_connections = 1000
+    assert scope.cancelled_caught
+    assert shop.released == []
+
+
+async def test_a_finish_that_the_shop_did_not_take_is_declared_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    order = shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista, trio.open_nursery() as nursery:
+        nursery.start_soon(barista.work, iter(range(1)))
+        await trio.sleep(30)
+        shop.refuses_connections = 2
+        shop.closing = 1
+    assert shop.finished == [order.order_id]
+    assert barista.brewed == 1
+
+
+async def test_an_order_cancelled_meanwhile_is_counted_and_the_next_one_taken(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.cancelled = {shop.order().order_id}
+    kept = shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(iter(range(2)))
+    assert shop.finished == [kept.order_id]
+    assert (barista.brewed, barista.lost) == (1, 1)
+
+
+async def test_a_coffee_that_nobody_collects_is_counted(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.order()
+    shop.collected = False
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(iter(range(1)))
+    assert (barista.brewed, barista.uncollected) == (1, 1)
+
+
+async def test_a_barista_gives_up_a_shop_that_does_not_come_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.refuses_connections = 1000
+    async with employed(shop, Shift(Span(60, 60), patience=5)) as barista:
+        await barista.work(count())
+    assert isinstance(barista.trouble, UnreachableError)
+    assert barista.doing == "gave up"
+
+
+async def test_a_barista_without_the_shops_token_says_so(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.token = "beans"
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(count())
+    assert isinstance(barista.trouble, UnexpectedAnswerError)
+    assert "gave 401: the shop wants its worker token" in str(barista.trouble)
+
+
+async def test_a_barista_at_another_port_says_so(autojump_clock: trio.testing.MockClock) -> None:
+    shop = FakeShop(autojump_clock)
+    async with employed(shop, Shift(Span(60, 60)), "http://shop.test/elsewhere") as barista:
+        await barista.work(count())
+    assert "gave 404: is this the café's worker port?" in str(barista.trouble)

@@ -1,0 +1,65 @@
+"""Boards: frames on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+
+import pytest
+import trio
+import trio.testing
+from rich.console import Console
+from rich.text import Text
+
+from cafe.cli.board import shown
+
+
+class Counter:
+    """A board that counts how often it was drawn."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def rows(self) -> Text:
+        self.drawn += 1
+        return Text(f"frame {self.drawn}")
+
+    def line(self) -> str:
+        return "all is well"
+
+
+async def test_a_terminal_gets_frames_that_leave_nothing_behind(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    board, screen = Counter(), io.StringIO()
+    begin = autojump_clock.current_time()
+    async with shown(board, Console(file=screen, force_terminal=True, width=40)):
+        await trio.sleep(1)
+    assert autojump_clock.current_time() - begin == pytest.approx(1)
+    assert board.drawn >= 8
+    assert "frame 5" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[2K")  # the last frame is wiped
+
+
+async def test_what_is_not_a_terminal_gets_a_plain_line_now_and_then(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    screen = io.StringIO()
+    begin = autojump_clock.current_time()
+    async with shown(Counter(), Console(file=screen, force_terminal=False, width=40)):
+        await trio.sleep(16)
+    assert autojump_clock.current_time() - begin == pytest.approx(16)
+    assert screen.getvalue() == "all is well\n" * 3
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_the_block_and_not_the_program(signum: signal.Signals) -> None:
+    begun = ended = False
+    async with shown(Counter(), Console(file=io.StringIO())):
+        begun = True
+        os.kill(os.getpid(), signum)
+        await trio.sleep_forever()
+        ended = True
+    assert begun
+    assert not ended

@@ -1,0 +1,101 @@
+"""What `cafe serve` offers, and what it says when something is wrong before it serves."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from cafe.cli import app
+from cafe.cli.serve import open_shop
+from cafe.settings import Settings, option_name
+
+FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Start where there are no toml files, and leave the logging of other tests alone."""
+    monkeypatch.chdir(tmp_path)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+def fails_with(capsys: pytest.CaptureFixture[str], **options: object) -> str:
+    """Open the shop, which has to fail; give the one line that says why."""
+    assert open_shop({**FREE_PORTS, **{name: str(value) for name, value in options.items()}}) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("option", FREE_PORTS)
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        line = fails_with(capsys, **{option: address})
+    assert line == f"cafe: Cannot listen on {address}: Address already in use."
+
+
+WRONG_OPTIONS = {
+    "client_bind": ("here", "cafe: 'here' is not an address like "),
+    "worker_bind": ("127.0.0.1:99999", "cafe: '127.0.0.1:99999' is not an address"),
+    "client_config": ("none.toml", "cafe: There is no file none.toml."),
+    "lease_seconds": ("soon", "cafe: --lease-seconds: input should be a valid number"),
+    "closing_seconds": ("inf", "cafe: --closing-seconds: input should be a finite number"),
+    "max_waiting": ("0", "cafe: --max-waiting: input should be greater than or equal to 1"),
+    "limit_requests": ("1.5", "cafe: --limit-requests: input should be a valid integer"),
+    "log_format": ("xml", "cafe: --log-format: input should be 'console' or 'json'"),
+    "trusted_proxies": ("10.0.0.0/99", "cafe: --trusted-proxies: '10.0.0.0/99' is not a network"),
+}
+
+
+@pytest.mark.parametrize(("option", "value", "said"), [(k, *v) for k, v in WRONG_OPTIONS.items()])
+def test_a_wrong_option_is_one_line(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, said: str
+) -> None:
+    assert fails_with(capsys, **{option: value}).startswith(said)
+
+
+def test_a_wrong_variable_is_named_as_such(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAFE_BAN_SECONDS", "-1")
+    line = fails_with(capsys)
+    assert line == "cafe: CAFE_BAN_SECONDS: input should be greater than 0, not '-1'"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("backlogg = 10", "there is no key 'backlogg', the nearest is backlog"),
+        ("backlog = 'many'", "backlog has to be a whole number above 0, not 'many'"),
+        ("read_timeout = 5", "read_timeout cannot be set: "),
+        ("backlog =", "is not TOML"),
+        ("certfile = 'cert.pem'", "TLS takes both a certfile and a keyfile."),
+        ("certfile = 'cert.pem'\nkeyfile = 'key.pem'", "cert.pem cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("which", ["client", "worker"])
+def test_a_wrong_toml_file_is_one_line(
+    capsys: pytest.CaptureFixture[str], which: str, text: str, said: str
+) -> None:
+    Path("its.toml").write_text(text, "utf-8")
+    assert said in fails_with(capsys, **{f"{which}_config": "its.toml"})
+
+
+def test_help_lists_every_setting_with_its_variable() -> None:
+    shown = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "300"})
+    assert shown.exit_code == 0
+    for name in Settings.model_fields:
+        assert option_name(name) in shown.output
+        assert f"CAFE_{name.upper()}" in shown.output

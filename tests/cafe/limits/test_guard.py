@@ -1,0 +1,147 @@
+"""The middleware in front of a bare ASGI app that answers with what it was told."""
+
+from collections.abc import AsyncIterator, MutableMapping
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from actors import Ref, open_system
+from cafe.limits.address import parse_networks
+from cafe.limits.guard import Guard
+from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.serving.paths import Prefix
+
+OFFICE = "192.0.2.7"
+PROXY = "10.0.0.1"
+LIMITS = Limits(requests=2, window_seconds=10.0, waiting=4)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the request's address, and what it may do if anybody was asked."""
+    allowance = scope["state"].get("allowance")
+    told = {"address": scope["state"]["address"], "waiting": allowance and allowance.waiting}
+    await JSONResponse(told)(scope, receive, send)
+
+
+@pytest.fixture
+async def limiter() -> AsyncIterator[Ref[RateLimiter]]:
+    async with open_system() as system:
+        yield await system.start(partial(RateLimiter, LIMITS, lambda: 0.0))
+
+
+@pytest.fixture
+def guard(limiter: Ref[RateLimiter]) -> Guard:
+    return Guard(echo, limiter, parse_networks("10.0.0.0/8"))
+
+
+def client_at(host: str, guard: Guard) -> httpx.AsyncClient:
+    """Return a client that connects from `host`; the app is served under a prefix, too."""
+    app = Prefix(guard, "/api/v1/client")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, client=(host, 4711)), base_url="http://cafe"
+    )
+
+
+async def test_the_app_is_told_who_asks_and_what_he_may(guard: Guard) -> None:
+    async with client_at("::ffff:192.0.2.7", guard) as client:
+        response = await client.post("/order/")
+    assert response.json() == {"address": OFFICE, "waiting": 4}
+
+
+async def test_an_admitted_request_gets_no_limit_headers(guard: Guard) -> None:
+    async with client_at(OFFICE, guard) as client:
+        response = await client.get("/queue")
+    assert not {"retry-after", "ratelimit", "ratelimit-policy"} & set(response.headers)
+
+
+async def test_a_request_over_the_limit_gets_a_problem_that_says_when_to_come_back(
+    guard: Guard,
+) -> None:
+    async with client_at(OFFICE, guard) as client:
+        for _ in range(LIMITS.requests):
+            assert (await client.get("/queue")).status_code == 200
+        response = await client.get("/queue")
+    assert response.status_code == 429
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["retry-after"] == "15"
+    assert response.headers["ratelimit-policy"] == '"requests";q=2;w=10'
+    assert response.headers["ratelimit"] == '"requests";r=0;t=15'
+    body = response.json()
+    assert (body["status"], body["limit"]) == (429, "requests")
+    assert body["detail"] == "Your address may make 2 requests in 10 s and has made them."
+
+
+@pytest.mark.parametrize("path", ["/livez", "/api/v1/client/livez", "/readyz"])
+async def test_health_is_never_counted(guard: Guard, limiter: Ref[RateLimiter], path: str) -> None:
+    async with client_at(OFFICE, guard) as client:
+        answers = [(await client.get(path)).json() for _ in range(2 * LIMITS.requests)]
+    assert answers == [{"address": OFFICE, "waiting": None}] * 4
+    assert (await limiter.ask(CountLimits())).addresses == 0
+
+
+@pytest.mark.parametrize("path", ["/livez/../order/", "/order/livez", "/livezz", "/api/livez"])
+async def test_a_path_that_only_looks_like_health_is_counted(
+    guard: Guard, limiter: Ref[RateLimiter], path: str
+) -> None:
+    async with client_at(OFFICE, guard) as client:
+        await client.get(path)
+    assert (await limiter.ask(CountLimits())).addresses == 1
+
+
+async def test_customers_behind_a_trusted_proxy_are_told_apart(guard: Guard) -> None:
+    async with client_at(PROXY, guard) as client:
+        statuses = [
+            (
+                await client.get("/queue", headers={"X-Forwarded-For": f"{spoofed}, {real}"})
+            ).status_code
+            for spoofed, real in zip(
+                ("1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.1"),
+                ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"),
+                strict=True,
+            )
+        ]
+    assert statuses == [200, 200, 429, 200]
+
+
+async def test_headers_of_anybody_else_are_not_believed(guard: Guard) -> None:
+    async with client_at(OFFICE, guard) as client:
+        response = await client.get("/queue", headers={"X-Forwarded-For": "192.0.2.99"})
+    assert response.json()["address"] == OFFICE
+
+
+def request_scope(**changes: Any) -> dict[str, Any]:
+    return {"type": "http", "method": "GET", "path": "/queue", "headers": [], **changes}
+
+
+async def receive_nothing() -> MutableMapping[str, Any]:
+    raise AssertionError("nobody reads the body")
+
+
+async def send_nowhere(_message: MutableMapping[str, Any]) -> None:
+    """Take any part of a response."""
+
+
+async def test_those_behind_a_unix_socket_are_counted_as_one(guard: Guard) -> None:
+    scope = request_scope(client=None)
+    await guard(scope, receive_nothing, send_nowhere)
+    assert scope["state"]["address"] == ""
+
+
+async def test_the_state_of_the_lifespan_is_kept(guard: Guard) -> None:
+    scope = request_scope(client=(OFFICE, 1), state={"request_id": "r1"})
+    await guard(scope, receive_nothing, send_nowhere)
+    assert scope["state"]["request_id"] == "r1"
+
+
+async def test_what_is_not_http_passes_untouched(limiter: Ref[RateLimiter]) -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    await Guard(app, limiter, ())({"type": "lifespan"}, receive_nothing, send_nowhere)
+    assert seen == [{"type": "lifespan"}]

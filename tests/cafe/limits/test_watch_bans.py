@@ -1,0 +1,150 @@
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors import ActorCrashed, Message, Ref, System, open_system
+from actors.testing import schedules
+from cafe.limits.bans import Ban
+from cafe.limits.rate_limiter import Admit, Bans, RateLimiter, RecordRefusals, WatchBans
+from tests.cafe.limits.limiting import ATTACKER, LIMITS, OFFICE, START, HandClock, get_banned
+
+
+async def test_a_watcher_hears_of_a_ban_at_once(
+    limiter: Ref[RateLimiter], clock: HandClock, nursery: trio.Nursery
+) -> None:
+    heard: list[Bans] = []
+
+    async def watch() -> None:
+        heard.append(await limiter.ask(WatchBans()))
+
+    nursery.start_soon(watch)
+    await wait_all_tasks_blocked()
+    clock.now += 7
+    await get_banned(limiter, ATTACKER)
+    await wait_all_tasks_blocked()
+    assert [news.bans for news in heard] == [(Ban(ATTACKER, START + 67, 60.0),)]
+
+
+async def test_a_watcher_who_comes_late_is_told_what_is_in_force(
+    limiter: Ref[RateLimiter],
+    clock: HandClock,
+) -> None:
+    await get_banned(limiter, "192.0.2.1")
+    clock.now += 30
+    await get_banned(limiter, "192.0.2.2")
+    clock.now += 40
+    assert [ban.address for ban in (await limiter.ask(WatchBans())).bans] == ["192.0.2.2"]
+
+
+async def test_a_watcher_hears_of_each_ban_once(
+    limiter: Ref[RateLimiter], nursery: trio.Nursery
+) -> None:
+    heard: list[list[str]] = []
+
+    async def watch() -> None:
+        seen = 0
+        while True:
+            news = await limiter.ask(WatchBans(seen))
+            seen = news.revision
+            heard.append([ban.address for ban in news.bans])
+
+    await limiter.ask(RecordRefusals(((ATTACKER, 5), ("192.0.2.1", 5), ("192.0.2.2", 4))))
+    nursery.start_soon(watch)
+    await wait_all_tasks_blocked()
+    await limiter.ask(RecordRefusals((("192.0.2.2", 1),)))
+    await wait_all_tasks_blocked()
+    assert heard == [[ATTACKER, "192.0.2.1"], ["192.0.2.2"]]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_watcher_hears_that_a_ban_was_lengthened(
+    limiter: Ref[RateLimiter], clock: HandClock
+) -> None:
+    await get_banned(limiter, ATTACKER)
+    first = await limiter.ask(WatchBans())
+    clock.now += LIMITS.window_seconds
+    await get_banned(limiter, ATTACKER)
+    second = await limiter.ask(WatchBans(first.revision))
+    assert [(ban.address, ban.seconds) for ban in second.bans] == [(ATTACKER, 120.0)]
+
+
+async def test_a_watcher_who_has_gone_is_forgotten(system: System, nursery: trio.Nursery) -> None:
+    instances: list[RateLimiter] = []
+
+    def make() -> RateLimiter:
+        instances.append(RateLimiter(LIMITS))
+        return instances[-1]
+
+    limiter = await system.start(make)
+    nursery.start_soon(limiter.ask, WatchBans())
+    await wait_all_tasks_blocked()
+    assert len(vars(instances[0])["_watchers"]) == 1
+    nursery.cancel_scope.cancel()
+    with trio.CancelScope(shield=True):
+        await wait_all_tasks_blocked()
+    assert vars(instances[0])["_watchers"] == set()
+
+
+@schedules(30)
+async def test_every_watcher_hears_of_every_ban_under_any_schedule() -> None:
+    """Two follow closely, one comes and goes; each asks on from what it has seen."""
+    heard: dict[str, list[str]] = {"close": [], "other": [], "fickle": []}
+    everybody = [f"192.0.2.{n}" for n in range(6)]
+
+    async def follow(who: str, limiter: Ref[RateLimiter], patience: float) -> None:
+        seen = 0
+        while len(heard[who]) < len(everybody):
+            with trio.move_on_after(patience):
+                news = await limiter.ask(WatchBans(seen))
+                seen = news.revision
+                heard[who] += [ban.address for ban in news.bans]
+
+    async with open_system() as system:
+        limiter = await system.start(partial(RateLimiter, LIMITS))
+        with trio.fail_after(100):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(follow, "close", limiter, 1000)
+                nursery.start_soon(follow, "other", limiter, 1000)
+                nursery.start_soon(follow, "fickle", limiter, 0.5)
+                for address in everybody:
+                    nursery.start_soon(get_banned, limiter, address)
+                    await trio.sleep(1 / 3)
+    assert {who: sorted(told) for who, told in heard.items()} == dict.fromkeys(heard, everybody)
+
+
+class Break(Message["Breakable", None]):
+    """Crash."""
+
+
+class Breakable(RateLimiter):
+    @Break.handler
+    def crash(self, _message: Break) -> None:
+        raise RuntimeError("a bug")
+
+
+async def test_a_restart_forgets_and_a_watcher_goes_on_from_what_it_has_seen(
+    system: System, clock: HandClock, nursery: trio.Nursery
+) -> None:
+    limiter = await system.start(partial(Breakable, LIMITS, clock))
+    clock.now += 1
+    await get_banned(limiter, ATTACKER)
+    seen = (await limiter.ask(WatchBans())).revision
+    crashes: list[ActorCrashed] = []
+
+    async def watch() -> None:
+        try:
+            await limiter.ask(WatchBans(seen))
+        except ActorCrashed as crash:
+            crashes.append(crash)
+
+    nursery.start_soon(watch)
+    await wait_all_tasks_blocked()
+    with pytest.raises(ActorCrashed):
+        await limiter.ask(Break())
+    await wait_all_tasks_blocked()
+    assert len(crashes) == 1
+    assert (await limiter.ask(Admit(ATTACKER))).remaining == 9
+    await get_banned(limiter, OFFICE)
+    assert [ban.address for ban in (await limiter.ask(WatchBans(seen))).bans] == [OFFICE]

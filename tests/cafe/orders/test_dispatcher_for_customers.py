@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors.testing import schedules
+from cafe.orders.dispatcher import Rules
+from cafe.orders.messages import (
+    CancelOrder,
+    Claim,
+    CloseShop,
+    CountQueue,
+    CutOff,
+    FindOrder,
+    FinishOrder,
+    ListOrders,
+    PlaceOrder,
+    ReleaseOrder,
+)
+from cafe.orders.order import Action, Status
+from cafe.orders.refusals import (
+    CutOffFromQueue,
+    KeyReused,
+    OrderCancelled,
+    OrderConflict,
+    QueueFull,
+    ShopClosing,
+    TooManyWaiting,
+    UnknownOrder,
+)
+from tests.cafe.orders.counter import (
+    REGULAR,
+    Customer,
+    open_counter,
+    settled,
+    waiting_customers,
+)
+
+
+@schedules(20)
+async def test_a_customer_waits_until_his_order_is_ready() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        [customer] = await waiting_customers(counter, nursery, 1)
+        claim = await counter.claimed("Bo")
+        await trio.sleep(45)
+        finished = await counter.finish(claim)
+        await settled()
+        assert customer.got is not None
+        assert customer.got.order.order_id == finished.order_id
+        assert customer.got.order.status is Status.READY
+        assert customer.got.waited_seconds == pytest.approx(45)
+        assert finished.brewed_seconds == pytest.approx(45)
+        assert not finished.abandoned
+
+
+@schedules(20)
+async def test_an_order_that_was_handed_over_is_delivered() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await waiting_customers(counter, nursery, 1)
+        claim = await counter.claimed()
+        await counter.finish(claim)
+        seen = await counter.ref.ask(FindOrder(claim.order.order_id))
+        assert seen.order.status is Status.DELIVERED
+
+
+@schedules(20)
+async def test_a_customer_who_hangs_up_is_not_brewed_for() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        gone, stays = await waiting_customers(counter, nursery, 2)
+        gone.hang_up()
+        await settled()
+        claim = await counter.claimed()
+        assert claim.order.number == 2
+        await counter.finish(claim)
+        await settled()
+        assert stays.got is not None
+
+
+@schedules(50)
+async def test_requests_that_race_with_one_key_share_one_order() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = [Customer(counter) for _ in range(3)]
+        for customer in customers:
+            nursery.start_soon(customer.come, "my-key")
+        await settled()
+        claim = await counter.claimed()
+        assert claim.waiting == 0
+        await counter.finish(claim)
+        await settled()
+        assert {c.got.order.number for c in customers if c.got} == {1}
+        assert all(customer.got for customer in customers)
+        assert counter.numbers(Action.PLACE) == [1]
+        assert counter.numbers(Action.HAND_OVER) == [1]
+
+
+@schedules(20)
+async def test_a_keyed_order_outlives_its_connection_and_is_collected_later() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        [customer] = await waiting_customers(counter, nursery, 1, key="k")
+        customer.hang_up()
+        await settled()
+        claim = await counter.claimed()
+        finished = await counter.finish(claim)
+        assert not finished.abandoned
+        again = await counter.order(key="k")
+        assert again.order.order_id == claim.order.order_id
+
+
+async def test_a_key_with_another_body_is_refused() -> None:
+    async with open_counter() as counter:
+        await counter.order(key="k", hold=0)
+        with pytest.raises(KeyReused):
+            await counter.order(key="k", hold=0, name="Ada")
+
+
+@schedules(20)
+async def test_a_bounded_wait_ends_with_the_order_as_it_stands_and_unbinds_it() -> None:
+    async with open_counter() as counter:
+        began = trio.current_time()
+        standing = await counter.order(hold=10)
+        assert trio.current_time() - began == pytest.approx(10)
+        assert (standing.order.status, standing.position) == (Status.WAITING, 1)
+        finished = await counter.finish(await counter.claimed())
+        assert not finished.abandoned
+
+
+@schedules(20)
+async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        standing = await counter.order(hold=0)
+        seen: list[Status] = []
+
+        async def look() -> None:
+            found = await counter.ref.ask(FindOrder(standing.order.order_id, hold=600))
+            seen.append(found.order.status)
+
+        nursery.start_soon(look)
+        await trio.sleep(5)
+        await counter.finish(await counter.claimed())
+        await settled()
+        assert seen == [Status.READY]
+        assert trio.current_time() == pytest.approx(5)
+
+
+@schedules(20)
+async def test_an_onlooker_who_leaves_takes_no_order_along() -> None:
+    async with open_counter() as counter:
+        standing = await counter.order(hold=0)
+        with trio.move_on_after(1):
+            await counter.ref.ask(FindOrder(standing.order.order_id, hold=600))
+        assert (await counter.claimed()).order.order_id == standing.order.order_id
+
+
+async def test_an_unknown_order_is_refused() -> None:
+    async with open_counter() as counter:
+        with pytest.raises(UnknownOrder):
+            await counter.ref.ask(FinishOrder("x"))
+        with pytest.raises(UnknownOrder):
+            await counter.ref.ask(ReleaseOrder("x"))
+        with pytest.raises(UnknownOrder):
+            await counter.ref.ask(CancelOrder("x"))
+        with pytest.raises(UnknownOrder):
+            await counter.ref.ask(FindOrder("x"))
+
+
+@schedules(20)
+async def test_cancelling_answers_whoever_waits_and_leaves_the_queue() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        [customer] = await waiting_customers(counter, nursery, 1, key="k")
+        [standing] = await counter.ref.ask(ListOrders())
+        cancelled = await counter.ref.ask(CancelOrder(standing.order.order_id))
+        assert cancelled.order.status is Status.CANCELLED
+        await settled()
+        assert isinstance(customer.refused, OrderCancelled)
+        assert await counter.start() is None
+
+
+async def test_an_order_in_preparation_cannot_be_cancelled() -> None:
+    async with open_counter() as counter:
+        standing = await counter.order(hold=0)
+        await counter.claimed()
+        with pytest.raises(OrderConflict):
+            await counter.ref.ask(CancelOrder(standing.order.order_id))
+
+
+async def test_the_queue_takes_no_more_than_it_may() -> None:
+    async with open_counter(Rules(max_waiting=2)) as counter:
+        for _ in range(2):
+            await counter.order(hold=0)
+        with pytest.raises(QueueFull) as caught:
+            await counter.order(hold=0)
+        assert caught.value.members() == {"reason": "queue_full"}
+        assert not (await counter.ref.ask(CountQueue())).accepting
+
+
+async def test_an_address_has_no_more_waiting_than_it_may() -> None:
+    async with open_counter() as counter:
+        message = PlaceOrder("americano", None, REGULAR, max_waiting=1, hold=0)
+        await counter.ref.ask(message)
+        with pytest.raises(TooManyWaiting) as caught:
+            await counter.ref.ask(message)
+        assert caught.value.members() == {"limit": "waiting"}
+        await counter.order(address="192.0.2.2", hold=0)
+
+
+@schedules(20)
+async def test_a_banned_address_leaves_the_queue_and_the_others_move_up() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 2)
+        kept = await counter.order(key="k", hold=0)
+        other = await counter.order(address="192.0.2.2", hold=0)
+        assert await counter.ref.ask(CutOff(REGULAR, 60)) == 3
+        await settled()
+        assert all(isinstance(customer.refused, CutOffFromQueue) for customer in customers)
+        assert (await counter.claimed()).order.order_id == other.order.order_id
+        seen = await counter.ref.ask(FindOrder(kept.order.order_id))
+        assert seen.order.status is Status.CANCELLED
+
+
+@schedules(20)
+async def test_closing_answers_everybody_and_takes_no_more_orders() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        idle: list[Claim | None] = []
+
+        async def barista() -> None:
+            idle.append(await counter.start(hold=60))
+
+        nursery.start_soon(barista)
+        await settled()
+        await waiting_customers(counter, nursery, 1)  # the barista takes it
+        customers = await waiting_customers(counter, nursery, 3)
+        assert await counter.ref.ask(CloseShop(retry_after=5)) == 4
+        await settled()
+        assert all(isinstance(customer.refused, ShopClosing) for customer in customers)
+        with pytest.raises(ShopClosing):
+            await counter.order()

@@ -1,0 +1,246 @@
+"""The order book against a naive model: one flat list that is searched anew for every question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+)
+
+from cafe.orders.order import Action, NotAllowedError, Status
+from cafe.orders.queue import OrderBook, UnknownOrderError
+
+LEASE = 100.0
+ADDRESSES = ("10.0.0.1", "10.0.0.2")
+
+
+def a_book() -> OrderBook:
+    return OrderBook(lease_seconds=LEASE, key_ttl_seconds=1_000.0)
+
+
+def place(book: OrderBook, order_id: str, *, now: float = 0.0, key: str | None = None) -> None:
+    book.place(order_id, "americano", None, ADDRESSES[0], key, now)
+
+
+@dataclass
+class Known:
+    """What the model knows of one order."""
+
+    order_id: str
+    number: int
+    address: str
+    bound: bool
+    status: Status = Status.WAITING
+    lease_until: float = 0.0
+    lapsed: bool = False
+    abandoned: bool = False
+    starts: int = 0
+    returns: int = 0
+
+
+class BookAgainstModel(RuleBasedStateMachine):
+    orders = Bundle("orders")
+
+    @initialize()
+    def open_book(self) -> None:
+        self.book = a_book()
+        self.known: dict[str, Known] = {}
+        self.now = 0.0
+
+    def in_status(self, status: Status) -> list[Known]:
+        found = [one for one in self.known.values() if one.status is status]
+        return sorted(found, key=lambda one: one.number)
+
+    @rule(target=orders, address=st.sampled_from(ADDRESSES), keyed=st.booleans())
+    def place(self, address: str, *, keyed: bool) -> str:
+        order_id = f"order-{len(self.known)}"
+        key = f"key-{order_id}" if keyed else None
+        change = self.book.place(order_id, "americano", None, address, key, self.now)
+        self.known[order_id] = Known(order_id, change.order.number, address, bound=not keyed)
+        return order_id
+
+    @rule()
+    def start(self) -> None:
+        waiting = self.in_status(Status.WAITING)
+        if not waiting:
+            with pytest.raises(IndexError):
+                self.book.start("Bo", self.now)
+            return
+        change = self.book.start("Bo", self.now)
+        oldest = waiting[0]
+        assert change.order.order_id == oldest.order_id, "not the oldest"
+        oldest.status = Status.PREPARATION
+        oldest.lease_until = self.now + LEASE
+        oldest.starts += 1
+        assert oldest.starts == oldest.returns + 1, "handed out twice"
+
+    @rule(order_id=orders)
+    def finish(self, order_id: str) -> None:
+        one = self.known[order_id]
+        late = one.status is Status.WAITING and one.lapsed
+        if one.status is Status.PREPARATION or late:
+            change = self.book.finish(order_id, self.now)
+            assert change is not None
+            assert change.action is (Action.FINISH_LATE if late else Action.FINISH)
+            one.status = Status.READY
+        elif one.status in {Status.READY, Status.DELIVERED}:
+            assert self.book.finish(order_id, self.now) is None
+        else:
+            with pytest.raises(NotAllowedError):
+                self.book.finish(order_id, self.now)
+
+    def give_back(self, one: Known) -> None:
+        one.returns += 1
+        one.status = Status.CANCELLED if one.abandoned else Status.WAITING
+
+    @rule(order_id=orders)
+    def release(self, order_id: str) -> None:
+        one = self.known[order_id]
+        if one.status is Status.PREPARATION:
+            self.book.release(order_id, self.now)
+            self.give_back(one)
+        else:
+            with pytest.raises(NotAllowedError):
+                self.book.release(order_id, self.now)
+
+    @rule(seconds=st.sampled_from((1.0, 60.0, 100.0, 250.0)))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.book.expire(self.now)
+        for one in self.in_status(Status.PREPARATION):
+            if one.lease_until <= self.now:
+                one.lapsed = True
+                self.give_back(one)
+
+    @rule(order_id=orders)
+    def cancel(self, order_id: str) -> None:
+        one = self.known[order_id]
+        if one.status is Status.WAITING:
+            self.book.cancel(order_id, self.now)
+            one.status = Status.CANCELLED
+        elif one.status is Status.CANCELLED:
+            assert self.book.cancel(order_id, self.now) is None
+        else:
+            with pytest.raises(NotAllowedError):
+                self.book.cancel(order_id, self.now)
+
+    @rule(order_id=orders)
+    def hang_up(self, order_id: str) -> None:
+        one = self.known[order_id]
+        self.book.abandon(order_id, self.now)
+        if one.bound and one.status is Status.WAITING:
+            one.status = Status.CANCELLED
+        elif one.bound and one.status is Status.PREPARATION:
+            one.abandoned = True
+
+    @rule(address=st.sampled_from(ADDRESSES))
+    def cut_off(self, address: str) -> None:
+        self.book.cut_off(address, self.now)
+        for one in self.in_status(Status.WAITING):
+            if one.address == address:
+                one.status = Status.CANCELLED
+
+    @rule(order_id=orders)
+    def hand_over(self, order_id: str) -> None:
+        one = self.known[order_id]
+        if one.status is Status.READY:
+            self.book.hand_over(order_id, self.now)
+            one.status = Status.DELIVERED
+
+    @invariant()
+    def no_order_is_lost_and_each_stands_where_the_model_says(self) -> None:
+        for one in self.known.values():
+            order = self.book.find(one.order_id)
+            assert (order.number, order.status) == (one.number, one.status)
+
+    @invariant()
+    def the_queue_is_what_waits_oldest_first(self) -> None:
+        waiting = self.in_status(Status.WAITING)
+        live = [order.number for order in self.book.live() if order.status is Status.WAITING]
+        assert live == [one.number for one in waiting]
+        for position, one in enumerate(waiting, start=1):
+            assert self.book.position(self.book.find(one.order_id)) == position
+
+    @invariant()
+    def every_count_agrees_with_the_orders(self) -> None:
+        counts = {status: len(self.in_status(status)) for status in Status}
+        assert self.book.by_status == counts
+        assert self.book.waiting == counts[Status.WAITING]
+        assert self.book.preparing == counts[Status.PREPARATION]
+        for address in ADDRESSES:
+            waiting = [w for w in self.in_status(Status.WAITING) if w.address == address]
+            assert self.book.waiting_from(address) == len(waiting)
+
+    @invariant()
+    def the_next_expiry_is_the_earliest_lease(self) -> None:
+        leases = [one.lease_until for one in self.in_status(Status.PREPARATION)]
+        assert self.book.next_expiry() == min(leases, default=None)
+
+
+TestBookAgainstModel = BookAgainstModel.TestCase
+TestBookAgainstModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_an_unknown_order_is_an_error_whatever_is_done_with_it() -> None:
+    book = a_book()
+    for act in (book.finish, book.release, book.cancel, book.abandon, book.hand_over):
+        with pytest.raises(UnknownOrderError):
+            act("nobody's", 0.0)
+
+
+def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    book.start(None, 1.0)
+    book.finish("first", 10.0)
+    held = book.find_by_key(ADDRESSES[0], "k", 1_009.0)
+    assert held is not None
+    assert held.order_id == "first"
+    assert book.find_by_key(ADDRESSES[0], "k", 1_010.0) is None
+    with pytest.raises(UnknownOrderError):
+        book.find("first")
+
+
+def test_a_key_is_known_only_to_the_address_that_used_it() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    assert book.find_by_key(ADDRESSES[1], "k", 0.0) is None
+
+
+def test_the_key_of_a_cancelled_order_is_free_again() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    book.cancel("first", 1.0)
+    assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
+
+
+def test_ended_orders_of_nobody_in_particular_are_bounded() -> None:
+    book = a_book()
+    for number in range(3_000):
+        place(book, f"order-{number}", now=float(number))
+        book.start(None, float(number))
+        book.finish(f"order-{number}", float(number))
+    with pytest.raises(UnknownOrderError):
+        book.find("order-0")
+    assert book.find("order-2999").status is Status.READY
+
+
+def test_what_can_be_collected_later_outlives_what_cannot() -> None:
+    book = a_book()
+    place(book, "accepted")
+    book.unbind("accepted")
+    book.start(None, 0.0)
+    book.finish("accepted", 0.0)
+    for number in range(2_000):
+        place(book, f"order-{number}", now=1.0)
+        book.start(None, 1.0)
+        book.finish(f"order-{number}", 1.0)
+    assert book.find("accepted").status is Status.READY

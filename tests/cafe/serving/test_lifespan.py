@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.utils import LifespanFailureError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cafe.serving.config import DoorConfig
+from cafe.serving.lifespan import started
+
+
+def wrapped(app: ASGIApp) -> Any:
+    asgi: Any = app
+    return ASGIWrapper(asgi)
+
+
+async def test_the_block_runs_between_start_up_and_shutdown() -> None:
+    happened: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["menu"] = "americano"
+        for _ in range(2):
+            event = (await receive())["type"]
+            happened.append(event)
+            await send({"type": f"{event}.complete"})
+
+    async with started(wrapped(app), DoorConfig()) as state:
+        happened.append(str(state["menu"]))
+    assert happened == ["lifespan.startup", "americano", "lifespan.shutdown"]
+
+
+async def test_nothing_runs_after_a_start_up_that_failed() -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await trio.lowlevel.checkpoint()
+        await send({"type": "lifespan.startup.failed", "message": "no beans"})
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with started(wrapped(app), DoorConfig()):
+            pytest.fail("served all the same")
+    assert raised.group_contains(LifespanFailureError, match="no beans")
+
+
+async def test_an_application_without_a_lifespan_is_served() -> None:
+    async def returns(scope: Scope, receive: Receive, send: Send) -> None:
+        """Have none."""
+
+    async def raises(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise NotImplementedError
+
+    for app in (returns, raises):
+        async with started(wrapped(app), DoorConfig()) as state:
+            assert state == {}

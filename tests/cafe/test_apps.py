@@ -1,0 +1,111 @@
+"""The layers of the two apps: which of them answers first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Message
+
+from actors import open_system
+from actors.testing import schedules
+from cafe.apps import client_app, worker_app
+from cafe.clock import start_clock
+from cafe.limits.rate_limiter import Limits, RateLimiter
+from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.serving.request_log import RequestMetrics
+
+UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
+
+
+@dataclass(frozen=True)
+class Apps:
+    """Both apps, and what they log."""
+
+    client: ASGIApp
+    worker: ASGIApp
+    lines: list[Any]
+
+
+@asynccontextmanager
+async def open_apps(limits: Limits | None = None, token: str | None = None) -> AsyncGenerator[Apps]:
+    async def why_not_ready() -> None:
+        """Give None: it is ready."""
+
+    async def expose() -> bytes:
+        return b""
+
+    with structlog.testing.capture_logs() as lines:
+        async with open_system() as system:
+            make = partial(Dispatcher, Rules(), start_clock(), lambda _change: None)
+            dispatcher = await system.start(make)
+            limiter = await system.start(partial(RateLimiter, limits or Limits()))
+            metrics = RequestMetrics(CollectorRegistry())
+            yield Apps(
+                client_app(
+                    dispatcher, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics
+                ),
+                worker_app(
+                    dispatcher,
+                    system,
+                    token=token,
+                    why_not_ready=why_not_ready,
+                    expose=expose,
+                    metrics=metrics,
+                ),
+                lines,
+            )
+
+
+async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:
+    """Post a body that never arrives; give the answer's status and problem."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return await trio.sleep_forever()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+    await app({**scope, "headers": UPLOADING, "client": ("192.0.2.1", 4711)}, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@schedules(1)
+async def test_a_body_that_does_not_arrive_is_given_ten_seconds() -> None:
+    async with open_apps() as apps:
+        for app, path in ((apps.client, "/order/"), (apps.worker, "/finish/")):
+            began = trio.current_time()
+            status, problem = await upload(app, path)
+            assert (status, problem["detail"]) == (408, "The body took longer than 10 s.")
+            assert trio.current_time() - began == 10
+        assert [line["status"] for line in apps.lines] == [408, 408]
+
+
+@schedules(1)
+async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
+    async with open_apps(Limits(requests=1)) as apps:
+        await upload(apps.client, "/order/")
+        began = trio.current_time()
+        status, problem = await upload(apps.client, "/api/v1/client/order/")
+        assert (status, problem["limit"]) == (429, "requests")
+        assert trio.current_time() == began
+        assert [line["status"] for line in apps.lines] == [408, 429]
+
+
+@schedules(1)
+async def test_whoever_has_no_token_is_not_waited_for() -> None:
+    async with open_apps(token="open-sesame") as apps:
+        began = trio.current_time()
+        for path in ("/finish/", "/api/v1/worker/finish/", "/nothing"):
+            assert (await upload(apps.worker, path))[0] == 401
+        assert trio.current_time() == began
+        assert [line["status"] for line in apps.lines] == [401, 401, 401]

@@ -1,0 +1,133 @@
+"""Carrying out bans: what the RateLimiter decides reaches the door and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import structlog
+import trio
+import trio.testing
+
+from actors import Ref, Restart, open_system
+from actors.testing import schedules
+from cafe.clock import start_clock
+from cafe.cut_off import REPORT_SECONDS, enforce_bans, report_refusals
+from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter, RecordRefusals
+from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.messages import CountQueue, CutOff, PlaceOrder
+from cafe.serving.admission import Admission
+
+ATTACKER, OTHER, REGULAR = "192.0.2.66", "192.0.2.67", "192.0.2.1"
+LIMITS = Limits(ban_after=10, ban_seconds=60)
+
+
+class Clumsy(Dispatcher):
+    """A Dispatcher who fails at the first order to cut somebody off."""
+
+    failures = 0
+
+    @CutOff.handler
+    def cut_off(self, message: CutOff) -> int:
+        if Clumsy.failures < 1:
+            Clumsy.failures += 1
+            raise RuntimeError("dropped everything")
+        return super().cut_off(message)
+
+
+@dataclass
+class House:
+    """A limiter, a Dispatcher and a door, with what carries out bans between them."""
+
+    limiter: Ref[RateLimiter]
+    dispatcher: Ref[Dispatcher]
+    door: Admission
+
+    async def order(self, address: str) -> None:
+        await self.dispatcher.ask(PlaceOrder("americano", None, address, 400, hold=0))
+
+    async def refuse(self, address: str) -> None:
+        """Refuse somebody often enough to earn a ban."""
+        await self.limiter.ask(RecordRefusals(((address, LIMITS.ban_after),)))
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def waiting(self) -> int:
+        return (await self.dispatcher.ask(CountQueue())).waiting
+
+
+@asynccontextmanager
+async def open_house(
+    kind: type[Dispatcher] = Dispatcher, per_address: int | None = None
+) -> AsyncGenerator[House]:
+    restart = Restart(limit=3, within=60)
+    with structlog.testing.capture_logs():
+        async with open_system() as system, trio.open_nursery() as nursery:
+            limiter = await system.start(partial(RateLimiter, LIMITS), restart=restart)
+            make = partial(kind, Rules(), start_clock(), lambda _change: None)
+            dispatcher: Ref[Dispatcher] = await system.start(make, restart=restart)
+            door = Admission(per_address, 100)
+            nursery.start_soon(enforce_bans, limiter, dispatcher, door)
+            nursery.start_soon(report_refusals, limiter, door)
+            yield House(limiter, dispatcher, door)
+            nursery.cancel_scope.cancel()
+
+
+@schedules(5)
+async def test_a_ban_closes_connections_and_takes_orders_out_of_the_queue() -> None:
+    async with open_house() as house:
+        for address in (ATTACKER, REGULAR, ATTACKER):
+            await house.order(address)
+        closed: list[str] = []
+        for address in (ATTACKER, REGULAR):
+            lease = house.door.admit(address)
+            assert lease is not None
+            lease.on_ban = partial(closed.append, address)
+        await house.refuse(ATTACKER)
+        assert closed == [ATTACKER]
+        assert await house.waiting() == 1
+        assert house.door.admit(ATTACKER) is None
+        assert house.door.admit(REGULAR) is not None
+        await trio.sleep(LIMITS.ban_seconds)
+        assert house.door.admit(ATTACKER) is not None
+
+
+@schedules(5)
+async def test_whoever_is_refused_at_the_door_too_often_earns_a_ban() -> None:
+    async with open_house(per_address=1) as house:
+        await house.order(ATTACKER)
+        for _ in range(1 + LIMITS.ban_after):
+            house.door.admit(ATTACKER)
+        assert await house.waiting() == 1
+        await trio.sleep(2 * REPORT_SECONDS)
+        assert await house.waiting() == 0
+        assert (await house.limiter.ask(CountLimits())).banned == 1
+
+
+@schedules(5)
+async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
+    async with open_house() as house:
+        await house.refuse(ATTACKER)
+        nonsense = cast("Any", "no number")
+        await house.limiter.tell(RecordRefusals(((REGULAR, nonsense),)))
+        await trio.testing.wait_all_tasks_blocked()
+        await house.refuse(OTHER)
+        assert [house.door.admit(address) is None for address in (ATTACKER, OTHER, REGULAR)] == [
+            True,
+            True,
+            False,
+        ]
+
+
+@schedules(5)
+async def test_bans_are_carried_out_again_when_the_dispatcher_failed_at_one() -> None:
+    Clumsy.failures = 0
+    async with open_house(Clumsy) as house:
+        await house.refuse(ATTACKER)
+        assert house.door.admit(ATTACKER) is None
+        await house.order(OTHER)
+        await house.refuse(OTHER)
+        assert house.door.admit(OTHER) is None
+        assert await house.waiting() == 0

@@ -1,0 +1,81 @@
+"""The figures: what their owners say when Prometheus asks, and what is kept as it happens."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import trio
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from actors import open_system
+from actors.testing import schedules
+from cafe.clock import start_clock
+from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
+from cafe.metrics import Exposition
+from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.journal import Journal
+from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
+from cafe.serving.admission import Admission
+
+ADDRESS = "192.0.2.1"
+
+
+def figures(exposed: bytes) -> dict[str, float]:
+    """Read Prometheus's text as Prometheus does, labels in the name."""
+    return {
+        sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(exposed.decode())
+        for sample in family.samples
+    }
+
+
+@schedules(1)
+async def test_every_owner_is_asked_for_his_figures() -> None:
+    registry, client = CollectorRegistry(), Admission(per_address=1, total=10)
+    async with open_system() as system:
+        dispatcher = await system.start(
+            partial(Dispatcher, Rules(), start_clock(), Journal(registry).record), name="Dispatcher"
+        )
+        limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
+        exposition = Exposition(registry, system, dispatcher, limiter, {"client": client})
+        client.admit(ADDRESS)
+        client.admit(ADDRESS)
+        client.isolated += 1
+        await limiter.ask(Admit(ADDRESS))
+        await limiter.ask(RecordRefusals((("192.0.2.66", 5),), "waiting"))
+        for _ in range(3):
+            await dispatcher.ask(PlaceOrder("americano", None, ADDRESS, 400, hold=0))
+        claims = [await dispatcher.ask(StartOrder()) for _ in range(2)]
+        await trio.sleep(45)
+        assert claims[0] is not None
+        await dispatcher.ask(FinishOrder(claims[0].order.order_id))
+        seen = figures(await exposition.expose())
+    assert {name: seen[name] for name in EXPECTED} == EXPECTED
+
+
+EXPECTED = {
+    "cafe_orders waiting": 1,
+    "cafe_orders preparation": 1,
+    "cafe_orders ready": 1,
+    "cafe_orders delivered": 0,
+    "cafe_orders cancelled": 0,
+    "cafe_queue_length": 1,
+    "cafe_baristas": 1,
+    "cafe_order_wait_seconds_count": 1,
+    "cafe_order_wait_seconds_sum": 45,
+    "cafe_order_brewing_seconds_sum": 45,
+    "cafe_order_brewing_seconds_bucket 45.0": 1,
+    "cafe_order_brewing_seconds_bucket 30.0": 0,
+    "cafe_refusals_total waiting": 5,
+    "cafe_refusals_total requests": 0,
+    "cafe_bans_now": 1,
+    "cafe_bans_total": 1,
+    "cafe_addresses": 1,
+    "cafe_connections_open client": 1,
+    "cafe_connections_refused_total client": 1,
+    "cafe_connections_isolated_total client": 1,
+    "cafe_actor_queued Dispatcher": 0,
+    "cafe_actor_handled_total RateLimiter": 3,
+    "cafe_actor_restarts_total Dispatcher": 0,
+}

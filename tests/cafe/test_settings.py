@@ -1,0 +1,93 @@
+"""The settings: variables and options, and what is said when one is wrong."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from cafe.settings import Settings, SettingsError, option_name, read_settings, unknown_variables
+
+DEFAULTS: dict[str, object] = {
+    "client_bind": None,
+    "worker_bind": None,
+    "client_config": None,
+    "worker_config": None,
+    "log_format": "console",
+    "lease_seconds": 180,
+    "max_waiting": 10_000,
+    "limit_requests": 600,
+    "limit_window_seconds": 10,
+    "limit_waiting": 400,
+    "limit_connections": 1200,
+    "ban_after": 400,
+    "ban_seconds": 60,
+    "trusted_proxies": "",
+    "worker_token": None,
+    "closing_seconds": 5,
+    "key_ttl_seconds": 86_400,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith("CAFE_"):
+            monkeypatch.delenv(name)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    assert read_settings({}).model_dump() == DEFAULTS
+
+
+def test_a_variable_sets_and_an_option_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAFE_LEASE_SECONDS", "90.5")
+    monkeypatch.setenv("CAFE_MAX_WAITING", "7")
+    settings = read_settings({"max_waiting": "9", "lease_seconds": None})
+    assert (settings.lease_seconds, settings.max_waiting) == (90.5, 9)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - that is the point
+
+
+def test_everything_that_is_wrong_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAFE_BAN_AFTER", "0")
+    with pytest.raises(SettingsError) as wrong:
+        read_settings({"log_format": "xml", "trusted_proxies": "here"})
+    assert str(wrong.value) == (
+        "--log-format: input should be 'console' or 'json', not 'xml'; "
+        "CAFE_BAN_AFTER: input should be greater than or equal to 1, not '0'; "
+        "--trusted-proxies: 'here' is not a network like 10.0.0.0/8 or 2001:db8::/32: "
+        "'here' does not appear to be an IPv4 or IPv6 network"
+    )
+
+
+def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAFE_WORKER_TOKEN", "")
+    with pytest.raises(SettingsError, match=r"^CAFE_WORKER_TOKEN: [^']+$"):
+        read_settings({})
+    settings = read_settings({"worker_token": "open-sesame"})
+    assert "open-sesame" not in repr(settings)
+    assert settings.worker_token is not None
+    assert settings.worker_token.get_secret_value() == "open-sesame"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("CAFE_LEASE_SECOND", "; did you mean CAFE_LEASE_SECONDS?"),
+        ("CAFE_LIMITS_WAITING", "; did you mean CAFE_LIMIT_WAITING?"),
+        ("CAFE_XYZZY_QUX", ""),
+    ],
+)
+def test_a_variable_that_is_none_of_ours_is_told_with_its_nearest(name: str, said: str) -> None:
+    environ = {name: "1", "CAFE_LEASE_SECONDS": "9", "PATH": "", "MYCAFE_X": ""}
+    assert unknown_variables(environ) == [f"{name} is no setting of the café{said}"]
+
+
+def test_every_setting_is_explained_and_has_an_option() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    assert option_name("lease_seconds") == "--lease-seconds"

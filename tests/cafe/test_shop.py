@@ -1,0 +1,128 @@
+"""The composition root: what it sets up, and in which order it opens and closes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import structlog
+import trio
+
+from actors import open_system
+from cafe.orders.messages import CountQueue
+from cafe.serving.config import ConfigError
+from cafe.serving.listeners import BindError
+from cafe.settings import Settings, read_settings
+from cafe.shop import Shop, first_of, read_doors, run_shop, start_actors
+
+FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("CAFE_"):
+            monkeypatch.delenv(name)
+    with structlog.testing.capture_logs():
+        yield
+
+
+def settings(**given: object) -> Settings:
+    return read_settings({**FREE_PORTS, **given})
+
+
+def test_without_files_and_settings_the_defaults_hold() -> None:
+    client, worker = read_doors(read_settings({}))
+    assert (client.config.bind, worker.config.bind) == (["127.0.0.1:8080"], ["127.0.0.1:8081"])
+    assert (client.name, client.docs) == ("client", "/api/v1/client/docs")
+    assert (worker.name, worker.docs) == ("worker", "/api/v1/worker/docs")
+
+
+def test_a_setting_goes_before_its_file() -> None:
+    Path("hypercorn_client.toml").write_text("bind = '127.0.0.1:1'\nbacklog = 7\n", "utf-8")
+    client, _ = read_doors(settings())
+    assert (client.config.bind, client.config.backlog) == (["127.0.0.1:0"], 7)
+
+
+def test_answers_under_way_never_take_longer_than_closing_may() -> None:
+    Path("hypercorn_worker.toml").write_text("graceful_timeout = 0.5\n", "utf-8")
+    client, worker = read_doors(settings(closing_seconds=4))
+    assert (client.config.graceful_timeout, worker.config.graceful_timeout) == (2.0, 0.5)
+
+
+@pytest.mark.parametrize("which", ["client_config", "worker_config"])
+def test_a_file_that_was_named_has_to_exist(which: str) -> None:
+    with pytest.raises(ConfigError, match="There is no file"):
+        read_doors(settings(**{which: "none.toml"}))
+
+
+async def test_a_shop_is_ready_until_it_closes() -> None:
+    async with open_system() as system:
+        shop = await start_actors(settings(closing_seconds=0.01), system, journal())
+        assert await shop.why_not_ready() is None
+        await shop.close()
+        assert shop.doors_shut.is_set()
+        assert await shop.why_not_ready() == "The shop is closing."
+        assert not (await shop.dispatcher.ask(CountQueue())).accepting
+
+
+def journal() -> Any:
+    """Give a journal that writes nothing."""
+
+    class Silent:
+        def record(self, change: object) -> None:
+            """Take a change down nowhere."""
+
+    return Silent()
+
+
+async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Deaf:
+        async def ask(self, _message: object) -> None:
+            await trio.sleep_forever()
+
+    nobody = cast("Any", Deaf())
+    shop = Shop(settings(), cast("Any", None), limiter=nobody, dispatcher=nobody)
+    assert await shop.why_not_ready() == "The actors do not answer."
+    assert autojump_clock.current_time() < 2
+
+
+async def test_both_addresses_are_told_once_both_ports_accept_and_a_signal_closes() -> None:
+    told: list[str] = []
+
+    def announce(line: str) -> None:
+        told.append(line)
+        if len(told) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    with trio.fail_after(10):
+        await run_shop(settings(closing_seconds=0.2), announce)
+    assert [line.split("/")[0] for line in told] == ["client http:", "worker http:"]
+    assert {one: signal.getsignal(one) for one in handlers} == handlers
+
+
+async def test_a_port_in_use_opens_nothing_and_tells_nothing() -> None:
+    told: list[str] = []
+    with trio.socket.socket() as taken:
+        await taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        with trio.fail_after(10), pytest.RaisesGroup(BindError, flatten_subgroups=True):
+            await run_shop(settings(worker_bind=bind), told.append)
+    assert told == []
+
+
+async def test_after_the_first_signal_the_next_one_ends_the_process() -> None:
+    both = (signal.SIGTERM, signal.SIGINT)
+    with trio.open_signal_receiver(*both) as signals:  # which sets everything back
+        os.kill(os.getpid(), signal.SIGINT)
+        await first_of(signals)
+        assert [signal.getsignal(one) for one in both] == [signal.SIG_DFL] * 2

@@ -1,0 +1,198 @@
+"""The real shop in a process of its own, started as an operator starts it, with its log.
+
+Rule: it listens on free ports and sees none of our own CAFE_ variables; it ends on SIGTERM with
+exit code 0 and nothing in its log that tells of a bug, unless the test says that it ends otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+PATIENCE = 30.0
+"""No test waits longer than this for anything; it is long because machines can be busy."""
+POLL = 0.01
+"""Seconds from one look to the next at what has no event here, because a process does it."""
+
+COMMAND = (sys.executable, "-m", "cafe", "serve")
+FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
+SETTINGS: Mapping[str, object] = {"log_format": "json", "closing_seconds": 1.0}
+ADDRESS = re.compile(rb"^(client|worker) (https?://[^/\s]+)(/api/v1/\1)/docs$", re.MULTILINE)
+TLS = httpx.create_ssl_context()  # once: it takes longer than a request
+SIGNS_OF_A_BUG = {"bug", "application failed", "connection isolated", "crashed"}
+
+Line = dict[str, Any]
+
+
+class Log:
+    """What a shop has written to its standard error so far."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[Line] = []
+        self._read = 0
+
+    @property
+    def text(self) -> str:
+        """Everything, as it was written."""
+        return self._path.read_text("utf-8")
+
+    def lines(self, event: str | None = None, **members: object) -> list[Line]:
+        """Give the lines so far that are of this event and have these members."""
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            *whole, _rest = file.read().split(b"\n")
+        self._read += sum(len(line) + 1 for line in whole)
+        self._lines += [json.loads(line) for line in whole if line.startswith(b"{")]
+        wanted = {**members, **({} if event is None else {"event": event})}
+        return [line for line in self._lines if wanted.items() <= line.items()]
+
+    async def line(self, event: str, **members: object) -> Line:
+        """Wait for such a line, and give the first."""
+        await until(lambda: self.lines(event, **members))
+        return self.lines(event, **members)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop that is open, with the URLs of its two apps, without their prefixes."""
+
+    client: str
+    worker: str
+    process: subprocess.Popen[bytes]
+    log: Log
+
+    def customers(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+        """Give a client of the customers' app that connects from `address`."""
+        return _client(self.client, address, options)
+
+    def baristas(self, **options: Any) -> httpx.AsyncClient:
+        """Give a client of the baristas' app."""
+        return _client(self.worker, None, options)
+
+    async def connect(self, address: str | None = None, url: str = "") -> trio.SocketStream:
+        """Open a bare connection from `address`, to the customers' app unless `url` says else."""
+        place = urlsplit(url or self.client)
+        host, port = place.hostname or "", place.port or 0
+        sock = trio.socket.socket(trio.socket.AF_INET6 if ":" in host else trio.socket.AF_INET)
+        try:
+            if address is not None:
+                await sock.bind((address, 0))
+            await sock.connect((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return trio.SocketStream(sock)
+
+    async def orders(self, status: str = "") -> list[Line]:
+        """List what waits and is being prepared, oldest first, or only what has this status."""
+        async with self.baristas() as worker:
+            orders: list[Line] = (await worker.get("/orders")).json()["orders"]
+        return [order for order in orders if status in {"", order["status"]}]
+
+    async def figure(self, name: str) -> float:
+        """Give one of the figures that /metrics shows, by its name and labels."""
+        async with self.baristas() as worker:
+            text = (await worker.get("/metrics")).text
+        (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        return float(value)
+
+    async def has_waiting(self, number: int) -> None:
+        """Wait until so many orders wait."""
+
+        async def are_so_many() -> bool:
+            return await self.figure("cafe_queue_length") == number
+
+        await until_asked(are_so_many)
+
+    async def ended(self) -> int:
+        """Wait for the process to end, and give its exit code."""
+        return await trio.to_thread.run_sync(self.process.wait, PATIENCE)
+
+
+def _client(url: str, address: str | None, options: dict[str, Any]) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    transport = httpx.AsyncHTTPTransport(verify=TLS, local_address=address, limits=limits)
+    return httpx.AsyncClient(base_url=url, transport=transport, timeout=PATIENCE, **options)
+
+
+@contextmanager
+def open_shop(
+    options: Sequence[str] = FREE_PORTS, *, exit_code: int = 0, **settings: object
+) -> Generator[Shop]:
+    """Run a shop for the length of the block, with command line `options` and CAFE_ `settings`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "log")
+        with path.open("wb") as errors, _process(options, settings, errors) as run:
+            try:
+                found = _addresses(run, path)
+                shop = Shop(found[b"client"].decode(), found[b"worker"].decode(), run, Log(path))
+                yield shop
+                run.send_signal(signal.SIGTERM)  # nothing happens where it has ended already
+                assert run.wait(PATIENCE) == exit_code, path.read_text("utf-8")
+                assert [one for one in shop.log.lines() if one["event"] in SIGNS_OF_A_BUG] == []
+            finally:
+                run.kill()
+
+
+def _process(
+    options: Sequence[str], settings: Mapping[str, object], errors: Any
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, *options],
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=environment(settings),
+    )
+
+
+def environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """Give an environment with no other CAFE_ variables than these, and our usual ones."""
+    ours = {f"CAFE_{name.upper()}": str(value) for name, value in {**SETTINGS, **settings}.items()}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("CAFE_")}
+    return others | ours
+
+
+def _addresses(run: subprocess.Popen[bytes], log: Path) -> dict[bytes, bytes]:
+    """Read what the shop prints until it has printed both addresses."""
+    assert run.stdout is not None
+    printed = b""
+    found: dict[bytes, bytes] = {}
+    while len(found) < len(("client", "worker")):
+        readable, _, _ = select.select([run.stdout], [], [], PATIENCE)
+        piece = os.read(run.stdout.fileno(), 4096) if readable else b""
+        assert piece, f"the shop did not start: {log.read_text('utf-8')}"
+        printed += piece
+        found = {match[1]: match[2] for match in ADDRESS.finditer(printed)}
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds."""
+
+    async def asked() -> object:
+        return condition()
+
+    await until_asked(asked)
+
+
+async def until_asked(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until `condition`, which asks somebody, holds."""
+    with trio.fail_after(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - a process has no events for us
+            await trio.sleep(POLL)

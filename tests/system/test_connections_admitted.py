@@ -1,0 +1,149 @@
+"""Who may connect: caps and bans act at accept, on real sockets from several loopback addresses."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Generator
+from contextlib import contextmanager
+from math import inf
+
+import pytest
+import trio
+
+from cafe.limits.address import parse_networks
+from cafe.serving.admission import Admission
+from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, read_to_end, until
+
+ATTACKER, REGULAR, PROXY = "127.0.0.66", "127.0.0.5", "127.0.0.99"
+
+
+async def is_reset(door: OpenDoor, source: str) -> bool:
+    """Tell whether a new connection is reset before anything is read from it."""
+    try:
+        async with await door.connect(source) as stream:
+            return await stream.receive_some(1) == b""
+    except (OSError, trio.BrokenResourceError):
+        return True
+
+
+async def test_an_address_at_its_cap_is_refused_and_others_are_served() -> None:
+    admission = Admission(per_address=3, total=100)
+    async with open_door(admission=admission) as door:
+        streams = [await door.connect(ATTACKER) for _ in range(3)]
+        await until(lambda: admission.open == 3)
+        assert await is_reset(door, ATTACKER)
+        assert await door.gets_served(REGULAR)
+        assert admission.refused == 1
+        assert admission.take_refusals() == ((ATTACKER, 1),)
+        for stream in streams:
+            await stream.aclose()
+        await until(lambda: admission.open == 0)
+        assert await door.gets_served(ATTACKER)
+
+
+async def test_the_total_is_nobodys_fault() -> None:
+    admission = Admission(per_address=100, total=2)
+    async with open_door(admission=admission) as door:
+        async with await door.connect(ATTACKER), await door.connect(REGULAR):
+            await until(lambda: admission.open == 2)
+            assert await is_reset(door, "127.0.0.7")
+            assert admission.refused == 1
+            assert admission.take_refusals() == ()
+        await until(lambda: admission.open == 0)
+        assert await door.gets_served("127.0.0.7")
+
+
+async def test_a_trusted_proxy_has_no_cap_but_the_total() -> None:
+    admission = Admission(per_address=1, total=4, trusted=parse_networks(f"{PROXY}/32"))
+    async with open_door(admission=admission) as door:
+        streams = [await door.connect(PROXY) for _ in range(4)]
+        await until(lambda: admission.open == 4)
+        assert await is_reset(door, PROXY)
+        for stream in streams:
+            await stream.aclose()
+        await until(lambda: admission.open == 0)
+        admission.ban(PROXY, until=inf)
+        assert await door.gets_served(PROXY)
+
+
+STATES = {
+    "just accepted": b"",
+    "half a head": b"GET / HTT",
+    "half a body": b"POST /echo HTTP/1.1\r\nHost: cafe\r\nContent-Length: 9\r\n\r\nmi",
+    "parked": PARK,
+    "parked, more pipelined": PARK + GET * 10,
+    "parked, more than is read ahead": PARK + b"x" * 200_000,
+    "not reading": GET.replace(b"/ ", b"/endless "),
+    "answered for the last time": b"GET / HTTP/1.0\r\n\r\n",
+    "idle": GET,
+}
+
+
+@pytest.mark.parametrize("raw", STATES.values(), ids=STATES)
+async def test_a_ban_closes_what_is_open_in_every_state_and_refuses_what_comes(raw: bytes) -> None:
+    async with open_door() as door:
+        async with (
+            await door.connect(ATTACKER) as attacker,
+            await door.connect(REGULAR) as regular,
+        ):
+            await attacker.send_all(raw)
+            await regular.send_all(PARK)
+            await until(lambda: door.shop.parked == 1 + (PARK in raw))
+            await until(lambda: door.admission.open == 2)
+            door.admission.ban(ATTACKER, until=trio.current_time() + 60)
+            await until(lambda: door.admission.open == 1)
+            await read_to_end(attacker)
+            assert await is_reset(door, ATTACKER)
+            assert await door.gets_served("127.0.0.7")
+            door.shop.released.set()
+            assert b"coffee" in bytes(await regular.receive_some(65536))
+        assert door.admission.take_refusals() == ((ATTACKER, 1),)
+
+
+async def test_a_ban_ends_by_itself() -> None:
+    async with open_door() as door:
+        door.admission.ban(ATTACKER, until=trio.current_time() + 0.1)
+        assert await is_reset(door, ATTACKER)
+        await trio.sleep(0.1)
+        assert await door.gets_served(ATTACKER)
+
+
+@contextmanager
+def no_more_descriptors_than_now(spare: int) -> Generator[None]:
+    """Lower the soft limit so that only `spare` more descriptors can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + spare, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_running_out_of_descriptors_is_survived() -> None:
+    async with open_door() as door:
+        clients = [trio.socket.socket() for _ in range(8)]
+        address = ("127.0.0.1", int(door.urls[0].rpartition(":")[2]))
+        with no_more_descriptors_than_now(spare=4):
+            for client in clients:
+                await client.connect(address)
+            await until(lambda: door.admission.open >= 3)
+            await trio.sleep(0.3)
+            assert door.admission.open < 8
+        await until(lambda: door.admission.open == 8)
+        for client in clients:
+            client.close()
+        await until(lambda: door.admission.open == 0)
+        assert await door.gets_served()
+
+
+async def test_descriptors_are_back_where_they_were_after_many_connections() -> None:
+    before = descriptors()
+    async with open_door() as door:
+        for _ in range(5):
+            streams = [await door.connect(f"127.0.0.{n}") for n in range(2, 42)]
+            for stream in streams:
+                await ask(stream, GET)
+            for stream in streams:
+                await stream.aclose()
+        await until(lambda: door.admission.open == 0)
+    assert descriptors() == before

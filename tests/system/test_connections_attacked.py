@@ -1,0 +1,221 @@
+"""What a connection does to a client who attacks it, and what it does not do to anybody else."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+
+import pytest
+import structlog
+import trio
+
+from tests.system.door import GET, PARK, OpenDoor, descriptors, open_door, read_to_end, until
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+UPGRADE = b"GET / HTTP/1.1\r\nHost: cafe\r\nConnection: upgrade\r\n"
+WEBSOCKET = UPGRADE + (
+    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+H2C = UPGRADE + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    head = struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream)
+    return head + payload
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """Write one header as HPACK has it, without its tables."""
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def http2(method: bytes, path: bytes | None) -> bytes:
+    headers = literal(b":method", method) + literal(b":scheme", b"http")
+    headers += literal(b":authority", b"cafe")
+    if path is not None:
+        headers += literal(b":path", path)
+    return PREFACE + SETTINGS + frame(1, 5, 1, headers)
+
+
+# Each ends a stock hypercorn 0.18 on trio, or did (shared facts; hypercorn#225, #197, #329).
+HYPERCORN_KILLERS = {
+    "websocket and stray bytes": WEBSOCKET + b"\xff\xfestray bytes that are no frame",
+    "http2, data after the response": http2(b"GET", b"/") + frame(0, 1, 1, b"late") * 3,
+    "http2, connect without a path": http2(b"CONNECT", None),
+    "http2, path not ascii": http2(b"GET", b"/caf\xc3\xa9"),
+    "http2, method not ascii": http2(b"G\xc3\x89T", b"/"),
+    "http2, many priorities": PREFACE + SETTINGS + frame(2, 0, 1, b"\0\0\0\0\x10") * 1500,
+    "h2c upgrade and frames": H2C + PREFACE + SETTINGS + frame(0, 1, 1, b"late"),
+    "host not utf-8": b"GET / HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n",
+}
+
+# What they get where HTTP still allows an answer.
+BAD_REQUESTS = {
+    "garbage": (b"\x00\x01\x02garbage\r\n\r\n", 400),
+    "a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+    "path not ascii": (b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: cafe\r\n\r\n", 400),
+    "method not ascii": (b"G\xc3\x89T / HTTP/1.1\r\nHost: cafe\r\n\r\n", 400),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "two lengths": (GET.replace(b"\n\r", b"\nContent-Length: 1\r\nContent-Length: 2\r\n\r"), 400),
+    "negative length": (GET.replace(b"\n\r", b"\nContent-Length: -1\r\n\r"), 400),
+    "length too long": (GET.replace(b"\n\r", b"\nContent-Length: %s\r\n\r" % (b"9" * 5000)), 400),
+    "unknown coding": (GET.replace(b"\n\r", b"\nTransfer-Encoding: brotli\r\n\r"), 501),
+    "bad chunk": (GET.replace(b"\n\r", b"\nTransfer-Encoding: chunked\r\n\r") + b"zz\r\n", 400),
+    "head too large": (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000, 431),
+    "endless line": (b"x" * 40_000, 431),
+    "connect": (b"CONNECT cafe:443 HTTP/1.1\r\nHost: cafe\r\n\r\n", 501),
+    "http2": (PREFACE, 505),
+    "http 9": (b"GET / HTTP/9.9\r\nHost: cafe\r\n\r\n", 505),
+    "half a head, then the end": (b"GET / HTT", 400),
+}
+
+
+@pytest.mark.parametrize("attack", HYPERCORN_KILLERS.values(), ids=HYPERCORN_KILLERS)
+async def test_what_ends_a_stock_hypercorn_hurts_nobody(attack: bytes) -> None:
+    async with open_door() as door:
+        async with await door.connect() as stream:
+            await stream.send_all(attack)
+            await stream.send_eof()
+            await read_to_end(stream)
+        assert await door.gets_served()
+        await until(lambda: door.admission.open == 0)
+        assert door.admission.isolated == 0
+
+
+@pytest.mark.parametrize("upgrade", [WEBSOCKET, H2C], ids=["websocket", "h2c"])
+async def test_an_upgrade_is_ignored_and_the_request_served(upgrade: bytes) -> None:
+    async with open_door() as door, await door.connect() as stream:
+        await stream.send_all(upgrade + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        received = await read_to_end(stream)
+        assert received.count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(("raw", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_a_bad_request_gets_a_problem_and_a_close(raw: bytes, status: int) -> None:
+    async with open_door() as door, await door.connect() as stream:
+        await stream.send_all(raw)
+        await stream.send_eof()
+        received = await read_to_end(stream)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert b"application/problem+json" in head
+        assert b"connection: close" in head.lower()
+        assert b'"status":%d' % status in body
+        assert await door.gets_served()
+
+
+async def test_a_failure_of_our_own_ends_one_connection_and_is_told() -> None:
+    """Planted in hypercorn's configuration, which is asked for headers at each answer."""
+    fails = True
+
+    def headers(_protocol: str) -> list[tuple[bytes, bytes]]:
+        if fails:
+            raise RuntimeError("planted")
+        return []
+
+    async with open_door(response_headers=headers) as door, await door.connect() as customer:
+        await customer.send_all(PARK)
+        await until(lambda: door.shop.parked == 1)
+        with structlog.testing.capture_logs() as logs:
+            for raw in (GET, b"\x00\r\n\r\n"):
+                async with await door.connect() as stream:
+                    await stream.send_all(raw)
+                    assert await read_to_end(stream) == b""
+        told = [entry["event"] for entry in logs]
+        assert told == ["application failed", "connection isolated", "connection isolated"]
+        assert door.admission.isolated == 2
+        fails = False
+        door.shop.released.set()
+        assert b"coffee" in bytes(await customer.receive_some(65536))
+        assert await door.gets_served()
+
+
+async def test_a_bad_body_ends_a_request_that_is_under_way() -> None:
+    async with open_door() as door, await door.connect() as stream:
+        await stream.send_all(PARK.replace(b"\n\r", b"\nTransfer-Encoding: chunked\r\n\r"))
+        await until(lambda: door.shop.parked == 1)
+        await stream.send_all(b"not a chunk\r\n")
+        assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
+        await until(lambda: door.shop.hung_up == 1)
+
+
+async def reset(stream: trio.SocketStream) -> None:
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await stream.aclose()
+
+
+RESET_AFTER = {
+    "nothing": b"",
+    "half a head": b"GET / HTT",
+    "half a body": b"POST /echo HTTP/1.1\r\nHost: cafe\r\nContent-Length: 9\r\n\r\nmi",
+    "half a chunk": b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nmi",
+    "a request": GET,
+    "a parked request": PARK,
+    "a parked request and more": PARK + GET * 10,
+    "a request for more than can be sent": GET.replace(b"/ ", b"/endless "),
+    "a request for a stream": GET.replace(b"/ ", b"/stream "),
+    "an upgrade": WEBSOCKET,
+    "a bad request": b"\x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("end", [reset, trio.SocketStream.aclose], ids=["reset", "closed"])
+@pytest.mark.parametrize("raw", RESET_AFTER.values(), ids=RESET_AFTER)
+async def test_a_client_may_leave_in_any_state(raw: bytes, end: object) -> None:
+    async with open_door() as door:
+        streams = [await door.connect() for _ in range(3)]
+        for stream in streams:
+            await stream.send_all(raw)
+        await until(lambda: door.admission.open == 3)
+        for stream in streams:
+            await (reset(stream) if end is reset else stream.aclose())
+        door.shop.released.set()
+        await until(lambda: door.admission.open == 0)
+        assert await door.gets_served()
+        assert door.admission.isolated == 0
+
+
+async def noise(door: OpenDoor, dice: random.Random) -> None:
+    """Send something that may begin like HTTP, in pieces; then leave in one way or another."""
+    beginnings = [b"", GET, PREFACE, WEBSOCKET, H2C, b"POST /echo HTTP/1.1\r\nHost: cafe\r\n"]
+    raw = bytearray(dice.choice(beginnings) + dice.randbytes(dice.randrange(200)))
+    for _ in range(dice.randrange(4)):
+        if raw:
+            raw[dice.randrange(len(raw))] = dice.randrange(256)
+    async with await door.connect() as stream:
+        try:
+            cut = dice.randrange(len(raw) + 1)
+            await stream.send_all(bytes(raw[:cut]))
+            await stream.send_all(bytes(raw[cut:]))
+            if dice.random() < 0.5:
+                await stream.send_eof()
+                await read_to_end(stream)
+            elif dice.random() < 0.5:
+                await reset(stream)
+        except trio.BrokenResourceError:
+            pass
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_noise_hurts_nobody(seed: int) -> None:
+    dice = random.Random(seed)  # noqa: S311 - a seed makes the noise repeatable
+    before = descriptors()
+    async with open_door() as door:
+        async with await door.connect("127.0.0.2") as customer:
+            await customer.send_all(PARK)
+            await until(lambda: door.shop.parked == 1)
+            for _ in range(10):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(10):
+                        nursery.start_soon(noise, door, dice)
+            await until(lambda: door.admission.open == 1)
+            assert await door.gets_served()
+            door.shop.released.set()
+            assert b"coffee" in bytes(await customer.receive_some(65536))
+        await until(lambda: door.admission.open == 0)
+        assert door.admission.isolated == 0
+    assert descriptors() == before

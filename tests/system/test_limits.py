@@ -1,0 +1,206 @@
+"""The limits of one address, in a shop where they are low and bans are short."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from tests.system.door import Client, read_to_end
+from tests.system.play import LATER, brew, crowd, order, park, problem
+from tests.system.shop import Line, Shop, open_shop, until_asked
+
+PROXY = "127.0.0.99"
+REQUESTS, WAITING, CONNECTIONS, BAN_AFTER, QUEUE = 20, 3, 8, 15, 7
+
+
+@pytest.fixture(scope="module")
+def strict() -> Generator[Shop]:
+    """Give a shop with low limits and a trusted proxy."""
+    with open_shop(
+        limit_requests=REQUESTS,
+        limit_window_seconds=2,
+        limit_waiting=WAITING,
+        limit_connections=CONNECTIONS,
+        ban_after=BAN_AFTER,
+        ban_seconds=2,
+        max_waiting=QUEUE,
+        trusted_proxies=f"{PROXY}/32, 10.0.0.0/8",
+    ) as shop:
+        yield shop
+
+
+def limited(response: httpx.Response, limit: str) -> Line:
+    """Give the body of a 429 of this limit, after a look at its header fields."""
+    body = problem(response, 429)
+    assert body["limit"] == limit
+    seconds = int(response.headers["retry-after"])
+    policy = "waiting" if limit == "waiting" else "requests"
+    rule = 'q=3;qu="concurrent-requests"' if limit == "waiting" else "q=20;w=2"
+    assert seconds >= 1
+    assert response.headers["ratelimit-policy"] == f'"{policy}";{rule}'
+    assert response.headers["ratelimit"] == f'"{policy}";r=0;t={seconds}'
+    return body
+
+
+async def ask_until(customer: httpx.AsyncClient, limit: str) -> list[httpx.Response]:
+    """Ask until this limit refuses, and give all answers; as time passes there is a little room."""
+    answers = [await customer.get("/queue")]
+    while answers[-1].status_code == 200 or answers[-1].json()["limit"] != limit:
+        answers.append(await customer.get("/queue"))
+        assert len(answers) < 10 * REQUESTS
+    return answers
+
+
+async def test_too_many_requests_are_refused_but_not_those_of_others(
+    strict: Shop, address: str
+) -> None:
+    async with strict.customers(address) as customer:
+        *served, refused = await ask_until(customer, "requests")
+        assert len(served) >= REQUESTS
+        assert {one.status_code for one in served} == {200}
+        limited(refused, "requests")
+    async with strict.customers("127.6.0.1") as other:
+        assert (await other.get("/queue")).status_code == 200
+
+
+async def test_every_route_counts_but_health(strict: Shop, address: str) -> None:
+    health = ("/livez", "/readyz", "/api/v1/client/livez", "/api/v1/client/readyz")
+    async with strict.customers(address) as customer:
+        for path in health * REQUESTS:
+            assert (await customer.get(path)).status_code == 200
+        for n in range(REQUESTS):
+            path = ("/queue", "/no/such/path", "/order/nobody-placed-it", "/docs")[n % 4]
+            assert (await customer.get(path)).status_code in {200, 404}
+        await ask_until(customer, "requests")
+        for path in health:
+            assert (await customer.get(path)).status_code == 200
+
+
+async def test_baristas_are_not_limited(strict: Shop) -> None:
+    async with strict.baristas() as barista:
+        for _ in range(3 * REQUESTS):
+            assert (await barista.get("/start/")).status_code == 204
+
+
+async def test_too_many_waiting_orders_are_refused_until_one_is_ready(
+    strict: Shop, address: str
+) -> None:
+    async with strict.customers(address) as customer, strict.baristas() as barista:
+        for _ in range(WAITING):
+            await order(customer)
+        before = await strict.figure('cafe_refusals_total{limit="waiting"}')
+        body = limited(await customer.post("/order/"), "waiting")
+        assert body["detail"] == "Your address has 3 orders waiting, as many as it may."
+        assert await strict.figure('cafe_refusals_total{limit="waiting"}') == before + 1
+        async with strict.customers("127.6.0.2") as other:
+            await order(other)
+        await brew(barista)
+        await order(customer)
+        for _ in range(WAITING + 1):
+            await brew(barista)
+
+
+async def test_a_full_queue_refuses_everybody(strict: Shop) -> None:
+    async with AsyncExitStack() as stack, strict.baristas() as barista:
+        for n in range(QUEUE):
+            customer = await stack.enter_async_context(strict.customers(f"127.6.1.{n + 1}"))
+            await order(customer)
+        customer = await stack.enter_async_context(strict.customers("127.6.1.99"))
+        response = await customer.post("/order/", headers=LATER)
+        assert problem(response, 503)["reason"] == "queue_full"
+        assert int(response.headers["retry-after"]) >= 1
+        assert (await customer.get("/queue")).json()["accepting"] is False
+        for _ in range(QUEUE):
+            await brew(barista)
+        assert (await customer.get("/queue")).json()["accepting"] is True
+
+
+async def is_served(shop: Shop, address: str) -> bool:
+    """Tell whether a new connection from this address gets an answer, a 200."""
+    try:
+        async with shop.customers(address) as customer:
+            return (await customer.get("/queue")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_too_many_connections_are_refused_until_one_closes(
+    strict: Shop, address: str
+) -> None:
+    refused = 'cafe_connections_refused_total{app="client"}'
+    before = await strict.figure(refused)
+    async with AsyncExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stream = await stack.enter_async_context(await strict.connect(address))
+            await Client(stream).ask(b"GET /livez HTTP/1.1\r\nHost: cafe\r\n\r\n")
+        assert not await is_served(strict, address)
+        assert await strict.figure(refused) == before + 1
+        assert await is_served(strict, "127.6.0.3")
+    await until_asked(lambda: is_served(strict, address))
+
+
+async def test_whoever_is_refused_too_often_is_cut_off_and_may_return(
+    strict: Shop, address: str
+) -> None:
+    bans = await strict.figure("cafe_bans_total")
+    async with (
+        crowd(strict, [address] * 2) as parked,
+        strict.customers("127.6.0.4") as other,
+        strict.customers(address) as customer,
+    ):
+        await strict.has_waiting(2)
+        regular = await order(other)
+        with pytest.raises(httpx.TransportError):
+            await ask_until(customer, "no limit at all")
+        ban = await strict.log.line("banned", address=address)
+        assert not await is_served(strict, address)
+        assert await strict.figure("cafe_bans_now") == 1
+        assert (ban["seconds"], ban["orders"]) == (2, 2)
+        assert [await read_to_end(stream) for stream in parked] == [b"", b""]
+        assert [one["order_id"] for one in await strict.orders()] == [regular["order_id"]]
+        assert await strict.figure("cafe_bans_total") == bans + 1
+        assert await is_served(strict, "127.6.0.5")
+    async with strict.baristas() as barista:
+        await brew(barista)
+    await until_asked(lambda: is_served(strict, address))
+    assert await strict.figure("cafe_bans_now") == 0
+
+
+def behind_the_proxy(shop: Shop, host: str) -> httpx.AsyncClient:
+    """Give a client that comes through the trusted proxy, with a lie in front."""
+    return shop.customers(PROXY, headers={"X-Forwarded-For": f"192.0.2.99, {host}, 10.0.0.1"})
+
+
+async def test_customers_behind_a_trusted_proxy_are_counted_one_by_one(strict: Shop) -> None:
+    hosts = [f"198.51.100.{n}" for n in range(1, 11)]
+    async with AsyncExitStack() as stack:  # more connections than one address may have
+        customers = [
+            await stack.enter_async_context(behind_the_proxy(strict, host)) for host in hosts
+        ]
+        for _ in range(REQUESTS):
+            answers = [await customer.get("/queue") for customer in customers]
+            assert [one.status_code for one in answers] == [200] * len(hosts)
+        limited((await ask_until(customers[0], "requests"))[-1], "requests")
+        fresh = await stack.enter_async_context(behind_the_proxy(strict, "198.51.100.99"))
+        assert (await fresh.get("/queue")).status_code == 200
+    assert await strict.log.line("request", address=hosts[0], status=429)
+
+
+async def test_a_ban_behind_a_trusted_proxy_hurts_nobody_else_there(strict: Shop) -> None:
+    host = "198.51.100.200"
+    parked = f"POST /order/ HTTP/1.1\r\nHost: cafe\r\nX-Forwarded-For: {host}\r\n\r\n".encode()
+    async with (
+        await park(strict, PROXY, parked) as stream,
+        behind_the_proxy(strict, host) as customer,
+        behind_the_proxy(strict, "198.51.100.201") as other,
+    ):
+        await strict.has_waiting(1)
+        limited((await ask_until(customer, "banned"))[-1], "banned")
+        told = await Client(stream).read("POST")
+        headers = [(name, value) for name, value in told.headers.items()]
+        limited(httpx.Response(told.status, headers=headers, content=told.body), "banned")
+        await strict.has_waiting(0)
+        assert (await other.get("/queue")).status_code == 200

@@ -1,0 +1,213 @@
+"""What holds for every route of both apps: prefixes, slashes, problems, request ids, OpenAPI."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from tests.system.play import LATER, MEDIA_TYPE, brew, problem
+from tests.system.shop import Shop
+
+CLIENT, WORKER = "/api/v1/client", "/api/v1/worker"
+APPS = {"client": CLIENT, "worker": WORKER}
+PATHS = {
+    "client": ["/queue", "/livez", "/readyz", "/docs", "/openapi.json"],
+    "worker": ["/orders", "/actors", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"],
+}
+ALLOWED = {
+    ("client", "/order/"): "POST",
+    ("client", "/order"): "POST",
+    ("client", "/order/some-id"): "DELETE, GET",
+    ("client", "/queue"): "GET",
+    ("client", "/livez"): "GET",
+    ("worker", "/start/"): "GET, POST",
+    ("worker", "/start"): "GET, POST",
+    ("worker", "/finish/"): "POST",
+    ("worker", "/finish/some-id/"): "POST",
+    ("worker", "/finish/some-id"): "POST",
+    ("worker", "/release"): "POST",
+    ("worker", "/release/some-id/"): "POST",
+    ("worker", "/orders"): "GET",
+    ("worker", "/metrics"): "GET",
+}
+
+
+def visitor(shop: Shop, app: str, address: str) -> httpx.AsyncClient:
+    """Give a client of one of the apps."""
+    return shop.customers(address) if app == "client" else shop.baristas()
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_every_path_exists_bare_and_under_the_prefix(
+    shop: Shop, address: str, app: str
+) -> None:
+    async with visitor(shop, app, address) as client:
+        for path in PATHS[app]:
+            bare, prefixed = await client.get(path), await client.get(APPS[app] + path)
+            assert (path, bare.status_code, prefixed.status_code) == (path, 200, 200)
+            kinds = {one.headers["content-type"] for one in (bare, prefixed)}
+            assert len(kinds) == 1
+
+
+@pytest.mark.parametrize("prefix", ["", CLIENT])
+async def test_a_missing_slash_is_accepted_and_never_redirected(
+    shop: Shop, address: str, prefix: str
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        for path in ("/order", "/order/"):
+            placed = await customer.post(f"{prefix}{path}", headers=LATER)
+            assert placed.status_code == 202
+            assert placed.headers["location"].startswith(f"{prefix}/order/")
+        prefix = prefix and WORKER
+        for slash in ("", "/"):
+            claim = await barista.get(f"{prefix}/start{slash}")
+            body = {"order_id": claim.json()["order_id"]}
+            for deed in ("release", "start", "finish"):
+                answer = await barista.post(f"{prefix}/{deed}{slash}", json=body)
+                assert (deed, answer.status_code) == (deed, 200)
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_an_unknown_path_is_a_problem(shop: Shop, address: str, app: str) -> None:
+    async with visitor(shop, app, address) as client:
+        wrong = [
+            "/",
+            "/nothing",
+            "/orderly",
+            "/api/v1/",
+            f"{APPS[app]}/nothing",
+            f"{APPS[app]}x/queue",
+        ]
+        other = WORKER if app == "client" else CLIENT
+        for path in [*wrong, f"{other}/livez", "/order/a/b", "/%2e%2e/etc", "/order%00"]:
+            assert problem(await client.get(path), 404)["title"] == "Not Found"
+
+
+@pytest.mark.parametrize(("app", "path"), ALLOWED)
+async def test_a_wrong_method_is_told_the_right_ones(
+    shop: Shop, address: str, app: str, path: str
+) -> None:
+    async with visitor(shop, app, address) as client:
+        for prefix in ("", APPS[app]):
+            for method in ("PUT", "PATCH", "OPTIONS", "BREW"):
+                response = await client.request(method, prefix + path)
+                problem(response, 405)
+                assert response.headers["allow"] == ALLOWED[app, path]
+
+
+async def test_a_body_over_64_kib_is_refused(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        json = {"Content-Type": "application/json"}
+        for url, client in (("/order/", customer), ("/finish/", barista), ("/nothing", barista)):
+            response = await client.post(url, content=b" " * 65537, headers=json)
+            assert "65536" in problem(response, 413)["detail"]
+        just_so = await customer.post("/order/", content=b" " * 65536, headers=json | LATER)
+        assert just_so.status_code in {202, 400}
+        if just_so.status_code == 202:
+            await brew(barista)
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("given", ["a", "req-17", "A.b_c:d-9", "x" * 64])
+async def test_a_sane_request_id_is_taken(shop: Shop, address: str, app: str, given: str) -> None:
+    async with visitor(shop, app, address) as client:
+        for path in ("/livez", "/nothing"):
+            response = await client.get(path, headers={"X-Request-ID": given})
+            assert response.headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize(
+    "given", [None, "", "x" * 65, "two words", 'quo"te', "new\tline", "caf\u00e9"]
+)
+async def test_any_other_request_id_is_made(
+    shop: Shop, address: str, app: str, given: str | None
+) -> None:
+    headers = [] if given is None else [(b"X-Request-ID", given.encode())]
+    async with visitor(shop, app, address) as client:
+        made = [(await client.get("/livez", headers=headers)).headers["x-request-id"] for _ in "ab"]
+    assert made[0] != made[1]
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_the_docs_need_nothing_from_elsewhere(shop: Shop, address: str, app: str) -> None:
+    async with visitor(shop, app, address) as client:
+        for prefix in ("", APPS[app]):
+            page = (await client.get(f"{prefix}/docs")).text
+            links = re.findall(r"""(?:href|src|url)\s*[=:]\s*["']([^"']+)["']""", page)
+            assert links
+            for link in links:
+                assert link.startswith("/")
+                assert (await client.get(link)).status_code == 200
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_openapi_tells_all_that_a_route_may_answer(
+    shop: Shop, address: str, app: str
+) -> None:
+    async with visitor(shop, app, address) as client:
+        schema = (await client.get("/openapi.json")).json()
+    assert schema["servers"][0]["url"] == APPS[app]
+    documented = {
+        (path, method.upper()) for path, item in schema["paths"].items() for method in item
+    }
+    assert documented == EVERY_OPERATION[app]
+    for item in schema["paths"].values():
+        for operation in item.values():
+            assert operation["description"]
+            always = {"422", "500"}
+            if "health" not in operation["tags"]:
+                always |= {"429"} if app == "client" else {"401"}
+            assert always <= operation["responses"].keys()
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    reference = {"$ref": "#/components/schemas/ProblemOut"}
+                    assert response["content"][MEDIA_TYPE]["schema"] == reference
+
+
+EVERY_OPERATION = {
+    "client": {
+        ("/order/", "POST"),
+        ("/order/{order_id}", "GET"),
+        ("/order/{order_id}", "DELETE"),
+        ("/queue", "GET"),
+        ("/livez", "GET"),
+        ("/readyz", "GET"),
+    },
+    "worker": {
+        ("/start/", "GET"),
+        ("/start/", "POST"),
+        ("/finish/", "POST"),
+        ("/finish/{order_id}/", "POST"),
+        ("/release/", "POST"),
+        ("/release/{order_id}/", "POST"),
+        ("/orders", "GET"),
+        ("/actors", "GET"),
+        ("/metrics", "GET"),
+        ("/livez", "GET"),
+        ("/readyz", "GET"),
+    },
+}
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_every_body_in_openapi_has_an_example(shop: Shop, address: str, app: str) -> None:
+    async with visitor(shop, app, address) as client:
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    bare = {
+        name
+        for name, schema in schemas.items()
+        if schema["type"] == "object" and not schema.get("examples")
+    }
+    assert bare == set()
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_a_shop_that_is_open_lives_and_is_ready(shop: Shop, address: str, app: str) -> None:
+    async with visitor(shop, app, address) as client:
+        for path in ("/livez", "/readyz"):
+            response = await client.get(path)
+            assert (response.status_code, response.json()) == (200, {"status": "ok"})

@@ -1,0 +1,190 @@
+"""What installs and packs the shop: the locks, the Makefile, the image and the compose file.
+
+Rule: facts that no linter knows, because they are promises of ours. The files are read as text;
+hadolint and the compose-spec schema check their form in `make check`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-build.lock")
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def pins_of(lock: str) -> dict[str, Version]:
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", text_of(lock), flags=re.MULTILINE)
+    return {canonicalize_name(name): Version(version) for name, version in pins}
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads(text_of("pyproject.toml"))
+
+
+def requirements(*groups: str) -> list[Requirement]:
+    """Read the runtime dependencies and those of the named groups, without what they include."""
+    lists = [
+        project()["project"]["dependencies"],
+        *(project()["dependency-groups"][g] for g in groups),
+    ]
+    return [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
+
+
+def unmet(wanted: list[Requirement], pins: dict[str, Version]) -> list[str]:
+    """List what a lock lacks or pins to a version that pyproject.toml does not allow."""
+    return [
+        str(want)
+        for want in wanted
+        if (pin := pins.get(canonicalize_name(want.name))) is None
+        or not want.specifier.contains(pin)
+    ]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_line_of_a_lock_is_a_pin_a_hash_or_a_comment(lock: str) -> None:
+    pin, digest, comment = (
+        r"[\w.-]+==\S+( ; [^\\]+)? \\",
+        r"    --hash=sha256:[0-9a-f]{64}( \\)?",
+        r" *#[^:]*(:\w+\))?",
+    )
+    form = re.compile(f"{pin}|{digest}|{comment}")
+    assert [line for line in text_of(lock).splitlines() if not form.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_of_a_lock_is_followed_by_a_hash(lock: str) -> None:
+    hashed = re.findall(r"^[\w.-]+==.*\\\n    --hash=", text_of(lock), flags=re.MULTILINE)
+    assert len(hashed) == len(pins_of(lock)) > 0
+
+
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_the_locks_of_the_image_pin_what_the_tests_ran_with(lock: str) -> None:
+    assert pins_of(lock).items() <= pins_of("requirements.lock").items()
+
+
+def test_the_lock_holds_all_that_the_project_asks_for() -> None:
+    assert unmet(requirements("dev", "build"), pins_of("requirements.lock")) == []
+
+
+def test_the_image_holds_all_that_the_shop_asks_for() -> None:
+    assert unmet(requirements(), pins_of("requirements-image.lock")) == []
+
+
+def test_the_image_holds_nothing_that_only_developers_need() -> None:
+    runtime = {canonicalize_name(want.name) for want in requirements()}
+    tools = {canonicalize_name(want.name) for want in requirements("dev", "build")} - runtime
+    assert pins_of("requirements-image.lock").keys() & tools == set()
+
+
+def test_the_wheel_is_built_with_what_the_build_lock_pins() -> None:
+    wanted = [Requirement(line) for line in project()["build-system"]["requires"]]
+    assert unmet(wanted, pins_of("requirements-build.lock")) == []
+
+
+def test_every_target_of_the_makefile_is_listed_by_make_help() -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), flags=re.MULTILINE)
+    assert phony is not None
+    described = re.findall(r"^([a-z-]+):.*## \S", text_of("Makefile"), flags=re.MULTILINE)
+    assert sorted(described) == sorted(phony[1].split())
+
+
+def test_the_oldest_python_that_make_tries_is_the_floor_of_the_project() -> None:
+    versions = re.search(r"^VERSIONS := (\S+)", text_of("Makefile"), flags=re.MULTILINE)
+    assert versions is not None
+    assert project()["project"]["requires-python"] == f">={versions[1]}"
+
+
+def test_ci_installs_then_checks_then_tests() -> None:
+    assert re.findall(r"^make (\w+)$", text_of(".ci/run"), flags=re.MULTILINE) == [
+        "install",
+        "check",
+        "test",
+    ]
+
+
+def instructions(name: str) -> list[str]:
+    """Give what follows each Dockerfile instruction of this name, its lines joined."""
+    joined = re.sub(r"\\\n\s*", "", text_of("Dockerfile"))
+    return re.findall(rf"^{name} (.*)$", joined, flags=re.MULTILINE)
+
+
+def test_both_stages_of_the_image_stand_on_the_same_slim_python() -> None:
+    assert instructions("FROM") == [
+        "python:3.13-slim-bookworm AS build",
+        "python:3.13-slim-bookworm",
+    ]
+
+
+def test_the_image_runs_as_a_numeric_user_who_is_not_root() -> None:
+    assert [
+        user.split(":")[0].isdecimal() and int(user.split(":")[0]) > 0
+        for user in instructions("USER")
+    ] == [True]
+
+
+def test_the_image_starts_the_shop_without_a_shell_and_ends_it_with_sigterm() -> None:
+    assert [json.loads(command) for command in instructions("CMD")] == [["cafe", "serve"]]
+    assert instructions("STOPSIGNAL") == ["SIGTERM"]
+
+
+def test_the_health_check_asks_readyz_without_a_shell() -> None:
+    (health,) = instructions("HEALTHCHECK")
+    program, option, source = json.loads(health.split("CMD ")[1])
+    assert (program, option) == ("python", "-c")
+    assert "/readyz" in source
+    compile(source, "HEALTHCHECK", "exec")
+
+
+def test_the_image_carries_the_configuration_and_binds_where_docker_can_publish() -> None:
+    copied = " ".join(instructions("COPY")).split()
+    assert {"hypercorn_client.toml", "hypercorn_worker.toml"} <= set(copied)
+    assert "CAFE_CLIENT_BIND=0.0.0.0:8080" in text_of("Dockerfile")
+    assert "CAFE_WORKER_BIND=0.0.0.0:8081" in text_of("Dockerfile")
+
+
+def test_every_install_of_the_image_is_hashed_or_needs_no_index() -> None:
+    installs = [
+        step for run in instructions("RUN") for step in run.split("&&") if " install " in step
+    ]
+    assert len(installs) == 3
+    assert all("--no-deps" in step for step in installs)
+    assert all("--require-hashes" in step or "--no-index" in step for step in installs)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '- "8080:8080"',
+        '- "127.0.0.1:8081:8081"',
+        "read_only: true",
+        "- /tmp",
+        "- ALL",
+        "- no-new-privileges:true",
+        "stop_grace_period: 10s",
+        "restart: unless-stopped",
+    ],
+)
+def test_the_compose_file_says_what_keeps_the_shop_in_its_box(line: str) -> None:
+    lines = [
+        re.sub(r" #.*", "", line).strip() for line in text_of("docker-compose.yml").splitlines()
+    ]
+    assert line in lines
+
+
+def test_compose_publishes_no_other_port() -> None:
+    assert (
+        len(re.findall(r'^ +- "[\d.:]+"$', text_of("docker-compose.yml"), flags=re.MULTILINE)) == 2
+    )
