@@ -6,11 +6,16 @@ tells whom it refused; it is synchronous, and belongs to the accept loop of one 
 Two caps: one per address, for whoever opens more connections than any office needs, and one in
 total, which the process's descriptors allow. A trusted proxy speaks for many, so only the total
 holds for it. Refusals by the total are nobody's fault and are not told as anybody's.
+
+At the total an idle connection makes way for a newcomer, who has something to ask. The addresses
+with most idle ones lose them first, so that nobody can keep the place by sitting there; trusted
+proxies lose theirs only when nobody else has any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop, heapreplace
 
 import trio
 
@@ -25,18 +30,34 @@ SWEEP_SECONDS = 1.0
 MAX_TOLD = 10_000
 """Addresses whose refusals are remembered until they are taken."""
 
+SHED_AT_ONCE = 64
+"""Idle connections closed together: looking through all of them pays for so many newcomers."""
+
+SHED_PAUSE = 0.1
+"""Seconds until all are looked through again when too few were idle, so that refusing is cheap."""
+
+FRESH_SECONDS = 1.0
+"""Nobody who has only just come is idle: his request may be on its way."""
+
 
 class Lease:
     """The place that one open connection takes; give it back with `release`, once or more often."""
 
-    __slots__ = ("_admission", "address", "on_ban")
+    __slots__ = ("_admission", "address", "is_idle", "on_ban", "since")
 
-    def __init__(self, admission: Admission, address: str | None) -> None:
+    def __init__(self, admission: Admission, address: str | None, since: float) -> None:
         self._admission: Admission | None = admission
         self.address = address
         """The key it counts for; None behind a trusted proxy."""
+        self.since = since
+        """When it was admitted."""
+        self.is_idle: Callable[[], bool] = _never
+        """Tells whether closing the connection now would cost nobody an answer."""
         self.on_ban: Callable[[], None] = _nothing
-        """Called when the address is banned; closes the connection there and then."""
+        """Closes the connection, and its descriptor, there and then.
+
+        Called when the address is banned, or when the connection is idle and its place is needed.
+        """
 
     def release(self) -> None:
         """Make room for another connection."""
@@ -56,26 +77,36 @@ class Admission:
         now: Callable[[], float] = trio.current_time,
     ) -> None:
         """Refuse beyond `per_address` (None: no such cap) and `total` open connections."""
+        self.trusted = trusted
         self.open = 0
         self.refused = 0
+        self.shed = 0
+        """Idle connections that were closed because their place was needed."""
         self.isolated = 0
         """Connections that were ended because something failed while serving them."""
+        self.in_kernel: int | None = None
+        """Addresses that the kernel keeps away; None where it does not. See `kernel_bans`."""
+        self.bans_changed = trio.Event()
+        """Set with the next ban; whoever waits for it puts a new one here before he looks."""
+        self.released = trio.Event()
+        """Set when the next connection closes; likewise."""
         self._per_address = per_address
         self._total = total
-        self._trusted = trusted
         self._now = now
-        self._leases: dict[str, set[Lease]] = {}
-        self._bans: dict[str, float] = {}
+        # Of each address in the order in which they came; None: those of trusted proxies.
+        self._leases: dict[str | None, dict[Lease, None]] = {}
+        self._bans: dict[str, float] = {}  # the newest last
         self._sweep_after = 0.0
+        self._shed_after = 0.0
         self._told: dict[str, int] = {}
 
     def admit(self, host: str) -> Lease | None:
         """Take a place for a connection from `host`, None when it is refused."""
-        address = None if is_trusted(host, self._trusted) else address_key(host)
+        address = None if is_trusted(host, self.trusted) else address_key(host)
         if address is not None and self._is_refused(address):
             if address in self._told or len(self._told) < MAX_TOLD:
                 self._told[address] = self._told.get(address, 0) + 1
-        elif self.open < self._total:
+        elif self.open < self._total or self.make_room():
             return self._enter(address)
         self.refused += 1
         return None
@@ -83,10 +114,35 @@ class Admission:
     def ban(self, address: str, until: float) -> None:
         """Refuse `address` until then (trio time), and close its connections now."""
         self._forget_old_bans()
-        if address in self._bans or len(self._bans) < MAX_BANS:
+        self._bans.pop(address, None)
+        if len(self._bans) < MAX_BANS:
             self._bans[address] = until
+        self.bans_changed.set()
         for lease in tuple(self._leases.get(address, ())):
             lease.on_ban()
+
+    def newest_bans(self) -> Iterator[tuple[str, float]]:
+        """Give the bans in force, the newest first, each with when it ends."""
+        self._forget_old_bans()
+        now = self._now()
+        return ((who, until) for who, until in reversed(self._bans.items()) if now < until)
+
+    def make_room(self) -> int:
+        """Close idle connections, a batch at most, and give how many; the most idle first."""
+        now = self._now()
+        if now < self._shed_after:
+            return 0
+        idle = self._idle_ones(now)
+        proxies = idle.pop(None, [])
+        # A proxy may be about to use what looks idle, for a customer of whom we know nothing.
+        chosen = _from_the_most_idle(idle, SHED_AT_ONCE) or proxies[-SHED_AT_ONCE:]
+        if len(chosen) < SHED_AT_ONCE:
+            self._shed_after = now + SHED_PAUSE
+        for lease in chosen:
+            lease.release()  # now, and not when its task has come to its end
+            lease.on_ban()
+        self.shed += len(chosen)
+        return len(chosen)
 
     def take_refusals(self) -> tuple[tuple[str, int], ...]:
         """Give who was refused how often, for being banned or over his cap, since last asked."""
@@ -96,11 +152,11 @@ class Admission:
     def forget(self, lease: Lease) -> None:
         """Count a connection as closed; called by its lease."""
         self.open -= 1
-        if lease.address is not None:
-            leases = self._leases[lease.address]
-            leases.discard(lease)
-            if not leases:
-                del self._leases[lease.address]
+        leases = self._leases[lease.address]
+        del leases[lease]
+        if not leases:
+            del self._leases[lease.address]
+        self.released.set()
 
     def _is_refused(self, address: str) -> bool:
         until = self._bans.get(address)
@@ -113,10 +169,9 @@ class Admission:
         return len(self._leases.get(address, ())) >= self._per_address
 
     def _enter(self, address: str | None) -> Lease:
-        lease = Lease(self, address)
+        lease = Lease(self, address, self._now())
         self.open += 1
-        if address is not None:
-            self._leases.setdefault(address, set()).add(lease)
+        self._leases.setdefault(address, {})[lease] = None
         return lease
 
     def _forget_old_bans(self) -> None:
@@ -124,6 +179,36 @@ class Admission:
         if now >= self._sweep_after:
             self._sweep_after = now + SWEEP_SECONDS
             self._bans = {address: until for address, until in self._bans.items() if now < until}
+
+    def _idle_ones(self, now: float) -> dict[str | None, list[Lease]]:
+        """Give the idle connections by address, of each the oldest last."""
+        old = now - FRESH_SECONDS
+        return {
+            address: idle
+            for address, leases in self._leases.items()
+            if (idle := [one for one in reversed(leases) if one.since <= old and one.is_idle()])
+        }
+
+
+def _from_the_most_idle(idle: dict[str | None, list[Lease]], most: int) -> list[Lease]:
+    """Choose one by one, each time from the address that has most left, there the oldest."""
+    chosen: list[Lease] = []
+    # The number tells addresses apart that have as many: None cannot be compared.
+    heap = [(-len(leases), number, leases) for number, leases in enumerate(idle.values())]
+    heapify(heap)
+    while heap and len(chosen) < most:
+        _, number, leases = heap[0]
+        chosen.append(leases.pop())
+        if leases:
+            heapreplace(heap, (-len(leases), number, leases))
+        else:
+            heappop(heap)
+    return chosen
+
+
+def _never() -> bool:
+    """Stand in until the connection says whether it is idle."""
+    return False
 
 
 def _nothing() -> None:

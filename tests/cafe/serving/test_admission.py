@@ -9,7 +9,7 @@ from cafe.limits.address import parse_networks
 from cafe.serving import admission as module
 from cafe.serving.admission import Admission, Lease
 
-A, B = "192.0.2.1", "192.0.2.2"
+A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
 class Clock:
@@ -29,7 +29,7 @@ def admit(admission: Admission, host: str) -> Lease:
 
 
 def test_an_address_may_have_as_many_connections_as_its_cap() -> None:
-    admission = Admission(2, 10)
+    admission = Admission(2, 10, now=Clock())
     first, _ = admit(admission, A), admit(admission, A)
     assert admission.admit(A) is None
     admit(admission, B)
@@ -39,7 +39,7 @@ def test_an_address_may_have_as_many_connections_as_its_cap() -> None:
 
 
 def test_all_together_may_have_as_many_as_the_total() -> None:
-    admission = Admission(None, 2)
+    admission = Admission(None, 2, now=Clock())
     leases = [admit(admission, A), admit(admission, A)]
     assert admission.admit(B) is None
     leases[0].release()
@@ -47,7 +47,7 @@ def test_all_together_may_have_as_many_as_the_total() -> None:
 
 
 def test_a_lease_given_back_twice_counts_once() -> None:
-    admission = Admission(1, 10)
+    admission = Admission(1, 10, now=Clock())
     lease = admit(admission, A)
     lease.release()
     lease.release()
@@ -55,7 +55,7 @@ def test_a_lease_given_back_twice_counts_once() -> None:
 
 
 def test_addresses_of_one_ipv6_network_and_mapped_ones_share_a_cap() -> None:
-    admission = Admission(1, 10)
+    admission = Admission(1, 10, now=Clock())
     admit(admission, "2001:db8::1")
     assert admission.admit("2001:db8::2") is None
     admit(admission, "::ffff:192.0.2.1")
@@ -63,7 +63,7 @@ def test_addresses_of_one_ipv6_network_and_mapped_ones_share_a_cap() -> None:
 
 
 def test_a_trusted_proxy_is_bounded_by_the_total_alone() -> None:
-    admission = Admission(1, 3, parse_networks("192.0.2.0/24"))
+    admission = Admission(1, 3, parse_networks("192.0.2.0/24"), now=Clock())
     for _ in range(3):
         admit(admission, A)
     assert admission.admit(A) is None
@@ -115,7 +115,7 @@ def test_refusals_are_told_once_and_by_address() -> None:
 
 
 def test_refusals_by_the_total_are_counted_and_told_as_nobodys() -> None:
-    admission = Admission(10, 1)
+    admission = Admission(10, 1, now=Clock())
     admit(admission, A)
     assert admission.admit(B) is None
     assert admission.refused == 1
@@ -139,7 +139,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.booleans())))
 def test_it_counts_like_a_plain_list_of_the_open_ones(events: list[tuple[str, bool]]) -> None:
-    admission = Admission(per_address=2, total=4)
+    admission = Admission(per_address=2, total=4, now=Clock())
     model: list[tuple[str, Lease]] = []
     for host, opens in events:
         if opens:
@@ -151,3 +151,28 @@ def test_it_counts_like_a_plain_list_of_the_open_ones(events: list[tuple[str, bo
         elif model:
             model.pop(0)[1].release()
         assert admission.open == len(model)
+
+
+def test_the_newest_bans_in_force_come_first_and_a_ban_imposed_again_is_new() -> None:
+    clock = Clock()
+    admission = Admission(10, 10, now=clock)
+    for host, until in ((A, 60.0), (B, 30.0), (C, 90.0), (A, 120.0)):
+        admission.ban(host, until)
+    assert list(admission.newest_bans()) == [(A, 120.0), (C, 90.0), (B, 30.0)]
+    clock.seconds = 30
+    assert list(admission.newest_bans()) == [(A, 120.0), (C, 90.0)]
+    clock.seconds = 30.5  # it is not swept again so soon
+    admission.ban(B, until=30.6)
+    clock.seconds = 30.7
+    assert list(admission.newest_bans()) == [(A, 120.0), (C, 90.0)]
+
+
+def test_whoever_waits_for_news_is_told_of_bans_and_of_closed_connections() -> None:
+    admission = Admission(10, 10, now=Clock())
+    lease = admit(admission, A)
+    assert not admission.bans_changed.is_set()
+    admission.ban(B, until=60)
+    assert admission.bans_changed.is_set()
+    assert not admission.released.is_set()
+    lease.release()
+    assert admission.released.is_set()
