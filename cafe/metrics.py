@@ -60,6 +60,7 @@ class Snapshot(Collector):
         yield from self._orders()
         yield from self._limits()
         yield from self._connections()
+        yield from self._kernel()
         yield from self._actors()
 
     def _orders(self) -> Iterator[Metric]:
@@ -87,19 +88,32 @@ class Snapshot(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))
-        refused = CounterMetricFamily(
-            "cafe_connections_refused", "Connections refused when accepted.", labels=("app",)
-        )
-        isolated = CounterMetricFamily(
-            "cafe_connections_isolated",
-            "Connections ended by an error that would have ended the process.",
-            labels=("app",),
+        refused, shed, isolated = (
+            CounterMetricFamily(f"cafe_connections_{what}", help_, labels=("app",))
+            for what, help_ in (
+                ("refused", "Connections refused when accepted."),
+                ("shed", "Idle connections closed because their place was needed."),
+                ("isolated", "Connections ended by an error that would have ended the process."),
+            )
         )
         for app, admission in self.admissions.items():
             now.add_metric((app,), admission.open)
             refused.add_metric((app,), admission.refused)
+            shed.add_metric((app,), admission.shed)
             isolated.add_metric((app,), admission.isolated)
-        yield from (now, refused, isolated)
+        yield from (now, refused, shed, isolated)
+
+    def _kernel(self) -> Iterator[Metric]:
+        filters = GaugeMetricFamily(
+            "cafe_kernel_filter", "Whether the kernel drops banned addresses.", labels=("app",)
+        )
+        bans = GaugeMetricFamily(
+            "cafe_kernel_bans", "Addresses that the kernel drops now.", labels=("app",)
+        )
+        for app, admission in self.admissions.items():
+            filters.add_metric((app,), admission.in_kernel is not None)
+            bans.add_metric((app,), admission.in_kernel or 0)
+        yield from (filters, bans)
 
     def _actors(self) -> Iterator[Metric]:
         queued = GaugeMetricFamily("cafe_actor_queued", "Messages queued.", labels=("actor",))

@@ -16,7 +16,7 @@ from cafe.metrics import Exposition
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.journal import Journal
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
-from cafe.serving.admission import Admission
+from cafe.serving.admission import FRESH_SECONDS, Admission
 
 ADDRESS = "192.0.2.1"
 
@@ -33,15 +33,19 @@ def figures(exposed: bytes) -> dict[str, float]:
 @schedules(1)
 async def test_every_owner_is_asked_for_his_figures() -> None:
     registry, client = CollectorRegistry(), Admission(per_address=1, total=10)
+    worker = Admission(per_address=None, total=1)
     async with open_system() as system:
         dispatcher = await system.start(
             partial(Dispatcher, Rules(), start_clock(), Journal(registry).record), name="Dispatcher"
         )
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
-        exposition = Exposition(registry, system, dispatcher, limiter, {"client": client})
+        admissions = {"client": client, "worker": worker}
+        exposition = Exposition(registry, system, dispatcher, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)
         client.isolated += 1
+        client.in_kernel = 2
+        await shed_one(worker)
         await limiter.ask(Admit(ADDRESS))
         await limiter.ask(RecordRefusals((("192.0.2.66", 5),), "waiting"))
         for _ in range(3):
@@ -52,6 +56,15 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         await dispatcher.ask(FinishOrder(claims[0].order.order_id))
         seen = figures(await exposition.expose())
     assert {name: seen[name] for name in EXPECTED} == EXPECTED
+
+
+async def shed_one(admission: Admission) -> None:
+    """Fill it with an idle connection, and let another one come."""
+    lease = admission.admit(ADDRESS)
+    assert lease is not None
+    lease.is_idle = lambda: True
+    await trio.sleep(FRESH_SECONDS)
+    assert admission.admit(ADDRESS) is not None
 
 
 EXPECTED = {
@@ -75,6 +88,13 @@ EXPECTED = {
     "cafe_connections_open client": 1,
     "cafe_connections_refused_total client": 1,
     "cafe_connections_isolated_total client": 1,
+    "cafe_connections_shed_total client": 0,
+    "cafe_connections_shed_total worker": 1,
+    "cafe_connections_open worker": 1,
+    "cafe_kernel_filter client": 1,
+    "cafe_kernel_bans client": 2,
+    "cafe_kernel_filter worker": 0,
+    "cafe_kernel_bans worker": 0,
     "cafe_actor_queued Dispatcher": 0,
     "cafe_actor_handled_total RateLimiter": 3,
     "cafe_actor_restarts_total Dispatcher": 0,
