@@ -1,7 +1,7 @@
 """The two ASGI applications: the layers that a request passes, from the outermost in.
 
 Rule: this order, and no other. The log sees everything, also what the guards refuse; a guard
-refuses before a body is read; a body is bounded before FastAPI parses it.
+refuses before a body is read, which the connection bounds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from cafe.orders.client_api import customer_routes
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.worker_api import barista_routes
 from cafe.serving.app import create_app
-from cafe.serving.body import BodyLimits
 from cafe.serving.paths import Prefix
 from cafe.serving.request_log import RequestLog, RequestMetrics
 from cafe.serving.token import TokenGuard
@@ -49,7 +48,7 @@ def client_app(
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
     )
-    app = Guard(BodyLimits(app), limiter, trusted, HEALTH)
+    app = Guard(app, limiter, trusted, HEALTH)
     return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
 
 
@@ -70,7 +69,6 @@ def worker_app(
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
     )
-    app = BodyLimits(app)
     if token is not None:
         app = TokenGuard(app, token, HEALTH)
     return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

@@ -27,23 +27,24 @@ class ConfigError(ValueError):
 
 
 class DoorConfig(Config):
-    """hypercorn's configuration with this shop's defaults, and three deadlines of its own.
+    """hypercorn's configuration with this shop's defaults, and four deadlines of its own.
 
     In seconds: `head_timeout` runs from accept and again from the first byte of a head,
-    `send_timeout` while a client does not read, `linger_timeout` for what he still sends after his
-    last answer. An idle connection has `keep_alive_timeout`, longer than the 5 s after which httpx
-    drops one: so it is the client who hangs up, and no request crosses our close.
+    `body_timeout` while the application waits for a body, `send_timeout` while a client does not
+    read, `linger_timeout` for what he still sends after his last answer. An idle connection has
+    `keep_alive_timeout`, longer than the 5 s after which httpx drops one: so it is the client who
+    hangs up, and no request crosses our close.
     """
 
     alpn_protocols = ["http/1.1"]  # noqa: RUF012 - hypercorn's Config is made of class attributes
     backlog = 4096
     errorlog = logging.getLogger("hypercorn.error")  # left to the root's handlers
     graceful_timeout: float = 3.0
-    h11_max_incomplete_size = 32 * 1024
     keep_alive_timeout: float = 15.0
     keyfile_password: str | None = ""  # None would ask at the terminal
     ssl_handshake_timeout: float = 10.0
     head_timeout: float = 5.0
+    body_timeout: float = 10.0
     send_timeout: float = 10.0
     linger_timeout: float = 2.0
 

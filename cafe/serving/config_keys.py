@@ -59,13 +59,13 @@ KEYS: Mapping[str, Kind] = {
     "shutdown_timeout": SECONDS,
     "ssl_handshake_timeout": SECONDS,
     "head_timeout": SECONDS,
+    "body_timeout": SECONDS,
     "send_timeout": SECONDS,
     "linger_timeout": SECONDS,
     "certfile": TEXT,
     "keyfile": TEXT,
     "keyfile_password": TEXT,
     "ciphers": TEXT,
-    "h11_max_incomplete_size": COUNT,
     "include_date_header": SWITCH,
     "include_server_header": SWITCH,
 }
@@ -84,6 +84,7 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
         "websocket_max_message_size",
         "websocket_ping_interval",
     ),
+    "the limits of a request's head are fixed": ("h11_max_incomplete_size",),
     "a Host that is no text would fail in there; a proxy in front can check it": ("server_names",),
     "client certificates are not asked for": (
         "ca_certs",

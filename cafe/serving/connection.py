@@ -1,226 +1,255 @@
-"""One connection, from accept to close, in place of hypercorn's TCPServer for trio.
+"""One connection, from accept to close.
 
 Rule: whatever a client does or an application fails at, only this connection ends, and it ends in
 time: nothing here waits without a deadline, but for the application.
 
-A connection has one task that reads, and a task for each request. The reader's cancel scope is the
-one deadline: for the TLS handshake, a head, an idle connection, and what lingers after the last
-answer; while a request is being answered there is none. `abort` ends it at any time.
-Sends have a deadline each. When the reader is done the application is told of a disconnect, and
-when it is done too, the connection is closed.
+Theory of operation: a connection is one task. It reads a head, calls the application in place,
+which may read the body and wait for a hang-up itself (`exchange`), and goes on with the next head.
+Bytes that come early stay in `unread`, bounded, and what does not fit there stays with the kernel.
+So there is no queue, no second task and nothing to be handed over between them.
+
+The tables are the state machine: `Phase` says what bounds each phase, `NEXT` what follows it.
+`drop` ends a connection that nobody works for, `abort` resets it in any phase; whoever waits for
+the client then sees him gone.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from math import inf
+from enum import Enum
 from ssl import SSLContext
+from typing import Final
 
-import structlog
 import trio
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ConnectionState
 
-from cafe.serving.admission import Admission, Lease
-from cafe.serving.config import DoorConfig
-from cafe.serving.contain import Contained, Throttle
-from cafe.serving.http1 import Address, Http1
-from cafe.serving.request import RequestTasks
+from cafe.serving.admission import Lease
+from cafe.serving.answers import write_problem
+from cafe.serving.contain import Contained
+from cafe.serving.door import Door
+from cafe.serving.eager_stream import PIECE, Transport
+from cafe.serving.exchange import Exchange
+from cafe.serving.heads import NOT_HTTP, BadRequest, Head, end_of_head, parse_head
 
-PIECE = 2**16
-"""Bytes that a client has to take within one `send_timeout`."""
-
-GOODBYE_SECONDS = 1.0
+READ_AHEAD: Final = 2**16
+"""Bytes that may be pipelined behind a request before the client has to wait for its answer."""
+GOODBYE_SECONDS: Final = 1.0
 """For TLS to say that this was all."""
+LOOK_SECONDS: Final = 0.5
+"""How often it is looked whether a client who has sent more than is read ahead is still there."""
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("connection")
+TOO_SLOW: Final = "The head of the request took too long."
 
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+Address = tuple[str, int]
+NO_HEAD: Final = Head("GET", "1.1", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
+"""Stands for a request that could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What the connections of one server share."""
+class Phase(Enum):
+    """Where a connection is, and by its configuration's key how long it may stay there."""
 
-    app: AppWrapper
-    config: DoorConfig
-    context: WorkerContext
-    state: ConnectionState
-    admission: Admission
-    throttle: Throttle = field(default_factory=Throttle)
-    connections: set[Connection] = field(default_factory=set["Connection"])
+    HANDSHAKE = "ssl_handshake_timeout"
+    FRESH = "head_timeout, from accept"
+    HEAD = "head_timeout"
+    ANSWERING = "as long as the application takes"
+    IDLE = "keep_alive_timeout"
+    LINGERING = "linger_timeout"
 
-    def tell(self, event: str, **values: object) -> None:
-        """Log a contained failure, unless there have been many just now."""
-        if self.throttle.passes():
-            # A log that fails must not end what it tells of: a traceback in colours reads source
-            # files, for which there may be no descriptor.
-            with suppress(Exception):
-                log.error(event, held_back=self.throttle.take_held_back(), **values)
+
+class Event(Enum):
+    """What happens to a connection."""
+
+    OPENED = "the handshake is done, or none was needed"
+    BYTES = "a part of a head is there"
+    REQUEST = "a head is there"
+    ANSWERED = "another request may follow"
+    OVER = "none may"
+
+
+NEXT: Final[Mapping[tuple[Phase, Event], Phase]] = {
+    (Phase.HANDSHAKE, Event.OPENED): Phase.FRESH,
+    (Phase.FRESH, Event.BYTES): Phase.HEAD,
+    (Phase.FRESH, Event.REQUEST): Phase.ANSWERING,
+    (Phase.FRESH, Event.OVER): Phase.LINGERING,
+    (Phase.HEAD, Event.BYTES): Phase.HEAD,
+    (Phase.HEAD, Event.REQUEST): Phase.ANSWERING,
+    (Phase.HEAD, Event.OVER): Phase.LINGERING,
+    (Phase.ANSWERING, Event.ANSWERED): Phase.IDLE,
+    (Phase.ANSWERING, Event.OVER): Phase.LINGERING,
+    (Phase.IDLE, Event.BYTES): Phase.HEAD,
+    (Phase.IDLE, Event.REQUEST): Phase.ANSWERING,
+    (Phase.IDLE, Event.OVER): Phase.LINGERING,
+}
 
 
 class Connection:
-    """Serves one accepted socket until either side is done with it."""
+    """Serves one accepted client until either side is done with it."""
 
     def __init__(
         self,
         door: Door,
-        sock: trio.socket.SocketType,
+        transport: Transport,
         *,
         tls: SSLContext | None,
         peer: Address,
+        own: Address | None,
         lease: Lease,
     ) -> None:
         """Hold what has been accepted; from now on a ban or a stop closes it."""
-        self._door = door
-        self._config = door.config
-        self._socket = sock
-        self._stream: Stream = trio.SocketStream(sock)
+        self.door = door
+        self.peer = peer
+        self.own = own
+        self.scheme = "https" if tls else "http"
+        self.unread = b""
+        """What has arrived and has not been looked at."""
+        self._transport = transport
+        self._tls: trio.SSLStream[Transport] | None = None
         if tls is not None:
-            self._stream = trio.SSLStream(
-                self._stream, tls, server_side=True, https_compatible=True
-            )
-        self._tasks = RequestTasks(self._tell_of_application)
-        self._protocol = Http1(
-            door.app,
-            door.config,
-            door.context,
-            self._tasks,
-            door.state,
-            tls is not None,
-            peer,
-            own_address(sock),
-            self._take,
-        )
-        self._sending = trio.Lock()
-        self._reading = trio.CancelScope()
-        self._idle = True
-        self._head_begun = False
-        self._lingering = False
+            self._tls = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
+        self._stream: trio.abc.Stream = self._tls or transport
+        self._phase = Phase.HANDSHAKE
+        self._patience = trio.CancelScope()
+        self._dropped = False
+        self._requests = 0
         self._lease = lease
         lease.on_ban = self.abort
+        lease.is_idle = self.is_idle
         door.connections.add(self)
+
+    @property
+    def is_last(self) -> bool:
+        """Tell whether the answer that is given now is the connection's last."""
+        return self.door.closing or self._requests >= self.door.config.keep_alive_max_requests
+
+    def is_idle(self) -> bool:
+        """Tell whether closing it now would cost nobody an answer."""
+        return self._phase not in {Phase.ANSWERING, Phase.LINGERING}
 
     async def run(self) -> None:
         """Serve until it is closed; give the lease back then."""
         try:
             with Contained(self._tell_of_failure):
-                async with self._tasks:
+                if await self._shake_hands():
                     await self._serve()
         finally:
-            self._door.connections.discard(self)
+            self.door.connections.discard(self)
             self._lease.release()
-            await self._close()
+            with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.ClosedResourceError):
+                await self._stream.aclose()
 
     def abort(self) -> None:
-        """Reset the connection, in whatever state; its application is told of a disconnect."""
-        reset(self._socket)
-        self._reading.cancel()
+        """Reset it, in whatever phase."""
+        self._transport.abort()
 
-    def close_when_idle(self) -> None:
+    def drop(self) -> None:
         """Close it now, unless a request is being answered."""
-        if self._idle:
-            self._reading.cancel()
+        if self.is_idle():
+            self._dropped = True
+            self._patience.cancel()
 
-    async def _serve(self) -> None:
-        with self._reading:
-            if await self._shake_hands():
-                self._set_deadline(self._config.head_timeout)
-                await self._read()
-        if self._reading.cancelled_caught and trio.current_time() >= self._reading.deadline:
-            await self._protocol.time_out()
-        await self._protocol.handle(Closed())
-
-    async def _shake_hands(self) -> bool:
-        if isinstance(self._stream, trio.SSLStream):
-            self._set_deadline(self._config.ssl_handshake_timeout)
-            try:
-                await self._stream.do_handshake()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return False
-        return True
-
-    async def _read(self) -> None:
-        while data := await self._receive():
-            if self._idle and not self._head_begun:
-                self._head_begun = True
-                self._set_deadline(self._config.head_timeout)
-            if not self._lingering:
-                await self._protocol.handle(RawData(data))
-        if not self._lingering:
-            await self._protocol.handle(RawData(b""))
-
-    async def _receive(self) -> bytes:
+    async def receive_more(self) -> bool:
+        """Wait for bytes and add them to the unread ones; False when the client has left."""
         try:
-            return bytes(await self._stream.receive_some(PIECE))
+            data = await self._stream.receive_some(PIECE)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
+            return False
+        self.unread = self.unread + data if self.unread else bytes(data)
+        return bool(data)
 
-    async def _take(self, event: Event) -> None:
-        """Do what the protocol wants: send, be idle or not, close."""
-        if isinstance(event, RawData):
-            await self._send(event.data)
-        elif isinstance(event, Updated):
-            self._idle, self._head_begun = event.idle, False
-            self._set_deadline(self._config.keep_alive_timeout if event.idle else inf)
-        elif isinstance(event, Closed):
-            await self._linger()
-            await self._protocol.handle(event)
+    async def wait_hang_up(self) -> None:
+        """Wait until the client leaves; what he sends until then is kept if there is room."""
+        while len(self.unread) < READ_AHEAD:
+            if not await self.receive_more():
+                return
+        while not self._transport.has_gone():  # noqa: ASYNC110 - trio waits for no such event
+            await trio.sleep(LOOK_SECONDS)
 
-    async def _send(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
+        """Send `data`; a client who does not take it is cut off, which is no error here."""
         try:
-            async with self._sending:
-                for start in range(0, len(data), PIECE):
-                    with trio.move_on_after(self._config.send_timeout) as patience:
-                        await self._stream.send_all(data[start : start + PIECE])
-                    if patience.cancelled_caught:
-                        self.abort()
+            await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.abort()
+            await trio.lowlevel.checkpoint()
         except trio.Cancelled:  # half an answer must not be followed by another
             self.abort()
             raise
 
+    async def _shake_hands(self) -> bool:
+        if self._tls is None:
+            return True
+        with (
+            self._no_longer_than(self.door.config.ssl_handshake_timeout),
+            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            await self._tls.do_handshake()
+            return True
+        return False
+
+    async def _serve(self) -> None:
+        self._note(Event.OPENED)
+        try:
+            while (head := await self._next_head()) is not None:
+                self._note(Event.REQUEST)
+                self._requests += 1
+                if not await Exchange(self, head).run():
+                    await self._linger()
+                    return
+                self._note(Event.ANSWERED)
+                if (
+                    self.unread
+                ):  # pipelined: it will not wait for the client, so let others come first
+                    await trio.lowlevel.checkpoint()
+        except BadRequest as no:
+            problem = write_problem(NO_HEAD, self.door.headers(), {}, no.status_code, no.detail)
+            await self.send(problem)
+            await self._linger()
+
+    async def _next_head(self) -> Head | None:
+        """Give the head of the next request, None when there will be none. Raises BadRequest."""
+        config = self.door.config
+        seconds = config.head_timeout if self._phase is Phase.FRESH else config.keep_alive_timeout
+        with self._no_longer_than(seconds):
+            return await self._read_head()
+        if self._phase is Phase.HEAD and not self._dropped:
+            raise BadRequest(408, TOO_SLOW)
+        return None
+
+    async def _read_head(self) -> Head | None:
+        while True:
+            while self.unread.startswith(b"\r\n"):  # RFC 9112, 2.2
+                self.unread = self.unread[2:]
+            if self.unread:
+                if end := end_of_head(self.unread):
+                    data, self.unread = self.unread[:end], self.unread[end:]
+                    return parse_head(data)
+                if self._phase is not Phase.HEAD:
+                    self._patience.deadline = trio.current_time() + self.door.config.head_timeout
+                self._note(Event.BYTES)
+            if not await self.receive_more():
+                if self.unread:
+                    raise BadRequest(400, NOT_HTTP)
+                return None
+
     async def _linger(self) -> None:
         """Send no more, but read for a while: closing on unread bytes would reset the answer."""
-        self._lingering, self._idle = True, False
-        self._set_deadline(self._config.linger_timeout)
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            async with self._sending:
-                if isinstance(self._stream, trio.SocketStream):
-                    await self._stream.send_eof()
+        self._note(Event.OVER)
+        with (
+            self._no_longer_than(self.door.config.linger_timeout),
+            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            if self._tls is None:
+                await self._transport.send_eof()
+            while await self._stream.receive_some(PIECE):
+                pass
 
-    async def _close(self) -> None:
-        with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.ClosedResourceError):
-            await self._stream.aclose()
-        self._socket.close()
+    def _no_longer_than(self, seconds: float) -> trio.CancelScope:
+        self._patience = trio.CancelScope(deadline=trio.current_time() + seconds)
+        return self._patience
 
-    def _set_deadline(self, seconds: float) -> None:
-        self._reading.deadline = trio.current_time() + seconds
-
-    def _tell_of_application(self, error: BaseException, instance: str) -> None:
-        self._door.tell("application failed", exc_info=error, instance=instance)
+    def _note(self, event: Event) -> None:
+        self._phase = NEXT[self._phase, event]
 
     def _tell_of_failure(self, error: BaseException) -> None:
-        self._door.admission.isolated += 1
-        self._door.tell("connection isolated", exc_info=error)
-
-
-def own_address(sock: trio.socket.SocketType) -> Address | None:
-    """Give the address that the client reached, None on platforms where a reset takes it away."""
-    try:
-        host, port = sock.getsockname()[:2]
-    except OSError:
-        return None
-    return host, port
-
-
-def reset(sock: trio.socket.SocketType) -> None:
-    """Close a socket at once: what was not sent is dropped, and the peer reads a reset."""
-    with suppress(OSError):  # it may be closed already
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
+        self.door.admission.isolated += 1
+        self.door.tell("connection isolated", exc_info=error)

@@ -4,30 +4,56 @@ Rule: hypercorn's `worker_serve`, but for what a client could use to end the pro
 from ending: the accept loop is ours and refuses before a connection has a task, and so is the
 connection.
 
+Accepting never stops for want of descriptors, and takes no time while it cannot go on: whenever
+somebody is there to be accepted, either an idle connection makes way for him, or he is reset on a
+descriptor that is kept spare for that. Bans go into the kernel besides (`kernel_bans`).
+
 Stopping: no more is accepted, idle connections close at once, answers under way have
 `graceful_timeout`, then everything is cancelled. Nothing that a client does is waited for.
 """
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from ssl import SSLContext
 from typing import Any, NoReturn
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
-from cafe.serving.admission import Admission
+from cafe.serving.admission import Admission, Lease
 from cafe.serving.config import DoorConfig
-from cafe.serving.connection import Connection, Door, reset
+from cafe.serving.connection import Address, Connection
+from cafe.serving.descriptors import Spare
+from cafe.serving.door import Door
+from cafe.serving.eager_stream import EagerStream, own_address, reset
+from cafe.serving.kernel_bans import drop_banned
 from cafe.serving.lifespan import started
 from cafe.serving.listeners import Listener, listening
 
 ACCEPT_PAUSE = 0.1
-"""Seconds without accepting after accept failed, for want of descriptors: it must not spin."""
+"""Seconds that a lack of memory, or even of the spare descriptor, is given to pass at most."""
+
+NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
+
+HE_HAS_GONE = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.EPERM,
+        errno.EPROTO,
+    }
+)
+"""What became of one client while he waited to be accepted, as accept(2) tells it."""
 
 
 async def serve(
@@ -47,9 +73,10 @@ async def serve(
     wrapped: Any = ASGIWrapper(asgi)
     with listening(config) as listeners:
         async with started(wrapped, config) as state:
-            door = Door(wrapped, config, WorkerContext(None), ConnectionState(state), admission)
+            door = Door(app, config, admission, state)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
+                    accepting.start_soon(drop_banned, listeners, admission)
                     tls = config.create_ssl_context()
                     for listener in listeners:
                         accepting.start_soon(_accept, door, listener, tls, connections)
@@ -65,25 +92,59 @@ async def _accept(
     door: Door, listener: Listener, tls: SSLContext | None, connections: trio.Nursery
 ) -> NoReturn:
     """Accept for ever; whoever is refused is reset before he costs a task."""
-    while True:
-        try:
-            sock, peer = await listener.socket.accept()
-        except OSError as error:
-            door.tell("accept failed", error=str(error), url=listener.url)
-            await trio.sleep(ACCEPT_PAUSE)
-            continue
-        lease = door.admission.admit(peer[0])
-        if lease is None:
-            reset(sock)
-        else:
-            secure = tls if listener.tls else None
-            connection = Connection(door, sock, tls=secure, peer=peer[:2], lease=lease)
-            connections.start_soon(connection.run)
+    with closing(Spare()) as spare:
+        while True:
+            try:
+                sock, peer = await listener.socket.accept()
+            except OSError as error:
+                door.tell("accept failed", error=str(error), url=listener.url)
+                await _get_over(error, listener.socket, door.admission, spare)
+                continue
+            lease = door.admission.admit(peer[0])
+            if lease is None:
+                reset(sock)
+            else:
+                secure = tls if listener.tls else None
+                connection = _connect(door, sock, secure, peer[:2], lease)
+                connections.start_soon(connection.run)
+
+
+async def _get_over(
+    error: OSError, listener: trio.socket.SocketType, admission: Admission, spare: Spare
+) -> None:
+    """Return when accepting may be tried again after it failed: it must neither spin nor stop."""
+    if error.errno in HE_HAS_GONE:
+        return  # the next one is another
+    if error.errno in NO_DESCRIPTOR:
+        # Without a descriptor accept fails even while nobody is there, who could be helped.
+        await trio.lowlevel.wait_readable(listener)
+        if admission.make_room():
+            return
+        if spare.reset_one(listener.fileno()):
+            admission.refused += 1
+            return
+    if admission.released.is_set():
+        admission.released = trio.Event()
+    with trio.move_on_after(ACCEPT_PAUSE):
+        await admission.released.wait()
 
 
 async def _stop(door: Door, listeners: tuple[Listener, ...]) -> None:
     for listener in listeners:
         listener.socket.close()
-    await door.context.terminated.set()
+    door.closing = True
     for connection in tuple(door.connections):
-        connection.close_when_idle()
+        connection.drop()
+
+
+def _connect(
+    door: Door,
+    accepted: trio.socket.SocketType,
+    tls: SSLContext | None,
+    peer: Address,
+    lease: Lease,
+) -> Connection:
+    sock = socket.socket(accepted.family, accepted.type, fileno=accepted.detach())
+    sock.setblocking(False)
+    transport = EagerStream(sock, door.config.send_timeout)
+    return Connection(door, transport, tls=tls, peer=peer, own=own_address(sock), lease=lease)

@@ -16,10 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
+from cafe.serving.exchange import allow_body
 from cafe.serving.server import serve
 
 GET = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
 PARK = b"GET /park HTTP/1.1\r\nHost: cafe\r\n\r\n"
+LARGE = 2**22
 PATIENCE = 20.0
 """No test waits longer than this for anything."""
 
@@ -47,6 +49,9 @@ class TinyShop:
         elif path.startswith("/promises-"):
             await answer(send, b"latte", promised=int(path.removeprefix("/promises-")))
         elif path == "/echo":
+            await answer(send, await read_body(receive))
+        elif path == "/large":
+            allow_body(scope, LARGE)
             await answer(send, await read_body(receive))
         elif path == "/stream":
             await self._stream(send)

@@ -107,11 +107,11 @@ async def test_a_chunked_body_arrives_whole() -> None:
         assert answer.body == b"milk" + b"x" * 5000
 
 
-async def test_a_large_body_arrives_whole() -> None:
+async def test_a_large_body_arrives_whole_where_a_route_allows_it() -> None:
     async with open_door() as door, await door.connect() as stream:
         body = bytes(range(256)) * 8192
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.send_all, post(body))
+            nursery.start_soon(stream.send_all, post(body).replace(b"/echo", b"/large"))
             assert (await Client(stream).read("POST")).body == body
 
 
@@ -123,7 +123,7 @@ async def test_a_client_that_asks_whether_to_go_on_is_told_to() -> None:
         assert (await ask(stream, b"milk", "POST")).body == b"milk"
 
 
-@pytest.mark.parametrize("size", [10, 3_000_000])
+@pytest.mark.parametrize("size", [10, 60_000])
 async def test_a_body_that_nobody_reads_does_not_hurt_the_next_request(size: int) -> None:
     async with open_door() as door, await door.connect() as stream:
         client = Client(stream)
@@ -132,6 +132,16 @@ async def test_a_body_that_nobody_reads_does_not_hurt_the_next_request(size: int
             nursery.start_soon(stream.send_all, unread)
             assert (await client.read("POST")).body == b"POST /"
         assert (await client.ask(GET)).status == 200
+
+
+async def test_after_a_body_too_large_that_nobody_reads_the_connection_is_closed() -> None:
+    async with open_door() as door, await door.connect() as stream:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send_all, post(bytes(3_000_000)).replace(b"/echo", b"/"))
+            answer = await Client(stream).read("POST")
+            assert answer.body == b"POST /"
+            assert answer.headers[b"connection"] == b"close"
+        assert await read_to_end(stream) == b""
 
 
 async def test_a_client_that_hangs_up_while_he_waits_is_noticed() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import trio
 
-from cafe.serving.body import BodyLimits
 from tests.system.door import (
     GET,
     PARK,
@@ -76,7 +75,7 @@ async def test_a_parked_request_has_no_deadline() -> None:
 
 async def test_a_slow_body_is_cut_off_with_408() -> None:
     async with (
-        open_door(lambda shop: BodyLimits(shop, seconds=0.1), linger_timeout=0.2) as door,
+        open_door(body_timeout=0.1, linger_timeout=0.2) as door,
         await door.connect() as stream,
     ):
         async with trio.open_nursery() as nursery:
@@ -89,7 +88,7 @@ async def test_a_slow_body_is_cut_off_with_408() -> None:
 
 
 async def test_a_body_that_is_too_large_gets_413_though_its_client_goes_on_sending() -> None:
-    async with open_door(BodyLimits) as door:
+    async with open_door() as door:
         for head in (POST % 10_000_000, CHUNKED + b"989680\r\n"):
             async with await door.connect() as stream, trio.open_nursery() as nursery:
                 nursery.start_soon(stream.send_all, head + bytes(3_000_000))
@@ -101,7 +100,7 @@ async def test_a_body_that_is_too_large_gets_413_though_its_client_goes_on_sendi
 
 
 async def test_a_body_within_the_limit_arrives_and_its_client_may_hang_up() -> None:
-    async with open_door(BodyLimits) as door:
+    async with open_door() as door:
         async with await door.connect() as stream:
             client = Client(stream)
             assert (await client.ask(POST % 5 + b"latte", "POST")).body == b"latte"

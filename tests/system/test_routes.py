@@ -91,16 +91,21 @@ async def test_a_wrong_method_is_told_the_right_ones(
 ) -> None:
     async with visitor(shop, app, address) as client:
         for prefix in ("", APPS[app]):
-            for method in ("PUT", "PATCH", "OPTIONS", "BREW"):
+            for method in ("PUT", "PATCH", "OPTIONS", "TRACE"):
                 response = await client.request(method, prefix + path)
                 problem(response, 405)
                 assert response.headers["allow"] == ALLOWED[app, path]
 
 
+async def test_a_method_that_nobody_knows_is_not_implemented(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer:
+        problem(await customer.request("BREW", "/order/"), 501)
+
+
 async def test_a_body_over_64_kib_is_refused(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         json = {"Content-Type": "application/json"}
-        for url, client in (("/order/", customer), ("/finish/", barista), ("/nothing", barista)):
+        for url, client in (("/order/", customer), ("/finish/", barista)):
             response = await client.post(url, content=b" " * 65537, headers=json)
             assert "65536" in problem(response, 413)["detail"]
         just_so = await customer.post("/order/", content=b" " * 65536, headers=json | LATER)

@@ -1,0 +1,157 @@
+"""Answers: ASGI's messages become bytes.
+
+Rule: pure; the table is the state machine. What would not be HTTP raises AnswerError before a byte
+of it is written, so that no application can make a client read what it did not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from enum import Enum
+from http import HTTPStatus
+from math import inf
+from typing import Any, Final
+
+from cafe.serving.heads import Head
+from cafe.serving.problem import MEDIA_TYPE, instance_of, problem_body, request_id_of
+
+
+class Stage(Enum):
+    """How far an answer is."""
+
+    AWAITED = "has not begun"
+    HEAD = "has a head, which leaves with the first of the body"
+    BODY = "is under way"
+    COMPLETE = "is complete"
+
+
+NEXT: Final[Mapping[tuple[Stage, str, bool], Stage]] = {
+    # stage, message, more of the body to come
+    (Stage.AWAITED, "http.response.start", False): Stage.HEAD,
+    (Stage.HEAD, "http.response.body", True): Stage.BODY,
+    (Stage.HEAD, "http.response.body", False): Stage.COMPLETE,
+    (Stage.BODY, "http.response.body", True): Stage.BODY,
+    (Stage.BODY, "http.response.body", False): Stage.COMPLETE,
+}
+
+STATUS_LINES: Final[Mapping[int, bytes]] = {
+    status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+STATUSES: Final = range(200, 1000)  # ASGI has no way to send an interim answer
+BODILESS: Final = frozenset({204, 304})
+CHUNKED: Final = b"transfer-encoding: chunked\r\n"
+CLOSE: Final = b"connection: close\r\n"
+
+
+class AnswerError(Exception):
+    """An application answered in a way that ASGI or HTTP does not have."""
+
+
+class Answer:
+    """The answer to one request."""
+
+    __slots__ = (
+        "_chunked",
+        "_defaults",
+        "_has_body",
+        "_head",
+        "_left",
+        "_request",
+        "closes",
+        "stage",
+    )
+
+    def __init__(self, request: Head, defaults: Mapping[bytes, bytes]) -> None:
+        """Answer `request`; `defaults` are the headers of an answer that does not say otherwise."""
+        self.stage = Stage.AWAITED
+        self.closes = not request.keeps_alive
+        """Whether the connection ends with this answer."""
+        self._request = request
+        self._defaults = defaults
+        self._head = b""
+        self._left = inf
+        self._chunked = False
+        self._has_body = True
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has been told anything."""
+        return self.stage in {Stage.BODY, Stage.COMPLETE}
+
+    def write(self, message: Mapping[str, Any]) -> bytes:
+        """Give the bytes that this message adds; a head waits for its body. Raises AnswerError."""
+        more = message.get("more_body", False)
+        stage = NEXT.get((self.stage, message["type"], bool(more)))
+        if stage is None:
+            raise AnswerError(f"{message['type']} does not fit: the answer {self.stage.value}")
+        if stage is Stage.HEAD:
+            written = b""
+            self._head = self._write_head(message["status"], message.get("headers", ()))
+        else:
+            written = self._head + self._write_body(message.get("body", b""), last=not more)
+            self._head = b""
+        self.stage = stage
+        return written
+
+    def _write_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        if status not in STATUSES:
+            raise AnswerError(f"{status!r} is no status of an answer")
+        self._has_body = status not in BODILESS and self._request.method != "HEAD"
+        missing = dict(self._defaults)
+        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        for name, value in headers:
+            field = name.lower()
+            if field == b"content-length":
+                self._left = int(value)
+                if status == HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6
+                    continue
+            elif field == b"connection":
+                self.closes |= b"close" in value.lower()
+                continue
+            elif field == b"transfer-encoding":  # the framing is ours to choose
+                continue
+            missing.pop(field, None)
+            lines.append(b"%s: %s\r\n" % (name, value))
+        lines += [b"%s: %s\r\n" % item for item in missing.items()]
+        if self._left == inf and status not in BODILESS:
+            self._chunked = self._request.version == "1.1"
+            self.closes |= not self._chunked  # the end of the connection is the end of the body
+            lines += [CHUNKED] * self._chunked
+        if self.closes:
+            lines.append(CLOSE)
+        written = b"".join(lines)
+        if not written.count(b"\n") == written.count(b"\r") == len(lines) or b"\0" in written:
+            raise AnswerError("a header has a line break or a NUL in it")
+        return written + b"\r\n"
+
+    def _write_body(self, body: bytes, *, last: bool) -> bytes:
+        if not self._has_body:
+            return b""
+        if self._chunked:
+            chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+            return chunk + b"0\r\n\r\n" if last else chunk
+        left = self._left - len(body)
+        if left < 0 or (last and 0 < left < inf):
+            raise AnswerError("the body has another length than its head says")
+        self._left = left
+        return bytes(body)
+
+
+def write_problem(
+    request: Head,
+    defaults: Mapping[bytes, bytes],
+    scope: MutableMapping[str, Any],
+    status: int,
+    detail: str = "",
+) -> bytes:
+    """Give a whole answer, a problem (RFC 9457), after which the connection closes."""
+    answer = Answer(request, defaults)
+    answer.closes = True
+    body = problem_body(status, detail=detail, instance=instance_of(scope))
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id_of(scope).encode()),
+    ]
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    return answer.write(start) + answer.write({"type": "http.response.body", "body": body})

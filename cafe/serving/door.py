@@ -1,0 +1,65 @@
+"""What the connections of one server share.
+
+Rule: no connection reaches another through it, and nothing in it waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import formatdate
+from time import time
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from starlette.types import ASGIApp
+
+from cafe.serving.admission import Admission
+from cafe.serving.config import DoorConfig
+from cafe.serving.contain import Throttle
+
+if TYPE_CHECKING:
+    from cafe.serving.connection import Connection
+
+SERVER: Final = b"cafe"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("connection")
+
+
+class Door:
+    """The application behind one server, and what holds for all of its connections."""
+
+    def __init__(
+        self, app: ASGIApp, config: DoorConfig, admission: Admission, state: Mapping[str, Any]
+    ) -> None:
+        """Serve `app`; `state` is what its lifespan has set, a copy of it is each request's."""
+        self.app = app
+        self.config = config
+        self.admission = admission
+        self.state = dict(state)
+        self.connections: set[Connection] = set()
+        self.closing = False
+        """Whether each answer is the last of its connection."""
+        self._throttle = Throttle()
+        self._headers: dict[bytes, bytes] = {}
+        self._second = 0
+
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Give the headers that an answer has unless it brings its own."""
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._headers = {}
+            if self.config.include_date_header:
+                self._headers[b"date"] = formatdate(second, usegmt=True).encode()
+            if self.config.include_server_header:
+                self._headers[b"server"] = SERVER
+        return self._headers
+
+    def tell(self, event: str, **values: object) -> None:
+        """Log a contained failure, unless there have been many just now."""
+        if self._throttle.passes():
+            # A log that fails must not end what it tells of: a traceback in colours reads source
+            # files, for which there may be no descriptor.
+            with suppress(Exception):
+                log.error(event, held_back=self._throttle.take_held_back(), **values)

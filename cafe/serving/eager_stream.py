@@ -1,0 +1,131 @@
+"""A socket as a trio stream that does not wait where the kernel does not make it wait.
+
+Rule: trio's SocketStream tries to read before it waits, and yields after each success; a server
+that has just answered knows that there is nothing to read yet, and yields when it waits for the
+next request. That is half of the cost of a short request.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from abc import abstractmethod
+from contextlib import suppress
+
+import trio
+
+PIECE = 2**14
+HANG_UP = getattr(
+    select, "POLLRDHUP", select.POLLHUP
+)  # where there is none: once both sides are closed
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
+
+
+class Transport(trio.abc.HalfCloseableStream):
+    """What a connection needs of what carries it: a stream, and two ways to know better."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Reset it now, whoever may be waiting for it."""
+
+    @abstractmethod
+    def has_gone(self) -> bool:
+        """Tell whether the peer has closed his side, without reading what he sent before."""
+
+
+class EagerStream(Transport):
+    """Sends and receives on a connected, non-blocking socket."""
+
+    def __init__(self, sock: socket.socket, send_timeout: float) -> None:
+        """Give up a send after `send_timeout` seconds in which the peer has taken nothing."""
+        self._socket = sock
+        self._send_timeout = send_timeout
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Wait for bytes and give them, b"" for the end; raises as trio's streams do."""
+        while True:
+            self._check_open()
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(max_bytes or PIECE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything; raises BrokenResourceError where the peer stops taking it."""
+        self._check_open()
+        with memoryview(data) as left:
+            sent = self._send_some(left)
+            while sent < len(left):
+                await self.wait_send_all_might_not_block()
+                sent += self._send_some(left[sent:])
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the peer has taken something, as long as a send may."""
+        with trio.move_on_after(self._send_timeout) as patience:
+            self._check_open()
+            await trio.lowlevel.wait_writable(self._socket)
+        if patience.cancelled_caught:
+            raise trio.BrokenResourceError(f"nothing was read for {self._send_timeout:g} s")
+
+    async def send_eof(self) -> None:
+        """Tell the peer that this was all; he may go on sending."""
+        self._check_open()
+        with suppress(OSError):  # he has gone
+            self._socket.shutdown(socket.SHUT_WR)
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        """Close it; what was sent still arrives."""
+        self._close()
+        await trio.lowlevel.checkpoint()
+
+    def has_gone(self) -> bool:
+        """Ask the kernel; a closed socket has nobody at the other end."""
+        if self._socket.fileno() < 0:
+            return True
+        looking = select.poll()
+        looking.register(self._socket, HANG_UP)
+        return bool(looking.poll(0))
+
+    def abort(self) -> None:
+        """Close it so that what was not sent is dropped, and the peer reads a reset."""
+        with suppress(OSError):  # it may be closed already
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._close()
+
+    def _close(self) -> None:
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+    def _check_open(self) -> None:
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError("this socket is closed")
+
+    def _send_some(self, data: memoryview) -> int:
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise trio.BrokenResourceError(str(error)) from error
+
+
+def own_address(sock: socket.socket) -> tuple[str, int] | None:
+    """Give the address that the client reached, None on platforms where a reset takes it away."""
+    try:
+        host, port = sock.getsockname()[:2]
+    except OSError:
+        return None
+    return host, port
+
+
+def reset(sock: trio.socket.SocketType) -> None:
+    """Reset what has just been accepted, and has no stream yet."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    sock.close()

@@ -1,0 +1,196 @@
+"""Heads of requests: llhttp reads them, and what it is too lenient about is refused here.
+
+Rule: pure, and nothing ambiguous. Two readers who disagree on what a request says can be played
+against each other, so whatever could be read in two ways is refused (RFC 9112, 11.2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+from urllib.parse import unquote
+
+from httptools import (
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+from starlette.exceptions import HTTPException
+
+MAX_HEAD: Final = 32 * 1024
+MAX_TARGET: Final = 8 * 1024
+MAX_FIELDS: Final = 100
+MAX_METHOD: Final = 32  # as in the patterns below
+
+NOT_HTTP: Final = "This is not HTTP/1.1 as RFC 9112 has it."
+TOO_LONG: Final = f"A target may have {MAX_TARGET} bytes."
+TOO_LARGE: Final = f"The head of a request may have {MAX_HEAD} bytes and {MAX_FIELDS} fields."
+NO_SUCH_METHOD: Final = "This method is not implemented."
+NO_SUCH_CODING: Final = "This transfer coding is not implemented, only chunked is."
+NO_SUCH_VERSION: Final = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
+
+# RFC 9112, 3. llhttp also takes two spaces, other protocols, and no version at all.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)\r\n")
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?: |\Z)")
+_LONGER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{33}")
+# RFC 9112, 3.2.2, without userinfo (RFC 9110, 4.2.4).
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^?#]*)?(?:\?([^#]*))?", re.IGNORECASE)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class BadRequest(HTTPException):
+    """A request that the connection itself refuses; it closes after saying so.
+
+    Where it shows in the body it is raised out of the application's `receive`: it is Starlette's
+    exception, so that FastAPI lets it through.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a request's head says; header names are in lower case, all in the order they came."""
+
+    method: str
+    version: str
+    raw_path: bytes
+    query: bytes
+    headers: Headers
+    body_length: float
+    """Bytes of body that follow; infinity for a chunked one, which tells its end itself."""
+    keeps_alive: bool
+    expects_continue: bool
+
+    @property
+    def path(self) -> str:
+        """The path as ASGI wants it: percent-decoded, as UTF-8."""
+        path = self.raw_path.decode("ascii")
+        return unquote(path) if "%" in path else path
+
+
+class _Fields:
+    """What llhttp calls back."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self) -> None:
+        self.headers: Headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value.rstrip(b" \t")))
+
+
+def end_of_head(data: bytes) -> int:
+    """Give where the head at the beginning of `data` ends, 0 while its end is not there.
+
+    Raises BadRequest as soon as it can become none.
+    """
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end >= 0:
+        return end + 4
+    line, newline, _ = data.partition(b"\n")
+    if _LONGER.match(line):
+        raise BadRequest(501, NO_SUCH_METHOD)
+    if not _METHOD.match(line) or data.count(b"\n") != data.count(b"\r\n"):
+        raise BadRequest(400, NOT_HTTP)
+    if newline and _REQUEST_LINE.match(data) is None:
+        raise BadRequest(400, NOT_HTTP)
+    if len(line) > MAX_TARGET + MAX_METHOD:
+        raise BadRequest(414, TOO_LONG)
+    if len(data) >= MAX_HEAD:
+        raise BadRequest(431, TOO_LARGE)
+    return 0
+
+
+def parse_head(data: bytes) -> Head:
+    """Read a whole head. Raises BadRequest."""
+    line = _REQUEST_LINE.match(data)
+    if line is None:
+        raise BadRequest(400, NOT_HTTP)
+    method, target, version = line.groups()
+    if version not in {b"1.1", b"1.0"}:
+        raise BadRequest(505, NO_SUCH_VERSION)
+    if len(target) > MAX_TARGET:
+        raise BadRequest(414, TOO_LONG)
+    headers = _parse_fields(data)
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        _check_repeated(headers)
+    if b"host" not in fields and version == b"1.1":
+        raise BadRequest(400, NOT_HTTP)
+    raw_path, query = _parse_target(method, target, headers)
+    return Head(
+        method=method.decode("ascii"),
+        version=version.decode("ascii"),
+        raw_path=raw_path,
+        query=query,
+        headers=headers,
+        body_length=_body_length(fields, version),
+        keeps_alive=version == b"1.1" and not _says(headers, fields, b"connection", b"close"),
+        expects_continue=version == b"1.1" and _says(headers, fields, b"expect", b"100-continue"),
+    )
+
+
+def _parse_fields(data: bytes) -> Headers:
+    fields = _Fields()
+    try:
+        HttpRequestParser(fields).feed_data(data)
+    except HttpParserUpgrade:
+        pass  # ignored, as a server may: what follows is HTTP/1.1 as before (RFC 9110, 7.8)
+    except HttpParserInvalidMethodError:
+        raise BadRequest(501, NO_SUCH_METHOD) from None
+    except HttpParserError:
+        coding = dict(fields.headers).get(b"transfer-encoding", b"chunked")
+        if coding.lower() != b"chunked":
+            raise BadRequest(501, NO_SUCH_CODING) from None
+        raise BadRequest(400, NOT_HTTP) from None
+    if len(fields.headers) > MAX_FIELDS:
+        raise BadRequest(431, TOO_LARGE)
+    return fields.headers
+
+
+def _check_repeated(headers: Headers) -> None:
+    names = [name for name, _ in headers]
+    if names.count(b"host") > 1 or names.count(b"transfer-encoding") > 1:
+        raise BadRequest(400, NOT_HTTP)
+
+
+def _parse_target(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, bytes]:
+    """Give path and query; an absolute target's authority takes the place of Host."""
+    if target.startswith(b"/") and b"#" not in target:
+        path, _, query = target.partition(b"?")
+        return path, query
+    if method == b"CONNECT":
+        raise BadRequest(501, NO_SUCH_METHOD)
+    if method == b"OPTIONS" and target == b"*":
+        return target, b""
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    if absolute is None:
+        raise BadRequest(400, NOT_HTTP)
+    authority, absolute_path, absolute_query = absolute.groups()
+    headers[:] = [one for one in headers if one[0] != b"host"]
+    headers.insert(0, (b"host", authority))
+    return absolute_path or b"/", absolute_query or b""
+
+
+def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
+    """Give the length; llhttp has refused what is no number, and both fields together."""
+    coding = fields.get(b"transfer-encoding")
+    if coding is None:
+        return int(fields.get(b"content-length", 0))
+    if version == b"1.0":
+        raise BadRequest(400, NOT_HTTP)
+    if coding.lower() != b"chunked":
+        raise BadRequest(501, NO_SUCH_CODING)
+    return inf
+
+
+def _says(headers: Headers, fields: dict[bytes, bytes], name: bytes, token: bytes) -> bool:
+    """Tell whether a list of tokens, in one line or several, has this one."""
+    if name not in fields:
+        return False
+    values = b",".join(value for field, value in headers if field == name)
+    return token in (one.strip(b" \t").lower() for one in values.split(b","))
