@@ -2,11 +2,17 @@
 
 Rule: connections never take the last descriptor. A reserve stays for what the shop opens besides
 (listeners, database, logs), and a share for the baristas, whom no crowd of customers locks out.
+
+Should something else use up the reserve, each server has a spare descriptor left: whoever
+connects then is accepted on its number and reset, instead of being left to hope.
 """
 
 from __future__ import annotations
 
+import os
 import resource
+import socket
+import struct
 from dataclasses import dataclass
 
 RESERVE = 128
@@ -41,3 +47,50 @@ def share_out(limit: int) -> Shares:
     free = max(limit - min(RESERVE, limit // 2), 2 * LEAST)
     worker = max(min(BARISTAS, free // 8), LEAST)
     return Shares(client=free - worker, worker=worker)
+
+
+class Spare:
+    """A descriptor that is kept only to be given up for a moment; close it in the end."""
+
+    def __init__(self) -> None:
+        self._descriptor = _open()
+
+    def reset_one(self, listener: int) -> bool:
+        """Accept whoever connects to this listening descriptor, and reset him.
+
+        Does not wait. Gives False when somebody else has taken even the spare; then nobody was
+        accepted.
+        """
+        self.close()
+        try:
+            _reset_one(listener)
+        except BlockingIOError:
+            pass  # he has left meanwhile
+        except OSError:
+            return False
+        finally:
+            self._descriptor = _open()
+        return True
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _open() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return None
+
+
+def _reset_one(listener: int) -> None:
+    borrowed = socket.socket(fileno=listener)  # a duplicate would take a descriptor of its own
+    try:
+        newcomer, _ = borrowed.accept()
+    finally:
+        borrowed.detach()
+    newcomer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    newcomer.close()

@@ -15,6 +15,7 @@ Stopping: no more is accepted, idle connections close at once, answers under way
 from __future__ import annotations
 
 import errno
+import select
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -71,7 +72,7 @@ async def serve(
     """
     asgi: Any = app  # hypercorn and Starlette type the same protocol, each in its own words
     wrapped: Any = ASGIWrapper(asgi)
-    with listening(config) as listeners:
+    with listening(config) as listeners, closing(Spare()) as spare:
         async with started(wrapped, config) as state:
             door = Door(app, config, admission, state)
             async with trio.open_nursery() as connections:
@@ -79,7 +80,7 @@ async def serve(
                     accepting.start_soon(drop_banned, listeners, admission)
                     tls = config.create_ssl_context()
                     for listener in listeners:
-                        accepting.start_soon(_accept, door, listener, tls, connections)
+                        accepting.start_soon(_accept, door, listener, tls, spare, connections)
                     task_status.started([listener.url for listener in listeners])
                     await shutdown_trigger()
                     accepting.cancel_scope.cancel()
@@ -89,44 +90,54 @@ async def serve(
 
 
 async def _accept(
-    door: Door, listener: Listener, tls: SSLContext | None, connections: trio.Nursery
+    door: Door,
+    listener: Listener,
+    tls: SSLContext | None,
+    spare: Spare,
+    connections: trio.Nursery,
 ) -> NoReturn:
     """Accept for ever; whoever is refused is reset before he costs a task."""
-    with closing(Spare()) as spare:
-        while True:
-            try:
-                sock, peer = await listener.socket.accept()
-            except OSError as error:
-                door.tell("accept failed", error=str(error), url=listener.url)
-                await _get_over(error, listener.socket, door.admission, spare)
-                continue
-            lease = door.admission.admit(peer[0])
-            if lease is None:
-                reset(sock)
-            else:
-                secure = tls if listener.tls else None
-                connection = _connect(door, sock, secure, peer[:2], lease)
-                connections.start_soon(connection.run)
+    while True:
+        try:
+            sock, peer = await listener.socket.accept()
+        except OSError as error:
+            await _get_over(error, door, listener, spare)
+            continue
+        lease = door.admission.admit(peer[0])
+        if lease is None:
+            reset(sock)
+        else:
+            secure = tls if listener.tls else None
+            connection = _connect(door, sock, secure, peer[:2], lease)
+            connections.start_soon(connection.run)
 
 
-async def _get_over(
-    error: OSError, listener: trio.socket.SocketType, admission: Admission, spare: Spare
-) -> None:
+async def _get_over(error: OSError, door: Door, listener: Listener, spare: Spare) -> None:
     """Return when accepting may be tried again after it failed: it must neither spin nor stop."""
+    if error.errno in NO_DESCRIPTOR and not _is_wanted(listener.socket):
+        # Accept fails so even while nobody is there. When he comes, there may be a descriptor.
+        await trio.lowlevel.wait_readable(listener.socket)
+        return
+    door.tell("accept failed", error=str(error), url=listener.url)
     if error.errno in HE_HAS_GONE:
         return  # the next one is another
     if error.errno in NO_DESCRIPTOR:
-        # Without a descriptor accept fails even while nobody is there, who could be helped.
-        await trio.lowlevel.wait_readable(listener)
-        if admission.make_room():
+        if door.admission.make_room():
             return
-        if spare.reset_one(listener.fileno()):
-            admission.refused += 1
+        if spare.reset_one(listener.socket.fileno()):
+            door.admission.refused += 1
             return
-    if admission.released.is_set():
-        admission.released = trio.Event()
+    if door.admission.released.is_set():
+        door.admission.released = trio.Event()
     with trio.move_on_after(ACCEPT_PAUSE):
-        await admission.released.wait()
+        await door.admission.released.wait()
+
+
+def _is_wanted(listener: trio.socket.SocketType) -> bool:
+    """Tell whether somebody waits to be accepted."""
+    poll = select.poll()
+    poll.register(listener.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def _stop(door: Door, listeners: tuple[Listener, ...]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Generator
-from contextlib import contextmanager
 from math import inf
 
 import pytest
@@ -17,13 +14,22 @@ from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, 
 ATTACKER, REGULAR, PROXY = "127.0.0.66", "127.0.0.5", "127.0.0.99"
 
 
-async def is_reset(door: OpenDoor, source: str) -> bool:
-    """Tell whether a new connection is reset before anything is read from it."""
-    try:
-        async with await door.connect(source) as stream:
-            return await stream.receive_some(1) == b""
-    except (OSError, trio.BrokenResourceError):
-        return True
+NO_ANSWER_SECONDS = 0.3
+"""On loopback a connection stands in a millisecond, and a lost SYN is sent again after a second."""
+
+
+async def is_refused(door: OpenDoor, source: str) -> bool:
+    """Tell whether a new connection is reset before anything is read from it, or not established.
+
+    Whoever is banned may be kept away by the kernel already: see test_kernel_bans.
+    """
+    with trio.move_on_after(NO_ANSWER_SECONDS):
+        try:
+            async with await door.connect(source) as stream:
+                return await stream.receive_some(1) == b""
+        except (OSError, trio.BrokenResourceError):
+            return True
+    return True
 
 
 async def test_an_address_at_its_cap_is_refused_and_others_are_served() -> None:
@@ -31,7 +37,7 @@ async def test_an_address_at_its_cap_is_refused_and_others_are_served() -> None:
     async with open_door(admission=admission) as door:
         streams = [await door.connect(ATTACKER) for _ in range(3)]
         await until(lambda: admission.open == 3)
-        assert await is_reset(door, ATTACKER)
+        assert await is_refused(door, ATTACKER)
         assert await door.gets_served(REGULAR)
         assert admission.refused == 1
         assert admission.take_refusals() == ((ATTACKER, 1),)
@@ -46,7 +52,7 @@ async def test_the_total_is_nobodys_fault() -> None:
     async with open_door(admission=admission) as door:
         async with await door.connect(ATTACKER), await door.connect(REGULAR):
             await until(lambda: admission.open == 2)
-            assert await is_reset(door, "127.0.0.7")
+            assert await is_refused(door, "127.0.0.7")
             assert admission.refused == 1
             assert admission.take_refusals() == ()
         await until(lambda: admission.open == 0)
@@ -58,7 +64,7 @@ async def test_a_trusted_proxy_has_no_cap_but_the_total() -> None:
     async with open_door(admission=admission) as door:
         streams = [await door.connect(PROXY) for _ in range(4)]
         await until(lambda: admission.open == 4)
-        assert await is_reset(door, PROXY)
+        assert await is_refused(door, PROXY)
         for stream in streams:
             await stream.aclose()
         await until(lambda: admission.open == 0)
@@ -81,59 +87,30 @@ STATES = {
 
 @pytest.mark.parametrize("raw", STATES.values(), ids=STATES)
 async def test_a_ban_closes_what_is_open_in_every_state_and_refuses_what_comes(raw: bytes) -> None:
-    async with open_door() as door:
-        async with (
-            await door.connect(ATTACKER) as attacker,
-            await door.connect(REGULAR) as regular,
-        ):
-            await attacker.send_all(raw)
-            await regular.send_all(PARK)
-            await until(lambda: door.shop.parked == 1 + (PARK in raw))
-            await until(lambda: door.admission.open == 2)
-            door.admission.ban(ATTACKER, until=trio.current_time() + 60)
-            await until(lambda: door.admission.open == 1)
-            await read_to_end(attacker)
-            assert await is_reset(door, ATTACKER)
-            assert await door.gets_served("127.0.0.7")
-            door.shop.released.set()
-            assert b"coffee" in bytes(await regular.receive_some(65536))
-        assert door.admission.take_refusals() == ((ATTACKER, 1),)
+    async with (
+        open_door() as door,
+        await door.connect(ATTACKER) as attacker,
+        await door.connect(REGULAR) as regular,
+    ):
+        await attacker.send_all(raw)
+        await regular.send_all(PARK)
+        await until(lambda: door.shop.parked == 1 + (PARK in raw))
+        await until(lambda: door.admission.open == 2)
+        door.admission.ban(ATTACKER, until=trio.current_time() + 60)
+        await until(lambda: door.admission.open == 1)
+        await read_to_end(attacker)
+        assert await is_refused(door, ATTACKER)
+        assert await door.gets_served("127.0.0.7")
+        door.shop.released.set()
+        assert b"coffee" in bytes(await regular.receive_some(65536))
 
 
 async def test_a_ban_ends_by_itself() -> None:
     async with open_door() as door:
-        door.admission.ban(ATTACKER, until=trio.current_time() + 0.1)
-        assert await is_reset(door, ATTACKER)
-        await trio.sleep(0.1)
+        door.admission.ban(ATTACKER, until=trio.current_time() + 0.4)
+        assert await is_refused(door, ATTACKER)
+        await until(lambda: not list(door.admission.newest_bans()))
         assert await door.gets_served(ATTACKER)
-
-
-@contextmanager
-def no_more_descriptors_than_now(spare: int) -> Generator[None]:
-    """Lower the soft limit so that only `spare` more descriptors can be opened."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + spare, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-async def test_running_out_of_descriptors_is_survived() -> None:
-    async with open_door() as door:
-        clients = [trio.socket.socket() for _ in range(8)]
-        address = ("127.0.0.1", int(door.urls[0].rpartition(":")[2]))
-        with no_more_descriptors_than_now(spare=4):
-            for client in clients:
-                await client.connect(address)
-            await until(lambda: door.admission.open >= 3)
-            await trio.sleep(0.3)
-            assert door.admission.open < 8
-        await until(lambda: door.admission.open == 8)
-        for client in clients:
-            client.close()
-        await until(lambda: door.admission.open == 0)
-        assert await door.gets_served()
 
 
 async def test_descriptors_are_back_where_they_were_after_many_connections() -> None:
