@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 _SPARE_DESCRIPTORS = 64
 _BURST = 50  # orders begun between two looks at what has been answered
 _MOST_BYTES = 65_536
+_SILENCE_SECONDS = 2.5  # a lost SYN is sent again after one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ class Attack:
     lost: int
     """Connections that the shop refused, closed or reset instead of answering."""
     unanswered: int
-    """Orders that were still connecting or waiting when he gave up."""
+    """Orders that were still connecting or waiting when he gave up.
+
+    The packets of somebody who is banned are dropped: his connections are never established, or
+    were for him and not for the shop.
+    """
     first_cut: float | None
     """When he first lost a connection, or was told that he is banned."""
     last_answer: float | None
@@ -126,7 +131,10 @@ class Attacker:
         self._start = time.monotonic()
 
     def attack(self, orders: int, *, seconds: float, at_once: int) -> Attack:
-        """Order `orders` times, `at_once` of them open at most; give up after `seconds`."""
+        """Order `orders` times, `at_once` of them open at most; give up after `seconds`.
+
+        Sooner when he has been cut off and gets no sign of life any more.
+        """
         to_begin = orders
         while (rest := self._start + seconds - time.monotonic()) > 0:
             burst = min(to_begin, at_once - len(self._open), _BURST)
@@ -135,8 +143,13 @@ class Attacker:
             to_begin -= burst
             if not self._open:
                 break
-            for key, _ in self._selector.select(0 if burst else rest):
+            if self._tally.first_cut is not None:
+                rest = min(rest, _SILENCE_SECONDS)
+            happened = self._selector.select(0 if burst else rest)
+            for key, _ in happened:
                 self._go_on(key.data)
+            if not (burst or happened):
+                break
         for order in self._open:
             order.sock.close()
         return self._tally.result(orders)

@@ -59,11 +59,11 @@ def numbers(shop: Shop, action: str) -> list[int]:
 
 
 def assert_that_he_was_cut_off(shop: Shop, result: Attack) -> None:
-    """Check what he got: first 429s, then a closed door, and never a coffee."""
+    """Check what he got: first 429s, then a closed door or none at all, and never a coffee."""
     assert not any(answer.startswith("200") for answer in result.answers)
     assert result.answers["429 waiting"] > 0
-    assert result.lost > 3000
-    assert result.unanswered == 0
+    assert result.lost > 400
+    assert result.lost + result.unanswered > 3000
     his = [one["action"] for one in shop.log.lines("order", address=ATTACKER)]
     assert set(his) <= {"place", "cut off", "abandon"}
     assert his.count("place") == his.count("cut off") + his.count("abandon") <= 400
@@ -77,6 +77,7 @@ async def others_are_served(shop: Shop) -> None:
     await crew.work(baristas=1)
     assert len(crew.numbers) == 1
     assert await shop.figure("cafe_bans_now") == 1
+    bans, filters = (f'cafe_kernel_{what}{{app="client"}}' for what in ("bans", "filter"))
+    assert await shop.figure(bans) == await shop.figure(filters)  # 1 where the kernel has filters
     assert await shop.figure('cafe_refusals_total{limit="waiting"}') > 0
-    assert await shop.figure('cafe_connections_refused_total{app="client"}') > 0
     assert await shop.figure('cafe_connections_isolated_total{app="client"}') == 0
