@@ -8,8 +8,8 @@ which may read the body and wait for a hang-up itself (`exchange`), and goes on 
 Bytes that come early stay in `unread`, bounded, and what does not fit there stays with the kernel.
 So there is no queue, no second task and nothing to be handed over between them.
 
-The tables are the state machine: `Phase` says what bounds each phase, `NEXT` what follows it.
-`drop` ends a connection that nobody works for, `abort` resets it in any phase; whoever waits for
+The tables are the state machine: `NEXT` says what follows each phase, `DEADLINES` what bounds it, in
+one cancel scope around all of them; while the application works there is no deadline. `drop` ends a connection that nobody works for, `abort` resets it in any phase; whoever waits for
 the client then sees him gone.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from math import inf
 from ssl import SSLContext
 from typing import Final
 
@@ -46,14 +47,23 @@ NO_HEAD: Final = Head("GET", "1.1", b"/", b"", [], 0, keeps_alive=False, expects
 
 
 class Phase(Enum):
-    """Where a connection is, and by its configuration's key how long it may stay there."""
+    """Where a connection is."""
 
-    HANDSHAKE = "ssl_handshake_timeout"
-    FRESH = "head_timeout, from accept"
-    HEAD = "head_timeout"
-    ANSWERING = "as long as the application takes"
-    IDLE = "keep_alive_timeout"
-    LINGERING = "linger_timeout"
+    HANDSHAKE = "TLS is being agreed on"
+    FRESH = "nothing has been read yet"
+    HEAD = "a part of a head is there"
+    ANSWERING = "the application works"
+    IDLE = "nothing has been read since the last answer"
+    LINGERING = "the last answer is given; what still comes is thrown away"
+
+
+DEADLINES: Final[Mapping[Phase, str]] = {
+    Phase.HANDSHAKE: "ssl_handshake_timeout",
+    Phase.FRESH: "head_timeout",
+    Phase.HEAD: "head_timeout",
+    Phase.IDLE: "keep_alive_timeout",
+}
+"""How long a phase may take, by the configuration's keys; lingering has a limit of its own."""
 
 
 class Event(Enum):
@@ -71,7 +81,6 @@ NEXT: Final[Mapping[tuple[Phase, Event], Phase]] = {
     (Phase.FRESH, Event.BYTES): Phase.HEAD,
     (Phase.FRESH, Event.REQUEST): Phase.ANSWERING,
     (Phase.FRESH, Event.OVER): Phase.LINGERING,
-    (Phase.HEAD, Event.BYTES): Phase.HEAD,
     (Phase.HEAD, Event.REQUEST): Phase.ANSWERING,
     (Phase.HEAD, Event.OVER): Phase.LINGERING,
     (Phase.ANSWERING, Event.ANSWERED): Phase.IDLE,
@@ -108,7 +117,7 @@ class Connection:
             self._tls = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
         self._stream: trio.abc.Stream = self._tls or transport
         self._phase = Phase.HANDSHAKE
-        self._patience = trio.CancelScope()
+        self._patience = trio.CancelScope(deadline=self._deadline())
         self._dropped = False
         self._requests = 0
         self._lease = lease
@@ -129,8 +138,7 @@ class Connection:
         """Serve until it is closed; give the lease back then."""
         try:
             with Contained(self._tell_of_failure):
-                if await self._shake_hands():
-                    await self._serve()
+                await self._serve()
         finally:
             self.door.connections.discard(self)
             self._lease.release()
@@ -175,47 +183,37 @@ class Connection:
             self.abort()
             raise
 
-    async def _shake_hands(self) -> bool:
-        if self._tls is None:
-            return True
-        with (
-            self._no_longer_than(self.door.config.ssl_handshake_timeout),
-            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
-        ):
-            await self._tls.do_handshake()
-            return True
-        return False
-
     async def _serve(self) -> None:
-        self._note(Event.OPENED)
         try:
-            while (head := await self._next_head()) is not None:
-                self._note(Event.REQUEST)
-                self._requests += 1
-                if not await Exchange(self, head).run():
-                    await self._linger()
-                    return
-                self._note(Event.ANSWERED)
-                if (
-                    self.unread
-                ):  # pipelined: it will not wait for the client, so let others come first
-                    await trio.lowlevel.checkpoint()
+            with self._patience:
+                await self._converse()
+            if self._phase is Phase.HEAD and not self._dropped:
+                raise BadRequest(408, TOO_SLOW)  # noqa: TRY301 - as others from in there
         except BadRequest as no:
             problem = write_problem(NO_HEAD, self.door.headers(), {}, no.status_code, no.detail)
             await self.send(problem)
+            self._note(Event.OVER)
+        if self._phase is Phase.LINGERING:
             await self._linger()
 
-    async def _next_head(self) -> Head | None:
-        """Give the head of the next request, None when there will be none. Raises BadRequest."""
-        config = self.door.config
-        seconds = config.head_timeout if self._phase is Phase.FRESH else config.keep_alive_timeout
-        with self._no_longer_than(seconds):
-            return await self._read_head()
-        if self._phase is Phase.HEAD and not self._dropped:
-            raise BadRequest(408, TOO_SLOW)
-        return None
+    async def _converse(self) -> None:
+        """Answer one request after the other. Raises BadRequest for a head that is none."""
+        if self._tls is not None:
+            try:
+                await self._tls.do_handshake()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+        self._note(Event.OPENED)
+        while (head := await self._next_head()) is not None:
+            self._note(Event.REQUEST)
+            self._requests += 1
+            if not await Exchange(self, head).run():
+                self._note(Event.OVER)
+                return
+            self._note(Event.ANSWERED)
+            await trio.lowlevel.checkpoint()  # others come first, also before what is there
 
-    async def _read_head(self) -> Head | None:
+    async def _next_head(self) -> Head | None:
         while True:
             while self.unread.startswith(b"\r\n"):  # RFC 9112, 2.2
                 self.unread = self.unread[2:]
@@ -224,8 +222,7 @@ class Connection:
                     data, self.unread = self.unread[:end], self.unread[end:]
                     return parse_head(data)
                 if self._phase is not Phase.HEAD:
-                    self._patience.deadline = trio.current_time() + self.door.config.head_timeout
-                self._note(Event.BYTES)
+                    self._note(Event.BYTES)
             if not await self.receive_more():
                 if self.unread:
                     raise BadRequest(400, NOT_HTTP)
@@ -233,9 +230,8 @@ class Connection:
 
     async def _linger(self) -> None:
         """Send no more, but read for a while: closing on unread bytes would reset the answer."""
-        self._note(Event.OVER)
         with (
-            self._no_longer_than(self.door.config.linger_timeout),
+            trio.move_on_after(self.door.config.linger_timeout),
             suppress(trio.BrokenResourceError, trio.ClosedResourceError),
         ):
             if self._tls is None:
@@ -243,12 +239,14 @@ class Connection:
             while await self._stream.receive_some(PIECE):
                 pass
 
-    def _no_longer_than(self, seconds: float) -> trio.CancelScope:
-        self._patience = trio.CancelScope(deadline=trio.current_time() + seconds)
-        return self._patience
-
     def _note(self, event: Event) -> None:
+        """Go on to the next phase, and to its deadline."""
         self._phase = NEXT[self._phase, event]
+        self._patience.deadline = self._deadline()
+
+    def _deadline(self) -> float:
+        key = DEADLINES.get(self._phase)
+        return inf if key is None else trio.current_time() + getattr(self.door.config, key)
 
     def _tell_of_failure(self, error: BaseException) -> None:
         self.door.admission.isolated += 1

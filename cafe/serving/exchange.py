@@ -149,6 +149,7 @@ class Exchange:
         if self._told_to_go_on is False:
             self._told_to_go_on = True
             await connection.send(GO_ON)
+        await trio.lowlevel.checkpoint()  # an endless body leaves time to others
         timeout = connection.door.config.body_timeout
         if self._body_deadline is None:
             self._body_deadline = trio.current_time() + timeout
