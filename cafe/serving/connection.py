@@ -8,9 +8,10 @@ which may read the body and wait for a hang-up itself (`exchange`), and goes on 
 Bytes that come early stay in `unread`, bounded, and what does not fit there stays with the kernel.
 So there is no queue, no second task and nothing to be handed over between them.
 
-The tables are the state machine: `NEXT` says what follows each phase, `DEADLINES` what bounds it, in
-one cancel scope around all of them; while the application works there is no deadline. `drop` ends a connection that nobody works for, `abort` resets it in any phase; whoever waits for
-the client then sees him gone.
+The tables are the state machine: `NEXT` says what follows each phase, `DEADLINES` what bounds it.
+All deadlines are one cancel scope's; while the application works there is none. `drop` ends a
+connection that nobody works for, `abort` resets it in any phase; whoever waits for the client then
+sees him gone.
 """
 
 from __future__ import annotations
