@@ -1,8 +1,10 @@
 """The attacker: one address, many connections, orders as fast as it can, for a bounded time.
 
 Rule: it never waits for coffee. Each order asks for an answer at once (202), so the flood goes on
-until it is refused, and a closed connection is opened again at once. Waits for a line before it
-begins; run as `python -m bench.attacker PORT SECONDS`; prints what it got as JSON.
+until it is refused, and a closed connection is opened again at once. So is one that gets no answer:
+a banned address's packets are dropped, and to wait for them to be sent again would be to give up.
+Waits for a line before it begins; run as `python -m bench.attacker PORT SECONDS`; prints what it
+got as JSON.
 """
 
 from __future__ import annotations
@@ -20,20 +22,28 @@ from bench.wire import Client, request
 
 ADDRESS = "127.0.0.66"
 CONNECTIONS = 64
+PATIENCE = 0.1
+KNOCKING = (
+    0.005  # the patience of somebody who has had no answer: a process's time is used up by it
+)
 ORDER = request("POST", "/order/", fields="Prefer: respond-async\r\n")
 
 
 async def flood(port: int, until: float, got: Counter[str]) -> None:
     """Order on one connection after the other until the time is over."""
-    client = Client(port, ADDRESS)
+    client, patience = Client(port, ADDRESS), PATIENCE
     while perf_counter() < until:
         try:
-            answer = await client.ask(ORDER)
-        except OSError as error:
+            async with asyncio.timeout(patience):
+                answer = await client.ask(ORDER)
+        except OSError as error:  # TimeoutError is one, too
             got[type(error).__name__] += 1
+            patience = KNOCKING
+            client.close()
             await asyncio.sleep(0)
         else:
             got[str(answer.status)] += 1
+            patience = PATIENCE
     client.close()
 
 
