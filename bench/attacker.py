@@ -23,9 +23,7 @@ from bench.wire import Client, request
 ADDRESS = "127.0.0.66"
 CONNECTIONS = 64
 PATIENCE = 0.1
-KNOCKING = (
-    0.005  # the patience of somebody who has had no answer: a process's time is used up by it
-)
+KNOCKING = 0.005  # his patience once he has had no answer; it takes all of a process's time
 ORDER = request("POST", "/order/", fields="Prefer: respond-async\r\n")
 
 
