@@ -7,12 +7,14 @@ import signal
 import sys
 from time import perf_counter
 
-from bench import asks, flood, latency, memory, orders
+from bench import asks, flood, latency, memory, noop, orders, parked
 from bench.processes import BenchmarkError
 from bench.report import FULL, QUICK, Row, print_table, progress
 
 BENCHMARKS = {
     "orders": orders.measure,
+    "noop": noop.measure,
+    "parked": parked.measure,
     "memory": memory.measure,
     "latency": latency.measure,
     "flood": flood.measure,

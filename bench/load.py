@@ -1,36 +1,34 @@
 """The load: customers who order, baristas who start and finish, every answer checked.
 
-Rule: a number counts only if every order was started once, finished once and collected once by the
-customer it belongs to. Runs as a process of its own, the same for every server measured: takes a
-`Plan`, gives a `Result`, both as JSON. Each customer has an address of his own, so that the café
-can be measured with its limits as they are.
+Rule: the same for every server measured. Runs as a process of its own: takes a `Plan`, gives a
+`Result`, both as JSON. Each customer has an address of his own, so that the café can be measured
+with its limits as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
-from math import nan
-from statistics import quantiles
+from dataclasses import asdict, dataclass
 from time import perf_counter
 
 import uvloop
 
-from bench.wire import Answer, Client, request
+from bench.tally import Result, Tally, WrongAnswerError, order_id_of
+from bench.wire import Client, request
+from cafe.serving.descriptors import raise_limit
 
 ORDER = request("POST", "/order/")
 START = request("GET", "/start/")
 IDLE_SECONDS = 0.002
+ARRIVALS_PER_SECOND = 1500
+"""Of customers who park: a queue at the door, not a crush, so that no SYN has to be repeated."""
 HOUR = 3600.0
-
-
-class WrongAnswerError(Exception):
-    """A server gave an answer that it must not give: its numbers are worth nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,81 +48,10 @@ class Plan:
     strangers: bool = False
     """Others order too, so baristas get orders that are not ours."""
     parked: bool = False
-    """Everybody orders once; `parked` is printed, and baristas come when a line is read."""
+    """Everybody orders once; `parked` is printed, and a line is waited for.
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the load measured."""
-
-    orders: int
-    """Collected in the measured seconds."""
-    seconds: float
-    placed: int
-    """In the whole run, the warm-up and the end included."""
-    p50: float
-    p99: float
-    """Percentiles of the time from sending `POST /finish/` to the customer's 200, in seconds."""
-
-    @property
-    def per_second(self) -> float:
-        """Orders collected in a second."""
-        return self.orders / self.seconds
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened to every order; raises as soon as one is not what it must be."""
-
-    started: set[str] = field(default_factory=set[str])
-    finished_at: dict[str, float] = field(default_factory=dict[str, float])
-    collected_at: dict[str, float] = field(default_factory=dict[str, float])
-    placed: int = 0
-
-    def start(self, answer: Answer) -> str | None:
-        """Note a barista's claim; None when there was nothing to do."""
-        if answer.status == 204:
-            return None
-        order_id = order_id_of(answer)
-        if order_id in self.started:
-            raise WrongAnswerError(f"order {order_id} was handed out twice")
-        self.started.add(order_id)
-        return order_id
-
-    def collect(self, answer: Answer) -> None:
-        """Note a customer's coffee."""
-        now = perf_counter()
-        order_id = order_id_of(answer)
-        if order_id not in self.finished_at:
-            raise WrongAnswerError(f"order {order_id} was collected before it was finished")
-        if order_id in self.collected_at:
-            raise WrongAnswerError(f"order {order_id} was collected twice")
-        self.collected_at[order_id] = now
-
-    def close(self, *, strangers: bool) -> None:
-        """Check the whole run once everybody has gone."""
-        if len(self.collected_at) != self.placed:
-            raise WrongAnswerError(
-                f"of {self.placed} orders {len(self.collected_at)} were collected"
-            )
-        if not strangers and self.finished_at.keys() != self.collected_at.keys():
-            raise WrongAnswerError("an order was finished that nobody had placed")
-
-    def result(self, begin: float, end: float) -> Result:
-        """Count what was collected from `begin` to `end`, or to the last order if sooner."""
-        inside = {order_id: at for order_id, at in self.collected_at.items() if begin <= at < end}
-        last = max(inside.values(), default=end)
-        delays = [at - self.finished_at[order_id] for order_id, at in inside.items()]
-        cuts = quantiles(delays, n=100) if len(delays) > 1 else [nan] * 99
-        return Result(len(inside), last - begin, self.placed, p50=cuts[49], p99=cuts[98])
-
-
-def order_id_of(answer: Answer) -> str:
-    """Read the order's id from a 200."""
-    if answer.status != 200:
-        raise WrongAnswerError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
-    order_id: str = json.loads(answer.body)["order_id"]
-    return order_id
+    Then the baristas claim every order, and only then finish them all in one go.
+    """
 
 
 def address_of(number: int) -> str:
@@ -158,11 +85,15 @@ class Shift:
                 continue
             if any(self.plan.brew):
                 await asyncio.sleep(random.uniform(*self.plan.brew))  # noqa: S311 - not a secret
-            finish = request("POST", "/finish/", json.dumps({"order_id": order_id}).encode())
-            self.tally.finished_at[order_id] = perf_counter()
-            if order_id_of(await client.ask(finish)) != order_id:
-                raise WrongAnswerError(f"finishing {order_id} was answered with another order")
+            await self.finish(client, order_id)
         client.close()
+
+    async def finish(self, client: Client, order_id: str) -> None:
+        """Declare an order ready."""
+        finish = request("POST", "/finish/", json.dumps({"order_id": order_id}).encode())
+        self.tally.finished_at[order_id] = perf_counter()
+        if order_id_of(await client.ask(finish)) != order_id:
+            raise WrongAnswerError(f"finishing {order_id} was answered with another order")
 
     @asynccontextmanager
     async def baristas(self) -> AsyncGenerator[None]:
@@ -186,21 +117,42 @@ class Shift:
         return self.tally.result(begin, end)
 
     async def park(self) -> Result:
-        """Let everybody order once and wait; serve them when a line comes in."""
+        """Let everybody order once and wait; serve them in one go when a line comes in."""
+        plan = self.plan
         begin = perf_counter()
         async with asyncio.TaskGroup() as group:
-            waiting: list[asyncio.Task[None]] = []
-            for number in range(self.plan.customers):
-                mine = self.customer(number, self.plan.customers, begin + HOUR)
-                waiting.append(group.create_task(mine))
-                if number % 50 == 0:  # a queue at the door, not a crush: no SYN is retried
-                    await asyncio.sleep(0.02)
+            for number in range(plan.customers):
+                group.create_task(self.customer(number, plan.customers, begin + HOUR))
+                early = number / ARRIVALS_PER_SECOND - (perf_counter() - begin)
+                if early > 0:
+                    await asyncio.sleep(early)
             say("parked")
             await asyncio.to_thread(sys.stdin.readline)
-            async with self.baristas():
-                await asyncio.wait(waiting)
+            await self.finish_in_one_go()
         self.tally.close(strangers=False)
         return self.tally.result(begin, begin + HOUR)
+
+    async def finish_in_one_go(self) -> None:
+        """Claim every order, then finish them all, each barista one after the other."""
+        hands = [Client(self.plan.worker_port) for _ in range(self.plan.baristas)]
+
+        async def claim(hand: Client) -> list[str]:
+            mine: list[str] = []
+            while len(self.tally.started) < self.plan.customers:
+                order_id = self.tally.start(await hand.ask(START))
+                if order_id is None:  # the last ones are still on their way
+                    await asyncio.sleep(IDLE_SECONDS)
+                else:
+                    mine.append(order_id)
+            return mine
+
+        async def finish(hand: Client, order_ids: list[str]) -> None:
+            for order_id in order_ids:
+                await self.finish(hand, order_id)
+            hand.close()
+
+        claimed = await asyncio.gather(*map(claim, hands))
+        await asyncio.gather(*map(finish, hands, claimed))
 
 
 def say(line: str) -> None:
@@ -212,6 +164,8 @@ def main() -> None:
     """Run the plan given as JSON and print its result, or end with code 1 and the reason."""
     plan = Plan(**json.loads(sys.argv[1]))
     shift = Shift(plan)
+    raise_limit()
+    gc.disable()  # a pause of the load's own is not the server's latency; the run is bounded
     try:
         result = uvloop.run(shift.park() if plan.parked else shift.rush())
     except* (WrongAnswerError, OSError) as group:

@@ -1,35 +1,23 @@
-"""Memory: what a parked order costs, and what is left of orders that came and went.
+"""Memory: what is left of orders that came and went; `bench/parked.py` weighs those that stay.
 
-A parked order is a customer's open connection, its request and its place in the queue, all in
-the server's resident memory.
+Nothing may be: so the café after some thousand orders is the peer of the café after a quarter more.
 """
 
 from __future__ import annotations
 
-from bench.processes import CAFE, PLAIN_HYPERCORN, load, result_of, rush, serving
-from bench.report import PLAIN_ON_HYPERCORN, Row, Scale, progress
+from bench.processes import CAFE, rush, serving
+from bench.report import Row, Scale, progress
 
-KIB = 1024
-MOST_KIB = 36.0
+MIB = 1024**2
 MOST_SECONDS = 100.0
 MOST_GROWTH = 1.02
 """Python takes memory a MiB at a time: one step more in 80 MiB is not growth, two are."""
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Measure both: parked orders against the plain peer's, the passing ones against themselves."""
-    ours, peers = (parked_kib(argv, scale) for argv in (CAFE, PLAIN_HYPERCORN))
+    """Look twice, and compare."""
     (first, early), (second, late) = passing(scale)
     return [
-        Row(
-            f"memory of a parked order, {scale.parked:,} of them",
-            f"{ours:.1f} KiB",
-            f"{peers:.1f} KiB",
-            PLAIN_ON_HYPERCORN,
-            ours / peers,
-            f"at most {MOST_KIB:.0f} KiB",
-            ours <= MOST_KIB,
-        ),
         Row(
             f"memory after {second:,} orders have come and gone",
             f"{late:.1f} MiB",
@@ -40,22 +28,6 @@ def measure(scale: Scale) -> list[Row]:
             late / early <= MOST_GROWTH,
         ),
     ]
-
-
-def parked_kib(argv: tuple[str, ...], scale: Scale) -> float:
-    """Give what one parked order adds to a warm server, in KiB."""
-    with serving(argv) as server:
-        rush(server, orders=500)
-        before = server.memory()
-        with load(server, customers=scale.parked, parked=True) as customers:
-            while customers.read() != "parked":
-                pass
-            after = server.memory()
-            customers.go_on()
-            result_of(customers)
-    each = (after - before) / scale.parked / KIB
-    progress(f"memory: {each:.1f} KiB a parked order with {argv[0]}")
-    return each
 
 
 def passing(scale: Scale) -> list[tuple[int, float]]:
@@ -69,6 +41,6 @@ def passing(scale: Scale) -> list[tuple[int, float]]:
         passed = 0
         for orders in (scale.passing, scale.passing // 4):
             passed += rush(server, orders=orders, seconds=MOST_SECONDS).orders
-            looks.append((passed, server.memory() / KIB**2))
+            looks.append((passed, server.memory() / MIB))
             progress(f"memory: {looks[-1][1]:.1f} MiB after {passed:,} orders")
     return looks

@@ -1,7 +1,8 @@
 """Full orders per second: order, start and finish over keep-alive connections.
 
 200 customers and 20 baristas without a pause, against the café with actors, limits, logs and
-metrics, and against the same three routes as a plain dictionary of events.
+metrics, and against the same three routes as a plain dictionary of events. The processor time is
+the server's alone: what the load and the machine's other work cost is not in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from statistics import median
 
 from bench.processes import CAFE, PLAIN_HYPERCORN, PLAIN_UVICORN, rush, serving
 from bench.report import PLAIN_ON_HYPERCORN, PLAIN_ON_UVICORN, Row, Scale, progress
+
+TIMES_STOCK = 3.0
+TIMES_FASTEST = 1.0
 
 SIDES = {
     "café": CAFE,
@@ -33,25 +37,26 @@ def measure(scale: Scale) -> list[Row]:
                 rates[side].append(result.per_second)
                 costs[side].append(cost * 1000)
                 progress(f"orders, round {number + 1}: {side} {result.per_second:.0f}/s")
-    what = "full orders, 200 customers and 20 baristas"
-    our_cost, stock_cost, _ = (median(costs[side]) for side in SIDES)
-    ours, stock, fastest = (median(rates[side]) for side in SIDES)
-    return [
-        Row(
-            what,
-            f"{ours:.0f}/s",
-            f"{stock:.0f}/s",
-            PLAIN_ON_HYPERCORN,
-            ours / stock,
-            "at least 1.0",
-            ours >= stock,
-        ),
-        Row(
-            "the server's processor time for each",
-            f"{our_cost:.2f} ms",
-            f"{stock_cost:.2f} ms",
-            PLAIN_ON_HYPERCORN,
-            our_cost / stock_cost,
-        ),
-        Row(what, f"{ours:.0f}/s", f"{fastest:.0f}/s", PLAIN_ON_UVICORN, ours / fastest),
-    ]
+    rate = {side: median(rates[side]) for side in SIDES}
+    cost_ms = {side: median(costs[side]) for side in SIDES}
+    rows: list[Row] = []
+    for peer, least in ((PLAIN_ON_HYPERCORN, TIMES_STOCK), (PLAIN_ON_UVICORN, TIMES_FASTEST)):
+        rows += [
+            Row(
+                "full orders, 200 customers and 20 baristas",
+                f"{rate['café']:.0f}/s",
+                f"{rate[peer]:.0f}/s",
+                peer,
+                rate["café"] / rate[peer],
+                f"at least {least}",
+                rate["café"] / rate[peer] >= least,
+            ),
+            Row(
+                "the server's processor time for each",
+                f"{cost_ms['café']:.2f} ms",
+                f"{cost_ms[peer]:.2f} ms",
+                peer,
+                cost_ms["café"] / cost_ms[peer],
+            ),
+        ]
+    return rows

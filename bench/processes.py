@@ -20,7 +20,8 @@ from threading import Timer
 from time import sleep
 from typing import IO, Any
 
-from bench.load import Plan, Result
+from bench.load import Plan
+from bench.tally import Result
 
 ROOT = Path(__file__).parent.parent
 PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")

@@ -16,9 +16,10 @@ from rich.table import Table
 class Scale:
     """How long and how often things are measured."""
 
-    rounds: int = 3
-    seconds: float = 4.0
-    parked: int = 5_000
+    rounds: int = 5
+    seconds: float = 3.0
+    parked: int = 10_000
+    """As many as the café's queue takes, as it comes."""
     passing: int = 20_000
     """Orders that come and go before memory is looked at, and a quarter more after."""
 
@@ -26,6 +27,9 @@ class Scale:
 PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
 PLAIN_ON_UVICORN = "plain, uvicorn on uvloop"
 CAPTION = "plain: the same routes as a dictionary of events, without actors, limits, logs, metrics"
+
+FOR_THE_RECORD = "for the record"
+"""What is measured without a target."""
 
 FULL = Scale()
 QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000)
@@ -40,7 +44,7 @@ class Row:
     peer: str
     peer_name: str
     ratio: float | None = None
-    target: str = "for the record"
+    target: str = FOR_THE_RECORD
     met: bool | None = None
 
 

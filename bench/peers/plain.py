@@ -7,20 +7,15 @@ Run as `python -m bench.peers.plain hypercorn|uvicorn`; prints its addresses as 
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections import deque
-from typing import cast
 from uuid import uuid4
 
 import anyio
-import trio
-import uvicorn
 from fastapi import FastAPI, Response
-from hypercorn.config import Config
-from hypercorn.trio import serve  # pyright: ignore[reportUnknownVariableType] - its WSGI part
-from hypercorn.typing import ASGIFramework
 from pydantic import BaseModel
+
+from bench.peers.stock import on_hypercorn, on_uvicorn
 
 app = FastAPI()
 waiting: deque[str] = deque()
@@ -59,37 +54,8 @@ async def finish(done: Finish) -> dict[str, str]:
     return {"order_id": done.order_id, "status": "ready"}
 
 
-def announce(url: str) -> None:
-    """Say that this is where both customers and baristas go."""
-    print(f"client {url}\nworker {url}", flush=True)
-
-
-async def on_hypercorn() -> None:
-    """Serve on hypercorn and trio as they come, but for a backlog that takes the burst."""
-    config = Config()
-    config.bind = ["127.0.0.1:0"]
-    config.backlog = 4096
-    async with trio.open_nursery() as nursery:
-        urls: list[str] = await nursery.start(
-            serve,  # pyright: ignore[reportUnknownArgumentType] - its WSGI part
-            cast("ASGIFramework", app),
-            config,
-        )
-        announce(urls[0])
-
-
-def on_uvicorn() -> None:
-    """Serve on uvicorn at its fastest: uvloop and httptools, no access log."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    announce(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["hypercorn"]:
-        trio.run(on_hypercorn)
-    elif sys.argv[1:] == ["uvicorn"]:
-        on_uvicorn()
-    else:
-        sys.exit("usage: python -m bench.peers.plain hypercorn|uvicorn")
+    servers = {"hypercorn": on_hypercorn, "uvicorn": on_uvicorn}
+    if len(sys.argv) != 2 or sys.argv[1] not in servers:
+        sys.exit(f"usage: python -m bench.peers.plain {'|'.join(servers)}")
+    servers[sys.argv[1]](app)

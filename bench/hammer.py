@@ -1,0 +1,77 @@
+"""The hammer: 64 keep-alive connections, one request after the other, every answer checked.
+
+Rule: what is counted was answered with 200 and a body. Runs as a process of its own:
+`python -m bench.hammer PORT SECONDS`; prints its `Blows` as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+from dataclasses import asdict, dataclass
+from time import perf_counter
+
+import uvloop
+
+from bench.wire import Client, request
+
+CONNECTIONS = 64
+WARM_SECONDS = 0.3
+REQUEST = request("GET", "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Blows:
+    """What was answered."""
+
+    requests: int
+    """In the measured seconds."""
+    seconds: float
+    sent: int
+    """In the whole run, the warm-up included."""
+
+    @property
+    def per_second(self) -> float:
+        """Requests answered in a second."""
+        return self.requests / self.seconds
+
+
+async def hammer(port: int, seconds: float) -> Blows:
+    """Keep every connection busy; count what is answered after the warm-up."""
+    begin = perf_counter() + WARM_SECONDS
+    end = begin + seconds
+    sent = counted = 0
+
+    async def connection() -> None:
+        nonlocal sent, counted
+        client = Client(port)
+        now = perf_counter()
+        while now < end:
+            sent += 1
+            answer = await client.ask(REQUEST)
+            if answer.status != 200 or not answer.body:
+                raise ConnectionError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
+            now = perf_counter()
+            counted += begin <= now < end
+        client.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(connection())
+    return Blows(counted, seconds, sent)
+
+
+def main() -> None:
+    """Hammer a port and print what came of it, or end with code 1 and the reason."""
+    gc.disable()  # the run is bounded
+    try:
+        blows = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2])))
+    except* OSError as group:
+        sys.exit(f"{group.exceptions[0]}")
+    print(json.dumps(asdict(blows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A no-op route: what the café's connection costs, without the café.
+
+The same FastAPI application, and a bare ASGI endpoint beside it, on our connection, on trio's bare
+`serve_tcp` with httptools (`bench/peers/bare.py`), and on the stock servers. The client is a
+process of its own on the other core and may be what is slow: the more so, the less a request costs
+the server. So the server's processor time a request is given, too, in which the client is not.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from statistics import median
+
+from bench.hammer import Blows
+from bench.processes import Server, program, serving
+from bench.report import FOR_THE_RECORD, Row, Scale, progress
+
+LEAST = 0.85
+OURS = "door"
+BARE = "bare"
+PEERS = {
+    BARE: "trio's serve_tcp, httptools",
+    "hypercorn": "hypercorn on trio",
+    "uvicorn": "uvicorn on uvloop",
+}
+APPS = {"fastapi": "a no-op FastAPI route", "asgi": "a bare ASGI endpoint"}
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Measure each application on every server in turn."""
+    return [row for app in APPS for row in compare(app, scale)]
+
+
+def compare(app: str, scale: Scale) -> list[Row]:
+    """Measure one application round after round."""
+    rates: dict[str, list[float]] = {server: [] for server in (OURS, *PEERS)}
+    costs: dict[str, list[float]] = {server: [] for server in rates}
+    with ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(serving(("bench.peers.noop", name, app))) for name in rates
+        }
+        for number in range(scale.rounds):
+            for name, server in servers.items():
+                rate, cost = hammer(server, scale.seconds / 2)
+                rates[name].append(rate)
+                costs[name].append(cost)
+                progress(f"noop, round {number + 1}: {app} on {name} {rate:,.0f}/s")
+    return [
+        row
+        for peer in PEERS
+        for row in rows(
+            app,
+            peer,
+            (median(rates[OURS]), median(rates[peer])),
+            (median(costs[OURS]), median(costs[peer])),
+        )
+    ]
+
+
+def hammer(server: Server, seconds: float) -> tuple[float, float]:
+    """Give the requests per second, and the server's processor time for each in microseconds."""
+    before = server.processor_seconds()
+    argv = ("bench.hammer", str(server.client_port), str(seconds))
+    with program(*argv, most_seconds=60) as started:
+        blows = Blows(**json.loads(started.read()))
+    spent = server.processor_seconds() - before
+    return blows.per_second, spent / blows.sent * 1e6
+
+
+def rows(
+    app: str, peer: str, rate: tuple[float, float], cost: tuple[float, float]
+) -> tuple[Row, Row]:
+    """Make the two lines that compare us to one peer."""
+    ratio = rate[0] / rate[1]
+    held = app == "fastapi" and peer == BARE
+    return (
+        Row(
+            f"{APPS[app]}, 64 connections",
+            f"{rate[0]:,.0f}/s",
+            f"{rate[1]:,.0f}/s",
+            PEERS[peer],
+            ratio,
+            f"at least {LEAST}" if held else FOR_THE_RECORD,
+            ratio >= LEAST if held else None,
+        ),
+        Row(
+            "the server's processor time for each",
+            f"{cost[0]:.0f} us",
+            f"{cost[1]:.0f} us",
+            PEERS[peer],
+            cost[0] / cost[1],
+        ),
+    )

@@ -1,0 +1,87 @@
+"""Parked orders: what ten thousand of them cost in memory, and how soon all have their coffee.
+
+A parked order is a customer's open connection, its request and its place in the queue, all in the
+server's resident memory. As many as the queue takes are parked, claimed, and then finished in one
+go by a crowd of baristas, each over a connection of his own, one finish after the other. What
+counts is the time from *sending* the last `POST /finish/` until the last customer has his 200; so
+whatever the server has put off until then is in it. Both ends are stamped by the load's clock.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import NamedTuple
+
+from bench.processes import CAFE, PLAIN_HYPERCORN, load, result_of, rush, serving
+from bench.report import PLAIN_ON_HYPERCORN, Row, Scale, progress
+
+KIB = 1024
+MOST_KIB = 28.0
+MOST_SECONDS = 2.0
+BARISTAS = 500
+
+
+class Crowd(NamedTuple):
+    """What one crowd of parked customers showed."""
+
+    kib: float
+    """What each adds to a warm server."""
+    tail: float
+    """Seconds from the last finish to the last 200."""
+    serving: float
+    """Seconds from the first finish to the same."""
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Measure both in turn; a crowd takes long to gather, so there are half as many rounds."""
+    sides = {"café": CAFE, PLAIN_ON_HYPERCORN: PLAIN_HYPERCORN}
+    crowds: dict[str, list[Crowd]] = {side: [] for side in sides}
+    for number in range(scale.rounds // 2 or 1):
+        for side, argv in sides.items():
+            crowd = park(argv, scale)
+            crowds[side].append(crowd)
+            told = f"{crowd.kib:.1f} KiB each, {crowd.tail:.2f} of {crowd.serving:.1f} s"
+            progress(f"parked, round {number + 1}: {side} {told}")
+    ours, peers = (Crowd(*map(median, zip(*crowds[side], strict=True))) for side in sides)
+    return [
+        Row(
+            f"memory of a parked order, {scale.parked:,} of them",
+            f"{ours.kib:.1f} KiB",
+            f"{peers.kib:.1f} KiB",
+            PLAIN_ON_HYPERCORN,
+            ours.kib / peers.kib,
+            f"at most {MOST_KIB:.0f} KiB",
+            ours.kib <= MOST_KIB,
+        ),
+        Row(
+            "all finished in one go: last finish to last 200",
+            f"{ours.tail:.2f} s",
+            f"{peers.tail:.2f} s",
+            PLAIN_ON_HYPERCORN,
+            ours.tail / peers.tail,
+            f"within {MOST_SECONDS:.0f} s",
+            ours.tail <= MOST_SECONDS,
+        ),
+        Row(
+            "the same from the first finish on",
+            f"{ours.serving:.1f} s",
+            f"{peers.serving:.1f} s",
+            PLAIN_ON_HYPERCORN,
+            ours.serving / peers.serving,
+        ),
+    ]
+
+
+def park(argv: tuple[str, ...], scale: Scale) -> Crowd:
+    """Fill a warm server with parked orders, look at its memory, serve them all."""
+    with serving(argv) as server:
+        rush(server, orders=500)
+        before = server.memory()
+        plan = {"customers": scale.parked, "baristas": BARISTAS, "parked": True}
+        with load(server, **plan) as customers:
+            while customers.read() != "parked":
+                pass
+            each = (server.memory() - before) / scale.parked / KIB
+            customers.go_on()
+            result = result_of(customers)
+    return Crowd(each, result.tail, result.serving)

@@ -1,0 +1,107 @@
+"""What became of every order: the load's book, and the figures read from it.
+
+Rule: a number counts only if every order was started once, finished once and collected once by the
+customer it belongs to. A server that gets one wrong has no figure.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from math import nan
+from statistics import quantiles
+from time import perf_counter
+
+from bench.wire import Answer
+
+
+class WrongAnswerError(Exception):
+    """A server gave an answer that it must not give: its numbers are worth nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the load measured."""
+
+    orders: int
+    """Collected in the measured seconds."""
+    seconds: float
+    placed: int
+    """In the whole run, the warm-up and the end included."""
+    p50: float
+    p99: float
+    """Percentiles of the time from sending `POST /finish/` to the customer's 200, in seconds."""
+    tail: float
+    """Seconds from sending the very last `POST /finish/` to the very last 200 of a customer."""
+    serving: float
+    """Seconds from sending the first one to the same."""
+
+    @property
+    def per_second(self) -> float:
+        """Orders collected in a second."""
+        return self.orders / self.seconds
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to every order; raises as soon as one is not what it must be."""
+
+    started: set[str] = field(default_factory=set[str])
+    finished_at: dict[str, float] = field(default_factory=dict[str, float])
+    collected_at: dict[str, float] = field(default_factory=dict[str, float])
+    placed: int = 0
+
+    def start(self, answer: Answer) -> str | None:
+        """Note a barista's claim; None when there was nothing to do."""
+        if answer.status == 204:
+            return None
+        order_id = order_id_of(answer)
+        if order_id in self.started:
+            raise WrongAnswerError(f"order {order_id} was handed out twice")
+        self.started.add(order_id)
+        return order_id
+
+    def collect(self, answer: Answer) -> None:
+        """Note a customer's coffee."""
+        now = perf_counter()
+        order_id = order_id_of(answer)
+        if order_id not in self.finished_at:
+            raise WrongAnswerError(f"order {order_id} was collected before it was finished")
+        if order_id in self.collected_at:
+            raise WrongAnswerError(f"order {order_id} was collected twice")
+        self.collected_at[order_id] = now
+
+    def close(self, *, strangers: bool) -> None:
+        """Check the whole run once everybody has gone."""
+        if len(self.collected_at) != self.placed:
+            raise WrongAnswerError(
+                f"of {self.placed} orders {len(self.collected_at)} were collected"
+            )
+        if not strangers and self.finished_at.keys() != self.collected_at.keys():
+            raise WrongAnswerError("an order was finished that nobody had placed")
+
+    def result(self, begin: float, end: float) -> Result:
+        """Count what was collected from `begin` to `end`, or to the last order if sooner."""
+        inside = {order_id: at for order_id, at in self.collected_at.items() if begin <= at < end}
+        last = max(inside.values(), default=end)
+        delays = [at - self.finished_at[order_id] for order_id, at in inside.items()]
+        cuts = quantiles(delays, n=100) if len(delays) > 1 else [nan] * 99
+        finishes = self.finished_at.values() or [nan]
+        end = max(self.collected_at.values(), default=nan)
+        return Result(
+            len(inside),
+            last - begin,
+            self.placed,
+            p50=cuts[49],
+            p99=cuts[98],
+            tail=end - max(finishes),
+            serving=end - min(finishes),
+        )
+
+
+def order_id_of(answer: Answer) -> str:
+    """Read the order's id from a 200."""
+    if answer.status != 200:
+        raise WrongAnswerError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
+    order_id: str = json.loads(answer.body)["order_id"]
+    return order_id
