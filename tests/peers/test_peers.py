@@ -1,0 +1,143 @@
+"""The same requests to our server and to two others: where those agree, ours does too."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.peers.application import CUTS_OFF
+from tests.peers.comparing import Difference, difference
+from tests.peers.corpus import PROBE, VALID, Case, bytewise
+from tests.peers.dangers import CASES, DANGEROUS, HEADLESS
+from tests.peers.differences import REASONS, Reason
+from tests.peers.reading import Conversation, Server
+from tests.peers.requests import MOST_BYTES, composed, mutated
+from tests.peers.servers import all_running
+
+Servers = Mapping[str, Server]
+
+# Derandomized, so that CI says the same each time.
+CHANCE = settings(
+    max_examples=300,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Generator[Servers]:
+    with all_running() as ports:
+        yield {kind: Server(port) for kind, port in ports.items()}
+
+
+def answers(servers: Servers, case: Case) -> dict[str, Conversation]:
+    """Have the case answered by each; a probe then shows what became of the connection."""
+    return {kind: ask(server, case) for kind, server in servers.items()}
+
+
+def ask(server: Server, case: Case) -> Conversation:
+    return server.talk((*case.pieces, PROBE), case.methods)
+
+
+def reasons_for(case: Case, found: Difference) -> list[Reason]:
+    raw = b"".join(case.pieces)
+    return [reason for reason in REASONS if reason.explains(raw, found)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_where_both_peers_agree_ours_agrees_or_has_a_reason(servers: Servers, name: str) -> None:
+    listed = [reason for reason in REASONS if name in reason.cases]
+    found = difference(answers(servers, CASES[name]))
+    # the other way round too: what is listed still differs, and its reason still recognises it
+    assert (reasons_for(CASES[name], found) if found else []) == listed, found
+
+
+def test_every_listed_difference_is_of_a_case_that_there_is() -> None:
+    assert {name for reason in REASONS for name in reason.cases} <= CASES.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_h11_reads_every_answer_of_ours(servers: Servers, name: str) -> None:
+    check_readable(CASES[name], ask(servers["ours"], CASES[name]))
+
+
+def check_readable(case: Case, talk: Conversation) -> None:
+    """Check what holds for all our answers, whatever the peers do."""
+    raw = b"".join(case.pieces)
+    assert not talk.complaint
+    for answer in talk.answers:
+        names = [name for name, _ in answer.headers]
+        assert names.count(b"date") == names.count(b"server") == 1
+        assert answer.is_whole or any(path.encode() in raw for path in CUTS_OFF)
+        if answer.is_the_servers:
+            assert (b"content-type", b"application/problem+json") in answer.headers
+    errors = [answer.is_the_servers for answer in talk.answers]
+    assert True not in errors[:-1]  # an error of the server's is its last word
+    assert talk.is_closed or True not in errors
+
+
+@pytest.mark.parametrize("name", DANGEROUS)
+def test_what_is_dangerous_is_refused_with_its_status(servers: Servers, name: str) -> None:
+    raw, status = DANGEROUS[name]
+    talk = ask(servers["ours"], Case((raw,)))
+    assert talk.statuses == (status,)
+    assert talk.is_closed
+
+
+def says_all_at_once(case: Case) -> bool:
+    """Tell whether it may be cut elsewhere: the client waits for nothing, and it is not long."""
+    raw = b"".join(case.pieces)
+    return b"Expect" not in raw and 0 < len(raw) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if says_all_at_once(case)])
+def test_an_answer_does_not_depend_on_how_the_bytes_arrive(servers: Servers, name: str) -> None:
+    case = CASES[name]
+    raw = b"".join(case.pieces)
+    whole = ask(servers["ours"], Case((raw,), case.methods))
+    pieces = bytewise(raw, 1 if name in DANGEROUS else 7)
+    in_pieces = ask(servers["ours"], Case(pieces.pieces, case.methods))
+    assert in_pieces.essence() == whole.essence()
+
+
+@pytest.mark.parametrize("name", HEADLESS)
+def test_a_head_that_is_refused_gets_no_body_either(servers: Servers, name: str) -> None:
+    case = Case((HEADLESS[name],), ("HEAD",))
+    talk = ask(servers["ours"], case)
+    check_readable(case, talk)
+    assert len(talk.answers) == 1
+    assert talk.is_closed
+
+
+@pytest.mark.parametrize("name", [name for name in VALID if "1.0" in name])
+def test_http_1_0_gets_no_chunks_and_no_second_answer(servers: Servers, name: str) -> None:
+    talk = ask(servers["ours"], CASES[name])
+    assert len(talk.answers) == 1
+    assert b"transfer-encoding" not in dict(talk.answers[0].headers)
+    assert talk.is_closed
+
+
+@given(case=composed())
+@CHANCE
+def test_requests_composed_by_chance_are_answered_as_the_peers_answer(
+    servers: Servers, case: Case
+) -> None:
+    check(servers, case)
+
+
+@given(case=mutated())
+@CHANCE
+def test_requests_mutated_by_chance_are_answered_as_the_peers_answer(
+    servers: Servers, case: Case
+) -> None:
+    check(servers, case)
+
+
+def check(servers: Servers, case: Case) -> None:
+    all_three = answers(servers, case)
+    check_readable(case, all_three["ours"])
+    found = difference(all_three)
+    assert found is None or reasons_for(case, found), found
