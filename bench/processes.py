@@ -115,19 +115,21 @@ class Server:
     def settle(self) -> None:
         """Wait until the server has next to nothing to do, ten seconds at most."""
         for _ in range(20):
-            before = self._ticks()
+            before = self.processor_seconds()
             sleep(0.5)
-            if self._ticks() - before <= 1:
+            if self.processor_seconds() - before < 0.015:  # a clock tick at most
                 return
 
     def processor_seconds(self) -> float:
         """Give its processor time so far: other work on the machine does not add to it."""
-        return self._ticks() / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.pid)
 
-    def _ticks(self) -> int:
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return int(user) + int(system)
+
+def processor_seconds(pid: int) -> float:
+    """Give what a process has used so far, also when it has ended and nobody has waited for it."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
