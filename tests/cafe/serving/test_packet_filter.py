@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -156,3 +157,9 @@ def test_the_kernel_would_accept_its_jumps(banned: list[str]) -> None:
             assert at + 1 + jump < len(program) or one.code == 0x06
         assert max(one.jt, one.jf) <= 255
         assert len(one.packed()) == 8
+
+
+def test_the_page_for_operators_tells_how_many_there_is_room_for() -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "attacks.md").read_text("utf-8")
+    room, networks = module.ROOM, module.ROOM // module.IPV6_ROOM
+    assert f"{room} IPv4 addresses or {networks} IPv6 networks" in page
