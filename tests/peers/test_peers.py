@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.peers.application import CUTS_OFF
 from tests.peers.comparing import Difference, difference
-from tests.peers.corpus import PROBE, VALID, Case, bytewise
+from tests.peers.corpus import ODD, PROBE, VALID, Case, bytewise
+from tests.peers.corpus import ask as request
 from tests.peers.dangers import CASES, DANGEROUS, HEADLESS
 from tests.peers.differences import REASONS, Reason
 from tests.peers.reading import Conversation, Server
@@ -110,6 +112,33 @@ def test_a_head_that_is_refused_gets_no_body_either(servers: Servers, name: str)
     check_readable(case, talk)
     assert len(talk.answers) == 1
     assert talk.is_closed
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if "upgrade" in name])
+def test_an_upgrade_is_ignored_and_what_follows_served(servers: Servers, name: str) -> None:
+    talk = ask(servers["ours"], CASES[name])
+    assert talk.statuses == (200, 200, 200)
+    assert not talk.is_closed
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path", "query"),
+    [
+        (b"http://cafe/a?b", "cafe", "/a", "b"),
+        (b"http://other:81/a%20b", "other:81", "/a b", ""),
+        (b"https://[::1]:81/", "[::1]:81", "/", ""),
+        (b"HTTP://CAFE", "CAFE", "/", ""),
+        (b"http://cafe?b", "cafe", "/", "b"),
+    ],
+)
+def test_the_authority_of_an_absolute_target_takes_the_place_of_host(
+    servers: Servers, target: bytes, host: str, path: str, query: str
+) -> None:
+    first, after = ask(servers["ours"], Case((request(target, b"X-A: b"),))).answers
+    told = json.loads(first.body)
+    assert (told["path"], told["query_string"]) == (path, query)
+    assert sorted(told["headers"]) == [["host", host], ["x-a", "b"]]
+    assert json.loads(after.body)["path"] == "/after"
 
 
 @pytest.mark.parametrize("name", [name for name in VALID if "1.0" in name])
