@@ -42,7 +42,7 @@ def compare(app: str, scale: Scale) -> list[Row]:
         }
         for number in range(scale.rounds):
             for name, server in servers.items():
-                rate, cost = hammer(server, scale.seconds / 2)
+                rate, cost = hammer(server, scale.seconds / 3)
                 rates[name].append(rate)
                 costs[name].append(cost)
                 progress(f"noop, round {number + 1}: {app} on {name} {rate:,.0f}/s")
