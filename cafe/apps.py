@@ -22,6 +22,7 @@ from cafe.orders.worker_api import barista_routes
 from cafe.serving.app import create_app
 from cafe.serving.paths import Prefix
 from cafe.serving.request_log import RequestLog, RequestMetrics
+from cafe.serving.shortcuts import Shortcuts
 from cafe.serving.token import TokenGuard
 
 CLIENT_PREFIX = "/api/v1/client"
@@ -41,14 +42,14 @@ def client_app(
     metrics: RequestMetrics,
 ) -> ASGIApp:
     """Give the customers' application."""
-    app: ASGIApp = create_app(
+    api = create_app(
         [customer_routes(dispatcher, limiter), health_routes(why_not_ready)],
         title="The café: customers",
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
     )
-    app = Guard(app, limiter, trusted, HEALTH)
+    app = Guard(Shortcuts(api), limiter, trusted, HEALTH)
     return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
 
 
@@ -62,13 +63,14 @@ def worker_app(
     metrics: RequestMetrics,
 ) -> ASGIApp:
     """Give the baristas' application."""
-    app: ASGIApp = create_app(
+    api = create_app(
         [barista_routes(dispatcher), health_routes(why_not_ready), operator_routes(system, expose)],
         title="The café: baristas",
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
     )
+    app: ASGIApp = Shortcuts(api)
     if token is not None:
         app = TokenGuard(app, token, HEALTH)
     return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

@@ -6,6 +6,8 @@ abandons his ask, and the Dispatcher hears of it at once.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from math import inf
 from typing import Annotated, Any
 
@@ -28,6 +30,7 @@ from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.reply import HUNG_UP, answer
+from cafe.serving.shortcuts import ShortRoute, add_shortcut
 
 Prefer = Annotated[
     str | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
@@ -59,7 +62,7 @@ UNAVAILABLE = problems(503, because="The member `reason` says why: `queue_full` 
 
 def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> APIRouter:
     """Give the routes that customers use."""
-    router = APIRouter(tags=["orders"], responses=LIMITED)
+    router = APIRouter(tags=["orders"], responses=LIMITED, route_class=ShortRoute)
 
     @router.post(
         "/order/",
@@ -83,6 +86,8 @@ def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> A
         location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
         headers = {"Location": location, "Preference-Applied": applied}
         return answer(order_out(standing), 202, headers)
+
+    add_shortcut(router, order, partial(order_plainly, order))
 
     @router.get(
         "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **UNAVAILABLE}
@@ -110,6 +115,16 @@ def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> A
         return answer(queue_out(await dispatcher.ask(CountQueue())))
 
     return router
+
+
+def order_plainly(
+    order: Callable[..., Awaitable[Response]], request: Request, body: bytes
+) -> Awaitable[Response] | None:
+    """Order what is ordered without a word."""
+    headers = request.headers
+    if body:
+        return None
+    return order(request, None, headers.get("prefer"), headers.get("idempotency-key"))
 
 
 async def place(

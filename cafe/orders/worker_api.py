@@ -5,9 +5,12 @@ Rule: turns HTTP into one `ask` of the Dispatcher, and its answer into HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
+from pydantic import ValidationError
 from starlette.responses import Response
 
 from actors import Ref
@@ -29,9 +32,11 @@ from cafe.refusals import CafeRefusal
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.reply import answer
+from cafe.serving.shortcuts import ShortRoute, add_shortcut
 from cafe.serving.token import TOKEN_WANTED
 
 NO_STORE = {"Cache-Control": "no-store"}
+JSON = (b"content-type", b"application/json")
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
@@ -58,7 +63,7 @@ NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT}
 
 def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
     """Give the routes that baristas use."""
-    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED)
+    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=ShortRoute)
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
     @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
@@ -73,10 +78,14 @@ def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
             return Response(status_code=204, headers=NO_STORE)
         return answer(claim_out(claim), headers=NO_STORE)
 
+    add_shortcut(router, start, lambda request, _body: start(request))
+
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
         """Declare a claimed order ready; again is the same."""
         return await finish_by_path(the_one_of(body, order_id))
+
+    add_shortcut(router, finish, partial(finish_plainly, finish))
 
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(order_id: str) -> Response:
@@ -100,6 +109,18 @@ def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
         return answer(OrdersOut(orders=[order_out(one) for one in standings]))
 
     return router
+
+
+def finish_plainly(
+    finish: Callable[[OrderIdIn], Awaitable[Response]], request: Request, body: bytes
+) -> Awaitable[Response] | None:
+    """Finish the order that a valid body names."""
+    if JSON not in request.scope["headers"]:
+        return None
+    try:
+        return finish(OrderIdIn.model_validate_json(body))
+    except ValidationError:
+        return None
 
 
 def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:

@@ -6,6 +6,7 @@ of it is written, so that no application can make a client read what it did not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from enum import Enum
 from http import HTTPStatus
@@ -39,6 +40,9 @@ STATUS_LINES: Final[Mapping[int, bytes]] = {
 }
 STATUSES: Final = range(200, 1000)  # ASGI has no way to send an interim answer
 BODILESS: Final = frozenset({204, 304})
+FIELDS: Final = re.compile(
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t -~\x80-\xff]*+\r\n)*+"  # RFC 9110, 5.1 and 5.5
+)
 CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 CLOSE: Final = b"connection: close\r\n"
 
@@ -97,12 +101,13 @@ class Answer:
         if status not in STATUSES:
             raise AnswerError(f"{status!r} is no status of an answer")
         self._has_body = status not in BODILESS and self._request.method != "HEAD"
+        self._left = inf
         missing = dict(self._defaults)
-        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        lines: list[bytes] = []
         for name, value in headers:
             field = name.lower()
             if field == b"content-length":
-                self._left = int(value)
+                self._left = self._read_length(value)
                 if status == HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6
                     continue
             elif field == b"connection":
@@ -119,10 +124,17 @@ class Answer:
             lines += [CHUNKED] * self._chunked
         if self.closes:
             lines.append(CLOSE)
-        written = b"".join(lines)
-        if not written.count(b"\n") == written.count(b"\r") == len(lines) or b"\0" in written:
-            raise AnswerError("a header has a line break or a NUL in it")
-        return written + b"\r\n"
+        fields = b"".join(lines)
+        # Counted, too: a value that goes on like another header would match as well.
+        if FIELDS.fullmatch(fields) is None or fields.count(b"\n") != len(lines):
+            raise AnswerError("a header has a name or a value that HTTP has not")
+        line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        return b"%s%s\r\n" % (line, fields)
+
+    def _read_length(self, value: bytes) -> int:
+        if self._left != inf or not value.isdigit():
+            raise AnswerError("content-length is said twice, or is no number")
+        return int(value)
 
     def _write_body(self, body: bytes, *, last: bool) -> bytes:
         if not self._has_body:

@@ -31,7 +31,14 @@ from cafe.serving.contain import Contained
 from cafe.serving.door import Door
 from cafe.serving.eager_stream import PIECE, Transport
 from cafe.serving.exchange import Exchange
-from cafe.serving.heads import NOT_HTTP, BadRequest, Head, end_of_head, parse_head
+from cafe.serving.heads import (
+    NOT_HTTP,
+    BadRequest,
+    Head,
+    end_of_head,
+    parse_head,
+    without_blank_lines,
+)
 
 READ_AHEAD: Final = 2**16
 """Bytes that may be pipelined behind a request before the client has to wait for its answer."""
@@ -206,9 +213,11 @@ class Connection:
                 return
         self._note(Event.OPENED)
         while (head := await self._next_head()) is not None:
+            # A deadline that has passed meanwhile must not fall upon the application.
+            await trio.lowlevel.checkpoint_if_cancelled()
             self._note(Event.REQUEST)
             self._requests += 1
-            if not await Exchange(self, head).run():
+            if not await Exchange(self, head).run() or self.is_last:
                 self._note(Event.OVER)
                 return
             self._note(Event.ANSWERED)
@@ -216,9 +225,10 @@ class Connection:
 
     async def _next_head(self) -> Head | None:
         while True:
-            while self.unread.startswith(b"\r\n"):  # RFC 9112, 2.2
-                self.unread = self.unread[2:]
-            if self.unread:
+            if self.unread.startswith(b"\r\n"):
+                self.unread = without_blank_lines(self.unread)
+                await trio.lowlevel.checkpoint()  # an endless row of them leaves time to others
+            if self.unread and self.unread != b"\r":  # which may be half of one
                 if end := end_of_head(self.unread):
                     data, self.unread = self.unread[:end], self.unread[end:]
                     return parse_head(data)
@@ -238,7 +248,7 @@ class Connection:
             if self._tls is None:
                 await self._transport.send_eof()
             while await self._stream.receive_some(PIECE):
-                pass
+                await trio.lowlevel.checkpoint()  # an endless flood leaves time to others
 
     def _note(self, event: Event) -> None:
         """Go on to the next phase, and to its deadline."""

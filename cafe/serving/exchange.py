@@ -50,6 +50,7 @@ class Exchange:
         "_body_given",
         "_connection",
         "_head",
+        "_is_over",
         "_left",
         "_piece",
         "_received",
@@ -72,6 +73,7 @@ class Exchange:
         self._body_given = False  # to the application, to its end
         self._told_to_go_on = False if head.expects_continue else None
         self._left = False  # the client
+        self._is_over = False  # for the application: the answer is complete
         self._watch: trio.CancelScope | None = None
 
     async def run(self) -> bool:
@@ -93,7 +95,7 @@ class Exchange:
 
         Raises BadRequest for a body that is too large, too slow, or not HTTP.
         """
-        if self._body_given:
+        if self._body_given or self._is_over:
             await self._hang_up()
             return {"type": "http.disconnect"}
         return await self._receive_piece()
@@ -107,8 +109,10 @@ class Exchange:
             await self._connection.send(written)
         if self._answer.stage is Stage.BODY:
             await trio.lowlevel.checkpoint()  # an endless answer leaves time to others
-        elif self._answer.stage is Stage.COMPLETE and self._watch is not None:
-            self._watch.cancel()  # for who is receiving, the end of the answer is a disconnect too
+        elif self._answer.stage is Stage.COMPLETE:
+            self._is_over = True  # and who receives is told so
+            if self._watch is not None:
+                self._watch.cancel()
 
     def _check_complete(self) -> None:
         if self._answer.stage is not Stage.COMPLETE and not self._left:
@@ -133,7 +137,7 @@ class Exchange:
         most = self.scope["extensions"][BODY_LIMIT]
         if most < self._head.body_length < inf:
             raise self._no(413, TOO_LARGE.format(most))
-        while not self._left:
+        while not (self._left or self._is_over):
             if self._received > most:
                 raise self._no(413, TOO_LARGE.format(most))
             if self._piece or self._body.complete:
@@ -146,26 +150,27 @@ class Exchange:
 
     async def _receive_more(self) -> None:
         connection = self._connection
-        if self._told_to_go_on is False:
+        if self._told_to_go_on is False and not self._answer.has_left:
             self._told_to_go_on = True
             await connection.send(GO_ON)
         await trio.lowlevel.checkpoint()  # an endless body leaves time to others
+        if self._is_over:
+            return
         timeout = connection.door.config.body_timeout
         if self._body_deadline is None:
             self._body_deadline = trio.current_time() + timeout
-        with trio.move_on_at(self._body_deadline) as patience:
+        with trio.move_on_at(self._body_deadline) as self._watch:
             self._left = not await connection.receive_more()
-        if patience.cancelled_caught:
+        if self._watch.cancelled_caught and not self._is_over:
             raise self._no(408, TOO_SLOW.format(timeout))
 
     async def _hang_up(self) -> None:
-        if self._left or self._answer.stage is Stage.COMPLETE:
+        if self._left or self._is_over:
             await trio.lowlevel.checkpoint()
             return
         with trio.CancelScope() as self._watch:
             await self._connection.wait_hang_up()
             self._left = True
-        self._watch = None
 
     def _is_last(self) -> bool:
         """Tell whether the connection ends with this answer, as far as it is known before."""
@@ -183,6 +188,7 @@ class Exchange:
 
     async def _discard_rest(self) -> bool:
         """Read what the application has not; tell whether another request can follow."""
+        self._is_over = False  # for ourselves
         try:
             while not self._body.complete and not self._left:
                 await self._receive_piece()

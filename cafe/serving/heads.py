@@ -36,8 +36,9 @@ NO_SUCH_VERSION: Final = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)\r\n")
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?: |\Z)")
 _LONGER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{33}")
-# RFC 9112, 3.2.2, without userinfo (RFC 9110, 4.2.4).
-_ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^?#]*)?(?:\?([^#]*))?", re.IGNORECASE)
+# RFC 9112, 3.2.2, with a host and without userinfo (RFC 9110, 4.2.1 and 4.2.4).
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@:][^/?#@]*)(/[^?#]*)?(?:\?([^#]*))?", re.IGNORECASE)
+_BLANK_LINES = re.compile(rb"(?:\r\n)+")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -81,6 +82,12 @@ class _Fields:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value.rstrip(b" \t")))
+
+
+def without_blank_lines(data: bytes) -> bytes:
+    """Leave out the empty lines before a head (RFC 9112, 2.2)."""
+    blank = _BLANK_LINES.match(data)
+    return data[blank.end() :] if blank else data
 
 
 def end_of_head(data: bytes) -> int:
@@ -160,11 +167,11 @@ def _check_repeated(headers: Headers) -> None:
 
 def _parse_target(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, bytes]:
     """Give path and query; an absolute target's authority takes the place of Host."""
+    if method == b"CONNECT":
+        raise BadRequest(501, NO_SUCH_METHOD)
     if target.startswith(b"/") and b"#" not in target:
         path, _, query = target.partition(b"?")
         return path, query
-    if method == b"CONNECT":
-        raise BadRequest(501, NO_SUCH_METHOD)
     if method == b"OPTIONS" and target == b"*":
         return target, b""
     absolute = _ABSOLUTE_FORM.fullmatch(target)

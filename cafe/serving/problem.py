@@ -6,9 +6,9 @@ Rule: whatever goes out with a status of 400 or more is made here, and says noth
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import MutableMapping, Sequence
 from http import HTTPStatus
+from random import getrandbits
 from typing import Any
 
 from starlette.responses import Response
@@ -70,7 +70,10 @@ def refusal_response(scope: MutableMapping[str, Any], refusal: CafeRefusal) -> R
 def request_id_of(scope: MutableMapping[str, Any]) -> str:
     """Give the request's id; a request that has none yet gets one here."""
     state: dict[str, Any] = scope.setdefault("state", {})
-    request_id: str = state.setdefault("request_id", secrets.token_hex(8))
+    request_id: str | None = state.get("request_id")
+    if request_id is None:
+        request_id = f"{getrandbits(64):016x}"
+        state["request_id"] = request_id
     return request_id
 
 

@@ -50,6 +50,9 @@ class RequestLog:
         self._app = app
         self._name = name
         self._metrics = metrics
+        # The library makes a tuple of texts and takes a lock each time that it looks a child up.
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._seconds: dict[str, Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app, and tell what became of the request."""
@@ -73,8 +76,7 @@ class RequestLog:
     def _tell(self, scope: Scope, status: int, request_id: str, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
-        self._metrics.requests.labels(self._name, method, route, str(status)).inc()
-        self._metrics.seconds.labels(self._name, route).observe(seconds)
+        self._count(method, route, status, seconds)
         log.info(
             "request",
             app=self._name,
@@ -85,6 +87,15 @@ class RequestLog:
             address=address_of(scope),
             request_id=request_id,
         )
+
+    def _count(self, method: str, route: str, status: int, seconds: float) -> None:
+        key = method, route, status
+        if key not in self._requests:
+            labels = self._name, method, route, str(status)
+            self._requests[key] = self._metrics.requests.labels(*labels)
+            self._seconds[route] = self._metrics.seconds.labels(self._name, route)
+        self._requests[key].inc()
+        self._seconds[route].observe(seconds)
 
 
 class _Answer:
