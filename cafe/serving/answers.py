@@ -101,23 +101,8 @@ class Answer:
         if status not in STATUSES:
             raise AnswerError(f"{status!r} is no status of an answer")
         self._has_body = status not in BODILESS and self._request.method != "HEAD"
-        self._left = inf
-        missing = dict(self._defaults)
-        lines: list[bytes] = []
-        for name, value in headers:
-            field = name.lower()
-            if field == b"content-length":
-                self._left = self._read_length(value)
-                if status == HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6
-                    continue
-            elif field == b"connection":
-                self.closes |= b"close" in value.lower()
-                continue
-            elif field == b"transfer-encoding":  # the framing is ours to choose
-                continue
-            missing.pop(field, None)
-            lines.append(b"%s: %s\r\n" % (name, value))
-        lines += [b"%s: %s\r\n" % item for item in missing.items()]
+        lines = self._write_fields(headers, has_length=status != HTTPStatus.NO_CONTENT)
+        self._chunked = False
         if self._left == inf and status not in BODILESS:
             self._chunked = self._request.version == "1.1"
             self.closes |= not self._chunked  # the end of the connection is the end of the body
@@ -130,6 +115,30 @@ class Answer:
             raise AnswerError("a header has a name or a value that HTTP has not")
         line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
         return b"%s%s\r\n" % (line, fields)
+
+    def _write_fields(
+        self, headers: Iterable[tuple[bytes, bytes]], *, has_length: bool
+    ) -> list[bytes]:
+        """Write what the application says, and what it need not; see RFC 9110, 8.6, for lengths."""
+        self._left = inf
+        missing = dict(self._defaults)
+        lines: list[bytes] = []
+        for name, value in headers:
+            field = name.lower()
+            if field == b"content-length":
+                self._left = self._read_length(value)
+                if not has_length:
+                    continue
+            elif field == b"connection":
+                self.closes |= b"close" in value.lower()
+                continue
+            elif field == b"transfer-encoding":  # the framing is ours to choose
+                continue
+            elif b":" in field:  # would be another header's name and value
+                raise AnswerError("a header's name has a colon in it")
+            missing.pop(field, None)
+            lines.append(b"%s: %s\r\n" % (name, value))
+        return lines + [b"%s: %s\r\n" % item for item in missing.items()]
 
     def _read_length(self, value: bytes) -> int:
         if self._left != inf or not value.isdigit():
