@@ -119,7 +119,7 @@ class Connection:
         self.scheme = "https" if tls else "http"
         self.unread = b""
         """What has arrived and has not been looked at."""
-        self._transport = transport
+        self.transport = transport
         self._tls: trio.SSLStream[Transport] | None = None
         if tls is not None:
             self._tls = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
@@ -155,7 +155,7 @@ class Connection:
 
     def abort(self) -> None:
         """Reset it, in whatever phase."""
-        self._transport.abort()
+        self.transport.abort()
 
     def drop(self) -> None:
         """Close it now, unless a request is being answered."""
@@ -177,7 +177,7 @@ class Connection:
         while len(self.unread) < READ_AHEAD:
             if not await self.receive_more():
                 return
-        while not self._transport.has_gone():  # noqa: ASYNC110 - trio waits for no such event
+        while not self.transport.has_gone():  # noqa: ASYNC110 - trio waits for no such event
             await trio.sleep(LOOK_SECONDS)
 
     async def send(self, data: bytes) -> None:
@@ -246,7 +246,7 @@ class Connection:
             suppress(trio.BrokenResourceError, trio.ClosedResourceError),
         ):
             if self._tls is None:
-                await self._transport.send_eof()
+                await self.transport.send_eof()
             while await self._stream.receive_some(PIECE):
                 await trio.lowlevel.checkpoint()  # an endless flood leaves time to others
 

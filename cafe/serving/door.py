@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.contain import Throttle
+from cafe.serving.hang_ups import HangUps
 
 if TYPE_CHECKING:
     from cafe.serving.connection import Connection
@@ -30,12 +31,18 @@ class Door:
     """The application behind one server, and what holds for all of its connections."""
 
     def __init__(
-        self, app: ASGIApp, config: DoorConfig, admission: Admission, state: Mapping[str, Any]
+        self,
+        app: ASGIApp,
+        config: DoorConfig,
+        admission: Admission,
+        state: Mapping[str, Any],
+        hang_ups: HangUps | None = None,
     ) -> None:
         """Serve `app`; `state` is what its lifespan has set, a copy of it is each request's."""
         self.app = app
         self.config = config
         self.admission = admission
+        self.hang_ups = hang_ups
         self.state = dict(state)
         self.connections: set[Connection] = set()
         self.closing = False

@@ -11,9 +11,12 @@ import select
 import socket
 import struct
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
+
+from cafe.serving.hang_ups import HangUps
 
 PIECE = 2**14
 HANG_UP = getattr(
@@ -33,14 +36,28 @@ class Transport(trio.abc.HalfCloseableStream):
     def has_gone(self) -> bool:
         """Tell whether the peer has closed his side, without reading what he sent before."""
 
+    def watch(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002
+        """Call back once he has closed his side, or `abort` was called; False: it cannot be told.
+
+        Until `unwatch`, and never from in here.
+        """
+        return False
+
+    def unwatch(self) -> None:
+        """Call back no more."""
+
 
 class EagerStream(Transport):
     """Sends and receives on a connected, non-blocking socket."""
 
-    def __init__(self, sock: socket.socket, send_timeout: float) -> None:
+    def __init__(
+        self, sock: socket.socket, send_timeout: float, hang_ups: HangUps | None = None
+    ) -> None:
         """Give up a send after `send_timeout` seconds in which the peer has taken nothing."""
         self._socket = sock
         self._send_timeout = send_timeout
+        self._hang_ups = hang_ups
+        self._watcher: Callable[[], None] | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Wait for bytes and give them, b"" for the end; raises as trio's streams do."""
@@ -96,8 +113,26 @@ class EagerStream(Transport):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._close()
 
+    def watch(self, callback: Callable[[], None]) -> bool:
+        """Have the kernel tell, where it can."""
+        if self._hang_ups is None or self._socket.fileno() < 0:
+            return False
+        self._hang_ups.watch(self._socket.fileno(), callback)
+        self._watcher = callback
+        return True
+
+    def unwatch(self) -> None:
+        """Call back no more."""
+        if self._hang_ups is not None and self._watcher is not None:
+            self._watcher = None
+            self._hang_ups.unwatch(self._socket.fileno())
+
     def _close(self) -> None:
         if self._socket.fileno() >= 0:
+            watcher = self._watcher
+            self.unwatch()
+            if watcher is not None:
+                watcher()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 

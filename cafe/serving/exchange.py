@@ -30,6 +30,7 @@ ASGI: Final = {
     "spec_version": "2.3",
 }  # 2.4 has a send that raises after a hang-up
 BODY_LIMIT: Final = "cafe.body_limit"
+TRANSPORT: Final = "cafe.transport"
 MAX_BODY: Final = 64 * 1024
 TOO_LARGE: Final = "A body may have {} bytes."
 TOO_SLOW: Final = "The body took longer than {:g} s."
@@ -213,5 +214,5 @@ def scope_of(connection: Connection, head: Head) -> Scope:
         "client": connection.peer,
         "server": connection.own,
         "state": connection.door.state.copy(),
-        "extensions": {BODY_LIMIT: MAX_BODY},
+        "extensions": {BODY_LIMIT: MAX_BODY, TRANSPORT: connection.transport},
     }

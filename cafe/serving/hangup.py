@@ -12,6 +12,9 @@ from typing import TypeVar
 import trio
 from starlette.requests import Request
 
+from cafe.serving.eager_stream import Transport
+from cafe.serving.exchange import TRANSPORT
+
 T = TypeVar("T")
 
 
@@ -21,6 +24,20 @@ async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> 
     The request's body must have been read. What `work` has finished in the same instant as the
     client hung up is given, not lost.
     """
+    transport: Transport | None = request.scope.get("extensions", {}).get(TRANSPORT)
+    scope = trio.CancelScope()
+    if transport is None or not transport.watch(scope.cancel):
+        return await _beside_a_reader(request, work)
+    try:
+        with scope:
+            return await work()
+    finally:
+        transport.unwatch()
+    return None
+
+
+async def _beside_a_reader(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
+    """Have a second task receive, at ten times the price: ASGI has no other way."""
     result: T | None = None
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

@@ -32,6 +32,7 @@ from cafe.serving.connection import Address, Connection
 from cafe.serving.descriptors import Spare
 from cafe.serving.door import Door
 from cafe.serving.eager_stream import EagerStream, own_address, reset
+from cafe.serving.hang_ups import hearing_hang_ups
 from cafe.serving.kernel_bans import drop_banned
 from cafe.serving.lifespan import started
 from cafe.serving.listeners import Listener, listening
@@ -73,8 +74,8 @@ async def serve(
     asgi: Any = app  # hypercorn and Starlette type the same protocol, each in its own words
     wrapped: Any = ASGIWrapper(asgi)
     with listening(config) as listeners, closing(Spare()) as spare:
-        async with started(wrapped, config) as state:
-            door = Door(app, config, admission, state)
+        async with started(wrapped, config) as state, hearing_hang_ups() as hang_ups:
+            door = Door(app, config, admission, state, hang_ups)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(drop_banned, listeners, admission)
@@ -157,5 +158,5 @@ def _connect(
 ) -> Connection:
     sock = socket.socket(accepted.family, accepted.type, fileno=accepted.detach())
     sock.setblocking(False)
-    transport = EagerStream(sock, door.config.send_timeout)
+    transport = EagerStream(sock, door.config.send_timeout, door.hang_ups)
     return Connection(door, transport, tls=tls, peer=peer, own=own_address(sock), lease=lease)
