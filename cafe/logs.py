@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Literal
 
 import orjson
 import structlog
 from structlog.processors import JSONRenderer, TimeStamper, add_log_level, format_exc_info
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 Format = Literal["console", "json"]
 
 
 def set_up_logs(log_format: Format) -> None:
     """Send every log line to standard error in this form, from now on."""
-    stamped: list[Processor] = [add_log_level, TimeStamper(fmt="iso", utc=True)]
+    stamp: Processor = _stamp if log_format == "json" else TimeStamper(fmt="iso", utc=True)
+    stamped: list[Processor] = [add_log_level, stamp]
     structlog.configure(
         processors=[*stamped, *_renderers(log_format)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -48,7 +50,7 @@ def _sink(
 
 def _renderers(log_format: Format) -> list[Processor]:
     if log_format == "json":
-        return [format_exc_info, JSONRenderer(serializer=orjson.dumps)]
+        return [format_exc_info, JSONRenderer(serializer=orjson.dumps, option=orjson.OPT_UTC_Z)]
     return [
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
@@ -58,6 +60,12 @@ def _renderers(log_format: Format) -> list[Processor]:
             pad_event_to=0,
         )
     ]
+
+
+def _stamp(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Say when; orjson writes a date five times as fast as Python formats one."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
 
 
 def _text(_logger: object, _method: str, line: object) -> str:
