@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal
+from typing import BinaryIO, Literal, cast
 
 import orjson
 import structlog
+import trio
 from structlog.processors import JSONRenderer, TimeStamper, add_log_level, format_exc_info
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
@@ -20,14 +23,18 @@ from structlog.typing import EventDict, Processor
 Format = Literal["console", "json"]
 
 
-def set_up_logs(log_format: Format) -> None:
-    """Send every log line to standard error in this form, from now on."""
+def set_up_logs(log_format: Format) -> Sequence[trio.abc.Instrument]:
+    """Send every log line to standard error in this form, from now on.
+
+    Gives what `trio.run` has to be given, as its instruments.
+    """
     stamp: Processor = _stamp if log_format == "json" else TimeStamper(fmt="iso", utc=True)
     stamped: list[Processor] = [add_log_level, stamp]
+    lines = Lines(sys.stderr.buffer)
     structlog.configure(
         processors=[*stamped, *_renderers(log_format)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=_sink(log_format),
+        logger_factory=_sink(log_format, lines),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -38,13 +45,56 @@ def set_up_logs(log_format: Format) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    return [lines]
+
+
+class Lines(trio.abc.Instrument):
+    """Writes lines to a file; while trio runs, those of one pass of its loop in one go.
+
+    A busy shop writes some ten lines a pass, and each write is a system call. Nothing is kept
+    longer than until the loop has nothing else to do, nor when it ends.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lines: list[bytes] = []
+        self._runs = False
+
+    def write(self, line: bytes) -> None:
+        """Take a line."""
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write it now, unless the loop will."""
+        if not self._runs:
+            self._write()
+
+    def before_run(self) -> None:
+        """Leave the writing to the loop; trio calls this."""
+        self._runs = True
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
+        """Write what this pass has said; trio calls this."""
+        if self._lines:
+            self._write()
+
+    def after_run(self) -> None:
+        """Write at once again; trio calls this."""
+        self._runs = False
+        self._write()
+
+    def _write(self) -> None:
+        lines, self._lines = b"".join(self._lines), []
+        with suppress(OSError):  # nobody reads the log, which is no reason to close the shop
+            self._file.write(lines)
+            self._file.flush()
 
 
 def _sink(
-    log_format: Format,
+    log_format: Format, lines: Lines
 ) -> structlog.BytesLoggerFactory | structlog.WriteLoggerFactory:
     if log_format == "json":
-        return structlog.BytesLoggerFactory(sys.stderr.buffer)
+        return structlog.BytesLoggerFactory(cast("BinaryIO", lines))
     return structlog.WriteLoggerFactory(sys.stderr)
 
 

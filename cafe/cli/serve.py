@@ -49,11 +49,11 @@ def open_shop(options: Mapping[str, str | None]) -> int:
     crashed: list[Exception] = []
     try:
         settings = read_settings(options)
-        set_up_logs(settings.log_format)
+        instruments = set_up_logs(settings.log_format)
         for sentence in unknown_variables():
             print(f"cafe: warning: {sentence}", file=sys.stderr)
         look_for_garbage_seldom()
-        trio.run(run_shop, settings, announce)
+        trio.run(run_shop, settings, announce, instruments=instruments)
     except* (SettingsError, ConfigError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:

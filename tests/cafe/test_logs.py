@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 from collections.abc import Generator
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO, cast
 
 import pytest
 import structlog
+import trio
+import trio.lowlevel
 
-from cafe.logs import Format, set_up_logs
+from cafe.logs import Format, Lines, set_up_logs
 
 SECRET = "open-sesame"
 
@@ -71,3 +76,48 @@ def test_the_console_has_lines_that_nobody_else_can_write(
     assert any("ValueError: invalid literal" in line for line in rest)
     assert "a library's line" in rest[-1]
     assert SECRET not in printed.err
+
+
+class Counted(io.BytesIO):
+    """A file that counts how often it is written to."""
+
+    writes = 0
+
+    def write(self, data: Any) -> int:
+        self.writes += 1
+        return super().write(data)
+
+
+def say(lines: Lines, text: bytes) -> None:
+    """Log a line as structlog does."""
+    lines.write(text)
+    lines.flush()
+
+
+async def test_lines_of_one_pass_of_the_loop_are_written_in_one_go_and_in_order() -> None:
+    file = Counted()
+    lines = Lines(file)
+    say(lines, b"before\n")
+    assert (file.getvalue(), file.writes) == (b"before\n", 1)
+
+    async def talk() -> None:
+        for text in (b"one\n", b"two\n"):
+            say(lines, text)
+        assert file.writes == 1
+        await trio.lowlevel.checkpoint()
+        assert (file.getvalue(), file.writes) == (b"before\none\ntwo\n", 2)
+        say(lines, b"last\n")
+
+    await trio.to_thread.run_sync(partial(trio.run, talk, instruments=[lines]))
+    assert file.getvalue().endswith(b"two\nlast\n")
+    say(lines, b"after\n")
+    assert file.getvalue().endswith(b"last\nafter\n")
+
+
+async def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as file:
+        lines = Lines(cast("BinaryIO", file))
+        say(lines, b"heard by nobody\n")
+        say(lines, b"and said all the same\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import select
 import signal
 import subprocess
@@ -111,6 +112,13 @@ class Shop:
             text = (await worker.get("/metrics")).text
         (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(value)
+
+    async def settle(self) -> None:
+        """Wait until the log has all that has happened so far: its lines stand in their order."""
+        mark = secrets.token_hex(8)
+        async with self.baristas() as worker:
+            await worker.get("/livez", headers={"X-Request-ID": mark})
+        await self.log.line("request", request_id=mark)
 
     async def has_waiting(self, number: int) -> None:
         """Wait until so many orders wait."""

@@ -45,6 +45,7 @@ async def test_the_attacker_is_cut_off_and_the_regulars_do_not_notice_him(
             await crew.work(baristas=10)
             answers = await read_all(early + late)
     assert [one.status for one in answers] == [200] * 120
+    await shop.settle()
     assert numbers(shop, "start") == numbers(shop, "place") == sorted(crew.numbers)
     assert len(crew.numbers) == 120
     assert ban["orders"] <= 400

@@ -31,6 +31,7 @@ async def test_two_hundred_at_once_from_one_address_all_get_their_coffee_in_orde
         await crew.work(baristas=10)
         answers = await read_all(customers)
     assert [one.status for one in answers] == [200] * 200
+    await shop.settle()
     assert [one["order_id"] for one in started(shop, {address})] == waiting
     numbers = [one["number"] for one in started(shop, {address})]
     assert numbers == list(range(numbers[0], numbers[0] + 200))
@@ -58,6 +59,7 @@ async def test_three_thousand_parked_orders_are_all_served_in_order(
         nursery.start_soon(crew.work, 20)
         answers = await read_all(customers)
     assert [one.status for one in answers] == [200] * 3000
+    await shop.settle()
     numbers = [one["number"] for one in started(shop, set(addresses))]
     assert numbers == list(range(numbers[0], numbers[0] + 3000))
     assert sorted(crew.numbers) == numbers
@@ -76,8 +78,9 @@ async def test_whoever_hangs_up_while_waiting_is_not_brewed_for(shop: Shop, addr
         assert [(await brew(barista))["order_id"] for _ in "ab"] == [
             one["order_id"] for one in (before, after)
         ]
+    await shop.settle()
     assert len(shop.log.lines("order", action="abandon", address=address)) == 20
-    assert len(shop.log.lines("request", status=499, address=address)) == 20
+    await until(lambda: len(shop.log.lines("request", status=499, address=address)) == 20)
     assert started(shop, {address}) == []
 
 

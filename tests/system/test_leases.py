@@ -61,6 +61,7 @@ async def test_a_late_finish_counts_also_while_another_barista_brews(
         first, second = [await finish(barista, placed["order_id"]) for _ in "ab"]
         assert first == second
         assert (await barista.get("/start/")).status_code == 204
+    await hasty.settle()
     actions = [one["action"] for one in hasty.log.lines("order", order_id=placed["order_id"])]
     assert actions == ["place", "start", "expire", "start", "finish"]
 
@@ -80,5 +81,6 @@ async def test_a_vanished_barista_and_a_customer_who_hung_up_leave_nothing_behin
             claim = await start(barista, wait=20)
         await hasty.log.line("order", action="abandon", order_id=claim["order_id"])
         assert (await barista.get("/start/")).status_code == 204
+    await hasty.settle()
     actions = [one["action"] for one in hasty.log.lines("order", order_id=claim["order_id"])]
     assert actions == ["place", "start", "expire", "abandon"]

@@ -89,6 +89,7 @@ async def test_each_transition_is_one_line_and_names_stay_out_of_them(guarded: S
         await brew(barista)
         again = await order(customer, name="Zaphod Beeblebrox")
         await customer.delete(f"/order/{again['order_id']}")
+    await guarded.settle()
     lines = guarded.log.lines("order", order_id=placed["order_id"])
     assert [(one["action"], one["before"], one["status"]) for one in lines] == [
         ("place", None, "waiting"),
@@ -106,6 +107,9 @@ async def test_each_transition_is_one_line_and_names_stay_out_of_them(guarded: S
 
 
 FAMILIES = {
+    "cafe_kernel_filter": "gauge",
+    "cafe_kernel_bans": "gauge",
+    "cafe_connections_shed_total": "counter",
     "cafe_orders": "gauge",
     "cafe_queue_length": "gauge",
     "cafe_baristas": "gauge",
