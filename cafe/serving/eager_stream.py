@@ -128,13 +128,15 @@ class EagerStream(Transport):
             self._hang_ups.unwatch(self._socket.fileno())
 
     def _close(self) -> None:
-        if self._socket.fileno() >= 0:
-            watcher = self._watcher
-            self.unwatch()
-            if watcher is not None:
-                watcher()
-            trio.lowlevel.notify_closing(self._socket)
-            self._socket.close()
+        if self._socket.fileno() < 0:
+            return
+        if self._hang_ups is not None:
+            self._hang_ups.forget(self._socket.fileno())
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher()
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
 
     def _check_open(self) -> None:
         if self._socket.fileno() < 0:

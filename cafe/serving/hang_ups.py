@@ -21,19 +21,28 @@ class HangUps:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
+        self._registered: set[int] = set()
 
     def close(self) -> None:
         """Watch no more."""
         self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back when the peer leaves; at once, but not from in here, if he has left already."""
-        self._epoll.register(descriptor, select.EPOLLRDHUP)
+        """Call back when the peer leaves; soon, but not from in here, if he has left already."""
         self._callbacks[descriptor] = callback
+        if descriptor not in self._registered:
+            self._registered.add(descriptor)
+            self._epoll.register(descriptor, select.EPOLLRDHUP)
 
     def unwatch(self, descriptor: int) -> None:
-        """Call back no more; before the descriptor is closed, since its number is given again."""
-        if self._callbacks.pop(descriptor, None) is not None:
+        """Call back no more. The kernel goes on: the next order is not long in coming."""
+        self._callbacks.pop(descriptor, None)
+
+    def forget(self, descriptor: int) -> None:
+        """Have nothing more to do with it; before it is closed, for its number is given again."""
+        self.unwatch(descriptor)
+        if descriptor in self._registered:
+            self._registered.remove(descriptor)
             self._epoll.unregister(descriptor)
 
     async def run(self) -> NoReturn:
@@ -41,9 +50,13 @@ class HangUps:
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             for descriptor, _ in self._epoll.poll(0):
-                callback = self._callbacks[descriptor]
-                self.unwatch(descriptor)
+                callback = self._callbacks.get(descriptor, _nothing)
+                self.forget(descriptor)
                 callback()
+
+
+def _nothing() -> None:
+    """Stand in where nobody waits for this."""
 
 
 @asynccontextmanager
