@@ -99,10 +99,10 @@ async def test_work_is_cancelled_by_the_kernels_word_without_a_task(hang_ups: Ha
         request = Request({"type": "http", "extensions": {TRANSPORT: stream}})
         tasks = trio.lowlevel.current_statistics().tasks_living
 
-        async def work() -> None:
+        async def work() -> str:
             assert trio.lowlevel.current_statistics().tasks_living == tasks
             client.close()
-            await trio.sleep_forever()
+            return str(await trio.sleep_forever())
 
         assert await unless_hung_up(request, work) is None
 
