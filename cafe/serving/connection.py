@@ -8,7 +8,7 @@ which may read the body and wait for a hang-up itself (`exchange`), and goes on 
 Bytes that come early stay in `unread`, bounded, and what does not fit there stays with the kernel.
 So there is no queue, no second task and nothing to be handed over between them.
 
-The tables are the state machine: `NEXT` says what follows each phase, `DEADLINES` what bounds it.
+The tables in `phases` are the state machine: what follows each phase, and what bounds it.
 All deadlines are one cancel scope's; while the application works there is none. `drop` ends a
 connection that nobody works for, `abort` resets it in any phase; whoever waits for the client then
 sees him gone.
@@ -16,9 +16,7 @@ sees him gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from enum import Enum
 from math import inf
 from ssl import SSLContext
 from typing import Final
@@ -39,6 +37,7 @@ from cafe.serving.heads import (
     parse_head,
     without_blank_lines,
 )
+from cafe.serving.phases import DEADLINES, NEXT, Event, Phase
 
 READ_AHEAD: Final = 2**16
 """Bytes that may be pipelined behind a request before the client has to wait for its answer."""
@@ -52,51 +51,6 @@ TOO_SLOW: Final = "The head of the request took too long."
 Address = tuple[str, int]
 NO_HEAD: Final = Head("GET", "1.1", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
 """Stands for a request that could not be read."""
-
-
-class Phase(Enum):
-    """Where a connection is."""
-
-    HANDSHAKE = "TLS is being agreed on"
-    FRESH = "nothing has been read yet"
-    HEAD = "a part of a head is there"
-    ANSWERING = "the application works"
-    IDLE = "nothing has been read since the last answer"
-    LINGERING = "the last answer is given; what still comes is thrown away"
-
-
-DEADLINES: Final[Mapping[Phase, str]] = {
-    Phase.HANDSHAKE: "ssl_handshake_timeout",
-    Phase.FRESH: "head_timeout",
-    Phase.HEAD: "head_timeout",
-    Phase.IDLE: "keep_alive_timeout",
-}
-"""How long a phase may take, by the configuration's keys; lingering has a limit of its own."""
-
-
-class Event(Enum):
-    """What happens to a connection."""
-
-    OPENED = "the handshake is done, or none was needed"
-    BYTES = "a part of a head is there"
-    REQUEST = "a head is there"
-    ANSWERED = "another request may follow"
-    OVER = "none may"
-
-
-NEXT: Final[Mapping[tuple[Phase, Event], Phase]] = {
-    (Phase.HANDSHAKE, Event.OPENED): Phase.FRESH,
-    (Phase.FRESH, Event.BYTES): Phase.HEAD,
-    (Phase.FRESH, Event.REQUEST): Phase.ANSWERING,
-    (Phase.FRESH, Event.OVER): Phase.LINGERING,
-    (Phase.HEAD, Event.REQUEST): Phase.ANSWERING,
-    (Phase.HEAD, Event.OVER): Phase.LINGERING,
-    (Phase.ANSWERING, Event.ANSWERED): Phase.IDLE,
-    (Phase.ANSWERING, Event.OVER): Phase.LINGERING,
-    (Phase.IDLE, Event.BYTES): Phase.HEAD,
-    (Phase.IDLE, Event.REQUEST): Phase.ANSWERING,
-    (Phase.IDLE, Event.OVER): Phase.LINGERING,
-}
 
 
 class Connection:
