@@ -88,29 +88,23 @@ class Counted(io.BytesIO):
         return super().write(data)
 
 
-def say(lines: Lines, text: bytes) -> None:
-    """Log a line as structlog does."""
-    lines.write(text)
-    lines.flush()
-
-
 async def test_lines_of_one_pass_of_the_loop_are_written_in_one_go_and_in_order() -> None:
     file = Counted()
     lines = Lines(file)
-    say(lines, b"before\n")
+    lines.info(b"before\n")
     assert (file.getvalue(), file.writes) == (b"before\n", 1)
 
     async def talk() -> None:
         for text in (b"one\n", b"two\n"):
-            say(lines, text)
+            lines.info(text)
         assert file.writes == 1
         await trio.lowlevel.checkpoint()
         assert (file.getvalue(), file.writes) == (b"before\none\ntwo\n", 2)
-        say(lines, b"last\n")
+        lines.info(b"last\n")
 
     await trio.to_thread.run_sync(partial(trio.run, talk, instruments=[lines]))
     assert file.getvalue().endswith(b"two\nlast\n")
-    say(lines, b"after\n")
+    lines.info(b"after\n")
     assert file.getvalue().endswith(b"last\nafter\n")
 
 
@@ -119,5 +113,5 @@ async def test_a_log_that_nobody_reads_stops_nothing() -> None:
     os.close(reader)
     with os.fdopen(writer, "wb", buffering=0) as file:
         lines = Lines(cast("BinaryIO", file))
-        say(lines, b"heard by nobody\n")
-        say(lines, b"and said all the same\n")
+        lines.info(b"heard by nobody\n")
+        lines.info(b"and said all the same\n")
