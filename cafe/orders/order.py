@@ -9,9 +9,9 @@ with a way back to the queue (release, expire) and a way out of it (cancel, aban
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Status(StrEnum):
@@ -72,9 +72,11 @@ class NotAllowedError(Exception):
         self.action = action
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One order, at one moment; a change makes a new one."""
+class Order(NamedTuple):
+    """One order, at one moment; a change makes a new one.
+
+    A tuple: it is made anew five times in its life, at a third of a frozen dataclass's price.
+    """
 
     order_id: str
     """Opaque, and hard to guess: who knows it may look at the order and cancel it."""
@@ -108,7 +110,7 @@ class Order:
         status = TRANSITIONS.get((self.status, action))
         if status is None:
             raise NotAllowedError(self.status, action)
-        return replace(self, status=status, **changes)
+        return self._replace(status=status, **changes)
 
     @property
     def ended(self) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 from cafe.orders.archive import Archive
@@ -156,7 +155,7 @@ class OrderBook:
         """Let the order live without its connection: somebody can collect it later."""
         order = self.find(order_id)
         if not order.ended:
-            self._live[order_id] = replace(order, bound=False)
+            self._live[order_id] = order._replace(bound=False)
 
     def abandon(self, order_id: str, now: float) -> Change | None:
         """Note that nobody holds the connection of a bound order any more.
@@ -169,7 +168,7 @@ class OrderBook:
             return None
         if order.status is Status.WAITING:
             return self._move(order_id, Action.ABANDON, now, ended_at=now)
-        self._live[order_id] = replace(order, abandoned=True)
+        self._live[order_id] = order._replace(abandoned=True)
         return None
 
     def cut_off(self, address: str, now: float) -> list[Change]:
