@@ -11,8 +11,21 @@ from tests.system.play import LATER, order
 from tests.system.shop import Shop
 
 WAYS = {"short": "", "long": "?way=long"}
-DIFFERS = {"order_id", "number", "position", "placed_at", "waited_seconds", "lease_expires_at"}
-DIFFERS |= {"brewed_seconds", "message", "instance", "eta_seconds", "waiting"}
+DIFFERS = frozenset(
+    [
+        "order_id",
+        "number",
+        "position",
+        "placed_at",
+        "waited_seconds",
+        "lease_expires_at",
+        "brewed_seconds",
+        "message",
+        "instance",
+        "eta_seconds",
+        "waiting",
+    ]
+)
 
 
 def alike(response: httpx.Response) -> tuple[int, Any, Any]:
@@ -22,7 +35,7 @@ def alike(response: httpx.Response) -> tuple[int, Any, Any]:
         for name, value in response.headers.items()
         if name not in {"date", "x-request-id", "location", "content-length"}
     }
-    body = response.json() if response.content else {}
+    body: dict[str, Any] = response.json() if response.content else {}
     return response.status_code, headers, {k: v for k, v in body.items() if k not in DIFFERS}
 
 
