@@ -50,6 +50,7 @@ class Exchange:
         "_body_deadline",
         "_body_given",
         "_connection",
+        "_going_on",
         "_head",
         "_is_over",
         "_left",
@@ -73,6 +74,7 @@ class Exchange:
         self._refusal: BadRequest | None = None  # of what the client has sent
         self._body_given = False  # to the application, to its end
         self._told_to_go_on = False if head.expects_continue else None
+        self._going_on: trio.Event | None = None
         self._left = False  # the client
         self._is_over = False  # for the application: the answer is complete
         self._watch: trio.CancelScope | None = None
@@ -103,6 +105,8 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; nothing happens where the client has left."""
+        if self._going_on is not None:  # whoever receives is telling him so
+            await self._going_on.wait()
         if self._answer.stage is Stage.AWAITED:
             self._answer.closes |= self._is_last()
         written = self._answer.write(message)
@@ -153,7 +157,11 @@ class Exchange:
         connection = self._connection
         if self._told_to_go_on is False and not self._answer.has_left:
             self._told_to_go_on = True
-            await connection.send(GO_ON)
+            self._going_on = trio.Event()
+            try:
+                await connection.send(GO_ON)
+            finally:
+                self._going_on.set()
         await trio.lowlevel.checkpoint()  # an endless body leaves time to others
         if self._is_over:
             return

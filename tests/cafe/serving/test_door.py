@@ -1,0 +1,64 @@
+"""What connections share: headers that are made once a second, and a log that is not flooded."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from cafe.serving.admission import Admission
+from cafe.serving.config import DoorConfig
+from cafe.serving.door import Door
+
+
+async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Answer nothing."""
+
+
+def door(*, date: bool = True, server: bool = True) -> Door:
+    config = DoorConfig()
+    config.include_date_header = date
+    config.include_server_header = server
+    return Door(app, config, Admission(None, 1, now=lambda: 0.0), {"a": 1})
+
+
+@pytest.mark.parametrize("date", [True, False])
+@pytest.mark.parametrize("server", [True, False])
+def test_an_answer_has_the_headers_that_the_configuration_says(*, date: bool, server: bool) -> None:
+    names = set(door(date=date, server=server).headers())
+    assert names == {name for name, said in [(b"date", date), (b"server", server)] if said}
+
+
+def test_headers_are_made_anew_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 784111777.0  # the example of RFC 9110, 5.6.7
+    monkeypatch.setattr("cafe.serving.door.time", lambda: seconds)
+    ours = door()
+    first = ours.headers()
+    assert first[b"date"] == b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert ours.headers() is first
+    seconds += 1
+    assert ours.headers()[b"date"] == b"Sun, 06 Nov 1994 08:49:38 GMT"
+    assert first[b"date"] == b"Sun, 06 Nov 1994 08:49:37 GMT"  # an answer may still hold it
+
+
+def test_the_lifespans_state_is_copied() -> None:
+    state = {"a": 1}
+    ours = Door(app, DoorConfig(), Admission(None, 1, now=lambda: 0.0), state)
+    state["a"] = 2
+    assert ours.state == {"a": 1}
+
+
+async def test_it_tells_of_failures_but_not_too_often() -> None:
+    ours = door()
+    with structlog.testing.capture_logs() as logs:
+        for number in range(100):
+            ours.tell("connection isolated", number=number)
+    assert [log["number"] for log in logs] == list(range(10))
+
+
+async def test_a_log_that_fails_does_not_fail_who_tells() -> None:
+    def full(*_: object) -> structlog.typing.EventDict:
+        raise OSError("no space left on the device")
+
+    with structlog.testing.capture_logs(processors=[full]):
+        door().tell("connection isolated")
