@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_diagram_of_an_orders_life_is_drawn_from_the_table() -> None:
+def test_the_diagrams_are_drawn_from_the_tables() -> None:
     check = [sys.executable, "docs/state_diagram.py", "--check"]
     done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
