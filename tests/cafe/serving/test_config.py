@@ -91,7 +91,7 @@ def test_every_key_of_hypercorn_works_or_is_refused_and_no_other() -> None:
         if name == "logger_class"
         or not (name.startswith("_") or isinstance(vars(Config).get(name), METHODS))
     }
-    ours = {"head_timeout", "send_timeout", "linger_timeout"}
+    ours = {"head_timeout", "body_timeout", "send_timeout", "linger_timeout"}
     assert set(KEYS).isdisjoint(REFUSED)
     assert set(KEYS) | set(REFUSED) == of_hypercorn | ours
 
