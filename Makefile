@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test test-all bench lock clean
+.PHONY: help install serve check test coverage test-all bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,12 @@ check: install ## Lint, format and type checks; the Dockerfile and the compose f
 
 test: install ## Run the tests
 	@$(BIN)/pytest $(ARGS)
+
+CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup shortcuts door
+CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/serving/%.py) | tr ' ' ',')
+coverage: install ## Show that the tests take every branch of the connection
+	@$(BIN)/coverage run --branch --include=$(CONNECTION_FILES) -m pytest -q tests/cafe/serving tests/system/test_connections*.py
+	@$(BIN)/coverage report --show-missing --fail-under=100
 
 test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machine has
 	@tested=; missing=; for version in $(VERSIONS); do \
