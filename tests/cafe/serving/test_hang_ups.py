@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -56,6 +57,19 @@ async def test_whoever_has_left_before_is_heard_as_soon_as_somebody_cares(
             client.close()
             await gone.wait()
             stream.unwatch()
+
+
+async def test_a_customer_who_stays_may_be_watched_again(hang_ups: HangUps) -> None:
+    with line(hang_ups) as (stream, client):
+        told = list[int]()
+        for order in range(3):
+            assert stream.watch(partial(told.append, order))
+            stream.unwatch()
+        gone = trio.Event()
+        stream.watch(gone.set)
+        client.close()
+        await gone.wait()
+        assert told == []
 
 
 async def test_nobody_is_told_who_no_longer_cares(hang_ups: HangUps) -> None:

@@ -42,6 +42,10 @@ class Kitchen:
                 raise CafeRefusal("The mill is too small.")
             return Response(f"ground {beans.grams} g")
 
+        @router.get("/mill")
+        async def mill() -> Response:
+            return Response("here")
+
         def grind_plainly(_request: Request, body: bytes) -> Awaitable[Response] | None:
             self.taken.append("short")
             return grind(Beans(grams=int(body[9:-1]))) if body.startswith(b'{"grams":') else None
@@ -122,6 +126,7 @@ async def test_a_query_another_method_and_another_path_are_not_even_looked_at() 
     assert (await ask(kitchen.app(), body, query_string=b"sort=robusta")).status == 200
     assert (await ask(kitchen.app(), body, method="PUT")).status == 405
     assert (await ask(kitchen.app(), body, path="/roast/")).status == 404
+    assert (await ask(kitchen.app(), body, path="/mill", method="GET")).body == b"here"
     assert kitchen.taken == []
 
 
