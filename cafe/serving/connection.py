@@ -49,8 +49,6 @@ LOOK_SECONDS: Final = 0.5
 TOO_SLOW: Final = "The head of the request took too long."
 
 Address = tuple[str, int]
-NO_HEAD: Final = Head("GET", "1.1", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
-"""Stands for a request that could not be read."""
 
 
 class Connection:
@@ -76,7 +74,7 @@ class Connection:
         self.transport = transport
         self._tls: trio.SSLStream[Transport] | None = None
         if tls is not None:
-            self._tls = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
+            self._tls = trio.SSLStream(transport, tls, server_side=True)
         self._stream: trio.abc.Stream = self._tls or transport
         self._phase = Phase.HANDSHAKE
         self._patience = trio.CancelScope(deadline=self._deadline())
@@ -105,7 +103,9 @@ class Connection:
             self.door.connections.discard(self)
             self._lease.release()
             with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.ClosedResourceError):
-                await self._stream.aclose()
+                # Before its handshake is done, TLS would go on with it instead of a goodbye.
+                is_agreed = self._phase is not Phase.HANDSHAKE
+                await (self._stream if is_agreed else self.transport).aclose()
 
     def abort(self) -> None:
         """Reset it, in whatever phase."""
@@ -152,8 +152,8 @@ class Connection:
             if self._phase is Phase.HEAD and not self._dropped:
                 raise BadRequest(408, TOO_SLOW)  # noqa: TRY301 - as others from in there
         except BadRequest as no:
-            problem = write_problem(NO_HEAD, self.door.headers(), {}, no.status_code, no.detail)
-            await self.send(problem)
+            head = stand_in(self.unread)
+            await self.send(write_problem(head, self.door.headers(), {}, no.status_code, no.detail))
             self._note(Event.OVER)
         if self._phase is Phase.LINGERING:
             await self._linger()
@@ -184,8 +184,9 @@ class Connection:
                 await trio.lowlevel.checkpoint()  # an endless row of them leaves time to others
             if self.unread and self.unread != b"\r":  # which may be half of one
                 if end := end_of_head(self.unread):
-                    data, self.unread = self.unread[:end], self.unread[end:]
-                    return parse_head(data)
+                    head = parse_head(self.unread[:end])
+                    self.unread = self.unread[end:]
+                    return head
                 if self._phase is not Phase.HEAD:
                     self._note(Event.BYTES)
             if not await self.receive_more():
