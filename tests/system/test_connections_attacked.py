@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import struct
 
@@ -10,7 +9,7 @@ import pytest
 import structlog
 import trio
 
-from tests.system.door import GET, PARK, OpenDoor, descriptors, open_door, read_to_end, until
+from tests.system.door import GET, PARK, open_door, read_to_end, until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -181,45 +180,3 @@ async def test_a_client_may_leave_in_any_state(raw: bytes, end: object) -> None:
         await until(lambda: door.admission.open == 0)
         assert await door.gets_served()
         assert door.admission.isolated == 0
-
-
-async def noise(door: OpenDoor, dice: random.Random) -> None:
-    """Send something that may begin like HTTP, in pieces; then leave in one way or another."""
-    beginnings = [b"", GET, PREFACE, WEBSOCKET, H2C, b"POST /echo HTTP/1.1\r\nHost: cafe\r\n"]
-    raw = bytearray(dice.choice(beginnings) + dice.randbytes(dice.randrange(200)))
-    for _ in range(dice.randrange(4)):
-        if raw:
-            raw[dice.randrange(len(raw))] = dice.randrange(256)
-    async with await door.connect() as stream:
-        try:
-            cut = dice.randrange(len(raw) + 1)
-            await stream.send_all(bytes(raw[:cut]))
-            await stream.send_all(bytes(raw[cut:]))
-            if dice.random() < 0.5:
-                await stream.send_eof()
-                await read_to_end(stream)
-            elif dice.random() < 0.5:
-                await reset(stream)
-        except trio.BrokenResourceError:
-            pass
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_noise_hurts_nobody(seed: int) -> None:
-    dice = random.Random(seed)  # noqa: S311 - a seed makes the noise repeatable
-    before = descriptors()
-    async with open_door() as door:
-        async with await door.connect("127.0.0.2") as customer:
-            await customer.send_all(PARK)
-            await until(lambda: door.shop.parked == 1)
-            for _ in range(10):
-                async with trio.open_nursery() as nursery:
-                    for _ in range(10):
-                        nursery.start_soon(noise, door, dice)
-            await until(lambda: door.admission.open == 1)
-            assert await door.gets_served()
-            door.shop.released.set()
-            assert b"coffee" in bytes(await customer.receive_some(65536))
-        await until(lambda: door.admission.open == 0)
-        assert door.admission.isolated == 0
-    assert descriptors() == before
