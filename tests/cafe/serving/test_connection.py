@@ -60,7 +60,7 @@ async def test_a_head_may_come_byte_by_byte_and_after_empty_lines() -> None:
 @schedules(50)
 async def test_pipelined_requests_are_answered_in_their_order_whoever_is_quicker() -> None:
     async def dawdle(scope: Scope, receive: Receive, send: Send) -> None:
-        await trio.sleep(float(scope["path"][1:]))
+        await trio.sleep(float(scope["path"][1:] or 0))
         await echo(scope, receive, send)
 
     async with open_memory_door(dawdle) as door:
