@@ -35,6 +35,7 @@ from cafe.serving.heads import (
     Head,
     end_of_head,
     parse_head,
+    stand_in,
     without_blank_lines,
 )
 from cafe.serving.phases import DEADLINES, NEXT, Event, Phase
@@ -152,8 +153,8 @@ class Connection:
             if self._phase is Phase.HEAD and not self._dropped:
                 raise BadRequest(408, TOO_SLOW)  # noqa: TRY301 - as others from in there
         except BadRequest as no:
-            head = stand_in(self.unread)
-            await self.send(write_problem(head, self.door.headers(), {}, no.status_code, no.detail))
+            head, headers = stand_in(self.unread), self.door.headers()
+            await self.send(write_problem(head, headers, {}, no.status_code, no.detail))
             self._note(Event.OVER)
         if self._phase is Phase.LINGERING:
             await self._linger()

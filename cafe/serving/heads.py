@@ -141,6 +141,12 @@ def parse_head(data: bytes) -> Head:
     )
 
 
+def stand_in(data: bytes) -> Head:
+    """Give a head for what could not be read as one; it tells whether its answer has a body."""
+    method = "HEAD" if data.startswith(b"HEAD ") else "GET"
+    return Head(method, "1.1", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
+
+
 def _parse_fields(data: bytes) -> Headers:
     fields = _Fields()
     try:
