@@ -41,9 +41,9 @@ class Journal:
             self._brewing.observe(order.brewed_seconds)
         log.info(
             "order",
-            action=change.action.value,
-            before=None if change.before is None else change.before.value,
-            status=order.status.value,
+            action=str(change.action),
+            before=None if change.before is None else str(change.before),
+            status=str(order.status),
             order_id=order.order_id,
             number=order.number,
             address=order.address,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
-from enum import Enum
+from enum import StrEnum
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final
@@ -17,7 +17,7 @@ from cafe.serving.heads import Head
 from cafe.serving.problem import MEDIA_TYPE, instance_of, problem_body, request_id_of
 
 
-class Stage(Enum):
+class Stage(StrEnum):
     """How far an answer is."""
 
     AWAITED = "has not begun"

@@ -7,11 +7,11 @@ at work in it, and lingering by a limit of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """Where a connection is."""
 
     HANDSHAKE = "TLS is being agreed on"
@@ -31,7 +31,7 @@ DEADLINES: Final[Mapping[Phase, str]] = {
 """How long a phase may take, by the configuration's keys."""
 
 
-class Event(Enum):
+class Event(StrEnum):
     """What happens to a connection."""
 
     OPENED = "the handshake is done, or none was needed"
