@@ -211,6 +211,7 @@ async def test_a_flood_leaves_time_to_others_and_its_deadlines_fall(
                 transport.others_ran += 1
                 await trio.lowlevel.checkpoint()
         assert transport.closed or not has_deadline
+        assert door.admission.isolated == 0
         connection.abort()
 
 
