@@ -13,6 +13,7 @@ import trio.testing
 
 from cafe.serving.eager_stream import PIECE, EagerStream, own_address, reset
 from cafe.serving.hang_ups import hearing_hang_ups
+from tests.cafe.serving.memory_door import MemoryTransport
 
 PATIENCE = 10.0
 MUCH = bytes(2**22)
@@ -205,6 +206,9 @@ async def test_where_nobody_hears_hang_ups_there_is_nothing_to_watch() -> None:
     with pair() as (stream, _client):
         assert not stream.watch(lambda: None)
         stream.unwatch()
+    transport = MemoryTransport(trio.testing.memory_stream_pair()[0])
+    assert not transport.watch(lambda: None)
+    transport.unwatch()
     with socket.socket() as sock:
         async with hearing_hang_ups() as hang_ups:
             stream = EagerStream(sock, PATIENCE, hang_ups)
