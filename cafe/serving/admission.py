@@ -43,7 +43,7 @@ FRESH_SECONDS = 1.0
 class Lease:
     """The place that one open connection takes; give it back with `release`, once or more often."""
 
-    __slots__ = ("_admission", "address", "is_idle", "on_ban", "since")
+    __slots__ = ("_admission", "abort", "address", "is_idle", "since")
 
     def __init__(self, admission: Admission, address: str | None, since: float) -> None:
         self._admission: Admission | None = admission
@@ -53,7 +53,7 @@ class Lease:
         """When it was admitted."""
         self.is_idle: Callable[[], bool] = _never
         """Tells whether closing the connection now would cost nobody an answer."""
-        self.on_ban: Callable[[], None] = _nothing
+        self.abort: Callable[[], None] = _nothing
         """Closes the connection, and its descriptor, there and then.
 
         Called when the address is banned, or when the connection is idle and its place is needed.
@@ -119,7 +119,7 @@ class Admission:
             self._bans[address] = until
         self.bans_changed.set()
         for lease in tuple(self._leases.get(address, ())):
-            lease.on_ban()
+            lease.abort()
 
     def newest_bans(self) -> Iterator[tuple[str, float]]:
         """Give the bans in force, the newest first, each with when it ends."""
@@ -140,7 +140,7 @@ class Admission:
             self._shed_after = now + SHED_PAUSE
         for lease in chosen:
             lease.release()  # now, and not when its task has come to its end
-            lease.on_ban()
+            lease.abort()
         self.shed += len(chosen)
         return len(chosen)
 

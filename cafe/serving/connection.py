@@ -82,7 +82,7 @@ class Connection:
         self._dropped = False
         self._requests = 0
         self._lease = lease
-        lease.on_ban = self.abort
+        lease.abort = self.abort
         lease.is_idle = self.is_idle
         door.connections.add(self)
 

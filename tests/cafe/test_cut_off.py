@@ -84,7 +84,7 @@ async def test_a_ban_closes_connections_and_takes_orders_out_of_the_queue() -> N
         for address in (ATTACKER, REGULAR):
             lease = house.door.admit(address)
             assert lease is not None
-            lease.on_ban = partial(closed.append, address)
+            lease.abort = partial(closed.append, address)
         await house.refuse(ATTACKER)
         assert closed == [ATTACKER]
         assert await house.waiting() == 1

@@ -76,7 +76,7 @@ def test_a_ban_closes_what_is_open_and_refuses_what_comes() -> None:
     admission = Admission(10, 10, now=clock)
     closed: list[str] = []
     for name, host in (("a1", A), ("a2", A), ("b", B)):
-        admit(admission, host).on_ban = partial(closed.append, name)
+        admit(admission, host).abort = partial(closed.append, name)
     admission.ban(A, until=60)
     assert sorted(closed) == ["a1", "a2"]
     assert admission.admit(A) is None
@@ -87,7 +87,7 @@ def test_a_connection_may_be_released_by_its_ban() -> None:
     admission = Admission(10, 10, now=Clock())
     leases = [admit(admission, A) for _ in range(3)]
     for lease in leases:
-        lease.on_ban = lease.release
+        lease.abort = lease.release
     admission.ban(A, until=60)
     assert admission.open == 0
 

@@ -29,7 +29,7 @@ class Crowd:
     def come(self, host: str) -> Lease:
         lease = admit(self.admission, host)
         lease.is_idle = lambda: True
-        lease.on_ban = lambda: self.closed.append(lease.address or PROXY)
+        lease.abort = lambda: self.closed.append(lease.address or PROXY)
         return lease
 
 
@@ -81,7 +81,7 @@ def test_of_one_address_those_who_have_been_there_longest_go_first() -> None:
     crowd = Crowd([A] * 70)
     gone: list[int] = []
     for number, lease in enumerate(crowd.leases):
-        lease.on_ban = partial(gone.append, number)
+        lease.abort = partial(gone.append, number)
     crowd.admission.make_room()
     assert gone == list(range(module.SHED_AT_ONCE))
 
