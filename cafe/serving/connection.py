@@ -105,8 +105,9 @@ class Connection:
             self._lease.release()
             with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.ClosedResourceError):
                 # Before its handshake is done, TLS would go on with it instead of a goodbye.
-                is_agreed = self._phase is not Phase.HANDSHAKE
-                await (self._stream if is_agreed else self.transport).aclose()
+                if self._phase is not Phase.HANDSHAKE:
+                    await self._stream.aclose()
+            await self.transport.aclose()
 
     def abort(self) -> None:
         """Reset it, in whatever phase."""
@@ -197,14 +198,15 @@ class Connection:
 
     async def _linger(self) -> None:
         """Send no more, but read for a while: closing on unread bytes would reset the answer."""
-        with (
-            trio.move_on_after(self.door.config.linger_timeout),
-            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
-        ):
-            if self._tls is None:
-                await self.transport.send_eof()
-            while await self._stream.receive_some(PIECE):
-                await trio.lowlevel.checkpoint()  # an endless flood leaves time to others
+        with trio.move_on_after(self.door.config.linger_timeout):
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                if self._tls is None:
+                    await self.transport.send_eof()
+                else:
+                    await self._tls.unwrap()  # says goodbye, and fails if he does not answer it
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                while await self.transport.receive_some(PIECE):
+                    await trio.lowlevel.checkpoint()  # an endless flood leaves time to others
 
     def _note(self, event: Event) -> None:
         """Go on to the next phase, and to its deadline."""

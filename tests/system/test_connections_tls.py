@@ -51,7 +51,7 @@ async def test_tls_serves_and_speaks_http1_to_a_client_that_offers_http2(
 async def test_tls_says_goodbye_when_it_closes(
     certificate: Certificate, context: ssl.SSLContext
 ) -> None:
-    async with open_door(**certificate, linger_timeout=0.05) as door:
+    async with open_door(**certificate, linger_timeout=60.0) as door:
         plain = await door.connect()
         strict = trio.SSLStream(plain, context, server_hostname="localhost")
         async with strict:
