@@ -95,6 +95,12 @@ class ChunkedBody:
         return piece, data[begin:]
 
 
+NONE: Final = SizedBody(0)
+"""Complete from the beginning, so one will do for all."""
+
+
 def body_of(length: float) -> Body:
     """Give a body of this length, infinity for chunks."""
+    if not length:
+        return NONE
     return ChunkedBody() if isinf(length) else SizedBody(int(length))

@@ -78,7 +78,7 @@ class Connection:
             self._tls = trio.SSLStream(transport, tls, server_side=True)
         self._stream: trio.abc.Stream = self._tls or transport
         self._phase = Phase.HANDSHAKE
-        self._patience = trio.CancelScope(deadline=self._deadline())
+        self._patience = trio.CancelScope(deadline=self._deadline() if tls else inf)
         self._dropped = False
         self._requests = 0
         self._lease = lease
@@ -167,8 +167,9 @@ class Connection:
                 await self._tls.do_handshake()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
+            self._patience.deadline = inf
         self._note(Event.OPENED)
-        while (head := await self._next_head()) is not None:
+        while (head := self._head_at_once() or await self._next_head()) is not None:
             # A deadline that has passed meanwhile must not fall upon the application.
             await trio.lowlevel.checkpoint_if_cancelled()
             self._note(Event.REQUEST)
@@ -179,22 +180,38 @@ class Connection:
             self._note(Event.ANSWERED)
             await trio.lowlevel.checkpoint()  # others come first, also before what is there
 
+    def _head_at_once(self) -> Head | None:
+        """Give the next head if it is there already: then no deadline need be set for it."""
+        if not self.unread and self._tls is None:
+            self.unread = self.transport.receive_nowait()
+        return self._take_head()
+
+    def _take_head(self) -> Head | None:
+        if self.unread.startswith(b"\r\n"):
+            self.unread = without_blank_lines(self.unread)
+        end = 0
+        if self.unread and self.unread != b"\r":  # which may be half of an empty line
+            end = end_of_head(self.unread)
+        if not end:
+            return None
+        head = parse_head(self.unread[:end])
+        self.unread = self.unread[end:]
+        return head
+
     async def _next_head(self) -> Head | None:
-        while True:
-            if self.unread.startswith(b"\r\n"):
-                self.unread = without_blank_lines(self.unread)
-                await trio.lowlevel.checkpoint()  # an endless row of them leaves time to others
-            if self.unread and self.unread != b"\r":  # which may be half of one
-                if end := end_of_head(self.unread):
-                    head = parse_head(self.unread[:end])
-                    self.unread = self.unread[end:]
-                    return head
-                if self._phase is not Phase.HEAD:
-                    self._note(Event.BYTES)
+        """Wait for the next head, as long as the phase may take; None when there will be none."""
+        self._patience.deadline = self._deadline()
+        while (head := self._take_head()) is None:
+            if self._phase is not Phase.HEAD and self.unread not in {b"", b"\r"}:
+                self._note(Event.BYTES)
+                self._patience.deadline = self._deadline()
             if not await self.receive_more():
                 if self.unread:
                     raise BadRequest(400, NOT_HTTP)
                 return None
+            await trio.lowlevel.checkpoint()  # an endless row of bytes leaves time to others
+        self._patience.deadline = inf
+        return head
 
     async def _linger(self) -> None:
         """Send no more, but read for a while: closing on unread bytes would reset the answer."""
@@ -209,9 +226,8 @@ class Connection:
                     await trio.lowlevel.checkpoint()  # an endless flood leaves time to others
 
     def _note(self, event: Event) -> None:
-        """Go on to the next phase, and to its deadline."""
+        """Go on to the next phase."""
         self._phase = NEXT[self._phase, event]
-        self._patience.deadline = self._deadline()
 
     def _deadline(self) -> float:
         key = DEADLINES.get(self._phase)

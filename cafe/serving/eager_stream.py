@@ -1,6 +1,6 @@
 """A socket as a trio stream that does not wait where the kernel does not make it wait.
 
-Rule: no checkpoint where bytes are there or can be sent at once. trio's SocketStream has one for
+Rule: no checkpoint where bytes can be sent or are there at once. trio's SocketStream has one for
 each, twice a request. Its user yields instead, once a request: by then the next one may have come,
 and epoll need not be asked for it.
 """
@@ -19,9 +19,8 @@ import trio
 from cafe.serving.hang_ups import HangUps
 
 PIECE = 2**14
-HANG_UP = getattr(
-    select, "POLLRDHUP", select.POLLHUP
-)  # where there is none: once both sides are closed
+# Where there is no POLLRDHUP: once both sides are closed.
+HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 
 
@@ -35,6 +34,10 @@ class Transport(trio.abc.HalfCloseableStream):
     @abstractmethod
     def has_gone(self) -> bool:
         """Tell whether the peer has closed his side, without reading what he sent before."""
+
+    def receive_nowait(self) -> bytes:
+        """Give what is there; b"" where that is nothing, or cannot be told without waiting."""
+        return b""
 
     def watch(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002
         """Call back once he has closed his side, or `abort` was called; False: it cannot be told.
@@ -69,6 +72,13 @@ class EagerStream(Transport):
                 await trio.lowlevel.wait_readable(self._socket)
             except OSError as error:
                 raise trio.BrokenResourceError(str(error)) from error
+
+    def receive_nowait(self) -> bytes:
+        """Read without having been told that there is something."""
+        try:
+            return self._socket.recv(PIECE)
+        except OSError:  # there is not, or it is broken or closed: who waits will be told
+            return b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything; raises BrokenResourceError where the peer stops taking it."""

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from cafe.serving.connection import Connection
 
 GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-ASGI: Final = {
-    "version": "3.0",
-    "spec_version": "2.3",
-}  # 2.4 has a send that raises after a hang-up
+# ASGI 2.4 has a `send` that raises after a hang-up.
+ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 BODY_LIMIT: Final = "cafe.body_limit"
 TRANSPORT: Final = "cafe.transport"
 MAX_BODY: Final = 64 * 1024
@@ -83,7 +81,8 @@ class Exchange:
         """Have it answered; tell whether the connection can go on."""
         door = self._connection.door
         try:
-            self._take()  # what is wrong in a body that is there already needs no application
+            if not self._body.complete:
+                self._take()  # what is wrong in a body that is there needs no application
             await door.app(self.scope, self.receive, self.send)
             self._check_complete()
         except Exception as error:  # noqa: BLE001 - it ends no more than this exchange
@@ -91,7 +90,9 @@ class Exchange:
             if self._refusal is None:
                 door.tell("application failed", exc_info=error, instance=instance_of(self.scope))
             await self._refuse(no)
-        return not self._answer.closes and await self._discard_rest()
+        if self._body.complete or self._answer.closes:
+            return not (self._left or self._answer.closes)
+        return await self._discard_rest()
 
     async def receive(self) -> Message:
         """Give the next piece of the body, then wait until the client leaves.

@@ -125,7 +125,7 @@ async def test_a_failure_of_our_own_ends_one_connection_and_is_told() -> None:
         await until(lambda: door.shop.parked == 1)
         fails = True
         with structlog.testing.capture_logs() as logs:
-            for raw in (GET, b"\x00\r\n\r\n"):
+            for raw in (b"", GET[:10]):  # whose deadline has to be known
                 async with await door.connect() as stream:
                     await stream.send_all(raw)
                     assert await read_to_end(stream) == b""
