@@ -39,20 +39,19 @@ async def test_what_is_claimed_is_never_cached(shop: Shop, address: str) -> None
     assert [one.headers["cache-control"] for one in (nothing, claim)] == ["no-store"] * 2
 
 
-async def test_a_barista_may_wait_for_the_next_order(
-    shop: Shop, address: str, nursery: trio.Nursery
-) -> None:
+async def test_a_barista_may_wait_for_the_next_order(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         began = trio.current_time()
         assert (await barista.get("/start/?wait=0.2")).status_code == 204
         assert trio.current_time() - began >= 0.2
-        for _ in range(2):
-            nursery.start_soon(brew_when_there_is_one, barista)
-        await until_asked(lambda: baristas_are(customer, 2))
-        for placed in [await order(customer) for _ in range(2)]:
-            url = f"/order/{placed['order_id']}"
-            answer = await customer.get(url, headers={"Prefer": "wait=20"})
-            assert answer.json()["status"] == "ready"
+        async with trio.open_nursery() as brewing:  # whose end may come after the coffee
+            for _ in range(2):
+                brewing.start_soon(brew_when_there_is_one, barista)
+            await until_asked(lambda: baristas_are(customer, 2))
+            for placed in [await order(customer) for _ in range(2)]:
+                url = f"/order/{placed['order_id']}"
+                answer = await customer.get(url, headers={"Prefer": "wait=20"})
+                assert answer.json()["status"] == "ready"
 
 
 async def brew_when_there_is_one(barista: httpx.AsyncClient) -> None:

@@ -145,9 +145,7 @@ async def test_a_bounded_wait_ends_with_200_once_the_order_is_ready(
         assert (response.status_code, response.json()["status"]) == (200, "ready")
 
 
-async def test_looking_may_wait_until_the_order_is_ready(
-    shop: Shop, address: str, nursery: trio.Nursery
-) -> None:
+async def test_looking_may_wait_until_the_order_is_ready(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         placed = await order(customer)
         url = f"/order/{placed['order_id']}"
@@ -156,8 +154,11 @@ async def test_looking_may_wait_until_the_order_is_ready(
         assert trio.current_time() - began >= 1
         assert response.headers["preference-applied"] == "wait=1"
         assert response.json()["status"] == "waiting"
-        nursery.start_soon(brew, barista)
-        response = await customer.get(url, headers={"Prefer": "wait=60"})
+        async with (
+            trio.open_nursery() as brewing
+        ):  # the barista hears of it later than the customer
+            brewing.start_soon(brew, barista)
+            response = await customer.get(url, headers={"Prefer": "wait=60"})
         assert response.json()["status"] == "ready"
 
 
