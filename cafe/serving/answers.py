@@ -56,12 +56,12 @@ class Answer:
 
     __slots__ = (
         "_chunked",
-        "_defaults",
         "_has_body",
         "_head",
         "_left",
         "_request",
         "closes",
+        "defaults",
         "stage",
     )
 
@@ -71,7 +71,7 @@ class Answer:
         self.closes = not request.keeps_alive
         """Whether the connection ends with this answer."""
         self._request = request
-        self._defaults = defaults
+        self.defaults = defaults
         self._head = b""
         self._left = inf
         self._chunked = False
@@ -121,7 +121,7 @@ class Answer:
     ) -> list[bytes]:
         """Write what the application says, and what it need not; see RFC 9110, 8.6, for lengths."""
         self._left = inf
-        missing = dict(self._defaults)
+        missing = dict(self.defaults)
         lines: list[bytes] = []
         for name, value in headers:
             field = name.lower()

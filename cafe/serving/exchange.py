@@ -64,7 +64,7 @@ class Exchange:
         self.scope = scope_of(connection, head)
         self._connection = connection
         self._head = head
-        self._answer = Answer(head, connection.door.headers())
+        self._answer = Answer(head, {})
         self._body = body_of(head.body_length)
         self._body_deadline: float | None = None
         self._piece = b""
@@ -110,6 +110,7 @@ class Exchange:
             await self._going_on.wait()
         if self._answer.stage is Stage.AWAITED:
             self._answer.closes |= self._is_last()
+            self._answer.defaults = self._connection.door.headers()  # with the date of now
         written = self._answer.write(message)
         if written:
             await self._connection.send(written)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
+
 import pytest
 import structlog
+import trio
 from starlette.types import Receive, Scope, Send
 
+from actors.testing import schedules
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.door import Door
+from tests.cafe.serving.memory_door import open_memory_door
+from tests.system.door import GET, answer
 
 
 async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -62,3 +68,18 @@ async def test_a_log_that_fails_does_not_fail_who_tells() -> None:
 
     with structlog.testing.capture_logs(processors=[full]):
         door().tell("connection isolated")
+
+
+@schedules(1)
+async def test_an_answer_bears_the_date_on_which_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cafe.serving.door.time", trio.current_time)
+
+    async def brew(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await trio.sleep(900)
+        await answer(send, b"coffee")
+
+    async with open_memory_door(brew) as door:
+        given = await door.visit().ask(GET)
+        assert given.headers[b"date"] == formatdate(trio.current_time(), usegmt=True).encode()
