@@ -88,11 +88,12 @@ class Snapshot(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))
-        refused, shed, isolated = (
+        refused, shed, malformed, isolated = (
             CounterMetricFamily(f"cafe_connections_{what}", help_, labels=("app",))
             for what, help_ in (
                 ("refused", "Connections refused when accepted."),
                 ("shed", "Idle connections closed because their place was needed."),
+                ("malformed", "Connections closed because what came on them was no HTTP or TLS."),
                 ("isolated", "Connections ended by an error that would have ended the process."),
             )
         )
@@ -100,8 +101,9 @@ class Snapshot(Collector):
             now.add_metric((app,), admission.open)
             refused.add_metric((app,), admission.refused)
             shed.add_metric((app,), admission.shed)
+            malformed.add_metric((app,), admission.malformed)
             isolated.add_metric((app,), admission.isolated)
-        yield from (now, refused, shed, isolated)
+        yield from (now, refused, shed, malformed, isolated)
 
     def _kernel(self) -> Iterator[Metric]:
         filters = GaugeMetricFamily(

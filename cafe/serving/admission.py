@@ -82,6 +82,8 @@ class Admission:
         self.refused = 0
         self.shed = 0
         """Idle connections that were closed because their place was needed."""
+        self.malformed = 0
+        """Connections that were closed because what came on them was no HTTP, or no TLS."""
         self.isolated = 0
         """Connections that were ended because something failed while serving them."""
         self.in_kernel: int | None = None
@@ -104,12 +106,17 @@ class Admission:
         """Take a place for a connection from `host`, None when it is refused."""
         address = None if is_trusted(host, self.trusted) else address_key(host)
         if address is not None and self._is_refused(address):
-            if address in self._told or len(self._told) < MAX_TOLD:
-                self._told[address] = self._told.get(address, 0) + 1
+            self._tell(address)
         elif self.open < self._total or self.make_room():
             return self._enter(address)
         self.refused += 1
         return None
+
+    def blame(self, lease: Lease) -> None:
+        """Count that what came on this connection was no HTTP, against its address."""
+        self.malformed += 1
+        if lease.address is not None:
+            self._tell(lease.address)
 
     def ban(self, address: str, until: float) -> None:
         """Refuse `address` until then (trio time), and close its connections now."""
@@ -145,7 +152,7 @@ class Admission:
         return len(chosen)
 
     def take_refusals(self) -> tuple[tuple[str, int], ...]:
-        """Give who was refused how often, for being banned or over his cap, since last asked."""
+        """Give who was refused how often, for whatever he did at the door, since last asked."""
         told, self._told = self._told, {}
         return tuple(told.items())
 
@@ -157,6 +164,10 @@ class Admission:
         if not leases:
             del self._leases[lease.address]
         self.released.set()
+
+    def _tell(self, address: str) -> None:
+        if address in self._told or len(self._told) < MAX_TOLD:
+            self._told[address] = self._told.get(address, 0) + 1
 
     def _is_refused(self, address: str) -> bool:
         until = self._bans.get(address)

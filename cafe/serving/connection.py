@@ -19,7 +19,7 @@ from __future__ import annotations
 from contextlib import suppress
 from math import inf
 from ssl import SSLContext
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -30,8 +30,8 @@ from cafe.serving.door import Door
 from cafe.serving.eager_stream import PIECE, Transport
 from cafe.serving.exchange import Exchange
 from cafe.serving.heads import (
-    NOT_HTTP,
     BadRequest,
+    CutShort,
     Head,
     end_of_head,
     parse_head,
@@ -39,6 +39,7 @@ from cafe.serving.heads import (
     without_blank_lines,
 )
 from cafe.serving.phases import DEADLINES, NEXT, Event, Phase
+from cafe.serving.problem import request_id_of
 
 READ_AHEAD: Final = 2**16
 """Bytes that may be pipelined behind a request before the client has to wait for its answer."""
@@ -154,11 +155,18 @@ class Connection:
             if self._phase is Phase.HEAD and not self._dropped:
                 raise BadRequest(408, TOO_SLOW)  # noqa: TRY301 - as others from in there
         except BadRequest as no:
-            head, headers = stand_in(self.unread), self.door.headers()
-            await self.send(write_problem(head, headers, {}, no.status_code, no.detail))
+            await self._refuse(no)
             self._note(Event.OVER)
         if self._phase is Phase.LINGERING:
             await self._linger()
+
+    async def _refuse(self, no: BadRequest) -> None:
+        head, headers, scope = stand_in(self.unread), self.door.headers(), dict[str, Any]()
+        problem = write_problem(head, headers, scope, no.status_code, no.detail)
+        if not isinstance(no, CutShort):
+            self.door.admission.blame(self._lease)
+            self.door.tell_refusal(no.status_code, self.peer[0], request_id_of(scope))
+        await self.send(problem)
 
     async def _converse(self) -> None:
         """Answer one request after the other. Raises BadRequest for a head that is none."""
@@ -166,6 +174,7 @@ class Connection:
             try:
                 await self._tls.do_handshake()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self.door.admission.malformed += 1
                 return
             self._patience.deadline = inf
         self._note(Event.OPENED)
@@ -207,7 +216,7 @@ class Connection:
                 self._patience.deadline = self._deadline()
             if not await self.receive_more():
                 if self.unread:
-                    raise BadRequest(400, NOT_HTTP)
+                    raise CutShort
                 return None
             await trio.lowlevel.checkpoint()  # an endless row of bytes leaves time to others
         self._patience.deadline = inf

@@ -63,6 +63,10 @@ class Door:
                 self._headers[b"server"] = SERVER
         return self._headers
 
+    def tell_refusal(self, status: int, address: str, request_id: str) -> None:
+        """Log a request that no application has seen, so that its id is found."""
+        log.info("request refused", status=status, address=address, request_id=request_id)
+
     def tell(self, event: str, **values: object) -> None:
         """Log a contained failure, unless there have been many just now."""
         if self._throttle.passes():

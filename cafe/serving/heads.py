@@ -51,6 +51,13 @@ class BadRequest(HTTPException):
     """
 
 
+class CutShort(BadRequest):
+    """A client who ended in the middle of a head; nobody is to be blamed for that."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "The request ends in the middle of its head.")
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a request's head says; header names are in lower case, all in the order they came."""

@@ -44,6 +44,7 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         client.admit(ADDRESS)
         client.admit(ADDRESS)
         client.isolated += 1
+        client.malformed += 2
         client.in_kernel = 2
         await shed_one(worker)
         await limiter.ask(Admit(ADDRESS))
@@ -88,6 +89,7 @@ EXPECTED = {
     "cafe_connections_open client": 1,
     "cafe_connections_refused_total client": 1,
     "cafe_connections_isolated_total client": 1,
+    "cafe_connections_malformed_total client": 2,
     "cafe_connections_shed_total client": 0,
     "cafe_connections_shed_total worker": 1,
     "cafe_connections_open worker": 1,

@@ -9,7 +9,7 @@ import pytest
 import structlog
 import trio
 
-from tests.system.door import GET, PARK, open_door, read_to_end, until
+from tests.system.door import GET, PARK, ask, open_door, read_to_end, until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -107,6 +107,33 @@ async def test_a_bad_request_gets_a_problem_and_a_close(raw: bytes, status: int)
         assert b"connection: close" in head.lower()
         assert b'"status":%d' % status in body
         assert await door.gets_served()
+
+
+async def test_a_bad_request_is_a_line_of_log_with_its_id_and_a_refusal_of_its_address() -> None:
+    async with open_door() as door, await door.connect("127.0.0.8") as stream:
+        with structlog.testing.capture_logs() as logs:
+            answer = await ask(stream, b"GET / HTTP/1.1\r\n\r\n")
+            await until(lambda: logs != [])
+        assert logs == [
+            {
+                "event": "request refused",
+                "log_level": "info",
+                "status": 400,
+                "address": "127.0.0.8",
+                "request_id": answer.headers[b"x-request-id"].decode(),
+            }
+        ]
+        assert door.admission.malformed == 1
+        assert door.admission.take_refusals() == (("127.0.0.8", 1),)
+
+
+async def test_who_ends_in_the_middle_of_a_head_is_not_blamed() -> None:
+    async with open_door() as door, await door.connect() as stream:
+        await stream.send_all(b"GET / HTT")
+        await stream.send_eof()
+        assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
+        assert door.admission.malformed == 0
+        assert door.admission.take_refusals() == ()
 
 
 async def test_a_failure_of_our_own_ends_one_connection_and_is_told() -> None:

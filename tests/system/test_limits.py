@@ -191,6 +191,17 @@ async def test_whoever_is_refused_too_often_is_cut_off_and_may_return(
     await until_asked(lambda: is_served(strict, address))
 
 
+async def test_whoever_sends_what_is_no_http_too_often_is_cut_off(
+    strict: Shop, address: str
+) -> None:
+    for _ in range(BAN_AFTER):
+        async with await strict.connect(address) as stream:
+            await stream.send_all(b"BREW\r\n\r\n")
+            assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
+    await strict.log.line("banned", address=address)
+    await until_asked(partial(are_over, strict))
+
+
 def behind_the_proxy(shop: Shop, host: str) -> httpx.AsyncClient:
     """Give a client that comes through the trusted proxy, with a lie in front."""
     return shop.customers(PROXY, headers={"X-Forwarded-For": f"192.0.2.99, {host}, 10.0.0.1"})

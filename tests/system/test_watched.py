@@ -123,6 +123,7 @@ FAMILIES = {
     "cafe_connections_open": "gauge",
     "cafe_connections_refused_total": "counter",
     "cafe_connections_isolated_total": "counter",
+    "cafe_connections_malformed_total": "counter",
     **{
         f"cafe_actor_{what}_total": "counter"
         for what in ("handled", "refused", "skipped", "crashed", "restarts")

@@ -114,6 +114,16 @@ def test_refusals_are_told_once_and_by_address() -> None:
     assert admission.refused == 3
 
 
+def test_what_is_no_http_is_counted_against_its_address_but_not_against_a_proxy() -> None:
+    admission = Admission(per_address=9, total=9, trusted=parse_networks(C), now=lambda: 0.0)
+    for host in (A, A, C):
+        lease = admission.admit(host)
+        assert lease is not None
+        admission.blame(lease)
+    assert (admission.malformed, admission.refused) == (3, 0)
+    assert admission.take_refusals() == ((A, 2),)
+
+
 def test_refusals_by_the_total_are_counted_and_told_as_nobodys() -> None:
     admission = Admission(10, 1, now=Clock())
     admit(admission, A)
