@@ -81,7 +81,9 @@ class Shop:
         self.closing = True
         seconds = self.settings.closing_seconds
         told = await self.dispatcher.ask(CloseShop(retry_after=seconds))
-        log.info("closing", customers_told=told)
+        left = await self.dispatcher.ask(CountQueue())
+        # Orders live in this process: what is not ready by now is brewed for nobody.
+        log.info("closing", customers_told=told, waiting=left.waiting, preparing=left.preparing)
         await trio.sleep(DRAIN_SHARE * seconds)
         self.doors_shut.set()
 
