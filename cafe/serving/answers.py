@@ -66,7 +66,7 @@ class Answer:
     )
 
     def __init__(self, request: Head, defaults: Mapping[bytes, bytes]) -> None:
-        """Answer `request`; `defaults` are the headers of an answer that does not say otherwise."""
+        """Answer `request`; `defaults` are lines, by name, of what the application does not say."""
         self.stage = Stage.AWAITED
         self.closes = not request.keeps_alive
         """Whether the connection ends with this answer."""
@@ -121,7 +121,7 @@ class Answer:
     ) -> list[bytes]:
         """Write what the application says, and what it need not; see RFC 9110, 8.6, for lengths."""
         self._left = inf
-        missing = dict(self.defaults)
+        said: set[bytes] = set()
         lines: list[bytes] = []
         for name, value in headers:
             field = name.lower()
@@ -136,9 +136,12 @@ class Answer:
                 continue
             elif b":" in field:  # would be another header's name and value
                 raise AnswerError("a header's name has a colon in it")
-            missing.pop(field, None)
+            said.add(field)
             lines.append(b"%s: %s\r\n" % (name, value))
-        return lines + [b"%s: %s\r\n" % item for item in missing.items()]
+        for field, line in self.defaults.items():
+            if field not in said:
+                lines.append(line)
+        return lines
 
     def _read_length(self, value: bytes) -> int:
         if self._left != inf or not value.isdigit():

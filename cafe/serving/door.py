@@ -22,7 +22,7 @@ from cafe.serving.hang_ups import HangUps
 if TYPE_CHECKING:
     from cafe.serving.connection import Connection
 
-SERVER: Final = b"cafe"
+SERVER: Final = b"server: cafe\r\n"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("connection")
 
@@ -52,13 +52,13 @@ class Door:
         self._second = 0
 
     def headers(self) -> Mapping[bytes, bytes]:
-        """Give the headers that an answer has unless it brings its own."""
+        """Give the lines of the headers that an answer has unless it brings its own, by name."""
         second = int(time())
         if second != self._second:
             self._second = second
             self._headers = {}
             if self.config.include_date_header:
-                self._headers[b"date"] = formatdate(second, usegmt=True).encode()
+                self._headers[b"date"] = b"date: %s\r\n" % formatdate(second, usegmt=True).encode()
             if self.config.include_server_header:
                 self._headers[b"server"] = SERVER
         return self._headers

@@ -7,9 +7,8 @@ against each other, so whatever could be read in two ways is refused (RFC 9112, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from httptools import (
@@ -58,8 +57,7 @@ class CutShort(BadRequest):
         super().__init__(400, "The request ends in the middle of its head.")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What a request's head says; header names are in lower case, all in the order they came."""
 
     method: str

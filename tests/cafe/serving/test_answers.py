@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,9 +12,9 @@ from cafe.serving.answers import NEXT, Answer, AnswerError, Stage, write_problem
 from cafe.serving.heads import Head
 
 GET = Head("GET", "1.1", b"/", b"", [], 0, keeps_alive=True, expects_continue=False)
-HEAD = replace(GET, method="HEAD")
-OLD = replace(GET, version="1.0", keeps_alive=False)
-DEFAULTS = {b"date": b"today", b"server": b"cafe"}
+HEAD = GET._replace(method="HEAD")
+OLD = GET._replace(version="1.0", keeps_alive=False)
+DEFAULTS = {b"date": b"date: today\r\n", b"server": b"server: cafe\r\n"}
 Headers = list[tuple[bytes, bytes]]
 
 

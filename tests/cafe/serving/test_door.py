@@ -40,11 +40,13 @@ def test_headers_are_made_anew_each_second(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("cafe.serving.door.time", lambda: seconds)
     ours = door()
     first = ours.headers()
-    assert first[b"date"] == b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert first[b"date"] == b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
     assert ours.headers() is first
     seconds += 1
-    assert ours.headers()[b"date"] == b"Sun, 06 Nov 1994 08:49:38 GMT"
-    assert first[b"date"] == b"Sun, 06 Nov 1994 08:49:37 GMT"  # an answer may still hold it
+    assert ours.headers()[b"date"] == b"date: Sun, 06 Nov 1994 08:49:38 GMT\r\n"
+    assert (
+        first[b"date"] == b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    )  # an answer may still hold it
 
 
 def test_the_lifespans_state_is_copied() -> None:
