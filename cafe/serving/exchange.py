@@ -11,7 +11,7 @@ of the connection. What the client does wrong in his body is raised out of `rece
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 from starlette.types import Message, Scope
@@ -48,6 +48,7 @@ class Exchange:
         "_body_deadline",
         "_body_given",
         "_connection",
+        "_extensions",
         "_going_on",
         "_head",
         "_is_over",
@@ -57,12 +58,14 @@ class Exchange:
         "_refusal",
         "_told_to_go_on",
         "_watch",
-        "scope",
     )
 
     def __init__(self, connection: Connection, head: Head) -> None:
-        self.scope = scope_of(connection, head)
         self._connection = connection
+        self._extensions: dict[str, Any] = {
+            BODY_LIMIT: MAX_BODY,
+            TRANSPORT: connection.transport,
+        }
         self._head = head
         self._answer = Answer(head, {})
         self._body = body_of(head.body_length)
@@ -80,16 +83,18 @@ class Exchange:
     async def run(self) -> bool:
         """Have it answered; tell whether the connection can go on."""
         door = self._connection.door
+        # Not kept: what the application puts in there leads back to us, and would need collecting.
+        scope = scope_of(self._connection, self._head, self._extensions)
         try:
             if not self._body.complete:
                 self._take()  # what is wrong in a body that is there needs no application
-            await door.app(self.scope, self.receive, self.send)
+            await door.app(scope, self.receive, self.send)
             self._check_complete()
         except Exception as error:  # noqa: BLE001 - it ends no more than this exchange
             no = self._refusal or BadRequest(500)
             if self._refusal is None:
-                door.tell("application failed", exc_info=error, instance=instance_of(self.scope))
-            await self._refuse(no)
+                door.tell("application failed", exc_info=error, instance=instance_of(scope))
+            await self._refuse(no, scope)
         if self._body.complete or self._answer.closes:
             return not (self._left or self._answer.closes)
         return await self._discard_rest()
@@ -141,7 +146,7 @@ class Exchange:
         self._received += len(piece)
 
     async def _receive_piece(self) -> Message:
-        most = self.scope["extensions"][BODY_LIMIT]
+        most = self._extensions[BODY_LIMIT]
         if most < self._head.body_length < inf:
             raise self._no(413, TOO_LARGE.format(most))
         while not (self._left or self._is_over):
@@ -185,16 +190,16 @@ class Exchange:
 
     def _is_last(self) -> bool:
         """Tell whether the connection ends with this answer, as far as it is known before."""
-        most = self.scope["extensions"][BODY_LIMIT]
+        most = self._extensions[BODY_LIMIT]
         never_comes = self._told_to_go_on is False or most < self._head.body_length < inf
         return self._connection.is_last or (never_comes and not self._body.complete)
 
-    async def _refuse(self, no: BadRequest) -> None:
+    async def _refuse(self, no: BadRequest, scope: Scope) -> None:
         """Answer with a problem if the client has been told nothing yet, and close."""
         self._answer.closes = True
         if not self._answer.has_left:
             defaults = self._connection.door.headers()
-            problem = write_problem(self._head, defaults, self.scope, no.status_code, no.detail)
+            problem = write_problem(self._head, defaults, scope, no.status_code, no.detail)
             await self._connection.send(problem)
 
     async def _discard_rest(self) -> bool:
@@ -208,7 +213,7 @@ class Exchange:
         return not self._left
 
 
-def scope_of(connection: Connection, head: Head) -> Scope:
+def scope_of(connection: Connection, head: Head, extensions: dict[str, Any]) -> Scope:
     """Give what ASGI tells of a request."""
     return {
         "type": "http",
@@ -224,5 +229,5 @@ def scope_of(connection: Connection, head: Head) -> Scope:
         "client": connection.peer,
         "server": connection.own,
         "state": connection.door.state.copy(),
-        "extensions": {BODY_LIMIT: MAX_BODY, TRANSPORT: connection.transport},
+        "extensions": extensions,
     }
