@@ -179,6 +179,8 @@ class Connection:
             self._patience.deadline = inf
         self._note(Event.OPENED)
         while (head := self._head_at_once() or await self._next_head()) is not None:
+            # A drop or a deadline of just now must not fall upon the application.
+            await trio.lowlevel.checkpoint_if_cancelled()
             self._note(Event.REQUEST)
             self._requests += 1
             if not await Exchange(self, head).run() or self.is_last:
@@ -218,8 +220,6 @@ class Connection:
                 return None
             await trio.lowlevel.checkpoint()  # an endless row of bytes leaves time to others
         self._patience.deadline = inf
-        # One that has passed meanwhile must not fall upon the application.
-        await trio.lowlevel.checkpoint_if_cancelled()
         return head
 
     async def _linger(self) -> None:

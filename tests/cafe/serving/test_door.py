@@ -7,13 +7,14 @@ from email.utils import formatdate
 import pytest
 import structlog
 import trio
+import trio.testing
 from starlette.types import Receive, Scope, Send
 
 from actors.testing import schedules
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.door import Door
-from tests.cafe.serving.memory_door import open_memory_door
+from tests.cafe.serving.memory_door import MemoryTransport, open_memory_door
 from tests.system.door import GET, answer
 
 
@@ -70,6 +71,29 @@ async def test_a_log_that_fails_does_not_fail_who_tells() -> None:
 
     with structlog.testing.capture_logs(processors=[full]):
         door().tell("connection isolated")
+
+
+class Eager(MemoryTransport):
+    """Carries a request that is there before anybody has waited for it."""
+
+    def receive_nowait(self) -> bytes:
+        return GET
+
+
+@schedules(5)
+async def test_a_connection_dropped_before_its_first_step_calls_no_application() -> None:
+    called: list[str] = []
+
+    async def note(scope: Scope, _receive: Receive, _send: Send) -> None:
+        called.append(scope["path"])
+
+    async with open_memory_door(note) as door:
+        mine, its = trio.testing.memory_stream_pair()
+        connection = door.let_in(Eager(its))
+        connection.drop()
+        await connection.run()
+        assert called == []
+        assert await mine.receive_some() == b""
 
 
 @schedules(1)
