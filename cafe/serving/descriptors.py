@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import resource
 import socket
-import struct
 from dataclasses import dataclass
+
+from cafe.serving.eager_stream import reset
 
 RESERVE = 128
 BARISTAS = 1024
@@ -92,5 +93,4 @@ def _reset_one(listener: int) -> None:
         newcomer, _ = borrowed.accept()
     finally:
         borrowed.detach()
-    newcomer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    newcomer.close()
+    reset(newcomer)

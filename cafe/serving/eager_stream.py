@@ -170,7 +170,7 @@ def own_address(sock: socket.socket) -> tuple[str, int] | None:
     return host, port
 
 
-def reset(sock: trio.socket.SocketType) -> None:
+def reset(sock: socket.socket | trio.socket.SocketType) -> None:
     """Reset what has just been accepted, and has no stream yet."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
