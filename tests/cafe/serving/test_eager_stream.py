@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
@@ -110,18 +109,15 @@ async def test_a_client_that_takes_nothing_is_given_up() -> None:
 
 async def test_a_client_that_takes_something_now_and_then_gets_everything() -> None:
     with pair(send_timeout=1.0) as (stream, client):
-        received = 0
-
-        def read_slowly() -> None:
-            nonlocal received
-            while received < len(MUCH):
-                received += len(client.recv(2**18))
-                time.sleep(0.01)
-
+        received, waits = 0, 0
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.to_thread.run_sync, read_slowly)
-            await stream.send_all(bytearray(MUCH))
+            nursery.start_soon(stream.send_all, bytearray(MUCH))
+            while received < len(MUCH):
+                await trio.testing.wait_all_tasks_blocked()  # the sender, until something is taken
+                received += len(client.recv(2**18))
+                waits += 1
         assert received == len(MUCH)
+        assert waits > 2
 
 
 async def test_a_reset_is_a_broken_stream_to_who_receives_and_to_who_sends() -> None:
