@@ -121,9 +121,9 @@ def order_plainly(
     order: Callable[..., Awaitable[Response]], request: Request, body: bytes
 ) -> Awaitable[Response] | None:
     """Order what is ordered without a word."""
-    headers = request.headers
     if body:
         return None
+    headers = request.headers
     return order(request, None, headers.get("prefer"), headers.get("idempotency-key"))
 
 
