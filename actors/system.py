@@ -12,6 +12,7 @@ import trio
 from actors.actor import Actor
 from actors.cell import Cell
 from actors.errors import ActorError
+from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
 from actors.roster import Roster
@@ -41,8 +42,9 @@ class System:
         """Start an actor; return when its `on_start` has run.
 
         The factory makes the first instance now, and another after every crash. Raises what the
-        factory or `on_start` raises; ActorError if an actor of that name lives, or the system is
-        being left. Without a name the actor is called as its class, with a number if need be.
+        factory or `on_start` raises; ActorError if the actor lacks a handler for one of its
+        messages, an actor of that name lives, or the system is being left. Without a name the
+        actor is called as its class, with a number if need be.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
@@ -53,6 +55,7 @@ class System:
         if name in roster.cells:
             raise ActorError(f"an actor named {name} lives already")
         instance = factory()
+        check_complete(type(instance))
         name = name or roster.free_name(type(instance).__name__)
         cell = Cell(name, factory, mailbox, restart, roster.nursery)
         cell.begin(instance)
