@@ -1,53 +1,54 @@
-"""Schedule sweep: one concurrency test, run under many orders in which trio could run its tasks.
+"""Schedules: one order, out of many, in which trio could run its tasks, drawn from a seed.
 
 The one rule: trio's private names for this are used here and nowhere else.
-
-The same seed does not always replay exactly (deadlines that tie, for instance), so sweep wide
-rather than trust one seed.
 """
 # ruff: noqa: SLF001 - trio's own tests seed its scheduler through the same names
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
-from typing import Any, ParamSpec
+from typing import Any, TypeVar
 
 import trio
 import trio.testing
 
-P = ParamSpec("P")
+R = TypeVar("R")
 
 _run: Any = import_module("trio._core._run")
 
 
-def schedules(count: int = 50) -> Callable[[Callable[P, Awaitable[None]]], Callable[P, None]]:
-    """Run an async test under so many schedules, in virtual time; a failure notes its seed.
+def run_seeded(
+    seed: int,
+    test: Callable[[], Awaitable[R]],
+    *,
+    clock: trio.abc.Clock | None = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> R:
+    """Run an async function by `trio.run`, in virtual time, with the order of tasks from a seed.
 
-    The test becomes a plain function that runs trio itself, so it takes plain fixtures only.
+    A test that is marked `schedules` needs no call of this. It is for a test that has a loop of
+    its own, one of hypothesis for instance:
+
+        @given(st.integers(0, 999), st.lists(st.integers()))
+        def test_any_sum(seed: int, numbers: list[int]) -> None:
+            async def adds_up() -> None: ...
+
+            run_seeded(seed, adds_up)
+
+    Returns or raises what the function does, and leaves trio's scheduler as it was before. Time is
+    that of `clock`: seconds which pass at once, as soon as all tasks wait, unless another is given.
+
+    The same seed gives the same order, but for what trio does not order: deadlines at the very same
+    time. So sweep wide rather than trust one seed.
     """
-
-    def sweep(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-        @wraps(test)
-        def swept(*args: P.args, **kwargs: P.kwargs) -> None:
-            for seed in range(count):
-                try:
-                    run_seeded(seed, lambda: test(*args, **kwargs))
-                except BaseException as error:
-                    error.add_note(f"under schedule {seed} of {count}")
-                    raise
-
-        return swept
-
-    return sweep
-
-
-def run_seeded(seed: int, test: Callable[[], Awaitable[None]]) -> None:
-    """Run trio once, with the order of its tasks drawn from a seed."""
     before = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r.getstate()
     _run._ALLOW_DETERMINISTIC_SCHEDULING = True
     _run._r.seed(seed)
     try:
-        trio.run(test, clock=trio.testing.MockClock(autojump_threshold=0))
+        return trio.run(
+            test,
+            clock=clock or trio.testing.MockClock(autojump_threshold=0),
+            instruments=instruments,
+        )
     finally:
         _run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]
         _run._r.setstate(before[1])

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from actors import Actor, ActorError, Message, Ref, Refusal, Reply
 
@@ -178,8 +177,3 @@ class Asker(Generic[R]):
     def error(self) -> BaseException:
         assert isinstance(self.heard, outcome.Error)
         return self.heard.error
-
-
-async def settled() -> None:
-    """Let everybody come as far as they can without time passing."""
-    await wait_all_tasks_blocked()

@@ -6,37 +6,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import pytest
 import trio
 
 from actors import Actor, Message, Reply, open_system
-from actors.testing import schedules
-from tests.actors.cast import Abandon, Asker, Counter, Nap, Reach, settled
+from actors.testing import settle
+from tests.actors.cast import Abandon, Asker, Counter, Nap, Reach
 from tests.actors.shelf import Leave, Shelf, Take
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_reply_learns_of_a_cancellation_from_within_a_turn_right_after_it() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         asker = Asker(nursery, counter, Reach(9))
-        await settled()
+        await settle()
         await counter.ask(Abandon(asker.scope))
         assert journal == ["start", "cancelled", "abandoned 9"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_whoever_asks_too_late_whether_a_reply_is_abandoned_is_told() -> None:
     shelf = Shelf()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: shelf)
         asker = Asker(nursery, ref, Take())
-        await settled()
+        await settle()
         await ref.ask(Leave(asker.scope))
         assert shelf.abandoned == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_thousands_who_leave_at_once_are_all_noticed() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -45,18 +46,18 @@ async def test_thousands_who_leave_at_once_are_all_noticed() -> None:
             async with trio.open_nursery() as crowd:
                 for _ in range(40):
                     crowd.start_soon(counter.ask, Reach(9))
-                await settled()
+                await settle()
                 await counter.tell(Abandon(scope))
         assert journal.count("abandoned 9") == 40
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_last_callback_counts_and_runs_once() -> None:
     shelf = Shelf()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: shelf)
         asker = Asker(nursery, ref, Take())
-        await settled()
+        await settle()
         shelf.kept[0].on_abandoned(shelf.count)
         await ref.ask(Leave(asker.scope))
         assert shelf.abandoned == 1
@@ -88,7 +89,7 @@ class Host(Actor):
         self.noticed.append(trio.current_time())
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_deadline_is_noticed_by_a_turn_that_may_do_what_others_may() -> None:
     host = Host()
 
@@ -107,37 +108,37 @@ async def test_a_deadline_is_noticed_by_a_turn_that_may_do_what_others_may() -> 
     assert host.noticed == [3]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_callback_may_cancel_more_than_was_cancelled() -> None:
     with trio.CancelScope() as wider:
         async with open_system() as system:
             ref = await system.start(Host)
             async with trio.open_nursery() as nursery:
                 asker = Asker(nursery, ref, Stay(lambda _: wider.cancel()))
-                await settled()
+                await settle()
                 asker.leave()
                 await trio.sleep_forever()
     assert wider.cancelled_caught
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_somebody_who_leaves_during_on_stop_leaves_unnoticed() -> None:
     host = Host()
     async with trio.open_nursery() as outside, open_system() as system:
         ref = await system.start(lambda: host)
         asker = Asker(outside, ref, Stay(Host.notice))
         host.at_the_end = asker.leave
-        await settled()
+        await settle()
     assert asker.heard is None
     assert host.noticed == []
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_callback_may_stop_its_own_actor() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Host)
         asker = Asker(nursery, ref, Stay(lambda _: ref.stop()))
-        await settled()
+        await settle()
         asker.leave()
         await ref.wait_stopped()
 
@@ -147,9 +148,9 @@ async def test_a_suspended_async_handler_does_not_delay_the_news() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         kept = Asker(nursery, counter, Reach(9))
-        await settled()
+        await settle()
         napping = Asker(nursery, counter, Nap(60))
-        await settled()
+        await settle()
         kept.leave()
         assert journal == ["start", "nap", "abandoned 9"]
         napping.leave()

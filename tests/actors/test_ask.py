@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from actors import Actor, ActorError, ActorStopped, Message, Reply, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Counter, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Keeper(Actor):
             self.later.pop().send(None)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_ask_is_answered() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -56,7 +56,7 @@ async def test_an_ask_is_answered() -> None:
         assert await counter.ask(Add(3)) == 5
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_tell_and_then_an_ask_keep_their_order() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -106,7 +106,7 @@ async def test_many_asks_leave_no_memory_behind() -> None:
                     for _ in range(50):
                         nursery.start_soon(keeper.ask, Keep())
                         nursery.start_soon(keeper.ask, AnswerLater())
-                    await settled()
+                    await settle()
                     await keeper.ask(AnswerAll())
                     nursery.cancel_scope.cancel()
             gc.collect()

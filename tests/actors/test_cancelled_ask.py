@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from actors import Actor, Message, open_system
-from actors.testing import schedules
-from tests.actors.cast import Abandon, Add, Asker, Counter, Forward, Nap, Reach, Relay, settled
+from actors.testing import settle
+from tests.actors.cast import Abandon, Add, Asker, Counter, Forward, Nap, Reach, Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Stubborn(Actor):
         return trio.current_effective_deadline()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_ask_that_is_cancelled_while_it_is_queued_never_runs() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         await counter.tell(Nap(2))
-        await settled()
+        await settle()
         asker = Asker(nursery, counter, Add(1), within=1)
         await asker.left.wait()
         assert trio.current_time() == pytest.approx(1)
@@ -50,7 +50,7 @@ async def test_an_ask_that_is_cancelled_while_it_is_queued_never_runs() -> None:
         assert counter.statistics().skipped == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_ask_by_somebody_who_is_cancelled_already_never_runs() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -61,19 +61,19 @@ async def test_an_ask_by_somebody_who_is_cancelled_already_never_runs() -> None:
         assert await counter.ask(Add(0)) == 0
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_ask_that_is_cancelled_while_it_waits_for_room_never_runs() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, mailbox=1)
         await counter.tell(Nap(2))
-        await settled()
+        await settle()
         await counter.tell(Add(1))
         asker = Asker(nursery, counter, Add(10), within=1)
         await asker.left.wait()
         assert await counter.ask(Add(0)) == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_cancelled_ask_raises_only_when_its_async_handler_has_unwound() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
@@ -87,7 +87,7 @@ async def test_a_cancelled_ask_raises_only_when_its_async_handler_has_unwound() 
         assert await counter.ask(Add(1)) == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_async_handler_that_finishes_in_spite_of_a_cancellation_is_heard() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Stubborn)
@@ -97,13 +97,13 @@ async def test_an_async_handler_that_finishes_in_spite_of_a_cancellation_is_hear
         assert trio.current_time() == pytest.approx(2)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_ask_that_is_cancelled_while_it_is_deferred_is_abandoned() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         asker = Asker(nursery, counter, Reach(3))
-        await settled()
+        await settle()
         asker.leave()
         assert journal == ["start", "abandoned 3"], "told at once, not when somebody next runs"
         await counter.ask(Add(3))
@@ -111,19 +111,19 @@ async def test_an_ask_that_is_cancelled_while_it_is_deferred_is_abandoned() -> N
         assert asker.heard is None
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_what_send_says_is_what_the_asker_gets_when_both_happen_in_one_tick() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         askers = [Asker(nursery, counter, Reach(3)) for _ in range(4)]
-        await settled()
+        await settle()
         nursery.start_soon(counter.ask, Add(3))
         for asker in askers:
             nursery.start_soon(leave_soon, asker)
         for asker in askers:
             await asker.left.wait()
-        await settled()
+        await settle()
         got = [asker for asker in askers if asker.heard is not None]
         assert journal.count("reached 3: True") == len(got)
         assert journal.count("abandoned 3") == len(askers) - len(got)
@@ -134,14 +134,14 @@ async def test_an_answer_sent_before_a_cancellation_in_the_same_turn_arrives() -
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         asker = Asker(nursery, counter, Reach(1))
-        await settled()
+        await settle()
         await counter.tell(Add(1))
         await counter.tell(Abandon(asker.scope))
         await asker.left.wait()
         assert asker.answer == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_deadline_of_the_asker_crosses_actors() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -153,7 +153,7 @@ async def test_the_deadline_of_the_asker_crosses_actors() -> None:
         assert journal == ["start", "nap", "unwound"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_handler_sees_the_deadline_of_its_asker() -> None:
     async with open_system() as system:
         ref = await system.start(Stubborn)
@@ -162,7 +162,7 @@ async def test_a_handler_sees_the_deadline_of_its_asker() -> None:
         assert await ref.ask(TellDeadline()) == inf
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_tell_is_not_bounded_by_the_scope_it_was_sent_from() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -174,12 +174,12 @@ async def test_a_tell_is_not_bounded_by_the_scope_it_was_sent_from() -> None:
         assert trio.current_time() == pytest.approx(60)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_handler_cut_by_a_deadline_that_was_moved_later_tells_so() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         asker = Asker(nursery, counter, Nap(60), within=1)
-        await settled()
+        await settle()
         asker.scope.deadline += 60
         await asker.left.wait()
         assert isinstance(asker.error, trio.TooSlowError)

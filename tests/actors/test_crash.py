@@ -8,12 +8,12 @@ import pytest
 import trio
 
 from actors import ActorCrashed, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 from tests.actors.fragile import BreakLater, Echo, Fragile, Hold, Work
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_fails_the_asker_with_its_cause_and_restarts_the_actor() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -27,7 +27,7 @@ async def test_a_crash_fails_the_asker_with_its_cause_and_restarts_the_actor() -
         assert await counter.ask(Add(1)) == 1, "a fresh instance behind the same ref"
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_restart_is_recorded_before_the_asker_hears_of_the_crash() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -37,25 +37,25 @@ async def test_the_restart_is_recorded_before_the_asker_hears_of_the_crash() -> 
         assert counter.statistics().crashed == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_restart_keeps_the_queue_and_does_not_retry_the_message_that_failed() -> None:
     journal: list[str] = []
     async with open_system() as system:
         counter = await system.start(partial(Counter, journal))
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         for message in (Add(1), Crash(), Add(2), Add(3)):
             counter.tell_nowait(message)
         assert await counter.ask(Add(0)) == 5
     assert journal[3:-1] == ["add 1", "crash", "start", "add 2", "add 3", "add 0"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_replies_kept_by_the_dead_instance_are_failed_at_once() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         waiting = [Asker(nursery, counter, Reach(9)) for _ in range(3)]
-        await settled()
+        await settle()
         await counter.tell(Crash())
         for asker in waiting:
             await asker.left.wait()
@@ -64,7 +64,7 @@ async def test_replies_kept_by_the_dead_instance_are_failed_at_once() -> None:
         assert trio.current_time() == 0
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_of_an_async_handler_is_a_crash_like_any_other() -> None:
     async with open_system() as system:
         ref = await system.start(Fragile)
@@ -74,12 +74,12 @@ async def test_a_crash_of_an_async_handler_is_a_crash_like_any_other() -> None:
         assert ref.statistics().restarts == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_in_on_abandoned_is_a_crash_of_the_actor() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Fragile)
         first, second = (Asker(nursery, ref, Hold()) for _ in range(2))
-        await settled()
+        await settle()
         first.leave()
         await first.left.wait()
         await second.left.wait()
@@ -88,15 +88,15 @@ async def test_a_crash_in_on_abandoned_is_a_crash_of_the_actor() -> None:
         assert ref.statistics().restarts == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_beside_an_async_handler_cancels_it_and_then_restarts() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Fragile)
         holders = [Asker(nursery, ref, Hold()) for _ in range(2)]
-        await settled()
+        await settle()
         worker = Asker(nursery, ref, Work())
         queued = Asker(nursery, ref, Echo("queued"))
-        await settled()
+        await settle()
         for holder in holders:
             holder.leave()
         assert ref.statistics().restarts == 0, "not before the handler has unwound"
@@ -110,21 +110,21 @@ async def test_a_crash_beside_an_async_handler_cancels_it_and_then_restarts() ->
         assert (seen.crashed, seen.restarts) == (1, 1)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_callbacks_of_a_dead_instance_do_not_run() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
         asker = Asker(nursery, counter, Reach(9))
-        await settled()
+        await settle()
         await counter.tell(Crash())
         asker.leave()
-        await settled()
+        await settle()
     # Whoever left in time was noticed by the instance that had his reply.
     assert "abandoned 9" not in journal[journal.index("crash") :]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_of_the_asked_actor_crashes_the_actor_that_asks() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)

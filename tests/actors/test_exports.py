@@ -63,4 +63,4 @@ def test_the_statistics_have_these_members() -> None:
 
 
 def test_the_helpers_for_tests_are_these() -> None:
-    assert actors.testing.__all__ == ["schedules"]
+    assert actors.testing.__all__ == ["run_seeded", "settle"]

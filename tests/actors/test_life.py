@@ -10,12 +10,11 @@ import pytest
 import trio
 
 from actors import Actor, ActorCrashed, ActorError, Restart, open_system
-from actors.testing import schedules
 from tests.actors.cast import Boom, Counter, No
 from tests.actors.clock import Clock, Do, after, crash, every
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_timers_of_an_instance_go_with_it() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -29,7 +28,7 @@ async def test_the_timers_of_an_instance_go_with_it() -> None:
     assert rings == [("tick", 2), ("tick", 5)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_in_a_timer_is_a_crash_of_the_actor() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -43,7 +42,7 @@ async def test_a_crash_in_a_timer_is_a_crash_of_the_actor() -> None:
     assert rings == [("once", 6)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_refusal_in_a_timer_has_nobody_to_hear_it_and_is_counted() -> None:
     async with open_system() as system:
         clock = await system.start(partial(Clock, []))
@@ -57,7 +56,7 @@ def refuse() -> None:
     raise No(why="no asker")
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_timers_of_a_stopped_actor_are_gone() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -69,7 +68,7 @@ async def test_the_timers_of_a_stopped_actor_are_gone() -> None:
     assert rings == []
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_instance_that_is_gone_sets_no_timers() -> None:
     instances: list[Clock] = []
     async with open_system() as system:
@@ -81,7 +80,7 @@ async def test_an_instance_that_is_gone_sets_no_timers() -> None:
             instances[0].after(1, print)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_timer_may_be_set_by_on_start_in_every_life() -> None:
     rings: list[float] = []
     async with open_system() as system:

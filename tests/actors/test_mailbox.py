@@ -8,44 +8,44 @@ import pytest
 import trio
 
 from actors import MailboxFull, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Counter, Forward, Nap, Relay, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Counter, Forward, Nap, Relay
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_messages_of_many_tasks_are_handled_in_the_order_of_their_arrival() -> None:
     journal: list[str] = []
     async with open_system() as system:
         counter = await system.start(partial(Counter, journal), mailbox=2)
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         async with trio.open_nursery() as nursery:
             for number in range(5):
                 nursery.start_soon(counter.tell, Add(number))
-                await settled()
+                await settle()
     assert journal[3:-1] == [f"add {number}" for number in range(5)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_answer_that_comes_before_its_asker_has_woken_from_a_full_mailbox_arrives() -> (
     None
 ):
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, mailbox=1)
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         askers = [Asker(nursery, counter, Add(1)) for _ in range(5)]
         for asker in askers:
             await asker.left.wait()
         assert sorted(asker.answer for asker in askers) == [1, 2, 3, 4, 5]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_tell_waits_for_room_and_tell_nowait_does_not() -> None:
     async with open_system() as system:
         counter = await system.start(Counter, name="counter", mailbox=2)
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         counter.tell_nowait(Add(1))
         await counter.tell(Add(1))
         with pytest.raises(MailboxFull, match="the mailbox of counter is full: 2") as full:
@@ -56,13 +56,13 @@ async def test_tell_waits_for_room_and_tell_nowait_does_not() -> None:
         assert await counter.ask(Add(0)) == 3
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_full_mailbox_does_not_crash_the_actor_that_sends() -> None:
     async with open_system() as system:
         counter = await system.start(Counter, mailbox=1)
         relay = await system.start(partial(Relay, counter))
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         await counter.tell(Add(1))
         assert await relay.ask(Forward(Add(1))) == "2"
         assert relay.statistics().crashed == 0

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from actors import Actor, ActorError, Message, Ref, Refusal, Reply, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Counter, No, Refuse, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Counter, No, Refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Door(Actor):
         raise self.refusal
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_refusal_goes_to_the_asker_and_the_actor_lives_on() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -72,7 +72,7 @@ async def test_a_refusal_goes_to_the_asker_and_the_actor_lives_on() -> None:
         assert (seen.refused, seen.crashed, seen.handled) == (1, 0, 2)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_refusal_of_a_tell_is_counted_and_dropped() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -81,32 +81,32 @@ async def test_a_refusal_of_a_tell_is_counted_and_dropped() -> None:
         assert counter.statistics().refused == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_async_and_a_deferred_handler_refuse_alike() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         door = await system.start(Door)
         with pytest.raises(No):
             await door.ask(Knock())
         waiting = [Asker(nursery, door, Wait()) for _ in range(3)]
-        await settled()
+        await settle()
         with pytest.raises(No):
             await door.ask(Wait())
         await door.ask(Shut(Closed(5)))
-        await settled()
+        await settle()
         assert [asker.error for asker in waiting] == [Closed(5)] * 3
         assert door.statistics().refused == 5
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_one_refusal_raised_in_many_tasks_has_a_traceback_in_each() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         door = await system.start(Door)
         waiting = [Asker(nursery, door, Wait()) for _ in range(3)]
-        await settled()
+        await settle()
         one = No(why="the same for all")
         one.add_note("a note")
         await door.ask(Shut(one))
-        await settled()
+        await settle()
         assert len({id(asker.error) for asker in waiting}) == 3
         lengths = {len(traceback.extract_tb(asker.error.__traceback__)) for asker in waiting}
         assert len(lengths) == 1
@@ -120,7 +120,7 @@ async def test_a_refusal_keeps_its_data_and_its_cause() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         door = await system.start(Door)
         asker = Asker(nursery, door, Wait())
-        await settled()
+        await settle()
         await door.ask(Shut(refusal))
         await asker.left.wait()
     assert isinstance(asker.error, No)
@@ -132,7 +132,7 @@ async def test_a_reply_can_be_failed_with_any_error() -> None:
     error = OSError(2, "no such thing", "name")
 
     async def shut_out_the_next(door: Ref[Door]) -> None:
-        await settled()
+        await settle()
         await door.ask(Shut(error))
 
     async with open_system() as system, trio.open_nursery() as nursery:

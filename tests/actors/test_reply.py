@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from actors import ActorCrashed, ActorError, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Counter, No, Reach, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Counter, No, Reach
 from tests.actors.shelf import (
     AnswerTwice,
     Broker,
@@ -24,7 +24,7 @@ from tests.actors.shelf import (
 )
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_answering_twice_raises_at_the_culprit() -> None:
     async with open_system() as system:
         ref = await system.start(Eager)
@@ -32,13 +32,13 @@ async def test_answering_twice_raises_at_the_culprit() -> None:
         assert ref.statistics().crashed == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
     shelf = Shelf()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: shelf)
         asker = Asker(nursery, ref, Take())
-        await settled()
+        await settle()
         asker.leave()
         (reply,) = shelf.kept
         assert reply.send(1) is False
@@ -46,12 +46,12 @@ async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
             reply.fail(KeyError())
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_reply_that_nobody_keeps_fails_its_asker() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Shelf, name="shelf")
         asker = Asker(nursery, ref, Take())
-        await settled()
+        await settle()
         await ref.ask(Forget())
         await asker.left.wait()
         assert str(asker.error) == "Shelf dropped its reply to Take"
@@ -61,7 +61,7 @@ async def test_a_reply_is_found_dropped_though_its_callback_holds_it() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(partial(Shelf, cyclic=True))
         asker = Asker(nursery, ref, Take())
-        await settled()
+        await settle()
         await ref.ask(Forget())
         # Collected by another thread, as may happen while one reads the disk.
         await trio.to_thread.run_sync(gc.collect)
@@ -69,7 +69,7 @@ async def test_a_reply_is_found_dropped_though_its_callback_holds_it() -> None:
         assert isinstance(asker.error, ActorError)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_reply_may_be_given_to_another_actor() -> None:
     async with open_system() as system:
         clerk = await system.start(Clerk)
@@ -77,7 +77,7 @@ async def test_a_reply_may_be_given_to_another_actor() -> None:
         assert await broker.ask(Delegate()) == 41
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_told_message_has_nobody_to_hear_its_reply() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -87,17 +87,17 @@ async def test_a_told_message_has_nobody_to_hear_its_reply() -> None:
         assert journal == ["start", "add 1", "reached 1: False"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_told_message_can_be_refused_with_no_effect() -> None:
     shelf = Shelf()
     async with open_system() as system:
         ref = await system.start(lambda: shelf)
         await ref.tell(Take())
-        await settled()
+        await settle()
         assert shelf.kept[0].fail(No(why="nobody")) is False
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_answer_to_a_crash_is_the_crash() -> None:
     async with open_system() as system:
         ref = await system.start(Eager)

@@ -15,8 +15,8 @@ from actors import (
     RestartLimitExceeded,
     open_system,
 )
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 from tests.actors.fragile import Break, Faulty, Fragile, Hold
 
 NEVER = Restart(limit=0)
@@ -39,14 +39,14 @@ class Scene:
             self.counter = await system.start(Counter, mailbox=3, restart=NEVER)
             self.kept = Asker(self.outside, self.counter, Reach(9))
             self.napping = Asker(self.outside, self.counter, Nap(1))
-            await settled()
+            await settle()
             self.crashing = Asker(self.outside, self.counter, Crash())
-            await settled()
+            await settle()
             self.others = [Asker(self.outside, self.counter, Add()) for _ in range(5)]
             await trio.sleep_forever()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_budget_is_counted_for_each_actor_in_a_window_that_slides() -> None:
     async with open_system() as system:
         first = await system.start(Counter, restart=Restart(limit=2, within=10))
@@ -59,7 +59,7 @@ async def test_a_budget_is_counted_for_each_actor_in_a_window_that_slides() -> N
         assert first.statistics().restarts == second.statistics().restarts == 4
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_budget_that_is_exceeded_leaves_the_system_with_its_cause() -> None:
     heard: list[ActorCrashed] = []
     journal: list[str] = []
@@ -85,7 +85,7 @@ async def test_a_budget_that_is_exceeded_leaves_the_system_with_its_cause() -> N
     assert journal == ["start", "crash", "start", "crash"], "no goodbye from a crashed instance"
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_nobody_hangs_when_a_budget_is_exceeded() -> None:
     async with trio.open_nursery() as outside:
         scene = Scene(outside)
@@ -98,7 +98,7 @@ async def test_nobody_hangs_when_a_budget_is_exceeded() -> None:
         assert scene.counter.statistics().state == "stopped"
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_of_several_failures_the_first_is_raised() -> None:
     async def fail_one_after_the_other() -> None:
         async with open_system() as system:
@@ -106,7 +106,7 @@ async def test_of_several_failures_the_first_is_raised() -> None:
             second = await system.start(partial(Relay, first), name="second", restart=NEVER)
             await second.tell(Forward(Nap(1)))
             await second.tell(Forward(Add()))
-            await settled()
+            await settle()
             await first.tell(Crash())
             await trio.sleep_forever()
 
@@ -114,13 +114,13 @@ async def test_of_several_failures_the_first_is_raised() -> None:
         await fail_one_after_the_other()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_is_survived_by_trio() -> None:
     async def crash_in_a_cancellation() -> None:
         async with open_system() as system, trio.open_nursery() as nursery:
             ref = await system.start(Fragile, restart=NEVER)
             askers = [Asker(nursery, ref, Hold()) for _ in range(3)]
-            await settled()
+            await settle()
             askers[0].leave()
             await trio.sleep_forever()
 
@@ -128,7 +128,7 @@ async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_is_survived_by_
         await crash_in_a_cancellation()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_start_that_fails_raises_and_leaves_nothing_behind() -> None:
     async with open_system() as system:
         for fault in ("constructor", "on_start"):
@@ -137,7 +137,7 @@ async def test_a_start_that_fails_raises_and_leaves_nothing_behind() -> None:
         assert system.tree() == ()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_start_that_fails_in_a_restart_is_one_more_crash() -> None:
     faults: list[str] = []
     async with open_system() as system:
@@ -149,7 +149,7 @@ async def test_a_start_that_fails_in_a_restart_is_one_more_crash() -> None:
         assert (seen.crashed, seen.restarts) == (3, 1)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_starts_that_go_on_failing_exceed_the_budget() -> None:
     async def crash_for_good() -> None:
         faults: list[str] = []
@@ -170,7 +170,7 @@ async def test_starts_that_go_on_failing_exceed_the_budget() -> None:
     assert str(cause) == "asked to", "the original cause stays in reach"
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_what_the_block_raises_itself_is_raised_beside_the_failure_of_an_actor() -> None:
     async def fail_as_well() -> None:
         async with open_system() as system:
@@ -185,7 +185,7 @@ async def test_what_the_block_raises_itself_is_raised_beside_the_failure_of_an_a
     assert kinds == {RestartLimitExceeded, KeyError}
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_what_the_block_raises_because_of_the_failure_is_not() -> None:
     async def fail_in_consequence() -> None:
         async with open_system() as system, trio.open_nursery() as nursery:

@@ -8,11 +8,10 @@ import pytest
 import trio
 
 from actors import ActorError, open_system
-from actors.testing import schedules
 from tests.actors.cast import Counter, Nap
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_start_returns_when_on_start_has_run() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -20,7 +19,7 @@ async def test_a_start_returns_when_on_start_has_run() -> None:
         assert journal == ["start"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_no_actor_starts_in_a_system_that_is_being_left() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
@@ -29,7 +28,7 @@ async def test_no_actor_starts_in_a_system_that_is_being_left() -> None:
         await system.start(Counter)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_somebody_cancelled_starts_nothing() -> None:
     async with open_system() as system:
         with trio.CancelScope() as scope:

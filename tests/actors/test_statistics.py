@@ -6,11 +6,11 @@ import pytest
 import trio
 
 from actors import ActorCrashed, ActorStatistics, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Reach, Refuse, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_statistics_tell_what_an_actor_has_done() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter", mailbox=9)
@@ -20,12 +20,12 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
         with pytest.raises(ActorCrashed):
             await counter.ask(Crash())
         kept = Asker(nursery, counter, Reach(9))
-        await settled()
+        await settle()
         await counter.tell(Nap(5))
-        await settled()
+        await settle()
         skipped = Asker(nursery, counter, Add())
         queued = Asker(nursery, counter, Add())
-        await settled()
+        await settle()
         skipped.leave()
         await trio.sleep(1)
         assert counter.statistics() == ActorStatistics(
@@ -46,7 +46,7 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
         assert (seen.handled, seen.skipped, seen.queued, seen.busy_since) == (4, 1, 0, None)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
     async with open_system() as system:
         first, second, third = [await system.start(Counter) for _ in range(3)]
@@ -56,7 +56,7 @@ async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
     assert system.tree() == ()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_ref_shows_who_it_is_and_how_it_is() -> None:
     async with open_system() as system:
         counter = await system.start(Counter, name="counter")

@@ -9,11 +9,11 @@ import pytest
 import trio
 
 from actors import Actor, ActorCrashed, ActorStopped, Ref, open_system
-from actors.testing import schedules
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay, settled
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_actors_stop_last_started_first_and_finish_what_is_queued() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -34,7 +34,7 @@ class NamedRelay(Relay):
         self.journal.append("relay stops")
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
     journal: list[str] = []
     askers: list[Asker[Any]] = []
@@ -43,15 +43,15 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
             first = await system.start(partial(Counter, journal))
             second = await system.start(partial(Counter, journal))
             askers += [Asker(outside, ref, Nap(60, tidying=1)) for ref in (first, second)]
-            await settled()
+            await settle()
             askers += [Asker(outside, ref, Add(1)) for ref in (first, second)]
-            await settled()
+            await settle()
         assert trio.current_time() == pytest.approx(5), "one period, not one each; then unwinding"
     assert [type(asker.error) for asker in askers] == [ActorStopped] * 4
     assert journal == ["start", "start", "nap", "nap", "unwound", "stop", "unwound", "stop"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_actor_that_unwinds_after_the_grace_period_takes_no_more() -> None:
     async with trio.open_nursery() as outside, open_system(grace=1) as system:
         first = await system.start(Counter)
@@ -59,7 +59,7 @@ async def test_an_actor_that_unwinds_after_the_grace_period_takes_no_more() -> N
         outside.start_soon(ask_late, first)
         await first.tell(Nap(60, tidying=2))
         await second.tell(Nap(60, tidying=2))
-        await settled()
+        await settle()
 
 
 async def ask_late(first: Ref[Counter]) -> None:
@@ -69,7 +69,7 @@ async def ask_late(first: Ref[Counter]) -> None:
     assert trio.current_time() == pytest.approx(4), "it hears at once"
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_replies_that_are_kept_at_the_stop_are_failed_after_on_stop() -> None:
     async with trio.open_nursery() as outside:
         async with open_system() as system:
@@ -77,7 +77,7 @@ async def test_replies_that_are_kept_at_the_stop_are_failed_after_on_stop() -> N
             polite = await system.start(Polite)
             forgotten = Asker(outside, counter, Reach(9))
             answered = Asker(outside, polite, Reach(9))
-            await settled()
+            await settle()
         await forgotten.left.wait()
         await answered.left.wait()
         assert isinstance(forgotten.error, ActorStopped)
@@ -90,16 +90,16 @@ class Polite(Counter):
             reply.send(-1)
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_whoever_waits_for_room_as_the_actor_stops_is_told() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter", mailbox=1)
         await counter.tell(Nap(1))
-        await settled()
+        await settle()
         queued = Asker(nursery, counter, Add(1))
-        await settled()
+        await settle()
         waiting = Asker(nursery, counter, Add(1))
-        await settled()
+        await settle()
         counter.stop()
         with pytest.raises(ActorStopped, match="counter has stopped"):
             await counter.tell(Add(1))
@@ -110,7 +110,7 @@ async def test_whoever_waits_for_room_as_the_actor_stops_is_told() -> None:
         assert queued.answer == 1
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_actor_can_be_stopped_alone_and_takes_no_more() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -130,7 +130,7 @@ async def test_an_actor_can_be_stopped_alone_and_takes_no_more() -> None:
         await system.start(Counter, name="counter")
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_cancelled_system_settles_every_ask_and_stops_in_order() -> None:
     journal: list[str] = []
     askers: list[Asker[Any]] = []
@@ -140,10 +140,10 @@ async def test_a_cancelled_system_settles_every_ask_and_stops_in_order() -> None
                 counter = await system.start(partial(Counter, journal))
                 relay = await system.start(partial(NamedRelay, counter, journal))
                 askers.append(Asker(outside, relay, Forward(Reach(9))))
-                await settled()
+                await settle()
                 askers.append(Asker(outside, relay, Forward(Add())))
                 askers.append(Asker(outside, counter, Nap(60)))
-                await settled()
+                await settle()
                 askers.append(Asker(outside, counter, Add()))
                 await trio.sleep_forever()
         assert trio.current_time() == pytest.approx(1)
@@ -151,7 +151,7 @@ async def test_a_cancelled_system_settles_every_ask_and_stops_in_order() -> None
     assert journal == ["start", "nap", "abandoned 9", "relay stops", "unwound", "stop"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_cancelled_system_stops_last_started_first_all_the_same() -> None:
     journal: list[str] = []
     with trio.move_on_after(1):
@@ -171,7 +171,7 @@ class Numbered(Actor):
         self.journal.append(f"{self.number} stops")
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_exception_in_the_block_comes_out_as_it_is_after_the_stop() -> None:
     journal: list[str] = []
 
@@ -186,7 +186,7 @@ async def test_an_exception_in_the_block_comes_out_as_it_is_after_the_stop() -> 
     assert journal == ["start", "add 1", "stop"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_crash_while_the_queue_is_finished_is_survived_as_ever() -> None:
     journal: list[str] = []
     async with open_system() as system:
@@ -196,7 +196,7 @@ async def test_a_crash_while_the_queue_is_finished_is_survived_as_ever() -> None
     assert journal == ["start", "add 1", "crash", "start", "add 2", "stop"]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_on_stop_that_fails_leaves_the_system_as_an_error() -> None:
     journal: list[str] = []
 
@@ -244,5 +244,5 @@ async def test_a_thousand_actors_come_and_go() -> None:
                 ref.stop()
             for ref in refs:
                 await ref.wait_stopped()
-        await settled()
+        await settle()
         assert system.tree() == ()

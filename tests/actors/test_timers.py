@@ -9,13 +9,12 @@ import pytest
 import trio
 
 from actors import ActorCrashed, Timer, open_system
-from actors.testing import schedules
+from actors.testing import settle
 from actors.timers import next_tick
-from tests.actors.cast import settled
 from tests.actors.clock import Clock, Do, Sleep, after, crash, every
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_after_rings_once_and_in_time() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -27,7 +26,7 @@ async def test_after_rings_once_and_in_time() -> None:
     assert rings == [("first", 1), ("second", 2), ("third", 3)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_every_rings_again_and_again_on_its_grid() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -37,7 +36,7 @@ async def test_every_rings_again_and_again_on_its_grid() -> None:
     assert rings == [("tick", 2), ("tick", 4), ("tick", 6)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_ticks_that_come_while_the_actor_is_busy_are_merged_and_wait() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -48,7 +47,7 @@ async def test_ticks_that_come_while_the_actor_is_busy_are_merged_and_wait() -> 
     assert rings == [("busy", 0), ("free", 7), ("tick", 7), ("tick", 8), ("tick", 10)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_timer_that_is_due_waits_for_no_more_than_the_message_in_hand() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -60,7 +59,7 @@ async def test_a_timer_that_is_due_waits_for_no_more_than_the_message_in_hand() 
     assert rings[:4] == [("busy", 0), ("free", 2), ("once", 2), ("busy", 2)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_cancelled_timer_does_not_ring_and_may_be_cancelled_again() -> None:
     rings: list[tuple[str, float]] = []
 
@@ -79,7 +78,7 @@ async def test_a_cancelled_timer_does_not_ring_and_may_be_cancelled_again() -> N
     assert rings == []
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_timer_that_rang_may_be_cancelled() -> None:
     timers: list[Timer] = []
     async with open_system() as system:
@@ -89,7 +88,7 @@ async def test_a_timer_that_rang_may_be_cancelled() -> None:
         timers[0].cancel()
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_ticking_timer_can_be_cancelled_by_its_own_callback() -> None:
     rings: list[tuple[str, float]] = []
 
@@ -107,7 +106,7 @@ async def test_a_ticking_timer_can_be_cancelled_by_its_own_callback() -> None:
     assert rings == [("last", 1)]
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_a_timer_set_by_a_timer_may_be_earlier_than_those_that_wait() -> None:
     rings: list[tuple[str, float]] = []
 
@@ -159,19 +158,19 @@ async def test_many_timers_that_are_due_at_once_let_other_tasks_run() -> None:
         assert len(counts) > 5
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_an_earlier_timer_set_later_rings_first() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
         await clock.ask(after(5, "late"))
-        await settled()
+        await settle()
         await clock.ask(after(1, "early"))
         await trio.sleep(6)
     assert rings == [("early", 1), ("late", 5)]
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_timers_ring_in_order_though_most_of_them_were_cancelled() -> None:
     rings: list[tuple[str, float]] = []
 
@@ -192,7 +191,7 @@ async def test_timers_ring_in_order_though_most_of_them_were_cancelled() -> None
     assert times == sorted(times)
 
 
-@schedules(10)
+@pytest.mark.schedules(10)
 async def test_many_timers_that_come_due_while_the_actor_is_busy_ring_before_it_goes_on() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
@@ -219,7 +218,7 @@ async def test_thousands_of_timers_are_one_task_and_leave_nothing_behind() -> No
         clock = await system.start(partial(Clock, []))
         tasks = trio.lowlevel.current_statistics().tasks_living
         await clock.ask(Do(set_many))
-        await settled()
+        await settle()
         assert trio.lowlevel.current_statistics().tasks_living == tasks + 1
         for timer in timers:
             timer.cancel()

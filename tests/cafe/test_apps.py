@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pytest
 import structlog
 import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message
 
 from actors import open_system
-from actors.testing import schedules
 from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
 from cafe.limits.rate_limiter import Limits, RateLimiter
@@ -81,7 +81,7 @@ async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_a_body_that_the_connection_gives_up_is_a_problem_and_a_line_of_log() -> None:
     async with open_apps() as apps:
         for app, path in ((apps.client, "/order/"), (apps.worker, "/finish/")):
@@ -92,7 +92,7 @@ async def test_a_body_that_the_connection_gives_up_is_a_problem_and_a_line_of_lo
         assert [line["status"] for line in apps.lines] == [408, 408]
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
     async with open_apps(Limits(requests=1)) as apps:
         await upload(apps.client, "/order/")
@@ -103,7 +103,7 @@ async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
         assert [line["status"] for line in apps.lines] == [408, 429]
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_whoever_has_no_token_is_not_waited_for() -> None:
     async with open_apps(token="open-sesame") as apps:
         began = trio.current_time()

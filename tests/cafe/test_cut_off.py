@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+import pytest
 import structlog
 import trio
 import trio.testing
 
 from actors import Ref, Restart, open_system
-from actors.testing import schedules
 from cafe.clock import start_clock
 from cafe.cut_off import REPORT_SECONDS, enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter, RecordRefusals
@@ -75,7 +75,7 @@ async def open_house(
             nursery.cancel_scope.cancel()
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_ban_closes_connections_and_takes_orders_out_of_the_queue() -> None:
     async with open_house() as house:
         for address in (ATTACKER, REGULAR, ATTACKER):
@@ -94,7 +94,7 @@ async def test_a_ban_closes_connections_and_takes_orders_out_of_the_queue() -> N
         assert house.door.admit(ATTACKER) is not None
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_whoever_is_refused_at_the_door_too_often_earns_a_ban() -> None:
     async with open_house(per_address=1) as house:
         await house.order(ATTACKER)
@@ -106,7 +106,7 @@ async def test_whoever_is_refused_at_the_door_too_often_earns_a_ban() -> None:
         assert (await house.limiter.ask(CountLimits())).banned == 1
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
     async with open_house() as house:
         await house.refuse(ATTACKER)
@@ -121,7 +121,7 @@ async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
         ]
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_bans_are_carried_out_again_when_the_dispatcher_failed_at_one() -> None:
     Clumsy.failures = 0
     async with open_house(Clumsy) as house:

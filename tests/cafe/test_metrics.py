@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 import trio
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors import open_system
-from actors.testing import schedules
 from cafe.clock import start_clock
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.metrics import Exposition
@@ -30,7 +30,7 @@ def figures(exposed: bytes) -> dict[str, float]:
     }
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_every_owner_is_asked_for_his_figures() -> None:
     registry, client = CollectorRegistry(), Admission(per_address=1, total=10)
     worker = Admission(per_address=None, total=1)

@@ -1,4 +1,4 @@
-"""The sweep sees what a single run may miss."""
+"""A seed decides who goes first, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -7,71 +7,81 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
-from actors.testing import schedules
-from actors.testing.schedules import run_seeded
+from actors.testing import run_seeded
 
 
-async def race(order: list[int]) -> None:
+async def race(runners: int = 4) -> tuple[int, ...]:
+    """Let tasks that are ready at once arrive; return them as they came in."""
+    order: list[int] = []
+
     async def arrive(number: int) -> None:
         await trio.lowlevel.checkpoint()
         order.append(number)
 
     async with trio.open_nursery() as nursery:
-        for number in range(4):
+        for number in range(runners):
             nursery.start_soon(arrive, number)
+    return tuple(order)
 
 
-def orders_of(count: int) -> list[list[int]]:
-    orders: list[list[int]] = []
-
-    @schedules(count)
-    async def sweep() -> None:
-        orders.append([])
-        await race(orders[-1])
-
-    sweep()
-    return orders
+def state_of_the_scheduler() -> tuple[Any, ...]:
+    scheduler: Any = import_module("trio._core._run")
+    return scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
 
 
-def test_a_sweep_tries_many_orders() -> None:
-    orders = orders_of(50)
-    assert len(orders) == 50
-    assert len({tuple(order) for order in orders}) > 10
+def test_many_seeds_try_many_orders() -> None:
+    assert len({run_seeded(seed, race) for seed in range(50)}) > 10
 
 
 def test_the_same_seed_gives_the_same_order() -> None:
-    assert orders_of(10) == orders_of(10)
-
-
-def test_a_defect_that_shows_in_one_order_is_found_and_its_schedule_noted() -> None:
-    @schedules()
-    async def falls_over_the_last() -> None:
-        order: list[int] = []
-        await race(order)
-        assert order[-1] != 0
-
-    with pytest.raises(AssertionError) as failure:
-        falls_over_the_last()
-    assert failure.value.__notes__[0].startswith("under schedule ")
-
-
-def test_time_is_virtual() -> None:
-    @schedules(2)
-    async def long() -> None:
-        await trio.sleep(10_000)
-
-    long()
-
-
-@schedules(2)
-async def test_plain_fixtures_are_passed_on(request: pytest.FixtureRequest) -> None:
-    await trio.lowlevel.checkpoint()
-    assert request.node.name == "test_plain_fixtures_are_passed_on"
+    assert [run_seeded(7, race) for _ in range(5)] == [run_seeded(7, race)] * 5
 
 
 def test_the_scheduler_is_left_as_it_was() -> None:
-    scheduler: Any = import_module("trio._core._run")
-    before = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
-    run_seeded(1, trio.lowlevel.checkpoint)
-    assert before == (scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate())
+    before = state_of_the_scheduler()
+    run_seeded(1, race)
+    assert state_of_the_scheduler() == before
+
+
+def test_the_scheduler_is_left_as_it_was_by_a_test_that_fails() -> None:
+    async def fails() -> None:
+        await trio.lowlevel.checkpoint()
+        raise LookupError
+
+    before = state_of_the_scheduler()
+    with pytest.raises(LookupError):
+        run_seeded(1, fails)
+    assert state_of_the_scheduler() == before
+
+
+def test_time_is_virtual_and_starts_at_zero() -> None:
+    async def long() -> float:
+        await trio.sleep(10_000)
+        return trio.current_time()
+
+    assert run_seeded(0, long) == 10_000
+
+
+def test_another_clock_may_be_given() -> None:
+    async def read() -> float:
+        await trio.lowlevel.checkpoint()
+        return trio.current_time()
+
+    clock = MockClock()
+    clock.jump(100)
+    assert run_seeded(0, read, clock=clock) == 100
+
+
+def test_trio_instruments_may_be_given() -> None:
+    class Witness(trio.abc.Instrument):
+        tasks = 0
+
+        def task_spawned(self, task: trio.lowlevel.Task) -> None:
+            del task
+            self.tasks += 1
+
+    witness = Witness()
+    run_seeded(0, race, instruments=[witness])
+    assert witness.tasks >= 5

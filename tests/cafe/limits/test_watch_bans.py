@@ -5,7 +5,6 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorCrashed, Message, Ref, System, open_system
-from actors.testing import schedules
 from cafe.limits.bans import Ban
 from cafe.limits.rate_limiter import Admit, Bans, RateLimiter, RecordRefusals, WatchBans
 from tests.cafe.limits.limiting import ATTACKER, LIMITS, OFFICE, START, HandClock, get_banned
@@ -87,7 +86,7 @@ async def test_a_watcher_who_has_gone_is_forgotten(system: System, nursery: trio
     assert vars(instances[0])["_watchers"] == set()
 
 
-@schedules(30)
+@pytest.mark.schedules(30)
 async def test_every_watcher_hears_of_every_ban_under_any_schedule() -> None:
     """Two follow closely, one comes and goes; each asks on from what it has seen."""
     heard: dict[str, list[str]] = {"close": [], "other": [], "fickle": []}

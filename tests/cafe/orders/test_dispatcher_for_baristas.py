@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import trio
 
-from actors.testing import schedules
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import (
     Claim,
@@ -23,7 +22,7 @@ from tests.cafe.orders.counter import (
 )
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_the_oldest_order_is_started_first_also_after_a_release() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 3)
@@ -34,7 +33,7 @@ async def test_the_oldest_order_is_started_first_also_after_a_release() -> None:
         nursery.cancel_scope.cancel()
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -46,7 +45,7 @@ async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected(
         assert finished.status is Status.READY
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_an_order_that_comes_back_is_dropped_when_its_customer_has_left() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -58,7 +57,7 @@ async def test_an_order_that_comes_back_is_dropped_when_its_customer_has_left() 
         assert await counter.start() is None
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_barista_who_waits_gets_the_next_order_at_once() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         claims: list[tuple[Claim | None, float]] = []
@@ -77,7 +76,7 @@ async def test_a_barista_who_waits_gets_the_next_order_at_once() -> None:
         nursery.cancel_scope.cancel()
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_barista_who_waits_in_vain_is_told_so_when_his_time_is_over() -> None:
     async with open_counter() as counter:
         began = trio.current_time()
@@ -85,7 +84,7 @@ async def test_a_barista_who_waits_in_vain_is_told_so_when_his_time_is_over() ->
         assert trio.current_time() - began == pytest.approx(60)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_barista_who_hangs_up_while_waiting_gets_none_and_loses_none() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         got: list[Claim | None] = []
@@ -109,7 +108,7 @@ async def test_a_barista_who_hangs_up_while_waiting_gets_none_and_loses_none() -
         assert counter.numbers(Action.START) == [1]
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_an_order_goes_to_one_of_two_baristas_who_race_for_it() -> None:
     async with open_counter() as counter:
         await counter.order(hold=0)
@@ -124,7 +123,7 @@ async def test_an_order_goes_to_one_of_two_baristas_who_race_for_it() -> None:
         assert len([claim for claim in got if claim]) == 1
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> None:
     async with open_counter(Rules(lease_seconds=180)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 2)
@@ -137,7 +136,7 @@ async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> N
         nursery.cancel_scope.cancel()
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_waiting_barista_gets_an_order_as_soon_as_its_lease_runs_out() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -148,7 +147,7 @@ async def test_a_waiting_barista_gets_an_order_as_soon_as_its_lease_runs_out() -
         nursery.cancel_scope.cancel()
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_lease_may_expire_while_another_order_is_being_finished() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2)
@@ -166,7 +165,7 @@ async def test_a_lease_may_expire_while_another_order_is_being_finished() -> Non
         assert customers[0].got is not None
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_finish_after_the_lease_still_counts_and_empties_the_queue() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -178,7 +177,7 @@ async def test_a_finish_after_the_lease_still_counts_and_empties_the_queue() -> 
         assert await counter.start("quick") is None
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_finishing_twice_says_the_same_twice() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -199,7 +198,7 @@ async def test_finishing_what_nobody_started_is_a_conflict_that_says_where_it_st
         assert caught.value.members() == {"order_status": Status.WAITING}
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_the_estimate_counts_rounds_of_all_baristas() -> None:
     async with open_counter() as counter:
         for _ in range(5):

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 import trio
 
-from actors.testing import schedules
 from cafe.orders.messages import Standing
 from cafe.orders.order import Action
 from tests.cafe.orders.counter import Counter, open_counter, settled
@@ -51,7 +50,7 @@ def makespan(brewing: list[float]) -> float:
     return max(free)
 
 
-@schedules(3)
+@pytest.mark.schedules(3)
 async def test_two_hundred_customers_all_get_their_coffee_in_order_and_in_time() -> None:
     rng = Random(17)  # noqa: S311 - brewing times, not secrets
     brewing = [rng.uniform(30, 60) for _ in range(CUSTOMERS)]
@@ -61,7 +60,7 @@ async def test_two_hundred_customers_all_get_their_coffee_in_order_and_in_time()
     assert seconds == pytest.approx(makespan(brewing), abs=0.001)
 
 
-@schedules(3)
+@pytest.mark.schedules(3)
 async def test_the_last_of_two_hundred_waits_fifteen_minutes_when_a_coffee_takes_45_seconds() -> (
     None
 ):
@@ -70,7 +69,7 @@ async def test_the_last_of_two_hundred_waits_fifteen_minutes_when_a_coffee_takes
     assert max(standing.waited_seconds for standing in served) == pytest.approx(15 * 60)
 
 
-@schedules(10)
+@pytest.mark.schedules(10)
 async def test_when_a_barista_dies_with_an_order_everybody_is_served_all_the_same() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         served: list[Standing] = []

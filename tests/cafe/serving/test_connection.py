@@ -7,7 +7,6 @@ import structlog
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.testing import schedules
 from cafe.serving.phases import DEADLINES, NEXT, Event, Phase
 from tests.cafe.serving.memory_door import Parked, echo, greet, open_memory_door, settle
 from tests.system.door import GET, answer
@@ -35,7 +34,7 @@ def test_every_phase_is_in_the_tables_and_can_be_reached_and_left() -> None:
     assert set(DEADLINES) == set(Phase) - {Phase.ANSWERING, Phase.LINGERING}
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_one_request_is_served_after_another() -> None:
     async with open_memory_door(echo) as door:
         visitor = door.visit()
@@ -46,7 +45,7 @@ async def test_one_request_is_served_after_another() -> None:
         assert await visitor.hear_all() == b""
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_head_may_come_byte_by_byte_and_after_empty_lines() -> None:
     async with open_memory_door(echo) as door:
         visitor = door.visit()
@@ -57,7 +56,7 @@ async def test_a_head_may_come_byte_by_byte_and_after_empty_lines() -> None:
             assert (await visitor.hear()).status == 200
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_pipelined_requests_are_answered_in_their_order_whoever_is_quicker() -> None:
     async def dawdle(scope: Scope, receive: Receive, send: Send) -> None:
         await trio.sleep(float(scope["path"][1:] or 0))
@@ -72,7 +71,7 @@ async def test_pipelined_requests_are_answered_in_their_order_whoever_is_quicker
             assert [(await visitor.hear()).body for _ in range(2)] == [b"/1", b"/0"]
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_others_come_first_between_two_pipelined_requests() -> None:
     order: list[str] = []
 
@@ -91,7 +90,7 @@ LAST = {"close": CLOSE, "HTTP/1.0": b"GET / HTTP/1.0\r\n\r\n", "bad": b"BREW / H
 
 
 @pytest.mark.parametrize("last", LAST.values(), ids=LAST)
-@schedules(50)
+@pytest.mark.schedules
 async def test_after_the_last_answer_nothing_more_is_read_as_a_request(last: bytes) -> None:
     served: list[str] = []
 
@@ -108,7 +107,7 @@ async def test_after_the_last_answer_nothing_more_is_read_as_a_request(last: byt
         assert "/more" not in served
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_connection_has_so_many_requests_and_no_more() -> None:
     async with open_memory_door(greet, keep_alive_max_requests=3) as door:
         visitor = door.visit()
@@ -162,7 +161,7 @@ FAILING: list[ASGIApp] = [
 
 
 @pytest.mark.parametrize("app", FAILING)
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_an_application_that_fails_before_its_answer_is_a_problem(app: ASGIApp) -> None:
     with structlog.testing.capture_logs() as logs:
         async with open_memory_door(app) as door:
@@ -178,7 +177,7 @@ async def test_an_application_that_fails_before_its_answer_is_a_problem(app: ASG
     assert logs[0]["instance"].encode() in answer.body
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_an_application_that_fails_in_its_answer_breaks_it_off() -> None:
     async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
@@ -193,7 +192,7 @@ async def test_an_application_that_fails_in_its_answer_breaks_it_off() -> None:
     assert [log["event"] for log in logs] == ["application failed"]
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_an_application_that_fails_after_its_answer_closes_the_connection() -> None:
     async def late(scope: Scope, receive: Receive, send: Send) -> None:
         await greet(scope, receive, send)
@@ -207,7 +206,7 @@ async def test_an_application_that_fails_after_its_answer_closes_the_connection(
             assert await visitor.hear_all() == b""
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_failure_of_our_own_ends_one_connection_is_counted_and_told() -> None:
     class Planted(float):
         def __radd__(self, other: float) -> float:
@@ -227,7 +226,7 @@ async def test_a_failure_of_our_own_ends_one_connection_is_counted_and_told() ->
     assert [log["event"] for log in logs] == ["connection isolated"]
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_streamed_answer_goes_out_piece_by_piece_and_leaves_time_to_others() -> None:
     async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})

@@ -10,7 +10,6 @@ import structlog
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.testing import schedules
 from cafe.serving.eager_stream import PIECE
 from cafe.serving.exchange import MAX_BODY, allow_body
 from cafe.serving.heads import BadRequest
@@ -30,7 +29,7 @@ def chunked(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("frame", [post, chunked])
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_no_more_of_a_body_is_taken_than_the_application_asks_for(
     frame: Callable[[bytes], bytes],
 ) -> None:
@@ -59,7 +58,7 @@ async def test_no_more_of_a_body_is_taken_than_the_application_asks_for(
         assert (await visitor.hear("POST")).body == body
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_body_may_be_cut_anywhere() -> None:
     async with open_memory_door(echo) as door:
         for raw in (post(b"latte"), CHUNKED + b"3;a=b\r\nlat\r\n2\r\nte\r\n0\r\nX: y\r\n\r\n"):
@@ -74,7 +73,7 @@ async def test_a_body_may_be_cut_anywhere() -> None:
 @pytest.mark.parametrize(
     "raw", [post(b"x" * 60_000), chunked(b"x" * 60_000)], ids=["post", "chunk"]
 )
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_whether_a_body_is_read_or_not_the_next_request_is_what_follows_it(
     raw: bytes, app: ASGIApp
 ) -> None:
@@ -127,7 +126,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("read", [wrap, hide, swallow, answer_as_it_says])
 @pytest.mark.parametrize(("raw", "status"), REFUSED.values(), ids=REFUSED)
-@schedules(10)
+@pytest.mark.schedules(10)
 async def test_a_bad_body_is_refused_however_the_application_takes_it(
     raw: bytes, status: bytes, read: Callable[[Receive, Send], Awaitable[None]]
 ) -> None:
@@ -150,7 +149,7 @@ async def test_a_bad_body_is_refused_however_the_application_takes_it(
         assert logs == []
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_bad_body_breaks_off_an_answer_that_has_begun() -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
@@ -165,7 +164,7 @@ async def test_a_bad_body_breaks_off_an_answer_that_has_begun() -> None:
         assert (await visitor.hear_all()).endswith(b"4\r\nhalf\r\n")
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_route_may_allow_more_or_less() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         allow_body(scope, int(scope["path"][1:]))

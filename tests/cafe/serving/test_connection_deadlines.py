@@ -11,7 +11,6 @@ import trio
 import trio.testing
 from starlette.types import Receive, Scope, Send
 
-from actors.testing import schedules
 from cafe.serving.connection import Connection
 from cafe.serving.eager_stream import EagerStream
 from tests.cafe.serving.memory_door import (
@@ -45,7 +44,7 @@ async def status_and_end(visitor: Visitor) -> tuple[bytes, float]:
     return (await visitor.hear_all())[9:12], trio.current_time()
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_client_that_says_nothing_is_closed_after_5_seconds() -> None:
     async with open_memory_door(greet) as door:
         await trio.sleep(3)
@@ -53,7 +52,7 @@ async def test_a_client_that_says_nothing_is_closed_after_5_seconds() -> None:
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\nHost: ca"])
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_head_has_5_seconds_from_its_first_byte(begun: bytes) -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
@@ -62,7 +61,7 @@ async def test_a_head_has_5_seconds_from_its_first_byte(begun: bytes) -> None:
         assert await status_and_end(visitor) == (b"408", 9)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_head_that_trickles_has_no_longer() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
@@ -71,7 +70,7 @@ async def test_a_head_that_trickles_has_no_longer() -> None:
         assert await status_and_end(visitor) == (b"408", 5)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_empty_lines_are_no_beginning_of_a_head() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
@@ -82,7 +81,7 @@ async def test_empty_lines_are_no_beginning_of_a_head() -> None:
         assert await status_and_end(visitor) == (b"", 5.25)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_an_idle_connection_is_closed_after_its_time() -> None:
     async with open_memory_door(greet, keep_alive_timeout=15.0) as door:
         visitor = door.visit()
@@ -92,7 +91,7 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
         assert await status_and_end(visitor) == (b"", 10 + 15)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_later_head_has_5_seconds_like_the_first() -> None:
     async with open_memory_door(greet, keep_alive_timeout=15.0) as door:
         visitor = door.visit()
@@ -102,7 +101,7 @@ async def test_a_later_head_has_5_seconds_like_the_first() -> None:
         assert await status_and_end(visitor) == (b"408", 14 + 5)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_request_that_is_parked_has_no_deadline() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
@@ -119,7 +118,7 @@ async def test_a_request_that_is_parked_has_no_deadline() -> None:
     ("head", "drop"), [(POST, b"x"), (CHUNKED, b"1\r\nx\r\n"), (CHUNKED, b"1;")], ids=str
 )
 @pytest.mark.parametrize("app", [echo, greet])
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_body_has_10_seconds_from_when_it_is_waited_for(
     app: Callable[[Scope, Receive, Send], object], head: bytes, drop: bytes
 ) -> None:
@@ -136,7 +135,7 @@ async def test_a_body_has_10_seconds_from_when_it_is_waited_for(
         assert await status_and_end(visitor) == (status, 110)
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_who_does_not_close_after_the_last_answer_is_closed_after_2_seconds() -> None:
     async with open_memory_door(greet) as door:
         for raw in (BAD, GET.replace(b"1.1", b"1.0")):
@@ -150,7 +149,7 @@ async def test_who_does_not_close_after_the_last_answer_is_closed_after_2_second
             assert trio.current_time() == began + 2
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_who_closes_after_the_last_answer_is_not_lingered_for() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
@@ -196,7 +195,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize(("begin", "flood", "has_deadline"), FLOODS.values(), ids=FLOODS)
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_flood_leaves_time_to_others_and_its_deadlines_fall(
     begin: bytes, flood: bytes, *, has_deadline: bool
 ) -> None:
@@ -224,7 +223,7 @@ def pass_the_deadline(_connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("end", [pass_the_deadline, Connection.drop])
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_a_deadline_that_passes_while_a_head_arrives_does_not_fall_upon_the_application(
     end: Callable[[Connection], None],
 ) -> None:

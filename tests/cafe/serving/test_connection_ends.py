@@ -10,7 +10,6 @@ import structlog
 import trio
 from starlette.types import Message, Receive, Scope, Send
 
-from actors.testing import schedules
 from cafe.serving.connection import LOOK_SECONDS, READ_AHEAD
 from cafe.serving.eager_stream import PIECE
 from cafe.serving.phases import Phase
@@ -104,14 +103,14 @@ async def how_it_ends(raw: bytes, phase: Phase, end: Callable[[Visitor], None]) 
 
 
 @in_every_phase
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_reset_ends_it_in_every_phase(raw: bytes, phase: Phase) -> None:
     took = await how_it_ends(raw, phase, abort)
     assert took == (1 if b"/sleep" in raw else 0)  # an application that does not listen goes on
 
 
 @in_every_phase
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_drop_ends_only_what_nobody_works_for(raw: bytes, phase: Phase) -> None:
     async with open_memory_door(Stage(Parked())) as door:
         visitor = await arrive(door, raw, phase)
@@ -126,7 +125,7 @@ async def test_a_drop_ends_only_what_nobody_works_for(raw: bytes, phase: Phase) 
 
 
 @in_every_phase
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_server_that_is_cancelled_leaves_nothing_open(raw: bytes, phase: Phase) -> None:
     async with open_memory_door(Stage(Parked())) as door:
         await arrive(door, raw, phase)
@@ -137,7 +136,7 @@ async def test_a_server_that_is_cancelled_leaves_nothing_open(raw: bytes, phase:
 
 
 @in_every_phase
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_client_may_leave_in_every_phase(raw: bytes, phase: Phase) -> None:
     async with open_memory_door(Stage(Parked())) as door:
         visitor = await arrive(door, raw, phase)
@@ -148,7 +147,7 @@ async def test_a_client_may_leave_in_every_phase(raw: bytes, phase: Phase) -> No
 
 
 @pytest.mark.parametrize("behind", [b"", GET * 3, GET[:7], b"\r\n" * 1000])
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_hang_up_is_told_at_once_also_behind_pipelined_bytes(behind: bytes) -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
@@ -162,7 +161,7 @@ async def test_a_hang_up_is_told_at_once_also_behind_pipelined_bytes(behind: byt
         assert parked.heard[-1] == {"type": "http.disconnect"}
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_what_is_read_ahead_is_bounded_and_a_hang_up_behind_it_is_looked_for() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
@@ -176,7 +175,7 @@ async def test_what_is_read_ahead_is_bounded_and_a_hang_up_behind_it_is_looked_f
         assert parked.waiting == 0
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_what_was_read_ahead_is_served_next() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
@@ -188,7 +187,7 @@ async def test_what_was_read_ahead_is_served_next() -> None:
         assert [(await visitor.hear()).body for _ in range(2)] == [b"coffee"] * 2
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_at_a_closing_door_answers_are_the_last_and_who_is_idle_goes() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
@@ -208,7 +207,7 @@ async def test_at_a_closing_door_answers_are_the_last_and_who_is_idle_goes() -> 
             assert await visitor.hear_all() == b""
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_an_answer_that_has_begun_before_the_door_closes_is_the_last_as_well() -> None:
     async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
@@ -226,7 +225,7 @@ async def test_an_answer_that_has_begun_before_the_door_closes_is_the_last_as_we
         assert trio.current_time() == 1
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_sending_to_who_has_left_does_nothing() -> None:
     ended: list[Message] = []
 

@@ -7,7 +7,6 @@ import structlog
 import trio
 from starlette.types import Message, Receive, Scope, Send
 
-from actors.testing import schedules
 from tests.cafe.serving.memory_door import echo, greet, open_memory_door, settle
 from tests.cafe.serving.test_connection_bodies import CHUNKED, chunked, post
 from tests.system.door import GET, answer, read_body
@@ -17,7 +16,7 @@ GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 DISCONNECT = {"type": "http.disconnect"}
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_who_asks_whether_to_go_on_is_told_to_when_his_body_is_wanted() -> None:
     async with open_memory_door(echo) as door:
         visitor = door.visit()
@@ -29,7 +28,7 @@ async def test_who_asks_whether_to_go_on_is_told_to_when_his_body_is_wanted() ->
         assert (await visitor.hear()).body == b"/"
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_who_asks_whether_to_go_on_and_is_not_told_to_has_his_last_answer() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
@@ -39,7 +38,7 @@ async def test_who_asks_whether_to_go_on_and_is_not_told_to_has_his_last_answer(
         assert b"\r\nconnection: close\r\n" in heard
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_nobody_is_told_to_go_on_in_the_middle_of_an_answer() -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
@@ -56,7 +55,7 @@ async def test_nobody_is_told_to_go_on_in_the_middle_of_an_answer() -> None:
         assert await visitor.hear_all() == b""
 
 
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_who_stops_receiving_while_the_client_does_not_read_cuts_him_off() -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         with trio.move_on_after(1):
@@ -74,7 +73,7 @@ async def test_who_stops_receiving_while_the_client_does_not_read_cuts_him_off()
 
 @pytest.mark.parametrize("raw", [GET, post(b"lat", 5), CHUNKED, EXPECT, post(b"latte") + GET[:9]])
 @pytest.mark.parametrize("pause", [0, 1])
-@schedules(50)
+@pytest.mark.schedules
 async def test_the_end_of_an_answer_is_a_disconnect_to_who_receives_then_and_later(
     raw: bytes, pause: float
 ) -> None:
@@ -105,7 +104,7 @@ async def test_the_end_of_an_answer_is_a_disconnect_to_who_receives_then_and_lat
 
 
 @pytest.mark.parametrize("turns", range(8))
-@schedules(20)
+@pytest.mark.schedules(20)
 async def test_who_begins_to_receive_while_the_answer_ends_is_not_forgotten(turns: int) -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         async def listen() -> None:
@@ -127,7 +126,7 @@ async def test_who_begins_to_receive_while_the_answer_ends_is_not_forgotten(turn
         assert (await visitor.ask(CHUNKED, "POST")).body == b"coffee"
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_after_its_answer_an_application_gets_no_body_that_it_has_not_read() -> None:
     received: list[Message] = []
 
@@ -143,7 +142,7 @@ async def test_after_its_answer_an_application_gets_no_body_that_it_has_not_read
     assert received == [DISCONNECT] * 3
 
 
-@schedules(50)
+@pytest.mark.schedules
 async def test_a_client_that_leaves_in_his_body_is_a_disconnect() -> None:
     received: list[Message] = []
 

@@ -10,7 +10,6 @@ import trio
 import trio.testing
 from starlette.types import Receive, Scope, Send
 
-from actors.testing import schedules
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.door import Door
@@ -80,7 +79,7 @@ class Eager(MemoryTransport):
         return GET
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_connection_dropped_before_its_first_step_calls_no_application() -> None:
     called: list[str] = []
 
@@ -96,7 +95,7 @@ async def test_a_connection_dropped_before_its_first_step_calls_no_application()
         assert await mine.receive_some() == b""
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_an_answer_bears_the_date_on_which_it_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,7 +9,6 @@ import trio
 from starlette.requests import Request
 from starlette.types import Message
 
-from actors.testing import schedules
 from cafe.refusals import CafeRefusal
 from cafe.serving.hangup import unless_hung_up
 
@@ -40,12 +39,12 @@ def giving(result: str, after: float) -> Callable[[], Awaitable[str]]:
     return work
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_what_is_done_in_time_is_given() -> None:
     assert await unless_hung_up(Line().request, giving("coffee", after=900)) == "coffee"
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_the_work_is_cancelled_when_the_client_hangs_up() -> None:
     line, cancelled = Line(), trio.Event()
 
@@ -70,7 +69,7 @@ async def hang_up(line: Line, after: float) -> None:
     line.hung_up.set()
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_refusal_comes_through_as_it_is() -> None:
     async def work() -> str:
         await trio.sleep(1)
@@ -80,7 +79,7 @@ async def test_a_refusal_comes_through_as_it_is() -> None:
         await unless_hung_up(Line().request, work)
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_somebody_elses_cancellation_goes_on() -> None:
     with trio.move_on_after(3) as scope:
         await unless_hung_up(Line().request, giving("coffee", after=900))
@@ -88,7 +87,7 @@ async def test_somebody_elses_cancellation_goes_on() -> None:
     assert scope.cancelled_caught
 
 
-@schedules()
+@pytest.mark.schedules
 async def test_what_is_done_as_the_client_hangs_up_is_given_or_was_never_done() -> None:
     line, made = Line(), list[str]()
 

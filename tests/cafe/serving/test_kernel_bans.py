@@ -11,7 +11,6 @@ import structlog
 import trio
 import trio.testing
 
-from actors.testing import schedules
 from cafe.limits.address import parse_networks
 from cafe.serving.admission import Admission
 from cafe.serving.kernel_bans import REWRITE_SECONDS, drop_banned
@@ -48,7 +47,7 @@ async def kept(*sockets: Socket, platform: str = "linux") -> AsyncGenerator[Admi
         nursery.cancel_scope.cancel()
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_bans_of_one_moment_go_in_together_and_at_once() -> None:
     sock = Socket()
     async with kept(sock) as admission:
@@ -66,7 +65,7 @@ async def test_bans_of_one_moment_go_in_together_and_at_once() -> None:
         assert sock.names() == ["attach"] * 2
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_whoever_has_served_his_ban_leaves_the_filter_and_the_last_one_takes_it_along() -> (
     None
 ):
@@ -84,7 +83,7 @@ async def test_whoever_has_served_his_ban_leaves_the_filter_and_the_last_one_tak
         assert [when - start for _, when in sock.options] == pytest.approx([0, 30, 60], abs=0.01)
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_ban_that_changes_nothing_in_the_filter_costs_no_rewrite() -> None:
     sock = Socket()
     async with kept(sock) as admission:
@@ -97,7 +96,7 @@ async def test_a_ban_that_changes_nothing_in_the_filter_costs_no_rewrite() -> No
         assert sock.names() == ["attach"]
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_all_listeners_have_the_filter() -> None:
     sockets = [Socket(), Socket()]
     async with kept(*sockets) as admission:
@@ -106,7 +105,7 @@ async def test_all_listeners_have_the_filter() -> None:
     assert [one.names() for one in sockets] == [["attach"]] * 2
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_a_kernel_that_refuses_is_asked_no_more_and_told_of_in_one_line() -> None:
     takes, refuses = Socket(), Socket(refuses=26)
     with structlog.testing.capture_logs() as lines:
@@ -120,7 +119,7 @@ async def test_a_kernel_that_refuses_is_asked_no_more_and_told_of_in_one_line() 
     assert takes.names() == ["attach", "detach"]
 
 
-@schedules(5)
+@pytest.mark.schedules(5)
 async def test_elsewhere_than_on_linux_no_option_is_touched_and_one_line_says_so() -> None:
     sock = Socket()
     with structlog.testing.capture_logs() as lines:

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from actors.testing import schedules
 from cafe.serving.request_log import RequestLog, RequestMetrics
 
 
@@ -71,7 +70,7 @@ def log_of(app: ASGIApp, registry: CollectorRegistry) -> RequestLog:
     return RequestLog(app, name="client", metrics=RequestMetrics(registry))
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_a_request_is_one_line_and_one_observation(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
@@ -133,7 +132,7 @@ async def test_any_other_id_is_made(
     assert len(sent.headers[b"x-request-id"]) == 16
 
 
-@schedules(1)
+@pytest.mark.schedules(1)
 async def test_a_request_that_is_cut_off_is_a_line_too(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
