@@ -1,0 +1,235 @@
+"""Probe: a ref without an actor behind it, that records what it gets and answers as it is told.
+
+The one rule: whoever sends cannot tell a probe from an actor that takes every message at once and
+keeps the duty to answer it. So the same types, the same refusal of foreign messages, the same exact
+outcome of a cancelled ask; and the place where an asker waits is the same `Envelope`.
+"""
+
+import math
+import sys
+from collections import deque
+from typing import Any, Literal, TypeVar
+
+import outcome
+import trio
+
+from actors.actor import Actor
+from actors.envelope import Envelope, Outcome
+from actors.errors import ActorError, ActorStopped, Refusal, fresh
+from actors.message import Message, R
+from actors.ref import Ref
+from actors.statistics import ActorStatistics
+
+# Invariant, unlike the parameter of Ref: `received` gives messages out as well.
+A = TypeVar("A", bound=Actor)
+M = TypeVar("M", bound=Message[Any, Any])
+
+
+class Probe(Ref[A]):
+    """A `Ref[A]` for tests, to be handed to code that wants to ask or tell an `A`.
+
+    An ask gets the next answer of the script, or else waits for `reply` or `fail`. A tell is
+    recorded and never waits. A probe is never full, and lives outside of any system. `answer`,
+    `next`, `reply`, `fail`, `received` and `unasked` are for the test; the rest is a Ref's.
+    """
+
+    def __init__(self, actor: type[A], *, name: str | None = None) -> None:
+        # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
+        self._name = name or actor.__name__
+        self._handlers = actor.__actor_handlers__
+        self._script: dict[type[Message[A, Any]], deque[Any]] = {}
+        self._received: list[Message[A, Any]] = []
+        self._unseen: list[Message[A, Any]] = []
+        # Who waits in `next`, first come first served, and for which kind.
+        self._waiters: dict[trio.lowlevel.Task, type[Message[Any, Any]]] = {}
+        # What was not answered yet, by the identity of the message: equal messages are not the same
+        # one, and the same one may be sent twice. Those in `_received` keep the identities taken.
+        self._open: dict[int, list[Envelope]] = {}
+        self._refused = 0
+        self._stopped = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Probe {self._name}, {self._state}>"
+
+    async def ask(self, message: Message[A, R]) -> R:
+        """Return the next scripted answer, or wait for `reply` or `fail`.
+
+        Raises a scripted exception; ActorStopped; ActorError if an `A` has no handler for the
+        message. Whoever is cancelled before the answer was given leaves at once.
+        """
+        self._handlers.check(message)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._stopped.is_set():
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise ActorStopped(self._name)
+        answer: R
+        scripted = self._scripted(type(message))
+        if scripted is None:
+            envelope = Envelope(message, trio.lowlevel.current_task(), math.inf)
+            self._record(message, envelope)
+            answer = await trio.lowlevel.wait_task_rescheduled(envelope.abort)
+        else:
+            self._record(message)
+            # Shielded, for the answer is given.
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            answer = scripted.unwrap()
+        return answer
+
+    async def tell(self, message: Message[A, Any]) -> None:
+        """Record the message; raise ActorStopped, or ActorError as `ask` does."""
+        self._handlers.check(message)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self.tell_nowait(message)
+        finally:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def tell_nowait(self, message: Message[A, Any]) -> None:
+        """Record the message; raise ActorStopped, or ActorError as `ask` does."""
+        self._handlers.check(message)
+        self._check_running()
+        self._record(message, Envelope(message, None, math.inf))
+
+    def stop(self) -> None:
+        """Take no more messages; whoever waits for an answer, or in `next`, hears ActorStopped."""
+        self._stopped.set()
+        for envelopes in self._open.values():
+            for envelope in envelopes:
+                envelope.settle(outcome.Error(ActorStopped(self._name)))
+        for task in self._waiters:
+            trio.lowlevel.reschedule(task, outcome.Error(ActorStopped(self._name)))
+        self._waiters.clear()
+
+    async def wait_stopped(self) -> None:
+        """Wait until `stop` was called."""
+        await self._stopped.wait()
+
+    def statistics(self) -> ActorStatistics:
+        """Return what an actor would that keeps each reply: every message counts as handled."""
+        return ActorStatistics(
+            name=self._name,
+            state=self._state,
+            queued=0,
+            mailbox=sys.maxsize,
+            handled=len(self._received),
+            refused=self._refused,
+            skipped=0,
+            crashed=0,
+            restarts=0,
+            busy_since=None,
+        )
+
+    @property
+    def name(self) -> str:
+        """The name that its errors and statistics bear; that of the actor's class, if not given."""
+        return self._name
+
+    def answer(self, kind: type[Message[A, R]], *answers: R | Exception) -> None:
+        """Script the answers to the next asks of a kind, one each; an Exception is raised.
+
+        An ask of a subtype counts, and first uses up what is scripted for the subtype. A tell uses
+        up nothing. An ask that waits already goes on waiting for its `reply`. Raises ActorError if
+        an `A` has no handler for the kind.
+        """
+        self._check_kind(kind)
+        self._script.setdefault(kind, deque()).extend(answers)
+
+    async def next(self, kind: type[M]) -> M:
+        """Return the oldest message of a kind, or its subtypes, that no `next` has returned yet.
+
+        Waits for one if need be; several who wait are served in turn. Raises ActorError if an `A`
+        has no handler for the kind, ActorStopped if there is none and will be none.
+        """
+        self._check_kind(kind)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        for place, message in enumerate(self._unseen):
+            if isinstance(message, kind):
+                del self._unseen[place]
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                return message
+        self._check_running()
+        task = trio.lowlevel.current_task()
+        self._waiters[task] = kind
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            del self._waiters[task]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        arrived: M = await trio.lowlevel.wait_task_rescheduled(abort)
+        return arrived
+
+    def reply(self, message: Message[A, R], answer: R) -> bool:
+        """Answer an ask that waits; tell whether the asker gets it, as `Reply.send` does.
+
+        Raises ActorError if the message was answered already, or has not come this way. If the very
+        same object was sent several times, each reply answers one, those that still wait first.
+        """
+        return self._settle(message, outcome.Value(answer))
+
+    def fail(self, message: Message[A, Any], error: Exception) -> bool:
+        """Raise the error in an asker who waits; for the rest, as `reply`."""
+        delivered = self._settle(message, failure(error))
+        self._refused += isinstance(error, Refusal)
+        return delivered
+
+    @property
+    def received(self) -> tuple[Message[A, Any], ...]:
+        """Every message so far, asked or told, in the order of arrival."""
+        return tuple(self._received)
+
+    @property
+    def unasked(self) -> tuple[tuple[type[Message[A, Any]], object], ...]:
+        """The scripted answers that nobody has asked for, each with its kind."""
+        return tuple((kind, answer) for kind, rest in self._script.items() for answer in rest)
+
+    @property
+    def _state(self) -> Literal["running", "stopped"]:
+        return "stopped" if self._stopped.is_set() else "running"
+
+    def _check_running(self) -> None:
+        if self._stopped.is_set():
+            raise ActorStopped(self._name)
+
+    def _check_kind(self, kind: type[Message[Any, Any]]) -> None:
+        """Raise ActorError if no message of the kind can come."""
+        if not any(issubclass(taken, kind) for taken in self._handlers):
+            _ = self._handlers[kind]
+
+    def _scripted(self, kind: type[Message[A, Any]]) -> Outcome | None:
+        """Take the next answer of the script for a kind, the nearest first, as handlers are."""
+        for base in kind.__mro__:
+            if script := self._script.get(base):
+                answer = script.popleft()
+                if isinstance(answer, Exception):
+                    self._refused += isinstance(answer, Refusal)
+                    return failure(answer)
+                return outcome.Value(answer)
+        return None
+
+    def _record(self, message: Message[A, Any], *unanswered: Envelope) -> None:
+        """Write a message down, and show it to the first who waits for its kind."""
+        self._received.append(message)
+        self._open.setdefault(id(message), []).extend(unanswered)
+        for task, kind in self._waiters.items():
+            if isinstance(message, kind):
+                del self._waiters[task]
+                trio.lowlevel.reschedule(task, outcome.Value(message))
+                return
+        self._unseen.append(message)
+
+    def _settle(self, message: Message[A, Any], result: Outcome) -> bool:
+        what = type(message).__name__
+        if id(message) not in self._open:
+            raise ActorError(f"{self._name} has received no such {what}")
+        envelopes = self._open[id(message)]
+        if not envelopes:
+            raise ActorError(f"{what} is answered twice")
+        # The oldest whose asker still waits, or else the oldest.
+        envelope = min(envelopes, key=lambda envelope: envelope.asker is None)
+        envelopes.remove(envelope)
+        return envelope.settle(result)
+
+
+def failure(error: Exception) -> outcome.Error:
+    """Return what raises the error; of the toolkit's own kinds, a copy for this one asker."""
+    return outcome.Error(fresh(error) if isinstance(error, Refusal | ActorError) else error)
