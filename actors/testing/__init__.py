@@ -22,12 +22,16 @@ lets a minute pass, `trio.current_time()` starts at 0, no clock needs to be aske
 
 **Waiting without sleeping.** `await settle()` returns when the others can come no further.
 
+**Nobody behind it.** A `Probe(Card)` is a `Ref[Card]` that records what it is sent and plays the
+answers that the test has scripted, or gives as they are asked for.
+
 The marker and the option belong to a plugin of pytest (actors.testing.plugin) that comes with this
 package; there is nothing to switch on. It needs pytest-trio, which runs the tests and their async
 fixtures. A test with a loop of its own, as hypothesis has one, calls `run_seeded` instead.
 """
 
+from actors.testing.probe import Probe
 from actors.testing.schedules import run_seeded
 from actors.testing.settle import settle
 
-__all__ = ["run_seeded", "settle"]
+__all__ = ["Probe", "run_seeded", "settle"]

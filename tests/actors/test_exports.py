@@ -17,6 +17,8 @@ def test_the_package_exports_these_names() -> None:
         "ActorError",
         "ActorStatistics",
         "ActorStopped",
+        "Deadlock",
+        "Instrument",
         "MailboxFull",
         "Message",
         "Ref",
@@ -24,8 +26,10 @@ def test_the_package_exports_these_names() -> None:
         "Reply",
         "Restart",
         "RestartLimitExceeded",
+        "Strategy",
         "System",
         "Timer",
+        "Tree",
         "open_system",
     ]
 
@@ -34,6 +38,7 @@ def test_the_classes_have_these_members() -> None:
     assert public(actors.Actor) == {"on_start", "on_stop", "after", "every"}
     assert public(actors.Message) == {"handler", "deferred"}
     assert public(actors.Ref) == {
+        "name",
         "ask",
         "tell",
         "tell_nowait",
@@ -42,8 +47,17 @@ def test_the_classes_have_these_members() -> None:
         "statistics",
     }
     assert public(actors.Reply) == {"send", "fail", "on_abandoned"}
-    assert public(actors.Restart) == {"limit", "within"}
-    assert public(actors.System) == {"start", "tree"}
+    assert public(actors.Restart) == {"limit", "within", "backoff", "longest", "jitter"}
+    assert public(actors.System) == {"start", "group", "tree"}
+    assert public(actors.Tree) == {"name", "strategy", "members"}
+    assert public(actors.Instrument) == {
+        "enqueued",
+        "started",
+        "finished",
+        "refused",
+        "crashed",
+        "restarted",
+    }
     assert public(actors.Timer) == {"cancel"}
 
 
@@ -63,4 +77,9 @@ def test_the_statistics_have_these_members() -> None:
 
 
 def test_the_helpers_for_tests_are_these() -> None:
-    assert actors.testing.__all__ == ["run_seeded", "settle"]
+    assert actors.testing.__all__ == ["Probe", "run_seeded", "settle"]
+
+
+def test_a_probe_has_these_members_beside_those_of_a_ref() -> None:
+    added = {"answer", "fail", "name", "next", "received", "reply", "unasked"}
+    assert public(actors.testing.Probe) == public(actors.Ref) | added

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import trio
 
 from actors import ActorStopped
-from actors.testing.probe import Probe
+from actors.testing import Probe
 from tests.actors.cast import Add, Counter
 
 

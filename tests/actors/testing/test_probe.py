@@ -9,8 +9,7 @@ import trio
 import trio.testing
 
 from actors import Actor, ActorCrashed, ActorError, ActorStopped, Message, Ref, open_system
-from actors.testing import settle
-from actors.testing.probe import Probe
+from actors.testing import Probe, settle
 from tests.actors.cast import (
     Add,
     Asker,

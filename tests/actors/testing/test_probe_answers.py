@@ -6,8 +6,7 @@ import pytest
 import trio
 
 from actors import ActorCrashed, ActorError
-from actors.testing import settle
-from actors.testing.probe import Probe
+from actors.testing import Probe, settle
 from tests.actors.cast import (
     Add,
     Asker,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from actors.testing import settle
-from actors.testing.probe import Probe
+from actors.testing import Probe, settle
 from tests.actors.cast import (
     Add,
     Counter,

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_type
+from typing import Any, assert_type
 
 from actors import Actor, Message, Ref, Reply, Restart, System, Timer, open_system
+from actors.testing import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,33 @@ async def use_factories(system: System) -> None:
 
 def pass_on(reply: Reply[int], clerk: Ref[Clerk]) -> None:
     clerk.tell_nowait(Answer(reply))
+
+
+def script(probe: Probe[Counter]) -> None:
+    probe.answer(Add, 3, 4, ValueError())
+    probe.answer(Add, True)
+    probe.answer(Reset, None, KeyError())
+    probe.answer(Fetch, None, "fetched", OSError())
+    probe.answer(Reach)
+    assert_type(probe.received, tuple[Message[Counter, Any], ...])
+    assert not probe.unasked
+
+
+async def use_probes() -> None:
+    probe = Probe(Counter)
+    assert_type(probe, Probe[Counter])
+    ref: Ref[Counter] = probe
+    assert_type(await ref.ask(Add()), int)
+    assert_type(await probe.ask(Fetch()), str | None)
+    added = await probe.next(Add)
+    assert_type(added, Add)
+    assert_type(probe.reply(added, added.by), bool)
+    assert_type(probe.reply(await probe.next(Fetch), None), bool)
+    assert_type(probe.fail(added, ValueError()), bool)
+    loud = Probe(LoudCounter, name="loud")
+    loud.answer(Add, 3)
+    loud.answer(Shout, "hey")
+    ref = loud
 
 
 async def main() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors import Actor, Message, Ref, Reply, System
+from actors.testing import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,21 @@ async def use_system(system: System) -> None:
     counter: Ref[Counter] = await system.start(Door)  # type: ignore[arg-type]
     unanswered: Awaitable[str] = counter.ask(Add())  # type: ignore[arg-type]
     await unanswered
+
+
+async def use_probe(probe: Probe[Counter], doors: Probe[Door]) -> None:
+    probe.answer(Add, "3")  # type: ignore[misc]
+    probe.answer(Add, 3, None)  # type: ignore[misc]
+    probe.answer(Add, ValueError)  # type: ignore[misc]
+    probe.answer(Knock, "come in")  # type: ignore[arg-type]
+    probe.answer(Add())  # type: ignore[arg-type]
+    wrong: str = await probe.ask(Add())  # type: ignore[arg-type]
+    wrong += (await probe.next(Add)).goal  # type: ignore[attr-defined]
+    probe.reply(await probe.next(Add), wrong)  # type: ignore[misc]
+    probe.reply(await doors.next(Knock), wrong)  # type: ignore[arg-type]
+    probe.fail(await doors.next(Knock), ValueError())  # type: ignore[arg-type]
+    probe.fail(await probe.next(Add), "no")  # type: ignore[arg-type]
+    await probe.next(Door)  # type: ignore[type-var]
+    ref: Ref[Door] = probe  # type: ignore[assignment]
+    await ref.tell(Knock())
+    Probe(int)  # type: ignore[type-var]
