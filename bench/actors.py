@@ -1,0 +1,95 @@
+"""The toolkit against the same by hand, against Pykka, and against itself without instruments.
+
+Each comparison runs in processes of its own (`exchanges.py`). A ratio is the median of those of
+neighbouring slices, and its middle half tells how sure it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median, quantiles
+
+from bench.exchanges import Rates
+from bench.processes import program
+from bench.report import FOR_THE_RECORD, Row, Scale, progress
+
+SLICES_BARE = 3
+"""Short ones, by one of the others."""
+
+Sides = Mapping[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is compared in one row, with what, and how much of the peer's speed is wanted."""
+
+    group: str
+    what: str
+    peer_name: str
+    peer: str = "peer"
+    target: float | None = None
+
+    def row(self, rates: Mapping[str, Sides]) -> Row:
+        """Give the row, and tell how sure its ratio is."""
+        ours, peers = rates[self.group]["actor"], rates[self.group][self.peer]
+        ratios = [our / peer for our, peer in zip(ours, peers, strict=True)]
+        ratio = median(ratios)
+        low, _, high = quantiles(ratios, n=4)
+        half = f"{low:.3f} to {high:.3f}"
+        progress(f"{self.what}, {self.peer_name}: {ratio:.3f}, middle half of slices {half}")
+        return Row(
+            self.what,
+            f"{median(ours):,.0f}/s",
+            f"{median(peers):,.0f}/s",
+            f"{self.peer_name} ({half})",
+            ratio,
+            FOR_THE_RECORD if self.target is None else f"at least {self.target:g}",
+            None if self.target is None else ratio >= self.target,
+        )
+
+
+LINES = (
+    Line("ask", "asks, 1 caller", "channel and trio.Event", target=0.75),
+    Line("many", "asks, 100 callers", "channel and trio.Event", target=0.75),
+    Line("drained", "asks, 100 callers", "the same, taking 64 at once"),
+    Line("pykka", "asks, 1 caller", "Pykka", target=5),
+    Line("pykka", "asks, 1 caller", "Pykka on one core", peer="peer on one core"),
+    Line("off", "instruments off, 1 caller", "without the ifs", target=0.97),
+    Line("off", "instruments off, 1 caller", "itself: how sure", peer="itself"),
+    Line("off, many", "instruments off, 100 callers", "without the ifs", target=0.97),
+    Line("off, many", "instruments off, 100 callers", "itself: how sure", peer="itself"),
+    Line("watched", "an instrument on", "instruments off"),
+    Line("async", "asks, async handler", "channel and trio.Event"),
+    Line("deferred", "asks, deferred reply", "channel and trio.Event"),
+    Line("tell", "tells", "channel"),
+)
+
+
+def run(comparison: str, slices: int) -> Rates:
+    """Run one comparison in a process of its own."""
+    with program("bench.exchanges", comparison, str(slices), most_seconds=120) as started:
+        rates: Rates = json.loads(started.read())
+    return rates
+
+
+def pooled(runs: list[Rates]) -> Rates:
+    """Put the slices of several processes together.
+
+    Where the objects of a process lie in memory favours one copy of the toolkit by a percent or
+    two, for as long as it lives; in the next process another.
+    """
+    return {
+        what: {name: list(chain(*(rates[what][name] for rates in runs))) for name in sides}
+        for what, sides in runs[0].items()
+    }
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Run all comparisons, one after the other."""
+    slices = 3 * scale.rounds
+    rates = run("hand", slices) | run("pykka", slices)
+    rates |= pooled([run("bare", SLICES_BARE * slices) for _ in range(scale.rounds)])
+    return [line.row(rates) for line in LINES]

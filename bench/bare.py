@@ -1,0 +1,93 @@
+"""The toolkit without instruments: the peer that tells what an instrument switched off costs.
+
+Rule: it is made of the sources as they are, anew each time, so it cannot fall behind them. Where
+they ask whether there is an instrument, a constant says no, and the compiler drops the branch.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import actors
+from bench import counter
+from bench.counter import Work
+
+Counting = Callable[..., AbstractAsyncContextManager[dict[str, Work]]]
+"""What `counter.counting` is, also in another module."""
+
+TOOLKIT = actors.__name__
+INSTRUMENT = re.compile(r"_*instruments?")
+
+
+class Rewrite(ast.NodeTransformer):
+    """Moves a module to another package; if wanted, leaves out what asks for an instrument."""
+
+    def __init__(self, package: str, *, bare: bool) -> None:
+        self.dropped = 0
+        self._package = package
+        self._bare = bare
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """Import from the new package what came from the toolkit."""
+        first, dot, rest = (node.module or "").partition(".")
+        if first == TOOLKIT:
+            node.module = self._package + dot + rest
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Answer `... is not None` of an instrument with False, `... is None` with True."""
+        match node:
+            case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None)]) if (
+                self._bare and INSTRUMENT.fullmatch(name_of(left))
+            ):
+                self.dropped += 1
+                return ast.copy_location(ast.Constant(isinstance(op, ast.Is)), node)
+            case _:
+                return self.generic_visit(node)
+
+
+def name_of(node: ast.expr) -> str:
+    """Give the name by which an expression goes, the last one of several."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.NamedExpr(target=ast.Name(id=name)):
+            return name
+        case _:
+            return ""
+
+
+def write(source: Path, target: Path, rewrite: Rewrite) -> None:
+    """Write one module anew."""
+    tree = rewrite.visit(ast.parse(source.read_text(encoding="utf-8")))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(ast.unparse(tree), encoding="utf-8")
+
+
+@contextmanager
+def rewritten(package: str, *, bare: bool) -> Generator[Counting]:
+    """Import the toolkit and the counter a second time, under other names.
+
+    Raises ValueError if nothing was found to leave out.
+    """
+    rewrite = Rewrite(package, bare=bare)
+    toolkit = Path(actors.__file__).parent
+    with TemporaryDirectory() as directory:
+        root = Path(directory)
+        for source in toolkit.rglob("*.py"):
+            write(source, root / package / source.relative_to(toolkit), rewrite)
+        write(Path(counter.__file__), root / f"{package}_counter.py", rewrite)
+        if bare and not rewrite.dropped:
+            raise ValueError("nothing in the toolkit asks for an instrument")
+        sys.path.insert(0, directory)
+        try:
+            module = import_module(f"{package}_counter")
+        finally:
+            sys.path.remove(directory)
+        yield cast("Counting", module.counting)

@@ -1,0 +1,100 @@
+"""The actor that is measured, and those who ask it.
+
+Rule: whatever it has of the toolkit is imported from `actors`, so that `bare.py` can write this
+module anew, too, and both sides run the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+
+from actors import Actor, Instrument, Message, Ref, Reply, open_system
+
+Work = Callable[[int], Awaitable[None]]
+"""Makes an exchange so many times; the loop is its own, as it would be in anybody's program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Message["Counter", int]):
+    """Count one more."""
+
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AddSlowly(Message["Counter", int]):
+    """Count one more, after others had their turn."""
+
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AddAndSend(Message["Counter", int]):
+    """Count one more, and have the answer sent."""
+
+    by: int = 1
+
+
+class Counter(Actor):
+    """An actor that does next to nothing."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    @Add.handler
+    def add(self, message: Add) -> int:
+        """Answer with the total."""
+        self.total += message.by
+        return self.total
+
+    @AddSlowly.handler
+    async def add_slowly(self, message: AddSlowly) -> int:
+        """Answer with the total, from an async handler."""
+        await trio.lowlevel.checkpoint()
+        self.total += message.by
+        return self.total
+
+    @AddAndSend.deferred
+    def add_and_send(self, message: AddAndSend, reply: Reply[int]) -> None:
+        """Send the total at once: what is measured is the reply, not the wait."""
+        self.total += message.by
+        reply.send(self.total)
+
+
+def asking(counter: Ref[Counter], message: Callable[[], Message[Counter, int]]) -> Work:
+    """Ask, one time after the other."""
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await counter.ask(message())
+
+    return ask
+
+
+def telling(counter: Ref[Counter]) -> Work:
+    """Tell, one time after the other, until all is taken."""
+
+    async def tell(times: int) -> None:
+        for _ in range(times):
+            await counter.tell(Add())
+        while counter.statistics().queued:
+            await trio.lowlevel.checkpoint()
+
+    return tell
+
+
+@asynccontextmanager
+async def counting(*instruments: Instrument) -> AsyncGenerator[dict[str, Work]]:
+    """Run a counter; give what can be done with it."""
+    async with open_system(instruments=instruments) as system:
+        counter = await system.start(Counter, mailbox=256)
+        yield {
+            "ask": asking(counter, Add),
+            "ask, async": asking(counter, AddSlowly),
+            "ask, deferred": asking(counter, AddAndSend),
+            "tell": telling(counter),
+        }

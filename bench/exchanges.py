@@ -1,0 +1,143 @@
+"""The process in which exchanges are measured, those of the toolkit and those of its peers.
+
+Rule: what is compared is measured in short slices that take turns, in every order, so that each
+figure has neighbours of the same moment: the machine's speed may change twofold within a run.
+
+What runs on one thread and never sleeps is timed by the processor's clock, which stands still while
+other programs have the core. Pykka's two threads wait for each other, so there it is the wall's.
+Run as `python -m bench.exchanges hand|pykka|bare SLICES`; prints `Rates`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import cycle, islice, permutations
+from time import perf_counter, process_time
+
+import trio
+
+from actors import Instrument, Message, Ref
+from bench.bare import Counting, rewritten
+from bench.by_hand import counting_by_hand
+from bench.counter import Counter, Work, counting
+from bench.on_a_thread import counting_on_a_thread
+
+MANY = 100
+Rates = dict[str, dict[str, list[float]]]
+"""By comparison, by side: exchanges per second, slice by slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of those that are compared."""
+
+    work: Work
+    callers: int = 1
+    clock: Callable[[], float] = process_time
+
+    async def rate(self, times: int) -> float:
+        """Give the exchanges per second of all callers at once."""
+        each = max(1, times // self.callers)
+        begin = self.clock()
+        if self.callers == 1:
+            await self.work(each)
+        else:
+            async with trio.open_nursery() as nursery:
+                for _ in range(self.callers):
+                    nursery.start_soon(self.work, each)
+        return each * self.callers / (self.clock() - begin)
+
+
+async def compare(groups: Mapping[str, Mapping[str, Side]], slices: int, seconds: float) -> Rates:
+    """Measure all sides, so many slices of about so many seconds each."""
+    rates: Rates = {what: {name: [] for name in sides} for what, sides in groups.items()}
+    times: dict[Side, int] = {}
+    for sides in groups.values():
+        for side in sides.values():
+            await side.rate(1_000)  # the interpreter adapts itself to what is run often
+            times[side] = int(await side.rate(1_000) * seconds)
+    # What has been imported is not looked through again in the middle of a slice.
+    gc.collect()
+    gc.freeze()
+    for what, sides in groups.items():
+        for order in islice(cycle(permutations(sides)), slices):
+            for name in order:
+                rates[what][name].append(await sides[name].rate(times[sides[name]]))
+    return rates
+
+
+async def compare_by_hand(slices: int) -> Rates:
+    """Measure the toolkit and the exchanges by hand."""
+    async with counting() as ours, counting_by_hand() as hand, counting(Instrument()) as watched:
+        ask, ask_by_hand, ask_many = (
+            Side(ours["ask"]),
+            Side(hand["ask"]),
+            Side(ours["ask"], MANY),
+        )
+        groups = {
+            "ask": {"actor": ask, "peer": ask_by_hand},
+            "many": {"actor": ask_many, "peer": Side(hand["ask"], MANY)},
+            "drained": {"actor": ask_many, "peer": Side(hand["ask, drained"], MANY)},
+            "async": {"actor": Side(ours["ask, async"]), "peer": Side(hand["ask, async"])},
+            "deferred": {"actor": Side(ours["ask, deferred"]), "peer": ask_by_hand},
+            "tell": {"actor": Side(ours["tell"]), "peer": Side(hand["tell"])},
+            "watched": {"actor": Side(watched["ask"]), "peer": ask},
+        }
+        return await compare(groups, slices, 0.1)
+
+
+async def compare_pykka(slices: int) -> Rates:
+    """Measure the toolkit, Pykka as the system runs its threads, and Pykka on one core."""
+    async with counting() as ours:
+        with counting_on_a_thread() as free, counting_on_a_thread(on_one_core=True) as bound:
+            sides = {
+                "actor": Side(ours["ask"], clock=perf_counter),
+                "peer": Side(free, clock=perf_counter),
+                "peer on one core": Side(bound, clock=perf_counter),
+            }
+            return await compare({"pykka": sides}, slices, 0.2)
+
+
+class Ear(Instrument):
+    """An instrument that knows whether it was called."""
+
+    heard = False
+
+    def started(self, actor: Ref[Counter], message: Message[Counter, int]) -> None:  # noqa: ARG002
+        """Hear of a message."""
+        self.heard = True
+
+
+async def hears(counting: Counting) -> bool:
+    """Tell whether an instrument hears of an ask."""
+    ear = Ear()
+    async with counting(ear) as work:
+        await work["ask"](1)
+    return ear.heard
+
+
+async def compare_bare(slices: int) -> Rates:
+    """Measure the toolkit with instruments switched off, without any, and against itself."""
+    with (
+        rewritten("actors_whole", bare=False) as whole,
+        rewritten("actors_bare", bare=True) as bare,
+        rewritten("actors_again", bare=False) as again,
+    ):
+        if not await hears(whole) or await hears(bare):
+            raise ValueError("what was left out is not what calls the instruments")
+        async with whole() as off, bare() as without, again() as itself:
+            makers = {"actor": off, "peer": without, "itself": itself}
+            groups = {
+                what: {name: Side(work["ask"], callers) for name, work in makers.items()}
+                for what, callers in {"off": 1, "off, many": MANY}.items()
+            }
+            return await compare(groups, slices, 0.03)
+
+
+if __name__ == "__main__":
+    comparisons = {"hand": compare_by_hand, "pykka": compare_pykka, "bare": compare_bare}
+    print(json.dumps(trio.run(comparisons[sys.argv[1]], int(sys.argv[2]))))
