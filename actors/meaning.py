@@ -61,20 +61,19 @@ def lookup_import(module: str, path: str) -> object:
 def imports_for_checkers(module: str) -> dict[str, tuple[str, str]]:
     """Return, by name, what is imported under an `if` of a module: from which module, and what.
 
-    Empty where the source is not at hand.
+    Nothing where the source is not at hand, or not to be understood.
     """
     try:
-        tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except (KeyError, OSError, TypeError, SyntaxError, ValueError):
+        holder = sys.modules[module]
+        return {
+            name: target
+            for branch in ast.parse(inspect.getsource(holder)).body
+            if isinstance(branch, ast.If)
+            for node in ast.walk(branch)
+            for name, target in bound(node, holder.__package__)
+        }
+    except (KeyError, OSError, TypeError, SyntaxError, ValueError, ImportError):
         return {}
-    package = getattr(sys.modules[module], "__package__", None)
-    return {
-        name: target
-        for branch in tree.body
-        if isinstance(branch, ast.If)
-        for node in ast.walk(branch)
-        for name, target in bound(node, package)
-    }
 
 
 def bound(node: ast.AST, package: str | None) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -83,7 +82,7 @@ def bound(node: ast.AST, package: str | None) -> Iterator[tuple[str, tuple[str, 
         for alias in node.names:
             first = alias.name.partition(".")[0]
             yield alias.asname or first, (alias.name if alias.asname else first, "")
-    if isinstance(node, ast.ImportFrom) and (package or not node.level):
+    if isinstance(node, ast.ImportFrom):
         source = resolve_name("." * node.level + (node.module or ""), package)
         for alias in node.names:
             yield alias.asname or alias.name, (source, alias.name)
