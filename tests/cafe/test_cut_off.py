@@ -13,29 +13,25 @@ import structlog
 import trio
 import trio.testing
 
-from actors import Ref, Restart, open_system
+from actors import ActorCrashed, Ref, Restart, open_system
+from actors.testing import Probe, settle
 from cafe.clock import start_clock
 from cafe.cut_off import REPORT_SECONDS, enforce_bans, report_refusals
-from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter, RecordRefusals
+from cafe.limits.bans import Ban
+from cafe.limits.rate_limiter import (
+    Bans,
+    CountLimits,
+    Limits,
+    RateLimiter,
+    RecordRefusals,
+    WatchBans,
+)
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.messages import CountQueue, CutOff, PlaceOrder
 from cafe.serving.admission import Admission
 
 ATTACKER, OTHER, REGULAR = "192.0.2.66", "192.0.2.67", "192.0.2.1"
 LIMITS = Limits(ban_after=10, ban_seconds=60)
-
-
-class Clumsy(Dispatcher):
-    """A Dispatcher who fails at the first order to cut somebody off."""
-
-    failures = 0
-
-    @CutOff.handler
-    def cut_off(self, message: CutOff) -> int:
-        if Clumsy.failures < 1:
-            Clumsy.failures += 1
-            raise RuntimeError("dropped everything")
-        return super().cut_off(message)
 
 
 @dataclass
@@ -59,15 +55,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(
-    kind: type[Dispatcher] = Dispatcher, per_address: int | None = None
-) -> AsyncGenerator[House]:
+async def open_house(per_address: int | None = None) -> AsyncGenerator[House]:
     restart = Restart(limit=3, within=60)
     with structlog.testing.capture_logs():
         async with open_system() as system, trio.open_nursery() as nursery:
             limiter = await system.start(partial(RateLimiter, LIMITS), restart=restart)
-            make = partial(kind, Rules(), start_clock(), lambda _change: None)
-            dispatcher: Ref[Dispatcher] = await system.start(make, restart=restart)
+            make = partial(Dispatcher, Rules(), start_clock(), lambda _change: None)
+            dispatcher = await system.start(make, restart=restart)
             door = Admission(per_address, 100)
             nursery.start_soon(enforce_bans, limiter, dispatcher, door)
             nursery.start_soon(report_refusals, limiter, door)
@@ -123,11 +117,15 @@ async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
 
 @pytest.mark.schedules(5)
 async def test_bans_are_carried_out_again_when_the_dispatcher_failed_at_one() -> None:
-    Clumsy.failures = 0
-    async with open_house(Clumsy) as house:
-        await house.refuse(ATTACKER)
-        assert house.door.admit(ATTACKER) is None
-        await house.order(OTHER)
-        await house.refuse(OTHER)
-        assert house.door.admit(OTHER) is None
-        assert await house.waiting() == 0
+    limiter, dispatcher, door = Probe(RateLimiter), Probe(Dispatcher), Admission(None, 100)
+    news = Bans(1, (Ban(ATTACKER, until=60, seconds=60), Ban(OTHER, until=60, seconds=60)))
+    limiter.answer(WatchBans, news, news)
+    dispatcher.answer(CutOff, 1, ActorCrashed("Dispatcher"), 0, 1)
+    with structlog.testing.capture_logs():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(enforce_bans, limiter, dispatcher, door)
+            await settle()
+            nursery.cancel_scope.cancel()
+    assert limiter.received == (WatchBans(0), WatchBans(0), WatchBans(1))
+    assert dispatcher.received == 2 * (CutOff(ATTACKER, 60), CutOff(OTHER, 60))
+    assert [door.admit(address) is None for address in (ATTACKER, OTHER)] == [True, True]

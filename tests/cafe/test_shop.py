@@ -6,13 +6,16 @@ import os
 import signal
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import structlog
 import trio
 
 from actors import open_system
+from actors.testing import Probe
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
 from cafe.serving.config import ConfigError
 from cafe.serving.listeners import BindError
@@ -84,13 +87,10 @@ def journal() -> Any:
 async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    class Deaf:
-        async def ask(self, _message: object) -> None:
-            await trio.sleep_forever()
-
-    nobody = cast("Any", Deaf())
-    shop = Shop(settings(), cast("Any", None), limiter=nobody, dispatcher=nobody)
-    assert await shop.why_not_ready() == "The actors do not answer."
+    limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
+    async with open_system() as system:
+        shop = Shop(settings(), system, limiter=limiter, dispatcher=dispatcher)
+        assert await shop.why_not_ready() == "The actors do not answer."
     assert autojump_clock.current_time() < 2
 
 
