@@ -5,17 +5,21 @@ from actors.errors import (
     ActorCrashed,
     ActorError,
     ActorStopped,
+    Deadlock,
     MailboxFull,
     Refusal,
     RestartLimitExceeded,
 )
+from actors.instrument import Instrument
 from actors.message import Message
 from actors.ref import Ref
 from actors.reply import Reply
 from actors.restart import Restart
 from actors.statistics import ActorStatistics
+from actors.strategy import Strategy
 from actors.system import System, open_system
 from actors.timers import Timer
+from actors.tree import Tree
 
 __all__ = [
     "Actor",
@@ -23,6 +27,8 @@ __all__ = [
     "ActorError",
     "ActorStatistics",
     "ActorStopped",
+    "Deadlock",
+    "Instrument",
     "MailboxFull",
     "Message",
     "Ref",
@@ -30,7 +36,9 @@ __all__ = [
     "Reply",
     "Restart",
     "RestartLimitExceeded",
+    "Strategy",
     "System",
     "Timer",
+    "Tree",
     "open_system",
 ]

@@ -1,39 +1,37 @@
 """Cell: what stands between a Ref and the instance behind it: mailbox, loop, restarts, end.
 
 The one rule: whatever happens in a turn, its asker is settled.
-
-A turn is one plain call into the instance: a plain or deferred handler, a timer's callback, or the
-word that an asker has gone. Turns never overlap. An async handler is not a turn: while it is
-suspended other messages and timers wait, and only the word that an asker has gone gets through.
 """
 
-import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
 
 from actors.actor import Actor
 from actors.conversation import Conversation
+from actors.deadlock import HOST, Wait
 from actors.envelope import Envelope
-from actors.errors import ActorCrashed, ActorError, ActorStopped, Refusal, caused, fresh
-from actors.handlers import Kind
-from actors.life import Life
+from actors.errors import ActorCrashed, ActorError, ActorStopped, Refusal, fresh
+from actors.group import Group
+from actors.handlers import Handlers, Kind
+from actors.instrument import Instruments
 from actors.mailbox import Mailbox
+from actors.message import Message
 from actors.ref import Ref
-from actors.restart import Budget, Restart
+from actors.restart import Restart
 from actors.statistics import ActorState, ActorStatistics, Counts
-from actors.timers import Timers
+from actors.supervisor import Supervisor
+from actors.turns import Turns
 
 A = TypeVar("A", bound=Actor)
 
 # Messages taken in one go, without letting other tasks run.
 MESSAGES_PER_CHECKPOINT = 64
-_LOG = logging.getLogger("actors")
 
 
 class Cell(Generic[A]):
@@ -42,40 +40,80 @@ class Cell(Generic[A]):
     def __init__(
         self,
         name: str,
+        *,
         factory: Callable[[], A],
         mailbox: int,
         restart: Restart,
+        group: Group,
         nursery: trio.Nursery,
+        instruments: Instruments | None,
     ) -> None:
         self.name = name
         self.ref: Ref[A] = Ref(self)
         self.state: ActorState = "running"
         self.mailbox = Mailbox(name, mailbox)
         self.stopped = trio.Event()
-        self.failure: ActorError | None = None
-        self._factory = factory
-        self._budget = Budget(restart)
-        self._nursery = nursery
+        self.instruments = instruments
+        self.counts = Counts()
+        self.conversation: Conversation | None = None
+        self.handlers: Handlers
+        self.task: trio.lowlevel.Task
+        self._supervisor = Supervisor(self, factory, restart, group, nursery)
         # Shielded, so that not the outside but `kill` ends the actor, when its turn has come.
         self._scope = trio.CancelScope(shield=True)
-        self._counts = Counts()
-        self._in_turn = False
-        self._turns: deque[Callable[[], None]] = deque()
-        self._conversation: Conversation | None = None
+        self._awake = trio.CancelScope()
+        self.turns = Turns(self._fail)
+
+    def cells(self) -> Iterator["Cell[A]"]:
+        """Yield itself, as a group yields its members."""
+        yield self
+
+    @property
+    def waits(self) -> list[Wait]:
+        """What the async handler under way waits for."""
+        return [] if self.conversation is None else self.conversation.waits
+
+    @property
+    def fallen(self) -> bool:
+        """Whether there is no instance at the moment."""
+        return self._supervisor.fall is not None
+
+    @property
+    def unwinding(self) -> bool:
+        """Whether an async handler of a fallen instance has not ended yet."""
+        return self.fallen and self.conversation is not None
+
+    @property
+    def failure(self) -> ActorError | None:
+        """Why the actor has ended for good, other than by being stopped."""
+        return self._supervisor.failure
 
     def begin(self, instance: A) -> None:
-        """Start a life with this instance, or raise what its `on_start` raises."""
-        timers = Timers(self._nursery, self.turn, busy=lambda: self._conversation is not None)
-        life = Life(instance, timers, self.turn, self._counts)
-        life.begin()
-        self._life = life
-        self.handlers = life.handlers
+        """Start the first life, or raise what its `on_start` raises."""
+        self._supervisor.begin(instance)
+
+    def retire(self, crash: ActorCrashed) -> None:
+        """Be restarted because of another's crash, after the turn that is under way."""
+        self.turns.take(partial(self._supervisor.retire, crash))
+
+    def fell(self) -> None:
+        """Be told by the supervisor that the instance is no more."""
+        self.turns.drop()
+        if self.state == "running":
+            self.state = "restarting"
+        if self.conversation is None:
+            self._awake.cancel()
+        else:
+            self.conversation.interrupt()
 
     def close(self) -> None:
         """Take no more messages; the loop ends when it has handled those that are there."""
-        if self.state == "running":
+        if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
+            if self.fallen and not len(self.mailbox):
+                # There is nothing left to be restarted for.
+                self._scope.cancel()
 
     def kill(self) -> None:
         """Take no more messages, and end without handling the rest."""
@@ -84,158 +122,126 @@ class Cell(Generic[A]):
 
     async def run(self) -> None:
         """Handle messages until there are no more to come, then end."""
+        self.task = trio.lowlevel.current_task()
+        HOST.set(self)
         try:
             with self._scope, suppress(trio.EndOfChannel):
                 while self.failure is None:
-                    await self._handle_some()
+                    await self._live()
         finally:
             self._end()
 
-    async def _handle_some(self) -> None:
-        """Wait for a message, and handle it and what is behind it, up to a budget."""
-        envelope: Envelope | None = await self.mailbox.take()
+    async def _live(self) -> None:
+        """Handle messages until the instance falls; then have it replaced."""
+        with trio.CancelScope() as self._awake:
+            while not self.fallen:
+                first = await self.mailbox.take()
+                if self.fallen:
+                    self.mailbox.put_back(first)
+                else:
+                    await self._handle_some(first)
+        await self._supervisor.rise()
+        if self.state == "restarting":
+            self.state = "running"
+
+    async def _handle_some(self, first: Envelope) -> None:
+        """Handle a message and what is behind it, up to a budget."""
+        envelope: Envelope | None = first
+        supervisor, instruments = self._supervisor, self.instruments
         budget = MESSAGES_PER_CHECKPOINT
         while envelope is not None:
-            if not self._handle(envelope):
-                await self._converse(envelope)
+            if envelope.abandoned:
+                self.counts.skipped += 1
+            else:
+                if instruments is not None:
+                    instruments.started(self.ref, envelope.message)
+                if not self._handle(envelope):
+                    await self._converse(envelope)
+                if instruments is not None:
+                    instruments.finished(self.ref, envelope.message)
             budget -= 1
-            envelope = self.mailbox.take_nowait() if budget and self.failure is None else None
+            goes_on = budget and supervisor.fall is None
+            envelope = self.mailbox.take_nowait() if goes_on else None
 
     def _handle(self, envelope: Envelope) -> bool:
         """Handle a message as one turn; False: it wants an async handler."""
-        if envelope.abandoned:
-            self._counts.skipped += 1
-            return True
         message = envelope.message
         handler = self.handlers[type(message)]
         if handler.kind is Kind.ASYNC:
             return False
-        self._in_turn = True
+        life = self._supervisor.life
+        self.turns.under_way = True
         try:
             if handler.kind is Kind.PLAIN:
-                answer = handler.function(self._life.instance, message)
+                answer = handler.function(life.instance, message)
                 envelope.settle(outcome.Value(answer))
             else:
-                handler.function(self._life.instance, message, self._life.owe(envelope))
-            self._counts.handled += 1
-        except Refusal as refusal:
-            self._refuse(refusal, envelope)
-        except Exception as cause:  # noqa: BLE001 - a crash is whatever a handler raises
-            self._crash(cause, envelope)
+                handler.function(life.instance, message, life.owe(envelope))
+            self.counts.handled += 1
+        except Exception as error:  # noqa: BLE001 - a crash is whatever a handler raises
+            self._fail(error, envelope)
         except BaseException:
             envelope.settle(outcome.Error(ActorStopped(self.name)))
             raise
-        self._in_turn = False
-        if self._turns:
-            self._take_turns()
+        self.turns.under_way = False
+        if self.turns:
+            self.turns.take_waiting()
         return True
 
     async def _converse(self, envelope: Envelope) -> None:
         """Handle a message with an async handler, then the timers that it kept waiting."""
         function = self.handlers[type(envelope.message)].function
-        self._conversation = conversation = Conversation(envelope)
+        life = self._supervisor.life
+        self.conversation = conversation = Conversation(envelope)
         try:
-            if await conversation.hold(function(self._life.instance, envelope.message)):
-                self._counts.handled += 1
+            if await conversation.hold(function(life.instance, envelope.message)):
+                self.counts.handled += 1
+            elif conversation.interrupted:
+                self._supervisor.owe(envelope)
             else:
-                self._counts.skipped += 1
-        except Refusal as refusal:
-            self._refuse(refusal, envelope)
-        except Exception as cause:  # noqa: BLE001 - a crash is whatever a handler raises
-            self._crash(cause, envelope)
+                self.counts.skipped += 1
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error, envelope)
         except BaseException:
             envelope.unwound(ActorStopped(self.name))
             raise
         finally:
-            self._conversation = None
-        await self._life.timers.catch_up()
+            self.conversation = None
+        await life.timers.catch_up()
 
-    def turn(self, callback: Callable[[], None]) -> None:
-        """Run the callback as a turn: at once, or right after the turn that is under way."""
-        self._turns.append(callback)
-        if not self._in_turn:
-            self._take_turns()
-
-    def _take_turns(self) -> None:
-        conversation = self._conversation
-        while self._turns:
-            callback = self._turns.popleft()
-            self._in_turn = True
-            try:
-                callback()
-            except Refusal:
-                self._counts.refused += 1
-            except Exception as cause:  # noqa: BLE001 - as above
-                if conversation is None:
-                    self._crash(cause, None)
-                else:
-                    self._silence()
-                    conversation.interrupt(cause)
-            self._in_turn = False
-
-    def _refuse(self, refusal: Refusal, envelope: Envelope) -> None:
-        self._counts.refused += 1
-        envelope.settle(outcome.Error(fresh(refusal)))
-
-    def _crash(self, cause: Exception, envelope: Envelope | None) -> None:
-        """End this life and begin another; only then fail those who waited for it."""
-        _LOG.error("%s crashed", self.name, exc_info=cause)
-        dead = self._life
+    def _fail(self, error: Exception, envelope: Envelope | None = None) -> None:
+        """Take what a turn has raised: a refusal is an answer, anything else a crash."""
+        if not isinstance(error, Refusal):
+            self._supervisor.crash(error, envelope)
+            return
+        self.count_refusal(error, None if envelope is None else envelope.message)
         if envelope is not None:
-            dead.duties.add(envelope)
-        self._silence()
-        try:
-            self._restart(cause)
-        finally:
-            dead.fail(caused(ActorCrashed(self.name), cause))
+            envelope.settle(outcome.Error(fresh(error)))
 
-    def _silence(self) -> None:
-        self._life.silence()
-        self._turns.clear()
-
-    def _restart(self, cause: Exception) -> None:
-        self._counts.crashed += 1
-        while self._budget.spend(trio.current_time()):
-            try:
-                self.begin(self._factory())
-            except Exception as error:  # noqa: BLE001 - a start that fails is one more crash
-                _LOG.error("%s crashed as it was restarted", self.name, exc_info=error)
-                self._counts.crashed += 1
-                cause = error
-            else:
-                self._counts.restarts += 1
-                return
-        self.failure = caused(self._budget.exceeded(self.name), cause)
-        self.close()
+    def count_refusal(self, refusal: Refusal, message: Message[Any, Any] | None) -> None:
+        """Count a refusal, by a handler, a callback or a kept reply."""
+        self.counts.refused += 1
+        if self.instruments is not None:
+            self.instruments.refused(self.ref, message, refusal)
 
     def _end(self) -> None:
         """Fail what is queued, let the instance say goodbye, and fail what it still owes."""
         self.close()
         # What happens now happens too late for the instance to be told.
-        self._in_turn = True
-        stopped = ActorStopped(self.name)
-        self.mailbox.fail_rest(stopped)
-        if self.failure is None:
-            try:
-                self._life.instance.on_stop()
-            except Exception as cause:  # noqa: BLE001 - as in any turn
-                _LOG.error("%s crashed as it stopped", self.name, exc_info=cause)
-                self.failure = caused(ActorCrashed(self.name), cause)
-        self._silence()
-        self._life.fail(stopped)
-        # A Ref may be kept for long; what is behind it is not.
-        del self._life
+        self.turns.under_way = True
+        self.mailbox.fail_rest(ActorStopped(self.name))
+        self._supervisor.end()
         self.state = "stopped"
         self.stopped.set()
 
     def statistics(self) -> ActorStatistics:
         """Return what can be seen from outside."""
-        conversation = self._conversation
+        conversation = self.conversation
         return ActorStatistics(
             name=self.name,
             state=self.state,
             queued=len(self.mailbox),
             mailbox=self.mailbox.size,
             busy_since=None if conversation is None else conversation.since,
-            **asdict(self._counts),
+            **asdict(self.counts),
         )

@@ -9,37 +9,36 @@ from typing import Any
 import outcome
 import trio
 
+from actors.deadlock import Wait
 from actors.envelope import Envelope
 
 
 class Conversation:
     """Bounds an async handler by its asker, and by a crash of its instance elsewhere."""
 
-    __slots__ = ("_cause", "_envelope", "_scope", "since")
+    __slots__ = ("_envelope", "_scope", "interrupted", "since", "waits")
 
     def __init__(self, envelope: Envelope) -> None:
         self.since = trio.current_time()
+        self.waits: list[Wait] = []
         self._envelope = envelope
         self._scope = trio.CancelScope(deadline=envelope.deadline)
-        self._cause: Exception | None = None
+        self.interrupted = False
 
-    def interrupt(self, cause: Exception) -> None:
-        """Cancel the handler: its instance has crashed, in a turn beside it."""
-        self._cause = cause
+    def interrupt(self) -> None:
+        """Cancel the handler: its instance has fallen, by a turn beside it."""
+        self.interrupted = True
         self._scope.cancel()
 
     async def hold(self, answer: Awaitable[Any]) -> bool:
-        """Await the answer and deliver it; tell whether the asker let it come so far.
+        """Await the answer and deliver it; tell whether the handler came so far.
 
-        Raises what the handler raises, or the cause of an interruption.
+        If not, its asker has been told why; unless it was interrupted, for then he is still owed
+        an answer. Raises what the handler raises.
         """
         self._envelope.scope = self._scope
-        try:
-            with self._scope:
-                self._envelope.settle(outcome.Value(await answer))
-        finally:
-            if self._cause is not None:
-                raise self._cause
-        if self._scope.cancelled_caught:
+        with self._scope:
+            self._envelope.settle(outcome.Value(await answer))
+        if self._scope.cancelled_caught and not self.interrupted:
             self._envelope.unwound(trio.TooSlowError())
         return not self._scope.cancelled_caught

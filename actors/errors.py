@@ -20,10 +20,15 @@ class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio'
 
 
 class ActorCrashed(ActorError):  # noqa: N818 - as above
-    """The actor failed while it owed this answer; `__cause__` is what its handler raised."""
+    """The actor failed while it owed this answer; `__cause__` is what its handler raised.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} crashed")
+    Or it was restarted along with another of its group: then `__cause__` is that one's crash.
+    """
+
+    def __init__(self, name: str, *, along_with: str | None = None) -> None:
+        super().__init__(
+            f"{name} crashed" if along_with is None else f"{name} was restarted with {along_with}"
+        )
         self.name = name
 
 
@@ -35,6 +40,14 @@ class RestartLimitExceeded(ActorError):  # noqa: N818 - as above
         self.name = name
         self.limit = limit
         self.within = within
+
+
+class Deadlock(ActorError):  # noqa: N818 - as above
+    """An async handler would have waited, through others, for itself; `chain` names them all."""
+
+    def __init__(self, *chain: str) -> None:
+        super().__init__(" -> ".join(chain))
+        self.chain = chain
 
 
 class MailboxFull(ActorError):  # noqa: N818 - as above

@@ -13,9 +13,9 @@ import trio
 
 from actors.actor import Actor
 from actors.envelope import Envelope
-from actors.errors import ActorError, fresh
+from actors.errors import ActorError, Refusal, fresh
+from actors.message import Message
 from actors.reply import Reply
-from actors.statistics import Counts
 from actors.timers import Timers
 
 A = TypeVar("A", bound=Actor)
@@ -29,14 +29,14 @@ class Life(Generic[A]):
         instance: A,
         timers: Timers,
         turn: Callable[[Callable[[], None]], None],
-        counts: Counts,
+        refused: Callable[[Refusal, Message[Any, Any] | None], None],
     ) -> None:
         self.instance = instance
         self.handlers = instance.__actor_handlers__
         self.timers = timers
         self.duties: set[Envelope] = set()
         self._turn = turn
-        self._counts = counts
+        self.refused = refused
         self._token = trio.lowlevel.current_trio_token()
         self._over = False
 
@@ -72,10 +72,6 @@ class Life(Generic[A]):
         reply = None if envelope.reply is None else envelope.reply()
         if reply is not None and not self._over:
             self._turn(reply.__abandoned__)
-
-    def refused(self) -> None:
-        """Be told that a kept reply was failed with a refusal."""
-        self._counts.refused += 1
 
     def dropped(self, envelope: Envelope) -> None:
         """Be told that a reply was thrown away: its asker is failed.

@@ -15,22 +15,38 @@ _CLOSED = (trio.ClosedResourceError, trio.BrokenResourceError)
 class Mailbox:
     """The only way in to an actor."""
 
-    __slots__ = ("_arrivals", "_channel", "name", "size")
+    __slots__ = ("_arrivals", "_channel", "_returned", "_senders", "name", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self._channel, self._arrivals = trio.open_memory_channel[Envelope](size)
+        self._returned: Envelope | None = None
+        # Who waits for room, or has got it and has not run since.
+        self._senders = 0
 
     def __len__(self) -> int:
-        return self._channel.statistics().current_buffer_used
+        return self._channel.statistics().current_buffer_used + (self._returned is not None)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether a sender has to wait for room."""
+        return self._channel.statistics().current_buffer_used >= self.size
+
+    @property
+    def lets_in(self) -> bool:
+        """Tell whether somebody who waited for room has got it, and has not run since."""
+        return self._senders > self._channel.statistics().tasks_waiting_send
 
     async def post(self, envelope: Envelope) -> None:
         """Put a message in, waiting for room; raise ActorStopped if it is or gets closed."""
+        self._senders += 1
         try:
             await self._channel.send(envelope)
         except _CLOSED:
             raise ActorStopped(self.name) from None
+        finally:
+            self._senders -= 1
 
     def post_nowait(self, envelope: Envelope) -> None:
         """Put a message in; raise MailboxFull or ActorStopped."""
@@ -43,6 +59,9 @@ class Mailbox:
 
     async def take(self) -> Envelope:
         """Wait for a message; raise trio.EndOfChannel when it is closed and empty."""
+        if self._returned is not None:
+            envelope, self._returned = self._returned, None
+            return envelope
         return await self._arrivals.receive()
 
     def take_nowait(self) -> Envelope | None:
@@ -52,12 +71,18 @@ class Mailbox:
         except trio.WouldBlock:
             return None
 
+    def put_back(self, envelope: Envelope) -> None:
+        """Return the message that was taken last, to be the next one again."""
+        self._returned = envelope
+
     def close(self) -> None:
         """Let nothing more in; whoever waits for room hears ActorStopped."""
         self._channel.close()
 
     def fail_rest(self, error: ActorStopped) -> None:
         """Fail every message that is left in a closed mailbox."""
+        if self._returned is not None:
+            self._returned.settle(outcome.Error(fresh(error)))
         try:
             while True:
                 self._arrivals.receive_nowait().settle(outcome.Error(fresh(error)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
+from actors.deadlock import HOST, begin_wait
 from actors.envelope import Envelope
 from actors.errors import ActorStopped, MailboxFull
 from actors.handlers import Kind
@@ -32,46 +33,73 @@ class Ref(Generic[A_co]):
     def __repr__(self) -> str:
         return f"<Ref {self._cell.name}, {self._cell.state}>"
 
+    @property
+    def name(self) -> str:
+        """The name that the actor was started with."""
+        return self._cell.name
+
     async def ask(self, message: Message[A_co, R]) -> R:
         """Send the message, waiting for room, and return its answer.
 
-        Raises the handler's Refusal, ActorCrashed or ActorStopped; ActorError if the actor has no
-        handler for the message. Cancelled while the message is queued, it never runs; while an
-        async handler runs, this raises once that has unwound, or returns what it answers all the
-        same; a reply that is kept hears of it at once. An async handler is bounded by the deadline
-        that holds now: if that is put off meanwhile, this raises trio.TooSlowError.
+        Raises the handler's Refusal, ActorCrashed or ActorStopped; Deadlock if an async handler
+        would so wait for itself; ActorError if the actor has no handler for the message. Cancelled
+        while the message is queued, it never runs; while an async handler runs, this raises once
+        that has unwound, or returns what it answers all the same; a reply that is kept hears of it
+        at once. An async handler is bounded by the deadline that holds now: if that is put off
+        meanwhile, this raises trio.TooSlowError.
         """
         cell = self._cell
         kind = cell.handlers[type(message)].kind
         deadline = trio.current_effective_deadline() if kind is Kind.ASYNC else math.inf
         envelope = Envelope(message, trio.lowlevel.current_task(), deadline)
+        wait = None if HOST.get() is None else begin_wait(cell, envelope)
         try:
-            cell.mailbox.post_nowait(envelope)
-        except MailboxFull:
-            envelope.parked = False
-        except ActorStopped:
-            # Whoever asks again and again until there is an answer lets others run meanwhile.
-            await trio.lowlevel.checkpoint()
-            raise
-        if not envelope.parked:
-            await cell.mailbox.post(envelope)
-            envelope.parked = envelope.outcome is None
-        answer: R = (
-            await trio.lowlevel.wait_task_rescheduled(envelope.abort)
-            if envelope.outcome is None
-            else envelope.outcome.unwrap()
-        )
-        return answer
+            try:
+                cell.mailbox.post_nowait(envelope)
+            except MailboxFull:
+                envelope.parked = False
+            except ActorStopped:
+                # Whoever asks again and again until there is an answer lets others run meanwhile.
+                await trio.lowlevel.checkpoint()
+                raise
+            if not envelope.parked:
+                await cell.mailbox.post(envelope)
+                envelope.parked = envelope.outcome is None
+            if cell.instruments is not None:
+                cell.instruments.enqueued(self, message)
+            answer: R = (
+                await trio.lowlevel.wait_task_rescheduled(envelope.abort)
+                if envelope.outcome is None
+                else envelope.outcome.unwrap()
+            )
+            return answer
+        finally:
+            if wait is not None:
+                wait.end()
 
     async def tell(self, message: Message[A_co, Any]) -> None:
-        """Send the message, waiting for room; nobody waits for its answer, or hears of a crash."""
-        self._cell.handlers.check(message)
-        await self._cell.mailbox.post(Envelope(message, None, math.inf))
+        """Send the message, waiting for room; nobody waits for its answer, or hears of a crash.
+
+        Raises ActorStopped; Deadlock as `ask` does, if the room would never come.
+        """
+        cell = self._cell
+        cell.handlers.check(message)
+        wait = begin_wait(cell, None) if cell.mailbox.is_full else None
+        try:
+            await cell.mailbox.post(Envelope(message, None, math.inf))
+        finally:
+            if wait is not None:
+                wait.end()
+        if cell.instruments is not None:
+            cell.instruments.enqueued(self, message)
 
     def tell_nowait(self, message: Message[A_co, Any]) -> None:
         """Send the message as `tell` does, but raise MailboxFull where that would wait."""
-        self._cell.handlers.check(message)
-        self._cell.mailbox.post_nowait(Envelope(message, None, math.inf))
+        cell = self._cell
+        cell.handlers.check(message)
+        cell.mailbox.post_nowait(Envelope(message, None, math.inf))
+        if cell.instruments is not None:
+            cell.instruments.enqueued(self, message)
 
     def stop(self) -> None:
         """Let the actor take no more messages, finish those it has, and stop."""

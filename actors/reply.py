@@ -33,7 +33,7 @@ class Reply(Generic[R_contra]):
         """Raise the error, usually a `Refusal`, in the asker; tell whether the asker gets it."""
         if isinstance(error, Refusal):
             if self._envelope.life is not None:
-                self._envelope.life.refused()
+                self._envelope.life.refused(error, self._envelope.message)
             error = fresh(error)
         return self._settle(outcome.Error(error))
 

@@ -1,9 +1,13 @@
-"""Restart: how often an actor may crash before its system gives up."""
+"""Restart: how often an actor may crash before its system gives up, and how soon it is replaced."""
 
+import random
 from collections import deque
 from dataclasses import dataclass
 
 from actors.errors import RestartLimitExceeded
+
+MOST_DOUBLINGS = 60
+"""No backoff needs more, and a float has room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,28 +16,39 @@ class Restart:
 
     limit: int = 3
     within: float = 5.0
+    backoff: float = 0.0
+    """Seconds from the first crash to the restart; doubled by each further crash that counts."""
+    longest: float = 30.0
+    """Seconds that a backoff does not exceed."""
+    jitter: float = 0.5
+    """The share by which a backoff is shortened at random, so that actors do not crash in step."""
 
     def __post_init__(self) -> None:
         if self.limit < 0 or not self.within > 0:
             raise ValueError(f"no actor can live by {self}")
+        if not (self.backoff >= 0 and self.longest >= 0 and 0 <= self.jitter <= 1):
+            raise ValueError(f"no actor can be restarted by {self}")
 
 
 class Budget:
     """The crashes of one actor that still count."""
 
-    __slots__ = ("_crashes", "_restart")
+    __slots__ = ("_crashes", "_name", "_restart")
 
-    def __init__(self, restart: Restart) -> None:
+    def __init__(self, name: str, restart: Restart) -> None:
+        self._name = name
         self._restart = restart
         self._crashes: deque[float] = deque()
 
-    def spend(self, now: float) -> bool:
-        """Count a crash; tell whether the actor may be restarted."""
-        self._crashes.append(now)
-        while self._crashes[0] <= now - self._restart.within:
-            self._crashes.popleft()
-        return len(self._crashes) <= self._restart.limit
-
-    def exceeded(self, name: str) -> RestartLimitExceeded:
-        """Return the error that says so."""
-        return RestartLimitExceeded(name, self._restart.limit, self._restart.within)
+    def spend(self, now: float) -> float:
+        """Count a crash; return the seconds until the restart, or raise RestartLimitExceeded."""
+        restart, crashes = self._restart, self._crashes
+        crashes.append(now)
+        while crashes[0] <= now - restart.within:
+            crashes.popleft()
+        if len(crashes) > restart.limit:
+            raise RestartLimitExceeded(self._name, restart.limit, restart.within)
+        backoff = min(
+            restart.longest, restart.backoff * 2.0 ** min(len(crashes) - 1, MOST_DOUBLINGS)
+        )
+        return backoff * (1 - restart.jitter * random.random())  # noqa: S311 - no secret

@@ -10,13 +10,18 @@ import trio
 
 from actors.cell import Cell
 from actors.errors import ActorError
+from actors.group import Group
+from actors.instrument import Instruments
 
 
 class Roster:
     """Runs the actors' tasks, and stops them."""
 
-    def __init__(self, nursery: trio.Nursery, block: trio.CancelScope) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, block: trio.CancelScope, instruments: Instruments | None
+    ) -> None:
         self.nursery = nursery
+        self.instruments = instruments
         self.cells: dict[str, Cell[Any]] = {}
         self.closing = False
         self.failure: ActorError | None = None
@@ -30,9 +35,10 @@ class Roster:
             name = f"{wanted}-{number}"
         return name
 
-    def add(self, cell: Cell[Any]) -> None:
+    def add(self, cell: Cell[Any], group: Group) -> None:
         """Run an actor that has begun."""
         self.cells[cell.name] = cell
+        group.members.append(cell)
         self.nursery.start_soon(self._host, cell, name=f"actor {cell.name}")
 
     async def stop(self, grace: float) -> None:

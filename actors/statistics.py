@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ActorState = Literal["running", "stopping", "stopped"]
+ActorState = Literal["running", "restarting", "stopping", "stopped"]
+"""Restarting: the instance has crashed, and the next waits for its backoff or its group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The one rule: whoever leaves the block leaves no actor behind, and takes along why one has failed.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
@@ -12,11 +12,14 @@ import trio
 from actors.actor import Actor
 from actors.cell import Cell
 from actors.errors import ActorError
+from actors.group import Group
+from actors.instrument import Instrument, Instruments
 from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
 from actors.roster import Roster
-from actors.statistics import ActorStatistics
+from actors.strategy import Strategy
+from actors.tree import Tree
 
 A = TypeVar("A", bound=Actor)
 
@@ -24,12 +27,13 @@ RESTART = Restart()
 
 
 class System:
-    """Starts actors, and shows those that live. Made by `open_system`."""
+    """Starts actors, and shows those that live. Made by `open_system`; `group` makes more."""
 
-    __slots__ = ("_roster",)
+    __slots__ = ("_group", "_roster")
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, group: Group) -> None:
         self._roster = roster
+        self._group = group
 
     async def start(
         self,
@@ -57,18 +61,36 @@ class System:
         instance = factory()
         check_complete(type(instance))
         name = name or roster.free_name(type(instance).__name__)
-        cell = Cell(name, factory, mailbox, restart, roster.nursery)
+        cell = Cell(
+            name,
+            factory=factory,
+            mailbox=mailbox,
+            restart=restart,
+            group=self._group,
+            nursery=roster.nursery,
+            instruments=roster.instruments,
+        )
         cell.begin(instance)
-        roster.add(cell)
+        roster.add(cell, self._group)
         return cell.ref
 
-    def tree(self) -> tuple[ActorStatistics, ...]:
+    def group(self, strategy: Strategy, *, name: str = "group") -> "System":
+        """Return a part of this system; what is started in it is restarted by the strategy.
+
+        In the tree it stands in the place of one actor. Names of actors, the order of stopping and
+        what ends the system are those of the whole.
+        """
+        return System(self._roster, self._group.subgroup(name, strategy))
+
+    def tree(self) -> Tree:
         """Return the statistics of every actor that lives, in the order of their start."""
-        return tuple(cell.statistics() for cell in self._roster.cells.values())
+        return self._group.tree()
 
 
 @asynccontextmanager
-async def open_system(*, grace: float = 5.0) -> AsyncGenerator[System]:
+async def open_system(
+    *, grace: float = 5.0, instruments: Iterable[Instrument] = ()
+) -> AsyncGenerator[System]:
     """Open a system; leaving the block stops its actors, last started first.
 
     Their queued work has `grace` seconds, all in all, to be handled; none if the block is left by
@@ -78,10 +100,11 @@ async def open_system(*, grace: float = 5.0) -> AsyncGenerator[System]:
     error: BaseException | None = None
     block = trio.CancelScope()
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery, block)
+        watching = list(instruments)
+        roster = Roster(nursery, block, Instruments(watching) if watching else None)
         try:
             with block:
-                yield System(roster)
+                yield System(roster, Group("system", Strategy.ONE_FOR_ONE))
         except BaseException as raised:  # noqa: BLE001 - raised again below
             # Outside the nursery, which would wrap it in a group.
             error = raised

@@ -39,7 +39,7 @@ class Exposition:
             queue=await self.dispatcher.ask(CountQueue()),
             limits=await self.limiter.ask(CountLimits()),
             admissions=self.admissions,
-            actors=self.system.tree(),
+            actors=list(self.system.tree()),
         )
         now = CollectorRegistry()
         now.register(snapshot)

@@ -134,12 +134,15 @@ async def test_a_crash_of_the_asked_actor_crashes_the_actor_that_asks() -> None:
         assert str(crash.value.__cause__) == "Counter crashed"
 
 
-async def test_a_crash_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_crash_and_the_restart_are_logged_with_their_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         await counter.tell(Crash())
         await counter.ask(Add())
-    (record,) = caplog.records
-    assert record.getMessage() == "Counter crashed"
-    assert record.exc_info is not None
-    assert record.exc_info[0] is Boom
+    crash, restart = caplog.records
+    assert crash.getMessage() == "Counter crashed"
+    assert crash.exc_info is not None
+    assert crash.exc_info[0] is Boom
+    assert restart.getMessage() == "Counter was restarted, because of Boom()"

@@ -134,7 +134,7 @@ async def test_a_start_that_fails_raises_and_leaves_nothing_behind() -> None:
         for fault in ("constructor", "on_start"):
             with pytest.raises(Boom):
                 await system.start(partial(Faulty, [fault]))
-        assert system.tree() == ()
+        assert list(system.tree()) == []
 
 
 @pytest.mark.schedules

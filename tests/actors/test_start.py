@@ -34,7 +34,7 @@ async def test_somebody_cancelled_starts_nothing() -> None:
         with trio.CancelScope() as scope:
             scope.cancel()
             await system.start(Counter)
-        assert system.tree() == ()
+        assert list(system.tree()) == []
 
 
 async def test_names_are_unique_among_the_living() -> None:

@@ -52,8 +52,8 @@ async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
         first, second, third = [await system.start(Counter) for _ in range(3)]
         second.stop()
         await second.wait_stopped()
-        assert system.tree() == (first.statistics(), third.statistics())
-    assert system.tree() == ()
+        assert list(system.tree()) == [first.statistics(), third.statistics()]
+    assert list(system.tree()) == []
 
 
 @pytest.mark.schedules

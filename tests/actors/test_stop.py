@@ -245,4 +245,4 @@ async def test_a_thousand_actors_come_and_go() -> None:
             for ref in refs:
                 await ref.wait_stopped()
         await settle()
-        assert system.tree() == ()
+        assert list(system.tree()) == []

@@ -1,0 +1,86 @@
+"""Group: actors, and groups of them, that are restarted by one strategy.
+
+The one rule: a new instance starts only when the old ones that fell with it have unwound, and those
+of the group that were started before it are up. Each actor restarts in its own task, so that nobody
+is needed for another's restart, and one that stops meanwhile holds up nobody.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Union
+
+import trio
+
+from actors.errors import ActorCrashed
+from actors.strategy import Strategy
+from actors.tree import Tree
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+Member = Union["Cell[Any]", "Group"]
+
+
+class Group:
+    """The members that live, in the order of their start."""
+
+    def __init__(self, name: str, strategy: Strategy, parent: "Group | None" = None) -> None:
+        self.name = name
+        self.strategy = strategy
+        self.members: list[Member] = []
+        self._parent = parent
+        # One for the whole system: restarts are rare.
+        self.waiting: trio.lowlevel.ParkingLot = (
+            trio.lowlevel.ParkingLot() if parent is None else parent.waiting
+        )
+
+    def cells(self) -> Iterator["Cell[Any]"]:
+        """Yield every actor, those of the groups within included."""
+        for member in self.members:
+            yield from member.cells()
+
+    def subgroup(self, name: str, strategy: Strategy) -> "Group":
+        """Add a group, in the place of one actor."""
+        group = Group(name, strategy, self)
+        self.members.append(group)
+        return group
+
+    def remove(self, member: Member) -> None:
+        """Forget a member that has stopped."""
+        self.members.remove(member)
+        self.changed()
+
+    def fall(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
+        """Take along those who are restarted with a crashed actor, last started first."""
+        for member in reversed(self.strategy.others(self.members, crashed)):
+            for cell in reversed(list(member.cells())):
+                cell.retire(crash)
+
+    async def wait_turn(self, cell: "Cell[Any]") -> None:
+        """Wait until a new instance of a fallen actor may start."""
+        while not self.may_start(cell):
+            await self.waiting.park()
+
+    def may_start(self, member: Member) -> bool:
+        """Tell whether all who are to be gone are gone, and all who are to be up are up."""
+        if self.strategy is not Strategy.ONE_FOR_ONE:
+            if any(cell.unwinding for cell in self.cells()):
+                return False
+            before = self.members[: self.members.index(member)]
+            if any(cell.fallen for earlier in before for cell in earlier.cells()):
+                return False
+        return self._parent is None or self._parent.may_start(self)
+
+    def changed(self) -> None:
+        """Let those who wait for their turn look again."""
+        self.waiting.unpark_all()
+
+    def tree(self) -> Tree:
+        """Return what can be seen of every actor."""
+        return Tree(
+            self.name,
+            self.strategy,
+            tuple(
+                member.tree() if isinstance(member, Group) else member.statistics()
+                for member in self.members
+            ),
+        )

@@ -1,0 +1,148 @@
+"""Supervisor: what becomes of one actor when an instance of it crashes.
+
+The one rule: an instance that falls can do nothing from that moment on, and whoever it owed an
+answer hears so: once the restart is recorded, or at once if that has to wait. An instance falls by
+its own crash, or by that of another in its group. The next one is begun by the actor's own task.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import trio
+
+from actors.actor import Actor
+from actors.envelope import Envelope
+from actors.errors import ActorCrashed, ActorError, ActorStopped, RestartLimitExceeded, caused
+from actors.group import Group
+from actors.life import Life
+from actors.restart import Budget, Restart
+from actors.timers import Timers
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+A = TypeVar("A", bound=Actor)
+
+_LOG = logging.getLogger("actors")
+
+
+class Supervisor(Generic[A]):
+    """Ends and begins the lives of one actor."""
+
+    def __init__(
+        self,
+        cell: "Cell[A]",
+        factory: Callable[[], A],
+        restart: Restart,
+        group: Group,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.life: Life[A]
+        # Why the instance is no more, until there is another.
+        self.fall: ActorCrashed | None = None
+        # Why there will be no other.
+        self.failure: ActorError | None = None
+        self._cell = cell
+        self._factory = factory
+        self._budget = Budget(cell.name, restart)
+        self._backoff = 0.0
+        self._group = group
+        self._nursery = nursery
+
+    def begin(self, instance: A) -> None:
+        """Start a life with this instance, or raise what its `on_start` raises."""
+        cell = self._cell
+        timers = Timers(self._nursery, cell.turns.take, busy=lambda: cell.conversation is not None)
+        life = Life(instance, timers, cell.turns.take, cell.count_refusal)
+        life.begin()
+        self.life = life
+        self.fall = None
+        cell.handlers = life.handlers
+
+    def owe(self, envelope: Envelope) -> None:
+        """See to it that an asker hears of the fall."""
+        self.life.duties.add(envelope)
+
+    def crash(self, cause: Exception, envelope: Envelope | None) -> None:
+        """End this life, and those that depend on it; see whether there may be another."""
+        if envelope is not None:
+            self.owe(envelope)
+        if self.fall is None:
+            self._crash(cause, envelope)
+        else:
+            _LOG.error("%s crashed as it unwound", self._cell.name, exc_info=cause)
+
+    def _crash(self, cause: Exception, envelope: Envelope | None = None) -> None:
+        cell = self._cell
+        _LOG.error("%s crashed", cell.name, exc_info=cause)
+        cell.counts.crashed += 1
+        if cell.instruments is not None:
+            message = None if envelope is None else envelope.message
+            cell.instruments.crashed(cell.ref, message, cause)
+        crash = caused(ActorCrashed(cell.name), cause)
+        try:
+            self._backoff = self._budget.spend(trio.current_time())
+        except RestartLimitExceeded as exceeded:
+            self.failure = caused(exceeded, cause)
+            cell.close()
+        self._fall(crash)
+        self._group.fall(cell, crash)
+
+    def retire(self, crash: ActorCrashed) -> None:
+        """End this life because of another's crash, if it has not ended yet."""
+        if self.fall is None:
+            self._fall(caused(ActorCrashed(self._cell.name, along_with=crash.name), crash))
+
+    def _fall(self, fall: ActorCrashed) -> None:
+        self.fall = fall
+        self.life.silence()
+        self._cell.fell()
+
+    async def rise(self) -> None:
+        """Begin another life as soon as may be; `failure` tells if there is to be none."""
+        old, group = self.life, self._group
+        first = fall = self.fall
+        # Whatever of the old has been running until now has unwound.
+        group.changed()
+        while fall is not None and self.failure is None:
+            if self._backoff or not group.may_start(self._cell):
+                old.fail(fall)
+                await trio.sleep(self._backoff)
+                await group.wait_turn(self._cell)
+            try:
+                self.begin(self._factory())
+            except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
+                # As if it had been raised while the first was handled, which it was.
+                cause.__context__ = cause.__context__ or fall.__cause__
+                self._crash(cause)
+            else:
+                self._record_restart(fall)
+            fall = self.fall
+        if first is not None:
+            old.fail(first)
+
+    def end(self) -> None:
+        """End the last life: let the instance say goodbye, and fail what it still owes."""
+        name = self._cell.name
+        error: ActorError = ActorStopped(name) if self.fall is None else self.fall
+        if self.fall is None:
+            try:
+                self.life.instance.on_stop()
+            except Exception as cause:  # noqa: BLE001 - as in any turn
+                _LOG.error("%s crashed as it stopped", name, exc_info=cause)
+                self.failure = caused(ActorCrashed(name), cause)
+        self.life.silence()
+        self.life.fail(error)
+        # A Ref may be kept for long; what is behind it is not.
+        del self.life
+        self._group.remove(self._cell)
+
+    def _record_restart(self, fall: ActorCrashed) -> None:
+        cell, cause = self._cell, fall.__cause__
+        self._backoff = 0.0
+        cell.counts.restarts += 1
+        _LOG.warning("%s was restarted, because of %r", cell.name, cause)
+        if cell.instruments is not None and cause is not None:
+            cell.instruments.restarted(cell.ref, cause)
+        self._group.changed()
