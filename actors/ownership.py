@@ -52,7 +52,7 @@ def check_complete(actor: type[Actor]) -> None:
 
 
 def messages_of(actor: type[Actor]) -> list[type]:
-    """Return the messages that an actor must handle, in the order of their definition."""
+    """Return the messages that an actor must handle."""
     # Not Actor itself: a message to any actor is nobody's own.
     line = [owner for owner in actor.__mro__ if owner not in Actor.__mro__]
     owned = [message for message in living() if is_owned(message, line)]
@@ -111,20 +111,23 @@ def owners(message: type, line: Sequence[type]) -> Iterator[type]:
                 owner = meaning(name, place, line)
                 if owner is not None:
                     yield owner
-        elif (get_origin(part) or part) in line:
-            yield get_origin(part) or part
+        elif unsubscripted(part) in line:
+            yield unsubscripted(part)
+
+
+def unsubscripted(named: Any) -> Any:
+    """Return `Box` for `Box[int]`, and anything else as it is."""
+    return get_origin(named) or named
 
 
 def declared(message: type) -> tuple[Any, type]:
     """Return the owner as a message declares or inherits it, and the class that says so."""
-    base: Any
-    for base in vars(message).get("__orig_bases__", message.__bases__):
-        origin: Any = get_origin(base) or base
-        if origin is Message:
-            return (get_args(base) or (None,))[0], message
-        if Message in getattr(origin, "__mro__", ()):
-            return filled_in(message, origin, get_args(base))
-    return None, message
+    bases: tuple[Any, ...] = vars(message).get("__orig_bases__", message.__bases__)
+    messages = (base for base in bases if Message in getattr(unsubscripted(base), "__mro__", ()))
+    base = next(messages, Message)
+    if unsubscripted(base) is Message:
+        return (get_args(base) or (None,))[0], message
+    return filled_in(message, unsubscripted(base), get_args(base))
 
 
 def filled_in(message: type, generic: type, arguments: tuple[Any, ...]) -> tuple[Any, type]:
