@@ -1,0 +1,73 @@
+"""A counter: what it can be asked, what it refuses, and the actor."""
+
+from dataclasses import dataclass
+
+from actors import Actor, Message, Refusal, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Message["Counter", int]):
+    """Answered with the new total."""
+
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reach(Message["Counter", int]):
+    """Answered with the total, as soon as that is the goal or more."""
+
+    goal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Message["Counter", int]):
+    """Answered with the number of those who wait for their goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Message["Counter", int]):
+    """Answered with what each of so many would get."""
+
+    among: int
+
+
+class TooLow(Refusal):
+    """The total would fall below zero."""
+
+
+class Counter(Actor):
+    """Owns a total."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.waiting: list[tuple[Reach, Reply[int]]] = []
+
+    @Add.handler
+    def add(self, message: Add) -> int:
+        """Add, and answer those who have waited for it."""
+        if self.total + message.by < 0:
+            raise TooLow(f"{self.total} and {message.by} is less than nothing")
+        self.total += message.by
+        for waiter in self.waiting.copy():
+            reach, reply = waiter
+            if self.total >= reach.goal:
+                self.waiting.remove(waiter)
+                reply.send(self.total)
+        return self.total
+
+    @Reach.deferred
+    def reach(self, message: Reach, reply: Reply[int]) -> None:
+        """Keep the duty to answer; drop it when the asker has gone."""
+        waiter = message, reply
+        self.waiting.append(waiter)
+        reply.on_abandoned(lambda: self.waiting.remove(waiter))
+
+    @Waiting.handler
+    def count_waiting(self, _message: Waiting) -> int:
+        """Count them."""
+        return len(self.waiting)
+
+    @Share.handler
+    def share(self, message: Share) -> int:
+        """Divide; somebody forgot to think of zero."""
+        return self.total // message.among

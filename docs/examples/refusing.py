@@ -1,0 +1,23 @@
+"""Be refused, which hurts nobody."""
+
+import trio
+
+from actors import open_system
+from docs.examples.counter import Add, Counter, TooLow
+
+
+async def main() -> None:
+    """Ask for too much, then for less."""
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        await counter.ask(Add(3))
+        try:
+            await counter.ask(Add(-5))
+        except TooLow as no:
+            print("refused:", no)
+        total = await counter.ask(Add(-1))
+        print("total:", total)
+
+
+if __name__ == "__main__":
+    trio.run(main)
