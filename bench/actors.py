@@ -16,8 +16,8 @@ from bench.exchanges import Rates
 from bench.processes import program
 from bench.report import FOR_THE_RECORD, Row, Scale, progress
 
-SLICES_BARE = 3
-"""Short ones, by one of the others."""
+SLICES_BARE = 2
+"""Short ones in each process, for one of the others."""
 
 Sides = Mapping[str, list[float]]
 
@@ -55,8 +55,9 @@ LINES = (
     Line("ask", "asks, 1 caller", "channel and trio.Event", target=0.75),
     Line("many", "asks, 100 callers", "channel and trio.Event", target=0.75),
     Line("drained", "asks, 100 callers", "the same, taking 64 at once"),
-    Line("pykka", "asks, 1 caller", "Pykka", target=5),
-    Line("pykka", "asks, 1 caller", "Pykka on one core", peer="peer on one core"),
+    Line("pykka", "asks, 1 caller", "Pykka, as it comes", target=5),
+    Line("pykka", "asks, 1 caller", "Pykka on one core", peer="on one"),
+    Line("pykka", "asks, 1 caller", "Pykka on two cores", peer="on two"),
     Line("off", "instruments off, 1 caller", "without the ifs", target=0.97),
     Line("off", "instruments off, 1 caller", "itself: how sure", peer="itself"),
     Line("off, many", "instruments off, 100 callers", "without the ifs", target=0.97),

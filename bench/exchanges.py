@@ -73,11 +73,7 @@ async def compare(groups: Mapping[str, Mapping[str, Side]], slices: int, seconds
 async def compare_by_hand(slices: int) -> Rates:
     """Measure the toolkit and the exchanges by hand."""
     async with counting() as ours, counting_by_hand() as hand, counting(Instrument()) as watched:
-        ask, ask_by_hand, ask_many = (
-            Side(ours["ask"]),
-            Side(hand["ask"]),
-            Side(ours["ask"], MANY),
-        )
+        ask, ask_many, ask_by_hand = Side(ours["ask"]), Side(ours["ask"], MANY), Side(hand["ask"])
         groups = {
             "ask": {"actor": ask, "peer": ask_by_hand},
             "many": {"actor": ask_many, "peer": Side(hand["ask"], MANY)},
@@ -91,14 +87,15 @@ async def compare_by_hand(slices: int) -> Rates:
 
 
 async def compare_pykka(slices: int) -> Rates:
-    """Measure the toolkit, Pykka as the system runs its threads, and Pykka on one core."""
+    """Measure the toolkit and Pykka: as the system runs its threads, on one core, on two."""
     async with counting() as ours:
-        with counting_on_a_thread() as free, counting_on_a_thread(on_one_core=True) as bound:
-            sides = {
-                "actor": Side(ours["ask"], clock=perf_counter),
-                "peer": Side(free, clock=perf_counter),
-                "peer on one core": Side(bound, clock=perf_counter),
-            }
+        with (
+            counting_on_a_thread() as free,
+            counting_on_a_thread(1) as on_one,
+            counting_on_a_thread(2) as on_two,
+        ):
+            work = {"actor": ours["ask"], "peer": free, "on one": on_one, "on two": on_two}
+            sides = {name: Side(ask, clock=perf_counter) for name, ask in work.items()}
             return await compare({"pykka": sides}, slices, 0.2)
 
 

@@ -4,8 +4,8 @@ Rule: it is asked from trio's thread, which waits meanwhile, so nothing else of 
 is measured; while others are measured its thread sleeps.
 
 Pykka has two speeds. Where the system runs both threads on one core an ask costs two switches; on
-two cores each has to wake the other core first, which takes three times as long. The system decides
-that anew every now and then; to bind both to one core is what favours Pykka most.
+two cores each has to wake the other core first, which takes three times as long. The system chooses
+anew every now and then. So Pykka is measured as it comes, and bound to either.
 """
 
 from __future__ import annotations
@@ -41,10 +41,13 @@ class Counter(pykka.ThreadingActor):
 
 
 @contextmanager
-def one_core() -> Generator[None]:
-    """Run this thread, and those that it starts, on one core for as long as the block lasts."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
+def on_core(core: int) -> Generator[None]:
+    """Run this thread, and those that it starts, on one core for as long as the block lasts.
+
+    Cores count from 0, among those that the process may use; the last one stands for any beyond.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[min(core, len(cores) - 1)]})
     try:
         yield
     finally:
@@ -52,14 +55,17 @@ def one_core() -> Generator[None]:
 
 
 @contextmanager
-def counting_on_a_thread(*, on_one_core: bool = False) -> Generator[Work]:
-    """Run Pykka's actor; give what asks it, one time after the other."""
-    place = one_core if on_one_core else nullcontext
-    with place():
+def counting_on_a_thread(cores: int | None = None) -> Generator[Work]:
+    """Run Pykka's actor; give what asks it, one time after the other.
+
+    With a number of cores, 1 or 2, its thread and the asker's are bound to them; with None the
+    system runs them where it likes.
+    """
+    with nullcontext() if cores is None else on_core(cores - 1):
         counter = Counter.start()
 
     async def ask(times: int) -> None:
-        with place():
+        with nullcontext() if cores is None else on_core(0):
             for _ in range(times):
                 counter.ask(Add())
 
