@@ -14,7 +14,7 @@ async def main() -> None:
         try:
             await counter.ask(Share(0))
         except ActorCrashed as crash:
-            print(f"{crash}: {crash.__cause__!r}")
+            print(crash, "because of", type(crash.__cause__).__name__)
         total = await counter.ask(Add())
         print("total:", total)
 
