@@ -53,8 +53,7 @@ def lookup_import(module: str, path: str) -> object:
     """Return what a dotted path stands for by what a module imports for type checkers only."""
     first, _, rest = path.partition(".")
     source, name = imports_for_checkers(module).get(first, ("", ""))
-    path = ".".join(part for part in (name, rest) if part)
-    return lookup(source, path) if source and path else None
+    return lookup(source, ".".join(part for part in (name, rest) if part))
 
 
 @cache

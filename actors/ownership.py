@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from types import UnionType
-from typing import Any, ForwardRef, TypeVar, Union, get_args, get_origin
+from typing import Any, ForwardRef, Union, get_args, get_origin
 
 from actors.actor import Actor
 from actors.errors import ActorError
@@ -134,6 +134,6 @@ def filled_in(message: type, generic: type, arguments: tuple[Any, ...]) -> tuple
     """Return the owner that a generic base declares, or that a message fills in for it."""
     owner, place = declared(generic)
     parameters: tuple[Any, ...] = getattr(generic, "__parameters__", ())
-    if isinstance(owner, TypeVar) and owner in parameters and len(parameters) == len(arguments):
+    if owner in parameters and len(parameters) == len(arguments):
         return arguments[parameters.index(owner)], message
     return owner, place

@@ -105,7 +105,7 @@ class Box(Actor, Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Put(Message["Box[int]", None]):
+class Put(Message["Box[Nobody]", None]):
     """Names its owner in quotes, with a type parameter."""
 
 
@@ -162,9 +162,13 @@ async def test_a_message_can_have_other_bases() -> None:
     assert "Phone has no handler for Ring," in await why_refused(Phone)
 
 
-# Checkers reject it, but it runs.
+# Checkers reject it and the next, but they run.
 class Anything(Message):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument]
     """Does not say whose it is."""
+
+
+class Something(Command):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument]
+    """Does not say it either."""
 
 
 class Nobody(Actor):

@@ -10,7 +10,7 @@ import pytest
 from actors import Actor, ActorError, Message, open_system
 from tests.actors import till
 from tests.actors.starting import start, why_refused
-from tests.actors.till_messages import Ring
+from tests.actors.till_messages import Refund, Ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,17 @@ async def test_all_messages_that_lack_a_handler_are_named_in_one_sentence() -> N
 async def test_an_owner_that_is_imported_for_type_checkers_only_is_found() -> None:
     assert "Till has no handler for Refund," in await why_refused(till.Till)
     await start(till.WholeTill)
+
+
+class Thief(Actor):
+    @Refund.handler
+    def refund(self, _message: Refund) -> int:
+        return 0
+
+
+async def test_a_handler_of_somebody_else_does_not_count() -> None:
+    await start(Thief)
+    assert "Till has no handler for Refund," in await why_refused(till.Till)
 
 
 class Till(Actor):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ from actors import Actor
 class Shop(Actor):
     pass
 """
+
+FROM_SHOP = "from PACKAGE.shop import Shop"
 
 numbers = count()
 
@@ -104,6 +107,7 @@ async def test_an_import_for_type_checkers_is_followed(
         ("pass", "Shop"),
         ("pass", "Buy.Shop"),
         ("pass", "1 + 1"),
+        ("pass\n\ndef unused():\n    from PACKAGE.shop import Shop", "Shop"),
     ],
 )
 async def test_a_name_that_means_nothing_binds_nobody(
@@ -115,10 +119,28 @@ async def test_a_name_that_means_nothing_binds_nobody(
 
 
 async def test_a_module_whose_source_has_gone_binds_nobody(package: Package) -> None:
-    imports = "from PACKAGE.shop import Shop"
-    package.write("messages", MESSAGES.format(imports=imports, owner="Shop"))
+    package.write("messages", MESSAGES.format(imports=FROM_SHOP, owner="Shop"))
     package.load("messages")
     (package.folder / "messages.py").unlink()
+    await start(package.load("shop").Shop)
+
+
+@pytest.mark.parametrize("source", ["class", "\0"])
+async def test_a_module_whose_source_was_spoiled_binds_nobody(
+    package: Package, source: str
+) -> None:
+    package.write("messages", MESSAGES.format(imports=FROM_SHOP, owner="Shop"))
+    package.load("messages")
+    package.write("messages", source)
+    await start(package.load("shop").Shop)
+
+
+async def test_a_module_that_never_had_a_source_binds_nobody(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType(f"{package.name}.messages")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(MESSAGES.format(imports="pass", owner="Shop"), vars(module))  # noqa: S102 - as a shell does
     await start(package.load("shop").Shop)
 
 
@@ -127,9 +149,65 @@ async def test_a_module_that_is_in_no_package_can_import_the_owner_too(
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(package.folder), *sys.path])
     name = f"{package.name}_messages"
-    package.write(name, MESSAGES.format(imports="from PACKAGE.shop import Shop", owner="Shop"))
+    package.write(name, MESSAGES.format(imports=FROM_SHOP, owner="Shop"))
     import_module(name)
     assert "Shop has no handler for Buy," in await why_refused(package.load("shop").Shop)
+
+
+GENERIC = """
+from typing import TYPE_CHECKING, Generic, TypeVar
+from actors import Message
+
+if TYPE_CHECKING:
+    from PACKAGE.shop import Shop
+
+R = TypeVar("R")
+Owner = TypeVar("Owner", contravariant=True)
+
+class Question(Message["Shop", R], Generic[R]):
+    pass
+
+class Command(Message[Owner, None], Generic[Owner]):
+    pass
+"""
+
+QUESTION = """
+from PACKAGE.generic import Question
+
+class Price(Question[int]):
+    pass
+"""
+
+COMMAND = """
+from typing import TYPE_CHECKING
+from PACKAGE.generic import Command
+
+if TYPE_CHECKING:
+    from PACKAGE.shop import Shop as Store
+
+class Close(Command["Store"]):
+    pass
+"""
+
+
+async def test_a_name_is_looked_up_where_it_was_written(package: Package) -> None:
+    package.write("generic", GENERIC)
+    package.write("messages", QUESTION)
+    package.write("commands", COMMAND)
+    package.load("messages")
+    package.load("commands")
+    shop = package.load("shop").Shop
+    assert "Shop has no handler for Price, Close," in await why_refused(shop)
+
+
+async def test_a_name_that_was_written_in_a_module_that_has_gone_binds_nobody(
+    package: Package,
+) -> None:
+    package.write("generic", GENERIC)
+    package.write("messages", QUESTION)
+    package.load("messages")
+    package.forget("generic")
+    await start(package.load("shop").Shop)
 
 
 TOGETHER = SHOP.replace(
