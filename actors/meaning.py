@@ -71,6 +71,7 @@ def imports_for_checkers(module: str) -> dict[str, tuple[str, str]]:
             for node in ast.walk(branch)
             for name, target in bound(node, holder.__package__)
         }
+    # ValueError is what null bytes raised up to Python 3.11.3.
     except (KeyError, OSError, TypeError, SyntaxError, ValueError, ImportError):
         return {}
 

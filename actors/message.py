@@ -17,14 +17,28 @@ if TYPE_CHECKING:
 # `Ref.ask` uses: a message that any Base understands may be sent to a Derived.
 Owner = TypeVar("Owner", contravariant=True)  # noqa: PLC0105 - read by users, in every error
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 # Free, not bound to Owner: else overriding a handler in a subclass would not type-check.
 S = TypeVar("S")
 
 MARK = "__handles__"
 
 
-class Message(Generic[Owner, R]):
-    """What an `Owner` can be asked, and `R`, what it answers. Subclass as a frozen dataclass."""
+class Question(Generic[Owner, R_co]):
+    """A message as its asker sees it: whoever gets an int may call it an object.
+
+    As its handler and a reply see it, a message is invariant in its answer. Were that all, mypy
+    would reject `print(await counter.ask(Add()))`: it takes R for the `object` that print wants.
+    """
+
+    __slots__ = ()
+
+
+class Message(Question[Owner, R]):
+    """What an `Owner` can be asked, and `R`, what it answers. Subclass as a frozen dataclass.
+
+    An owner without a handler for it is refused when it is started: see ownership.py.
+    """
 
     __slots__ = ()
 
