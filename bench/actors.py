@@ -69,9 +69,9 @@ LINES = (
 )
 
 
-def run(comparison: str, slices: int) -> Rates:
+def run(comparison: str, *numbers: int) -> Rates:
     """Run one comparison in a process of its own."""
-    with program("bench.exchanges", comparison, str(slices), most_seconds=120) as started:
+    with program("bench.exchanges", comparison, *map(str, numbers), most_seconds=120) as started:
         rates: Rates = json.loads(started.read())
     return rates
 
@@ -92,5 +92,5 @@ def measure(scale: Scale) -> list[Row]:
     """Run all comparisons, one after the other."""
     slices = 3 * scale.rounds
     rates = run("hand", slices) | run("pykka", slices)
-    rates |= pooled([run("bare", SLICES_BARE * slices) for _ in range(scale.rounds)])
+    rates |= pooled([run("bare", SLICES_BARE * slices, process) for process in range(scale.rounds)])
     return [line.row(rates) for line in LINES]

@@ -5,7 +5,8 @@ figure has neighbours of the same moment: the machine's speed may change twofold
 
 What runs on one thread and never sleeps is timed by the processor's clock, which stands still while
 other programs have the core. Pykka's two threads wait for each other, so there it is the wall's.
-Run as `python -m bench.exchanges hand|pykka|bare SLICES`; prints `Rates`.
+Run as `python -m bench.exchanges hand|pykka SLICES` or
+`bare SLICES PROCESS`; prints `Rates`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import cycle, islice, permutations
 from time import perf_counter, process_time
@@ -27,6 +29,7 @@ from bench.counter import Counter, Work, counting
 from bench.on_a_thread import counting_on_a_thread
 
 MANY = 100
+COPIES = ("actor", "peer", "itself")
 Rates = dict[str, dict[str, list[float]]]
 """By comparison, by side: exchanges per second, slice by slice."""
 
@@ -126,24 +129,32 @@ async def heard(counting: Counting) -> list[str]:
     return ear.heard
 
 
-async def compare_bare(slices: int) -> Rates:
-    """Measure the toolkit with instruments switched off, without any, and against itself."""
-    with (
-        rewritten("actors_whole", bare=False) as whole,
-        rewritten("actors_bare", bare=True) as bare,
-        rewritten("actors_again", bare=False) as again,
-    ):
-        if await heard(whole) != ["enqueued", "started", "finished"] or await heard(bare):
-            raise ValueError("what was left out is not what calls the instruments")
-        async with whole() as off, bare() as without, again() as itself:
-            makers = {"actor": off, "peer": without, "itself": itself}
-            groups = {
-                what: {name: Side(work["ask"], callers) for name, work in makers.items()}
-                for what, callers in {"off": 1, "off, many": MANY}.items()
-            }
-            return await compare(groups, slices, 0.03)
+async def compare_bare(slices: int, process: int) -> Rates:
+    """Measure the toolkit with instruments switched off, without any, and against itself.
+
+    What is made first in a process is a percent slower or faster for as long as that lives, so
+    another is first in the next process.
+    """
+    first = process % len(COPIES)
+    async with AsyncExitStack() as stack:
+        work: dict[str, Mapping[str, Work]] = {}
+        for name in COPIES[first:] + COPIES[:first]:
+            is_bare = name == "peer"
+            copy = stack.enter_context(rewritten(f"actors_{name}", bare=is_bare))
+            if await heard(copy) != ([] if is_bare else ["enqueued", "started", "finished"]):
+                raise ValueError("what was left out is not what calls the instruments")
+            work[name] = await stack.enter_async_context(copy())
+        groups = {
+            what: {name: Side(work[name]["ask"], callers) for name in COPIES}
+            for what, callers in {"off": 1, "off, many": MANY}.items()
+        }
+        return await compare(groups, slices, 0.03)
 
 
 if __name__ == "__main__":
-    comparisons = {"hand": compare_by_hand, "pykka": compare_pykka, "bare": compare_bare}
-    print(json.dumps(trio.run(comparisons[sys.argv[1]], int(sys.argv[2]))))
+    comparisons: dict[str, Callable[..., Awaitable[Rates]]] = {
+        "hand": compare_by_hand,
+        "pykka": compare_pykka,
+        "bare": compare_bare,
+    }
+    print(json.dumps(trio.run(comparisons[sys.argv[1]], *map(int, sys.argv[2:]))))
