@@ -10,9 +10,10 @@ lines that run on import count with it; `pytest --cov` would miss them.
 """
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -55,18 +56,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marked is None:
         return
     node, marker = marked
-    test = getattr(metafunc.function, "hypothesis", None)
-    if not iscoroutinefunction(test.inner_test if test else metafunc.function):
-        if node is metafunc.definition:
-            refuse(metafunc, "it is not async, so there is no schedule to sweep")
+    if not iscoroutinefunction(written(metafunc.function)) and node is not metafunc.definition:
         return  # a plain test in a module or class that is marked as a whole
-    if test:
-        refuse(metafunc, "hypothesis has a loop of its own: call actors.testing.run_seeded in it")
-    count = count_of(metafunc, marker)
-    if not has_pytest_trio(metafunc.config):
-        refuse(metafunc, "pytest-trio would have to run it, and is not there: install it")
+    if why_not := obstacle(metafunc, marker):
+        pytest.fail(f"{metafunc.definition.nodeid} cannot be swept: {why_not}", pytrace=False)
+    seeds = range(metafunc.config.getoption("schedules") or counted(*marker.args, **marker.kwargs))
     metafunc.fixturenames.append(PARAMETER)
-    seeds = range(metafunc.config.getoption("schedules") or count)
     metafunc.parametrize(PARAMETER, seeds, ids=[f"schedule-{seed}" for seed in seeds])
 
 
@@ -79,18 +74,32 @@ def pytest_itemcollected(item: pytest.Item) -> None:
             item.add_marker(pytest.mark.trio(run=partial(run_seeded, seed)), append=False)
 
 
-def count_of(metafunc: pytest.Metafunc, marker: pytest.Mark) -> int:
-    """Return the number of schedules that a marker asks for."""
+def obstacle(metafunc: pytest.Metafunc, marker: pytest.Mark) -> str | None:
+    """Say why a marked test cannot be swept, if it cannot."""
+    test = metafunc.function
+    if not iscoroutinefunction(written(test)):
+        return "it is not async, so there is no schedule to sweep"
+    if written(test) is not test:
+        return "hypothesis has a loop of its own: call actors.testing.run_seeded in it"
     try:
-        return counted(*marker.args, **marker.kwargs)
+        counted(*marker.args, **marker.kwargs)
     except TypeError:
         given = [repr(value) for value in marker.args]
         given += [f"{name}={value!r}" for name, value in marker.kwargs.items()]
-        refuse(metafunc, f"`schedules` takes one whole number above 0, not ({', '.join(given)})")
+        return f"`schedules` takes one whole number above 0, not ({', '.join(given)})"
+    if not has_pytest_trio(metafunc.config):
+        return "pytest-trio would have to run it, and is not there: install it"
+    return None
+
+
+def written(test: Callable[..., object]) -> Callable[..., object]:
+    """Return the function that somebody wrote, also if hypothesis put a plain one around it."""
+    around: Any = getattr(test, "hypothesis", None)
+    return around.inner_test if around else test
 
 
 def counted(count: int = COUNT) -> int:
-    """Check a marker's arguments by being called with them."""
+    """Return the number of schedules that a marker asks for, by being called as the marker was."""
     if type(count) is not int or count < 1:  # isinstance would take True for 1
         raise TypeError
     return count
@@ -100,8 +109,3 @@ def has_pytest_trio(config: pytest.Config) -> bool:
     """Say whether pytest-trio is installed and not switched off."""
     plugins: list[Any] = [plugin for _, plugin in config.pluginmanager.list_name_plugin()]
     return any(getattr(plugin, "__name__", "") == "pytest_trio.plugin" for plugin in plugins)
-
-
-def refuse(metafunc: pytest.Metafunc, why: str) -> NoReturn:
-    """End the collection of a module with one sentence."""
-    pytest.fail(f"{metafunc.definition.nodeid} cannot be swept: {why}", pytrace=False)

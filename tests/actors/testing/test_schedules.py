@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.testing import run_seeded
+from actors.testing import run_seeded, settle
+from tests.actors.testing.scheduler import scheduler, state
 
 
 async def race(runners: int = 4) -> tuple[int, ...]:
@@ -26,9 +24,10 @@ async def race(runners: int = 4) -> tuple[int, ...]:
     return tuple(order)
 
 
-def state_of_the_scheduler() -> tuple[Any, ...]:
-    scheduler: Any = import_module("trio._core._run")
-    return scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
+@pytest.fixture(autouse=True, params=[False, True], ids=["as trio has it", "as hypothesis has it"])
+def deterministic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pytest-trio have switched something on for hypothesis, or not: it is all the same."""
+    monkeypatch.setattr(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING", request.param)
 
 
 def test_many_seeds_try_many_orders() -> None:
@@ -39,10 +38,29 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert [run_seeded(7, race) for _ in range(5)] == [run_seeded(7, race)] * 5
 
 
+def test_the_same_seed_gives_the_same_order_to_those_whom_trio_keeps_in_no_order() -> None:
+    async def wake_all() -> list[int]:
+        order: list[int] = []
+        start = trio.Event()  # keeps who waits for it in a set
+
+        async def arrive(number: int) -> None:
+            await start.wait()
+            order.append(number)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(arrive, number)
+            await settle()
+            start.set()
+        return order
+
+    assert [run_seeded(7, wake_all) for _ in range(5)] == [run_seeded(7, wake_all)] * 5
+
+
 def test_the_scheduler_is_left_as_it_was() -> None:
-    before = state_of_the_scheduler()
+    before = state()
     run_seeded(1, race)
-    assert state_of_the_scheduler() == before
+    assert state() == before
 
 
 def test_the_scheduler_is_left_as_it_was_by_a_test_that_fails() -> None:
@@ -50,10 +68,10 @@ def test_the_scheduler_is_left_as_it_was_by_a_test_that_fails() -> None:
         await trio.lowlevel.checkpoint()
         raise LookupError
 
-    before = state_of_the_scheduler()
+    before = state()
     with pytest.raises(LookupError):
         run_seeded(1, fails)
-    assert state_of_the_scheduler() == before
+    assert state() == before
 
 
 def test_time_is_virtual_and_starts_at_zero() -> None:
