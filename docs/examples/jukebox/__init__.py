@@ -1,0 +1,1 @@
+"""Music in the shop: a department as docs/extending.md builds it."""

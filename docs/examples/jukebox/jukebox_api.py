@@ -1,0 +1,63 @@
+"""The jukebox over HTTP: customers wish, a player takes what is next.
+
+Rule: turns HTTP into one `ask` of the Jukebox, and its answer into HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from actors import Ref
+from cafe.serving.app import problems
+from cafe.serving.hangup import unless_hung_up
+from cafe.serving.reply import answer
+from cafe.serving.token import TOKEN_WANTED
+from docs.examples.jukebox.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
+from docs.examples.jukebox.schemas import SongOut, SongsOut, WishIn, song_out
+
+Wait = Annotated[
+    float, Query(ge=0, le=60, description="Seconds to hold the request until there is a song.")
+]
+SILENCE: dict[int | str, dict[str, Any]] = {204: {"description": "Nothing is wished for."}}
+
+
+def customer_routes(jukebox: Ref[Jukebox]) -> APIRouter:
+    """Give the routes that customers use."""
+    router = APIRouter(tags=["music"], responses=problems(429))
+
+    @router.post(
+        "/songs/", response_model=SongOut, responses=problems(400, 404, 408, 409, 413, 503)
+    )
+    async def wish(wanted: WishIn) -> Response:
+        """Wish for a song; one wish for each order."""
+        return answer(song_out(await jukebox.ask(Wish(wanted.order_id, wanted.song))))
+
+    @router.get("/songs/", response_model=SongsOut)
+    async def songs() -> Response:
+        """List what is wished for, the next one first."""
+        wished = await jukebox.ask(ListSongs())
+        return answer(SongsOut(songs=[song_out(one) for one in wished]))
+
+    @router.delete("/songs/{order_id}", status_code=204, responses=problems(404))
+    async def withdraw(order_id: str) -> Response:
+        """Take an order's wish back."""
+        await jukebox.ask(Withdraw(order_id))
+        return Response(status_code=204)
+
+    return router
+
+
+def player_routes(jukebox: Ref[Jukebox]) -> APIRouter:
+    """Give the route that a player uses."""
+    router = APIRouter(tags=["music"], responses=TOKEN_WANTED)
+
+    @router.post("/songs/next/", response_model=SongOut, responses=SILENCE)
+    async def next_song(request: Request, wait: Wait = 0.0) -> Response:
+        """Take the next song off the list, to play it."""
+        song = await unless_hung_up(request, lambda: jukebox.ask(NextSong(wait)))
+        return Response(status_code=204) if song is None else answer(song_out(song))
+
+    return router

@@ -1,0 +1,41 @@
+"""What goes over the wire about songs; pydantic lives only here, at the edge."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from cafe.serving.app import example
+from docs.examples.jukebox.playlist import Wished
+
+SONG = {"song": "So What", "wishes": 3}
+
+
+class WishIn(BaseModel):
+    """A customer's wish."""
+
+    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "song": "So What"}, extra="forbid")
+
+    order_id: str = Field(min_length=1, max_length=64)
+    song: str = Field(min_length=1, max_length=80)
+
+
+class SongOut(BaseModel):
+    """A song, and how many wish for it."""
+
+    model_config = example(SONG)
+
+    song: str
+    wishes: int
+
+
+class SongsOut(BaseModel):
+    """What is wished for, the next one first."""
+
+    model_config = example({"songs": [SONG]})
+
+    songs: list[SongOut]
+
+
+def song_out(wished: Wished) -> SongOut:
+    """Show one song."""
+    return SongOut(song=wished.song, wishes=wished.wishes)
