@@ -1,0 +1,145 @@
+"""PrometheusInstrument: every actor's mailbox, handling time and counts, as Prometheus wants them.
+
+The one rule: a message costs two looks at the clock, and no lock. What an actor counts itself is
+not counted again here: it is asked for when Prometheus asks.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from time import perf_counter
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from actors.instrument import Instrument
+from actors.message import Message
+from actors.ref import Ref
+from actors.statistics import ActorStatistics
+from actors.system import System
+
+BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""In seconds: from a plain handler that does next to nothing to an async one that waits."""
+
+COUNTERS = {
+    "handled": "Messages handled.",
+    "refused": "Messages refused.",
+    "skipped": "Messages whose asker had gone.",
+    "crashed": "Crashes.",
+    "restarts": "Restarts.",
+}
+
+
+class PrometheusInstrument(Instrument, Collector):
+    """An instrument for one system, and a collector for a registry of prometheus_client.
+
+        instrument = PrometheusInstrument()
+        prometheus_client.REGISTRY.register(instrument)
+        async with open_system(instruments=[instrument]) as system:
+            instrument.watch(system)
+
+    With the prefix "actor" it gives the gauge `actor_queued`, the counters `actor_handled_total`,
+    `_refused_total`, `_skipped_total`, `_crashed_total` and `_restarts_total`, which mean what they
+    mean in ActorStatistics, and the histogram `actor_handling_seconds`: from the start of a handler
+    to its end, however it ended; an async one's waiting included. The label `actor` is its name.
+
+    Only actors that live are shown, each as some twenty series. A thousand actors with names of
+    their own are so twenty thousand series, and Prometheus keeps a series for as long as it keeps
+    data. One that has stopped is shown no more, and nothing here remembers it; what it did since
+    Prometheus asked last is lost. One of the same name starts at zero, which Prometheus takes for
+    a restart. So `named` chooses, by name, who is watched: leave out actors that come and go.
+
+    The clock gives seconds; `buckets` are upper bounds of them, ascending. Figures are read without
+    a lock, so those that are asked for in another thread may be of slightly different moments.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "actor",
+        *,
+        named: Callable[[str], bool] = lambda _name: True,
+        buckets: Sequence[float] = BUCKETS,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._prefix = prefix
+        self._named = named
+        self._buckets = tuple(buckets)
+        self._clock = clock
+        self._seen: WeakKeyDictionary[Ref[Any], Handling] = WeakKeyDictionary()
+        self._system: System | None = None
+
+    def watch(self, system: System) -> None:
+        """Show all actors of the system, also those that have had no message yet."""
+        self._system = system
+
+    def started(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        """Note when the handler begins; an actor handles one message at a time."""
+        handling = self._seen.get(actor)
+        if handling is None:
+            handling = self._seen[actor] = Handling(self._buckets)
+        handling.began = self._clock()
+
+    def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        """Count the handler's time."""
+        handling = self._seen[actor]
+        handling.add(self._clock() - handling.began)
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics at this moment; prometheus_client calls this."""
+        prefix, labels = self._prefix, ("actor",)
+        queued = GaugeMetricFamily(f"{prefix}_queued", "Messages queued.", labels=labels)
+        counters = {
+            what: CounterMetricFamily(f"{prefix}_{what}", told, labels=labels)
+            for what, told in COUNTERS.items()
+        }
+        seconds = HistogramMetricFamily(
+            f"{prefix}_handling_seconds", "From a handler's start to its end.", labels=labels
+        )
+        for actor, handling in self._shown():
+            queued.add_metric((actor.name,), actor.queued)
+            for what, counter in counters.items():
+                counter.add_metric((actor.name,), getattr(actor, what))
+            seconds.add_metric((actor.name,), handling.cumulated(), handling.total)
+        yield from (queued, *counters.values(), seconds)
+
+    def _shown(self) -> "list[tuple[ActorStatistics, Handling]]":
+        idle = Handling(self._buckets)
+        shown = {
+            one.name: (one, idle) for one in (() if self._system is None else self._system.tree())
+        }
+        # Not items(), which would notice a change by another thread, and raise.
+        for weak in self._seen.keyrefs():
+            ref = weak()
+            # A Ref is in a ring with what is behind it, so it outlives the actor for a while.
+            if ref is not None and (actor := ref.statistics()).state != "stopped":
+                shown[actor.name] = actor, self._seen[ref]
+        return [one for name, one in shown.items() if self._named(name)]
+
+
+class Handling:
+    """How long one actor's handlers have taken."""
+
+    __slots__ = ("_bounds", "_times", "began", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.began = 0.0
+        self.total = 0.0
+        self._bounds = bounds
+        self._times = [0] * (len(bounds) + 1)
+
+    def add(self, seconds: float) -> None:
+        """Count one handler's time."""
+        self.total += seconds
+        self._times[bisect_left(self._bounds, seconds)] += 1
+
+    def cumulated(self) -> list[tuple[str, float]]:
+        """Give each bucket's upper bound, and how many took no longer."""
+        names = [*map(str, self._bounds), "+Inf"]
+        return list(zip(names, accumulate(self._times), strict=True))

@@ -1,0 +1,55 @@
+"""SlowTurns: a line of log for each turn that held up everybody else for too long.
+
+The one rule: what a message holds is not logged, for that may be a secret; only its type is.
+"""
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from actors.handlers import Kind
+from actors.instrument import Instrument
+from actors.message import Message
+from actors.ref import Ref
+
+_LOG = logging.getLogger("actors")
+
+
+class SlowTurns(Instrument):
+    """Logs a warning for each plain or deferred handler that took more than so many seconds.
+
+    While such a handler runs nothing else does: no actor, no connection, no timer. That is what is
+    worth a warning, and what only other code can cure. An async handler waits for as long as it
+    likes, and meanwhile others run; so it is never told of, not even for what it computes
+    between two waits. A timer's callback is seen only if it ran right behind a handler.
+
+    Each turn is told of, there is no limit to the rate. None is needed: these turns come one after
+    the other, so there cannot be more lines in a second than turns of `seconds` fit into one.
+
+    The clock gives seconds, and should run on while the process does not: for its callers a turn is
+    as slow if the machine was busy.
+    """
+
+    def __init__(self, seconds: float = 0.1, *, clock: Callable[[], float] = perf_counter) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        # One for all actors: between a plain handler's start and its end no other can start.
+        self._began = 0.0
+
+    def started(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        """Note when the handler begins."""
+        self._began = self._clock()
+
+    def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+        """Tell of the handler, if it was slow."""
+        seconds = self._clock() - self._began
+        if seconds > self._seconds and not may_wait(actor, message):
+            _LOG.warning("%s took %.3f s to handle %s", actor.name, seconds, type(message).__name__)
+
+
+def may_wait(actor: Ref[Any], message: Message[Any, Any]) -> bool:
+    """Tell whether the message has an async handler."""
+    # A Ref keeps to itself what is behind it; of the toolkit's own, this is worth the exception.
+    cell = actor._cell  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return cell.handlers[type(message)].kind is Kind.ASYNC
