@@ -1,0 +1,98 @@
+"""Rule 7 for tells: a handler that waits for room in a mailbox waits for its owner."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+import trio
+
+from actors import Deadlock, System, open_system
+from actors.testing import settle
+from tests.actors.players import Note, Perform, Player, Stage
+
+pytestmark = pytest.mark.schedules
+
+
+@pytest.fixture
+async def system() -> AsyncGenerator[System]:
+    async with open_system() as system:
+        yield system
+
+
+@pytest.fixture
+def stage(nursery: trio.Nursery) -> Stage:
+    return Stage(nursery)
+
+
+async def test_a_tell_that_would_wait_for_room_for_ever_is_refused(
+    system: System, stage: Stage
+) -> None:
+    a, b = await stage.enter(system, "a", "b", mailbox=1)
+
+    async def tell_twice(_me: Player) -> str:
+        await a.tell(Note())
+        with pytest.raises(Deadlock, match=r"^b -> a -> b$"):
+            await a.tell(Note())
+        return "refused"
+
+    async def ask_b(_me: Player) -> str:
+        return await b.ask(Perform(tell_twice))
+
+    assert await a.ask(Perform(ask_b)) == "refused"
+
+
+async def test_an_actor_that_fills_its_own_mailbox_is_refused(system: System, stage: Stage) -> None:
+    (a,) = await stage.enter(system, "a", mailbox=2)
+
+    async def tell_itself(_me: Player) -> str:
+        await a.tell(Note())
+        await a.tell(Note())
+        with pytest.raises(Deadlock, match="a -> a"):
+            await a.tell(Note())
+        return "refused"
+
+    assert await a.ask(Perform(tell_itself)) == "refused"
+
+
+async def test_a_tell_that_waits_for_room_is_waited_for(system: System, stage: Stage) -> None:
+    a, b = await stage.enter(system, "a", "b", mailbox=1)
+
+    async def fill_b(_me: Player) -> str:
+        await b.tell(Note())
+        await b.tell(Note())
+        return "told"
+
+    async def rest_and_ask_a(_me: Player) -> str:
+        await trio.sleep(1)
+        with pytest.raises(Deadlock, match="b -> a -> b"):
+            await a.ask(Note())
+        return "refused"
+
+    stage.nursery.start_soon(stage.hears, b.ask(Perform(rest_and_ask_a)))
+    await settle()
+    assert await a.ask(Perform(fill_b)) == "told"
+    assert stage.heard == ["refused"]
+
+
+async def test_a_tell_that_has_got_its_room_is_no_wait_any_more(
+    system: System, stage: Stage
+) -> None:
+    a, b = await stage.enter(system, "a", "b", mailbox=1)
+
+    async def rest(_me: Player) -> str:
+        await trio.sleep(1)
+        return "rested"
+
+    async def tell_b(_me: Player) -> str:
+        await b.tell(Note())
+        return "told"
+
+    stage.nursery.start_soon(stage.hears, b.ask(Perform(rest)))
+    await settle()
+    # It fills the mailbox, and asks back as soon as the tell behind it has its place.
+    stage.nursery.start_soon(stage.hears, b.ask(stage.asks("a")))
+    await settle()
+    stage.nursery.start_soon(stage.hears, a.ask(Perform(tell_b)))
+    await trio.sleep(2)
+    assert sorted(stage.heard) == ["noted", "rested", "told"]
