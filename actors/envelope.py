@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import weakref
 
     from actors.life import Life
-    from actors.message import Message
+    from actors.message import Question
     from actors.reply import Reply
 
 Outcome = outcome.Value[Any] | outcome.Error
@@ -38,9 +38,9 @@ class Envelope:
     )
 
     def __init__(
-        self, message: "Message[Any, Any]", asker: trio.lowlevel.Task | None, deadline: float
+        self, message: "Question[Any, Any]", asker: trio.lowlevel.Task | None, deadline: float
     ) -> None:
-        self.message = message
+        self.message: Any = message
         self.asker = asker
         self.deadline = deadline
         self.abandoned = False

@@ -16,7 +16,7 @@ import trio
 from actors.actor import Actor
 from actors.envelope import Envelope, Outcome
 from actors.errors import ActorError, ActorStopped, Refusal, fresh
-from actors.message import Message, R
+from actors.message import Message, Question, R
 from actors.ref import Ref
 from actors.statistics import ActorStatistics
 
@@ -51,7 +51,7 @@ class Probe(Ref[A]):
     def __repr__(self) -> str:
         return f"<Probe {self._name}, {self._state}>"
 
-    async def ask(self, message: Message[A, R]) -> R:
+    async def ask(self, message: Question[A, R]) -> R:
         """Return the next scripted answer, or wait for `reply` or `fail`.
 
         Raises a scripted exception; ActorStopped; ActorError if an `A` has no handler for the
@@ -63,13 +63,15 @@ class Probe(Ref[A]):
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise ActorStopped(self._name)
         answer: R
-        scripted = self._scripted(type(message))
+        asked: Any = message
+        kind: type[Any] = type(message)
+        scripted = self._scripted(kind)
         if scripted is None:
             envelope = Envelope(message, trio.lowlevel.current_task(), math.inf)
-            self._record(message, envelope)
+            self._record(asked, envelope)
             answer = await trio.lowlevel.wait_task_rescheduled(envelope.abort)
         else:
-            self._record(message)
+            self._record(asked)
             # Shielded, for the answer is given.
             await trio.lowlevel.cancel_shielded_checkpoint()
             answer = scripted.unwrap()
