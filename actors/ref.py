@@ -13,7 +13,7 @@ from actors.deadlock import HOST, begin_wait
 from actors.envelope import Envelope
 from actors.errors import ActorStopped, MailboxFull
 from actors.handlers import Kind
-from actors.message import Message, R
+from actors.message import Message, Question, R
 from actors.statistics import ActorStatistics
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Ref(Generic[A_co]):
         """The name that the actor was started with."""
         return self._cell.name
 
-    async def ask(self, message: Message[A_co, R]) -> R:
+    async def ask(self, message: Question[A_co, R]) -> R:
         """Send the message, waiting for room, and return its answer.
 
         Raises the handler's Refusal, ActorCrashed or ActorStopped; Deadlock if an async handler
@@ -66,7 +66,7 @@ class Ref(Generic[A_co]):
                 await cell.mailbox.post(envelope)
                 envelope.parked = envelope.outcome is None
             if cell.instruments is not None:
-                cell.instruments.enqueued(self, message)
+                cell.instruments.enqueued(self, envelope.message)
             answer: R = (
                 await trio.lowlevel.wait_task_rescheduled(envelope.abort)
                 if envelope.outcome is None
@@ -84,7 +84,8 @@ class Ref(Generic[A_co]):
         """
         cell = self._cell
         cell.handlers.check(message)
-        wait = begin_wait(cell, None) if cell.mailbox.is_full else None
+        blocks = HOST.get() is not None and cell.mailbox.is_full
+        wait = begin_wait(cell, None) if blocks else None
         try:
             await cell.mailbox.post(Envelope(message, None, math.inf))
         finally:

@@ -31,11 +31,12 @@ class Reply(Generic[R_contra]):
 
     def fail(self, error: Exception) -> bool:
         """Raise the error, usually a `Refusal`, in the asker; tell whether the asker gets it."""
-        if isinstance(error, Refusal):
-            if self._envelope.life is not None:
-                self._envelope.life.refused(error, self._envelope.message)
-            error = fresh(error)
-        return self._settle(outcome.Error(error))
+        if not isinstance(error, Refusal):
+            return self._settle(outcome.Error(error))
+        got_it = self._settle(outcome.Error(fresh(error)))
+        if self._envelope.life is not None:
+            self._envelope.life.refused(error, self._envelope.message)
+        return got_it
 
     def on_abandoned(self, callback: Callable[[], None]) -> None:
         """Run the callback, once, as soon as the asker has gone without its answer.

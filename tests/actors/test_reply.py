@@ -44,6 +44,9 @@ async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
         assert reply.send(1) is False
         with pytest.raises(ActorError, match="Take is answered twice"):
             reply.fail(KeyError())
+        with pytest.raises(ActorError, match="Take is answered twice"):
+            reply.fail(No(why="too late"))
+        assert ref.statistics().refused == 0
 
 
 @pytest.mark.schedules
