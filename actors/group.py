@@ -6,6 +6,7 @@ is needed for another's restart, and one that stops meanwhile holds up nobody.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Union
 
 import trio
@@ -26,7 +27,8 @@ class Group:
     def __init__(self, name: str, strategy: Strategy, parent: "Group | None" = None) -> None:
         self.name = name
         self.strategy = strategy
-        self.members: list[Member] = []
+        # Ordered, and as quick to leave as to join.
+        self._members: dict[Member, None] = {}
         self._parent = parent
         # One for the whole system: restarts are rare.
         self.waiting: trio.lowlevel.ParkingLot = (
@@ -35,23 +37,27 @@ class Group:
 
     def cells(self) -> Iterator["Cell[Any]"]:
         """Yield every actor, those of the groups within included."""
-        for member in self.members:
+        for member in self._members:
             yield from member.cells()
+
+    def add(self, member: Member) -> None:
+        """Take on a member that has started."""
+        self._members[member] = None
 
     def subgroup(self, name: str, strategy: Strategy) -> "Group":
         """Add a group, in the place of one actor."""
         group = Group(name, strategy, self)
-        self.members.append(group)
+        self.add(group)
         return group
 
     def remove(self, member: Member) -> None:
         """Forget a member that has stopped."""
-        self.members.remove(member)
+        del self._members[member]
         self.changed()
 
     def fall(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
         """Take along those who are restarted with a crashed actor, last started first."""
-        for member in reversed(self.strategy.others(self.members, crashed)):
+        for member in reversed(self.strategy.others(list(self._members), crashed)):
             for cell in reversed(list(member.cells())):
                 cell.retire(crash)
 
@@ -65,7 +71,7 @@ class Group:
         if self.strategy is not Strategy.ONE_FOR_ONE:
             if any(cell.unwinding for cell in self.cells()):
                 return False
-            before = self.members[: self.members.index(member)]
+            before = takewhile(lambda other: other is not member, self._members)
             if any(cell.fallen for earlier in before for cell in earlier.cells()):
                 return False
         return self._parent is None or self._parent.may_start(self)
@@ -81,6 +87,6 @@ class Group:
             self.strategy,
             tuple(
                 member.tree() if isinstance(member, Group) else member.statistics()
-                for member in self.members
+                for member in self._members
             ),
         )

@@ -4,6 +4,7 @@ The one rule: they stop one after the other, last started first, for an actor ma
 were started before it until its own end.
 """
 
+from collections import defaultdict
 from typing import Any
 
 import trio
@@ -26,19 +27,21 @@ class Roster:
         self.closing = False
         self.failure: ActorError | None = None
         self._block = block
+        # The last that was given to each name: none is given again, so that logs stay clear.
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
 
     def free_name(self, wanted: str) -> str:
         """Return the name, with a number if another actor bears it."""
-        name, number = wanted, 1
+        name = wanted
         while name in self.cells:
-            number += 1
-            name = f"{wanted}-{number}"
+            self._numbers[wanted] += 1
+            name = f"{wanted}-{self._numbers[wanted]}"
         return name
 
     def add(self, cell: Cell[Any], group: Group) -> None:
         """Run an actor that has begun."""
         self.cells[cell.name] = cell
-        group.members.append(cell)
+        group.add(cell)
         self.nursery.start_soon(self._host, cell, name=f"actor {cell.name}")
 
     async def stop(self, grace: float) -> None:

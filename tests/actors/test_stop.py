@@ -234,15 +234,3 @@ class Interrupted(Counter):
     @Crash.handler
     def exit(self, _message: Crash) -> None:
         raise SystemExit
-
-
-async def test_a_thousand_actors_come_and_go() -> None:
-    async with open_system() as system:
-        for _ in range(10):
-            refs = [await system.start(Counter, mailbox=1) for _ in range(100)]
-            for ref in refs:
-                ref.stop()
-            for ref in refs:
-                await ref.wait_stopped()
-        await settle()
-        assert list(system.tree()) == []
