@@ -1,0 +1,45 @@
+"""An instrument that writes down all that it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Instrument, Message, Ref, Refusal
+
+
+class Recorder(Instrument):
+    """Keeps one line an event: the actor, what happened, and to which message."""
+
+    def __init__(self, lines: list[str] | None = None, sign: str = "") -> None:
+        self.lines: list[str] = [] if lines is None else lines
+        self.sign = sign
+        self.causes: list[BaseException] = []
+
+    def enqueued(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+        self._write(actor, "enqueued", message)
+
+    def started(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+        self._write(actor, "started", message)
+
+    def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+        self._write(actor, "finished", message)
+
+    def refused(self, actor: Ref[Any], message: Message[Any, Any] | None, refusal: Refusal) -> None:
+        self._write(actor, "refused", message)
+        self.causes.append(refusal)
+
+    def crashed(self, actor: Ref[Any], message: Message[Any, Any] | None, cause: Exception) -> None:
+        self._write(actor, "crashed", message)
+        self.causes.append(cause)
+
+    def restarted(self, actor: Ref[Any], cause: BaseException) -> None:
+        self._write(actor, "restarted")
+        self.causes.append(cause)
+
+    def _write(self, actor: Ref[Any], what: str, *messages: object) -> None:
+        to = [f" {None if one is None else type(one).__name__}" for one in messages]
+        self.lines.append(f"{self.sign}{actor.name} {what}" + "".join(to))
+
+    def of(self, message: str) -> list[str]:
+        """Give what happened to messages of this type, in order."""
+        return [line.split()[1] for line in self.lines if line.endswith(f" {message}")]

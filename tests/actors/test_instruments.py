@@ -1,0 +1,66 @@
+"""Rule 9: instruments hurt neither the actors nor each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors import ActorCrashed, Ref, open_system
+from tests.actors.cast import Add, Boom, Counter, Crash, No, Refuse
+from tests.actors.recorder import Recorder
+
+pytestmark = pytest.mark.schedules
+
+WHOLE = ["enqueued", "started", "finished"]
+
+
+class Faulted(Recorder):
+    """Fails as soon as it hears of one event."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__()
+        self.event = event
+
+    def __repr__(self) -> str:
+        return "<Faulted>"
+
+    def _write(self, actor: Ref[Any], what: str, *messages: object) -> None:
+        super()._write(actor, what, *messages)
+        if what == self.event:
+            raise Boom
+
+
+@pytest.mark.parametrize(
+    "event", ["enqueued", "started", "refused", "crashed", "finished", "restarted"]
+)
+async def test_an_instrument_that_raises_is_logged_and_called_no_more(
+    event: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulted, others = Faulted(event), (Recorder(), Recorder())
+    async with open_system(instruments=[others[0], faulted, others[1]]) as system:
+        counter = await system.start(Counter, name="counter")
+        with pytest.raises(No):
+            await counter.ask(Refuse())
+        with pytest.raises(ActorCrashed):
+            await counter.ask(Crash())
+        assert await counter.ask(Add()) == 1
+        assert (counter.statistics().crashed, counter.statistics().handled) == (1, 1)
+    assert len(others[0].lines) == 12
+    assert others[0].lines == others[1].lines
+    assert faulted.lines == others[0].lines[: len(faulted.lines)]
+    assert faulted.lines[-1].split()[1] == event
+    told = [record for record in caplog.records if "is not called any more" in record.message]
+    assert [record.message for record in told] == ["<Faulted> failed and is not called any more"]
+    assert told[0].exc_info is not None
+    assert told[0].exc_info[0] is Boom
+
+
+async def test_several_instruments_are_told_in_the_order_in_which_they_were_given() -> None:
+    lines: list[str] = []
+    several = [Recorder(lines, sign) for sign in ("a ", "b ")]
+    async with open_system(instruments=iter(several)) as system:
+        await (await system.start(Counter, name="counter")).ask(Add())
+    assert [line.replace("counter ", "") for line in lines] == [
+        f"{sign} {event} Add" for event in WHOLE for sign in ("a", "b")
+    ]
