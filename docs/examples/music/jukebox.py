@@ -12,7 +12,7 @@ from actors import Actor, ActorCrashed, Message, Ref, Reply, Timer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import FindOrder
 from cafe.refusals import CafeRefusal
-from docs.examples.jukebox.playlist import HasWishedError, Playlist, Wished
+from docs.examples.music.playlist import HasWishedError, Playlist, Wished
 
 MOST_WISHES = 200
 """Memory is bounded, whatever comes: here a list that takes hours to play."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docs.examples.jukebox.playlist import HasWishedError, Playlist, Wished
+from docs.examples.music.playlist import HasWishedError, Playlist, Wished
 
 ORDERS = st.sampled_from(["o1", "o2", "o3", "o4", "o5"])
 SONGS = st.sampled_from(["So What", "Naima", "Blue in Green"])

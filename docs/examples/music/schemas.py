@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from cafe.serving.app import example
-from docs.examples.jukebox.playlist import Wished
+from docs.examples.music.playlist import Wished
 
 SONG = {"song": "So What", "wishes": 3}
 

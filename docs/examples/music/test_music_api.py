@@ -1,4 +1,4 @@
-"""The jukebox's routes: with a Probe, with the real actors, and with a player who hangs up."""
+"""The routes of music: with a Probe, with the real actors, and with a player who hangs up."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fastapi import APIRouter, FastAPI
 from actors import Ref, open_system
 from actors.testing import Probe, settle
 from cafe.serving.app import create_app
-from docs.examples.jukebox.jukebox import Jukebox, ListSongs, NextSong, OneWishEach, Wish
-from docs.examples.jukebox.jukebox_api import customer_routes, player_routes
-from docs.examples.jukebox.playlist import Wished
+from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, OneWishEach, Wish
+from docs.examples.music.music_api import player_routes, wish_routes
+from docs.examples.music.playlist import Wished
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.serving.memory_door import open_memory_door
 
@@ -35,7 +35,7 @@ def visiting(app: FastAPI) -> httpx.AsyncClient:
 async def test_a_wish_is_one_ask_and_its_answer() -> None:
     jukebox = Probe(Jukebox)
     jukebox.answer(Wish, SO_WHAT)
-    async with visiting(serving(customer_routes(jukebox))) as customer:
+    async with visiting(serving(wish_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=WISH)
     assert jukebox.received == (Wish("o1", "So What"),)
     assert (response.status_code, response.json()) == (200, {"song": "So What", "wishes": 1})
@@ -44,7 +44,7 @@ async def test_a_wish_is_one_ask_and_its_answer() -> None:
 async def test_a_refusal_is_a_problem() -> None:
     jukebox = Probe(Jukebox)
     jukebox.answer(Wish, OneWishEach("Naima"))
-    async with visiting(serving(customer_routes(jukebox))) as customer:
+    async with visiting(serving(wish_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=WISH)
     problem: dict[str, Any] = response.json()
     assert response.headers["content-type"] == "application/problem+json"
@@ -55,7 +55,7 @@ async def test_a_refusal_is_a_problem() -> None:
 @pytest.mark.parametrize("wish", [{}, {**WISH, "song": ""}, {**WISH, "volume": 11}])
 async def test_a_wish_that_is_none_does_not_reach_the_actor(wish: dict[str, object]) -> None:
     jukebox = Probe(Jukebox)
-    async with visiting(serving(customer_routes(jukebox))) as customer:
+    async with visiting(serving(wish_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=wish)
     assert response.status_code == 422
     assert jukebox.received == ()
@@ -81,7 +81,7 @@ async def open_music() -> AsyncGenerator[tuple[Ref[Jukebox], Counter]]:
 async def test_whoever_has_an_order_has_one_wish() -> None:
     async with (
         open_music() as (jukebox, counter),
-        visiting(serving(customer_routes(jukebox), player_routes(jukebox))) as client,
+        visiting(serving(wish_routes(jukebox), player_routes(jukebox))) as client,
     ):
         nobodys = await client.post("/songs/", json=WISH)
         assert (nobodys.status_code, nobodys.json()["detail"]) == (404, "There is no such order.")

@@ -15,7 +15,7 @@ from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import FindOrder, Standing
 from cafe.orders.order import Order
 from cafe.orders.refusals import UnknownOrder
-from docs.examples.jukebox.jukebox import (
+from docs.examples.music.jukebox import (
     CounterAway,
     Jukebox,
     ListFull,
@@ -26,7 +26,7 @@ from docs.examples.jukebox.jukebox import (
     Wish,
     Withdraw,
 )
-from docs.examples.jukebox.playlist import Wished
+from docs.examples.music.playlist import Wished
 
 FOUND = Standing(Order("o1", 1, "americano", "Ada", "192.0.2.1", 0.0), 1, None, 0.0)
 SO_WHAT, NAIMA = Wished("So What", 1), Wished("Naima", 1)

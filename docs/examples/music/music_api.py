@@ -1,4 +1,4 @@
-"""The jukebox over HTTP: customers wish, a player takes what is next.
+"""Music over HTTP: customers wish, a player takes what is next.
 
 Rule: turns HTTP into one `ask` of the Jukebox, and its answer into HTTP.
 """
@@ -15,8 +15,8 @@ from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.reply import answer
 from cafe.serving.token import TOKEN_WANTED
-from docs.examples.jukebox.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
-from docs.examples.jukebox.schemas import SongOut, SongsOut, WishIn, song_out
+from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
+from docs.examples.music.schemas import SongOut, SongsOut, WishIn, song_out
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is a song.")
@@ -24,8 +24,8 @@ Wait = Annotated[
 SILENCE: dict[int | str, dict[str, Any]] = {204: {"description": "Nothing is wished for."}}
 
 
-def customer_routes(jukebox: Ref[Jukebox]) -> APIRouter:
-    """Give the routes that customers use."""
+def wish_routes(jukebox: Ref[Jukebox]) -> APIRouter:
+    """Give the routes for customers."""
     router = APIRouter(tags=["music"], responses=problems(429))
 
     @router.post(
@@ -51,7 +51,7 @@ def customer_routes(jukebox: Ref[Jukebox]) -> APIRouter:
 
 
 def player_routes(jukebox: Ref[Jukebox]) -> APIRouter:
-    """Give the route that a player uses."""
+    """Give the route for a player."""
     router = APIRouter(tags=["music"], responses=TOKEN_WANTED)
 
     @router.post("/songs/next/", response_model=SongOut, responses=SILENCE)
