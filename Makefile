@@ -45,8 +45,9 @@ test: install ## Run the tests
 
 CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup shortcuts door
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/serving/%.py) | tr ' ' ',')
-coverage: install ## Show that the tests take every branch of the connection
-	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include=$(CONNECTION_FILES) -m pytest -q tests/cafe/serving tests/system/test_connections*.py
+coverage: install ## Show that the tests take every branch of the toolkit and of the connection
+	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include='actors/*',$(CONNECTION_FILES) \
+	  -m pytest -q tests/actors tests/cafe/serving tests/system/test_connections*.py
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage report --show-missing --fail-under=100
 
 test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machine has

@@ -17,7 +17,7 @@ from actors import (
 )
 from actors.testing import settle
 from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
-from tests.actors.fragile import Break, Faulty, Fragile, Hold
+from tests.actors.fragile import Break, Echo, Faulty, Fragile, Hold
 
 NEVER = Restart(limit=0)
 
@@ -201,3 +201,26 @@ def test_a_budget_that_nobody_can_live_by_is_refused() -> None:
     for limit, within in ((-1, 5.0), (3, 0.0), (3, float("nan"))):
         with pytest.raises(ValueError, match="no actor can live by"):
             Restart(limit, within)
+
+
+@pytest.mark.schedules
+async def test_a_message_that_was_on_its_way_to_a_failing_instance_is_failed() -> None:
+    heard: list[Asker[str]] = []
+
+    async def break_as_a_message_arrives(outside: trio.Nursery) -> None:
+        async with open_system() as system:
+            fragile = await system.start(Fragile, restart=NEVER)
+            holding = Asker(outside, fragile, Hold())
+            await settle()
+            heard.append(Asker(outside, fragile, Echo("too late")))
+            # Handed over by now, or not: the new asker's task and this one run in any order.
+            await trio.lowlevel.checkpoint()
+            holding.leave()
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as outside:
+        with pytest.raises(RestartLimitExceeded):
+            await break_as_a_message_arrives(outside)
+        await settle()
+        (asker,) = heard
+        assert asker.heard is not None, "whichever came first, the asker knows"
