@@ -6,6 +6,9 @@ from typing import Any
 
 from actors import Instrument, Message, Ref, Refusal
 
+WHOLE = ["enqueued", "started", "finished"]
+"""What a message goes through."""
+
 
 class Recorder(Instrument):
     """Keeps one line an event: the actor, what happened, and to which message."""

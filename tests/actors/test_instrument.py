@@ -10,12 +10,10 @@ import trio
 from actors import ActorStopped, Message, Ref, open_system
 from actors.testing import settle
 from tests.actors.cast import Abandon, Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
-from tests.actors.recorder import Recorder
+from tests.actors.recorder import WHOLE, Recorder
 from tests.actors.shelf import Shelf, Take
 
 pytestmark = pytest.mark.schedules
-
-WHOLE = ["enqueued", "started", "finished"]
 
 
 async def test_a_plain_message_is_enqueued_started_and_finished() -> None:

@@ -10,11 +10,9 @@ from actors.testing import settle
 from tests.actors.cast import Add, Asker, Boom, Counter, Crash, No
 from tests.actors.clock import Clock, Do, crash
 from tests.actors.fragile import Break, BreakLater, Faulty, Fragile, Hold, Work
-from tests.actors.recorder import Recorder
+from tests.actors.recorder import WHOLE, Recorder
 
 pytestmark = pytest.mark.schedules
-
-WHOLE = ["enqueued", "started", "finished"]
 
 
 async def test_after_a_crash_the_next_message_is_started_once_the_restart_is_told() -> None:

@@ -8,11 +8,9 @@ import pytest
 
 from actors import ActorCrashed, Ref, open_system
 from tests.actors.cast import Add, Boom, Counter, Crash, No, Refuse
-from tests.actors.recorder import Recorder
+from tests.actors.recorder import WHOLE, Recorder
 
 pytestmark = pytest.mark.schedules
-
-WHOLE = ["enqueued", "started", "finished"]
 
 
 class Faulted(Recorder):

@@ -1,0 +1,86 @@
+"""An actor whose handlers take as long as they are told, by a stopwatch that moves with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import trio
+
+from actors import Actor, Message, Ref, Reply
+from tests.actors.cast import Boom, No
+
+
+@dataclass
+class Stopwatch:
+    """Gives trio's virtual time, and what the handlers have taken without waiting."""
+
+    taken: float = 0.0
+
+    def __call__(self) -> float:
+        return trio.current_time() + self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Message["Works", None]):
+    """Takes so many seconds without waiting; then ends well, or not."""
+
+    seconds: float
+    error: Exception | None = field(default=None)
+    secret: str = "hunter2"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Message["Works", None]):
+    """Waits so many seconds, then works so many."""
+
+    seconds: float
+    working: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Message["Works", None]):
+    """Works so many seconds, and is answered later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkElsewhere(Message["Works", None]):
+    """Has another actor work, and waits for it."""
+
+    where: Ref[Works]
+    seconds: float
+
+
+class Works(Actor):
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self.stopwatch = stopwatch
+        self.kept: list[Reply[None]] = []
+
+    @Work.handler
+    def work(self, message: Work) -> None:
+        self.stopwatch.taken += message.seconds
+        if message.error is not None:
+            raise message.error
+
+    @Wait.handler
+    async def wait(self, message: Wait) -> None:
+        await trio.sleep(message.seconds)
+        self.stopwatch.taken += message.working
+
+    @Keep.deferred
+    def keep(self, message: Keep, reply: Reply[None]) -> None:
+        self.stopwatch.taken += message.seconds
+        self.kept.append(reply)
+
+    @WorkElsewhere.handler
+    async def work_elsewhere(self, message: WorkElsewhere) -> None:
+        await message.where.ask(Work(message.seconds))
+
+
+def refused(seconds: float) -> Work:
+    return Work(seconds, No(why="not today"))
+
+
+def crashed(seconds: float) -> Work:
+    return Work(seconds, Boom())
