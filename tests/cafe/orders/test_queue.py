@@ -22,8 +22,12 @@ LEASE = 100.0
 ADDRESSES = ("10.0.0.1", "10.0.0.2")
 
 
+TTL = 1_000_000.0
+"""Longer than any run of the model: it knows nothing of what is forgotten."""
+
+
 def a_book() -> OrderBook:
-    return OrderBook(lease_seconds=LEASE, key_ttl_seconds=1_000.0)
+    return OrderBook(lease_seconds=LEASE, key_ttl_seconds=TTL)
 
 
 def place(book: OrderBook, order_id: str, *, now: float = 0.0, key: str | None = None) -> None:
@@ -201,10 +205,10 @@ def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
     place(book, "first", key="k")
     book.start(None, 1.0)
     book.finish("first", 10.0)
-    held = book.find_by_key(ADDRESSES[0], "k", 1_009.0)
+    held = book.find_by_key(ADDRESSES[0], "k", TTL + 9)
     assert held is not None
     assert held.order_id == "first"
-    assert book.find_by_key(ADDRESSES[0], "k", 1_010.0) is None
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 10) is None
     with pytest.raises(UnknownOrderError):
         book.find("first")
 
