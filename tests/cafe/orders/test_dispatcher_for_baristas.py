@@ -22,7 +22,7 @@ from tests.cafe.orders.counter import (
 )
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_the_oldest_order_is_started_first_also_after_a_release() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 3)
@@ -33,7 +33,7 @@ async def test_the_oldest_order_is_started_first_also_after_a_release() -> None:
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -45,7 +45,7 @@ async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected(
         assert finished.status is Status.READY
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_an_order_that_comes_back_is_dropped_when_its_customer_has_left() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -76,7 +76,7 @@ async def test_a_barista_who_waits_gets_the_next_order_at_once() -> None:
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_barista_who_waits_in_vain_is_told_so_when_his_time_is_over() -> None:
     async with open_counter() as counter:
         began = trio.current_time()
@@ -123,7 +123,7 @@ async def test_an_order_goes_to_one_of_two_baristas_who_race_for_it() -> None:
         assert len([claim for claim in got if claim]) == 1
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> None:
     async with open_counter(Rules(lease_seconds=180)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 2)
@@ -136,7 +136,7 @@ async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> N
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_waiting_barista_gets_an_order_as_soon_as_its_lease_runs_out() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -165,7 +165,7 @@ async def test_a_lease_may_expire_while_another_order_is_being_finished() -> Non
         assert customers[0].got is not None
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_finish_after_the_lease_still_counts_and_empties_the_queue() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -177,7 +177,7 @@ async def test_a_finish_after_the_lease_still_counts_and_empties_the_queue() -> 
         assert await counter.start("quick") is None
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_finishing_twice_says_the_same_twice() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -198,7 +198,7 @@ async def test_finishing_what_nobody_started_is_a_conflict_that_says_where_it_st
         assert caught.value.members() == {"order_status": Status.WAITING}
 
 
-@pytest.mark.schedules(5)
+@pytest.mark.schedules
 async def test_the_estimate_counts_rounds_of_all_baristas() -> None:
     async with open_counter() as counter:
         for _ in range(5):

@@ -36,7 +36,7 @@ from tests.cafe.orders.counter import (
 )
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_customer_waits_until_his_order_is_ready() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -52,7 +52,7 @@ async def test_a_customer_waits_until_his_order_is_ready() -> None:
         assert not finished.abandoned
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_an_order_that_was_handed_over_is_delivered() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -62,7 +62,7 @@ async def test_an_order_that_was_handed_over_is_delivered() -> None:
         assert seen.order.status is Status.DELIVERED
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_customer_who_hangs_up_is_not_brewed_for() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         gone, stays = await waiting_customers(counter, nursery, 2)
@@ -92,7 +92,7 @@ async def test_requests_that_race_with_one_key_share_one_order() -> None:
         assert counter.numbers(Action.HAND_OVER) == [1]
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_keyed_order_outlives_its_connection_and_is_collected_later() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1, key="k")
@@ -112,7 +112,7 @@ async def test_a_key_with_another_body_is_refused() -> None:
             await counter.order(key="k", hold=0, name="Ada")
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_bounded_wait_ends_with_the_order_as_it_stands_and_unbinds_it() -> None:
     async with open_counter() as counter:
         began = trio.current_time()
@@ -123,7 +123,7 @@ async def test_a_bounded_wait_ends_with_the_order_as_it_stands_and_unbinds_it() 
         assert not finished.abandoned
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         standing = await counter.order(hold=0)
@@ -141,7 +141,7 @@ async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> Non
         assert trio.current_time() == pytest.approx(5)
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_an_onlooker_who_leaves_takes_no_order_along() -> None:
     async with open_counter() as counter:
         standing = await counter.order(hold=0)
@@ -162,7 +162,7 @@ async def test_an_unknown_order_is_refused() -> None:
             await counter.ref.ask(FindOrder("x"))
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_cancelling_answers_whoever_waits_and_leaves_the_queue() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1, key="k")
@@ -202,7 +202,7 @@ async def test_an_address_has_no_more_waiting_than_it_may() -> None:
         await counter.order(address="192.0.2.2", hold=0)
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_a_banned_address_leaves_the_queue_and_the_others_move_up() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2)
@@ -216,7 +216,7 @@ async def test_a_banned_address_leaves_the_queue_and_the_others_move_up() -> Non
         assert seen.order.status is Status.CANCELLED
 
 
-@pytest.mark.schedules(20)
+@pytest.mark.schedules
 async def test_closing_answers_everybody_and_takes_no_more_orders() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         idle: list[Claim | None] = []
