@@ -5,14 +5,14 @@ Rule: no state is kept twice. Whoever owns a number is asked for it when Prometh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from actors import ActorStatistics, Ref, System
+from actors import Ref
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, QueueCount
@@ -27,7 +27,7 @@ class Exposition:
     """Where the numbers come from."""
 
     registry: CollectorRegistry
-    system: System
+    """With what is kept as it happens; the actors' own figures come from an instrument in it."""
     dispatcher: Ref[Dispatcher]
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
@@ -39,7 +39,6 @@ class Exposition:
             queue=await self.dispatcher.ask(CountQueue()),
             limits=await self.limiter.ask(CountLimits()),
             admissions=self.admissions,
-            actors=list(self.system.tree()),
         )
         now = CollectorRegistry()
         now.register(snapshot)
@@ -53,7 +52,6 @@ class Snapshot(Collector):
     queue: QueueCount
     limits: LimitCounts
     admissions: Mapping[str, Admission]
-    actors: Sequence[ActorStatistics]
 
     def collect(self) -> Iterator[Metric]:
         """Give the metric families."""
@@ -61,7 +59,6 @@ class Snapshot(Collector):
         yield from self._limits()
         yield from self._connections()
         yield from self._kernel()
-        yield from self._actors()
 
     def _orders(self) -> Iterator[Metric]:
         orders = GaugeMetricFamily(
@@ -116,24 +113,3 @@ class Snapshot(Collector):
             filters.add_metric((app,), admission.in_kernel is not None)
             bans.add_metric((app,), admission.in_kernel or 0)
         yield from (filters, bans)
-
-    def _actors(self) -> Iterator[Metric]:
-        queued = GaugeMetricFamily("cafe_actor_queued", "Messages queued.", labels=("actor",))
-        handled, refused, skipped, crashed, restarts = (
-            CounterMetricFamily(f"cafe_actor_{what}", f"{help_}.", labels=("actor",))
-            for what, help_ in (
-                ("handled", "Messages handled"),
-                ("refused", "Messages refused"),
-                ("skipped", "Messages whose asker had gone"),
-                ("crashed", "Crashes"),
-                ("restarts", "Restarts"),
-            )
-        )
-        for actor in self.actors:
-            queued.add_metric((actor.name,), actor.queued)
-            handled.add_metric((actor.name,), actor.handled)
-            refused.add_metric((actor.name,), actor.refused)
-            skipped.add_metric((actor.name,), actor.skipped)
-            crashed.add_metric((actor.name,), actor.crashed)
-            restarts.add_metric((actor.name,), actor.restarts)
-        yield from (queued, handled, refused, skipped, crashed, restarts)

@@ -6,14 +6,16 @@ Rule: reads only. The two health routes are on both apps, and cost nobody his sh
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import trio
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from actors import ActorStatistics, System
+from cafe.serving.accept import prefers
 from cafe.serving.app import example, problems
 from cafe.serving.problem import problem_response
 from cafe.serving.reply import answer
@@ -31,6 +33,17 @@ DISPATCHER = {
     "busy_seconds": None,
 }
 """As OpenAPI shows it."""
+TREE = """\
+system, one_for_one
+├─ Dispatcher running, queued 0 of 10000, handled 600, refused 2
+└─ RateLimiter running, queued 0 of 10000, handled 602
+"""
+AS_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Every actor that lives. As text with its groups, if Accept prefers that.",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": TREE}},
+    }
+}
 
 
 class HealthOut(BaseModel):
@@ -47,7 +60,9 @@ class ActorOut(BaseModel):
     model_config = example(DISPATCHER)
 
     name: str
-    state: str
+    state: str = Field(
+        description="running; restarting: crashed, and waiting for its next start; or stopping."
+    )
     mailbox_used: int
     mailbox_size: int
     handled: int
@@ -58,7 +73,7 @@ class ActorOut(BaseModel):
 
 
 class ActorsOut(BaseModel):
-    """Every actor that lives, in the order of their start."""
+    """Every actor that lives, in the order of their start, those of a group together."""
 
     model_config = example({"actors": [DISPATCHER]})
 
@@ -91,10 +106,15 @@ def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> A
     """Give the routes that look inside."""
     router = APIRouter(tags=["operation"], responses=TOKEN_WANTED)
 
-    @router.get("/actors", response_model=ActorsOut)
-    async def actors() -> Response:
-        """Tell what each actor is doing."""
-        return answer(ActorsOut(actors=[actor_out(one) for one in system.tree()]))
+    @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
+    async def actors(request: Request) -> Response:
+        """Tell what each actor is doing: as JSON, or drawn as a tree for people to read."""
+        tree = system.tree()
+        varies = {"vary": "accept"}
+        accept = ",".join(request.headers.getlist("accept"))
+        if prefers(accept, "text/plain", over="application/json"):
+            return PlainTextResponse(f"{tree}\n", headers=varies)
+        return answer(ActorsOut(actors=[actor_out(one) for one in tree]), headers=varies)
 
     @router.get(
         "/metrics",

@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from actors import Ref, Restart, System, open_system
+from actors.instruments.prometheus import PrometheusInstrument
+from actors.instruments.slow_turns import SlowTurns
 from cafe.apps import CLIENT_PREFIX, WORKER_PREFIX, client_app, worker_app
 from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
@@ -142,9 +144,12 @@ async def open_until(
     announce: Callable[[str], None],
 ) -> None:
     """Run the shop until `closing_time` returns, then close it."""
-    registry = CollectorRegistry()
+    registry, watching = CollectorRegistry(), PrometheusInstrument("cafe_actor")
+    registry.register(watching)
     # When the doors are shut nothing is left to do but what the actors have queued.
-    async with open_system(grace=GRACE_SHARE * settings.closing_seconds / 2) as system:
+    grace = GRACE_SHARE * settings.closing_seconds / 2
+    async with open_system(grace=grace, instruments=[watching, SlowTurns()]) as system:
+        watching.watch(system)
         shop = await start_actors(settings, system, Journal(registry))
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
@@ -160,6 +165,8 @@ async def open_until(
                 await closing_time()
                 await shop.close()
             nursery.cancel_scope.cancel()
+        # The last word of each: what it did, whether it crashed, what it leaves undone.
+        log.info("actors", tree=str(system.tree()).splitlines())
     log.info("closed")
 
 
@@ -204,7 +211,6 @@ def make_apps(
     token = shop.settings.worker_token
     exposition = Exposition(
         registry,
-        shop.system,
         shop.dispatcher,
         shop.limiter,
         {"client": client, "worker": worker},

@@ -52,6 +52,8 @@ THIRD_PARTIES = {
 EXCEPTIONS = {
     # pytest finds it by the package's entry point; a test below keeps it from being imported.
     "actors/testing/plugin.py": "pytest",
+    # Whoever wants its figures has the library; the toolkit itself does without.
+    "actors/instruments/prometheus.py": "prometheus_client",
 }
 
 # Longer than 250 lines, and why a seam would not help.
@@ -178,6 +180,8 @@ def test_each_part_stands_in_the_layer_where_the_design_has_it(module: str, laye
         ("actors", "httpx"),
         ("actors.testing", "pytest"),
         ("actors.testing.plugin", "hypothesis"),
+        ("actors.instruments.slow_turns", "prometheus_client"),
+        ("actors.instruments.prometheus", "pytest"),
         ("cafe.orders.order", "trio"),
         ("cafe.orders.order", "pydantic"),
         ("cafe.orders.order", "cafe.orders.dispatcher"),
@@ -194,10 +198,11 @@ def test_an_import_against_the_direction_is_found(importer: str, module: str) ->
     assert not is_allowed(Import(path, 1, module))
 
 
-def test_the_plugin_of_pytest_is_imported_by_none_of_ours() -> None:
-    found = [i for path in SOURCES for i in imports_of(path)]
-    assert path_of("actors.testing.plugin")
-    assert [str(i) for i in found if i.module == "actors.testing.plugin"] == []
+def test_the_plugin_of_pytest_and_the_instruments_are_imported_by_none_of_the_toolkit() -> None:
+    aside = [p for p in SOURCES if re.match(r"actors/(instruments/|testing/plugin)", named(p))]
+    assert {named(path) for path in aside} > set(EXCEPTIONS)
+    found = [i for path in SOURCES for i in imports_of(path) if path_of(i.module) in aside]
+    assert {named(i.importer) for i in found} == {"cafe/shop.py"}
 
 
 def starts_of(path: Path) -> list[int]:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors import open_system
+from actors.instruments.prometheus import PrometheusInstrument
 from cafe.clock import start_clock
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.metrics import Exposition
@@ -34,13 +35,15 @@ def figures(exposed: bytes) -> dict[str, float]:
 async def test_every_owner_is_asked_for_his_figures() -> None:
     registry, client = CollectorRegistry(), Admission(per_address=1, total=10)
     worker = Admission(per_address=None, total=1)
-    async with open_system() as system:
+    watching = PrometheusInstrument("cafe_actor")
+    registry.register(watching)
+    async with open_system(instruments=[watching]) as system:
         dispatcher = await system.start(
             partial(Dispatcher, Rules(), start_clock(), Journal(registry).record), name="Dispatcher"
         )
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
-        exposition = Exposition(registry, system, dispatcher, limiter, admissions)
+        exposition = Exposition(registry, dispatcher, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)
         client.isolated += 1
@@ -100,4 +103,5 @@ EXPECTED = {
     "cafe_actor_queued Dispatcher": 0,
     "cafe_actor_handled_total RateLimiter": 3,
     "cafe_actor_restarts_total Dispatcher": 0,
+    "cafe_actor_handling_seconds_count RateLimiter": 3,
 }

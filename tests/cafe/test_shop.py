@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import structlog
 import trio
 
 from actors import open_system
+from actors.instruments.slow_turns import SlowTurns
 from actors.testing import Probe
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.dispatcher import Dispatcher
@@ -26,13 +29,14 @@ FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
 
 
 @pytest.fixture(autouse=True)
-def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any]]:
+    """Give what is logged, somewhere without files and settings."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith("CAFE_"):
             monkeypatch.delenv(name)
-    with structlog.testing.capture_logs():
-        yield
+    with structlog.testing.capture_logs() as captured:
+        yield captured
 
 
 def settings(**given: object) -> Settings:
@@ -107,6 +111,34 @@ async def test_both_addresses_are_told_once_both_ports_accept_and_a_signal_close
         await run_shop(settings(closing_seconds=0.2), announce)
     assert [line.split("/")[0] for line in told] == ["client http:", "worker http:"]
     assert {one: signal.getsignal(one) for one in handlers} == handlers
+
+
+async def run_and_close() -> None:
+    """Run a shop, and close it as soon as it is open."""
+
+    def announce(line: str) -> None:
+        if line.startswith("worker"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with trio.fail_after(10):
+        await run_shop(settings(closing_seconds=0.2), announce)
+
+
+async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
+    await run_and_close()
+    assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
+    first, dispatcher, limiter = lines[-2]["tree"]
+    assert first == "system, one_for_one"
+    assert dispatcher == "├─ Dispatcher running, queued 0 of 10000, handled 2"
+    assert limiter.startswith("└─ RateLimiter running, queued 0 of 10000")
+
+
+async def test_the_shop_tells_of_slow_turns(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("cafe.shop.SlowTurns", partial(SlowTurns, seconds=0))
+    await run_and_close()
+    assert re.search(r"Dispatcher took 0\.\d+ s to handle CountQueue", caplog.text)
 
 
 async def test_a_port_in_use_opens_nothing_and_tells_nothing() -> None:

@@ -129,6 +129,7 @@ FAMILIES = {
         for what in ("handled", "refused", "skipped", "crashed", "restarts")
     },
     "cafe_actor_queued": "gauge",
+    "cafe_actor_handling_seconds": "histogram",
 }
 
 
@@ -187,6 +188,18 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         assert list(actor) == members.split()
         assert (actor["state"], actor["crashed"], actor["restarts"]) == ("running", 0, 0)
         assert 0 <= actor["mailbox_used"] <= actor["mailbox_size"]
+
+
+async def test_the_actors_are_drawn_for_whoever_prefers_text(guarded: Shop) -> None:
+    async with barista_of(guarded) as barista:
+        response = await barista.get("/actors", headers={"Accept": "text/plain"})
+        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+        as_json = await barista.get("/actors", headers={"Accept": "text/plain;q=0.5, */*"})
+    assert as_json.headers["content-type"] == "application/json"
+    assert {one.headers["vary"] for one in (response, as_json)} == {"accept"}
+    lines = [line.split(",")[0] for line in response.text.splitlines()]
+    assert lines == ["system", "├─ Dispatcher running", "└─ RateLimiter running"]
+    assert response.text.endswith("\n")
 
 
 async def has_handled(barista: httpx.AsyncClient, name: str, least: int) -> bool:
