@@ -1,0 +1,75 @@
+"""What docs/extending.md shows is the whole department, and works in the café as the page says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.extending import DEPARTMENT, PAGE, blocks, change, move_in
+
+SOURCES = sorted(path for path in DEPARTMENT.glob("*.py") if not path.name.startswith("test_"))
+TESTS = sorted(DEPARTMENT.glob("test_*.py"))
+DIRECTIONS = "imports_point or only_the_shop or opens_with"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the project that has the department."""
+    folder = tmp_path_factory.mktemp("tree")
+    move_in(folder)
+    return folder
+
+
+def run_pytest(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run some of the tests of a copy."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_line_of_the_department_is_shown(path: Path) -> None:
+    shown = "".join(text for name, text in blocks("python") if f"/{path.name}" in name)
+    missing = [line for line in path.read_text("utf-8").splitlines() if line not in shown]
+    assert missing == [] or path.name == "__init__.py"
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_something_of_each_of_its_tests_is_shown(path: Path) -> None:
+    assert any(f"/{path.name}" in name for name, _ in blocks("python"))
+
+
+@pytest.mark.parametrize(
+    ("text", "diff"),
+    [("a\nb\n", " a\n-c\n"), ("a\nb\na\nb\n", " a\n-b\n"), ("a\nb\n", "-a\n@@\n-c\n")],
+)
+def test_a_change_of_what_is_not_there_once_is_found(text: str, diff: str) -> None:
+    assert change("a\nb\nc\n", " a\n-b\n@@\n c\n+d\n") == "a\nc\nd\n"
+    with pytest.raises(AssertionError):
+        change(text, diff)
+
+
+def test_in_the_cafe_its_tests_and_those_of_the_shop_pass(tree: Path) -> None:
+    passed = run_pytest(
+        tree,
+        "--schedules=1",
+        "tests/cafe/music",
+        "tests/cafe/test_apps.py",
+        "tests/cafe/test_shop.py",
+    )
+    assert passed.returncode == 0, passed.stdout
+
+
+def test_in_the_cafe_it_keeps_the_directions_and_breaking_them_is_told(tree: Path) -> None:
+    checked = run_pytest(tree, "tests/test_layout.py", "-k", DIRECTIONS)
+    assert checked.returncode == 0, checked.stdout
+    playlist = tree / "cafe" / "music" / "playlist.py"
+    right = playlist.read_text("utf-8")
+    playlist.write_text(right.replace("\nfrom coll", "\nimport trio\nfrom coll"), "utf-8")
+    broken = run_pytest(tree, "tests/test_layout.py", "-k", DIRECTIONS)
+    playlist.write_text(right, "utf-8")
+    told = "cafe/music/playlist.py:8 imports trio"
+    assert told in broken.stdout
+    assert f"`{told}`" in PAGE.read_text("utf-8")

@@ -1,0 +1,242 @@
+"""What docs/extending.md says that the toolkit says, when something is wrong.
+
+Rule: each text of the page's table is provoked here, by the mistake that its row tells of, made in
+the page's own actor.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
+from actors.testing import Probe
+from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.serving.app import create_app
+from docs.examples.music.jukebox import Jukebox, ListSongs, Wish
+from docs.examples.music.music_api import wish_routes
+from tests.extending import PAGE, ROOT, Workshop
+
+TABLE = PAGE.read_text("utf-8").partition("\n## What goes wrong")[2].partition("\n## ")[0]
+ROWS = re.findall(r"^\| .* \| `(.*)` \|$", TABLE, re.MULTILINE)
+LIST = "        return self._playlist.songs()\n"
+KEEP = "self._players[reply] = self.after(message.hold, partial(self._send_away, reply))"
+MAILBOX = 10_000
+
+
+Scenario = Callable[[Workshop], Awaitable[str]]
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def says(text: str) -> Callable[[Scenario], Scenario]:
+    """Register what has to be said."""
+
+    def register(scenario: Scenario) -> Scenario:
+        SCENARIOS[text] = scenario
+        return scenario
+
+    return register
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    made = Workshop(tmp_path)
+    monkeypatch.delitem(sys.modules, made.file.stem, raising=False)
+    return made
+
+
+@pytest.mark.parametrize(("text", "scenario"), SCENARIOS.items())
+async def test_the_toolkit_says_what_the_table_says(
+    text: str, scenario: Scenario, workshop: Workshop
+) -> None:
+    assert await scenario(workshop) == text
+
+
+def test_the_table_tells_of_all_of_it_and_of_nothing_else() -> None:
+    assert sorted(ROWS) == sorted(SCENARIOS)
+
+
+async def said_by_start(jukebox: Any) -> str:
+    """Give why an actor is not started."""
+    async with open_system() as system:
+        with pytest.raises(ActorError) as refused:
+            await system.start(partial(jukebox, Probe(Dispatcher)), name="Jukebox")
+        return str(refused.value)
+
+
+async def said_by_ask(wrong: Any, message: Any) -> BaseException:
+    """Give what an ask raises, or what that comes from."""
+    async with open_system() as system:
+        jukebox = await system.start(partial(wrong.Jukebox, Probe(Dispatcher)), name="Jukebox")
+        with pytest.raises(ActorError) as failed:
+            await jukebox.ask(message)
+        return failed.value
+
+
+def said_by_mypy(workshop: Workshop, right: str, wrong: str) -> str:
+    """Give mypy's one complaint, without where it is."""
+    workshop.write(right, wrong)
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--no-pretty"]
+    run = subprocess.run(
+        [*command, str(workshop.file)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    (complaint,) = run.stdout.splitlines()
+    return complaint.partition(" error: ")[2]
+
+
+@says(
+    'Argument 1 to "handler" of "Message" has incompatible type '
+    '"Callable[[Jukebox, Withdraw], bool]"; '
+    'expected "Callable[[Jukebox, Withdraw], Awaitable[None]]"  [arg-type]'
+)
+async def a_handler_answers_something_else(workshop: Workshop) -> str:
+    return said_by_mypy(
+        workshop,
+        "message: Withdraw) -> None:\n",
+        "message: Withdraw) -> bool:\n        return True\n",
+    )
+
+
+@says(
+    'Argument 1 to "ask" of "Ref" has incompatible type "Withdraw"; '
+    'expected "Question[Dispatcher, None]"  [arg-type]'
+)
+async def somebody_else_is_asked(workshop: Workshop) -> str:
+    return said_by_mypy(workshop, "FindOrder(message.order_id)", "Withdraw(message.order_id)")
+
+
+@says(
+    "Jukebox has no handler for Withdraw, so it cannot be started: "
+    "mark methods of it with @Withdraw.handler, or with deferred"
+)
+async def a_handler_is_missing(workshop: Workshop) -> str:
+    return await said_by_start(workshop.make("    @Withdraw.handler\n", "").Jukebox)
+
+
+@says("Jukebox handles Withdraw twice: withdraw, list_songs")
+async def two_handlers_take_one_message(workshop: Workshop) -> str:
+    with pytest.raises(TypeError) as refused:
+        workshop.make("@ListSongs.handler", "@Withdraw.handler")
+    return str(refused.value)
+
+
+@says("Jukebox.next_song is deferred, and so must be a plain def")
+async def a_deferred_handler_is_async(workshop: Workshop) -> str:
+    with pytest.raises(TypeError) as refused:
+        workshop.make("def next_song", "async def next_song")
+    return str(refused.value)
+
+
+@says("Jukebox sets a timer before it is started; do it in on_start")
+async def a_timer_is_set_too_early(workshop: Workshop) -> str:
+    right = "        self._playlist = Playlist()\n"
+    wrong = workshop.make(right, f"{right}        self.every(60, self._hand_out)\n")
+    return await said_by_start(wrong.Jukebox)
+
+
+@says("Jukebox crashed")
+async def a_handler_raises_what_is_no_refusal(workshop: Workshop) -> str:
+    wrong = workshop.make(LIST, '        raise KeyError("So What")\n')
+    crash = await said_by_ask(wrong, wrong.ListSongs())
+    assert isinstance(crash, ActorCrashed)
+    assert isinstance(crash.__cause__, KeyError)
+    return str(crash)
+
+
+@says("Something went wrong here; it has been logged.")
+async def a_route_asks_who_crashes(_workshop: Workshop) -> str:
+    jukebox = Probe(Jukebox)
+    jukebox.answer(ListSongs, ActorCrashed("Jukebox"))
+    app = create_app([wish_routes(jukebox)], title="t", description="d", version="1", prefix="/a")
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as customer:
+        response = await customer.get("/songs/")
+    assert response.status_code == 500
+    said: str = response.json()["detail"]
+    return said
+
+
+@says("Jukebox crashed more than 3 times within 60 s")
+async def it_goes_on_crashing(workshop: Workshop) -> str:
+    wrong = workshop.make(LIST, '        raise KeyError("So What")\n')
+
+    async def ask_often() -> None:
+        async with open_system() as system:
+            make = partial(wrong.Jukebox, Probe(Dispatcher))
+            restart = Restart(limit=3, within=60)
+            jukebox: Ref[Any] = await system.start(make, name="Jukebox", restart=restart)
+            for _ in range(4):
+                with suppress(ActorCrashed):
+                    await jukebox.ask(wrong.ListSongs())
+            await trio.sleep_forever()
+
+    with pytest.raises(ActorError) as ended:
+        await ask_often()
+    return str(ended.value)
+
+
+@says("Jukebox dropped its reply to NextSong")
+async def a_reply_is_not_kept(workshop: Workshop) -> str:
+    wrong = workshop.make(KEEP, "return")
+    return str(await said_by_ask(wrong, wrong.NextSong()))
+
+
+@says("the mailbox of Jukebox is full: 10000 messages")
+async def more_is_told_than_there_is_room_for(_workshop: Workshop) -> str:
+    async with open_system() as system:
+        make = partial(Jukebox, Probe(Dispatcher))
+        jukebox = await system.start(make, name="Jukebox", mailbox=MAILBOX)
+        for _ in range(MAILBOX):
+            jukebox.tell_nowait(ListSongs())
+        with pytest.raises(ActorError) as refused:
+            jukebox.tell_nowait(ListSongs())
+        return str(refused.value)
+
+
+@says("Jukebox has stopped")
+async def somebody_asks_too_late(_workshop: Workshop) -> str:
+    async with open_system() as system:
+        jukebox = await system.start(partial(Jukebox, Probe(Dispatcher)), name="Jukebox")
+    with pytest.raises(ActorError) as refused:
+        await jukebox.ask(ListSongs())
+    return str(refused.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sing(Message["Curious", None]):
+    """Wish for a song oneself."""
+
+    jukebox: Ref[Jukebox]
+
+
+class Curious(Dispatcher):
+    """A Dispatcher that asks the Jukebox, which asks it in turn."""
+
+    @Sing.handler
+    async def sing(self, message: Sing) -> None:
+        await message.jukebox.ask(Wish("o1", "So What"))
+
+
+@says("Jukebox -> Dispatcher -> Jukebox")
+async def two_actors_ask_each_other(_workshop: Workshop) -> str:
+    async with open_system() as system:
+        make = partial(Curious, Rules(), trio.current_time, lambda _change: None)
+        dispatcher = await system.start(make, name="Dispatcher")
+        jukebox = await system.start(partial(Jukebox, dispatcher), name="Jukebox")
+        with pytest.raises(ActorCrashed) as crash:
+            await dispatcher.ask(Sing(jukebox))
+        asked = crash.value.__cause__
+        assert isinstance(asked, ActorCrashed)
+        return str(asked.__cause__)
