@@ -7,6 +7,7 @@ its own crash, or by that of another in its group. The next one is begun by the 
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
@@ -110,17 +111,21 @@ class Supervisor(Generic[A]):
                 old.fail(fall)
                 await trio.sleep(self._backoff)
                 await group.wait_turn(self._cell)
-            try:
-                self.begin(self._factory())
-            except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
-                # As if it had been raised while the first was handled, which it was.
-                cause.__context__ = cause.__context__ or fall.__cause__
-                self._crash(cause)
-            else:
-                self._record_restart(fall)
+            # A turn, so that whoever takes the actor along meanwhile does so right after it.
+            self._cell.turns.take(partial(self._begin_next, fall))
             fall = self.fall
         if first is not None:
             old.fail(first)
+
+    def _begin_next(self, fall: ActorCrashed) -> None:
+        try:
+            self.begin(self._factory())
+        except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
+            # As if it had been raised while the first was handled, which it was.
+            cause.__context__ = cause.__context__ or fall.__cause__
+            self._crash(cause)
+        else:
+            self._record_restart(fall)
 
     def end(self) -> None:
         """End the last life: let the instance say goodbye, and fail what it still owes."""
