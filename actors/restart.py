@@ -1,5 +1,6 @@
 """Restart: how often an actor may crash before its system gives up, and how soon it is replaced."""
 
+import math
 import random
 from collections import deque
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ class Restart:
     """The share by which a backoff is shortened at random, so that actors do not crash in step."""
 
     def __post_init__(self) -> None:
-        if self.limit < 0 or not self.within > 0:
+        # Each is asked for what it has to be, for a NaN is neither.
+        if not (self.limit >= 0 and self.within > 0):
             raise ValueError(f"no actor can live by {self}")
-        if not (self.backoff >= 0 and self.longest >= 0 and 0 <= self.jitter <= 1):
+        if not (0 <= self.backoff < math.inf and self.longest >= 0 and 0 <= self.jitter <= 1):
             raise ValueError(f"no actor can be restarted by {self}")
 
 
