@@ -102,17 +102,20 @@ class Supervisor(Generic[A]):
 
     async def rise(self) -> None:
         """Begin another life as soon as may be; `failure` tells if there is to be none."""
-        old, group = self.life, self._group
+        cell, old, group = self._cell, self.life, self._group
         first = fall = self.fall
         # Whatever of the old has been running until now has unwound.
         group.changed()
         while fall is not None and self.failure is None:
-            if self._backoff or not group.may_start(self._cell):
+            if self._backoff or not group.may_start(cell):
                 old.fail(fall)
+                if cell.state == "stopping" and not len(cell.mailbox):
+                    # There is nothing left to be restarted for.
+                    cell.kill()
                 await trio.sleep(self._backoff)
-                await group.wait_turn(self._cell)
+                await group.wait_turn(cell)
             # A turn, so that whoever takes the actor along meanwhile does so right after it.
-            self._cell.turns.take(partial(self._begin_next, fall))
+            cell.turns.take(partial(self._begin_next, fall))
             fall = self.fall
         if first is not None:
             old.fail(first)

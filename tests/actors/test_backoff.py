@@ -1,0 +1,238 @@
+"""Restart's backoff: how long an actor that crashed is gone, and what can be done meanwhile."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors import ActorCrashed, ActorStopped, Restart, RestartLimitExceeded, Strategy
+from actors.restart import Budget
+from actors.testing import settle
+from tests.actors.cast import Asker
+from tests.actors.troupe import FALL, Keep, Say, Work, fall, nothing, open_troupe
+
+PLAIN = Restart(limit=9, within=1000, backoff=10, jitter=0)
+
+# Above zero so much that the doubling ends by the longest, and not by what a float can hold.
+seconds = st.just(0.0) | st.floats(min_value=1e-9, max_value=1e6)
+
+
+@given(st.integers(1, 80), seconds, seconds, st.floats(0, 1))
+def test_a_backoff_is_doubled_up_to_the_longest_and_shortened_by_its_jitter_at_most(
+    crashes: int, backoff: float, longest: float, jitter: float
+) -> None:
+    budget = Budget("a", Restart(limit=80, backoff=backoff, longest=longest, jitter=jitter))
+    waits = [budget.spend(0) for _ in range(crashes)]
+    full = [min(longest, backoff * 2**number) for number in range(crashes)]
+    for wait, most in zip(waits, full, strict=True):
+        assert most * (1 - jitter) <= wait <= most
+
+
+@given(st.lists(st.floats(0, 100), max_size=60), st.integers(0, 9), st.floats(0.1, 50))
+def test_only_crashes_within_the_window_count(
+    times: list[float], limit: int, within: float
+) -> None:
+    restart = Restart(limit=limit, within=within, backoff=1, longest=math.inf, jitter=0)
+    budget = Budget("a", restart)
+    times.sort()
+    for number, now in enumerate(times):
+        counted = sum(time > now - within for time in times[: number + 1])
+        if counted > limit:
+            with pytest.raises(RestartLimitExceeded):
+                budget.spend(now)
+        else:
+            assert budget.spend(now) == 2.0 ** (counted - 1)
+
+
+def test_jitter_makes_waits_differ() -> None:
+    waits = {Budget("a", Restart(backoff=10)).spend(0) for _ in range(50)}
+    assert len(waits) > 25
+    assert all(5 <= wait <= 10 for wait in waits)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backoff": -1},
+        {"backoff": math.nan},
+        {"backoff": math.inf},
+        {"longest": -1},
+        {"longest": math.nan},
+        {"jitter": -0.1},
+        {"jitter": 1.1},
+        {"jitter": math.nan},
+        {"jitter": math.inf},
+        {"within": 0},
+        {"within": -1},
+        {"within": math.nan},
+        {"limit": -1},
+        {"limit": math.nan},
+    ],
+    ids=str,
+)
+def test_a_restart_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="no actor can"):
+        Restart(**wrong)  # type: ignore[arg-type]  # a limit that is no int, too
+
+
+def test_a_whole_life_is_a_window_and_a_backoff_needs_no_longest() -> None:
+    budget = Budget("a", Restart(limit=2, within=math.inf, backoff=1, longest=math.inf, jitter=0))
+    assert [budget.spend(0), budget.spend(1e9)] == [1, 2]
+    with pytest.raises(RestartLimitExceeded, match="more than 2 times within inf s"):
+        budget.spend(1e18)
+
+
+@pytest.mark.schedules
+async def test_each_crash_that_counts_doubles_the_wait_until_the_window_has_passed() -> None:
+    restart = Restart(limit=9, within=200, backoff=10, longest=30, jitter=0)
+    async with open_troupe() as troupe:
+        await troupe.hire(troupe.system, "a", restart)
+        for wait in (10, 20, 30, 30):
+            troupe["a"].tell_nowait(FALL)
+            before = trio.current_time()
+            await troupe["a"].ask(Say())
+            assert trio.current_time() - before == pytest.approx(wait)
+        await trio.sleep(300)
+        troupe["a"].tell_nowait(FALL)
+        before = trio.current_time()
+        await troupe["a"].ask(Say())
+        assert trio.current_time() - before == pytest.approx(10)
+
+
+@pytest.mark.schedules
+async def test_who_asked_hears_at_once_and_who_asks_meanwhile_is_answered_after() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        kept = Asker(nursery, troupe["a"], Keep())
+        await settle()
+        with pytest.raises(ActorCrashed):
+            await troupe["a"].ask(FALL)
+        await kept.left.wait()
+        assert str(kept.error) == "a crashed"
+        assert trio.current_time() == 0
+        asking = [Asker(nursery, troupe["a"], Say(str(number))) for number in range(3)]
+        gone = Asker(nursery, troupe["a"], Say("never"), within=3)
+        await trio.sleep(9)
+        assert gone.heard is None
+        seen = troupe["a"].statistics()
+        assert (seen.state, seen.queued, seen.restarts) == ("restarting", 4, 0)
+        await trio.sleep(2)
+        assert sorted(asker.answer for asker in asking) == ["02", "12", "22"]
+        seen = troupe["a"].statistics()
+        assert (seen.state, seen.queued, seen.restarts, seen.skipped) == ("running", 0, 1, 1)
+        assert "a says never" not in troupe.journal
+
+
+@pytest.mark.schedules
+async def test_a_full_mailbox_makes_senders_wait_during_a_backoff_and_loses_nothing() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        await troupe["a"].tell(FALL)
+        asking = [Asker(nursery, troupe["a"], Say(str(number))) for number in range(400)]
+        await trio.sleep(11)
+        assert sorted(int(asker.answer[:-1]) for asker in asking) == list(range(400))
+
+
+@pytest.mark.schedules
+async def test_a_start_that_fails_counts_and_doubles_the_wait() -> None:
+    async with open_troupe() as troupe:
+        await troupe.hire(troupe.system, "a", Restart(limit=9, within=99, backoff=10, jitter=0))
+        troupe.omens["a"] = [nothing, fall]
+        troupe.faults["a"] = [fall]
+        with pytest.raises(ActorCrashed):
+            await troupe["a"].ask(FALL)
+        for now, state, crashed in ((9, "restarting", 1), (29, "restarting", 2)):
+            await trio.sleep(now - trio.current_time())
+            seen = troupe["a"].statistics()
+            assert (seen.state, seen.crashed) == (state, crashed)
+        await trio.sleep(30)
+        seen = troupe["a"].statistics()
+        assert (seen.state, seen.crashed, seen.restarts) == ("restarting", 3, 0)
+        await trio.sleep(2)
+        assert troupe["a"].statistics().restarts == 1
+
+
+@pytest.mark.schedules
+async def test_who_is_stopped_meanwhile_with_nothing_queued_ends_at_once() -> None:
+    async with open_troupe() as troupe:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        await troupe["a"].tell(FALL)
+        await settle()
+        troupe["a"].stop()
+        await troupe["a"].wait_stopped()
+        assert trio.current_time() == 0
+        with pytest.raises(ActorStopped):
+            await troupe["a"].ask(Say())
+        assert troupe.journal == ["a starts"], "no goodbye from a crashed instance"
+
+
+@pytest.mark.schedules
+async def test_who_crashes_with_nothing_queued_after_he_was_stopped_ends_at_once() -> None:
+    async with open_troupe() as troupe:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        troupe["a"].tell_nowait(FALL)
+        troupe["a"].stop()
+        await troupe["a"].wait_stopped()
+        assert trio.current_time() == 0
+
+
+@pytest.mark.schedules
+async def test_who_is_stopped_meanwhile_comes_up_once_more_for_what_is_queued() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        await troupe["a"].tell(FALL)
+        asker = Asker(nursery, troupe["a"], Say())
+        await settle()
+        troupe["a"].stop()
+        await troupe["a"].wait_stopped()
+        await asker.left.wait()
+        assert asker.answer == "2"
+        assert trio.current_time() == 10
+
+
+@pytest.mark.schedules
+async def test_the_block_that_is_left_during_a_backoff_waits_no_longer_than_the_grace() -> None:
+    async with trio.open_nursery() as outside:
+        async with open_troupe(grace=4) as troupe:
+            await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
+            await troupe["b"].tell(FALL)
+            asking = [Asker(outside, troupe[name], Say(name)) for name in "abc"]
+            await settle()
+        assert trio.current_time() == 4
+        await settle()
+        assert asking[0].answer == "a2"
+        assert [str(asker.error) for asker in asking[1:]] == ["b has stopped", "c has stopped"]
+
+
+@pytest.mark.schedules
+async def test_the_block_that_is_cancelled_during_a_backoff_is_left_at_once() -> None:
+    async with trio.open_nursery() as outside:
+        asking: list[Asker[str]] = []
+        with trio.move_on_after(3):
+            async with open_troupe() as troupe:
+                await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
+                await troupe["a"].tell(FALL)
+                asking += [Asker(outside, troupe[name], Say(name)) for name in "abc"]
+                await trio.sleep_forever()
+        assert trio.current_time() == 3
+        await settle()
+        assert all(isinstance(asker.error, ActorStopped) for asker in asking)
+
+
+@pytest.mark.schedules
+async def test_a_backoff_begins_when_the_async_handler_has_unwound() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        await troupe.hire(troupe.system, "a", PLAIN)
+        last_straw = Asker(nursery, troupe["a"], Keep(fall))
+        await settle()
+        worker = Asker(nursery, troupe["a"], Work(tidying=5))
+        await settle()
+        last_straw.leave()
+        await worker.left.wait()
+        assert trio.current_time() == 5
+        assert await troupe["a"].ask(Say()) == "2"
+        assert trio.current_time() == 15
