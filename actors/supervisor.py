@@ -87,7 +87,7 @@ class Supervisor(Generic[A]):
         except RestartLimitExceeded as exceeded:
             self.failure = caused(exceeded, cause)
             cell.close()
-        self._fall(crash)
+        self._fall(crash, envelope)
         self._group.fall(cell, crash)
 
     def retire(self, crash: ActorCrashed) -> None:
@@ -95,9 +95,12 @@ class Supervisor(Generic[A]):
         if self.fall is None:
             self._fall(caused(ActorCrashed(self._cell.name, along_with=crash.name), crash))
 
-    def _fall(self, fall: ActorCrashed) -> None:
+    def _fall(self, fall: ActorCrashed, envelope: Envelope | None = None) -> None:
         self.fall = fall
         self.life.silence()
+        if envelope is None and self._cell.conversation is not None:
+            # A fall beside an async handler: until that has unwound the restart has to wait.
+            self.life.fail(fall)
         self._cell.fell()
 
     async def rise(self) -> None:
