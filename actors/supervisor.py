@@ -120,6 +120,9 @@ class Supervisor(Generic[A]):
             # A turn, so that whoever takes the actor along meanwhile does so right after it.
             cell.turns.take(partial(self._begin_next, fall))
             fall = self.fall
+            if fall is not None and self.failure is None:
+                # A start that always fails, and never often enough, must not be all that runs.
+                await trio.lowlevel.checkpoint()
         if first is not None:
             old.fail(first)
 
