@@ -130,8 +130,7 @@ class Supervisor(Generic[A]):
         try:
             self.begin(self._factory())
         except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
-            # As if it had been raised while the first was handled, which it was.
-            cause.__context__ = cause.__context__ or fall.__cause__
+            follow(cause, fall)
             self._crash(cause)
         else:
             self._record_restart(fall)
@@ -160,3 +159,20 @@ class Supervisor(Generic[A]):
         if cell.instruments is not None and cause is not None:
             cell.instruments.restarted(cell.ref, cause)
         self._group.changed()
+
+
+def follow(error: Exception, fall: ActorCrashed) -> None:
+    """Chain an error to the fall before, as if it had been raised while that was handled."""
+    known, story = led_to(fall), led_to(error)
+    # One that was raised before, and is part of its own story already, would close a circle.
+    if not any(earlier is later for earlier in known for later in story):
+        story[-1].__context__ = fall.__cause__
+
+
+def led_to(error: BaseException | None) -> list[BaseException]:
+    """Return an error, and what a traceback of it would name before it."""
+    found: list[BaseException] = []
+    while error is not None and not any(error is earlier for earlier in found):
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
