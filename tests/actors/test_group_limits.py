@@ -1,0 +1,104 @@
+"""What groups do not do yet: each test here states what is right, and fails."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+
+from actors import ActorCrashed, Strategy
+from actors.testing import run_seeded, settle
+from tests.actors.cast import Asker
+from tests.actors.troupe import FALL, Await, Keep, Say, Troupe, Work, fall, open_troupe
+
+ALL, ONE = Strategy.ALL_FOR_ONE, Strategy.ONE_FOR_ONE
+
+
+async def tidy_up_with(troupe: Troupe, name: str) -> None:
+    """Work until cut short, then ask another, which cannot be cut short for an hour."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with trio.move_on_after(3600) as tidying:
+            tidying.shield = True
+            await troupe[name].ask(Say("goodbye"))
+
+
+@pytest.mark.xfail(strict=True, reason="nobody sees who waits for whom in a restart of a group")
+def test_clean_up_that_asks_one_who_waits_for_it_to_end_is_refused_as_a_deadlock() -> None:
+    async def play() -> None:
+        async with open_troupe() as troupe, trio.open_nursery() as nursery:
+            await troupe.hire(troupe.system.group(ALL), "ab")
+            Asker(nursery, troupe["b"], Await(partial(tidy_up_with, troupe, "a")))
+            await settle()
+            await troupe["a"].tell(FALL)
+            await trio.sleep(1)
+            assert troupe.restarts() == "ab"
+
+    run_seeded(0, play)
+
+
+@pytest.mark.xfail(strict=True, reason="as above; kill goes one by one and waits for each")
+def test_clean_up_that_asks_one_of_its_group_does_not_outlive_the_grace_period() -> None:
+    async def play() -> None:
+        async with trio.open_nursery() as nursery, open_troupe(grace=5) as troupe:
+            await troupe.hire(troupe.system.group(ALL), "ab")
+            Asker(nursery, troupe["b"], Await(partial(tidy_up_with, troupe, "a")))
+            await settle()
+            await troupe["a"].tell(FALL)
+            await settle()
+        assert trio.current_time() <= 5
+
+    run_seeded(0, play)
+
+
+@pytest.mark.xfail(strict=True, reason="inside one_for_one nobody waits for those before it")
+def test_a_group_that_is_taken_along_as_a_whole_starts_in_its_order() -> None:
+    async def play() -> None:
+        async with open_troupe() as troupe:
+            outer = troupe.system.group(ALL)
+            await troupe.hire(outer, "a")
+            await troupe.hire(outer.group(ONE), "bcd")
+            troupe.journal.clear()
+            await troupe["a"].tell(FALL)
+            await settle()
+            assert troupe.journal == [f"{name} starts" for name in "abcd"]
+
+    for seed in range(50):
+        run_seeded(seed, play)
+
+
+@pytest.mark.xfail(strict=True, reason="unwinding is waited for whoever fell with whom")
+def test_two_who_crash_each_for_himself_do_not_wait_for_each_other() -> None:
+    async def play() -> None:
+        async with open_troupe() as troupe, trio.open_nursery() as nursery:
+            await troupe.hire(troupe.system.group(ALL).group(ONE), "ab")
+            last_straw = Asker(nursery, troupe["a"], Keep(fall))
+            await settle()
+            Asker(nursery, troupe["a"], Work(tidying=60))
+            await settle()
+            last_straw.leave()
+            await troupe["b"].tell(FALL)
+            await trio.sleep(1)
+            assert troupe.restarts() == "b"
+
+    run_seeded(0, play)
+
+
+@pytest.mark.xfail(strict=True, reason="to be stopped while unwinding hides why one unwinds")
+def test_the_asker_of_a_handler_cut_short_by_a_crash_hears_of_it_though_its_actor_stops() -> None:
+    async def play() -> None:
+        async with open_troupe() as troupe, trio.open_nursery() as nursery:
+            await troupe.hire(troupe.system.group(ALL), "ab")
+            worker = Asker(nursery, troupe["b"], Work(tidying=5))
+            await settle()
+            await troupe["a"].tell(FALL)
+            await trio.sleep(1)
+            troupe["b"].stop()
+            await worker.left.wait()
+            assert type(worker.error) is ActorCrashed
+
+    run_seeded(0, play)
+
+
