@@ -155,10 +155,12 @@ class Cell(Generic[A]):
             else:
                 if instruments is not None:
                     instruments.started(self.ref, envelope.message)
-                if not self._handle(envelope):
-                    await self._converse(envelope)
-                if instruments is not None:
-                    instruments.finished(self.ref, envelope.message)
+                try:
+                    if not self._handle(envelope):
+                        await self._converse(envelope)
+                finally:
+                    if instruments is not None:
+                        instruments.finished(self.ref, envelope.message)
             budget -= 1
             goes_on = budget and supervisor.fall is None
             envelope = self.mailbox.take_nowait() if goes_on else None

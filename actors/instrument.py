@@ -6,7 +6,7 @@ is not called any more. What nobody looks at costs one `if`.
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import Refusal
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actors.message import Message
     from actors.ref import Ref
 
+EVENTS = ("enqueued", "started", "finished", "refused", "crashed", "restarted")
 _LOG = logging.getLogger("actors")
 
 
@@ -51,39 +52,52 @@ class Instrument:
         """Hear of a fresh instance; the cause is ActorCrashed if another of the group fell."""
 
 
+E = TypeVar("E")
+Telling = Callable[["Ref[Any]", "Message[Any, Any]"], None]
+TellingWhy = Callable[["Ref[Any]", "Message[Any, Any] | None", E], None]
+
+
 class Instruments:
-    """Several instruments, none of which can hurt the actors or the others."""
+    """Several instruments, none of which can hurt the actors or the others.
+
+    Its attributes are called as the methods of an instrument are. Each calls those who override
+    that method, for most want to hear of little.
+    """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self._instruments = list(instruments)
+        self._listeners: dict[str, tuple[tuple[Instrument, Callable[..., None]], ...]] = {}
+        self.enqueued: Telling = self._relay("enqueued")
+        self.started: Telling = self._relay("started")
+        self.finished: Telling = self._relay("finished")
+        self.refused: TellingWhy[Refusal] = self._relay("refused")
+        self.crashed: TellingWhy[Exception] = self._relay("crashed")
+        self.restarted: Callable[[Ref[Any], BaseException], None] = self._relay("restarted")
+        self._attend()
 
-    def enqueued(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Tell every instrument, as do the methods below."""
-        self._tell(lambda instrument: instrument.enqueued(actor, message))
+    def _relay(self, event: str) -> Callable[..., None]:
+        listeners = self._listeners
 
-    def started(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:  # noqa: D102
-        self._tell(lambda instrument: instrument.started(actor, message))
+        def tell(*what: object) -> None:
+            for instrument, hears in listeners[event]:
+                try:
+                    hears(*what)
+                except Exception:  # noqa: BLE001 - whatever it raises is its own trouble
+                    self._drop(instrument)
 
-    def finished(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:  # noqa: D102
-        self._tell(lambda instrument: instrument.finished(actor, message))
+        return tell
 
-    def refused(  # noqa: D102
-        self, actor: "Ref[Any]", message: "Message[Any, Any] | None", refusal: Refusal
-    ) -> None:
-        self._tell(lambda instrument: instrument.refused(actor, message, refusal))
+    def _attend(self) -> None:
+        """Note who listens to what."""
+        for event in EVENTS:
+            deaf = getattr(Instrument, event)
+            every = ((one, getattr(one, event)) for one in self._instruments)
+            self._listeners[event] = tuple(
+                (one, hears) for one, hears in every if getattr(hears, "__func__", None) is not deaf
+            )
 
-    def crashed(  # noqa: D102
-        self, actor: "Ref[Any]", message: "Message[Any, Any] | None", cause: Exception
-    ) -> None:
-        self._tell(lambda instrument: instrument.crashed(actor, message, cause))
-
-    def restarted(self, actor: "Ref[Any]", cause: BaseException) -> None:  # noqa: D102
-        self._tell(lambda instrument: instrument.restarted(actor, cause))
-
-    def _tell(self, call: Callable[[Instrument], None]) -> None:
-        for instrument in tuple(self._instruments):
-            try:
-                call(instrument)
-            except Exception:  # noqa: BLE001 - whatever it raises is its own trouble
-                _LOG.exception("%r failed and is not called any more", instrument)
-                self._instruments.remove(instrument)
+    def _drop(self, instrument: Instrument) -> None:
+        _LOG.exception("%r failed and is not called any more", instrument)
+        # It may be gone already: what it did may have come back to it, and failed there too.
+        self._instruments = [one for one in self._instruments if one is not instrument]
+        self._attend()

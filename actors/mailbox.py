@@ -29,11 +29,6 @@ class Mailbox:
         return self._channel.statistics().current_buffer_used + (self._returned is not None)
 
     @property
-    def is_full(self) -> bool:
-        """Tell whether a sender has to wait for room."""
-        return self._channel.statistics().current_buffer_used >= self.size
-
-    @property
     def lets_in(self) -> bool:
         """Tell whether somebody who waited for room has got it, and has not run since."""
         return self._senders > self._channel.statistics().tasks_waiting_send

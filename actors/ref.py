@@ -82,10 +82,17 @@ class Ref(Generic[A_co]):
 
         Raises ActorStopped; Deadlock as `ask` does, if the room would never come.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self.tell_nowait(message)
+        except MailboxFull:
+            await self._tell_when_there_is_room(message)
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def _tell_when_there_is_room(self, message: Message[A_co, Any]) -> None:
         cell = self._cell
-        cell.handlers.check(message)
-        blocks = HOST.get() is not None and cell.mailbox.is_full
-        wait = begin_wait(cell, None) if blocks else None
+        wait = None if HOST.get() is None else begin_wait(cell, None)
         try:
             await cell.mailbox.post(Envelope(message, None, math.inf))
         finally:

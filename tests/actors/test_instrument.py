@@ -80,7 +80,6 @@ async def test_a_refusal_is_told_before_the_end() -> None:
     assert [str(cause) for cause in seen.causes] == ["no: not today"]
 
 
-@pytest.mark.xfail(reason="Ref.tell lets others run before it tells of the place", strict=False)
 async def test_a_message_that_was_told_is_enqueued_before_it_is_started() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
@@ -151,7 +150,6 @@ async def test_each_that_is_started_is_finished_once(message: Message[Counter, A
     assert seen.of(name)[-1] == "finished"
 
 
-@pytest.mark.xfail(reason="Cell tells no end of a handler that is killed", strict=True)
 async def test_a_handler_that_is_cut_short_by_the_end_is_finished() -> None:
     seen = Recorder()
     async with open_system(grace=1, instruments=[seen]) as system:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors import ActorCrashed, Ref, open_system
+from actors import ActorCrashed, Message, Ref, open_system
+from actors.testing import settle
 from tests.actors.cast import Add, Boom, Counter, Crash, No, Refuse
 from tests.actors.recorder import WHOLE, Recorder
 
@@ -62,3 +63,22 @@ async def test_several_instruments_are_told_in_the_order_in_which_they_were_give
     assert [line.replace("counter ", "") for line in lines] == [
         f"{sign} {event} Add" for event in WHOLE for sign in ("a", "b")
     ]
+
+
+async def test_an_instrument_that_fails_inside_what_it_does_itself_hurts_nobody() -> None:
+    class Meddler(Recorder):
+        def _write(self, actor: Ref[Any], what: str, *messages: object) -> None:
+            super()._write(actor, what, *messages)
+            if what == "started":
+                actor.tell_nowait(Add())
+            raise Boom
+
+        def enqueued(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+            if self.lines:
+                super().enqueued(actor, message)
+
+    async with open_system(instruments=[Meddler()]) as system:
+        counter = await system.start(Counter, name="counter")
+        assert await counter.ask(Add()) == 1
+        await settle()
+        assert (counter.statistics().handled, counter.statistics().crashed) == (2, 0)
