@@ -22,8 +22,7 @@ LEASE = 100.0
 ADDRESSES = ("10.0.0.1", "10.0.0.2")
 
 
-TTL = 1_000_000.0
-"""Longer than any run of the model: it knows nothing of what is forgotten."""
+TTL = 1_000_000.0  # longer than any run of the model, which knows nothing of what is forgotten
 
 
 def a_book() -> OrderBook:
