@@ -72,12 +72,12 @@ class Stage:
             self.players[name] = player
         return [self.players[name] for name in names]
 
-    def asks(self, *path: str) -> Perform:
+    def asks(self, first: str, *rest: str) -> Perform:
         """Have each on the path ask the next; the last is asked for a note."""
 
         async def deed(me: Player) -> str:
-            following = self.asks(*path[1:]) if len(path) > 1 else Note()
-            return await me.stage.players[path[0]].ask(following)
+            following = self.asks(*rest) if rest else Note()
+            return await me.stage.players[first].ask(following)
 
         return Perform(deed)
 
