@@ -79,6 +79,16 @@ def test_a_restart_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> No
         Restart(**wrong)  # type: ignore[arg-type]  # a limit that is no int, too
 
 
+@pytest.mark.parametrize(
+    "just",
+    [{"limit": 0}, {"backoff": 0}, {"longest": 0}, {"longest": math.inf}, {"jitter": 1}],
+    ids=str,
+)
+def test_a_restart_may_go_to_the_limits_of_sense(just: dict[str, float]) -> None:
+    restart = Restart(**just)  # type: ignore[arg-type]  # the limit is an int
+    assert {name: getattr(restart, name) for name in just} == just
+
+
 def test_a_whole_life_is_a_window_and_a_backoff_needs_no_longest() -> None:
     budget = Budget("a", Restart(limit=2, within=math.inf, backoff=1, longest=math.inf, jitter=0))
     assert [budget.spend(0), budget.spend(1e9)] == [1, 2]

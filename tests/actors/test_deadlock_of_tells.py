@@ -96,3 +96,28 @@ async def test_a_tell_that_has_got_its_room_is_no_wait_any_more(
     stage.nursery.start_soon(stage.hears, a.ask(Perform(tell_b)))
     await trio.sleep(2)
     assert sorted(stage.heard) == ["noted", "rested", "told"]
+
+
+async def test_nor_is_it_with_others_that_told_before_or_wait_behind(
+    system: System, stage: Stage
+) -> None:
+    a, b = await stage.enter(system, "a", "b", mailbox=1)
+
+    async def rest(_me: Player) -> str:
+        await trio.sleep(1)
+        return "rested"
+
+    async def tell_b(_me: Player) -> str:
+        await b.tell(Note())
+        return "told"
+
+    await b.tell(Note())
+    stage.nursery.start_soon(stage.hears, b.ask(Perform(rest)))
+    await settle()
+    stage.nursery.start_soon(stage.hears, b.ask(stage.asks("a")))
+    await settle()
+    stage.nursery.start_soon(stage.hears, a.ask(Perform(tell_b)))
+    await settle()
+    stage.nursery.start_soon(b.tell, Note())
+    await trio.sleep(2)
+    assert sorted(stage.heard) == ["noted", "rested", "told"]

@@ -68,6 +68,7 @@ async def test_a_kept_reply_that_is_refused_tells_of_its_message_after_its_end()
         await settle()
         kept[0].kept.pop().fail(No(why="sold out"))
     assert seen.of("Take") == [*WHOLE, "refused"]
+    assert [str(cause) for cause in seen.causes] == ["no: sold out"]
 
 
 async def test_a_refusal_is_told_before_the_end() -> None:

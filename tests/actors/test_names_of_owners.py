@@ -82,6 +82,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
         ("from PACKAGE.shop import Shop as Store", "Store"),
         ("from .shop import Shop", "Shop"),
         ("from . import shop", "shop.Shop"),
+        ("import PACKAGE", "PACKAGE.shop.Shop"),
         ("import PACKAGE.shop", "PACKAGE.shop.Shop"),
         ("import PACKAGE.shop as store", "store.Shop"),
         ("from PACKAGE.shop import Shop", "Shop[int]"),

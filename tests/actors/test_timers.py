@@ -11,6 +11,7 @@ import trio
 from actors import ActorCrashed, Timer, open_system
 from actors.testing import settle
 from actors.timers import next_tick
+from tests.actors.cast import Counter, Nap
 from tests.actors.clock import Clock, Do, Sleep, after, crash, every
 
 
@@ -131,12 +132,14 @@ async def test_impossible_times_are_refused() -> None:
             with pytest.raises(ActorCrashed) as refused:
                 await clock.ask(after(seconds))
             assert isinstance(refused.value.__cause__, ValueError)
+            assert f"cannot be set for {seconds} seconds" in str(refused.value.__cause__)
     async with open_system() as system:
         clock = await system.start(partial(Clock, []))
         for seconds in (0, -1, float("inf")):
             with pytest.raises(ActorCrashed) as refused:
                 await clock.ask(every(seconds))
             assert isinstance(refused.value.__cause__, ValueError)
+            assert f"cannot be set for every {seconds} seconds" in str(refused.value.__cause__)
 
 
 async def test_many_timers_that_are_due_at_once_let_other_tasks_run() -> None:
@@ -201,6 +204,17 @@ async def test_many_timers_that_come_due_while_the_actor_is_busy_ring_before_it_
         await clock.tell(Sleep(2))
         await clock.ask(Sleep(1))
     assert rings == [("busy", 0), ("free", 2), *[("once", 2)] * 200, ("busy", 2), ("free", 3)]
+
+
+@pytest.mark.schedules
+async def test_timers_ring_on_in_a_cancelled_system_while_those_behind_unwind() -> None:
+    rings: list[tuple[str, float]] = []
+    with trio.move_on_after(1):
+        async with open_system() as system:
+            await (await system.start(partial(Clock, rings))).ask(every(2))
+            counter = await system.start(Counter)
+            await counter.ask(Nap(60, tidying=4))
+    assert rings == [("tick", 2), ("tick", 4)]
 
 
 def test_the_next_tick_is_always_still_to_come() -> None:

@@ -27,10 +27,13 @@ def figures(instrument: PrometheusInstrument) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(instrument)
     text = generate_latest(registry).decode()
+    samples = [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
+    assert all(set(sample.labels) - {"le"} == {"actor"} for sample in samples)
     return {
         sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
+        for sample in samples
     }
 
 

@@ -22,12 +22,12 @@ class Listener:
     def __init__(self, nursery: trio.Nursery, probe: Probe[Counter], kind: type[Add] = Add) -> None:
         self.scope = trio.CancelScope()
         self.got: Add | None = None
-        self.stopped = False
+        self.stopped_by: str | None = None
         nursery.start_soon(self._listen, probe, kind)
 
     async def _listen(self, probe: Probe[Counter], kind: type[Add]) -> None:
         with self.scope:
             try:
                 self.got = await probe.next(kind)
-            except ActorStopped:
-                self.stopped = True
+            except ActorStopped as stopped:
+                self.stopped_by = stopped.name

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import pytest
 import trio
 import trio.testing
 
-from actors import Actor, ActorCrashed, ActorError, ActorStopped, Message, Ref, open_system
+from actors import (
+    Actor,
+    ActorCrashed,
+    ActorError,
+    ActorStatistics,
+    ActorStopped,
+    Message,
+    Ref,
+    open_system,
+)
 from actors.testing import Probe, settle
 from tests.actors.cast import (
     Add,
@@ -91,7 +101,7 @@ async def test_a_base_of_what_can_come_can_be_waited_for_and_scripted() -> None:
 
 @pytest.mark.schedules
 async def test_once_stopped_it_takes_no_more_and_fails_whoever_waits() -> None:
-    probe = Probe(Counter)
+    probe = Probe(Counter, name="till")
     async with trio.open_nursery() as nursery:
         askers = [Asker(nursery, probe, Add(by)) for by in (1, 2)]
         listeners = [Listener(nursery, probe, AddTwice) for _ in range(2)]
@@ -100,12 +110,14 @@ async def test_once_stopped_it_takes_no_more_and_fails_whoever_waits() -> None:
         await probe.tell(Nap(1))
         probe.stop()
         probe.stop()
-    assert all(isinstance(asker.error, ActorStopped) for asker in askers)
+    for asker in askers:
+        assert isinstance(asker.error, ActorStopped)
+        assert asker.error.name == "till"
     assert askers[0].error is not askers[1].error
-    assert all(listener.stopped for listener in listeners)
+    assert [listener.stopped_by for listener in listeners] == ["till", "till"]
     assert not probe.reply(await probe.next(Add), 3)
     assert await probe.next(Nap) == Nap(1), "what had come can still be seen"
-    assert repr(probe) == "<Probe Counter, stopped>"
+    assert repr(probe) == "<Probe till, stopped>"
 
 
 async def test_whoever_comes_when_it_has_stopped_hears_so() -> None:
@@ -153,8 +165,17 @@ async def test_its_statistics_are_those_of_an_actor_that_keeps_every_reply() -> 
             asker = Asker(nursery, probe, Reach(3))
             probe.fail(await probe.next(Reach), error)
             await asker.left.wait()
-    statistics = probe.statistics()
-    assert (statistics.name, statistics.state, statistics.queued) == ("till", "running", 0)
-    assert (statistics.handled, statistics.refused) == (6, 2)
+    assert probe.statistics() == ActorStatistics(
+        name="till",
+        state="running",
+        queued=0,
+        mailbox=sys.maxsize,
+        handled=6,
+        refused=2,
+        skipped=0,
+        crashed=0,
+        restarts=0,
+        busy_since=None,
+    )
     probe.stop()
     assert probe.statistics().state == "stopped"
