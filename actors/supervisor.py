@@ -77,10 +77,7 @@ class Supervisor(Generic[A]):
     def _crash(self, cause: Exception, envelope: Envelope | None = None) -> None:
         cell = self._cell
         _LOG.error("%s crashed", cell.name, exc_info=cause)
-        cell.counts.crashed += 1
-        if cell.instruments is not None:
-            message = None if envelope is None else envelope.message
-            cell.instruments.crashed(cell.ref, message, cause)
+        self._record_crash(cause, envelope)
         crash = caused(ActorCrashed(cell.name), cause)
         try:
             self._backoff = self._budget.spend(trio.current_time())
@@ -144,12 +141,20 @@ class Supervisor(Generic[A]):
                 self.life.instance.on_stop()
             except Exception as cause:  # noqa: BLE001 - as in any turn
                 _LOG.error("%s crashed as it stopped", name, exc_info=cause)
+                self._record_crash(cause)
                 self.failure = caused(ActorCrashed(name), cause)
         self.life.silence()
         self.life.fail(error)
         # A Ref may be kept for long; what is behind it is not.
         del self.life
         self._group.remove(self._cell)
+
+    def _record_crash(self, cause: Exception, envelope: Envelope | None = None) -> None:
+        cell = self._cell
+        cell.counts.crashed += 1
+        if cell.instruments is not None:
+            message = None if envelope is None else envelope.message
+            cell.instruments.crashed(cell.ref, message, cause)
 
     def _record_restart(self, fall: ActorCrashed) -> None:
         cell, cause = self._cell, fall.__cause__

@@ -121,3 +121,17 @@ async def test_whoever_is_restarted_along_is_restarted_because_of_the_crash() ->
     assert isinstance(own, Boom)
     assert crashed is own
     assert isinstance(others, ActorCrashed)
+
+
+class Grumbler(Counter):
+    def on_stop(self) -> None:
+        raise Boom
+
+
+async def test_a_crash_in_on_stop_is_told_and_counted_as_any_other() -> None:
+    seen = Recorder()
+    with pytest.raises(ActorCrashed):
+        async with open_system(instruments=[seen]) as system:
+            grumbler = await system.start(Grumbler, name="grumbler")
+    assert seen.lines == ["grumbler crashed None"]
+    assert grumbler.statistics().crashed == 1
