@@ -11,12 +11,12 @@ import trio
 from actors import ActorCrashed, Ref, Strategy
 from actors.testing import settle
 from tests.actors.cast import Asker, Boom
-from tests.actors.troupe import FALL, Await, Do, Keep, Player, Say, Troupe, Work, fall, open_troupe
+from tests.actors.troupe import FALL, Await, Company, Do, Keep, Player, Say, Work, fall, open_troupe
 
 pytestmark = pytest.mark.schedules
 
 
-async def hire_all(troupe: Troupe, names: str = "abc") -> None:
+async def hire_all(troupe: Company, names: str = "abc") -> None:
     await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), names)
 
 

@@ -16,10 +16,10 @@ from tests.actors.troupe import (
     FALL,
     PATIENT,
     Await,
+    Company,
     Do,
     Keep,
     Say,
-    Troupe,
     Work,
     fall,
     open_troupe,
@@ -35,7 +35,7 @@ def starts(names: str) -> list[str]:
     return [f"{name} starts" for name in names]
 
 
-async def hire_all(troupe: Troupe, names: str = "abc", restart: Restart = PATIENT) -> None:
+async def hire_all(troupe: Company, names: str = "abc", restart: Restart = PATIENT) -> None:
     await troupe.hire(troupe.system.group(ALL), names, restart)
     troupe.journal.clear()
 

@@ -7,15 +7,15 @@ from functools import partial
 import pytest
 import trio
 
-from actors import ActorCrashed, Strategy
+from actors import ActorCrashed, Ref, Restart, Strategy
 from actors.testing import run_seeded, settle
 from tests.actors.cast import Asker
-from tests.actors.troupe import FALL, Await, Keep, Say, Troupe, Work, fall, open_troupe
+from tests.actors.troupe import FALL, Await, Company, Keep, Player, Say, Work, fall, open_troupe
 
 ALL, ONE = Strategy.ALL_FOR_ONE, Strategy.ONE_FOR_ONE
 
 
-async def tidy_up_with(troupe: Troupe, name: str) -> None:
+async def tidy_up_with(troupe: Company, name: str) -> None:
     """Work until cut short, then ask another, which cannot be cut short for an hour."""
     try:
         await trio.sleep_forever()
@@ -102,3 +102,25 @@ def test_the_asker_of_a_handler_cut_short_by_a_crash_hears_of_it_though_its_acto
     run_seeded(0, play)
 
 
+@pytest.mark.xfail(strict=True, reason="Mailbox.fail_rest keeps the message that was put back")
+def test_nothing_is_queued_any_more_at_one_that_has_stopped() -> None:
+    stopped: list[Ref[Player]] = []
+
+    async def play() -> None:
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as block:
+                async with open_troupe() as troupe:
+                    group = troupe.system.group(ALL)
+                    await troupe.hire(group, "ab", Restart(backoff=10))
+                    last_straw = Asker(nursery, troupe["a"], Keep(fall))
+                    await settle()
+                    # b has taken the message, but not seen it, when it falls with a.
+                    troupe["b"].tell_nowait(Say())
+                    last_straw.leave()
+                    await settle()
+                    stopped.append(troupe["b"])
+                    block.cancel()
+            assert stopped[0].statistics().state == "stopped"
+            assert stopped[0].statistics().queued == 0
+
+    run_seeded(0, play)

@@ -10,14 +10,14 @@ import trio
 from actors import ActorCrashed, Restart, Strategy
 from actors.testing import settle
 from tests.actors.cast import Asker, Boom
-from tests.actors.troupe import FALL, Await, Keep, Player, Troupe, fall, open_troupe
+from tests.actors.troupe import FALL, Await, Company, Keep, Player, fall, open_troupe
 
 pytestmark = pytest.mark.schedules
 
 ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
 
 
-async def crash(troupe: Troupe, name: str) -> None:
+async def crash(troupe: Company, name: str) -> None:
     """Crash one, and let all who restart do so."""
     troupe.journal.clear()
     with pytest.raises(ActorCrashed, match=f"{name} crashed"):

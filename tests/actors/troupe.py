@@ -67,7 +67,6 @@ class Await(Message["Player", object]):
 class Troupe:
     """Who plays, what has happened, and who is to fail as it starts."""
 
-    system: System
     journal: list[str] = field(default_factory=list[str])
     # What happens as the next instances of somebody are made, and as they start.
     omens: dict[str, list[Callable[[], object]]] = field(default_factory=dict[str, Any])
@@ -93,15 +92,22 @@ class Troupe:
         return "".join(name * ref.statistics().restarts for name, ref in sorted(self.refs.items()))
 
 
+@dataclass(kw_only=True)
+class Company(Troupe):
+    """A troupe with a system of its own."""
+
+    system: System
+
+
 def happen(what: dict[str, list[Callable[[], object]]], name: str) -> None:
     if what.get(name):
         what[name].pop(0)()
 
 
 @asynccontextmanager
-async def open_troupe(*, grace: float = 5.0) -> AsyncGenerator[Troupe]:
+async def open_troupe(*, grace: float = 5.0) -> AsyncGenerator[Company]:
     async with open_system(grace=grace) as system:
-        yield Troupe(system)
+        yield Company(system=system)
 
 
 class Player(Actor):
