@@ -33,13 +33,14 @@ MAY_IMPORT = {
     "toolkit": {"toolkit"},
     "shared": {"toolkit", "shared"},
     "model": {"model"},
-    "actor": {"toolkit", "shared", "model", "actor", "other actor"},
+    "actor": {"toolkit", "shared", "model", "actor", "other actor", "database"},
     "api": {"toolkit", "shared", "serving", "model", "actor", "api", "other actor", "address"},
     "serving": {"shared", "serving", "address"},
     "settings": {"address"},
+    "database": {"database"},
     "shop": {"toolkit", "shared", "serving", "settings", "shop", "other actor", "other api"}
-    | {"address"},
-    "cli": {"toolkit", "shared", "serving", "settings", "shop", "cli"},
+    | {"address", "other database"},
+    "cli": {"toolkit", "shared", "serving", "settings", "shop", "cli", "other database"},
 }
 STDLIB = frozenset(sys.stdlib_module_names)
 THIRD_PARTIES = {
@@ -47,6 +48,7 @@ THIRD_PARTIES = {
     "shared": {"trio", "structlog", "orjson"},
     "model": set[str](),
     "actor": {"trio", "outcome"},
+    "database": {"sqlalchemy", "alembic", "psycopg"},
 }
 # One module more than the layer's, and why.
 EXCEPTIONS = {
@@ -123,7 +125,9 @@ def layer_of(path: Path) -> str:
         or i.module.endswith(".messages")
         for i in imports_of(path)
     )
-    return "actor" if speaks_to_actors else "model"
+    if speaks_to_actors:
+        return "actor"
+    return "database" if department_of(path) == "ledger" else "model"
 
 
 def is_allowed(found: Import) -> bool:

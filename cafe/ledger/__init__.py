@@ -1,0 +1,1 @@
+"""The ledger: what the shop has promised, on disk before it is said."""
