@@ -1,4 +1,4 @@
-"""The design's directions of import and its house rules, read from the sources.
+"""The design's directions of import, read from the sources.
 
 Rule: what docs/design.md draws is checked here, so that the drawing stays true. Nothing is imported
 to be looked at: the syntax trees tell.
@@ -57,16 +57,6 @@ EXCEPTIONS = {
     # Whoever wants its figures has the library; the toolkit itself does without.
     "actors/instruments/prometheus.py": "prometheus_client",
 }
-
-# Longer than 250 lines, and why a seam would not help.
-LONGER: dict[str, str] = {
-    "cafe/orders/dispatcher.py": "one owner: all of its turns are read in one place",
-}
-
-# Written so that this file does not match itself.
-NOT_OURS = re.compile(
-    r"[/]root/|[/]work/|[/]farm/|[/]home/[a-z]+/|[/]opt/pypi|files[.]pythonhosted|pypi[.]org|registry[.]npmjs"
-)
 
 
 class Import(NamedTuple):
@@ -221,31 +211,3 @@ def starts_of(path: Path) -> list[int]:
 def test_only_the_shop_starts_actors() -> None:
     cafe = [path for path in SOURCES if layer_of(path) != "toolkit"]
     assert [named(path) for path in cafe if starts_of(path)] == ["cafe/shop.py"]
-
-
-def our_files() -> list[Path]:
-    """List every file of the project, by folder, so that it also works where there is no git."""
-    folders = ("actors", "cafe", "tests", "bench", "docs", ".ci")
-    inner = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    return sorted(
-        path for path in [*ROOT.iterdir(), *inner] if path.is_file() and path.suffix != ".pyc"
-    )
-
-
-def test_no_file_names_a_machine_path_or_the_host_of_an_index() -> None:
-    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in our_files()}
-    assert {
-        named(path): hits for path, text in texts.items() if (hits := NOT_OURS.findall(text))
-    } == {}
-
-
-@pytest.mark.parametrize("path", [path for path in our_files() if path.suffix == ".py"], ids=named)
-def test_a_module_has_under_250_lines_unless_a_reason_stands_here(path: Path) -> None:
-    is_long = len(path.read_text(encoding="utf-8").splitlines()) >= 250
-    assert is_long == (named(path) in LONGER)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_a_module_opens_with_what_it_is(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree) or not tree.body
