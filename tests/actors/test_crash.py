@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import trio
 
-from actors import ActorCrashed, open_system
+from actors import ActorCrashed, Restart, open_system
 from actors.testing import settle
 from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 from tests.actors.fragile import BreakLater, Echo, Fragile, Hold, Work
@@ -108,6 +108,23 @@ async def test_a_crash_beside_an_async_handler_cancels_it_and_then_restarts() ->
         assert trio.current_time() == pytest.approx(1)
         seen = ref.statistics()
         assert (seen.crashed, seen.restarts) == (1, 1)
+
+
+@pytest.mark.schedules
+async def test_a_message_on_its_way_to_an_instance_that_falls_is_queued_for_the_next() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(Fragile, restart=Restart(backoff=5, jitter=0))
+        holder = Asker(nursery, ref, Hold())
+        await settle()
+        ref.tell_nowait(Echo("first"))
+        holder.leave()
+        ref.tell_nowait(Echo("second"))
+        await trio.sleep(3)
+        seen = ref.statistics()
+        assert (seen.state, seen.queued, seen.handled) == ("restarting", 2, 1)
+        await trio.sleep(3)
+        seen = ref.statistics()
+        assert (seen.state, seen.queued, seen.handled) == ("running", 0, 3)
 
 
 @pytest.mark.schedules

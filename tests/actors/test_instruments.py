@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorCrashed, Message, Ref, open_system
+from actors import ActorCrashed, Instrument, Message, Ref, open_system
 from actors.testing import settle
 from tests.actors.cast import Add, Boom, Counter, Crash, No, Refuse
 from tests.actors.recorder import WHOLE, Recorder
@@ -63,6 +63,23 @@ async def test_several_instruments_are_told_in_the_order_in_which_they_were_give
     assert [line.replace("counter ", "") for line in lines] == [
         f"{sign} {event} Add" for event in WHOLE for sign in ("a", "b")
     ]
+
+
+async def test_a_method_of_an_instrument_may_be_a_static_one() -> None:
+    heard: list[Message[Any, Any]] = []
+
+    class Hearsay(Instrument):
+        # What calls it sees no difference, but pyright does.
+        @staticmethod
+        def finished(  # pyright: ignore[reportIncompatibleMethodOverride] # see above
+            actor: Ref[Any],  # noqa: ARG004 - it is told of one actor only
+            message: Message[Any, Any],
+        ) -> None:
+            heard.append(message)
+
+    async with open_system(instruments=[Hearsay()]) as system:
+        await (await system.start(Counter)).ask(Add(3))
+    assert heard == [Add(3)]
 
 
 async def test_an_instrument_that_fails_inside_what_it_does_itself_hurts_nobody() -> None:

@@ -57,6 +57,19 @@ async def test_tell_waits_for_room_and_tell_nowait_does_not() -> None:
 
 
 @pytest.mark.schedules
+async def test_what_was_told_after_a_wait_for_room_has_all_the_time_that_its_handler_takes() -> (
+    None
+):
+    async with open_system(grace=60) as system:
+        counter = await system.start(Counter, mailbox=1)
+        with trio.fail_after(3):
+            for _ in range(3):
+                await counter.tell(Nap(2))
+        await trio.sleep(10)
+        assert (counter.statistics().handled, counter.statistics().crashed) == (3, 0)
+
+
+@pytest.mark.schedules
 async def test_a_full_mailbox_does_not_crash_the_actor_that_sends() -> None:
     async with open_system() as system:
         counter = await system.start(Counter, mailbox=1)
