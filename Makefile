@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test coverage test-all bench lock clean
+.PHONY: help install serve check test coverage mutants test-all bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -50,6 +50,10 @@ coverage: install ## Show that the tests take every branch of the toolkit and of
 	  -m pytest -q tests/actors tests/cafe/serving tests/system/test_connections*.py
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage report --show-missing --fail-under=100
 
+mutants: install ## Change actors/ line by line and list what no test notices (about an hour)
+	@$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
 test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machine has
 	@tested=; missing=; for version in $(VERSIONS); do \
 	  found=; for python in "python$$version" "$$(pyenv prefix $$version 2>/dev/null)/bin/python"; do \
@@ -71,5 +75,5 @@ lock: install ## Make the lock files anew, keeping their versions (all the newes
 	$(UV_COMPILE) -c requirements.lock -o requirements-build.lock --group pyproject.toml:build
 
 clean: ## Remove the environments and every cache
-	rm -rf .venv .venv-3.* .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-3.* .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants *.egg-info
 	find actors cafe tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
