@@ -82,7 +82,7 @@ def test_a_module_or_a_class_may_be_marked_as_a_whole(pytester: pytest.Pytester)
         @pytest.mark.schedules(3)
         async def test_b(): pass
 
-        @pytest.mark.schedules(4)
+        @pytest.mark.schedules(1)
         class TestC:
             async def test_c(self): pass
 
@@ -94,7 +94,7 @@ def test_a_module_or_a_class_may_be_marked_as_a_whole(pytester: pytest.Pytester)
     assert set(Sweep(pytester).passed) == {
         *names("test_a", 2),
         *names("test_b", 3),
-        *names("TestC::test_c", 4),
+        *names("TestC::test_c", 1),
         "test_d",
         "test_e",
     }
