@@ -57,7 +57,9 @@ async def test_after_the_crashed_one_the_others_end_last_started_first(
 ) -> None:
     async with open_troupe() as troupe, trio.open_nursery() as nursery:
         await troupe.hire(troupe.system, "o")
-        await troupe.hire(troupe.system.group(strategy), "abcd")
+        group = troupe.system.group(strategy)
+        await troupe.hire(group, "ab")
+        await troupe.hire(group.group(ONE), "cd")
         last_straw = Asker(nursery, troupe["b"], Keep(fall))
         await settle()
         for name in "abcd":
