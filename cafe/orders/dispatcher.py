@@ -208,8 +208,9 @@ class Dispatcher(Actor):
 
     def _answer_now(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
         """Answer with the order as it stands; it is no longer bound to the connection."""
-        if collects and not order.ended:
-            self._book.unbind(order.order_id)
+        unbound = self._book.unbind(order.order_id, self._clock()) if collects else None
+        if unbound is not None:
+            self._record(unbound)
         got_it = reply.send(self._standing(order))
         if got_it and collects and order.status is Status.READY:
             self._record(self._book.hand_over(order.order_id, self._clock()))

@@ -4,7 +4,8 @@ Rule: pure. Time is passed in, in seconds since the Unix epoch.
 
     waiting --start--> preparation --finish--> ready --hand over--> delivered
 
-with a way back to the queue (release, expire) and a way out of it (cancel, abandon, cut off).
+with a way back to the queue (release, expire), a way out of it (cancel, abandon, cut off), and what
+changes an order where it stands (unbind, abandon). Whatever changes an order is a transition.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ class Action(StrEnum):
     """A barista whose lease ran out declares it ready after all."""
     HAND_OVER = "hand over"
     """The customer has got it."""
+    UNBIND = "unbind"
+    """Somebody was told that it can be collected later."""
     CANCEL = "cancel"
     """The customer wants it no more."""
     ABANDON = "abandon"
-    """Nobody is left who could collect it."""
+    """Nobody is left who could collect it. One in preparation is brewed to its end all the same."""
     CUT_OFF = "cut off"
     """Its address is banned."""
 
@@ -52,12 +55,15 @@ class Action(StrEnum):
 TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
     (Status.WAITING, Action.START): Status.PREPARATION,
     (Status.WAITING, Action.FINISH_LATE): Status.READY,
+    (Status.WAITING, Action.UNBIND): Status.WAITING,
     (Status.WAITING, Action.CANCEL): Status.CANCELLED,
     (Status.WAITING, Action.ABANDON): Status.CANCELLED,
     (Status.WAITING, Action.CUT_OFF): Status.CANCELLED,
     (Status.PREPARATION, Action.FINISH): Status.READY,
     (Status.PREPARATION, Action.RELEASE): Status.WAITING,
     (Status.PREPARATION, Action.EXPIRE): Status.WAITING,
+    (Status.PREPARATION, Action.UNBIND): Status.PREPARATION,
+    (Status.PREPARATION, Action.ABANDON): Status.PREPARATION,
     (Status.READY, Action.HAND_OVER): Status.DELIVERED,
 }
 

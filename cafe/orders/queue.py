@@ -151,11 +151,15 @@ class OrderBook:
             return None
         return self._move(order_id, Action.CANCEL, now, ended_at=now)
 
-    def unbind(self, order_id: str) -> None:
-        """Let the order live without its connection: somebody can collect it later."""
+    def unbind(self, order_id: str, now: float) -> Change | None:
+        """Let the order live without its connection: somebody can collect it later.
+
+        None where it is so already, or does not matter any more.
+        """
         order = self.find(order_id)
-        if not order.ended:
-            self._live[order_id] = order._replace(bound=False)
+        if not order.bound or order.ended:
+            return None
+        return self._move(order_id, Action.UNBIND, now, bound=False)
 
     def abandon(self, order_id: str, now: float) -> Change | None:
         """Note that nobody holds the connection of a bound order any more.
@@ -164,12 +168,11 @@ class OrderBook:
         comes back and else to be finished uncollected.
         """
         order = self.find(order_id)
-        if not order.bound or order.ended:
+        if not order.bound or order.ended or order.abandoned:
             return None
         if order.status is Status.WAITING:
             return self._move(order_id, Action.ABANDON, now, ended_at=now)
-        self._live[order_id] = order._replace(abandoned=True)
-        return None
+        return self._move(order_id, Action.ABANDON, now, abandoned=True)
 
     def cut_off(self, address: str, now: float) -> list[Change]:
         """Take every waiting order of a banned address out of the queue."""
@@ -189,8 +192,11 @@ class OrderBook:
     def _move(self, order_id: str, action: Action, now: float, **changes: Any) -> Change:
         before = self.find(order_id)
         after = before.after(action, **changes)
-        self._leave(before)
-        self._enter(after)
+        if after.status is before.status:
+            self._live[order_id] = after
+        else:
+            self._leave(before)
+            self._enter(after)
         return Change(action, before.status, after, now)
 
     def _leave(self, order: Order) -> None:

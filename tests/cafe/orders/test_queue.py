@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from cafe.orders.order import Action, NotAllowedError, Status
-from cafe.orders.queue import OrderBook, UnknownOrderError
+from cafe.orders.queue import OrderBook
 
 LEASE = 100.0
 ADDRESSES = ("10.0.0.1", "10.0.0.2")
@@ -190,60 +190,3 @@ class BookAgainstModel(RuleBasedStateMachine):
 
 TestBookAgainstModel = BookAgainstModel.TestCase
 TestBookAgainstModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-
-
-def test_an_unknown_order_is_an_error_whatever_is_done_with_it() -> None:
-    book = a_book()
-    for act in (book.finish, book.release, book.cancel, book.abandon, book.hand_over):
-        with pytest.raises(UnknownOrderError):
-            act("nobody's", 0.0)
-
-
-def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
-    book = a_book()
-    place(book, "first", key="k")
-    book.start(None, 1.0)
-    book.finish("first", 10.0)
-    held = book.find_by_key(ADDRESSES[0], "k", TTL + 9)
-    assert held is not None
-    assert held.order_id == "first"
-    assert book.find_by_key(ADDRESSES[0], "k", TTL + 10) is None
-    with pytest.raises(UnknownOrderError):
-        book.find("first")
-
-
-def test_a_key_is_known_only_to_the_address_that_used_it() -> None:
-    book = a_book()
-    place(book, "first", key="k")
-    assert book.find_by_key(ADDRESSES[1], "k", 0.0) is None
-
-
-def test_the_key_of_a_cancelled_order_is_free_again() -> None:
-    book = a_book()
-    place(book, "first", key="k")
-    book.cancel("first", 1.0)
-    assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
-
-
-def test_ended_orders_of_nobody_in_particular_are_bounded() -> None:
-    book = a_book()
-    for number in range(3_000):
-        place(book, f"order-{number}", now=float(number))
-        book.start(None, float(number))
-        book.finish(f"order-{number}", float(number))
-    with pytest.raises(UnknownOrderError):
-        book.find("order-0")
-    assert book.find("order-2999").status is Status.READY
-
-
-def test_what_can_be_collected_later_outlives_what_cannot() -> None:
-    book = a_book()
-    place(book, "accepted")
-    book.unbind("accepted")
-    book.start(None, 0.0)
-    book.finish("accepted", 0.0)
-    for number in range(2_000):
-        place(book, f"order-{number}", now=1.0)
-        book.start(None, 1.0)
-        book.finish(f"order-{number}", 1.0)
-    assert book.find("accepted").status is Status.READY
