@@ -14,7 +14,7 @@ ghosts: list[type[Message[Any, Any]]] = []
 
 
 def kept(message: type[M]) -> type[M]:
-    """Keep what `@dataclass(slots=True)` throws away for a class of its own making."""
+    """Keep a class of messages from the collector: one that nobody sends, or a ghost."""
     ghosts.append(message)
     return message
 
@@ -76,6 +76,8 @@ def make(*, talking: bool) -> type[Actor]:
         def say(self, _message: Say) -> str:
             return "hello"
 
+    # Else it may be collected before the Parrot is started.
+    kept(Say)
     return TalkingParrot if talking else Parrot
 
 
@@ -137,3 +139,36 @@ async def test_a_message_in_a_class_in_a_function_is_checked() -> None:
 
     assert "House has no handler for Enter," in await why_refused(House)
     assert "Cat has no handler for Feed," in await why_refused(House.Cat)
+
+
+async def test_a_message_made_in_a_function_within_binds_no_owner_of_the_function_around() -> None:
+    class Host(Actor):
+        """Handles nothing."""
+
+    def invite() -> None:
+        @dataclass(frozen=True, slots=True)
+        class Dine(Message[Host, None]):
+            """Made in a function of its own."""
+
+        kept(Dine)
+
+    invite()
+    await start(Host)
+
+
+async def test_a_message_in_a_class_in_a_function_within_is_checked() -> None:
+    def build() -> type[Actor]:
+        class Guest(Actor):
+            """Handles nothing."""
+
+        class Menu:
+            """Holds a message to the Guest beside it."""
+
+            @dataclass(frozen=True, slots=True)
+            class Choose(Message["Guest", None]):
+                """Forgotten."""
+
+        kept(Menu.Choose)
+        return Guest
+
+    assert "Guest has no handler for Choose," in await why_refused(build())
