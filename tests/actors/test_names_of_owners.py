@@ -103,6 +103,7 @@ async def test_an_import_for_type_checkers_is_followed(
         ("from elsewhere import Shop", "Shop"),
         ("from ....beyond import Shop", "Shop"),
         ("from PACKAGE.shop import Actor", "Shop"),
+        ("from PACKAGE.shop import Shop", "list[Shop]"),
         ("import PACKAGE.shop", "PACKAGE"),
         ("import PACKAGE.shop", "PACKAGE.other.Shop"),
         ("pass", "Shop"),

@@ -47,6 +47,17 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
 
 
 @pytest.mark.schedules
+async def test_each_handler_that_was_cut_short_counts_as_skipped() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        for _ in range(3):
+            with trio.move_on_after(1):
+                await counter.ask(Nap(5))
+        seen = counter.statistics()
+        assert (seen.handled, seen.skipped) == (0, 3)
+
+
+@pytest.mark.schedules
 async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
     async with open_system() as system:
         first, second, third = [await system.start(Counter) for _ in range(3)]

@@ -165,4 +165,19 @@ def test_the_scheduler_is_left_as_it_was(pytester: pytest.Pytester) -> None:
 
 def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess(*OTHERS, "--markers")
-    result.stdout.fnmatch_lines("@pytest.mark.schedules(count=50): *")
+    assert (
+        "@pytest.mark.schedules(count=50): run this async test under so many seeded schedules of "
+        "trio's, in virtual time; each is a test of its own, named after its seed"
+    ) in unwrapped(result)
+
+
+def test_the_option_is_listed(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess(*OTHERS, "--help")
+    assert (
+        " actors: --schedules=N run each test that is marked `schedules` under N schedules, "
+        "whatever its marker says"
+    ) in unwrapped(result)
+
+
+def unwrapped(result: pytest.RunResult) -> str:
+    return " ".join(result.stdout.str().split())
