@@ -1,0 +1,14 @@
+"""What alembic runs to migrate: on the connection, and in the transaction, of whoever asks for it.
+
+Rule: no settings of its own. So a migration is all or nothing on SQLite as well, and it happens
+under the lock of the one owner.
+"""
+
+from __future__ import annotations
+
+from alembic import context
+
+from cafe.ledger.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,194 @@
+"""The ledger in a SQLite file, or in memory only.
+
+Rule: the owner's lock comes before the first write, and the look into the file before that: what is
+not ours is left as it is, to the byte, with nothing beside it.
+
+Theory of operation. A new ledger is made under another name and renamed when it is whole, so that a
+file without our tables is never one of ours that was interrupted. WAL and synchronous=FULL: a
+commit is on the disk when it returns, for one sync.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+
+from cafe.ledger.errors import LedgerError, NotALedger
+from cafe.ledger.link import telling
+from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, is_newest, migrate
+from cafe.ledger.owner_file import OwnerFile
+
+CHECKED_BYTES = 256 * 2**20
+"""Larger files are not read through at the start: that would take seconds."""
+
+
+class MemoryDatabase:
+    """Gone when it is closed; for tests, and for shops that may forget."""
+
+    secrets = ()
+
+    def __init__(self) -> None:
+        self._engine = _engine(":memory:", 0.0)
+
+    def connect(self) -> Connection:
+        """Make an empty ledger."""
+        connection = self._engine.connect()
+        _migrate(connection)
+        return connection
+
+    def begin(self, connection: Connection, *, writing: bool) -> None:
+        """Begin a transaction."""
+        begin(connection, writing=writing)
+
+    def close(self) -> None:
+        """Do nothing: nobody else could have it."""
+
+
+class FileDatabase:
+    """One file, owned by whoever holds the lock on the file beside it."""
+
+    secrets = ()
+
+    def __init__(self, path: Path, *, busy_seconds: float) -> None:
+        """Own the ledger at `path`, made or migrated where needed.
+
+        Raises NotALedger, DatabaseInUse, DatabaseGone, or LedgerError where there is no folder.
+        """
+        self._path = Path(os.path.realpath(path))
+        if not self._path.parent.is_dir():
+            raise LedgerError(f"There is no folder {self._path.parent} to put {path.name} in.")
+        self._name = str(path)
+        self._engine = _engine(f"{self._path.as_uri()}?mode=rw", busy_seconds)
+        self._owner = OwnerFile(self._path)
+        # Before our own lock file appears beside a file that is somebody else's.
+        if not self._owner.exists():
+            self._look()
+        self._owner.take()
+        try:
+            with telling():
+                self._prepare()
+        except BaseException:
+            self._owner.release()
+            raise
+
+    def connect(self) -> Connection:
+        """Connect to the file, which exists: a new one in its place would forget everything."""
+        connection = self._engine.connect()
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+            connection.rollback()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def begin(self, connection: Connection, *, writing: bool) -> None:
+        """Begin a transaction."""
+        begin(connection, writing=writing)
+
+    def close(self) -> None:
+        """Let others own the file."""
+        self._owner.release()
+
+    def _look(self) -> None:
+        """Raise NotALedger for what is not ours, without a trace: no lock, no -wal, no -shm."""
+        if not self._is_new():
+            with telling(), closing(_open_untouched(self._path, immutable=True)) as connection:
+                _refuse_others(connection, self._name)
+
+    def _prepare(self) -> None:
+        if self._is_new():
+            self._make()
+            return
+        self._look()
+        self._read_through()
+        connection = self.connect()
+        try:
+            if not is_current(connection, self._name):
+                connection.rollback()
+                _migrate(connection)
+        finally:
+            connection.close()
+
+    def _is_new(self) -> bool:
+        return not self._path.exists() or self._path.stat().st_size == 0
+
+    def _make(self) -> None:
+        draft = self._path.with_name(self._path.name + ".new")
+        for leftover in (draft, draft.with_name(draft.name + "-journal")):
+            leftover.unlink(missing_ok=True)
+        connection = _engine(str(draft), 0.0).connect()
+        try:
+            _migrate(connection)
+        finally:
+            connection.close()
+        draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def _read_through(self) -> None:
+        """Raise NotALedger for a damaged file or one of a newer program, before any write."""
+        log = self._path.with_name(self._path.name + "-wal")
+        has_log = log.exists() and log.stat().st_size > 0
+        shared = self._path.with_name(self._path.name + "-shm")
+        had_shared = shared.exists()
+        try:
+            with closing(_open_untouched(self._path, immutable=not has_log)) as connection:
+                _refuse_others(connection, self._name)
+                if self._path.stat().st_size <= CHECKED_BYTES:
+                    _refuse_damaged(connection, self._name)
+        except BaseException:
+            if not had_shared:
+                shared.unlink(missing_ok=True)
+            raise
+
+
+def begin(connection: Connection, *, writing: bool) -> None:
+    """Begin a transaction; one that writes waits for its turn here, not half-way."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _engine(database: str, busy_seconds: float) -> Engine:
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            database,
+            timeout=busy_seconds,
+            isolation_level=None,  # transactions begin where we say so
+            check_same_thread=False,  # the store lets in one thread at a time
+            uri=database.startswith("file:"),
+        )
+
+    # The driver's messages are quoted, customers' names and keys are not.
+    return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
+def _migrate(connection: Connection) -> None:
+    begin(connection, writing=True)
+    migrate(connection)
+    connection.commit()
+
+
+def _open_untouched(path: Path, *, immutable: bool) -> sqlite3.Connection:
+    mode = "immutable=1" if immutable else "mode=ro"
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None)
+
+
+def _refuse_others(connection: sqlite3.Connection, name: str) -> None:
+    tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,))
+    if tables.fetchone() is None:
+        raise NotALedger(f"{name} is a SQLite database of something else.")
+    versions = connection.execute(READ_VERSION)
+    is_newest({row[0] for row in versions}, name)
+
+
+def _refuse_damaged(connection: sqlite3.Connection, name: str) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise NotALedger(f"{name} is damaged: {' '.join(verdict.split())}.")
