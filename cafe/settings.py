@@ -20,7 +20,7 @@ from cafe.limits.address import parse_networks
 PREFIX = "CAFE_"
 
 
-SECRETS = frozenset({"worker_token"})
+SECRETS = frozenset({"worker_token", "database_url"})
 
 
 class SettingsError(ValueError):
@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     )
     worker_token: SecretStr | None = Field(
         None, min_length=1, description="when set, baristas must send it as Bearer token"
+    )
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///cafe.db"),
+        min_length=1,
+        description="where orders are kept: sqlite:///FILE, sqlite:// for memory only, or "
+        "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     closing_seconds: Seconds = Field(5, description="from SIGTERM to the end, at most")
     key_ttl_seconds: Seconds = Field(

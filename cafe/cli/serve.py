@@ -14,6 +14,7 @@ from typing import Annotated, cast
 import structlog
 import trio
 import typer
+from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
 from cafe.logs import set_up_logs
@@ -115,7 +116,10 @@ def options_of_settings() -> Signature:
 def help_text(name: str) -> str:
     """Say what a setting is, its variable and its default."""
     field = Settings.model_fields[name]
-    default = "" if field.default in {None, ""} else f", default {field.default}"
+    value: object = field.default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()  # a default is no secret
+    default = "" if value in {None, ""} else f", default {value}"
     return f"{field.description} ({PREFIX}{name.upper()}{default})"
 
 

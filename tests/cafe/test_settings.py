@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from cafe.settings import Settings, SettingsError, option_name, read_settings, unknown_variables
 
@@ -25,6 +25,7 @@ DEFAULTS: dict[str, object] = {
     "ban_seconds": 60,
     "trusted_proxies": "",
     "worker_token": None,
+    "database_url": SecretStr("sqlite:///cafe.db"),
     "closing_seconds": 5,
     "key_ttl_seconds": 86_400,
 }
@@ -73,6 +74,15 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "open-sesame" not in repr(settings)
     assert settings.worker_token is not None
     assert settings.worker_token.get_secret_value() == "open-sesame"
+
+
+def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAFE_DATABASE_URL", "")
+    with pytest.raises(SettingsError, match=r"^CAFE_DATABASE_URL: [^']+$"):
+        read_settings({})
+    settings = read_settings({"database_url": "postgresql+psycopg://cafe:open-sesame@here/cafe"})
+    assert "open-sesame" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert settings.database_url.get_secret_value().endswith(":open-sesame@here/cafe")
 
 
 @pytest.mark.parametrize(

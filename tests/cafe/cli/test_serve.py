@@ -12,7 +12,7 @@ import structlog
 from typer.testing import CliRunner
 
 from cafe.cli import app
-from cafe.cli.serve import open_shop
+from cafe.cli.serve import help_text, open_shop
 from cafe.settings import Settings, option_name
 
 FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
@@ -99,3 +99,8 @@ def test_help_lists_every_setting_with_its_variable() -> None:
     for name in Settings.model_fields:
         assert option_name(name) in shown.output
         assert f"CAFE_{name.upper()}" in shown.output
+
+
+def test_help_tells_the_default_of_a_setting_that_may_hold_a_secret() -> None:
+    assert help_text("database_url").endswith("(CAFE_DATABASE_URL, default sqlite:///cafe.db)")
+    assert help_text("worker_token").endswith("(CAFE_WORKER_TOKEN)")
