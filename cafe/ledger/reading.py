@@ -1,0 +1,149 @@
+"""A look into a ledger from outside: one moment of it, read-only, beside a shop that runs.
+
+Rule: nothing is made and nothing is changed, whatever the address names; what cannot be read is
+one sentence, without a password.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from cafe.ledger.errors import LedgerError, NotALedger
+from cafe.ledger.link import telling
+from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, behind, is_current
+from cafe.ledger.opening import FORMS
+from cafe.ledger.schema import metadata
+
+POSTGRESQL = "postgresql+psycopg"
+_BUSY_SECONDS = 5.0
+_CONNECT_SECONDS = 5
+_MAGIC = b"SQLite format 3\x00"
+
+
+class WrongDatabaseError(LedgerError):
+    """The address names no database that could be read."""
+
+
+def parse_address(address: str) -> URL:
+    """Read a database's address; raises WrongDatabaseError, which does not repeat it."""
+    try:
+        url = make_url(address)
+    except (SQLAlchemyError, ValueError):
+        url = URL.create("nothing")
+    is_file = url.drivername == "sqlite" and url.host is None and not url.query
+    if not is_file and url.drivername != POSTGRESQL:
+        raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.")
+    return url
+
+
+def named(url: URL) -> str:
+    """Name a database without its secrets: a password may stand in the query too."""
+    if url.drivername == "sqlite":
+        return url.database or "memory"
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def secrets_of(url: URL) -> list[str]:
+    """Give what must not be said of an address."""
+    asked = url.query.get("password", ())
+    return [
+        word for word in (url.password, *([asked] if isinstance(asked, str) else asked)) if word
+    ]
+
+
+def existing_file(url: URL) -> Path:
+    """Give the file of an SQLite address; raises WrongDatabaseError or NotALedger."""
+    if url.database in {None, "", ":memory:"} or url.database is None:
+        raise WrongDatabaseError("A ledger in memory can be seen by its own shop only.")
+    path = Path(url.database)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        raise WrongDatabaseError(f"{path} cannot be read: {error.strerror}.") from None
+    if magic != _MAGIC:
+        raise NotALedger(f"{path} is no SQLite database.")
+    return path
+
+
+def connect_to_file(path: Path) -> sqlite3.Connection:
+    """Open an SQLite file that is there, to read it.
+
+    Not by mode=ro: with that the last who closes leaves a -wal and a -shm file behind.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextmanager
+def open_reader(address: str) -> Generator[Connection]:
+    """Give a connection that sees the ledger as it is at one moment.
+
+    Raises WrongDatabaseError, NotALedger, SchemaBehind or DatabaseGone.
+    """
+    url = parse_address(address)
+    with _connected(url) as connection:
+        if not _is_current(connection, named(url)):
+            raise behind(named(url))
+        yield connection
+
+
+def version_of(address: str) -> str | None:
+    """Give the version of a ledger's tables, None where there are none yet.
+
+    Raises WrongDatabaseError, NotALedger or DatabaseGone.
+    """
+    url = parse_address(address)
+    with _connected(url) as connection:
+        _is_current(connection, named(url))
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return None
+        return connection.exec_driver_sql(READ_VERSION).scalar()
+
+
+@contextmanager
+def _connected(url: URL) -> Generator[Connection]:
+    engine = _engine(url)
+    with telling(secrets_of(url)), engine.connect() as connection:
+        if url.drivername == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        yield connection
+
+
+def _is_current(connection: Connection, database: str) -> bool:
+    tables = set(inspect(connection).get_table_names())
+    if tables and tables.isdisjoint({*metadata.tables, VERSION_TABLE}):
+        raise NotALedger(f"{database} is a database of something else.")
+    return is_current(connection, database)
+
+
+def damages_of(connection: Connection) -> list[str]:
+    """Give what the database itself finds wrong with its file: nothing, if all is well."""
+    if connection.dialect.name != "sqlite":
+        return []
+    said = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
+    return [line for line in said if line != "ok"]
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        path = existing_file(url)
+        return create_engine("sqlite://", creator=lambda: connect_to_file(path), poolclass=NullPool)
+    return create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "cafe, reading"},
+    )
