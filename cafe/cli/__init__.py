@@ -1,4 +1,4 @@
-"""The command line: `cafe serve` runs the shop, the others play in it."""
+"""The command line: `cafe serve` runs the shop, the others play in it or look into its database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from cafe.cli.baristas import baristas
 from cafe.cli.customers import customers
+from cafe.cli.db import db
 from cafe.cli.run import run
 from cafe.cli.rush import rush
 from cafe.cli.serve import serve
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for command in (serve, baristas, customers, rush):
     app.command()(command)
+app.add_typer(db, name="db")
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
