@@ -19,7 +19,7 @@ from actors.envelope import Envelope
 from actors.errors import ActorCrashed, ActorError, ActorStopped, Refusal, fresh
 from actors.group import Group
 from actors.handlers import Handlers, Kind
-from actors.instrument import Instruments
+from actors.instrument import Listeners
 from actors.mailbox import Mailbox
 from actors.message import Message
 from actors.ref import Ref
@@ -46,7 +46,7 @@ class Cell(Generic[A]):
         restart: Restart,
         group: Group,
         nursery: trio.Nursery,
-        instruments: Instruments | None,
+        instruments: Listeners | None,
     ) -> None:
         self.name = name
         self.ref: Ref[A] = Ref(self)

@@ -57,8 +57,8 @@ Telling = Callable[["Ref[Any]", "Message[Any, Any]"], None]
 TellingWhy = Callable[["Ref[Any]", "Message[Any, Any] | None", E], None]
 
 
-class Instruments:
-    """Several instruments, none of which can hurt the actors or the others.
+class Listeners:
+    """The instruments of a system, none of which can hurt the actors or the others.
 
     Its attributes are called as the methods of an instrument are. Each calls those who override
     that method, for most want to hear of little.

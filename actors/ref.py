@@ -120,3 +120,7 @@ class Ref(Generic[A_co]):
     def statistics(self) -> ActorStatistics:
         """Return what can be seen of the actor from outside, at this moment."""
         return self._cell.statistics()
+
+    def __kind__(self, message: Message[Any, Any]) -> Kind:
+        """Tell what kind of handler takes a message. Only instruments of the toolkit call this."""
+        return self._cell.handlers[type(message)].kind

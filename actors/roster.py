@@ -12,14 +12,14 @@ import trio
 from actors.cell import Cell
 from actors.errors import ActorError
 from actors.group import Group
-from actors.instrument import Instruments
+from actors.instrument import Listeners
 
 
 class Roster:
     """Runs the actors' tasks, and stops them."""
 
     def __init__(
-        self, nursery: trio.Nursery, block: trio.CancelScope, instruments: Instruments | None
+        self, nursery: trio.Nursery, block: trio.CancelScope, instruments: Listeners | None
     ) -> None:
         self.nursery = nursery
         self.instruments = instruments

@@ -13,7 +13,7 @@ from actors.actor import Actor
 from actors.cell import Cell
 from actors.errors import ActorError
 from actors.group import Group
-from actors.instrument import Instrument, Instruments
+from actors.instrument import Instrument, Listeners
 from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
@@ -101,7 +101,7 @@ async def open_system(
     block = trio.CancelScope()
     async with trio.open_nursery() as nursery:
         watching = list(instruments)
-        roster = Roster(nursery, block, Instruments(watching) if watching else None)
+        roster = Roster(nursery, block, Listeners(watching) if watching else None)
         try:
             with block:
                 yield System(roster, Group("system", Strategy.ONE_FOR_ONE))

@@ -44,12 +44,5 @@ class SlowTurns(Instrument):
     def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
         """Tell of the handler, if it was slow."""
         seconds = self._clock() - self._began
-        if seconds > self._seconds and not may_wait(actor, message):
+        if seconds > self._seconds and actor.__kind__(message) is not Kind.ASYNC:
             _LOG.warning("%s took %.3f s to handle %s", actor.name, seconds, type(message).__name__)
-
-
-def may_wait(actor: Ref[Any], message: Message[Any, Any]) -> bool:
-    """Tell whether the message has an async handler."""
-    # A Ref keeps to itself what is behind it; of the toolkit's own, this is worth the exception.
-    cell = actor._cell  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return cell.handlers[type(message)].kind is Kind.ASYNC
