@@ -158,8 +158,8 @@ def _keys(records: Sequence[Record]) -> tuple[list[_KeyRow], list[tuple[str, str
 def _snapshot(connection: Connection, epoch: int) -> tuple[Snapshot, EventRow | None]:
     row = connection.execute(statements.last_event).first()
     last = None if row is None else EventRow._make(row)
-    counts = dict(connection.execute(statements.count_by_status).tuples().all())
-    brewed = connection.execute(statements.last_brewed).tuples().all()
+    counts: dict[str, int] = dict(connection.execute(statements.count_by_status).all())
+    brewed = connection.execute(statements.last_brewed).all()
     snapshot = Snapshot(
         epoch=epoch,
         last_sequence=0 if last is None else last.sequence,

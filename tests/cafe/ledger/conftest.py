@@ -1,0 +1,65 @@
+"""The three kinds of ledger; what holds for one holds for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.store import Store
+from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
+
+DURABLE = ("file", "postgresql")
+KINDS = ("memory", *DURABLE)
+TEMPLATE = "ledger_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """Give a server that runs; a test that stops it starts it again."""
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    with running_server() as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(server.url(TEMPLATE))
+        yield server
+
+
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Give a function that gives the URL of a new, empty ledger of a kind."""
+
+    def give(kind: str) -> str:
+        if kind == "memory":
+            return "sqlite://"
+        if kind == "file":
+            return f"sqlite:///{tmp_path}/cafe.db"
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.url(server.new_database(TEMPLATE))
+
+    return give
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
+    return new_url(request.param)
+
+
+@pytest.fixture(params=DURABLE)
+def durable_url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
+    return new_url(request.param)
+
+
+@pytest.fixture
+def store(url: str) -> Generator[Store]:
+    store = open_store(url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "cafe.db"

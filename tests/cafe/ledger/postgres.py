@@ -1,0 +1,145 @@
+"""A PostgreSQL server of the tests' own, from Debian's package, in a temporary folder.
+
+Rule: nobody else can reach it (a Unix socket in that folder, no port), and it is gone afterwards.
+PostgreSQL refuses to run as root, so root runs it as the package's user.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import psycopg
+
+CONFIGURATION = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+max_connections = 20
+shared_buffers = 16MB
+fsync = off  # these tests kill processes, not machines
+full_page_writes = off
+autovacuum = off
+jit = off
+"""
+# Whoever is called `guarded` has to know the password; all others are let in.
+DOOR = """
+local all guarded scram-sha-256
+local all all trust
+"""
+PASSWORD = "s3cret-of-the-bar"
+
+
+def programs() -> Path | None:
+    """Find the newest server there is, on PATH or where Debian puts it."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(versions, key=lambda path: float(path.parts[-3]), default=None)
+    return None if newest is None else newest.parent
+
+
+def why_not() -> str | None:
+    """Say why no server can be started here; None where one can."""
+    if programs() is None:
+        return "no PostgreSQL server here (on Debian: apt install postgresql)"
+    if os.geteuid() == 0 and _unprivileged() is None:
+        return "PostgreSQL refuses to run as root, and there is no user postgres"
+    return None
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    with suppress(KeyError):
+        return pwd.getpwnam("postgres")
+    return None
+
+
+class PostgresServer:
+    """Started and stopped at will; makes databases with and without the ledger's tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._numbers = count(1)
+        self._run("initdb", "--no-sync", "--username=cafe", "--auth=trust", "--encoding=UTF8")
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.write(CONFIGURATION.format(folder=folder))
+        (self._data / "pg_hba.conf").write_text(DOOR)
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self._folder / 'log'}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Disconnect everybody and stop; `immediate` is a crash."""
+        self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}")
+
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database as a copy of `template`, and give its name."""
+        name = f"cafe_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def url(self, database: str, login: str = "cafe") -> str:
+        """Give the URL of a database of this server."""
+        return f"postgresql+psycopg://{login}@/{database}?host={self._folder}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement as the superuser, and give the rows where there are any."""
+        with self.connect(database) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def connect(self, database: str) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+        """Connect as the superuser; each statement is a transaction."""
+        connection = psycopg.connect(
+            host=str(self._folder), dbname=database, user="cafe", autocommit=True
+        )
+        with connection:
+            yield connection
+
+    def _run(self, program: str, *arguments: str) -> None:
+        folder = programs()
+        assert folder is not None
+        user = _unprivileged() if os.geteuid() == 0 else None
+        subprocess.run(
+            [folder / program, *arguments],
+            env={"PGDATA": str(self._data), "LC_ALL": "C"},
+            cwd=self._folder,
+            user=None if user is None else user.pw_uid,
+            group=None if user is None else user.pw_gid,
+            extra_groups=None if user is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+
+@contextmanager
+def running_server() -> Generator[PostgresServer]:
+    """Run a server with a role `guarded`, whose password is PASSWORD."""
+    # Not pytest's folder: that one only its own user may enter.
+    folder = Path(mkdtemp(prefix="cafe-postgres-"))
+    try:
+        if os.geteuid() == 0:
+            user = _unprivileged()
+            assert user is not None
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        server = PostgresServer(folder)
+        server.start()
+        try:
+            server.execute(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
+            yield server
+        finally:
+            server.stop("immediate")
+    finally:
+        shutil.rmtree(folder)
