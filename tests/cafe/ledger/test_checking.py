@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.schema import DropConstraint
 
 from cafe.ledger.checking import check
+from cafe.ledger.opening import upgrade
 from cafe.ledger.schema import metadata
 from cafe.orders.order import Action
 from tests.cafe.ledger.scribe import STEPS, Scribe
@@ -30,13 +32,16 @@ FIELDS = "every order has what its status asks for, and nothing else"
 
 
 @pytest.fixture
-def connection() -> Generator[Connection]:
-    """Hold the tables, as lax as a damaged file may be: without foreign keys."""
-    engine = create_engine("sqlite://")
+def connection(durable_url: str) -> Generator[Connection]:
+    """Hold the tables, as lax as a damaged ledger may be: without foreign keys."""
+    upgrade(durable_url)
+    engine = create_engine(durable_url, poolclass=NullPool)
     with engine.connect() as connection:
-        metadata.create_all(connection)
+        if connection.dialect.name == "postgresql":
+            for table in metadata.tables.values():
+                for key in table.foreign_key_constraints:
+                    connection.execute(DropConstraint(key))
         yield connection
-    engine.dispose()
 
 
 @pytest.fixture
@@ -156,7 +161,7 @@ DAMAGES = {
         {FOUND: ["order-5"]},
     ),
     "a shared key": (
-        "UPDATE orders SET key = 'six', bound = 0 WHERE order_id = 'order-8'",
+        "UPDATE orders SET key = 'six', bound = false WHERE order_id = 'order-8'",
         {FOUND: ["order-8"], UNSHARED: ["order-8"]},
     ),
     "an end before the beginning": (
@@ -180,19 +185,19 @@ DAMAGES = {
         {FIELDS: ["order-8"]},
     ),
     "a bound order with a key": (
-        "UPDATE orders SET bound = 1 WHERE order_id = 'order-5'",
+        "UPDATE orders SET bound = true WHERE order_id = 'order-5'",
         {FIELDS: ["order-5"]},
     ),
     "a lease that ran out without an event": (
-        "UPDATE orders SET lapsed = 1 WHERE order_id = 'order-8'",
+        "UPDATE orders SET lapsed = true WHERE order_id = 'order-8'",
         {FIELDS: ["order-8"]},
     ),
     "a lease that ran out and was forgotten": (
-        "UPDATE orders SET lapsed = 0 WHERE order_id = 'order-7'",
+        "UPDATE orders SET lapsed = false WHERE order_id = 'order-7'",
         {FIELDS: ["order-7"]},
     ),
     "a customer gone without an event": (
-        "UPDATE orders SET abandoned = 1 WHERE order_id = 'order-8'",
+        "UPDATE orders SET abandoned = true WHERE order_id = 'order-8'",
         {FIELDS: ["order-8"]},
     ),
 }
@@ -211,9 +216,14 @@ def _order_of(line: str) -> str:
     return line.partition(":")[0].split()[-1].strip("()")
 
 
-def test_a_file_that_is_not_whole_is_found_by_the_database_itself(scribe: Scribe) -> None:
-    connection = scribe.connection
-    connection.execute(text("PRAGMA ignore_check_constraints = ON"))
-    connection.execute(text("UPDATE orders SET status = 'spilt' WHERE number = 4"))
-    connection.execute(text("PRAGMA ignore_check_constraints = OFF"))
-    assert broken(connection)[WHOLE] == ["CHECK constraint failed in orders"]
+def test_a_file_that_is_not_whole_is_found_by_the_database_itself(
+    new_url: Callable[[str], str],
+) -> None:
+    url = new_url("file")
+    upgrade(url)
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        Scribe(connection).place(NOON)
+        connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        connection.execute(text("UPDATE orders SET status = 'spilt'"))
+        connection.execute(text("PRAGMA ignore_check_constraints = OFF"))
+        assert broken(connection)[WHOLE] == ["CHECK constraint failed in orders"]
