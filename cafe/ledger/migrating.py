@@ -51,9 +51,10 @@ def is_newest(versions: set[str], database: str) -> bool:
     return versions == {newest()}
 
 
-def behind(database: str) -> SchemaBehind:
-    """Give the error that says what to do."""
-    return SchemaBehind(f"The tables of {database} are missing or old; run: cafe db upgrade")
+def refuse_behind(connection: Connection, database: str) -> None:
+    """Raise SchemaBehind unless the tables have the newest version, or NotALedger as above."""
+    if not is_current(connection, database):
+        raise SchemaBehind(f"The tables of {database} are missing or old; run: cafe db upgrade")
 
 
 @cache

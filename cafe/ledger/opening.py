@@ -25,10 +25,14 @@ def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
     another program holds. Raises SchemaBehind (PostgreSQL only), NotALedger, DatabaseInUse,
     DatabaseGone, or LedgerError itself for a URL that names no ledger.
     """
-    database = _database(url, busy_seconds)
-    if isinstance(database, PostgresDatabase):
-        database.check()
-    return Store(database)
+    store = Store(_database(url, busy_seconds))
+    try:
+        # Connects, and so owns the database, and shows that it can be written.
+        store.ping()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def upgrade(url: str, *, busy_seconds: float = 2.0) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
 from cafe.ledger.errors import DatabaseInUse
 from cafe.ledger.link import telling
-from cafe.ledger.migrating import behind, is_current, migrate
+from cafe.ledger.migrating import is_current, migrate, refuse_behind
 
 LOCK = (0x63616665, 1)
 """What the advisory lock is called in each database: "cafe", and the first of its kind."""
@@ -46,23 +46,19 @@ class PostgresDatabase:
         self._session: int | None = None
 
     def connect(self) -> Connection:
-        """Connect, and own the database; raises DatabaseInUse."""
+        """Connect, own the database, and see that its tables are as they should be.
+
+        Raises DatabaseInUse, SchemaBehind or NotALedger. Anew with every connection: while there
+        was none, another program may have come and gone.
+        """
         connection = self._engine.connect()
         try:
-            for name, value in SETTINGS.items():
-                _set(connection, name, value)
-            _set(connection, "statement_timeout", f"{2 * self._milliseconds}ms")
+            self._set_up(connection)
             self._own(connection)
-            _set(connection, "lock_timeout", f"{self._milliseconds}ms")
-            # Whatever the server's default: what is committed is on a disk.
-            connection.exec_driver_sql(
-                "SELECT set_config('synchronous_commit', 'on', false)"
-                " WHERE current_setting('synchronous_commit') = 'off'"
-            )
+            refuse_behind(connection, self._name)
             connection.commit()
         except BaseException:
-            connection.invalidate()
-            connection.close()
+            _drop(connection)
             raise
         return connection
 
@@ -75,22 +71,30 @@ class PostgresDatabase:
     def close(self) -> None:
         """Do nothing: the lock has gone with the connection."""
 
-    def check(self) -> None:
-        """Raise what keeps a shop from starting: SchemaBehind, NotALedger, DatabaseInUse."""
-        with telling(self.secrets), self._closing() as connection:
-            if not is_current(connection, self._name):
-                raise behind(self._name)
-
     def upgrade(self) -> None:
         """Make the tables, or bring them up; nobody else may own the database meanwhile."""
-        with telling(self.secrets), self._closing() as connection:
-            if not is_current(connection, self._name):
-                _set(connection, "statement_timeout", "0")
-                migrate(connection)
-                connection.commit()
+        with telling(self.secrets):
+            connection = self._engine.connect()
+            try:
+                self._set_up(connection)
+                self._own(connection)
+                if not is_current(connection, self._name):
+                    _set(connection, "statement_timeout", "0")
+                    migrate(connection)
+                    connection.commit()
+            finally:
+                _drop(connection)
 
-    def _closing(self) -> Connection:
-        return self.connect()
+    def _set_up(self, connection: Connection) -> None:
+        for name, value in SETTINGS.items():
+            _set(connection, name, value)
+        _set(connection, "statement_timeout", f"{2 * self._milliseconds}ms")
+        # Whatever the server's default: what is committed is on a disk.
+        connection.exec_driver_sql(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
 
     def _own(self, connection: Connection) -> None:
         """Take the lock, from a former connection of ours too if the server still has that."""
@@ -110,6 +114,8 @@ class PostgresDatabase:
                 raise DatabaseInUse(f"Another shop uses {self._name}.") from None
             raise
         self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        _set(connection, "lock_timeout", f"{self._milliseconds}ms")
+        connection.commit()
 
 
 def _engine(url: URL) -> Engine:
@@ -121,6 +127,12 @@ def _engine(url: URL) -> Engine:
         "keepalives_count": 3,
     }
     return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+
+
+def _drop(connection: Connection) -> None:
+    """Disconnect without a word to a server that may not listen."""
+    connection.invalidate()
+    connection.close()
 
 
 def _set(connection: Connection, name: str, value: str) -> None:

@@ -12,7 +12,7 @@ from cafe.ledger.store import Store
 from cafe.orders.order import Action, Status
 from tests.cafe.ledger.lives import NOON, Writer, failure_of
 
-COUNTED = dict.fromkeys(STATUSES, 0)
+COUNTED: dict[str, int] = dict.fromkeys(STATUSES, 0)
 
 
 def test_a_new_ledger_begins_with_nothing(store: Store) -> None:

@@ -1,0 +1,102 @@
+"""One owner a ledger, and the next one goes on where it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cafe.ledger.errors import DatabaseInUse, StaleEpoch
+from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.schema import STATUSES
+from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.owner import another_owner
+
+
+def test_a_ledger_goes_on_after_it_was_closed_and_opened(durable_url: str) -> None:
+    store = open_store(durable_url)
+    writer, epoch = Writer(), store.load().epoch
+    placed = writer.place("a", key="k")
+    started = writer.start(placed.order)
+    store.commit(epoch, [*writer.life("b"), placed, started][:4])
+    store.commit(epoch, [placed._replace(event=placed.event._replace(sequence=7))])
+    before = store.load()
+    store.close()
+    store = open_store(durable_url)
+    again = store.load()
+    assert (again.live, again.by_status) == (before.live, before.by_status)
+    assert store.find_by_key("203.0.113.7", "k", 0.0) == placed.order
+    store.close()
+
+
+def test_numbers_and_sequences_never_go_back_even_if_all_orders_have_ended(
+    durable_url: str,
+) -> None:
+    writer, seen = Writer(), [(0, 0)]
+    for order_id in "abc":
+        store = open_store(durable_url)
+        snapshot = store.load()
+        seen.append((snapshot.last_sequence, snapshot.last_number))
+        assert seen[-1] >= seen[-2]
+        placed = writer.place(order_id)
+        store.commit(snapshot.epoch, [placed, writer.cancel(placed.order)])
+        store.close()
+    assert seen == [(0, 0), (0, 0), (2, 1), (4, 2)]
+
+
+def test_a_second_owner_is_refused_at_once(durable_url: str) -> None:
+    store = open_store(durable_url)
+    with pytest.raises(DatabaseInUse, match=r"^\S.*\.$"):
+        open_store(durable_url)
+    with pytest.raises(DatabaseInUse):
+        upgrade(durable_url)
+    store.commit(store.load().epoch, Writer().life("a"))
+    store.close()
+    open_store(durable_url).close()
+
+
+def test_a_second_owner_is_told_which_process_has_the_file(file: Path) -> None:
+    url = f"sqlite:///{file}"
+    with another_owner(url) as owner, pytest.raises(DatabaseInUse) as caught:
+        open_store(url)
+    assert str(caught.value) == f"{file} is in use by process {owner.pid}."
+
+
+def test_another_takes_over_what_was_committed_when_the_owner_is_killed(durable_url: str) -> None:
+    with another_owner(durable_url) as owner:
+        with pytest.raises(DatabaseInUse):
+            open_store(durable_url)
+        owner.kill()
+        owner.wait()
+        store = open_store(durable_url)
+    snapshot = store.load()
+    assert (snapshot.last_sequence, snapshot.last_number) == (16, 4)
+    assert snapshot.by_status == dict.fromkeys(STATUSES, 0) | {"delivered": 4}
+    store.commit(snapshot.epoch, Writer(16, 4).life("e"))
+    store.close()
+
+
+def test_two_names_of_one_file_are_one_ledger(tmp_path: Path) -> None:
+    (tmp_path / "other.db").symlink_to(tmp_path / "cafe.db")
+    store = open_store(f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(DatabaseInUse):
+        open_store(f"sqlite:///{tmp_path}/cafe.db")
+    store.close()
+
+
+def test_ledgers_in_memory_are_each_one_s_own() -> None:
+    first, second = open_store("sqlite://"), open_store("sqlite://")
+    first.commit(first.load().epoch, Writer().life("a"))
+    assert second.find("a") is None
+    first.close()
+    second.close()
+
+
+def test_a_commit_without_an_epoch_does_not_write_over_what_is_there(durable_url: str) -> None:
+    store = open_store(durable_url)
+    store.commit(store.load().epoch, Writer().life("a"))
+    store.close()
+    store = open_store(durable_url)
+    with pytest.raises(StaleEpoch):
+        store.commit(0, Writer().life("b"))
+    store.close()
