@@ -13,6 +13,7 @@ it is free, too.
 Tasks that a handler started in somebody else's nursery are not waited for, and do not count.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -22,39 +23,34 @@ from actors.errors import Deadlock
 
 if TYPE_CHECKING:
     from actors.cell import Cell
-    from actors.envelope import Envelope
 
 HOST: "ContextVar[Cell[Any] | None]" = ContextVar("actor", default=None)
 """In whose task we are; inherited by the tasks that it starts, wherever."""
 
 
 class Wait:
-    """An async handler waits for an actor: for an answer, or for room in its mailbox."""
+    """Somebody waits for an actor: for an answer, for room in its mailbox, or for its end.
 
-    __slots__ = ("_envelope", "_waits", "target")
+    `may_end` tells whether this ends though the target takes no more messages.
+    """
+
+    __slots__ = ("_waits", "may_end", "target", "task")
 
     def __init__(
-        self, waits: "list[Wait]", target: "Cell[Any]", envelope: "Envelope | None"
+        self, waits: "list[Wait]", target: "Cell[Any]", may_end: Callable[[], bool]
     ) -> None:
         self.target = target
+        self.may_end = may_end
+        self.task = trio.lowlevel.current_task()
         self._waits = waits
-        # None: a tell, which waits for room.
-        self._envelope = envelope
-
-    @property
-    def may_end(self) -> bool:
-        """Tell whether this ends though the target takes no more messages."""
-        envelope = self._envelope
-        if envelope is None:
-            return self.target.mailbox.lets_in
-        return envelope.asker is None or envelope.life is not None
+        waits.append(self)
 
     def end(self) -> None:
         """Wait no more."""
         self._waits.remove(self)
 
 
-def begin_wait(target: "Cell[Any]", envelope: "Envelope | None") -> Wait | None:
+def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     """Note that the running task waits for the target; None if it is no task of a handler.
 
     Raises Deadlock if the wait could never end.
@@ -62,13 +58,20 @@ def begin_wait(target: "Cell[Any]", envelope: "Envelope | None") -> Wait | None:
     host = HOST.get()
     if host is None or host.conversation is None or not is_task_of(host):
         return None
-    waits = host.conversation.waits
-    wait = Wait(waits, target, envelope)
-    waits.append(wait)
+    wait = Wait(host.conversation.waits, target, may_end)
     if is_stuck(host):
         wait.end()
         raise Deadlock(*chain(host, target))
     return wait
+
+
+def is_awake(task: trio.lowlevel.Task) -> bool:
+    """Tell whether a task that waited for room in a mailbox is about to go on.
+
+    What it sleeps on trio notes here, and forgets when it wakes it. The running task has not gone
+    to sleep yet.
+    """
+    return task.custom_sleep_data is None and task is not trio.lowlevel.current_task()
 
 
 def is_task_of(host: "Cell[Any]") -> bool:
@@ -86,7 +89,7 @@ def is_stuck(host: "Cell[Any]") -> bool:
         if not cell.waits:
             return False
         for wait in cell.waits:
-            if wait.may_end:
+            if wait.may_end():
                 return False
             if wait.target not in reached:
                 reached.append(wait.target)

@@ -54,6 +54,10 @@ class Envelope:
         self.life: Life[Any] | None = None
         self.reply: weakref.ref[Reply[Any]] | None = None
 
+    def may_be_settled(self) -> bool:
+        """Tell whether the asker may hear though the actor takes no more messages."""
+        return self.asker is None or self.life is not None
+
     def settle(self, result: Outcome) -> bool:
         """Deliver the outcome; tell whether somebody will get it."""
         asker = self.asker

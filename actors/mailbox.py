@@ -15,33 +15,23 @@ _CLOSED = (trio.ClosedResourceError, trio.BrokenResourceError)
 class Mailbox:
     """The only way in to an actor."""
 
-    __slots__ = ("_arrivals", "_channel", "_returned", "_senders", "name", "size")
+    __slots__ = ("_arrivals", "_channel", "_returned", "name", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self._channel, self._arrivals = trio.open_memory_channel[Envelope](size)
         self._returned: Envelope | None = None
-        # Who waits for room, or has got it and has not run since.
-        self._senders = 0
 
     def __len__(self) -> int:
         return self._channel.statistics().current_buffer_used + (self._returned is not None)
 
-    @property
-    def lets_in(self) -> bool:
-        """Tell whether somebody who waited for room has got it, and has not run since."""
-        return self._senders > self._channel.statistics().tasks_waiting_send
-
     async def post(self, envelope: Envelope) -> None:
         """Put a message in, waiting for room; raise ActorStopped if it is or gets closed."""
-        self._senders += 1
         try:
             await self._channel.send(envelope)
         except _CLOSED:
             raise ActorStopped(self.name) from None
-        finally:
-            self._senders -= 1
 
     def post_nowait(self, envelope: Envelope) -> None:
         """Put a message in; raise MailboxFull or ActorStopped."""

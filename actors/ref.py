@@ -5,11 +5,12 @@ travels with the message.
 """
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
-from actors.deadlock import HOST, begin_wait
+from actors.deadlock import HOST, begin_wait, is_awake
 from actors.envelope import Envelope
 from actors.errors import ActorStopped, MailboxFull
 from actors.handlers import Kind
@@ -52,7 +53,7 @@ class Ref(Generic[A_co]):
         kind = cell.handlers[type(message)].kind
         deadline = trio.current_effective_deadline() if kind is Kind.ASYNC else math.inf
         envelope = Envelope(message, trio.lowlevel.current_task(), deadline)
-        wait = None if HOST.get() is None else begin_wait(cell, envelope)
+        wait = None if HOST.get() is None else begin_wait(cell, envelope.may_be_settled)
         try:
             try:
                 cell.mailbox.post_nowait(envelope)
@@ -92,7 +93,8 @@ class Ref(Generic[A_co]):
 
     async def _tell_when_there_is_room(self, message: Message[A_co, Any]) -> None:
         cell = self._cell
-        wait = None if HOST.get() is None else begin_wait(cell, None)
+        runs_again = partial(is_awake, trio.lowlevel.current_task())
+        wait = None if HOST.get() is None else begin_wait(cell, runs_again)
         try:
             await cell.mailbox.post(Envelope(message, None, math.inf))
         finally:

@@ -121,3 +121,36 @@ async def test_nor_is_it_with_others_that_told_before_or_wait_behind(
     stage.nursery.start_soon(b.tell, Note())
     await trio.sleep(2)
     assert sorted(stage.heard) == ["noted", "rested", "told"]
+
+
+async def test_the_room_that_another_teller_got_frees_nobody_else(
+    system: System, stage: Stage
+) -> None:
+    a, b = await stage.enter(system, "a", "b", mailbox=1)
+    asks_a = trio.Event()
+
+    async def rest(_me: Player) -> str:
+        await asks_a.wait()
+        return "rested"
+
+    async def tell_b(_me: Player) -> str:
+        await b.tell(Note())
+        return "told"
+
+    async def ask_a(_me: Player) -> str:
+        with pytest.raises(Deadlock, match="b -> a -> b"):
+            await a.ask(Note())
+        return "refused"
+
+    stage.nursery.start_soon(stage.hears, b.ask(Perform(rest)))
+    await settle()
+    # It fills the mailbox. The bystander gets its room just before it asks a, who still waits.
+    stage.nursery.start_soon(stage.hears, b.ask(Perform(ask_a)))
+    await settle()
+    stage.nursery.start_soon(b.tell, Note())
+    await settle()
+    stage.nursery.start_soon(stage.hears, a.ask(Perform(tell_b)))
+    await settle()
+    asks_a.set()
+    await settle()
+    assert sorted(stage.heard) == ["refused", "rested", "told"]
