@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cafe.ledger.errors import LedgerError, NotALedger
 from cafe.ledger.link import telling
-from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, behind, is_current
+from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, refuse_behind
 from cafe.ledger.opening import FORMS
 from cafe.ledger.schema import metadata
 
@@ -94,8 +94,7 @@ def open_reader(address: str) -> Generator[Connection]:
     """
     url = parse_address(address)
     with _connected(url) as connection:
-        if not _is_current(connection, named(url)):
-            raise behind(named(url))
+        refuse_behind(connection, named(url))
         yield connection
 
 
@@ -106,7 +105,7 @@ def version_of(address: str) -> str | None:
     """
     url = parse_address(address)
     with _connected(url) as connection:
-        _is_current(connection, named(url))
+        is_current(connection, named(url))
         if not inspect(connection).has_table(VERSION_TABLE):
             return None
         return connection.exec_driver_sql(READ_VERSION).scalar()
@@ -118,14 +117,14 @@ def _connected(url: URL) -> Generator[Connection]:
     with telling(secrets_of(url)), engine.connect() as connection:
         if url.drivername == "sqlite":
             connection.exec_driver_sql("BEGIN")
+        _refuse_others(connection, named(url))
         yield connection
 
 
-def _is_current(connection: Connection, database: str) -> bool:
+def _refuse_others(connection: Connection, database: str) -> None:
     tables = set(inspect(connection).get_table_names())
     if tables and tables.isdisjoint({*metadata.tables, VERSION_TABLE}):
         raise NotALedger(f"{database} is a database of something else.")
-    return is_current(connection, database)
 
 
 def damages_of(connection: Connection) -> list[str]:
