@@ -15,23 +15,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import resolve_name
 
-LOCALS = "<locals>."
-
-
-def function_of(owner: type) -> str:
-    """Return the path of the function that a class was made in; "" for one of a module."""
-    before, dot, _ = owner.__qualname__.rpartition(LOCALS)
-    return f"{owner.__module__}.{before}" if dot else ""
-
 
 def meaning(name: str, place: type, among: Sequence[type]) -> type | None:
     """Return which of some classes a name means that was written in a class; None if none."""
     beside = ".".join([*place.__qualname__.split(".")[:-1], name])
-    if function_of(place):
-        # What a function defines cannot be looked up: the classes tell where they were made.
-        nearest = place.__qualname__.rpartition(LOCALS)[0] + LOCALS + name
-        paths = {(place.__module__, beside), (place.__module__, nearest)}
-        return next((one for one in among if (one.__module__, one.__qualname__) in paths), None)
+    if "<locals>" in beside:
+        # What a function defines cannot be looked up, and may hide what could be.
+        return None
     module = place.__module__
     for find, path in ((lookup, beside), (lookup, name), (lookup_import, name)):
         found = find(module, path)

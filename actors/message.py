@@ -37,7 +37,8 @@ class Question(Generic[Owner, R_co]):
 class Message(Question[Owner, R]):
     """What an `Owner` can be asked, and `R`, what it answers. Subclass as a frozen dataclass.
 
-    An owner without a handler for it is refused when it is started: see ownership.py.
+    An owner without a handler for it is refused when it is started; not if the message was made in
+    a function, see ownership.py.
     """
 
     __slots__ = ()

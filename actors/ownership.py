@@ -7,11 +7,10 @@ The messages that exist are the subclasses of Message, so there is no registry t
 things make some of them ghosts, which bind nobody:
 
 1. `@dataclass(slots=True)` makes a class twice, and the first lives until it is collected. So
-   does, with all that it holds, a module that was loaded again. A message of a module counts only
-   if its module holds it under its name.
-2. What a function defines lives on after the function has returned. Such a message binds only an
-   owner that was made in the same function, the newest of each name counts for all, and what
-   another owner handles is that owner's.
+   does, with all that it holds, a module that was loaded again. A message counts only if its
+   module holds it under its name.
+2. What a function defines lives on after the function has returned, and of two calls nobody can
+   tell which owner belongs to which message. No module holds it, so such a message is left out too.
 3. A message that others derive from may be abstract, so only the derived ones count.
 """
 
@@ -24,7 +23,7 @@ from typing import Any, ForwardRef, Union, get_args, get_origin
 
 from actors.actor import Actor
 from actors.errors import ActorError
-from actors.meaning import function_of, lookup, meaning
+from actors.meaning import lookup, meaning
 from actors.message import Message
 
 
@@ -55,7 +54,7 @@ def messages_of(actor: type[Actor]) -> list[type]:
     """Return the messages that an actor must handle."""
     # Not Actor itself: a message to any actor is nobody's own.
     line = [owner for owner in actor.__mro__ if owner not in Actor.__mro__]
-    owned = [message for message in living() if is_owned(message, line)]
+    owned = [message for message in living() if any(True for _ in owners(message, line))]
     bases = set(chain.from_iterable(message.__mro__[1:] for message in owned))
     return [
         message for message in owned if message not in bases and not inspect.isabstract(message)
@@ -68,13 +67,8 @@ def identity(message: type) -> tuple[str, str]:
 
 
 def living() -> list[type]:
-    """Return the messages that are no ghosts, as far as that shows without their owner."""
-    newest = {
-        identity(message): message
-        for message in descendants(Message)
-        if function_of(message) or lookup(*identity(message)) is message
-    }
-    return list(newest.values())
+    """Return the messages that are no ghosts."""
+    return [message for message in descendants(Message) if lookup(*identity(message)) is message]
 
 
 def descendants(base: type) -> Iterator[type]:
@@ -83,22 +77,6 @@ def descendants(base: type) -> Iterator[type]:
     for derived in base.__subclasses__():
         yield derived
         yield from descendants(derived)
-
-
-def is_owned(message: type, line: Sequence[type]) -> bool:
-    """Tell whether a message names one of an actor's classes as its owner."""
-    return any(may_bind(message, owner) for owner in owners(message, line))
-
-
-def may_bind(message: type, owner: type) -> bool:
-    """Tell whether a message is no ghost to its owner."""
-    function = function_of(message)
-    if not function:
-        return True
-    return function == function_of(owner) and not any(
-        message in vars(other).get("__actor_handlers__", ()) and owner not in other.__mro__
-        for other in descendants(Actor)
-    )
 
 
 def owners(message: type, line: Sequence[type]) -> Iterator[type]:
