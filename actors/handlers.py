@@ -5,6 +5,7 @@ whether or not it is decorated again.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -42,7 +43,8 @@ class Handlers(dict[type, Handler]):
         for owner in reversed(actor.__mro__):
             names |= marked(owner)
         for message, (name, deferred) in names.items():
-            self[message] = handler(getattr(actor, name), deferred=deferred)
+            path = f"{actor.__name__}.{name}"
+            self[message] = handler(getattr(actor, name), path, deferred=deferred)
 
     def check(self, message: object) -> None:
         """Raise ActorError if no handler takes the message."""
@@ -69,10 +71,42 @@ def marked(owner: type) -> dict[type, tuple[str, bool]]:
     return names
 
 
-def handler(function: Callable[..., Any], *, deferred: bool) -> Handler:
+def handler(function: Callable[..., Any], path: str, *, deferred: bool) -> Handler:
     """Tell what kind of handler a function is."""
     if deferred:
         return Handler(Kind.DEFERRED, function)
-    if inspect.iscoroutinefunction(inspect.unwrap(function)):
+    written = inspect.unwrap(function)
+    if inspect.iscoroutinefunction(written):
         return Handler(Kind.ASYNC, function)
-    return Handler(Kind.PLAIN, function)
+    return Handler(Kind.PLAIN, function if is_vouched_for(written) else checked(function, path))
+
+
+def is_vouched_for(function: Callable[..., Any]) -> bool:
+    """Tell whether a plain handler says that its answer is no coroutine, as checkers can see.
+
+    All others are checked at each answer, which costs those that are annotated nothing.
+    """
+    # A decorator's wrapper is no method, and its annotation says little.
+    if "." not in getattr(function, "__qualname__", "").rpartition("<locals>.")[2]:
+        return False
+    try:
+        returned = str(function.__annotations__["return"])
+    except (KeyError, NameError):  # NameError: evaluated only now, from Python 3.14 on
+        return False
+    return re.search("Any|Awaitable|Coroutine", returned) is None
+
+
+def checked(function: Callable[..., Any], path: str) -> Callable[..., Any]:
+    """Let a plain handler that answers with a coroutine crash, for nobody would await it."""
+
+    def answer(instance: object, message: object) -> Any:
+        answered = function(instance, message)
+        if inspect.iscoroutine(answered):
+            answered.close()
+            raise TypeError(
+                f"{path} answers with a coroutine: make it an async def; "
+                "a decorator around one needs functools.wraps"
+            )
+        return answered
+
+    return answer

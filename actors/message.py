@@ -7,7 +7,7 @@ The decorators return the method as it is, with a mark; `handlers.py` reads the 
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Message(Question[Owner, R]):
     @overload
     @classmethod
     def handler(
-        cls, method: Callable[[S, Self], Awaitable[R]]
-    ) -> Callable[[S, Self], Awaitable[R]]: ...
+        cls, method: Callable[[S, Self], Coroutine[Any, Any, R]]
+    ) -> Callable[[S, Self], Coroutine[Any, Any, R]]: ...
 
     @overload
     @classmethod
@@ -55,7 +55,10 @@ class Message(Question[Owner, R]):
 
     @classmethod
     def handler(cls, method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        """Mark the method that answers this message with what it returns."""
+        """Mark the method that answers this message with what it returns.
+
+        A plain def that returns a coroutine, unlike an async def, crashes with a TypeError.
+        """
         return mark(method, cls, deferred=False)
 
     @classmethod

@@ -172,7 +172,7 @@ def ask_for() -> Any:
 question = ask_for()
 
 
-class Fetch(question):  # type: ignore[misc]  # it runs, though no checker can follow
+class Fetch(question):  # type: ignore[misc, valid-type]  # it runs, if no checker can follow
     """Of the module, with an owner that was named in a function."""
 
 

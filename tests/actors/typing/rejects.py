@@ -49,6 +49,15 @@ class WrongAsyncReturn(Actor):
         return str(message.by)
 
 
+class WrongAwaitable(Actor):
+    @Add.handler  # type: ignore[arg-type]
+    def add(self, message: Add) -> Awaitable[int]:
+        return self.later(message)
+
+    async def later(self, message: Add) -> int:
+        return message.by
+
+
 class WrongMessage(Actor):
     @Add.handler  # type: ignore[arg-type]
     def add(self, message: Knock) -> int:
