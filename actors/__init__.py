@@ -15,7 +15,7 @@ from actors.message import Message
 from actors.ref import Ref
 from actors.reply import Reply
 from actors.restart import Restart
-from actors.statistics import ActorStatistics
+from actors.statistics import ActorState, ActorStatistics
 from actors.strategy import Strategy
 from actors.system import System, open_system
 from actors.timers import Timer
@@ -25,6 +25,7 @@ __all__ = [
     "Actor",
     "ActorCrashed",
     "ActorError",
+    "ActorState",
     "ActorStatistics",
     "ActorStopped",
     "Deadlock",

@@ -15,6 +15,7 @@ def test_the_package_exports_these_names() -> None:
         "Actor",
         "ActorCrashed",
         "ActorError",
+        "ActorState",
         "ActorStatistics",
         "ActorStopped",
         "Deadlock",
