@@ -232,9 +232,12 @@ class Cell(Generic[A]):
         # What happens now happens too late for the instance to be told.
         self.turns.under_way = True
         self.mailbox.fail_rest(ActorStopped(self.name))
-        self._supervisor.end()
-        self.state = "stopped"
-        self.stopped.set()
+        try:
+            self._supervisor.end()
+        finally:
+            # Also as an interrupt leaves `on_stop`: others wait for this.
+            self.state = "stopped"
+            self.stopped.set()
 
     def statistics(self) -> ActorStatistics:
         """Return what can be seen from outside."""

@@ -136,18 +136,19 @@ class Supervisor(Generic[A]):
         """End the last life: let the instance say goodbye, and fail what it still owes."""
         name = self._cell.name
         error: ActorError = ActorStopped(name) if self.fall is None else self.fall
-        if self.fall is None:
-            try:
+        try:
+            if self.fall is None:
                 self.life.instance.on_stop()
-            except Exception as cause:  # noqa: BLE001 - as in any turn
-                _LOG.error("%s crashed as it stopped", name, exc_info=cause)
-                self._record_crash(cause)
-                self.failure = caused(ActorCrashed(name), cause)
-        self.life.silence()
-        self.life.fail(error)
-        # A Ref may be kept for long; what is behind it is not.
-        del self.life
-        self._group.remove(self._cell)
+        except Exception as cause:  # noqa: BLE001 - as in any turn
+            _LOG.error("%s crashed as it stopped", name, exc_info=cause)
+            self._record_crash(cause)
+            self.failure = caused(ActorCrashed(name), cause)
+        finally:
+            self.life.silence()
+            self.life.fail(error)
+            # A Ref may be kept for long; what is behind it is not.
+            del self.life
+            self._group.remove(self._cell)
 
     def _record_crash(self, cause: Exception, envelope: Envelope | None = None) -> None:
         cell = self._cell
