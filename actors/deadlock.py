@@ -1,16 +1,21 @@
 """Who waits for whom: walked before an async handler waits for another actor.
 
-The one rule: a wait is refused only if nothing could ever end it. Theory of operation:
+The one rule: a wait is refused only if nothing but giving up could end it. Theory of operation:
 
 Only an async handler can wait, and while it does its actor takes no message. So the actors under
 way form a graph: from a handler to each actor that it, or a task in a nursery of its own, waits
 for. A handler goes on when any of its waits ends, for the first answer may cancel the others; so
 it is stuck only if all of them are, and a wait that is about to begin is a deadlock only if nobody
-who is free can be reached from it. Free is who is not in an async handler, or waits in it for
-something that is no actor. A reply that is kept may be sent by anybody, at any time, so a wait for
-it is free, too.
+who is free can be reached from it. Free is who is not in an async handler, or is in one without any
+wait for an actor. A reply that is kept may be sent by anybody, at any time, so a wait for it is
+free, too.
 
-Tasks that a handler started in somebody else's nursery are not waited for, and do not count.
+That somebody gives up is not counted as an end: neither a deadline, nor a task that sleeps beside
+the waits and would then cancel them. Otherwise each deadlock would be one only when it is too late.
+
+Tasks that a handler started in somebody else's nursery are not waited for, and do not count. The
+end of an actor is waited for by a handler's own task: one beside it that watches for that end does
+not keep the handler from going on.
 """
 
 from collections.abc import Callable
@@ -56,7 +61,9 @@ def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     Raises Deadlock if the wait could never end.
     """
     host = HOST.get()
-    if host is None or host.conversation is None or not is_task_of(host):
+    if host is None or host.conversation is None:
+        return None
+    if not is_task_of(host, trio.lowlevel.current_task()):
         return None
     wait = Wait(host.conversation.waits, target, may_end)
     if is_stuck(host):
@@ -74,25 +81,26 @@ def is_awake(task: trio.lowlevel.Task) -> bool:
     return task.custom_sleep_data is None and task is not trio.lowlevel.current_task()
 
 
-def is_task_of(host: "Cell[Any]") -> bool:
-    """Tell whether the running task is the actor's own, or lives in a nursery inside it."""
-    task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+def is_task_of(host: "Cell[Any]", task: trio.lowlevel.Task | None) -> bool:
+    """Tell whether a task is the actor's own, or lives in a nursery inside it."""
     while task is not None and task is not host.task:
         task = None if task.parent_nursery is None else task.parent_nursery.parent_task
     return task is not None
+
+
+def open_waits(cell: "Cell[Any]") -> list[Wait]:
+    """Return what an actor waits for; a task that has moved to another nursery took its own."""
+    return [wait for wait in cell.waits if is_task_of(cell, wait.task)]
 
 
 def is_stuck(host: "Cell[Any]") -> bool:
     """Tell whether nobody who is free can be reached through the waits of the host."""
     reached = [host]
     for cell in reached:
-        if not cell.waits:
+        waits = open_waits(cell)
+        if not waits or any(wait.may_end() for wait in waits):
             return False
-        for wait in cell.waits:
-            if wait.may_end():
-                return False
-            if wait.target not in reached:
-                reached.append(wait.target)
+        reached += {wait.target for wait in waits}.difference(reached)
     return True
 
 
@@ -101,5 +109,5 @@ def chain(host: "Cell[Any]", target: "Cell[Any]") -> list[str]:
     cells = [host]
     while target not in cells:
         cells.append(target)
-        target = target.waits[0].target
+        target = open_waits(target)[0].target
     return [cell.name for cell in [*cells, target]]

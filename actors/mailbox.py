@@ -15,11 +15,12 @@ _CLOSED = (trio.ClosedResourceError, trio.BrokenResourceError)
 class Mailbox:
     """The only way in to an actor."""
 
-    __slots__ = ("_arrivals", "_channel", "_returned", "name", "size")
+    __slots__ = ("_arrivals", "_channel", "_returned", "closed", "name", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
+        self.closed = False
         self._channel, self._arrivals = trio.open_memory_channel[Envelope](size)
         self._returned: Envelope | None = None
 
@@ -62,6 +63,7 @@ class Mailbox:
 
     def close(self) -> None:
         """Let nothing more in; whoever waits for room hears ActorStopped."""
+        self.closed = True
         self._channel.close()
 
     def fail_rest(self, error: ActorStopped) -> None:

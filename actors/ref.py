@@ -53,7 +53,12 @@ class Ref(Generic[A_co]):
         kind = cell.handlers[type(message)].kind
         deadline = trio.current_effective_deadline() if kind is Kind.ASYNC else math.inf
         envelope = Envelope(message, trio.lowlevel.current_task(), deadline)
-        wait = None if HOST.get() is None else begin_wait(cell, envelope.may_be_settled)
+        # One that has been closed tells so at once.
+        wait = (
+            None
+            if HOST.get() is None or cell.mailbox.closed
+            else begin_wait(cell, envelope.may_be_settled)
+        )
         try:
             try:
                 cell.mailbox.post_nowait(envelope)
@@ -116,8 +121,19 @@ class Ref(Generic[A_co]):
         self._cell.close()
 
     async def wait_stopped(self) -> None:
-        """Wait until the actor has stopped, for whatever reason."""
-        await self._cell.stopped.wait()
+        """Wait until the actor has stopped, for whatever reason.
+
+        Raises Deadlock in an async handler, but not in its child tasks, if the actor could not stop
+        before the handler ends; so always for the handler's own actor.
+        """
+        cell, host = self._cell, HOST.get()
+        waits = host is not None and host.task is trio.lowlevel.current_task()
+        wait = begin_wait(cell, cell.stopped.is_set) if waits else None
+        try:
+            await cell.stopped.wait()
+        finally:
+            if wait is not None:
+                wait.end()
 
     def statistics(self) -> ActorStatistics:
         """Return what can be seen of the actor from outside, at this moment."""
