@@ -37,7 +37,7 @@ class Group:
 
     def cells(self) -> Iterator["Cell[Any]"]:
         """Yield every actor, those of the groups within included."""
-        for member in self._members:
+        for member in tuple(self._members):
             yield from member.cells()
 
     def add(self, member: Member) -> None:
@@ -81,12 +81,13 @@ class Group:
         self.waiting.unpark_all()
 
     def tree(self) -> Tree:
-        """Return what can be seen of every actor."""
+        """Return what can be seen of every actor; another thread may ask, too."""
         return Tree(
             self.name,
             self.strategy,
             tuple(
                 member.tree() if isinstance(member, Group) else member.statistics()
-                for member in self._members
+                # A copy, in one step: the actors' thread may go on meanwhile.
+                for member in tuple(self._members)
             ),
         )

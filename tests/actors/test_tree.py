@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
 
 from actors import ActorCrashed, Restart, Strategy, System, Tree, open_system
+from actors.group import Group
 from actors.testing import settle
 from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Refuse
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
 
 pytestmark = pytest.mark.schedules
 
@@ -135,3 +140,17 @@ async def test_a_line_tells_whether_an_actor_is_being_restarted_or_stopped() -> 
         assert str(system.tree()).splitlines()[1] == (
             "└─ counter stopping, busy, queued 0 of 256, crashed 1, restarts 1"
         )
+
+
+async def test_an_actor_may_go_while_another_thread_looks_at_the_tree() -> None:
+    class Leaving:
+        """Leaves as it is looked at, as an actor may whose thread goes on meanwhile."""
+
+        def statistics(self) -> None:
+            group.remove(cast("Cell[Counter]", self))
+
+    group = Group("group", Strategy.ALL_FOR_ONE)
+    for _ in range(3):
+        group.add(cast("Cell[Counter]", Leaving()))
+    assert len(group.tree().members) == 3
+    assert group.tree().members == ()
