@@ -4,6 +4,7 @@
 swallow it.
 """
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 
@@ -82,9 +83,21 @@ def fresh(error: E) -> E:
     twin = kind.__new__(kind, *error.args)
     twin.__dict__.update(error.__dict__)
     for base in kind.__mro__:
-        for name in vars(base).get("__slots__", ()):
+        for name in slots(base):
             if hasattr(error, name):
                 # Past the class's own __setattr__: the exception may be a frozen dataclass.
                 object.__setattr__(twin, name, getattr(error, name))
     object.__setattr__(twin, "__cause__", error.__cause__)
     return twin
+
+
+def slots(owner: type) -> list[str]:
+    """Name the slots that a class itself defines, as its instances know them."""
+    names: str | Iterable[str] = vars(owner).get("__slots__", ())
+    # One string is one slot, and a private name is mangled.
+    names = [names] if isinstance(names, str) else names
+    prefix = "_" + owner.__name__.lstrip("_")
+    return [
+        prefix + name if name.startswith("__") and not name.endswith("__") else name
+        for name in names
+    ]

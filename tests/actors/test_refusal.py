@@ -146,3 +146,41 @@ async def test_a_reply_can_be_failed_with_any_error() -> None:
 
 def test_a_refusal_is_no_actor_error() -> None:
     assert not issubclass(Refusal, ActorError)
+
+
+class Private(Refusal):
+    """Keeps what it carries to itself."""
+
+    __slots__ = ("__retry_after",)
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("later")
+        self.__retry_after = retry_after
+
+    @property
+    def retry_after(self) -> float:
+        return self.__retry_after
+
+
+class Lone(Refusal):
+    """Has one slot, and no tuple around its name."""
+
+    __slots__ = "retry_after"  # noqa: PLC0205 - legal, and somebody's
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("later")
+        self.retry_after = retry_after
+
+
+@pytest.mark.parametrize("kind", [Private, Lone])
+async def test_a_refusal_arrives_with_what_it_carries_in_slots(
+    kind: type[Private | Lone],
+) -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        waiting = Asker(nursery, door, Wait())
+        await settle()
+        await door.ask(Shut(kind(3)))
+        await waiting.left.wait()
+        assert isinstance(waiting.error, kind)
+        assert waiting.error.retry_after == 3
