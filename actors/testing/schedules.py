@@ -1,6 +1,8 @@
 """Schedules: one order, out of many, in which trio could run its tasks, drawn from a seed.
 
-The one rule: trio's private names for this are used here and nowhere else.
+The one rule: trio's private names for this are used here and nowhere else, and only while a sweep
+runs. pytest imports this module in every project that has the package: should trio move the names,
+that must hurt swept tests alone.
 """
 # ruff: noqa: SLF001 - trio's own tests seed its scheduler through the same names
 
@@ -12,8 +14,6 @@ import trio
 import trio.testing
 
 R = TypeVar("R")
-
-_run: Any = import_module("trio._core._run")
 
 
 def run_seeded(
@@ -40,9 +40,10 @@ def run_seeded(
     The same seed gives the same order, but for what trio does not order: deadlines at the very same
     time. So sweep wide rather than trust one seed.
     """
-    before = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r.getstate()
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = True
-    _run._r.seed(seed)
+    run: Any = import_module("trio._core._run")
+    before = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()
+    run._ALLOW_DETERMINISTIC_SCHEDULING = True
+    run._r.seed(seed)
     try:
         return trio.run(
             test,
@@ -50,5 +51,5 @@ def run_seeded(
             instruments=instruments,
         )
     finally:
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]
-        _run._r.setstate(before[1])
+        run._ALLOW_DETERMINISTIC_SCHEDULING = before[0]
+        run._r.setstate(before[1])
