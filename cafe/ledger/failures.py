@@ -30,8 +30,9 @@ PASSING_ON_SQLITE = frozenset(
 )
 DAMAGED_ON_SQLITE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-PASSING_ON_POSTGRESQL = ("08", "25", "28", "40", "53", "55", "57", "58")
-"""Classes of SQLSTATE: connection, read-only, login, deadlock, resources, locks, operator, system.
+PASSING_ON_POSTGRESQL = ("08", "25", "28", "40", "42501", "53", "55", "57", "58")
+"""What SQLSTATE begins with: connection, read-only, login, deadlock, permission, resources, locks,
+operator, system.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """

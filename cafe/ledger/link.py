@@ -83,6 +83,10 @@ class Link:
         return self._connection
 
     def _undo(self, connection: Connection) -> None:
+        if connection.invalidated:
+            # SQLAlchemy would connect again by itself, without the lock.
+            self._disconnect()
+            return
         try:
             connection.rollback()
             # A commit that failed has ended SQLAlchemy's transaction, but perhaps not the driver's.
