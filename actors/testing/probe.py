@@ -15,7 +15,7 @@ import trio
 
 from actors.actor import Actor
 from actors.envelope import Envelope, Outcome
-from actors.errors import ActorError, ActorStopped, Refusal, fresh
+from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal, fresh
 from actors.message import Message, Question, R
 from actors.ref import Ref
 from actors.statistics import ActorStatistics
@@ -29,14 +29,19 @@ class Probe(Ref[A]):
     """A `Ref[A]` for tests, to be handed to code that wants to ask or tell an `A`.
 
     An ask gets the next answer of the script, or else waits for `reply` or `fail`. A tell is
-    recorded and never waits. A probe is never full, and lives outside of any system. `answer`,
-    `next`, `reply`, `fail`, `received` and `unasked` are for the test; the rest is a Ref's.
+    recorded and never waits. A probe lives outside of any system. With a `mailbox` it is full while
+    it holds so many messages that `next` has not returned, at 0 always; only `tell_nowait` is
+    refused then. `answer`, `next`, `reply`, `fail`, `received` and `unasked` are for the test; the
+    rest is a Ref's.
     """
 
-    def __init__(self, actor: type[A], *, name: str | None = None) -> None:
+    def __init__(
+        self, actor: type[A], *, name: str | None = None, mailbox: int = sys.maxsize
+    ) -> None:
         # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
         self._name = name or actor.__name__
         self._handlers = actor.__actor_handlers__
+        self._mailbox = mailbox
         self._script: dict[type[Message[A, Any]], deque[Any]] = {}
         self._received: list[Message[A, Any]] = []
         self._unseen: list[Message[A, Any]] = []
@@ -82,14 +87,17 @@ class Probe(Ref[A]):
         self._handlers.check(message)
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            self.tell_nowait(message)
+            self._check_running()
+            self._record(message, Envelope(message, None, math.inf))
         finally:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
     def tell_nowait(self, message: Message[A, Any]) -> None:
-        """Record the message; raise ActorStopped, or ActorError as `ask` does."""
+        """Record the message; raise MailboxFull, ActorStopped, or ActorError as `ask` does."""
         self._handlers.check(message)
         self._check_running()
+        if len(self._unseen) >= self._mailbox:
+            raise MailboxFull(self._name, self._mailbox)
         self._record(message, Envelope(message, None, math.inf))
 
     def stop(self) -> None:
@@ -112,7 +120,7 @@ class Probe(Ref[A]):
             name=self._name,
             state=self._state,
             queued=0,
-            mailbox=sys.maxsize,
+            mailbox=self._mailbox,
             handled=len(self._received),
             refused=self._refused,
             skipped=0,
