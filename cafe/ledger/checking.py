@@ -41,8 +41,13 @@ def check(connection: Connection, steps: Steps) -> Iterator[Promise]:
     damages = [Finding(line, ()) for line in damages_of(connection)]
     yield Promise("the database's own check of its file finds nothing", damages)
     for sentence, query in promises(steps).items():
-        rows = connection.execute(query).mappings()
-        yield Promise(sentence, [_finding(dict(row)) for row in rows])
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        yield Promise(sentence, [_finding(row) for row in sorted(rows, key=_place)])
+
+
+def _place(row: dict[str, Any]) -> tuple[int, str]:
+    """Give by what findings are in order: oldest first."""
+    return row.get("sequence") or row.get("number") or 0, row["order_id"]
 
 
 def _finding(row: dict[str, Any]) -> Finding:
@@ -56,4 +61,5 @@ def _shown(name: str, value: Any) -> str:
         return "none"
     if name in {"at", "at_before"} or name.endswith("_at"):
         return datetime.fromtimestamp(value).astimezone().isoformat(sep=" ")
-    return str(value)
+    # Keys and names are text of somebody's own: nothing that moves the cursor.
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(value))

@@ -1,0 +1,122 @@
+"""What the commands of `cafe db` print, and how they end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine
+
+from cafe.cli import app
+from cafe.cli.run import run
+from cafe.ledger.migrating import newest
+from cafe.ledger.opening import open_store, upgrade
+from tests.cafe.ledger.scribe import Scribe
+
+URL = "sqlite:///cafe.db"
+Db = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Db:
+    """Give a function that runs `cafe db` in an empty folder: code, out and err."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAFE_DATABASE_URL", raising=False)
+
+    def give(*arguments: str) -> tuple[int, str, str]:
+        code = run(app, ["db", *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return give
+
+
+def fill(orders: int) -> None:
+    upgrade(URL)
+    with create_engine(URL, poolclass=NullPool).begin() as connection:
+        scribe = Scribe(connection)
+        for number in range(orders):
+            scribe.place(1_795_000_000.0 + number)
+
+
+def test_a_sound_database_is_told_promise_by_promise(db: Db) -> None:
+    fill(2)
+    code, out, err = db("check")
+    assert (code, err) == (0, "")
+    *promises, last = out.splitlines()
+    assert len(promises) == 14
+    assert all(line.startswith("OK      ") for line in promises)
+    assert last == "All 14 promises hold."
+
+
+def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Db) -> None:
+    fill(30)
+    with closing(sqlite3.connect("cafe.db")) as connection, connection:
+        connection.execute("UPDATE orders SET barista = 'Bo' || char(27) WHERE number > 5")
+    code, out, err = db("check")
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    at = lines.index("broken  every order has what its status asks for, and nothing else")
+    found = lines[at + 1 : at + 21]
+    assert found[0].startswith("        - order 6 (order-6): status waiting, barista Bo\ufffd, ")
+    assert all(line.startswith("        - order ") for line in found)
+    assert lines[at + 21 :] == ["        and 5 more", "1 of 14 promises are broken."]
+
+
+def test_check_and_backup_work_while_the_shop_runs(db: Db) -> None:
+    fill(1)
+    with closing(open_store(URL)):
+        assert db("check")[0] == 0
+        assert db("backup", "copy.db")[0] == 0
+    assert db("check", "--database-url", "sqlite:///copy.db")[0] == 0
+
+
+def test_a_backup_tells_its_size_and_overwrites_nothing(db: Db) -> None:
+    fill(1)
+    code, out, err = db("backup", "copy.db")
+    size = Path("copy.db").stat().st_size
+    assert (code, out, err) == (0, f"copy.db: {size:,} bytes\n", "")
+    said = "cafe: copy.db is there already; nothing was copied.\n"
+    assert db("backup", "copy.db") == (2, "", said)
+    assert Path("copy.db").stat().st_size == size
+
+
+def test_an_upgrade_of_the_newest_tables_is_told_beside_a_shop_too(db: Db) -> None:
+    upgrade(URL)
+    said = f"The tables have version {newest()}, the newest; there is nothing to do.\n"
+    with closing(open_store(URL)):
+        assert db("upgrade") == (0, said, "")
+
+
+COMMANDS = (("upgrade",), ("check",), ("backup", "copy.db"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_a_database_that_is_not_there_is_one_line_and_not_made(
+    db: Db, command: tuple[str, ...]
+) -> None:
+    said = "cafe: cafe.db cannot be read: No such file or directory.\n"
+    assert db(*command) == (2, "", said)
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_the_option_goes_before_the_variable_and_no_password_is_said(
+    db: Db, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAFE_DATABASE_URL", "sqlite:///variable.db")
+    assert "variable.db" in db(*command)[2]
+    code, out, err = db(*command, "--database-url", "mysql://bar:s3cret@here/cafe")
+    assert (code, out) == (2, "")
+    assert err.startswith("cafe: The database URL cannot be read; it is sqlite:///FILE, ")
+    assert "s3cret" not in err
+
+
+def test_an_empty_variable_is_one_line(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAFE_DATABASE_URL", "")
+    code, out, err = db("check")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("cafe: CAFE_DATABASE_URL: ")
