@@ -11,6 +11,7 @@ import typer
 from cafe.cli.baristas import baristas
 from cafe.cli.customers import customers
 from cafe.cli.db import db
+from cafe.cli.report_day import report
 from cafe.cli.run import run
 from cafe.cli.rush import rush
 from cafe.cli.serve import serve
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a setting may be a secret
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, baristas, customers, rush):
+for command in (serve, baristas, customers, rush, report):
     app.command()(command)
 app.add_typer(db, name="db")
 

@@ -80,7 +80,7 @@ class Summary:
         if not self.served:
             return None
         return Waits(
-            self.served[0], _rank(self.served, 0.5), _rank(self.served, 0.95), self.served[-1]
+            self.served[0], rank(self.served, 0.5), rank(self.served, 0.95), self.served[-1]
         )
 
     def rows(self) -> list[tuple[str, str]]:
@@ -105,7 +105,8 @@ def comparison(columns: Mapping[str, Summary]) -> Table:
     return table
 
 
-def _rank(ordered: Sequence[float], share: float) -> float:
+def rank(ordered: Sequence[float], share: float) -> float:
+    """Give a percentile by nearest rank, of values in ascending order."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
@@ -129,10 +130,11 @@ def histograms(series: Mapping[str, Sequence[float]]) -> str:
     edges = [f"{i * width:g}" for i in range(number)]
     counted = {title: bars(waits, width, number) for title, waits in series.items()}
     tallest = max(max(counts) for counts in counted.values())
-    return "\n".join(_draw(title, edges, counts, tallest) for title, counts in counted.items())
+    return "\n".join(draw(title, edges, counts, tallest) for title, counts in counted.items())
 
 
-def _draw(title: str, edges: Sequence[str], counts: Sequence[int], tallest: int) -> str:
+def draw(title: str, edges: Sequence[str], counts: Sequence[int], tallest: int) -> str:
+    """Draw one bar for each count above the name of its edge, on an axis up to `tallest`."""
     # Imported late, for it takes half a second; by name, for it ships no types.
     plotext: Any = importlib.import_module("plotext")
     figure = plotext.figure

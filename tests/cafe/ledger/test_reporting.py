@@ -1,0 +1,54 @@
+"""A report is made of the orders of its time, each with all that happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from sqlalchemy import Connection, NullPool, create_engine
+
+from cafe.ledger.opening import upgrade
+from cafe.ledger.reporting import Deed, read_lives
+from cafe.orders.order import Action
+from tests.cafe.ledger.scribe import Scribe
+
+NOON = 1_795_000_000.0
+
+
+@pytest.fixture
+def connection(durable_url: str) -> Generator[Connection]:
+    upgrade(durable_url)
+    with create_engine(durable_url, poolclass=NullPool).connect() as connection:
+        yield connection
+
+
+def test_orders_come_by_number_with_their_deeds_in_order(connection: Connection) -> None:
+    scribe = Scribe(connection)
+    first, second = scribe.place(NOON), scribe.place(NOON + 1)
+    first = scribe.start(first, NOON + 2, "Bo")
+    scribe.leave(second, NOON + 3)
+    first = scribe.finish(first, NOON + 40)
+    lives = read_lives(connection, NOON, NOON + 60)
+    assert [(life.order.number, life.order.status) for life in lives] == [
+        (1, "ready"),
+        (2, "cancelled"),
+    ]
+    assert [life.deeds for life in lives] == [
+        (Deed("place", None), Deed("start", "Bo"), Deed("finish", None)),
+        (Deed("place", None), Deed("cancel", None)),
+    ]
+
+
+def test_the_time_of_an_order_is_when_it_was_placed(connection: Connection) -> None:
+    scribe = Scribe(connection)
+    before, on, last, after = (scribe.place(NOON + s) for s in (-0.001, 0, 59.999, 60))
+    for order in (before, on, last, after):
+        scribe.leave(order, NOON + 70, Action.ABANDON)
+    lives = read_lives(connection, NOON, NOON + 60)
+    assert [life.order.order_id for life in lives] == [on.order_id, last.order_id]
+    assert all(len(life.deeds) == 2 for life in lives)
+
+
+def test_where_nothing_was_ordered_there_is_nothing(connection: Connection) -> None:
+    Scribe(connection).place(NOON)
+    assert read_lives(connection, NOON + 1, NOON + 60) == []
