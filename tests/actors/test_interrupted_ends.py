@@ -1,0 +1,39 @@
+"""An interrupt ends the system from wherever it comes, and nobody hangs."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors import ActorStopped, Ref, open_system
+from actors.testing import settle
+from tests.actors.cast import Asker, Counter, Nap, Reach
+
+
+class Impatient(Counter):
+    def on_stop(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.schedules
+async def test_an_interrupt_in_an_on_stop_hides_neither_the_stop_nor_the_asks() -> None:
+    stopped: list[Ref[Counter]] = []
+
+    async def interrupt() -> None:
+        async with open_system(grace=1) as system:
+            stopped.append(await system.start(Counter))
+            stopped.append(await system.start(Impatient))
+            askers.append(Asker(outside, stopped[1], Reach(9)))
+            await settle()
+            askers.append(Asker(outside, stopped[1], Nap(60)))
+            await settle()
+
+    askers: list[Asker[int] | Asker[str]] = []
+    async with trio.open_nursery() as outside:
+        with pytest.raises(BaseExceptionGroup) as group:
+            await interrupt()
+        assert group.value.split(KeyboardInterrupt)[1] is None
+        for ref in stopped:
+            await ref.wait_stopped()
+            assert ref.statistics().state == "stopped"
+    assert [type(asker.error) for asker in askers] == [ActorStopped] * 2
