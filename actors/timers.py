@@ -94,11 +94,11 @@ class Timers:
             heapq.heapify(self._heap)
             self._marked = 0
 
-    def _fire(self) -> bool:
+    def _fire(self, until: tuple[float, float]) -> bool:
         """Run what is due, at most a budget of it; tell whether there is more."""
         now = trio.current_time()
         for _ in range(TURNS_PER_CHECKPOINT):
-            if not self._heap or self._heap[0][0] > now:
+            if not self._heap or self._heap[0][:2] > until:
                 return False
             when, _, timer = heapq.heappop(self._heap)
             callback = timer.callback
@@ -113,8 +113,12 @@ class Timers:
         return True
 
     async def catch_up(self) -> None:
-        """Run what has become due while the actor was busy, between two messages."""
-        while self._fire():
+        """Run what has become due while the actor was busy, between two messages.
+
+        Not what that sets in turn: a timer that always sets another must not be all that runs.
+        """
+        until = trio.current_time(), next(self._order)
+        while self._fire(until):
             await trio.lowlevel.checkpoint()
         self._rearm()
 
@@ -146,7 +150,7 @@ class Timers:
                     await trio.sleep_forever()
                 self._alarm = None
                 # A busy actor fires what is due itself, between two messages.
-                while not self._busy() and self._fire():
+                while not self._busy() and self._fire((trio.current_time(), math.inf)):
                     await trio.lowlevel.checkpoint()
 
 
