@@ -42,6 +42,9 @@ class Life(Generic[A]):
 
     def begin(self) -> None:
         """Run `on_start`; if that fails nothing of the life is left."""
+        if self.instance.__actor_timers__ is not None:
+            kind = type(self.instance).__name__
+            raise ActorError(f"the factory of {kind} gave an instance that was started before")
         self.instance.__actor_timers__ = self.timers
         try:
             self.instance.on_start()

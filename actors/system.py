@@ -47,8 +47,8 @@ class System:
 
         The factory makes the first instance now, and another after every crash. Raises what the
         factory or `on_start` raises; ActorError if the actor lacks a handler for one of its
-        messages, an actor of that name lives, or the system is being left. Without a name the
-        actor is called as its class, with a number if need be.
+        messages, the instance was started before, an actor of that name lives, or the system is
+        being left. Without a name the actor is called as its class, with a number if need be.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
@@ -97,6 +97,8 @@ async def open_system(
     cancellation. Then the rest is failed with ActorStopped. Raises RestartLimitExceeded, having
     cancelled the block, if an actor crashed too often, and ActorCrashed if an `on_stop` failed.
     """
+    if not grace >= 0:
+        raise ValueError(f"a grace period cannot last {grace!r} seconds")
     error: BaseException | None = None
     block = trio.CancelScope()
     async with trio.open_nursery() as nursery:

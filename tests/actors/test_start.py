@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import pytest
 import trio
 
-from actors import ActorError, open_system
-from tests.actors.cast import Counter, Nap
+from actors import ActorError, RestartLimitExceeded, open_system
+from tests.actors.cast import Counter, Crash, Nap
 
 
 @pytest.mark.schedules
@@ -53,3 +54,35 @@ async def test_a_mailbox_without_room_is_refused() -> None:
     async with open_system() as system:
         with pytest.raises(ValueError, match="room for one message at least, not for 0"):
             await system.start(Counter, mailbox=0)
+
+
+@pytest.mark.parametrize("grace", [-1, math.nan])
+async def test_a_grace_period_that_is_none_is_refused_on_entry(grace: float) -> None:
+    with pytest.raises(ValueError, match="a grace period cannot last"):
+        async with open_system(grace=grace):
+            pytest.fail("nobody is let in")
+
+
+async def test_a_factory_that_gives_the_same_instance_to_two_actors_is_refused() -> None:
+    counter = Counter()
+    async with open_system() as system:
+        await system.start(lambda: counter)
+        with pytest.raises(ActorError, match="factory of Counter gave an instance that was start"):
+            await system.start(lambda: counter)
+        assert len(list(system.tree())) == 1
+        assert counter.journal == ["start"]
+
+
+async def test_a_crashed_instance_that_the_factory_gives_again_does_not_go_on() -> None:
+    counter = Counter()
+
+    async def start() -> None:
+        async with open_system() as system:
+            ref = await system.start(lambda: counter)
+            await ref.tell(Crash())
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartLimitExceeded) as exceeded:
+        await start()
+    assert "was started before" in str(exceeded.value.__cause__)
+    assert counter.journal == ["start", "crash"]
