@@ -17,7 +17,7 @@ from cafe.limits.guard import Guard
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.operator_api import health_routes, operator_routes
 from cafe.orders.client_api import customer_routes
-from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.desk import Desk
 from cafe.orders.worker_api import barista_routes
 from cafe.serving.app import create_app
 from cafe.serving.paths import Prefix
@@ -34,7 +34,7 @@ Expose = Callable[[], Awaitable[bytes]]
 
 
 def client_app(
-    dispatcher: Ref[Dispatcher],
+    desk: Desk,
     limiter: Ref[RateLimiter],
     *,
     trusted: Networks,
@@ -43,7 +43,7 @@ def client_app(
 ) -> ASGIApp:
     """Give the customers' application."""
     api = create_app(
-        [customer_routes(dispatcher, limiter), health_routes(why_not_ready)],
+        [customer_routes(desk, limiter), health_routes(why_not_ready)],
         title="The café: customers",
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
@@ -54,7 +54,7 @@ def client_app(
 
 
 def worker_app(
-    dispatcher: Ref[Dispatcher],
+    desk: Desk,
     system: System,
     *,
     token: str | None,
@@ -64,7 +64,7 @@ def worker_app(
 ) -> ASGIApp:
     """Give the baristas' application."""
     api = create_app(
-        [barista_routes(dispatcher), health_routes(why_not_ready), operator_routes(system, expose)],
+        [barista_routes(desk), health_routes(why_not_ready), operator_routes(system, expose)],
         title="The café: baristas",
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),

@@ -8,53 +8,45 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import structlog
 import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from actors import Ref, Restart, System, open_system
+from actors import Ref, Restart, Strategy, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
-from cafe.apps import CLIENT_PREFIX, WORKER_PREFIX, client_app, worker_app
+from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
+from cafe.courier import carry_records
 from cafe.cut_off import enforce_bans, report_refusals
+from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.messages import LedgerUnavailable, Ping, Storing
+from cafe.ledger.opening import open_store
+from cafe.ledger.store import Store
 from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
+from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.journal import Journal
 from cafe.orders.messages import CloseShop, CountQueue
 from cafe.serving.admission import Admission
-from cafe.serving.config import DoorConfig, load_config
-from cafe.serving.descriptors import raise_limit, share_out
 from cafe.serving.request_log import RequestMetrics
-from cafe.serving.server import serve
 from cafe.settings import Settings
 
 MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""
-RESTART = Restart(limit=3, within=60)
+RESTART = Restart(limit=5, within=60)
 DRAIN_SHARE = 0.2
 """Of the closing time: how long the ports go on answering 503, so that load balancers see it."""
-GRACE_SHARE = 0.5
-"""Of the closing time: how long answers under way may take to be read."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One of the two servers: where it listens, whom it admits, and what it serves."""
-
-    name: str
-    config: DoorConfig
-    admission: Admission
-    docs: str
 
 
 @dataclass(slots=True)
@@ -65,6 +57,7 @@ class Shop:
     system: System
     limiter: Ref[RateLimiter]
     dispatcher: Ref[Dispatcher]
+    ledger: Ref[Ledger]
     doors_shut: trio.Event = field(default_factory=trio.Event)
     closing: bool = False
 
@@ -72,75 +65,50 @@ class Shop:
         """Give None when the shop takes orders, else a sentence."""
         if self.closing:
             return "The shop is closing."
-        with trio.move_on_after(1):
+        with trio.move_on_after(1) as patience:
             await self.dispatcher.ask(CountQueue())
             await self.limiter.ask(CountLimits())
+        if patience.cancelled_caught:
+            return "The actors do not answer."
+        with trio.move_on_after(1), suppress(LedgerUnavailable):
+            await self.ledger.ask(Ping())
             return None
-        return "The actors do not answer."
+        return "The ledger cannot be written."
 
     async def close(self) -> None:
         """Refuse new orders, answer everybody who waits, then shut the doors."""
         self.closing = True
         seconds = self.settings.closing_seconds
-        told = await self.dispatcher.ask(CloseShop(retry_after=seconds))
+        drained = trio.current_time() + DRAIN_SHARE * seconds
+        told: int | None = None  # unknown, if the ledger does not take what has happened
+        with trio.move_on_at(drained), suppress(LedgerUnavailable):
+            told = await self.dispatcher.ask(CloseShop(retry_after=seconds))
         left = await self.dispatcher.ask(CountQueue())
-        # Orders live in this process: what is not ready by now is brewed for nobody.
         log.info("closing", customers_told=told, waiting=left.waiting, preparing=left.preparing)
-        await trio.sleep(DRAIN_SHARE * seconds)
+        await trio.sleep_until(drained)
         self.doors_shut.set()
-
-
-def read_doors(settings: Settings) -> tuple[Door, Door]:
-    """Read both toml files, and share the process's descriptors between the doors.
-
-    Raises ConfigError.
-    """
-    shares = share_out(raise_limit())
-    client = load_config(
-        settings.client_config,
-        default=Path("hypercorn_client.toml"),
-        bind=settings.client_bind,
-        default_bind="127.0.0.1:8080",
-    )
-    worker = load_config(
-        settings.worker_config,
-        default=Path("hypercorn_worker.toml"),
-        bind=settings.worker_bind,
-        default_bind="127.0.0.1:8081",
-    )
-    for config in (client, worker):
-        config.graceful_timeout = min(
-            config.graceful_timeout, GRACE_SHARE * settings.closing_seconds
-        )
-    trusted = parse_networks(settings.trusted_proxies)
-    return (
-        Door(
-            "client",
-            client,
-            Admission(settings.limit_connections, shares.client, trusted),
-            f"{CLIENT_PREFIX}/docs",
-        ),
-        Door("worker", worker, Admission(None, shares.worker), f"{WORKER_PREFIX}/docs"),
-    )
 
 
 async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the shop until SIGTERM or SIGINT; a second signal ends the process at once.
 
     `announce` is given the lines with the real addresses, once both ports accept.
-    Raises ConfigError or BindError before anything is served.
+    Raises ConfigError, LedgerError or BindError before anything is served.
     """
-    client, worker = read_doors(settings)
+    doors = read_doors(settings)
     # From the start: whoever has been told that the shop is open may close it.
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        await open_until(partial(first_of, signals), settings, client, worker, announce)
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+        closing(open_store(settings.database_url.get_secret_value())) as store,
+    ):
+        await open_until(partial(first_of, signals), settings, doors, store, announce)
 
 
 async def open_until(
     closing_time: Callable[[], Awaitable[None]],
     settings: Settings,
-    client: Door,
-    worker: Door,
+    doors: tuple[Door, Door],
+    store: Store,
     announce: Callable[[str], None],
 ) -> None:
     """Run the shop until `closing_time` returns, then close it."""
@@ -150,15 +118,17 @@ async def open_until(
     grace = GRACE_SHARE * settings.closing_seconds / 2
     async with open_system(grace=grace, instruments=[watching, SlowTurns()]) as system:
         watching.watch(system)
-        shop = await start_actors(settings, system, Journal(registry))
+        shop = await start_actors(settings, system, Journal(registry), store)
+        client, worker = doors
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(carry_records, shop.dispatcher, shop.ledger)
             nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, client.admission)
             nursery.start_soon(report_refusals, shop.limiter, client.admission)
-            async with trio.open_nursery() as doors:
+            async with trio.open_nursery() as serving:
                 lines = [
-                    *await open_door(doors, client, apps[0], shop.doors_shut),
-                    *await open_door(doors, worker, apps[1], shop.doors_shut),
+                    *await open_door(serving, client, apps[0], shop.doors_shut),
+                    *await open_door(serving, worker, apps[1], shop.doors_shut),
                 ]
                 for line in lines:
                     announce(line)
@@ -170,15 +140,10 @@ async def open_until(
     log.info("closed")
 
 
-async def open_door(doors: trio.Nursery, door: Door, app: ASGIApp, shut: trio.Event) -> list[str]:
-    """Serve `app` until it is shut; give a line with each address once it accepts."""
-    serving = partial(serve, app, door.config, door.admission, shutdown_trigger=shut.wait)
-    urls: list[str] = await doors.start(serving)
-    return [f"{door.name} {url}{door.docs}" for url in urls]
-
-
-async def start_actors(settings: Settings, system: System, journal: Journal) -> Shop:
-    """Start the actors, in the order in which requests pass them."""
+async def start_actors(
+    settings: Settings, system: System, journal: Journal, store: Storing
+) -> Shop:
+    """Start the actors, those first that others depend on."""
     limits = Limits(
         requests=settings.limit_requests,
         window_seconds=settings.limit_window_seconds,
@@ -191,8 +156,17 @@ async def start_actors(settings: Settings, system: System, journal: Journal) -> 
         max_waiting=settings.max_waiting,
         key_ttl_seconds=settings.key_ttl_seconds,
     )
-    dispatcher = await system.start(
-        partial(Dispatcher, rules, start_clock(), journal.record),
+    clock = start_clock()
+    # A Dispatcher knows what the ledger has: he begins anew when the Ledger does.
+    books = system.group(Strategy.REST_FOR_ONE, name="books")
+    ledger = await books.start(
+        partial(Ledger, store, clock, settings.key_ttl_seconds),
+        name="Ledger",
+        mailbox=MAILBOX,
+        restart=RESTART,
+    )
+    dispatcher = await books.start(
+        lambda: Dispatcher(rules, clock, journal.record, store.load()),
         name="Dispatcher",
         mailbox=MAILBOX,
         restart=RESTART,
@@ -200,14 +174,14 @@ async def start_actors(settings: Settings, system: System, journal: Journal) -> 
     limiter = await system.start(
         partial(RateLimiter, limits), name="RateLimiter", mailbox=MAILBOX, restart=RESTART
     )
-    return Shop(settings, system, limiter, dispatcher)
+    return Shop(settings, system, limiter, dispatcher, ledger)
 
 
 def make_apps(
     shop: Shop, registry: CollectorRegistry, client: Admission, worker: Admission
 ) -> tuple[ASGIApp, ASGIApp]:
     """Give the customers' and the baristas' applications."""
-    metrics = RequestMetrics(registry)
+    metrics, desk = RequestMetrics(registry), Desk(shop.dispatcher, shop.ledger)
     token = shop.settings.worker_token
     exposition = Exposition(
         registry,
@@ -217,14 +191,14 @@ def make_apps(
     )
     return (
         client_app(
-            shop.dispatcher,
+            desk,
             shop.limiter,
             trusted=parse_networks(shop.settings.trusted_proxies),
             why_not_ready=shop.why_not_ready,
             metrics=metrics,
         ),
         worker_app(
-            shop.dispatcher,
+            desk,
             shop.system,
             token=None if token is None else token.get_secret_value(),
             why_not_ready=shop.why_not_ready,

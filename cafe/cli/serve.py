@@ -17,6 +17,7 @@ import typer
 from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
+from cafe.ledger.errors import LedgerError
 from cafe.logs import set_up_logs
 from cafe.serving.config import ConfigError
 from cafe.settings import (
@@ -55,7 +56,7 @@ def open_shop(options: Mapping[str, str | None]) -> int:
             print(f"cafe: warning: {sentence}", file=sys.stderr)
         look_for_garbage_seldom()
         trio.run(run_shop, settings, announce, instruments=instruments)
-    except* (SettingsError, ConfigError) as group:
+    except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
         crashed = leaves(group)

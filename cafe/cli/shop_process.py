@@ -62,8 +62,10 @@ async def open_shop() -> AsyncGenerator[Shop, None]:
             stderr=log,
             # Ctrl-C is for the players; the shop's first signal is ours, its second ends it badly.
             process_group=0,
-            # The scenario is the same on every machine, whatever its shop is set to.
-            env={key: value for key, value in os.environ.items() if not key.startswith("CAFE_")},
+            # The scenario is the same on every machine, whatever its shop is set to, and leaves
+            # nothing behind.
+            env={key: value for key, value in os.environ.items() if not key.startswith("CAFE_")}
+            | {"CAFE_DATABASE_URL": "sqlite://"},
         )
         if process.stdout is None:
             raise RuntimeError("a process opened with a pipe has one")

@@ -19,9 +19,9 @@ class OrderRow(NamedTuple):
     drink: str
     name: str | None
     address: str
+    placed_at: float
     key: str | None
     """The customer's Idempotency-Key."""
-    placed_at: float
     bound: bool
     """Tied to its customer's connection, so that nobody can collect it without."""
     abandoned: bool

@@ -1,6 +1,6 @@
 """The customers' side of the counter: order, look, cancel.
 
-Rule: turns HTTP into one `ask` of the Dispatcher, and its answer into HTTP. A customer who hangs up
+Rule: turns HTTP into one question at the desk, and its answer into HTTP. A customer who hangs up
 abandons his ask, and the Dispatcher hears of it at once.
 """
 
@@ -22,9 +22,9 @@ from cafe.limits.rate_limiter import (
     RateLimiter,
     RecordRefusals,
 )
-from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key, preferred_wait
-from cafe.orders.messages import CancelOrder, CountQueue, FindOrder, PlaceOrder, Standing
+from cafe.orders.messages import CancelOrder, FindOrder, PlaceOrder, Standing
 from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 from cafe.serving.app import problems
@@ -57,10 +57,12 @@ LIMITED = problems(
     because="This address is over its limit; the member `limit` says over which:"
     " `requests`, `waiting` or `banned`.",
 )
-UNAVAILABLE = problems(503, because="The member `reason` says why: `queue_full` or `closing`.")
+UNAVAILABLE = problems(
+    503, because="The member `reason` says why: `queue_full`, `closing` or `ledger`."
+)
 
 
-def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> APIRouter:
+def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Give the routes that customers use."""
     router = APIRouter(tags=["orders"], responses=LIMITED, route_class=ShortRoute)
 
@@ -78,7 +80,7 @@ def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> A
         """Order a coffee, and wait until it is ready."""
         hold, applied = preferred_wait(prefer, otherwise=inf)
         message = place_order(request, wish or OrderIn(), checked_key(idempotency_key), hold)
-        standing = await unless_hung_up(request, lambda: place(message, dispatcher, limiter))
+        standing = await unless_hung_up(request, lambda: place(message, desk, limiter))
         if standing is None:
             return HUNG_UP
         if standing.order.ended or applied is None:
@@ -96,23 +98,25 @@ def customer_routes(dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]) -> A
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
         message = FindOrder(order_id, hold)
-        standing = await unless_hung_up(request, lambda: dispatcher.ask(message))
+        standing = await unless_hung_up(request, lambda: desk.find(message))
         if standing is None:
             return HUNG_UP
         headers = {} if applied is None else {"Preference-Applied": applied}
         return answer(order_out(standing), headers=headers)
 
     @router.delete(
-        "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **CONFLICT}
+        "/order/{order_id}",
+        response_model=OrderOut,
+        responses={**problems(404), **CONFLICT, **UNAVAILABLE},
     )
     async def cancel(order_id: OrderId) -> Response:
         """Cancel an order while it waits."""
-        return answer(order_out(await dispatcher.ask(CancelOrder(order_id))))
+        return answer(order_out(await desk.cancel(CancelOrder(order_id))))
 
     @router.get("/queue", response_model=QueueOut)
     async def queue() -> Response:
         """Tell how busy the shop is."""
-        return answer(queue_out(await dispatcher.ask(CountQueue())))
+        return answer(queue_out(await desk.count()))
 
     return router
 
@@ -127,12 +131,10 @@ def order_plainly(
     return order(request, None, headers.get("prefer"), headers.get("idempotency-key"))
 
 
-async def place(
-    message: PlaceOrder, dispatcher: Ref[Dispatcher], limiter: Ref[RateLimiter]
-) -> Standing:
-    """Ask the Dispatcher; where an address is over a limit, say it as the RateLimiter does."""
+async def place(message: PlaceOrder, desk: Desk, limiter: Ref[RateLimiter]) -> Standing:
+    """Ask at the desk; where an address is over a limit, say it as the RateLimiter does."""
     try:
-        return await dispatcher.ask(message)
+        return await desk.place(message)
     except TooManyWaiting as no:
         await limiter.tell(RecordRefusals(((message.address, 1),), "waiting"))
         retry_after = no.retry_after or 0.0

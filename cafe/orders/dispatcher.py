@@ -5,18 +5,25 @@ order book. Customers and baristas who wait are kept replies: the duty to answer
 
 A customer who hangs up, a barista who stops waiting: their reply is abandoned, and the callback
 that tells so is a turn like any other. So an order is never handed to somebody who has gone.
+
+Nothing is acknowledged that a crash could undo. Each change is a record in the outbox, and an
+answer is a promise there, kept when the ledger has all that happened before it was made
+(`cafe/courier.py` takes the records there). The Dispatcher never waits for that: turns go on meanwhile.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from typing import Any, TypeVar
 
 from actors import Actor, Reply, Timer
+from cafe.ledger.messages import LedgerUnavailable, Snapshot
 from cafe.orders.messages import (
+    AwaitRecords,
+    Batch,
     CancelOrder,
     Claim,
     CloseShop,
@@ -27,12 +34,16 @@ from cafe.orders.messages import (
     ListOrders,
     PlaceOrder,
     QueueCount,
+    RecordsKept,
     ReleaseOrder,
     Standing,
     StartOrder,
+    TakeRecords,
 )
 from cafe.orders.order import Change, Order, Status
+from cafe.orders.outbox import Outbox
 from cafe.orders.queue import OrderBook
+from cafe.orders.records import order_of
 from cafe.orders.refusals import (
     CutOffFromQueue,
     KeyReused,
@@ -40,10 +51,14 @@ from cafe.orders.refusals import (
     QueueFull,
     ShopClosing,
     TooManyWaiting,
+    UnknownOrder,
     refusing,
 )
 from cafe.orders.view import View
 from cafe.orders.waiting import Barista, Customer, WaitingBaristas, WaitingCustomers
+from cafe.refusals import CafeRefusal
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,62 +68,104 @@ class Rules:
     lease_seconds: float = 180.0
     max_waiting: int = 10_000
     key_ttl_seconds: float = 86_400.0
+    ledger_seconds: float = 5.0
+    """How long whoever asks waits for the ledger, before he is refused."""
+    return_seconds: float = 10.0
+    """After a crash: how long an order waits for its customer to be asked for again."""
+
+
+MOST_UNKEPT = 50_000
+"""Records that wait for the ledger; beyond, orders are refused at once."""
+
+BEGINNING = Snapshot(
+    epoch=1, last_sequence=0, last_number=0, live=(), by_status={}, brewing_seconds=()
+)
+"""Of a shop that has never been open."""
 
 
 class Dispatcher(Actor):
     """Owns every order, from the ticket to the hand-over."""
 
     def __init__(
-        self, rules: Rules, clock: Callable[[], float], record: Callable[[Change], None]
+        self,
+        rules: Rules,
+        clock: Callable[[], float],
+        record: Callable[[Change], None],
+        snapshot: Snapshot = BEGINNING,
     ) -> None:
-        """Keep orders by `rules`.
+        """Keep orders by `rules`, beginning with what the ledger has.
 
         `clock` tells seconds since the epoch; `record` is told of every transition, in order.
         """
         self._rules = rules
         self._clock = clock
-        self._record = record
+        self._journal = record
         self._book = OrderBook(
             lease_seconds=rules.lease_seconds, key_ttl_seconds=rules.key_ttl_seconds
         )
+        self._book.resume(
+            map(order_of, snapshot.live),
+            snapshot.last_number,
+            {Status(status): number for status, number in snapshot.by_status.items()},
+            snapshot.brewing_seconds,
+        )
+        self._outbox = Outbox(snapshot.epoch, snapshot.last_sequence)
+        self._couriers: list[Reply[None]] = []
+        self._giving_up: Timer | None = None
         self._customers = WaitingCustomers()
         self._baristas = WaitingBaristas()
         self._lease_timer: Timer | None = None
         self._closing: ShopClosing | None = None
+        # In the first epoch of a process nobody is left who held a connection in the last.
+        self._patience = rules.return_seconds if snapshot.epoch > 1 else 0.0
+
+    def on_start(self) -> None:
+        """Look after the orders that were there before: their leases, and their customers."""
+        self._watch_leases()
+        if self._patience:
+            self.after(self._patience, self._abandon_the_unclaimed)
+        else:
+            self._abandon_the_unclaimed()
 
     # Customers
 
     @PlaceOrder.deferred
     def place(self, message: PlaceOrder, reply: Reply[Standing]) -> None:
-        """Give the message's key its order, or put a new one in the queue."""
-        order = self._find_by_key(message) or self._place_new(message)
+        """Give the message's key or id its order, or put a new one in the queue."""
+        self._recall(message.recalled)
+        order = self._find_placed(message)
+        if order is None:
+            order = self._place_new(message)
+            self._promise(_nothing, partial(self._take_back, order.order_id))
         self._wait_for(order, reply, message.hold, collects=True)
         self._hand_out()
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
         """Show an order to whoever knows its id."""
+        self._recall(message.recalled)
         with refusing("found"):
             order = self._book.find(message.order_id)
         self._wait_for(order, reply, message.hold, collects=False)
 
-    @CancelOrder.handler
-    def cancel(self, message: CancelOrder) -> Standing:
+    @CancelOrder.deferred
+    def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
+        self._recall(message.recalled)
         with refusing("cancelled"):
             change = self._book.cancel(message.order_id, self._clock())
         if change is not None:
             self._note(change)
-        return self._standing(self._book.find(message.order_id))
+        self._answer(reply, self._standing(self._book.find(message.order_id)))
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
         """Take a banned address's orders out of the queue, kept ones too."""
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
-            for customer in self._customers.dismiss(change.order.order_id):
-                customer.reply.fail(CutOffFromQueue(message.seconds))
             self._record(change)
+            for customer in self._customers.dismiss(change.order.order_id):
+                self._refuse(customer.reply, CutOffFromQueue(message.seconds))
         return len(changes)
 
     # Baristas
@@ -124,23 +181,25 @@ class Dispatcher(Actor):
         reply.on_abandoned(partial(self._baristas.remove, reply))
         self._hand_out()
 
-    @FinishOrder.handler
-    def finish(self, message: FinishOrder) -> Order:
+    @FinishOrder.deferred
+    def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
         """Declare an order ready, and hand it to whoever waits for it."""
+        self._recall(message.recalled)
         with refusing("finished"):
             change = self._book.finish(message.order_id, self._clock())
         if change is not None:
             self._note(change)
-        return self._book.find(message.order_id)
+        self._answer(reply, self._book.find(message.order_id))
 
-    @ReleaseOrder.handler
-    def release(self, message: ReleaseOrder) -> Order:
+    @ReleaseOrder.deferred
+    def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Give a claimed order back to its old place in the queue."""
+        self._recall(message.recalled)
         with refusing("released"):
             changes = self._book.release(message.order_id, self._clock())
         self._note(*changes)
+        self._answer(reply, changes[-1].order)
         self._hand_out()
-        return changes[-1].order
 
     # Whoever looks on
 
@@ -155,34 +214,100 @@ class Dispatcher(Actor):
         has_room = self._book.waiting < self._rules.max_waiting
         return self._view.count(accepting=has_room and self._closing is None)
 
-    @CloseShop.handler
-    def close(self, message: CloseShop) -> int:
+    @CloseShop.deferred
+    def close(self, message: CloseShop, reply: Reply[int]) -> None:
         """Answer everybody who waits, and refuse every order from now on."""
         self._closing = ShopClosing("The shop is closing; come back soon.", message.retry_after)
-        for reply in self._baristas.dismiss_all():
-            reply.send(None)
+        for barista in self._baristas.dismiss_all():
+            barista.send(None)
         told = [customer.reply.fail(self._closing) for customer in self._customers.dismiss_all()]
-        return sum(told)
+        self._answer(reply, sum(told))
+
+    # The way to the ledger
+
+    @AwaitRecords.deferred
+    def await_records(self, _message: AwaitRecords, reply: Reply[None]) -> None:
+        """Let the courier wait until there is something to take."""
+        if self._outbox.has_records:
+            reply.send(None)
+        else:
+            self._couriers.append(reply)
+
+    @TakeRecords.handler
+    def take_records(self, _message: TakeRecords) -> Batch:
+        """Give the courier what has gathered."""
+        return self._outbox.take()
+
+    @RecordsKept.handler
+    def keep_promises(self, message: RecordsKept) -> None:
+        """Answer whoever waited for the ledger."""
+        for promise in self._outbox.kept(message.epoch, message.last):
+            promise.keep()
+
+    def _record(self, change: Change) -> None:
+        self._journal(change)
+        self._outbox.add(change)
+        while self._couriers:
+            self._couriers.pop().send(None)
+
+    def _promise(self, keep: Callable[[], object], give_up: Callable[[], object]) -> None:
+        """Do something when all that has happened is in the ledger; else, in the end, give up."""
+        if not len(self._outbox):
+            keep()
+            return
+        self._outbox.promise(keep, give_up, self._clock() + self._rules.ledger_seconds)
+        if self._giving_up is None:
+            self._giving_up = self.after(self._rules.ledger_seconds, self._give_up)
+
+    def _answer(self, reply: Reply[T], answer: T) -> None:
+        self._promise(partial(reply.send, answer), partial(reply.fail, LedgerUnavailable()))
+
+    def _refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
+        self._promise(partial(reply.fail, refusal), partial(reply.fail, LedgerUnavailable()))
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        for promise in self._outbox.overdue(self._clock()):
+            promise.give_up()
+        due = self._outbox.next_due()
+        if due is not None:
+            self._giving_up = self.after(max(0.0, due - self._clock()), self._give_up)
 
     # Placing
 
-    def _find_by_key(self, message: PlaceOrder) -> Order | None:
-        if message.key is None:
-            return None
-        order = self._book.find_by_key(message.address, message.key, self._clock())
+    def _find_placed(self, message: PlaceOrder) -> Order | None:
+        if message.again and self._book.knows(message.order_id):
+            placed = self._book.find(message.order_id)
+            if placed.status is Status.CANCELLED:
+                raise OrderCancelled
+            return placed
+        order = self._find_by_key(message)
+        if order is None and message.again:
+            raise UnknownOrder
         if order is not None and (order.drink, order.name) != (message.drink, message.name):
             raise KeyReused
         return order
 
+    def _find_by_key(self, message: PlaceOrder) -> Order | None:
+        if message.key is None:
+            return None
+        return self._book.find_by_key(message.address, message.key, self._clock())
+
+    def _recall(self, order: Order | None) -> None:
+        if order is not None:
+            self._book.recall(order)
+
     def _place_new(self, message: PlaceOrder) -> Order:
         if self._closing is not None:
             raise self._closing
+        if len(self._outbox) > MOST_UNKEPT:
+            raise LedgerUnavailable
         if self._book.waiting >= self._rules.max_waiting:
             raise QueueFull("The queue is full; come back a little later.", self._view.retry_after)
         if self._book.waiting_from(message.address) >= message.max_waiting:
             raise TooManyWaiting(message.max_waiting, self._view.retry_after)
         change = self._book.place(
-            secrets.token_urlsafe(12),
+            message.order_id,
             message.drink,
             message.name,
             message.address,
@@ -191,6 +316,14 @@ class Dispatcher(Actor):
         )
         self._record(change)
         return change.order
+
+    def _take_back(self, order_id: str) -> None:
+        """Refuse an order that the ledger did not take in time; nobody was told of it yet."""
+        for customer in self._customers.dismiss(order_id):
+            customer.reply.fail(LedgerUnavailable())
+        change = self._book.withdraw(order_id, self._clock(), "not in the ledger in time")
+        if change is not None:
+            self._note(change)
 
     # Waiting customers
 
@@ -208,23 +341,37 @@ class Dispatcher(Actor):
 
     def _answer_now(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
         """Answer with the order as it stands; it is no longer bound to the connection."""
-        unbound = self._book.unbind(order.order_id, self._clock()) if collects else None
+        if collects:
+            self._deliver(order)
+        self._answer(reply, self._standing(order))
+
+    def _deliver(self, order: Order) -> None:
+        """Note what becomes of an order in the hands of its customer."""
+        now = self._clock()
+        unbound = self._book.unbind(order.order_id, now)
         if unbound is not None:
             self._record(unbound)
-        got_it = reply.send(self._standing(order))
-        if got_it and collects and order.status is Status.READY:
-            self._record(self._book.hand_over(order.order_id, self._clock()))
+        if order.status is Status.READY:
+            self._record(self._book.hand_over(order.order_id, now))
 
     def _stop_waiting(self, order_id: str, customer: Customer) -> None:
         self._customers.remove(order_id, customer)
         self._answer_now(self._book.find(order_id), customer.reply, collects=customer.collects)
 
     def _hang_up(self, order_id: str, customer: Customer) -> None:
-        self._customers.remove(order_id, customer)
-        if customer.collects:
-            change = self._book.abandon(order_id, self._clock())
-            if change is not None:
-                self._note(change)
+        if self._customers.remove(order_id, customer) and customer.collects:
+            self._abandon(order_id, None)
+
+    def _abandon(self, order_id: str, reason: str | None) -> None:
+        change = self._book.abandon(order_id, self._clock(), reason)
+        if change is not None:
+            self._note(change)
+
+    def _abandon_the_unclaimed(self) -> None:
+        """Abandon the orders whose customers' connections did not survive the last start."""
+        for order in self._book.live():
+            if order.bound and not self._customers.collect(order.order_id):
+                self._abandon(order.order_id, "its connection was gone after a restart")
 
     # Waiting baristas
 
@@ -234,16 +381,34 @@ class Dispatcher(Actor):
             reply, barista = self._baristas.take_first()
             change = self._book.start(barista, self._clock())
             self._record(change)
-            reply.send(Claim(change.order, self._book.waiting))
+            order = change.order
+            # Until he has been answered, it comes back from a barista who has gone.
+            reply.on_abandoned(partial(self._come_back, order, "its barista had gone"))
+            self._promise(
+                partial(reply.send, Claim(order, self._book.waiting)),
+                partial(self._take_back_claim, reply, order),
+            )
         self._watch_leases()
+
+    def _take_back_claim(self, reply: Reply[Claim | None], order: Order) -> None:
+        reply.fail(LedgerUnavailable())
+        self._come_back(order, "not in the ledger in time")
+
+    def _come_back(self, order: Order, reason: str) -> None:
+        """Put an order back of whose claim nobody knows, if that claim still holds."""
+        if self._book.is_claimed(order):
+            self._note(*self._book.release(order.order_id, self._clock(), reason))
+            self._hand_out()
 
     def _send_away(self, reply: Reply[Claim | None]) -> None:
         self._baristas.remove(reply)
         reply.send(None)
 
     def _watch_leases(self) -> None:
+        if self._lease_timer is not None:
+            return
         expiry = self._book.next_expiry()
-        if self._lease_timer is None and expiry is not None:
+        if expiry is not None:
             self._lease_timer = self.after(max(0.0, expiry - self._clock()), self._expire)
 
     def _expire(self) -> None:
@@ -261,14 +426,15 @@ class Dispatcher(Actor):
                 self._settle(change.order)
 
     def _settle(self, order: Order) -> None:
-        handed_over = False
-        for customer in self._customers.dismiss(order.order_id):
+        customers = self._customers.dismiss(order.order_id)
+        standing = self._standing(order)
+        if any(customer.collects for customer in customers):
+            self._deliver(order)
+        for customer in customers:
             if customer.collects and order.status is Status.CANCELLED:
-                customer.reply.fail(OrderCancelled())
+                self._refuse(customer.reply, OrderCancelled())
             else:
-                handed_over |= customer.reply.send(self._standing(order)) and customer.collects
-        if handed_over:
-            self._record(self._book.hand_over(order.order_id, self._clock()))
+                self._answer(customer.reply, standing)
 
     @property
     def _view(self) -> View:
@@ -276,3 +442,7 @@ class Dispatcher(Actor):
 
     def _standing(self, order: Order) -> Standing:
         return self._view.standing(order)
+
+
+def _nothing() -> None:
+    """Do nothing: the promise is only that something was not given up."""

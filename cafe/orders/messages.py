@@ -5,11 +5,13 @@ Rule: frozen values only. Other departments and the HTTP edge know orders throug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
 from actors import Message
+from cafe.ledger.messages import Record
 from cafe.orders.order import Order, Status
 
 if TYPE_CHECKING:
@@ -49,6 +51,21 @@ class QueueCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What has happened, on its way to the ledger."""
+
+    epoch: int
+    last: int
+    """The sequence of the last record."""
+    records: tuple[Record, ...]
+
+
+def new_order_id() -> str:
+    """Make an id that nobody guesses."""
+    return secrets.token_urlsafe(12)
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceOrder(Message["Dispatcher", Standing]):
     """Order, and be answered when it is ready, or as it stands after `hold` seconds."""
 
@@ -59,6 +76,12 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     """How many of this address may wait: the RateLimiter's allowance, counted here."""
     key: str | None = None
     hold: float = inf
+    order_id: str = field(default_factory=new_order_id)
+    """Made by whoever asks, so that he can ask again for the same order after a crash."""
+    again: bool = False
+    """Asked before: refused with UnknownOrder if there is no such order."""
+    recalled: Order | None = None
+    """What the ledger has under this key or id, for a Dispatcher who has forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +90,8 @@ class FindOrder(Message["Dispatcher", Standing]):
 
     order_id: str
     hold: float = 0.0
+    recalled: Order | None = None
+    """The order as the ledger has it, here and below: for a Dispatcher who has forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,7 @@ class CancelOrder(Message["Dispatcher", Standing]):
     """Take a waiting order out of the queue."""
 
     order_id: str
+    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +115,7 @@ class FinishOrder(Message["Dispatcher", Order]):
     """Declare a claimed order ready; again is the same."""
 
     order_id: str
+    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +123,7 @@ class ReleaseOrder(Message["Dispatcher", Order]):
     """Give a claimed order back."""
 
     order_id: str
+    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +146,27 @@ class CutOff(Message["Dispatcher", int]):
 
 @dataclass(frozen=True, slots=True)
 class CloseShop(Message["Dispatcher", int]):
-    """Take no more orders and answer everybody who waits; answered with how many customers."""
+    """Take no more orders and answer everybody who waits; answered with how many customers.
+
+    The answer comes when the ledger has all that happened.
+    """
 
     retry_after: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitRecords(Message["Dispatcher", None]):
+    """Wait until there is something for the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRecords(Message["Dispatcher", Batch]):
+    """Take what has gathered; each record is given once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsKept(Message["Dispatcher", None]):
+    """The ledger has everything up to this sequence."""
+
+    epoch: int
+    last: int

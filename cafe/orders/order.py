@@ -143,3 +143,7 @@ class Change:
     before: Status | None
     order: Order
     at: float
+    by: str | None = None
+    """The barista who did it, where he gave a name."""
+    reason: str | None = None
+    """Why, where the action does not say it."""

@@ -4,19 +4,23 @@ Rule: pure, and the oldest first, always. Baristas only ever get the lowest tick
 waits; an order that comes back (released, lease expired) stands where it stood before.
 
 Theory of operation. An order is in exactly one place: in the queue (`waiting`), under a lease
-(`preparation`) or in the archive (ended). `_move` is the only way from one to another, so that the
-places and the counts cannot disagree. What changes an order gives the `Change`s that it made.
+(`preparation`) or in the archive (ended), which forgets in time what the ledger remembers. `_move`
+is the only way from one to another, so that the places and the counts cannot disagree. What changes
+an order gives the `Change`s that it made.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cafe.orders.archive import Archive
 from cafe.orders.brewing import BrewingTime
 from cafe.orders.order import Action, Change, Order, Status
+
+BARISTAS_DO = frozenset({Action.START, Action.FINISH, Action.FINISH_LATE, Action.RELEASE})
 
 
 class UnknownOrderError(Exception):
@@ -31,8 +35,9 @@ class OrderBook:
         self._last_number = 0
         self._live: dict[str, Order] = {}
         self._queue: list[tuple[int, str]] = []  # sorted by ticket number
-        self._leases: dict[str, float] = {}  # in order of expiry: every lease is equally long
-        self._archive = Archive(key_ttl_seconds)
+        self._leases: dict[str, float] = {}
+        self._key_ttl_seconds = key_ttl_seconds
+        self._archive = Archive()
         self._keys: dict[tuple[str, str], str] = {}
         self._waiting_by_address: Counter[str] = Counter()
         self._by_status: Counter[Status] = Counter()
@@ -68,9 +73,14 @@ class OrderBook:
 
     def find_by_key(self, address: str, key: str, now: float) -> Order | None:
         """Give the order that this address placed with this Idempotency-Key, while it holds."""
-        self._forget(now)
         order_id = self._keys.get((address, key))
-        return None if order_id is None else self.find(order_id)
+        if order_id is None:
+            return None
+        order = self.find(order_id)
+        if order.ended and order.placed_at + self._key_ttl_seconds <= now:
+            self._forget_key(order)
+            return None
+        return order
 
     def position(self, order: Order) -> int | None:
         """Give 1 for the next to be started; None for an order that does not wait."""
@@ -82,9 +92,47 @@ class OrderBook:
         """Give all that wait or are being prepared, oldest first."""
         return sorted(self._live.values(), key=lambda order: order.number)
 
+    def is_claimed(self, claimed: Order) -> bool:
+        """Tell whether the claim that made an order this still holds."""
+        order = self._live.get(claimed.order_id)
+        return (
+            order is not None
+            and order.status is Status.PREPARATION
+            and order.started_at == claimed.started_at
+        )
+
     def next_expiry(self) -> float | None:
         """Give the time at which the next lease runs out."""
-        return next(iter(self._leases.values()), None)
+        return min(self._leases.values(), default=None)
+
+    # Going on from the ledger
+
+    def resume(
+        self,
+        live: Iterable[Order],
+        last_number: int,
+        by_status: Mapping[Status, int],
+        brewing_seconds: Iterable[float],
+    ) -> None:
+        """Begin with what the ledger has: live orders, and what is known of all the others."""
+        for order in live:
+            self._enter(order)
+            self._remember_key(order)
+        self._last_number = last_number
+        self._by_status = Counter(by_status)
+        for seconds in brewing_seconds:
+            self.brewing.observe(seconds)
+
+    def recall(self, order: Order) -> None:
+        """Remember an order that has ended and was forgotten; of others the book knows more."""
+        if order.ended and not self.knows(order.order_id):
+            self._keep(order)
+            if order.status is not Status.CANCELLED:
+                self._remember_key(order)
+
+    def knows(self, order_id: str) -> bool:
+        """Tell whether an order is live or not forgotten yet."""
+        return order_id in self._live or self._archive.find(order_id) is not None
 
     # Changing
 
@@ -92,13 +140,11 @@ class OrderBook:
         self, order_id: str, drink: str, name: str | None, address: str, key: str | None, now: float
     ) -> Change:
         """Put a new order at the end of the queue. One with a key can be collected later."""
-        self._forget(now)
         self._last_number += 1
         order = Order(
             order_id, self._last_number, drink, name, address, now, key, bound=key is None
         )
-        if key is not None:
-            self._keys[address, key] = order_id
+        self._remember_key(order)
         self._enter(order)
         return Change(Action.PLACE, None, order, now)
 
@@ -125,9 +171,9 @@ class OrderBook:
         self.brewing.observe(change.order.brewed_seconds)
         return change
 
-    def release(self, order_id: str, now: float) -> list[Change]:
+    def release(self, order_id: str, now: float, reason: str | None = None) -> list[Change]:
         """Give a claimed order back to its old place, or drop it where nobody wants it."""
-        return self._give_back(order_id, Action.RELEASE, now)
+        return self._give_back(order_id, Action.RELEASE, now, reason=reason)
 
     def expire(self, now: float) -> list[Change]:
         """Give back every order whose lease has run out by `now`."""
@@ -161,7 +207,7 @@ class OrderBook:
             return None
         return self._move(order_id, Action.UNBIND, now, bound=False)
 
-    def abandon(self, order_id: str, now: float) -> Change | None:
+    def abandon(self, order_id: str, now: float, reason: str | None = None) -> Change | None:
         """Note that nobody holds the connection of a bound order any more.
 
         Waiting, it leaves the queue unbrewed; in preparation, it is marked, to be dropped if it
@@ -171,8 +217,15 @@ class OrderBook:
         if not order.bound or order.ended or order.abandoned:
             return None
         if order.status is Status.WAITING:
-            return self._move(order_id, Action.ABANDON, now, ended_at=now)
-        return self._move(order_id, Action.ABANDON, now, abandoned=True)
+            return self._move(order_id, Action.ABANDON, now, reason, ended_at=now)
+        return self._move(order_id, Action.ABANDON, now, reason, abandoned=True)
+
+    def withdraw(self, order_id: str, now: float, reason: str) -> Change | None:
+        """Take out a waiting order of which nobody could be told; None where it waits no more."""
+        order = self._live.get(order_id)
+        if order is None or order.status is not Status.WAITING:
+            return None
+        return self._move(order_id, Action.ABANDON, now, reason, ended_at=now)
 
     def cut_off(self, address: str, now: float) -> list[Change]:
         """Take every waiting order of a banned address out of the queue."""
@@ -189,7 +242,9 @@ class OrderBook:
             return [back]
         return [back, self._move(order_id, Action.ABANDON, now, ended_at=now)]
 
-    def _move(self, order_id: str, action: Action, now: float, **changes: Any) -> Change:
+    def _move(
+        self, order_id: str, action: Action, now: float, reason: str | None = None, **changes: Any
+    ) -> Change:
         before = self.find(order_id)
         after = before.after(action, **changes)
         if after.status is before.status:
@@ -197,7 +252,8 @@ class OrderBook:
         else:
             self._leave(before)
             self._enter(after)
-        return Change(action, before.status, after, now)
+        by = (after.barista or before.barista) if action in BARISTAS_DO else None
+        return Change(action, before.status, after, now, by, reason)
 
     def _leave(self, order: Order) -> None:
         self._by_status[order.status] -= 1
@@ -222,17 +278,20 @@ class OrderBook:
             self._leases[order.order_id] = order.lease_expires_at
 
     def _end(self, order: Order) -> None:
-        if self._live.pop(order.order_id, None) is None:
-            self._archive.update(order)
-            return
-        self._archive.keep(order)
+        self._live.pop(order.order_id, None)
+        self._keep(order)
         if order.status is Status.CANCELLED:
             self._forget_key(order)
 
-    def _forget(self, now: float) -> None:
-        for order in self._archive.forget(now):
-            self._forget_key(order)
+    def _keep(self, order: Order) -> None:
+        forgotten = self._archive.keep(order)
+        if forgotten is not None:
+            self._forget_key(forgotten)
+
+    def _remember_key(self, order: Order) -> None:
+        if order.key is not None:
+            self._keys[order.address, order.key] = order.order_id
 
     def _forget_key(self, order: Order) -> None:
-        if order.key is not None:
-            self._keys.pop((order.address, order.key), None)
+        if order.key is not None and self._keys.get((order.address, order.key)) == order.order_id:
+            del self._keys[order.address, order.key]

@@ -32,13 +32,20 @@ class WaitingCustomers:
         """Let `customer` wait."""
         self._by_order.setdefault(order_id, []).append(customer)
 
-    def remove(self, order_id: str, customer: Customer) -> None:
-        """Let one customer wait no more."""
-        customers = self._by_order[order_id]
+    def remove(self, order_id: str, customer: Customer) -> bool:
+        """Let one customer wait no more; tell whether he did until now."""
+        customers = self._by_order.get(order_id, [])
+        if customer not in customers:
+            return False
         customers.remove(customer)
         if not customers:
             del self._by_order[order_id]
         stop(customer.timer)
+        return True
+
+    def collect(self, order_id: str) -> bool:
+        """Tell whether somebody waits to be given an order."""
+        return any(customer.collects for customer in self._by_order.get(order_id, ()))
 
     def dismiss(self, order_id: str) -> list[Customer]:
         """Give all who wait for an order, who from now on wait no more."""

@@ -1,6 +1,6 @@
 """The baristas' side of the counter: start, finish, release, and what there is to do.
 
-Rule: turns HTTP into one `ask` of the Dispatcher, and its answer into HTTP.
+Rule: turns HTTP into one question at the desk, and its answer into HTTP.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from actors import Ref
-from cafe.orders.dispatcher import Dispatcher
-from cafe.orders.messages import FinishOrder, ListOrders, ReleaseOrder, StartOrder
+from cafe.orders.desk import Desk
+from cafe.orders.messages import FinishOrder, ReleaseOrder, StartOrder
 from cafe.orders.schemas import (
     CONFLICT,
     ClaimOut,
@@ -57,11 +56,15 @@ class WhichOrder(CafeRefusal):
         )
 
 
-NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {204: {"description": "There is nothing to do."}}
-NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT}
+NO_LEDGER = problems(503, because="The member `reason` is `ledger`: nothing can be written down.")
+NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {
+    204: {"description": "There is nothing to do."},
+    **NO_LEDGER,
+}
+NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 
-def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
+def barista_routes(desk: Desk) -> APIRouter:
     """Give the routes that baristas use."""
     router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=ShortRoute)
 
@@ -71,9 +74,9 @@ def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
         """Claim the oldest waiting order."""
         message = StartOrder(barista, wait)
         if wait:
-            claim = await unless_hung_up(request, lambda: dispatcher.ask(message))
+            claim = await unless_hung_up(request, lambda: desk.start(message))
         else:
-            claim = await dispatcher.ask(message)
+            claim = await desk.start(message)
         if claim is None:
             return Response(status_code=204, headers=NO_STORE)
         return answer(claim_out(claim), headers=NO_STORE)
@@ -90,7 +93,7 @@ def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(order_id: str) -> Response:
         """Declare a claimed order ready; again is the same."""
-        return answer(finished_out(await dispatcher.ask(FinishOrder(order_id))))
+        return answer(finished_out(await desk.finish(FinishOrder(order_id))))
 
     @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
@@ -100,12 +103,12 @@ def barista_routes(dispatcher: Ref[Dispatcher]) -> APIRouter:
     @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release_by_path(order_id: str) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        return answer(released_out(await dispatcher.ask(ReleaseOrder(order_id))))
+        return answer(released_out(await desk.release(ReleaseOrder(order_id))))
 
     @router.get("/orders", response_model=OrdersOut)
     async def orders() -> Response:
         """List what waits and what is being prepared, oldest first."""
-        standings = await dispatcher.ask(ListOrders())
+        standings = await desk.list()
         return answer(OrdersOut(orders=[order_out(one) for one in standings]))
 
     return router

@@ -17,11 +17,10 @@ from starlette.types import ASGIApp, Message
 
 from actors import open_system
 from cafe.apps import client_app, worker_app
-from cafe.clock import start_clock
 from cafe.limits.rate_limiter import Limits, RateLimiter
-from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.serving.heads import BadRequest
 from cafe.serving.request_log import RequestMetrics
+from tests.cafe.orders.counter import start_books
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
 
@@ -44,17 +43,14 @@ async def open_apps(limits: Limits | None = None, token: str | None = None) -> A
         return b""
 
     with structlog.testing.capture_logs() as lines:
-        async with open_system() as system:
-            make = partial(Dispatcher, Rules(), start_clock(), lambda _change: None)
-            dispatcher = await system.start(make)
+        async with open_system() as system, trio.open_nursery() as nursery:
+            desk = await start_books(system, nursery)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
             yield Apps(
-                client_app(
-                    dispatcher, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics
-                ),
+                client_app(desk, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics),
                 worker_app(
-                    dispatcher,
+                    desk,
                     system,
                     token=token,
                     why_not_ready=why_not_ready,
@@ -63,6 +59,7 @@ async def open_apps(limits: Limits | None = None, token: str | None = None) -> A
                 ),
                 lines,
             )
+            nursery.cancel_scope.cancel()
 
 
 async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:

@@ -15,7 +15,6 @@ import trio.testing
 
 from actors import ActorCrashed, Ref, Restart, open_system
 from actors.testing import Probe, settle
-from cafe.clock import start_clock
 from cafe.cut_off import REPORT_SECONDS, enforce_bans, report_refusals
 from cafe.limits.bans import Ban
 from cafe.limits.rate_limiter import (
@@ -26,11 +25,13 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
     WatchBans,
 )
-from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, CutOff, PlaceOrder
 from cafe.serving.admission import Admission
+from tests.cafe.orders.counter import start_books
 
 ATTACKER, OTHER, REGULAR = "192.0.2.66", "192.0.2.67", "192.0.2.1"
+
 LIMITS = Limits(ban_after=10, ban_seconds=60)
 
 
@@ -60,8 +61,7 @@ async def open_house(per_address: int | None = None) -> AsyncGenerator[House]:
     with structlog.testing.capture_logs():
         async with open_system() as system, trio.open_nursery() as nursery:
             limiter = await system.start(partial(RateLimiter, LIMITS), restart=restart)
-            make = partial(Dispatcher, Rules(), start_clock(), lambda _change: None)
-            dispatcher = await system.start(make, restart=restart)
+            dispatcher = (await start_books(system, nursery, restart=restart)).dispatcher
             door = Admission(per_address, 100)
             nursery.start_soon(enforce_bans, limiter, dispatcher, door)
             nursery.start_soon(report_refusals, limiter, door)

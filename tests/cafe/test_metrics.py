@@ -11,13 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors import open_system
 from actors.instruments.prometheus import PrometheusInstrument
-from cafe.clock import start_clock
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.metrics import Exposition
-from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.journal import Journal
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
 from cafe.serving.admission import FRESH_SECONDS, Admission
+from tests.cafe.orders.counter import start_books
 
 ADDRESS = "192.0.2.1"
 
@@ -37,10 +36,9 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
     worker = Admission(per_address=None, total=1)
     watching = PrometheusInstrument("cafe_actor")
     registry.register(watching)
-    async with open_system(instruments=[watching]) as system:
-        dispatcher = await system.start(
-            partial(Dispatcher, Rules(), start_clock(), Journal(registry).record), name="Dispatcher"
-        )
+    async with open_system(instruments=[watching]) as system, trio.open_nursery() as nursery:
+        desk = await start_books(system, nursery, record=Journal(registry).record)
+        dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
         exposition = Exposition(registry, dispatcher, limiter, admissions)
@@ -59,6 +57,7 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         assert claims[0] is not None
         await dispatcher.ask(FinishOrder(claims[0].order.order_id))
         seen = figures(await exposition.expose())
+        nursery.cancel_scope.cancel()
     assert {name: seen[name] for name in EXPECTED} == EXPECTED
 
 

@@ -17,15 +17,20 @@ import trio
 from actors import open_system
 from actors.instruments.slow_turns import SlowTurns
 from actors.testing import Probe
+from cafe.courier import carry_records
+from cafe.doors import read_doors
+from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
 from cafe.serving.config import ConfigError
 from cafe.serving.listeners import BindError
 from cafe.settings import Settings, read_settings
-from cafe.shop import Shop, first_of, read_doors, run_shop, start_actors
+from cafe.shop import Shop, first_of, run_shop, start_actors
+from tests.cafe.ledger.fakes import MemoryStore
 
 FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
+IN_MEMORY = {**FREE_PORTS, "database_url": "sqlite://"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any
 
 
 def settings(**given: object) -> Settings:
-    return read_settings({**FREE_PORTS, **given})
+    return read_settings({**IN_MEMORY, **given})
 
 
 def test_without_files_and_settings_the_defaults_hold() -> None:
@@ -69,13 +74,19 @@ def test_a_file_that_was_named_has_to_exist(which: str) -> None:
 
 
 async def test_a_shop_is_ready_until_it_closes() -> None:
-    async with open_system() as system:
-        shop = await start_actors(settings(closing_seconds=0.01), system, journal())
+    store = MemoryStore()
+    async with open_system() as system, trio.open_nursery() as nursery:
+        shop = await start_actors(settings(closing_seconds=0.01), system, journal(), store)
+        nursery.start_soon(carry_records, shop.dispatcher, shop.ledger)
         assert await shop.why_not_ready() is None
+        store.gone = True
+        assert await shop.why_not_ready() == "The ledger cannot be written."
+        store.gone = False
         await shop.close()
         assert shop.doors_shut.is_set()
         assert await shop.why_not_ready() == "The shop is closing."
         assert not (await shop.dispatcher.ask(CountQueue())).accepting
+        nursery.cancel_scope.cancel()
 
 
 def journal() -> Any:
@@ -91,9 +102,9 @@ def journal() -> Any:
 async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
+    limiter, dispatcher, ledger = Probe(RateLimiter), Probe(Dispatcher), Probe(Ledger)
     async with open_system() as system:
-        shop = Shop(settings(), system, limiter=limiter, dispatcher=dispatcher)
+        shop = Shop(settings(), system, limiter, dispatcher, ledger)
         assert await shop.why_not_ready() == "The actors do not answer."
     assert autojump_clock.current_time() < 2
 
@@ -127,9 +138,10 @@ async def run_and_close() -> None:
 async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
-    first, dispatcher, limiter = lines[-2]["tree"]
-    assert first == "system, one_for_one"
-    assert dispatcher == "├─ Dispatcher running, queued 0 of 10000, handled 2"
+    first, books, ledger, dispatcher, limiter = lines[-2]["tree"]
+    assert (first, books) == ("system, one_for_one", "├─ books, rest_for_one")
+    assert ledger == "│  ├─ Ledger running, queued 0 of 10000"
+    assert dispatcher == "│  └─ Dispatcher running, queued 0 of 10000, handled 3"
     assert limiter.startswith("└─ RateLimiter running, queued 0 of 10000")
 
 

@@ -146,6 +146,7 @@ def open_shop(
     """Run a shop for the length of the block, with command line `options` and CAFE_ `settings`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
+        settings = {"database_url": f"sqlite:///{folder}/cafe.db", **settings}
         with path.open("wb") as errors, _process(options, settings, errors) as run:
             try:
                 found = _addresses(run, path)

@@ -63,7 +63,7 @@ async def test_a_late_finish_counts_also_while_another_barista_brews(
         assert (await barista.get("/start/")).status_code == 204
     await hasty.settle()
     actions = [one["action"] for one in hasty.log.lines("order", order_id=placed["order_id"])]
-    assert actions == ["place", "start", "expire", "start", "finish"]
+    assert actions == ["place", "unbind", "start", "expire", "start", "finish"]
 
 
 async def test_what_is_finished_in_time_does_not_come_back(hasty: Shop, address: str) -> None:
@@ -79,8 +79,9 @@ async def test_a_vanished_barista_and_a_customer_who_hung_up_leave_nothing_behin
     async with hasty.baristas() as barista:
         async with await park(hasty, address):
             claim = await start(barista, wait=20)
-        await hasty.log.line("order", action="abandon", order_id=claim["order_id"])
+        cancelled = {"status": "cancelled", "order_id": claim["order_id"]}
+        await hasty.log.line("order", action="abandon", **cancelled)
         assert (await barista.get("/start/")).status_code == 204
     await hasty.settle()
     actions = [one["action"] for one in hasty.log.lines("order", order_id=claim["order_id"])]
-    assert actions == ["place", "start", "expire", "abandon"]
+    assert actions == ["place", "start", "abandon", "expire", "abandon"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,22 +11,28 @@ from math import inf
 import trio
 import trio.testing
 
-from actors import Ref, open_system
+from actors import Ref, Restart, Strategy, System, open_system
 from cafe.clock import start_clock
+from cafe.courier import carry_records
+from cafe.ledger.ledger import Ledger
+from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Change, Order
 from cafe.refusals import CafeRefusal
+from tests.cafe.ledger.fakes import Disk, MemoryStore
 
 REGULAR = "192.0.2.1"
 
 
 @dataclass
 class Counter:
-    """The Dispatcher's ref, and every change that it recorded."""
+    """The Dispatcher's ref, every change that it recorded, and what the ledger has of them."""
 
     ref: Ref[Dispatcher]
     changes: list[Change]
+    desk: Desk
+    store: MemoryStore
 
     def numbers(self, action: Action) -> list[int]:
         """Give the ticket numbers of the orders to which this happened, in that order."""
@@ -37,11 +43,11 @@ class Counter:
     ) -> Standing:
         """Order, and wait."""
         message = PlaceOrder("americano", name or None, address, 400, key, hold)
-        return await self.ref.ask(message)
+        return await self.desk.place(message)
 
     async def start(self, barista: str | None = None, hold: float = 0.0) -> Claim | None:
         """Claim the oldest order."""
-        return await self.ref.ask(StartOrder(barista, hold))
+        return await self.desk.start(StartOrder(barista, hold))
 
     async def claimed(self, barista: str | None = None) -> Claim:
         """Claim the oldest order; there must be one."""
@@ -51,17 +57,48 @@ class Counter:
 
     async def finish(self, claim: Claim) -> Order:
         """Declare it ready."""
-        return await self.ref.ask(FinishOrder(claim.order.order_id))
+        return await self.desk.finish(FinishOrder(claim.order.order_id))
+
+
+async def start_books(  # noqa: PLR0917 - each by itself
+    system: System,
+    nursery: trio.Nursery,
+    rules: Rules | None = None,
+    record: Callable[[Change], None] = lambda _change: None,
+    store: MemoryStore | None = None,
+    disk: Disk | None = None,
+    restart: Restart | None = None,
+) -> Desk:
+    """Start a Ledger, a Dispatcher and the courier between them; cancel the nursery at the end."""
+    clock, store, restart = start_clock(), store or MemoryStore(), restart or Restart()
+    books = system.group(Strategy.REST_FOR_ONE, name="books")
+    ledger = await books.start(
+        partial(Ledger, store, clock, runner=disk or Disk()), mailbox=10_000, restart=restart
+    )
+    dispatcher = await books.start(
+        lambda: Dispatcher(rules or Rules(), clock, record, store.load()),
+        mailbox=10_000,
+        restart=restart,
+    )
+    nursery.start_soon(carry_records, dispatcher, ledger)
+    return Desk(dispatcher, ledger)
 
 
 @asynccontextmanager
-async def open_counter(rules: Rules | None = None) -> AsyncGenerator[Counter]:
-    """Open a system with one Dispatcher in it."""
+async def open_counter(
+    rules: Rules | None = None,
+    *,
+    store: MemoryStore | None = None,
+    disk: Disk | None = None,
+    restart: Restart | None = None,
+) -> AsyncGenerator[Counter]:
+    """Open a system with a counter in it."""
     changes: list[Change] = []
-    async with open_system() as system:
-        factory = partial(Dispatcher, rules or Rules(), start_clock(), changes.append)
-        ref = await system.start(factory, mailbox=10_000)
-        yield Counter(ref, changes)
+    store = store or MemoryStore()
+    async with open_system() as system, trio.open_nursery() as nursery:
+        desk = await start_books(system, nursery, rules, changes.append, store, disk, restart)
+        yield Counter(desk.dispatcher, changes, desk, store)
+        nursery.cancel_scope.cancel()
 
 
 async def settled() -> None:

@@ -19,14 +19,13 @@ def test_an_unknown_order_is_an_error_whatever_is_done_with_it() -> None:
 def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
     book = a_book()
     place(book, "first", key="k")
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) is not None, "a live order is never lost"
     book.start(None, 1.0)
     book.finish("first", 10.0)
-    held = book.find_by_key(ADDRESSES[0], "k", TTL + 9)
+    held = book.find_by_key(ADDRESSES[0], "k", TTL - 1)
     assert held is not None
     assert held.order_id == "first"
-    assert book.find_by_key(ADDRESSES[0], "k", TTL + 10) is None
-    with pytest.raises(UnknownOrderError):
-        book.find("first")
+    assert book.find_by_key(ADDRESSES[0], "k", TTL) is None
 
 
 def test_a_key_is_known_only_to_the_address_that_used_it() -> None:
@@ -64,14 +63,39 @@ def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() ->
     assert [change.order.order_id for change in book.expire(LEASE + 1)][0::2] == ["first", "second"]
 
 
-def test_what_can_be_collected_later_outlives_what_cannot() -> None:
+def test_an_order_that_was_forgotten_can_be_recalled_with_its_key() -> None:
     book = a_book()
-    place(book, "accepted")
-    book.unbind("accepted", 0.0)
+    place(book, "first", key="k")
     book.start(None, 0.0)
-    book.finish("accepted", 0.0)
+    finished = book.finish("first", 0.0)
+    assert finished is not None
     for number in range(2_000):
         place(book, f"order-{number}", now=1.0)
         book.start(None, 1.0)
         book.finish(f"order-{number}", 1.0)
-    assert book.find("accepted").status is Status.READY
+    assert not book.knows("first")
+    assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
+    book.recall(finished.order)
+    assert book.find("first") == book.find_by_key(ADDRESSES[0], "k", 2.0) == finished.order
+    book.hand_over("first", 3.0)
+    book.recall(finished.order)
+    assert book.find("first").status is Status.DELIVERED, "the book knows more than the ledger"
+
+
+def test_a_book_goes_on_from_what_the_ledger_has() -> None:
+    before = a_book()
+    for number, order_id in enumerate(("first", "second", "third")):
+        place(before, order_id, key=f"k{number}", now=float(number))
+    before.start("Bo", 3.0)
+    book = a_book()
+    book.resume(
+        before.live(), 7, {Status.WAITING: 2, Status.PREPARATION: 1, Status.READY: 4}, [9.0]
+    )
+    assert book.live() == before.live()
+    assert (book.waiting, book.preparing, book.next_expiry()) == (2, 1, 3.0 + LEASE)
+    assert book.by_status[Status.READY] == 4
+    assert book.brewing.mean == 9.0
+    assert book.find_by_key(ADDRESSES[0], "k2", 5.0) == before.find("third")
+    assert book.start(None, 5.0).order.order_id == "second", "oldest first"
+    place(book, "new")
+    assert book.find("new").number == 8, "numbers never go back"

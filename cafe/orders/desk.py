@@ -1,0 +1,133 @@
+"""The desk: asks the Dispatcher, and the ledger for what he has forgotten.
+
+Rule: no state, no decisions about orders. Whoever waits at the desk does not notice that the
+Dispatcher has crashed and begun anew with what the ledger has: the desk asks again, a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import trio
+
+from actors import ActorCrashed, Message, Ref
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.messages import LedgerUnavailable, OrderRow, ReadKey, ReadOrder
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import (
+    CancelOrder,
+    Claim,
+    CountQueue,
+    FindOrder,
+    FinishOrder,
+    ListOrders,
+    PlaceOrder,
+    QueueCount,
+    ReleaseOrder,
+    Standing,
+    StartOrder,
+)
+from cafe.orders.order import Order
+from cafe.orders.records import order_of
+from cafe.orders.refusals import UnknownOrder
+
+R = TypeVar("R")
+
+TRIES = 5
+"""How often something is asked before a crash is the asker's, too."""
+AT_ONCE = 1.0
+"""Whoever is failed by a crash twice, after fewer seconds than this, asks no more."""
+LEDGER_SECONDS = 5.0
+"""How long a look into the ledger may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where customers and baristas ask."""
+
+    dispatcher: Ref[Dispatcher]
+    ledger: Ref[Ledger]
+
+    async def place(self, message: PlaceOrder) -> Standing:
+        """Place an order, once, however often it is asked for."""
+        if message.key is not None:
+            found = await self._read(ReadKey(message.address, message.key))
+            message = replace(message, recalled=None if found is None else order_of(found))
+        try:
+            return await self._ask(message, lambda: replace(message, again=True))
+        except UnknownOrder:
+            known = await self._place_after_a_crash(message)
+            return await self._ask(known, lambda: known)
+
+    async def find(self, message: FindOrder) -> Standing:
+        """Look at an order."""
+        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+
+    async def cancel(self, message: CancelOrder) -> Standing:
+        """Cancel an order."""
+        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+
+    async def finish(self, message: FinishOrder) -> Order:
+        """Declare an order ready."""
+        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+
+    async def release(self, message: ReleaseOrder) -> Order:
+        """Give an order back."""
+        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+
+    async def start(self, message: StartOrder) -> Claim | None:
+        """Claim the oldest order."""
+        return await self._ask(message)
+
+    async def count(self) -> QueueCount:
+        """Tell how busy the shop is."""
+        return await self._ask(CountQueue())
+
+    async def list(self) -> list[Standing]:
+        """List what is waiting and being prepared."""
+        return await self._ask(ListOrders())
+
+    async def _place_after_a_crash(self, message: PlaceOrder) -> PlaceOrder:
+        """Find out whether the ledger took the order before the crash; if not it never was."""
+        found = await self._read(ReadOrder(message.order_id))
+        if found is None:
+            return replace(message, again=False)
+        return replace(message, again=True, recalled=order_of(found))
+
+    async def _about(
+        self, order_id: str, message: Callable[[Order | None], Message[Dispatcher, R]]
+    ) -> R:
+        """Ask about an order; if the Dispatcher has forgotten it, with what the ledger has."""
+        try:
+            return await self._ask(message(None))
+        except UnknownOrder:
+            found = await self._read(ReadOrder(order_id))
+            if found is None:
+                raise
+        return await self._ask(message(order_of(found)))
+
+    async def _ask(
+        self,
+        message: Message[Dispatcher, R],
+        after_a_crash: Callable[[], Message[Dispatcher, R]] | None = None,
+    ) -> R:
+        crashed_at_once = False
+        for _ in range(TRIES - 1):
+            asked_at = trio.current_time()
+            try:
+                return await self.dispatcher.ask(message)
+            except ActorCrashed:
+                at_once = trio.current_time() - asked_at < AT_ONCE
+                if at_once and crashed_at_once:
+                    raise  # it may be this very message that does it
+                crashed_at_once = at_once
+                if after_a_crash is not None:
+                    message = after_a_crash()
+        return await self.dispatcher.ask(message)
+
+    async def _read(self, message: ReadOrder | ReadKey) -> OrderRow | None:
+        with trio.move_on_after(LEDGER_SECONDS):
+            return await self.ledger.ask(message)
+        raise LedgerUnavailable

@@ -1,0 +1,81 @@
+"""What has happened and is not in the ledger yet, and who may be told of it only then.
+
+Rule: pure, and first in, first out. A promise depends on all that has happened before it was made,
+so nobody is told of anything that a crash could undo.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cafe.ledger.messages import Record
+from cafe.orders.messages import Batch
+from cafe.orders.order import Change
+from cafe.orders.records import record_of
+
+
+class Promise(NamedTuple):
+    """What is to be done once the ledger has got so far, or if it does not in time."""
+
+    sequence: int
+    due: float
+    keep: Callable[[], object]
+    give_up: Callable[[], object]
+
+
+class Outbox:
+    """Records by sequence: those that wait, those that are on their way, and the promises."""
+
+    def __init__(self, epoch: int, last_sequence: int) -> None:
+        self._epoch = epoch
+        self._last = self._kept = last_sequence
+        self._waiting: list[Record] = []
+        self._promises: deque[Promise] = deque()
+
+    def __len__(self) -> int:
+        """Give the number of records that are not in the ledger yet."""
+        return self._last - self._kept
+
+    @property
+    def has_records(self) -> bool:
+        """Whether there is something to be taken to the ledger."""
+        return bool(self._waiting)
+
+    def add(self, change: Change) -> None:
+        """Write down what has happened."""
+        self._last += 1
+        self._waiting.append(record_of(self._last, change))
+
+    def take(self) -> Batch:
+        """Give what has gathered, to be taken to the ledger."""
+        records, self._waiting = tuple(self._waiting), []
+        return Batch(self._epoch, self._last, records)
+
+    def promise(
+        self, keep: Callable[[], object], give_up: Callable[[], object], due: float
+    ) -> None:
+        """Have something done once all that has happened so far is in the ledger."""
+        self._promises.append(Promise(self._last, due, keep, give_up))
+
+    def kept(self, epoch: int, sequence: int) -> list[Promise]:
+        """Note how far the ledger is; give the promises that can be kept."""
+        if epoch != self._epoch:
+            return []
+        self._kept = sequence
+        return self._pop(lambda promise: promise.sequence <= sequence)
+
+    def overdue(self, now: float) -> list[Promise]:
+        """Give the promises that could not be kept in time."""
+        return self._pop(lambda promise: promise.due <= now)
+
+    def next_due(self) -> float | None:
+        """Give the time when the first promise is to be given up."""
+        return self._promises[0].due if self._promises else None
+
+    def _pop(self, ripe: Callable[[Promise], bool]) -> list[Promise]:
+        popped: list[Promise] = []
+        while self._promises and ripe(self._promises[0]):
+            popped.append(self._promises.popleft())
+        return popped

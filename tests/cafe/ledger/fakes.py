@@ -1,0 +1,80 @@
+"""A store without a database, which fails when it is told to, and a Ledger without a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from cafe.ledger.errors import DatabaseGone, StaleEpoch
+from cafe.ledger.messages import OrderRow, Record, Snapshot
+
+T = TypeVar("T")
+LIVE = {"waiting", "preparation"}
+
+
+class MemoryStore:
+    """Keeps records as the real store does, in dictionaries."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.gone = False
+        self.events: dict[int, Record] = {}
+        self.orders: dict[str, OrderRow] = {}
+        self.groups: list[int] = []
+
+    def load(self) -> Snapshot:
+        self.ping()
+        self.epoch += 1
+        rows = sorted(self.orders.values(), key=lambda row: row.number)
+        by_status: dict[str, int] = {}
+        for row in rows:
+            by_status[row.status] = by_status.get(row.status, 0) + 1
+        return Snapshot(
+            epoch=self.epoch,
+            last_sequence=max(self.events, default=0),
+            last_number=max((row.number for row in rows), default=0),
+            live=tuple(row for row in rows if row.status in LIVE),
+            by_status=by_status,
+            brewing_seconds=(),
+        )
+
+    def commit(self, epoch: int, records: Sequence[Record]) -> None:
+        self.ping()
+        if epoch != self.epoch:
+            raise StaleEpoch("the records are of another epoch")
+        self.groups.append(len(records))
+        for record in records:
+            self.events[record.event.sequence] = record
+            self.orders[record.order.order_id] = record.order
+
+    def find(self, order_id: str) -> OrderRow | None:
+        self.ping()
+        return self.orders.get(order_id)
+
+    def find_by_key(self, address: str, key: str, since: float) -> OrderRow | None:
+        self.ping()
+        found = [
+            row
+            for row in self.orders.values()
+            if (row.address, row.key) == (address, key)
+            and row.placed_at >= since
+            and row.status != "cancelled"
+        ]
+        return found[-1] if found else None
+
+    def ping(self) -> None:
+        if self.gone:
+            raise DatabaseGone("the database is gone")
+
+
+class Disk:
+    """Runs the store's calls in virtual time: each takes so many seconds."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    async def run(self, call: Callable[[], T]) -> T:
+        await trio.sleep(self.seconds)
+        return call()
