@@ -67,7 +67,7 @@ def _passes_on_postgresql(cause: psycopg.Error) -> bool:
 
 
 def _text(cause: BaseException, secrets: Iterable[str]) -> str:
-    text = " ".join(str(cause).split()).rstrip(".")
+    text = " ".join(str(cause).split()).rstrip(".?!")
     for secret in secrets:
         text = text.replace(secret, "***")
     return text[:LONGEST_TEXT] or type(cause).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,13 @@ def postgres() -> Generator[PostgresServer]:
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
     """Give a function that gives the URL of a new, empty ledger of a kind."""
 
+    numbers = count(1)
+
     def give(kind: str) -> str:
         if kind == "memory":
             return "sqlite://"
         if kind == "file":
-            return f"sqlite:///{tmp_path}/cafe.db"
+            return f"sqlite:///{tmp_path}/cafe{next(numbers)}.db"
         server: PostgresServer = request.getfixturevalue("postgres")
         return server.url(server.new_database(TEMPLATE))
 
