@@ -194,7 +194,9 @@ async def test_a_handler_that_fails_as_it_unwinds_is_logged_and_is_no_second_cra
         await asker.left.wait()
         check_restarted_with(asker, "c", "a")
         assert troupe["c"].statistics().crashed == 0
-    assert "c crashed as it unwound" in caplog.messages
+    (told,) = [one for one in caplog.records if one.message == "c crashed as it unwound"]
+    assert told.exc_info is not None
+    assert told.exc_info[0] is Boom
 
 
 async def test_an_asker_who_leaves_while_the_handler_unwinds_hears_after_it() -> None:

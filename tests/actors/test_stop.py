@@ -48,6 +48,10 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
             await settle()
         assert trio.current_time() == pytest.approx(5), "one period, not one each; then unwinding"
     assert [type(asker.error) for asker in askers] == [ActorStopped] * 4
+    assert [str(asker.error) for asker in askers] == [
+        "Counter has stopped",
+        "Counter-2 has stopped",
+    ] * 2
     assert journal == ["start", "start", "nap", "nap", "unwound", "stop", "unwound", "stop"]
 
 
