@@ -8,7 +8,7 @@ that tells so is a turn like any other. So an order is never handed to somebody 
 
 Nothing is acknowledged that a crash could undo. Each change is a record in the outbox, and an
 answer is a promise there, kept when the ledger has all that happened before it was made
-(`cafe/courier.py` takes the records there). The Dispatcher never waits for that: turns go on meanwhile.
+(`cafe/courier.py` takes the records there). The Dispatcher never waits: turns go on meanwhile.
 """
 
 from __future__ import annotations
