@@ -99,7 +99,7 @@ def said_by_mypy(workshop: Workshop, right: str, wrong: str) -> str:
 @says(
     'Argument 1 to "handler" of "Message" has incompatible type '
     '"Callable[[Jukebox, Withdraw], bool]"; '
-    'expected "Callable[[Jukebox, Withdraw], Awaitable[None]]"  [arg-type]'
+    'expected "Callable[[Jukebox, Withdraw], Coroutine[Any, Any, None]]"  [arg-type]'
 )
 async def a_handler_answers_something_else(workshop: Workshop) -> str:
     return said_by_mypy(

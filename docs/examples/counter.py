@@ -1,6 +1,8 @@
 """A counter: what it can be asked, what it refuses, and the actor."""
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 
 from actors import Actor, Message, Refusal, Reply
 
@@ -40,7 +42,8 @@ class Counter(Actor):
 
     def __init__(self) -> None:
         self.total = 0
-        self.waiting: list[tuple[Reach, Reply[int]]] = []
+        self.waiting: dict[int, tuple[int, Reply[int]]] = {}
+        self.tickets = count()
 
     @Add.handler
     def add(self, message: Add) -> int:
@@ -48,19 +51,22 @@ class Counter(Actor):
         if self.total + message.by < 0:
             raise TooLow(f"{self.total} and {message.by} is less than nothing")
         self.total += message.by
-        for waiter in self.waiting.copy():
-            reach, reply = waiter
-            if self.total >= reach.goal:
-                self.waiting.remove(waiter)
+        for ticket, (goal, reply) in list(self.waiting.items()):
+            if self.total >= goal:
+                self.forget(ticket)
                 reply.send(self.total)
         return self.total
 
     @Reach.deferred
     def reach(self, message: Reach, reply: Reply[int]) -> None:
         """Keep the duty to answer; drop it when the asker has gone."""
-        waiter = message, reply
-        self.waiting.append(waiter)
-        reply.on_abandoned(lambda: self.waiting.remove(waiter))
+        ticket = next(self.tickets)
+        self.waiting[ticket] = message.goal, reply
+        reply.on_abandoned(partial(self.forget, ticket))
+
+    def forget(self, ticket: int) -> None:
+        """Let one of those who wait go."""
+        del self.waiting[ticket]
 
     @Waiting.handler
     def count_waiting(self, _message: Waiting) -> int:
