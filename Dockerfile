@@ -20,11 +20,15 @@ ENV PATH=/opt/cafe/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CAFE_CLIENT_BIND=0.0.0.0:8080 \
     CAFE_WORKER_BIND=0.0.0.0:8081 \
-    CAFE_LOG_FORMAT=json
+    CAFE_LOG_FORMAT=json \
+    CAFE_DATABASE_URL=sqlite:////var/lib/cafe/cafe.db
+RUN install --directory --owner=10001 --group=10001 /var/lib/cafe
 COPY --from=build /opt/cafe /opt/cafe
 WORKDIR /cafe
 COPY hypercorn_client.toml hypercorn_worker.toml ./
 USER 10001:10001
+# The ledger: without a volume here orders live no longer than the container.
+VOLUME /var/lib/cafe
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 # http.client and not urllib, which would ask a proxy of the environment for the shop next door.
