@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import trio
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from actors import Ref
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.messages import CountGroups, LedgerCounts
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, QueueCount
@@ -22,6 +25,10 @@ from cafe.serving.admission import Admission
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
 
 
+SOON = 1.0
+"""Seconds that figures wait for an owner who may be waiting himself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exposition:
     """Where the numbers come from."""
@@ -29,6 +36,7 @@ class Exposition:
     registry: CollectorRegistry
     """With what is kept as it happens; the actors' own figures come from an instrument in it."""
     dispatcher: Ref[Dispatcher]
+    ledger: Ref[Ledger]
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
     """By app."""
@@ -38,11 +46,17 @@ class Exposition:
         snapshot = Snapshot(
             queue=await self.dispatcher.ask(CountQueue()),
             limits=await self.limiter.ask(CountLimits()),
+            ledger=await self._ledger_counts(),
             admissions=self.admissions,
         )
         now = CollectorRegistry()
         now.register(snapshot)
         return generate_latest(self.registry) + generate_latest(now)
+
+    async def _ledger_counts(self) -> LedgerCounts | None:
+        with trio.move_on_after(SOON):
+            return await self.ledger.ask(CountGroups())
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
@@ -51,11 +65,14 @@ class Snapshot(Collector):
 
     queue: QueueCount
     limits: LimitCounts
+    ledger: LedgerCounts | None
+    """None if it did not answer soon: it waits for the database."""
     admissions: Mapping[str, Admission]
 
     def collect(self) -> Iterator[Metric]:
         """Give the metric families."""
         yield from self._orders()
+        yield from self._ledger()
         yield from self._limits()
         yield from self._connections()
         yield from self._kernel()
@@ -71,6 +88,18 @@ class Snapshot(Collector):
         yield GaugeMetricFamily(
             "cafe_baristas", "Those with an order in hand or waiting for one.", self.queue.baristas
         )
+
+    def _ledger(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "cafe_ledger_unkept", "Records that are not in the ledger yet.", self.queue.unkept
+        )
+        if self.ledger is not None:
+            yield CounterMetricFamily(
+                "cafe_ledger_groups", "Groups of records written.", self.ledger.groups
+            )
+            yield CounterMetricFamily(
+                "cafe_ledger_records", "Records written.", self.ledger.records
+            )
 
     def _limits(self) -> Iterator[Metric]:
         refusals = CounterMetricFamily("cafe_refusals", "Refusals by limit.", labels=("limit",))

@@ -186,6 +186,7 @@ def make_apps(
     exposition = Exposition(
         registry,
         shop.dispatcher,
+        shop.ledger,
         shop.limiter,
         {"client": client, "worker": worker},
     )

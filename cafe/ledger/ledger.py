@@ -19,6 +19,8 @@ from actors import Actor
 from cafe.ledger.errors import DatabaseGone, StaleEpoch
 from cafe.ledger.messages import (
     Commit,
+    CountGroups,
+    LedgerCounts,
     LedgerUnavailable,
     OrderRow,
     OtherEpoch,
@@ -68,6 +70,7 @@ class Ledger(Actor):
         self._clock = clock
         self._key_ttl_seconds = key_ttl_seconds
         self._runner = runner or InThread()
+        self._groups = self._records = 0
 
     @Commit.handler
     async def commit(self, message: Commit) -> None:
@@ -76,6 +79,8 @@ class Ledger(Actor):
             await self._run(lambda: self._store.commit(message.epoch, message.records))
         except StaleEpoch:
             raise OtherEpoch from None
+        self._groups += 1
+        self._records += len(message.records)
 
     @ReadOrder.handler
     async def read_order(self, message: ReadOrder) -> OrderRow | None:
@@ -93,6 +98,11 @@ class Ledger(Actor):
     async def ping(self, _message: Ping) -> None:
         """Make sure that the database answers."""
         await self._run(self._store.ping)
+
+    @CountGroups.handler
+    def count(self, _message: CountGroups) -> LedgerCounts:
+        """Tell how much was written."""
+        return LedgerCounts(self._groups, self._records)
 
     async def _run(self, call: Callable[[], T]) -> T:
         try:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Commit",
+    "CountGroups",
     "EventRow",
+    "LedgerCounts",
     "LedgerUnavailable",
     "OrderRow",
     "OtherEpoch",
@@ -80,6 +82,14 @@ class OtherEpoch(CafeRefusal):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """What the Ledger has written since it was started; a group is one transaction."""
+
+    groups: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit(Message["Ledger", None]):
     """Write a group of records; answered when they are on disk, all of them.
 
@@ -109,3 +119,8 @@ class ReadKey(Message["Ledger", OrderRow | None]):
 @dataclass(frozen=True, slots=True)
 class Ping(Message["Ledger", None]):
     """Make sure that the database answers; refused with LedgerUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountGroups(Message["Ledger", LedgerCounts]):
+    """Tell how much was written."""

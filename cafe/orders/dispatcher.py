@@ -212,7 +212,9 @@ class Dispatcher(Actor):
     def count(self, _message: CountQueue) -> QueueCount:
         """Tell how busy the shop is."""
         has_room = self._book.waiting < self._rules.max_waiting
-        return self._view.count(accepting=has_room and self._closing is None)
+        return self._view.count(
+            accepting=has_room and self._closing is None, unkept=len(self._outbox)
+        )
 
     @CloseShop.deferred
     def close(self, message: CloseShop, reply: Reply[int]) -> None:

@@ -48,6 +48,8 @@ class QueueCount:
     """For whoever orders now."""
     accepting: bool
     by_status: dict[Status, int]
+    unkept: int = 0
+    """Records that are not in the ledger yet."""
 
 
 @dataclass(frozen=True, slots=True)

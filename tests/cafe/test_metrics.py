@@ -41,7 +41,7 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
-        exposition = Exposition(registry, dispatcher, limiter, admissions)
+        exposition = Exposition(registry, dispatcher, desk.ledger, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)
         client.isolated += 1
@@ -77,6 +77,8 @@ EXPECTED = {
     "cafe_orders delivered": 0,
     "cafe_orders cancelled": 0,
     "cafe_queue_length": 1,
+    "cafe_ledger_unkept": 0,
+    "cafe_ledger_records_total": 9,
     "cafe_baristas": 1,
     "cafe_order_wait_seconds_count": 1,
     "cafe_order_wait_seconds_sum": 45,
