@@ -23,6 +23,10 @@ class Instrument:
 
     The methods are called synchronously, inside a turn or a send, so they must be short; they
     cannot wait. Where they are given no message, there was none: a timer's callback is a turn, too.
+
+    Not all that is enqueued is started. A message whose asker has gone is skipped, and what is left
+    when its actor stops is failed; neither has an event. So the length of a mailbox does not follow
+    from events: `actor.statistics()` tells what is queued and what was skipped.
     """
 
     def enqueued(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
@@ -33,7 +37,7 @@ class Instrument:
         """
 
     def started(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Hear that a handler is about to run; if the asker has gone, it never is."""
+        """Hear that a handler is about to run."""
 
     def finished(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
         """Hear that the handler has ended, in whatever way: once for each that was started."""
