@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import outcome
 import trio
@@ -16,12 +16,11 @@ from actors.actor import Actor
 from actors.conversation import Conversation
 from actors.deadlock import HOST, Wait
 from actors.envelope import Envelope
-from actors.errors import ActorCrashed, ActorError, ActorStopped, Refusal, fresh
+from actors.errors import ActorCrashed, ActorError, ActorStopped, parted
 from actors.group import Group
 from actors.handlers import Handlers, Kind
 from actors.instrument import Listeners
 from actors.mailbox import Mailbox
-from actors.message import Message
 from actors.ref import Ref
 from actors.restart import Restart
 from actors.statistics import ActorState, ActorStatistics, Counts
@@ -62,7 +61,8 @@ class Cell(Generic[A]):
         # Shielded, so that not the outside but `kill` ends the actor, when its turn has come.
         self._scope = trio.CancelScope(shield=True)
         self._awake = trio.CancelScope()
-        self.turns = Turns(self._fail)
+        self._after: trio.Event | None = None
+        self.turns = Turns(self._supervisor.failed)
 
     def cells(self) -> Iterator["Cell[A]"]:
         """Yield itself, as a group yields its members."""
@@ -111,14 +111,20 @@ class Cell(Generic[A]):
         if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
-            if self.fallen and not len(self.mailbox):
-                # There is nothing left to be restarted for.
-                self._scope.cancel()
+        if self.fallen and self.conversation is None and not len(self.mailbox):
+            # There is nothing left to be restarted for.
+            self._scope.cancel()
 
-    def kill(self) -> None:
-        """Take no more messages, and end without handling the rest."""
+    def kill(self, after: trio.Event | None) -> None:
+        """Take no more messages, and end without handling the rest, after another has ended."""
+        self._after = after
         self.close()
         self._scope.cancel()
+
+    def fail_rest(self) -> None:
+        """Fail whoever waits for an answer, except of a handler that has not unwound yet."""
+        self.mailbox.fail_rest(ActorStopped(self.name))
+        self._supervisor.fail_rest()
 
     async def run(self) -> None:
         """Handle messages until there are no more to come, then end."""
@@ -129,6 +135,9 @@ class Cell(Generic[A]):
                 while self.failure is None:
                     await self._live()
         finally:
+            if self._after is not None:
+                with trio.CancelScope(shield=True):
+                    await self._after.wait()
             self._end()
 
     async def _live(self) -> None:
@@ -144,9 +153,8 @@ class Cell(Generic[A]):
         if self.state == "restarting":
             self.state = "running"
 
-    async def _handle_some(self, first: Envelope) -> None:
+    async def _handle_some(self, envelope: Envelope | None) -> None:
         """Handle a message and what is behind it, up to a budget."""
-        envelope: Envelope | None = first
         supervisor, instruments = self._supervisor, self.instruments
         budget = MESSAGES_PER_CHECKPOINT
         while envelope is not None:
@@ -181,7 +189,7 @@ class Cell(Generic[A]):
                 handler.function(life.instance, message, life.owe(envelope))
             self.counts.handled += 1
         except Exception as error:  # noqa: BLE001 - a crash is whatever a handler raises
-            self._fail(error, envelope)
+            self._supervisor.failed(error, envelope)
         except BaseException:
             envelope.settle(outcome.Error(ActorStopped(self.name)))
             raise
@@ -203,28 +211,17 @@ class Cell(Generic[A]):
             else:
                 self.counts.skipped += 1
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error, envelope)
-        except BaseException:
-            envelope.unwound(ActorStopped(self.name))
-            raise
+            self._supervisor.failed(error, envelope)
+        except BaseException as error:
+            crash, rest = parted(error)
+            if crash is None:
+                envelope.unwound(self._supervisor.why_gone)
+                raise
+            self._supervisor.failed(crash, envelope)
+            raise rest from None
         finally:
             self.conversation = None
         await life.timers.catch_up()
-
-    def _fail(self, error: Exception, envelope: Envelope | None = None) -> None:
-        """Take what a turn has raised: a refusal is an answer, anything else a crash."""
-        if not isinstance(error, Refusal):
-            self._supervisor.crash(error, envelope)
-            return
-        self.count_refusal(error, None if envelope is None else envelope.message)
-        if envelope is not None:
-            envelope.settle(outcome.Error(fresh(error)))
-
-    def count_refusal(self, refusal: Refusal, message: Message[Any, Any] | None) -> None:
-        """Count a refusal, by a handler, a callback or a kept reply."""
-        self.counts.refused += 1
-        if self.instruments is not None:
-            self.instruments.refused(self.ref, message, refusal)
 
     def _end(self) -> None:
         """Fail what is queued, let the instance say goodbye, and fail what it still owes."""

@@ -5,7 +5,7 @@ swallow it.
 """
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 
 class ActorError(Exception):
@@ -101,3 +101,13 @@ def slots(owner: type) -> list[str]:
         prefix + name if name.startswith("__") and not name.endswith("__") else name
         for name in names
     ]
+
+
+def parted(error: BaseException) -> tuple[Exception | None, BaseException]:
+    """Part a group into the faults in it and the rest, as trio.Cancelled, if there are both."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        faults, rest = group.split(Exception)
+        if rest is not None:
+            return faults, rest
+    return None, error

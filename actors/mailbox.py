@@ -3,6 +3,8 @@
 The one rule: a message is either taken, in the order of arrival, or its asker is told why not.
 """
 
+from contextlib import suppress
+
 import outcome
 import trio
 
@@ -70,8 +72,7 @@ class Mailbox:
         """Fail every message that is left in a closed mailbox."""
         if self._returned is not None:
             self._returned.settle(outcome.Error(fresh(error)))
-        try:
+            self._returned = None
+        with suppress(trio.EndOfChannel):
             while True:
                 self._arrivals.receive_nowait().settle(outcome.Error(fresh(error)))
-        except trio.EndOfChannel:
-            self._arrivals.close()

@@ -54,10 +54,25 @@ class Roster:
                     await cell.stopped.wait()
         finally:
             with trio.CancelScope(shield=True):
-                for cell in reversed(list(self.cells.values())):
-                    cell.kill()
-                    await cell.stopped.wait()
+                await self._kill()
 
+    async def _kill(self) -> None:
+        """End the rest, each after those that were started later.
+
+        All are cancelled at once, and whoever asks one of them as it unwinds is failed, so that no
+        end has to wait for an answer.
+        """
+        cells = list(reversed(self.cells.values()))
+        after: trio.Event | None = None
+        for cell in cells:
+            cell.kill(after)
+            after = cell.stopped
+        for cell in cells:
+            cell.fail_rest()
+        if after is not None:
+            await after.wait()
+
+    @trio.lowlevel.enable_ki_protection
     async def _host(self, cell: Cell[Any]) -> None:
         try:
             await cell.run()

@@ -8,15 +8,26 @@ its own crash, or by that of another in its group. The next one is begun by the 
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import outcome
 import trio
 
 from actors.actor import Actor
 from actors.envelope import Envelope
-from actors.errors import ActorCrashed, ActorError, ActorStopped, RestartLimitExceeded, caused
+from actors.errors import (
+    ActorCrashed,
+    ActorError,
+    ActorStopped,
+    Refusal,
+    RestartLimitExceeded,
+    caused,
+    fresh,
+)
 from actors.group import Group
+from actors.interrupts import interruptible
 from actors.life import Life
+from actors.message import Message
 from actors.restart import Budget, Restart
 from actors.timers import Timers
 
@@ -55,7 +66,7 @@ class Supervisor(Generic[A]):
         """Start a life with this instance, or raise what its `on_start` raises."""
         cell = self._cell
         timers = Timers(self._nursery, cell.turns.take, busy=lambda: cell.conversation is not None)
-        life = Life(instance, timers, cell.turns.take, cell.count_refusal)
+        life = Life(instance, timers, cell.turns.take, self.refused)
         life.begin()
         self.life = life
         self.fall = None
@@ -64,6 +75,31 @@ class Supervisor(Generic[A]):
     def owe(self, envelope: Envelope) -> None:
         """See to it that an asker hears of the fall."""
         self.life.duties.add(envelope)
+
+    @property
+    def why_gone(self) -> ActorError:
+        """What an asker hears whom nobody will answer: of the fall, or else of the stop."""
+        return ActorStopped(self._cell.name) if self.fall is None else self.fall
+
+    def fail_rest(self) -> None:
+        """Fail whoever is still owed an answer."""
+        self.life.fail(self.why_gone)
+
+    def failed(self, error: Exception, envelope: Envelope | None = None) -> None:
+        """Take what a turn has raised: a refusal is an answer, anything else a crash."""
+        if not isinstance(error, Refusal):
+            self.crash(error, envelope)
+            return
+        self.refused(error, None if envelope is None else envelope.message)
+        if envelope is not None:
+            envelope.settle(outcome.Error(fresh(error)))
+
+    def refused(self, refusal: Refusal, message: Message[Any, Any] | None) -> None:
+        """Count a refusal, by a handler, a callback or a kept reply."""
+        cell = self._cell
+        cell.counts.refused += 1
+        if cell.instruments is not None:
+            cell.instruments.refused(cell.ref, message, refusal)
 
     def crash(self, cause: Exception, envelope: Envelope | None) -> None:
         """End this life, and those that depend on it; see whether there may be another."""
@@ -107,11 +143,13 @@ class Supervisor(Generic[A]):
         # Whatever of the old has been running until now has unwound.
         group.changed()
         while fall is not None and self.failure is None:
+            if cell.state == "stopping":
+                # Once more, for there may be nothing left to be restarted for.
+                cell.close()
+            # Nothing begins that is to end at once.
+            await trio.lowlevel.checkpoint_if_cancelled()
             if self._backoff or not group.may_start(cell):
                 old.fail(fall)
-                if cell.state == "stopping" and not len(cell.mailbox):
-                    # There is nothing left to be restarted for.
-                    cell.kill()
                 await trio.sleep(self._backoff)
                 await group.wait_turn(cell)
             # A turn, so that whoever takes the actor along meanwhile does so right after it.
@@ -125,7 +163,7 @@ class Supervisor(Generic[A]):
 
     def _begin_next(self, fall: ActorCrashed) -> None:
         try:
-            self.begin(self._factory())
+            self.begin(interruptible(self._factory))
         except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
             follow(cause, fall)
             self._crash(cause)
@@ -135,17 +173,16 @@ class Supervisor(Generic[A]):
     def end(self) -> None:
         """End the last life: let the instance say goodbye, and fail what it still owes."""
         name = self._cell.name
-        error: ActorError = ActorStopped(name) if self.fall is None else self.fall
         try:
             if self.fall is None:
-                self.life.instance.on_stop()
+                interruptible(self.life.instance.on_stop)
         except Exception as cause:  # noqa: BLE001 - as in any turn
             _LOG.error("%s crashed as it stopped", name, exc_info=cause)
             self._record_crash(cause)
             self.failure = caused(ActorCrashed(name), cause)
         finally:
             self.life.silence()
-            self.life.fail(error)
+            self.fail_rest()
             # A Ref may be kept for long; what is behind it is not.
             del self.life
             self._group.remove(self._cell)

@@ -46,13 +46,13 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
             await settle()
             askers += [Asker(outside, ref, Add(1)) for ref in (first, second)]
             await settle()
-        assert trio.current_time() == pytest.approx(5), "one period, not one each; then unwinding"
+        assert trio.current_time() == pytest.approx(4), "one period, and one second to unwind"
     assert [type(asker.error) for asker in askers] == [ActorStopped] * 4
     assert [str(asker.error) for asker in askers] == [
         "Counter has stopped",
         "Counter-2 has stopped",
     ] * 2
-    assert journal == ["start", "start", "nap", "nap", "unwound", "stop", "unwound", "stop"]
+    assert journal == ["start", "start", "nap", "nap", "unwound", "unwound", "stop", "stop"]
 
 
 @pytest.mark.schedules
