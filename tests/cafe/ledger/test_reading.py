@@ -48,9 +48,9 @@ def test_a_reader_cannot_write(durable_url: str) -> None:
 
 
 def test_a_reader_leaves_a_file_as_it_was_with_nothing_beside_it(
-    new_url: Callable[[str], str], file: Path
+    file: Path,
 ) -> None:
-    url = new_url("file")
+    url = f"sqlite:///{file}"
     upgrade(url)
     before, names = file.read_bytes(), set(file.parent.iterdir())
     with open_reader(url) as connection:
