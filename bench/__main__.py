@@ -7,7 +7,7 @@ import signal
 import sys
 from time import perf_counter
 
-from bench import actors, flood, latency, memory, noop, orders, parked
+from bench import actors, flood, latency, ledger, memory, noop, orders, parked
 from bench.processes import BenchmarkError
 from bench.report import FULL, QUICK, Row, print_table, progress
 
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "memory": memory.measure,
     "latency": latency.measure,
     "flood": flood.measure,
+    "ledger": ledger.measure,
     "actors": actors.measure,
 }
 

@@ -5,7 +5,10 @@ Nothing may be: so the café after some thousand orders is the peer of the café
 
 from __future__ import annotations
 
-from bench.processes import CAFE, rush, serving
+import tempfile
+from pathlib import Path
+
+from bench.processes import cafe, rush, serving
 from bench.report import Row, Scale, progress
 
 MIB = 1024**2
@@ -30,6 +33,11 @@ def measure(scale: Scale) -> list[Row]:
     ]
 
 
+def in_file(folder: str) -> tuple[str, ...]:
+    """Give the command line of a café with a database in a folder."""
+    return cafe(f"sqlite:///{Path(folder, 'cafe.db')}")
+
+
 def passing(scale: Scale) -> list[tuple[int, float]]:
     """Give the café's memory in MiB after so many orders, and after a quarter more.
 
@@ -37,7 +45,8 @@ def passing(scale: Scale) -> list[tuple[int, float]]:
     so each look says after how many orders it was.
     """
     looks: list[tuple[int, float]] = []
-    with serving(CAFE) as server:
+    # Not in memory only: there every order would stay, by definition.
+    with tempfile.TemporaryDirectory() as folder, serving(in_file(folder)) as server:
         passed = 0
         for orders in (scale.passing, scale.passing // 4):
             passed += rush(server, orders=orders, seconds=MOST_SECONDS).orders

@@ -25,11 +25,15 @@ from bench.tally import Result
 
 ROOT = Path(__file__).parent.parent
 PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
-CAFE = (
-    *("cafe", "serve", *PORTS),
-    *("--log-format", "json"),  # the image's log, every line of it
-    *("--database-url", "sqlite://"),  # the peers remember nothing on disk either
-)
+IN_MEMORY = "sqlite://"
+
+
+def cafe(database_url: str) -> tuple[str, ...]:
+    """Give the café's command line, with the image's log, every line of it."""
+    return ("cafe", "serve", *PORTS, "--log-format", "json", "--database-url", database_url)
+
+
+CAFE = cafe(IN_MEMORY)  # the peers remember nothing on disk either
 PLAIN_HYPERCORN = ("bench.peers.plain", "hypercorn")
 PLAIN_UVICORN = ("bench.peers.plain", "uvicorn")
 
