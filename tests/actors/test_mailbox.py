@@ -96,3 +96,17 @@ async def test_a_long_queue_does_not_keep_other_tasks_from_running() -> None:
         nursery.start_soon(watch)
         assert await counter.ask(Add()) == 1001
         assert len(queued) > 5
+
+
+@pytest.mark.schedules
+async def test_what_is_queued_is_handled_in_one_go() -> None:
+    async with open_system() as system:
+        counter = await system.start(Counter)
+        await settle()
+        for _ in range(40):
+            counter.tell_nowait(Add(1))
+        counts = [0]
+        while counts[-1] < 40:
+            await trio.lowlevel.checkpoint()
+            counts.append(counter.statistics().handled)
+        assert set(counts) == {0, 40}
