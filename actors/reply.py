@@ -16,7 +16,10 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class Reply(Generic[R_contra]):
-    """Answers one ask, later. A reply that nobody keeps any more fails its asker."""
+    """Answers one ask, later. A reply that nobody keeps any more fails its asker, once collected.
+
+    That is at once, unless the reply is in a circle, with a callback that holds it for instance.
+    """
 
     __slots__ = ("__weakref__", "_answered", "_callback", "_envelope")
 
