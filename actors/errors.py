@@ -105,9 +105,8 @@ def slots(owner: type) -> list[str]:
 
 def parted(error: BaseException) -> tuple[Exception | None, BaseException]:
     """Part a group into the faults in it and the rest, as trio.Cancelled, if there are both."""
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        faults, rest = group.split(Exception)
-        if rest is not None:
-            return faults, rest
-    return None, error
+    if not isinstance(error, BaseExceptionGroup):
+        return None, error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    faults, rest = group.split(Exception)
+    return (None, group) if rest is None else (faults, rest)

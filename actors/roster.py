@@ -18,15 +18,14 @@ from actors.instrument import Listeners
 class Roster:
     """Runs the actors' tasks, and stops them."""
 
-    def __init__(
-        self, nursery: trio.Nursery, block: trio.CancelScope, instruments: Listeners | None
-    ) -> None:
-        self.nursery = nursery
+    def __init__(self, instruments: Listeners | None) -> None:
+        self.nursery: trio.Nursery
+        # Cancelled when an actor fails for good.
+        self.block = trio.CancelScope()
         self.instruments = instruments
         self.cells: dict[str, Cell[Any]] = {}
         self.closing = False
         self.failure: ActorError | None = None
-        self._block = block
         # The last that was given to each name: none is given again, so that logs stay clear.
         self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
 
@@ -79,6 +78,6 @@ class Roster:
         finally:
             del self.cells[cell.name]
         if cell.failure is not None:
-            self._block.cancel()
+            self.block.cancel()
             # What fails after the first, and is logged, usually fails because of it.
             self.failure = self.failure or cell.failure

@@ -100,30 +100,41 @@ async def open_system(
     if not grace >= 0:
         raise ValueError(f"a grace period cannot last {grace!r} seconds")
     error: BaseException | None = None
-    block = trio.CancelScope()
-    async with trio.open_nursery() as nursery:
-        watching = list(instruments)
-        roster = Roster(nursery, block, Listeners(watching) if watching else None)
-        try:
-            with block:
-                yield System(roster, Group("system", Strategy.ONE_FOR_ONE))
-        except BaseException as raised:  # noqa: BLE001 - raised again below
-            # Outside the nursery, which would wrap it in a group.
-            error = raised
-        finally:
-            await roster.stop(grace)
-    reason = why_left(roster.failure, error)
+    interrupt: BaseException | None = None
+    watching = list(instruments)
+    roster = Roster(Listeners(watching) if watching else None)
+    try:
+        async with trio.open_nursery() as roster.nursery:
+            try:
+                with roster.block:
+                    yield System(roster, Group("system", Strategy.ONE_FOR_ONE))
+            except BaseException as raised:  # noqa: BLE001 - raised again below
+                # Outside the nursery, which would wrap it in a group.
+                error = raised
+            finally:
+                await roster.stop(grace)
+    except BaseException as raised:  # noqa: BLE001 - as above
+        # Out of a turn, or a cancellation; it must not replace what the block has raised.
+        interrupt = raised
+    reason = why_left(roster.failure, interrupt, error)
     if reason is not None:
         raise reason
 
 
-def why_left(failure: ActorError | None, error: BaseException | None) -> BaseException | None:
-    """Choose the actor's failure or the block's error; both, if neither explains the other."""
-    if failure is None or error is None:
-        return failure or error
-    if is_consequence(error):
-        return failure
-    return BaseExceptionGroup("an actor failed, and so did the block", [failure, error])
+def why_left(
+    failure: ActorError | None, interrupt: BaseException | None, error: BaseException | None
+) -> BaseException | None:
+    """Choose between an actor's failure, an interrupt of one, and the block's error.
+
+    That is the one which explains the others; all that are left, if there is none.
+    """
+    found: tuple[BaseException | None, ...] = (interrupt, error)
+    reasons = [raised for raised in found if raised is not None and not is_consequence(raised)]
+    if failure is not None:
+        reasons.insert(0, failure)
+    if len(reasons) > 1:
+        return BaseExceptionGroup("an actor failed, and so did the block", reasons)
+    return reasons[0] if reasons else error or interrupt
 
 
 def is_consequence(error: BaseException) -> bool:

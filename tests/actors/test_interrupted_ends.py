@@ -37,3 +37,41 @@ async def test_an_interrupt_in_an_on_stop_hides_neither_the_stop_nor_the_asks() 
             await ref.wait_stopped()
             assert ref.statistics().state == "stopped"
     assert [type(asker.error) for asker in askers] == [ActorStopped] * 2
+
+
+async def test_an_interrupt_of_an_actor_hides_no_error_of_the_block() -> None:
+    async def interrupt() -> None:
+        async with open_system(grace=1) as system:
+            await system.start(Impatient)
+            raise LookupError
+
+    with pytest.raises(BaseExceptionGroup) as group:
+        await interrupt()
+    assert len(group.value.exceptions) == 2
+    only_interrupts, rest = group.value.split(KeyboardInterrupt)
+    assert only_interrupts is not None
+    assert rest is not None
+    assert [type(error) for error in rest.exceptions] == [LookupError]
+
+
+@pytest.mark.schedules
+async def test_a_cancellation_from_outside_hides_no_error_of_the_block() -> None:
+    async def fail(outside: trio.CancelScope) -> None:
+        with outside:
+            async with open_system() as system:
+                await system.start(Counter)
+                outside.cancel()
+                raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail(trio.CancelScope())
+
+
+@pytest.mark.schedules
+async def test_a_cancellation_from_outside_goes_on_where_nothing_has_failed() -> None:
+    with trio.CancelScope() as outside:
+        async with open_system() as system:
+            await system.start(Counter)
+            outside.cancel()
+        pytest.fail("the system's end is where it is noticed")
+    assert outside.cancelled_caught
