@@ -58,6 +58,7 @@ class Envelope:
         """Tell whether the asker may hear though the actor takes no more messages."""
         return self.asker is None or self.life is not None
 
+    @trio.lowlevel.enable_ki_protection
     def settle(self, result: Outcome) -> bool:
         """Deliver the outcome; tell whether somebody will get it."""
         asker = self.asker

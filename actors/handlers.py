@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from actors.errors import ActorError
+from actors.interrupts import let_interrupt
 from actors.message import MARK
 
 
@@ -73,6 +74,7 @@ def marked(owner: type) -> dict[type, tuple[str, bool]]:
 
 def handler(function: Callable[..., Any], path: str, *, deferred: bool) -> Handler:
     """Tell what kind of handler a function is."""
+    let_interrupt(function)
     if deferred:
         return Handler(Kind.DEFERRED, function)
     written = inspect.unwrap(function)

@@ -4,7 +4,8 @@ The one rule: the user's code may be cut at any place, the toolkit's at none. It
 settles its asker, it wakes a task and notes that it did: a KeyboardInterrupt between two such steps
 would leave an asker that nobody answers, or a task that is woken twice. So the calls that do this
 are protected by trio, and pass the interrupt on to the main task. What they call of the user's is
-called so that it can be interrupted all the same.
+called so that it can be interrupted all the same: handlers, timers, factories, `on_start` and
+`on_stop`. What `Reply.on_abandoned` calls is not: it runs within a cancellation, inside of trio.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Life: one instance of an actor, from its start to its crash or its stop, and all that is its own.
 
-The one rule: nothing outlives its instance. When a life ends its timers are gone, the replies that
-it kept are failed, and no callback of it runs any more.
+The one rule: nothing outlives its instance but tasks, which belong to their nursery. When a life
+ends its timers are gone, the replies that it kept are failed, and no callback of it runs any more.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import trio
 from actors.actor import Actor
 from actors.envelope import Envelope
 from actors.errors import ActorError, Refusal, fresh
+from actors.interrupts import interruptible
 from actors.message import Message
 from actors.reply import Reply
 from actors.timers import Timers
@@ -47,7 +48,7 @@ class Life(Generic[A]):
             raise ActorError(f"the factory of {kind} gave an instance that was started before")
         self.instance.__actor_timers__ = self.timers
         try:
-            self.instance.on_start()
+            interruptible(self.instance.on_start)
         except BaseException:
             self.silence()
             raise

@@ -39,6 +39,7 @@ class Ref(Generic[A_co]):
         """The name that the actor was started with."""
         return self._cell.name
 
+    @trio.lowlevel.enable_ki_protection
     async def ask(self, message: Question[A_co, R]) -> R:
         """Send the message, waiting for room, and return its answer.
 
@@ -117,7 +118,10 @@ class Ref(Generic[A_co]):
             cell.instruments.enqueued(self, message)
 
     def stop(self) -> None:
-        """Let the actor take no more messages, finish those it has, and stop."""
+        """Let the actor take no more messages, finish those it has, and stop.
+
+        However long that takes: an async handler that hangs is ended only with the whole system.
+        """
         self._cell.close()
 
     async def wait_stopped(self) -> None:

@@ -11,11 +11,13 @@ import heapq
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import trio
 
 from actors.errors import ActorError
+from actors.interrupts import interruptible
 
 SWEEP_FROM = 64
 TURNS_PER_CHECKPOINT = 64
@@ -109,7 +111,7 @@ class Timers:
                 self._push(next_tick(when, timer.interval, now), timer)
             else:
                 timer.callback = None
-            self._turn(callback)
+            self._turn(partial(interruptible, callback))
         return True
 
     async def catch_up(self) -> None:

@@ -56,6 +56,7 @@ class Probe(Ref[A]):
     def __repr__(self) -> str:
         return f"<Probe {self._name}, {self._state}>"
 
+    @trio.lowlevel.enable_ki_protection
     async def ask(self, message: Question[A, R]) -> R:
         """Return the next scripted answer, or wait for `reply` or `fail`.
 
@@ -100,6 +101,7 @@ class Probe(Ref[A]):
             raise MailboxFull(self._name, self._mailbox)
         self._record(message, Envelope(message, None, math.inf))
 
+    @trio.lowlevel.enable_ki_protection
     def stop(self) -> None:
         """Take no more messages; whoever waits for an answer, or in `next`, hears ActorStopped."""
         self._stopped.set()
@@ -144,6 +146,7 @@ class Probe(Ref[A]):
         self._check_kind(kind)
         self._script.setdefault(kind, deque()).extend(answers)
 
+    @trio.lowlevel.enable_ki_protection
     async def next(self, kind: type[M]) -> M:
         """Return the oldest message of a kind, or its subtypes, that no `next` has returned yet.
 
@@ -216,6 +219,7 @@ class Probe(Ref[A]):
                 return outcome.Value(answer)
         return None
 
+    @trio.lowlevel.enable_ki_protection
     def _record(self, message: Message[A, Any], *unanswered: Envelope) -> None:
         """Write a message down, and show it to the first who waits for its kind."""
         self._received.append(message)
