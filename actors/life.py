@@ -74,8 +74,13 @@ class Life(Generic[A]):
         """Be told that the asker has gone: a turn, if the reply wants to hear of it."""
         self.duties.discard(envelope)
         reply = None if envelope.reply is None else envelope.reply()
-        if reply is not None and not self._over:
+        if reply is None or self._over:
+            return
+        try:
             self._turn(reply.__abandoned__)
+        except BaseException as interrupt:  # noqa: BLE001 - raised again, where that is allowed
+            # Not here: we are inside trio's own cancelling, which takes this for a defect of trio.
+            self.timers.nursery.start_soon(leave, interrupt)
 
     def dropped(self, envelope: Envelope) -> None:
         """Be told that a reply was thrown away: its asker is failed.
@@ -86,3 +91,8 @@ class Life(Generic[A]):
         error = ActorError(f"{who} dropped its reply to {what}")
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(envelope.settle, outcome.Error(error))
+
+
+async def leave(interrupt: BaseException) -> None:
+    """Raise an interrupt in a task, as a turn in the actor's own task would."""
+    raise interrupt

@@ -46,6 +46,7 @@ class Reply(Generic[R_contra]):
 
         It runs synchronously inside the cancellation, as a turn of the actor that got the ask: at
         once, also while an async handler of that actor is suspended, but never inside another turn.
+        Nor inside a task, if a deadline was the reason: what asks trio for the current one fails.
         """
         self._callback = callback
         self._envelope.reply = weakref.ref(self)

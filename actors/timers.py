@@ -59,7 +59,7 @@ class Timers:
         turn: Callable[[Callable[[], None]], None],
         busy: Callable[[], bool],
     ) -> None:
-        self._nursery = nursery
+        self.nursery = nursery
         self._turn = turn
         self._busy = busy
         self._heap: list[tuple[float, int, Pending]] = []
@@ -136,7 +136,7 @@ class Timers:
         self._push(trio.current_time() + seconds, timer)
         if self._scope is None:
             self._scope = trio.CancelScope(shield=True)
-            self._nursery.start_soon(self._run, self._scope)
+            self.nursery.start_soon(self._run, self._scope)
         elif self._heap[0][2] is timer:
             self._rearm()
         return timer

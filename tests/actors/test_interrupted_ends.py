@@ -75,3 +75,28 @@ async def test_a_cancellation_from_outside_goes_on_where_nothing_has_failed() ->
             outside.cancel()
         pytest.fail("the system's end is where it is noticed")
     assert outside.cancelled_caught
+
+
+class Jumpy(Counter):
+    def abandon(self, goal: int) -> None:
+        raise SystemExit(goal)
+
+
+@pytest.mark.schedules
+@pytest.mark.parametrize("busy", [False, True])
+async def test_an_interrupt_as_an_actor_is_told_that_his_asker_has_gone_ends_the_system(
+    *, busy: bool
+) -> None:
+    async def interrupt() -> None:
+        async with open_system(grace=1) as system:
+            jumpy = await system.start(Jumpy)
+            Asker(outside, jumpy, Reach(9), within=1)
+            await settle()
+            if busy:
+                Asker(outside, jumpy, Nap(60))
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as outside:
+        with pytest.raises(BaseExceptionGroup) as group:
+            await interrupt()
+    assert group.value.split(SystemExit)[1] is None
