@@ -1,8 +1,9 @@
 """Group: actors, and groups of them, that are restarted by one strategy.
 
 The one rule: a new instance starts only when the old ones that fell with it have unwound, and those
-of the group that were started before it are up. Each actor restarts in its own task, so that nobody
-is needed for another's restart, and one that stops meanwhile holds up nobody.
+of the group that were started before it are up, whatever they crashed of, for it may need them. So
+does a newcomer. Each actor restarts in its own task, so that nobody is needed for another's
+restart, and one that stops meanwhile holds up nobody.
 """
 
 from collections.abc import Iterator
@@ -61,12 +62,12 @@ class Group:
             for cell in reversed(list(member.cells())):
                 cell.retire(crash)
 
-    async def wait_turn(self, cell: "Cell[Any]") -> None:
-        """Wait until a new instance of a fallen actor may start."""
+    async def wait_turn(self, cell: "Cell[Any] | None") -> None:
+        """Wait until a new instance of a fallen actor may start, or one that is not here yet."""
         while not self.may_start(cell):
             await self.waiting.park()
 
-    def may_start(self, member: Member) -> bool:
+    def may_start(self, member: Member | None) -> bool:
         """Tell whether all who are to be gone are gone, and all who are to be up are up."""
         if self.strategy is not Strategy.ONE_FOR_ONE:
             if any(cell.unwinding for cell in self.cells()):

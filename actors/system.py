@@ -45,6 +45,7 @@ class System:
     ) -> Ref[A]:
         """Start an actor; return when its `on_start` has run.
 
+        In a group it starts in its turn: if others are being restarted, once those are up.
         The factory makes the first instance now, and another after every crash. Raises what the
         factory or `on_start` raises; ActorError if the actor lacks a handler for one of its
         messages, the instance was started before, an actor of that name lives, or the system is
@@ -53,6 +54,7 @@ class System:
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
             raise ValueError(f"a mailbox has room for one message at least, not for {mailbox}")
+        await self._group.wait_turn(None)
         roster = self._roster
         if roster.closing:
             raise ActorError("no actor starts in a system that is being left")
