@@ -14,19 +14,27 @@ T = TypeVar("T")
 LIVE = {"waiting", "preparation"}
 
 
+class DiskBugError(Exception):
+    """What no store should raise: the Ledger crashes of it."""
+
+
 class MemoryStore:
-    """Keeps records as the real store does, in dictionaries."""
+    """Keeps records as the real store does, in dictionaries, and each only once."""
 
     def __init__(self) -> None:
         self.epoch = 0
         self.gone = False
+        self.mute = 0
+        """So many commits that are made, but whose answer is lost."""
+        self.bugs = 0
+        """So many calls that fail as they should not: half of the commits are made first."""
         self.events: dict[int, Record] = {}
         self.orders: dict[str, OrderRow] = {}
         self.groups: list[int] = []
 
     def load(self) -> Snapshot:
-        self.ping()
         self.epoch += 1
+        self.ping()
         rows = sorted(self.orders.values(), key=lambda row: row.number)
         by_status: dict[str, int] = {}
         for row in rows:
@@ -41,20 +49,43 @@ class MemoryStore:
         )
 
     def commit(self, epoch: int, records: Sequence[Record]) -> None:
-        self.ping()
         if epoch != self.epoch:
             raise StaleEpoch("the records are of another epoch")
+        self.ping()
+        if self.bugs % 2:
+            self._fail()
+        self._write(records)
+        if self.bugs:
+            self._fail()
+        if self.mute:
+            self.mute -= 1
+            raise DatabaseGone("nobody knows whether it was written")
+
+    def _write(self, records: Sequence[Record]) -> None:
         self.groups.append(len(records))
         for record in records:
-            self.events[record.event.sequence] = record
-            self.orders[record.order.order_id] = record.order
+            sequence, order = record.event.sequence, record.order
+            if sequence <= len(self.events):
+                assert self.events[sequence] == record, "written once, and then never changed"
+                continue
+            assert sequence == len(self.events) + 1, "in order, and none is left out"
+            self.events[sequence] = record
+            self.orders[order.order_id] = order
+
+    def _fail(self) -> None:
+        self.bugs -= 1
+        raise DiskBugError
 
     def find(self, order_id: str) -> OrderRow | None:
         self.ping()
+        if self.bugs:
+            self._fail()
         return self.orders.get(order_id)
 
     def find_by_key(self, address: str, key: str, since: float) -> OrderRow | None:
         self.ping()
+        if self.bugs:
+            self._fail()
         found = [
             row
             for row in self.orders.values()

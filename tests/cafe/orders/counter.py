@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -11,16 +11,21 @@ from math import inf
 import trio
 import trio.testing
 
-from actors import Ref, Restart, Strategy, System, open_system
+from actors import ActorCrashed, Ref, Restart, Strategy, System, open_system
 from cafe.clock import start_clock
 from cafe.courier import carry_records
-from cafe.ledger.ledger import Ledger
-from cafe.orders.desk import Desk
-from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Change, Order
 from cafe.refusals import CafeRefusal
 from tests.cafe.ledger.fakes import Disk, MemoryStore
+from tests.cafe.orders.fragile import (
+    CrashDispatcher,
+    CrashLedger,
+    FragileDispatcher,
+    FragileLedger,
+)
+from tests.cafe.orders.witness import WitnessedDesk
 
 REGULAR = "192.0.2.1"
 
@@ -29,10 +34,12 @@ REGULAR = "192.0.2.1"
 class Counter:
     """The Dispatcher's ref, every change that it recorded, and what the ledger has of them."""
 
-    ref: Ref[Dispatcher]
+    ref: Ref[FragileDispatcher]
     changes: list[Change]
-    desk: Desk
+    desk: WitnessedDesk
     store: MemoryStore
+    disk: Disk
+    ledger: Ref[FragileLedger]
 
     def numbers(self, action: Action) -> list[int]:
         """Give the ticket numbers of the orders to which this happened, in that order."""
@@ -59,6 +66,16 @@ class Counter:
         """Declare it ready."""
         return await self.desk.finish(FinishOrder(claim.order.order_id))
 
+    async def crash(self) -> None:
+        """Have the Dispatcher crash, and wait until it has."""
+        with suppress(ActorCrashed):
+            await self.ref.ask(CrashDispatcher())
+
+    async def crash_ledger(self) -> None:
+        """Have the Ledger crash, and wait until it has."""
+        with suppress(ActorCrashed):
+            await self.ledger.ask(CrashLedger())
+
 
 async def start_books(  # noqa: PLR0917 - each by itself
     system: System,
@@ -68,20 +85,24 @@ async def start_books(  # noqa: PLR0917 - each by itself
     store: MemoryStore | None = None,
     disk: Disk | None = None,
     restart: Restart | None = None,
-) -> Desk:
+) -> WitnessedDesk:
     """Start a Ledger, a Dispatcher and the courier between them; cancel the nursery at the end."""
     clock, store, restart = start_clock(), store or MemoryStore(), restart or Restart()
     books = system.group(Strategy.REST_FOR_ONE, name="books")
     ledger = await books.start(
-        partial(Ledger, store, clock, runner=disk or Disk()), mailbox=10_000, restart=restart
+        partial(FragileLedger, store, clock, runner=disk or Disk()),
+        name="Ledger",
+        mailbox=10_000,
+        restart=restart,
     )
     dispatcher = await books.start(
-        lambda: Dispatcher(rules or Rules(), clock, record, store.load()),
+        lambda: FragileDispatcher(rules or Rules(), clock, record, store.load()),
+        name="Dispatcher",
         mailbox=10_000,
         restart=restart,
     )
     nursery.start_soon(carry_records, dispatcher, ledger)
-    return Desk(dispatcher, ledger)
+    return WitnessedDesk(dispatcher, ledger, store)
 
 
 @asynccontextmanager
@@ -94,10 +115,10 @@ async def open_counter(
 ) -> AsyncGenerator[Counter]:
     """Open a system with a counter in it."""
     changes: list[Change] = []
-    store = store or MemoryStore()
+    store, disk, restart = store or MemoryStore(), disk or Disk(), restart or Restart(limit=100)
     async with open_system() as system, trio.open_nursery() as nursery:
         desk = await start_books(system, nursery, rules, changes.append, store, disk, restart)
-        yield Counter(desk.dispatcher, changes, desk, store)
+        yield Counter(desk.dispatcher, changes, desk, store, disk, desk.ledger)
         nursery.cancel_scope.cancel()
 
 
@@ -113,6 +134,8 @@ class Customer:
         self.counter = counter
         self.got: Standing | None = None
         self.refused: CafeRefusal | None = None
+        self.at = inf
+        """When he was told."""
         self.scope = trio.CancelScope()
 
     async def come(self, key: str | None = None) -> None:
@@ -121,6 +144,7 @@ class Customer:
                 self.got = await self.counter.order(key=key)
             except CafeRefusal as refusal:
                 self.refused = refusal
+            self.at = trio.current_time()
 
     def hang_up(self) -> None:
         self.scope.cancel()
