@@ -6,22 +6,28 @@ before it does anything else. Nothing waits without an end, on either side.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from psycopg.abc import PQGen
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
-from cafe.ledger.errors import DatabaseInUse
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import is_current, migrate, refuse_behind
+
+RV = TypeVar("RV")
 
 LOCK = (0x63616665, 1)
 """What the advisory lock is called in each database: "cafe", and the first of its kind."""
 LOCK_SECONDS = 0.3
 """How long a new owner waits for the lock: a server frees a dead client's within milliseconds."""
 CONNECT_SECONDS = 3
+ANSWER_SECONDS = 35.0
+"""Longer than the server lets a statement take."""
 LOST_SECONDS = 10
 """After this, data that the other side has not acknowledged ends a connection."""
+SESSION = "FROM pg_stat_activity WHERE pid = %s::int AND backend_start = %s::timestamptz"
 SETTINGS = {
     "application_name": "cafe",
     "idle_in_transaction_session_timeout": "10s",
@@ -35,6 +41,26 @@ SETTINGS = {
 }
 
 
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that ends when the server does not answer.
+
+    The server's own time-outs mean nothing to a server that is frozen, and TCP's nothing where the
+    machine still answers for it.
+    """
+
+    patience: float | None = ANSWER_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for an answer; raises OperationalError when patience ends."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:
+                # No error of the server's: whatever it sends from here on answers nothing.
+                self.pgconn.finish()
+            raise
+
+
 class PostgresDatabase:
     """One database of a server, owned by whoever holds its advisory lock."""
 
@@ -45,7 +71,7 @@ class PostgresDatabase:
         self.secrets = tuple(str(password) for password in passwords if password)
         self._engine = _engine(url)
         self._milliseconds = max(1, round(busy_seconds * 1000))
-        self._session: int | None = None
+        self._session: tuple[Any, ...] = (None, None)
 
     def connect(self) -> Connection:
         """Connect, own the database, and see that its tables are as they should be.
@@ -79,6 +105,7 @@ class PostgresDatabase:
                 self._own(connection)
                 if not is_current(connection, self._name):
                     _set(connection, "statement_timeout", "0")
+                    _driver_of(connection).patience = None
                     migrate(connection)
                     connection.commit()
             finally:
@@ -97,23 +124,28 @@ class PostgresDatabase:
     def _own(self, connection: Connection) -> None:
         """Take the lock, from a former connection of ours too if the server still has that."""
         _set(connection, "lock_timeout", f"{round(LOCK_SECONDS * 1000)}ms")
-        if self._session is not None:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                " WHERE locktype = 'advisory' AND granted AND pid = %s"
-                " AND (classid, objid) = (%s, %s)"
-                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                (self._session, *LOCK),
-            )
+        # By its start too: a number comes again, and may then be another shop's.
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {SESSION}", self._session)
         try:
             connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", LOCK)
         except Exception as error:
-            if isinstance(getattr(error, "orig", None), psycopg.errors.LockNotAvailable):
-                raise DatabaseInUse(f"Another shop uses {self._name}.") from None
-            raise
-        self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            if not isinstance(getattr(error, "orig", None), psycopg.errors.LockNotAvailable):
+                raise
+            connection.rollback()
+            if self._has_former_session(connection):
+                raise DatabaseGone(f"{self._name} still ends our session before.") from None
+            raise DatabaseInUse(f"Another shop uses {self._name}.") from None
+        self._session = tuple(
+            connection.exec_driver_sql(
+                "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+            ).one()
+        )
         _set(connection, "lock_timeout", f"{self._milliseconds}ms")
         connection.commit()
+
+    def _has_former_session(self, connection: Connection) -> bool:
+        rows = connection.exec_driver_sql(f"SELECT pid {SESSION}", self._session)
+        return rows.first() is not None
 
 
 def _engine(url: URL) -> Engine:
@@ -124,7 +156,20 @@ def _engine(url: URL) -> Engine:
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    event.listen(engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> ImpatientConnection:
+    return ImpatientConnection.connect(*arguments, **options)
+
+
+def _driver_of(connection: Connection) -> ImpatientConnection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, ImpatientConnection):
+        raise TypeError(driver)
+    return driver
 
 
 def _drop(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
-from cafe.ledger.errors import LedgerError, NotALedger
+from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, is_newest, migrate
 from cafe.ledger.owner_file import OwnerFile
@@ -62,6 +62,7 @@ class FileDatabase:
         if not self._path.parent.is_dir():
             raise LedgerError(f"There is no folder {self._path.parent} to put {path.name} in.")
         self._name = str(path)
+        self._inode = 0
         self._engine = _engine(f"{self._path.as_uri()}?mode=rw", busy_seconds)
         self._owner = OwnerFile(self._path)
         # Before our own lock file appears beside a file that is somebody else's.
@@ -86,10 +87,22 @@ class FileDatabase:
         except BaseException:
             connection.close()
             raise
+        self._inode = self._path.stat().st_ino
         return connection
 
+    def _is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction."""
+        """Begin a transaction; raises DatabaseGone where the file is not in its place.
+
+        SQLite would go on in a file that was moved or removed, and nobody would find it again.
+        """
+        if writing and not self._is_in_place():
+            raise DatabaseGone(f"{self._name} was moved or removed.")
         begin(connection, writing=writing)
 
     def close(self) -> None:

@@ -100,6 +100,16 @@ def make_damaged_with_a_log(file: Path) -> None:
     file.with_name("cafe.db-wal").write_bytes(log)
 
 
+def make_newer_in_its_log(file: Path) -> None:
+    """Make a ledger that a newer program has migrated, and then was killed."""
+    store = open_store(f"sqlite:///{file}")
+    execute(file, "UPDATE alembic_version SET version_num = '9999'")
+    content, log = file.read_bytes(), file.with_name("cafe.db-wal").read_bytes()
+    store.close()
+    file.write_bytes(content)
+    file.with_name("cafe.db-wal").write_bytes(log)
+
+
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Give what is in a folder, and when it was written; the lock of an owner apart."""
     return {
@@ -124,6 +134,7 @@ DAMAGED = [
     make_damaged_at_the_top,
     make_damaged_schema,
     make_damaged_with_a_log,
+    make_newer_in_its_log,
 ]
 
 

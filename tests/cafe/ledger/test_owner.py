@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -99,4 +100,12 @@ def test_a_commit_without_an_epoch_does_not_write_over_what_is_there(durable_url
     store = open_store(durable_url)
     with pytest.raises(StaleEpoch):
         store.commit(0, Writer().life("b"))
+    store.close()
+
+
+def test_the_lock_says_only_who_has_it_now(file: Path) -> None:
+    lock = file.with_name("cafe.db.lock")
+    lock.write_text("99999999\n")
+    store = open_store(f"sqlite:///{file}")
+    assert lock.read_text() == f"{os.getpid()}\n"
     store.close()

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from cafe.ledger.errors import LedgerError, StaleEpoch
 from cafe.ledger.records import Snapshot
 from cafe.ledger.schema import STATUSES
+from cafe.ledger.statements import CHANGING
 from cafe.ledger.store import Store
 from cafe.orders.order import Action, Status
 from tests.cafe.ledger.lives import NOON, Writer, failure_of
@@ -40,6 +41,22 @@ def test_a_row_comes_back_with_every_type_as_it_went_in(store: Store) -> None:
     assert found == order
     assert found is not None
     assert [type(value) for value in found] == [type(value) for value in order]
+
+
+def test_every_column_that_may_change_is_changed(store: Store) -> None:
+    writer, epoch = Writer(), store.load().epoch
+    placed = writer.place("a")
+    started = writer.start(placed.order)
+    changed = started.order._replace(
+        bound=False, abandoned=True, lapsed=True, status="ready", ended_at=NOON + 99
+    )
+    store.commit(epoch, [placed])
+    store.commit(epoch, [started._replace(order=changed)])
+    assert store.find("a") == changed
+    differing = {
+        name for name in changed._fields if getattr(changed, name) != getattr(placed.order, name)
+    }
+    assert differing == set(CHANGING)
 
 
 def test_a_status_and_an_action_of_the_order_model_are_written_as_their_words(store: Store) -> None:

@@ -170,7 +170,7 @@ class Shop(RuleBasedStateMachine):
         assert self.snapshot.last_number == self.number
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 60), ("file", 10), ("postgresql", 5)])
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("file", 10), ("postgresql", 5)])
 def test_the_store_does_as_a_dictionary_would(
     kind: str, examples: int, new_url: Callable[[str], str]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.opening import open_store
@@ -89,3 +90,43 @@ def test_a_full_database_is_a_database_gone_and_passes(quick_store: Store) -> No
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     quick_store.commit(epoch, records)
     assert quick_store.load().last_sequence == len(records)
+
+
+def test_a_commit_that_fails_at_its_very_end_leaves_no_transaction_open(quick_store: Store) -> None:
+    link = quick_store._link  # pyright: ignore[reportPrivateUsage] - the store commits no such
+    stray = "INSERT INTO order_events VALUES (1, 'nobody', 'place', NULL, 'waiting', 0, NULL, NULL)"
+
+    def write() -> None:
+        with link.transaction(writing=True) as connection:
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            connection.exec_driver_sql(stray)
+
+    with pytest.raises(IntegrityError):
+        write()
+    quick_store.commit(quick_store.load().epoch, Writer().life("a"))
+    assert quick_store.load().last_sequence == 4
+
+
+def test_a_file_is_written_so_that_a_commit_is_on_the_disk(quick_store: Store) -> None:
+    link = quick_store._link  # pyright: ignore[reportPrivateUsage] - pragmas are a connection's
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    with link.transaction(writing=False) as connection:
+        assert wanted == {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in wanted
+        }
+
+
+def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, file: Path) -> None:
+    writer, epoch = Writer(), quick_store.load().epoch
+    quick_store.commit(epoch, writer.life("a"))
+    records, aside = writer.life("b"), file.with_name("aside.db")
+    file.rename(aside)
+    for anew in (False, True):
+        if anew:
+            quick_store._link._disconnect()  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(DatabaseGone):
+            quick_store.commit(epoch, records)
+        assert not file.exists()
+    aside.rename(file)
+    quick_store.commit(epoch, records)
+    assert quick_store.load().last_sequence == 8
