@@ -37,8 +37,12 @@ class Conversation:
         an answer. Raises what the handler raises.
         """
         self._envelope.scope = self._scope
-        with self._scope:
-            self._envelope.settle(outcome.Value(await answer))
+        try:
+            with self._scope:
+                self._envelope.settle(outcome.Value(await answer))
+        finally:
+            # From now on the asker may leave at once, however long the actor has yet to be mended.
+            self._envelope.scope = None
         if self._scope.cancelled_caught and not self.interrupted:
             self._envelope.unwound(trio.TooSlowError())
         return not self._scope.cancelled_caught

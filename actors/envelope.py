@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import outcome
 import trio
 
+from actors.errors import ActorError, Refusal, fresh
+
 if TYPE_CHECKING:
     import weakref
 
@@ -31,6 +33,7 @@ class Envelope:
         "life",
         "message",
         "outcome",
+        "overdue",
         "parked",
         "raise_cancel",
         "reply",
@@ -47,6 +50,8 @@ class Envelope:
         # Whether the asker sleeps on this envelope, or is about to and nobody can run before.
         self.parked = True
         self.outcome: Outcome | None = None
+        # Whether its handler was cut short before the asker, who had waited for room, ran again.
+        self.overdue = False
         # While an async handler runs: its scope, and how to cancel the asker once it has unwound.
         self.scope: trio.CancelScope | None = None
         self.raise_cancel: Callable[[], NoReturn] | None = None
@@ -58,24 +63,31 @@ class Envelope:
         """Tell whether the asker may hear though the actor takes no more messages."""
         return self.asker is None or self.life is not None
 
+    @property
+    def answered(self) -> bool:
+        """Whether a kept reply has given the asker an outcome."""
+        return self.life is not None and self.asker is None and not self.abandoned
+
     @trio.lowlevel.enable_ki_protection
     def settle(self, result: Outcome) -> bool:
         """Deliver the outcome; tell whether somebody will get it."""
         asker = self.asker
         if asker is None:
             return False
-        self.asker = None
-        if self.life is not None:
-            self.life.duties.discard(self)
         if self.parked:
+            # First of all, for it raises in any other thread, and then nothing has happened.
             trio.lowlevel.reschedule(asker, result)
         else:
             self.outcome = result
+        self.asker = None
+        if self.life is not None:
+            self.life.duties.discard(self)
         return True
 
     def unwound(self, error: Exception) -> None:
         """Deliver the cancellation that had to wait for an async handler, or else the error."""
         if self.raise_cancel is None:
+            self.overdue = not self.parked
             self.settle(outcome.Error(error))
         else:
             self.settle(outcome.capture(self.raise_cancel))
@@ -91,3 +103,8 @@ class Envelope:
         if self.life is not None:
             self.life.abandoned(self)
         return trio.lowlevel.Abort.SUCCEEDED
+
+
+def failure(error: Exception) -> outcome.Error:
+    """Return what raises the error; of the toolkit's own kinds, a copy for this one asker."""
+    return outcome.Error(fresh(error) if isinstance(error, Refusal | ActorError) else error)

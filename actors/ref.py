@@ -74,6 +74,8 @@ class Ref(Generic[A_co]):
                 envelope.parked = envelope.outcome is None
             if cell.instruments is not None:
                 cell.instruments.enqueued(self, envelope.message)
+            if envelope.overdue:
+                await trio.lowlevel.checkpoint_if_cancelled()
             answer: R = (
                 await trio.lowlevel.wait_task_rescheduled(envelope.abort)
                 if envelope.outcome is None

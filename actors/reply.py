@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import outcome
+import trio
 
-from actors.envelope import Envelope, Outcome
-from actors.errors import ActorError, Refusal, fresh
+from actors.envelope import Envelope, Outcome, failure
+from actors.errors import ActorError, Refusal
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -18,7 +19,8 @@ R_contra = TypeVar("R_contra", contravariant=True)
 class Reply(Generic[R_contra]):
     """Answers one ask, later. A reply that nobody keeps any more fails its asker, once collected.
 
-    That is at once, unless the reply is in a circle, with a callback that holds it for instance.
+    That is at once, unless the reply is in a circle, with a callback that holds it for instance. It
+    is used in trio's thread; any other has to go by `trio.from_thread.run_sync`.
     """
 
     __slots__ = ("__weakref__", "_answered", "_callback", "_envelope")
@@ -33,11 +35,13 @@ class Reply(Generic[R_contra]):
         return self._settle(outcome.Value(answer))
 
     def fail(self, error: Exception) -> bool:
-        """Raise the error, usually a `Refusal`, in the asker; tell whether the asker gets it."""
-        if not isinstance(error, Refusal):
-            return self._settle(outcome.Error(error))
-        got_it = self._settle(outcome.Error(fresh(error)))
-        if self._envelope.life is not None:
+        """Raise the error, usually a `Refusal`, in the asker; tell whether the asker gets it.
+
+        A Refusal or an ActorError is copied, so that one may fail many. Any other exception is to
+        be made for one reply: raised in several tasks, it would show the frames of all.
+        """
+        got_it = self._settle(failure(error))
+        if got_it and isinstance(error, Refusal) and self._envelope.life is not None:
             self._envelope.life.refused(error, self._envelope.message)
         return got_it
 
@@ -59,11 +63,16 @@ class Reply(Generic[R_contra]):
         if callback is not None:
             callback()
 
+    @trio.lowlevel.enable_ki_protection
     def _settle(self, result: Outcome) -> bool:
         if self._answered:
             raise ActorError(f"{type(self._envelope.message).__name__} is answered twice")
+        got_it = self._envelope.settle(result)
         self._answered = True
-        return self._envelope.settle(result)
+        if not self._envelope.abandoned:
+            # It usually holds this reply, and will not be called any more.
+            self._callback = None
+        return got_it
 
     def __del__(self) -> None:
         envelope = self._envelope

@@ -14,8 +14,8 @@ import outcome
 import trio
 
 from actors.actor import Actor
-from actors.envelope import Envelope, Outcome
-from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal, fresh
+from actors.envelope import Envelope, Outcome, failure
+from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
 from actors.message import Message, Question, R
 from actors.ref import Ref
 from actors.statistics import ActorStatistics
@@ -182,7 +182,7 @@ class Probe(Ref[A]):
     def fail(self, message: Message[A, Any], error: Exception) -> bool:
         """Raise the error in an asker who waits; for the rest, as `reply`."""
         delivered = self._settle(message, failure(error))
-        self._refused += isinstance(error, Refusal)
+        self._refused += delivered and isinstance(error, Refusal)
         return delivered
 
     @property
@@ -242,8 +242,3 @@ class Probe(Ref[A]):
         envelope = min(envelopes, key=lambda envelope: envelope.asker is None)
         envelopes.remove(envelope)
         return envelope.settle(result)
-
-
-def failure(error: Exception) -> outcome.Error:
-    """Return what raises the error; of the toolkit's own kinds, a copy for this one asker."""
-    return outcome.Error(fresh(error) if isinstance(error, Refusal | ActorError) else error)

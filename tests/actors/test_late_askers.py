@@ -1,0 +1,89 @@
+"""Rule 2 where an asker's own scope and the end of his handler come close together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors import Actor, Message, Restart, open_system
+from actors.testing import settle
+from tests.actors.cast import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Nap(Message["Sluggish", None]):
+    """Handled for a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Message["Sluggish", None]):
+    """Handled at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compute(Message["Sluggish", None]):
+    """Handled for ten seconds in which nobody else runs, and then for ever."""
+
+
+class Sluggish(Actor):
+    @Nap.handler
+    async def nap(self, _message: Nap) -> None:
+        await trio.sleep(1)
+
+    @Note.handler
+    def note(self, _message: Note) -> None:
+        pass
+
+    @Compute.handler
+    async def compute(self, _message: Compute) -> None:
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, MockClock)
+        clock.jump(10)
+        await trio.sleep_forever()
+
+
+@pytest.mark.schedules
+async def test_one_whose_time_is_up_as_he_is_let_in_hears_of_his_own_scope() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(Sluggish, mailbox=1)
+        await ref.tell(Nap())
+        await settle()
+        await ref.tell(Note())
+        asker = Asker(nursery, ref, Compute(), within=5)
+        await asker.left.wait()
+        assert asker.heard is None, "neither an answer nor an error"
+        assert asker.scope.cancelled_caught
+
+
+@dataclass(frozen=True, slots=True)
+class Fall(Message["Hopeless", None]):
+    """Crashes an async handler."""
+
+
+class Hopeless(Actor):
+    def __init__(self, starts: list[int]) -> None:
+        starts.append(len(starts))
+        if 1 < len(starts) < 60:
+            raise LookupError
+
+    @Fall.handler
+    async def fall(self, _message: Fall) -> None:
+        raise LookupError
+
+
+@pytest.mark.schedules
+async def test_an_asker_may_leave_as_soon_as_his_handler_has_ended() -> None:
+    starts: list[int] = []
+    async with open_system() as system, trio.open_nursery() as nursery:
+        ref = await system.start(lambda: Hopeless(starts), restart=Restart(limit=1000))
+        asker = Asker(nursery, ref, Fall())
+        while len(starts) < 5:
+            await trio.lowlevel.checkpoint()
+        asker.leave()
+        await asker.left.wait()
+        assert len(starts) < 20, "the next start that succeeds is not waited for"
+        assert asker.heard is None
+        assert asker.scope.cancelled_caught
