@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -43,6 +44,21 @@ LEDGER_SECONDS = 5.0
 """How long a look into the ledger may take."""
 
 
+class Patience:
+    """How often somebody asks again because an actor has crashed."""
+
+    def __init__(self) -> None:
+        self._tries = TRIES
+        self._crashed_at_once = False
+
+    def bears(self, seconds: float) -> bool:
+        """Tell whether one more crash, so long after asking, is borne."""
+        self._tries -= 1
+        again, self._crashed_at_once = self._crashed_at_once, seconds < AT_ONCE
+        # Twice: it may be this very message that does it.
+        return self._tries > 0 and not (again and self._crashed_at_once)
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where customers and baristas ask."""
@@ -52,14 +68,14 @@ class Desk:
 
     async def place(self, message: PlaceOrder) -> Standing:
         """Place an order, once, however often it is asked for."""
-        if message.key is not None:
-            found = await self._read(ReadKey(message.address, message.key))
-            message = replace(message, recalled=None if found is None else order_of(found))
-        try:
-            return await self._ask(message, lambda: replace(message, again=True))
-        except UnknownOrder:
-            known = await self._place_after_a_crash(message)
-            return await self._ask(known, lambda: known)
+        patience = Patience()
+        message = await self._read_key(message)
+        for _ in range(TRIES):
+            try:
+                return await self._ask(message, patience, partial(replace, message, again=True))
+            except UnknownOrder:
+                message = await self._look_up(message)
+        raise LedgerUnavailable
 
     async def find(self, message: FindOrder) -> Standing:
         """Look at an order."""
@@ -89,12 +105,18 @@ class Desk:
         """List what is waiting and being prepared."""
         return await self._ask(ListOrders())
 
-    async def _place_after_a_crash(self, message: PlaceOrder) -> PlaceOrder:
-        """Find out whether the ledger took the order before the crash; if not it never was."""
+    async def _look_up(self, message: PlaceOrder) -> PlaceOrder:
+        """Find out what the ledger has of an order that was asked for; if nothing it never was."""
         found = await self._read(ReadOrder(message.order_id))
-        if found is None:
-            return replace(message, again=False)
-        return replace(message, again=True, recalled=order_of(found))
+        if found is not None:
+            return replace(message, again=True, recalled=order_of(found))
+        return await self._read_key(replace(message, again=False, recalled=None))
+
+    async def _read_key(self, message: PlaceOrder) -> PlaceOrder:
+        if message.key is None:
+            return message
+        found = await self._read(ReadKey(message.address, message.key))
+        return message if found is None else replace(message, recalled=order_of(found))
 
     async def _about(
         self, order_id: str, message: Callable[[Order | None], Message[Dispatcher, R]]
@@ -111,21 +133,19 @@ class Desk:
     async def _ask(
         self,
         message: Message[Dispatcher, R],
+        patience: Patience | None = None,
         after_a_crash: Callable[[], Message[Dispatcher, R]] | None = None,
     ) -> R:
-        crashed_at_once = False
-        for _ in range(TRIES - 1):
+        patience = patience or Patience()
+        while True:
             asked_at = trio.current_time()
             try:
                 return await self.dispatcher.ask(message)
             except ActorCrashed:
-                at_once = trio.current_time() - asked_at < AT_ONCE
-                if at_once and crashed_at_once:
-                    raise  # it may be this very message that does it
-                crashed_at_once = at_once
+                if not patience.bears(trio.current_time() - asked_at):
+                    raise
                 if after_a_crash is not None:
                     message = after_a_crash()
-        return await self.dispatcher.ask(message)
 
     async def _read(self, message: ReadOrder | ReadKey) -> OrderRow | None:
         with trio.move_on_after(LEDGER_SECONDS):

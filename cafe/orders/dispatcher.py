@@ -278,13 +278,13 @@ class Dispatcher(Actor):
     # Placing
 
     def _find_placed(self, message: PlaceOrder) -> Order | None:
-        if message.again and self._book.knows(message.order_id):
+        if self._book.knows(message.order_id):
             placed = self._book.find(message.order_id)
             if placed.status is Status.CANCELLED:
                 raise OrderCancelled
             return placed
         order = self._find_by_key(message)
-        if order is None and message.again:
+        if order is None and (message.again or self._is_out_of_date(message.recalled)):
             raise UnknownOrder
         if order is not None and (order.drink, order.name) != (message.drink, message.name):
             raise KeyReused
@@ -294,6 +294,10 @@ class Dispatcher(Actor):
         if message.key is None:
             return None
         return self._book.find_by_key(message.address, message.key, self._clock())
+
+    def _is_out_of_date(self, found: Order | None) -> bool:
+        """Tell whether an order has ended, and was forgotten, since the ledger was asked."""
+        return found is not None and not found.ended and not self._book.knows(found.order_id)
 
     def _recall(self, order: Order | None) -> None:
         if order is not None:

@@ -81,7 +81,7 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     order_id: str = field(default_factory=new_order_id)
     """Made by whoever asks, so that he can ask again for the same order after a crash."""
     again: bool = False
-    """Asked before: refused with UnknownOrder if there is no such order."""
+    """Asked before: refused with UnknownOrder if there is no such order, to be looked up anew."""
     recalled: Order | None = None
     """What the ledger has under this key or id, for a Dispatcher who has forgotten it."""
 
