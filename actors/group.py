@@ -7,7 +7,6 @@ restart, and one that stops meanwhile holds up nobody.
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Union
 
 import trio
@@ -31,6 +30,7 @@ class Group:
         # Ordered, and as quick to leave as to join.
         self._members: dict[Member, None] = {}
         self._parent = parent
+        self._closed = False
         # One for the whole system: restarts are rare.
         self.waiting: trio.lowlevel.ParkingLot = (
             trio.lowlevel.ParkingLot() if parent is None else parent.waiting
@@ -53,8 +53,22 @@ class Group:
 
     def remove(self, member: Member) -> None:
         """Forget a member that has stopped."""
-        del self._members[member]
+        self._members.pop(member, None)
         self.changed()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody starts here any more, because this is ended, or what it is in."""
+        return self._closed or (self._parent is not None and self._parent.closed)
+
+    async def stop(self) -> None:
+        """Take nobody on any more, stop the members, last first, and leave the parent."""
+        self._closed = True
+        for cell in reversed(list(self.cells())):
+            cell.close()
+            await cell.ref.wait_stopped()
+        if self._parent is not None:
+            self._parent.remove(self)
 
     def fall(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
         """Take along those who are restarted with a crashed actor, last started first."""
@@ -69,13 +83,19 @@ class Group:
 
     def may_start(self, member: Member | None) -> bool:
         """Tell whether all who are to be gone are gone, and all who are to be up are up."""
+        return next(self.holding_up(member), None) is None
+
+    def holding_up(self, member: Member | None) -> Iterator["Cell[Any]"]:
+        """Yield those who are not gone yet, and those who are not up yet."""
         if self.strategy is not Strategy.ONE_FOR_ONE:
-            if any(cell.unwinding for cell in self.cells()):
-                return False
-            before = takewhile(lambda other: other is not member, self._members)
-            if any(cell.fallen for earlier in before for cell in earlier.cells()):
-                return False
-        return self._parent is None or self._parent.may_start(self)
+            earlier = True
+            for other in self._members:
+                earlier = earlier and other is not member
+                for cell in other.cells():
+                    if cell.unwinding or (earlier and cell.fallen):
+                        yield cell
+        if self._parent is not None:
+            yield from self._parent.holding_up(self)
 
     def changed(self) -> None:
         """Let those who wait for their turn look again."""

@@ -58,6 +58,8 @@ class System:
         roster = self._roster
         if roster.closing:
             raise ActorError("no actor starts in a system that is being left")
+        if self._group.closed:
+            raise ActorError(f"no actor starts in {self._group.name}, which was stopped")
         if name in roster.cells:
             raise ActorError(f"an actor named {name} lives already")
         instance = factory()
@@ -80,9 +82,17 @@ class System:
         """Return a part of this system; what is started in it is restarted by the strategy.
 
         In the tree it stands in the place of one actor. Names of actors, the order of stopping and
-        what ends the system are those of the whole.
+        what ends the system are those of the whole. It stays, also without actors, until `stop`.
         """
         return System(self._roster, self._group.subgroup(name, strategy))
+
+    async def stop(self) -> None:
+        """Stop the actors in here, the tree's last first, and end this group: nobody starts in it.
+
+        Each finishes what is queued, as after `Ref.stop`; the caller's scopes bound the waiting.
+        Who is cancelled meanwhile may call again. Raises Deadlock in a handler of one of them.
+        """
+        await self._group.stop()
 
     def tree(self) -> Tree:
         """Return the statistics of every actor that lives, in the order of their start."""

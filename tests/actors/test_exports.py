@@ -49,7 +49,7 @@ def test_the_classes_have_these_members() -> None:
     }
     assert public(actors.Reply) == {"send", "fail", "on_abandoned"}
     assert public(actors.Restart) == {"limit", "within", "backoff", "longest", "jitter"}
-    assert public(actors.System) == {"start", "group", "tree"}
+    assert public(actors.System) == {"start", "group", "stop", "tree"}
     assert public(actors.Tree) == {"name", "strategy", "members"}
     assert public(actors.Instrument) == {
         "enqueued",
