@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
 
 from actors.actor import Actor
 from actors.conversation import Conversation
-from actors.deadlock import HOST, Wait
+from actors.deadlock import HOST
 from actors.envelope import Envelope
 from actors.errors import ActorCrashed, ActorError, ActorStopped, parted
 from actors.group import Group
@@ -69,9 +69,9 @@ class Cell(Generic[A]):
         yield self
 
     @property
-    def waits(self) -> list[Wait]:
-        """What the async handler under way waits for."""
-        return [] if self.conversation is None else self.conversation.waits
+    def held_up_by(self) -> "list[Cell[Any]]":
+        """Whom the next instance waits for."""
+        return self._supervisor.held_up_by
 
     @property
     def fallen(self) -> bool:

@@ -13,12 +13,15 @@ free, too.
 That somebody gives up is not counted as an end: neither a deadline, nor a task that sleeps beside
 the waits and would then cancel them. Otherwise each deadlock would be one only when it is too late.
 
+An actor that has fallen takes no message either, until all who fell with it have unwound, and those
+before it in its group are up. It is stuck if one of them is: if that one asks it as it unwinds.
+
 Tasks that a handler started in somebody else's nursery are not waited for, and do not count. The
 end of an actor is waited for by a handler's own task: one beside it that watches for that end does
 not keep the handler from going on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +69,10 @@ def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     if not is_task_of(host, trio.lowlevel.current_task()):
         return None
     wait = Wait(host.conversation.waits, target, may_end)
-    if is_stuck(host):
+    stuck = who_is_stuck(host)
+    if host in stuck:
         wait.end()
-        raise Deadlock(*chain(host, target))
+        raise Deadlock(*chain(host, target, stuck))
     return wait
 
 
@@ -89,25 +93,43 @@ def is_task_of(host: "Cell[Any]", task: trio.lowlevel.Task | None) -> bool:
 
 
 def open_waits(cell: "Cell[Any]") -> list[Wait]:
-    """Return what an actor waits for; a task that has moved to another nursery took its own."""
-    return [wait for wait in cell.waits if is_task_of(cell, wait.task)]
+    """Return what an async handler waits for; a task that has moved elsewhere took its own."""
+    if cell.conversation is None:
+        return []
+    return [wait for wait in cell.conversation.waits if is_task_of(cell, wait.task)]
 
 
-def is_stuck(host: "Cell[Any]") -> bool:
-    """Tell whether nobody who is free can be reached through the waits of the host."""
+def targets(cell: "Cell[Any]") -> "list[Cell[Any]]":
+    """Return whom an actor waits for: in its handler, or before its next instance starts."""
+    if cell.conversation is None:
+        return cell.held_up_by
+    return [wait.target for wait in open_waits(cell)]
+
+
+def who_is_stuck(host: "Cell[Any]") -> "dict[Cell[Any], None]":
+    """Return whoever can be reached from the host through waits, and can never go on."""
     reached = [host]
     for cell in reached:
-        waits = open_waits(cell)
-        if not waits or any(wait.may_end() for wait in waits):
-            return False
-        reached += {wait.target for wait in waits}.difference(reached)
-    return True
+        reached += dict.fromkeys(other for other in targets(cell) if other not in reached)
+    stuck = dict.fromkeys(reached)
+    while host in stuck and (free := [cell for cell in stuck if goes_on(cell, stuck)]):
+        for cell in free:
+            del stuck[cell]
+    return stuck
 
 
-def chain(host: "Cell[Any]", target: "Cell[Any]") -> list[str]:
+def goes_on(cell: "Cell[Any]", stuck: "Container[Cell[Any]]") -> bool:
+    """Tell whether an actor takes its next message, if all but these do."""
+    if cell.conversation is None:
+        return not any(other in stuck for other in cell.held_up_by)
+    waits = open_waits(cell)
+    return not waits or any(wait.may_end() or wait.target not in stuck for wait in waits)
+
+
+def chain(host: "Cell[Any]", target: "Cell[Any]", stuck: "Container[Cell[Any]]") -> list[str]:
     """Name who waits for whom, from a stuck host on, until somebody is named again."""
     cells = [host]
     while target not in cells:
         cells.append(target)
-        target = open_waits(target)[0].target
+        target = next(cell for cell in targets(target) if cell in stuck)
     return [cell.name for cell in [*cells, target]]

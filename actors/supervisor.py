@@ -81,6 +81,11 @@ class Supervisor(Generic[A]):
         """What an asker hears whom nobody will answer: of the fall, or else of the stop."""
         return ActorStopped(self._cell.name) if self.fall is None else self.fall
 
+    @property
+    def held_up_by(self) -> "list[Cell[Any]]":
+        """Who has to unwind, or to be up again, before the next instance starts."""
+        return [] if self.fall is None else list(self._group.holding_up(self._cell))
+
     def fail_rest(self) -> None:
         """Fail whoever is still owed an answer."""
         self.life.fail(self.why_gone)
@@ -89,6 +94,10 @@ class Supervisor(Generic[A]):
         """Take what a turn has raised: a refusal is an answer, anything else a crash."""
         if not isinstance(error, Refusal):
             self.crash(error, envelope)
+            return
+        if envelope is not None and envelope.answered:
+            what = type(envelope.message).__name__
+            self.crash(caused(ActorError(f"{what} is refused after its answer"), error), envelope)
             return
         self.refused(error, None if envelope is None else envelope.message)
         if envelope is not None:
