@@ -150,7 +150,7 @@ def _wrong_keys() -> Executable:
     return (
         select(_key.order_id, _order.number, _key.address, _key.key, _order.status)
         .outerjoin_from(idempotency_keys, orders, _key.order_id == _order.order_id)
-        .where(or_(_order.order_id.is_(None), differ, _order.status == "cancelled"))
+        .where(or_(differ, _order.status == "cancelled"))
     )
 
 
@@ -166,7 +166,7 @@ def _shared_keys() -> Executable:
     live = and_(_order.status.in_(LIVE), other.c.status.in_(LIVE))
     return (
         select(*_WHO, _order.address, _order.key, other.c.number.label("as order"))
-        .join_from(orders, other, and_(same, _order.order_id < other.c.order_id))
+        .join_from(orders, other, and_(same, _order.number > other.c.number))
         .where(live)
     )
 

@@ -1,0 +1,160 @@
+"""What may not be in a ledger: as SQL that makes it so, and what each breaks, by whom.
+
+The orders are those of `tests.cafe.ledger.test_checking`.
+"""
+
+from __future__ import annotations
+
+WHOLE = "the database's own check of its file finds nothing"
+STRAYS = "every order has its events, and every event its order"
+FORBIDDEN = "every event is a step that the order model allows"
+GOES_ON = "every event goes on from where the one before it ended"
+STANDS = "every order stands where its last event left it"
+COUNTED = "events are numbered 1, 2, 3 and so on"
+LATER = "no event is earlier than the one before it"
+NUMBERS = "ticket numbers never repeat or go back"
+ONCE = "nothing is brewed twice, unless its lease ran out or it was given back"
+KEYS = "every key leads to the order placed with it, which is not cancelled"
+FOUND = "every live order with a key is found by it"
+UNSHARED = "no two live orders share a key"
+TIMES = "the times of an order are in order, and those of its events"
+FIELDS = "every order has what its status asks for, and nothing else"
+
+DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "an order without events": (
+        "DELETE FROM order_events WHERE order_id = 'order-8'",
+        {STRAYS: ["order-8"], COUNTED: ["order-1"]},
+    ),
+    "events without an order": (
+        "DELETE FROM orders WHERE order_id = 'order-8'",
+        {STRAYS: ["order-8"]},
+    ),
+    "an event lost in the middle of a life": (
+        "DELETE FROM order_events WHERE order_id = 'order-2' AND action = 'release'",
+        {GOES_ON: ["order-2"], COUNTED: ["order-2"], ONCE: ["order-2"]},
+    ),
+    "the last event lost": (
+        "DELETE FROM order_events WHERE sequence = (SELECT max(sequence) FROM order_events)",
+        {STANDS: ["order-7"], TIMES: ["order-7"]},
+    ),
+    "the beginning lost": (
+        "DELETE FROM order_events WHERE sequence = 1",
+        {GOES_ON: ["order-1"], COUNTED: ["order-2"], TIMES: ["order-1"]},
+    ),
+    "an action that there is not": (
+        "UPDATE order_events SET action = 'vanish' WHERE action = 'cancel'",
+        {FORBIDDEN: ["order-4"]},
+    ),
+    "a life that begins ready": (
+        "UPDATE order_events SET action = 'finish', after = 'ready' WHERE order_id = 'order-8'",
+        {FORBIDDEN: ["order-8"], STANDS: ["order-8"], TIMES: ["order-8"]},
+    ),
+    "an order that was undone": (
+        "UPDATE orders SET status = 'waiting' WHERE order_id = 'order-4'",
+        {STANDS: ["order-4"], FIELDS: ["order-4"]},
+    ),
+    "a clock that was set back": (
+        "UPDATE order_events SET at = at - 400 WHERE action = 'hand over'",
+        {LATER: ["order-1"]},
+    ),
+    "numbers that go back": (
+        "UPDATE orders SET number = 0 WHERE order_id = 'order-8'",
+        {NUMBERS: ["order-8"]},
+    ),
+    "an order started twice": (
+        "UPDATE order_events SET action = 'start' WHERE action = 'expire'",
+        {FORBIDDEN: ["order-7"], ONCE: ["order-7"], TIMES: ["order-7"], FIELDS: ["order-7"]},
+    ),
+    "an order started when it was ready": (
+        "UPDATE order_events SET action = 'start' WHERE action = 'hand over'",
+        {FORBIDDEN: ["order-1"], ONCE: ["order-1"], TIMES: ["order-1"]},
+    ),
+    "an order finished twice": (
+        "UPDATE order_events SET action = 'finish' WHERE action = 'hand over'",
+        {FORBIDDEN: ["order-1"], ONCE: ["order-1"]},
+    ),
+    "a key for nothing": (
+        "INSERT INTO idempotency_keys VALUES ('192.0.2.1', 'none', 'order-99', 1.0)",
+        {KEYS: ["order-99"]},
+    ),
+    "a key of a cancelled order": (
+        "UPDATE orders SET status = 'cancelled' WHERE order_id = 'order-5'",
+        {STANDS: ["order-5"], KEYS: ["order-5"], FIELDS: ["order-5"]},
+    ),
+    "a key that its order was not placed with": (
+        "UPDATE idempotency_keys SET key = 'six and a half' WHERE order_id = 'order-9'",
+        {KEYS: ["order-9"]},
+    ),
+    "a key of another moment": (
+        "UPDATE idempotency_keys SET placed_at = placed_at + 1 WHERE order_id = 'order-9'",
+        {KEYS: ["order-9"]},
+    ),
+    "a lost key": (
+        "DELETE FROM idempotency_keys WHERE order_id = 'order-5'",
+        {FOUND: ["order-5"]},
+    ),
+    "a shared key": (
+        "UPDATE orders SET key = 'six', bound = false WHERE order_id = 'order-8'",
+        {FOUND: ["order-8"], UNSHARED: ["order-9"]},
+    ),
+    "an end before the beginning": (
+        "UPDATE orders SET ended_at = placed_at - 1 WHERE order_id = 'order-4'",
+        {TIMES: ["order-4"]},
+    ),
+    "a start before the order": (
+        """UPDATE orders SET started_at = placed_at - 1 WHERE order_id = 'order-5';
+        UPDATE order_events SET at = (SELECT started_at FROM orders WHERE order_id = 'order-5')
+        WHERE order_id = 'order-5' AND action = 'start'""",
+        {LATER: ["order-5"], TIMES: ["order-5"]},
+    ),
+    "a finish before the start": (
+        """UPDATE orders SET ended_at = started_at - 1 WHERE order_id = 'order-2';
+        UPDATE order_events SET at = (SELECT ended_at FROM orders WHERE order_id = 'order-2')
+        WHERE order_id = 'order-2' AND action = 'finish'""",
+        {LATER: ["order-2"], TIMES: ["order-2"]},
+    ),
+    "a coffee that nobody began": (
+        "UPDATE orders SET started_at = NULL WHERE order_id = 'order-1'",
+        {TIMES: ["order-1"], FIELDS: ["order-1"]},
+    ),
+    "an end at no time": (
+        "UPDATE orders SET ended_at = NULL WHERE order_id = 'order-4'",
+        {TIMES: ["order-4"], FIELDS: ["order-4"]},
+    ),
+    "a start that no event tells": (
+        "UPDATE orders SET started_at = started_at + 1 WHERE order_id = 'order-2'",
+        {TIMES: ["order-2"]},
+    ),
+    "a lease that ends before it begins": (
+        "UPDATE orders SET lease_expires_at = started_at WHERE order_id = 'order-5'",
+        {TIMES: ["order-5"]},
+    ),
+    "a claim without a lease": (
+        "UPDATE orders SET lease_expires_at = NULL WHERE order_id = 'order-5'",
+        {FIELDS: ["order-5"]},
+    ),
+    "a waiting order in somebody's hand": (
+        "UPDATE orders SET barista = 'Bo' WHERE order_id = 'order-8'",
+        {FIELDS: ["order-8"]},
+    ),
+    "a waiting order with a lease": (
+        "UPDATE orders SET lease_expires_at = placed_at + 180 WHERE order_id = 'order-8'",
+        {FIELDS: ["order-8"]},
+    ),
+    "a bound order with a key": (
+        "UPDATE orders SET bound = true WHERE order_id = 'order-5'",
+        {FIELDS: ["order-5"]},
+    ),
+    "a lease that ran out without an event": (
+        "UPDATE orders SET lapsed = true WHERE order_id = 'order-8'",
+        {FIELDS: ["order-8"]},
+    ),
+    "a lease that ran out and was forgotten": (
+        "UPDATE orders SET lapsed = false WHERE order_id = 'order-7'",
+        {FIELDS: ["order-7"]},
+    ),
+    "a customer gone without an event": (
+        "UPDATE orders SET abandoned = true WHERE order_id = 'order-8'",
+        {FIELDS: ["order-8"]},
+    ),
+}
