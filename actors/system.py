@@ -14,6 +14,7 @@ from actors.cell import Cell
 from actors.errors import ActorError
 from actors.group import Group
 from actors.instrument import Instrument, Listeners
+from actors.interrupts import interruptible
 from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
@@ -35,6 +36,7 @@ class System:
         self._roster = roster
         self._group = group
 
+    @trio.lowlevel.enable_ki_protection
     async def start(
         self,
         factory: Callable[[], A],
@@ -62,7 +64,7 @@ class System:
             raise ActorError(f"no actor starts in {self._group.name}, which was stopped")
         if name in roster.cells:
             raise ActorError(f"an actor named {name} lives already")
-        instance = factory()
+        instance = interruptible(factory)
         check_complete(type(instance))
         name = name or roster.free_name(type(instance).__name__)
         cell = Cell(
@@ -100,6 +102,7 @@ class System:
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection
 async def open_system(
     *, grace: float = 5.0, instruments: Iterable[Instrument] = ()
 ) -> AsyncGenerator[System]:

@@ -144,6 +144,7 @@ class Timers:
     def _push(self, when: float, timer: Pending) -> None:
         heapq.heappush(self._heap, (when, next(self._order), timer))
 
+    @trio.lowlevel.enable_ki_protection
     async def _run(self, scope: trio.CancelScope) -> None:
         with scope:
             while True:
