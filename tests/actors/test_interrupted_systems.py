@@ -26,9 +26,11 @@ class Ticking(Counter):
 def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
     async def play(interrupter: Interrupter) -> None:
         async with open_system() as system:
+            # The first of a class is checked, in many more lines than are of interest here.
+            await system.start(Ticking)
             await is_interrupted(interrupter, partial(system.start, Ticking))
 
-    assert interrupt_each_line(play)
+    assert any(line.startswith("roster.py") for line in interrupt_each_line(play))
 
 
 def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
