@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test coverage mutants test-all bench lock clean
+.PHONY: help install serve check test torture coverage mutants test-all bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ check: install ## Lint, format and type checks; the Dockerfile and the compose f
 
 test: install ## Run the tests
 	@$(BIN)/pytest $(ARGS)
+
+torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
+	@$(BIN)/python -m tests.system.torture $(ARGS)
 
 CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup shortcuts door
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/serving/%.py) | tr ' ' ',')

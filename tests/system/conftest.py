@@ -1,4 +1,4 @@
-"""One shop for all the tests that need no settings of their own."""
+"""One shop for all the tests that need no settings of their own, and a database server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from cafe.ledger.opening import upgrade
+from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
 from tests.system.shop import Shop, open_shop
 
 _numbers = count(1)
@@ -36,3 +38,21 @@ def address() -> str:
     """Give a loopback address of the test's own, with limits of its own."""
     number = next(_numbers)
     return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Generator[PostgresServer]:
+    """Give a database server that runs."""
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgresServer) -> str:
+    """Give the URL of an empty ledger on PostgreSQL."""
+    url = postgresql_server.url(postgresql_server.new_database())
+    upgrade(url)
+    return url

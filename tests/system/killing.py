@@ -1,0 +1,133 @@
+"""A shop at full speed that is killed again and again, always opened on the same database.
+
+Rule: the process gets SIGKILL at a random moment, by its handle. After a kill, once everybody who
+has a key has his coffee and nothing is left to brew, the ledger is held against what was heard;
+some kills come before that, while everybody is still coming back.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Any
+
+import trio
+
+from tests.system.history import History, broken_promises, read, wrongs
+from tests.system.shop import Shop, environment, open_shop, until_asked
+from tests.system.street import READY, Notes, Street
+
+NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
+REGULARS, PASSERS_BY, BARISTAS = 60, 60, (4, 24)
+LEASES = (0.3, 0.6, 1.5)
+FULL_SPEED = (0.2, 3.0)
+"""Seconds between which a moment is drawn for a kill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What came together."""
+
+    kills: int = 0
+    orders: int = 0
+    keyed: int = 0
+    """Coffees that customers with keys have got."""
+    acknowledged: int = 0
+    """Answers of 200 and 202 that told of something that had happened."""
+    recovered: int = 0
+    """Orders that were live when a shop was killed, and were brewed afterwards."""
+    given_up: int = 0
+    """Orders that were live when a shop was killed and whose customers went with it."""
+    expired: int = 0
+    """Leases that ran out."""
+    refused: int = 0
+    """Answers of 503."""
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self))
+        )
+
+    def __str__(self) -> str:
+        return ", ".join(f"{one.name} {getattr(self, one.name):,}" for one in fields(self))
+
+
+async def play(
+    url: str, *, kills: int, seed: int, tell: Callable[[int, Figures], object] | None = None
+) -> Figures:
+    """Kill a shop so often; `tell` hears of each check. Raises AssertionError."""
+    chance = Random(seed)  # noqa: S311 - a draw, and the seed is told where it went wrong
+    killed_at: list[float] = []
+    figures = Figures()
+    async with trio.open_nursery() as nursery:
+        street = Street(nursery, chance)
+        street.hire(chance.randint(*BARISTAS))
+        for life in range(kills + 1):
+            is_last = life == kills
+            settings: dict[str, Any] = {"lease_seconds": chance.choice(LEASES), **NO_LIMITS}
+            exit_code = 0 if is_last else -signal.SIGKILL
+            with open_shop(exit_code=exit_code, database_url=url, **settings) as shop:
+                street.open(shop)
+                if is_last or (life and chance.random() < 0.8):
+                    figures = await check(shop, url, street, killed_at)
+                    if tell is not None:
+                        tell(life, figures)
+                if not is_last:
+                    street.invite(regulars=REGULARS, passers_by=PASSERS_BY)
+                    await trio.sleep(chance.uniform(*FULL_SPEED))
+                    killed_at.append(await kill(shop))
+                else:
+                    assert await db_check(url) == 0
+                street.shut()
+        nursery.cancel_scope.cancel()
+    return figures
+
+
+async def db_check(url: str) -> int:
+    """Give the exit code of `cafe db check`, whose complaints everybody can see."""
+    command = [sys.executable, "-m", "cafe", "db", "check"]
+    ended = await trio.run_process(
+        command, env=environment({"database_url": url}), capture_stdout=True, check=False
+    )
+    return ended.returncode
+
+
+async def kill(shop: Shop) -> float:
+    """End the process as the machine's trouble does, and give a time when it is dead."""
+    shop.process.kill()
+    await shop.ended()
+    return time.time()
+
+
+async def check(shop: Shop, url: str, street: Street, kills: list[float]) -> Figures:
+    """Have all coffees brewed, and make sure that all is as it was promised."""
+    await street.empty()
+
+    async def is_nothing_left() -> bool:
+        return not await shop.orders()
+
+    await until_asked(is_nothing_left)
+    history = await trio.to_thread.run_sync(read, url)
+    assert wrongs(history, street.notes, kills) == []
+    assert await trio.to_thread.run_sync(broken_promises, url) == []
+    return _figures(history, street.notes, kills)
+
+
+def _figures(history: History, notes: Notes, kills: list[float]) -> Figures:
+    live = [order_id for at in kills for order_id in history.live_at(at)]
+    brewed = sum(history.orders[order_id].status in READY for order_id in live)
+    events = (event for events in history.events.values() for event in events)
+    return Figures(
+        kills=len(kills),
+        orders=len(history.orders),
+        keyed=len(notes.coffees),
+        acknowledged=len({(one.order_id, one.action, one.at) for one in notes.heard}),
+        recovered=brewed,
+        given_up=len(live) - brewed,
+        expired=sum(event.action == "expire" for event in events),
+        refused=notes.refused.total(),
+    )
