@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -109,15 +110,22 @@ def test_what_is_no_ledger_is_not_copied(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["text"]
 
 
+@pytest.fixture
+def pg_dump(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> PostgresServer:
+    """Put the programs that came with the server first; give the server."""
+    monkeypatch.setenv("PATH", f"{programs()}:{os.environ['PATH']}")
+    return postgres
+
+
 def test_an_archive_of_a_server_s_ledger_restores_it(
-    new_url: Callable[[str], str], postgres: PostgresServer, tmp_path: Path
+    new_url: Callable[[str], str], pg_dump: PostgresServer, tmp_path: Path
 ) -> None:
     url, archive = new_url("postgresql"), tmp_path / "archive"
     held = fill(url)
     assert back_up(url, archive) == archive.stat().st_size
-    name = postgres.new_database()
-    restore(archive, postgres.url(name))
-    assert rows_of(postgres.url(name)) == held
+    other = pg_dump.url(pg_dump.new_database())
+    restore(archive, other)
+    assert rows_of(other) == held
 
 
 def restore(archive: Path, url: str) -> None:
@@ -127,6 +135,7 @@ def restore(archive: Path, url: str) -> None:
     subprocess.run([folder / "pg_restore", f"--dbname={address}", archive], check=True)
 
 
+@pytest.mark.usefixtures("pg_dump")
 def test_pg_dump_says_in_one_line_why_it_failed(
     new_url: Callable[[str], str], tmp_path: Path
 ) -> None:
