@@ -52,7 +52,8 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
         "Counter has stopped",
         "Counter-2 has stopped",
     ] * 2
-    assert journal == ["start", "start", "nap", "nap", "unwound", "unwound", "stop", "stop"]
+    assert journal[:4] == ["start", "start", "nap", "nap"]
+    assert sorted(journal[4:]) == ["stop", "stop", "unwound", "unwound"], "side by side"
 
 
 @pytest.mark.schedules
