@@ -69,6 +69,9 @@ def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     if not is_task_of(host, trio.lowlevel.current_task()):
         return None
     wait = Wait(host.conversation.waits, target, may_end)
+    if target.conversation is None and not target.fallen:
+        # By far the most usual, and known without a walk.
+        return wait
     stuck = who_is_stuck(host)
     if host in stuck:
         wait.end()
