@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from actors.cell import Cell
-from actors.errors import ActorError
+from actors.errors import ActorError, Deadlock
 from actors.group import Group
 from actors.instrument import Listeners
 
@@ -50,7 +50,12 @@ class Roster:
             with trio.move_on_after(grace):
                 for cell in reversed(list(self.cells.values())):
                     cell.close()
-                    await cell.stopped.wait()
+                    try:
+                        # As a handler does that opened this system, and that they may ask.
+                        await cell.ref.wait_stopped()
+                    except Deadlock:
+                        # One has asked already; perhaps it gives up before the time is over.
+                        await cell.stopped.wait()
         finally:
             with trio.CancelScope(shield=True):
                 await self._kill()

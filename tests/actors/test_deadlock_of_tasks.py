@@ -237,3 +237,50 @@ async def test_a_system_in_a_handler_asks_the_actor_whose_handler_it_is_in_vain(
             return await b.ask(Perform(ask_a))
 
     assert await a.ask(Perform(open_one)) == "refused"
+
+
+@pytest.mark.schedules
+async def test_whoever_asks_the_handler_that_leaves_its_system_is_refused(
+    system: System, stage: Stage
+) -> None:
+    (a,) = await stage.enter(system, "a")
+
+    async def ask_a_later(_me: Player) -> str:
+        await trio.sleep(1)
+        with pytest.raises(Deadlock, match="b -> a -> b"):
+            await a.ask(Note())
+        return "refused"
+
+    async def open_one(_me: Player) -> str:
+        async with open_system(grace=60) as inner:
+            (b,) = await stage.enter(inner, "b")
+            stage.nursery.start_soon(stage.hears, b.ask(Perform(ask_a_later)))
+            await settle()
+        return "left"
+
+    assert await a.ask(Perform(open_one)) == "left"
+    assert trio.current_time() == pytest.approx(1)
+    assert stage.heard == ["refused"]
+
+
+@pytest.mark.schedules
+async def test_whoever_has_asked_it_already_may_give_up_in_time(
+    system: System, stage: Stage
+) -> None:
+    (a,) = await stage.enter(system, "a")
+
+    async def ask_a_for_a_while(_me: Player) -> str:
+        with trio.move_on_after(10):
+            await a.ask(Note())
+        return "gave up"
+
+    async def open_one(_me: Player) -> str:
+        async with open_system(grace=60) as inner:
+            (b,) = await stage.enter(inner, "b")
+            stage.nursery.start_soon(stage.hears, b.ask(Perform(ask_a_for_a_while)))
+            await settle()
+        return "left"
+
+    assert await a.ask(Perform(open_one)) == "left"
+    assert trio.current_time() == pytest.approx(10)
+    assert stage.heard == ["gave up"]
