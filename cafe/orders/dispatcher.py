@@ -110,6 +110,8 @@ class Dispatcher(Actor):
             snapshot.brewing_seconds,
         )
         self._outbox = Outbox(snapshot.epoch, snapshot.last_sequence)
+        self._unwritten: dict[str, list[Callable[[], None]]] = {}
+        """Orders that the ledger may not take; what is to be done once it has."""
         self._couriers: list[Reply[None]] = []
         self._giving_up: Timer | None = None
         self._customers = WaitingCustomers()
@@ -134,10 +136,14 @@ class Dispatcher(Actor):
         """Give the message's key or id its order, or put a new one in the queue."""
         self._recall(message.recalled)
         order = self._find_placed(message)
-        if order is None:
-            order = self._place_new(message)
-            self._promise(_nothing, partial(self._take_back, order.order_id))
-        self._wait_for(order, reply, message.hold, collects=True)
+        if order is not None:
+            self._wait_for(order, reply, message.hold, collects=True)
+            return
+        order = self._place_new(message)
+        if message.hold > 0:
+            self._wait_for(order, reply, message.hold, collects=True)
+        else:
+            self._answer_now(order, reply, collects=True)
         self._hand_out()
 
     @FindOrder.deferred
@@ -223,6 +229,7 @@ class Dispatcher(Actor):
         for barista in self._baristas.dismiss_all():
             barista.send(None)
         told = [customer.reply.fail(self._closing) for customer in self._customers.dismiss_all()]
+        self.after(self._rules.ledger_seconds, self._give_up_the_patient)
         self._answer(reply, sum(told))
 
     # The way to the ledger
@@ -252,28 +259,38 @@ class Dispatcher(Actor):
         while self._couriers:
             self._couriers.pop().send(None)
 
-    def _promise(self, keep: Callable[[], object], give_up: Callable[[], object]) -> None:
+    def _promise(
+        self, keep: Callable[[], object], give_up: Callable[[], object], *, patient: bool = False
+    ) -> None:
         """Do something when all that has happened is in the ledger; else, in the end, give up."""
         if not len(self._outbox):
             keep()
+            return
+        if patient and self._closing is None:
+            self._outbox.promise(keep, give_up, inf)
             return
         self._outbox.promise(keep, give_up, self._clock() + self._rules.ledger_seconds)
         if self._giving_up is None:
             self._giving_up = self.after(self._rules.ledger_seconds, self._give_up)
 
-    def _answer(self, reply: Reply[T], answer: T) -> None:
-        self._promise(partial(reply.send, answer), partial(reply.fail, LedgerUnavailable()))
+    def _answer(self, reply: Reply[T], answer: T, *, patient: bool = False) -> None:
+        keep, give_up = partial(reply.send, answer), partial(reply.fail, LedgerUnavailable())
+        self._promise(keep, give_up, patient=patient)
 
     def _refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
         self._promise(partial(reply.fail, refusal), partial(reply.fail, LedgerUnavailable()))
 
     def _give_up(self) -> None:
-        self._giving_up = None
+        # The timer stands for the next until then: giving up may make promises.
         for promise in self._outbox.overdue(self._clock()):
             promise.give_up()
         due = self._outbox.next_due()
-        if due is not None:
-            self._giving_up = self.after(max(0.0, due - self._clock()), self._give_up)
+        wait = None if due is None else max(0.0, due - self._clock())
+        self._giving_up = None if wait is None else self.after(wait, self._give_up)
+
+    def _give_up_the_patient(self) -> None:
+        for promise in self._outbox.patient():
+            promise.give_up()
 
     # Placing
 
@@ -321,10 +338,20 @@ class Dispatcher(Actor):
             self._clock(),
         )
         self._record(change)
+        self._unwritten[message.order_id] = []
+        self._promise(
+            partial(self._is_written, message.order_id), partial(self._take_back, message.order_id)
+        )
         return change.order
+
+    def _is_written(self, order_id: str) -> None:
+        """Answer those who wanted to wait no longer, when the ledger has taken the order."""
+        for stop_waiting in self._unwritten.pop(order_id):
+            stop_waiting()
 
     def _take_back(self, order_id: str) -> None:
         """Refuse an order that the ledger did not take in time; nobody was told of it yet."""
+        del self._unwritten[order_id]
         for customer in self._customers.dismiss(order_id):
             customer.reply.fail(LedgerUnavailable())
         change = self._book.withdraw(order_id, self._clock(), "not in the ledger in time")
@@ -336,20 +363,28 @@ class Dispatcher(Actor):
     def _wait_for(
         self, order: Order, reply: Reply[Standing], hold: float, *, collects: bool
     ) -> None:
-        if order.ended or hold <= 0:
+        unwritten = order.order_id in self._unwritten
+        if order.ended or (hold <= 0 and not unwritten):
             self._answer_now(order, reply, collects=collects)
             return
         customer = Customer(reply, collects)
-        if hold < inf:
-            customer.timer = self.after(hold, partial(self._stop_waiting, order.order_id, customer))
+        stop_waiting = partial(self._stop_waiting, order.order_id, customer)
         self._customers.add(order.order_id, customer)
         reply.on_abandoned(partial(self._hang_up, order.order_id, customer))
+        if hold <= 0:
+            stop_waiting()
+        elif hold < inf:
+            customer.timer = self.after(hold, stop_waiting)
 
     def _answer_now(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
         """Answer with the order as it stands; it is no longer bound to the connection."""
         if collects:
             self._deliver(order)
-        self._answer(reply, self._standing(order))
+        self._answer(reply, self._standing(order), patient=self._has_only_this(order))
+
+    def _has_only_this(self, order: Order) -> bool:
+        """Tell whether an order that is in the ledger would be lost with its connection."""
+        return order.bound and order.order_id not in self._unwritten
 
     def _deliver(self, order: Order) -> None:
         """Note what becomes of an order in the hands of its customer."""
@@ -361,8 +396,11 @@ class Dispatcher(Actor):
             self._record(self._book.hand_over(order.order_id, now))
 
     def _stop_waiting(self, order_id: str, customer: Customer) -> None:
-        self._customers.remove(order_id, customer)
-        self._answer_now(self._book.find(order_id), customer.reply, collects=customer.collects)
+        if order_id in self._unwritten:
+            # It may be taken back yet: nobody is to be told of it, and go, before that is sure.
+            self._unwritten[order_id].append(partial(self._stop_waiting, order_id, customer))
+        elif self._customers.remove(order_id, customer):
+            self._answer_now(self._book.find(order_id), customer.reply, collects=customer.collects)
 
     def _hang_up(self, order_id: str, customer: Customer) -> None:
         if self._customers.remove(order_id, customer) and customer.collects:
@@ -440,7 +478,7 @@ class Dispatcher(Actor):
             if customer.collects and order.status is Status.CANCELLED:
                 self._refuse(customer.reply, OrderCancelled())
             else:
-                self._answer(customer.reply, standing)
+                self._answer(customer.reply, standing, patient=self._has_only_this(order))
 
     @property
     def _view(self) -> View:
@@ -448,7 +486,3 @@ class Dispatcher(Actor):
 
     def _standing(self, order: Order) -> Standing:
         return self._view.standing(order)
-
-
-def _nothing() -> None:
-    """Do nothing: the promise is only that something was not given up."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from heapq import merge
+from math import inf
 from typing import NamedTuple
 
 from cafe.ledger.messages import Record
@@ -21,6 +23,7 @@ class Promise(NamedTuple):
 
     sequence: int
     due: float
+    """Infinite, if it is never given up."""
     keep: Callable[[], object]
     give_up: Callable[[], object]
 
@@ -33,6 +36,7 @@ class Outbox:
         self._last = self._kept = last_sequence
         self._waiting: list[Record] = []
         self._promises: deque[Promise] = deque()
+        self._patient: deque[Promise] = deque()
 
     def __len__(self) -> int:
         """Give the number of records that are not in the ledger yet."""
@@ -56,26 +60,37 @@ class Outbox:
     def promise(
         self, keep: Callable[[], object], give_up: Callable[[], object], due: float
     ) -> None:
-        """Have something done once all that has happened so far is in the ledger."""
-        self._promises.append(Promise(self._last, due, keep, give_up))
+        """Have something done once all that has happened so far is in the ledger.
+
+        `due` may not be earlier than that of the promise before, unless one is infinite.
+        """
+        promises = self._promises if due < inf else self._patient
+        promises.append(Promise(self._last, due, keep, give_up))
 
     def kept(self, epoch: int, sequence: int) -> list[Promise]:
         """Note how far the ledger is; give the promises that can be kept."""
         if epoch != self._epoch:
             return []
         self._kept = sequence
-        return self._pop(lambda promise: promise.sequence <= sequence)
+        ripe = _pop(self._promises, lambda promise: promise.sequence <= sequence)
+        patient = _pop(self._patient, lambda promise: promise.sequence <= sequence)
+        return list(merge(ripe, patient, key=lambda promise: promise.sequence))
 
     def overdue(self, now: float) -> list[Promise]:
         """Give the promises that could not be kept in time."""
-        return self._pop(lambda promise: promise.due <= now)
+        return _pop(self._promises, lambda promise: promise.due <= now)
+
+    def patient(self) -> list[Promise]:
+        """Give the promises that would never be given up."""
+        return _pop(self._patient, lambda _promise: True)
 
     def next_due(self) -> float | None:
         """Give the time when the first promise is to be given up."""
         return self._promises[0].due if self._promises else None
 
-    def _pop(self, ripe: Callable[[Promise], bool]) -> list[Promise]:
-        popped: list[Promise] = []
-        while self._promises and ripe(self._promises[0]):
-            popped.append(self._promises.popleft())
-        return popped
+
+def _pop(promises: deque[Promise], ripe: Callable[[Promise], bool]) -> list[Promise]:
+    popped: list[Promise] = []
+    while promises and ripe(promises[0]):
+        popped.append(promises.popleft())
+    return popped

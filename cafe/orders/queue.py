@@ -221,11 +221,19 @@ class OrderBook:
         return self._move(order_id, Action.ABANDON, now, reason, abandoned=True)
 
     def withdraw(self, order_id: str, now: float, reason: str) -> Change | None:
-        """Take out a waiting order of which nobody could be told; None where it waits no more."""
+        """Take out an order of which nobody could be told; None where nothing is to be done.
+
+        One in preparation is marked, to be dropped if it comes back; but not one with a key, for
+        whoever has that may still ask for it.
+        """
         order = self._live.get(order_id)
-        if order is None or order.status is not Status.WAITING:
+        if order is None or order.abandoned:
             return None
-        return self._move(order_id, Action.ABANDON, now, reason, ended_at=now)
+        if order.status is Status.WAITING:
+            return self._move(order_id, Action.ABANDON, now, reason, ended_at=now)
+        if order.key is None:
+            return self._move(order_id, Action.ABANDON, now, reason, abandoned=True)
+        return None
 
     def cut_off(self, address: str, now: float) -> list[Change]:
         """Take every waiting order of a banned address out of the queue."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from actors import Message
+from actors import Message, Timer
 from cafe.ledger.ledger import Ledger
 from cafe.orders.dispatcher import Dispatcher
 
@@ -18,7 +19,22 @@ class CrashDispatcher(Message["FragileDispatcher", None]):
     """Crash."""
 
 
+@dataclass(frozen=True, slots=True)
+class CountTimers(Message["FragileDispatcher", int]):
+    """Tell how many timers have been set since the last start."""
+
+
 class FragileDispatcher(Dispatcher):
+    timers = 0
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        self.timers += 1
+        return super().after(seconds, callback)
+
+    @CountTimers.handler
+    def count_timers(self, _message: CountTimers) -> int:
+        return self.timers
+
     @CrashDispatcher.handler
     def crash(self, _message: CrashDispatcher) -> None:
         raise BugError
