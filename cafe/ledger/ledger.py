@@ -85,6 +85,8 @@ class Ledger(Actor):
     @ReadOrder.handler
     async def read_order(self, message: ReadOrder) -> OrderRow | None:
         """Look an order up."""
+        if not is_text(message.order_id):
+            return None
         return await self._run(lambda: self._store.find(message.order_id))
 
     @ReadKey.handler
@@ -109,3 +111,8 @@ class Ledger(Actor):
             return await self._runner.run(call)
         except DatabaseGone:
             raise LedgerUnavailable from None
+
+
+def is_text(text: str) -> bool:
+    """Tell whether every database could hold this; an id from a URL may be anything."""
+    return text.isprintable()

@@ -38,7 +38,9 @@ def on_the_menu(drink: str) -> str:
 
 
 Drink = Annotated[str, AfterValidator(on_the_menu), Field(json_schema_extra={"enum": list(MENU)})]
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+NO_NUL = r"^[^\x00]*$"
+"""Databases cannot hold a NUL."""
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 
 
 class OrderIn(BaseModel):

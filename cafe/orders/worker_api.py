@@ -17,6 +17,7 @@ from cafe.orders.desk import Desk
 from cafe.orders.messages import FinishOrder, ReleaseOrder, StartOrder
 from cafe.orders.schemas import (
     CONFLICT,
+    NO_NUL,
     ClaimOut,
     FinishedOut,
     OrderIdIn,
@@ -40,7 +41,7 @@ JSON = (b"content-type", b"application/json")
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
 ]
-BaristaName = Annotated[str | None, Query(min_length=1, max_length=80)]
+BaristaName = Annotated[str | None, Query(min_length=1, max_length=80, pattern=NO_NUL)]
 IdInQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
 IdInBody = Annotated[OrderIdIn | None, Body()]
 
