@@ -297,7 +297,11 @@ class OrderBook:
             self._forget_key(forgotten)
 
     def _remember_key(self, order: Order) -> None:
-        if order.key is not None:
+        if order.key is None:
+            return
+        known = self._keys.get((order.address, order.key))
+        # One that is recalled may be older than whoever has used the key again since.
+        if known is None or self.find(known).number < order.number:
             self._keys[order.address, order.key] = order.order_id
 
     def _forget_key(self, order: Order) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cafe.orders.order import Status
+from cafe.orders.order import Order, Status
 from cafe.orders.queue import UnknownOrderError
 from tests.cafe.orders.test_queue import ADDRESSES, LEASE, TTL, a_book, place
 
@@ -99,3 +99,17 @@ def test_a_book_goes_on_from_what_the_ledger_has() -> None:
     assert book.start(None, 5.0).order.order_id == "second", "oldest first"
     place(book, "new")
     assert book.find("new").number == 8, "numbers never go back"
+
+
+def test_an_order_of_old_that_is_recalled_does_not_take_its_key_from_a_newer_one() -> None:
+    book = a_book()
+    old = Order("old", 1, "americano", None, ADDRESSES[0], 0.0, "k", bound=False)
+    new = old._replace(order_id="new", number=2, placed_at=TTL, status=Status.READY)
+    book.recall(new)
+    book.recall(old._replace(status=Status.DELIVERED))
+    found = book.find_by_key(ADDRESSES[0], "k", TTL + 1)
+    assert found == new
+    book = a_book()
+    book.recall(old._replace(status=Status.DELIVERED))
+    book.recall(new)
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) == new
