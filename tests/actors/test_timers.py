@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 import trio
@@ -12,7 +11,7 @@ from actors import ActorCrashed, Timer, open_system
 from actors.testing import settle
 from actors.timers import next_tick
 from tests.actors.cast import Counter, Nap
-from tests.actors.clock import Clock, Do, Sleep, after, crash, every
+from tests.actors.clock import Clock, Do, Sleep, after, every
 
 
 @pytest.mark.schedules
@@ -220,20 +219,3 @@ async def test_timers_ring_on_in_a_cancelled_system_while_those_behind_unwind() 
 def test_the_next_tick_is_always_still_to_come() -> None:
     for now in [0.1 * number for number in range(1, 200)]:
         assert now < next_tick(0.0, 0.1, now) <= now + 0.1001
-
-
-async def test_thousands_of_timers_are_one_task_and_leave_nothing_behind() -> None:
-    timers: list[Any] = []
-
-    def set_many(clock: Clock) -> None:
-        timers.extend(clock.after(60, crash) for _ in range(5000))
-
-    async with open_system() as system:
-        clock = await system.start(partial(Clock, []))
-        tasks = trio.lowlevel.current_statistics().tasks_living
-        await clock.ask(Do(set_many))
-        await settle()
-        assert trio.lowlevel.current_statistics().tasks_living == tasks + 1
-        for timer in timers:
-            timer.cancel()
-        assert len(timers[0]._timers._heap) < 100, "swept"
