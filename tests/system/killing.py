@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from random import Random
 from typing import Any
@@ -24,6 +25,9 @@ from tests.system.street import READY, Notes, Street
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
 REGULARS, PASSERS_BY, BARISTAS = 60, 60, (4, 24)
 LEASES = (0.3, 0.6, 1.5)
+MOST_SHOWN = 20
+CHECKED = 0.8
+"""The share of kills after which all is brewed and checked before the next."""
 FULL_SPEED = (0.2, 3.0)
 """Seconds between which a moment is drawn for a kill."""
 
@@ -57,9 +61,12 @@ class Figures:
 
 
 async def play(
-    url: str, *, kills: int, seed: int, tell: Callable[[int, Figures], object] | None = None
+    url: str, *, kills: int, seed: int, tell: Callable[[int, Figures | None], object] | None = None
 ) -> Figures:
-    """Kill a shop so often; `tell` hears of each check. Raises AssertionError."""
+    """Kill a shop so often, and raise AssertionError where it has not kept its word.
+
+    `tell` hears of each kill, with what has come together if it was checked.
+    """
     chance = Random(seed)  # noqa: S311 - a draw, and the seed is told where it went wrong
     killed_at: list[float] = []
     figures = Figures()
@@ -68,23 +75,31 @@ async def play(
         street.hire(chance.randint(*BARISTAS))
         for life in range(kills + 1):
             is_last = life == kills
-            settings: dict[str, Any] = {"lease_seconds": chance.choice(LEASES), **NO_LIMITS}
-            exit_code = 0 if is_last else -signal.SIGKILL
-            with open_shop(exit_code=exit_code, database_url=url, **settings) as shop:
+            lease = chance.choice(LEASES)
+            with open_until(None if is_last else signal.SIGKILL, url, lease) as shop:
                 street.open(shop)
-                if is_last or (life and chance.random() < 0.8):
-                    figures = await check(shop, url, street, killed_at)
-                    if tell is not None:
-                        tell(life, figures)
-                if not is_last:
+                found: Figures | None = None
+                if is_last or (life and chance.random() < CHECKED):
+                    found = figures = await check(shop, url, street, killed_at)
+                if tell is not None and life:
+                    tell(life, found)
+                if is_last:
+                    assert await db_check(url) == 0
+                    nursery.cancel_scope.cancel()
+                else:
                     street.invite(regulars=REGULARS, passers_by=PASSERS_BY)
                     await trio.sleep(chance.uniform(*FULL_SPEED))
                     killed_at.append(await kill(shop))
-                else:
-                    assert await db_check(url) == 0
-                street.shut()
-        nursery.cancel_scope.cancel()
+                    street.shut()
     return figures
+
+
+def open_until(
+    killed: signal.Signals | None, url: str, lease: float
+) -> AbstractContextManager[Shop]:
+    """Open a shop without limits, to be ended by this signal, or as usual."""
+    settings: dict[str, Any] = {"database_url": url, "lease_seconds": lease, **NO_LIMITS}
+    return open_shop(exit_code=-(killed or 0), **settings)
 
 
 async def db_check(url: str) -> int:
@@ -112,8 +127,9 @@ async def check(shop: Shop, url: str, street: Street, kills: list[float]) -> Fig
 
     await until_asked(is_nothing_left)
     history = await trio.to_thread.run_sync(read, url)
-    assert wrongs(history, street.notes, kills) == []
-    assert await trio.to_thread.run_sync(broken_promises, url) == []
+    broken = await trio.to_thread.run_sync(broken_promises, url)
+    found = [*wrongs(history, street.notes, kills), *broken]
+    assert not found, "\n".join([f"{len(found)} are wrong", *found[:MOST_SHOWN]])
     return _figures(history, street.notes, kills)
 
 

@@ -37,8 +37,9 @@ def main() -> None:
 def play_on_a_new_database(kills: int, seed: int, first: int, began: float) -> Figures:
     """Kill a new shop so often."""
 
-    def tell(life: int, figures: Figures) -> None:
-        say(f"{monotonic() - began:6.0f} s  round {first + life}: {figures}")
+    def tell(life: int, figures: Figures | None) -> None:
+        what = figures or "to be killed again before all have come back"
+        say(f"{monotonic() - began:6.0f} s  round {first + life}: {what}")
 
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/cafe.db"
