@@ -17,7 +17,7 @@ from actors import ActorCrashed, ActorStopped, Ref
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.messages import Commit, LedgerUnavailable, OtherEpoch
 from cafe.orders.dispatcher import Dispatcher
-from cafe.orders.messages import AwaitRecords, Batch, RecordsKept, TakeRecords
+from cafe.orders.messages import AwaitRecords, Batch, RecordsKept, RecordsRefused, TakeRecords
 
 RETRY_SECONDS = 0.25
 """Between two tries to write a group, as long as the database cannot be written."""
@@ -33,6 +33,8 @@ async def carry_records(dispatcher: Ref[Dispatcher], ledger: Ref[Ledger]) -> Non
             batch = await dispatcher.ask(TakeRecords())
             if await deliver(batch, ledger):
                 await dispatcher.ask(RecordsKept(batch.epoch, batch.last))
+            else:
+                await dispatcher.ask(RecordsRefused(batch.epoch))
         except ActorCrashed as crash:
             log.warning("began_anew", because=str(crash))
         except ActorStopped:

@@ -122,13 +122,18 @@ class Desk:
         self, order_id: str, message: Callable[[Order | None], Message[Dispatcher, R]]
     ) -> R:
         """Ask about an order; if the Dispatcher has forgotten it, with what the ledger has."""
-        try:
-            return await self._ask(message(None))
-        except UnknownOrder:
-            found = await self._read(ReadOrder(order_id))
-            if found is None:
-                raise
-        return await self._ask(message(order_of(found)))
+        patience = Patience()
+        known: Order | None = None
+        for _ in range(TRIES):
+            try:
+                return await self._ask(message(known), patience)
+            except UnknownOrder:
+                found = await self._read(ReadOrder(order_id))
+                if found is None:
+                    raise
+                # If it is live there, the Dispatcher knows more: the next look is later.
+                known = order_of(found)
+        raise LedgerUnavailable
 
     async def _ask(
         self,
@@ -148,6 +153,9 @@ class Desk:
                     message = after_a_crash()
 
     async def _read(self, message: ReadOrder | ReadKey) -> OrderRow | None:
-        with trio.move_on_after(LEDGER_SECONDS):
-            return await self.ledger.ask(message)
+        try:
+            with trio.move_on_after(LEDGER_SECONDS):
+                return await self.ledger.ask(message)
+        except ActorCrashed:
+            pass  # not again: it may be this very message that does it
         raise LedgerUnavailable

@@ -13,7 +13,8 @@ answer is a promise there, kept when the ledger has all that happened before it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -35,6 +36,7 @@ from cafe.orders.messages import (
     PlaceOrder,
     QueueCount,
     RecordsKept,
+    RecordsRefused,
     ReleaseOrder,
     Standing,
     StartOrder,
@@ -48,6 +50,7 @@ from cafe.orders.refusals import (
     CutOffFromQueue,
     KeyReused,
     OrderCancelled,
+    OrderConflict,
     QueueFull,
     ShopClosing,
     TooManyWaiting,
@@ -81,6 +84,10 @@ BEGINNING = Snapshot(
     epoch=1, last_sequence=0, last_number=0, live=(), by_status={}, brewing_seconds=()
 )
 """Of a shop that has never been open."""
+
+
+class OvertakenError(Exception):
+    """Another shop has written to the ledger: what this one knows is out of date."""
 
 
 class Dispatcher(Actor):
@@ -135,7 +142,11 @@ class Dispatcher(Actor):
     def place(self, message: PlaceOrder, reply: Reply[Standing]) -> None:
         """Give the message's key or id its order, or put a new one in the queue."""
         self._recall(message.recalled)
-        order = self._find_placed(message)
+        try:
+            order = self._find_placed(message)
+        except OrderCancelled as cancelled:
+            self._refuse(reply, cancelled)
+            return
         if order is not None:
             self._wait_for(order, reply, message.hold, collects=True)
             return
@@ -158,11 +169,11 @@ class Dispatcher(Actor):
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
         self._recall(message.recalled)
-        with refusing("cancelled"):
+        with self._promising(reply), refusing("cancelled"):
             change = self._book.cancel(message.order_id, self._clock())
-        if change is not None:
-            self._note(change)
-        self._answer(reply, self._standing(self._book.find(message.order_id)))
+            if change is not None:
+                self._note(change)
+            self._answer(reply, self._standing(self._book.find(message.order_id)))
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
@@ -191,21 +202,21 @@ class Dispatcher(Actor):
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
         """Declare an order ready, and hand it to whoever waits for it."""
         self._recall(message.recalled)
-        with refusing("finished"):
+        with self._promising(reply), refusing("finished"):
             change = self._book.finish(message.order_id, self._clock())
-        if change is not None:
-            self._note(change)
-        self._answer(reply, self._book.find(message.order_id))
+            if change is not None:
+                self._note(change)
+            self._answer(reply, self._book.find(message.order_id))
 
     @ReleaseOrder.deferred
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Give a claimed order back to its old place in the queue."""
         self._recall(message.recalled)
-        with refusing("released"):
+        with self._promising(reply), refusing("released"):
             changes = self._book.release(message.order_id, self._clock())
-        self._note(*changes)
-        self._answer(reply, changes[-1].order)
-        self._hand_out()
+            self._note(*changes)
+            self._answer(reply, changes[-1].order)
+            self._hand_out()
 
     # Whoever looks on
 
@@ -253,6 +264,12 @@ class Dispatcher(Actor):
         for promise in self._outbox.kept(message.epoch, message.last):
             promise.keep()
 
+    @RecordsRefused.handler
+    def begin_anew(self, message: RecordsRefused) -> None:
+        """Crash, if it is this instance whose records the ledger will never take."""
+        if message.epoch == self._outbox.epoch:
+            raise OvertakenError
+
     def _record(self, change: Change) -> None:
         self._journal(change)
         self._outbox.add(change)
@@ -279,6 +296,14 @@ class Dispatcher(Actor):
 
     def _refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
         self._promise(partial(reply.fail, refusal), partial(reply.fail, LedgerUnavailable()))
+
+    @contextmanager
+    def _promising(self, reply: Reply[Any]) -> Generator[None]:
+        """Tell of a conflict as of anything else: when the ledger has what led to it."""
+        try:
+            yield
+        except OrderConflict as conflict:
+            self._refuse(reply, conflict)
 
     def _give_up(self) -> None:
         # The timer stands for the next until then: giving up may make promises.

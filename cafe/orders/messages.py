@@ -172,3 +172,10 @@ class RecordsKept(Message["Dispatcher", None]):
 
     epoch: int
     last: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsRefused(Message["Dispatcher", None]):
+    """The ledger will never take records of this epoch: whoever is in it begins anew."""
+
+    epoch: int

@@ -32,7 +32,7 @@ class Outbox:
     """Records by sequence: those that wait, those that are on their way, and the promises."""
 
     def __init__(self, epoch: int, last_sequence: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         self._last = self._kept = last_sequence
         self._waiting: list[Record] = []
         self._promises: deque[Promise] = deque()
@@ -55,7 +55,7 @@ class Outbox:
     def take(self) -> Batch:
         """Give what has gathered, to be taken to the ledger."""
         records, self._waiting = tuple(self._waiting), []
-        return Batch(self._epoch, self._last, records)
+        return Batch(self.epoch, self._last, records)
 
     def promise(
         self, keep: Callable[[], object], give_up: Callable[[], object], due: float
@@ -69,7 +69,7 @@ class Outbox:
 
     def kept(self, epoch: int, sequence: int) -> list[Promise]:
         """Note how far the ledger is; give the promises that can be kept."""
-        if epoch != self._epoch:
+        if epoch != self.epoch:
             return []
         self._kept = sequence
         ripe = _pop(self._promises, lambda promise: promise.sequence <= sequence)

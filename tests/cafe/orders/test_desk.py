@@ -57,3 +57,22 @@ async def test_a_key_is_read_again_where_the_ledger_knows_less_than_the_book_has
         await settled()
         collected = await counter.order(key="k", hold=0)
         assert collected.order.order_id == claim.order.order_id
+
+
+async def test_a_finish_is_told_again_where_the_ledger_knows_less_than_the_book_has_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive, "MOST_RECENT", 1)
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await counter.order(key="k", hold=0)
+        claim = await counter.claimed()
+        leavers = await waiting_customers(counter, nursery, 3)
+        counter.disk.seconds = 1
+        leavers.pop().hang_up()
+        await settled()
+        nursery.start_soon(counter.finish, claim)
+        await settled()
+        for leaver in leavers:
+            leaver.hang_up()
+        await settled()
+        assert (await counter.finish(claim)).order_id == claim.order.order_id
