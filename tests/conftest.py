@@ -1,4 +1,4 @@
-"""A hang is a failure with a stack, not a silent machine.
+"""What holds for every test: a hang is a failure with a stack, not a silent machine.
 
 pytest's own faulthandler_timeout, and pytest-timeout, start and join a thread for each test: a
 third of what one of the thousands of swept tests takes. Here the watch is set anew once a second.
@@ -7,6 +7,7 @@ third of what one of the thousands of swept tests takes. Here the watch is set a
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 from time import monotonic
 from typing import Any
@@ -41,3 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # The real one: what pytest has captured is lost with the process.
     with capture.global_and_fixture_disabled():
         config.pluginmanager.register(Watch(os.dup(2)), "hangs")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the tests themselves: twenty thousand, looked through in each test."""
+    gc.collect()
+    gc.freeze()

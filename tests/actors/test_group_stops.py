@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 import trio
-import trio.lowlevel
 
 from actors import ActorStopped, Restart, Strategy
 from actors.testing import settle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from actors import ActorCrashed, Strategy, open_system
+from actors import ActorCrashed, Ref, Strategy, open_system
 from actors.testing import settle
 from tests.actors.cast import Add, Asker, Boom, Counter, Crash, No
 from tests.actors.clock import Clock, Do, crash
@@ -130,8 +130,9 @@ class Grumbler(Counter):
 
 async def test_a_crash_in_on_stop_is_told_and_counted_as_any_other() -> None:
     seen = Recorder()
+    started: list[Ref[Grumbler]] = []
     with pytest.raises(ActorCrashed):
         async with open_system(instruments=[seen]) as system:
-            grumbler = await system.start(Grumbler, name="grumbler")
+            started.append(await system.start(Grumbler, name="grumbler"))
     assert seen.lines == ["grumbler crashed None"]
-    assert grumbler.statistics().crashed == 1
+    assert [grumbler.statistics().crashed for grumbler in started] == [1]
