@@ -38,9 +38,6 @@ class Do(Message["Player", None]):
     what: Callable[[Player], object]
 
 
-FALL = Do(fall)
-
-
 @dataclass(frozen=True, slots=True)
 class Keep(Message["Player", None]):
     """Kept for ever; something is done with the player when its asker goes."""
@@ -158,3 +155,6 @@ class Player(Actor):
     @Await.handler
     async def wait(self, message: Await) -> object:
         return await message.what()
+
+
+FALL = Do(fall)
