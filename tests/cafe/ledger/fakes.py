@@ -32,6 +32,12 @@ class MemoryStore:
         self.orders: dict[str, OrderRow] = {}
         self.groups: list[int] = []
 
+    def survivor(self) -> MemoryStore:
+        """Give what is left of it, for another process, when this one is killed."""
+        store = MemoryStore()
+        store.events, store.orders = dict(self.events), dict(self.orders)
+        return store
+
     def load(self) -> Snapshot:
         self.epoch += 1
         self.ping()
@@ -46,6 +52,7 @@ class MemoryStore:
             live=tuple(row for row in rows if row.status in LIVE),
             by_status=by_status,
             brewing_seconds=(),
+            last_at=max((record.event.at for record in self.events.values()), default=0.0),
         )
 
     def commit(self, epoch: int, records: Sequence[Record]) -> None:

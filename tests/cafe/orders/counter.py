@@ -85,9 +85,11 @@ async def start_books(  # noqa: PLR0917 - each by itself
     store: MemoryStore | None = None,
     disk: Disk | None = None,
     restart: Restart | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> WitnessedDesk:
     """Start a Ledger, a Dispatcher and the courier between them; cancel the nursery at the end."""
-    clock, store, restart = start_clock(), store or MemoryStore(), restart or Restart()
+    clock = clock or start_clock()
+    store, restart = store or MemoryStore(), restart or Restart()
     books = system.group(Strategy.REST_FOR_ONE, name="books")
     ledger = await books.start(
         partial(FragileLedger, store, clock, runner=disk or Disk()),
@@ -112,12 +114,15 @@ async def open_counter(
     store: MemoryStore | None = None,
     disk: Disk | None = None,
     restart: Restart | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Counter]:
     """Open a system with a counter in it."""
     changes: list[Change] = []
     store, disk, restart = store or MemoryStore(), disk or Disk(), restart or Restart(limit=100)
     async with open_system() as system, trio.open_nursery() as nursery:
-        desk = await start_books(system, nursery, rules, changes.append, store, disk, restart)
+        desk = await start_books(
+            system, nursery, rules, changes.append, store, disk, restart, clock
+        )
         yield Counter(desk.dispatcher, changes, desk, store, disk, desk.ledger)
         nursery.cancel_scope.cancel()
 
