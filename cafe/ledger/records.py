@@ -74,3 +74,5 @@ class Snapshot:
     """All orders ever placed, counted by where they stand."""
     brewing_seconds: tuple[float, ...]
     """How long the last coffees took to brew, oldest first; twenty at most."""
+    last_at: float = 0.0
+    """When the last event happened: nothing happens before it any more."""

@@ -169,6 +169,7 @@ def _snapshot(connection: Connection, epoch: int) -> tuple[Snapshot, EventRow | 
         last_number=connection.execute(statements.last_number).scalar_one(),
         live=tuple(OrderRow._make(row) for row in connection.execute(statements.live_orders).all()),
         by_status={status: counts.get(status, 0) for status in STATUSES},
+        last_at=0.0 if last is None else last.at,
         brewing_seconds=tuple(max(0.0, end - start) for start, end in reversed(brewed)),
     )
     return snapshot, last
