@@ -49,6 +49,10 @@ class History:
             if (before := [one for one in events if one.at <= moment]) and before[-1].after in LIVE
         ]
 
+    def life(self, order_id: str) -> str:
+        """Tell in a line what has happened to an order."""
+        return ", ".join(f"{one.action} {one.at:.3f}" for one in self.events.get(order_id, []))
+
     def happened(self, order_id: str, actions: Sequence[str], by: float) -> int:
         """Count how often one of these has happened to an order by then."""
         events = self.events.get(order_id, [])
@@ -89,7 +93,10 @@ def _lost(history: History, notes: Notes) -> Iterator[str]:
             wanted = acknowledged if action in EACH_ONCE else 1
             found = history.happened(order_id, ALIKE.get(action, (action,)), at + SLACK)
             if found < wanted:
-                yield f"order {order_id}: {action} was acknowledged {wanted}x, is there {found}x"
+                yield (
+                    f"order {order_id}: {action} was acknowledged {wanted}x by {at:.3f}, is there "
+                    f"{found}x: {history.life(order_id)}"
+                )
 
 
 def _not_one_coffee_a_key(history: History, notes: Notes) -> Iterator[str]:

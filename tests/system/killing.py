@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from math import inf
 from random import Random
 from typing import Any
 
 import trio
 
 from tests.system.history import History, broken_promises, read, wrongs
-from tests.system.shop import Shop, environment, open_shop, until_asked
+from tests.system.shop import PATIENCE, POLL, Shop, environment, open_shop, until_asked
 from tests.system.street import READY, Notes, Street
 
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
@@ -126,11 +127,21 @@ async def check(shop: Shop, url: str, street: Street, kills: list[float]) -> Fig
         return not await shop.orders()
 
     await until_asked(is_nothing_left)
-    history = await trio.to_thread.run_sync(read, url)
+    history = await read_to_the_end(url)
     broken = await trio.to_thread.run_sync(broken_promises, url)
     found = [*wrongs(history, street.notes, kills), *broken]
     assert not found, "\n".join([f"{len(found)} are wrong", *found[:MOST_SHOWN]])
     return _figures(history, street.notes, kills)
+
+
+async def read_to_the_end(url: str) -> History:
+    """Read the tables once all has come there: a list of orders shows what is on its way, too."""
+    with trio.fail_after(PATIENCE):
+        while True:
+            history = await trio.to_thread.run_sync(read, url)
+            if not history.live_at(inf):
+                return history
+            await trio.sleep(POLL)
 
 
 def _figures(history: History, notes: Notes, kills: list[float]) -> Figures:
