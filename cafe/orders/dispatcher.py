@@ -107,7 +107,7 @@ class Dispatcher(Actor):
         self._rules = rules
         # The machine's clock may have been set back since the last event: ours goes on from there.
         behind = max(0.0, snapshot.last_at - clock())
-        self._clock = (lambda: clock() + behind) if behind else clock
+        self._clock: Callable[[], float] = (lambda: clock() + behind) if behind else clock
         self._journal = record
         self._book = OrderBook(
             lease_seconds=rules.lease_seconds, key_ttl_seconds=rules.key_ttl_seconds

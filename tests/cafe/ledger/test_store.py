@@ -88,7 +88,8 @@ def test_the_snapshot_has_live_orders_by_number_and_the_last_of_everything(store
     first, second, third = (writer.place(order_id) for order_id in "zyx")
     started = writer.start(first.order)
     cancelled = writer.cancel(second.order)
-    store.commit(epoch, [first, second, third, started, cancelled, *writer.life("w")])
+    life = writer.life("w")
+    store.commit(epoch, [first, second, third, started, cancelled, *life])
     assert store.load() == Snapshot(
         epoch=2,
         last_sequence=9,
@@ -96,6 +97,7 @@ def test_the_snapshot_has_live_orders_by_number_and_the_last_of_everything(store
         live=(started.order, third.order),
         by_status=COUNTED | {"waiting": 1, "preparation": 1, "delivered": 1, "cancelled": 1},
         brewing_seconds=(40.0,),
+        last_at=life[-1].event.at,
     )
 
 
