@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import trio
 
+from actors import ActorCrashed
 from cafe.orders import archive
-from tests.cafe.ledger.fakes import Disk
-from tests.cafe.orders.counter import open_counter, settled, waiting_customers
+from cafe.orders.dispatcher import Rules
+from cafe.orders.messages import PlaceOrder
+from tests.cafe.ledger.fakes import Disk, MemoryStore
+from tests.cafe.orders.counter import REGULAR, open_counter, settled, waiting_customers
 
 pytestmark = pytest.mark.schedules
 
@@ -76,3 +81,35 @@ async def test_a_finish_is_told_again_where_the_ledger_knows_less_than_the_book_
             leaver.hang_up()
         await settled()
         assert (await counter.finish(claim)).order_id == claim.order.order_id
+
+
+async def test_an_order_whose_customer_does_not_come_back_after_a_crash_is_abandoned() -> None:
+    async with open_counter(Rules(return_seconds=10)) as counter, trio.open_nursery() as nursery:
+        # Not at the desk: nobody asks again for him.
+        async def loses_heart() -> None:
+            with suppress(ActorCrashed):
+                await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+
+        nursery.start_soon(loses_heart)
+        await settled()
+        [stays] = await waiting_customers(counter, nursery, 1)
+        await counter.crash()
+        await trio.sleep(9)
+        [lost, kept] = counter.store.orders.values()
+        assert (lost.status, kept.status) == ("waiting", "waiting")
+        await trio.sleep(2)
+        assert counter.store.orders[lost.order_id].status == "cancelled"
+        assert (await counter.claimed()).order.order_id == kept.order_id
+        stays.hang_up()
+
+
+async def test_a_new_process_abandons_at_once_what_nobody_can_come_back_for() -> None:
+    store = MemoryStore()
+    async with open_counter(store=store) as counter, trio.open_nursery() as nursery:
+        await waiting_customers(counter, nursery, 1)
+        await counter.order(key="k", hold=0)
+        left = store.survivor()
+        nursery.cancel_scope.cancel()
+    async with open_counter(store=left) as counter:
+        assert (await counter.claimed()).order.key == "k"
+        assert await counter.start() is None

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from cafe.ledger.messages import LedgerUnavailable
+from cafe.orders import dispatcher
 from cafe.orders.messages import (
     CancelOrder,
     CloseShop,
@@ -228,3 +229,26 @@ async def test_a_ledger_that_crashes_takes_the_dispatcher_along_and_no_customer_
         await settled()
         assert all(customer.got for customer in customers)
         assert len(counter.store.orders) == 4
+
+
+async def test_orders_are_refused_at_once_when_too_many_records_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_UNKEPT", 2)
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        counter.store.gone = True
+        await waiting_customers(counter, nursery, 3)
+        with pytest.raises(LedgerUnavailable):
+            await counter.order()
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_barista_who_leaves_before_his_claim_is_written_gives_the_order_back() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await waiting_customers(counter, nursery, 2)
+        counter.disk.seconds = 1
+        with trio.move_on_after(0.5):
+            await counter.start("gone")
+        assert (await counter.claimed("stays")).order.number == 1
+        nursery.cancel_scope.cancel()
