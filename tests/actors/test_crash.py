@@ -159,6 +159,7 @@ async def test_a_crash_and_the_restart_are_logged_with_their_cause(
         await counter.tell(Crash())
         await counter.ask(Add())
     crash, restart = caplog.records
+    assert (crash.name, restart.name) == ("actors", "actors")
     assert crash.getMessage() == "Counter crashed"
     assert crash.exc_info is not None
     assert crash.exc_info[0] is Boom

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
 from actors import ActorCrashed, ActorError, Restart, Strategy, System
 from actors.testing import settle
-from tests.actors.troupe import FALL, Company, open_troupe
+from tests.actors.cast import Asker
+from tests.actors.troupe import FALL, Company, Keep, Player, fall, open_troupe
 
 pytestmark = pytest.mark.schedules
 
@@ -64,3 +67,16 @@ async def test_who_waits_to_join_is_refused_when_the_system_is_left() -> None:
                 await settle()
                 assert troupe.journal == ["a starts"]
                 block.cancel()
+
+
+async def test_who_leaves_one_that_has_fallen_and_is_not_replaced_yet_leaves_unnoticed() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), "ab")
+        last_straw = Asker(nursery, troupe["a"], Keep(fall))
+        leaver = Asker(nursery, troupe["b"], Keep(partial(Player.note, text="abandoned")))
+        await settle()
+        troupe.journal.clear()
+        last_straw.leave()
+        leaver.leave()
+        await settle()
+        assert troupe.journal == ["a starts", "b starts"]

@@ -202,7 +202,9 @@ async def test_a_crash_while_the_queue_is_finished_is_survived_as_ever() -> None
 
 
 @pytest.mark.schedules
-async def test_an_on_stop_that_fails_leaves_the_system_as_an_error() -> None:
+async def test_an_on_stop_that_fails_leaves_the_system_as_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     journal: list[str] = []
 
     async def stop_badly() -> None:
@@ -214,6 +216,9 @@ async def test_an_on_stop_that_fails_leaves_the_system_as_an_error() -> None:
         await stop_badly()
     assert isinstance(crash.value.__cause__, Boom)
     assert journal == ["start", "stop"]
+    (told,) = caplog.records
+    assert told.getMessage() == "Sore crashed as it stopped"
+    assert (told.exc_info or [None])[0] is Boom
 
 
 class Sore(Actor):
