@@ -9,6 +9,7 @@ from math import inf
 import pytest
 import trio
 
+from actors import Restart
 from cafe.ledger.messages import LedgerUnavailable
 from cafe.orders import dispatcher
 from cafe.orders.messages import (
@@ -252,3 +253,16 @@ async def test_a_barista_who_leaves_before_his_claim_is_written_gives_the_order_
             await counter.start("gone")
         assert (await counter.claimed("stays")).order.number == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_back() -> None:
+    patient = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
+    async with open_counter(restart=patient) as counter, trio.open_nursery() as nursery:
+        [customer] = await waiting_customers(counter, nursery, 1)
+        counter.store.gone = True
+        await counter.crash()
+        await trio.sleep(60)
+        counter.store.gone = False
+        await counter.finish(await counter.claimed())
+        await settled()
+        assert customer.got is not None
