@@ -135,4 +135,5 @@ async def test_a_crash_in_on_stop_is_told_and_counted_as_any_other() -> None:
         async with open_system(instruments=[seen]) as system:
             started.append(await system.start(Grumbler, name="grumbler"))
     assert seen.lines == ["grumbler crashed None"]
+    assert [type(cause) for cause in seen.causes] == [Boom]
     assert [grumbler.statistics().crashed for grumbler in started] == [1]
