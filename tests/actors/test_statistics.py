@@ -58,6 +58,20 @@ async def test_each_handler_that_was_cut_short_counts_as_skipped() -> None:
 
 
 @pytest.mark.schedules
+async def test_each_message_whose_asker_left_the_queue_counts_as_skipped() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        counter = await system.start(Counter)
+        await counter.tell(Nap(1))
+        askers = [Asker(nursery, counter, Add()) for _ in range(3)]
+        await settle()
+        for asker in askers:
+            asker.leave()
+        assert await counter.ask(Add()) == 1
+        seen = counter.statistics()
+        assert (seen.handled, seen.skipped) == (2, 3)
+
+
+@pytest.mark.schedules
 async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
     async with open_system() as system:
         first, second, third = [await system.start(Counter) for _ in range(3)]
