@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from math import inf
 
 import pytest
@@ -13,15 +12,11 @@ from actors import Restart
 from cafe.ledger.messages import LedgerUnavailable
 from cafe.orders import dispatcher
 from cafe.orders.messages import (
-    CancelOrder,
     CloseShop,
-    FinishOrder,
     PlaceOrder,
-    ReleaseOrder,
     Standing,
 )
 from cafe.orders.order import Status
-from cafe.orders.refusals import OrderCancelled, OrderConflict
 from cafe.refusals import CafeRefusal
 from tests.cafe.ledger.fakes import MemoryStore
 from tests.cafe.orders.counter import (
@@ -159,43 +154,6 @@ async def test_trouble_that_lasts_does_not_pile_anything_up() -> None:
         # Every 5 seconds one for the barista who comes, and one for what the next is promised.
         assert await counter.ref.ask(CountTimers()) <= before + 400
         nursery.cancel_scope.cancel()
-
-
-async def test_nobody_is_told_of_a_cancellation_that_a_crash_could_undo() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        await counter.order(key="k", hold=0)
-        claim = await counter.claimed()
-        await counter.desk.release(ReleaseOrder(claim.order.order_id))
-        order_id = claim.order.order_id
-        counter.disk.seconds = 1
-        nursery.start_soon(counter.desk.cancel, CancelOrder(order_id))
-        await settled()
-        with pytest.raises(OrderConflict):
-            await counter.desk.finish(FinishOrder(order_id))
-        assert counter.store.orders[order_id].status == "cancelled"
-
-
-async def test_nobody_is_told_of_a_claim_that_a_crash_could_undo() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        standing = await counter.order(key="k", hold=0)
-        counter.disk.seconds = 1
-        nursery.start_soon(counter.start)
-        await settled()
-        with pytest.raises(OrderConflict):
-            await counter.desk.cancel(CancelOrder(standing.order.order_id))
-        assert counter.store.orders[standing.order.order_id].status == "preparation"
-
-
-async def test_whoever_asks_again_after_a_crash_is_told_of_a_cancellation_when_it_is_kept() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        standing = await counter.order(key="k", hold=0)
-        counter.disk.seconds = 1
-        nursery.start_soon(counter.desk.cancel, CancelOrder(standing.order.order_id))
-        await settled()
-        message = PlaceOrder("americano", None, REGULAR, 400, "k", order_id=standing.order.order_id)
-        with pytest.raises(OrderCancelled):
-            await counter.ref.ask(replace(message, again=True))
-        assert counter.store.orders[standing.order.order_id].status == "cancelled"
 
 
 async def test_work_goes_on_when_another_shop_has_had_the_database_for_a_while() -> None:
