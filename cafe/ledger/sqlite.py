@@ -22,6 +22,8 @@ from cafe.ledger.link import telling
 from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, is_newest, migrate
 from cafe.ledger.owner_file import OwnerFile
 
+PAGES_TO_CHECKPOINT = 8_000
+"""Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
 CHECKED_BYTES = 256 * 2**20
 """Larger files are not read through at the start: that would take seconds."""
 
@@ -82,6 +84,7 @@ class FileDatabase:
         try:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={PAGES_TO_CHECKPOINT}")
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
             connection.rollback()
         except BaseException:
