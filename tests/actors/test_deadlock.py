@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 import trio
 
-from actors import ActorCrashed, Deadlock, System, open_system
+from actors import ActorCrashed, Deadlock, System
 from actors.testing import settle
 from tests.actors.players import Give, Keep, Note, Perform, Player, Stage
 
 pytestmark = pytest.mark.schedules
-
-
-@pytest.fixture
-async def system() -> AsyncGenerator[System]:
-    async with open_system() as system:
-        yield system
-
-
-@pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 import trio
 
 from actors import Deadlock, System, open_system
 from actors.testing import settle
 from tests.actors.players import Note, Perform, Player, Stage
-
-
-@pytest.fixture
-async def system() -> AsyncGenerator[System]:
-    async with open_system() as system:
-        yield system
-
-
-@pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
 
 
 async def test_an_ask_from_another_thread_of_the_handler_is_the_handlers_own(

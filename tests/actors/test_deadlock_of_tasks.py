@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 import trio
 
-from actors import ActorStopped, Deadlock, System, open_system
+from actors import ActorStopped, Deadlock, System
 from actors.testing import settle
 from tests.actors.players import Note, Perform, Player, Stage
-
-
-@pytest.fixture
-async def system() -> AsyncGenerator[System]:
-    async with open_system() as system:
-        yield system
-
-
-@pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
 
 
 async def rest(_me: Player) -> str:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 import trio
 
-from actors import Deadlock, System, open_system
+from actors import Deadlock, System
 from actors.testing import settle
 from tests.actors.players import Note, Perform, Player, Stage
 
 pytestmark = pytest.mark.schedules
-
-
-@pytest.fixture
-async def system() -> AsyncGenerator[System]:
-    async with open_system() as system:
-        yield system
-
-
-@pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    return Stage(nursery)
 
 
 async def test_a_tell_that_would_wait_for_room_for_ever_is_refused(
