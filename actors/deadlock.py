@@ -31,6 +31,7 @@ from actors.errors import Deadlock
 
 if TYPE_CHECKING:
     from actors.cell import Cell
+    from actors.conversation import Conversation
 
 HOST: "ContextVar[Cell[Any] | None]" = ContextVar("actor", default=None)
 """In whose task we are; inherited by the tasks that it starts, wherever."""
@@ -95,18 +96,16 @@ def is_task_of(host: "Cell[Any]", task: trio.lowlevel.Task | None) -> bool:
     return task is not None
 
 
-def open_waits(cell: "Cell[Any]") -> list[Wait]:
+def open_waits(cell: "Cell[Any]", conversation: "Conversation") -> list[Wait]:
     """Return what an async handler waits for; a task that has moved elsewhere took its own."""
-    if cell.conversation is None:
-        return []
-    return [wait for wait in cell.conversation.waits if is_task_of(cell, wait.task)]
+    return [wait for wait in conversation.waits if is_task_of(cell, wait.task)]
 
 
 def targets(cell: "Cell[Any]") -> "list[Cell[Any]]":
     """Return whom an actor waits for: in its handler, or before its next instance starts."""
     if cell.conversation is None:
         return cell.held_up_by
-    return [wait.target for wait in open_waits(cell)]
+    return [wait.target for wait in open_waits(cell, cell.conversation)]
 
 
 def who_is_stuck(host: "Cell[Any]") -> "dict[Cell[Any], None]":
@@ -125,7 +124,7 @@ def goes_on(cell: "Cell[Any]", stuck: "Container[Cell[Any]]") -> bool:
     """Tell whether an actor takes its next message, if all but these do."""
     if cell.conversation is None:
         return not any(other in stuck for other in cell.held_up_by)
-    waits = open_waits(cell)
+    waits = open_waits(cell, cell.conversation)
     return not waits or any(wait.may_end() or wait.target not in stuck for wait in waits)
 
 

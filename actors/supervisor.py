@@ -8,7 +8,7 @@ its own crash, or by that of another in its group. The next one is begun by the 
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import outcome
 import trio
@@ -148,7 +148,9 @@ class Supervisor(Generic[A]):
     async def rise(self) -> None:
         """Begin another life as soon as may be; `failure` tells if there is to be none."""
         cell, old, group = self._cell, self.life, self._group
-        first = fall = self.fall
+        # Only one that has fallen rises.
+        first = cast("ActorCrashed", self.fall)
+        fall: ActorCrashed | None = first
         # Whatever of the old has been running until now has unwound.
         group.changed()
         while fall is not None and self.failure is None:
@@ -167,8 +169,7 @@ class Supervisor(Generic[A]):
             if fall is not None and self.failure is None:
                 # A start that always fails, and never often enough, must not be all that runs.
                 await trio.lowlevel.checkpoint()
-        if first is not None:
-            old.fail(first)
+        old.fail(first)
 
     def _begin_next(self, fall: ActorCrashed) -> None:
         try:
