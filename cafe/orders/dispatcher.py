@@ -6,22 +6,21 @@ order book. Customers and baristas who wait are kept replies: the duty to answer
 A customer who hangs up, a barista who stops waiting: their reply is abandoned, and the callback
 that tells so is a turn like any other. So an order is never handed to somebody who has gone.
 
-Nothing is acknowledged that a crash could undo. Each change is a record in the outbox, and an
-answer is a promise there, kept when the ledger has all that happened before it was made
-(`cafe/courier.py` takes the records there). The Dispatcher never waits: turns go on meanwhile.
+Nothing is acknowledged that a crash could undo. Each change is a record, and an answer is a promise
+(`answers.py`), kept when the ledger has all that happened before it was made (`cafe/courier.py`
+takes the records there). The Dispatcher never waits: turns go on meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Any, TypeVar
 
 from actors import Actor, Reply, Timer
 from cafe.ledger.messages import LedgerUnavailable, Snapshot
+from cafe.orders.answers import Answers
 from cafe.orders.messages import (
     AwaitRecords,
     Batch,
@@ -50,7 +49,6 @@ from cafe.orders.refusals import (
     CutOffFromQueue,
     KeyReused,
     OrderCancelled,
-    OrderConflict,
     QueueFull,
     ShopClosing,
     TooManyWaiting,
@@ -59,9 +57,6 @@ from cafe.orders.refusals import (
 )
 from cafe.orders.view import View
 from cafe.orders.waiting import Barista, Customer, WaitingBaristas, WaitingCustomers
-from cafe.refusals import CafeRefusal
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +113,10 @@ class Dispatcher(Actor):
             {Status(status): number for status, number in snapshot.by_status.items()},
             snapshot.brewing_seconds,
         )
-        self._outbox = Outbox(snapshot.epoch, snapshot.last_sequence)
+        outbox = Outbox(snapshot.epoch, snapshot.last_sequence)
+        self._answers = Answers(outbox, self.after, self._clock, rules.ledger_seconds)
         self._unwritten: dict[str, list[Callable[[], None]]] = {}
         """Orders that the ledger may not take; what is to be done once it has."""
-        self._couriers: list[Reply[None]] = []
-        self._giving_up: Timer | None = None
         self._customers = WaitingCustomers()
         self._baristas = WaitingBaristas()
         self._lease_timer: Timer | None = None
@@ -147,7 +141,7 @@ class Dispatcher(Actor):
         try:
             order = self._find_placed(message)
         except OrderCancelled as cancelled:
-            self._refuse(reply, cancelled)
+            self._answers.fail(reply, cancelled)
             return
         if order is not None:
             self._wait_for(order, reply, message.hold, collects=True)
@@ -171,11 +165,11 @@ class Dispatcher(Actor):
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
         self._recall(message.recalled)
-        with self._promising(reply), refusing("cancelled"):
+        with self._answers.telling_conflicts(reply), refusing("cancelled"):
             change = self._book.cancel(message.order_id, self._clock())
             if change is not None:
                 self._note(change)
-            self._answer(reply, self._standing(self._book.find(message.order_id)))
+            self._answers.send(reply, self._standing(self._book.find(message.order_id)))
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
@@ -184,7 +178,7 @@ class Dispatcher(Actor):
         for change in changes:
             self._record(change)
             for customer in self._customers.dismiss(change.order.order_id):
-                self._refuse(customer.reply, CutOffFromQueue(message.seconds))
+                self._answers.fail(customer.reply, CutOffFromQueue(message.seconds))
         return len(changes)
 
     # Baristas
@@ -204,20 +198,20 @@ class Dispatcher(Actor):
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
         """Declare an order ready, and hand it to whoever waits for it."""
         self._recall(message.recalled)
-        with self._promising(reply), refusing("finished"):
+        with self._answers.telling_conflicts(reply), refusing("finished"):
             change = self._book.finish(message.order_id, self._clock())
             if change is not None:
                 self._note(change)
-            self._answer(reply, self._book.find(message.order_id))
+            self._answers.send(reply, self._book.find(message.order_id))
 
     @ReleaseOrder.deferred
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Give a claimed order back to its old place in the queue."""
         self._recall(message.recalled)
-        with self._promising(reply), refusing("released"):
+        with self._answers.telling_conflicts(reply), refusing("released"):
             changes = self._book.release(message.order_id, self._clock())
             self._note(*changes)
-            self._answer(reply, changes[-1].order)
+            self._answers.send(reply, changes[-1].order)
             self._hand_out()
 
     # Whoever looks on
@@ -232,7 +226,7 @@ class Dispatcher(Actor):
         """Tell how busy the shop is."""
         has_room = self._book.waiting < self._rules.max_waiting
         return self._view.count(
-            accepting=has_room and self._closing is None, unkept=len(self._outbox)
+            accepting=has_room and self._closing is None, unkept=self._answers.unkept
         )
 
     @CloseShop.deferred
@@ -242,82 +236,35 @@ class Dispatcher(Actor):
         for barista in self._baristas.dismiss_all():
             barista.send(None)
         told = [customer.reply.fail(self._closing) for customer in self._customers.dismiss_all()]
-        self.after(self._rules.ledger_seconds, self._give_up_the_patient)
-        self._answer(reply, sum(told))
+        self._answers.wait_no_longer()
+        self._answers.send(reply, sum(told))
 
     # The way to the ledger
 
     @AwaitRecords.deferred
     def await_records(self, _message: AwaitRecords, reply: Reply[None]) -> None:
         """Let the courier wait until there is something to take."""
-        if self._outbox.has_records:
-            reply.send(None)
-        else:
-            self._couriers.append(reply)
+        self._answers.call_courier(reply)
 
     @TakeRecords.handler
     def take_records(self, _message: TakeRecords) -> Batch:
         """Give the courier what has gathered."""
-        return self._outbox.take()
+        return self._answers.take()
 
     @RecordsKept.handler
     def keep_promises(self, message: RecordsKept) -> None:
         """Answer whoever waited for the ledger."""
-        for promise in self._outbox.kept(message.epoch, message.last):
-            promise.keep()
+        self._answers.kept(message.epoch, message.last)
 
     @RecordsRefused.handler
     def begin_anew(self, message: RecordsRefused) -> None:
         """Crash, if it is this instance whose records the ledger will never take."""
-        if message.epoch == self._outbox.epoch:
+        if self._answers.are_of(message.epoch):
             raise OvertakenError
 
     def _record(self, change: Change) -> None:
         self._journal(change)
-        self._outbox.add(change)
-        while self._couriers:
-            self._couriers.pop().send(None)
-
-    def _promise(
-        self, keep: Callable[[], object], give_up: Callable[[], object], *, patient: bool = False
-    ) -> None:
-        """Do something when all that has happened is in the ledger; else, in the end, give up."""
-        if not len(self._outbox):
-            keep()
-            return
-        if patient and self._closing is None:
-            self._outbox.promise(keep, give_up, inf)
-            return
-        self._outbox.promise(keep, give_up, self._clock() + self._rules.ledger_seconds)
-        if self._giving_up is None:
-            self._giving_up = self.after(self._rules.ledger_seconds, self._give_up)
-
-    def _answer(self, reply: Reply[T], answer: T, *, patient: bool = False) -> None:
-        keep, give_up = partial(reply.send, answer), partial(reply.fail, LedgerUnavailable())
-        self._promise(keep, give_up, patient=patient)
-
-    def _refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
-        self._promise(partial(reply.fail, refusal), partial(reply.fail, LedgerUnavailable()))
-
-    @contextmanager
-    def _promising(self, reply: Reply[Any]) -> Generator[None]:
-        """Tell of a conflict as of anything else: when the ledger has what led to it."""
-        try:
-            yield
-        except OrderConflict as conflict:
-            self._refuse(reply, conflict)
-
-    def _give_up(self) -> None:
-        # The timer stands for the next until then: giving up may make promises.
-        for promise in self._outbox.overdue(self._clock()):
-            promise.give_up()
-        due = self._outbox.next_due()
-        wait = None if due is None else max(0.0, due - self._clock())
-        self._giving_up = None if wait is None else self.after(wait, self._give_up)
-
-    def _give_up_the_patient(self) -> None:
-        for promise in self._outbox.patient():
-            promise.give_up()
+        self._answers.record(change)
 
     # Placing
 
@@ -350,7 +297,7 @@ class Dispatcher(Actor):
     def _place_new(self, message: PlaceOrder) -> Order:
         if self._closing is not None:
             raise self._closing
-        if len(self._outbox) > MOST_UNKEPT:
+        if self._answers.unkept > MOST_UNKEPT:
             raise LedgerUnavailable
         if self._book.waiting >= self._rules.max_waiting:
             raise QueueFull("The queue is full; come back a little later.", self._view.retry_after)
@@ -366,7 +313,7 @@ class Dispatcher(Actor):
         )
         self._record(change)
         self._unwritten[message.order_id] = []
-        self._promise(
+        self._answers.promise(
             partial(self._is_written, message.order_id), partial(self._take_back, message.order_id)
         )
         return change.order
@@ -407,7 +354,7 @@ class Dispatcher(Actor):
         """Answer with the order as it stands; it is no longer bound to the connection."""
         if collects:
             self._deliver(order)
-        self._answer(reply, self._standing(order), patient=self._has_only_this(order))
+        self._answers.send(reply, self._standing(order), patient=self._has_only_this(order))
 
     def _has_only_this(self, order: Order) -> bool:
         """Tell whether an order that is in the ledger would be lost with its connection."""
@@ -455,7 +402,7 @@ class Dispatcher(Actor):
             order = change.order
             # Until he has been answered, it comes back from a barista who has gone.
             reply.on_abandoned(partial(self._come_back, order, "its barista had gone"))
-            self._promise(
+            self._answers.promise(
                 partial(reply.send, Claim(order, self._book.waiting)),
                 partial(self._take_back_claim, reply, order),
             )
@@ -503,9 +450,9 @@ class Dispatcher(Actor):
             self._deliver(order)
         for customer in customers:
             if customer.collects and order.status is Status.CANCELLED:
-                self._refuse(customer.reply, OrderCancelled())
+                self._answers.fail(customer.reply, OrderCancelled())
             else:
-                self._answer(customer.reply, standing, patient=self._has_only_this(order))
+                self._answers.send(customer.reply, standing, patient=self._has_only_this(order))
 
     @property
     def _view(self) -> View:
