@@ -18,6 +18,7 @@ from typing import Any
 
 from cafe.orders.archive import Archive
 from cafe.orders.brewing import BrewingTime
+from cafe.orders.keys import Keys
 from cafe.orders.order import Action, Change, Order, Status
 
 BARISTAS_DO = frozenset({Action.START, Action.FINISH, Action.FINISH_LATE, Action.RELEASE})
@@ -38,7 +39,7 @@ class OrderBook:
         self._leases: dict[str, float] = {}
         self._key_ttl_seconds = key_ttl_seconds
         self._archive = Archive()
-        self._keys: dict[tuple[str, str], str] = {}
+        self._keys = Keys()
         self._waiting_by_address: Counter[str] = Counter()
         self._by_status: Counter[Status] = Counter()
         self.brewing = BrewingTime()
@@ -73,12 +74,12 @@ class OrderBook:
 
     def find_by_key(self, address: str, key: str, now: float) -> Order | None:
         """Give the order that this address placed with this Idempotency-Key, while it holds."""
-        order_id = self._keys.get((address, key))
+        order_id = self._keys.find(address, key)
         if order_id is None:
             return None
         order = self.find(order_id)
         if order.ended and order.placed_at + self._key_ttl_seconds <= now:
-            self._forget_key(order)
+            self._keys.forget(order)
             return None
         return order
 
@@ -117,7 +118,7 @@ class OrderBook:
         """Begin with what the ledger has: live orders, and what is known of all the others."""
         for order in live:
             self._enter(order)
-            self._remember_key(order)
+            self._keys.remember(order)
         self._last_number = last_number
         self._by_status = Counter(by_status)
         for seconds in brewing_seconds:
@@ -128,7 +129,7 @@ class OrderBook:
         if order.ended and not self.knows(order.order_id):
             self._keep(order)
             if order.status is not Status.CANCELLED:
-                self._remember_key(order)
+                self._keys.remember(order)
 
     def knows(self, order_id: str) -> bool:
         """Tell whether an order is live or not forgotten yet."""
@@ -144,7 +145,7 @@ class OrderBook:
         order = Order(
             order_id, self._last_number, drink, name, address, now, key, bound=key is None
         )
-        self._remember_key(order)
+        self._keys.remember(order)
         self._enter(order)
         return Change(Action.PLACE, None, order, now)
 
@@ -289,21 +290,9 @@ class OrderBook:
         self._live.pop(order.order_id, None)
         self._keep(order)
         if order.status is Status.CANCELLED:
-            self._forget_key(order)
+            self._keys.forget(order)
 
     def _keep(self, order: Order) -> None:
         forgotten = self._archive.keep(order)
         if forgotten is not None:
-            self._forget_key(forgotten)
-
-    def _remember_key(self, order: Order) -> None:
-        if order.key is None:
-            return
-        known = self._keys.get((order.address, order.key))
-        # One that is recalled may be older than whoever has used the key again since.
-        if known is None or self.find(known).number < order.number:
-            self._keys[order.address, order.key] = order.order_id
-
-    def _forget_key(self, order: Order) -> None:
-        if order.key is not None and self._keys.get((order.address, order.key)) == order.order_id:
-            del self._keys[order.address, order.key]
+            self._keys.forget(forgotten)
