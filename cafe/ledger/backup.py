@@ -18,15 +18,10 @@ from tempfile import mkstemp
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
+from cafe.ledger.address import parse_address, secrets_of
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.link import telling
-from cafe.ledger.reading import (
-    connect_to_file,
-    existing_file,
-    open_reader,
-    parse_address,
-    secrets_of,
-)
+from cafe.ledger.reading import connect_to_file, existing_file, open_reader
 
 
 class BackupError(LedgerError):
@@ -120,7 +115,7 @@ def _options(url: URL) -> tuple[dict[str, str], dict[str, str]]:
     return options, {} if password is None else {"PGPASSWORD": password}
 
 
-def _first_line(said: str, secrets: list[str]) -> str:
+def _first_line(said: str, secrets: tuple[str, ...]) -> str:
     line = (said.splitlines() or ["it does not say why"])[0]
     for secret in secrets:
         line = line.replace(secret, "***")

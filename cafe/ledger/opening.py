@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
-
-from cafe.ledger.errors import LedgerError
+from cafe.ledger.address import POSTGRESQL, is_in_memory, parse_address
 from cafe.ledger.link import Database
 from cafe.ledger.postgresql import PostgresDatabase
 from cafe.ledger.sqlite import FileDatabase, MemoryDatabase
 from cafe.ledger.store import Store
-
-FORMS = "sqlite:///FILE, sqlite:// or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
@@ -23,7 +19,7 @@ def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
 
     A SQLite file is made or migrated where needed. `busy_seconds` bounds the wait for a lock that
     another program holds. Raises SchemaBehind (PostgreSQL only), NotALedger, DatabaseInUse,
-    DatabaseGone, or LedgerError itself for a URL that names no ledger.
+    DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
     """
     store = Store(_database(url, busy_seconds))
     try:
@@ -44,21 +40,10 @@ def upgrade(url: str, *, busy_seconds: float = 2.0) -> None:
     database.close()
 
 
-def _database(url: str, busy_seconds: float) -> Database:
-    try:
-        parsed = make_url(url)
-    except Exception:  # noqa: BLE001 - any, and its text may hold half a password
-        raise LedgerError(f"The database URL cannot be read; it is {FORMS}.") from None
-    if parsed.drivername == "sqlite":
-        return _sqlite(parsed, busy_seconds)
-    if parsed.drivername == "postgresql+psycopg":
-        return PostgresDatabase(parsed, busy_seconds=busy_seconds)
-    raise LedgerError(f"No ledger can be kept at {parsed.drivername}://; a database is {FORMS}.")
-
-
-def _sqlite(url: URL, busy_seconds: float) -> Database:
-    if url.host is not None or url.query:
-        raise LedgerError(f"The database URL cannot be read; it is {FORMS}.")
-    if url.database in {None, "", ":memory:"}:
+def _database(address: str, busy_seconds: float) -> Database:
+    url = parse_address(address)
+    if url.drivername == POSTGRESQL:
+        return PostgresDatabase(url, busy_seconds=busy_seconds)
+    if is_in_memory(url):
         return MemoryDatabase()
     return FileDatabase(Path(str(url.database)), busy_seconds=busy_seconds)

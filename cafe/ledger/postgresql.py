@@ -12,6 +12,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
+from cafe.ledger.address import secrets_of
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import is_current, migrate, refuse_behind
@@ -67,8 +68,7 @@ class PostgresDatabase:
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         """Remember where it is; `connect` goes there."""
         self._name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
-        passwords = (url.password, url.query.get("password"), url.query.get("sslpassword"))
-        self.secrets = tuple(str(password) for password in passwords if password)
+        self.secrets = secrets_of(url)
         self._engine = _engine(url)
         self._milliseconds = max(1, round(busy_seconds * 1000))
         self._session: tuple[Any, ...] = (None, None)

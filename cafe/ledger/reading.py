@@ -13,35 +13,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import URL
 
-from cafe.ledger.errors import LedgerError, NotALedger
+from cafe.ledger.address import (
+    WrongDatabaseError,
+    is_in_memory,
+    parse_address,
+    secrets_of,
+)
+from cafe.ledger.errors import NotALedger
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, refuse_behind
-from cafe.ledger.opening import FORMS
 from cafe.ledger.schema import metadata
 
-POSTGRESQL = "postgresql+psycopg"
 _BUSY_SECONDS = 5.0
 _CONNECT_SECONDS = 5
 _MAGIC = b"SQLite format 3\x00"
-
-
-class WrongDatabaseError(LedgerError):
-    """The address names no database that could be read."""
-
-
-def parse_address(address: str) -> URL:
-    """Read a database's address; raises WrongDatabaseError, which does not repeat it."""
-    try:
-        url = make_url(address)
-    except (SQLAlchemyError, ValueError):
-        url = URL.create("nothing")
-    is_file = url.drivername == "sqlite" and url.host is None and not url.query
-    if not is_file and url.drivername != POSTGRESQL:
-        raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.")
-    return url
 
 
 def named(url: URL) -> str:
@@ -51,17 +38,9 @@ def named(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def secrets_of(url: URL) -> list[str]:
-    """Give what must not be said of an address."""
-    asked = url.query.get("password", ())
-    return [
-        word for word in (url.password, *([asked] if isinstance(asked, str) else asked)) if word
-    ]
-
-
 def existing_file(url: URL) -> Path:
     """Give the file of an SQLite address; raises WrongDatabaseError or NotALedger."""
-    if url.database in {None, "", ":memory:"} or url.database is None:
+    if is_in_memory(url) or url.database is None:
         raise WrongDatabaseError("A ledger in memory can be seen by its own shop only.")
     path = Path(url.database)
     try:

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from cafe.orders.order import Order
 
-NOBODYS = ("", 0)
-"""An order older than any."""
-
 
 class Keys:
     """Which order an address means by a key."""
@@ -26,12 +23,9 @@ class Keys:
         """Let an order's key, if it has one, lead to it, unless a newer order has used it."""
         if order.key is None:
             return
-        place = order.address, order.key
-        self._orders[place] = max(
-            (order.order_id, order.number),
-            self._orders.get(place, NOBODYS),
-            key=lambda known: known[1],
-        )
+        known = self._orders.get((order.address, order.key))
+        if known is None or known[1] < order.number:
+            self._orders[order.address, order.key] = order.order_id, order.number
 
     def forget(self, order: Order) -> None:
         """Let an order's key lead to it no longer; another order may have taken it."""

@@ -111,7 +111,7 @@ def test_the_option_goes_before_the_variable_and_no_password_is_said(
     assert "variable.db" in db(*command)[2]
     code, out, err = db(*command, "--database-url", "mysql://bar:s3cret@here/cafe")
     assert (code, out) == (2, "")
-    assert err.startswith("cafe: The database URL cannot be read; it is sqlite:///FILE, ")
+    assert err.startswith("cafe: No ledger can be kept at mysql://; a database is sqlite:///FILE, ")
     assert "s3cret" not in err
 
 

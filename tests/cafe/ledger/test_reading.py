@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from cafe.ledger.address import WrongDatabaseError
 from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, SchemaBehind
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.reading import WrongDatabaseError, open_reader, version_of
+from cafe.ledger.reading import open_reader, version_of
 from cafe.ledger.schema import idempotency_keys, orders
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
@@ -109,7 +110,7 @@ def test_a_file_that_is_no_ledger_is_named_and_left_alone(
     ],
 )
 def test_what_is_no_address_of_a_ledger_is_not_repeated(url: str) -> None:
-    with pytest.raises(WrongDatabaseError, match=r"^The database URL cannot be read") as wrong:
+    with pytest.raises(WrongDatabaseError, match=r"a database is|it is sqlite") as wrong:
         version_of(url)
     assert "s3cret" not in str(wrong.value)
 
