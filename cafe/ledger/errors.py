@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Reason = Literal["invalid", "conflict", "internal"]
+"""Why a statement is refused: a value that the database cannot hold; a constraint; anything else,
+which is a bug of this program or of the server."""
+
 
 class LedgerError(Exception):
     """The base of all that can be wrong with a ledger; the shop does not start."""
@@ -20,7 +26,17 @@ class NotALedger(LedgerError):  # noqa: N818 - as above
 
 
 class DatabaseGone(LedgerError):  # noqa: N818 - as above
-    """The database cannot be reached, or cannot be written now; asking again may help."""
+    """The database cannot be reached, or cannot be written now; a retry may succeed."""
+
+
+class RowRefused(LedgerError):  # noqa: N818 - as above
+    """The database refuses a statement, and would refuse it again: a retry is of no use."""
+
+    def __init__(self, sentence: str, *, reason: Reason, sqlstate: str | None = None) -> None:
+        super().__init__(sentence)
+        self.reason: Reason = reason
+        self.sqlstate = sqlstate
+        """PostgreSQL's code, None on SQLite and for what never reached the server."""
 
 
 class StaleEpoch(LedgerError):  # noqa: N818 - as above

@@ -1,7 +1,7 @@
 """What a driver's exception means for the shop. The one place that knows sqlite3's and psycopg's.
 
-Rule: only what may pass becomes DatabaseGone. Anything that the same statement would meet again, a
-broken constraint for one, is a bug, and keeps its own exception.
+Rule: every exception of a driver becomes one of three. DatabaseGone: it may pass, so retry.
+NotALedger: the file is damaged. RowRefused: the same statement would be refused again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger
+from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, Reason, RowRefused
 
 PASSING_ON_SQLITE = frozenset(
     {
@@ -29,6 +29,15 @@ PASSING_ON_SQLITE = frozenset(
     }
 )
 DAMAGED_ON_SQLITE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+REASONS_ON_SQLITE: dict[int, Reason] = {
+    sqlite3.SQLITE_CONSTRAINT: "conflict",
+    sqlite3.SQLITE_MISMATCH: "invalid",
+    sqlite3.SQLITE_TOOBIG: "invalid",
+}
+NOT_BOUND = "Error binding parameter"
+"""What sqlite3 says of a value of a type that it cannot store; it has no code for that."""
+UNSTORABLE = (OverflowError, UnicodeEncodeError)
+"""What both drivers raise, as Python's own, for an integer or a text that has no encoding."""
 
 PASSING_ON_POSTGRESQL = ("08", "25", "28", "40", "42501", "53", "55", "57", "58")
 """What SQLSTATE begins with: connection, read-only, login, deadlock, permission, resources, locks,
@@ -36,37 +45,64 @@ operator, system.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
+REASONS_ON_POSTGRESQL: dict[str, Reason] = {"22": "invalid", "23": "conflict"}
 LONGEST_TEXT = 300
 
 
-def explained(error: DBAPIError | Exception, secrets: Iterable[str] = ()) -> LedgerError | None:
-    """Give the ledger's error for a driver's, wrapped by SQLAlchemy or not; None for a bug.
+def explained(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | None:
+    """Give the ledger's error for a driver's, wrapped by SQLAlchemy or not; None for any other.
 
-    What the driver says is quoted, without any of `secrets`.
+    What the driver says is quoted, without any of `secrets`. Of a refused statement only the first
+    line, because the next ones hold the row.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        passes, damaged = code in PASSING_ON_SQLITE, code in DAMAGED_ON_SQLITE
-    elif isinstance(cause, psycopg.Error):
-        passes, damaged = _passes_on_postgresql(cause), False
-    else:
-        return None
-    if damaged:
-        return NotALedger(f"The database file is damaged: {_text(cause, secrets)}.")
-    if passes:
-        return DatabaseGone(f"The database cannot be used now: {_text(cause, secrets)}.")
+        return _of_sqlite(cause)
+    if isinstance(cause, psycopg.Error):
+        return _of_postgresql(cause, secrets)
+    if isinstance(cause, UNSTORABLE):
+        return _refused(str(cause), "invalid")
     return None
 
 
-def _passes_on_postgresql(cause: psycopg.Error) -> bool:
-    if cause.sqlstate is not None:
-        return cause.sqlstate.startswith(PASSING_ON_POSTGRESQL)
-    # The server has not said it, so it is about the way to the server.
-    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+def _of_sqlite(cause: sqlite3.Error) -> LedgerError:
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in DAMAGED_ON_SQLITE:
+        return NotALedger(f"The database file is damaged: {_text(cause)}.")
+    if code in PASSING_ON_SQLITE:
+        return _gone(cause)
+    reason: Reason = REASONS_ON_SQLITE.get(code, "internal")
+    if isinstance(cause, sqlite3.DataError) or str(cause).startswith(NOT_BOUND):
+        reason = "invalid"
+    return _refused(str(cause), reason)
 
 
-def _text(cause: BaseException, secrets: Iterable[str]) -> str:
+def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
+    sqlstate = cause.sqlstate
+    if sqlstate is None:
+        # The server has not said it: it is about a value, or about the way to the server.
+        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+            return _gone(cause, secrets)
+        return _refused(
+            str(cause), "invalid" if isinstance(cause, psycopg.DataError) else "internal"
+        )
+    if sqlstate.startswith(PASSING_ON_POSTGRESQL):
+        return _gone(cause, secrets)
+    reason = REASONS_ON_POSTGRESQL.get(sqlstate[:2], "internal")
+    return _refused(cause.diag.message_primary or type(cause).__name__, reason, sqlstate)
+
+
+def _gone(cause: Exception, secrets: Iterable[str] = ()) -> DatabaseGone:
+    return DatabaseGone(f"The database cannot be used now: {_text(cause, secrets)}.")
+
+
+def _refused(said: str, reason: Reason, sqlstate: str | None = None) -> RowRefused:
+    first = (said.splitlines() or [""])[0].rstrip(".?!")[:LONGEST_TEXT]
+    sentence = f"The database refuses a statement: {first or 'it does not say why'}."
+    return RowRefused(sentence, reason=reason, sqlstate=sqlstate)
+
+
+def _text(cause: BaseException, secrets: Iterable[str] = ()) -> str:
     text = " ".join(str(cause).split()).rstrip(".?!")
     for secret in secrets:
         text = text.replace(secret, "***")

@@ -1,4 +1,4 @@
-"""The one connection to the database: made anew when it broke, one transaction at a time.
+"""A connection to the database: made again when it broke, one transaction at a time.
 
 Rule: a transaction ends before `transaction` is left: committed, or undone. If it cannot be undone
 the connection is thrown away, which undoes it too.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Protocol
 
 from sqlalchemy import Connection
 
-from cafe.ledger.errors import LedgerError
+from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.failures import explained
 
 
@@ -24,15 +25,35 @@ class Database(Protocol):
         """What must not appear in any error."""
         ...
 
+    @property
+    def shares_connection(self) -> bool:
+        """Whether `connect_reader` is impossible: the reader uses the writer's connection."""
+        ...
+
     def connect(self) -> Connection:
-        """Connect as the only owner, with every timeout set.
+        """Connect as the only owner, with every time-out set.
 
         Raises DatabaseInUse where there is another; else what the driver raises.
         """
         ...
 
+    def connect_reader(self) -> Connection:
+        """Connect a second time, only to read: every write on it is refused by the database.
+
+        It sees what was committed before each of its statements (PostgreSQL) or transactions
+        (SQLite) began. Raises SchemaBehind, NotALedger, or what the driver raises.
+        """
+        ...
+
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Begin a transaction; one that writes is alone in that from here on."""
+        ...
+
+    def abort(self, *, reading: bool) -> None:
+        """Make what the reader's or the writer's connection runs now fail soon, from any thread.
+
+        Raises nothing; does nothing where there is no connection.
+        """
         ...
 
     def close(self) -> None:
@@ -41,12 +62,19 @@ class Database(Protocol):
 
 
 class Link:
-    """Holds the connection to a Database."""
+    """Holds a connection to a Database, the writer's or the reader's; any thread may use it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, reading: bool = False) -> None:
+        """Connect with the first transaction: by `connect_reader` where `reading`.
+
+        Only the writer's link gives back the ownership when it is closed.
+        """
         self._database = database
+        self._reading = reading
+        self._lock = Lock()
         self._connection: Connection | None = None
         self._closed = False
+        self._aborted = False
         self.generation = 0
         """Counts connections: who has seen another number may have missed what others wrote."""
 
@@ -54,33 +82,57 @@ class Link:
     def transaction(self, *, writing: bool) -> Generator[Connection]:
         """Run the block in one transaction; connect before that where there is no connection.
 
-        Raises DatabaseGone, NotALedger or DatabaseInUse for what is wrong with the database, and
-        SQLAlchemy's exceptions for what is wrong with a statement.
+        One at a time: another thread waits for its end. Raises DatabaseGone, NotALedger or
+        DatabaseInUse for what is wrong with the database, and RowRefused for what is wrong with a
+        statement; a reader's, SchemaBehind too.
         """
-        with telling(self._database.secrets):
+        with self._lock, telling(self._database.secrets):
+            self._aborted = False
             connection = self._connected()
             try:
+                self._refuse_aborted()
                 self._database.begin(connection, writing=writing)
                 yield connection
+                self._refuse_aborted()
                 connection.commit()
             except BaseException:
                 self._undo(connection)
                 raise
 
+    def abort(self) -> None:
+        """End the transaction that another thread is in: there it raises DatabaseGone soon.
+
+        Does nothing where there is none; the next one is as any other. A commit that was under way
+        may have been made. While the thread still connects, its time-out has to end first.
+        """
+        if self._lock.locked():
+            self._aborted = True
+            self._database.abort(reading=self._reading)
+
     def close(self) -> None:
-        """Disconnect and give back the ownership; doing it again does nothing."""
-        if not self._closed:
-            self._closed = True
-            self._disconnect()
-            self._database.close()
+        """Disconnect, and give back the ownership; waits for a transaction to end.
+
+        Doing it again does nothing.
+        """
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._disconnect()
+                if not self._reading:
+                    self._database.close()
 
     def _connected(self) -> Connection:
         if self._closed:
             raise LedgerError("The ledger is closed.")
         if self._connection is None:
-            self._connection = self._database.connect()
+            connect = self._database.connect_reader if self._reading else self._database.connect
+            self._connection = connect()
             self.generation += 1
         return self._connection
+
+    def _refuse_aborted(self) -> None:
+        if self._aborted:
+            raise DatabaseGone("The database was given up in the middle of a transaction.")
 
     def _undo(self, connection: Connection) -> None:
         if connection.invalidated:

@@ -8,20 +8,41 @@ from __future__ import annotations
 from pathlib import Path
 
 from cafe.ledger.address import POSTGRESQL, is_in_memory, parse_address
-from cafe.ledger.link import Database
+from cafe.ledger.link import Database, Link
 from cafe.ledger.postgresql import PostgresDatabase
 from cafe.ledger.sqlite import FileDatabase, MemoryDatabase
 from cafe.ledger.store import Store
 
 
+def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
+    """Give the database at `url`. A SQLite file is owned from here on, and made or migrated.
+
+    `busy_seconds` bounds the wait for a lock that another program holds. Raises NotALedger,
+    DatabaseInUse, DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
+    """
+    address = parse_address(url)
+    if address.drivername == POSTGRESQL:
+        return PostgresDatabase(address, busy_seconds=busy_seconds)
+    if is_in_memory(address):
+        return MemoryDatabase()
+    return FileDatabase(Path(str(address.database)), busy_seconds=busy_seconds)
+
+
+def open_links(database: Database) -> tuple[Link, Link]:
+    """Give the writer's link and the reader's; the same one twice where there is one connection.
+
+    Neither has connected yet. Close the reader's first: the writer's gives back the ownership.
+    """
+    writer = Link(database)
+    return writer, writer if database.shares_connection else Link(database, reading=True)
+
+
 def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
     """Own the ledger at `url` and be ready to read and write it.
 
-    A SQLite file is made or migrated where needed. `busy_seconds` bounds the wait for a lock that
-    another program holds. Raises SchemaBehind (PostgreSQL only), NotALedger, DatabaseInUse,
-    DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
+    As `open_database`, and raises SchemaBehind too (PostgreSQL only).
     """
-    store = Store(_database(url, busy_seconds))
+    store = Store(open_database(url, busy_seconds=busy_seconds))
     try:
         # Connects, and so owns the database, and shows that it can be written.
         store.ping()
@@ -33,17 +54,8 @@ def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
 
 def upgrade(url: str, *, busy_seconds: float = 2.0) -> None:
     """Bring the tables of the ledger at `url` up to this program's version; raises as above."""
-    database = _database(url, busy_seconds)
+    database = open_database(url, busy_seconds=busy_seconds)
     if isinstance(database, PostgresDatabase):
         database.upgrade()
     # SQLite has done so in being opened.
     database.close()
-
-
-def _database(address: str, busy_seconds: float) -> Database:
-    url = parse_address(address)
-    if url.drivername == POSTGRESQL:
-        return PostgresDatabase(url, busy_seconds=busy_seconds)
-    if is_in_memory(url):
-        return MemoryDatabase()
-    return FileDatabase(Path(str(url.database)), busy_seconds=busy_seconds)

@@ -1,76 +1,78 @@
 """The ledger on PostgreSQL.
 
-Rule: who holds the advisory lock on the connection owns the database, and every connection takes it
-before it does anything else. Nothing waits without an end, on either side.
+Rule: who holds the advisory lock on the writer's connection owns the database, and every such
+connection takes it before it does anything else. The reader's takes none, and cannot write.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection
 
 from cafe.ledger.address import secrets_of
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse
+from cafe.ledger.impatient import LOST_SECONDS, Gateway, driver_of, drop
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import is_current, migrate, refuse_behind
-
-RV = TypeVar("RV")
 
 LOCK = (0x63616665, 1)
 """What the advisory lock is called in each database: "cafe", and the first of its kind."""
 LOCK_SECONDS = 0.3
 """How long a new owner waits for the lock: a server frees a dead client's within milliseconds."""
-CONNECT_SECONDS = 3
 ANSWER_SECONDS = 35.0
-"""Longer than the server lets a statement take."""
-LOST_SECONDS = 10
-"""After this, data that the other side has not acknowledged ends a connection."""
+"""How long the writer waits for an answer: longer than the server lets its statements take."""
+READING_ANSWER_SECONDS = 5.0
+"""How long the reader does, so that a customer who asks has an answer, if only that there is none.
+
+The server ends a statement somewhat earlier, which leaves the connection whole.
+"""
 SESSION = "FROM pg_stat_activity WHERE pid = %s::int AND backend_start = %s::timestamptz"
 SETTINGS = {
     "application_name": "cafe",
+    "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "10s",
-    # For what hangs, not for what is long: a start reads all orders to count them.
-    "statement_timeout": "30s",
     # So that a machine that vanished does not own the database for hours.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": f"{LOST_SECONDS}s",
 }
+STATEMENT_SHARE = 6 / 7
+"""Of the time for an answer, what the server gives a statement: it hangs then, it is not long.
 
-
-class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that ends when the server does not answer.
-
-    The server's own time-outs mean nothing to a server that is frozen, and TCP's nothing where the
-    machine still answers for it.
-    """
-
-    patience: float | None = ANSWER_SECONDS
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for an answer; raises OperationalError when patience ends."""
-        try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
-        except psycopg.OperationalError as error:
-            if error.sqlstate is None:
-                # No error of the server's: whatever it sends from here on answers nothing.
-                self.pgconn.finish()
-            raise
+35 s make 30 s: a start reads all orders to count them.
+"""
 
 
 class PostgresDatabase:
     """One database of a server, owned by whoever holds its advisory lock."""
 
-    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+    shares_connection = False
+
+    def __init__(
+        self,
+        url: URL,
+        *,
+        busy_seconds: float,
+        answer_seconds: float = ANSWER_SECONDS,
+        reading_answer_seconds: float = READING_ANSWER_SECONDS,
+    ) -> None:
         """Remember where it is; `connect` goes there."""
         self._name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
         self.secrets = secrets_of(url)
-        self._engine = _engine(url)
-        self._milliseconds = max(1, round(busy_seconds * 1000))
+        self._writing = Gateway(url, answer_seconds)
+        self._reading = Gateway(url, reading_answer_seconds)
+        self._lock_timeout = _milliseconds(busy_seconds)
+        self._writing_settings = {
+            "statement_timeout": _milliseconds(answer_seconds * STATEMENT_SHARE)
+        }
+        self._reading_settings = {
+            "statement_timeout": _milliseconds(reading_answer_seconds * STATEMENT_SHARE),
+            "default_transaction_read_only": "on",
+        }
         self._session: tuple[Any, ...] = (None, None)
 
     def connect(self) -> Connection:
@@ -79,19 +81,35 @@ class PostgresDatabase:
         Raises DatabaseInUse, SchemaBehind or NotALedger. Anew with every connection: while there
         was none, another program may have come and gone.
         """
-        connection = self._engine.connect()
+        connection = self._writing.connect()
         try:
-            self._set_up(connection)
+            self._set_up(connection, self._writing_settings)
             self._own(connection)
             refuse_behind(connection, self._name)
             connection.commit()
         except BaseException:
-            _drop(connection)
+            drop(connection)
+            raise
+        return connection
+
+    def connect_reader(self) -> Connection:
+        """Connect only to read, beside the owner; raises SchemaBehind or NotALedger."""
+        connection = self._reading.connect()
+        try:
+            self._set_up(connection, self._reading_settings)
+            refuse_behind(connection, self._name)
+            connection.commit()
+        except BaseException:
+            drop(connection)
             raise
         return connection
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Do nothing: the driver begins with the first statement."""
+
+    def abort(self, *, reading: bool) -> None:
+        """Cut the connection, so that nothing waits for the server."""
+        (self._reading if reading else self._writing).abort()
 
     def close(self) -> None:
         """Do nothing: the lock has gone with the connection."""
@@ -99,20 +117,20 @@ class PostgresDatabase:
     def upgrade(self) -> None:
         """Make the tables, or bring them up; nobody else may own the database meanwhile."""
         with telling(self.secrets):
-            connection = self._engine.connect()
+            connection = self._writing.connect()
             try:
-                self._set_up(connection)
+                self._set_up(connection, self._writing_settings)
                 self._own(connection)
                 if not is_current(connection, self._name):
                     _set(connection, "statement_timeout", "0")
-                    _driver_of(connection).patience = None
+                    driver_of(connection).patience = None
                     migrate(connection)
                     connection.commit()
             finally:
-                _drop(connection)
+                drop(connection)
 
-    def _set_up(self, connection: Connection) -> None:
-        for name, value in SETTINGS.items():
+    def _set_up(self, connection: Connection, settings: Mapping[str, str]) -> None:
+        for name, value in {**SETTINGS, **settings}.items():
             _set(connection, name, value)
         # Whatever the server's default: what is committed is on a disk.
         connection.exec_driver_sql(
@@ -123,7 +141,7 @@ class PostgresDatabase:
 
     def _own(self, connection: Connection) -> None:
         """Take the lock, from a former connection of ours too if the server still has that."""
-        _set(connection, "lock_timeout", f"{round(LOCK_SECONDS * 1000)}ms")
+        _set(connection, "lock_timeout", _milliseconds(LOCK_SECONDS))
         # By its start too: a number comes again, and may then be another shop's.
         connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {SESSION}", self._session)
         try:
@@ -140,7 +158,7 @@ class PostgresDatabase:
                 "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             ).one()
         )
-        _set(connection, "lock_timeout", f"{self._milliseconds}ms")
+        _set(connection, "lock_timeout", self._lock_timeout)
         connection.commit()
 
     def _has_former_session(self, connection: Connection) -> bool:
@@ -148,34 +166,8 @@ class PostgresDatabase:
         return rows.first() is not None
 
 
-def _engine(url: URL) -> Engine:
-    arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": LOST_SECONDS * 1000,
-        "keepalives_idle": LOST_SECONDS,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-    }
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
-    event.listen(engine, "do_connect", _connect)
-    return engine
-
-
-def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> ImpatientConnection:
-    return ImpatientConnection.connect(*arguments, **options)
-
-
-def _driver_of(connection: Connection) -> ImpatientConnection:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, ImpatientConnection):
-        raise TypeError(driver)
-    return driver
-
-
-def _drop(connection: Connection) -> None:
-    """Disconnect without a word to a server that may not listen."""
-    connection.invalidate()
-    connection.close()
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
 
 
 def _set(connection: Connection, name: str, value: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -32,19 +32,30 @@ class MemoryDatabase:
     """Gone when it is closed; for tests, and for shops that may forget."""
 
     secrets = ()
+    shares_connection = True
 
     def __init__(self) -> None:
         self._engine = _engine(":memory:", 0.0)
+        self._driver: sqlite3.Connection | None = None
 
     def connect(self) -> Connection:
         """Make an empty ledger."""
         connection = self._engine.connect()
         _migrate(connection)
+        self._driver = _driver_of(connection)
         return connection
+
+    def connect_reader(self) -> Connection:
+        """Raise LedgerError: another connection would see another, empty ledger."""
+        raise LedgerError("A ledger in memory has one connection only.")
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Begin a transaction."""
         begin(connection, writing=writing)
+
+    def abort(self, *, reading: bool) -> None:  # noqa: ARG002 - there is one connection
+        """Interrupt the statement that runs now."""
+        _interrupt(self._driver)
 
     def close(self) -> None:
         """Do nothing: nobody else could have it."""
@@ -54,6 +65,7 @@ class FileDatabase:
     """One file, owned by whoever holds the lock on the file beside it."""
 
     secrets = ()
+    shares_connection = False
 
     def __init__(self, path: Path, *, busy_seconds: float) -> None:
         """Own the ledger at `path`, made or migrated where needed.
@@ -65,6 +77,7 @@ class FileDatabase:
             raise LedgerError(f"There is no folder {self._path.parent} to put {path.name} in.")
         self._name = str(path)
         self._inode = 0
+        self._drivers: dict[bool, sqlite3.Connection] = {}
         self._engine = _engine(f"{self._path.as_uri()}?mode=rw", busy_seconds)
         self._owner = OwnerFile(self._path)
         # Before our own lock file appears beside a file that is somebody else's.
@@ -80,17 +93,28 @@ class FileDatabase:
 
     def connect(self) -> Connection:
         """Connect to the file, which exists: a new one in its place would forget everything."""
+        connection = self._connect(
+            "synchronous=FULL", f"wal_autocheckpoint={PAGES_TO_CHECKPOINT}", "foreign_keys=ON"
+        )
+        self._inode = self._path.stat().st_ino
+        self._drivers[False] = _driver_of(connection)
+        return connection
+
+    def connect_reader(self) -> Connection:
+        """Connect to the same file, only to read; neither side waits for the other."""
+        connection = self._connect("query_only=ON")
+        self._drivers[True] = _driver_of(connection)
+        return connection
+
+    def _connect(self, *pragmas: str) -> Connection:
         connection = self._engine.connect()
         try:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={PAGES_TO_CHECKPOINT}")
-            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+            for pragma in ("journal_mode=WAL", *pragmas):
+                connection.exec_driver_sql(f"PRAGMA {pragma}")
             connection.rollback()
         except BaseException:
             connection.close()
             raise
-        self._inode = self._path.stat().st_ino
         return connection
 
     def _is_in_place(self) -> bool:
@@ -107,6 +131,10 @@ class FileDatabase:
         if writing and not self._is_in_place():
             raise DatabaseGone(f"{self._name} was moved or removed.")
         begin(connection, writing=writing)
+
+    def abort(self, *, reading: bool) -> None:
+        """Interrupt the statement that runs now; the wait for a lock is not interrupted."""
+        _interrupt(self._drivers.get(reading))
 
     def close(self) -> None:
         """Let others own the file."""
@@ -183,6 +211,19 @@ def _engine(database: str, busy_seconds: float) -> Engine:
 
     # The driver's messages are quoted, customers' names and keys are not.
     return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(driver)
+    return driver
+
+
+def _interrupt(driver: sqlite3.Connection | None) -> None:
+    if driver is not None:
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            driver.interrupt()
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Which of the drivers' errors may pass, which mean damage, and which are bugs."""
+"""Which of the drivers' errors may pass, which mean damage, and which refuse a statement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from cafe.ledger.errors import DatabaseGone, NotALedger
+from cafe.ledger.errors import DatabaseGone, NotALedger, RowRefused
 from cafe.ledger.failures import LONGEST_TEXT, explained
 
 
@@ -24,11 +24,9 @@ def on_sqlite(code: int) -> sqlite3.Error:
         (on_sqlite(sqlite3.SQLITE_FULL), DatabaseGone),
         (on_sqlite(sqlite3.SQLITE_IOERR_FSYNC), DatabaseGone),
         (on_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), DatabaseGone),
+        (on_sqlite(sqlite3.SQLITE_INTERRUPT), DatabaseGone),
         (on_sqlite(sqlite3.SQLITE_CORRUPT_INDEX), NotALedger),
         (on_sqlite(sqlite3.SQLITE_NOTADB), NotALedger),
-        (on_sqlite(sqlite3.SQLITE_ERROR), type(None)),
-        (on_sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE), type(None)),
-        (sqlite3.ProgrammingError("Cannot operate on a closed database."), type(None)),
         (psycopg.errors.AdminShutdown(), DatabaseGone),
         (psycopg.errors.CannotConnectNow(), DatabaseGone),
         (psycopg.errors.DiskFull(), DatabaseGone),
@@ -40,15 +38,55 @@ def on_sqlite(code: int) -> sqlite3.Error:
         (psycopg.errors.InsufficientPrivilege(), DatabaseGone),
         (psycopg.OperationalError("server closed the connection"), DatabaseGone),
         (psycopg.InterfaceError("the connection is closed"), DatabaseGone),
-        (psycopg.errors.UniqueViolation(), type(None)),
-        (psycopg.errors.UndefinedTable(), type(None)),
-        (psycopg.DataError("PostgreSQL text fields cannot contain NUL"), type(None)),
         (ValueError("of Python's"), type(None)),
     ],
 )
 def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) -> None:
     assert type(explained(error)) is kind
     assert type(explained(OperationalError("COMMIT", None, error))) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "sqlstate"),
+    [
+        (on_sqlite(sqlite3.SQLITE_ERROR), "internal", None),
+        (on_sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE), "conflict", None),
+        (on_sqlite(sqlite3.SQLITE_MISMATCH), "invalid", None),
+        (on_sqlite(sqlite3.SQLITE_TOOBIG), "invalid", None),
+        (sqlite3.ProgrammingError("Cannot operate on a closed database."), "internal", None),
+        (psycopg.errors.UniqueViolation(), "conflict", "23505"),
+        (psycopg.errors.StringDataRightTruncation(), "invalid", "22001"),
+        (psycopg.errors.UndefinedTable(), "internal", "42P01"),
+        (psycopg.errors.InvalidCatalogName(), "internal", "3D000"),
+        (psycopg.errors.InternalError_(), "internal", "XX000"),
+        (psycopg.errors.RaiseException(), "internal", "P0001"),
+        (psycopg.DataError("PostgreSQL text fields cannot contain NUL"), "invalid", None),
+        (psycopg.ProgrammingError("cannot adapt type 'object'"), "internal", None),
+    ],
+)
+def test_what_a_retry_would_meet_again_is_a_statement_refused(
+    error: Exception, reason: str, sqlstate: str | None
+) -> None:
+    for told in (explained(error), explained(OperationalError("COMMIT", None, error))):
+        assert isinstance(told, RowRefused)
+        assert (told.reason, told.sqlstate) == (reason, sqlstate)
+
+
+@pytest.mark.parametrize("value", [2**63, "\ud800", object(), "x" * 2000])
+def test_a_value_that_sqlite_cannot_store_is_refused_as_invalid(value: object) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    with pytest.raises(Exception, match=r"(?s).+") as caught:
+        connection.execute("SELECT ?", (value,))
+    connection.close()
+    told = explained(caught.value)
+    assert isinstance(told, RowRefused)
+    assert told.reason == "invalid"
+
+
+def test_of_a_refused_statement_only_the_line_without_the_row_is_told() -> None:
+    error = psycopg.DataError("no room for this\nDETAIL:  Failing row contains (Zoë).")
+    assert str(explained(error)) == "The database refuses a statement: no room for this."
 
 
 def test_what_the_driver_says_becomes_one_line_without_secrets_and_not_endless() -> None:

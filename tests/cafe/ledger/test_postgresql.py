@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
-from sqlalchemy.exc import DataError
 
 from cafe.ledger.errors import (
     DatabaseGone,
     LedgerError,
     NotALedger,
+    RowRefused,
     SchemaBehind,
 )
 from cafe.ledger.opening import open_store, upgrade
@@ -110,9 +110,10 @@ def test_a_database_that_is_not_there_is_named(postgres: PostgresServer) -> None
         open_store(postgres.url("nowhere"))
 
 
-def test_a_customer_s_name_with_a_character_that_the_server_refuses_is_a_bug_not_trouble(
+def test_a_customer_s_name_with_a_character_that_the_server_refuses_is_a_row_refused(
     store: Store,
 ) -> None:
     placed = Writer().place("a")
-    with pytest.raises(DataError, match="NUL"):
+    with pytest.raises(RowRefused, match="NUL") as caught:
         store.commit(store.load().epoch, [placed._replace(order=placed.order._replace(name="\0"))])
+    assert caught.value.reason == "invalid"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator
 import pytest
 
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, StaleEpoch
+from cafe.ledger.impatient import driver_of
 from cafe.ledger.opening import open_store
-from cafe.ledger.postgresql import ImpatientConnection
 from cafe.ledger.store import Store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer
@@ -142,17 +142,16 @@ def test_a_session_of_its_own_that_the_server_still_has_does_not_lock_it_out(
 
 
 def test_a_server_that_is_frozen_is_a_database_gone_and_passes(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store,
 ) -> None:
     records, epoch = Writer().life("a"), store.load().epoch
     link = store._link  # pyright: ignore[reportPrivateUsage] - the session is a connection's
     with link.transaction(writing=False) as connection:
         session: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        driver_of(connection).patience = 0.05
     os.kill(session, signal.SIGSTOP)
-    with monkeypatch.context() as patch:
-        patch.setattr(ImpatientConnection, "patience", 0.05)
-        with pytest.raises(DatabaseGone, match="timeout"):
-            store.commit(epoch, records)
+    with pytest.raises(DatabaseGone, match="timeout"):
+        store.commit(epoch, records)
     # Frozen, the session keeps the lock; that it is our own is no other shop.
     with pytest.raises(DatabaseGone, match="our session before"):
         store.commit(epoch, records)

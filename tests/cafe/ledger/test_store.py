@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
-from cafe.ledger.errors import LedgerError, StaleEpoch
+from cafe.ledger.errors import LedgerError, RowRefused, StaleEpoch
 from cafe.ledger.records import Snapshot
 from cafe.ledger.schema import STATUSES
 from cafe.ledger.statements import CHANGING
@@ -143,8 +142,9 @@ def test_what_the_tables_forbid_is_a_bug_and_leaves_nothing_of_its_group(store: 
     store.commit(epoch, [writer.place("a")])
     writer.number = 0
     later = writer.place("c")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(RowRefused) as caught:
         store.commit(epoch, [later, writer.place("b")])
+    assert caught.value.reason == "conflict"
     assert (store.find("b"), store.find("c")) == (None, None)
     writer.sequence -= 2
     store.commit(epoch, [writer.place("d")])
@@ -155,7 +155,7 @@ def test_an_error_of_the_tables_tells_no_names(store: Store) -> None:
     writer, epoch = Writer(), store.load().epoch
     store.commit(epoch, [writer.place("a")])
     writer.number = 0
-    with pytest.raises(IntegrityError) as caught:
+    with pytest.raises(RowRefused) as caught:
         store.commit(epoch, [writer.place("b")])
     assert "Zoë" not in str(caught.value)
 

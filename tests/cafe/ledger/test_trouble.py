@@ -10,9 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
-from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.errors import DatabaseGone, RowRefused
 from cafe.ledger.opening import open_store
 from cafe.ledger.store import Store
 from tests.cafe.ledger.lives import Writer
@@ -101,7 +100,7 @@ def test_a_commit_that_fails_at_its_very_end_leaves_no_transaction_open(quick_st
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
             connection.exec_driver_sql(stray)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(RowRefused):
         write()
     quick_store.commit(quick_store.load().epoch, Writer().life("a"))
     assert quick_store.load().last_sequence == 4

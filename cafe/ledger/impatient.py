@@ -1,0 +1,112 @@
+"""How the ledger reaches a PostgreSQL server, so that no thread waits for it without an end.
+
+Rule: each wait for an answer has a time-out on this side, and can be ended by another thread. The
+server's own time-outs mean nothing to a server that is frozen, and TCP's nothing where the machine
+still answers for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+
+RV = TypeVar("RV")
+
+CONNECT_SECONDS = 3
+LOST_SECONDS = 10
+"""After this, data that the other side has not acknowledged ends a connection."""
+ARGUMENTS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": LOST_SECONDS * 1000,
+    "keepalives_idle": LOST_SECONDS,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that ends when the server does not answer."""
+
+    patience: float | None = None
+    """Seconds that a wait for an answer may take; None is for ever."""
+    inode = 0
+    """Of the socket: its descriptor's number may be another socket's when this one is closed."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for an answer; raises OperationalError when patience ends."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:
+                # No error of the server's: whatever it sends from here on answers nothing.
+                self.pgconn.finish()
+            raise
+
+    def abort(self) -> None:
+        """Shut the socket down, from any thread: whoever waits for an answer gets an error."""
+        with (
+            suppress(OSError, psycopg.Error),
+            socket.socket(fileno=os.dup(self.fileno())) as twin,
+        ):
+            if os.fstat(twin.fileno()).st_ino == self.inode:
+                twin.shutdown(socket.SHUT_RDWR)
+
+
+class Gateway:
+    """Connects to one database of a server, one connection at a time."""
+
+    def __init__(self, url: URL, patience: float) -> None:
+        """Remember where it is, and how many seconds an answer may take."""
+        self._patience = patience
+        self._driver: ImpatientConnection | None = None
+        self._aborted = False
+        self._engine = self._new_engine(url)
+
+    def connect(self) -> Connection:
+        """Connect, with nothing set up yet."""
+        self._aborted = False
+        return self._engine.connect()
+
+    def abort(self) -> None:
+        """End the connection there is, or the one that is being made; from any thread."""
+        self._aborted = True
+        if self._driver is not None:
+            self._driver.abort()
+
+    def _new_engine(self, url: URL) -> Engine:
+        engine = create_engine(
+            url, poolclass=NullPool, hide_parameters=True, connect_args=ARGUMENTS
+        )
+        event.listen(engine, "do_connect", self._connect)
+        return engine
+
+    def _connect(
+        self, _dialect: Any, _record: Any, arguments: Any, options: Any
+    ) -> ImpatientConnection:
+        driver = ImpatientConnection.connect(*arguments, **options)
+        driver.patience = self._patience
+        driver.inode = os.fstat(driver.fileno()).st_ino
+        self._driver = driver
+        if self._aborted:
+            driver.abort()
+        return driver
+
+
+def driver_of(connection: Connection) -> ImpatientConnection:
+    """Give the driver's connection."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, ImpatientConnection):
+        raise TypeError(driver)
+    return driver
+
+
+def drop(connection: Connection) -> None:
+    """Disconnect without a word to a server that may not listen."""
+    connection.invalidate()
+    connection.close()
