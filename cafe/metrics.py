@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import trio
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from actors import Ref
-from cafe.ledger.ledger import Ledger
-from cafe.ledger.messages import CountGroups, LedgerCounts
+from cafe.ledger.ledger import Ledger, LedgerStatistics
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, QueueCount
@@ -25,10 +23,6 @@ from cafe.serving.admission import Admission
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
 
 
-SOON = 1.0
-"""Seconds that figures wait for an owner who may be waiting himself."""
-
-
 @dataclass(frozen=True, slots=True)
 class Exposition:
     """Where the numbers come from."""
@@ -36,7 +30,7 @@ class Exposition:
     registry: CollectorRegistry
     """With what is kept as it happens; the actors' own figures come from an instrument in it."""
     dispatcher: Ref[Dispatcher]
-    ledger: Ref[Ledger]
+    ledger: Ledger
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
     """By app."""
@@ -46,17 +40,12 @@ class Exposition:
         snapshot = Snapshot(
             queue=await self.dispatcher.ask(CountQueue()),
             limits=await self.limiter.ask(CountLimits()),
-            ledger=await self._ledger_counts(),
+            ledger=self.ledger.statistics(),
             admissions=self.admissions,
         )
         now = CollectorRegistry()
         now.register(snapshot)
         return generate_latest(self.registry) + generate_latest(now)
-
-    async def _ledger_counts(self) -> LedgerCounts | None:
-        with trio.move_on_after(SOON):
-            return await self.ledger.ask(CountGroups())
-        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
@@ -65,8 +54,7 @@ class Snapshot(Collector):
 
     queue: QueueCount
     limits: LimitCounts
-    ledger: LedgerCounts | None
-    """None if it did not answer soon: it waits for the database."""
+    ledger: LedgerStatistics
     admissions: Mapping[str, Admission]
 
     def collect(self) -> Iterator[Metric]:
@@ -79,7 +67,7 @@ class Snapshot(Collector):
 
     def _orders(self) -> Iterator[Metric]:
         orders = GaugeMetricFamily(
-            "cafe_orders", "Orders placed since the start, by where they stand.", labels=("status",)
+            "cafe_orders", "Orders that live, and those that ended lately.", labels=("status",)
         )
         for status, number in self.queue.by_status.items():
             orders.add_metric((status.value,), number)
@@ -91,15 +79,17 @@ class Snapshot(Collector):
 
     def _ledger(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
-            "cafe_ledger_unkept", "Records that are not in the ledger yet.", self.queue.unkept
+            "cafe_ledger_uncommitted",
+            "Changes that the database does not have yet.",
+            self.ledger.uncommitted,
         )
-        if self.ledger is not None:
-            yield CounterMetricFamily(
-                "cafe_ledger_groups", "Groups of records written.", self.ledger.groups
-            )
-            yield CounterMetricFamily(
-                "cafe_ledger_records", "Records written.", self.ledger.records
-            )
+        yield GaugeMetricFamily(
+            "cafe_ledger_position", "Position of the last event.", self.ledger.position
+        )
+        yield CounterMetricFamily(
+            "cafe_ledger_groups", "Groups of changes committed.", self.ledger.groups
+        )
+        yield CounterMetricFamily("cafe_ledger_events", "Events committed.", self.ledger.events)
 
     def _limits(self) -> Iterator[Metric]:
         refusals = CounterMetricFamily("cafe_refusals", "Refusals by limit.", labels=("limit",))

@@ -1,14 +1,15 @@
-"""The composition root: opens the system, starts the actors in order, then both servers.
+"""The composition root: opens the ledger, starts the actors in order, then both servers.
 
 Rule: only this module starts anything, and it stops everything in reverse. Closing has its order,
-too: the Dispatcher answers everybody who waits, then the doors shut, then the actors stop.
+too: everybody who waits is answered, then the doors shut, then the actors stop, and at last the
+ledger writes what is left.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,25 +18,26 @@ import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from actors import Ref, Restart, Strategy, System, open_system
+from actors import ActorCrashed, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
-from cafe.courier import carry_records
 from cafe.cut_off import enforce_bans, report_refusals
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
-from cafe.ledger.ledger import Ledger
-from cafe.ledger.messages import LedgerUnavailable, Ping, Storing
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store
+from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.ledger import Ledger, new_ledger, running
+from cafe.ledger.opening import open_store, waits_for_server
+from cafe.ledger.store import Store, Storing
 from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
+from cafe.orders.closing import Closing
+from cafe.orders.department import ORDERS
 from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Dispatcher, Rules
-from cafe.orders.journal import Journal
-from cafe.orders.messages import CloseShop, CountQueue
+from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
+from cafe.orders.order_log import OrderLog
 from cafe.serving.admission import Admission
 from cafe.serving.request_log import RequestMetrics
 from cafe.settings import Settings
@@ -45,6 +47,12 @@ MAILBOX = 10_000
 RESTART = Restart(limit=5, within=60)
 DRAIN_SHARE = 0.2
 """Of the closing time: how long the ports go on answering 503, so that load balancers see it."""
+LEDGER_SHARE = 0.05
+"""Of the closing time: how long the ledger may write at the end, and then disconnect."""
+READY_SECONDS = 1.0
+"""How long the actors and the ledger may take to answer."""
+RETRY_SECONDS = 1.0
+"""Between two tries to reach the database at the start."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -57,58 +65,109 @@ class Shop:
     system: System
     limiter: Ref[RateLimiter]
     dispatcher: Ref[Dispatcher]
-    ledger: Ref[Ledger]
+    ledger: Ledger
+    closing: Closing
     doors_shut: trio.Event = field(default_factory=trio.Event)
-    closing: bool = False
 
     async def why_not_ready(self) -> str | None:
         """Give None when the shop takes orders, else a sentence."""
-        if self.closing:
+        if self.closing.refusal is not None:
             return "The shop is closing."
-        with trio.move_on_after(1) as patience:
+        why_not = "The actors do not answer."
+        with trio.move_on_after(READY_SECONDS), suppress(ActorCrashed):
             await self.dispatcher.ask(CountQueue())
             await self.limiter.ask(CountLimits())
-        if patience.cancelled_caught:
-            return "The actors do not answer."
-        with trio.move_on_after(1), suppress(LedgerUnavailable):
-            await self.ledger.ask(Ping())
+            why_not = "The ledger cannot be written."
+            await self.ledger.ping()
             return None
-        return "The ledger cannot be written."
+        return why_not
 
     async def close(self) -> None:
         """Refuse new orders, answer everybody who waits, then shut the doors."""
-        self.closing = True
         seconds = self.settings.closing_seconds
         drained = trio.current_time() + DRAIN_SHARE * seconds
-        told: int | None = None  # unknown, if the ledger does not take what has happened
-        with trio.move_on_at(drained), suppress(LedgerUnavailable):
-            told = await self.dispatcher.ask(CloseShop(retry_after=seconds))
-        left = await self.dispatcher.ask(CountQueue())
-        log.info("closing", customers_told=told, waiting=left.waiting, preparing=left.preparing)
+        self.closing.begin(retry_after=seconds)
+        with trio.move_on_at(drained):
+            told = await self._dismiss_all()
+            left = await self.dispatcher.ask(CountQueue())
+            log.info("closing", customers_told=told, waiting=left.waiting, preparing=left.preparing)
         await trio.sleep_until(drained)
+        self.ledger.give_up()
         self.doors_shut.set()
+
+    async def _dismiss_all(self) -> int:
+        while True:
+            with suppress(ActorCrashed):
+                return await self.dispatcher.ask(CloseShop())
 
 
 async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run the shop until SIGTERM or SIGINT; a second signal ends the process at once.
 
     `announce` is given the lines with the real addresses, once both ports accept.
-    Raises ConfigError, LedgerError or BindError before anything is served.
+    Raises ConfigError, LedgerError or BindError before anything is served, and LedgerError later,
+    where the database is no longer the one that the shop has written to.
     """
     doors = read_doors(settings)
+    url = settings.database_url.get_secret_value()
     # From the start: whoever has been told that the shop is open may close it.
-    with (
-        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
-        closing(open_store(settings.database_url.get_secret_value())) as store,
-    ):
-        await open_until(partial(first_of, signals), settings, doors, store, announce)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            closing_time = trio.Event()
+            nursery.start_soon(tell_signal, signals, closing_time)
+            async with opened(url, closing_time, LEDGER_SHARE * settings.closing_seconds) as store:
+                if store is not None:
+                    await open_until(closing_time.wait, settings, doors, store, announce)
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def opened(
+    url: str, closing_time: trio.Event, seconds: float
+) -> AsyncGenerator[Store | None]:
+    """Open the ledger's database, waiting for its server; None if it is closing time before that.
+
+    At the end the database is given `seconds` to let go of its connections.
+    """
+    store: Store | None = None
+
+    async def stop_waiting(scope: trio.CancelScope) -> None:
+        await closing_time.wait()
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_waiting, nursery.cancel_scope)
+        store = await open_patiently(url)
+        nursery.cancel_scope.cancel()
+    try:
+        yield store
+    finally:
+        if store is not None:
+            store.abort()
+            with trio.move_on_after(seconds, shield=True):
+                await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
+
+
+async def open_patiently(url: str) -> Store:
+    """Open the ledger, however long its server is away; raises LedgerError for all else."""
+    told = False
+    while True:
+        try:
+            return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
+        except DatabaseGone as gone:
+            if not waits_for_server(url):
+                raise
+            if not told:
+                log.warning("the database is awaited", detail=str(gone))
+            told = True
+            await trio.sleep(RETRY_SECONDS)
 
 
 async def open_until(
     closing_time: Callable[[], Awaitable[None]],
     settings: Settings,
     doors: tuple[Door, Door],
-    store: Store,
+    store: Storing,
     announce: Callable[[str], None],
 ) -> None:
     """Run the shop until `closing_time` returns, then close it."""
@@ -116,13 +175,18 @@ async def open_until(
     registry.register(watching)
     # When the doors are shut nothing is left to do but what the actors have queued.
     grace = GRACE_SHARE * settings.closing_seconds / 2
-    async with open_system(grace=grace, instruments=[watching, SlowTurns()]) as system:
+    ledger = new_ledger(store, start_clock())
+    ledger.listen(OrderLog(registry).hear)
+    async with (
+        running(ledger, grace=LEDGER_SHARE * settings.closing_seconds),
+        open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
+    ):
         watching.watch(system)
-        shop = await start_actors(settings, system, Journal(registry), store)
+        shop = await start_actors(settings, system, ledger)
         client, worker = doors
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(carry_records, shop.dispatcher, shop.ledger)
+            nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
             nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, client.admission)
             nursery.start_soon(report_refusals, shop.limiter, client.admission)
             async with trio.open_nursery() as serving:
@@ -140,9 +204,7 @@ async def open_until(
     log.info("closed")
 
 
-async def start_actors(
-    settings: Settings, system: System, journal: Journal, store: Storing
-) -> Shop:
+async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Shop:
     """Start the actors, those first that others depend on."""
     limits = Limits(
         requests=settings.limit_requests,
@@ -156,17 +218,9 @@ async def start_actors(
         max_waiting=settings.max_waiting,
         key_ttl_seconds=settings.key_ttl_seconds,
     )
-    clock = start_clock()
-    # A Dispatcher knows what the ledger has: he begins anew when the Ledger does.
-    books = system.group(Strategy.REST_FOR_ONE, name="books")
-    ledger = await books.start(
-        partial(Ledger, store, clock, settings.key_ttl_seconds),
-        name="Ledger",
-        mailbox=MAILBOX,
-        restart=RESTART,
-    )
-    dispatcher = await books.start(
-        lambda: Dispatcher(rules, clock, journal.record, store.load()),
+    closing = Closing()
+    dispatcher = await system.start(
+        dispatcher_factory(rules, ledger, closing),
         name="Dispatcher",
         mailbox=MAILBOX,
         restart=RESTART,
@@ -174,14 +228,35 @@ async def start_actors(
     limiter = await system.start(
         partial(RateLimiter, limits), name="RateLimiter", mailbox=MAILBOX, restart=RESTART
     )
-    return Shop(settings, system, limiter, dispatcher, ledger)
+    return Shop(settings, system, limiter, dispatcher, ledger, closing)
+
+
+def dispatcher_factory(
+    rules: Rules, ledger: Ledger, closing: Closing
+) -> Callable[[], Awaitable[Dispatcher]]:
+    """Give what makes a Dispatcher, first and after each crash; it waits for the database."""
+    load = partial(ledger.open, ORDERS)
+
+    async def make() -> Dispatcher:
+        return Dispatcher(rules, ledger.now, load, await load(), closing)
+
+    return make
+
+
+async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None:
+    """Have the Dispatcher start again from what is committed when a row was refused, for ever."""
+    while True:
+        await ledger.wait_refused(ORDERS)
+        with suppress(ActorCrashed):  # the next instance has loaded
+            await dispatcher.ask(LoadOrders())
 
 
 def make_apps(
     shop: Shop, registry: CollectorRegistry, client: Admission, worker: Admission
 ) -> tuple[ASGIApp, ASGIApp]:
     """Give the customers' and the baristas' applications."""
-    metrics, desk = RequestMetrics(registry), Desk(shop.dispatcher, shop.ledger)
+    metrics = RequestMetrics(registry)
+    desk = Desk(shop.dispatcher, shop.ledger, shop.ledger.now, shop.settings.key_ttl_seconds)
     token = shop.settings.worker_token
     exposition = Exposition(
         registry,
@@ -209,9 +284,10 @@ def make_apps(
     )
 
 
-async def first_of(signals: AsyncIterator[int]) -> None:
-    """Wait for the first of these signals; the next one ends the process at once."""
+async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
+    """Set the event with the first of these signals; the next one ends the process at once."""
     signum = await anext(signals)
     log.info("signal", name=signal.Signals(signum).name)
     for either in (signal.SIGTERM, signal.SIGINT):
         signal.signal(either, signal.SIG_DFL)
+    closing_time.set()

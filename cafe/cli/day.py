@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cafe.cli.report import draw, rank
-from cafe.ledger.reporting import Deed, Life
+from cafe.orders.lives import Deed, Life
 from cafe.orders.order import Action, Status
 
 _BREWED = (Status.READY, Status.DELIVERED)

@@ -11,20 +11,15 @@ from typing import Annotated
 import typer
 
 from cafe.cli.database import DatabaseUrl, shop_database
+from cafe.departments import DEPARTMENTS
 from cafe.ledger.backup import back_up
 from cafe.ledger.checking import Promise, check
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import upgrade
 from cafe.ledger.reading import open_reader, version_of
-from cafe.orders.order import TRANSITIONS, Action, Status
 
 BROKEN = 1
 MOST_SHOWN = 20
-STEPS = (
-    (None, Action.PLACE, Status.WAITING),
-    *((before, action, after) for (before, action), after in TRANSITIONS.items()),
-)
-
 db = typer.Typer(
     help="Migrate, copy and check the shop's database.",
     no_args_is_help=True,
@@ -68,7 +63,7 @@ def check_tables(database_url: DatabaseUrl = None) -> None:
     The exit code is 1 when a promise is broken; its orders are named.
     """
     with shop_database(database_url) as address, open_reader(address) as connection:
-        promises = [_told(promise) for promise in check(connection, STEPS)]
+        promises = [_told(promise) for promise in check(connection, DEPARTMENTS)]
     broken = [promise for promise in promises if promise.findings]
     if broken:
         print(f"{len(broken)} of {len(promises)} promises are broken.")

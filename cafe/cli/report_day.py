@@ -18,7 +18,7 @@ from rich.text import Text
 from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.cli.day import Day, Hours, Spread, Work, picture
 from cafe.ledger.reading import open_reader
-from cafe.ledger.reporting import read_lives
+from cafe.orders.lives import read_lives
 
 _MINUTES_FROM = 120.0
 

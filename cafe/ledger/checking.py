@@ -1,25 +1,29 @@
-"""Checks a ledger: every promise, and what is found against it.
+"""Checks a ledger: what holds for the events of any department, and what each department promises.
 
 Rule: it reads, and gives what it reads; whether that is bad news is for others to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable, and_, func, not_, or_, select
 
-from cafe.ledger.promises import Steps, promises
+from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.department import Department
 from cafe.ledger.reading import damages_of
+from cafe.ledger.tables import events, prunings
+
+_event = events.c
 
 
 class Finding(NamedTuple):
-    """One order, or one event or key, that breaks a promise."""
+    """One subject, or one event of it, that breaks a promise."""
 
     what: str
-    """Which, as `order 7 (its id)`."""
+    """Which, as `orders 7 (its id)`."""
     details: tuple[tuple[str, Any], ...]
     """What the tables hold of it that cannot be so."""
 
@@ -36,23 +40,87 @@ class Promise(NamedTuple):
     findings: list[Finding]
 
 
-def check(connection: Connection, steps: Steps) -> Iterator[Promise]:
-    """Check promise after promise; `steps` is what may happen to an order."""
+def check(connection: Connection, departments: Iterable[Department[Any]]) -> Iterator[Promise]:
+    """Check promise after promise."""
+    departments = list(departments)
     damages = [Finding(line, ()) for line in damages_of(connection)]
     yield Promise("the database's own check of its file finds nothing", damages)
-    for sentence, query in promises(steps).items():
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-        yield Promise(sentence, [_finding(row) for row in sorted(rows, key=_place)])
+    for sentence, query in generic_checks(departments).items():
+        yield Promise(sentence, _found(connection, "", query))
+    for department in departments:
+        for sentence, query in department.checks.items():
+            yield Promise(sentence, _found(connection, department.name, query))
+
+
+def generic_checks(departments: Iterable[Department[Any]]) -> dict[str, Executable]:
+    """Give what holds for every department's events, with the query for what breaks it."""
+    return {
+        "events have the positions 1, 2, 3 and so on": _gaps(),
+        "no event is earlier than the one before it, unless the clock was set right": _times(),
+        "every event is a step that its department allows": _forbidden_steps(departments),
+        "every event goes on from where the one before it ended": _broken_lives(),
+    }
+
+
+def _gaps() -> Executable:
+    pruned = func.coalesce(select(prunings.c.through).scalar_subquery(), 0)
+    before = func.lag(_event.position).over(order_by=_event.position)
+    columns = (_event.department, _event.subject, _event.position)
+    numbered = select(*columns, func.coalesce(before, 0).label("after")).subquery()
+    return select(numbered).where(
+        numbered.c.position != numbered.c.after + 1, numbered.c.position > pruned + 1
+    )
+
+
+def _times() -> Executable:
+    before = func.lag(_event.at).over(order_by=_event.position)
+    columns = (_event.department, _event.subject, _event.position, _event.at)
+    timed = select(*columns, before.label("at_before")).subquery()
+    earlier = and_(timed.c.at < timed.c.at_before, timed.c.at > timed.c.at_before - MOST_AHEAD)
+    return select(timed).where(earlier)
+
+
+def _forbidden_steps(departments: Iterable[Department[Any]]) -> Executable:
+    # NULL equals nothing, and so would be no step that is forbidden.
+    before = func.coalesce(_event.before, "")
+    allowed = [
+        and_(
+            _event.department == one.name,
+            before == (status or ""),
+            _event.action == action,
+            _event.after == after,
+        )
+        for one in departments
+        for (status, action), after in one.transitions.items()
+    ]
+    columns = (_event.department, _event.subject, _event.position)
+    steps = (_event.before, _event.action, _event.after)
+    return select(*columns, *steps).where(not_(or_(*allowed)))
+
+
+def _broken_lives() -> Executable:
+    life = (_event.department, _event.subject)
+    ended = func.lag(_event.after).over(partition_by=life, order_by=_event.position)
+    columns = (*life, _event.position, _event.before)
+    lives = select(*columns, ended.label("and the one before")).subquery()
+    differs = lives.c.before.is_distinct_from(lives.c["and the one before"])
+    return select(lives).where(differs)
+
+
+def _found(connection: Connection, department: str, query: Executable) -> list[Finding]:
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [_finding(department, row) for row in sorted(rows, key=_place)]
 
 
 def _place(row: dict[str, Any]) -> tuple[int, str]:
     """Give by what findings are in order: oldest first."""
-    return row.get("sequence") or row.get("number") or 0, row["order_id"]
+    return row.get("position") or row.get("number") or 0, str(row["subject"])
 
 
-def _finding(row: dict[str, Any]) -> Finding:
-    order_id, number = row.pop("order_id"), row.pop("number", None)
-    what = f"order {order_id}" if number is None else f"order {number} ({order_id})"
+def _finding(department: str, row: dict[str, Any]) -> Finding:
+    name = row.pop("department", department)
+    subject, number = row.pop("subject"), row.pop("number", None)
+    what = f"{name} {subject}" if number is None else f"{name} {number} ({subject})"
     return Finding(what, tuple(row.items()))
 
 

@@ -39,5 +39,12 @@ class RowRefused(LedgerError):  # noqa: N818 - as above
         """PostgreSQL's code, None on SQLite and for what never reached the server."""
 
 
-class StaleEpoch(LedgerError):  # noqa: N818 - as above
-    """Somebody has started from the ledger since, and owns what is to be written."""
+class LedgerChanged(LedgerError):  # noqa: N818 - as above
+    """The log does not end where this process has left it, so the shop must not go on."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"The database does not end with event {position}, the last that this shop has "
+            "committed: another shop has written to it, or it is a copy that lacks the last "
+            "commits. Nothing was written; start again from the database that is right."
+        )

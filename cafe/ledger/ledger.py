@@ -1,118 +1,170 @@
-"""THE Ledger: the actor who owns the database.
+"""The ledger: one log of events, and the rows of every department, in one database.
 
-Rule: what it has answered is on disk. It does one thing at a time, in a thread of its own, and each
-handler waits for that, so the mailbox is the queue in front of the disk.
-
-A group is whatever has gathered until it is brought here (`cafe/courier.py`), and one
-transaction: while one is written the next gathers. So one commit serves one order when it is quiet
-and hundreds when it is not.
+Rule: one committer writes and one reader reads, each over a connection of its own; departments see
+journals, queries and the log, never the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import structlog
 import trio
 
-from actors import Actor
-from cafe.ledger.errors import DatabaseGone, StaleEpoch
-from cafe.ledger.messages import (
-    Commit,
-    CountGroups,
-    LedgerCounts,
-    LedgerUnavailable,
-    OrderRow,
-    OtherEpoch,
-    Ping,
-    ReadKey,
-    ReadOrder,
-    Storing,
-)
+from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.committer import RETRY_SECONDS, Committer
+from cafe.ledger.department import Department, Logged
+from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.journal import Journal
+from cafe.ledger.log import Log, read_page
+from cafe.ledger.reader import Query, Reader
+from cafe.ledger.refusals import LedgerUnavailable
+from cafe.ledger.store import Storing
+from cafe.ledger.threads import InThread, Runner
 
+S = TypeVar("S")
 T = TypeVar("T")
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 
 
-class Runner(Protocol):
-    """How the Ledger has the store do something that blocks."""
+@dataclass(frozen=True, slots=True)
+class LedgerStatistics:
+    """What the ledger has done since it was opened; a group is one transaction."""
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Run the call, and give what it gives."""
-        ...
-
-
-class InThread:
-    """Runs what blocks, one call at a time, in a thread; never leaves a call to itself.
-
-    It is not to be abandoned: the next would meet it. The store's own time-outs bound it.
-    """
-
-    def __init__(self) -> None:
-        self._limiter = trio.CapacityLimiter(1)
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Run the call, and give what it gives."""
-        return await trio.to_thread.run_sync(call, limiter=self._limiter)
+    groups: int
+    events: int
+    uncommitted: int
+    position: int
 
 
-class Ledger(Actor):
-    """Writes and reads, one after the other."""
+class Ledger:
+    """What the departments and the shop are given; `open_ledger` opens it."""
 
     def __init__(
-        self,
-        store: Storing,
-        clock: Callable[[], float],
-        key_ttl_seconds: float = 86_400.0,
-        runner: Runner | None = None,
+        self, store: Storing, clock: Callable[[], float], writing: Runner, reading: Runner
     ) -> None:
-        """Keep records in `store`; `clock` tells seconds since the epoch."""
+        """Keep events in `store`; `clock` tells seconds since the Unix epoch and never jumps."""
         self._store = store
         self._clock = clock
-        self._key_ttl_seconds = key_ttl_seconds
-        self._runner = runner or InThread()
-        self._groups = self._records = 0
+        self._writing = writing
+        self._reader = Reader(store, reading)
+        self._log = Log(self._read_page)
+        self._committer = Committer(store, writing, self._log)
+        self._begun = trio.Event()
+        self._ahead = 0.0
 
-    @Commit.handler
-    async def commit(self, message: Commit) -> None:
-        """Write a group."""
-        try:
-            await self._run(lambda: self._store.commit(message.epoch, message.records))
-        except StaleEpoch:
-            raise OtherEpoch from None
-        self._groups += 1
-        self._records += len(message.records)
+    def now(self) -> float:
+        """Tell the time: never earlier than the last event's, unless that was far in the future."""
+        return self._clock() + self._ahead
 
-    @ReadOrder.handler
-    async def read_order(self, message: ReadOrder) -> OrderRow | None:
-        """Look an order up."""
-        if not is_text(message.order_id):
-            return None
-        return await self._run(lambda: self._store.find(message.order_id))
+    async def open(self, department: Department[S]) -> tuple[Journal, S]:
+        """Give a department's next journal, and what its actor starts from.
 
-    @ReadKey.handler
-    async def read_key(self, message: ReadKey) -> OrderRow | None:
-        """Look up the order of an Idempotency-Key, while that is remembered."""
-        since = self._clock() - self._key_ttl_seconds
-        address, key = message.address, message.key
-        return await self._run(lambda: self._store.find_by_key(address, key, since))
+        The journal before it is closed first, and the group under way awaited. Waits for the
+        database, however long it is away.
+        """
+        await self._begun.wait()
+        journal = self._committer.open(department.name, chained=department.remembers)
+        await self._committer.wait_free()
+        return journal, await self._load(department.load)
 
-    @Ping.handler
-    async def ping(self, _message: Ping) -> None:
-        """Make sure that the database answers."""
-        await self._run(self._store.ping)
+    async def read(self, query: Query[T]) -> T:
+        """Give what a query finds among the committed rows; raises LedgerUnavailable."""
+        return await self._reader.read(query)
 
-    @CountGroups.handler
-    def count(self, _message: CountGroups) -> LedgerCounts:
+    def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
+        """Give the events behind a position, in batches, for ever."""
+        return self._log.follow(after)
+
+    def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
+        """Call back with what each commit adds from now on; it may not wait and may not fail."""
+        self._log.listen(callback)
+
+    async def wait_refused(self, department: Department[Any]) -> None:
+        """Wait until a row was refused on which others rest: the department has to load again."""
+        await self._committer.wait_refused(department.name)
+
+    async def ping(self) -> None:
+        """Return once the database could be written."""
+        await self._committer.ping()
+
+    def give_up(self) -> None:
+        """Refuse every reply that waits for a commit, with LedgerUnavailable."""
+        self._committer.give_up()
+
+    def statistics(self) -> LedgerStatistics:
         """Tell how much was written."""
-        return LedgerCounts(self._groups, self._records)
+        committer = self._committer
+        return LedgerStatistics(
+            committer.groups, committer.written, committer.uncommitted, self._log.last
+        )
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        try:
-            return await self._runner.run(call)
-        except DatabaseGone:
-            raise LedgerUnavailable from None
+    async def wait_written(self) -> None:
+        """Wait until everything that was written is committed."""
+        await self._committer.wait_written()
+
+    async def run(self) -> None:
+        """Serve until cancelled; raises LedgerError where the database is not what it was."""
+        await self._begin()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._committer.run)
+            nursery.start_soon(self._reader.run)
+
+    async def _begin(self) -> None:
+        last = await self._until_there(self._store.begin)
+        if last is not None:
+            self._log.begin(last.position)
+            ahead = last.event.at - self._clock()
+            if ahead > MOST_AHEAD:
+                log.warning(
+                    "the last event is in the future; the machine's time is used from here on",
+                    seconds=round(ahead),
+                )
+            else:
+                self._ahead = max(0.0, ahead)
+        self._begun.set()
+
+    async def _until_there(self, call: Callable[[], T]) -> T:
+        told = False
+        while True:
+            try:
+                return await self._writing.run(call)
+            except DatabaseGone as gone:
+                if not told:
+                    told = True
+                    log.error("unavailable", detail=str(gone))  # noqa: TRY400 - it tells all
+                await trio.sleep(RETRY_SECONDS)
+
+    async def _load(self, load: Query[S]) -> S:
+        while True:
+            try:
+                return await self._reader.read(load)
+            except LedgerUnavailable:
+                await trio.sleep(RETRY_SECONDS)
+
+    async def _read_page(self, after: int) -> list[Logged]:
+        return await self._load(lambda connection: read_page(connection, after))
 
 
-def is_text(text: str) -> bool:
-    """Tell whether every database could hold this; an id from a URL may be anything."""
-    return text.isprintable()
+def new_ledger(
+    store: Storing,
+    clock: Callable[[], float],
+    writing: Runner | None = None,
+    reading: Runner | None = None,
+) -> Ledger:
+    """Make a ledger, by default with a thread for each of its connections."""
+    return Ledger(store, clock, writing or InThread(), reading or InThread())
+
+
+@asynccontextmanager
+async def running(ledger: Ledger, grace: float) -> AsyncGenerator[Ledger]:
+    """Serve a ledger during the block; then write what is left, for at most `grace` seconds."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ledger.run)
+        yield ledger
+        with trio.move_on_after(grace):
+            await ledger.wait_written()
+        nursery.cancel_scope.cancel()

@@ -78,6 +78,11 @@ class Link:
         self.generation = 0
         """Counts connections: who has seen another number may have missed what others wrote."""
 
+    @property
+    def secrets(self) -> Iterable[str]:
+        """What must not appear in any error."""
+        return self._database.secrets
+
     @contextmanager
     def transaction(self, *, writing: bool) -> Generator[Connection]:
         """Run the block in one transaction; connect before that where there is no connection.

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from cafe.ledger.errors import NotALedger, SchemaBehind
-from cafe.ledger.schema import metadata
+from cafe.ledger.tables import metadata
 
 VERSION_TABLE = "alembic_version"
 READ_VERSION = "SELECT version_num FROM alembic_version"

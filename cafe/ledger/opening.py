@@ -28,6 +28,11 @@ def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
     return FileDatabase(Path(str(address.database)), busy_seconds=busy_seconds)
 
 
+def waits_for_server(url: str) -> bool:
+    """Tell whether the database is a server's, which may be started after the shop."""
+    return parse_address(url).drivername == POSTGRESQL
+
+
 def open_links(database: Database) -> tuple[Link, Link]:
     """Give the writer's link and the reader's; the same one twice where there is one connection.
 
@@ -42,7 +47,7 @@ def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
 
     As `open_database`, and raises SchemaBehind too (PostgreSQL only).
     """
-    store = Store(open_database(url, busy_seconds=busy_seconds))
+    store = Store(*open_links(open_database(url, busy_seconds=busy_seconds)))
     try:
         # Connects, and so owns the database, and shows that it can be written.
         store.ping()

@@ -24,7 +24,7 @@ from cafe.ledger.address import (
 from cafe.ledger.errors import NotALedger
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, refuse_behind
-from cafe.ledger.schema import metadata
+from cafe.ledger.tables import metadata
 
 _BUSY_SECONDS = 5.0
 _CONNECT_SECONDS = 5

@@ -1,175 +1,272 @@
-"""The store: records go in, group by group; a shop that starts gets what it goes on from.
+"""The store: what runs in the database's threads, one that commits and one that reads.
 
-Rule: one thread at a time, one connection, one transaction an operation.
+Rule: a commit is one transaction, all of it or nothing, and each event is written once, however
+often a commit has to be repeated.
 
 Theory of operation. There is one owner, so the store knows the last event that is written, and
-reads it again only when it cannot know: when a commit failed, perhaps with its answer only, and
-when the connection was made anew. Then the last event is either the one that was known or the one
-whose commit had no answer. Anything else was written by somebody who has owned the database since:
-StaleEpoch, as if it had been another instance in this process.
+reads it again only when it cannot know: when a commit failed, perhaps only its answer was lost, and
+when the connection was made again. Then the last event is either the one that was known, or the
+last one of the commit that had no answer. Anything else means that another process has written, or
+that the database has lost what it had committed: LedgerChanged, and the shop must not go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import Lock
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
-from cafe.ledger import statements
-from cafe.ledger.errors import StaleEpoch
-from cafe.ledger.link import Database, Link
-from cafe.ledger.records import EventRow, OrderRow, Record, Snapshot
-from cafe.ledger.schema import STATUSES
-from cafe.ledger.statements import Writing, writing_for
+from cafe.ledger.department import Drop, Entry, Event, Logged, Put, Row
+from cafe.ledger.errors import LedgerChanged, RowRefused
+from cafe.ledger.link import Link, telling
+from cafe.ledger.statements import Statements, last_event
 
+T = TypeVar("T")
 NEVER = -1
+
+
+class Unit(NamedTuple):
+    """Entries of one department that are committed together or not at all."""
+
+    department: str
+    entries: tuple[Entry, ...]
+    chained: bool = True
+    """What the department writes after a refused unit rests on it, and is refused with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of the units of a commit."""
+
+    logged: list[Logged]
+    refused: dict[int, RowRefused | None] = field(default_factory=dict[int, RowRefused | None])
+    """By the unit's index; None where only a unit before it was refused."""
+
+
+class Storing(Protocol):
+    """What the committer and the reader need of a store; `Store` is the real one."""
+
+    def begin(self) -> Logged | None:
+        """Give the last event."""
+        ...
+
+    def commit(self, units: Sequence[Unit]) -> Committed:
+        """Write all units, or those that are not refused."""
+        ...
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query."""
+        ...
+
+    def ping(self) -> None:
+        """Make sure that something could be written."""
+        ...
 
 
 class Store:
     """A ledger that is open; `cafe.ledger.opening.open_store` opens it.
 
-    Any thread may call. All but `close` raise DatabaseGone for what may pass (locked, disk full,
-    server gone), and DatabaseInUse when the connection was lost and another shop has come.
+    One thread at a time may call `commit` and `ping`, and another one `read`. All of them raise
+    DatabaseGone for what may pass (locked, disk full, server gone), and DatabaseInUse where the
+    connection was lost and another shop has come.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._link = Link(database)
-        self._lock = Lock()
-        self._writing: Writing | None = None
-        self._epoch = 0
-        self._last: EventRow | None = None
-        self._unanswered: EventRow | None = None
+    def __init__(self, writer: Link, reader: Link) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._statements: Statements | None = None
+        self._last: Logged | None = None
+        self._unanswered: Committed | None = None
         self._certain_at = NEVER
-        """The link's generation for which `_last` is known to be the last event."""
+        """The connection's generation for which `_last` is known to be the last event."""
 
-    def load(self) -> Snapshot:
-        """Begin a new epoch, and read what its owner goes on from."""
-        with self._lock:
-            # First, so that the owner before is out even if reading fails and is tried again.
-            self._epoch += 1
+    def begin(self) -> Logged | None:
+        """Give the last event, from which this process goes on."""
+        with self._writer.transaction(writing=False) as connection:
+            self._last = _last(connection)
+        self._certain_at = self._writer.generation
+        return self._last
+
+    def commit(self, units: Sequence[Unit]) -> Committed:
+        """Write all units in one transaction, which is durable on return.
+
+        A unit that the database refuses is left out, alone, and so are the chained units of its
+        department behind it. After DatabaseGone call this again with the same units: what was
+        written already is not written again.
+        """
+        try:
+            with self._writer.transaction(writing=True) as connection:
+                done = self._was_written(connection)
+                if done is None:
+                    done = self._written(connection, units)
+                    self._unanswered = done
+        except RowRefused:
+            # The transaction was undone: nothing of it may be taken for written.
+            self._unanswered = None
+            done = self._commit_apart(units)
+        except BaseException:
             self._certain_at = NEVER
-            with self._link.transaction(writing=False) as connection:
-                snapshot, last = _snapshot(connection, self._epoch)
-            self._last, self._unanswered = last, None
-            self._certain_at = self._link.generation
-            return snapshot
+            raise
+        self._last = done.logged[-1] if done.logged else self._last
+        self._unanswered = None
+        return done
 
-    def commit(self, epoch: int, records: Sequence[Record]) -> None:
-        """Write `records`, in the order of their sequence, all or none; durable on return.
-
-        What is written already is passed over, so the same records may be given again after
-        DatabaseGone, alone or with later ones. Raises StaleEpoch when `load` was called since
-        `epoch` began, here or, while the connection was lost, by another shop.
-        """
-        with self._lock:
-            if epoch != self._epoch:
-                raise StaleEpoch(f"Epoch {epoch} is over; it is {self._epoch} now.")
-            try:
-                with self._link.transaction(writing=True) as connection:
-                    self._make_certain(connection)
-                    fresh = self._not_written(records)
-                    if fresh:
-                        self._write(connection, fresh)
-                        self._unanswered = fresh[-1].event
-            except BaseException:
-                self._certain_at = NEVER
-                raise
-            self._last, self._unanswered = self._unanswered or self._last, None
-
-    def find(self, order_id: str) -> OrderRow | None:
-        """Give the order as it stood at the last commit."""
-        with self._lock, self._link.transaction(writing=False) as connection:
-            row = connection.execute(statements.find_order, {"order_id": order_id}).first()
-        return None if row is None else OrderRow._make(row)
-
-    def find_by_key(self, address: str, key: str, since: float) -> OrderRow | None:
-        """Give the order that holds this key, if it was placed at `since` or later.
-
-        A cancelled order holds none.
-        """
-        with self._lock, self._link.transaction(writing=False) as connection:
-            row = connection.execute(
-                statements.find_order_by_key, {"address": address, "key": key, "since": since}
-            ).first()
-        return None if row is None else OrderRow._make(row)
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query in a transaction that only reads."""
+        with self._reader.transaction(writing=False) as connection:
+            return query(connection)
 
     def ping(self) -> None:
-        """Raise DatabaseGone unless the database can be written.
+        """Make sure that something could be written.
 
         Writes something that changes nothing, to the disk: only that notices a full one.
         """
-        with self._lock, self._link.transaction(writing=True) as connection:
+        with self._writer.transaction(writing=True) as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+
+    def abort(self) -> None:
+        """Make what the threads do now fail soon; from any thread."""
+        self._writer.abort()
+        self._reader.abort()
 
     def close(self) -> None:
         """Disconnect, and let others own the database; doing it again does nothing."""
-        with self._lock:
-            self._link.close()
+        if self._reader is not self._writer:
+            self._reader.close()
+        self._writer.close()
 
-    def _make_certain(self, connection: Connection) -> None:
-        if self._certain_at == self._link.generation:
-            return
-        row = connection.execute(statements.last_event).first()
-        found = None if row is None else EventRow._make(row)
-        if self._unanswered is not None and found == self._unanswered:
-            self._last = found
-        elif found != self._last:
-            raise StaleEpoch("Another shop has written to the ledger since.")
-        self._unanswered = None
-        self._certain_at = self._link.generation
+    def _was_written(self, connection: Connection) -> Committed | None:
+        """Make sure what the last event is; give the commit without an answer if it was written."""
+        if self._certain_at == self._writer.generation:
+            return None
+        found, written = _last(connection), None
+        unanswered = self._unanswered
+        if unanswered is not None and unanswered.logged and _same(found, unanswered.logged[-1]):
+            written = unanswered
+        elif not _same(found, self._last):
+            raise LedgerChanged(self._last.position if self._last else 0)
+        self._certain_at = self._writer.generation
+        return written
 
-    def _not_written(self, records: Sequence[Record]) -> Sequence[Record]:
-        last = 0 if self._last is None else self._last.sequence
-        if records and records[0].event.sequence <= last:
-            return [record for record in records if record.event.sequence > last]
-        return records
+    def _written(self, connection: Connection, units: Sequence[Unit]) -> Committed:
+        logged = _numbered(units, 1 + (self._last.position if self._last else 0))
+        self._write(connection, logged, [entry for unit in units for entry in unit.entries])
+        return Committed(logged)
 
-    def _write(self, connection: Connection, records: Sequence[Record]) -> None:
-        if self._writing is None:
-            self._writing = writing_for(connection.dialect)
-        sql = self._writing
-        latest = {order.order_id: order for _, order in records}
-        # Orders first: events and keys refer to them.
-        connection.exec_driver_sql(sql.put_orders, list(latest.values()))
-        connection.exec_driver_sql(sql.add_events, [event for event, _ in records])
-        placed, freed = _keys(records)
-        if placed:
-            connection.exec_driver_sql(sql.put_keys, placed)
-        if freed:
-            connection.exec_driver_sql(sql.free_keys, freed)
+    def _commit_apart(self, units: Sequence[Unit]) -> Committed:
+        """Write units one after the other, each with a savepoint, to leave out those refused."""
+        logged: list[Logged] = []
+        refused: dict[int, RowRefused | None] = {}
+        ended: set[str] = set()
+        try:
+            with self._writer.transaction(writing=True) as connection:
+                for index, unit in enumerate(units):
+                    if unit.department in ended:
+                        refused[index] = None
+                        continue
+                    first = 1 + (self._last.position if self._last else 0) + len(logged)
+                    of_unit = _numbered([unit], first)
+                    try:
+                        self._write_apart(connection, of_unit, unit)
+                    except RowRefused as refusal:
+                        refused[index] = refusal
+                        if unit.chained:
+                            ended.add(unit.department)
+                    else:
+                        logged += of_unit
+                self._unanswered = Committed(logged, refused)
+        except BaseException:
+            self._certain_at = NEVER
+            raise
+        return self._unanswered
+
+    def _write_apart(self, connection: Connection, logged: list[Logged], unit: Unit) -> None:
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            with telling(self._writer.secrets):
+                self._write(connection, logged, unit.entries)
+        except RowRefused:
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+            raise
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+
+    def _write(
+        self, connection: Connection, logged: list[Logged], entries: Sequence[Entry]
+    ) -> None:
+        if self._statements is None:
+            self._statements = Statements(connection.dialect)
+        sql = self._statements
+        puts, drops = _latest(entries)
+        for table, rows in puts:
+            connection.exec_driver_sql(sql.put(table), rows)
+        for table, keys in reversed(drops):
+            connection.exec_driver_sql(sql.drop(table), keys)
+        if logged:
+            rows = [(one.position, one.department, *one.event) for one in logged]
+            connection.exec_driver_sql(sql.add_events, rows)
 
 
-_KeyRow = tuple[str, str, str, float]
+def _numbered(units: Iterable[Unit], position: int) -> list[Logged]:
+    logged: list[Logged] = []
+    for department, entries, _chained in units:
+        for event, changes in entries:
+            if event is not None:
+                logged.append(Logged(position + len(logged), department, event, changes))
+    return logged
 
 
-def _keys(records: Sequence[Record]) -> tuple[list[_KeyRow], list[tuple[str, str, str]]]:
-    """Give the keys that were taken, the last taker of each, and those that came free."""
-    placed: dict[tuple[str, str], _KeyRow] = {}
-    freed: list[tuple[str, str, str]] = []
-    for event, order in records:
-        if order.key is None:
-            continue
-        if event.before is None:
-            key = order.address, order.key
-            placed[key] = (*key, order.order_id, order.placed_at)
-        elif event.after == "cancelled":
-            freed.append((order.address, order.key, order.order_id))
-    return list(placed.values()), freed
+def _last(connection: Connection) -> Logged | None:
+    row = connection.execute(last_event).first()
+    return None if row is None else Logged(row[0], row[1], Event(*row[2:]))
 
 
-def _snapshot(connection: Connection, epoch: int) -> tuple[Snapshot, EventRow | None]:
-    row = connection.execute(statements.last_event).first()
-    last = None if row is None else EventRow._make(row)
-    counts: dict[str, int] = dict(connection.execute(statements.count_by_status).all())
-    brewed = connection.execute(statements.last_brewed).all()
-    snapshot = Snapshot(
-        epoch=epoch,
-        last_sequence=0 if last is None else last.sequence,
-        last_number=connection.execute(statements.last_number).scalar_one(),
-        live=tuple(OrderRow._make(row) for row in connection.execute(statements.live_orders).all()),
-        by_status={status: counts.get(status, 0) for status in STATUSES},
-        last_at=0.0 if last is None else last.at,
-        brewing_seconds=tuple(max(0.0, end - start) for start, end in reversed(brewed)),
-    )
-    return snapshot, last
+def _same(found: Logged | None, known: Logged | None) -> bool:
+    return (found and found[:3]) == (known and known[:3])
+
+
+_Rows = list[tuple[Table, list[Row]]]
+_PLACES: dict[Table, tuple[int, ...]] = {}
+"""Of each table, where in a row its primary key is."""
+_RANKS: dict[Table, int] = {}
+"""Of each table, a number that is greater than those of the tables that it refers to."""
+
+
+def _latest(entries: Iterable[Entry]) -> tuple[_Rows, _Rows]:
+    """Give the rows to put and the keys to drop, by table, referred ones first.
+
+    Only the last change of a row counts, for only that is left when the transaction ends.
+    """
+    last: dict[tuple[Table, Row], Put | Drop] = {}
+    for _event, changes in entries:
+        for change in changes:
+            last[change.table, _key(change)] = change
+    puts: dict[Table, list[Row]] = {}
+    drops: dict[Table, list[Row]] = {}
+    for (table, key), change in last.items():
+        if isinstance(change, Put):
+            puts.setdefault(table, []).append(change.row)
+        else:
+            drops.setdefault(table, []).append(key)
+    return sorted(puts.items(), key=_rank), sorted(drops.items(), key=_rank)
+
+
+def _key(change: Put | Drop) -> Row:
+    if isinstance(change, Drop):
+        return change.key
+    places = _PLACES.get(change.table)
+    if places is None:
+        columns = list(change.table.c)
+        places = tuple(columns.index(one) for one in change.table.primary_key.columns)
+        _PLACES[change.table] = places
+    row = change.row
+    return (row[places[0]],) if len(places) == 1 else tuple(row[place] for place in places)
+
+
+def _rank(item: tuple[Table, list[Row]]) -> int:
+    table = item[0]
+    if table not in _RANKS:
+        _RANKS.update({one: rank for rank, one in enumerate(table.metadata.sorted_tables)})
+    return _RANKS[table]

@@ -22,8 +22,9 @@ from cafe.limits.window import WindowTable
 from cafe.refusals import CafeRefusal
 
 Limit = Literal["requests", "waiting", "banned"]
-Refused = Limit | Literal["connections"]
-"""What a refusal is counted as: connections are refused without a word of HTTP."""
+Refused = Limit | Literal["connections", "unknown"]
+"""What a refusal is counted as: connections are refused without a word of HTTP, and who asks for
+orders that are not there gets a 404 each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ class RateLimiter(Actor):
             "waiting": 0,
             "banned": 0,
             "connections": 0,
+            "unknown": 0,
         }
 
     @Admit.handler

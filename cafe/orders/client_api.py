@@ -24,8 +24,8 @@ from cafe.limits.rate_limiter import (
 )
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key, preferred_wait
-from cafe.orders.messages import CancelOrder, FindOrder, PlaceOrder, Standing
-from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
+from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
+from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting, UnknownOrder
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
@@ -80,7 +80,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         """Order a coffee, and wait until it is ready."""
         hold, applied = preferred_wait(prefer, otherwise=inf)
         message = place_order(request, wish or OrderIn(), checked_key(idempotency_key), hold)
-        standing = await unless_hung_up(request, lambda: place(message, desk, limiter))
+        standing = await unless_hung_up(request, lambda: place(message, hold, desk, limiter))
         if standing is None:
             return HUNG_UP
         if standing.order.ended or applied is None:
@@ -97,8 +97,9 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
-        message = FindOrder(order_id, hold)
-        standing = await unless_hung_up(request, lambda: desk.find(message))
+        address = request.scope["state"]["address"]
+        looking = partial(desk.find, order_id, hold)
+        standing = await unless_hung_up(request, lambda: counting_misses(address, limiter, looking))
         if standing is None:
             return HUNG_UP
         headers = {} if applied is None else {"Preference-Applied": applied}
@@ -109,9 +110,11 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         response_model=OrderOut,
         responses={**problems(404), **CONFLICT, **UNAVAILABLE},
     )
-    async def cancel(order_id: OrderId) -> Response:
+    async def cancel(request: Request, order_id: OrderId) -> Response:
         """Cancel an order while it waits."""
-        return answer(order_out(await desk.cancel(CancelOrder(order_id))))
+        address = request.scope["state"]["address"]
+        cancelling = partial(desk.cancel, CancelOrder(order_id))
+        return answer(order_out(await counting_misses(address, limiter, cancelling)))
 
     @router.get("/queue", response_model=QueueOut)
     async def queue() -> Response:
@@ -131,16 +134,29 @@ def order_plainly(
     return order(request, None, headers.get("prefer"), headers.get("idempotency-key"))
 
 
-async def place(message: PlaceOrder, desk: Desk, limiter: Ref[RateLimiter]) -> Standing:
+async def place(
+    message: PlaceOrder, hold: float, desk: Desk, limiter: Ref[RateLimiter]
+) -> Standing:
     """Ask at the desk; where an address is over a limit, say it as the RateLimiter does."""
     try:
-        return await desk.place(message)
+        return await desk.place(message, hold)
     except TooManyWaiting as no:
         await limiter.tell(RecordRefusals(((message.address, 1),), "waiting"))
         retry_after = no.retry_after or 0.0
         raise LimitExceeded("waiting", retry_after=retry_after, quota=no.most) from None
     except CutOffFromQueue:
         await limiter.ask(Admit(message.address))  # which refuses whoever is banned
+        raise
+
+
+async def counting_misses(
+    address: str, limiter: Ref[RateLimiter], look: Callable[[], Awaitable[Standing]]
+) -> Standing:
+    """Look, and count an order that is not there as a refusal: who guesses ids is cut off."""
+    try:
+        return await look()
+    except UnknownOrder:
+        await limiter.tell(RecordRefusals(((address, 1),), "unknown"))
         raise
 
 
@@ -153,5 +169,5 @@ def place_order(request: Request, wish: OrderIn, key: str | None, hold: float) -
         address=request.scope["state"]["address"],
         max_waiting=allowance.waiting,
         key=key,
-        hold=hold,
+        bound=hold > 0,
     )

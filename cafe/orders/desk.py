@@ -1,28 +1,36 @@
-"""The desk: asks the Dispatcher, and the ledger for what he has forgotten.
+"""The desk: where customers and baristas ask. It asks the Dispatcher, and the ledger beside it.
 
-Rule: no state, no decisions about orders. Whoever waits at the desk does not notice that the
-Dispatcher has crashed and begun anew with what the ledger has: the desk asks again, a few times.
+Rule: no state, no decisions about orders. An asker does not notice that the Dispatcher has crashed
+and started again from what is committed: the desk asks again, a few times, and every command has an
+id, so that it has its effect once. Each wait for the ledger is bounded here, once for a request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import TypeVar
 
 import trio
 
-from actors import ActorCrashed, Message, Ref
+from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.ledger import Ledger
-from cafe.ledger.messages import LedgerUnavailable, OrderRow, ReadKey, ReadOrder
+from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
+from cafe.orders.department import find_by_key, find_order
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import (
+    AwaitOrder,
     CancelOrder,
     Claim,
+    CollectOrder,
     CountQueue,
     FindOrder,
     FinishOrder,
+    HangUp,
+    KeepOrder,
     ListOrders,
     PlaceOrder,
     QueueCount,
@@ -30,33 +38,38 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Order
-from cafe.orders.records import order_of
-from cafe.orders.refusals import UnknownOrder
+from cafe.orders.order import Order, Status
+from cafe.orders.refusals import (
+    ForgottenOrder,
+    KeyReused,
+    OrderConflict,
+    UnknownOrder,
+)
 
 R = TypeVar("R")
 
 TRIES = 5
 """How often something is asked before a crash is the asker's, too."""
 AT_ONCE = 1.0
-"""Whoever is failed by a crash twice, after fewer seconds than this, asks no more."""
+"""Who is failed by a crash twice, after fewer seconds than this, asks no more."""
 LEDGER_SECONDS = 5.0
-"""How long a look into the ledger may take."""
+"""How long a request may wait for the ledger, whatever it asks on its way."""
+BREWED = frozenset({Status.READY, Status.DELIVERED})
 
 
-class Patience:
-    """How often somebody asks again because an actor has crashed."""
+class Retries:
+    """How often a request asks again because an actor has crashed."""
 
     def __init__(self) -> None:
-        self._tries = TRIES
+        self._left = TRIES
         self._crashed_at_once = False
 
-    def bears(self, seconds: float) -> bool:
-        """Tell whether one more crash, so long after asking, is borne."""
-        self._tries -= 1
+    def allows(self, seconds: float) -> bool:
+        """Tell whether to ask again after one more crash, so long after asking."""
+        self._left -= 1
         again, self._crashed_at_once = self._crashed_at_once, seconds < AT_ONCE
         # Twice: it may be this very message that does it.
-        return self._tries > 0 and not (again and self._crashed_at_once)
+        return self._left > 0 and not (again and self._crashed_at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,98 +77,161 @@ class Desk:
     """Where customers and baristas ask."""
 
     dispatcher: Ref[Dispatcher]
-    ledger: Ref[Ledger]
+    ledger: Ledger
+    now: Callable[[], float]
+    key_ttl_seconds: float = 86_400.0
 
-    async def place(self, message: PlaceOrder) -> Standing:
-        """Place an order, once, however often it is asked for."""
-        patience = Patience()
-        message = await self._read_key(message)
-        for _ in range(TRIES):
-            try:
-                return await self._ask(message, patience, partial(replace, message, again=True))
-            except UnknownOrder:
-                message = await self._look_up(message)
-        raise LedgerUnavailable
+    # Customers
 
-    async def find(self, message: FindOrder) -> Standing:
-        """Look at an order."""
-        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+    async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
+        """Place an order, once, however often it is asked for; wait `hold` seconds for its end."""
+        retries = Retries()
+        try:
+            with bounded():
+                standing = await self._place(message, retries)
+            order_id = standing.order.order_id
+            if hold <= 0 and not standing.order.ended:
+                return standing
+            if standing.order.status is Status.DELIVERED:
+                return standing
+            if hold == inf or standing.order.ended:
+                return await self._await(AwaitOrder(order_id), retries)
+            with trio.move_on_after(hold):
+                return await self._await(AwaitOrder(order_id, timed=True), retries)
+            with bounded():
+                return await self._ask(KeepOrder(order_id), retries)
+        except (LedgerUnavailable, trio.Cancelled):
+            with suppress(MailboxFull, ActorStopped):  # else the periodic look finds the order
+                self.dispatcher.tell_nowait(HangUp(message.order_id))
+            raise
+
+    async def find(self, order_id: str, hold: float = 0.0) -> Standing:
+        """Look at an order, once it has ended or after `hold` seconds."""
+        with bounded():
+            standing = await self._look(order_id)
+        if standing.order.ended or hold <= 0:
+            return standing
+        with trio.move_on_after(hold), suppress(UnknownOrder):
+            return await self._ask(AwaitOrder(order_id, collects=False))
+        with bounded():
+            return await self._look(order_id)
 
     async def cancel(self, message: CancelOrder) -> Standing:
         """Cancel an order."""
-        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+        with bounded():
+            try:
+                return await self._ask(message)
+            except UnknownOrder:
+                order = await self._forgotten(message.order_id)
+                if order.status is not Status.CANCELLED:
+                    raise OrderConflict(order.status, "cancelled") from None
+                return Standing(order, None, None, order.waited_seconds(self.now()))
+
+    # Baristas
+
+    async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
+        """Claim the oldest order; None where there is none within `hold` seconds."""
+        if hold <= 0:
+            with bounded():
+                return await self._ask(message)
+        with trio.move_on_after(hold):
+            return await self._ask(replace(message, waits=True))
+        return None
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""
-        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
+        with bounded():
+            try:
+                return await self._ask(message)
+            except UnknownOrder:
+                order = await self._forgotten(message.order_id)
+                if order.status not in BREWED:
+                    raise OrderConflict(order.status, "finished") from None
+                return order
 
     async def release(self, message: ReleaseOrder) -> Order:
         """Give an order back."""
-        return await self._about(message.order_id, lambda known: replace(message, recalled=known))
-
-    async def start(self, message: StartOrder) -> Claim | None:
-        """Claim the oldest order."""
-        return await self._ask(message)
+        with bounded():
+            try:
+                return await self._ask(message)
+            except UnknownOrder:
+                order = await self._forgotten(message.order_id)
+                raise OrderConflict(order.status, "released") from None
 
     async def count(self) -> QueueCount:
         """Tell how busy the shop is."""
-        return await self._ask(CountQueue())
+        with bounded():
+            return await self._ask(CountQueue())
 
-    async def list(self) -> list[Standing]:
-        """List what is waiting and being prepared."""
-        return await self._ask(ListOrders())
+    async def list(self, barista: str | None = None) -> list[Standing]:
+        """List what is waiting and being prepared, all of it or by one barista."""
+        with bounded():
+            return await self._ask(ListOrders(barista))
 
-    async def _look_up(self, message: PlaceOrder) -> PlaceOrder:
-        """Find out what the ledger has of an order that was asked for; if nothing it never was."""
-        found = await self._read(ReadOrder(message.order_id))
-        if found is not None:
-            return replace(message, again=True, recalled=order_of(found))
-        return await self._read_key(replace(message, again=False, recalled=None))
+    # How it asks
 
-    async def _read_key(self, message: PlaceOrder) -> PlaceOrder:
+    async def _place(self, message: PlaceOrder, retries: Retries) -> Standing:
         if message.key is None:
-            return message
-        found = await self._read(ReadKey(message.address, message.key))
-        return message if found is None else replace(message, recalled=order_of(found))
-
-    async def _about(
-        self, order_id: str, message: Callable[[Order | None], Message[Dispatcher, R]]
-    ) -> R:
-        """Ask about an order; if the Dispatcher has forgotten it, with what the ledger has."""
-        patience = Patience()
-        known: Order | None = None
-        for _ in range(TRIES):
+            return await self._ask(message, retries)
+        while True:
+            since = self.now() - self.key_ttl_seconds
+            held = await self.ledger.read(
+                partial(find_by_key, address=message.address, key=message.key, since=since)
+            )
+            if held is not None and held.ended:
+                return await self._re_attach(message, held, retries)
             try:
-                return await self._ask(message(known), patience)
-            except UnknownOrder:
-                found = await self._read(ReadOrder(order_id))
-                if found is None:
-                    raise
-                # If it is live there, the Dispatcher knows more: the next look is later.
-                known = order_of(found)
-        raise LedgerUnavailable
+                held_by = None if held is None else held.order_id
+                return await self._ask(replace(message, held_by=held_by), retries)
+            except ForgottenOrder:
+                await trio.lowlevel.checkpoint()  # it has ended meanwhile, and the ledger knows
 
-    async def _ask(
-        self,
-        message: Message[Dispatcher, R],
-        patience: Patience | None = None,
-        after_a_crash: Callable[[], Message[Dispatcher, R]] | None = None,
-    ) -> R:
-        patience = patience or Patience()
+    async def _await(self, message: AwaitOrder, retries: Retries) -> Standing:
+        try:
+            return await self._ask(message, retries)
+        except UnknownOrder:  # it has ended since, and was forgotten
+            with bounded():
+                ended = await self._forgotten(message.order_id)
+                return await self._ask(CollectOrder(ended), retries)
+
+    async def _look(self, order_id: str) -> Standing:
+        try:
+            return await self._ask(FindOrder(order_id))
+        except UnknownOrder:
+            order = await self._forgotten(order_id)
+            return Standing(order, None, None, order.waited_seconds(self.now()))
+
+    async def _re_attach(self, message: PlaceOrder, held: Order, retries: Retries) -> Standing:
+        if (held.drink, held.name) != (message.drink, message.name):
+            raise KeyReused
+        return await self._ask(CollectOrder(held), retries)
+
+    async def _forgotten(self, order_id: str) -> Order:
+        """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
+        order = await self.ledger.read(partial(find_order, order_id=order_id))
+        if order is None:
+            raise UnknownOrder
+        if not order.ended:
+            raise LedgerUnavailable  # it was placed after the Dispatcher was asked
+        return order
+
+    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
+        retries = retries or Retries()
         while True:
             asked_at = trio.current_time()
             try:
                 return await self.dispatcher.ask(message)
+            except JournalClosed:
+                await trio.lowlevel.checkpoint()
             except ActorCrashed:
-                if not patience.bears(trio.current_time() - asked_at):
+                if not retries.allows(trio.current_time() - asked_at):
                     raise
-                if after_a_crash is not None:
-                    message = after_a_crash()
 
-    async def _read(self, message: ReadOrder | ReadKey) -> OrderRow | None:
-        try:
-            with trio.move_on_after(LEDGER_SECONDS):
-                return await self.ledger.ask(message)
-        except ActorCrashed:
-            pass  # not again: it may be this very message that does it
+
+@contextmanager
+def bounded() -> Generator[None]:
+    """Bound a wait for the ledger; raises LedgerUnavailable when it is over."""
+    with trio.move_on_after(LEDGER_SECONDS) as scope:
+        yield
+    if scope.cancelled_caught:
         raise LedgerUnavailable

@@ -1,62 +1,73 @@
-"""THE Dispatcher: the actor who owns all order state.
+"""THE Dispatcher: the actor that owns all order state.
 
 Rule: whatever happens to an order happens here, in one atomic turn each (plain `def`), on the pure
 order book. Customers and baristas who wait are kept replies: the duty to answer them is a value.
 
-A customer who hangs up, a barista who stops waiting: their reply is abandoned, and the callback
-that tells so is a turn like any other. So an order is never handed to somebody who has gone.
+Each change is written to the journal in the turn in which it happens, and every answer goes out
+through the journal: at once where everything is committed, else with the commit. So nobody is told
+of anything that a crash could undo, and the Dispatcher never waits. An order is handed to a barista
+only when it is committed: a row that the database refuses concerns nobody but its customer.
 
-Nothing is acknowledged that a crash could undo. Each change is a record, and an answer is a promise
-(`answers.py`), kept when the ledger has all that happened before it was made (`cafe/courier.py`
-takes the records there). The Dispatcher never waits: turns go on meanwhile.
+There is no time-out here. An asker bounds its own wait; an ask that is cancelled is a hang-up, and
+the callback that tells so is a turn like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 from actors import Actor, Reply, Timer
-from cafe.ledger.messages import LedgerUnavailable, Snapshot
-from cafe.orders.answers import Answers
+from cafe.ledger.department import Drop, Entry, Event, Put
+from cafe.ledger.journal import Journal
+from cafe.ledger.refusals import LedgerUnavailable
+from cafe.orders.closing import Closing
+from cafe.orders.department import MOST_RECENT, Snapshot
 from cafe.orders.messages import (
-    AwaitRecords,
-    Batch,
+    AwaitOrder,
     CancelOrder,
     Claim,
     CloseShop,
+    CollectOrder,
     CountQueue,
     CutOff,
     FindOrder,
     FinishOrder,
+    HangUp,
+    KeepOrder,
     ListOrders,
+    LoadOrders,
     PlaceOrder,
     QueueCount,
-    RecordsKept,
-    RecordsRefused,
     ReleaseOrder,
     Standing,
     StartOrder,
-    TakeRecords,
 )
-from cafe.orders.order import Change, Order, Status
-from cafe.orders.outbox import Outbox
+from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queue import OrderBook
-from cafe.orders.records import order_of
+from cafe.orders.recent import Recent
 from cafe.orders.refusals import (
     CutOffFromQueue,
+    ForgottenOrder,
     KeyReused,
     OrderCancelled,
+    OrderConflict,
     QueueFull,
-    ShopClosing,
     TooManyWaiting,
-    UnknownOrder,
     refusing,
 )
+from cafe.orders.tables import drop_key, put_key, put_order
 from cafe.orders.view import View
-from cafe.orders.waiting import Barista, Customer, WaitingBaristas, WaitingCustomers
+from cafe.orders.waiting import Customer, WaitingBaristas, WaitingCustomers
+
+MOST_UNCOMMITTED = 50_000
+"""Changes that wait for the ledger; beyond, orders are refused at once."""
+
+Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
+"""Opens the next journal, and gives what the ledger has of orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +77,8 @@ class Rules:
     lease_seconds: float = 180.0
     max_waiting: int = 10_000
     key_ttl_seconds: float = 86_400.0
-    ledger_seconds: float = 5.0
-    """How long whoever asks waits for the ledger, before he is refused."""
-    return_seconds: float = 10.0
-    """After a crash: how long an order waits for its customer to be asked for again."""
-
-
-MOST_UNKEPT = 50_000
-"""Records that wait for the ledger; beyond, orders are refused at once."""
-
-BEGINNING = Snapshot(
-    epoch=1, last_sequence=0, last_number=0, live=(), by_status={}, brewing_seconds=()
-)
-"""Of a shop that has never been open."""
-
-
-class OvertakenError(Exception):
-    """Another shop has written to the ledger: what this one knows is out of date."""
+    unclaimed_seconds: float = 10.0
+    """How long an order may be without the customer whose connection it is bound to."""
 
 
 class Dispatcher(Actor):
@@ -92,93 +88,151 @@ class Dispatcher(Actor):
         self,
         rules: Rules,
         clock: Callable[[], float],
-        record: Callable[[Change], None],
-        snapshot: Snapshot = BEGINNING,
+        load: Load,
+        loaded: tuple[Journal, Snapshot],
+        closing: Closing,
     ) -> None:
-        """Keep orders by `rules`, beginning with what the ledger has.
+        """Keep orders by `rules`, beginning with what was `loaded`.
 
-        `clock` tells seconds since the epoch; `record` is told of every transition, in order.
+        `clock` tells seconds since the epoch, and never an earlier time than the last event's.
         """
         self._rules = rules
-        # The machine's clock may have been set back since the last event: ours goes on from there.
-        behind = max(0.0, snapshot.last_at - clock())
-        self._clock: Callable[[], float] = (lambda: clock() + behind) if behind else clock
-        self._journal = record
-        self._book = OrderBook(
-            lease_seconds=rules.lease_seconds, key_ttl_seconds=rules.key_ttl_seconds
-        )
-        self._book.resume(
-            map(order_of, snapshot.live),
-            snapshot.last_number,
-            {Status(status): number for status, number in snapshot.by_status.items()},
-            snapshot.brewing_seconds,
-        )
-        outbox = Outbox(snapshot.epoch, snapshot.last_sequence)
-        self._answers = Answers(outbox, self.after, self._clock, rules.ledger_seconds)
-        self._unwritten: dict[str, list[Callable[[], None]]] = {}
-        """Orders that the ledger may not take; what is to be done once it has."""
+        self._clock = clock
+        self._load = load
+        self._closing = closing
         self._customers = WaitingCustomers()
         self._baristas = WaitingBaristas()
+        self._unclaimed: set[str] = set()
+        """Bound orders without a customer, as the last look found them."""
         self._lease_timer: Timer | None = None
-        self._closing: ShopClosing | None = None
-        # In the first epoch of a process nobody is left who held a connection in the last.
-        self._patience = rules.return_seconds if snapshot.epoch > 1 else 0.0
+        self._lease_timer_at = inf
+        self._begin(*loaded)
+
+    def _begin(self, journal: Journal, snapshot: Snapshot) -> None:
+        self._journal = journal
+        self._book = OrderBook(
+            lease_seconds=self._rules.lease_seconds, key_ttl_seconds=self._rules.key_ttl_seconds
+        )
+        self._book.resume(
+            snapshot.live,
+            snapshot.recent,
+            snapshot.last_number,
+            snapshot.brewing_seconds,
+            self._clock(),
+        )
+        self._recent = Recent(MOST_RECENT)
+        for order in snapshot.recent:
+            self._recent.add(order.order_id, 0)
+        self._placing: deque[tuple[int, int]] = deque()
+        """Orders that may not be committed yet: the journal's count, and the ticket number."""
+        self._placed_through = snapshot.last_number
+        """The last ticket number that is committed."""
+        journal.on_commit(self._on_commit)
 
     def on_start(self) -> None:
         """Look after the orders that were there before: their leases, and their customers."""
         self._watch_leases()
-        if self._patience:
-            self.after(self._patience, self._abandon_the_unclaimed)
-        else:
-            self._abandon_the_unclaimed()
+        self.every(self._rules.unclaimed_seconds, self._abandon_unclaimed)
+        if self._journal.number == 1:
+            # Nobody is left who held a connection in the process before.
+            self._unclaimed = {order.order_id for order in self._book.live()}
+            self._abandon_unclaimed()
+
+    def on_stop(self) -> None:
+        """Hear no more of commits; what is written will be committed all the same."""
+        self._journal.on_commit(None)
+
+    @LoadOrders.handler
+    async def load(self, _message: LoadOrders) -> None:
+        """Start again from what is committed; whoever waits goes on waiting."""
+        self._begin(*await self._load())
+        self._watch_leases()
+        self._hand_out()
 
     # Customers
 
     @PlaceOrder.deferred
     def place(self, message: PlaceOrder, reply: Reply[Standing]) -> None:
         """Give the message's key or id its order, or put a new one in the queue."""
-        self._recall(message.recalled)
-        try:
-            order = self._find_placed(message)
-        except OrderCancelled as cancelled:
-            self._answers.fail(reply, cancelled)
+        order = self._find_placed(message)
+        if order is None:
+            order = self._place_new(message)
+            if message.key is None:
+                reply.on_abandoned(partial(self._withdraw, order.order_id))
+        elif order.status is Status.CANCELLED:
+            self._journal.refuse(reply, OrderCancelled())
             return
-        if order is not None:
-            self._wait_for(order, reply, message.hold, collects=True)
+        self._journal.reply(reply, self._standing(order))
+
+    @AwaitOrder.deferred
+    def wait(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
+        """Answer when the order has ended, and hand it over to its customer."""
+        with refusing("found"):
+            order = self._book.find(message.order_id)
+        if order.ended:
+            self._give(order, reply, collects=message.collects)
             return
-        order = self._place_new(message)
-        if message.hold > 0:
-            self._wait_for(order, reply, message.hold, collects=True)
-        else:
-            self._answer_now(order, reply, collects=True)
-        self._hand_out()
+        customer = Customer(reply, message.collects)
+        self._customers.add(order.order_id, customer)
+        if self._closing.refusal is not None:
+            self._dismiss(order)
+            return
+        reply.on_abandoned(partial(self._leave, message, customer))
+
+    @KeepOrder.deferred
+    def keep(self, message: KeepOrder, reply: Reply[Standing]) -> None:
+        """Unbind an order from its customer's connection."""
+        with refusing("kept"):
+            order = self._book.find(message.order_id)
+        if order.ended:
+            self._give(order, reply, collects=True)
+            return
+        unbound = self._book.unbind(order.order_id, self._clock())
+        if unbound is not None:
+            self._write(unbound)
+        self._journal.reply(reply, self._standing(order))
+
+    @HangUp.handler
+    def hang_up(self, message: HangUp) -> None:
+        """Withdraw an order whose id nobody knows."""
+        self._withdraw(message.order_id)
+
+    @CollectOrder.deferred
+    def collect(self, message: CollectOrder, reply: Reply[Standing]) -> None:
+        """Hand over an order that was forgotten."""
+        order = message.order
+        self._book.remember(order)
+        self._recent.add(order.order_id, self._journal.written)
+        self._give(self._book.find(order.order_id), reply, collects=True)
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
-        """Show an order to whoever knows its id."""
-        self._recall(message.recalled)
+        """Show an order to somebody who knows its id."""
         with refusing("found"):
             order = self._book.find(message.order_id)
-        self._wait_for(order, reply, message.hold, collects=False)
+        self._journal.reply(reply, self._standing(order))
 
     @CancelOrder.deferred
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
-        self._recall(message.recalled)
-        with self._answers.telling_conflicts(reply), refusing("cancelled"):
-            change = self._book.cancel(message.order_id, self._clock())
-            if change is not None:
-                self._note(change)
-            self._answers.send(reply, self._standing(self._book.find(message.order_id)))
+        try:
+            with refusing("cancelled"):
+                change = self._book.cancel(message.order_id, self._clock())
+        except OrderConflict as conflict:
+            self._journal.refuse(reply, conflict)
+            return
+        if change is not None:
+            self._end(change)
+        self._journal.reply(reply, self._standing(self._book.find(message.order_id)))
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
         """Take a banned address's orders out of the queue, kept ones too."""
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
-            self._record(change)
+            self._write(change)
             for customer in self._customers.dismiss(change.order.order_id):
-                self._answers.fail(customer.reply, CutOffFromQueue(message.seconds))
+                self._journal.refuse(customer.reply, CutOffFromQueue(message.seconds))
         return len(changes)
 
     # Baristas
@@ -186,118 +240,90 @@ class Dispatcher(Actor):
     @StartOrder.deferred
     def start(self, message: StartOrder, reply: Reply[Claim | None]) -> None:
         """Let a barista wait for the next order; those who came first get theirs first."""
-        if message.hold <= 0 and not self._book.waiting:
+        if self._closing.refusal is not None:
+            raise self._closing.refusal
+        held = self._book.claimed_by(message.claim)
+        if held is not None:
+            self._journal.reply(reply, Claim(held, self._book.waiting))
+            return
+        if not message.waits and not self._has_claimable():
             reply.send(None)
             return
-        timer = self.after(message.hold, partial(self._send_away, reply)) if message.hold else None
-        self._baristas.add(reply, Barista(message.barista, timer))
+        self._baristas.add(reply, message)
         reply.on_abandoned(partial(self._baristas.remove, reply))
         self._hand_out()
 
     @FinishOrder.deferred
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
-        """Declare an order ready, and hand it to whoever waits for it."""
-        self._recall(message.recalled)
-        with self._answers.telling_conflicts(reply), refusing("finished"):
-            change = self._book.finish(message.order_id, self._clock())
-            if change is not None:
-                self._note(change)
-            self._answers.send(reply, self._book.find(message.order_id))
+        """Declare an order ready, and hand it to its customer if that waits."""
+        try:
+            with refusing("finished"):
+                change = self._book.finish(message.order_id, self._clock())
+        except OrderConflict as conflict:
+            self._journal.refuse(reply, conflict)
+            return
+        if change is None:
+            self._journal.reply(reply, self._book.find(message.order_id))
+            return
+        self._end(change)
+        self._journal.reply(reply, change.order)
 
     @ReleaseOrder.deferred
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Give a claimed order back to its old place in the queue."""
-        self._recall(message.recalled)
-        with self._answers.telling_conflicts(reply), refusing("released"):
-            changes = self._book.release(message.order_id, self._clock())
-            self._note(*changes)
-            self._answers.send(reply, changes[-1].order)
-            self._hand_out()
+        try:
+            with refusing("released"):
+                changes = self._book.release(message.order_id, self._clock())
+        except OrderConflict as conflict:
+            self._journal.refuse(reply, conflict)
+            return
+        self._end(*changes)
+        self._journal.reply(reply, changes[-1].order)
+        self._hand_out()
 
     # Whoever looks on
 
     @ListOrders.handler
-    def list_orders(self, _message: ListOrders) -> list[Standing]:
+    def list_orders(self, message: ListOrders) -> list[Standing]:
         """List what waits and what is being prepared, oldest first."""
-        return [self._standing(order) for order in self._book.live()]
+        orders = self._book.live()
+        if message.barista is not None:
+            orders = [order for order in orders if order.barista == message.barista]
+        view = self._view
+        return [view.standing(order) for order in orders]
 
     @CountQueue.handler
     def count(self, _message: CountQueue) -> QueueCount:
         """Tell how busy the shop is."""
         has_room = self._book.waiting < self._rules.max_waiting
-        return self._view.count(
-            accepting=has_room and self._closing is None, unkept=self._answers.unkept
-        )
+        return self._view.count(accepting=has_room and self._closing.refusal is None)
 
     @CloseShop.deferred
-    def close(self, message: CloseShop, reply: Reply[int]) -> None:
-        """Answer everybody who waits, and refuse every order from now on."""
-        self._closing = ShopClosing("The shop is closing; come back soon.", message.retry_after)
+    def close(self, _message: CloseShop, reply: Reply[int]) -> None:
+        """Answer everybody who waits; the shop's `Closing` answers those who come."""
         for barista in self._baristas.dismiss_all():
-            barista.send(None)
-        told = [customer.reply.fail(self._closing) for customer in self._customers.dismiss_all()]
-        self._answers.wait_no_longer()
-        self._answers.send(reply, sum(told))
-
-    # The way to the ledger
-
-    @AwaitRecords.deferred
-    def await_records(self, _message: AwaitRecords, reply: Reply[None]) -> None:
-        """Let the courier wait until there is something to take."""
-        self._answers.call_courier(reply)
-
-    @TakeRecords.handler
-    def take_records(self, _message: TakeRecords) -> Batch:
-        """Give the courier what has gathered."""
-        return self._answers.take()
-
-    @RecordsKept.handler
-    def keep_promises(self, message: RecordsKept) -> None:
-        """Answer whoever waited for the ledger."""
-        self._answers.kept(message.epoch, message.last)
-
-    @RecordsRefused.handler
-    def begin_anew(self, message: RecordsRefused) -> None:
-        """Crash, if it is this instance whose records the ledger will never take."""
-        if self._answers.are_of(message.epoch):
-            raise OvertakenError
-
-    def _record(self, change: Change) -> None:
-        self._journal(change)
-        self._answers.record(change)
+            barista.fail(self._closing.refusal or LedgerUnavailable())
+        told = sum(self._dismiss(self._book.find(one)) for one in self._customers.orders())
+        self._journal.reply(reply, told)
 
     # Placing
 
     def _find_placed(self, message: PlaceOrder) -> Order | None:
         if self._book.knows(message.order_id):
-            placed = self._book.find(message.order_id)
-            if placed.status is Status.CANCELLED:
-                raise OrderCancelled
-            return placed
-        order = self._find_by_key(message)
-        if order is None and (message.again or self._is_out_of_date(message.recalled)):
-            raise UnknownOrder
+            return self._book.find(message.order_id)
+        order = None
+        if message.key is not None:
+            order = self._book.find_by_key(message.address, message.key, self._clock())
+        if order is None and message.held_by is not None:
+            raise ForgottenOrder
         if order is not None and (order.drink, order.name) != (message.drink, message.name):
             raise KeyReused
         return order
 
-    def _find_by_key(self, message: PlaceOrder) -> Order | None:
-        if message.key is None:
-            return None
-        return self._book.find_by_key(message.address, message.key, self._clock())
-
-    def _is_out_of_date(self, found: Order | None) -> bool:
-        """Tell whether an order has ended, and was forgotten, since the ledger was asked."""
-        return found is not None and not found.ended and not self._book.knows(found.order_id)
-
-    def _recall(self, order: Order | None) -> None:
-        if order is not None:
-            self._book.recall(order)
-
     def _place_new(self, message: PlaceOrder) -> Order:
-        if self._closing is not None:
-            raise self._closing
-        if self._answers.unkept > MOST_UNKEPT:
+        if self._closing.refusal is not None:
+            raise self._closing.refusal
+        if self._journal.uncommitted > MOST_UNCOMMITTED:
             raise LedgerUnavailable
         if self._book.waiting >= self._rules.max_waiting:
             raise QueueFull("The queue is full; come back a little later.", self._view.retry_after)
@@ -310,149 +336,148 @@ class Dispatcher(Actor):
             message.address,
             message.key,
             self._clock(),
+            bound=message.bound,
         )
-        self._record(change)
-        self._unwritten[message.order_id] = []
-        self._answers.promise(
-            partial(self._is_written, message.order_id), partial(self._take_back, message.order_id)
-        )
+        self._write(change)
+        self._placing.append((self._journal.written, change.order.number))
         return change.order
-
-    def _is_written(self, order_id: str) -> None:
-        """Answer those who wanted to wait no longer, when the ledger has taken the order."""
-        for stop_waiting in self._unwritten.pop(order_id):
-            stop_waiting()
-
-    def _take_back(self, order_id: str) -> None:
-        """Refuse an order that the ledger did not take in time; nobody was told of it yet."""
-        del self._unwritten[order_id]
-        for customer in self._customers.dismiss(order_id):
-            customer.reply.fail(LedgerUnavailable())
-        change = self._book.withdraw(order_id, self._clock(), "not in the ledger in time")
-        if change is not None:
-            self._note(change)
 
     # Waiting customers
 
-    def _wait_for(
-        self, order: Order, reply: Reply[Standing], hold: float, *, collects: bool
-    ) -> None:
-        unwritten = order.order_id in self._unwritten
-        if order.ended or (hold <= 0 and not unwritten):
-            self._answer_now(order, reply, collects=collects)
+    def _give(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
+        """Answer with an order that has ended; hand it over if it is its customer who asks."""
+        if order.status is Status.CANCELLED and collects:
+            self._journal.refuse(reply, OrderCancelled())
             return
-        customer = Customer(reply, collects)
-        stop_waiting = partial(self._stop_waiting, order.order_id, customer)
-        self._customers.add(order.order_id, customer)
-        reply.on_abandoned(partial(self._hang_up, order.order_id, customer))
-        if hold <= 0:
-            stop_waiting()
-        elif hold < inf:
-            customer.timer = self.after(hold, stop_waiting)
+        standing = self._standing(order)
+        if order.status is Status.READY and collects:
+            self._write(self._book.hand_over(order.order_id, self._clock()))
+        self._journal.reply(reply, standing)
 
-    def _answer_now(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
-        """Answer with the order as it stands; it is no longer bound to the connection."""
-        if collects:
-            self._deliver(order)
-        self._answers.send(reply, self._standing(order), patient=self._has_only_this(order))
+    def _leave(self, message: AwaitOrder, customer: Customer) -> None:
+        """Let a customer go whose ask was cancelled; if it hung up, nobody can collect."""
+        waited = self._customers.remove(message.order_id, customer)
+        if waited and customer.collects and not message.timed:
+            self._abandon(message.order_id)
 
-    def _has_only_this(self, order: Order) -> bool:
-        """Tell whether an order that is in the ledger would be lost with its connection."""
-        return order.bound and order.order_id not in self._unwritten
-
-    def _deliver(self, order: Order) -> None:
-        """Note what becomes of an order in the hands of its customer."""
-        now = self._clock()
-        unbound = self._book.unbind(order.order_id, now)
-        if unbound is not None:
-            self._record(unbound)
-        if order.status is Status.READY:
-            self._record(self._book.hand_over(order.order_id, now))
-
-    def _stop_waiting(self, order_id: str, customer: Customer) -> None:
-        if order_id in self._unwritten:
-            # It may be taken back yet: nobody is to be told of it, and go, before that is sure.
-            self._unwritten[order_id].append(partial(self._stop_waiting, order_id, customer))
-        elif self._customers.remove(order_id, customer):
-            self._answer_now(self._book.find(order_id), customer.reply, collects=customer.collects)
-
-    def _hang_up(self, order_id: str, customer: Customer) -> None:
-        if self._customers.remove(order_id, customer) and customer.collects:
-            self._abandon(order_id, None)
-
-    def _abandon(self, order_id: str, reason: str | None) -> None:
+    def _abandon(self, order_id: str, reason: str | None = None) -> None:
         change = self._book.abandon(order_id, self._clock(), reason)
         if change is not None:
-            self._note(change)
+            self._end(change)
 
-    def _abandon_the_unclaimed(self) -> None:
-        """Abandon the orders whose customers' connections did not survive the last start."""
-        for order in self._book.live():
-            if order.bound and not self._customers.collect(order.order_id):
-                self._abandon(order.order_id, "its connection was gone after a restart")
+    def _withdraw(self, order_id: str) -> None:
+        """Take out an order whose id nobody knows; one with a key may still be asked for."""
+        if not self._book.knows(order_id) or self._book.find(order_id).key is not None:
+            return
+        change = self._book.withdraw(order_id, self._clock(), "its customer had gone")
+        if change is not None:
+            self._end(change)
+
+    def _abandon_unclaimed(self) -> None:
+        """Abandon bound orders that nobody has waited for since the last look."""
+        unclaimed = {
+            order.order_id
+            for order in self._book.live()
+            if order.bound and not order.abandoned and not self._customers.collect(order.order_id)
+        }
+        for order_id in self._unclaimed & unclaimed:
+            self._abandon(order_id, "its customer did not come back")
+        self._unclaimed = unclaimed
+
+    def _dismiss(self, order: Order) -> int:
+        """Answer everybody who waits for an order because the shop closes; count the customers."""
+        refusal = self._closing.refusal or LedgerUnavailable()
+        customers = self._customers.dismiss(order.order_id)
+        told = 0
+        for customer in customers:
+            if customer.collects:
+                told += customer.reply.fail(refusal)
+            elif self._journal.uncommitted:
+                customer.reply.fail(refusal)
+            else:
+                customer.reply.send(self._standing(order))
+        if any(customer.collects for customer in customers):
+            self._abandon(order.order_id, "the shop closed")
+        return told
 
     # Waiting baristas
 
+    def _on_commit(self) -> None:
+        """Hand out in a turn of its own what has been committed."""
+        if self._baristas:
+            self.after(0.0, self._hand_out)
+
+    def _has_claimable(self) -> bool:
+        """Tell whether the oldest waiting order is committed."""
+        committed = self._journal.committed
+        while self._placing and self._placing[0][0] <= committed:
+            self._placed_through = self._placing.popleft()[1]
+        first = self._book.first_number
+        return first is not None and first <= self._placed_through
+
     def _hand_out(self) -> None:
         """Give waiting orders to waiting baristas, both in the order in which they came."""
-        while self._baristas and self._book.waiting:
-            reply, barista = self._baristas.take_first()
-            change = self._book.start(barista, self._clock())
-            self._record(change)
+        while self._baristas and self._has_claimable():
+            reply, wish = self._baristas.take_first()
+            change = self._book.start(wish.barista, self._clock(), wish.claim)
+            self._write(change)
             order = change.order
-            # Until he has been answered, it comes back from a barista who has gone.
-            reply.on_abandoned(partial(self._come_back, order, "its barista had gone"))
-            self._answers.promise(
-                partial(reply.send, Claim(order, self._book.waiting)),
-                partial(self._take_back_claim, reply, order),
-            )
+            if not wish.keyed:
+                # Until it is answered, the order comes back from a barista who has gone.
+                reply.on_abandoned(partial(self._come_back, order))
+            self._journal.reply(reply, Claim(order, self._book.waiting))
         self._watch_leases()
 
-    def _take_back_claim(self, reply: Reply[Claim | None], order: Order) -> None:
-        reply.fail(LedgerUnavailable())
-        self._come_back(order, "not in the ledger in time")
-
-    def _come_back(self, order: Order, reason: str) -> None:
-        """Put an order back of whose claim nobody knows, if that claim still holds."""
+    def _come_back(self, order: Order) -> None:
+        """Release an order whose claim was never delivered, if that claim still holds."""
         if self._book.is_claimed(order):
-            self._note(*self._book.release(order.order_id, self._clock(), reason))
+            now = self._clock()
+            self._end(*self._book.release(order.order_id, now, "its barista had gone"))
             self._hand_out()
 
-    def _send_away(self, reply: Reply[Claim | None]) -> None:
-        self._baristas.remove(reply)
-        reply.send(None)
-
     def _watch_leases(self) -> None:
-        if self._lease_timer is not None:
-            return
+        """Let the timer ring at the earliest expiry."""
         expiry = self._book.next_expiry()
-        if expiry is not None:
-            self._lease_timer = self.after(max(0.0, expiry - self._clock()), self._expire)
+        if expiry is None or self._lease_timer_at <= expiry:
+            return
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+        self._lease_timer_at = expiry
+        self._lease_timer = self.after(max(0.0, expiry - self._clock()), self._expire)
 
     def _expire(self) -> None:
-        self._lease_timer = None
-        self._note(*self._book.expire(self._clock()))
+        self._lease_timer, self._lease_timer_at = None, inf
+        for changes in self._book.expire(self._clock()):
+            self._end(*changes)
         self._hand_out()
 
     # What a change entails
 
-    def _note(self, *changes: Change) -> None:
-        """Record the changes, and answer those who waited for an order that has ended."""
-        for change in changes:
-            self._record(change)
-            if change.order.ended:
-                self._settle(change.order)
-
-    def _settle(self, order: Order) -> None:
+    def _end(self, *changes: Change) -> None:
+        """Write changes; answer those who wait for an order that has ended, and hand it over."""
+        order = changes[-1].order
+        if not order.ended:
+            self._write(*changes)
+            return
         customers = self._customers.dismiss(order.order_id)
-        standing = self._standing(order)
-        if any(customer.collects for customer in customers):
-            self._deliver(order)
+        standing = self._standing(order) if customers else None
+        if order.status is Status.READY and any(customer.collects for customer in customers):
+            changes = (*changes, self._book.hand_over(order.order_id, self._clock()))
+        self._write(*changes)
         for customer in customers:
-            if customer.collects and order.status is Status.CANCELLED:
-                self._answers.fail(customer.reply, OrderCancelled())
+            if standing is None or (customer.collects and order.status is Status.CANCELLED):
+                self._journal.refuse(customer.reply, OrderCancelled())
             else:
-                self._answers.send(customer.reply, standing, patient=self._has_only_this(order))
+                self._journal.reply(customer.reply, standing)
+
+    def _write(self, *changes: Change) -> None:
+        """Write changes of one order, all of which are committed or none."""
+        self._journal.write(*map(_entry, changes))
+        last = changes[-1].order
+        if last.ended:
+            self._recent.add(last.order_id, self._journal.written)
+            for order_id in self._recent.forgettable(self._journal.committed):
+                self._book.forget(order_id)
 
     @property
     def _view(self) -> View:
@@ -460,3 +485,27 @@ class Dispatcher(Actor):
 
     def _standing(self, order: Order) -> Standing:
         return self._view.standing(order)
+
+
+def _entry(change: Change) -> Entry:
+    """Say a change as the ledger keeps it."""
+    action, before, order, at, by, reason = change
+    event = Event(
+        order.order_id,
+        action.value,
+        None if before is None else before.value,
+        order.status.value,
+        at,
+        by,
+        reason,
+    )
+    return Entry(event, _changes(action, order))
+
+
+def _changes(action: Action, order: Order) -> tuple[Put | Drop, ...]:
+    if order.key is not None:
+        if action is Action.PLACE:
+            return put_order(order), put_key(order)
+        if order.status is Status.CANCELLED:
+            return put_order(order), drop_key(order)
+    return (put_order(order),)

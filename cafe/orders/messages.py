@@ -1,25 +1,23 @@
 """What can be said to the Dispatcher, and what it answers.
 
-Rule: frozen values only. Other departments and the HTTP edge know orders through this module.
+Rule: frozen values only. Every command carries an id that its sender made (of an order, of a
+claim), so that it can be repeated after any crash and does nothing twice.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
-from cafe.ledger.messages import Record
 from cafe.orders.order import Order, Status
 
 if TYPE_CHECKING:
     from cafe.orders.dispatcher import Dispatcher  # noqa: F401 - the owner that the messages name
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """An order as its customer sees it."""
 
     order: Order
@@ -28,8 +26,7 @@ class Standing:
     waited_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An order that a barista has got, and how many are left."""
 
     order: Order
@@ -48,28 +45,17 @@ class QueueCount:
     """For whoever orders now."""
     accepting: bool
     by_status: dict[Status, int]
-    unkept: int = 0
-    """Records that are not in the ledger yet."""
+    """Orders that live, and those that ended lately."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What has happened, on its way to the ledger."""
-
-    epoch: int
-    last: int
-    """The sequence of the last record."""
-    records: tuple[Record, ...]
-
-
-def new_order_id() -> str:
+def new_id() -> str:
     """Make an id that nobody guesses."""
     return secrets.token_urlsafe(12)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder(Message["Dispatcher", Standing]):
-    """Order, and be answered when it is ready, or as it stands after `hold` seconds."""
+    """Order; answered when the order is committed. The same id or key is the same order."""
 
     drink: str
     name: str | None
@@ -77,23 +63,50 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     max_waiting: int
     """How many of this address may wait: the RateLimiter's allowance, counted here."""
     key: str | None = None
-    hold: float = inf
-    order_id: str = field(default_factory=new_order_id)
-    """Made by whoever asks, so that he can ask again for the same order after a crash."""
-    again: bool = False
-    """Asked before: refused with UnknownOrder if there is no such order, to be looked up anew."""
-    recalled: Order | None = None
-    """What the ledger has under this key or id, for a Dispatcher who has forgotten it."""
+    bound: bool = True
+    """Cancelled when its customer's connection is lost. One with a key never is."""
+    order_id: str = field(default_factory=new_id)
+    held_by: str | None = None
+    """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitOrder(Message["Dispatcher", Standing]):
+    """Wait until an order has ended. An ask that is cancelled is a hang-up."""
+
+    order_id: str
+    collects: bool = True
+    """Its customer, who is handed the coffee; else somebody who only looks."""
+    timed: bool = False
+    """Bounded by its asker, who says afterwards what has become of it: KeepOrder or HangUp."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOrder(Message["Dispatcher", Standing]):
+    """Let an order live without its connection: its customer is about to be told its id."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp(Message["Dispatcher", None]):
+    """The customer has gone, or was refused, before being told the order's id."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOrder(Message["Dispatcher", Standing]):
+    """Hand over an order that the Dispatcher has forgotten, as the ledger has it."""
+
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
 class FindOrder(Message["Dispatcher", Standing]):
-    """Look at an order, once it has ended or after `hold` seconds."""
+    """Look at an order."""
 
     order_id: str
-    hold: float = 0.0
-    recalled: Order | None = None
-    """The order as the ledger has it, here and below: for a Dispatcher who has forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +114,18 @@ class CancelOrder(Message["Dispatcher", Standing]):
     """Take a waiting order out of the queue."""
 
     order_id: str
-    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartOrder(Message["Dispatcher", Claim | None]):
-    """Claim the oldest waiting order; None where there is none within `hold` seconds."""
+    """Claim the oldest waiting order. The same claim id is the same claim, as long as it holds."""
 
     barista: str | None = None
-    hold: float = 0.0
+    waits: bool = False
+    """Until there is one, as long as the ask lasts; else the answer is None where there is none."""
+    claim: str = field(default_factory=new_id)
+    keyed: bool = False
+    """The barista has the claim's id, and asks again after a lost answer: it is not released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +133,6 @@ class FinishOrder(Message["Dispatcher", Order]):
     """Declare a claimed order ready; again is the same."""
 
     order_id: str
-    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +140,14 @@ class ReleaseOrder(Message["Dispatcher", Order]):
     """Give a claimed order back."""
 
     order_id: str
-    recalled: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListOrders(Message["Dispatcher", list[Standing]]):
     """List what waits and what is being prepared, oldest first."""
+
+    barista: str | None = None
+    """Only what this barista has in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,34 +165,9 @@ class CutOff(Message["Dispatcher", int]):
 
 @dataclass(frozen=True, slots=True)
 class CloseShop(Message["Dispatcher", int]):
-    """Take no more orders and answer everybody who waits; answered with how many customers.
-
-    The answer comes when the ledger has all that happened.
-    """
-
-    retry_after: float = 5.0
+    """Refuse everybody who waits, and give up their orders; answered with how many customers."""
 
 
 @dataclass(frozen=True, slots=True)
-class AwaitRecords(Message["Dispatcher", None]):
-    """Wait until there is something for the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeRecords(Message["Dispatcher", Batch]):
-    """Take what has gathered; each record is given once."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordsKept(Message["Dispatcher", None]):
-    """The ledger has everything up to this sequence."""
-
-    epoch: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordsRefused(Message["Dispatcher", None]):
-    """The ledger will never take records of this epoch: whoever is in it begins anew."""
-
-    epoch: int
+class LoadOrders(Message["Dispatcher", None]):
+    """Start again from what is committed: the database has refused a row."""

@@ -10,7 +10,6 @@ changes an order where it stands (unbind, abandon). Whatever changes an order is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -81,7 +80,7 @@ class NotAllowedError(Exception):
 class Order(NamedTuple):
     """One order, at one moment; a change makes a new one.
 
-    A tuple: it is made anew five times in its life, at a third of a frozen dataclass's price.
+    A tuple: a new one is made at each of its changes, at a third of a frozen dataclass's price.
     """
 
     order_id: str
@@ -101,6 +100,8 @@ class Order(NamedTuple):
     """Its customer hung up during the brewing."""
     status: Status = Status.WAITING
     barista: str | None = None
+    claim: str | None = None
+    """The id that the barista's request gave this claim, so that it can be repeated."""
     started_at: float | None = None
     lease_expires_at: float | None = None
     lapsed: bool = False
@@ -135,9 +136,8 @@ class Order(NamedTuple):
         return max(0.0, self.ended_at - self.started_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One transition that has happened: what the log, the metrics and the ledger record."""
+class Change(NamedTuple):
+    """One transition that has happened."""
 
     action: Action
     before: Status | None

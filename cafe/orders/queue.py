@@ -4,19 +4,19 @@ Rule: pure, and the oldest first, always. Baristas only ever get the lowest tick
 waits; an order that comes back (released, lease expired) stands where it stood before.
 
 Theory of operation. An order is in exactly one place: in the queue (`waiting`), under a lease
-(`preparation`) or in the archive (ended), which forgets in time what the ledger remembers. `_move`
-is the only way from one to another, so that the places and the counts cannot disagree. What changes
-an order gives the `Change`s that it made.
+(`preparation`) or among the ended ones, until it is forgotten, since the ledger has it. `_move` is
+the only way from one to another, so that the places and the counts cannot disagree. What changes an
+order gives the `Change`s that it made.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from cafe.orders.archive import Archive
+from cafe.ledger.clock import MOST_AHEAD
 from cafe.orders.brewing import BrewingTime
 from cafe.orders.keys import Keys
 from cafe.orders.order import Action, Change, Order, Status
@@ -38,7 +38,8 @@ class OrderBook:
         self._queue: list[tuple[int, str]] = []  # sorted by ticket number
         self._leases: dict[str, float] = {}
         self._key_ttl_seconds = key_ttl_seconds
-        self._archive = Archive()
+        self._claims: dict[str, str] = {}  # by the claim's id, those that hold
+        self._ended: dict[str, Order] = {}
         self._keys = Keys()
         self._waiting_by_address: Counter[str] = Counter()
         self._by_status: Counter[Status] = Counter()
@@ -58,7 +59,7 @@ class OrderBook:
 
     @property
     def by_status(self) -> dict[Status, int]:
-        """Count every order ever placed by where it stands now."""
+        """Count the orders that live, and those that ended and are not forgotten, by status."""
         return {status: self._by_status[status] for status in Status}
 
     def waiting_from(self, address: str) -> int:
@@ -67,7 +68,7 @@ class OrderBook:
 
     def find(self, order_id: str) -> Order:
         """Give the order as it stands; raises UnknownOrderError."""
-        order = self._live.get(order_id) or self._archive.find(order_id)
+        order = self._live.get(order_id) or self._ended.get(order_id)
         if order is None:
             raise UnknownOrderError(order_id)
         return order
@@ -102,6 +103,16 @@ class OrderBook:
             and order.started_at == claimed.started_at
         )
 
+    def claimed_by(self, claim: str) -> Order | None:
+        """Give the order of a claim that still holds."""
+        order_id = self._claims.get(claim)
+        return None if order_id is None else self._live[order_id]
+
+    @property
+    def first_number(self) -> int | None:
+        """Give the ticket number of the oldest waiting order."""
+        return self._queue[0][0] if self._queue else None
+
     def next_expiry(self) -> float | None:
         """Give the time at which the next lease runs out."""
         return min(self._leases.values(), default=None)
@@ -111,50 +122,72 @@ class OrderBook:
     def resume(
         self,
         live: Iterable[Order],
+        recent: Iterable[Order],
         last_number: int,
-        by_status: Mapping[Status, int],
         brewing_seconds: Iterable[float],
+        now: float,
     ) -> None:
-        """Begin with what the ledger has: live orders, and what is known of all the others."""
+        """Begin with what the ledger has: live orders, and those that ended last."""
+        for order in recent:
+            self.remember(order)
         for order in live:
-            self._enter(order)
+            self._enter(self._with_a_lease(order, now))
             self._keys.remember(order)
         self._last_number = last_number
-        self._by_status = Counter(by_status)
         for seconds in brewing_seconds:
             self.brewing.observe(seconds)
 
-    def recall(self, order: Order) -> None:
-        """Remember an order that has ended and was forgotten; of others the book knows more."""
+    def remember(self, order: Order) -> None:
+        """Take in an order that has ended, if it is not known."""
         if order.ended and not self.knows(order.order_id):
-            self._keep(order)
+            self._by_status[order.status] += 1
+            self._ended[order.order_id] = order
             if order.status is not Status.CANCELLED:
                 self._keys.remember(order)
 
+    def forget(self, order_id: str) -> None:
+        """Forget an order that has ended; the ledger has it."""
+        order = self._ended.pop(order_id)
+        self._by_status[order.status] -= 1
+        self._keys.forget(order)
+
     def knows(self, order_id: str) -> bool:
         """Tell whether an order is live or not forgotten yet."""
-        return order_id in self._live or self._archive.find(order_id) is not None
+        return order_id in self._live or order_id in self._ended
 
     # Changing
 
     def place(  # noqa: PLR0917 - a ticket is written from left to right
-        self, order_id: str, drink: str, name: str | None, address: str, key: str | None, now: float
+        self,
+        order_id: str,
+        drink: str,
+        name: str | None,
+        address: str,
+        key: str | None,
+        now: float,
+        *,
+        bound: bool = True,
     ) -> Change:
         """Put a new order at the end of the queue. One with a key can be collected later."""
         self._last_number += 1
-        order = Order(
-            order_id, self._last_number, drink, name, address, now, key, bound=key is None
-        )
+        bound = bound and key is None
+        order = Order(order_id, self._last_number, drink, name, address, now, key, bound)
         self._keys.remember(order)
         self._enter(order)
         return Change(Action.PLACE, None, order, now)
 
-    def start(self, barista: str | None, now: float) -> Change:
+    def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
         """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
         _, order_id = self._queue[0]
         expiry = now + self._lease_seconds
         return self._move(
-            order_id, Action.START, now, barista=barista, started_at=now, lease_expires_at=expiry
+            order_id,
+            Action.START,
+            now,
+            barista=barista,
+            claim=claim,
+            started_at=now,
+            lease_expires_at=expiry,
         )
 
     def finish(self, order_id: str, now: float) -> Change | None:
@@ -176,14 +209,10 @@ class OrderBook:
         """Give a claimed order back to its old place, or drop it where nobody wants it."""
         return self._give_back(order_id, Action.RELEASE, now, reason=reason)
 
-    def expire(self, now: float) -> list[Change]:
-        """Give back every order whose lease has run out by `now`."""
+    def expire(self, now: float) -> list[list[Change]]:
+        """Give back every order whose lease has run out by `now`; a list of changes for each."""
         due = [order_id for order_id, expiry in self._leases.items() if expiry <= now]
-        return [
-            change
-            for order_id in due
-            for change in self._give_back(order_id, Action.EXPIRE, now, lapsed=True)
-        ]
+        return [self._give_back(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
 
     def hand_over(self, order_id: str, now: float) -> Change:
         """Note that the customer has got it."""
@@ -246,7 +275,8 @@ class OrderBook:
     # The one way from place to place
 
     def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
-        back = self._move(order_id, action, now, barista=None, lease_expires_at=None, **changes)
+        changes.update(barista=None, claim=None, lease_expires_at=None)
+        back = self._move(order_id, action, now, **changes)
         if not back.order.abandoned:
             return [back]
         return [back, self._move(order_id, Action.ABANDON, now, ended_at=now)]
@@ -273,6 +303,8 @@ class OrderBook:
                 del self._waiting_by_address[order.address]
         elif order.status is Status.PREPARATION:
             del self._leases[order.order_id]
+            if order.claim is not None:
+                self._claims.pop(order.claim, None)
 
     def _enter(self, order: Order) -> None:
         self._by_status[order.status] += 1
@@ -285,14 +317,19 @@ class OrderBook:
             self._waiting_by_address[order.address] += 1
         elif order.lease_expires_at is not None:
             self._leases[order.order_id] = order.lease_expires_at
+            if order.claim is not None:
+                self._claims[order.claim] = order.order_id
 
     def _end(self, order: Order) -> None:
         self._live.pop(order.order_id, None)
-        self._keep(order)
+        self._ended[order.order_id] = order
         if order.status is Status.CANCELLED:
             self._keys.forget(order)
 
-    def _keep(self, order: Order) -> None:
-        forgotten = self._archive.keep(order)
-        if forgotten is not None:
-            self._keys.forget(forgotten)
+    def _with_a_lease(self, order: Order, now: float) -> Order:
+        """Give the order with a lease from now on, if it was claimed far in the future."""
+        if order.started_at is None or order.lease_expires_at is None:
+            return order
+        if order.started_at <= now + MOST_AHEAD:
+            return order
+        return order._replace(lease_expires_at=now + self._lease_seconds)

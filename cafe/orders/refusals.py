@@ -23,6 +23,15 @@ class UnknownOrder(CafeRefusal):
         super().__init__("There is no such order.")
 
 
+class ForgottenOrder(CafeRefusal):
+    """The Dispatcher knows the order no more: it has ended, and the ledger has it."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The order has to be looked up.")
+
+
 class OrderConflict(CafeRefusal):
     """The order stands where this cannot be done with it."""
 

@@ -42,7 +42,7 @@ class View:
             waited_seconds=order.waited_seconds(self._now),
         )
 
-    def count(self, *, accepting: bool, unkept: int) -> QueueCount:
+    def count(self, *, accepting: bool) -> QueueCount:
         """Say how busy the shop is."""
         return QueueCount(
             waiting=self._book.waiting,
@@ -51,7 +51,6 @@ class View:
             eta_seconds=self._book.brewing.eta_seconds(self._book.waiting + 1, self.baristas),
             accepting=accepting,
             by_status=self._book.by_status,
-            unkept=unkept,
         )
 
     def _eta_seconds(self, order: Order, position: int | None) -> float | None:

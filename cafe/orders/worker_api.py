@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Header, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
 from cafe.orders.desk import Desk
+from cafe.orders.headers import KEY_PATTERN, checked_key
 from cafe.orders.messages import FinishOrder, ReleaseOrder, StartOrder
 from cafe.orders.schemas import (
     CONFLICT,
@@ -42,6 +43,13 @@ Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
 ]
 BaristaName = Annotated[str | None, Query(min_length=1, max_length=80, pattern=NO_NUL)]
+ClaimKey = Annotated[
+    str | None,
+    Header(
+        description="The same key from the same address gets the same claim, while it holds.",
+        json_schema_extra={"pattern": KEY_PATTERN},
+    ),
+]
 IdInQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
 IdInBody = Annotated[OrderIdIn | None, Body()]
 
@@ -60,6 +68,7 @@ class WhichOrder(CafeRefusal):
 NO_LEDGER = problems(503, because="The member `reason` is `ledger`: nothing can be written down.")
 NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {
     204: {"description": "There is nothing to do."},
+    **problems(400),
     **NO_LEDGER,
 }
 NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
@@ -71,18 +80,29 @@ def barista_routes(desk: Desk) -> APIRouter:
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
     @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
-    async def start(request: Request, wait: Wait = 0.0, barista: BaristaName = None) -> Response:
-        """Claim the oldest waiting order."""
-        message = StartOrder(barista, wait)
+    async def start(
+        request: Request,
+        wait: Wait = 0.0,
+        barista: BaristaName = None,
+        idempotency_key: ClaimKey = None,
+    ) -> Response:
+        """Claim the oldest waiting order; the same key gets the same claim, while it holds."""
+        message = start_order(request, barista, checked_key(idempotency_key))
         if wait:
-            claim = await unless_hung_up(request, lambda: desk.start(message))
+            claim = await unless_hung_up(request, lambda: desk.start(message, wait))
         else:
             claim = await desk.start(message)
         if claim is None:
             return Response(status_code=204, headers=NO_STORE)
         return answer(claim_out(claim), headers=NO_STORE)
 
-    add_shortcut(router, start, lambda request, _body: start(request))
+    add_shortcut(
+        router,
+        start,
+        lambda request, _body: start(
+            request, idempotency_key=request.headers.get("idempotency-key")
+        ),
+    )
 
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
@@ -107,12 +127,20 @@ def barista_routes(desk: Desk) -> APIRouter:
         return answer(released_out(await desk.release(ReleaseOrder(order_id))))
 
     @router.get("/orders", response_model=OrdersOut)
-    async def orders() -> Response:
-        """List what waits and what is being prepared, oldest first."""
-        standings = await desk.list()
+    async def orders(barista: BaristaName = None) -> Response:
+        """List what waits and what is being prepared, oldest first; or what a barista has."""
+        standings = await desk.list(barista)
         return answer(OrdersOut(orders=[order_out(one) for one in standings]))
 
     return router
+
+
+def start_order(request: Request, barista: str | None, key: str | None) -> StartOrder:
+    """Say what a barista wants; a key is its own address's."""
+    if key is None:
+        return StartOrder(barista)
+    peer, _ = request.scope["client"] or ("", None)
+    return StartOrder(barista, claim=f"{peer} {key}", keyed=True)
 
 
 def finish_plainly(

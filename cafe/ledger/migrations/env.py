@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from cafe.ledger.schema import metadata
+from cafe.ledger.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

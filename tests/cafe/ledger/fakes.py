@@ -1,110 +1,137 @@
-"""A store without a database, which fails when it is told to, and a Ledger without a thread."""
+"""A ledger's database that fails when it is told to, and its threads without a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import trio
+from sqlalchemy import Connection, NullPool, create_engine, select
 
-from cafe.ledger.errors import DatabaseGone, StaleEpoch
-from cafe.ledger.messages import OrderRow, Record, Snapshot
+import cafe.departments
+from cafe.ledger.checking import check
+from cafe.ledger.department import Event, Logged
+from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.link import Link
+from cafe.ledger.opening import open_database
+from cafe.ledger.sqlite import begin
+from cafe.ledger.store import Store
+from cafe.ledger.tables import events
+from cafe.orders.order import Order
+from cafe.orders.tables import order_of, orders
 
 T = TypeVar("T")
-LIVE = {"waiting", "preparation"}
+
+REFUSED = "refused"
+"""A customer's name that the fake database refuses to keep."""
+_REFUSE = f"""
+    CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.name = '{REFUSED}'
+    BEGIN SELECT RAISE(ABORT, 'the name is refused'); END
+"""
 
 
-class DiskBugError(Exception):
-    """What no store should raise: the Ledger crashes of it."""
+class CopiedMemory:
+    """A database in memory that begins as a copy of another."""
+
+    secrets = ()
+    shares_connection = True
+
+    def __init__(self, original: sqlite3.Connection) -> None:
+        self._original = original
+
+    def connect(self) -> Connection:
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._original.backup(copy)
+        engine = create_engine("sqlite://", creator=lambda: copy, poolclass=NullPool)
+        return engine.connect()
+
+    def connect_reader(self) -> Connection:
+        raise NotImplementedError
+
+    def begin(self, connection: Connection, *, writing: bool) -> None:
+        begin(connection, writing=writing)
+
+    def abort(self, *, reading: bool) -> None:
+        """Have nothing to abort: no thread runs."""
+
+    def close(self) -> None:
+        """Keep nothing."""
 
 
-class MemoryStore:
-    """Keeps records as the real store does, in dictionaries, and each only once."""
+class FaultyLink(Link):
+    """A connection that is gone when it is told to be."""
 
-    def __init__(self) -> None:
-        self.epoch = 0
-        self.gone = False
-        self.mute = 0
-        """So many commits that are made, but whose answer is lost."""
-        self.bugs = 0
-        """So many calls that fail as they should not: half of the commits are made first."""
-        self.events: dict[int, Record] = {}
-        self.orders: dict[str, OrderRow] = {}
-        self.groups: list[int] = []
+    gone = False
+    mute = 0
+    """So many commits that are made, but whose answer is lost."""
 
-    def survivor(self) -> MemoryStore:
-        """Give what is left of it, for another process, when this one is killed."""
-        store = MemoryStore()
-        store.events, store.orders = dict(self.events), dict(self.orders)
-        return store
-
-    def load(self) -> Snapshot:
-        self.epoch += 1
-        self.ping()
-        rows = sorted(self.orders.values(), key=lambda row: row.number)
-        by_status: dict[str, int] = {}
-        for row in rows:
-            by_status[row.status] = by_status.get(row.status, 0) + 1
-        return Snapshot(
-            epoch=self.epoch,
-            last_sequence=max(self.events, default=0),
-            last_number=max((row.number for row in rows), default=0),
-            live=tuple(row for row in rows if row.status in LIVE),
-            by_status=by_status,
-            brewing_seconds=(),
-            last_at=max((record.event.at for record in self.events.values()), default=0.0),
-        )
-
-    def commit(self, epoch: int, records: Sequence[Record]) -> None:
-        if epoch != self.epoch:
-            raise StaleEpoch("the records are of another epoch")
-        self.ping()
-        if self.bugs % 2:
-            self._fail()
-        self._write(records)
-        if self.bugs:
-            self._fail()
-        if self.mute:
+    @contextmanager
+    def transaction(self, *, writing: bool) -> Generator[Connection]:
+        if self.gone:
+            raise DatabaseGone("the database is gone")
+        with super().transaction(writing=writing) as connection:
+            yield connection
+        if writing and self.mute:
             self.mute -= 1
             raise DatabaseGone("nobody knows whether it was written")
 
-    def _write(self, records: Sequence[Record]) -> None:
-        self.groups.append(len(records))
-        for record in records:
-            sequence, order = record.event.sequence, record.order
-            if sequence <= len(self.events):
-                assert self.events[sequence] == record, "written once, and then never changed"
-                continue
-            assert sequence == len(self.events) + 1, "in order, and none is left out"
-            self.events[sequence] = record
-            self.orders[order.order_id] = order
 
-    def _fail(self) -> None:
-        self.bugs -= 1
-        raise DiskBugError
+class FaultyStore(Store):
+    """A real store in memory, whose connection fails when it is told to."""
 
-    def find(self, order_id: str) -> OrderRow | None:
-        self.ping()
-        if self.bugs:
-            self._fail()
-        return self.orders.get(order_id)
+    def __init__(self, original: sqlite3.Connection | None = None) -> None:
+        self.link = FaultyLink(CopiedMemory(original or template()))
+        super().__init__(self.link, self.link)
 
-    def find_by_key(self, address: str, key: str, since: float) -> OrderRow | None:
-        self.ping()
-        if self.bugs:
-            self._fail()
-        found = [
-            row
-            for row in self.orders.values()
-            if (row.address, row.key) == (address, key)
-            and row.placed_at >= since
-            and row.status != "cancelled"
-        ]
-        return found[-1] if found else None
+    def survivor(self) -> FaultyStore:
+        """Give what is left of it, for another process, when this one is killed."""
+        with Link.transaction(self.link, writing=False) as connection:
+            driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return FaultyStore(driver)
 
-    def ping(self) -> None:
-        if self.gone:
-            raise DatabaseGone("the database is gone")
+    @property
+    def orders(self) -> dict[str, Order]:
+        """Give what is committed, also while it is gone."""
+        with Link.transaction(self.link, writing=False) as connection:
+            found = [order_of(row) for row in connection.execute(select(*orders.c))]
+        return {order.order_id: order for order in found}
+
+    def find(self, order_id: str) -> Order | None:
+        """Give one order as it is committed, also while it is gone."""
+        with Link.transaction(self.link, writing=False) as connection:
+            row = connection.execute(select(*orders.c).where(orders.c.order_id == order_id)).first()
+        return None if row is None else order_of(row)
+
+    @property
+    def logged(self) -> list[Logged]:
+        """Give every event that is committed."""
+        with Link.transaction(self.link, writing=False) as connection:
+            rows = connection.execute(select(events).order_by(events.c.position)).all()
+        return [Logged(row[0], row[1], Event(*row[2:])) for row in rows]
+
+    def broken_promises(self) -> list[str]:
+        """Give what `cafe db check` would complain of."""
+        with Link.transaction(self.link, writing=False) as connection:
+            promises = list(check(connection, cafe.departments.DEPARTMENTS))
+        return [str(promise) for promise in promises if promise.findings]
+
+
+@cache
+def template() -> sqlite3.Connection:
+    """Give an empty ledger to copy, which is much faster than to make one."""
+    connection = open_database("sqlite://").connect()
+    connection.exec_driver_sql(_REFUSE)
+    connection.commit()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    original = sqlite3.connect(":memory:", check_same_thread=False)
+    driver.backup(original)
+    connection.close()
+    return original
 
 
 class Disk:

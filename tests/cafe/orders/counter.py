@@ -5,56 +5,62 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 
 import trio
 import trio.testing
 
-from actors import ActorCrashed, Ref, Restart, Strategy, System, open_system
+from actors import ActorCrashed, Ref, Restart, System, open_system
 from cafe.clock import start_clock
-from cafe.courier import carry_records
+from cafe.ledger.department import Logged
+from cafe.ledger.journal import Journal
+from cafe.ledger.ledger import Ledger, new_ledger, running
+from cafe.orders.closing import Closing
+from cafe.orders.department import ORDERS, Snapshot
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
-from cafe.orders.order import Action, Change, Order
+from cafe.orders.order import Action, Order
+from cafe.orders.tables import order_of
 from cafe.refusals import CafeRefusal
-from tests.cafe.ledger.fakes import Disk, MemoryStore
-from tests.cafe.orders.fragile import (
-    CrashDispatcher,
-    CrashLedger,
-    FragileDispatcher,
-    FragileLedger,
-)
+from cafe.shop import RESTART, load_when_refused
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 from tests.cafe.orders.witness import WitnessedDesk
 
 REGULAR = "192.0.2.1"
+Loaded = tuple[Journal, Snapshot]
 
 
 @dataclass
 class Counter:
-    """The Dispatcher's ref, every change that it recorded, and what the ledger has of them."""
+    """The Dispatcher's ref, every event that was committed, and the ledger."""
 
     ref: Ref[FragileDispatcher]
-    changes: list[Change]
+    logged: list[Logged]
     desk: WitnessedDesk
-    store: MemoryStore
+    store: FaultyStore
     disk: Disk
-    ledger: Ref[FragileLedger]
+    ledger: Ledger
+    closing: Closing
 
     def numbers(self, action: Action) -> list[int]:
         """Give the ticket numbers of the orders to which this happened, in that order."""
-        return [change.order.number for change in self.changes if change.action is action]
+        return [
+            order_of(one.changes[0].row).number
+            for one in self.logged
+            if one.event.action == action and hasattr(one.changes[0], "row")
+        ]
 
     async def order(
         self, *, address: str = REGULAR, key: str | None = None, hold: float = inf, name: str = ""
     ) -> Standing:
         """Order, and wait."""
-        message = PlaceOrder("americano", name or None, address, 400, key, hold)
-        return await self.desk.place(message)
+        message = PlaceOrder("americano", name or None, address, 400, key, bound=hold > 0)
+        return await self.desk.place(message, hold)
 
     async def start(self, barista: str | None = None, hold: float = 0.0) -> Claim | None:
         """Claim the oldest order."""
-        return await self.desk.start(StartOrder(barista, hold))
+        return await self.desk.start(StartOrder(barista), hold)
 
     async def claimed(self, barista: str | None = None) -> Claim:
         """Claim the oldest order; there must be one."""
@@ -71,59 +77,52 @@ class Counter:
         with suppress(ActorCrashed):
             await self.ref.ask(CrashDispatcher())
 
-    async def crash_ledger(self) -> None:
-        """Have the Ledger crash, and wait until it has."""
-        with suppress(ActorCrashed):
-            await self.ledger.ask(CrashLedger())
 
-
-async def start_books(  # noqa: PLR0917 - each by itself
+async def start_counter(  # noqa: PLR0917 - each by itself
     system: System,
     nursery: trio.Nursery,
+    ledger: Ledger,
+    store: FaultyStore,
     rules: Rules | None = None,
-    record: Callable[[Change], None] = lambda _change: None,
-    store: MemoryStore | None = None,
-    disk: Disk | None = None,
-    restart: Restart | None = None,
-    clock: Callable[[], float] | None = None,
-) -> WitnessedDesk:
-    """Start a Ledger, a Dispatcher and the courier between them; cancel the nursery at the end."""
-    clock = clock or start_clock()
-    store, restart = store or MemoryStore(), restart or Restart()
-    books = system.group(Strategy.REST_FOR_ONE, name="books")
-    ledger = await books.start(
-        partial(FragileLedger, store, clock, runner=disk or Disk()),
-        name="Ledger",
-        mailbox=10_000,
-        restart=restart,
-    )
-    dispatcher = await books.start(
-        lambda: FragileDispatcher(rules or Rules(), clock, record, store.load()),
-        name="Dispatcher",
-        mailbox=10_000,
-        restart=restart,
-    )
-    nursery.start_soon(carry_records, dispatcher, ledger)
-    return WitnessedDesk(dispatcher, ledger, store)
+    restart: Restart = RESTART,
+) -> tuple[WitnessedDesk, Closing]:
+    """Start a Dispatcher as the shop does; cancel the nursery at the end."""
+    closing = Closing()
+
+    async def load() -> Loaded:
+        return await ledger.open(ORDERS)
+
+    async def make() -> FragileDispatcher:
+        return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)
+
+    dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
+    nursery.start_soon(load_when_refused, dispatcher, ledger)
+    ttl = (rules or Rules()).key_ttl_seconds
+    desk = WitnessedDesk(dispatcher, ledger, ledger.now, ttl, store=store)
+    return desk, closing
 
 
 @asynccontextmanager
 async def open_counter(
     rules: Rules | None = None,
     *,
-    store: MemoryStore | None = None,
+    store: FaultyStore | None = None,
     disk: Disk | None = None,
-    restart: Restart | None = None,
+    restart: Restart = RESTART,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Counter]:
     """Open a system with a counter in it."""
-    changes: list[Change] = []
-    store, disk, restart = store or MemoryStore(), disk or Disk(), restart or Restart(limit=100)
-    async with open_system() as system, trio.open_nursery() as nursery:
-        desk = await start_books(
-            system, nursery, rules, changes.append, store, disk, restart, clock
-        )
-        yield Counter(desk.dispatcher, changes, desk, store, disk, desk.ledger)
+    logged: list[Logged] = []
+    store, disk = store or FaultyStore(), disk or Disk()
+    ledger = new_ledger(store, clock or start_clock(), disk, disk)
+    ledger.listen(logged.extend)
+    async with (
+        running(ledger, grace=5.0),
+        open_system() as system,
+        trio.open_nursery() as nursery,
+    ):
+        desk, closing = await start_counter(system, nursery, ledger, store, rules, restart)
+        yield Counter(desk.dispatcher, logged, desk, store, disk, ledger, closing)
         nursery.cancel_scope.cancel()
 
 

@@ -1,4 +1,4 @@
-"""A Dispatcher and a Ledger that crash on request, wherever the request finds them."""
+"""A Dispatcher that crashes on request, wherever the request finds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors import Message, Timer
-from cafe.ledger.ledger import Ledger
 from cafe.orders.dispatcher import Dispatcher
 
 
@@ -37,15 +36,4 @@ class FragileDispatcher(Dispatcher):
 
     @CrashDispatcher.handler
     def crash(self, _message: CrashDispatcher) -> None:
-        raise BugError
-
-
-@dataclass(frozen=True, slots=True)
-class CrashLedger(Message["FragileLedger", None]):
-    """Crash, and take the Dispatcher along."""
-
-
-class FragileLedger(Ledger):
-    @CrashLedger.handler
-    def crash(self, _message: CrashLedger) -> None:
         raise BugError

@@ -1,7 +1,7 @@
 """A desk where somebody looks on: what is answered must be in the ledger already.
 
-Rule: the ledger is looked at when the answer arrives, and every state that anybody is told of must
-be one that the ledger has, or has had, of that order.
+Rule: the ledger is looked at when the answer arrives. Every transition that anybody is told of must
+be an event in it, of that order and at that time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from cafe.orders.desk import Desk
 from cafe.orders.messages import (
     CancelOrder,
     Claim,
-    FindOrder,
     FinishOrder,
     PlaceOrder,
     ReleaseOrder,
@@ -22,45 +21,43 @@ from cafe.orders.messages import (
     StartOrder,
 )
 from cafe.orders.order import Order, Status
-from cafe.orders.records import row_of
-from tests.cafe.ledger.fakes import MemoryStore
-from tests.cafe.orders.fragile import FragileDispatcher, FragileLedger
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.fragile import FragileDispatcher
 
-AFTER = {"ready": {"ready", "delivered"}, "delivered": {"delivered"}}
+AFTER = {Status.READY: {Status.READY, Status.DELIVERED}, Status.DELIVERED: {Status.DELIVERED}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WitnessedDesk(Desk):
     """The desk, and the store behind it."""
 
     dispatcher: Ref[FragileDispatcher]
-    ledger: Ref[FragileLedger]
-    store: MemoryStore
+    store: FaultyStore
 
-    async def place(self, message: PlaceOrder) -> Standing:
-        standing = await super().place(message)
+    async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
+        standing = await super().place(message, hold)
         order = standing.order
         self.witness(order)
-        row = self.store.orders[order.order_id]
+        row = self.committed(order.order_id)
         if order.status is Status.READY:
-            assert row.status == "delivered", "whoever has got his coffee is not to get another"
-        if message.hold < inf:
+            assert row.status is Status.DELIVERED, "who has got a coffee is not to get another"
+        if hold < inf:
             assert not row.bound or order.ended, "who was told to come back can come back"
         return standing
 
-    async def find(self, message: FindOrder) -> Standing:
-        standing = await super().find(message)
+    async def find(self, order_id: str, hold: float = 0.0) -> Standing:
+        standing = await super().find(order_id, hold)
         self.witness(standing.order)
         return standing
 
     async def cancel(self, message: CancelOrder) -> Standing:
         standing = await super().cancel(message)
         self.witness(standing.order)
-        assert self.store.orders[message.order_id].status == "cancelled"
+        assert self.committed(message.order_id).status is Status.CANCELLED
         return standing
 
-    async def start(self, message: StartOrder) -> Claim | None:
-        claim = await super().start(message)
+    async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
+        claim = await super().start(message, hold)
         if claim is not None:
             self.witness(claim.order)
         return claim
@@ -68,7 +65,7 @@ class WitnessedDesk(Desk):
     async def finish(self, message: FinishOrder) -> Order:
         order = await super().finish(message)
         self.witness(order)
-        assert self.store.orders[message.order_id].status in AFTER["ready"]
+        assert self.committed(message.order_id).status in AFTER[Status.READY]
         return order
 
     async def release(self, message: ReleaseOrder) -> Order:
@@ -76,8 +73,20 @@ class WitnessedDesk(Desk):
         self.witness(order)
         return order
 
+    def committed(self, order_id: str) -> Order:
+        """Give the order as the ledger has it."""
+        order = self.store.find(order_id)
+        assert order is not None, "told of an order that is not committed"
+        return order
+
     def witness(self, order: Order) -> None:
-        """Make sure that the ledger has this, or had it."""
-        told = row_of(order)
-        of_it = [r.order for r in self.store.events.values() if r.order.order_id == order.order_id]
-        assert told in of_it, f"told before it was written: {told}"
+        """Make sure that the ledger has the transition that led to this."""
+        known = [one.event for one in self.store.logged if one.event.subject == order.order_id]
+        assert order.status in {event.after for event in known}, "told before it was committed"
+        assert order.placed_at == known[0].at
+        if order.status is Status.PREPARATION:
+            starts = {event.at for event in known if event.action == "start"}
+            assert order.started_at in starts
+        if order.ended:
+            ends = {event.at for event in known if event.after in {"ready", "cancelled"}}
+            assert order.ended_at in ends

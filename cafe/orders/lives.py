@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from cafe.ledger.records import OrderRow
-from cafe.ledger.schema import order_events, orders
+from cafe.ledger.tables import events
+from cafe.orders.order import Order
+from cafe.orders.tables import order_of, orders
 
 
 class Deed(NamedTuple):
@@ -23,7 +24,7 @@ class Deed(NamedTuple):
 class Life(NamedTuple):
     """One order, and all that happened to it, first things first."""
 
-    order: OrderRow
+    order: Order
     deeds: tuple[Deed, ...]
 
 
@@ -33,15 +34,14 @@ def read_lives(connection: Connection, since: float, until: float) -> list[Life]
     Both are seconds since the Unix epoch.
     """
     placed = (orders.c.placed_at >= since, orders.c.placed_at < until)
-    columns = (orders.c[name] for name in OrderRow._fields)
-    found = connection.execute(select(*columns).where(*placed).order_by(orders.c.number))
-    rows = [OrderRow._make(row) for row in found]
+    found = connection.execute(select(*orders.c).where(*placed).order_by(orders.c.number))
+    rows = [order_of(row) for row in found]
     deeds: dict[str, list[Deed]] = {row.order_id: [] for row in rows}
     happened = (
-        select(order_events.c.order_id, order_events.c.action, order_events.c.by)
-        .join(orders, order_events.c.order_id == orders.c.order_id)
-        .where(*placed)
-        .order_by(order_events.c.sequence)
+        select(events.c.subject, events.c.action, events.c.by)
+        .join(orders, events.c.subject == orders.c.order_id)
+        .where(events.c.department == "orders", *placed)
+        .order_by(events.c.position)
     )
     for order_id, action, by in connection.execute(happened):
         deeds[order_id].append(Deed(action, by))

@@ -1,0 +1,207 @@
+"""The committer: takes what all journals have gathered to the database, as one transaction a group.
+
+Rule: one group at a time, until the database has it or refuses it. While a group is written the
+next one gathers, so the slower the disk, the larger the groups. Only when a group is committed its
+replies are settled and its events handed to the followers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+import trio
+
+from cafe.ledger.errors import DatabaseGone, RowRefused
+from cafe.ledger.journal import Held, Item, Journal
+from cafe.ledger.log import Log
+from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.store import Committed, Storing, Unit
+from cafe.ledger.threads import Runner
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.25
+"""Between two tries, as long as the database cannot be written."""
+MOST_IN_GROUP = 4_000
+"""Units in one transaction, so that a backlog does not make one that takes minutes."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
+
+
+class Committer:
+    """Writes the journals' units, group by group, in a task of its own."""
+
+    def __init__(self, store: Storing, runner: Runner, events: Log) -> None:
+        self.groups = 0
+        self.written = 0
+        """Events written."""
+        self._store = store
+        self._runner = runner
+        self._log = events
+        self._journals: dict[str, Journal] = {}
+        self._bell = trio.Event()
+        self._group: list[tuple[Journal, list[Item]]] = []
+        """Under way."""
+        self._free = trio.Event()
+        """Set while no group is under way."""
+        self._free.set()
+        self._pings: list[trio.Event] = []
+        self._broken: set[str] = set()
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    @property
+    def uncommitted(self) -> int:
+        """Count the units of all journals that are not committed."""
+        return sum(journal.uncommitted for journal in self._journals.values())
+
+    def open(self, name: str, *, chained: bool) -> Journal:
+        """Close a department's journal, if there is one, and begin its next."""
+        before = self._journals.get(name)
+        if before is not None:
+            before.close()
+        number = 1 if before is None else before.number + 1
+        journal = Journal(name, number, self.ring, chained=chained)
+        self._journals[name] = journal
+        return journal
+
+    async def wait_refused(self, name: str) -> None:
+        """Wait until a refused row has closed a department's journal, so that it has to load."""
+        while name not in self._broken:
+            await self._waiting.park()
+        self._broken.discard(name)
+
+    async def wait_free(self) -> None:
+        """Wait for the end of the group under way, however long the database is away."""
+        await self._free.wait()
+
+    async def wait_written(self) -> None:
+        """Wait until everything that was written is committed."""
+        while self.uncommitted:
+            await self._free.wait()
+            await trio.lowlevel.checkpoint()
+
+    async def ping(self) -> None:
+        """Make sure that the database can be written; waits while it cannot."""
+        done = trio.Event()
+        self._pings.append(done)
+        self.ring()
+        await done.wait()
+
+    def ring(self) -> None:
+        """Wake the committer."""
+        self._bell.set()
+
+    def give_up(self) -> None:
+        """Refuse every reply that waits for a commit: the shop closes, and can wait no longer."""
+        refusal = LedgerUnavailable()
+        for _journal, items in self._group:
+            held = [item for item in items if isinstance(item, Held)]
+            items[:] = [item for item in items if isinstance(item, Unit)]
+            for item in held:
+                item.reply.fail(refusal)
+        for journal in self._journals.values():
+            journal.give_up(refusal)
+
+    async def run(self) -> None:
+        """Write what gathers, until cancelled; raises LedgerError where that cannot go on."""
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            self._group = self._gathered()
+            pings, self._pings = self._pings, []
+            if not self._group and not pings:
+                continue
+            self._free = trio.Event()
+            try:
+                if self._group:
+                    await self._write()
+                else:
+                    await self._until_there(self._store.ping)
+            finally:
+                self._group = []
+                self._free.set()
+            for ping in pings:
+                ping.set()
+
+    def _gathered(self) -> list[tuple[Journal, list[Item]]]:
+        group: list[tuple[Journal, list[Item]]] = []
+        for journal in self._journals.values():
+            items = journal.take(MOST_IN_GROUP)
+            if items:
+                group.append((journal, items))
+                if journal.has_units:
+                    self.ring()
+        return group
+
+    async def _write(self) -> None:
+        units = [item for _, items in self._group for item in items if isinstance(item, Unit)]
+        committed = await self._until_there(lambda: self._store.commit(units))
+        self.groups += 1
+        self.written += len(committed.logged)
+        for refusal in committed.refused.values():
+            if refusal is not None:
+                log.error("row refused", reason=refusal.reason, detail=str(refusal))
+        if not committed.refused:
+            for journal, items in self._group:
+                _settle(journal, items)
+        else:
+            self._settle_apart(committed)
+        self._log.add(committed.logged)
+
+    def _settle_apart(self, committed: Committed) -> None:
+        """Settle a group of which units were refused; close the journals that rest on those."""
+        index = 0
+        for journal, items in self._group:
+            refusal: RowRefused | None = None
+            broken = False
+            settled = 0
+            for item in items:
+                if isinstance(item, Unit):
+                    refused = index in committed.refused
+                    refusal = committed.refused.get(index)
+                    broken = broken or (refused and item.chained)
+                    index += 1
+                    settled += 1
+                elif refusal is not None:
+                    item.reply.fail(NotRecorded(refusal.reason))
+                elif broken:
+                    item.reply.fail(JournalClosed())
+                else:
+                    item.settle()
+            if broken:
+                journal.close()
+                self._broken.add(journal.department)
+                self._waiting.unpark_all()
+            else:
+                journal.settled(settled)
+
+    async def _until_there(self, call: Callable[[], T]) -> T:
+        """Try until the database has answered."""
+        failed_at: float | None = None
+        while True:
+            try:
+                done = await self._runner.run(call)
+            except DatabaseGone as gone:
+                if failed_at is None:
+                    failed_at = trio.current_time()
+                    log.error(  # noqa: TRY400 - the sentence tells all
+                        "unavailable", uncommitted=self.uncommitted, detail=str(gone)
+                    )
+                await trio.sleep(RETRY_SECONDS)
+            else:
+                if failed_at is not None:
+                    seconds = round(trio.current_time() - failed_at, 3)
+                    log.info("available", after_seconds=seconds)
+                return done
+
+
+def _settle(journal: Journal, items: list[Item]) -> None:
+    units = 0
+    for item in items:
+        if isinstance(item, Unit):
+            units += 1
+        else:
+            item.settle()
+    journal.settled(units)

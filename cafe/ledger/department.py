@@ -1,0 +1,97 @@
+"""What a department gives the ledger: its events, its rows, and how to load and check them.
+
+Rule: values only. The ledger compares and stores them, and never asks what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Executable, Select, Table
+
+S = TypeVar("S")
+Row = tuple[Any, ...]
+"""Values in the order of the table's columns; text, numbers, booleans and None only."""
+Transitions = Mapping[tuple[str | None, str], str]
+"""By status and action, the status after it; None is the status of what does not exist yet."""
+
+
+class Event(NamedTuple):
+    """Something that happened to one subject of a department."""
+
+    subject: str
+    """The id of an order, a booking, ..."""
+    action: str
+    before: str | None
+    """The status before; None where a subject begins."""
+    after: str
+    at: float
+    """Seconds since the Unix epoch."""
+    by: str | None = None
+    """Who did it, where that is known."""
+    reason: str | None = None
+    """Why, where the action does not say it."""
+    data: str | None = None
+    """JSON for followers."""
+
+
+class Put(NamedTuple):
+    """Insert a row, or replace the one with the same primary key."""
+
+    table: Table
+    row: Row
+
+
+class Drop(NamedTuple):
+    """Delete the row with this primary key, if there is one."""
+
+    table: Table
+    key: Row
+
+
+class Entry(NamedTuple):
+    """One event, and what it changes in the department's tables.
+
+    A follower that only moves its position on has no event.
+    """
+
+    event: Event | None
+    changes: tuple[Put | Drop, ...] = ()
+
+
+class Logged(NamedTuple):
+    """A committed event."""
+
+    position: int
+    """1, 2, 3 and so on over the whole log, without gaps."""
+    department: str
+    event: Event
+    changes: tuple[Put | Drop, ...] = ()
+    """Empty where the event was read back from the database."""
+
+
+def _nothing(_before: float) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Department(Generic[S]):
+    """A department, as far as the ledger needs to know it."""
+
+    name: str
+    tables: tuple[Table, ...]
+    """Its own, each behind those that it refers to."""
+    load: Callable[[Connection], S]
+    """Reads what its actor starts from."""
+    transitions: Transitions
+    """What may happen to a subject."""
+    checks: Mapping[str, Executable] = field(default_factory=dict[str, Executable])
+    """By sentence, a query for the rows that break it; each has a column `subject`."""
+    ended: Callable[[float], Select[Any] | None] = _nothing
+    """Selects the subjects that ended before a time, which `prune` may delete."""
+    prune: tuple[Callable[[Any], Executable], ...] = ()
+    """Statements that delete the rows of the subjects in a subquery, children first."""
+    remembers: bool = True
+    """Its actor keeps state in memory, and so starts again where a row of it was refused."""

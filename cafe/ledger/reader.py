@@ -1,0 +1,91 @@
+"""The reader: look-ups in the database, beside the commits and never behind them.
+
+Rule: an asker waits for an answer, not for a thread, so it may leave at any time. What is asked
+while the thread is busy is answered by its next pass, all of it in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import outcome
+import trio
+from sqlalchemy import Connection
+
+from cafe.ledger.errors import LedgerError, RowRefused
+from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.ledger.store import Storing
+from cafe.ledger.threads import Runner
+
+T = TypeVar("T")
+Query = Callable[[Connection], T]
+MOST_IN_PASS = 200
+
+
+class Wanted(Generic[T]):
+    """One look-up, and whoever waits for it."""
+
+    __slots__ = ("done", "found", "query")
+
+    def __init__(self, query: Query[T]) -> None:
+        self.query = query
+        self.done = trio.Event()
+        self.found: outcome.Outcome[T] | None = None
+
+
+class Reader:
+    """Answers look-ups in a task of its own."""
+
+    def __init__(self, store: Storing, runner: Runner) -> None:
+        self._store = store
+        self._runner = runner
+        self._wanted: list[Wanted[Any]] = []
+        self._bell = trio.Event()
+
+    async def read(self, query: Query[T]) -> T:
+        """Give what a query finds among the committed rows.
+
+        Raises LedgerUnavailable while the database cannot be read.
+        """
+        wanted = Wanted(query)
+        self._wanted.append(wanted)
+        self._bell.set()
+        try:
+            await wanted.done.wait()
+        except trio.Cancelled:
+            if wanted in self._wanted:
+                self._wanted.remove(wanted)
+            raise
+        assert wanted.found is not None  # noqa: S101 - set before the event
+        return wanted.found.unwrap()
+
+    async def run(self) -> None:
+        """Answer look-ups, until cancelled."""
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            while self._wanted:
+                batch, self._wanted = self._wanted[:MOST_IN_PASS], self._wanted[MOST_IN_PASS:]
+                found = await self._runner.run(partial(self._look_up, [one.query for one in batch]))
+                for wanted, result in zip(batch, found, strict=True):
+                    wanted.found = result
+                    wanted.done.set()
+
+    def _look_up(self, queries: list[Query[Any]]) -> list[outcome.Outcome[Any]]:
+        """Run queries in one transaction; in one each, if one of them fails."""
+        try:
+            return self._store.read(
+                lambda connection: [outcome.Value(one(connection)) for one in queries]
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, its asker is told
+            if len(queries) == 1:
+                return [outcome.Error(_refusal(error))]
+            return [result for one in queries for result in self._look_up([one])]
+
+
+def _refusal(error: Exception) -> Exception:
+    if isinstance(error, RowRefused):
+        return NotRecorded(error.reason)
+    return LedgerUnavailable() if isinstance(error, LedgerError) else error

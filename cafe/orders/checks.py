@@ -1,0 +1,183 @@
+"""What the tables of orders promise, as queries: each gives the orders that break its promise.
+
+Rule: a promise is one sentence and one query that stands by itself; none believes what another has
+found to be so. What holds for the events of every department is checked by the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
+
+from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.tables import events
+from cafe.orders.tables import LIVE, keys, orders
+
+_event = events.c
+_order = orders.c
+_key = keys.c
+_ours = _event.department == "orders"
+_joined = events.join(orders, and_(_event.subject == _order.order_id, _ours))
+_WHO = (_order.order_id.label("subject"), _order.number)
+
+
+def _differ(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    return one.is_distinct_from(other)
+
+
+def _before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Tell that a time is earlier than another, and not because the clock was set right."""
+    return and_(one < other, one > other - MOST_AHEAD)
+
+
+def _strays() -> Executable:
+    has_order = select(_order.order_id).where(_order.order_id == _event.subject).exists()
+    return select(_event.subject, _event.position).where(_ours, ~has_order)
+
+
+def _without_events() -> Executable:
+    has_events = select(_event.subject).where(_event.subject == _order.order_id, _ours).exists()
+    return select(*_WHO).where(~has_events)
+
+
+def _wrong_statuses() -> Executable:
+    last = select(func.max(_event.position)).where(_ours).group_by(_event.subject)
+    return (
+        select(*_WHO, _order.status, _event.after.label("last event"))
+        .select_from(_joined)
+        .where(_event.position.in_(last), _event.after != _order.status)
+    )
+
+
+def _numbers_going_back() -> Executable:
+    # By the events, not by the clock, which somebody may have set.
+    before = func.lag(_order.number).over(order_by=_event.position)
+    placed = (
+        select(*_WHO, before.label("after"))
+        .select_from(_joined)
+        .where(_event.action == "place")
+        .subquery()
+    )
+    return select(placed).where(placed.c.number <= placed.c.after)
+
+
+def _brewed_twice() -> Executable:
+    begun, done, back = ("start",), ("finish", "finish late"), ("release", "expire")
+    before = func.lag(_event.action).over(partition_by=_event.subject, order_by=_event.position)
+    brewing = (
+        select(_event.subject, _event.position, _event.action, before.label("after"))
+        .where(_ours, _event.action.in_(begun + done + back))
+        .subquery()
+    )
+    again = and_(brewing.c.action.in_(begun), brewing.c.after.in_(begun + done))
+    twice = and_(brewing.c.action.in_(done), brewing.c.after.in_(done))
+    return select(brewing).where(or_(again, twice))
+
+
+def _wrong_keys() -> Executable:
+    placed = (_key.address, _key.key, _key.placed_at)
+    ordered = (_order.address, _order.key, _order.placed_at)
+    differ = or_(*(_differ(one, other) for one, other in zip(placed, ordered, strict=True)))
+    return (
+        select(_key.order_id.label("subject"), _order.number, _key.address, _key.key, _order.status)
+        .outerjoin_from(keys, orders, _key.order_id == _order.order_id)
+        .where(or_(differ, _order.status == "cancelled"))
+    )
+
+
+def _lost_keys() -> Executable:
+    found = select(_key.order_id).where(_key.order_id == _order.order_id).exists()
+    live = _order.status.in_(LIVE)
+    return select(*_WHO, _order.address, _order.key).where(live, _order.key.is_not(None), ~found)
+
+
+def _shared_keys() -> Executable:
+    other = orders.alias()
+    same = and_(other.c.address == _order.address, other.c.key == _order.key)
+    live = and_(_order.status.in_(LIVE), other.c.status.in_(LIVE))
+    return (
+        select(*_WHO, _order.address, _order.key, other.c.number.label("as order"))
+        .join_from(orders, other, and_(same, _order.number > other.c.number))
+        .where(live)
+    )
+
+
+def _seen() -> Any:
+    """Sum up what the events tell of each order."""
+    starts = case((_event.action == "start", _event.position))
+    last_start = func.max(starts).over(partition_by=_event.subject)
+    numbered = select(*_event, last_start.label("last_start")).where(_ours).subquery()
+    seen = numbered.c
+    return (
+        select(
+            seen.subject,
+            func.min(case((seen.action == "place", seen.at))).label("placed"),
+            func.max(case((seen.position == seen.last_start, seen.at))).label("started"),
+            func.min(case((seen.after.in_(("ready", "cancelled")), seen.at))).label("ended"),
+            func.sum(case((seen.action == "expire", 1), else_=0)).label("expired"),
+            func.sum(case((seen.action == "abandon", 1), else_=0)).label("abandoned"),
+        )
+        .group_by(seen.subject)
+        .subquery()
+    )
+
+
+def _wrong_times() -> Executable:
+    seen = _seen()
+    wrong = (
+        _differ(_order.placed_at, seen.c.placed),
+        _differ(_order.started_at, seen.c.started),
+        _differ(_order.ended_at, seen.c.ended),
+        _before(_order.started_at, _order.placed_at),
+        _before(_order.ended_at, func.coalesce(_order.started_at, _order.placed_at)),
+        _order.lease_expires_at <= _order.started_at,
+    )
+    times = (_order.placed_at, _order.started_at, _order.lease_expires_at, _order.ended_at)
+    return (
+        select(*_WHO, *times)
+        .join_from(orders, seen, seen.c.subject == _order.order_id)
+        .where(or_(*wrong))
+    )
+
+
+def _wrong_fields() -> Executable:
+    seen = _seen()
+    held = or_(
+        _order.barista.is_not(None),
+        _order.lease_expires_at.is_not(None),
+        _order.claim.is_not(None),
+    )
+    ended, started = _order.ended_at.is_not(None), _order.started_at.is_not(None)
+    wrong = (
+        and_(_order.status.in_(("waiting", "cancelled")), held),
+        and_(_order.status == "preparation", _order.lease_expires_at.is_(None)),
+        and_(_order.status.not_in(("waiting", "cancelled")), ~started),
+        and_(_order.status.in_(LIVE), ended),
+        and_(_order.status.not_in(LIVE), ~ended),
+        and_(_order.bound, _order.key.is_not(None)),
+        and_(_order.lapsed, seen.c.expired == 0),
+        and_(~_order.lapsed, seen.c.expired > 0),
+        and_(_order.abandoned, seen.c.abandoned == 0),
+    )
+    fields = ("status", "barista", "claim", "bound", "abandoned", "lapsed")
+    times = ("started_at", "lease_expires_at", "ended_at")
+    return (
+        select(*_WHO, *(_order[name] for name in fields + times))
+        .join_from(orders, seen, seen.c.subject == _order.order_id)
+        .where(or_(*wrong))
+    )
+
+
+CHECKS: dict[str, Executable] = {
+    "every event of an order has its order": _strays(),
+    "every order has its events": _without_events(),
+    "every order stands where its last event left it": _wrong_statuses(),
+    "ticket numbers never repeat or go back": _numbers_going_back(),
+    "nothing is brewed twice, unless its lease ran out or it was given back": _brewed_twice(),
+    "every key leads to the order placed with it, which is not cancelled": _wrong_keys(),
+    "every live order with a key is found by it": _lost_keys(),
+    "no two live orders share a key": _shared_keys(),
+    "the times of an order are in order, and those of its events": _wrong_times(),
+    "every order has what its status asks for, and nothing else": _wrong_fields(),
+}

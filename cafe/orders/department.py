@@ -1,0 +1,113 @@
+"""What the ledger and the shop need to know of orders.
+
+Rule: queries only; what a row means is for `order.py` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select
+
+from cafe.ledger.department import Department
+from cafe.orders.checks import CHECKS
+from cafe.orders.order import TRANSITIONS, Action, Order, Status
+from cafe.orders.tables import LIVE, keys, order_of, orders
+
+MOST_RECENT = 1_000
+"""Ended orders that are kept in memory, so that who repeats a request is answered from there."""
+LAST_BREWED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the Dispatcher starts from."""
+
+    live: tuple[Order, ...] = ()
+    """Orders that wait or are being prepared, by number."""
+    recent: tuple[Order, ...] = ()
+    """Those that ended last, the last one last."""
+    last_number: int = 0
+    brewing_seconds: tuple[float, ...] = ()
+    """How long the last coffees took to brew, oldest first."""
+
+
+# Spelled out, as the partial index is, so that it serves: a bound value would not prove anything.
+_live = (
+    select(*orders.c)
+    .where(orders.c.status.in_(bindparam("live", LIVE, expanding=True, literal_execute=True)))
+    .order_by(orders.c.number)
+)
+_recent = (
+    select(*orders.c)
+    .where(orders.c.ended_at.is_not(None))
+    .order_by(orders.c.ended_at.desc(), orders.c.number.desc())
+    .limit(MOST_RECENT)
+)
+_last_number = select(func.coalesce(func.max(orders.c.number), 0))
+_find = select(*orders.c).where(orders.c.order_id == bindparam("order_id"))
+_find_by_key = (
+    select(*orders.c)
+    .join(keys, keys.c.order_id == orders.c.order_id)
+    .where(
+        keys.c.address == bindparam("address"),
+        keys.c.key == bindparam("key"),
+        keys.c.placed_at >= bindparam("since"),
+    )
+)
+
+
+def load_orders(connection: Connection) -> Snapshot:
+    """Read what the Dispatcher starts from; takes no longer with more orders that have ended."""
+    recent = [order_of(row) for row in connection.execute(_recent)]
+    brewed = [order.brewed_seconds for order in recent if order.status is not Status.CANCELLED]
+    return Snapshot(
+        live=tuple(order_of(row) for row in connection.execute(_live)),
+        recent=tuple(reversed(recent)),
+        last_number=connection.execute(_last_number).scalar_one(),
+        brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
+    )
+
+
+def find_order(connection: Connection, order_id: str) -> Order | None:
+    """Give an order as it is committed."""
+    if not order_id.isprintable():
+        return None  # no database could hold it; an id from a URL may be anything
+    return _order(connection.execute(_find, {"order_id": order_id}).first())
+
+
+def find_by_key(connection: Connection, address: str, key: str, since: float) -> Order | None:
+    """Give the order that holds a key, if it was placed at `since` or later."""
+    wanted = {"address": address, "key": key, "since": since}
+    return _order(connection.execute(_find_by_key, wanted).first())
+
+
+def _order(row: Sequence[Any] | None) -> Order | None:
+    return None if row is None else order_of(row)
+
+
+def _prune_keys(subjects: Any) -> Executable:
+    return delete(keys).where(keys.c.order_id.in_(subjects))
+
+
+def _prune_orders(subjects: Any) -> Executable:
+    return delete(orders).where(orders.c.order_id.in_(subjects))
+
+
+ORDERS = Department(
+    "orders",
+    tables=(orders, keys),
+    load=load_orders,
+    transitions={
+        (None, Action.PLACE.value): Status.WAITING.value,
+        **{
+            (before.value, action.value): after.value
+            for (before, action), after in TRANSITIONS.items()
+        },
+    },
+    checks=CHECKS,
+    ended=lambda before: select(orders.c.order_id).where(orders.c.ended_at < before),
+    prune=(_prune_keys, _prune_orders),
+)

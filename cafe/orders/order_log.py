@@ -1,0 +1,71 @@
+"""What the shop tells of its orders: one log line a transition, the counts and the histograms.
+
+Rule: it listens to the ledger's log, so it tells of what is committed and of nothing else; it never
+waits and never fails. Customers' names and orders' ids stay out of it: who knows an id may cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from cafe.ledger.department import Logged, Put
+from cafe.orders.order import Action
+from cafe.orders.tables import order_of, orders
+
+SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
+FINISHED = frozenset({Action.FINISH.value, Action.FINISH_LATE.value})
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
+
+
+class OrderLog:
+    """Tells of every transition of an order."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._events = Counter(
+            "cafe_order_events", "Transitions of orders.", ("action",), registry=registry
+        )
+        self._waits = Histogram(
+            "cafe_order_wait_seconds",
+            "From the order to the coffee.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._brewing = Histogram(
+            "cafe_order_brewing_seconds",
+            "From the start to the finish.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        # The library takes a lock each time that it looks a child up.
+        self._by_action = {one.value: self._events.labels(one.value) for one in Action}
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Take in what has been committed."""
+        for one in logged:
+            if one.department == "orders":
+                self._tell(one)
+
+    def _tell(self, logged: Logged) -> None:
+        event, change = logged.event, logged.changes[0]
+        if not (isinstance(change, Put) and change.table is orders):
+            return
+        order = order_of(change.row)
+        waited = order.waited_seconds(event.at)
+        self._by_action[event.action].inc()
+        if event.action in FINISHED:
+            self._waits.observe(waited)
+            self._brewing.observe(order.brewed_seconds)
+        log.info(
+            "order",
+            action=event.action,
+            before=event.before,
+            status=event.after,
+            number=order.number,
+            address=order.address,
+            barista=event.by,
+            waited_seconds=round(waited, 3),
+        )

@@ -1,0 +1,103 @@
+"""The tables of orders, and how an order becomes a row.
+
+Rule: nothing is lost on the way: `order_of(row_of(order)) == order`. An order's fields are the
+columns of its table, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from cafe.ledger.department import Drop, Put
+from cafe.ledger.tables import CONSTANT, metadata
+from cafe.orders.order import Order, Status
+
+LIVE = ("waiting", "preparation")
+
+
+def _one_of(column: str, words: Sequence[str]) -> str:
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
+
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True, info=CONSTANT),
+    Column("drink", Text, nullable=False, info=CONSTANT),
+    Column("name", Text, info=CONSTANT),
+    Column("address", Text, nullable=False, info=CONSTANT),
+    Column("placed_at", Float(53), nullable=False, info=CONSTANT),
+    Column("key", Text, info=CONSTANT),
+    Column("bound", Boolean, nullable=False),
+    Column("abandoned", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("barista", Text),
+    Column("claim", Text),
+    Column("started_at", Float(53)),
+    Column("lease_expires_at", Float(53)),
+    Column("lapsed", Boolean, nullable=False),
+    Column("ended_at", Float(53)),
+    CheckConstraint(_one_of("status", tuple(Status)), name="status"),
+)
+# Few live orders among very many that have ended.
+Index(
+    "ix_orders_live",
+    orders.c.number,
+    sqlite_where=text(_one_of("status", LIVE)),
+    postgresql_where=text(_one_of("status", LIVE)),
+)
+Index("ix_orders_placed_at", orders.c.placed_at)
+Index("ix_orders_ended_at", orders.c.ended_at)
+
+keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("order_id", String(64), ForeignKey("orders.order_id"), nullable=False),
+    Column("placed_at", Float(53), nullable=False),
+)
+Index("ix_idempotency_keys_placed_at", keys.c.placed_at)
+
+_STATUS = Order._fields.index("status")
+
+
+def row_of(order: Order) -> tuple[Any, ...]:
+    """Give an order as plain values; drivers know texts, and not what else a status may be."""
+    return (*order[:_STATUS], order.status.value, *order[_STATUS + 1 :])
+
+
+def order_of(row: Sequence[Any]) -> Order:
+    """Give the order that a row holds."""
+    return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 :]))
+
+
+def put_order(order: Order) -> Put:
+    """Write an order as it stands."""
+    return Put(orders, row_of(order))
+
+
+def put_key(order: Order) -> Put:
+    """Let the key of an order lead to it."""
+    return Put(keys, (order.address, order.key, order.order_id, order.placed_at))
+
+
+def drop_key(order: Order) -> Drop:
+    """Free the key of an order."""
+    return Drop(keys, (order.address, order.key))
