@@ -51,6 +51,10 @@ class Counter:
             if one.event.action == action and hasattr(one.changes[0], "row")
         ]
 
+    def times(self, action: Action) -> list[float]:
+        """Give when this happened."""
+        return [one.event.at for one in self.logged if one.event.action == action]
+
     async def order(
         self, *, address: str = REGULAR, key: str | None = None, hold: float = inf, name: str = ""
     ) -> Standing:

@@ -5,6 +5,7 @@ import trio
 
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import (
+    AwaitOrder,
     CancelOrder,
     Claim,
     CloseShop,
@@ -130,7 +131,7 @@ async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> Non
         seen: list[Status] = []
 
         async def look() -> None:
-            found = await counter.ref.ask(FindOrder(standing.order.order_id, hold=600))
+            found = await counter.ref.ask(AwaitOrder(standing.order.order_id, collects=False))
             seen.append(found.order.status)
 
         nursery.start_soon(look)
@@ -146,7 +147,7 @@ async def test_an_onlooker_who_leaves_takes_no_order_along() -> None:
     async with open_counter() as counter:
         standing = await counter.order(hold=0)
         with trio.move_on_after(1):
-            await counter.ref.ask(FindOrder(standing.order.order_id, hold=600))
+            await counter.ref.ask(AwaitOrder(standing.order.order_id, collects=False))
         assert (await counter.claimed()).order.order_id == standing.order.order_id
 
 
@@ -194,9 +195,9 @@ async def test_the_queue_takes_no_more_than_it_may() -> None:
 
 async def test_an_address_has_no_more_waiting_than_it_may() -> None:
     async with open_counter() as counter:
-        await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1, hold=0))
+        await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1))
         with pytest.raises(TooManyWaiting) as caught:
-            await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1, hold=0))
+            await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1))
         assert caught.value.members() == {"limit": "waiting"}
         await counter.order(address="192.0.2.2", hold=0)
 
@@ -227,8 +228,10 @@ async def test_closing_answers_everybody_and_takes_no_more_orders() -> None:
         await settled()
         await waiting_customers(counter, nursery, 1)  # the barista takes it
         customers = await waiting_customers(counter, nursery, 3)
-        assert await counter.ref.ask(CloseShop(retry_after=5)) == 4
+        counter.closing.begin(retry_after=5)
+        assert await counter.ref.ask(CloseShop()) == 4
         await settled()
+        assert idle[0] is not None, "it had one before"
         assert all(isinstance(customer.refused, ShopClosing) for customer in customers)
         with pytest.raises(ShopClosing):
             await counter.order()

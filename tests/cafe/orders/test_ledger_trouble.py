@@ -3,137 +3,119 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from math import inf
 
 import pytest
 import trio
 
-from actors import Restart
-from cafe.ledger.messages import LedgerUnavailable
+from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
-from cafe.orders.messages import (
-    CloseShop,
-    PlaceOrder,
-    Standing,
-)
+from cafe.orders.messages import CloseShop, FindOrder
 from cafe.orders.order import Status
-from cafe.refusals import CafeRefusal
-from tests.cafe.ledger.fakes import MemoryStore
-from tests.cafe.orders.counter import (
-    REGULAR,
-    open_counter,
-    settled,
-    waiting_customers,
-)
+from cafe.orders.refusals import ShopClosing
+from tests.cafe.ledger.fakes import REFUSED, FaultyStore
+from tests.cafe.orders.counter import open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
 
 pytestmark = pytest.mark.schedules
 
 
-async def repair(store: MemoryStore, seconds: float) -> None:
+async def repair(store: FaultyStore, seconds: float) -> None:
     """Bring the database back after so many seconds."""
     await trio.sleep(seconds)
-    store.gone = False
+    store.link.gone = False
 
 
-async def test_a_plain_customer_whose_order_is_written_waits_however_long_it_takes() -> None:
+async def test_a_plain_customer_whose_order_is_committed_waits_however_long_it_takes() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed()
-        counter.store.gone = True
+        counter.store.link.gone = True
         with pytest.raises(LedgerUnavailable):
             await counter.finish(claim)
         await trio.sleep(120)
         assert customer.refused is None
-        counter.store.gone = False
+        counter.store.link.gone = False
         await trio.sleep(1)
         assert customer.got is not None
         assert customer.got.order.status is Status.READY
         await counter.finish(claim)
 
 
-async def test_an_order_that_was_refused_while_it_was_claimed_is_not_brewed_for_nobody() -> None:
+async def test_an_order_that_is_not_committed_is_handed_to_nobody() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.store.gone = True
+        counter.store.link.gone = True
         [customer] = await waiting_customers(counter, nursery, 1)
-        await trio.sleep(1)
-        with pytest.raises(LedgerUnavailable):
-            await counter.start("Bo")
-        assert isinstance(customer.refused, LedgerUnavailable)
-        assert customer.at == pytest.approx(5)
-        counter.store.gone = False
         await trio.sleep(1)
         assert await counter.start("Bo") is None
-        [row] = counter.store.orders.values()
-        assert row.status == "cancelled"
-
-
-async def test_a_barista_who_brews_what_was_refused_is_told_that_nobody_collects_it() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.store.gone = True
-        [customer] = await waiting_customers(counter, nursery, 1)
-        await trio.sleep(4)
-        counter.disk.seconds = 0.1
-        nursery.start_soon(repair, counter.store, 2.0)
-        claim = await counter.claimed("Bo")
+        assert await counter.start("Bo", hold=3) is None
+        await trio.sleep(2)
+        assert isinstance(customer.refused, LedgerUnavailable)
         assert customer.at == pytest.approx(5)
-        assert (await counter.finish(claim)).abandoned
-
-
-async def test_an_order_that_may_be_taken_back_is_promised_to_nobody() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.store.gone = True
-        told: list[Standing | CafeRefusal] = []
-
-        async def come(after: float, key: str | None, hold: float) -> None:
-            await trio.sleep(after)
-            try:
-                told.append(await counter.order(key=key, hold=hold))
-            except CafeRefusal as refusal:
-                told.append(refusal)
-
-        nursery.start_soon(come, 0, None, 0)
-        nursery.start_soon(come, 0, None, 3)
-        await trio.sleep(6)
-        counter.store.gone = False
+        counter.store.link.gone = False
         await trio.sleep(1)
-        assert [type(answer) for answer in told] == [LedgerUnavailable] * 2
-        assert {row.status for row in counter.store.orders.values()} == {"cancelled"}
+        assert await counter.start("Bo") is None
+        [order] = counter.store.orders.values()
+        assert order.status is Status.CANCELLED
 
 
-async def test_whoever_joins_an_order_that_may_be_taken_back_is_told_when_that_is_sure() -> None:
+async def test_a_barista_who_waits_gets_an_order_as_soon_as_it_is_committed() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.store.gone = True
-        told: list[type[Exception]] = []
+        counter.store.link.gone = True
+        await waiting_customers(counter, nursery, 1)
+        nursery.start_soon(repair, counter.store, 2.0)
+        claim = await counter.start("Bo", hold=30)
+        assert claim is not None
+        assert trio.current_time() < 3
+        nursery.cancel_scope.cancel()
 
-        async def come(hold: float) -> None:
-            # Not at the desk, which would have to ask the ledger first.
-            try:
-                await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400, "k", hold))
-            except CafeRefusal as refusal:
-                told.append(type(refusal))
 
-        nursery.start_soon(come, inf)
-        await trio.sleep(3)
-        nursery.start_soon(come, 0)
-        await trio.sleep(3)
-        counter.store.gone = False
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("hold", [0.0, 3.0])
+async def test_who_wants_to_come_back_hears_within_five_seconds_that_nothing_is_written(
+    key: str | None, hold: float
+) -> None:
+    async with open_counter() as counter:
+        counter.disk.seconds = 2  # the look-up of the key takes part of the time
+        await trio.sleep(0)
+        counter.store.link.gone = key is None
+        if key is not None:
+            counter.disk.seconds = 20
+        began = trio.current_time()
+        with pytest.raises(LedgerUnavailable):
+            await counter.order(key=key, hold=hold)
+        assert trio.current_time() - began == pytest.approx(5)
+        counter.store.link.gone, counter.disk.seconds = False, 0
+        await trio.sleep(100)
+        assert {row.status for row in counter.store.orders.values()} <= {Status.CANCELLED}
+
+
+async def test_a_look_up_takes_no_longer_than_five_seconds_whatever_it_asks() -> None:
+    async with open_counter() as counter:
+        counter.store.link.gone = True
+        await counter.crash()  # the next instance waits for the database
         await trio.sleep(1)
-        assert told == [LedgerUnavailable] * 2
+        began = trio.current_time()
+        with pytest.raises(LedgerUnavailable):
+            await counter.desk.find("unknown")
+        assert trio.current_time() - began == pytest.approx(5)
+        counter.store.link.gone = False
 
 
 async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        [customer] = await waiting_customers(counter, nursery, 1)
+        customers = await waiting_customers(counter, nursery, 2)
         claim = await counter.claimed()
-        counter.store.gone = True
+        counter.store.link.gone = True
         with pytest.raises(LedgerUnavailable):
             await counter.finish(claim)
-        with pytest.raises(LedgerUnavailable):
+        counter.closing.begin(retry_after=4)
+        with trio.move_on_after(1):
             await counter.ref.ask(CloseShop())
+        assert isinstance(customers[1].refused, ShopClosing)
+        counter.ledger.give_up()
         await settled()
-        assert isinstance(customer.refused, LedgerUnavailable)
-        assert trio.current_time() == pytest.approx(10)
+        assert isinstance(customers[0].refused, LedgerUnavailable)
+        counter.store.link.gone = False
 
 
 async def test_trouble_that_lasts_does_not_pile_anything_up() -> None:
@@ -142,68 +124,89 @@ async def test_trouble_that_lasts_does_not_pile_anything_up() -> None:
         async def barista() -> None:
             while True:
                 with suppress(LedgerUnavailable):
-                    await counter.start(hold=1000)
+                    await counter.start(hold=10)
 
         await counter.order(hold=0)
-        counter.store.gone = True
+        counter.store.link.gone = True
         for _ in range(3):
             nursery.start_soon(barista)
         await trio.sleep(51)
         before = await counter.ref.ask(CountTimers())
         await trio.sleep(500)
-        # Every 5 seconds one for the barista who comes, and one for what the next is promised.
         assert await counter.ref.ask(CountTimers()) <= before + 400
+        counter.store.link.gone = False
         nursery.cancel_scope.cancel()
 
 
-async def test_work_goes_on_when_another_shop_has_had_the_database_for_a_while() -> None:
+async def test_three_rows_that_the_database_refuses_concern_nobody_but_their_customers() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        [customer] = await waiting_customers(counter, nursery, 1)
-        counter.store.load()  # by the other shop, which is gone again
-        claim = await counter.claimed()
-        assert trio.current_time() < 1
-        await counter.finish(claim)
+        [before] = await waiting_customers(counter, nursery, 1)
+        for _ in range(8):
+            with pytest.raises(NotRecorded):
+                await counter.order(name=REFUSED)
+        [after] = await waiting_customers(counter, nursery, 1)
+        for number in (1, 2):
+            claim = await counter.claimed()
+            assert claim.order.number == number
+            await counter.finish(claim)
         await settled()
-        assert customer.got is not None
+        assert before.got is not None
+        assert after.got is not None
+        assert counter.ref.statistics().crashed == 0
+        assert counter.store.broken_promises() == []
 
 
-async def test_a_ledger_that_crashes_over_a_read_is_trouble_as_any_other() -> None:
-    async with open_counter() as counter:
-        counter.store.bugs = 1
-        with pytest.raises(LedgerUnavailable):
-            await counter.order(key="k")
-        await counter.order(key="k", hold=0)
-
-
-async def test_a_ledger_that_crashes_takes_the_dispatcher_along_and_no_customer_notices() -> None:
+async def test_who_is_in_one_group_with_a_refused_row_does_not_notice() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        customers = await waiting_customers(counter, nursery, 2)
+        refused: list[str] = []
+
+        async def order_refused() -> None:
+            with pytest.raises(NotRecorded):
+                await counter.order(name=REFUSED)
+            refused.append("told")
+
         counter.disk.seconds = 1
-        customers += await waiting_customers(counter, nursery, 1)
-        await counter.crash_ledger()
-        counter.store.bugs = 2  # the next group is written, and nobody told of it
-        customers += await waiting_customers(counter, nursery, 1)
-        for _ in customers:
+        first = await waiting_customers(counter, nursery, 1)
+        nursery.start_soon(order_refused)
+        await settled()
+        others = await waiting_customers(counter, nursery, 3)
+        counter.disk.seconds = 0
+        await trio.sleep(4)
+        for _ in range(4):
             await counter.finish(await counter.claimed())
         await settled()
-        assert all(customer.got for customer in customers)
+        assert refused == ["told"]
+        assert all(customer.got for customer in [*first, *others])
         assert len(counter.store.orders) == 4
+        assert counter.store.broken_promises() == []
 
 
-async def test_orders_are_refused_at_once_when_too_many_records_wait(
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        counter.store.link.mute = 1
+        [customer] = await waiting_customers(counter, nursery, 1)
+        await counter.finish(await counter.start("Bo", hold=2) or await counter.claimed())
+        await settled()
+        assert customer.got is not None
+        assert counter.store.broken_promises() == []
+        assert len(counter.store.logged) == 4
+
+
+async def test_orders_are_refused_at_once_when_too_many_changes_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MOST_UNKEPT", 2)
+    monkeypatch.setattr(dispatcher, "MOST_UNCOMMITTED", 2)
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.store.gone = True
+        counter.store.link.gone = True
         await waiting_customers(counter, nursery, 3)
         with pytest.raises(LedgerUnavailable):
             await counter.order()
         assert trio.current_time() == 0
+        counter.store.link.gone = False
         nursery.cancel_scope.cancel()
 
 
-async def test_a_barista_who_leaves_before_his_claim_is_written_gives_the_order_back() -> None:
+async def test_a_barista_who_leaves_before_its_claim_is_committed_gives_the_order_back() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 2)
         counter.disk.seconds = 1
@@ -214,13 +217,21 @@ async def test_a_barista_who_leaves_before_his_claim_is_written_gives_the_order_
 
 
 async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_back() -> None:
-    patient = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
-    async with open_counter(restart=patient) as counter, trio.open_nursery() as nursery:
+    # With the restart budget that the shop has.
+    async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
-        counter.store.gone = True
+        counter.store.link.gone = True
         await counter.crash()
-        await trio.sleep(60)
-        counter.store.gone = False
+        await trio.sleep(600)
+        counter.store.link.gone = False
         await counter.finish(await counter.claimed())
         await settled()
         assert customer.got is not None
+        assert counter.ref.statistics().restarts == 1
+
+
+async def test_look_ups_go_on_while_commits_stall() -> None:
+    async with open_counter() as counter:
+        standing = await counter.order(hold=0)
+        found = await counter.ref.ask(FindOrder(standing.order.order_id))
+        assert found.order.status is Status.WAITING

@@ -36,8 +36,8 @@ async def play(brewing: list[float]) -> tuple[Counter, list[Standing], float]:
             await settled()
             for number in range(BARISTAS):
                 nursery.start_soon(barista, counter, f"barista {number}", brewing)
-        finished = max(c.at for c in counter.changes if c.action is Action.FINISH)
-        placed = min(c.at for c in counter.changes if c.action is Action.PLACE)
+        finished = max(counter.times(Action.FINISH))
+        placed = min(counter.times(Action.PLACE))
         return counter, served, finished - placed
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import trio
 
@@ -47,5 +45,5 @@ async def test_whoever_asks_again_after_a_crash_is_told_of_a_cancellation_when_i
         await settled()
         message = PlaceOrder("americano", None, REGULAR, 400, "k", order_id=standing.order.order_id)
         with pytest.raises(OrderCancelled):
-            await counter.ref.ask(replace(message, again=True))
+            await counter.ref.ask(message)
         assert counter.store.orders[standing.order.order_id].status == "cancelled"
