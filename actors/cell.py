@@ -3,7 +3,7 @@
 The one rule: whatever happens in a turn, its asker is settled.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -13,10 +13,12 @@ import outcome
 import trio
 
 from actors.actor import Actor
+from actors.async_call import AsyncCall
 from actors.conversation import Conversation
 from actors.deadlock import HOST
 from actors.envelope import Envelope
 from actors.errors import ActorCrashed, ActorError, ActorStopped, parted
+from actors.factory import Factory
 from actors.group import Group
 from actors.handlers import Handlers, Kind
 from actors.instrument import Listeners
@@ -40,7 +42,7 @@ class Cell(Generic[A]):
         self,
         name: str,
         *,
-        factory: Callable[[], A],
+        factory: Factory[A],
         mailbox: int,
         restart: Restart,
         group: Group,
@@ -54,7 +56,7 @@ class Cell(Generic[A]):
         self.stopped = trio.Event()
         self.instruments = instruments
         self.counts = Counts()
-        self.conversation: Conversation | None = None
+        self.async_call: AsyncCall | None = None
         self.handlers: Handlers
         self.task: trio.lowlevel.Task
         self._supervisor = Supervisor(self, factory, restart, group, nursery)
@@ -80,8 +82,8 @@ class Cell(Generic[A]):
 
     @property
     def unwinding(self) -> bool:
-        """Whether an async handler of a fallen instance has not ended yet."""
-        return self.fallen and self.conversation is not None
+        """Whether async code that a crash has interrupted has not ended yet."""
+        return self.fallen and self.async_call is not None and self.async_call.interrupted
 
     @property
     def failure(self) -> ActorError | None:
@@ -101,17 +103,18 @@ class Cell(Generic[A]):
         self.turns.drop()
         if self.state == "running":
             self.state = "restarting"
-        if self.conversation is None:
+        if self.async_call is None:
             self._awake.cancel()
         else:
-            self.conversation.interrupt()
+            self.async_call.interrupt()
 
     def close(self) -> None:
         """Take no more messages; the loop ends when it has handled those that are there."""
         if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
-        if self.fallen and self.conversation is None and not len(self.mailbox):
+        unwinds = isinstance(self.async_call, Conversation)
+        if self.fallen and not unwinds and not len(self.mailbox):
             # There is nothing left to be restarted for.
             self._scope.cancel()
 
@@ -202,7 +205,7 @@ class Cell(Generic[A]):
         """Handle a message with an async handler, then the timers that it kept waiting."""
         function = self.handlers[type(envelope.message)].function
         life = self._supervisor.life
-        self.conversation = conversation = Conversation(envelope)
+        self.async_call = conversation = Conversation(envelope)
         try:
             if await conversation.hold(function(life.instance, envelope.message)):
                 self.counts.handled += 1
@@ -220,7 +223,7 @@ class Cell(Generic[A]):
             self._supervisor.failed(crash, envelope)
             raise rest from None
         finally:
-            self.conversation = None
+            self.async_call = None
         await life.timers.catch_up()
 
     def _end(self) -> None:
@@ -238,12 +241,12 @@ class Cell(Generic[A]):
 
     def statistics(self) -> ActorStatistics:
         """Return what can be seen from outside."""
-        conversation = self.conversation
+        call = self.async_call
         return ActorStatistics(
             name=self.name,
             state=self.state,
             queued=len(self.mailbox),
             mailbox=self.mailbox.size,
-            busy_since=None if conversation is None else conversation.since,
+            busy_since=None if call is None else call.since,
             **asdict(self.counts),
         )

@@ -9,26 +9,18 @@ from typing import Any
 import outcome
 import trio
 
-from actors.deadlock import Wait
+from actors.async_call import AsyncCall
 from actors.envelope import Envelope
 
 
-class Conversation:
+class Conversation(AsyncCall):
     """Bounds an async handler by its asker, and by a crash of its instance elsewhere."""
 
-    __slots__ = ("_envelope", "_scope", "interrupted", "since", "waits")
+    __slots__ = ("_envelope",)
 
     def __init__(self, envelope: Envelope) -> None:
-        self.since = trio.current_time()
-        self.waits: list[Wait] = []
+        super().__init__(envelope.deadline)
         self._envelope = envelope
-        self._scope = trio.CancelScope(deadline=envelope.deadline)
-        self.interrupted = False
-
-    def interrupt(self) -> None:
-        """Cancel the handler: its instance has fallen, by a turn beside it."""
-        self.interrupted = True
-        self._scope.cancel()
 
     async def hold(self, answer: Awaitable[Any]) -> bool:
         """Await the answer and deliver it; tell whether the handler came so far.
@@ -36,13 +28,13 @@ class Conversation:
         If not, its asker has been told why; unless it was interrupted, for then he is still owed
         an answer. Raises what the handler raises.
         """
-        self._envelope.scope = self._scope
+        self._envelope.scope = self.scope
         try:
-            with self._scope:
+            with self.scope:
                 self._envelope.settle(outcome.Value(await answer))
         finally:
             # From now on the asker may leave at once, however long the actor has yet to be mended.
             self._envelope.scope = None
-        if self._scope.cancelled_caught and not self.interrupted:
+        if self.scope.cancelled_caught and not self.interrupted:
             self._envelope.unwound(trio.TooSlowError())
-        return not self._scope.cancelled_caught
+        return not self.scope.cancelled_caught

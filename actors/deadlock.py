@@ -2,13 +2,14 @@
 
 The one rule: a wait is refused only if nothing but giving up could end it. Theory of operation:
 
-Only an async handler can wait, and while it does its actor takes no message. So the actors under
-way form a graph: from a handler to each actor that it, or a task in a nursery of its own, waits
-for. A handler goes on when any of its waits ends, for the first answer may cancel the others; so
-it is stuck only if all of them are, and a wait that is about to begin is a deadlock only if nobody
-who is free can be reached from it. Free is who is not in an async handler, or is in one without any
-wait for an actor. A reply that is kept may be sent by anybody, at any time, so a wait for it is
-free, too.
+Only an async handler can wait, and while it does its actor takes no message. An async factory that
+makes the next instance of a fallen actor waits in the same way: what is said of handlers here holds
+for such factories, too. So the actors under way form a graph: from a handler to each actor that it,
+or a task in a nursery of its own, waits for. A handler goes on when any of its waits ends, for the
+first answer may cancel the others; so it is stuck only if all of them are, and a wait that is about
+to begin is a deadlock only if nobody who is free can be reached from it. Free is who is not in an
+async handler, or is in one without any wait for an actor. A reply that is kept may be sent by
+anybody, at any time, so a wait for it is free, too.
 
 That somebody gives up is not counted as an end: neither a deadline, nor a task that sleeps beside
 the waits and would then cancel them. Otherwise each deadlock would be one only when it is too late.
@@ -30,8 +31,8 @@ import trio
 from actors.errors import Deadlock
 
 if TYPE_CHECKING:
+    from actors.async_call import AsyncCall
     from actors.cell import Cell
-    from actors.conversation import Conversation
 
 HOST: "ContextVar[Cell[Any] | None]" = ContextVar("actor", default=None)
 """In whose task we are; inherited by the tasks that it starts, wherever."""
@@ -65,12 +66,12 @@ def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     Raises Deadlock if the wait could never end.
     """
     host = HOST.get()
-    if host is None or host.conversation is None:
+    if host is None or host.async_call is None:
         return None
     if not is_task_of(host, trio.lowlevel.current_task()):
         return None
-    wait = Wait(host.conversation.waits, target, may_end)
-    if target.conversation is None and not target.fallen:
+    wait = Wait(host.async_call.waits, target, may_end)
+    if target.async_call is None and not target.fallen:
         # By far the most usual, and known without a walk.
         return wait
     stuck = who_is_stuck(host)
@@ -96,16 +97,16 @@ def is_task_of(host: "Cell[Any]", task: trio.lowlevel.Task | None) -> bool:
     return task is not None
 
 
-def open_waits(cell: "Cell[Any]", conversation: "Conversation") -> list[Wait]:
-    """Return what an async handler waits for; a task that has moved elsewhere took its own."""
-    return [wait for wait in conversation.waits if is_task_of(cell, wait.task)]
+def open_waits(cell: "Cell[Any]", call: "AsyncCall") -> list[Wait]:
+    """Return what a handler or factory waits for; a task that moved elsewhere took its own."""
+    return [wait for wait in call.waits if is_task_of(cell, wait.task)]
 
 
 def targets(cell: "Cell[Any]") -> "list[Cell[Any]]":
-    """Return whom an actor waits for: in its handler, or before its next instance starts."""
-    if cell.conversation is None:
+    """Return whom an actor waits for: in async code, or before its next instance starts."""
+    if cell.async_call is None:
         return cell.held_up_by
-    return [wait.target for wait in open_waits(cell, cell.conversation)]
+    return [wait.target for wait in open_waits(cell, cell.async_call)]
 
 
 def who_is_stuck(host: "Cell[Any]") -> "dict[Cell[Any], None]":
@@ -122,9 +123,9 @@ def who_is_stuck(host: "Cell[Any]") -> "dict[Cell[Any], None]":
 
 def goes_on(cell: "Cell[Any]", stuck: "Container[Cell[Any]]") -> bool:
     """Tell whether an actor takes its next message, if all but these do."""
-    if cell.conversation is None:
+    if cell.async_call is None:
         return not any(other in stuck for other in cell.held_up_by)
-    waits = open_waits(cell, cell.conversation)
+    waits = open_waits(cell, cell.async_call)
     return not waits or any(wait.may_end() or wait.target not in stuck for wait in waits)
 
 

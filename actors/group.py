@@ -6,12 +6,14 @@ does a newcomer. Each actor restarts in its own task, so that nobody is needed f
 restart, and one that stops meanwhile holds up nobody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Union
 
 import trio
 
 from actors.errors import ActorCrashed
+from actors.factory import FactoryCall
 from actors.strategy import Strategy
 from actors.tree import Tree
 
@@ -31,6 +33,8 @@ class Group:
         self._members: dict[Member, None] = {}
         self._parent = parent
         self._closed = False
+        # The factories of newcomers that are being awaited.
+        self._starting: set[FactoryCall[Any]] = set()
         # One for the whole system: restarts are rare.
         self.waiting: trio.lowlevel.ParkingLot = (
             trio.lowlevel.ParkingLot() if parent is None else parent.waiting
@@ -56,14 +60,36 @@ class Group:
         self._members.pop(member, None)
         self.changed()
 
+    @contextmanager
+    def starting(self, call: FactoryCall[Any]) -> Generator[None]:
+        """Have a newcomer's factory interrupted if this closes, or an actor before it falls."""
+        self._starting.add(call)
+        try:
+            yield
+        finally:
+            self._starting.remove(call)
+
+    def interrupt_starts(self) -> None:
+        """Interrupt the factories of newcomers, those in the groups within included."""
+        for call in self._starting:
+            call.interrupt()
+        for member in self._members:
+            if isinstance(member, Group):
+                member.interrupt_starts()
+
     @property
     def closed(self) -> bool:
         """Whether nobody starts here any more, because this is ended, or what it is in."""
         return self._closed or (self._parent is not None and self._parent.closed)
 
+    def close(self) -> None:
+        """Take nobody on any more."""
+        self._closed = True
+        self.interrupt_starts()
+
     async def stop(self) -> None:
         """Take nobody on any more, stop the members, last first, and leave the parent."""
-        self._closed = True
+        self.close()
         for cell in reversed(list(self.cells())):
             cell.close()
             await cell.ref.wait_stopped()
@@ -72,7 +98,12 @@ class Group:
 
     def fall(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
         """Take along those who are restarted with a crashed actor, last started first."""
+        if self.strategy is not Strategy.ONE_FOR_ONE:
+            for call in self._starting:
+                call.interrupt()
         for member in reversed(self.strategy.others(list(self._members), crashed)):
+            if isinstance(member, Group):
+                member.interrupt_starts()
             for cell in reversed(list(member.cells())):
                 cell.retire(crash)
 

@@ -8,7 +8,7 @@ called so that it can be interrupted all the same: handlers, timers, factories, 
 `on_stop`. What `Reply.on_abandoned` calls is not: it runs within a cancellation, inside of trio.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -21,6 +21,12 @@ T = TypeVar("T")
 def interruptible(function: Callable[[], T]) -> T:
     """Call a function that Ctrl-C may cut, from where it may cut nothing."""
     return function()
+
+
+@trio.lowlevel.disable_ki_protection
+async def interruptible_await(awaitable: Awaitable[T]) -> T:
+    """Await what Ctrl-C may cut, from where it may cut nothing."""
+    return await awaitable
 
 
 def let_interrupt(function: Callable[..., Any]) -> None:

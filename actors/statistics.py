@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ActorState = Literal["running", "restarting", "stopping", "stopped"]
-"""Restarting: the instance has crashed, and the next waits for its backoff or its group."""
+"""Restarting: the instance has crashed, and the next waits for backoff, group or factory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ActorStatistics:
     crashed: int
     restarts: int
     busy_since: float | None
-    """The trio time at which the present async handler began."""
+    """The trio time at which the present async handler, or factory of a restart, began."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ its own crash, or by that of another in its group. The next one is begun by the 
 """
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -23,7 +22,9 @@ from actors.errors import (
     RestartLimitExceeded,
     caused,
     fresh,
+    parted,
 )
+from actors.factory import Factory, FactoryCall, call_factory
 from actors.group import Group
 from actors.interrupts import interruptible
 from actors.life import Life
@@ -45,7 +46,7 @@ class Supervisor(Generic[A]):
     def __init__(
         self,
         cell: "Cell[A]",
-        factory: Callable[[], A],
+        factory: Factory[A],
         restart: Restart,
         group: Group,
         nursery: trio.Nursery,
@@ -57,6 +58,8 @@ class Supervisor(Generic[A]):
         self.failure: ActorError | None = None
         self._cell = cell
         self._factory = factory
+        # What the factory has given for the next life: an instance, or what is to be awaited.
+        self._next: A | FactoryCall[A] | None = None
         self._budget = Budget(cell.name, restart)
         self._backoff = 0.0
         self._group = group
@@ -65,7 +68,7 @@ class Supervisor(Generic[A]):
     def begin(self, instance: A) -> None:
         """Start a life with this instance, or raise what its `on_start` raises."""
         cell = self._cell
-        timers = Timers(self._nursery, cell.turns.take, busy=lambda: cell.conversation is not None)
+        timers = Timers(self._nursery, cell.turns.take, busy=lambda: cell.async_call is not None)
         life = Life(instance, timers, cell.turns.take, self.refused)
         life.begin()
         self.life = life
@@ -133,14 +136,18 @@ class Supervisor(Generic[A]):
         self._group.fall(cell, crash)
 
     def retire(self, crash: ActorCrashed) -> None:
-        """End this life because of another's crash, if it has not ended yet."""
+        """End this life because of another's crash; or, if it has ended, give up the next one."""
         if self.fall is None:
             self._fall(caused(ActorCrashed(self._cell.name, along_with=crash.name), crash))
+        elif isinstance(self._next, FactoryCall):
+            self._next.interrupt()
+        else:
+            self._next = None
 
     def _fall(self, fall: ActorCrashed, envelope: Envelope | None = None) -> None:
         self.fall = fall
         self.life.silence()
-        if envelope is None and self._cell.conversation is not None:
+        if envelope is None and self._cell.async_call is not None:
             # A fall beside an async handler: until that has unwound the restart has to wait.
             self.life.fail(fall)
         self._cell.fell()
@@ -162,9 +169,13 @@ class Supervisor(Generic[A]):
             if self._backoff or not group.may_start(cell):
                 old.fail(fall)
                 await trio.sleep(self._backoff)
+                self._backoff = 0.0
                 await group.wait_turn(cell)
             # A turn, so that whoever takes the actor along meanwhile does so right after it.
             cell.turns.take(partial(self._begin_next, fall))
+            if isinstance(self._next, FactoryCall):
+                old.fail(fall)
+                await self._await_factory(self._next, fall)
             fall = self.fall
             if fall is not None and self.failure is None:
                 # A start that always fails, and never often enough, must not be all that runs.
@@ -172,13 +183,44 @@ class Supervisor(Generic[A]):
         old.fail(first)
 
     def _begin_next(self, fall: ActorCrashed) -> None:
+        """Start the next life, or crash once more; or note what has to be awaited before."""
+        made, self._next = self._next, None
         try:
-            self.begin(interruptible(self._factory))
+            if made is None:
+                made = call_factory(self._factory)
+            if isinstance(made, FactoryCall):
+                self._next = self._cell.async_call = made
+                return
+            self.begin(made)
         except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
             follow(cause, fall)
             self._crash(cause)
         else:
             self._record_restart(fall)
+
+    async def _await_factory(self, call: FactoryCall[A], fall: ActorCrashed) -> None:
+        """Await the next instance, which begins once it may; or crash once more."""
+        made = await outcome.acapture(call.hold)
+        self._next = self._cell.async_call = None
+        # Others may have waited for this to unwind.
+        self._group.changed()
+        try:
+            self._next = made.unwrap()
+        except Exception as cause:  # noqa: BLE001 - as above
+            self._factory_failed(cause, call, fall)
+        except BaseException as error:
+            crash, rest = parted(error)
+            if crash is None:
+                raise
+            self._factory_failed(crash, call, fall)
+            raise rest from None
+
+    def _factory_failed(self, cause: Exception, call: FactoryCall[A], fall: ActorCrashed) -> None:
+        if call.interrupted:
+            _LOG.error("%s crashed as it unwound", self._cell.name, exc_info=cause)
+        else:
+            follow(cause, fall)
+            self._crash(cause)
 
     def end(self) -> None:
         """End the last life: let the instance say goodbye, and fail what it still owes."""
@@ -195,6 +237,7 @@ class Supervisor(Generic[A]):
             self.fail_rest()
             # A Ref may be kept for long; what is behind it is not.
             del self.life
+            self._next = None
             self._group.remove(self._cell)
 
     def _record_crash(self, cause: Exception, envelope: Envelope | None = None) -> None:
@@ -206,7 +249,6 @@ class Supervisor(Generic[A]):
 
     def _record_restart(self, fall: ActorCrashed) -> None:
         cell, cause = self._cell, fall.__cause__
-        self._backoff = 0.0
         cell.counts.restarts += 1
         _LOG.warning("%s was restarted, because of %r", cell.name, cause)
         if cell.instruments is not None and cause is not None:

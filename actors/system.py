@@ -3,7 +3,7 @@
 The one rule: whoever leaves the block leaves no actor behind, and takes along why one has failed.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
@@ -12,9 +12,9 @@ import trio
 from actors.actor import Actor
 from actors.cell import Cell
 from actors.errors import ActorError
+from actors.factory import Factory, FactoryCall, call_factory
 from actors.group import Group
 from actors.instrument import Instrument, Listeners
-from actors.interrupts import interruptible
 from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
@@ -39,7 +39,7 @@ class System:
     @trio.lowlevel.enable_ki_protection
     async def start(
         self,
-        factory: Callable[[], A],
+        factory: Factory[A],
         *,
         name: str | None = None,
         mailbox: int = 256,
@@ -48,23 +48,20 @@ class System:
         """Start an actor; return when its `on_start` has run.
 
         In a group it starts in its turn: if others are being restarted, once those are up.
-        The factory makes the first instance now, and another after every crash. Raises what the
-        factory or `on_start` raises; ActorError if the actor lacks a handler for one of its
-        messages, the instance was started before, an actor of that name lives, or the system is
-        being left. Without a name the actor is called as its class, with a number if need be.
+        The factory makes the first instance now, and another after every crash. It may be async:
+        what it waits for is waited for, here and at a restart. Cancelled, this cancels the factory
+        and leaves nothing behind. Raises what the factory or `on_start` raises; ActorError if the
+        factory gives no actor, the actor lacks a handler for one of its messages, the instance was
+        started before, an actor of that name lives, or the system is being left. Without a name the
+        actor is called as its class, with a number if need be.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
             raise ValueError(f"a mailbox has room for one message at least, not for {mailbox}")
-        await self._group.wait_turn(None)
+        instance: A | None = None
+        while instance is None:
+            instance = await self._make(factory, name)
         roster = self._roster
-        if roster.closing:
-            raise ActorError("no actor starts in a system that is being left")
-        if self._group.closed:
-            raise ActorError(f"no actor starts in {self._group.name}, which was stopped")
-        if name in roster.cells:
-            raise ActorError(f"an actor named {name} lives already")
-        instance = interruptible(factory)
         check_complete(type(instance))
         name = name or roster.free_name(type(instance).__name__)
         cell = Cell(
@@ -79,6 +76,33 @@ class System:
         cell.begin(instance)
         roster.add(cell, self._group)
         return cell.ref
+
+    async def _make(self, factory: Factory[A], name: str | None) -> A | None:
+        """Return an instance that may start right now; None if the factory has to make another."""
+        group = self._group
+        await group.wait_turn(None)
+        self._check_open_for(name)
+        made = call_factory(factory)
+        if not isinstance(made, FactoryCall):
+            return made
+        with group.starting(made):
+            instance = await made.hold()
+            self._check_open_for(name)
+            await group.wait_turn(None)
+        self._check_open_for(name)
+        if not made.interrupted:
+            return instance
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return None
+
+    def _check_open_for(self, name: str | None) -> None:
+        """Raise ActorError if no actor of this name may start here."""
+        if self._roster.closing:
+            raise ActorError("no actor starts in a system that is being left")
+        if self._group.closed:
+            raise ActorError(f"no actor starts in {self._group.name}, which was stopped")
+        if name in self._roster.cells:
+            raise ActorError(f"an actor named {name} lives already")
 
     def group(self, strategy: Strategy, *, name: str = "group") -> "System":
         """Return a part of this system; what is started in it is restarted by the strategy.
@@ -118,15 +142,17 @@ async def open_system(
     interrupt: BaseException | None = None
     watching = list(instruments)
     roster = Roster(Listeners(watching) if watching else None)
+    group = Group("system", Strategy.ONE_FOR_ONE)
     try:
         async with trio.open_nursery() as roster.nursery:
             try:
                 with roster.block:
-                    yield System(roster, Group("system", Strategy.ONE_FOR_ONE))
+                    yield System(roster, group)
             except BaseException as raised:  # noqa: BLE001 - raised again below
                 # Outside the nursery, which would wrap it in a group.
                 error = raised
             finally:
+                group.close()
                 await roster.stop(grace)
     except BaseException as raised:  # noqa: BLE001 - as above
         # Out of a turn, or a cancellation; it must not replace what the block has raised.

@@ -150,3 +150,20 @@ async def test_an_actors_own_code_can_be_interrupted_wherever_it_runs() -> None:
             await ref.ask(Restart())
         await trio.sleep(1)
     assert PROTECTED == [False] * 11
+
+
+@pytest.mark.schedules
+async def test_an_async_factory_can_be_interrupted_before_and_after_it_waits() -> None:
+    async def factory() -> Loop:
+        note()
+        await trio.sleep(1)
+        note()
+        return Loop()
+
+    PROTECTED.clear()
+    async with open_system() as system:
+        ref = await system.start(factory)
+        with pytest.raises(ActorCrashed):
+            await ref.ask(Restart())
+        await trio.sleep(5)
+    assert PROTECTED == [False] * 11

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+import trio
 
 from actors import ActorError, open_system
 from actors.testing import settle
@@ -31,6 +32,36 @@ def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
             await is_interrupted(interrupter, partial(system.start, Ticking))
 
     assert any(line.startswith("roster.py") for line in interrupt_each_line(play))
+
+
+async def make_later() -> Ticking:
+    await trio.sleep(1)
+    return Ticking()
+
+
+def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it() -> None:
+    async def play(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            await system.start(Ticking)
+            await is_interrupted(interrupter, partial(system.start, make_later))
+
+    lines = interrupt_each_line(play)
+    assert {line.split(":")[0] for line in lines} >= {"factory.py", "group.py", "roster.py"}
+
+
+def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_left() -> None:
+    async def play(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            ref = await system.start(make_later)
+
+            async def crash() -> None:
+                with pytest.raises(ActorError):
+                    await ref.ask(Crash())
+                await ref.ask(Add())
+
+            await is_interrupted(interrupter, crash)
+
+    assert any(line.startswith("factory.py") for line in interrupt_each_line(play))
 
 
 def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_type
 
-from actors import Actor, Message, Ref, Reply, Restart, System, Timer, open_system
+from actors import Actor, Message, Ref, Reply, Restart, Strategy, System, Timer, open_system
 from actors.testing import Probe
 
 
@@ -110,6 +110,28 @@ async def use_factories(system: System) -> None:
     assert_type(await loud.ask(Shout()), str)
     counter: Ref[Counter] = loud
     assert_type(await counter.ask(Add()), int)
+
+
+async def connect() -> LoudCounter:
+    return LoudCounter()
+
+
+async def connect_to(total: int) -> Counter:
+    return Counter(total)
+
+
+async def use_async_factories(system: System) -> None:
+    assert_type(await system.start(connect, name="loud"), Ref[LoudCounter])
+    assert_type(await system.start(partial(connect_to, 5), mailbox=9), Ref[Counter])
+    assert_type(await system.start(lambda: connect_to(6)), Ref[Counter])
+    make: Callable[[], Awaitable[LoudCounter]] = connect
+    loud = await system.group(Strategy.ONE_FOR_ONE).start(make, restart=Restart(limit=1))
+    assert_type(await loud.ask(Shout()), str)
+    counter: Ref[Counter] = loud
+    assert_type(await counter.ask(Add()), int)
+    counter = await system.start(connect)
+    either: Callable[[], Counter | Awaitable[Counter]] = Counter
+    assert_type(await system.start(either), Ref[Counter])
 
 
 def pass_on(reply: Reply[int], clerk: Ref[Clerk]) -> None:

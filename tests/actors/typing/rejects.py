@@ -113,11 +113,24 @@ async def use(counter: Ref[Counter], door: Ref[Door], base: Ref[Actor]) -> None:
     await other.ask(Knock())
 
 
+async def connect_to(total: int) -> Counter:
+    return Counter(total)
+
+
+async def count() -> int:
+    return 1
+
+
 async def use_system(system: System) -> None:
     await system.start(Counter)  # type: ignore[arg-type]
     await system.start(partial(Door, 5))  # type: ignore[call-arg]
-    await system.start(dict)  # type: ignore[type-var]
+    await system.start(dict)  # type: ignore[arg-type]
+    await system.start(connect_to)  # type: ignore[arg-type]
+    await system.start(partial(connect_to, "5"))  # type: ignore[arg-type]
+    await system.start(count)  # type: ignore[type-var]
     counter: Ref[Counter] = await system.start(Door)  # type: ignore[arg-type]
+    wrong: Ref[Door] = await system.start(partial(connect_to, 5))  # type: ignore[arg-type]
+    await wrong.ask(Knock())
     unanswered: Awaitable[str] = counter.ask(Add())  # type: ignore[arg-type]
     await unanswered
 

@@ -1,0 +1,299 @@
+"""Rule 8, where a factory waits: a start waits with it, and can be cancelled or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+
+from actors import Actor, ActorError, Restart, Strategy, System, open_system
+from actors.testing import settle
+from tests.actors.cast import Add, Asker, Boom, Counter
+from tests.actors.troupe import FALL, Keep, Say, fall, open_troupe
+from tests.actors.workshop import Workshop, break_when_cancelled
+
+pytestmark = pytest.mark.schedules
+
+ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
+SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
+
+
+async def slowly(journal: list[str] | None = None, seconds: float = 5) -> Counter:
+    await trio.sleep(seconds)
+    return Counter(journal)
+
+
+class Promise:
+    """Awaitable, but no coroutine."""
+
+    def __await__(self) -> Generator[Any, Any, Counter]:
+        return slowly().__await__()
+
+
+class AwaitableCounter(Counter):
+    """An actor that is awaitable itself, which is its own affair."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        pytest.fail("an actor is not awaited")
+
+
+async def test_a_start_waits_for_its_factory_and_returns_when_on_start_has_run() -> None:
+    journal: list[str] = []
+    async with open_system() as system:
+        counter = await system.start(partial(slowly, journal))
+        assert trio.current_time() == 5
+        assert journal == ["start"]
+        assert counter.name == "Counter"
+        assert await counter.ask(Add(2)) == 2
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [partial(slowly, []), slowly, lambda: slowly(seconds=5), Promise],
+    ids=["partial", "coroutine function", "lambda", "awaitable"],
+)
+async def test_a_factory_is_async_by_what_it_gives(factory: Callable[[], Any]) -> None:
+    async with open_system() as system:
+        await system.start(factory)
+        assert trio.current_time() == 5
+
+
+async def test_an_actor_that_is_awaitable_is_not_awaited() -> None:
+    async with open_system() as system:
+        counter = await system.start(AwaitableCounter)
+        assert await counter.ask(Add(2)) == 2
+
+
+@pytest.mark.parametrize("raised", [Boom, ActorError, SystemExit])
+async def test_what_an_async_factory_raises_leaves_start_and_nothing_is_left(
+    raised: type[BaseException],
+) -> None:
+    async def factory() -> Counter:
+        await trio.sleep(5)
+        raise raised
+
+    async with open_system() as system:
+        with pytest.raises(raised):
+            await system.start(factory)
+        assert list(system.tree()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [(None, "None"), (Counter, "<class '.*Counter'>"), (3, "3")], ids=str
+)
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_factory_that_gives_no_actor_is_refused_with_what_it_gave(
+    given: object, told: str, *, waits: bool
+) -> None:
+    async def later() -> object:
+        await trio.sleep(5)
+        return given
+
+    factory: Any = later if waits else lambda: given
+    async with open_system() as system:
+        with pytest.raises(ActorError, match=f"^a factory gave {told}, which is no actor$"):
+            await system.start(factory)
+        assert list(system.tree()) == []
+
+
+async def test_a_start_that_is_cancelled_cancels_the_factory_and_leaves_nothing() -> None:
+    async with open_system() as system:
+        with trio.move_on_after(1) as scope:
+            await system.start(slowly, name="counter")
+        assert scope.cancelled_caught
+        assert trio.current_time() == 1
+        assert list(system.tree()) == []
+        await system.start(Counter, name="counter")
+
+
+async def is_refused(awaited: Awaitable[object], match: str) -> None:
+    with pytest.raises(ActorError, match=match):
+        await awaited
+
+
+async def test_a_start_whose_factory_waits_is_refused_when_the_system_is_left() -> None:
+    async with trio.open_nursery() as outside:
+        async with open_troupe() as troupe:
+            workshop = Workshop(troupe)
+            workshop.waits["a"] = workshop.waits["b"] = trio.sleep_forever
+            inner = troupe.system.group(ALL).group(ONE)
+            outside.start_soon(is_refused, workshop.hire("a", troupe.system), "being left")
+            outside.start_soon(is_refused, workshop.hire("b", inner), "being left")
+            await settle()
+        await settle()
+        assert sorted(troupe.journal) == ["a cancelled", "a waits", "b cancelled", "b waits"]
+        assert trio.current_time() == 0
+
+
+async def test_a_start_whose_factory_waits_is_refused_when_its_group_is_stopped() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        workshop = Workshop(troupe)
+        workshop.waits["a"] = workshop.waits["b"] = workshop.waits["c"] = trio.Event().wait
+        outer = troupe.system.group(ALL, name="outer")
+        inner = outer.group(ONE, name="inner")
+        nursery.start_soon(is_refused, workshop.hire("a", outer), "outer, which was stopped")
+        nursery.start_soon(is_refused, workshop.hire("b", inner), "inner, which was stopped")
+        with trio.CancelScope() as elsewhere:
+            nursery.start_soon(workshop.hire, "c", troupe.system)
+            await settle()
+            await outer.stop()
+            await settle()
+            cancelled = [line for line in troupe.journal if line.endswith("cancelled")]
+            assert sorted(cancelled) == ["a cancelled", "b cancelled"]
+        assert not elsewhere.cancelled_caught
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_start_whose_factory_is_cancelled_and_fails_raises_that() -> None:
+    async def start(system: System) -> None:
+        with pytest.raises(LookupError, match="as it unwinds"):
+            await system.start(factory)
+
+    async def factory() -> Counter:
+        await break_when_cancelled()
+        return Counter()
+
+    async with trio.open_nursery() as outside, open_system() as system:
+        outside.start_soon(start, system)
+        await settle()
+
+
+async def test_of_two_that_start_under_one_name_the_slower_one_is_refused() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        slow = system.start(partial(slowly, seconds=2), name="counter")
+        nursery.start_soon(is_refused, slow, "an actor named counter lives already")
+        counter = await system.start(partial(slowly, seconds=1), name="counter")
+        await trio.sleep(2)
+        assert [actor.name for actor in system.tree()] == [counter.name]
+
+
+@pytest.mark.parametrize("strategy", [ALL, REST], ids=str)
+@pytest.mark.parametrize("nested", [False, True])
+async def test_the_factory_of_a_newcomer_is_called_again_when_one_before_it_falls(
+    strategy: Strategy, *, nested: bool
+) -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        group = troupe.system.group(strategy)
+        workshop = Workshop(troupe)
+        await workshop.hire("a", group, SLOW)
+        database = trio.Event()
+        workshop.waits["b"] = database.wait
+        nursery.start_soon(workshop.hire, "b", group.group(ONE) if nested else group)
+        await settle()
+        troupe.journal.clear()
+        await troupe["a"].tell(FALL)
+        await settle()
+        assert troupe.journal == ["b cancelled"]
+        await trio.sleep(11)
+        assert troupe.journal[1:] == ["a starts", "b waits"]
+        database.set()
+        await settle()
+        assert troupe.journal[3:] == ["b starts"]
+        assert troupe["b"].statistics().crashed == 0
+
+
+async def test_the_factory_of_a_newcomer_waits_on_when_one_falls_that_it_does_not_rely_on() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        outer = troupe.system.group(REST)
+        await troupe.hire(outer.group(ONE), "a")
+        inner = outer.group(ONE)
+        await troupe.hire(inner, "b")
+        await troupe.hire(outer, "d")
+        workshop = Workshop(troupe)
+        database = trio.Event()
+        workshop.waits["c"] = database.wait
+        nursery.start_soon(workshop.hire, "c", inner)
+        await settle()
+        for name in "abd":
+            await troupe[name].tell(FALL)
+        await settle()
+        database.set()
+        await settle()
+        assert [line for line in troupe.journal if line[0] == "c"] == ["c waits", "c starts"]
+
+
+async def test_a_newcomer_that_is_made_starts_when_those_before_it_are_up() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        outer = troupe.system.group(REST)
+        await troupe.hire(outer.group(ONE), "a", SLOW)
+        workshop = Workshop(troupe)
+        database = trio.Event()
+        workshop.waits["b"] = database.wait
+        nursery.start_soon(workshop.hire, "b", outer)
+        await settle()
+        troupe.journal.clear()
+        # By itself, so that b is not taken along; but b may need it as it starts.
+        await troupe["a"].tell(FALL)
+        await settle()
+        database.set()
+        await settle()
+        assert troupe.journal == []
+        await trio.sleep(11)
+        assert troupe.journal == ["a starts", "b starts"]
+
+
+async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        outer = troupe.system.group(REST)
+        await troupe.hire(outer, "a")
+        await troupe.hire(outer.group(ONE), "b", SLOW)
+        workshop = Workshop(troupe)
+        database = trio.Event()
+        workshop.waits["c"] = database.wait
+        nursery.start_soon(workshop.hire, "c", outer)
+        await settle()
+        await troupe["b"].tell(FALL)
+        await settle()
+        database.set()
+        await settle()
+        await troupe["a"].tell(FALL)
+        await trio.sleep(30)
+        assert troupe.lives["c"] == 2
+        assert [line for line in troupe.journal if line[0] == "c"][:3] == [
+            *["c waits", "c waits", "c starts"]
+        ]
+
+
+async def test_a_start_that_is_cancelled_as_one_before_it_falls_starts_nothing() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        group = troupe.system.group(ALL)
+        await troupe.hire(group, "a")
+        last_straw = Asker(nursery, troupe["a"], Keep(fall))
+        workshop = Workshop(troupe)
+        workshop.waits["b"] = trio.sleep_forever
+        scope = trio.CancelScope()
+
+        async def start() -> None:
+            with scope:
+                await workshop.hire("b", group)
+
+        nursery.start_soon(start)
+        await settle()
+        del workshop.waits["b"]
+        last_straw.leave()
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+        await settle()
+        if scope.cancelled_caught:
+            assert "b starts" not in troupe.journal
+        assert await troupe["a"].ask(Say()) == "2"
+
+
+async def test_a_factory_may_ask_other_actors() -> None:
+    class Copy(Actor):
+        def __init__(self, total: int) -> None:
+            self.total = total
+
+    async with open_system() as system:
+        counter = await system.start(Counter)
+
+        async def factory() -> Copy:
+            copies.append(Copy(await counter.ask(Add(3))))
+            return copies[0]
+
+        copies: list[Copy] = []
+        await system.start(factory)
+        assert copies[0].total == 3
