@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from actors import Actor, Reply, Timer
+from actors import Actor, ActorError, Reply, Timer
 from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.refusals import LedgerUnavailable
@@ -405,7 +406,8 @@ class Dispatcher(Actor):
     def _on_commit(self) -> None:
         """Hand out in a turn of its own what has been committed."""
         if self._baristas:
-            self.after(0.0, self._hand_out)
+            with suppress(ActorError):  # this instance has crashed, and the next is not there yet
+                self.after(0.0, self._hand_out)
 
     def _has_claimable(self) -> bool:
         """Tell whether the oldest waiting order is committed."""

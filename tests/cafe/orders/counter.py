@@ -102,7 +102,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, dispatcher, ledger)
     ttl = (rules or Rules()).key_ttl_seconds
-    desk = WitnessedDesk(dispatcher, ledger, ledger.now, ttl, store=store)
+    desk = WitnessedDesk(ledger, ledger.now, ttl, dispatcher=dispatcher, store=store)
     return desk, closing
 
 

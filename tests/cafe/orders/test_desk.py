@@ -1,4 +1,4 @@
-"""The desk: whoever waits there does not notice that an actor behind it has crashed."""
+"""The desk: whoever waits there does not notice that the Dispatcher has crashed, or forgotten."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ import pytest
 import trio
 
 from actors import ActorCrashed
-from cafe.orders import archive
+from cafe.orders import dispatcher
 from cafe.orders.dispatcher import Rules
-from cafe.orders.messages import PlaceOrder
-from tests.cafe.ledger.fakes import Disk, MemoryStore
-from tests.cafe.orders.counter import REGULAR, open_counter, settled, waiting_customers
+from cafe.orders.messages import (
+    AwaitOrder,
+    CancelOrder,
+    FinishOrder,
+    HangUp,
+    PlaceOrder,
+    ReleaseOrder,
+    StartOrder,
+)
+from cafe.orders.order import Action, Status
+from cafe.orders.refusals import OrderConflict, UnknownOrder
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.counter import (
+    REGULAR,
+    Counter,
+    open_counter,
+    settled,
+    waiting_customers,
+)
 
 pytestmark = pytest.mark.schedules
 
@@ -21,7 +37,7 @@ async def test_a_customer_who_loses_two_dispatchers_still_has_one_order() -> Non
     async with open_counter(disk=Disk(1)) as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         await trio.sleep(0.5)
-        await counter.crash()  # the order is lost, and placed again
+        await counter.crash()  # the order is under way, and placed again by its id
         await trio.sleep(10)
         await counter.crash()  # it is in the ledger now
         await counter.finish(await counter.claimed())
@@ -30,81 +46,117 @@ async def test_a_customer_who_loses_two_dispatchers_still_has_one_order() -> Non
         assert len(counter.store.orders) == 1
 
 
-async def test_a_customer_who_came_twice_with_his_key_gets_one_coffee_despite_a_crash() -> None:
+async def test_a_customer_who_came_twice_with_a_key_gets_one_coffee_despite_a_crash() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2, key="k")
         claim = await counter.claimed()
-        counter.store.mute = 1  # so that the courier asks again, in a quarter of a second
+        counter.store.link.mute = 1  # so that the committer tries again, in a quarter of a second
         nursery.start_soon(counter.finish, claim)
         await trio.sleep(0.1)
-        assert counter.store.orders[claim.order.order_id].status == "delivered"
+        assert counter.store.orders[claim.order.order_id].status is Status.DELIVERED
         await counter.crash()
         await trio.sleep(1)
         assert [customer.got.order.number for customer in customers if customer.got] == [1, 1]
         assert len(counter.store.orders) == 1
 
 
-async def test_a_key_is_read_again_where_the_ledger_knows_less_than_the_book_has_forgotten(
+async def forget_all_but_one(counter: Counter) -> None:
+    """Have enough orders end that the one before them is forgotten."""
+    for _ in range(3):
+        standing = await counter.order(hold=0)
+        await counter.desk.cancel(CancelOrder(standing.order.order_id))
+
+
+async def test_what_the_dispatcher_has_forgotten_is_looked_up_in_the_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(archive, "MOST_RECENT", 1)
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        await counter.order(key="k", hold=0)
+    monkeypatch.setattr(dispatcher, "MOST_RECENT", 1)
+    async with open_counter() as counter:
+        placed = await counter.order(key="k", hold=0)
+        order_id = placed.order.order_id
         claim = await counter.claimed()
-        leavers = await waiting_customers(counter, nursery, 3)
-        counter.disk.seconds = 1
-        leavers.pop().hang_up()
-        await settled()  # this is on its way to the disk, and what follows is not
-        nursery.start_soon(counter.finish, claim)
-        await settled()
-        for leaver in leavers:
-            leaver.hang_up()
-        await settled()
-        collected = await counter.order(key="k", hold=0)
-        assert collected.order.order_id == claim.order.order_id
+        finished = await counter.finish(claim)
+        await forget_all_but_one(counter)
+        assert (await counter.finish(claim)).brewed_seconds == finished.brewed_seconds
+        assert (await counter.desk.find(order_id)).order.status is Status.READY
+        for refused in (CancelOrder(order_id), ReleaseOrder(order_id)):
+            with pytest.raises(OrderConflict):
+                if isinstance(refused, CancelOrder):
+                    await counter.desk.cancel(refused)
+                else:
+                    await counter.desk.release(refused)
+        collected = await counter.order(key="k")
+        assert collected.order.order_id == order_id
+        assert counter.numbers(Action.HAND_OVER) == [1]
+        await forget_all_but_one(counter)
+        assert (await counter.order(key="k")).order.status is Status.DELIVERED
+        assert counter.numbers(Action.HAND_OVER) == [1]
+        assert counter.store.broken_promises() == []
 
 
-async def test_a_finish_is_told_again_where_the_ledger_knows_less_than_the_book_has_forgotten(
+async def test_what_nobody_knows_is_unknown() -> None:
+    async with open_counter() as counter:
+        for order_id in ("x", "", "\0", "\ud800", "x" * 1000):
+            with pytest.raises(UnknownOrder):
+                await counter.desk.find(order_id)
+        with pytest.raises(UnknownOrder):
+            await counter.desk.finish(FinishOrder("x"))
+
+
+async def test_an_order_is_not_forgotten_before_its_hand_over_is_committed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(archive, "MOST_RECENT", 1)
+    monkeypatch.setattr(dispatcher, "MOST_RECENT", 1)
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await counter.order(key="k", hold=0)
-        claim = await counter.claimed()
-        leavers = await waiting_customers(counter, nursery, 3)
+        await counter.finish(await counter.claimed())  # ready, and nobody has collected it
         counter.disk.seconds = 1
-        leavers.pop().hang_up()
+        nursery.start_soon(counter.order)  # a group is under way
         await settled()
-        nursery.start_soon(counter.finish, claim)
-        await settled()
-        for leaver in leavers:
+        [first, second] = await waiting_customers(counter, nursery, 2, key="k")
+        await trio.sleep(1.5)
+        for _ in range(3):
+            leaver = (await waiting_customers(counter, nursery, 1))[0]
             leaver.hang_up()
-        await settled()
-        assert (await counter.finish(claim)).order_id == claim.order.order_id
+            await settled()
+        await trio.sleep(20)
+        assert first.got is not None
+        assert second.got is not None
+        assert counter.numbers(Action.HAND_OVER) == [1]
+        assert counter.store.broken_promises() == []
+        nursery.cancel_scope.cancel()
 
 
-async def test_an_order_whose_customer_does_not_come_back_after_a_crash_is_abandoned() -> None:
-    async with open_counter(Rules(return_seconds=10)) as counter, trio.open_nursery() as nursery:
-        # Not at the desk: nobody asks again for him.
+async def test_an_order_whose_customer_does_not_come_back_is_abandoned_in_the_end() -> None:
+    rules = Rules(unclaimed_seconds=10)
+    async with open_counter(rules) as counter, trio.open_nursery() as nursery:
+        # Not at the desk: nobody asks again, and nobody tells that the customer hung up.
+        lost = await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+
         async def loses_heart() -> None:
             with suppress(ActorCrashed):
-                await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+                await counter.ref.ask(AwaitOrder(lost.order.order_id))
 
         nursery.start_soon(loses_heart)
-        await settled()
         [stays] = await waiting_customers(counter, nursery, 1)
         await counter.crash()
         await trio.sleep(9)
-        [lost, kept] = counter.store.orders.values()
-        assert (lost.status, kept.status) == ("waiting", "waiting")
-        await trio.sleep(2)
-        assert counter.store.orders[lost.order_id].status == "cancelled"
-        assert (await counter.claimed()).order.order_id == kept.order_id
+        assert {one.status for one in counter.store.orders.values()} == {Status.WAITING}
+        await trio.sleep(12)
+        assert counter.store.orders[lost.order.order_id].status is Status.CANCELLED
+        assert (await counter.claimed()).order.number == 2
         stays.hang_up()
 
 
+async def test_a_hang_up_between_placing_and_waiting_is_told() -> None:
+    async with open_counter() as counter:
+        placed = await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+        await counter.ref.tell(HangUp(placed.order.order_id))
+        assert await counter.start() is None
+
+
 async def test_a_new_process_abandons_at_once_what_nobody_can_come_back_for() -> None:
-    store = MemoryStore()
+    store = FaultyStore()
     async with open_counter(store=store) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
         await counter.order(key="k", hold=0)
@@ -113,3 +165,84 @@ async def test_a_new_process_abandons_at_once_what_nobody_can_come_back_for() ->
     async with open_counter(store=left) as counter:
         assert (await counter.claimed()).order.key == "k"
         assert await counter.start() is None
+
+
+async def test_the_same_claim_id_is_the_same_claim_while_it_holds() -> None:
+    store = FaultyStore()
+    async with open_counter(Rules(lease_seconds=50), store=store) as counter:
+        for _ in range(3):
+            await counter.order(key=f"k{_}", hold=0)
+        wish = StartOrder("Bo", claim="b k1", keyed=True)
+        first = await counter.desk.start(wish)
+        again = await counter.desk.start(wish)
+        assert first is not None
+        assert again is not None
+        assert first.order == again.order
+        await counter.crash()
+        after_the_crash = await counter.desk.start(wish)
+        assert after_the_crash is not None
+        assert after_the_crash.order == first.order
+        left = store.survivor()
+    async with open_counter(Rules(lease_seconds=50), store=left) as counter:
+        after_the_kill = await counter.desk.start(wish)
+        assert after_the_kill is not None
+        assert after_the_kill.order == first.order
+        await counter.finish(after_the_kill)
+        another = await counter.desk.start(wish)
+        assert another is not None
+        assert another.order.number == 2
+        assert left.broken_promises() == []
+
+
+async def test_requests_that_race_with_one_claim_id_get_one_claim() -> None:
+    async with open_counter(disk=Disk(0.1)) as counter, trio.open_nursery() as nursery:
+        for _ in range(2):
+            await counter.order(hold=0)
+        got: list[int] = []
+
+        async def barista() -> None:
+            claim = await counter.desk.start(StartOrder("Bo", claim="k", keyed=True), hold=10)
+            assert claim is not None
+            got.append(claim.order.number)
+
+        for _ in range(3):
+            nursery.start_soon(barista)
+        await trio.sleep(1)
+        assert got == [1, 1, 1]
+
+
+async def test_a_lost_answer_to_a_keyed_start_leaves_the_claim_to_be_asked_for_again() -> None:
+    async with open_counter(disk=Disk(1)) as counter:
+        await counter.order(hold=0)
+        wish = StartOrder("Bo", claim="k", keyed=True)
+        with trio.move_on_after(0.5):
+            await counter.desk.start(wish)
+        claim = await counter.desk.start(wish)
+        assert claim is not None
+        assert counter.numbers(Action.START) == [1]
+
+
+async def test_what_a_barista_has_in_hand_is_listed_by_name() -> None:
+    async with open_counter() as counter:
+        for _ in range(3):
+            await counter.order(hold=0)
+        await counter.claimed("Bo")
+        await counter.claimed("Kim")
+        assert [one.order.number for one in await counter.desk.list("Kim")] == [2]
+        assert [one.order.number for one in await counter.desk.list()] == [1, 2, 3]
+
+
+async def test_a_shorter_lease_expires_before_an_older_longer_one() -> None:
+    store = FaultyStore()
+    async with open_counter(Rules(lease_seconds=60), store=store) as counter:
+        for number in range(2):
+            await counter.order(key=f"{number}", hold=0)
+        await counter.claimed("old")
+        left = store.survivor()
+    async with open_counter(Rules(lease_seconds=2), store=left) as counter:
+        await counter.claimed("new")
+        began = trio.current_time()
+        claim = await counter.start("next", hold=60)
+        assert claim is not None
+        assert claim.order.number == 2
+        assert trio.current_time() - began == pytest.approx(2)

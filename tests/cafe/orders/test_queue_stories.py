@@ -41,17 +41,6 @@ def test_the_key_of_a_cancelled_order_is_free_again() -> None:
     assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
 
 
-def test_ended_orders_of_nobody_in_particular_are_bounded() -> None:
-    book = a_book()
-    for number in range(3_000):
-        place(book, f"order-{number}", now=float(number))
-        book.start(None, float(number))
-        book.finish(f"order-{number}", float(number))
-    with pytest.raises(UnknownOrderError):
-        book.find("order-0")
-    assert book.find("order-2999").status is Status.READY
-
-
 def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() -> None:
     book = a_book()
     for number, order_id in enumerate(("first", "second", "third")):
@@ -60,26 +49,37 @@ def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() ->
     assert book.abandon("first", 5.0) is not None
     assert book.unbind("second", 6.0) is not None
     assert book.next_expiry() == LEASE
-    assert [change.order.order_id for change in book.expire(LEASE + 1)][0::2] == ["first", "second"]
+    assert [changes[0].order.order_id for changes in book.expire(LEASE + 1)] == ["first", "second"]
 
 
-def test_an_order_that_was_forgotten_can_be_recalled_with_its_key() -> None:
+def test_an_order_that_was_forgotten_can_be_remembered_with_its_key() -> None:
     book = a_book()
     place(book, "first", key="k")
     book.start(None, 0.0)
     finished = book.finish("first", 0.0)
     assert finished is not None
-    for number in range(2_000):
-        place(book, f"order-{number}", now=1.0)
-        book.start(None, 1.0)
-        book.finish(f"order-{number}", 1.0)
+    book.forget("first")
     assert not book.knows("first")
     assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
-    book.recall(finished.order)
+    book.remember(finished.order)
     assert book.find("first") == book.find_by_key(ADDRESSES[0], "k", 2.0) == finished.order
     book.hand_over("first", 3.0)
-    book.recall(finished.order)
+    book.remember(finished.order)
     assert book.find("first").status is Status.DELIVERED, "the book knows more than the ledger"
+    assert book.by_status[Status.DELIVERED] == 1
+
+
+def test_a_claim_is_found_by_its_id_while_it_holds() -> None:
+    book = a_book()
+    for order_id in ("first", "second"):
+        place(book, order_id)
+    claimed = book.start("Bo", 0.0, "c").order
+    assert book.claimed_by("c") == claimed
+    book.release("first", 1.0)
+    assert book.claimed_by("c") is None
+    assert book.start("Kim", 2.0, "c").order.order_id == "first"
+    book.finish("first", 3.0)
+    assert book.claimed_by("c") is None
 
 
 def test_a_book_goes_on_from_what_the_ledger_has() -> None:
@@ -88,12 +88,11 @@ def test_a_book_goes_on_from_what_the_ledger_has() -> None:
         place(before, order_id, key=f"k{number}", now=float(number))
     before.start("Bo", 3.0)
     book = a_book()
-    book.resume(
-        before.live(), 7, {Status.WAITING: 2, Status.PREPARATION: 1, Status.READY: 4}, [9.0]
-    )
+    old = Order("old", 4, "americano", None, ADDRESSES[0], 0.0, "k", False, status=Status.READY)
+    book.resume(before.live(), [old], 7, [9.0], now=5.0)
     assert book.live() == before.live()
     assert (book.waiting, book.preparing, book.next_expiry()) == (2, 1, 3.0 + LEASE)
-    assert book.by_status[Status.READY] == 4
+    assert book.find_by_key(ADDRESSES[0], "k", 5.0) == old
     assert book.brewing.mean == 9.0
     assert book.find_by_key(ADDRESSES[0], "k2", 5.0) == before.find("third")
     assert book.start(None, 5.0).order.order_id == "second", "oldest first"
@@ -101,15 +100,15 @@ def test_a_book_goes_on_from_what_the_ledger_has() -> None:
     assert book.find("new").number == 8, "numbers never go back"
 
 
-def test_an_order_of_old_that_is_recalled_does_not_take_its_key_from_a_newer_one() -> None:
+def test_an_order_of_old_that_is_remembered_does_not_take_its_key_from_a_newer_one() -> None:
     book = a_book()
     old = Order("old", 1, "americano", None, ADDRESSES[0], 0.0, "k", bound=False)
     new = old._replace(order_id="new", number=2, placed_at=TTL, status=Status.READY)
-    book.recall(new)
-    book.recall(old._replace(status=Status.DELIVERED))
+    book.remember(new)
+    book.remember(old._replace(status=Status.DELIVERED))
     found = book.find_by_key(ADDRESSES[0], "k", TTL + 1)
     assert found == new
     book = a_book()
-    book.recall(old._replace(status=Status.DELIVERED))
-    book.recall(new)
+    book.remember(old._replace(status=Status.DELIVERED))
+    book.remember(new)
     assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) == new
