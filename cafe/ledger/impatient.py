@@ -15,13 +15,21 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from cafe.ledger.address import WrongDatabaseError
 
 RV = TypeVar("RV")
 
 CONNECT_SECONDS = 3
 LOST_SECONDS = 10
 """After this, data that the other side has not acknowledged ends a connection."""
+LOOKS = 3
+"""Other clients of a pooler may just have taken the session that would have told."""
+ENCODING = "UTF8"
 ARGUMENTS = {
+    # Not what the role or the environment says: a name has to come back as it went in.
+    "client_encoding": ENCODING,
     "connect_timeout": CONNECT_SECONDS,
     "tcp_user_timeout": LOST_SECONDS * 1000,
     "keepalives_idle": LOST_SECONDS,
@@ -63,13 +71,17 @@ class Gateway:
 
     def __init__(self, url: URL, patience: float) -> None:
         """Remember where it is, and how many seconds an answer may take."""
+        self.name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
         self._patience = patience
         self._driver: ImpatientConnection | None = None
         self._aborted = False
         self._engine = self._new_engine(url)
 
     def connect(self) -> Connection:
-        """Connect, with nothing set up yet."""
+        """Connect, with nothing set up yet.
+
+        Raises WrongDatabaseError where the database could not hold every text.
+        """
         self._aborted = False
         return self._engine.connect()
 
@@ -95,7 +107,47 @@ class Gateway:
         self._driver = driver
         if self._aborted:
             driver.abort()
+        # Before SQLAlchemy's own first statements: they fail on texts of no known encoding.
+        if (encoding := driver.info.parameter_status("server_encoding")) != ENCODING:
+            driver.close()
+            raise WrongDatabaseError(
+                f"{self.name[0].upper()}{self.name[1:]} keeps text as {encoding}, and a ledger "
+                f"needs {ENCODING}: createdb --template=template0 --encoding={ENCODING}"
+            )
         return driver
+
+
+def is_pooled(connection: Connection, other: Gateway) -> bool:
+    """Tell whether a connection pooler gives each transaction another session of the server.
+
+    Then no lock and no setting stays with the connection. A pooler is known by the process id that
+    it gave, which is none of the server's. It may still keep a session as long as its client stays:
+    two connections tell, because one session cannot be both's at once.
+    """
+    if driver_of(connection).info.backend_pid == _session_of(connection):
+        return False
+    try:
+        second = other.connect()
+    except DBAPIError:
+        return False  # no session is left for another connection: each keeps its own
+    try:
+        return any(_is_shared(connection, second) for _ in range(LOOKS))
+    except DBAPIError:
+        return False
+    finally:
+        drop(second)
+
+
+def _is_shared(connection: Connection, second: Connection) -> bool:
+    session = _session_of(connection)
+    return _session_of(second) == session or _session_of(connection) != session
+
+
+def _session_of(connection: Connection) -> int:
+    """Give the process id of the session in which a transaction ran."""
+    session = int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+    connection.commit()
+    return session
 
 
 def driver_of(connection: Connection) -> ImpatientConnection:

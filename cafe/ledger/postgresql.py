@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection
 
-from cafe.ledger.address import secrets_of
+from cafe.ledger.address import WrongDatabaseError, secrets_of
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse
-from cafe.ledger.impatient import LOST_SECONDS, Gateway, driver_of, drop
+from cafe.ledger.impatient import LOST_SECONDS, Gateway, driver_of, drop, is_pooled
 from cafe.ledger.link import telling
 from cafe.ledger.migrating import is_current, migrate, refuse_behind
 
@@ -29,6 +29,8 @@ READING_ANSWER_SECONDS = 5.0
 
 The server ends a statement somewhat earlier, which leaves the connection whole.
 """
+PROBE_SECONDS = 2.0
+"""How long a pooler, and nobody else, is asked for a session beside the one that it gave."""
 SESSION = "FROM pg_stat_activity WHERE pid = %s::int AND backend_start = %s::timestamptz"
 SETTINGS = {
     "application_name": "cafe",
@@ -61,10 +63,11 @@ class PostgresDatabase:
         reading_answer_seconds: float = READING_ANSWER_SECONDS,
     ) -> None:
         """Remember where it is; `connect` goes there."""
-        self._name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
         self.secrets = secrets_of(url)
         self._writing = Gateway(url, answer_seconds)
         self._reading = Gateway(url, reading_answer_seconds)
+        self._probing = Gateway(url, PROBE_SECONDS)
+        self._name = self._writing.name
         self._lock_timeout = _milliseconds(busy_seconds)
         self._writing_settings = {
             "statement_timeout": _milliseconds(answer_seconds * STATEMENT_SHARE)
@@ -130,6 +133,12 @@ class PostgresDatabase:
                 drop(connection)
 
     def _set_up(self, connection: Connection, settings: Mapping[str, str]) -> None:
+        # First: what is set and locked through such a pooler stays with it, and hits others.
+        if is_pooled(connection, self._probing):
+            raise WrongDatabaseError(
+                f"A connection pooler gives each transaction another session of {self._name}: "
+                "name the server itself, or let the pooler pool sessions."
+            )
         for name, value in {**SETTINGS, **settings}.items():
             _set(connection, name, value)
         # Whatever the server's default: what is committed is on a disk.

@@ -18,6 +18,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
+import pytest
 
 CONFIGURATION = """
 listen_addresses = ''
@@ -50,10 +51,17 @@ def programs() -> Path | None:
 def why_not() -> str | None:
     """Say why no server can be started here; None where one can."""
     if programs() is None:
-        return "no PostgreSQL server here (on Debian: apt install postgresql)"
+        return missing("no PostgreSQL server here (on Debian: apt install postgresql)")
     if os.geteuid() == 0 and _unprivileged() is None:
         return "PostgreSQL refuses to run as root, and there is no user postgres"
     return None
+
+
+def missing(reason: str) -> str:
+    """Give the reason, for a test to be skipped; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"In CI nothing is skipped: {reason}")
+    return reason
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
@@ -66,7 +74,7 @@ class PostgresServer:
     """Started and stopped at will; makes databases with and without the ledger's tables."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._data = folder / "data"
         self._numbers = count(1)
         self._run("initdb", "--no-sync", "--username=cafe", "--auth=trust", "--encoding=UTF8")
@@ -76,21 +84,21 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self._folder / 'log'}")
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}")
 
     def stop(self, mode: str = "fast") -> None:
         """Disconnect everybody and stop; `immediate` is a crash."""
         self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}")
 
-    def new_database(self, template: str = "template1") -> str:
+    def new_database(self, template: str = "template1", options: str = "") -> str:
         """Make a database as a copy of `template`, and give its name."""
         name = f"cafe_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
         return name
 
     def url(self, database: str, login: str = "cafe") -> str:
         """Give the URL of a database of this server."""
-        return f"postgresql+psycopg://{login}@/{database}?host={self._folder}"
+        return f"postgresql+psycopg://{login}@/{database}?host={self.folder}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the superuser, and give the rows where there are any."""
@@ -102,10 +110,25 @@ class PostgresServer:
     def connect(self, database: str) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
         """Connect as the superuser; each statement is a transaction."""
         connection = psycopg.connect(
-            host=str(self._folder), dbname=database, user="cafe", autocommit=True
+            host=str(self.folder), dbname=database, user="cafe", autocommit=True
         )
         with connection:
             yield connection
+
+    def spawn(self, *command: str) -> subprocess.Popen[str]:
+        """Start a program as the server's user, and give it with a pipe to what it says."""
+        user = _unprivileged() if os.geteuid() == 0 else None
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            user=None if user is None else user.pw_uid,
+            group=None if user is None else user.pw_gid,
+            extra_groups=None if user is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def _run(self, program: str, *arguments: str) -> None:
         folder = programs()
@@ -114,7 +137,7 @@ class PostgresServer:
         subprocess.run(
             [folder / program, *arguments],
             env={"PGDATA": str(self._data), "LC_ALL": "C"},
-            cwd=self._folder,
+            cwd=self.folder,
             user=None if user is None else user.pw_uid,
             group=None if user is None else user.pw_gid,
             extra_groups=None if user is None else [],

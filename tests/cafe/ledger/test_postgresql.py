@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 import pytest
 
+from cafe.cli import app
+from cafe.cli.run import run
+from cafe.ledger.address import WrongDatabaseError
 from cafe.ledger.errors import (
     DatabaseGone,
     LedgerError,
@@ -117,3 +121,37 @@ def test_a_customer_s_name_with_a_character_that_the_server_refuses_is_a_row_ref
     with pytest.raises(RowRefused, match="NUL") as caught:
         store.commit(store.load().epoch, [placed._replace(order=placed.order._replace(name="\0"))])
     assert caught.value.reason == "invalid"
+
+
+def encoded(postgres: PostgresServer, encoding: str) -> str:
+    options = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    return postgres.url(postgres.new_database("template0", options))
+
+
+@pytest.mark.parametrize("opening", [open_store, upgrade])
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_could_not_keep_every_name_is_refused(
+    postgres: PostgresServer, encoding: str, opening: Callable[[str], object]
+) -> None:
+    with pytest.raises(WrongDatabaseError, match=rf"^The database .* keeps text as {encoding}"):
+        opening(encoded(postgres, encoding))
+
+
+def test_an_upgrade_of_such_a_database_says_in_one_line_how_to_make_another(
+    postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = encoded(postgres, "LATIN1")
+    assert run(app, ["db", "upgrade", "--database-url", url]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("createdb --template=template0 --encoding=UTF8")
+
+
+def test_names_come_back_as_they_went_in_whatever_encoding_the_role_asks_for(
+    postgres: PostgresServer, database: str
+) -> None:
+    postgres.execute(f"ALTER DATABASE {database} SET client_encoding = 'LATIN1'")
+    with closing(open_store(postgres.url(database))) as store:
+        placed = Writer().place("a")
+        record = placed._replace(order=placed.order._replace(name="咖啡"))
+        store.commit(store.load().epoch, [record])
+        assert store.find("a") == record.order
