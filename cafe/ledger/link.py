@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from threading import Lock
+from time import monotonic
 from typing import Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.failures import explained
+
+TIDY_SECONDS = 10.0
+"""Between two looks at what room is not needed."""
 
 
 class Database(Protocol):
@@ -49,6 +54,13 @@ class Database(Protocol):
         """Begin a transaction; one that writes is alone in that from here on."""
         ...
 
+    def tidy(self, connection: Connection) -> None:
+        """Free room that is not needed, between two transactions of the writer, without waiting.
+
+        Cheap where there is none. Raises what the driver raises.
+        """
+        ...
+
     def abort(self, *, reading: bool) -> None:
         """Make what the reader's or the writer's connection runs now fail soon, from any thread.
 
@@ -64,7 +76,9 @@ class Database(Protocol):
 class Link:
     """Holds a connection to a Database, the writer's or the reader's; any thread may use it."""
 
-    def __init__(self, database: Database, *, reading: bool = False) -> None:
+    def __init__(
+        self, database: Database, *, reading: bool = False, tidy_seconds: float = TIDY_SECONDS
+    ) -> None:
         """Connect with the first transaction: by `connect_reader` where `reading`.
 
         Only the writer's link gives back the ownership when it is closed.
@@ -75,6 +89,7 @@ class Link:
         self._connection: Connection | None = None
         self._closed = False
         self._aborted = False
+        self._tidy_at, self._tidy_seconds = 0.0, tidy_seconds
         self.generation = 0
         """Counts connections: who has seen another number may have missed what others wrote."""
 
@@ -103,6 +118,8 @@ class Link:
             except BaseException:
                 self._undo(connection)
                 raise
+            if writing:
+                self._tidy()
 
     def abort(self) -> None:
         """End the transaction that another thread is in: there it raises DatabaseGone soon.
@@ -113,6 +130,15 @@ class Link:
         if self._lock.locked():
             self._aborted = True
             self._database.abort(reading=self._reading)
+
+    def tidy(self) -> None:
+        """Free room in the database that is not needed, as each transaction that writes does.
+
+        For when nothing is written: call it now and then. Raises nothing; does nothing where there
+        is no connection.
+        """
+        with self._lock:
+            self._tidy()
 
     def close(self) -> None:
         """Disconnect, and give back the ownership; waits for a transaction to end.
@@ -134,6 +160,17 @@ class Link:
             self._connection = connect()
             self.generation += 1
         return self._connection
+
+    def _tidy(self) -> None:
+        now = monotonic()
+        if self._connection is None or now < self._tidy_at:
+            return
+        self._tidy_at = now + self._tidy_seconds
+        try:
+            self._database.tidy(self._connection)
+        except DBAPIError:
+            # What was committed stays so, and the next transaction finds out what is wrong.
+            self._undo(self._connection)
 
     def _refuse_aborted(self) -> None:
         if self._aborted:

@@ -114,6 +114,9 @@ class PostgresDatabase:
         """Cut the connection, so that nothing waits for the server."""
         (self._reading if reading else self._writing).abort()
 
+    def tidy(self, connection: Connection) -> None:
+        """Do nothing: the server does so itself."""
+
     def close(self) -> None:
         """Do nothing: the lock has gone with the connection."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from cafe.ledger.owner_file import OwnerFile
 
 PAGES_TO_CHECKPOINT = 8_000
 """Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
+LARGEST_WAL = 40 * 2**20
+"""Bytes, more than it has when PAGES_TO_CHECKPOINT have been written: it is used again from its
+beginning then, and not made smaller for nothing."""
 CHECKED_BYTES = 256 * 2**20
 """Larger files are not read through at the start: that would take seconds."""
 
@@ -57,6 +61,9 @@ class MemoryDatabase:
         """Interrupt the statement that runs now."""
         _interrupt(self._driver)
 
+    def tidy(self, connection: Connection) -> None:
+        """Do nothing: there is no log."""
+
     def close(self) -> None:
         """Do nothing: nobody else could have it."""
 
@@ -67,7 +74,7 @@ class FileDatabase:
     secrets = ()
     shares_connection = False
 
-    def __init__(self, path: Path, *, busy_seconds: float) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float, largest_wal: int = LARGEST_WAL) -> None:
         """Own the ledger at `path`, made or migrated where needed.
 
         Raises NotALedger, DatabaseInUse, DatabaseGone, or LedgerError where there is no folder.
@@ -76,7 +83,8 @@ class FileDatabase:
         if not self._path.parent.is_dir():
             raise LedgerError(f"There is no folder {self._path.parent} to put {path.name} in.")
         self._name = str(path)
-        self._inode = 0
+        self._inode = self._size = 0
+        self._busy_seconds, self._largest_wal = busy_seconds, largest_wal
         self._drivers: dict[bool, sqlite3.Connection] = {}
         self._engine = _engine(f"{self._path.as_uri()}?mode=rw", busy_seconds)
         self._owner = OwnerFile(self._path)
@@ -92,9 +100,16 @@ class FileDatabase:
             raise
 
     def connect(self) -> Connection:
-        """Connect to the file, which exists: a new one in its place would forget everything."""
+        """Connect to the file, which exists: a new one in its place would forget everything.
+
+        Takes the lock again if its file was removed; raises DatabaseInUse if another process did.
+        """
+        self._owner.take()
         connection = self._connect(
-            "synchronous=FULL", f"wal_autocheckpoint={PAGES_TO_CHECKPOINT}", "foreign_keys=ON"
+            "synchronous=FULL",
+            f"wal_autocheckpoint={PAGES_TO_CHECKPOINT}",
+            f"journal_size_limit={self._largest_wal}",
+            "foreign_keys=ON",
         )
         self._inode = self._path.stat().st_ino
         self._drivers[False] = _driver_of(connection)
@@ -117,20 +132,66 @@ class FileDatabase:
             raise
         return connection
 
-    def _is_in_place(self) -> bool:
-        try:
-            return self._path.stat().st_ino == self._inode
-        except OSError:
-            return False
-
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction; raises DatabaseGone where the file is not in its place.
+        """Begin a transaction; raises DatabaseGone where the file or its lock is not in its place.
 
         SQLite would go on in a file that was moved or removed, and nobody would find it again.
         """
-        if writing and not self._is_in_place():
-            raise DatabaseGone(f"{self._name} was moved or removed.")
+        if writing:
+            self._refuse_displaced(connection)
         begin(connection, writing=writing)
+        if writing:
+            # Again: while this waited for its turn another owner may have come, and written.
+            self._refuse_displaced(connection)
+
+    def _refuse_displaced(self, connection: Connection) -> None:
+        if not self._owner.is_ours():
+            # With the next connection the lock is taken again, and what was written is read again.
+            connection.invalidate()
+            raise DatabaseGone(f"The lock file of {self._name} was removed.")
+        try:
+            found = self._path.stat()
+        except OSError:
+            found = None
+        if found is None or found.st_ino != self._inode:
+            raise DatabaseGone(f"{self._name} was moved or removed.")
+        if found.st_size < self._size:
+            # Kept until it is whole: SQLite makes it long again when it moves the log into it.
+            self._size = sys.maxsize
+            if not self._is_whole():
+                raise DatabaseGone(f"{self._name} was cut short.")
+        self._size = found.st_size
+
+    def _is_whole(self) -> bool:
+        """Read a file through that has become smaller, as it does of a VACUUM too."""
+        try:
+            with closing(_open_untouched(self._path, immutable=False)) as connection:
+                _refuse_others(connection, self._name)
+                _refuse_damaged(connection, self._name)
+        except (LedgerError, sqlite3.Error):
+            return False
+        return True
+
+    def tidy(self, connection: Connection) -> None:
+        """Cut the write-ahead log short where a long reader has let it grow, if none is in it now.
+
+        Between two transactions. Does not wait for readers: as long as one is in it this moves what
+        it can into the file, and the next call tries again. Raises what the driver raises.
+        """
+        if not self._has_large_log():
+            return
+        try:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._busy_seconds * 1000)}")
+            connection.rollback()
+
+    def _has_large_log(self) -> bool:
+        try:
+            return self._path.with_name(self._path.name + "-wal").stat().st_size > self._largest_wal
+        except OSError:
+            return False
 
     def abort(self, *, reading: bool) -> None:
         """Interrupt the statement that runs now; the wait for a lock is not interrupted."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cafe.ledger.errors import DatabaseInUse, StaleEpoch
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, StaleEpoch
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.schema import STATUSES
 from tests.cafe.ledger.lives import Writer
@@ -109,3 +110,50 @@ def test_the_lock_says_only_who_has_it_now(file: Path) -> None:
     store = open_store(f"sqlite:///{file}")
     assert lock.read_text() == f"{os.getpid()}\n"
     store.close()
+
+
+def test_a_lock_file_that_was_removed_is_taken_again_with_the_next_transaction(file: Path) -> None:
+    url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
+    with closing(open_store(url)) as store:
+        writer, epoch = Writer(), store.load().epoch
+        store.commit(epoch, writer.life("a"))
+        lock.unlink()
+        records = writer.life("b")
+        with pytest.raises(DatabaseGone, match=r"lock file of .*cafe\.db was removed\.$"):
+            store.commit(epoch, records)
+        store.commit(epoch, records)
+        assert lock.read_text() == f"{os.getpid()}\n"
+        with pytest.raises(DatabaseInUse):
+            open_store(url)
+
+
+def test_a_shop_whose_lock_file_was_removed_stops_when_another_has_taken_a_new_one(
+    file: Path,
+) -> None:
+    url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
+    with closing(open_store(url)) as store:
+        epoch = store.load().epoch
+        lock.unlink()
+        records = Writer().life("ours")
+        with another_owner(url) as owner:
+            with pytest.raises(DatabaseGone, match="lock file"):
+                store.commit(epoch, records)
+            for _ in range(2):
+                with pytest.raises(DatabaseInUse, match=f"process {owner.pid}"):
+                    store.commit(epoch, records)
+            owner.kill()
+            owner.wait()
+        # Free again, but somebody else has written to it.
+        with pytest.raises(StaleEpoch):
+            store.commit(epoch, records)
+        assert store.load().last_sequence == 16
+
+
+def test_a_lock_file_that_was_replaced_by_another_is_noticed(file: Path) -> None:
+    lock = file.with_name("cafe.db.lock")
+    with closing(open_store(f"sqlite:///{file}")) as store:
+        lock.with_name("other").touch()
+        lock.with_name("other").replace(lock)
+        with pytest.raises(DatabaseGone, match="lock file"):
+            store.ping()
+        store.ping()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cafe.ledger.errors import DatabaseGone, RowRefused
+from cafe.ledger.errors import DatabaseGone, NotALedger, RowRefused
+from cafe.ledger.link import Link
 from cafe.ledger.opening import open_store
+from cafe.ledger.sqlite import FileDatabase
 from cafe.ledger.store import Store
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.owner import ROOT
@@ -129,3 +132,78 @@ def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, f
     aside.rename(file)
     quick_store.commit(epoch, records)
     assert quick_store.load().last_sequence == 8
+
+
+@pytest.mark.parametrize("left", [0, 100, 5000])
+def test_a_file_that_was_cut_short_takes_no_more_promises(
+    quick_store: Store, file: Path, left: int
+) -> None:
+    writer, epoch = Writer(), quick_store.load().epoch
+    quick_store.commit(epoch, writer.life("a"))
+    os.truncate(file, left)
+    records = writer.life("b")
+    for _ in range(2):
+        with pytest.raises(DatabaseGone, match=r"cafe\.db was cut short\.$"):
+            quick_store.commit(epoch, records)
+    # Disconnecting moves the log into the file, which makes it long again, and no better.
+    quick_store._link._disconnect()  # pyright: ignore[reportPrivateUsage]
+    for _ in range(2):
+        with pytest.raises((DatabaseGone, NotALedger)):
+            quick_store.commit(epoch, records)
+
+
+def test_a_file_that_was_vacuumed_beside_the_shop_is_smaller_and_whole(
+    quick_store: Store, file: Path
+) -> None:
+    writer, epoch = Writer(), quick_store.load().epoch
+    for number in range(200):
+        quick_store.commit(epoch, writer.life(f"order {number}"))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        quick_store.ping()
+        before = file.stat().st_size
+        # No order is lost by it: what it frees was an index's.
+        other.execute("DROP INDEX ix_order_events_order_id")
+        other.execute("VACUUM")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert file.stat().st_size < before
+    quick_store.commit(epoch, writer.life("last"))
+    assert quick_store.find("last") is not None
+
+
+def test_a_log_that_grew_beside_a_long_reader_is_cut_short_after_it(file: Path) -> None:
+    # A wait for the reader would last for a minute.
+    database = FileDatabase(file, busy_seconds=60.0, largest_wal=200_000)
+    reader, log = Link(database, reading=True), file.with_name("cafe.db-wal")
+    with closing(Link(database, tidy_seconds=0.0)) as writer, closing(reader):
+        with reader.transaction(writing=False) as reading:
+            reading.exec_driver_sql("SELECT * FROM alembic_version").all()
+            for _ in range(100):
+                touch(writer)
+            assert log.stat().st_size > 200_000
+        touch(writer)
+        assert log.stat().st_size == 0
+        touch(writer)
+        assert 0 < log.stat().st_size < 200_000
+
+
+def test_a_log_that_grew_beside_a_long_reader_is_cut_short_where_nothing_is_written(
+    file: Path,
+) -> None:
+    database = FileDatabase(file, busy_seconds=60.0, largest_wal=200_000)
+    reader, log = Link(database, reading=True), file.with_name("cafe.db-wal")
+    with closing(Link(database, tidy_seconds=0.0)) as writer, closing(reader):
+        writer.tidy()
+        with reader.transaction(writing=False) as reading:
+            reading.exec_driver_sql("SELECT * FROM alembic_version").all()
+            for _ in range(100):
+                touch(writer)
+            writer.tidy()
+            assert log.stat().st_size > 200_000
+        writer.tidy()
+        assert log.stat().st_size == 0
+
+
+def touch(link: Link) -> None:
+    with link.transaction(writing=True) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
