@@ -20,7 +20,8 @@ from cafe.apps import client_app, worker_app
 from cafe.limits.rate_limiter import Limits, RateLimiter
 from cafe.serving.heads import BadRequest
 from cafe.serving.request_log import RequestMetrics
-from tests.cafe.orders.counter import start_books
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger, start_counter
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
 
@@ -43,8 +44,12 @@ async def open_apps(limits: Limits | None = None, token: str | None = None) -> A
         return b""
 
     with structlog.testing.capture_logs() as lines:
-        async with open_system() as system, trio.open_nursery() as nursery:
-            desk = await start_books(system, nursery)
+        async with (
+            open_ledger() as ledger,
+            open_system() as system,
+            trio.open_nursery() as nursery,
+        ):
+            desk, _ = await start_counter(system, nursery, ledger, FaultyStore())
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
             yield Apps(

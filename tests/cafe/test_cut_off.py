@@ -28,7 +28,8 @@ from cafe.limits.rate_limiter import (
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, CutOff, PlaceOrder
 from cafe.serving.admission import Admission
-from tests.cafe.orders.counter import start_books
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger, start_counter
 
 ATTACKER, OTHER, REGULAR = "192.0.2.66", "192.0.2.67", "192.0.2.1"
 
@@ -44,7 +45,7 @@ class House:
     door: Admission
 
     async def order(self, address: str) -> None:
-        await self.dispatcher.ask(PlaceOrder("americano", None, address, 400, hold=0))
+        await self.dispatcher.ask(PlaceOrder("americano", None, address, 400))
 
     async def refuse(self, address: str) -> None:
         """Refuse somebody often enough to earn a ban."""
@@ -59,9 +60,14 @@ class House:
 async def open_house(per_address: int | None = None) -> AsyncGenerator[House]:
     restart = Restart(limit=3, within=60)
     with structlog.testing.capture_logs():
-        async with open_system() as system, trio.open_nursery() as nursery:
+        async with (
+            open_ledger() as ledger,
+            open_system() as system,
+            trio.open_nursery() as nursery,
+        ):
             limiter = await system.start(partial(RateLimiter, LIMITS), restart=restart)
-            dispatcher = (await start_books(system, nursery, restart=restart)).dispatcher
+            desk, _ = await start_counter(system, nursery, ledger, FaultyStore(), restart=restart)
+            dispatcher = desk.dispatcher
             door = Admission(per_address, 100)
             nursery.start_soon(enforce_bans, limiter, dispatcher, door)
             nursery.start_soon(report_refusals, limiter, door)

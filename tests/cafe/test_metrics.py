@@ -13,10 +13,11 @@ from actors import open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.metrics import Exposition
-from cafe.orders.journal import Journal
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
+from cafe.orders.order_log import OrderLog
 from cafe.serving.admission import FRESH_SECONDS, Admission
-from tests.cafe.orders.counter import start_books
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger, start_counter
 
 ADDRESS = "192.0.2.1"
 
@@ -36,8 +37,13 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
     worker = Admission(per_address=None, total=1)
     watching = PrometheusInstrument("cafe_actor")
     registry.register(watching)
-    async with open_system(instruments=[watching]) as system, trio.open_nursery() as nursery:
-        desk = await start_books(system, nursery, record=Journal(registry).record)
+    async with (
+        open_ledger() as ledger,
+        open_system(instruments=[watching]) as system,
+        trio.open_nursery() as nursery,
+    ):
+        ledger.listen(OrderLog(registry).hear)
+        desk, _ = await start_counter(system, nursery, ledger, FaultyStore())
         dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
@@ -51,7 +57,7 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         await limiter.ask(Admit(ADDRESS))
         await limiter.ask(RecordRefusals((("192.0.2.66", 5),), "waiting"))
         for _ in range(3):
-            await dispatcher.ask(PlaceOrder("americano", None, ADDRESS, 400, hold=0))
+            await dispatcher.ask(PlaceOrder("americano", None, ADDRESS, 400))
         claims = [await dispatcher.ask(StartOrder()) for _ in range(2)]
         await trio.sleep(45)
         assert claims[0] is not None
@@ -77,8 +83,11 @@ EXPECTED = {
     "cafe_orders delivered": 0,
     "cafe_orders cancelled": 0,
     "cafe_queue_length": 1,
-    "cafe_ledger_unkept": 0,
-    "cafe_ledger_records_total": 9,
+    "cafe_ledger_uncommitted": 0,
+    "cafe_ledger_events_total": 6,
+    "cafe_ledger_position": 6,
+    "cafe_order_events_total place": 3,
+    "cafe_order_events_total finish": 1,
     "cafe_baristas": 1,
     "cafe_order_wait_seconds_count": 1,
     "cafe_order_wait_seconds_sum": 45,

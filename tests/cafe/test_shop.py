@@ -17,17 +17,17 @@ import trio
 from actors import open_system
 from actors.instruments.slow_turns import SlowTurns
 from actors.testing import Probe
-from cafe.courier import carry_records
 from cafe.doors import read_doors
-from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders.closing import Closing
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
 from cafe.serving.config import ConfigError
 from cafe.serving.listeners import BindError
 from cafe.settings import Settings, read_settings
-from cafe.shop import Shop, first_of, run_shop, start_actors
-from tests.cafe.ledger.fakes import MemoryStore
+from cafe.shop import READY_SECONDS, Shop, run_shop, start_actors, tell_signal
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger
 
 FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
 IN_MEMORY = {**FREE_PORTS, "database_url": "sqlite://"}
@@ -73,38 +73,30 @@ def test_a_file_that_was_named_has_to_exist(which: str) -> None:
         read_doors(settings(**{which: "none.toml"}))
 
 
-async def test_a_shop_is_ready_until_it_closes() -> None:
-    store = MemoryStore()
-    async with open_system() as system, trio.open_nursery() as nursery:
-        shop = await start_actors(settings(closing_seconds=0.01), system, journal(), store)
-        nursery.start_soon(carry_records, shop.dispatcher, shop.ledger)
+async def test_a_shop_is_ready_until_it_closes(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
+) -> None:
+    store = FaultyStore()
+    async with open_ledger(store) as ledger, open_system() as system:
+        shop = await start_actors(settings(closing_seconds=0.01), system, ledger)
         assert await shop.why_not_ready() is None
-        store.gone = True
+        store.link.gone = True
+        began = trio.current_time()
         assert await shop.why_not_ready() == "The ledger cannot be written."
-        store.gone = False
+        assert trio.current_time() - began <= READY_SECONDS
+        store.link.gone = False
         await shop.close()
         assert shop.doors_shut.is_set()
         assert await shop.why_not_ready() == "The shop is closing."
         assert not (await shop.dispatcher.ask(CountQueue())).accepting
-        nursery.cancel_scope.cancel()
-
-
-def journal() -> Any:
-    """Give a journal that writes nothing."""
-
-    class Silent:
-        def record(self, change: object) -> None:
-            """Take a change down nowhere."""
-
-    return Silent()
 
 
 async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limiter, dispatcher, ledger = Probe(RateLimiter), Probe(Dispatcher), Probe(Ledger)
-    async with open_system() as system:
-        shop = Shop(settings(), system, limiter, dispatcher, ledger)
+    limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
+    async with open_ledger() as ledger, open_system() as system:
+        shop = Shop(settings(), system, limiter, dispatcher, ledger, Closing())
         assert await shop.why_not_ready() == "The actors do not answer."
     assert autojump_clock.current_time() < 2
 
@@ -138,10 +130,9 @@ async def run_and_close() -> None:
 async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
-    first, books, ledger, dispatcher, limiter = lines[-2]["tree"]
-    assert (first, books) == ("system, one_for_one", "├─ books, rest_for_one")
-    assert ledger == "│  ├─ Ledger running, queued 0 of 10000"
-    assert dispatcher == "│  └─ Dispatcher running, queued 0 of 10000, handled 3"
+    first, dispatcher, limiter = lines[-2]["tree"]
+    assert first == "system, one_for_one"
+    assert dispatcher == "├─ Dispatcher running, queued 0 of 10000, handled 2"
     assert limiter.startswith("└─ RateLimiter running, queued 0 of 10000")
 
 
@@ -168,5 +159,7 @@ async def test_after_the_first_signal_the_next_one_ends_the_process() -> None:
     both = (signal.SIGTERM, signal.SIGINT)
     with trio.open_signal_receiver(*both) as signals:  # which sets everything back
         os.kill(os.getpid(), signal.SIGINT)
-        await first_of(signals)
+        closing_time = trio.Event()
+        await tell_signal(signals, closing_time)
+        assert closing_time.is_set()
         assert [signal.getsignal(one) for one in both] == [signal.SIG_DFL] * 2

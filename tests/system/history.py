@@ -14,10 +14,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from cafe.cli.db import STEPS
+from cafe.departments import DEPARTMENTS
 from cafe.ledger.checking import check
 from cafe.ledger.reading import open_reader
-from cafe.ledger.schema import LIVE, order_events, orders
+from cafe.ledger.tables import events as log
+from cafe.orders.tables import LIVE, orders
 from tests.system.street import READY, Notes
 
 SLACK = 0.02
@@ -63,11 +64,11 @@ def read(url: str) -> History:
     """Read the tables, of a shop that may be open."""
     with open_reader(url) as connection:
         rows = connection.execute(select(orders)).all()
-        events = connection.execute(select(order_events).order_by("sequence")).all()
+        events = connection.execute(select(log).order_by("position")).all()
     lives: dict[str, list[EventRow]] = defaultdict(list)
     for event in events:
-        lives[event.order_id].append(event)
-    placed = [event.order_id for event in events if event.action == "place"]
+        lives[event.subject].append(event)
+    placed = [event.subject for event in events if event.action == "place"]
     return History({row.order_id: row for row in rows}, lives, placed)
 
 
@@ -161,5 +162,5 @@ def _wrong_numbers(history: History, notes: Notes) -> Iterator[str]:
 def broken_promises(url: str) -> list[str]:
     """Give what the shop's own check finds."""
     with open_reader(url) as connection:
-        found = [(one.sentence, one.findings) for one in check(connection, STEPS)]
+        found = [(one.sentence, one.findings) for one in check(connection, DEPARTMENTS)]
     return [f"{sentence}: {findings[0]}" for sentence, findings in found if findings]

@@ -9,13 +9,13 @@ from datetime import date
 import pytest
 
 from cafe.cli.day import Day, Hour, Hours, Spread, Work, picture
-from cafe.ledger.records import OrderRow
-from cafe.ledger.reporting import Deed, Life
+from cafe.orders.order import Order
+from cafe.orders.lives import Deed, Life
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
 HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
 EIGHT = MIDNIGHT + 8 * 3600
-WAITING = OrderRow(
+WAITING = Order(
     order_id="order",
     number=1,
     drink="americano",

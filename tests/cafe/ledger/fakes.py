@@ -17,7 +17,7 @@ from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.link import Link
 from cafe.ledger.opening import open_database
-from cafe.ledger.sqlite import begin
+from cafe.ledger.sqlite import MemoryDatabase
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events
 from cafe.orders.order import Order
@@ -33,11 +33,8 @@ _REFUSE = f"""
 """
 
 
-class CopiedMemory:
+class CopiedMemory(MemoryDatabase):
     """A database in memory that begins as a copy of another."""
-
-    secrets = ()
-    shares_connection = True
 
     def __init__(self, original: sqlite3.Connection) -> None:
         self._original = original
@@ -45,20 +42,12 @@ class CopiedMemory:
     def connect(self) -> Connection:
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._original.backup(copy)
+        copy.execute("PRAGMA foreign_keys=ON")
         engine = create_engine("sqlite://", creator=lambda: copy, poolclass=NullPool)
         return engine.connect()
 
-    def connect_reader(self) -> Connection:
-        raise NotImplementedError
-
-    def begin(self, connection: Connection, *, writing: bool) -> None:
-        begin(connection, writing=writing)
-
     def abort(self, *, reading: bool) -> None:
         """Have nothing to abort: no thread runs."""
-
-    def close(self) -> None:
-        """Keep nothing."""
 
 
 class FaultyLink(Link):

@@ -115,7 +115,7 @@ async def test_what_has_happened_is_counted(limiter: Ref[RateLimiter], clock: Ha
     for _ in range(3):
         await refusal(limiter, ATTACKER)
     assert await limiter.ask(CountLimits()) == LimitCounts(
-        refused={"requests": 1, "waiting": 1, "banned": 3, "connections": 7},
+        refused={"requests": 1, "waiting": 1, "banned": 3, "connections": 7, "unknown": 0},
         banned=1,
         bans=1,
         addresses=1,

@@ -107,6 +107,19 @@ async def start_counter(  # noqa: PLR0917 - each by itself
 
 
 @asynccontextmanager
+async def open_ledger(
+    store: FaultyStore | None = None,
+    disk: Disk | None = None,
+    clock: Callable[[], float] | None = None,
+) -> AsyncGenerator[Ledger]:
+    """Open a ledger in memory, without threads."""
+    disk = disk or Disk()
+    ledger = new_ledger(store or FaultyStore(), clock or start_clock(), disk, disk)
+    async with running(ledger, grace=5.0):
+        yield ledger
+
+
+@asynccontextmanager
 async def open_counter(
     rules: Rules | None = None,
     *,
@@ -118,13 +131,12 @@ async def open_counter(
     """Open a system with a counter in it."""
     logged: list[Logged] = []
     store, disk = store or FaultyStore(), disk or Disk()
-    ledger = new_ledger(store, clock or start_clock(), disk, disk)
-    ledger.listen(logged.extend)
     async with (
-        running(ledger, grace=5.0),
+        open_ledger(store, disk, clock) as ledger,
         open_system() as system,
         trio.open_nursery() as nursery,
     ):
+        ledger.listen(logged.extend)
         desk, closing = await start_counter(system, nursery, ledger, store, rules, restart)
         yield Counter(desk.dispatcher, logged, desk, store, disk, ledger, closing)
         nursery.cancel_scope.cancel()
