@@ -22,7 +22,6 @@ from functools import partial
 from math import inf
 
 from actors import Actor, ActorError, Reply, Timer
-from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.refusals import LedgerUnavailable
 from cafe.orders.closing import Closing
@@ -47,7 +46,7 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.order import Change, Order, Status
 from cafe.orders.queue import OrderBook
 from cafe.orders.recent import Recent
 from cafe.orders.refusals import (
@@ -60,7 +59,7 @@ from cafe.orders.refusals import (
     TooManyWaiting,
     refusing,
 )
-from cafe.orders.tables import drop_key, put_key, put_order
+from cafe.orders.tables import entry_of
 from cafe.orders.view import View
 from cafe.orders.waiting import Customer, WaitingBaristas, WaitingCustomers
 
@@ -474,7 +473,7 @@ class Dispatcher(Actor):
 
     def _write(self, *changes: Change) -> None:
         """Write changes of one order, all of which are committed or none."""
-        self._journal.write(*map(_entry, changes))
+        self._journal.write(*map(entry_of, changes))
         last = changes[-1].order
         if last.ended:
             self._recent.add(last.order_id, self._journal.written)
@@ -487,27 +486,3 @@ class Dispatcher(Actor):
 
     def _standing(self, order: Order) -> Standing:
         return self._view.standing(order)
-
-
-def _entry(change: Change) -> Entry:
-    """Say a change as the ledger keeps it."""
-    action, before, order, at, by, reason = change
-    event = Event(
-        order.order_id,
-        action.value,
-        None if before is None else before.value,
-        order.status.value,
-        at,
-        by,
-        reason,
-    )
-    return Entry(event, _changes(action, order))
-
-
-def _changes(action: Action, order: Order) -> tuple[Put | Drop, ...]:
-    if order.key is not None:
-        if action is Action.PLACE:
-            return put_order(order), put_key(order)
-        if order.status is Status.CANCELLED:
-            return put_order(order), drop_key(order)
-    return (put_order(order),)

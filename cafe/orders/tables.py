@@ -23,9 +23,9 @@ from sqlalchemy import (
     text,
 )
 
-from cafe.ledger.department import Drop, Put
+from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata
-from cafe.orders.order import Order, Status
+from cafe.orders.order import Action, Change, Order, Status
 
 LIVE = ("waiting", "preparation")
 
@@ -101,3 +101,27 @@ def put_key(order: Order) -> Put:
 def drop_key(order: Order) -> Drop:
     """Free the key of an order."""
     return Drop(keys, (order.address, order.key))
+
+
+def entry_of(change: Change) -> Entry:
+    """Say a change as the ledger keeps it."""
+    action, before, order, at, by, reason = change
+    event = Event(
+        order.order_id,
+        action.value,
+        None if before is None else before.value,
+        order.status.value,
+        at,
+        by,
+        reason,
+    )
+    return Entry(event, _changes(action, order))
+
+
+def _changes(action: Action, order: Order) -> tuple[Put | Drop, ...]:
+    if order.key is not None:
+        if action is Action.PLACE:
+            return put_order(order), put_key(order)
+        if order.status is Status.CANCELLED:
+            return put_order(order), drop_key(order)
+    return (put_order(order),)
