@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cafe.departments import DEPARTMENTS
 from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.schema import metadata
 from cafe.ledger.store import Store
+from cafe.ledger.tables import events, prunings
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
 
 DURABLE = ("file", "postgresql")
@@ -18,6 +19,7 @@ KINDS = ("memory", *DURABLE)
 TEMPLATE = "ledger_template"
 SHARED = "ledger_shared"
 """Emptied for each test of the store, in less time than a database of its own would take."""
+TABLES = (events, prunings, *(table for one in DEPARTMENTS for table in one.tables))
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,7 @@ def url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
     if request.param != "postgresql":
         return new_url(request.param)
     server: PostgresServer = request.getfixturevalue("postgres")
-    server.execute(f"TRUNCATE {', '.join(metadata.tables)}", SHARED)
+    server.execute(f"TRUNCATE {', '.join(table.name for table in TABLES)}", SHARED)
     return server.url(SHARED)
 
 

@@ -1,88 +1,101 @@
-"""Orders' lives as records, told in one line each."""
+"""Orders' lives as units, told in one line each, and what a store has of them."""
 
 from __future__ import annotations
 
 from cafe.ledger.errors import LedgerError
-from cafe.ledger.records import EventRow, OrderRow, Record
-from cafe.ledger.store import Store
+from cafe.ledger.store import Committed, Store, Unit
+from cafe.orders.department import Snapshot, find_by_key, find_order, load_orders
+from cafe.orders.order import Action, Change, Order
+from cafe.orders.tables import entry_of
 
 NOON = 1_767_000_000.0
+ADDRESS = "203.0.113.7"
+LEASE_SECONDS = 180.0
 
 
 class Writer:
-    """Numbers what happens, as the Dispatcher does."""
+    """Numbers orders and says what happens to them, as the order book does."""
 
-    def __init__(self, sequence: int = 0, number: int = 0) -> None:
-        self.sequence = sequence
+    def __init__(self, number: int = 0) -> None:
         self.number = number
 
-    def place(self, order_id: str, *, key: str | None = None, at: float = NOON) -> Record:
+    def place(
+        self, order_id: str, *, key: str | None = None, at: float = NOON, address: str = ADDRESS
+    ) -> Change:
         self.number += 1
-        order = OrderRow(
-            order_id=order_id,
-            number=self.number,
-            drink="americano",
-            name="Zoë",
-            address="203.0.113.7",
-            placed_at=at,
-            key=key,
-            bound=key is None,
-            abandoned=False,
-            status="waiting",
-            barista=None,
-            started_at=None,
-            lease_expires_at=None,
-            lapsed=False,
-            ended_at=None,
+        order = Order(order_id, self.number, "americano", "Zoë", address, at, key, key is None)
+        return Change(Action.PLACE, None, order, at)
+
+    def start(self, order: Order, *, at: float = NOON + 5, barista: str | None = "Bo") -> Change:
+        after = order.after(
+            Action.START,
+            barista=barista,
+            claim=f"claim of {order.order_id}",
+            started_at=at,
+            lease_expires_at=at + LEASE_SECONDS,
         )
-        return self._note("place", None, order, at)
+        return Change(Action.START, order.status, after, at, barista)
 
-    def start(self, order: OrderRow, *, at: float = NOON + 5) -> Record:
-        changed = order._replace(
-            status="preparation", barista="Bo", started_at=at, lease_expires_at=at + 180
-        )
-        return self._note("start", order, changed, at, by="Bo")
+    def finish(self, order: Order, *, at: float = NOON + 45) -> Change:
+        after = order.after(Action.FINISH, ended_at=at)
+        return Change(Action.FINISH, order.status, after, at, order.barista)
 
-    def finish(self, order: OrderRow, *, at: float = NOON + 45) -> Record:
-        changed = order._replace(status="ready", lease_expires_at=None, ended_at=at)
-        return self._note("finish", order, changed, at, by="Bo")
+    def hand_over(self, order: Order, *, at: float = NOON + 45) -> Change:
+        return Change(Action.HAND_OVER, order.status, order.after(Action.HAND_OVER), at)
 
-    def hand_over(self, order: OrderRow, *, at: float = NOON + 45) -> Record:
-        return self._note("hand over", order, order._replace(status="delivered"), at)
+    def cancel(self, order: Order, *, at: float = NOON + 9) -> Change:
+        after = order.after(Action.CANCEL, ended_at=at)
+        return Change(Action.CANCEL, order.status, after, at, reason="changed their mind")
 
-    def cancel(self, order: OrderRow, *, at: float = NOON + 9) -> Record:
-        changed = order._replace(status="cancelled", ended_at=at)
-        return self._note("cancel", order, changed, at, reason="changed his mind")
-
-    def life(self, order_id: str, *, key: str | None = None, brewed: float = 40.0) -> list[Record]:
+    def changes(
+        self, order_id: str, *, key: str | None = None, brewed: float = 40.0
+    ) -> list[Change]:
         """Give a whole life, from the order to the hand-over."""
         placed = self.place(order_id, key=key)
         started = self.start(placed.order)
         finished = self.finish(started.order, at=NOON + 5 + brewed)
-        return [placed, started, finished, self.hand_over(finished.order)]
+        return [placed, started, finished, self.hand_over(finished.order, at=finished.at)]
 
-    def _note(
-        self,
-        action: str,
-        before: OrderRow | None,
-        order: OrderRow,
-        at: float,
-        *,
-        by: str | None = None,
-        reason: str | None = None,
-    ) -> Record:
-        self.sequence += 1
-        status = None if before is None else before.status
-        event = EventRow(
-            self.sequence, order.order_id, action, status, order.status, at, by, reason
-        )
-        return Record(event, order)
+    def life(self, order_id: str, *, key: str | None = None, brewed: float = 40.0) -> list[Unit]:
+        """Give a whole life of four events, as the unit of each turn."""
+        return [unit(change) for change in self.changes(order_id, key=key, brewed=brewed)]
 
 
-def failure_of(store: Store, epoch: int, records: list[Record]) -> LedgerError:
+def unit(*changes: Change) -> Unit:
+    """Give what one turn of the Dispatcher writes."""
+    return Unit("orders", tuple(map(entry_of, changes)))
+
+
+def find(store: Store, order_id: str) -> Order | None:
+    """Give an order as it is committed."""
+    return store.read(lambda connection: find_order(connection, order_id))
+
+
+def find_key(store: Store, key: str, since: float = 0.0) -> Order | None:
+    """Give the order that holds a key of ADDRESS."""
+    return store.read(lambda connection: find_by_key(connection, ADDRESS, key, since))
+
+
+def load(store: Store) -> Snapshot:
+    """Give what a Dispatcher would start from."""
+    return store.read(load_orders)
+
+
+def last_position(store: Store) -> int:
+    """Give the position of the last event, and go on from there."""
+    last = store.begin()
+    return 0 if last is None else last.position
+
+
+def refused(committed: Committed) -> list[int]:
+    """Give which units of a commit were not written."""
+    return sorted(committed.refused)
+
+
+def failure_of(store: Store, units: list[Unit]) -> LedgerError:
     """Give what a commit raises."""
     try:
-        store.commit(epoch, records)
+        store.commit(units)
     except LedgerError as error:
         return error
     raise AssertionError("the commit went well")

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection
 
-from cafe.ledger.schema import idempotency_keys, order_events, orders
-from cafe.orders.order import TRANSITIONS, Action, Order, Status
-
-STEPS = [
-    (None, Action.PLACE, Status.WAITING),
-    *((before, action, after) for (before, action), after in TRANSITIONS.items()),
-]
-LEASE_SECONDS = 180.0
+from cafe.ledger.department import Put
+from cafe.ledger.statements import Statements
+from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.tables import entry_of
+from tests.cafe.ledger.lives import LEASE_SECONDS
 
 
 class Scribe:
-    """Keeps the count of numbers and sequences."""
+    """Keeps the count of numbers and positions, and writes over a connection of the test's."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._statements = Statements(connection.dialect)
         self._number = 0
-        self._sequence = 0
+        self._position = 0
 
     def place(self, at: float, address: str = "192.0.2.1", key: str | None = None) -> Order:
         self._number += 1
         order_id = f"order-{self._number}"
         bound = key is None
         order = Order(order_id, self._number, "americano", "Ada", address, at, key, bound=bound)
-        self.connection.execute(insert(orders).values(**_row(order)))
-        if key is not None:
-            row = {"address": address, "key": key, "order_id": order_id, "placed_at": at}
-            self.connection.execute(insert(idempotency_keys).values(**row))
-        self._tell(Action.PLACE, None, order, at)
-        return order
+        return self._write(Change(Action.PLACE, None, order, at))
 
     def start(self, order: Order, at: float, barista: str | None = "Bo") -> Order:
         lease = {"started_at": at, "lease_expires_at": at + LEASE_SECONDS}
@@ -56,31 +49,17 @@ class Scribe:
     def step(
         self, order: Order, action: Action, at: float, by: str | None = None, **changes: Any
     ) -> Order:
-        after = order.after(action, **changes)
-        self._tell(action, order.status, after, at, by)
-        self.connection.execute(
-            update(orders).where(orders.c.order_id == order.order_id).values(**_row(after))
-        )
-        if after.status is Status.CANCELLED:
-            mine = idempotency_keys.c.order_id == order.order_id
-            self.connection.execute(delete(idempotency_keys).where(mine))
-        return after
+        return self._write(Change(action, order.status, order.after(action, **changes), at, by))
 
-    def _tell(
-        self, action: Action, before: Status | None, order: Order, at: float, by: str | None = None
-    ) -> None:
-        self._sequence += 1
-        row = {
-            "sequence": self._sequence,
-            "order_id": order.order_id,
-            "action": action.value,
-            "before": None if before is None else before.value,
-            "after": order.status.value,
-            "at": at,
-            "by": by,
-        }
-        self.connection.execute(insert(order_events).values(**row))
-
-
-def _row(order: Order) -> dict[str, Any]:
-    return {**order._asdict(), "status": order.status.value}
+    def _write(self, change: Change) -> Order:
+        self._position += 1
+        event, rows = entry_of(change)
+        assert event is not None
+        for row in rows:
+            if isinstance(row, Put):
+                self.connection.exec_driver_sql(self._statements.put(row.table), row.row)
+            else:
+                self.connection.exec_driver_sql(self._statements.drop(row.table), row.key)
+        logged = (self._position, "orders", *event)
+        self.connection.exec_driver_sql(self._statements.add_events, logged)
+        return change.order

@@ -2,219 +2,277 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from cafe.ledger.errors import LedgerError, RowRefused, StaleEpoch
-from cafe.ledger.records import Snapshot
-from cafe.ledger.schema import STATUSES
-from cafe.ledger.statements import CHANGING
-from cafe.ledger.store import Store
-from cafe.orders.order import Action, Status
-from tests.cafe.ledger.lives import NOON, Writer, failure_of
+from cafe.ledger.department import Entry
+from cafe.ledger.errors import LedgerError, RowRefused
+from cafe.ledger.log import read_page
+from cafe.ledger.opening import open_store
+from cafe.ledger.store import Committed, Store, Unit
+from cafe.orders.department import Snapshot
+from cafe.orders.order import Order, Status
+from cafe.orders.tables import entry_of, orders, put_order, row_of
+from tests.cafe.ledger.lives import (
+    NOON,
+    Writer,
+    failure_of,
+    find,
+    find_key,
+    last_position,
+    load,
+    refused,
+    unit,
+)
 
-COUNTED: dict[str, int] = dict.fromkeys(STATUSES, 0)
+
+def named(order: Order, name: str) -> Order:
+    return order._replace(name=name)
 
 
 def test_a_new_ledger_begins_with_nothing(store: Store) -> None:
-    assert store.load() == Snapshot(
-        epoch=1, last_sequence=0, last_number=0, live=(), by_status=COUNTED, brewing_seconds=()
-    )
+    assert store.begin() is None
+    assert load(store) == Snapshot()
 
 
 def test_an_order_is_found_as_it_stood_at_the_last_commit(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     placed = writer.place("a")
-    store.commit(epoch, [placed])
-    assert store.find("a") == placed.order
+    store.commit([unit(placed)])
+    assert find(store, "a") == placed.order
     started = writer.start(placed.order)
-    store.commit(epoch, [started])
-    assert store.find("a") == started.order
-    assert store.find("b") is None
+    store.commit([unit(started)])
+    assert find(store, "a") == started.order
+    assert find(store, "b") is None
 
 
 def test_a_row_comes_back_with_every_type_as_it_went_in(store: Store) -> None:
-    started = Writer().place("a", key="k", at=0.1 + 0.2)
-    order = started.order._replace(abandoned=True, lapsed=True, number=2**40, name="'; -- ☕ %s ?")
-    store.commit(store.load().epoch, [started._replace(order=order)])
-    found = store.find("a")
+    placed = Writer().place("a", key="k", at=0.1 + 0.2)
+    order = placed.order._replace(abandoned=True, lapsed=True, number=2**40, name="'; -- ☕ %s ?")
+    store.commit([unit(placed._replace(order=order))])
+    found = find(store, "a")
     assert found == order
     assert found is not None
     assert [type(value) for value in found] == [type(value) for value in order]
 
 
-def test_every_column_that_may_change_is_changed(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
+def test_events_come_back_in_order_as_they_were_written(store: Store) -> None:
+    writer = Writer()
+    placed = writer.place("a", at=0.1 + 0.2)
+    units = [unit(placed, writer.cancel(placed.order)), *writer.life("b")]
+    logged = store.commit(units).logged
+    assert [one.position for one in logged] == [1, 2, 3, 4, 5, 6]
+    assert [one.event for one in logged] == [entry.event for one in units for entry in one.entries]
+    read = store.read(lambda connection: read_page(connection, 0))
+    assert read == [one._replace(changes=()) for one in logged]
+    assert store.begin() == read[-1]
+
+
+def test_every_column_is_changed_but_those_that_never_change(store: Store) -> None:
+    writer = Writer()
     placed = writer.place("a")
-    started = writer.start(placed.order)
-    changed = started.order._replace(
-        bound=False, abandoned=True, lapsed=True, status="ready", ended_at=NOON + 99
+    changed = writer.start(placed.order).order._replace(
+        bound=False, abandoned=True, lapsed=True, status=Status.READY, ended_at=NOON + 99
     )
-    store.commit(epoch, [placed])
-    store.commit(epoch, [started._replace(order=changed)])
-    assert store.find("a") == changed
+    store.commit([unit(placed)])
+    entry = entry_of(placed)
+    store.commit([Unit("orders", (entry._replace(changes=(put_order(changed),)),))])
+    assert find(store, "a") == changed
     differing = {
-        name for name in changed._fields if getattr(changed, name) != getattr(placed.order, name)
+        column.name
+        for column, one, other in zip(orders.c, row_of(placed.order), row_of(changed), strict=True)
+        if one != other
     }
-    assert differing == set(CHANGING)
+    constant = {column.name for column in orders.c if column.info.get("constant")}
+    assert differing | constant | {"order_id"} == set(orders.c.keys())
+    assert not differing & constant
 
 
-def test_a_status_and_an_action_of_the_order_model_are_written_as_their_words(store: Store) -> None:
+def test_a_commit_may_hold_whole_lives(store: Store) -> None:
+    writer = Writer()
+    store.commit([*writer.life("a"), *writer.life("b")])
+    assert [order.status for order in load(store).recent] == [Status.DELIVERED] * 2
+
+
+def test_a_commit_without_units_changes_nothing(store: Store) -> None:
+    assert store.commit([]) == Committed([])
+    store.commit(Writer().life("a"))
+    assert store.commit([]) == Committed([])
+    assert last_position(store) == 4
+
+
+def test_an_entry_without_an_event_changes_rows_and_takes_no_position(store: Store) -> None:
     placed = Writer().place("a")
-    event = placed.event._replace(action=Action.PLACE, after=Status.WAITING)
-    epoch = store.load().epoch
-    store.commit(epoch, [placed._replace(event=event)])
-    # Only if the last event reads as it was written is the next commit allowed.
-    store.load()
-    assert store.load().by_status == COUNTED | {"waiting": 1}
+    store.commit([unit(placed)])
+    silent = Entry(None, (put_order(placed.order._replace(bound=False)),))
+    assert store.commit([Unit("orders", (silent,))]) == Committed([])
+    found = find(store, "a")
+    assert found is not None
+    assert not found.bound
+    assert last_position(store) == 1
 
 
-def test_a_group_may_hold_whole_lives(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    store.commit(epoch, [*writer.life("a"), *writer.life("b")])
-    assert store.load().by_status == COUNTED | {"delivered": 2}
-
-
-def test_an_empty_group_is_written_too(store: Store) -> None:
-    epoch = store.load().epoch
-    store.commit(epoch, [])
-    store.commit(epoch, Writer().life("a"))
-    store.commit(epoch, [])
-    assert store.load().last_sequence == 4
-
-
-def test_the_snapshot_has_live_orders_by_number_and_the_last_of_everything(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
+def test_the_snapshot_has_live_orders_by_number_and_those_that_ended_last(store: Store) -> None:
+    writer = Writer()
     first, second, third = (writer.place(order_id) for order_id in "zyx")
     started = writer.start(first.order)
     cancelled = writer.cancel(second.order)
-    life = writer.life("w")
-    store.commit(epoch, [first, second, third, started, cancelled, *life])
-    assert store.load() == Snapshot(
-        epoch=2,
-        last_sequence=9,
-        last_number=4,
+    life = writer.changes("w")
+    store.commit([unit(first, second, third), unit(started, cancelled), unit(*life)])
+    assert load(store) == Snapshot(
         live=(started.order, third.order),
-        by_status=COUNTED | {"waiting": 1, "preparation": 1, "delivered": 1, "cancelled": 1},
+        recent=(cancelled.order, life[-1].order),
+        last_number=4,
         brewing_seconds=(40.0,),
-        last_at=life[-1].event.at,
     )
 
 
 def test_the_last_twenty_brewing_times_are_there_oldest_first(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     for seconds in range(25):
-        store.commit(epoch, writer.life(f"order {seconds}", brewed=float(seconds)))
-    assert store.load().brewing_seconds == tuple(map(float, range(5, 25)))
+        store.commit(writer.life(f"order {seconds}", brewed=float(seconds)))
+    assert load(store).brewing_seconds == tuple(map(float, range(5, 25)))
 
 
-def test_the_same_records_again_change_nothing(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    records = writer.life("a", key="k")
-    store.commit(epoch, records)
-    store.commit(epoch, records)
-    store.commit(epoch, records[:2])
-    assert store.find("a") == records[-1].order
-    snapshot = store.load()
-    assert (snapshot.last_sequence, snapshot.by_status["delivered"]) == (4, 1)
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_store_that_does_not_know_the_last_event_writes_only_to_an_empty_log(
+    new_url: Callable[[str], str], *, empty: bool
+) -> None:
+    url = new_url("file")
+    if not empty:
+        store = open_store(url)
+        store.commit(Writer().life("a"))
+        store.close()
+    store = open_store(url)
+    if empty:
+        store.commit(Writer().life("b"))
+    else:
+        assert "does not end with event 0" in str(failure_of(store, Writer().life("b")))
+        assert find(store, "b") is None
+        assert last_position(store) == 4
+        store.commit(Writer(1).life("b"))
+    assert find(store, "b") is not None
+    store.close()
 
 
-def test_records_given_again_with_later_ones_add_the_later_ones(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    records = [*writer.life("a"), *writer.life("b")]
-    store.commit(epoch, records[:3])
-    store.commit(epoch, records)
-    snapshot = store.load()
-    assert (snapshot.last_sequence, snapshot.by_status["delivered"]) == (8, 2)
+# Refused units
 
 
-def test_a_commit_of_an_earlier_epoch_is_refused(store: Store) -> None:
-    writer, first = Writer(), store.load().epoch
-    second = store.load().epoch
-    record = writer.place("a")
-    assert isinstance(failure_of(store, first, [record]), StaleEpoch)
-    assert store.find("a") is None
-    store.commit(second, [record])
-    assert store.find("a") == record.order
+def test_a_unit_that_the_tables_forbid_is_left_out_and_the_rest_is_written(store: Store) -> None:
+    writer = Writer()
+    store.commit([unit(writer.place("a"))])
+    again = Writer().place("b")
+    assert again.order.number == 1
+    committed = store.commit([unchained(unit(again)), unit(writer.place("c"))])
+    refusal = committed.refused[0]
+    assert refusal is not None
+    assert refusal.reason == "conflict"
+    assert refused(committed) == [0]
+    assert [(one.position, one.event.subject) for one in committed.logged] == [(2, "c")]
+    assert (find(store, "b"), last_position(store)) == (None, 2)
+    store.commit([unit(writer.place("d"))])
+    assert last_position(store) == 3
 
 
-def test_what_the_tables_forbid_is_a_bug_and_leaves_nothing_of_its_group(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    store.commit(epoch, [writer.place("a")])
-    writer.number = 0
-    later = writer.place("c")
-    with pytest.raises(RowRefused) as caught:
-        store.commit(epoch, [later, writer.place("b")])
-    assert caught.value.reason == "conflict"
-    assert (store.find("b"), store.find("c")) == (None, None)
-    writer.sequence -= 2
-    store.commit(epoch, [writer.place("d")])
-    assert store.load().last_sequence == 2
+def unchained(one: Unit) -> Unit:
+    return one._replace(chained=False)
 
 
-def test_an_error_of_the_tables_tells_no_names(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    store.commit(epoch, [writer.place("a")])
-    writer.number = 0
-    with pytest.raises(RowRefused) as caught:
-        store.commit(epoch, [writer.place("b")])
-    assert "Zoë" not in str(caught.value)
+def test_with_a_chained_unit_those_of_its_department_behind_it_are_left_out(store: Store) -> None:
+    writer = Writer()
+    store.commit([unit(writer.place("a"))])
+    before, bad, behind = writer.place("b"), Writer().place("c"), writer.place("d")
+    other = unit(writer.place("e"))._replace(department="others")
+    committed = store.commit([unit(before), unit(bad), other, unit(behind)])
+    assert isinstance(committed.refused[1], RowRefused)
+    assert committed.refused[3] is None
+    assert refused(committed) == [1, 3]
+    assert [find(store, one) is not None for one in "bcde"] == [True, False, False, True]
+    assert [one.position for one in committed.logged] == [2, 3]
+
+
+def test_where_every_unit_is_refused_the_next_commit_goes_on(store: Store) -> None:
+    writer = Writer()
+    store.commit([unit(writer.place("a"))])
+    for _ in range(2):
+        committed = store.commit([unit(Writer().place("b"))])
+        assert (committed.logged, refused(committed)) == ([], [0])
+    store.commit([unit(writer.place("c"))])
+    assert last_position(store) == 2
+
+
+def test_a_text_that_has_no_encoding_is_refused_alone(store: Store) -> None:
+    writer = Writer()
+    good, bad = writer.place("a"), writer.place("b")
+    committed = store.commit([unit(good), unit(bad._replace(order=named(bad.order, "\ud800")))])
+    refusal = committed.refused[1]
+    assert refusal is not None
+    assert refusal.reason == "invalid"
+    assert find(store, "a") == good.order
+    assert find(store, "b") is None
+
+
+def test_a_refusal_of_the_tables_tells_no_names(store: Store) -> None:
+    store.commit([unit(Writer().place("a"))])
+    refusal = store.commit([unit(Writer().place("b"))]).refused[0]
+    assert refusal is not None
+    assert "Zoë" not in str(refusal)
+
+
+# Keys
 
 
 def test_a_key_finds_its_order_whatever_becomes_of_it(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    records = writer.life("a", key="k")
-    for record in records:
-        store.commit(epoch, [record])
-        assert store.find_by_key("203.0.113.7", "k", NOON) == record.order
+    for change in Writer().changes("a", key="k"):
+        store.commit([unit(change)])
+        assert find_key(store, "k", NOON) == change.order
+
+
+def test_a_key_is_found_as_long_as_it_holds(store: Store) -> None:
+    placed = Writer().place("a", key="k", at=NOON)
+    store.commit([unit(placed)])
+    assert find_key(store, "k", NOON) == placed.order
+    assert find_key(store, "k", NOON + 0.001) is None
 
 
 def test_a_key_is_of_one_address(store: Store) -> None:
-    store.commit(store.load().epoch, [Writer().place("a", key="k")])
-    assert store.find_by_key("203.0.113.8", "k", NOON) is None
-
-
-def test_a_key_placed_before_the_time_asked_for_is_forgotten(store: Store) -> None:
-    store.commit(store.load().epoch, [Writer().place("a", key="k")])
-    assert store.find_by_key("203.0.113.7", "k", NOON) is not None
-    assert store.find_by_key("203.0.113.7", "k", NOON + 0.001) is None
-
-
-def test_a_forgotten_key_is_the_next_order_s(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    first = writer.place("a", key="k")
-    second = writer.place("b", key="k", at=NOON + 86_401)
-    store.commit(epoch, [first])
-    store.commit(epoch, [second])
-    assert store.find_by_key("203.0.113.7", "k", NOON + 1) == second.order
-    store.commit(epoch, [writer.cancel(first.order)])
-    assert store.find_by_key("203.0.113.7", "k", NOON + 1) == second.order
+    store.commit([unit(Writer().place("a", key="k", address="203.0.113.8"))])
+    assert find_key(store, "k") is None
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_cancelled_order_s_key_is_free(store: Store, *, together: bool) -> None:
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     placed = writer.place("a", key="k")
-    records = [placed, writer.cancel(placed.order)]
-    for group in [records] if together else [[record] for record in records]:
-        store.commit(epoch, group)
-    assert store.find_by_key("203.0.113.7", "k", 0.0) is None
+    units = [unit(placed), unit(writer.cancel(placed.order))]
+    for group in [units] if together else [[one] for one in units]:
+        store.commit(group)
+    assert find_key(store, "k") is None
     again = writer.place("b", key="k")
-    store.commit(epoch, [again])
-    assert store.find_by_key("203.0.113.7", "k", 0.0) == again.order
+    store.commit([unit(again)])
+    assert find_key(store, "k") == again.order
 
 
-def test_a_key_freed_and_taken_in_one_group_is_the_new_order_s(store: Store) -> None:
-    writer, epoch = Writer(), store.load().epoch
+def test_a_key_freed_and_taken_in_one_commit_is_the_new_order_s(store: Store) -> None:
+    writer = Writer()
     placed = writer.place("a", key="k")
     cancelled, again = writer.cancel(placed.order), writer.place("b", key="k")
-    store.commit(epoch, [placed, cancelled, again])
-    assert store.find_by_key("203.0.113.7", "k", 0.0) == again.order
+    store.commit([unit(placed), unit(cancelled), unit(again)])
+    assert find_key(store, "k") == again.order
+
+
+def test_a_key_is_an_ended_order_s_until_another_takes_it(store: Store) -> None:
+    writer = Writer()
+    store.commit(writer.life("a", key="k"))
+    again = writer.place("b", key="k", at=NOON + 86_400)
+    store.commit([unit(again)])
+    assert find_key(store, "k") == again.order
 
 
 def test_a_ping_of_a_healthy_database_says_nothing(store: Store) -> None:
-    store.load()
     store.ping()
-    assert store.load().last_sequence == 0
+    assert last_position(store) == 0
 
 
 def test_a_closed_store_says_so(store: Store) -> None:
