@@ -46,6 +46,8 @@ class MemoryDatabase:
         """Make an empty ledger."""
         connection = self._engine.connect()
         _migrate(connection)
+        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        connection.rollback()
         self._driver = _driver_of(connection)
         return connection
 

@@ -13,7 +13,7 @@ from cafe.ledger.opening import open_store
 from cafe.ledger.store import Committed, Store, Unit
 from cafe.orders.department import Snapshot
 from cafe.orders.order import Order, Status
-from cafe.orders.tables import entry_of, orders, put_order, row_of
+from cafe.orders.tables import entry_of, orders, put_key, put_order, row_of
 from tests.cafe.ledger.lives import (
     NOON,
     Writer,
@@ -190,6 +190,18 @@ def test_with_a_chained_unit_those_of_its_department_behind_it_are_left_out(stor
     assert refused(committed) == [1, 3]
     assert [find(store, one) is not None for one in "bcde"] == [True, False, False, True]
     assert [one.position for one in committed.logged] == [2, 3]
+
+
+def test_of_a_unit_of_which_one_row_is_refused_nothing_is_written(store: Store) -> None:
+    writer = Writer()
+    placed = writer.place("a", key="k")
+    stray = Entry(None, (put_key(placed.order._replace(order_id="nobody", key="l")),))
+    whole = unit(placed)
+    committed = store.commit([whole._replace(entries=(*whole.entries, stray))])
+    assert refused(committed) == [0]
+    assert (find(store, "a"), find_key(store, "k"), last_position(store)) == (None, None, 0)
+    store.commit([whole])
+    assert find_key(store, "k") == placed.order
 
 
 def test_where_every_unit_is_refused_the_next_commit_goes_on(store: Store) -> None:
