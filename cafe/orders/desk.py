@@ -85,21 +85,8 @@ class Desk:
 
     async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
         """Place an order, once, however often it is asked for; wait `hold` seconds for its end."""
-        retries = Retries()
         try:
-            with bounded():
-                standing = await self._place(message, retries)
-            order_id = standing.order.order_id
-            if hold <= 0 and not standing.order.ended:
-                return standing
-            if standing.order.status is Status.DELIVERED:
-                return standing
-            if hold == inf or standing.order.ended:
-                return await self._await(AwaitOrder(order_id), retries)
-            with trio.move_on_after(hold):
-                return await self._await(AwaitOrder(order_id, timed=True), retries)
-            with bounded():
-                return await self._ask(KeepOrder(order_id), retries)
+            return await self._order(message, hold, Retries())
         except (LedgerUnavailable, trio.Cancelled):
             with suppress(MailboxFull, ActorStopped):  # else the periodic look finds the order
                 self.dispatcher.tell_nowait(HangUp(message.order_id))
@@ -170,21 +157,40 @@ class Desk:
 
     # How it asks
 
-    async def _place(self, message: PlaceOrder, retries: Retries) -> Standing:
-        if message.key is None:
-            return await self._ask(message, retries)
-        while True:
-            since = self.now() - self.key_ttl_seconds
-            held = await self.ledger.read(
-                partial(find_by_key, address=message.address, key=message.key, since=since)
-            )
+    async def _order(self, message: PlaceOrder, hold: float, retries: Retries) -> Standing:
+        with bounded():
+            held = await self._read_key(message)
             if held is not None and held.ended:
                 return await self._re_attach(message, held, retries)
+            standing = await self._place(message, held, retries)
+        order_id = standing.order.order_id
+        if standing.order.ended or hold == inf:
+            return await self._await(AwaitOrder(order_id), retries)
+        if hold <= 0:
+            return standing
+        with trio.move_on_after(hold):
+            return await self._await(AwaitOrder(order_id, timed=True), retries)
+        with bounded():
+            return await self._ask(KeepOrder(order_id), retries)
+
+    async def _read_key(self, message: PlaceOrder) -> Order | None:
+        """Give the order that the ledger has under the message's key."""
+        if message.key is None:
+            return None
+        since = self.now() - self.key_ttl_seconds
+        query = partial(find_by_key, address=message.address, key=message.key, since=since)
+        return await self.ledger.read(query)
+
+    async def _place(self, message: PlaceOrder, held: Order | None, retries: Retries) -> Standing:
+        while held is not None:
             try:
-                held_by = None if held is None else held.order_id
-                return await self._ask(replace(message, held_by=held_by), retries)
+                return await self._ask(replace(message, held_by=held.order_id), retries)
             except ForgottenOrder:
                 await trio.lowlevel.checkpoint()  # it has ended meanwhile, and the ledger knows
+                held = await self._read_key(message)
+            if held is not None and held.ended:
+                return await self._re_attach(message, held, retries)
+        return await self._ask(message, retries)
 
     async def _await(self, message: AwaitOrder, retries: Retries) -> Standing:
         try:

@@ -175,7 +175,7 @@ class Street:
             with trio.move_on_after(self._chance.choice((0.05, inf, inf, inf, inf))):
                 async with await shop.connect(address) as stream:
                     asked = request("POST", "/order/", *prefer)
-                    order = await self._order(Client(stream), asked, "unbind")
+                    order = await self._order(Client(stream), asked, "place")
         except LOST:
             return
         if order is not None and prefer:
