@@ -77,8 +77,8 @@ class Committer:
         await self._free.wait()
 
     async def wait_written(self) -> None:
-        """Wait until everything that was written is committed."""
-        while self.uncommitted:
+        """Wait until everything that was written is committed, or will never be."""
+        while self.uncommitted or self._group:
             await self._free.wait()
             await trio.lowlevel.checkpoint()
 

@@ -62,8 +62,8 @@ class Journal:
 
     @property
     def uncommitted(self) -> int:
-        """Count the units that are written and not committed."""
-        return self._written - self._committed
+        """Count the units that are written and not committed; of a closed journal none will be."""
+        return 0 if self.closed else self._written - self._committed
 
     @property
     def written(self) -> int:

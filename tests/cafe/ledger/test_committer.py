@@ -1,0 +1,367 @@
+"""The committer: groups, outages and refused rows, as those see it who wait for their replies."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import structlog.testing
+import trio
+
+from actors.testing import settle
+from cafe.ledger import committer
+from cafe.ledger.committer import RETRY_SECONDS
+from cafe.ledger.errors import LedgerChanged
+from cafe.ledger.ledger import new_ledger, running
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.ledger.shelves import (
+    GUESTBOOK,
+    SHELF,
+    TOO_LITTLE,
+    Write,
+    add_tables,
+    drop,
+    fill,
+    open_shop,
+    sign,
+)
+
+pytestmark = pytest.mark.schedules(10)
+
+
+# Groups
+
+
+async def test_a_reply_goes_out_when_its_unit_is_committed_and_the_event_is_in_the_log() -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a"))
+        assert (shop.told.answers, shop.subjects) == ([], [])
+        await trio.sleep(1)
+        await settle()
+        assert (shop.told.of("ada"), shop.told.times["ada"]) == ("written", 1)
+        assert (shop.subjects, shop.jars) == (["a"], {"a": 250})
+        assert shop.ledger.statistics().position == 1
+
+
+async def test_while_one_group_is_written_the_next_gathers_whoever_writes_it() -> None:
+    async with open_shop(writing=1.0) as shop:
+        shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
+        await shop.told.ask(shelf, "first", fill("a"))
+        for number in range(50):
+            await shop.told.ask(shelf, f"shelf {number}", fill(f"jar {number}"))
+            await shop.told.ask(book, f"book {number}", sign(f"guest {number}"))
+        assert shop.ledger.statistics().uncommitted == 101
+        await shop.ledger.wait_written()
+        await settle()
+        statistics = shop.ledger.statistics()
+        assert (statistics.groups, statistics.events, statistics.uncommitted) == (2, 101, 0)
+        assert {shop.told.times[name] for name, _ in shop.told.answers} == {1, 2}
+        assert [one.position for one in shop.store.logged] == list(range(1, 102))
+        # Whatever the order between departments, each one's own is kept.
+        jars = [one for one in shop.subjects if not one.startswith("guest")]
+        assert jars == ["a", *(f"jar {number}" for number in range(50))]
+
+
+async def test_a_backlog_is_written_in_several_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "MOST_IN_GROUP", 10)
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        for number in range(25):
+            await shop.told.ask(clerk, f"asker {number}", fill(f"jar {number}"))
+        # One was under way before the rest had gathered.
+        await shop.ledger.wait_written()
+        await settle()
+        assert shop.ledger.statistics().groups == 6
+        assert shop.subjects == [f"jar {number}" for number in range(25)]
+        assert [answer for _, answer in shop.told.answers] == ["written"] * 25
+        assert shop.told.times["asker 24"] == 6
+
+
+async def test_the_last_row_of_a_group_counts() -> None:
+    async with open_shop() as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "first", fill("a", 1))
+        await shop.told.ask(clerk, "second", fill("a", 2), fill("b", 3))
+        await shop.told.ask(clerk, "third", drop("b"), fill("a", 4), fill("c", 5))
+        await shop.ledger.wait_written()
+        assert shop.jars == {"a": 4, "c": 5}
+        assert shop.subjects == ["a", "a", "b", "b", "a", "c"]
+
+
+# Outages
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_through_an_outage_a_commit_is_repeated_and_written_once(*, answered: bool) -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a"))
+        await trio.sleep(0.5)
+        shop.store.link.mute = int(answered)
+        shop.store.link.gone = not answered
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(1)
+            await shop.told.ask(clerk, "bo", fill("b"))
+            assert shop.told.answers == []
+            assert shop.subjects == (["a"] if answered else [])
+            await trio.sleep(10 if not answered else 0)
+            shop.store.link.gone = False
+            await shop.ledger.wait_written()
+        await settle()
+        assert [answer for _, answer in shop.told.answers] == ["written"] * 2
+        assert shop.subjects == ["a", "b"]
+        # Said once, however often it was tried.
+        assert [line["event"] for line in logs] == ["unavailable", "available"]
+        assert logs[0]["uncommitted"] == 1
+        assert logs[1]["after_seconds"] >= RETRY_SECONDS
+
+
+async def test_an_outage_at_the_start_is_waited_for() -> None:
+    store = FaultyStore()
+    add_tables(store)
+    store.link.gone = True
+    ledger, opened = new_ledger(store, trio.current_time, Disk(), Disk()), list[float]()
+
+    async def open_shelf() -> None:
+        await ledger.open(SHELF)
+        opened.append(trio.current_time())
+
+    async with running(ledger, grace=1.0), trio.open_nursery() as nursery:
+        nursery.start_soon(open_shelf)
+        await trio.sleep(20)
+        assert opened == []
+        store.link.gone = False
+    assert opened == pytest.approx([20], abs=2 * RETRY_SECONDS)
+
+
+async def test_a_department_that_starts_during_an_outage_waits_for_it() -> None:
+    opened = list[object]()
+
+    async with open_shop(writing=0.0) as shop, trio.open_nursery() as nursery:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a", 5))
+        await settle()
+        shop.store.link.gone = True
+
+        async def open_again() -> None:
+            opened.extend(await shop.ledger.open(SHELF))
+
+        nursery.start_soon(open_again)
+        await trio.sleep(20)
+        assert opened == []
+        shop.store.link.gone = False
+        await trio.sleep(1)
+        assert opened[1] == {"a": 5}
+
+
+async def test_a_department_that_starts_again_waits_for_the_group_under_way() -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "under way", fill("a", 5))
+        await shop.told.ask(clerk, "gathered", fill("b", 6))
+        _, jars = await shop.ledger.open(SHELF)
+        await settle()
+        assert (trio.current_time(), jars) == (1, {"a": 5})
+        # What was under way is committed and acknowledged; what had only gathered never happened.
+        assert dict(shop.told.answers) == {"under way": "written", "gathered": "JournalClosed"}
+        await shop.told.ask(clerk, "too late", fill("c", 7))
+        await shop.ledger.wait_written()
+        assert (shop.told.of("too late"), shop.jars) == ("JournalClosed", {"a": 5})
+
+
+async def test_another_department_s_start_disturbs_nobody() -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a"))
+        await shop.told.ask(clerk, "bo", fill("b"))
+        await shop.open(GUESTBOOK)
+        await shop.ledger.wait_written()
+        await settle()
+        assert [answer for _, answer in shop.told.answers] == ["written"] * 2
+
+
+# Refused rows
+
+
+async def test_a_refused_unit_fails_alone_and_who_asked_for_it_is_told() -> None:
+    async with open_shop() as shop:
+        shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
+        await shop.told.ask(book, "first", sign("zoe"))
+        await shop.told.ask(shelf, "before", fill("a"))
+        await shop.told.ask(shelf, "bad", fill("b", TOO_LITTLE))
+        await shop.told.ask(shelf, "behind", fill("c"))
+        await shop.told.ask(book, "beside", sign("ada"))
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(2)
+        await shop.told.ask(shelf, "later", fill("d"))
+        await shop.told.ask(book, "later beside", sign("bo"))
+        await shop.ledger.wait_written()
+        await settle()
+        assert dict(shop.told.answers) == {
+            "first": "written",
+            "before": "written",
+            "bad": "NotRecorded",
+            "behind": "JournalClosed",
+            "beside": "written",
+            "later": "JournalClosed",
+            "later beside": "written",
+        }
+        assert (shop.jars, shop.guests) == ({"a": 250}, {"zoe", "ada", "bo"})
+        assert [one.position for one in shop.store.logged] == [1, 2, 3, 4]
+        assert [(line["event"], line["reason"]) for line in logs] == [("row refused", "conflict")]
+
+
+async def test_a_department_is_told_that_it_has_to_load_and_goes_on_then() -> None:
+    async with open_shop() as shop, trio.open_nursery() as nursery:
+        loaded = list[tuple[float, dict[str, int]]]()
+
+        async def load_when_refused() -> None:
+            while True:
+                await shop.ledger.wait_refused(SHELF)
+                _, jars = await shop.ledger.open(SHELF)
+                loaded.append((trio.current_time(), jars))
+
+        nursery.start_soon(load_when_refused)
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a", 5))
+        await shop.told.ask(clerk, "bo", fill("b", TOO_LITTLE))
+        await trio.sleep(10)
+        assert loaded == [(2, {"a": 5})]
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "cy", fill("c", TOO_LITTLE))
+        await trio.sleep(10)
+        assert [jars for _, jars in loaded] == [{"a": 5}] * 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_department_without_memory_goes_on_after_a_refused_row() -> None:
+    async with open_shop() as shop:
+        book = await shop.open(GUESTBOOK)
+        await shop.told.ask(book, "first", sign("zoe"))
+        await shop.told.ask(book, "bad", sign(""))
+        await shop.told.ask(book, "behind", sign("ada"))
+        await shop.ledger.wait_written()
+        await shop.told.ask(book, "later", sign("bo"))
+        await shop.ledger.wait_written()
+        await settle()
+        assert dict(shop.told.answers) == {
+            "first": "written",
+            "bad": "NotRecorded",
+            "behind": "written",
+            "later": "written",
+        }
+        assert shop.guests == {"zoe", "ada", "bo"}
+
+
+async def test_a_refused_group_whose_answer_is_lost_ends_the_same_way() -> None:
+    async with open_shop() as shop:
+        shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
+        await shop.told.ask(book, "first", sign("zoe"))
+        await shop.told.ask(shelf, "before", fill("a"))
+        await shop.told.ask(shelf, "bad", fill("b", TOO_LITTLE))
+        await shop.told.ask(book, "beside", sign("ada"))
+        await trio.sleep(1.5)
+        shop.store.link.mute = 1
+        await trio.sleep(5)
+        assert shop.store.link.mute == 0
+        assert dict(shop.told.answers) == {
+            "first": "written",
+            "before": "written",
+            "bad": "NotRecorded",
+            "beside": "written",
+        }
+        assert sorted(shop.subjects) == ["a", "ada", "zoe"]
+
+
+# The rest
+
+
+async def test_a_ping_answers_when_something_could_be_written() -> None:
+    async with open_shop(writing=1.0) as shop:
+        await shop.ledger.ping()
+        assert trio.current_time() == 1
+        shop.store.link.gone = True
+        with trio.move_on_after(20) as scope:
+            await shop.ledger.ping()
+        assert scope.cancelled_caught
+        shop.store.link.gone = False
+        await shop.ledger.ping()
+
+
+async def test_many_pings_are_one() -> None:
+    async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(shop.ledger.ping)
+    assert trio.current_time() <= 2
+
+
+async def test_a_ping_is_answered_with_the_group_that_it_comes_with() -> None:
+    async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a"))
+        await shop.told.ask(clerk, "bo", fill("b"))
+        nursery.start_soon(shop.ledger.ping)
+        await shop.ledger.wait_written()
+    assert trio.current_time() == 2
+
+
+async def test_giving_up_refuses_who_waits_and_writes_it_all_the_same() -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "under way", fill("a"))
+        await shop.told.ask(clerk, "gathered", fill("b"))
+        await shop.told.send(clerk, "looks", Write())
+        shop.ledger.give_up()
+        await settle()
+        assert [answer for _, answer in shop.told.answers] == ["LedgerUnavailable"] * 3
+        await shop.ledger.wait_written()
+        assert shop.jars == {"a": 250, "b": 250}
+
+
+async def test_what_is_left_is_written_at_the_end_and_no_longer_than_the_grace() -> None:
+    store = FaultyStore()
+    for grace, left in ((60.0, ["a", "b"]), (1.5, ["a", "b", "c"])):
+        async with open_shop(store, writing=1.0, grace=grace) as shop:
+            clerk = await shop.open(SHELF)
+            for jar in "ab" if grace == 60.0 else "cd":
+                await shop.told.ask(clerk, jar, fill(jar))
+        assert shop.subjects == left
+
+
+async def test_after_a_refused_row_nothing_is_left_to_be_waited_for() -> None:
+    async with open_shop(writing=1.0) as shop:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "bad", fill("b", TOO_LITTLE))
+        await shop.told.ask(clerk, "behind", fill("c"))
+        with trio.fail_after(5):
+            await shop.ledger.wait_written()
+        assert shop.ledger.statistics().uncommitted == 0
+
+
+async def test_the_end_waits_for_the_group_under_way_of_a_journal_that_is_closed() -> None:
+    async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "ada", fill("a"))
+        nursery.start_soon(partial(shop.ledger.open, SHELF))
+        await settle()
+        await shop.ledger.wait_written()
+        assert shop.jars == {"a": 250}
+
+
+async def test_another_writer_ends_the_ledger_and_nobody_is_told_that_it_was_written() -> None:
+    told = list[tuple[str, str]]()
+    with pytest.RaisesGroup(LedgerChanged, flatten_subgroups=True, allow_unwrapped=True):
+        async with open_shop(writing=1.0) as shop:
+            told = shop.told.answers
+            clerk = await shop.open(SHELF)
+            await shop.told.ask(clerk, "ada", fill("a"))
+            await trio.sleep(2)
+            with shop.store.link.transaction(writing=True) as connection:
+                connection.exec_driver_sql("DELETE FROM events")
+            shop.store.link.gone = True
+            await shop.told.ask(clerk, "bo", fill("b"))
+            await trio.sleep(2)
+            shop.store.link.gone = False
+            await trio.sleep_forever()
+    assert told == [("ada", "written"), ("bo", "ActorError")]
