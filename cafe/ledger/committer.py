@@ -64,6 +64,8 @@ class Committer:
         number = 1 if before is None else before.number + 1
         journal = Journal(name, number, self.ring, chained=chained)
         self._journals[name] = journal
+        # What is refused of the journal before is not in what is loaded now.
+        self._broken.discard(name)
         return journal
 
     async def wait_refused(self, name: str) -> None:
@@ -170,12 +172,12 @@ class Committer:
                     item.reply.fail(JournalClosed())
                 else:
                     item.settle()
-            if broken:
+            if not broken:
+                journal.settled(settled)
+            elif not journal.closed:
                 journal.close()
                 self._broken.add(journal.department)
                 self._waiting.unpark_all()
-            else:
-                journal.settled(settled)
 
     async def _until_there(self, call: Callable[[], T]) -> T:
         """Try until the database has answered."""

@@ -235,6 +235,25 @@ async def test_a_department_is_told_that_it_has_to_load_and_goes_on_then() -> No
         nursery.cancel_scope.cancel()
 
 
+async def test_a_department_that_has_loaded_meanwhile_need_not_load_again() -> None:
+    async with open_shop() as shop, trio.open_nursery() as nursery:
+        told = list[None]()
+
+        async def wait_refused() -> None:
+            await shop.ledger.wait_refused(SHELF)
+            told.append(None)
+
+        clerk = await shop.open(SHELF)
+        await shop.told.ask(clerk, "bad", fill("b", TOO_LITTLE))
+        # It crashes, say, while its row is on its way to be refused.
+        clerk = await shop.open(SHELF)
+        nursery.start_soon(wait_refused)
+        await shop.told.ask(clerk, "good", fill("a"))
+        await trio.sleep(5)
+        assert (dict(shop.told.answers), told) == ({"bad": "NotRecorded", "good": "written"}, [])
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_department_without_memory_goes_on_after_a_refused_row() -> None:
     async with open_shop() as shop:
         book = await shop.open(GUESTBOOK)
