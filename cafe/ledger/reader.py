@@ -22,6 +22,11 @@ from cafe.ledger.threads import Runner
 T = TypeVar("T")
 Query = Callable[[Connection], T]
 MOST_IN_PASS = 200
+MOST_UNANSWERED = 2
+"""Queries of a pass that may each wait for a time-out; then all others of it are refused at once.
+
+One is a query that takes too long; with two, the database is away.
+"""
 
 
 class Wanted(Generic[T]):
@@ -82,7 +87,22 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - whatever it is, its asker is told
             if len(queries) == 1:
                 return [outcome.Error(_refusal(error))]
-            return [result for one in queries for result in self._look_up([one])]
+        return self._look_up_apart(queries)
+
+    def _look_up_apart(self, queries: list[Query[Any]]) -> list[outcome.Outcome[Any]]:
+        found: list[outcome.Outcome[Any]] = []
+        for one in queries:
+            if _unanswered(found) < MOST_UNANSWERED:
+                found += self._look_up([one])
+            else:
+                found.append(outcome.Error(LedgerUnavailable()))
+        return found
+
+
+def _unanswered(found: list[outcome.Outcome[Any]]) -> int:
+    return sum(
+        isinstance(one, outcome.Error) and isinstance(one.error, LedgerUnavailable) for one in found
+    )
 
 
 def _refusal(error: Exception) -> Exception:
