@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
@@ -18,27 +17,29 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cafe.ledger.errors import DatabaseGone, StaleEpoch
+from cafe.ledger.department import Event, Logged
+from cafe.ledger.errors import DatabaseGone, LedgerChanged
+from cafe.ledger.log import read_page
 from cafe.ledger.opening import open_store
-from cafe.ledger.records import OrderRow, Record
-from cafe.ledger.schema import STATUSES
-from cafe.ledger.store import Store
-from tests.cafe.ledger.lives import NOON, Writer
+from cafe.ledger.store import Store, Unit
+from cafe.orders.department import LAST_BREWED
+from cafe.orders.order import Change, Order, Status
+from cafe.orders.tables import LIVE
+from tests.cafe.ledger.lives import NOON, Writer, find, find_key, load, unit
 
-ADDRESS = "203.0.113.7"
 KEYS = st.sampled_from([None, "k", "l"])
 # What can be done to an order, by its status.
 NEXT = {
-    "waiting": (Writer.start, Writer.cancel),
-    "preparation": (Writer.finish,),
-    "ready": (Writer.hand_over,),
+    Status.WAITING: (Writer.start, Writer.cancel),
+    Status.PREPARATION: (Writer.finish,),
+    Status.READY: (Writer.hand_over,),
 }
 
 
 @contextmanager
 def failing(store: Store, *, after: bool) -> Generator[None]:
     """Break the connection with the next commit: before it arrives, or before its answer does."""
-    link = store._link  # pyright: ignore[reportPrivateUsage] - the network's part is played here
+    link = store._writer  # pyright: ignore[reportPrivateUsage] - the network's part is played here
     connection = link._connection  # pyright: ignore[reportPrivateUsage]
     assert connection is not None
     commit = connection.commit
@@ -54,120 +55,174 @@ def failing(store: Store, *, after: bool) -> Generator[None]:
 
 
 class Shop(RuleBasedStateMachine):
-    """A shop; `orders` and `keys` are what is committed, the rest is what is on its way."""
+    """A shop; `orders`, `keys` and `events` are what is committed, the rest is on its way."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self.store = open_store(url)
-        self.begin()
 
     def teardown(self) -> None:
         self.store.close()
 
-    def begin(self) -> None:
-        self.snapshot = self.store.load()
-        self.writer = Writer(self.snapshot.last_sequence, self.snapshot.last_number)
-        self.group: list[Record] = []
-
     @initialize()
     def open_the_shop(self) -> None:
-        self.orders: dict[str, OrderRow] = {}
+        self.orders: dict[str, Order] = {}
         self.keys: dict[str, str] = {}
-        self.coming: dict[str, OrderRow] = {}
-        self.sequence = self.number = 0
+        self.events: list[Event] = []
+        self.begin()
+
+    def begin(self) -> None:
+        self.snapshot = load(self.store)
+        last = self.store.begin()
+        assert (last.event if last else None) == (self.events[-1] if self.events else None)
+        self.writer = Writer(self.snapshot.last_number)
+        self.coming = dict(self.orders)
+        self.coming_keys = dict(self.keys)
+        self.units: list[Unit] = []
+        self.bad: set[int] = set()
+        """Which of the units the database will refuse."""
+
+    # What happens
 
     @rule(key=KEYS)
     def place(self, key: str | None) -> None:
-        order_id = f"order {self.writer.number + 1} of {self.snapshot.epoch}"
-        at = NOON + self.writer.number
-        self.note(self.writer.place(order_id, key=key, at=at))
+        # As the order book has it: a key that holds leads to its order.
+        if self.coming_keys.get(key or "") is None:
+            order_id = f"order {self.writer.number + 1} after {len(self.events)}"
+            self.note(self.writer.place(order_id, key=key, at=NOON + self.writer.number))
 
     @precondition(lambda self: any(order.status in NEXT for order in self.coming.values()))
-    @rule(data=st.data())
-    def go_on(self, data: st.DataObject) -> None:
-        order_id = data.draw(
-            st.sampled_from([o.order_id for o in self.coming.values() if o.status in NEXT])
-        )
-        order = self.coming[order_id]
-        change = data.draw(st.sampled_from(NEXT[order.status]))
-        self.note(change(self.writer, order))
+    @rule(data=st.data(), turns=st.integers(1, 2))
+    def go_on(self, data: st.DataObject, turns: int) -> None:
+        """Change an order, once or twice in the same turn."""
+        changes = list[Change]()
+        ids = [one.order_id for one in self.coming.values() if one.status in NEXT]
+        order = self.coming[data.draw(st.sampled_from(ids))]
+        for _ in range(turns):
+            if order.status in NEXT:
+                changes.append(data.draw(st.sampled_from(NEXT[order.status]))(self.writer, order))
+                order = changes[-1].order
+        self.note(*changes)
 
-    def note(self, record: Record) -> None:
-        self.group.append(record)
-        self.coming[record.order.order_id] = record.order
+    @rule()
+    def write_what_is_refused(self) -> None:
+        """A unit of another department, so that nothing of this one rests on it."""
+        self.bad.add(len(self.units))
+        placed = self.writer.place("\ud800")
+        self.writer.number -= 1
+        self.units.append(unit(placed)._replace(department="others"))
+
+    def note(self, *changes: Change) -> None:
+        self.units.append(unit(*changes))
+        for _action, before, order, *_ in changes:
+            self.coming[order.order_id] = order
+            if order.key is not None and before is None:
+                self.coming_keys[order.key] = order.order_id
+            elif order.key is not None and order.status is Status.CANCELLED:
+                del self.coming_keys[order.key]
+
+    # What becomes of it
 
     @rule()
     def commit(self) -> None:
-        self.store.commit(self.snapshot.epoch, self.group)
-        self.written()
+        self.written(self.units)
 
-    @rule(answered=st.booleans(), tries=st.integers(1, 3), more=st.booleans())
-    def commit_in_trouble(self, *, answered: bool, tries: int, more: bool) -> None:
-        """Try again until it works, perhaps with what has happened meanwhile."""
+    @rule(answered=st.booleans(), tries=st.integers(1, 3))
+    def commit_in_trouble(self, *, answered: bool, tries: int) -> None:
+        """Try again until it works; each of the tries may have arrived."""
         for _ in range(tries):
             with failing(self.store, after=answered), suppress(DatabaseGone):
-                self.store.commit(self.snapshot.epoch, self.group)
-            if more:
-                self.place("k")
-        self.store.commit(self.snapshot.epoch, self.group)
-        self.written()
+                self.store.commit(self.units)
+        self.written(self.units)
 
-    @rule(data=st.data())
-    def commit_again(self, data: st.DataObject) -> None:
-        """Give what is written already once more."""
-        self.commit()
-        for group in (self.done, self.done[: data.draw(st.integers(0, len(self.done)))]):
-            self.store.commit(self.snapshot.epoch, group)
+    def written(self, units: list[Unit]) -> None:
+        """Commit, and note what is committed by that."""
+        committed = self.store.commit(units)
+        first_bad = min(self.bad, default=len(units))
+        assert sorted(committed.refused) == [
+            place
+            for place, one in enumerate(units)
+            if place >= first_bad and one.department == "others"
+        ]
+        known = len(self.events)
+        self.keep(self.events_of(units))
+        assert [one._replace(changes=()) for one in committed.logged] == self.expected()[known:]
 
-    def written(self) -> None:
-        for event, order in self.group:
-            self.orders[order.order_id] = order
-            self.sequence, self.number = event.sequence, max(self.number, order.number)
-            if order.key is not None and event.before is None:
-                self.keys[order.key] = order.order_id
-            elif self.keys.get(order.key or "") == order.order_id and event.after == "cancelled":
-                del self.keys[order.key or ""]
-        self.done, self.group = self.group, []
+    def events_of(self, units: list[Unit]) -> list[Event]:
+        return [
+            entry.event
+            for one in units
+            if one.department == "orders"
+            for entry in one.entries
+            if entry.event is not None
+        ]
+
+    def keep(self, events: list[Event]) -> None:
+        self.events += events
+        self.orders, self.keys = dict(self.coming), dict(self.coming_keys)
+        self.units, self.bad = [], set()
+
+    def expected(self) -> list[Logged]:
+        return [Logged(place + 1, "orders", event) for place, event in enumerate(self.events)]
 
     @rule(answered=st.booleans(), in_trouble=st.booleans())
     def crash(self, *, answered: bool, in_trouble: bool) -> None:
-        """Lose what is on its way, and start from the ledger; the old instance is out."""
-        old, group = self.snapshot.epoch, self.group
+        """Lose what is on its way, and start from the ledger."""
         if in_trouble:
             with failing(self.store, after=answered), suppress(DatabaseGone):
-                self.store.commit(old, group)
+                self.store.commit(self.units)
             if answered:
-                self.written()
+                self.keep(self.events_of(self.units))
         self.begin()
-        self.coming = dict(self.orders)
-        with pytest.raises(StaleEpoch):
-            self.store.commit(old, group)
+
+    @rule()
+    def somebody_else_writes(self) -> None:
+        """Write with another store, as after the loss of a connection: this one must not go on."""
+        link = self.store._writer  # pyright: ignore[reportPrivateUsage] - the same database
+        other = Store(link, link)
+        other.begin()
+        theirs = Writer(max([self.snapshot.last_number, *(o.number for o in self.orders.values())]))
+        placed = theirs.place(f"theirs {len(self.events)}")
+        other.commit([unit(placed)])
+        mine = unit(self.writer.place("mine"))
+        with failing(self.store, after=False), suppress(DatabaseGone):
+            self.store.commit([mine])
+        for _ in range(2):
+            with pytest.raises(LedgerChanged):
+                self.store.commit([mine])
+        self.orders[placed.order.order_id] = placed.order
+        self.events += self.events_of([unit(placed)])
+        self.begin()
+
+    # What holds
 
     @invariant()
     def every_order_is_found_as_committed(self) -> None:
         for order_id in self.coming:
-            assert self.store.find(order_id) == self.orders.get(order_id)
+            assert find(self.store, order_id) == self.orders.get(order_id)
 
     @invariant()
     def keys_find_their_orders(self) -> None:
         for key in ("k", "l"):
             order = self.orders.get(self.keys.get(key, ""))
-            assert self.store.find_by_key(ADDRESS, key, 0.0) == order
+            assert find_key(self.store, key) == order
             if order is not None:
-                assert self.store.find_by_key(ADDRESS, key, order.placed_at) == order
-                assert self.store.find_by_key(ADDRESS, key, order.placed_at + 1) is None
+                assert find_key(self.store, key, order.placed_at) == order
+                assert find_key(self.store, key, order.placed_at + 1) is None
+
+    @invariant()
+    def each_event_is_in_the_log_once_in_its_place(self) -> None:
+        assert self.store.read(lambda connection: read_page(connection, 0)) == self.expected()
 
     @rule()
     def start_from_the_ledger(self) -> None:
         self.commit()
         self.begin()
-        orders = self.orders.values()
-        live = [order for order in orders if order.status in {"waiting", "preparation"}]
-        counts = Counter(order.status for order in orders)
-        assert self.snapshot.live == tuple(sorted(live, key=lambda order: order.number))
-        assert self.snapshot.by_status == {status: counts[status] for status in STATUSES}
-        assert self.snapshot.last_sequence == self.sequence
-        assert self.snapshot.last_number == self.number
+        orders = sorted(self.orders.values(), key=lambda order: order.number)
+        assert self.snapshot.live == tuple(order for order in orders if order.status in LIVE)
+        assert set(self.snapshot.recent) == {order for order in orders if order.ended}
+        assert self.snapshot.last_number == max((order.number for order in orders), default=0)
+        assert len(self.snapshot.brewing_seconds) <= LAST_BREWED
 
 
 @pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("file", 10), ("postgresql", 5)])
