@@ -15,11 +15,11 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import mkstemp
 
-from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
 from cafe.ledger.address import parse_address, secrets_of
 from cafe.ledger.errors import LedgerError
+from cafe.ledger.ledger_file import sync_folder
 from cafe.ledger.link import telling
 from cafe.ledger.reading import connect_to_file, existing_file, open_reader
 
@@ -54,21 +54,13 @@ def _put(target: Path, write: Callable[[Path], None]) -> int:
         os.fsync(handle)
         size = part.stat().st_size
         os.link(part, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except FileExistsError:
         raise BackupError(f"{target} has come meanwhile; nothing was copied.") from None
     finally:
         os.close(handle)
         part.unlink()
     return size
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _copy_file(url: URL, part: Path) -> None:
@@ -84,6 +76,9 @@ def _copy_file(url: URL, part: Path) -> None:
 
 
 def _dump(url: URL, part: Path) -> None:
+    # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
     program = shutil.which("pg_dump")
     if program is None:
         raise BackupError(

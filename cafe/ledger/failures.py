@@ -7,12 +7,16 @@ NotALedger: the file is damaged. RowRefused: the same statement would be refused
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, Reason, RowRefused
+
+if TYPE_CHECKING:
+    import psycopg
 
 PASSING_ON_SQLITE = frozenset(
     {
@@ -58,7 +62,8 @@ def explained(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | No
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause)
-    if isinstance(cause, psycopg.Error):
+    # Who has an error of psycopg's has imported it; a shop on SQLite need not.
+    if (driver := sys.modules.get("psycopg")) and isinstance(cause, driver.Error):
         return _of_postgresql(cause, secrets)
     if isinstance(cause, UNSTORABLE):
         return _refused(str(cause), "invalid")
@@ -78,6 +83,8 @@ def _of_sqlite(cause: sqlite3.Error) -> LedgerError:
 
 
 def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
+    import psycopg  # noqa: PLC0415 - as above
+
     sqlstate = cause.sqlstate
     if sqlstate is None:
         # The server has not said it: it is about a value, or about the way to the server.

@@ -50,6 +50,10 @@ class Database(Protocol):
         """
         ...
 
+    def upgrade(self) -> None:
+        """Bring the tables up to this program's version; raises the ledger's errors only."""
+        ...
+
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Begin a transaction; one that writes is alone in that from here on."""
         ...

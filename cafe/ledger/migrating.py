@@ -1,29 +1,57 @@
 """Which version a database has, which one the program wants, and the way from one to the other.
 
-Rule: inside the caller's transaction and under the caller's lock.
+Rule: inside the caller's transaction and under the caller's lock. alembic is imported when there
+is something to migrate, and only then.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+)
 
 from cafe.ledger.errors import NotALedger, SchemaBehind
+from cafe.ledger.migrations import VERSIONS
 from cafe.ledger.tables import metadata
 
 VERSION_TABLE = "alembic_version"
 READ_VERSION = "SELECT version_num FROM alembic_version"
 
 
+_versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As alembic makes it."""
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the tables in an empty database, of the newest version: what `migrate` comes to."""
+    metadata.create_all(connection)
+    _versions.create(connection)
+    connection.execute(_versions.insert().values(version_num=newest()))
+
+
 def migrate(connection: Connection) -> None:
     """Bring the tables up to the newest version; those that are there already stay as they are."""
-    config = _config()
-    config.attributes["connection"] = connection
+    from alembic import command  # noqa: PLC0415 - see the rule
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    # A percent sign would be read as an interpolation.
+    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
     command.upgrade(config, "head")
 
 
@@ -46,7 +74,7 @@ def is_newest(versions: set[str], database: str) -> bool:
 
     Raises NotALedger for a version that this program does not know.
     """
-    if versions - known():
+    if not versions <= {*VERSIONS}:
         raise NotALedger(f"{database} was made by a newer program, or is no ledger.")
     return versions == {newest()}
 
@@ -57,27 +85,6 @@ def refuse_behind(connection: Connection, database: str) -> None:
         raise SchemaBehind(f"The tables of {database} are missing or old; run: cafe db upgrade")
 
 
-@cache
 def newest() -> str:
     """Name the version that this program wants."""
-    (head,) = _scripts().get_heads()
-    return head
-
-
-@cache
-def known() -> frozenset[str]:
-    """Name every version that this program knows."""
-    return frozenset(script.revision for script in _scripts().walk_revisions())
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    # A percent sign would be read as an interpolation.
-    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
-    config.set_main_option("script_location", folder)
-    config.set_main_option("path_separator", "os")
-    return config
+    return VERSIONS[-1]

@@ -12,10 +12,13 @@ from zipfile import ZipFile
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, inspect
 
-from cafe.ledger.migrating import known, migrate, newest
+from cafe.ledger.migrating import make_tables, migrate, newest
+from cafe.ledger.migrations import VERSIONS
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.schema import STATUSES, metadata, orders
 from cafe.ledger.statements import live_orders
@@ -32,9 +35,7 @@ def connected(url: str) -> Generator[Connection]:
 
 def definitions(connection: Connection) -> set[str]:
     """Give how SQLite spells what is in it; the order within a table's brackets does not matter."""
-    rows = connection.exec_driver_sql(
-        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
-    )
+    rows = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
     return {
         "\n".join(sorted(part.strip(", \t") for part in re.split(r"\n", sql))) for (sql,) in rows
     }
@@ -54,16 +55,26 @@ def constraints(connection: Connection) -> dict[str, list[str]]:
 
 def test_on_sqlite_the_migrations_spell_the_same_tables_as_the_schema(file: Path) -> None:
     open_store(f"sqlite:///{file}").close()
-    with connected(f"sqlite:///{file}") as migrated, connected("sqlite://") as drawn:
-        metadata.create_all(drawn)
+    with connected(f"sqlite:///{file}") as drawn, connected("sqlite://") as migrated:
+        migrate(migrated)
         assert definitions(migrated) == definitions(drawn)
+        for connection in (migrated, drawn):
+            assert version_in(connection) == newest()
+
+
+def version_in(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
 
 
 def test_alembic_finds_no_difference_between_the_migrations_and_the_schema(
-    durable_url: str,
+    postgres: PostgresServer,
 ) -> None:
-    open_store(durable_url).close()
-    with connected(durable_url) as connection:
+    with connected("sqlite://") as connection:
+        migrate(connection)
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    url = postgres.url(postgres.new_database())
+    upgrade(url)
+    with connected(url) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -83,8 +94,50 @@ def test_a_difference_would_be_found() -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) != []
 
 
-def test_there_is_one_newest_version() -> None:
-    assert newest() in known()
+def test_the_versions_that_are_written_down_are_alembic_s() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "cafe" / "ledger" / "migrations"))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [newest()]
+    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(VERSIONS)]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{folder}/cafe.db"])
+def test_a_shop_that_has_nothing_to_migrate_imports_no_alembic_and_no_other_driver(
+    url: str, tmp_path: Path
+) -> None:
+    script = (
+        "import sys; import cafe.ledger.backup; from cafe.ledger.opening import open_store;"
+        "store = open_store(sys.argv[1]); store.load(); store.close();"
+        "print({name.split('.')[0] for name in sys.modules} & {'alembic', 'psycopg', 'mako'})"
+    )
+    address = url.format(folder=tmp_path)
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", script, address],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "set()\n"
+
+
+def test_a_file_of_an_older_version_is_migrated_when_it_is_opened(
+    file: Path,
+) -> None:
+    """As long as there is one version only, the oldest is the empty one."""
+    open_store(f"sqlite:///{file}").close()
+    with connected(f"sqlite:///{file}") as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+        connection.commit()
+    open_store(f"sqlite:///{file}").close()
+    with connected(f"sqlite:///{file}") as connection:
+        assert version_in(connection) == newest()
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_migrating_again_changes_nothing() -> None:
@@ -95,14 +148,14 @@ def test_migrating_again_changes_nothing() -> None:
         assert definitions(connection) == before
 
 
-def test_a_migration_that_fails_leaves_a_file_as_it_was(
+def test_a_ledger_that_was_made_by_half_is_not_there(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make_half(connection: Connection) -> None:
-        migrate(connection)
+        make_tables(connection)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cafe.ledger.sqlite.migrate", make_half)
+    monkeypatch.setattr("cafe.ledger.memory.make_tables", make_half)
     with pytest.raises(KeyboardInterrupt):
         open_store(f"sqlite:///{file}")
     assert not file.exists()

@@ -209,3 +209,21 @@ def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"^[^\n]+\.$"):
         open_store(f"sqlite:///{tmp_path}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_a_log_without_its_file_is_not_written_into_a_new_ledger(
+    file: Path, size: int | None
+) -> None:
+    store = open_store(f"sqlite:///{file}")
+    store.commit(store.load().epoch, Writer().life("a"))
+    log = file.with_name("cafe.db-wal").read_bytes()
+    store.close()
+    file.unlink()
+    file.with_name("cafe.db-wal").write_bytes(log)
+    if size is not None:
+        file.touch()
+    before = contents(file.parent)
+    with pytest.raises(NotALedger, match=r"cafe\.db-wal is: put the file back, or run: cafe db "):
+        open_store(f"sqlite:///{file}")
+    assert contents(file.parent) == before
