@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -23,6 +23,8 @@ class Role:
 
     backoff: float
     limit: int
+    # Seconds that its factory waits; None for a factory that is not async.
+    wait: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Watched(Player):
             troupe.overlaps.append(f"{self.name} {text} in life {self.life}")
         super().note(text)
 
+    def on_start(self) -> None:
+        if isinstance(self.troupe, Play):
+            self.troupe.begun[self.name] += 1
+        super().on_start()
+
 
 class Play(Troupe):
     """Does what events say, and keeps what is needed to judge it."""
@@ -60,6 +67,10 @@ class Play(Troupe):
         self.overlaps: list[str] = []
         self.told: dict[str, list[str]] = {}
         self.askers: list[tuple[str, str, Asker[Any]]] = []
+        # How many instances began, and how many factories are at work; by name of player.
+        self.begun = Counter[str]()
+        self.making = Counter[str]()
+        self.patient = set[str]()
         self._audience = audience
         self._numbers = count()
         self._faults = Counter[str]()
@@ -72,8 +83,24 @@ class Play(Troupe):
             else:
                 name = f"p{len(self.refs)}"
                 restart = Restart(member.limit, within=50, backoff=member.backoff)
+                player: Callable[[], Watched | Awaitable[Watched]]
                 player = partial(Watched, self, name)
+                if member.wait is not None:
+                    player = partial(self._make, name, member.wait)
+                    self.patient.add(name)
                 self.refs[name] = await group.start(player, name=name, restart=restart)
+
+    async def _make(self, name: str, seconds: float) -> Watched:
+        self.making[name] += 1
+        assert self.making[name] == 1, "two factories of one actor at once"
+        try:
+            await trio.sleep(seconds)
+            # One that is cancelled takes its time to unwind, and may give an instance in spite.
+            with trio.CancelScope(shield=True):
+                await trio.sleep(seconds / 2)
+        finally:
+            self.making[name] -= 1
+        return Watched(self, name)
 
     def failed_starts(self, name: str) -> int:
         return self._faults[name] - len(self.faults.get(name, ()))
