@@ -66,6 +66,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 E = TypeVar("E", bound=Exception)
 
+DEFINED_AT_RUN_TIME = 1 << 9
+"""CPython's Py_TPFLAGS_HEAPTYPE; copyreg tells Python's own classes by the same flag."""
+
 
 def caused(error: E, cause: Exception) -> E:
     """Return the error as `raise error from cause` would raise it."""
@@ -77,10 +80,11 @@ def fresh(error: E) -> E:
     """Copy an exception of this module's kinds, but not its traceback, for one more task to raise.
 
     One instance raised in two tasks would grow one traceback with the frames of both. `copy.copy`
-    will not do: it calls the constructor, whose arguments it cannot know.
+    will not do: it calls the constructor, whose arguments it cannot know. Nor does the `__new__` of
+    the class, for the same reason.
     """
     kind = type(error)
-    twin = kind.__new__(kind, *error.args)
+    twin = builtin_base(kind).__new__(kind, *error.args)
     twin.__dict__.update(error.__dict__)
     for base in kind.__mro__:
         for name in slots(base):
@@ -89,6 +93,14 @@ def fresh(error: E) -> E:
                 object.__setattr__(twin, name, getattr(error, name))
     object.__setattr__(twin, "__cause__", error.__cause__)
     return twin
+
+
+def builtin_base(kind: type[E]) -> type[E]:
+    """Return the class of Python's own that instances of an exception's class are built upon."""
+    base: type = kind
+    while base.__flags__ & DEFINED_AT_RUN_TIME and base.__base__ is not None:
+        base = base.__base__
+    return base
 
 
 def slots(owner: type) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
+from typing import Self
 
 import pytest
 import trio
@@ -20,6 +21,22 @@ class Closed(Refusal):
     retry_after: float
 
 
+class Busy(Refusal):
+    """A refusal that is made in its own way, of which `args` tell nothing."""
+
+    def __new__(cls, *, seconds: float) -> Self:
+        made = super().__new__(cls, "busy", "for a while")
+        made.seconds = seconds
+        return made
+
+    def __init__(self, *, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Missing(Refusal, KeyError, OSError):  # noqa: N818 - a refusal, no error
+    """A refusal that is also errors of Python's own, of different layouts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait(Message["Door", None]):
     """Kept until the door is shut."""
@@ -28,6 +45,13 @@ class Wait(Message["Door", None]):
 @dataclass(frozen=True, slots=True)
 class Shut(Message["Door", None]):
     """Refuses everybody who waits, with one and the same refusal."""
+
+    refusal: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Message["Door", None]):
+    """Answered with the refusal."""
 
     refusal: Exception
 
@@ -52,6 +76,10 @@ class Door(Actor):
     def shut(self, message: Shut) -> None:
         for reply in self.waiting:
             reply.fail(message.refusal)
+
+    @Fetch.handler
+    def fetch(self, message: Fetch) -> None:
+        raise message.refusal
 
     @Knock.handler
     async def knock(self, _message: Knock) -> None:
@@ -184,3 +212,23 @@ async def test_a_refusal_arrives_with_what_it_carries_in_slots(
         await waiting.left.wait()
         assert isinstance(waiting.error, kind)
         assert waiting.error.retry_after == 3
+
+
+async def test_a_refusal_that_is_made_in_its_own_way_goes_to_the_asker() -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        with pytest.raises(Busy) as refused:
+            await door.ask(Fetch(Busy(seconds=3)))
+        assert (refused.value.seconds, refused.value.args) == (3, ("busy", "for a while"))
+        with pytest.raises(Missing):
+            await door.ask(Fetch(Missing(2, "no such file")))
+        askers = [Asker(nursery, door, Wait()) for _ in range(3)]
+        await settle()
+        shared = Busy(seconds=5)
+        await door.ask(Shut(shared))
+        await settle()
+        errors = [asker.error for asker in askers]
+        assert [error.seconds for error in errors if isinstance(error, Busy)] == [5, 5, 5]
+        assert len({id(error) for error in [shared, *errors]}) == 4
+        seen = door.statistics()
+        assert (seen.state, seen.crashed, seen.refused) == ("running", 0, 5)
