@@ -73,7 +73,10 @@ def marked(owner: type) -> dict[type, tuple[str, bool]]:
 
 
 def handler(function: Callable[..., Any], path: str, *, deferred: bool) -> Handler:
-    """Tell what kind of handler a function is."""
+    """Tell what kind of handler a function is; raise TypeError if it yields."""
+    # Not unwrapped: a decorator may make one answer of all that a method yields.
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{path} yields, but a handler answers once, with what it returns")
     let_interrupt(function)
     if deferred:
         return Handler(Kind.DEFERRED, function)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import pytest
 
 from actors import Actor, ActorError, Message, Reply, open_system
 from tests.actors.cast import Add, Counter, Nap
+
+P = ParamSpec("P")
 
 
 class LoudCounter(Counter):
@@ -92,6 +96,71 @@ def test_a_deferred_handler_must_be_a_plain_def() -> None:
     untyped: Any = speak
     with pytest.raises(TypeError, match="speak is deferred, and so must be a plain def"):
         Speak.deferred(untyped)
+
+
+@dataclass(frozen=True, slots=True)
+class List(Message["Shop", Iterator[str]]):
+    """Answered with an iterator, which a checker takes a generator for."""
+
+
+def as_a_list(function: Callable[P, Iterator[str]]) -> Callable[P, Iterator[str]]:
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Iterator[str]:
+        return iter(list(function(*args, **kwargs)))
+
+    return wrapper
+
+
+class Shop(Actor):
+    @List.handler
+    @as_a_list
+    def list(self, _message: List) -> Iterator[str]:
+        yield "coffee"
+        yield "tea"
+
+
+def test_a_handler_that_yields_is_refused_where_its_class_is_defined() -> None:
+    def generator() -> type[Actor]:
+        class Streaming(Actor):
+            @List.handler
+            def list(self, _message: List) -> Iterator[str]:
+                yield "coffee"
+
+        return Streaming
+
+    def async_generator() -> type[Actor]:
+        class Streaming(Actor):
+            @Speak.handler  # type: ignore[arg-type]  # checkers reject it, too
+            async def list(self, _message: Speak) -> AsyncIterator[str]:
+                yield "coffee"
+
+        return Streaming
+
+    def deferred() -> type[Actor]:
+        class Streaming(Actor):
+            @List.deferred  # type: ignore[arg-type]  # as above
+            def list(self, _message: List, reply: Reply[Iterator[str]]) -> Iterator[None]:
+                yield
+                reply.send(iter(()))
+
+        return Streaming
+
+    def override() -> type[Actor]:
+        class Streaming(Shop):
+            def list(self, _message: List) -> Iterator[str]:
+                yield "milk"
+
+        return Streaming
+
+    for define in (generator, async_generator, deferred, override):
+        with pytest.raises(TypeError, match=r"Streaming\.list yields, but a handler answers once"):
+            define()
+
+
+async def test_a_decorator_may_make_an_answer_of_what_a_method_yields() -> None:
+    async with open_system() as system:
+        shop = await system.start(Shop)
+        assert list(await shop.ask(List())) == ["coffee", "tea"]
 
 
 def test_an_actor_that_was_not_started_has_no_timers() -> None:
