@@ -1,95 +1,123 @@
 """How the shop writes its log: lines for people, or JSON for machines, on standard error.
 
-Rule: what others log through the standard library (hypercorn, actors) comes out in the same form.
-Tracebacks show no local variables: those may be secrets, and cost much.
+Rule: what others log through the standard library (hypercorn, actors) comes out in the same form
+and the same way. Tracebacks show no local variables: those may be secrets, and cost much. Text of
+others (names, exceptions) cannot write lines, colours or control characters of its own.
+
+Each form is one function that makes a line, because an order writes seven of them: structlog's own
+renderer for the console takes four times as long as JSON.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import BinaryIO, Literal
+from functools import partial
+from operator import itemgetter
+from time import gmtime, strftime, time_ns
+from typing import Literal
 
 import orjson
 import structlog
-import trio
-from structlog.processors import JSONRenderer, TimeStamper, add_log_level, format_exc_info
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, Processor
+from structlog.processors import format_exc_info
+from structlog.typing import EventDict
 
-Format = Literal["console", "json"]
+from cafe.lines import Lines, writing_to
+
+Format = Literal["auto", "console", "json"]
+Render = Callable[[object, str, EventDict], bytes]
+"""Makes a line of the level's name and the event, as one of structlog's processors."""
 
 
-def set_up_logs(log_format: Format) -> Sequence[trio.abc.Instrument]:
+MOST_TEMPLATES = 256
+"""Sets of names that the console's lines are prepared for: there are as many as calls of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Styles:
+    """The escape sequences of a console line."""
+
+    time: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict[str, str])
+    event: str = ""
+    key: str = ""
+    value: str = ""
+    end: str = ""
+
+
+_HARMLESS = frozenset({str, int, float, bool, type(None)})
+_SECOND = 1_000_000_000
+PLAIN = Styles()
+_RED, _YELLOW, _GREEN = "\x1b[31m\x1b[1m", "\x1b[33m\x1b[1m", "\x1b[32m\x1b[1m"
+COLOURED = Styles(
+    time="\x1b[2m",
+    levels={"critical": _RED, "error": _RED, "warning": _YELLOW, "info": _GREEN},
+    event="\x1b[1m",
+    key="\x1b[36m",
+    value="\x1b[35m",
+    end="\x1b[0m",
+)
+
+
+def set_up_logs(log_format: Format) -> Sequence[Lines]:
     """Send every log line to standard error in this form, from now on.
 
-    Gives what `trio.run` has to be given, as its instruments.
+    `auto` is console on a terminal, JSON elsewhere. Gives what `trio.run` has to be given as its
+    instruments; `dropped` of them are the lines that were not written.
     """
-    lines = Lines(sys.stderr.buffer)
-    stamped: list[Processor] = [add_log_level, TimeStamper(fmt="iso", utc=True)]
+    render = _renderer(log_format)
+    lines = Lines(writing_to(sys.stderr), notice=partial(_say_dropped, render))
     structlog.configure(
-        processors=[_as_json] if log_format == "json" else [*stamped, *_renderers(log_format)],
+        processors=[render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_name: lines,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        ProcessorFormatter(
-            foreign_pre_chain=stamped,
-            processors=[ProcessorFormatter.remove_processors_meta, *_renderers(log_format), _text],
-        )
-    )
+    handler = _Handler(lines, render)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     return [lines]
 
 
-class Lines(trio.abc.Instrument):
-    """Writes lines to a file; while trio runs, those of one pass of its loop in one go.
+def dropped_lines() -> int:
+    """Give how many lines of the log were not written since it was set up: for a metric."""
+    handlers = [each for each in logging.root.handlers if isinstance(each, _Handler)]
+    return sum(handler.lines.dropped for handler in handlers)
 
-    A busy shop writes some ten lines a pass, and each write is a system call. Nothing is kept
-    longer than until the loop has nothing else to do, nor when it ends.
-    """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._lines: list[bytes] = []
-        self._runs = False
+def _renderer(log_format: Format) -> Render:
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if log_format == "json" or (log_format == "auto" and not terminal):
+        return _as_json
+    return Console(COLOURED if terminal else PLAIN)
 
-    def msg(self, line: str | bytes) -> None:
-        """Write a line, unless the loop will; structlog calls this by one of its other names."""
-        self._lines.append(line if isinstance(line, bytes) else f"{line}\n".encode())
-        if not self._runs:
-            self._write()
 
-    info = warning = error = critical = msg
+class _Handler(logging.Handler):
+    """Writes what others log through the standard library."""
 
-    def before_run(self) -> None:
-        """Leave the writing to the loop; trio calls this."""
-        self._runs = True
+    def __init__(self, lines: Lines, render: Render) -> None:
+        super().__init__()
+        self.lines = lines
+        self._render = render
 
-    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
-        """Write what this pass has said; trio calls this."""
-        if self._lines:
-            self._write()
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            event: EventDict = {"event": record.getMessage()}
+            if record.exc_info:
+                event["exc_info"] = record.exc_info
+            self.lines.msg(self._render(None, record.levelname.lower(), event))
+        except Exception:  # noqa: BLE001 - a wrong log call is not an error of what it tells of
+            self.handleError(record)
 
-    def after_run(self) -> None:
-        """Write at once again; trio calls this."""
-        self._runs = False
-        self._write()
 
-    def _write(self) -> None:
-        lines, self._lines = b"".join(self._lines), []
-        with suppress(OSError):  # nobody reads the log, which is no reason to close the shop
-            self._file.write(lines)
-            self._file.flush()
+def _say_dropped(render: Render, number: int) -> bytes:
+    """Make the line that stands where lines are missing."""
+    return render(None, "warning", {"event": "log lines dropped", "lines": number})
 
 
 def _as_json(_logger: object, method: str, event: EventDict) -> bytes:
-    """Write a line of ours, by one function because an order writes seven of them."""
     event["level"] = method
     event["timestamp"] = datetime.now(UTC)
     if "exc_info" in event:
@@ -97,20 +125,93 @@ def _as_json(_logger: object, method: str, event: EventDict) -> bytes:
     return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
 
 
-def _renderers(log_format: Format) -> list[Processor]:
-    if log_format == "json":
-        return [format_exc_info, JSONRenderer(serializer=orjson.dumps)]
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,
-            # A barista's name must not be able to write lines or colours of its own.
-            repr_native_str=True,
-            pad_event_to=0,
+class Console:
+    """Makes lines like `2026-11-26T08:00:00.000000Z [info     ] order name='Zoë' number=17`.
+
+    A traceback follows its line, indented, so that no text of an exception begins a line.
+    """
+
+    def __init__(self, styles: Styles) -> None:
+        self._styles = styles
+        self._templates: dict[tuple[str, ...], _Template] = {}
+        self._second = 0
+        self._date = ""
+        self._levels = {level: self._level(level) for level in COLOURED.levels}
+
+    def __call__(self, _logger: object, method: str, event: EventDict) -> bytes:
+        """Make a line."""
+        exception: str | None = None
+        if "exc_info" in event:
+            event = format_exc_info(None, method, event)
+            exception = event.pop("exception", None)
+        keys = tuple(event)
+        template = self._templates.get(keys) or self._prepare(keys)
+        now = time_ns()
+        if not 0 <= now - self._second < _SECOND:
+            self._second = now - now % _SECOND
+            self._date = strftime("%Y-%m-%dT%H:%M:%S", gmtime(now // _SECOND))
+        microsecond = (now - self._second) // 1000
+        level = self._levels.get(method) or self._level(method)
+        said, values = event["event"], template.values(event)
+        # The text that Python writes for these types never has what could not be seen.
+        if type(said) is str and said.isprintable() and _HARMLESS.issuperset(map(type, values)):
+            line = template.line % (self._date, microsecond, level, said, *values)
+        else:
+            values = [_printable(repr(value)) for value in values]
+            line = template.escaped_line % (
+                self._date,
+                microsecond,
+                level,
+                _printable(str(said)),
+                *values,
+            )
+        if exception is not None:
+            line += "".join(f"    {_printable(each)}\n" for each in exception.splitlines())
+        return line.encode()
+
+    def _level(self, level: str) -> str:
+        return f"{self._styles.levels.get(level, '')}{level:<9}{self._styles.end}"
+
+    def _prepare(self, keys: tuple[str, ...]) -> _Template:
+        if len(self._templates) >= MOST_TEMPLATES:
+            self._templates.clear()
+        self._templates[keys] = template = _Template.of(self._styles, keys)
+        return template
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The line of every event that has the same keys."""
+
+    values: Callable[[EventDict], Sequence[object]]
+    """Takes the values out of an event, in the order in which the line has them."""
+    line: str
+    """Takes the values as they are, and has them as Python writes them."""
+    escaped_line: str
+    """Takes them as texts."""
+
+    @classmethod
+    def of(cls, styles: Styles, keys: tuple[str, ...]) -> _Template:
+        names = sorted(key for key in keys if key != "event")
+        key, value, end = styles.key, styles.value, styles.end
+        head = f"{styles.time}%s.%06dZ{end} [%s] {styles.event}%s{end}"
+        shown = [_printable(name).replace("%", "%%") for name in names]
+        line, escaped_line = (
+            f"{head}{''.join(f' {key}{name}{end}={value}{form}{end}' for name in shown)}\n"
+            for form in ("%r", "%s")
         )
-    ]
+        return cls(_getter(names), line, escaped_line)
 
 
-def _text(_logger: object, _method: str, line: object) -> str:
-    """Give the standard library's handlers text, which orjson does not."""
-    return line.decode() if isinstance(line, bytes) else str(line)
+def _getter(names: list[str]) -> Callable[[EventDict], Sequence[object]]:
+    """Give what takes the values of these names out of an event."""
+    if len(names) > 1:  # of a single name, itemgetter gives the value alone
+        return itemgetter(*names)
+    return lambda event: [event[name] for name in names]
+
+
+def _printable(text: str) -> str:
+    """Give the text with whatever would not be seen, or would move the cursor, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

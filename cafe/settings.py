@@ -54,7 +54,9 @@ class Settings(BaseSettings):
     worker_config: Path | None = Field(
         None, description="hypercorn's toml for baristas, else hypercorn_worker.toml"
     )
-    log_format: Literal["console", "json"] = Field("console", description="console or json")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="console, json, or auto: console on a terminal, json elsewhere"
+    )
     lease_seconds: Seconds = Field(180, description="a claimed order goes back after this")
     max_waiting: Count = Field(10_000, description="orders in the queue; beyond: 503 queue_full")
     limit_requests: Count = Field(600, description="requests per address and window")

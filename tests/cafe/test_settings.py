@@ -14,7 +14,7 @@ DEFAULTS: dict[str, object] = {
     "worker_bind": None,
     "client_config": None,
     "worker_config": None,
-    "log_format": "console",
+    "log_format": "auto",
     "lease_seconds": 180,
     "max_waiting": 10_000,
     "limit_requests": 600,
@@ -59,7 +59,7 @@ def test_everything_that_is_wrong_is_said_in_one_line(monkeypatch: pytest.Monkey
     with pytest.raises(SettingsError) as wrong:
         read_settings({"log_format": "xml", "trusted_proxies": "here"})
     assert str(wrong.value) == (
-        "--log-format: input should be 'console' or 'json', not 'xml'; "
+        "--log-format: input should be 'auto', 'console' or 'json', not 'xml'; "
         "CAFE_BAN_AFTER: input should be greater than or equal to 1, not '0'; "
         "--trusted-proxies: 'here' is not a network like 10.0.0.0/8 or 2001:db8::/32: "
         "'here' does not appear to be an IPv4 or IPv6 network"

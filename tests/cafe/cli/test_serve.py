@@ -54,7 +54,7 @@ WRONG_OPTIONS = {
     "closing_seconds": ("inf", "cafe: --closing-seconds: input should be a finite number"),
     "max_waiting": ("0", "cafe: --max-waiting: input should be greater than or equal to 1"),
     "limit_requests": ("1.5", "cafe: --limit-requests: input should be a valid integer"),
-    "log_format": ("xml", "cafe: --log-format: input should be 'console' or 'json'"),
+    "log_format": ("xml", "cafe: --log-format: input should be 'auto', 'console' or 'json'"),
     "trusted_proxies": ("10.0.0.0/99", "cafe: --trusted-proxies: '10.0.0.0/99' is not a network"),
 }
 

@@ -1,0 +1,179 @@
+"""Writes log lines to a file descriptor, without ever waiting for what reads them.
+
+Rule: a reader that stalls costs log lines, never an order. Lines that nobody takes are kept up to
+`MOST_LINES`; those beyond are dropped and counted, and a line says so when the reader is back.
+
+O_NONBLOCK is a flag of the open file description, which is shared with every process that has
+inherited it: set on a terminal, it breaks the shell's own reads and writes. So a pipe or a terminal
+is opened once more through /proc/self/fd, for a description of our own. Where that is impossible
+(no /proc, or a pipe that was made by another user), poll(2) comes before each write, which then has
+at most PIPE_BUF bytes: a pipe that is ready has room for as many. A regular file is not waited for
+in this sense.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import Final, TextIO
+
+import trio
+
+Write = Callable[[bytes], int]
+"""Gives how many bytes were taken; raises BlockingIOError for none now, OSError for none ever."""
+
+MOST_LINES: Final = 4_000
+"""Lines that are kept for a reader that stalls, besides those in its pipe: some 800 KiB."""
+CHUNK: Final = 65_536
+"""Bytes that are written at a time, about: what a pipe holds on Linux."""
+PIPE_BUF: Final = select.PIPE_BUF
+
+
+class Lines(trio.abc.Instrument):
+    """Writes lines; while trio runs, those of one pass of its loop in one go.
+
+    A busy shop writes some ten lines a pass, and each write is a system call. Nothing is kept
+    longer than until the loop has nothing else to do, nor when it ends, unless the reader stalls.
+    `notice` gives the line that says how many were dropped.
+    """
+
+    def __init__(self, write: Write, notice: Callable[[int], bytes] | None = None) -> None:
+        self.dropped = 0
+        """Lines that were not written, since the start."""
+        self._write = write
+        self._notice = notice
+        self._noticed = 0
+        self._lines: list[bytes] = []
+        self._runs = False
+        self._stalled = False
+        self._writing = Lock()
+
+    def msg(self, line: str | bytes) -> None:
+        """Write a line, unless the loop will; structlog calls this by one of its other names."""
+        if len(self._lines) >= MOST_LINES:
+            if not (self._runs and self._stalled):  # while trio runs, once a pass is enough
+                self._flush()
+            if len(self._lines) >= MOST_LINES:
+                self.dropped += 1
+                return
+        self._lines.append(line if isinstance(line, bytes) else f"{line}\n".encode())
+        if not self._runs:
+            self._flush()
+
+    info = warning = error = critical = msg
+
+    def before_run(self) -> None:
+        """Leave the writing to the loop; trio calls this."""
+        self._runs = True
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
+        """Write what this pass has said; trio calls this."""
+        if self._lines:
+            self._flush()
+
+    def after_run(self) -> None:
+        """Write at once again; trio calls this."""
+        self._runs = False
+        self._flush()
+
+    def _flush(self) -> None:
+        # Not waited for: it may be held further up on this very stack, by a line that a finalizer
+        # writes. The holder goes on until there are no lines left.
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            self._stalled = False
+            while self._lines and not self._stalled:
+                self._write_some()
+        finally:
+            self._writing.release()
+
+    def _write_some(self) -> None:
+        """Write the first lines; other threads may add some at the end meanwhile."""
+        number = size = 0
+        for line in self._lines:
+            number += 1
+            size += len(line)
+            if size >= CHUNK:
+                break
+        try:
+            taken = self._write(b"".join(self._lines[:number]))
+        except BlockingIOError:
+            taken = 0
+        except OSError:  # nobody reads the log, which is no reason to close the shop
+            self.dropped += number
+            self._noticed += number  # there is nobody to tell
+            taken = size
+        if taken < size:
+            self._stalled = True
+            number = self._cut(taken)
+        del self._lines[:number]
+        if not self._lines and self.dropped > self._noticed and self._notice is not None:
+            self._lines.append(self._notice(self.dropped - self._noticed))
+            self._noticed = self.dropped
+
+    def _cut(self, taken: int) -> int:
+        """Give how many lines were taken whole, and keep only the rest of the next one."""
+        for number, line in enumerate(self._lines):
+            if taken < len(line):
+                self._lines[number] = line[taken:]
+                return number
+            taken -= len(line)
+        return len(self._lines)
+
+
+def writing_to(stream: TextIO | None) -> Write:
+    """Give what writes to `stream` without waiting; to nothing, if it was closed at the start."""
+    if stream is None:
+        return len
+    try:
+        fd = stream.fileno()
+    except OSError:  # it is in memory: a test's
+
+        def write(data: bytes) -> int:
+            stream.buffer.write(data)
+            stream.buffer.flush()
+            return len(data)
+
+        return write
+    return writing_to_descriptor(fd)
+
+
+def writing_to_descriptor(fd: int) -> Write:
+    """Give what writes to `fd` without waiting, and leaves the flags of `fd` as they are."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISSOCK(mode):  # of systemd's journal
+        return partial(_send, fd)
+    if stat.S_ISFIFO(mode) or os.isatty(fd):
+        with suppress(OSError):
+            return partial(os.write, _reopened(fd))
+        return partial(_write_when_ready, fd)
+    return partial(os.write, fd)
+
+
+def _reopened(fd: int) -> int:
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return os.open(f"/proc/self/fd/{fd}", flags)
+
+
+def _send(fd: int, data: bytes) -> int:
+    sock = socket.socket(fileno=fd)
+    try:
+        return sock.send(data, socket.MSG_DONTWAIT)
+    finally:
+        sock.detach()
+
+
+def _write_when_ready(fd: int, data: bytes) -> int:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    taken = 0
+    while taken < len(data) and poll.poll(0):
+        taken += os.write(fd, data[taken : taken + PIPE_BUF])
+    return taken
