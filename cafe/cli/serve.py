@@ -6,8 +6,8 @@ Rule: the options are made of the settings' fields, so that neither can miss one
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from inspect import Parameter, Signature
 from typing import Annotated, cast
 
@@ -17,6 +17,7 @@ import typer
 from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
+from cafe.cli.streams import INTERRUPTED, flush_output, forget_output, say
 from cafe.ledger.errors import LedgerError
 from cafe.logs import set_up_logs
 from cafe.serving.config import ConfigError
@@ -49,22 +50,26 @@ def open_shop(options: Mapping[str, str | None]) -> int:
     """Run the shop to its end, and give the exit code."""
     wrong: list[Exception] = []
     crashed: list[Exception] = []
+    interrupted = False
     try:
         settings = read_settings(options)
         instruments = set_up_logs(settings.log_format)
         for sentence in unknown_variables():
-            print(f"cafe: warning: {sentence}", file=sys.stderr)
+            say(f"cafe: warning: {sentence}")
         look_for_garbage_seldom()
         trio.run(run_shop, settings, announce, instruments=instruments)
     except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
         crashed = leaves(group)
+    except* KeyboardInterrupt:  # before the shop listens for signals
+        interrupted = True
+    forget_output()  # the log has the addresses
     for error in wrong:
-        print(f"cafe: {error}", file=sys.stderr)
+        say(f"cafe: {error}")
     for error in crashed:
         structlog.get_logger("shop").error("crashed", exc_info=error)
-    return WRONG_SETTING if wrong else CRASHED if crashed else 0
+    return WRONG_SETTING if wrong else CRASHED if crashed else INTERRUPTED if interrupted else 0
 
 
 def look_for_garbage_seldom() -> None:
@@ -79,8 +84,14 @@ def look_for_garbage_seldom() -> None:
 
 
 def announce(line: str) -> None:
-    """Print one of the shop's addresses, at once, for people and for whoever started us."""
-    print(line, flush=True)
+    """Print one of the shop's addresses, at once, for people and for the program that started us.
+
+    A device that is full does not stop the shop: the log has the address then.
+    """
+    with suppress(OSError):
+        print(line)
+    if (reason := flush_output()) is not None:
+        structlog.get_logger("shop").warning("address not printed", line=line, reason=reason)
 
 
 def leaves(error: Exception) -> list[Exception]:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli import app
-from cafe.cli.run import run
+from cafe.cli.commands import run_command
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store, upgrade
 from tests.cafe.ledger.scribe import Scribe
@@ -27,7 +26,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.delenv("CAFE_DATABASE_URL", raising=False)
 
     def give(*arguments: str) -> tuple[int, str, str]:
-        code = run(app, ["db", *arguments])
+        code = run_command(["db", *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

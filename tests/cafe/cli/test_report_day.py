@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli import app
-from cafe.cli.run import run
+from cafe.cli.commands import run_command
 from cafe.ledger.opening import open_store, upgrade
 from tests.cafe.ledger.scribe import Scribe
 
@@ -37,7 +36,7 @@ def report(
         scribe.start(second, EIGHT + 36, None)
 
     def give(*arguments: str) -> tuple[int, str, str]:
-        code = run(app, ["report", *arguments])
+        code = run_command(["report", *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

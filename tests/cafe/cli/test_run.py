@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import typer
 
-from cafe.cli import app
 from cafe.cli.client import UnreachableError
+from cafe.cli.commands import run_command
 from cafe.cli.run import run
 
 
@@ -29,7 +29,7 @@ from cafe.cli.run import run
 def test_a_wrong_input_is_one_clear_line_and_exit_code_2(
     command: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(app, command.split()) == 2
+    assert run_command(command.split()) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("cafe: ")
@@ -41,7 +41,7 @@ def test_a_wrong_input_is_one_clear_line_and_exit_code_2(
 def test_help_shows_the_command_and_its_defaults(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(app, [command, "--help"]) == 0
+    assert run_command([command, "--help"]) == 0
     printed = capsys.readouterr()
     assert f"{command} [OPTIONS]" in printed.out
     assert "[default: " in printed.out
@@ -51,7 +51,7 @@ def test_help_shows_the_command_and_its_defaults(
 def test_cafe_alone_prints_its_help_and_nothing_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(app, []) == 2
+    assert run_command([]) == 2
     printed = capsys.readouterr()
     assert "baristas" in printed.out
     assert printed.err == ""

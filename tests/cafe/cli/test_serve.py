@@ -11,7 +11,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from cafe.cli import app
+from cafe.cli.commands import make_app
 from cafe.cli.serve import help_text, open_shop
 from cafe.settings import Settings, option_name
 
@@ -94,7 +94,7 @@ def test_a_wrong_toml_file_is_one_line(
 
 
 def test_help_lists_every_setting_with_its_variable() -> None:
-    shown = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "300"})
+    shown = CliRunner().invoke(make_app(["serve"]), ["serve", "--help"], env={"COLUMNS": "300"})
     assert shown.exit_code == 0
     for name in Settings.model_fields:
         assert option_name(name) in shown.output

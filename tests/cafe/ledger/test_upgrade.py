@@ -6,8 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from cafe.cli import app
-from cafe.cli.run import run
+from cafe.cli.commands import run_command
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
@@ -18,7 +17,7 @@ def test_an_upgrade_says_from_what_to_what(
     postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgres.url(postgres.new_database())
-    assert run(app, ["db", "upgrade", "--database-url", url]) == 0
+    assert run_command(["db", "upgrade", "--database-url", url]) == 0
     said = f"The tables had no version, and have version {newest()}.\n"
     assert capsys.readouterr() == (said, "")
     with closing(open_store(url)) as store:
@@ -33,7 +32,7 @@ def test_an_upgrade_beside_a_shop_is_refused_in_one_line(
     with closing(open_store(url)) as store:
         store.load()
         postgres.execute("DELETE FROM alembic_version", name)
-        assert run(app, ["db", "upgrade", "--database-url", url]) == 2
+        assert run_command(["db", "upgrade", "--database-url", url]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("cafe: Another shop uses ")

@@ -1,0 +1,128 @@
+"""The command line as a whole: what it lists, and what it imports."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from inspect import getdoc
+from pathlib import Path
+
+import pytest
+import typer
+
+from cafe.cli.commands import COMMANDS, hidden, make_app, run_command
+
+OF_NO_USE_TO_A_SHOP = {
+    "cafe.cli.baristas",
+    "cafe.cli.board",
+    "cafe.cli.client",
+    "cafe.cli.customers",
+    "cafe.cli.day",
+    "cafe.cli.db",
+    "cafe.cli.options",
+    "cafe.cli.report",
+    "cafe.cli.rush",
+    "cafe.cli.shop_process",
+    "httpcore",
+    "httpx",
+    "plotext",
+    "pygments",
+    "pytest",
+    "rich",
+}
+SERVE_AND_CLOSE = """
+import atexit, json, os, signal, sys
+
+def tell():
+    print(json.dumps(sorted(sys.modules)))
+
+atexit.register(tell)
+from cafe.cli import main
+sys.argv[1:] = json.loads(sys.argv[1])
+main()
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Give what a process has imported when it ends that ran this command line."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("CAFE_")}
+    run = subprocess.Popen(
+        [sys.executable, "-c", SERVE_AND_CLOSE, json.dumps(arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=others | {"CAFE_DATABASE_URL": "sqlite://", "CAFE_CLOSING_SECONDS": "0.1"},
+    )
+    assert run.stdout is not None
+    with run, run.stdout as out:
+        while not (line := out.readline()).startswith(b"["):
+            assert line, arguments
+            if line.startswith(b"worker"):
+                run.terminate()
+        return set(json.loads(line))
+
+
+def test_a_shop_imports_nothing_that_only_players_or_reports_need() -> None:
+    imported = imported_by("serve", "--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
+    assert "cafe.shop" in imported
+    assert imported & OF_NO_USE_TO_A_SHOP == set()
+
+
+@pytest.mark.parametrize("command", ["baristas", "customers"])
+def test_a_player_imports_no_shop(command: str) -> None:
+    imported = imported_by(command, "--help")
+    assert f"cafe.cli.{command}" in imported
+    assert {name for name in imported if name.startswith(("cafe.shop", "cafe.ledger"))} == set()
+
+
+def test_help_lists_every_command_with_the_first_sentence_of_its_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert run_command(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for name, module in COMMANDS.items():
+        command = getattr(importlib.import_module(module), name)
+        about = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
+        assert name in printed
+        assert str(about).partition("\n")[0] in printed
+
+
+def test_a_command_shows_the_same_help_alone_and_among_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in COMMANDS:
+        assert run_command([name, "--help"]) == 0
+        alone = capsys.readouterr().out
+        make_app(list(COMMANDS))([name, "--help"], standalone_mode=False)
+        assert capsys.readouterr().out == alone
+
+
+def test_every_module_of_a_command_is_there() -> None:
+    assert all(importlib.util.find_spec(module) for module in COMMANDS.values())
+
+
+def test_a_hidden_package_seems_not_to_be_installed_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "xyzzy.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
+    with hidden(["xyzzy", "sys"]):
+        with pytest.raises(ImportError):
+            importlib.import_module("xyzzy")
+        assert importlib.import_module("sys") is sys
+    importlib.import_module("xyzzy")
+    with hidden(["xyzzy"]):
+        importlib.import_module("xyzzy")
+    del sys.modules["xyzzy"]
+
+
+def test_a_command_that_is_not_there_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command(["servee"]) == 2
+    assert capsys.readouterr().err == "cafe: No such command 'servee'. Did you mean 'serve'?\n"

@@ -1,0 +1,168 @@
+"""Starting with standard streams that are closed, full or stalled; and interrupting the start."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, PATIENCE, environment
+
+SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
+ADDRESSES = len(("client", "worker"))
+
+
+def redirected(redirection: str, *arguments: str) -> list[str]:
+    """Give the command line of a shop whose streams the shell has redirected."""
+    command = [*COMMAND, *FREE_PORTS, *arguments]
+    return ["sh", "-c", f'exec "$@" {redirection}', "sh", *command]
+
+
+@contextmanager
+def started(
+    command: Sequence[str], *, stderr: int = subprocess.PIPE
+) -> Generator[subprocess.Popen[bytes]]:
+    """Start a process for the length of the block; end it there if it still runs."""
+    environ = environment(SETTINGS)
+    environ.pop("PYTHONUNBUFFERED", None)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environ)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[bytes], name: str, number: int, word: bytes) -> bytes:
+    """Read one of its streams until it has so many lines with a word."""
+    stream = getattr(process, name)
+    read = b""
+    while sum(word in line for line in read.splitlines(keepends=True)) < number:
+        assert select.select([stream], [], [], PATIENCE)[0]
+        piece = os.read(stream.fileno(), 65_536)
+        assert piece, read
+        read += piece
+    return read
+
+
+def alive(address: bytes, times: int = 1) -> bool:
+    """Ask a shop whether it lives, so many times on one connection."""
+    host, _, port = address.removeprefix(b"http://").decode().rpartition(":")
+    with socket.create_connection((host, int(port)), PATIENCE) as connection:
+        for _ in range(times):
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: shop\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b'{"status":"ok"}'):
+                piece = connection.recv(4096)
+                assert piece, answer
+                answer += piece
+    return True
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err or b""
+
+
+def test_a_shop_whose_standard_error_is_closed_serves_without_it() -> None:
+    with started(redirected("2>&-")) as process:
+        printed = read_until(process, "stdout", ADDRESSES, b"/docs\n")
+        # Nothing else has got its number, which libraries in C write to.
+        assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path(os.devnull)
+        assert alive(ADDRESS.findall(printed)[0][1])
+        assert ended(process) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- >&- 2>&-"])
+def test_a_wrong_setting_is_not_told_on_standard_output_when_standard_error_is_closed(
+    redirection: str,
+) -> None:
+    with started(redirected(redirection, "--lease-seconds", "soon")) as process:
+        assert process.communicate(timeout=PATIENCE) == (b"", b"")
+        assert process.returncode == 2
+
+
+def test_addresses_that_cannot_be_printed_are_in_the_log() -> None:
+    with started(redirected("> /dev/full")) as process:
+        log = read_until(process, "stderr", ADDRESSES, b"address not printed")
+        lines = [json.loads(line) for line in log.splitlines()]
+        told = [line for line in lines if line["event"] == "address not printed"]
+        assert [line["reason"] for line in told] == ["No space left on device"] * ADDRESSES
+        assert alive(ADDRESS.findall(told[0]["line"].encode())[0][1])
+        code, _, rest = ended(process)
+        assert code == 0
+        assert all(json.loads(line) for line in rest.splitlines())
+
+
+@pytest.mark.parametrize("how", [[], ["-u"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["serve", "--help"]])
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(
+    arguments: list[str], how: list[str]
+) -> None:
+    command = ["sh", "-c", 'exec "$@" > /dev/full', "sh", sys.executable, *how, "-m", "cafe"]
+    with started([*command, *arguments]) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert err == b"cafe: Standard output cannot be written: No space left on device.\n"
+    assert process.returncode == 1
+
+
+def test_a_wrong_setting_that_cannot_be_told_is_exit_code_2() -> None:
+    with started(redirected("2> /dev/full", "--lease-seconds", "soon")) as process:
+        assert process.communicate(timeout=PATIENCE) == (b"", b"")
+    assert process.returncode == 2
+
+
+def test_a_log_that_nobody_reads_any_more_does_not_stop_the_shop() -> None:
+    """Its pipe is full after some hundred requests."""
+    reader, writer = os.pipe()
+    with started([*COMMAND, *FREE_PORTS], stderr=writer) as process:
+        printed = read_until(process, "stdout", ADDRESSES, b"/docs\n")
+        assert alive(ADDRESS.findall(printed)[0][1], times=900)
+        os.set_blocking(writer, False)
+        with pytest.raises(BlockingIOError):
+            os.write(writer, bytes(select.PIPE_BUF))
+        assert ended(process)[0] == 0
+    os.close(writer)
+    os.close(reader)
+
+
+INTERRUPTED = """
+import os, signal, sys
+name = {name!r}
+
+class Interrupter:
+    def find_spec(self, module, path=None, target=None):
+        if module == name:
+            os.kill(os.getpid(), signal.SIGINT)
+
+def interrupt(event, args):
+    if event == "open" and args[0] == name:
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+sys.addaudithook(interrupt)
+sys.argv[1:] = ["serve", *{options!r}]
+from cafe.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["typer", "cafe.cli.serve", "trio", "pydantic", "cafe.shop", "hypercorn_client.toml"]
+)
+def test_ctrl_c_during_the_start_is_exit_code_130_and_says_nothing(moment: str) -> None:
+    """At the import of a module, or at the reading of a file."""
+    program = INTERRUPTED.format(name=moment, options=FREE_PORTS)
+    with started([sys.executable, "-c", program]) as process:
+        assert process.communicate(timeout=PATIENCE) == (b"", b"")
+    assert process.returncode == 130
