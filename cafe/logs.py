@@ -26,6 +26,7 @@ from structlog.processors import format_exc_info
 from structlog.typing import EventDict
 
 from cafe.lines import Lines, writing_to
+from cafe.printable import printable
 
 Format = Literal["auto", "console", "json"]
 Render = Callable[[object, str, EventDict], bytes]
@@ -157,16 +158,16 @@ class Console:
         if type(said) is str and said.isprintable() and _HARMLESS.issuperset(map(type, values)):
             line = template.line % (self._date, microsecond, level, said, *values)
         else:
-            values = [_printable(repr(value)) for value in values]
+            values = [printable(repr(value)) for value in values]
             line = template.escaped_line % (
                 self._date,
                 microsecond,
                 level,
-                _printable(str(said)),
+                printable(str(said)),
                 *values,
             )
         if exception is not None:
-            line += "".join(f"    {_printable(each)}\n" for each in exception.splitlines())
+            line += "".join(f"    {printable(each)}\n" for each in exception.splitlines())
         return line.encode()
 
     def _level(self, level: str) -> str:
@@ -195,7 +196,7 @@ class _Template:
         names = sorted(key for key in keys if key != "event")
         key, value, end = styles.key, styles.value, styles.end
         head = f"{styles.time}%s.%06dZ{end} [%s] {styles.event}%s{end}"
-        shown = [_printable(name).replace("%", "%%") for name in names]
+        shown = [printable(name).replace("%", "%%") for name in names]
         line, escaped_line = (
             f"{head}{''.join(f' {key}{name}{end}={value}{form}{end}' for name in shown)}\n"
             for form in ("%r", "%s")
@@ -208,10 +209,3 @@ def _getter(names: list[str]) -> Callable[[EventDict], Sequence[object]]:
     if len(names) > 1:  # of a single name, itemgetter gives the value alone
         return itemgetter(*names)
     return lambda event: [event[name] for name in names]
-
-
-def _printable(text: str) -> str:
-    """Give the text with whatever would not be seen, or would move the cursor, escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

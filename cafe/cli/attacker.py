@@ -51,7 +51,7 @@ class Attack:
 
     def text(self) -> str:
         """Say what he got, a line for each kind."""
-        lines = [f"{count:5} x {answer}" for answer, count in sorted(self.answers.items())]
+        lines = [f"{count:5} x {_seen(answer)}" for answer, count in sorted(self.answers.items())]
         lines.append(f"{self.lost:5} x connection refused or closed")
         lines.append(f"{self.unanswered:5} x no sign of life from the shop until he gave up")
         lines.append(
@@ -65,6 +65,11 @@ class Attack:
             else f"last answer after {self.last_answer:.2f} s, nothing since"
         )
         return "\n".join(lines)
+
+
+def _seen(answer: str) -> str:
+    """Give an answer's name on one line and without control characters, whatever it holds."""
+    return answer if answer.isprintable() else ascii(answer)
 
 
 @dataclass(slots=True)

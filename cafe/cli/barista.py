@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx
 import trio
@@ -71,8 +72,13 @@ class Barista:
             self.doing = "gave up"
 
     async def _claim(self) -> dict[str, Any] | None:
-        """Return the oldest order, or None when there was none for as long as the shift says."""
+        """Return the oldest order, or None when there was none for as long as the shift says.
+
+        All requests for it have the same key: where the answer to one was lost, the shop gives the
+        order again that it has given already, and not a second one.
+        """
         self.doing = "waiting for an order"
+        key = uuid4().hex
         end = trio.current_time() + self.shift.idle
         while (left := end - trio.current_time()) > 0:
             wait = math.ceil(min(left, _LONGEST_WAIT))
@@ -80,6 +86,7 @@ class Barista:
                 "GET",
                 "/start/",
                 params={"wait": wait, "barista": self.name},
+                headers={"Idempotency-Key": key},
                 timeout=httpx.Timeout(_NETWORK_SECONDS, read=wait + _NETWORK_SECONDS),
             )
             if response.status_code == HTTPStatus.OK:

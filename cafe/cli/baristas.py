@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from cafe.cli.barista import Barista, Shift
-from cafe.cli.board import shown
+from cafe.cli.board import as_text, shown
 from cafe.cli.client import Door, PlayerError, open_client, tcp, wait_until_open
 from cafe.cli.options import AMERICANO, Brew, Patience, Seed, Speed, dice, parse_url
 
@@ -69,7 +69,7 @@ class Staff:
             total = each.brewing_seconds
             completed = min(now - each.brewing_since, total) if total else 0.0
             bar = ProgressBar(total=total or 1.0, completed=completed, width=20)
-            table.add_row(each.name, bar, f"{each.brewed:4}", each.doing)
+            table.add_row(each.name, bar, f"{each.brewed:4}", as_text(each.doing))
         if len(self.baristas) > _MOST_ROWS:
             table.add_row("...", "", "", f"and {len(self.baristas) - _MOST_ROWS} more")
         table.add_row("all", "", "", self.line())

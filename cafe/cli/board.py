@@ -1,18 +1,22 @@
 """Shows what the players do while they do it: live on a terminal, else a plain line now and then.
 
 Rule: boards are pulled, never pushed. A player keeps its own state; drawing only reads it.
-Progress goes to stderr, so that stdout carries the result alone.
+Progress goes to stderr, so that stdout carries the result alone. What others have written, as the
+names of customers, is text: rich takes a plain string for markup, and lets control characters pass.
 """
 
 from __future__ import annotations
 
 import signal
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import trio
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
+
+from cafe.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,6 +26,16 @@ if TYPE_CHECKING:
 _FRAME_SECONDS = 0.125
 _LINE_SECONDS = 5.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, the terminal closed
+
+
+def as_text(words: str) -> Text:
+    """Give words as rich shows them: names are no markup, and have no control characters."""
+    return Text(printable(words))
+
+
+def plain_console(file: TextIO | None = None) -> Console:
+    """Make a console on stdout, or `file`, that takes strings for text and not for markup."""
+    return Console(file=file, highlight=False, markup=False, emoji=False)
 
 
 class Board(Protocol):
@@ -60,7 +74,7 @@ async def _draw(board: Board, console: Console) -> None:
     if not console.is_terminal:
         while True:
             await trio.sleep(_LINE_SECONDS)
-            console.print(board.line(), highlight=False, soft_wrap=True)
+            console.print(as_text(board.line()), soft_wrap=True)
     # Drawn by this task instead of rich's own thread, so that nothing changes during a drawing.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import httpx
 import trio
 import typer
-from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cafe.cli.board import shown
+from cafe.cli.board import as_text, plain_console, shown
 from cafe.cli.client import Door, describe, open_client, tcp, wait_until_open
 from cafe.cli.options import (
     BETWEEN_GROUPS,
@@ -31,6 +30,7 @@ from cafe.cli.options import (
     parse_url,
 )
 from cafe.cli.report import Summary, Visit, comparison, histograms
+from cafe.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ class Crowd:
             why = describe(error)
         else:
             status, why = response.status_code, _reason(response)
-        self.visits.append(Visit(trio.current_time() - start, status, why))
+        self.visits.append(Visit(trio.current_time() - start, status, printable(why)))
 
     def summary(self) -> Summary:
         """Sum up what they got so far."""
@@ -112,7 +112,7 @@ class Crowd:
         """Draw one bar that fills with those who have left."""
         table = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=self.customers, completed=len(self.visits), width=32)
-        table.add_row("customers", bar, self.line())
+        table.add_row("customers", bar, as_text(self.line()))
         return table
 
 
@@ -163,7 +163,7 @@ def customers(
     crowd = Crowd(split_into_groups(number, groups, rng), pause, url, rng, source or (None,))
     trio.run(_play, crowd, patience)
     summary = crowd.summary()
-    Console(highlight=False).print(comparison({"customers": summary}))
+    plain_console().print(comparison({"customers": summary}))
     if summary.served:
         print(histograms({"waits of those served, in seconds": summary.served}))
     if not summary.all_served:

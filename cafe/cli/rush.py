@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import trio
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 
 from cafe.cli import attacker
 from cafe.cli.attacker import Attack
 from cafe.cli.barista import Shift
 from cafe.cli.baristas import Staff
-from cafe.cli.board import shown
+from cafe.cli.board import plain_console, shown
 from cafe.cli.client import Door, PlayerError, tcp
 from cafe.cli.customers import Crowd, split_into_groups
 from cafe.cli.options import AMERICANO, GROUP, Brew, Groups, Span, Speed, dice
@@ -148,7 +148,7 @@ def require_address(address: str) -> None:
 
 
 def _tell(scenario: Scenario, calm: Phase, attacked: Phase, speed: float) -> None:
-    console = Console(highlight=False)
+    console = plain_console()
     phases = (calm, attacked)
     groups = " and ".join(str(size) for size in calm.crowd.groups)
     console.print(

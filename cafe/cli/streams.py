@@ -12,6 +12,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
+from cafe.printable import printable
+
 NOT_WRITTEN = 1
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""
@@ -66,9 +68,9 @@ def _watched(stream: TextIO) -> TextIO:
 
 
 def say(line: str) -> None:
-    """Print a line on stderr, if that can be written to."""
+    """Print one line on stderr, if that can be written to."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
     except OSError:
         _let_go(2)
 

@@ -38,6 +38,8 @@ class FakeShop(httpx.AsyncBaseTransport):
         """So many requests from now on get a 503 with Retry-After: 3."""
         self.limit = 10_000
         """Orders beyond this get a 429."""
+        self.loses_answers = 0
+        """So many requests from now on are done, but their connection breaks before the answer."""
         self.collected = True
         self.cancelled: set[str] = set()
         """These orders cannot be finished any more."""
@@ -48,6 +50,9 @@ class FakeShop(httpx.AsyncBaseTransport):
         self.released: list[str] = []
         self.sources: list[str | None] = []
         self.requests: list[tuple[float, str]] = []
+        self.keys: list[str | None] = []
+        """The Idempotency-Key of each `/start/`."""
+        self._claims: dict[str | None, FakeOrder] = {}
         self._numbers = itertools.count(1)
         self._arrival = trio.Event()
 
@@ -70,12 +75,21 @@ class FakeShop(httpx.AsyncBaseTransport):
         await trio.lowlevel.checkpoint()
         if trouble := self._trouble(request):
             return trouble
+        response = await self._answer(request)
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise httpx.ReadError("", request=request)
+        return response
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         body: dict[str, Any] = json.loads(await request.aread() or b"{}")
         match request.url.path:
             case "/order/":
                 return await self._order(body)
             case "/start/":
-                return await self._start(request.url.params)
+                key = request.headers.get("Idempotency-Key")
+                self.keys.append(key)
+                return await self._start(request.url.params, key)
             case "/finish/":
                 return self._finish(body["order_id"])
             case "/release/":
@@ -101,7 +115,9 @@ class FakeShop(httpx.AsyncBaseTransport):
         await order.ready.wait()
         return httpx.Response(200, json={"order_id": order.order_id, "number": order.number})
 
-    async def _start(self, params: httpx.QueryParams) -> httpx.Response:
+    async def _start(self, params: httpx.QueryParams, key: str | None) -> httpx.Response:
+        if key in self._claims:
+            return _claim(self._claims[key])
         with trio.move_on_after(int(params.get("wait", "0"))):
             while not self.waiting:
                 await self._arrival.wait()
@@ -109,10 +125,12 @@ class FakeShop(httpx.AsyncBaseTransport):
             return httpx.Response(204)
         order = self.waiting.popleft()
         order.barista = params["barista"]
-        answer = {"order_id": order.order_id, "number": order.number, "name": order.name}
-        return httpx.Response(200, json=answer)
+        if key is not None:
+            self._claims[key] = order
+        return _claim(order)
 
     def _finish(self, order_id: str) -> httpx.Response:
+        self._end_claim(order_id)
         if order_id in self.cancelled:
             return httpx.Response(409, json={"order_status": "cancelled"})
         self.orders[order_id].ready.set()
@@ -120,6 +138,15 @@ class FakeShop(httpx.AsyncBaseTransport):
         return httpx.Response(200, json={"order_id": order_id, "collected": self.collected})
 
     def _release(self, order_id: str) -> httpx.Response:
+        self._end_claim(order_id)
         self.released.append(order_id)
         self.waiting.appendleft(self.orders[order_id])
         return httpx.Response(200)
+
+    def _end_claim(self, order_id: str) -> None:
+        self._claims = {k: one for k, one in self._claims.items() if one.order_id != order_id}
+
+
+def _claim(order: FakeOrder) -> httpx.Response:
+    answer = {"order_id": order.order_id, "number": order.number, "name": order.name}
+    return httpx.Response(200, json=answer)

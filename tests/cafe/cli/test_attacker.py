@@ -80,3 +80,8 @@ def test_his_account_says_when_he_was_never_cut_off_and_never_answered() -> None
     text = Attack(2, {}, 0, 2, None, None).text()
     assert "never cut off" in text
     assert "no answer at all" in text
+
+
+def test_what_the_shop_names_is_one_line_and_can_be_seen() -> None:
+    text = Attack(1, {"429 \x1b[2J\n1": 1}, 0, 0, None, None).text()
+    assert text.splitlines()[0] == r"    1 x '429 \x1b[2J\n1'"

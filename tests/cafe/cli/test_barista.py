@@ -168,3 +168,57 @@ async def test_a_barista_at_another_port_says_so(autojump_clock: trio.testing.Mo
     async with employed(shop, Shift(Span(60, 60)), "http://shop.test/elsewhere") as barista:
         await barista.work(count())
     assert "gave 404: is this the café's worker port?" in str(barista.trouble)
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    first, second = shop.order(), shop.order()
+    shop.loses_answers = 2
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(iter(range(1)))
+    assert shop.finished == [first.order_id]
+    assert list(shop.waiting) == [second]
+    assert len(shop.keys) == 3
+    assert len(set(shop.keys)) == 1
+
+
+async def test_a_claim_that_is_asked_for_again_has_its_key_after_a_restart_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    async with employed(shop, Shift(Span(60, 60))) as barista, trio.open_nursery() as nursery:
+        nursery.start_soon(barista.work, iter(range(1)))
+        await trio.sleep(1)
+        shop.loses_answers = 1
+        shop.order()
+        await trio.lowlevel.checkpoint()
+        shop.refuses_connections, shop.closing = 3, 1
+    assert len(shop.keys) == 2
+    assert len(set(shop.keys)) == 1
+    assert barista.brewed == 1
+
+
+async def test_each_claim_has_a_key_of_its_own(autojump_clock: trio.testing.MockClock) -> None:
+    shop = FakeShop(autojump_clock)
+    for _ in range(5):
+        shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(iter(range(5)))
+    assert len(set(shop.keys)) == len(shop.keys) == 5
+    assert all(key is not None and key.isascii() and len(key) <= 255 for key in shop.keys)
+
+
+async def test_an_order_that_was_given_back_is_claimed_afresh(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    order = shop.order()
+    for seconds in (30, 90):
+        async with employed(shop, Shift(Span(60, 60))) as barista:
+            with trio.move_on_after(seconds):
+                await barista.work(iter(range(1)))
+    assert shop.released == [order.order_id]
+    assert shop.finished == [order.order_id]
+    assert len(set(shop.keys)) == 2

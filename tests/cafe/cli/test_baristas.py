@@ -114,3 +114,27 @@ async def test_the_line_tells_what_was_brewed_in_vain(
     assert staff.line() == (
         "0 of 1 baristas brewing, 1 brewed, 1 of them not collected, 1 cancelled meanwhile"
     )
+
+
+NAMES = {
+    "[/]": "brewing 1 for [/]",
+    "[bold]Ada[/bold]": "brewing 1 for [bold]Ada[/bold]",
+    ":coffee:": "brewing 1 for :coffee:",
+    "\x1b[2J\nZoë\u202e": r"brewing 1 for \x1b[2J\nZoë\u202e",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items())
+async def test_a_customer_s_name_is_text_on_the_board(
+    autojump_clock: trio.testing.MockClock, name: str, shown: str
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.order(name)
+    staff = Staff(1, URL, Shift(Span(60, 60), orders=1), door=shop.door)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(staff.work)
+        await trio.sleep(30)
+        rows = drawn(staff)
+    assert rows[0].rstrip().endswith(shown)
+    assert len(rows) == 2
+    assert shop.finished == ["order-1"]

@@ -18,15 +18,16 @@ from cafe.cli.board import shown
 class Counter:
     """A board that counts how often it was drawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: str = "all is well") -> None:
         self.drawn = 0
+        self.says = says
 
     def rows(self) -> Text:
         self.drawn += 1
         return Text(f"frame {self.drawn}")
 
     def line(self) -> str:
-        return "all is well"
+        return self.says
 
 
 async def test_a_terminal_gets_frames_that_leave_nothing_behind(
@@ -51,6 +52,15 @@ async def test_what_is_not_a_terminal_gets_a_plain_line_now_and_then(
         await trio.sleep(16)
     assert autojump_clock.current_time() - begin == pytest.approx(16)
     assert screen.getvalue() == "all is well\n" * 3
+
+
+async def test_what_a_plain_line_says_is_text(autojump_clock: trio.testing.MockClock) -> None:
+    screen, board = io.StringIO(), Counter("[/] for [bold]Ada[/bold] \x1b[2J")
+    begin = autojump_clock.current_time()
+    async with shown(board, Console(file=screen, force_terminal=False, width=20)):
+        await trio.sleep(6)
+    assert autojump_clock.current_time() - begin == pytest.approx(6)
+    assert screen.getvalue() == r"[/] for [bold]Ada[/bold] \x1b[2J" + "\n"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import httpx
 import trio
 import trio.testing
 from hypothesis import given
@@ -12,8 +13,10 @@ from rich.console import Console
 
 from cafe.cli.barista import Shift
 from cafe.cli.baristas import Staff
+from cafe.cli.board import plain_console
 from cafe.cli.customers import Crowd, split_into_groups
 from cafe.cli.options import Span, dice
+from cafe.cli.report import comparison
 from tests.cafe.cli.fake_shop import FakeShop
 
 URL = "http://shop.test"
@@ -84,6 +87,16 @@ async def test_a_customer_asks_once_and_whatever_else_comes_is_told(
         "429 waiting": 2,
     }
     assert len(crowd.summary().served) == 1
+
+
+async def test_what_the_shop_gives_as_a_reason_is_text() -> None:
+    shop = httpx.MockTransport(lambda _: httpx.Response(429, json={"limit": "[/]\x1b[2J :coffee:"}))
+    crowd = Crowd([2], Span(1, 1), URL, dice(1), door=lambda _: shop)
+    await crowd.come()
+    screen = io.StringIO()
+    plain_console(screen).print(comparison({"customers": crowd.summary()}))
+    assert r"429 [/]\x1b[2J :coffee:" in screen.getvalue()
+    assert "\x1b" not in screen.getvalue()
 
 
 async def test_the_board_is_one_row(
