@@ -7,12 +7,13 @@ import signal
 import sys
 from time import perf_counter
 
-from bench import actors, flood, latency, ledger, memory, noop, orders, parked
+from bench import actors, defaults, flood, latency, ledger, memory, noop, orders, parked
 from bench.processes import BenchmarkError
 from bench.report import FULL, QUICK, Row, print_table, progress
 
 BENCHMARKS = {
     "orders": orders.measure,
+    "defaults": defaults.measure,
     "noop": noop.measure,
     "parked": parked.measure,
     "memory": memory.measure,

@@ -12,9 +12,10 @@ import gc
 import json
 import random
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from itertools import count, repeat
 from time import perf_counter
 
 import uvloop
@@ -24,7 +25,6 @@ from bench.wire import Client, request
 from cafe.serving.descriptors import raise_limit
 
 ORDER = request("POST", "/order/")
-START = request("GET", "/start/")
 IDLE_SECONDS = 0.002
 ARRIVALS_PER_SECOND = 1500
 """Of customers who park: a queue at the door, not a crush, so that no SYN has to be repeated."""
@@ -43,6 +43,12 @@ class Plan:
     """Seconds before the measured ones; `warm` is printed when they have passed."""
     seconds: float = HOUR
     orders: int = 10**9
+    pace: float = 0.0
+    """Orders a second by all customers together, evenly spaced; 0: each orders without a pause."""
+    start: str = "/start/"
+    """Where baristas ask for an order; with `?wait=N` they need not ask again and again."""
+    asks: float = 0.0
+    """How often all baristas together ask for an order, a second, evenly spaced; 0: as they can."""
     brew: tuple[float, float] = (0.0, 0.0)
     """Each coffee takes a time between these, in seconds."""
     strangers: bool = False
@@ -59,29 +65,49 @@ def address_of(number: int) -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
+def turns_of(number: int, of: int, per_second: float) -> Iterator[float]:
+    """Give the times at which it is one's turn, where so many share a pace; 0: it always is."""
+    if not per_second:
+        return repeat(0.0)
+    return count(perf_counter() + number / per_second, of / per_second)
+
+
+async def its_turn(turns: Iterator[float]) -> None:
+    """Wait for the next turn, if it has not come yet."""
+    early = next(turns) - perf_counter()
+    if early > 0:
+        await asyncio.sleep(early)
+
+
 class Shift:
     """One run of customers and baristas against one server."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.start = request("GET", plan.start)
         self.tally = Tally()
         self.ended = False
 
     async def customer(self, number: int, orders: int, until: float) -> None:
         """Order again and again, until the time or this many by all together."""
         client = Client(self.plan.client_port, address_of(number))
+        turns = turns_of(number, self.plan.customers, self.plan.pace)
         while self.tally.placed < orders and perf_counter() < until:
+            await its_turn(turns)
             self.tally.placed += 1
-            self.tally.collect(await client.ask(ORDER))
+            placed_at = perf_counter()
+            self.tally.collect(await client.ask(ORDER), placed_at)
         client.close()
 
-    async def barista(self) -> None:
+    async def barista(self, number: int) -> None:
         """Take the oldest order, brew it, declare it ready."""
         client = Client(self.plan.worker_port)
+        turns = turns_of(number, self.plan.baristas, self.plan.asks)
         while not self.ended:
-            order_id = self.tally.start(await client.ask(START))
+            await its_turn(turns)
+            order_id = self.tally.start(await client.ask(self.start))
             if order_id is None:
-                await asyncio.sleep(IDLE_SECONDS)
+                await asyncio.sleep(0.0 if self.plan.asks else IDLE_SECONDS)
                 continue
             if any(self.plan.brew):
                 await asyncio.sleep(random.uniform(*self.plan.brew))  # noqa: S311 - not a secret
@@ -99,8 +125,8 @@ class Shift:
     async def baristas(self) -> AsyncGenerator[None]:
         """Have baristas at work for as long as the block lasts."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self.plan.baristas):
-                group.create_task(self.barista())
+            for number in range(self.plan.baristas):
+                group.create_task(self.barista(number))
             yield
             self.ended = True
 
@@ -139,7 +165,7 @@ class Shift:
         async def claim(hand: Client) -> list[str]:
             mine: list[str] = []
             while len(self.tally.started) < self.plan.customers:
-                order_id = self.tally.start(await hand.ask(START))
+                order_id = self.tally.start(await hand.ask(self.start))
                 if order_id is None:  # the last ones are still on their way
                     await asyncio.sleep(IDLE_SECONDS)
                 else:

@@ -16,6 +16,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Timer
 from time import sleep
 from typing import IO, Any
@@ -33,7 +34,16 @@ def cafe(database_url: str) -> tuple[str, ...]:
     return ("cafe", "serve", *PORTS, "--log-format", "json", "--database-url", database_url)
 
 
-CAFE = cafe(IN_MEMORY)  # the peers remember nothing on disk either
+CAFE = cafe(IN_MEMORY)  # the plain peers remember nothing on disk either
+CAFE_AS_STARTED = ("cafe", "serve", *PORTS)
+"""All defaults: console lines, and a database in the folder in which it is started."""
+
+
+def usual(file: Path) -> tuple[str, ...]:
+    """Give the command line of the peer made the usual way, with its database."""
+    return ("bench.peers.usual", str(file))
+
+
 PLAIN_HYPERCORN = ("bench.peers.plain", "hypercorn")
 PLAIN_UVICORN = ("bench.peers.plain", "uvicorn")
 
@@ -45,11 +55,16 @@ class BenchmarkError(Exception):
 class Program:
     """A Python module of ours, run as a process that is spoken to by lines."""
 
-    def __init__(self, argv: tuple[str, ...], *, most_seconds: float, errors: int | None) -> None:
+    def __init__(
+        self, argv: tuple[str, ...], *, most_seconds: float, errors: int | IO[str], folder: Path
+    ) -> None:
         self.name = argv[0]
+        # Our modules wherever it is started, and nobody's settings of the café.
+        kept = {name: at for name, at in os.environ.items() if not name.startswith("CAFE_")}
         self.process = subprocess.Popen(  # noqa: S603 - our own modules, run by this Python
             (sys.executable, "-m", *argv),
-            cwd=ROOT,
+            cwd=folder,
+            env={**kept, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -96,10 +111,13 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 @contextmanager
 def program(
-    *argv: str, most_seconds: float, errors: int | None = subprocess.PIPE
+    *argv: str,
+    most_seconds: float,
+    errors: int | IO[str] = subprocess.PIPE,
+    folder: Path = ROOT,
 ) -> Generator[Program]:
     """Run a program for as long as the block lasts."""
-    started = Program(argv, most_seconds=most_seconds, errors=errors)
+    started = Program(argv, most_seconds=most_seconds, errors=errors, folder=folder)
     try:
         yield started
     finally:
@@ -141,14 +159,27 @@ def processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def serving(argv: tuple[str, ...]) -> Generator[Server]:
+def serving(
+    argv: tuple[str, ...], errors: int | IO[str] = subprocess.DEVNULL, folder: Path = ROOT
+) -> Generator[Server]:
     """Run one of the servers; its log goes to /dev/null, at the price of writing it."""
-    with program(*argv, most_seconds=600, errors=subprocess.DEVNULL) as started:
+    with program(*argv, most_seconds=1_200, errors=errors, folder=folder) as started:
         ports: dict[str, int] = {}
         while ports.keys() != {"client", "worker"}:
             if line := re.match(r"(client|worker) http://[^/]+:(\d+)", started.read()):
                 ports[line[1]] = int(line[2])
         yield Server(started.process.pid, ports["client"], ports["worker"])
+
+
+@contextmanager
+def serving_as_started() -> Generator[Server]:
+    """Run the café as a user starts it: in a folder of its own, its log in a file."""
+    with (
+        TemporaryDirectory() as name,
+        Path(name, "cafe.log").open("w") as file,
+        serving(CAFE_AS_STARTED, file, Path(name)) as server,
+    ):
+        yield server
 
 
 @contextmanager

@@ -22,17 +22,24 @@ class Scale:
     """As many as the café's queue takes, as it comes."""
     passing: int = 20_000
     """Orders that come and go before memory is looked at, and a quarter more after."""
+    history: int = 1_000_000
+    """Finished orders in the file with which the café starts."""
 
 
 PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
 PLAIN_ON_UVICORN = "plain, uvicorn on uvloop"
-CAPTION = "plain: the same routes as a dictionary of events, without actors, limits, logs, metrics"
+USUAL = "the usual way, uvicorn"
+CAPTION = (
+    "plain: the same routes as a dictionary of events, without actors, limits, logs, metrics\n"
+    "the usual way: FastAPI, SQLAlchemy in threads, slowapi, prometheus_client, access log\n"
+    "docs/benchmarks.md says what each row measures"
+)
 
 FOR_THE_RECORD = "for the record"
 """What is measured without a target."""
 
 FULL = Scale()
-QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000)
+QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000, history=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,23 @@ class Row:
     met: bool | None = None
 
 
+def at_least(least: float, figure: float, unit: str = "") -> tuple[str, bool]:
+    """Give a row's target and whether a figure, the ratio or one with a unit, meets it."""
+    return f"at least {least:g}{unit}", figure >= least
+
+
+def at_most(most: float, figure: float, unit: str = "") -> tuple[str, bool]:
+    """Give the same where less is better."""
+    return f"at most {most:g}{unit}", figure <= most
+
+
 def progress(line: str) -> None:
     """Tell whoever waits how far things are."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
 def print_table(rows: list[Row]) -> None:
-    """Print all rows as one table."""
+    """Print all rows as one table, and how many targets are met."""
     table = Table(title="The café and its peers, measured in one run", caption=CAPTION)
     table.add_column("what")
     for figure in ("café", "peer", "ratio"):
@@ -66,4 +83,7 @@ def print_table(rows: list[Row]) -> None:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         cells = (row.cafe, row.peer, ratio, row.peer_name, row.target, verdicts[row.met])
         table.add_row(row.what, *cells)
-    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 170)
+    console.print(table)
+    held = [row.met for row in rows if row.met is not None]
+    console.print(f"{sum(held)} of {len(held)} targets are met.")

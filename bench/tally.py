@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from math import nan
-from statistics import quantiles
+from statistics import median, quantiles
 from time import perf_counter
 
 from bench.wire import Answer
@@ -28,6 +28,10 @@ class Result:
     seconds: float
     placed: int
     """In the whole run, the warm-up and the end included."""
+    polls: int
+    """How often a barista asked for an order, in the whole run, and there was none."""
+    wait: float
+    """Median of the time from an order to the customer's 200, in seconds."""
     p50: float
     p99: float
     """Percentiles of the time from sending `POST /finish/` to the customer's 200, in seconds."""
@@ -49,11 +53,14 @@ class Tally:
     started: set[str] = field(default_factory=set[str])
     finished_at: dict[str, float] = field(default_factory=dict[str, float])
     collected_at: dict[str, float] = field(default_factory=dict[str, float])
+    waits: dict[str, float] = field(default_factory=dict[str, float])
     placed: int = 0
+    polls: int = 0
 
     def start(self, answer: Answer) -> str | None:
         """Note a barista's claim; None when there was nothing to do."""
         if answer.status == 204:
+            self.polls += 1
             return None
         order_id = order_id_of(answer)
         if order_id in self.started:
@@ -61,8 +68,8 @@ class Tally:
         self.started.add(order_id)
         return order_id
 
-    def collect(self, answer: Answer) -> None:
-        """Note a customer's coffee."""
+    def collect(self, answer: Answer, placed_at: float) -> None:
+        """Note a customer's coffee, and how long they waited for it."""
         now = perf_counter()
         order_id = order_id_of(answer)
         if order_id not in self.finished_at:
@@ -70,6 +77,7 @@ class Tally:
         if order_id in self.collected_at:
             raise WrongAnswerError(f"order {order_id} was collected twice")
         self.collected_at[order_id] = now
+        self.waits[order_id] = now - placed_at
 
     def close(self, *, strangers: bool) -> None:
         """Check the whole run once everybody has gone."""
@@ -92,6 +100,8 @@ class Tally:
             len(inside),
             last - begin,
             self.placed,
+            self.polls,
+            wait=median(self.waits[order_id] for order_id in inside) if inside else nan,
             p50=cuts[49],
             p99=cuts[98],
             tail=end - max(finishes),
