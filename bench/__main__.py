@@ -7,7 +7,19 @@ import signal
 import sys
 from time import perf_counter
 
-from bench import actors, defaults, flood, latency, ledger, memory, noop, orders, parked
+from bench import (
+    actors,
+    defaults,
+    flood,
+    history,
+    latency,
+    lines,
+    lookups,
+    memory,
+    noop,
+    orders,
+    parked,
+)
 from bench.processes import BenchmarkError
 from bench.report import FULL, QUICK, Row, print_table, progress
 
@@ -19,7 +31,9 @@ BENCHMARKS = {
     "memory": memory.measure,
     "latency": latency.measure,
     "flood": flood.measure,
-    "ledger": ledger.measure,
+    "lookups": lookups.measure,
+    "history": history.measure,
+    "lines": lines.measure,
     "actors": actors.measure,
 }
 

@@ -12,7 +12,9 @@ from statistics import median
 from bench.processes import CAFE, PLAIN_HYPERCORN, rush, serving
 from bench.report import PLAIN_ON_HYPERCORN, Row, Scale, progress
 
-MOST_MS = 10.0
+MOST_MS = 8.0
+MOST_OF_STOCK = 0.75
+"""Either will do: a slow machine cannot be faster than it is."""
 
 
 def measure(scale: Scale) -> list[Row]:
@@ -38,8 +40,8 @@ def measure(scale: Scale) -> list[Row]:
             f"{peers:.1f} ms",
             PLAIN_ON_HYPERCORN,
             ours / peers,
-            f"under {MOST_MS:.0f} ms",
-            ours < MOST_MS,
+            f"under {MOST_MS:g} ms or {MOST_OF_STOCK:g}",
+            ours < MOST_MS or ours / peers <= MOST_OF_STOCK,
         ),
         Row(
             "the same, p50",

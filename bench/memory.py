@@ -1,6 +1,8 @@
-"""Memory: what is left of orders that came and went; `bench/parked.py` weighs those that stay.
+"""Memory: at rest, and what is left of orders that came and went.
 
-Nothing may be: so the café after some thousand orders is the peer of the café after a quarter more.
+At rest is right after the doors have opened, with all defaults, as the system sees it (VmRSS). What
+is left may be nothing: so the café after some thousand orders is the peer of the café after a
+quarter more. `bench/parked.py` weighs the orders that stay.
 """
 
 from __future__ import annotations
@@ -8,34 +10,40 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench.processes import cafe, rush, serving
-from bench.report import Row, Scale, progress
+from bench.processes import PLAIN_UVICORN, cafe, rush, serving, serving_as_started
+from bench.report import PLAIN_ON_UVICORN, Row, Scale, at_most, progress
 
 MIB = 1024**2
+MOST_AT_REST = 75.0
 MOST_SECONDS = 100.0
 MOST_GROWTH = 1.02
 """Python takes memory a MiB at a time: one step more in 80 MiB is not growth, two are."""
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Look twice, and compare."""
+    """Look at both."""
+    with serving_as_started() as server, serving(PLAIN_UVICORN) as peer:
+        rest, peers = server.memory() / MIB, peer.memory() / MIB
+    progress(f"memory: {rest:.1f} MiB at rest")
     (first, early), (second, late) = passing(scale)
     return [
+        Row(
+            "memory at rest, all defaults",
+            f"{rest:.1f} MiB",
+            f"{peers:.1f} MiB",
+            PLAIN_ON_UVICORN,
+            rest / peers,
+            *at_most(MOST_AT_REST, rest, " MiB"),
+        ),
         Row(
             f"memory after {second:,} orders have come and gone",
             f"{late:.1f} MiB",
             f"{early:.1f} MiB",
             f"the café after {first:,}",
             late / early,
-            f"ratio at most {MOST_GROWTH}",
-            late / early <= MOST_GROWTH,
+            *at_most(MOST_GROWTH, late / early),
         ),
     ]
-
-
-def in_file(folder: str) -> tuple[str, ...]:
-    """Give the command line of a café with a database in a folder."""
-    return cafe(f"sqlite:///{Path(folder, 'cafe.db')}")
 
 
 def passing(scale: Scale) -> list[tuple[int, float]]:
@@ -53,3 +61,8 @@ def passing(scale: Scale) -> list[tuple[int, float]]:
             looks.append((passed, server.memory() / MIB))
             progress(f"memory: {looks[-1][1]:.1f} MiB after {passed:,} orders")
     return looks
+
+
+def in_file(folder: str) -> tuple[str, ...]:
+    """Give the command line of a café with a database in a folder."""
+    return cafe(f"sqlite:///{Path(folder, 'cafe.db')}")

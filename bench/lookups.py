@@ -1,0 +1,121 @@
+"""Look-ups of what is not there: what a regular's order waits for while strangers guess.
+
+Ten addresses ask for orders, finish orders, or use keys that nobody has ever heard of, at a pace
+that the limits would let pass, and whatever the café must look up in its database for them may not
+delay the regulars. The peer is the same café while as many ask `GET /queue`, which needs none. A
+random key places an order, and that costs more than any look-up; so its peer is as many orders
+without a key, and fewer of both, which the baristas serve as they come.
+
+What counts is a regular's median wait for a whole order, with baristas who hold their requests
+until there is one, so that nothing but the shop's own work is in it. Both databases are measured:
+on PostgreSQL each look-up is a round trip. A café that does not keep up with the pace has not met
+its target, whatever the wait.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from bench.processes import Server, cafe, load, program, result_of, serving
+from bench.report import FOR_THE_RECORD, Row, Scale, at_most, progress
+from tests.cafe.ledger.postgres import running_server, why_not
+
+MOST = 1.2
+LEAST_PACE = 0.9
+PER_SECOND = {"queue": 600.0, "order": 600.0, "finish": 600.0, "keyless": 100.0, "key": 100.0}
+"""What each kind asks, by `bench/prober.py`, and how often a second."""
+PEERS = {"order": "queue", "finish": "queue", "key": "keyless"}
+NAMES = {
+    "queue": "as many GET /queue",
+    "order": "600 GET /order/{unknown} a second",
+    "finish": "600 POST /finish/{unknown} a second",
+    "keyless": "as many without a key",
+    "key": "100 orders a second by random keys",
+}
+NO_LIMITS = ("--limit-requests", "1000000", "--limit-waiting", "1000000", "--ban-after", "1000000")
+"""Every look-up is to be answered, also those that the limits might refuse after a while."""
+PLAN = {"customers": 10, "pace": 50.0, "baristas": 5, "start": "/start/?wait=1", "strangers": True}
+
+
+class Probed(NamedTuple):
+    """What a round showed, or the medians of all."""
+
+    wait: float
+    """Milliseconds that a regular's order took, their median."""
+    pace: float
+    """Which share of the look-ups was answered in the time."""
+
+    def __str__(self) -> str:
+        late = "" if self.pace >= LEAST_PACE else f" at {self.pace:.0%} of the pace"
+        return f"{self.wait:.1f} ms{late}"
+
+
+def measure(scale: Scale) -> list[Row]:
+    """Measure on SQLite, then on PostgreSQL where there is one."""
+    with TemporaryDirectory() as folder:
+        rows = compare("SQLite", f"sqlite:///{Path(folder, 'cafe.db')}", scale)
+    if (reason := why_not()) is not None:
+        progress(f"lookups: not measured on PostgreSQL: {reason}")
+        return [*rows, Row(f"look-ups on PostgreSQL: {reason}", "", "", "", None, FOR_THE_RECORD)]
+    with postgres_database() as url:
+        return [*rows, *compare("PostgreSQL", url, scale)]
+
+
+@contextmanager
+def postgres_database() -> Generator[str]:
+    """Give the URL of a database with the café's tables, on a server of its own."""
+    with running_server() as server:
+        url = server.url(server.new_database())
+        with program("cafe", "db", "upgrade", "--database-url", url, most_seconds=60) as upgrade:
+            upgrade.read()
+            upgrade.process.wait()
+        yield url
+
+
+def compare(database: str, url: str, scale: Scale) -> list[Row]:
+    """Measure every kind in turn, round after round."""
+    seen: dict[str, list[Probed]] = {kind: [] for kind in PER_SECOND}
+    with serving((*cafe(url), *NO_LIMITS)) as server:
+        for number in range(scale.rounds):
+            for kind in list(PER_SECOND)[:: -1 if number % 2 else 1]:
+                seen[kind].append(probed(kind, server, scale.seconds))
+                progress(f"lookups, round {number + 1}: {database}, {kind} {seen[kind][-1]}")
+    medians = {kind: Probed(*map(median, zip(*seen[kind], strict=True))) for kind in seen}
+    return [row(database, kind, medians[kind], medians[peer]) for kind, peer in PEERS.items()]
+
+
+def row(database: str, kind: str, ours: Probed, peer: Probed) -> Row:
+    """Compare the look-ups of one kind to what needs none."""
+    ratio = ours.wait / peer.wait
+    target, met = at_most(MOST, ratio)
+    return Row(
+        f"an order's wait under {NAMES[kind]}, {database}",
+        str(ours),
+        str(peer),
+        NAMES[PEERS[kind]],
+        ratio,
+        target,
+        met and ours.pace >= LEAST_PACE,
+    )
+
+
+def probed(kind: str, server: Server, seconds: float) -> Probed:
+    """See how long regulars wait for their orders while there are look-ups of one kind."""
+    ports = (str(server.client_port), str(server.worker_port))
+    probes = ("bench.prober", kind, *ports, str(PER_SECOND[kind]), str(seconds))
+    with (
+        program(*probes, most_seconds=60) as prober,
+        load(server, warm=0.5, seconds=seconds, **PLAN) as regulars,
+    ):
+        while regulars.read() != "warm":
+            pass
+        prober.go_on()
+        asked: int = json.loads(prober.read())
+        result = result_of(regulars)
+    return Probed(result.wait * 1000, asked / (PER_SECOND[kind] * seconds))

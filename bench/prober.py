@@ -1,0 +1,93 @@
+"""The prober: ten addresses that ask one kind of question at a steady pace, for a bounded time.
+
+Rule: the pace is kept as long as the answers come, each address over a few connections of its own;
+one that is late asks at once. Waits for a line before it begins. Run as
+`python -m bench.prober KIND CLIENT_PORT WORKER_PORT PER_SECOND SECONDS`; prints how often it asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from uuid import uuid4
+
+import uvloop
+
+from bench.load import its_turn, turns_of
+from bench.wire import Client, request
+
+ADDRESSES = 10
+CONNECTIONS = 4
+ASYNC = "Prefer: respond-async\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A question: how it is written, and the status that answers it."""
+
+    write: Callable[[], bytes]
+    status: int
+    of_baristas: bool = False
+
+
+def unknown_id() -> str:
+    """Make an id such as the café's that it has never given."""
+    return uuid4().hex
+
+
+KINDS = {
+    "queue": Kind(lambda: request("GET", "/queue"), 200),
+    "order": Kind(lambda: request("GET", f"/order/{unknown_id()}"), 404),
+    "finish": Kind(lambda: request("POST", f"/finish/{unknown_id()}/"), 404, of_baristas=True),
+    "key": Kind(
+        lambda: request("POST", "/order/", fields=f"{ASYNC}Idempotency-Key: {unknown_id()}\r\n"),
+        202,
+    ),
+    "keyless": Kind(lambda: request("POST", "/order/", fields=ASYNC), 202),
+}
+
+
+async def probe(kind: Kind, port: int, number: int, per_second: float, until: float) -> int:
+    """Ask over one connection, in turn with the others; give how often. Any other answer raises."""
+    client = Client(port, f"127.3.0.{number % ADDRESSES + 1}")
+    turns = turns_of(number, ADDRESSES * CONNECTIONS, per_second)
+    asked = 0
+    await its_turn(turns)
+    while perf_counter() < until:
+        answer = await client.ask(kind.write())
+        if answer.status != kind.status:
+            raise ConnectionError(f"{answer.status} instead of {kind.status}: {answer.body[:99]!r}")
+        asked += 1
+        await its_turn(turns)
+    client.close()
+    return asked
+
+
+async def probe_all(kind: Kind, port: int, per_second: float, seconds: float) -> int:
+    """Ask over all connections; give how often in all."""
+    until = perf_counter() + seconds
+    numbers = range(ADDRESSES * CONNECTIONS)
+    return sum(
+        await asyncio.gather(*(probe(kind, port, number, per_second, until) for number in numbers))
+    )
+
+
+def main() -> None:
+    """Probe and print what came of it, or end with code 1 and the reason."""
+    name, client_port, worker_port, per_second, seconds = sys.argv[1:]
+    kind = KINDS[name]
+    port = int(worker_port if kind.of_baristas else client_port)
+    sys.stdin.readline()
+    try:
+        asked = uvloop.run(probe_all(kind, port, float(per_second), float(seconds)))
+    except OSError as error:
+        sys.exit(f"{error}")
+    print(json.dumps(asked))
+
+
+if __name__ == "__main__":
+    main()
