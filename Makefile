@@ -68,7 +68,7 @@ test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machi
 	done; \
 	echo "Tested on Python$${tested:- none}; not on this machine:$${missing:- none}"; test -n "$$tested"
 
-bench: install ## Measure against the peers and print one table of ratios (about eight minutes)
+bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
 	@$(BIN)/python -m bench $(ARGS)
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from time import perf_counter
+from typing import NamedTuple
 
 from bench import (
     actors,
@@ -21,28 +23,52 @@ from bench import (
     parked,
 )
 from bench.processes import BenchmarkError
-from bench.report import FULL, QUICK, Row, print_table, progress
+from bench.report import FULL, QUICK, Row, Scale, print_table, progress
+
+
+class Benchmark(NamedTuple):
+    """One part of the table."""
+
+    measure: Callable[[Scale], list[Row]]
+    about: str
+
 
 BENCHMARKS = {
-    "orders": orders.measure,
-    "defaults": defaults.measure,
-    "noop": noop.measure,
-    "parked": parked.measure,
-    "memory": memory.measure,
-    "latency": latency.measure,
-    "flood": flood.measure,
-    "lookups": lookups.measure,
-    "history": history.measure,
-    "lines": lines.measure,
-    "actors": actors.measure,
+    "orders": Benchmark(
+        orders.measure, "full orders against plain servers and against the usual way"
+    ),
+    "defaults": Benchmark(
+        defaults.measure, "processor time for an order, `cafe serve` as a user starts it"
+    ),
+    "noop": Benchmark(noop.measure, "a route that does nothing, on the café's connection"),
+    "parked": Benchmark(parked.measure, "ten thousand customers who wait, and are served at once"),
+    "memory": Benchmark(memory.measure, "memory at rest, and after orders have come and gone"),
+    "latency": Benchmark(latency.measure, "from a barista's finish to the customer's 200"),
+    "flood": Benchmark(flood.measure, "the regulars' orders while one address attacks"),
+    "lookups": Benchmark(lookups.measure, "the regulars' wait while strangers guess ids and keys"),
+    "history": Benchmark(history.measure, "the start with a million finished orders in the file"),
+    "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
+    "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the command line; its help has a line for each benchmark."""
+    names = "\n".join(f"  {name:10} {benchmark.about}" for name, benchmark in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog=f"benchmarks (docs/benchmarks.md tells more):\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to run; all, if none")
+    parser.add_argument("--quick", action="store_true", help="only see that they run")
+    return parser
 
 
 def main() -> int:
     """Run what was asked for; 1 if a benchmark gave no figure, else 0, targets met or not."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="see that they run")
+    parser = make_parser()
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is named {unknown[0]}; there are {', '.join(BENCHMARKS)}")
@@ -53,7 +79,7 @@ def main() -> int:
     for name in options.names or BENCHMARKS:
         begin = perf_counter()
         try:
-            rows += BENCHMARKS[name](QUICK if options.quick else FULL)
+            rows += BENCHMARKS[name].measure(QUICK if options.quick else FULL)
         except BenchmarkError as error:
             failed = True
             progress(f"{name}: {error}")

@@ -1,0 +1,21 @@
+"""The history that is written by plain SQL is one that the café could have written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.history import write_history
+from bench.processes import ROOT, cafe, serving
+
+
+def test_a_history_keeps_all_that_is_promised_of_orders(tmp_path: Path) -> None:
+    file = tmp_path / "cafe.db"
+    url = f"sqlite:///{file}"
+    with serving(cafe(url)):  # which makes the tables
+        pass
+    write_history(file, 50)
+    command = (sys.executable, "-m", "cafe", "db", "check", "--database-url", url)
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
