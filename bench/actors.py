@@ -14,7 +14,7 @@ from statistics import median, quantiles
 
 from bench.exchanges import Rates
 from bench.processes import program
-from bench.report import FOR_THE_RECORD, Row, Scale, progress
+from bench.report import Row, Scale, at_least, progress
 
 SLICES_BARE = 2
 """Short ones in each process, for one of the others."""
@@ -46,8 +46,7 @@ class Line:
             f"{median(peers):,.0f}/s",
             f"{self.peer_name} ({half})",
             ratio,
-            FOR_THE_RECORD if self.target is None else f"at least {self.target:g}",
-            None if self.target is None else ratio >= self.target,
+            *at_least(self.target, ratio),
         )
 
 

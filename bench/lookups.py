@@ -84,7 +84,7 @@ def compare(database: str, url: str, scale: Scale) -> list[Row]:
     with serving((*cafe(url), *NO_LIMITS)) as server:
         for number in range(scale.rounds):
             for kind in list(PER_SECOND)[:: -1 if number % 2 else 1]:
-                seen[kind].append(probed(kind, server, scale.seconds))
+                seen[kind].append(probed(kind, server, scale.seconds / 2))
                 progress(f"lookups, round {number + 1}: {database}, {kind} {seen[kind][-1]}")
     medians = {kind: Probed(*map(median, zip(*seen[kind], strict=True))) for kind in seen}
     return [row(database, kind, medians[kind], medians[peer]) for kind, peer in PEERS.items()]
@@ -101,7 +101,7 @@ def row(database: str, kind: str, ours: Probed, peer: Probed) -> Row:
         NAMES[PEERS[kind]],
         ratio,
         target,
-        met and ours.pace >= LEAST_PACE,
+        bool(met) and ours.pace >= LEAST_PACE,
     )
 
 

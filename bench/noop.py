@@ -75,8 +75,8 @@ def rows(
 ) -> tuple[Row, Row]:
     """Make the two lines that compare us to one peer."""
     ratio, cost_ratio = rate[0] / rate[1], cost[0] / cost[1]
-    rate_target = at_least(LEAST, ratio) if (app, peer) == ("fastapi", BARE) else ()
-    cost_target = at_most(MOST_COST, cost_ratio) if (app, peer) == ("asgi", BARE) else ()
+    least = LEAST if (app, peer) == ("fastapi", BARE) else None
+    most = MOST_COST if (app, peer) == ("asgi", BARE) else None
     return (
         Row(
             f"{APPS[app]}, 64 connections",
@@ -84,7 +84,7 @@ def rows(
             f"{rate[1]:,.0f}/s",
             PEERS[peer],
             ratio,
-            *rate_target,
+            *at_least(least, ratio),
         ),
         Row(
             f"processor time for each, {APPS[app]}",
@@ -92,6 +92,6 @@ def rows(
             f"{cost[1]:.0f} us",
             PEERS[peer],
             cost_ratio,
-            *cost_target,
+            *at_most(most, cost_ratio),
         ),
     )

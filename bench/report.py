@@ -55,13 +55,17 @@ class Row:
     met: bool | None = None
 
 
-def at_least(least: float, figure: float, unit: str = "") -> tuple[str, bool]:
-    """Give a row's target and whether a figure, the ratio or one with a unit, meets it."""
+def at_least(least: float | None, figure: float, unit: str = "") -> tuple[str, bool | None]:
+    """Give a row's target, if it has one, and whether a figure meets it."""
+    if least is None:
+        return FOR_THE_RECORD, None
     return f"at least {least:g}{unit}", figure >= least
 
 
-def at_most(most: float, figure: float, unit: str = "") -> tuple[str, bool]:
+def at_most(most: float | None, figure: float, unit: str = "") -> tuple[str, bool | None]:
     """Give the same where less is better."""
+    if most is None:
+        return FOR_THE_RECORD, None
     return f"at most {most:g}{unit}", figure <= most
 
 

@@ -50,8 +50,8 @@ def rate_row(
 ) -> Row:
     """Compare how many orders a second two servers manage."""
     ratio = ours.rate / peer.rate
-    target = () if least is None else at_least(least, ratio)
-    return Row(what, f"{ours.rate:.0f}/s", f"{peer.rate:.0f}/s", peer_name, ratio, *target)
+    target, met = at_least(least, ratio)
+    return Row(what, f"{ours.rate:.0f}/s", f"{peer.rate:.0f}/s", peer_name, ratio, target, met)
 
 
 def cost_row(
@@ -59,5 +59,6 @@ def cost_row(
 ) -> Row:
     """Compare what an order costs two servers."""
     ratio = ours.cost / peer.cost
-    target = () if most is None else at_most(most, ratio)
-    return Row(what, f"{ours.cost:.2f} ms", f"{peer.cost:.2f} ms", peer_name, ratio, *target)
+    target, met = at_most(most, ratio)
+    figures = f"{ours.cost:.2f} ms", f"{peer.cost:.2f} ms"
+    return Row(what, *figures, peer_name, ratio, target, met)
