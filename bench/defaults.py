@@ -1,10 +1,10 @@
 """The café as a user starts it: `cafe serve` with all its defaults, under a load with idle hands.
 
-The database is in the folder in which it was started, the log is a file of console lines. Orders
-come at half the pace that the café can manage, and baristas ask twice as often; so both servers
-answer the same requests, and for each order there is a barista who finds nothing to do. For that is
-what baristas do most of the day, and each such request is a line of the log. The peer has neither
-database nor log.
+The database is in the folder in which it was started, the log goes into a file. Orders come at half
+the pace that the café can manage, and baristas ask twice as often; so both servers answer the same
+requests, and for each order there is a barista who finds nothing to do. For that is what baristas
+do most of the day, and each such request is a line of the log. The peer has neither database nor
+log.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def cafe(database_url: str) -> tuple[str, ...]:
 
 CAFE = cafe(IN_MEMORY)  # the plain peers remember nothing on disk either
 CAFE_AS_STARTED = ("cafe", "serve", *PORTS)
-"""All defaults: console lines, and a database in the folder in which it is started."""
+"""All defaults, with a database in the folder in which it is started."""
 
 
 def usual(file: Path) -> tuple[str, ...]:
