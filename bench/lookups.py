@@ -33,10 +33,10 @@ PER_SECOND = {"queue": 600.0, "order": 600.0, "finish": 600.0, "keyless": 100.0,
 PEERS = {"order": "queue", "finish": "queue", "key": "keyless"}
 NAMES = {
     "queue": "as many GET /queue",
-    "order": "600 GET /order/{unknown} a second",
-    "finish": "600 POST /finish/{unknown} a second",
+    "order": "GET /order/{unknown}",
+    "finish": "POST /finish/{unknown}",
     "keyless": "as many without a key",
-    "key": "100 orders a second by random keys",
+    "key": "orders by random keys",
 }
 NO_LIMITS = ("--limit-requests", "1000000", "--limit-waiting", "1000000", "--ban-after", "1000000")
 """Every look-up is to be answered, also those that the limits might refuse after a while."""
@@ -95,7 +95,7 @@ def row(database: str, kind: str, ours: Probed, peer: Probed) -> Row:
     ratio = ours.wait / peer.wait
     target, met = at_most(MOST, ratio)
     return Row(
-        f"an order's wait under {NAMES[kind]}, {database}",
+        f"order's wait, {PER_SECOND[kind]:.0f} {NAMES[kind]} a second, {database}",
         str(ours),
         str(peer),
         NAMES[PEERS[kind]],

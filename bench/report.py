@@ -87,7 +87,7 @@ def print_table(rows: list[Row]) -> None:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         cells = (row.cafe, row.peer, ratio, row.peer_name, row.target, verdicts[row.met])
         table.add_row(row.what, *cells)
-    console = Console(width=None if sys.stdout.isatty() else 170)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     console.print(table)
     held = [row.met for row in rows if row.met is not None]
     console.print(f"{sum(held)} of {len(held)} targets are met.")
