@@ -1,4 +1,4 @@
-"""The house rules that hold for every file: short modules, and no word of any one machine.
+"""The house rules that hold for every file: modules of one idea, and no word of any one machine.
 
 Rule: read from the files themselves; nothing is imported to be looked at.
 """
@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Longer than 250 lines, and why a seam would not help.
+# Longer than this, and why a seam would not help.
+LINES = 350
 LONGER: dict[str, str] = {
-    "cafe/orders/queue.py": "an order is in exactly one place: all that moves it is read together",
     "cafe/orders/dispatcher.py": "one owner: all of its turns are read in one place",
 }
 
@@ -50,8 +50,8 @@ def test_no_file_names_a_machine_path_or_the_host_of_an_index() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in our_files() if path.suffix == ".py"], ids=named)
-def test_a_module_has_under_250_lines_unless_a_reason_stands_here(path: Path) -> None:
-    is_long = len(path.read_text(encoding="utf-8").splitlines()) >= 250
+def test_a_module_is_read_in_one_sitting_unless_a_reason_stands_here(path: Path) -> None:
+    is_long = len(path.read_text(encoding="utf-8").splitlines()) >= LINES
     assert is_long == (named(path) in LONGER)
 
 

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     """One subject, or one event of it, that breaks a promise."""
 
     what: str
-    """Which, as `orders 7 (its id)`."""
+    """Which: its department, its number where it has one, and its id."""
     details: tuple[tuple[str, Any], ...]
     """What the tables hold of it that cannot be so."""
 

@@ -72,7 +72,7 @@ def new_engine(database: str, busy_seconds: float) -> Engine:
             uri=database.startswith("file:"),
         )
 
-    # The driver's messages are quoted, customers' names and keys are not.
+    # The driver's messages are quoted, what is stored is not.
     return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 

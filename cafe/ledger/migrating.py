@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.errors import NotALedger, SchemaBehind
-from cafe.ledger.migrations import VERSIONS
+from cafe.migrations import VERSIONS
 from cafe.ledger.tables import metadata
 
 VERSION_TABLE = "alembic_version"
@@ -49,7 +49,7 @@ def migrate(connection: Connection) -> None:
 
     config = Config(attributes={"connection": connection})
     # A percent sign would be read as an interpolation.
-    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    folder = str(Path(__file__).parent.parent / "migrations").replace("%", "%%")
     config.set_main_option("script_location", folder)
     config.set_main_option("path_separator", "os")
     command.upgrade(config, "head")

@@ -25,7 +25,7 @@ LOCK_SECONDS = 0.3
 ANSWER_SECONDS = 35.0
 """How long the writer waits for an answer: longer than the server lets its statements take."""
 READING_ANSWER_SECONDS = 5.0
-"""How long the reader does, so that a customer who asks has an answer, if only that there is none.
+"""How long the reader does, so that whoever asks has an answer, if only that there is none.
 
 The server ends a statement somewhat earlier, which leaves the connection whole.
 """
@@ -45,7 +45,7 @@ SETTINGS = {
 STATEMENT_SHARE = 6 / 7
 """Of the time for an answer, what the server gives a statement: it hangs then, it is not long.
 
-35 s make 30 s: a start reads all orders to count them.
+35 s make 30 s: a start reads what its departments need.
 """
 
 

@@ -1,7 +1,7 @@
 """The SQL of a commit, compiled once for each table and dialect.
 
 Rule: rows go in as plain tuples by `exec_driver_sql`. That is a third of the cost of SQLAlchemy's
-own execution with parameters, which matters for what is done for every order.
+own execution with parameters, which matters for what is done thousands of times a second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Statements:
         self._dialect = dialect
         self._puts: dict[str, str] = {}
         self._drops: dict[str, str] = {}
-        self.add_events = self._sql(self._insert(_in_order(events)))
+        self.add_events = self._sql(self._insert(_columns_of(events)))
 
     def put(self, into: Table) -> str:
         """Give the SQL that inserts or replaces a row of `into`."""
@@ -39,7 +39,7 @@ class Statements:
         return self._drops[of.name]
 
     def _upsert(self, into: Table) -> Any:
-        statement = self._insert(_in_order(into))
+        statement = self._insert(_columns_of(into))
         keys = [one.name for one in into.primary_key.columns]
         changing = [
             one.name for one in into.c if one.name not in keys and not one.info.get("constant")
@@ -60,6 +60,6 @@ class Statements:
         return str(statement.compile(dialect=positional(paramstyle=paramstyle)))
 
 
-def _in_order(whole: Table) -> Any:
+def _columns_of(whole: Table) -> Any:
     """Give the table with all its columns, in their order, as a row has its values."""
     return table(whole.name, *(column(one.name, one.type) for one in whole.c))

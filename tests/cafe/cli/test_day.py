@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 
 from cafe.cli.day import Day, Hour, Hours, Spread, Work, picture
-from cafe.orders.order import Order
 from cafe.orders.lives import Deed, Life
+from cafe.orders.order import Order, Status
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
 HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
@@ -25,7 +25,7 @@ WAITING = Order(
     placed_at=EIGHT,
     bound=True,
     abandoned=False,
-    status="waiting",
+    status=Status.WAITING,
     barista=None,
     started_at=None,
     lease_expires_at=None,
@@ -51,13 +51,13 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
 def ready(wait: float, brewing: float, *deeds: Deed, placed_at: float = EIGHT) -> Life:
     done = placed_at + wait
     order = WAITING._replace(
-        placed_at=placed_at, started_at=done - brewing, ended_at=done, status="ready"
+        placed_at=placed_at, started_at=done - brewing, ended_at=done, status=Status.READY
     )
     return Life(order, (PLACE, *(deeds or (Deed("start", "Bo"), Deed("finish", "Bo")))))
 
 
 def ended(action: str) -> Life:
-    order = WAITING._replace(status="cancelled", ended_at=EIGHT + 1)
+    order = WAITING._replace(status=Status.CANCELLED, ended_at=EIGHT + 1)
     return Life(order, (PLACE, Deed(action, None)))
 
 
@@ -65,11 +65,11 @@ def test_each_order_is_counted_by_what_became_of_it() -> None:
     collected, in_vain = ready(60, 30), ready(60, 30)
     day = Day.of(
         [
-            collected._replace(order=collected.order._replace(status="delivered")),
+            collected._replace(order=collected.order._replace(status=Status.DELIVERED)),
             ready(60, 30),
             in_vain._replace(order=in_vain.order._replace(abandoned=True)),
             Life(WAITING, (PLACE,)),
-            Life(WAITING._replace(status="preparation"), (PLACE, Deed("start", None))),
+            Life(WAITING._replace(status=Status.PREPARATION), (PLACE, Deed("start", None))),
             ended("cancel"),
             *[ended("abandon")] * 2,
             *[ended("cut off")] * 3,

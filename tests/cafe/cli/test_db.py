@@ -46,9 +46,9 @@ def test_a_sound_database_is_told_promise_by_promise(db: Db) -> None:
     code, out, err = db("check")
     assert (code, err) == (0, "")
     *promises, last = out.splitlines()
-    assert len(promises) == 14
+    assert len(promises) == 15
     assert all(line.startswith("OK      ") for line in promises)
-    assert last == "All 14 promises hold."
+    assert last == "All 15 promises hold."
 
 
 def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Db) -> None:
@@ -60,9 +60,9 @@ def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Db) -> None:
     lines = out.splitlines()
     at = lines.index("broken  every order has what its status asks for, and nothing else")
     found = lines[at + 1 : at + 21]
-    assert found[0].startswith("        - order 6 (order-6): status waiting, barista Bo\ufffd, ")
+    assert found[0].startswith("        - orders 6 (order-6): status waiting, barista Bo\ufffd, ")
     assert all(line.startswith("        - order ") for line in found)
-    assert lines[at + 21 :] == ["        and 5 more", "1 of 14 promises are broken."]
+    assert lines[at + 21 :] == ["        and 5 more", "1 of 15 promises are broken."]
 
 
 def test_check_and_backup_work_while_the_shop_runs(db: Db) -> None:

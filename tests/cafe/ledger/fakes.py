@@ -16,8 +16,8 @@ from cafe.ledger.checking import check
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.link import Link
-from cafe.ledger.opening import open_database
 from cafe.ledger.memory import MemoryDatabase
+from cafe.ledger.opening import open_database
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events
 from cafe.orders.order import Order

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, inspect
 
 from cafe.ledger.migrating import make_tables, migrate, newest
-from cafe.ledger.migrations import VERSIONS
+from cafe.migrations import VERSIONS
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.schema import STATUSES, metadata, orders
 from cafe.ledger.statements import live_orders

@@ -12,7 +12,7 @@ import trio.testing
 
 from actors import ActorCrashed, Ref, Restart, System, open_system
 from cafe.clock import start_clock
-from cafe.ledger.department import Logged
+from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
@@ -20,7 +20,7 @@ from cafe.orders.department import ORDERS, Snapshot
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
-from cafe.orders.tables import order_of
+from cafe.orders.tables import order_of, orders
 from cafe.refusals import CafeRefusal
 from cafe.shop import RESTART, load_when_refused
 from tests.cafe.ledger.fakes import Disk, FaultyStore
@@ -46,9 +46,10 @@ class Counter:
     def numbers(self, action: Action) -> list[int]:
         """Give the ticket numbers of the orders to which this happened, in that order."""
         return [
-            order_of(one.changes[0].row).number
+            order_of(change.row).number
             for one in self.logged
-            if one.event.action == action and hasattr(one.changes[0], "row")
+            for change in one.changes
+            if one.event.action == action and isinstance(change, Put) and change.table is orders
         ]
 
     def times(self, action: Action) -> list[float]:
