@@ -186,7 +186,7 @@ class Store:
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
             with telling(self._writer.secrets):
-                self._write(connection, logged, unit.entries)
+                self._write_in_turn(connection, logged, unit.entries)
         except RowRefused:
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             connection.exec_driver_sql("RELEASE SAVEPOINT unit")
@@ -196,17 +196,43 @@ class Store:
     def _write(
         self, connection: Connection, logged: list[Logged], entries: Sequence[Entry]
     ) -> None:
-        if self._statements is None:
-            self._statements = Statements(connection.dialect)
-        sql = self._statements
-        puts, drops = _latest(entries)
-        for table, rows in puts:
-            connection.exec_driver_sql(sql.put(table), rows)
-        for table, keys in reversed(drops):
+        """Write what the rows are in the end, with a statement for each table.
+
+        May be refused though one change after the other would not be: where a unique value goes
+        from one row to another, for instance.
+        """
+        sql = self._sql(connection)
+        last = _latest(entries)
+        for table, keys in reversed(last.replaced):
             connection.exec_driver_sql(sql.drop(table), keys)
+        for table, rows in last.puts:
+            connection.exec_driver_sql(sql.put(table), rows)
+        for table, keys in reversed(last.drops):
+            connection.exec_driver_sql(sql.drop(table), keys)
+        self._add_events(connection, logged)
+
+    def _write_in_turn(
+        self, connection: Connection, logged: list[Logged], entries: Sequence[Entry]
+    ) -> None:
+        """Write one change after the other."""
+        sql = self._sql(connection)
+        for _event, changes in entries:
+            for change in changes:
+                if isinstance(change, Put):
+                    connection.exec_driver_sql(sql.put(change.table), change.row)
+                else:
+                    connection.exec_driver_sql(sql.drop(change.table), change.key)
+        self._add_events(connection, logged)
+
+    def _add_events(self, connection: Connection, logged: list[Logged]) -> None:
         if logged:
             rows = [(one.position, one.department, *one.event) for one in logged]
-            connection.exec_driver_sql(sql.add_events, rows)
+            connection.exec_driver_sql(self._sql(connection).add_events, rows)
+
+    def _sql(self, connection: Connection) -> Statements:
+        if self._statements is None:
+            self._statements = Statements(connection.dialect)
+        return self._statements
 
 
 def _numbered(units: Iterable[Unit], position: int) -> list[Logged]:
@@ -234,15 +260,27 @@ _RANKS: dict[Table, int] = {}
 """Of each table, a number that is greater than those of the tables that it refers to."""
 
 
-def _latest(entries: Iterable[Entry]) -> tuple[_Rows, _Rows]:
-    """Give the rows to put and the keys to drop, by table, referred ones first.
+class _Latest(NamedTuple):
+    """What changes leave of the rows, by table, referred ones first."""
 
-    Only the last change of a row counts, for only that is left when the transaction ends.
-    """
+    puts: _Rows
+    drops: _Rows
+    """Keys."""
+    replaced: _Rows
+    """Keys that are dropped and then put: a Put alone would keep the old row's constants."""
+
+
+def _latest(entries: Iterable[Entry]) -> _Latest:
+    """Give the last change of each row, for only that is left when the transaction ends."""
     last: dict[tuple[Table, Row], Put | Drop] = {}
+    replaced: dict[Table, list[Row]] = {}
     for _event, changes in entries:
         for change in changes:
-            last[change.table, _key(change)] = change
+            at = change.table, _key(change)
+            before = last.pop(at, None)
+            if isinstance(before, Drop) and isinstance(change, Put):
+                replaced.setdefault(change.table, []).append(before.key)
+            last[at] = change
     puts: dict[Table, list[Row]] = {}
     drops: dict[Table, list[Row]] = {}
     for (table, key), change in last.items():
@@ -250,7 +288,7 @@ def _latest(entries: Iterable[Entry]) -> tuple[_Rows, _Rows]:
             puts.setdefault(table, []).append(change.row)
         else:
             drops.setdefault(table, []).append(key)
-    return sorted(puts.items(), key=_rank), sorted(drops.items(), key=_rank)
+    return _Latest(*(sorted(rows.items(), key=_rank) for rows in (puts, drops, replaced)))
 
 
 def _key(change: Put | Drop) -> Row:

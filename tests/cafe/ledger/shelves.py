@@ -16,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    ForeignKey,
     MetaData,
     Table,
     Text,
@@ -28,16 +29,24 @@ from cafe.ledger.department import Department, Drop, Entry, Event, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.link import Link
+from cafe.ledger.tables import CONSTANT
 from cafe.refusals import CafeRefusal
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 
 metadata = MetaData()
+boxes = Table(
+    "boxes",
+    metadata,
+    Column("box", Text, primary_key=True),
+    Column("colour", Text, nullable=False, info=CONSTANT),
+)
 jars = Table(
     "jars",
     metadata,
     Column("jar", Text, primary_key=True),
     Column("grams", BigInteger, CheckConstraint("grams >= 0"), nullable=False),
     Column("seal", Text, unique=True),
+    Column("box", Text, ForeignKey("boxes.box")),
 )
 guests = Table(
     "guests", metadata, Column("name", Text, CheckConstraint("name <> ''"), primary_key=True)
@@ -48,7 +57,7 @@ TOO_LITTLE = -1
 
 def load_jars(connection: Connection) -> dict[str, int]:
     """Give the grams in each jar."""
-    return {jar: grams for jar, grams, _seal in connection.execute(select(jars))}
+    return {jar: grams for jar, grams, *_ in connection.execute(select(jars))}
 
 
 def load_guests(connection: Connection) -> set[str]:
@@ -57,7 +66,7 @@ def load_guests(connection: Connection) -> set[str]:
 
 SHELF = Department(
     "shelf",
-    tables=(jars,),
+    tables=(boxes, jars),
     load=load_jars,
     transitions={(None, "fill"): "full", ("full", "fill"): "full", ("full", "drop"): "gone"},
 )
@@ -70,8 +79,8 @@ GUESTBOOK = Department(
 )
 
 
-def fill(jar: str, grams: int = 250, *, at: float = 0.0, seal: str | None = None) -> Entry:
-    return Entry(Event(jar, "fill", None, "full", at), (Put(jars, (jar, grams, seal)),))
+def fill(jar: str, grams: int = 250, *, at: float = 0.0) -> Entry:
+    return Entry(Event(jar, "fill", None, "full", at), (Put(jars, (jar, grams, None, None)),))
 
 
 def drop(jar: str, *, at: float = 0.0) -> Entry:

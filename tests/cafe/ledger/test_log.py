@@ -212,7 +212,7 @@ async def test_a_follower_sees_the_events_of_every_department_as_they_were_commi
         # From memory an event comes with its rows.
         (put,) = got[-1].changes
         assert isinstance(put, Put)
-        assert put.row == ("f", 7, None)
+        assert put.row == ("f", 7, None, None)
         nursery.cancel_scope.cancel()
 
 
