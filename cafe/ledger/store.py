@@ -162,6 +162,7 @@ class Store:
         ended: set[str] = set()
         try:
             with self._writer.transaction(writing=True) as connection:
+                self._was_written(connection)
                 for index, unit in enumerate(units):
                     if unit.department in ended:
                         refused[index] = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from cafe.ledger.department import Drop, Entry, Put
+from cafe.ledger.errors import LedgerChanged, RowRefused
 from cafe.ledger.link import Link
 from cafe.ledger.opening import open_database
 from cafe.ledger.store import Store, Unit
@@ -136,3 +138,35 @@ def expect(*groups: Changes) -> tuple[dict[str, str | None], dict[str, str]]:
         else:
             colours.setdefault(change.row[0], change.row[1])
     return seals, colours
+
+
+class LosingLink(Link):
+    """Loses its connection when a statement is refused; meanwhile another shop writes."""
+
+    @contextmanager
+    def transaction(self, *, writing: bool) -> Generator[Connection]:
+        try:
+            with super().transaction(writing=writing) as connection:
+                yield connection
+        except RowRefused:
+            with super().transaction(writing=True) as other:
+                other.execute(delete(boxes))
+                other.exec_driver_sql(
+                    "INSERT INTO events (position, department, subject, action, after, at)"
+                    " VALUES (1, 'others', 'theirs', 'place', 'waiting', 1.0)"
+                )
+            self.generation += 1
+            raise
+
+
+def test_a_commit_that_is_written_apart_looks_first_whether_the_log_has_changed() -> None:
+    link = LosingLink(open_database("sqlite://"))
+    with link.transaction(writing=True) as connection:
+        metadata.create_all(connection)
+    store = Store(link, link)
+    store.begin()
+    stray = unit(jar("a", None, "no such box"))._replace(chained=False)
+    with pytest.raises(LedgerChanged):
+        store.commit([stray, unit(box("n", "red"))])
+    assert rows(store) == ({}, {})
+    link.close()
