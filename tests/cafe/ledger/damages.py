@@ -6,12 +6,13 @@ The orders are those of `tests.cafe.ledger.test_checking`.
 from __future__ import annotations
 
 WHOLE = "the database's own check of its file finds nothing"
-STRAYS = "every order has its events, and every event its order"
-FORBIDDEN = "every event is a step that the order model allows"
+STRAYS = "every event of an order has its order"
+UNTOLD = "every order has its events"
+FORBIDDEN = "every event is a step that its department allows"
 GOES_ON = "every event goes on from where the one before it ended"
 STANDS = "every order stands where its last event left it"
-COUNTED = "events are numbered 1, 2, 3 and so on"
-LATER = "no event is earlier than the one before it"
+COUNTED = "events have the positions 1, 2, 3 and so on"
+LATER = "no event is earlier than the one before it, unless the clock was set right"
 NUMBERS = "ticket numbers never repeat or go back"
 ONCE = "nothing is brewed twice, unless its lease ran out or it was given back"
 KEYS = "every key leads to the order placed with it, which is not cancelled"
@@ -22,31 +23,31 @@ FIELDS = "every order has what its status asks for, and nothing else"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "an order without events": (
-        "DELETE FROM order_events WHERE order_id = 'order-8'",
-        {STRAYS: ["order-8"], COUNTED: ["order-1"]},
+        "DELETE FROM events WHERE subject = 'order-8'",
+        {UNTOLD: ["order-8"], COUNTED: ["order-1"]},
     ),
     "events without an order": (
         "DELETE FROM orders WHERE order_id = 'order-8'",
         {STRAYS: ["order-8"]},
     ),
     "an event lost in the middle of a life": (
-        "DELETE FROM order_events WHERE order_id = 'order-2' AND action = 'release'",
+        "DELETE FROM events WHERE subject = 'order-2' AND action = 'release'",
         {GOES_ON: ["order-2"], COUNTED: ["order-2"], ONCE: ["order-2"]},
     ),
     "the last event lost": (
-        "DELETE FROM order_events WHERE sequence = (SELECT max(sequence) FROM order_events)",
+        "DELETE FROM events WHERE position = (SELECT max(position) FROM events)",
         {STANDS: ["order-7"], TIMES: ["order-7"]},
     ),
     "the beginning lost": (
-        "DELETE FROM order_events WHERE sequence = 1",
+        "DELETE FROM events WHERE position = 1",
         {GOES_ON: ["order-1"], COUNTED: ["order-2"], TIMES: ["order-1"]},
     ),
     "an action that there is not": (
-        "UPDATE order_events SET action = 'vanish' WHERE action = 'cancel'",
+        "UPDATE events SET action = 'vanish' WHERE action = 'cancel'",
         {FORBIDDEN: ["order-4"]},
     ),
     "a life that begins ready": (
-        "UPDATE order_events SET action = 'finish', after = 'ready' WHERE order_id = 'order-8'",
+        "UPDATE events SET action = 'finish', after = 'ready' WHERE subject = 'order-8'",
         {FORBIDDEN: ["order-8"], STANDS: ["order-8"], TIMES: ["order-8"]},
     ),
     "an order that was undone": (
@@ -54,7 +55,7 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         {STANDS: ["order-4"], FIELDS: ["order-4"]},
     ),
     "a clock that was set back": (
-        "UPDATE order_events SET at = at - 400 WHERE action = 'hand over'",
+        "UPDATE events SET at = at - 1 WHERE action = 'hand over'",
         {LATER: ["order-1"]},
     ),
     "numbers that go back": (
@@ -62,15 +63,15 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         {NUMBERS: ["order-8"]},
     ),
     "an order started twice": (
-        "UPDATE order_events SET action = 'start' WHERE action = 'expire'",
+        "UPDATE events SET action = 'start' WHERE action = 'expire'",
         {FORBIDDEN: ["order-7"], ONCE: ["order-7"], TIMES: ["order-7"], FIELDS: ["order-7"]},
     ),
     "an order started when it was ready": (
-        "UPDATE order_events SET action = 'start' WHERE action = 'hand over'",
+        "UPDATE events SET action = 'start' WHERE action = 'hand over'",
         {FORBIDDEN: ["order-1"], ONCE: ["order-1"], TIMES: ["order-1"]},
     ),
     "an order finished twice": (
-        "UPDATE order_events SET action = 'finish' WHERE action = 'hand over'",
+        "UPDATE events SET action = 'finish' WHERE action = 'hand over'",
         {FORBIDDEN: ["order-1"], ONCE: ["order-1"]},
     ),
     "a key for nothing": (
@@ -103,14 +104,14 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
     "a start before the order": (
         """UPDATE orders SET started_at = placed_at - 1 WHERE order_id = 'order-5';
-        UPDATE order_events SET at = (SELECT started_at FROM orders WHERE order_id = 'order-5')
-        WHERE order_id = 'order-5' AND action = 'start'""",
+        UPDATE events SET at = (SELECT started_at FROM orders WHERE order_id = 'order-5')
+        WHERE subject = 'order-5' AND action = 'start'""",
         {LATER: ["order-5"], TIMES: ["order-5"]},
     ),
     "a finish before the start": (
         """UPDATE orders SET ended_at = started_at - 1 WHERE order_id = 'order-2';
-        UPDATE order_events SET at = (SELECT ended_at FROM orders WHERE order_id = 'order-2')
-        WHERE order_id = 'order-2' AND action = 'finish'""",
+        UPDATE events SET at = (SELECT ended_at FROM orders WHERE order_id = 'order-2')
+        WHERE subject = 'order-2' AND action = 'finish'""",
         {LATER: ["order-2"], TIMES: ["order-2"]},
     ),
     "a coffee that nobody began": (
@@ -135,6 +136,10 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
     "a waiting order in somebody's hand": (
         "UPDATE orders SET barista = 'Bo' WHERE order_id = 'order-8'",
+        {FIELDS: ["order-8"]},
+    ),
+    "a waiting order with a claim": (
+        "UPDATE orders SET claim = 'of Bo' WHERE order_id = 'order-8'",
         {FIELDS: ["order-8"]},
     ),
     "a waiting order with a lease": (

@@ -8,12 +8,15 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.schema import DropConstraint
 
-from cafe.ledger.checking import check
+from cafe.departments import DEPARTMENTS
+from cafe.ledger.checking import check, generic_checks
+from cafe.ledger.clock import MOST_AHEAD
 from cafe.ledger.opening import upgrade
-from cafe.ledger.schema import metadata
+from cafe.orders.checks import CHECKS
 from cafe.orders.order import Action
-from tests.cafe.ledger.damages import DAMAGES, STANDS, WHOLE
-from tests.cafe.ledger.scribe import STEPS, Scribe
+from tests.cafe.ledger.conftest import TABLES
+from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
+from tests.cafe.ledger.scribe import Scribe
 
 NOON = 1_795_000_000.0
 
@@ -25,7 +28,7 @@ def connection(durable_url: str) -> Generator[Connection]:
     engine = create_engine(durable_url, poolclass=NullPool)
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            for table in metadata.tables.values():
+            for table in TABLES:
                 for key in table.foreign_key_constraints:
                     connection.execute(DropConstraint(key))
         yield connection
@@ -59,13 +62,19 @@ def scribe(connection: Connection) -> Scribe:
 
 def broken(connection: Connection) -> dict[str, list[str]]:
     """List what was found against each promise that something was found against."""
-    promises = check(connection, STEPS)
+    promises = check(connection, DEPARTMENTS)
     return {p.sentence: [str(finding) for finding in p.findings] for p in promises if p.findings}
+
+
+def execute(scribe: Scribe, *statements: str) -> None:
+    for statement in statements:
+        scribe.connection.execute(text(statement))
 
 
 def test_what_the_shop_writes_breaks_no_promise(scribe: Scribe) -> None:
     assert broken(scribe.connection) == {}
-    assert len(list(check(scribe.connection, STEPS))) == 14
+    sentences = [promise.sentence for promise in check(scribe.connection, DEPARTMENTS)]
+    assert sentences == [WHOLE, *generic_checks(DEPARTMENTS), *CHECKS]
 
 
 def test_an_empty_ledger_breaks_no_promise(connection: Connection) -> None:
@@ -73,9 +82,9 @@ def test_an_empty_ledger_breaks_no_promise(connection: Connection) -> None:
 
 
 def test_what_stands_against_a_promise_is_named_with_what_the_tables_say(scribe: Scribe) -> None:
-    scribe.connection.execute(text("UPDATE orders SET status = 'ready' WHERE number = 1"))
+    execute(scribe, "UPDATE orders SET status = 'ready' WHERE number = 1")
     assert broken(scribe.connection) == {
-        STANDS: ["order 1 (order-1): status ready, last event delivered"]
+        STANDS: ["orders 1 (order-1): status ready, last event delivered"]
     }
 
 
@@ -83,14 +92,48 @@ def test_what_stands_against_a_promise_is_named_with_what_the_tables_say(scribe:
 def test_what_may_not_be_is_found_with_its_order(
     scribe: Scribe, damage: str, found: dict[str, list[str]]
 ) -> None:
-    for statement in damage.split(";"):
-        scribe.connection.execute(text(statement))
+    execute(scribe, *damage.split(";"))
     told = broken(scribe.connection)
     assert {name: [_order_of(line) for line in lines] for name, lines in told.items()} == found
 
 
 def _order_of(line: str) -> str:
     return line.partition(":")[0].split()[-1].strip("()")
+
+
+def test_every_promise_is_broken_by_some_damage() -> None:
+    found = {sentence for _, findings in DAMAGES.values() for sentence in findings}
+    assert found == {*generic_checks(DEPARTMENTS), *CHECKS}
+
+
+def test_an_event_of_a_department_that_there_is_not_is_found(scribe: Scribe) -> None:
+    execute(scribe, "UPDATE events SET department = 'tea' WHERE subject = 'order-10'")
+    assert "tea order-10" in broken(scribe.connection)[FORBIDDEN][0]
+
+
+def test_events_that_were_pruned_are_no_gap_and_those_behind_them_are_one(scribe: Scribe) -> None:
+    execute(
+        scribe,
+        "INSERT INTO prunings (id, through) VALUES (1, 8)",
+        "DELETE FROM events WHERE position < 7",
+    )
+    assert COUNTED not in broken(scribe.connection)
+    execute(scribe, "DELETE FROM events WHERE position < 9")
+    assert COUNTED not in broken(scribe.connection)
+    execute(scribe, "DELETE FROM events WHERE position = 9")
+    assert broken(scribe.connection)[COUNTED] == ["orders order-2: position 10, after 0"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"), [(1, True), (MOST_AHEAD - 1, True), (MOST_AHEAD, False)]
+)
+def test_a_clock_that_was_set_right_by_five_minutes_or_more_is_no_damage(
+    scribe: Scribe, seconds: float, *, found: bool
+) -> None:
+    set_back = "UPDATE events SET at = CASE WHEN position < 20 THEN 1000 ELSE 1000 - :seconds END"
+    scribe.connection.execute(text(set_back), {"seconds": seconds})
+    late = broken(scribe.connection).get(LATER, [])
+    assert [_order_of(line) for line in late] == (["order-6"] if found else [])
 
 
 def test_a_file_that_is_not_whole_is_found_by_the_database_itself(

@@ -16,7 +16,7 @@ from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, SchemaBehi
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.reading import open_reader, version_of
-from cafe.ledger.schema import idempotency_keys, orders
+from cafe.orders.tables import keys, orders
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
 
@@ -28,11 +28,10 @@ def count(connection: Connection) -> int:
 def test_a_reader_sees_one_moment_while_the_shop_goes_on(durable_url: str) -> None:
     writer = Writer()
     with closing(open_store(durable_url)) as store:
-        epoch = store.load().epoch
-        store.commit(epoch, writer.life("first"))
+        store.commit(writer.life("first"))
         with open_reader(durable_url) as connection:
             assert count(connection) == 1
-            store.commit(epoch, writer.life("second"))
+            store.commit(writer.life("second"))
             assert count(connection) == 1
         with open_reader(durable_url) as connection:
             assert count(connection) == 2
@@ -45,7 +44,7 @@ def test_a_reader_cannot_write(durable_url: str) -> None:
         pytest.raises((DBAPIError, LedgerError), match=r"read-?only"),
         open_reader(durable_url) as connection,
     ):
-        connection.execute(insert(idempotency_keys).values(**key))
+        connection.execute(insert(keys).values(**key))
 
 
 def test_a_reader_leaves_a_file_as_it_was_with_nothing_beside_it(

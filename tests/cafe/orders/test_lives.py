@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, insert
 
 from cafe.ledger.opening import upgrade
-from cafe.ledger.reporting import Deed, read_lives
+from cafe.ledger.tables import events
+from cafe.orders.lives import Deed, read_lives
 from cafe.orders.order import Action
 from tests.cafe.ledger.scribe import Scribe
 
@@ -52,3 +53,21 @@ def test_the_time_of_an_order_is_when_it_was_placed(connection: Connection) -> N
 def test_where_nothing_was_ordered_there_is_nothing(connection: Connection) -> None:
     Scribe(connection).place(NOON)
     assert read_lives(connection, NOON + 1, NOON + 60) == []
+
+
+def test_what_another_department_has_done_for_an_order_is_no_deed_of_it(
+    connection: Connection,
+) -> None:
+    order = Scribe(connection).place(NOON)
+    connection.execute(
+        insert(events).values(
+            position=2,
+            department="delivery",
+            subject=order.order_id,
+            action="send",
+            after="out",
+            at=NOON,
+        )
+    )
+    (life,) = read_lives(connection, NOON, NOON + 60)
+    assert life.deeds == (Deed("place", None),)
