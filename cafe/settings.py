@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     closing_seconds: Seconds = Field(5, description="from SIGTERM to the end, at most")
+    keep_days: Count = Field(400, description="how long orders are kept that have ended")
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )

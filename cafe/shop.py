@@ -24,6 +24,7 @@ from actors.instruments.slow_turns import SlowTurns
 from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
+from cafe.departments import DEPARTMENTS
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.ledger import Ledger, new_ledger, running
@@ -33,7 +34,7 @@ from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS
+from cafe.orders.department import ORDERS, drop_expired_keys
 from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
@@ -49,6 +50,9 @@ DRAIN_SHARE = 0.2
 """Of the closing time: how long the ports go on answering 503, so that load balancers see it."""
 LEDGER_SHARE = 0.05
 """Of the closing time: how long the ledger may write at the end, and then disconnect."""
+DAY = 86_400.0
+PRUNE_SECONDS = 3_600.0
+"""Between two looks for what is kept no longer."""
 READY_SECONDS = 1.0
 """How long the actors and the ledger may take to answer."""
 RETRY_SECONDS = 1.0
@@ -187,6 +191,7 @@ async def open_until(
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
+            nursery.start_soon(prune_regularly, ledger, settings)
             nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, client.admission)
             nursery.start_soon(report_refusals, shop.limiter, client.admission)
             async with trio.open_nursery() as serving:
@@ -249,6 +254,19 @@ async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None
         await ledger.wait_refused(ORDERS)
         with suppress(ActorCrashed):  # the next instance has loaded
             await dispatcher.ask(LoadOrders())
+
+
+async def prune_regularly(ledger: Ledger, settings: Settings) -> None:
+    """Delete what is kept no longer, for ever."""
+    while True:
+        await trio.sleep(PRUNE_SECONDS)
+        now = ledger.now()
+        with suppress(DatabaseGone):  # the next time will do
+            pruned = 0
+            for department in DEPARTMENTS:
+                pruned += await ledger.prune(department, now - settings.keep_days * DAY)
+            expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
+            log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
 
 
 def make_apps(

@@ -5,7 +5,7 @@ Rule: values only. The ledger compares and stores them, and never asks what they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -91,7 +91,7 @@ class Department(Generic[S]):
     """By sentence, a query for the rows that break it; each has a column `subject`."""
     ended: Callable[[float], Select[Any] | None] = _nothing
     """Selects the subjects that ended before a time, which `prune` may delete."""
-    prune: tuple[Callable[[Any], Executable], ...] = ()
-    """Statements that delete the rows of the subjects in a subquery, children first."""
+    prune: tuple[Callable[[Sequence[str]], Executable], ...] = ()
+    """Statements that delete the rows of some subjects, children first."""
     remembers: bool = True
     """Its actor keeps state in memory, and so starts again where a row of it was refused."""

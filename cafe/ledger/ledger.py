@@ -20,6 +20,7 @@ from cafe.ledger.department import Department, Logged
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.journal import Journal
 from cafe.ledger.log import Log, read_page
+from cafe.ledger.pruning import prune_some
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.refusals import LedgerUnavailable
 from cafe.ledger.store import Storing
@@ -86,6 +87,19 @@ class Ledger:
     async def wait_refused(self, department: Department[Any]) -> None:
         """Wait until a row was refused on which others rest: the department has to load again."""
         await self._committer.wait_refused(department.name)
+
+    async def maintain(self, change: Query[T]) -> T:
+        """Make a change that is no event, between two commits; raises DatabaseGone."""
+        return await self._writing.run(lambda: self._store.maintain(change))
+
+    async def prune(self, department: Department[Any], before: float) -> int:
+        """Delete the subjects that ended before a time, and give how many; raises DatabaseGone."""
+        pruned = 0
+        while some := await self.maintain(
+            lambda connection: prune_some(connection, department, before)
+        ):
+            pruned += some
+        return pruned
 
     async def ping(self) -> None:
         """Return once the database could be written."""

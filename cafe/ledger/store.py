@@ -60,6 +60,10 @@ class Storing(Protocol):
         """Run a query."""
         ...
 
+    def maintain(self, change: Callable[[Connection], T]) -> T:
+        """Make a change that is no event."""
+        ...
+
     def ping(self) -> None:
         """Make sure that something could be written."""
         ...
@@ -117,6 +121,11 @@ class Store:
         """Run a query in a transaction that only reads."""
         with self._reader.transaction(writing=False) as connection:
             return query(connection)
+
+    def maintain(self, change: Callable[[Connection], T]) -> T:
+        """Make a change that is no event, in a transaction of its own."""
+        with self._writer.transaction(writing=True) as connection:
+            return change(connection)
 
     def ping(self) -> None:
         """Make sure that something could be written.

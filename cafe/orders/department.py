@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, func, select
+from sqlalchemy import Connection, Executable, Select, bindparam, delete, func, select
 
 from cafe.ledger.department import Department
 from cafe.orders.checks import CHECKS
@@ -88,11 +88,24 @@ def _order(row: Sequence[Any] | None) -> Order | None:
     return None if row is None else order_of(row)
 
 
-def _prune_keys(subjects: Any) -> Executable:
+def drop_expired_keys(connection: Connection, placed_before: float) -> int:
+    """Delete the keys of ended orders that are remembered no longer; give how many."""
+    ended = select(orders.c.order_id).where(orders.c.ended_at.is_not(None))
+    expired = delete(keys).where(keys.c.placed_at < placed_before, keys.c.order_id.in_(ended))
+    return connection.execute(expired).rowcount
+
+
+def _ended(before: float) -> Select[Any]:
+    # The highest number stays, for the next order's is one more.
+    highest = select(func.max(orders.c.number)).scalar_subquery()
+    return select(orders.c.order_id).where(orders.c.ended_at < before, orders.c.number < highest)
+
+
+def _prune_keys(subjects: Sequence[str]) -> Executable:
     return delete(keys).where(keys.c.order_id.in_(subjects))
 
 
-def _prune_orders(subjects: Any) -> Executable:
+def _prune_orders(subjects: Sequence[str]) -> Executable:
     return delete(orders).where(orders.c.order_id.in_(subjects))
 
 
@@ -108,6 +121,6 @@ ORDERS = Department(
         },
     },
     checks=CHECKS,
-    ended=lambda before: select(orders.c.order_id).where(orders.c.ended_at < before),
+    ended=_ended,
     prune=(_prune_keys, _prune_orders),
 )

@@ -61,7 +61,7 @@ def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Db) -> None:
     at = lines.index("broken  every order has what its status asks for, and nothing else")
     found = lines[at + 1 : at + 21]
     assert found[0].startswith("        - orders 6 (order-6): status waiting, barista Bo\ufffd, ")
-    assert all(line.startswith("        - order ") for line in found)
+    assert all(line.startswith("        - orders ") for line in found)
     assert lines[at + 21 :] == ["        and 5 more", "1 of 15 promises are broken."]
 
 
