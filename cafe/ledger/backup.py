@@ -76,19 +76,16 @@ def _copy_file(url: URL, part: Path) -> None:
 
 
 def _dump(url: URL, part: Path) -> None:
-    # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
-    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
-
     program = shutil.which("pg_dump")
     if program is None:
         raise BackupError(
             "pg_dump is not here; it comes with PostgreSQL's client (on Debian: apt install "
             "postgresql-client)."
         )
-    options, secret = _options(url)
+    conninfo, secret = conninfo_of(url)
     command = [program, "--format=custom", "--no-password", f"--file={part}"]
     done = subprocess.run(  # noqa: S603 - no shell, and libpq reads the address as the shop does
-        [*command, f"--dbname={make_conninfo(**options)}"],
+        [*command, f"--dbname={conninfo}"],
         env={**os.environ, **secret},
         capture_output=True,
         text=True,
@@ -98,16 +95,19 @@ def _dump(url: URL, part: Path) -> None:
         raise BackupError(f"pg_dump failed: {_first_line(done.stderr, secrets_of(url))}")
 
 
-def _options(url: URL) -> tuple[dict[str, str], dict[str, str]]:
+def conninfo_of(url: URL) -> tuple[str, dict[str, str]]:
     """Give what libpq is told of a server, and the password apart, as a variable.
 
     What stands on a command line is seen by everybody on the machine.
     """
+    # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
     asked = {name: ",".join([v] if isinstance(v, str) else v) for name, v in url.query.items()}
     parts = url.translate_connect_args(username="user", database="dbname")
     options = {**asked, **{name: str(value) for name, value in parts.items()}}
     password = options.pop("password", None)
-    return options, {} if password is None else {"PGPASSWORD": password}
+    return make_conninfo(**options), {} if password is None else {"PGPASSWORD": password}
 
 
 def _first_line(said: str, secrets: tuple[str, ...]) -> str:

@@ -22,6 +22,7 @@ from cafe.ledger.link import telling
 from cafe.ledger.memory import begin, driver_of, fill, interrupt, new_engine
 from cafe.ledger.migrating import is_current, migrate
 from cafe.ledger.owner_file import OwnerFile
+from cafe.ledger.restore import complete
 
 PAGES_TO_CHECKPOINT = 8_000
 """Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
@@ -146,6 +147,7 @@ class FileDatabase:
         self._owner.release()
 
     def _prepare(self) -> None:
+        complete(self._file)
         if self._file.is_new():
             self._make()
             return
