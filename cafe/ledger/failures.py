@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 
@@ -62,12 +62,17 @@ def explained(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | No
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause)
-    # Who has an error of psycopg's has imported it; a shop on SQLite need not.
-    if (driver := sys.modules.get("psycopg")) and isinstance(cause, driver.Error):
+    if _is_psycopg(cause):
         return _of_postgresql(cause, secrets)
     if isinstance(cause, UNSTORABLE):
         return _refused(str(cause), "invalid")
     return None
+
+
+def _is_psycopg(cause: BaseException | None) -> TypeGuard[psycopg.Error]:
+    # Who has an error of psycopg's has imported it; a shop on SQLite need not.
+    driver = sys.modules.get("psycopg")
+    return driver is not None and isinstance(cause, driver.Error)
 
 
 def _of_sqlite(cause: sqlite3.Error) -> LedgerError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -89,6 +90,16 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """Disconnect everybody and stop; `immediate` is a crash."""
         self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}")
+
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """Let nobody connect, and answer nobody who tries: the kernel does so for the server."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def new_database(self, template: str = "template1", options: str = "") -> str:
         """Make a database as a copy of `template`, and give its name."""

@@ -8,12 +8,14 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from threading import Event
+from time import monotonic
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, make_url
 
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, NotALedger, SchemaBehind
+from cafe.ledger.impatient import CONNECT_SECONDS
 from cafe.ledger.link import Link
 from cafe.ledger.opening import open_database, open_links
 from cafe.ledger.postgresql import PostgresDatabase
@@ -152,6 +154,18 @@ def test_a_server_that_is_frozen_keeps_a_reader_for_no_longer_than_its_time_out(
         with frozen(reader), pytest.raises(DatabaseGone, match="timeout"):
             orders_in(reader)
         assert orders_in(reader) == 0
+
+
+def test_a_server_that_is_frozen_before_it_is_connected_to_keeps_nobody_for_long(
+    postgres: PostgresServer,
+) -> None:
+    with links_to(postgres.url(postgres.new_database(TEMPLATE))) as links:
+        with postgres.frozen(), ThreadPoolExecutor() as pool:
+            began = monotonic()
+            stuck = [pool.submit(orders_in, link) for link in links]
+            assert all(isinstance(future.exception(), DatabaseGone) for future in stuck)
+        assert monotonic() - began < CONNECT_SECONDS + 2
+        assert [orders_in(link) for link in links] == [0, 0]
 
 
 def run(link: Link, statement: str) -> None:
