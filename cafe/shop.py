@@ -51,6 +51,7 @@ DRAIN_SHARE = 0.2
 LEDGER_SHARE = 0.05
 """Of the closing time: how long the ledger may write at the end, and then disconnect."""
 DAY = 86_400.0
+TIDY_SECONDS = 20.0
 PRUNE_SECONDS = 3_600.0
 """Between two looks for what is kept no longer."""
 READY_SECONDS = 1.0
@@ -191,7 +192,7 @@ async def open_until(
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
-            nursery.start_soon(prune_regularly, ledger, settings)
+            nursery.start_soon(keep_house, ledger, settings)
             nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, client.admission)
             nursery.start_soon(report_refusals, shop.limiter, client.admission)
             async with trio.open_nursery() as serving:
@@ -256,17 +257,26 @@ async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None
             await dispatcher.ask(LoadOrders())
 
 
-async def prune_regularly(ledger: Ledger, settings: Settings) -> None:
-    """Delete what is kept no longer, for ever."""
+async def keep_house(ledger: Ledger, settings: Settings) -> None:
+    """Delete what is kept no longer, and give room back that is not needed, for ever."""
+    prune_at = trio.current_time() + PRUNE_SECONDS
     while True:
-        await trio.sleep(PRUNE_SECONDS)
-        now = ledger.now()
-        with suppress(DatabaseGone):  # the next time will do
-            pruned = 0
-            for department in DEPARTMENTS:
-                pruned += await ledger.prune(department, now - settings.keep_days * DAY)
-            expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
-            log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
+        await trio.sleep(TIDY_SECONDS)
+        await ledger.tidy()
+        if trio.current_time() >= prune_at:
+            prune_at += PRUNE_SECONDS
+            with suppress(DatabaseGone):  # the next time will do
+                await prune(ledger, settings)
+
+
+async def prune(ledger: Ledger, settings: Settings) -> None:
+    """Delete orders that ended long ago, and keys that are remembered no longer."""
+    now = ledger.now()
+    pruned = 0
+    for department in DEPARTMENTS:
+        pruned += await ledger.prune(department, now - settings.keep_days * DAY)
+    expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
+    log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
 
 
 def make_apps(

@@ -243,7 +243,9 @@ def test_an_import_against_the_direction_is_found(importer: str, module: str) ->
     assert not is_allowed(Import(path, 1, module))
 
 
-WORDS = re.compile(r"\b(orders?|baristas?|customers?|coffees?|tickets?|drinks?|couriers?)\b", re.I)
+WORDS = re.compile(
+    r"\b(orders?|baristas?|customers?|coffees?|tickets?|drinks?|couriers?)\b", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize(

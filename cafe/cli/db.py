@@ -1,27 +1,37 @@
 """`cafe db`: migrate, copy and check the shop's database.
 
-Rule: `check` and `backup` only read, beside a shop that runs; none of them makes a database.
+Rule: `check` and `backup` only read, beside a shop that runs; the others own the database, so that
+no shop may run meanwhile.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cafe.cli.database import DatabaseUrl, shop_database
+from cafe.cli.restore import restore_database
+from cafe.cli.serve import help_text
 from cafe.departments import DEPARTMENTS
 from cafe.ledger.backup import back_up
 from cafe.ledger.checking import Promise, check
 from cafe.ledger.migrating import newest
-from cafe.ledger.opening import upgrade
+from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.pruning import prune_some
 from cafe.ledger.reading import open_reader, version_of
+from cafe.settings import read_settings
 
 BROKEN = 1
 MOST_SHOWN = 20
+DAY = 86_400.0
+
 db = typer.Typer(
-    help="Migrate, copy and check the shop's database.",
+    help="Migrate, copy, restore, prune and check the shop's database.",
     no_args_is_help=True,
 )
 
@@ -54,6 +64,33 @@ def backup(
     with shop_database(database_url) as address:
         size = back_up(address, file)
     print(f"{file}: {size:,} bytes")
+
+
+db.command("restore")(restore_database)
+
+
+@db.command("prune")
+def prune_tables(
+    keep_days: Annotated[
+        int | None,
+        typer.Option(min=1, help=help_text("keep_days"), show_default=False, metavar="INTEGER"),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Delete orders that ended long ago, with all that happened to them.
+
+    A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
+    gets no smaller by it: what is free is used again.
+    """
+    with shop_database(database_url) as address, closing(open_store(address)) as store:
+        days = keep_days or read_settings({}).keep_days
+        before = time.time() - days * DAY
+        for department in DEPARTMENTS:
+            pruned = 0
+            while some := store.maintain(partial(prune_some, department=department, before=before)):
+                pruned += some
+                print(f"\r{department.name}: {pruned:,} deleted", end="", flush=True)
+            print(f"\r{department.name}: {pruned:,} deleted that ended over {days} days ago")
 
 
 @db.command("check")

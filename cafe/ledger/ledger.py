@@ -92,6 +92,10 @@ class Ledger:
         """Make a change that is no event, between two commits; raises DatabaseGone."""
         return await self._writing.run(lambda: self._store.maintain(change))
 
+    async def tidy(self) -> None:
+        """Free room in the database that is not needed."""
+        await self._writing.run(self._store.tidy)
+
     async def prune(self, department: Department[Any], before: float) -> int:
         """Delete the subjects that ended before a time, and give how many; raises DatabaseGone."""
         pruned = 0

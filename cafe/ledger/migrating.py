@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.errors import NotALedger, SchemaBehind
-from cafe.migrations import VERSIONS
 from cafe.ledger.tables import metadata
+from cafe.migrations import VERSIONS
 
 VERSION_TABLE = "alembic_version"
 READ_VERSION = "SELECT version_num FROM alembic_version"

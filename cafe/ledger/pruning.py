@@ -51,5 +51,3 @@ def _remember(connection: Connection, found: Any) -> None:
         connection.execute(insert(prunings).values(id=1, through=through))
     elif through > known:
         connection.execute(update(prunings).values(through=through))
-
-

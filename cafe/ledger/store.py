@@ -68,6 +68,10 @@ class Storing(Protocol):
         """Make sure that something could be written."""
         ...
 
+    def tidy(self) -> None:
+        """Free room that is not needed."""
+        ...
+
 
 class Store:
     """A ledger that is open; `cafe.ledger.opening.open_store` opens it.
@@ -134,6 +138,10 @@ class Store:
         """
         with self._writer.transaction(writing=True) as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+
+    def tidy(self) -> None:
+        """Free room in the database that is not needed; raises nothing."""
+        self._writer.tidy()
 
     def abort(self) -> None:
         """Make what the threads do now fail soon; from any thread."""

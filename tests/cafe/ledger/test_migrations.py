@@ -18,10 +18,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, inspect
 
 from cafe.ledger.migrating import make_tables, migrate, newest
-from cafe.migrations import VERSIONS
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.schema import STATUSES, metadata, orders
 from cafe.ledger.statements import live_orders
+from cafe.migrations import VERSIONS
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer
 

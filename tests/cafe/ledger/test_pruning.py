@@ -1,0 +1,116 @@
+"""What ended long ago is deleted; the log goes on, and what lives or is remembered stays."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+from sqlalchemy import Connection, func, select
+
+from cafe.ledger import pruning
+from cafe.ledger.tables import events, prunings
+from cafe.orders.department import ORDERS, drop_expired_keys
+from cafe.orders.messages import CancelOrder
+from cafe.orders.tables import keys, orders
+from cafe.settings import read_settings
+from cafe.shop import DAY, keep_house
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import Counter, open_counter
+
+NOON = 1_795_000_000.0
+
+pytestmark = pytest.mark.schedules(3)
+
+
+def noon() -> float:
+    return NOON + trio.current_time()
+
+
+async def end_orders(counter: Counter, number: int) -> None:
+    """Have orders brewed and collected, and as many cancelled."""
+    for one in range(number):
+        await counter.order(key=f"k{one}-{trio.current_time()}", hold=0)
+        await counter.finish(await counter.claimed())
+        gone = await counter.order(hold=0)
+        await counter.desk.cancel(CancelOrder(gone.order.order_id))
+
+
+def count(store: FaultyStore) -> tuple[int, int, int]:
+    """Count the orders, their events and their keys."""
+
+    def counted(connection: Connection) -> tuple[int, int, int]:
+        one, two, three = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (orders, events, keys)
+        )
+        return one, two, three
+
+    return store.read(counted)
+
+
+async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pruning, "MOST_SUBJECTS", 3)
+    async with open_counter(clock=noon) as counter:
+        live = await counter.order(key="live", hold=0)
+        await counter.claimed()
+        await end_orders(counter, 5)
+        await trio.sleep(10 * DAY)
+        await end_orders(counter, 2)
+        # The claim has expired meanwhile, so the oldest order is claimed and finished first.
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY) >= 9
+        assert live.order.order_id in counter.store.orders
+        assert count(counter.store)[0] <= 6
+        assert counter.store.broken_promises() == []
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY) == 0
+
+
+async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None:
+    async with open_counter(clock=noon) as counter:
+        await end_orders(counter, 4)
+        await trio.sleep(500 * DAY)
+        await counter.ledger.prune(ORDERS, noon() - 400 * DAY)
+        assert count(counter.store) == (1, 2, 0)
+        left = counter.store.survivor()
+    async with open_counter(store=left, clock=noon) as counter:
+        placed = await counter.order(hold=0)
+        assert placed.order.number == 9
+        assert left.logged[-1].position == 21
+        assert left.broken_promises() == []
+        pruned = left.read(lambda connection: connection.execute(select(prunings.c.through)).all())
+        assert pruned == [(18,)]
+
+
+async def test_a_pruned_order_is_unknown() -> None:
+    async with open_counter(clock=noon) as counter:
+        first = await counter.order(hold=0)
+        await counter.desk.cancel(CancelOrder(first.order.order_id))
+        await counter.order(hold=0)
+        await trio.sleep(500 * DAY)
+        assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY) == 1
+        assert counter.store.find(first.order.order_id) is None
+
+
+async def test_keys_are_dropped_when_they_are_remembered_no_longer() -> None:
+    async with open_counter(clock=noon) as counter:
+        await counter.order(key="ended", hold=0)
+        await counter.finish(await counter.claimed())
+        await counter.order(key="live", hold=0)
+        await trio.sleep(2 * DAY)
+        expired = partial(drop_expired_keys, placed_before=noon() - DAY)
+        assert await counter.ledger.maintain(expired) == 1
+        assert count(counter.store)[2] == 1
+        assert counter.store.broken_promises() == []
+
+
+async def test_the_shop_prunes_by_itself() -> None:
+    async with open_counter(clock=noon) as counter, trio.open_nursery() as nursery:
+        await end_orders(counter, 3)
+        nursery.start_soon(keep_house, counter.ledger, read_settings({"keep_days": 2}))
+        await trio.sleep(1.9 * DAY)
+        assert count(counter.store)[0] == 6
+        await trio.sleep(0.2 * DAY)
+        assert count(counter.store)[0] == 1
+        nursery.cancel_scope.cancel()
