@@ -62,7 +62,7 @@ def play(outcome: str) -> None:
     if outcome == "exit":
         raise typer.Exit(3)
     if outcome == "unreachable":
-        raise UnreachableError("http://shop.test", "nobody\nis \x1b[31mthere", 10)
+        raise UnreachableError("shop.test", "nobody\nis \x1b[31mthere", 10)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def play(outcome: str) -> None:
         (
             "unreachable",
             1,
-            "cafe: http://shop.test cannot be reached (nobody is \\x1b[31mthere); tried for 10 s.\n",
+            "cafe: shop.test cannot be reached (nobody is \\x1b[31mthere); tried for 10 s.\n",
         ),
     ],
 )
