@@ -12,8 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from cafe.limits.address import parse_networks
 
@@ -37,10 +36,10 @@ Count = Annotated[int, Field(ge=1)]
 Bind = Annotated[str, Field(min_length=1)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that an operator may set."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     client_bind: Bind | None = Field(
         None, description="host:port for customers, port 0 allowed, else as the toml file says"
@@ -91,9 +90,16 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings.model_validate(_variables() | given)
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(one, given) for one in error.errors())) from None
+
+
+def _variables() -> dict[str, str]:
+    """Give the variables that are settings, by field; their names in capitals or not."""
+    environ = {name.upper(): value for name, value in os.environ.items()}
+    names = {field: PREFIX + field.upper() for field in Settings.model_fields}
+    return {field: environ[name] for field, name in names.items() if name in environ}
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -49,6 +49,11 @@ def test_a_variable_sets_and_an_option_goes_before_it(monkeypatch: pytest.Monkey
     assert (settings.lease_seconds, settings.max_waiting) == (90.5, 9)
 
 
+def test_the_name_of_a_variable_may_be_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("cafe_lease_seconds", "90")
+    assert read_settings({}).lease_seconds == 90
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - that is the point
