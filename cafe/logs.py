@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
 from time import gmtime, strftime, time_ns
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 import structlog
@@ -147,25 +147,20 @@ class Console:
             exception = event.pop("exception", None)
         keys = tuple(event)
         template = self._templates.get(keys) or self._prepare(keys)
-        now = time_ns()
-        if not 0 <= now - self._second < _SECOND:
-            self._second = now - now % _SECOND
-            self._date = strftime("%Y-%m-%dT%H:%M:%S", gmtime(now // _SECOND))
-        microsecond = (now - self._second) // 1000
+        passed = time_ns() - self._second
+        if not 0 <= passed < _SECOND:
+            second, passed = divmod(passed + self._second, _SECOND)
+            self._second = second * _SECOND
+            self._date = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         level = self._levels.get(method) or self._level(method)
-        said, values = event["event"], template.values(event)
+        take, line, escaped_line = template
+        said, values = event["event"], take(event)
         # The text that Python writes for these types never has what could not be seen.
         if type(said) is str and said.isprintable() and _HARMLESS.issuperset(map(type, values)):
-            line = template.line % (self._date, microsecond, level, said, *values)
+            line %= (self._date, passed // 1000, level, said, *values)
         else:
-            values = [printable(repr(value)) for value in values]
-            line = template.escaped_line % (
-                self._date,
-                microsecond,
-                level,
-                printable(str(said)),
-                *values,
-            )
+            texts = [printable(str(said)), *[printable(repr(value)) for value in values]]
+            line = escaped_line % (self._date, passed // 1000, level, *texts)
         if exception is not None:
             line += "".join(f"    {printable(each)}\n" for each in exception.splitlines())
         return line.encode()
@@ -180,11 +175,10 @@ class Console:
         return template
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
+class _Template(NamedTuple):
     """The line of every event that has the same keys."""
 
-    values: Callable[[EventDict], Sequence[object]]
+    take: Callable[[EventDict], Sequence[object]]
     """Takes the values out of an event, in the order in which the line has them."""
     line: str
     """Takes the values as they are, and has them as Python writes them."""
