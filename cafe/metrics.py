@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from actors import Ref
 from cafe.ledger.ledger import Ledger, LedgerStatistics
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
+from cafe.logs import dropped_lines
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue, QueueCount
 from cafe.serving.admission import Admission
@@ -59,6 +60,11 @@ class Snapshot(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Give the metric families."""
+        yield CounterMetricFamily(
+            "cafe_log_lines_dropped",
+            "Log lines not written, because what reads them stalls or has gone.",
+            dropped_lines(),
+        )
         yield from self._orders()
         yield from self._ledger()
         yield from self._limits()

@@ -14,7 +14,7 @@ from cafe.orders.department import ORDERS, drop_expired_keys
 from cafe.orders.messages import CancelOrder
 from cafe.orders.tables import keys, orders
 from cafe.settings import read_settings
-from cafe.shop import DAY, keep_house
+from cafe.shop import DAY, PRUNE_SECONDS, keep_house
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 
@@ -23,14 +23,20 @@ NOON = 1_795_000_000.0
 pytestmark = pytest.mark.schedules(3)
 
 
-def noon() -> float:
-    return NOON + trio.current_time()
+class Calendar:
+    """Tells the time; days pass at once."""
+
+    def __init__(self) -> None:
+        self.days = 0.0
+
+    def __call__(self) -> float:
+        return NOON + self.days * DAY + trio.current_time()
 
 
 async def end_orders(counter: Counter, number: int) -> None:
     """Have orders brewed and collected, and as many cancelled."""
     for one in range(number):
-        await counter.order(key=f"k{one}-{trio.current_time()}", hold=0)
+        await counter.order(key=f"k{one}-{counter.ledger.now()}", hold=0)
         await counter.finish(await counter.claimed())
         gone = await counter.order(hold=0)
         await counter.desk.cancel(CancelOrder(gone.order.order_id))
@@ -53,11 +59,13 @@ async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pruning, "MOST_SUBJECTS", 3)
+    noon = Calendar()
     async with open_counter(clock=noon) as counter:
         live = await counter.order(key="live", hold=0)
         await counter.claimed()
         await end_orders(counter, 5)
-        await trio.sleep(10 * DAY)
+        noon.days += 10
+        await trio.sleep(200)  # the lease of the live one runs out
         await end_orders(counter, 2)
         # The claim has expired meanwhile, so the oldest order is claimed and finished first.
         assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY) >= 9
@@ -68,9 +76,10 @@ async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
 
 
 async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None:
+    noon = Calendar()
     async with open_counter(clock=noon) as counter:
         await end_orders(counter, 4)
-        await trio.sleep(500 * DAY)
+        noon.days += 500
         await counter.ledger.prune(ORDERS, noon() - 400 * DAY)
         assert count(counter.store) == (1, 2, 0)
         left = counter.store.survivor()
@@ -84,21 +93,23 @@ async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None
 
 
 async def test_a_pruned_order_is_unknown() -> None:
+    noon = Calendar()
     async with open_counter(clock=noon) as counter:
         first = await counter.order(hold=0)
         await counter.desk.cancel(CancelOrder(first.order.order_id))
         await counter.order(hold=0)
-        await trio.sleep(500 * DAY)
+        noon.days += 500
         assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY) == 1
         assert counter.store.find(first.order.order_id) is None
 
 
 async def test_keys_are_dropped_when_they_are_remembered_no_longer() -> None:
+    noon = Calendar()
     async with open_counter(clock=noon) as counter:
         await counter.order(key="ended", hold=0)
         await counter.finish(await counter.claimed())
         await counter.order(key="live", hold=0)
-        await trio.sleep(2 * DAY)
+        noon.days += 2
         expired = partial(drop_expired_keys, placed_before=noon() - DAY)
         assert await counter.ledger.maintain(expired) == 1
         assert count(counter.store)[2] == 1
@@ -106,11 +117,14 @@ async def test_keys_are_dropped_when_they_are_remembered_no_longer() -> None:
 
 
 async def test_the_shop_prunes_by_itself() -> None:
+    noon = Calendar()
     async with open_counter(clock=noon) as counter, trio.open_nursery() as nursery:
         await end_orders(counter, 3)
         nursery.start_soon(keep_house, counter.ledger, read_settings({"keep_days": 2}))
-        await trio.sleep(1.9 * DAY)
+        noon.days += 1.9
+        await trio.sleep(PRUNE_SECONDS + 60)
         assert count(counter.store)[0] == 6
-        await trio.sleep(0.2 * DAY)
+        noon.days += 0.2
+        await trio.sleep(PRUNE_SECONDS)
         assert count(counter.store)[0] == 1
         nursery.cancel_scope.cancel()
