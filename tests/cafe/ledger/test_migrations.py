@@ -1,27 +1,26 @@
-"""The migrations make the tables that `schema` draws, no more and no less."""
+"""The migrations make the tables that the metadata draw, no more and no less."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine, inspect
+from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
-from cafe.ledger.migrating import make_tables, migrate, newest
+from cafe.ledger.migrating import known, migrate, newest
 from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.schema import STATUSES, metadata, orders
-from cafe.ledger.statements import live_orders
-from cafe.migrations import VERSIONS
+from cafe.ledger.tables import metadata
+from cafe.orders.department import find_by_key, find_order, load_orders
+from cafe.orders.order import Status
+from cafe.orders.tables import orders
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer
 
@@ -33,12 +32,25 @@ def connected(url: str) -> Generator[Connection]:
         yield connection
 
 
-def definitions(connection: Connection) -> set[str]:
-    """Give how SQLite spells what is in it; the order within a table's brackets does not matter."""
-    rows = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {
-        "\n".join(sorted(part.strip(", \t") for part in re.split(r"\n", sql))) for (sql,) in rows
-    }
+def definitions(connection: Connection) -> dict[str, list[str]]:
+    """Give how SQLite spells what is in it, by name; the order within brackets does not matter."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
+    )
+    return {name: sorted(parts_of(" ".join(sql.split()))) for name, sql in rows}
+
+
+def parts_of(sql: str) -> list[str]:
+    """Split a definition at the commas that are within its outer brackets only."""
+    head, _, rest = sql.partition("(")
+    depth, parts = 0, [""]
+    for letter in rest.rstrip().removesuffix(")"):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [head.strip(), *(part.strip() for part in parts)]
 
 
 def constraints(connection: Connection) -> dict[str, list[str]]:
@@ -53,32 +65,22 @@ def constraints(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-def test_on_sqlite_the_migrations_spell_the_same_tables_as_the_schema(file: Path) -> None:
+def test_on_sqlite_the_migrations_spell_the_same_tables_as_the_metadata(file: Path) -> None:
     open_store(f"sqlite:///{file}").close()
-    with connected(f"sqlite:///{file}") as drawn, connected("sqlite://") as migrated:
-        migrate(migrated)
+    with connected(f"sqlite:///{file}") as migrated, connected("sqlite://") as drawn:
+        metadata.create_all(drawn)
         assert definitions(migrated) == definitions(drawn)
-        for connection in (migrated, drawn):
-            assert version_in(connection) == newest()
 
 
-def version_in(connection: Connection) -> str:
-    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
-
-
-def test_alembic_finds_no_difference_between_the_migrations_and_the_schema(
-    postgres: PostgresServer,
+def test_alembic_finds_no_difference_between_the_migrations_and_the_metadata(
+    durable_url: str,
 ) -> None:
-    with connected("sqlite://") as connection:
-        migrate(connection)
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    url = postgres.url(postgres.new_database())
-    upgrade(url)
-    with connected(url) as connection:
+    open_store(durable_url).close()
+    with connected(durable_url) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_on_postgresql_the_checks_are_those_of_the_schema(postgres: PostgresServer) -> None:
+def test_on_postgresql_the_checks_are_those_of_the_metadata(postgres: PostgresServer) -> None:
     first, second = (postgres.url(postgres.new_database()) for _ in range(2))
     upgrade(first)
     with connected(first) as migrated, connected(second) as drawn:
@@ -94,50 +96,8 @@ def test_a_difference_would_be_found() -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) != []
 
 
-def test_the_versions_that_are_written_down_are_alembic_s() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "cafe" / "ledger" / "migrations"))
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
-    assert scripts.get_heads() == [newest()]
-    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(VERSIONS)]
-
-
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{folder}/cafe.db"])
-def test_a_shop_that_has_nothing_to_migrate_imports_no_alembic_and_no_other_driver(
-    url: str, tmp_path: Path
-) -> None:
-    script = (
-        "import sys; import cafe.ledger.backup; from cafe.ledger.opening import open_store;"
-        "store = open_store(sys.argv[1]); store.load(); store.close();"
-        "print({name.split('.')[0] for name in sys.modules} & {'alembic', 'psycopg', 'mako'})"
-    )
-    address = url.format(folder=tmp_path)
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", script, address],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout == "set()\n"
-
-
-def test_a_file_of_an_older_version_is_migrated_when_it_is_opened(
-    file: Path,
-) -> None:
-    """As long as there is one version only, the oldest is the empty one."""
-    open_store(f"sqlite:///{file}").close()
-    with connected(f"sqlite:///{file}") as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        connection.exec_driver_sql("DELETE FROM alembic_version")
-        connection.commit()
-    open_store(f"sqlite:///{file}").close()
-    with connected(f"sqlite:///{file}") as connection:
-        assert version_in(connection) == newest()
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+def test_there_is_one_newest_version() -> None:
+    assert newest() in known()
 
 
 def test_migrating_again_changes_nothing() -> None:
@@ -148,14 +108,14 @@ def test_migrating_again_changes_nothing() -> None:
         assert definitions(connection) == before
 
 
-def test_a_ledger_that_was_made_by_half_is_not_there(
+def test_a_migration_that_fails_leaves_a_file_as_it_was(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make_half(connection: Connection) -> None:
-        make_tables(connection)
+        migrate(connection)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cafe.ledger.memory.make_tables", make_half)
+    monkeypatch.setattr("cafe.ledger.sqlite.migrate", make_half)
     with pytest.raises(KeyboardInterrupt):
         open_store(f"sqlite:///{file}")
     assert not file.exists()
@@ -163,19 +123,48 @@ def test_a_ledger_that_was_made_by_half_is_not_there(
     open_store(f"sqlite:///{file}").close()
 
 
-def test_the_live_orders_are_found_by_their_own_index(durable_url: str) -> None:
+def test_what_a_dispatcher_starts_from_is_found_by_indexes(durable_url: str) -> None:
     open_store(durable_url).close()
     with connected(durable_url) as connection:
-        sql = live_orders.compile(connection, compile_kwargs={"render_postcompile": True})
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET enable_seqscan = off")
-        plan = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-        rows = connection.exec_driver_sql(f"{plan} {sql}").all()
-    assert "ix_orders_live" in str(rows)
+        plans = plans_of(connection, lambda: load_orders(connection))
+    for plan, index in zip(
+        plans, ("ix_orders_ended_at", "ix_orders_live", "uq_orders_number"), strict=True
+    ):
+        # SQLite has no names for what a UNIQUE constraint makes.
+        assert index in plan or (index.startswith("uq") and "sqlite_autoindex_orders" in plan)
+
+
+def test_an_order_is_found_by_indexes_by_its_id_and_by_its_key(durable_url: str) -> None:
+    open_store(durable_url).close()
+    with connected(durable_url) as connection:
+        (plan,) = plans_of(connection, lambda: find_order(connection, "a"))
+        assert "pk_orders" in plan or "sqlite_autoindex_orders" in plan
+        (plan,) = plans_of(connection, lambda: find_by_key(connection, "192.0.2.1", "k", 0.0))
+        assert "SCAN" not in plan
+        assert "Seq Scan" not in plan
+
+
+def plans_of(connection: Connection, read: Callable[[], object]) -> list[str]:
+    """Give how the database would run each statement that a function runs."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET enable_seqscan = off")
+    seen = list[tuple[str, Any]]()
+
+    def see(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", see)
+    read()
+    event.remove(connection, "before_cursor_execute", see)
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    return [
+        str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+        for statement, parameters in seen
+    ]
 
 
 def test_every_status_fits_its_column() -> None:
-    assert max(map(len, STATUSES)) <= getattr(orders.c.status.type, "length", 0)
+    assert max(map(len, Status)) <= getattr(orders.c.status.type, "length", 0)
 
 
 def test_the_wheel_holds_the_migrations(tmp_path: Path) -> None:
