@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import resource
 import sys
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.log import read_page
 from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store
-from tests.cafe.ledger.lives import Writer
+from cafe.ledger.store import Store, Unit
+from tests.cafe.ledger.lives import Writer, find, last_position, load
 
 ROOM = 200_000
 
 
-def fill(store: Store, epoch: int, writer: Writer) -> None:
+def fill(store: Store, writer: Writer) -> None:
     """Write until there is no room."""
     for number in count():
-        records = writer.life(f"order {number}")
+        units = writer.life(f"order {number}")
         try:
-            store.commit(epoch, records)
+            store.commit(units)
         except DatabaseGone as error:
-            assert store.load().last_sequence == records[0].event.sequence - 1
-            assert store.find(f"order {number - 1}") is not None
-            assert store.find(f"order {number}") is None
-            # A little may still find room where the whole group did not.
+            assert find(store, f"order {number - 1}") is not None
+            assert find(store, f"order {number}") is None
+            assert len(store.read(partial(read_page, after=4 * number - 1))) == 1
+            # A little may still find room where the whole commit did not.
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
             assert is_full(store)
-            raise SystemExit(free(store, records[-1].event.sequence, str(error))) from None
+            raise SystemExit(free(store, units, number, str(error))) from None
 
 
 def is_full(store: Store) -> bool:
@@ -44,21 +46,21 @@ def is_full(store: Store) -> bool:
     return False
 
 
-def free(store: Store, sequence: int, told: str) -> int:
-    """Make room, and go on with the same store."""
+def free(store: Store, units: list[Unit], number: int, told: str) -> int:
+    """Make room, and go on with the same store: first with what had no room."""
     print(told)  # noqa: T201 - for the test
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     store.ping()
-    snapshot = store.load()
-    writer = Writer(snapshot.last_sequence, snapshot.last_number)
-    store.commit(snapshot.epoch, writer.life("after"))
-    assert store.load().last_sequence == sequence
+    positions = [one.position for one in store.commit(units).logged]
+    assert positions == [4 * number + place for place in (1, 2, 3, 4)]
+    store.commit(Writer(load(store).last_number).life("after"))
+    assert last_position(store) == 4 * number + 8
     store.close()
     return 0
 
 
 if __name__ == "__main__":
     ledger = open_store(f"sqlite:///{Path(sys.argv[1])}")
-    begun = ledger.load().epoch
+    ledger.begin()
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
-    fill(ledger, begun, Writer())
+    fill(ledger, Writer())

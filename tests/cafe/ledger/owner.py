@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[3]
 def own(url: str) -> None:
     """Write four orders, say so, write a group that never ends, and wait to be killed."""
     store = open_store(url)
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     for order_id in "abcd":
-        store.commit(epoch, writer.life(order_id))
-    link = store._link  # pyright: ignore[reportPrivateUsage] - a kill comes before a commit ends
+        store.commit(writer.life(order_id))
+    link = store._writer  # pyright: ignore[reportPrivateUsage] - a kill comes before a commit ends
     with link.transaction(writing=True) as connection:
-        connection.exec_driver_sql("DELETE FROM order_events")
+        connection.exec_driver_sql("DELETE FROM events")
         print("mine", flush=True)  # noqa: T201 - the parent waits for it
         sys.stdin.read()
 

@@ -17,7 +17,7 @@ from cafe.ledger.link import Link
 from cafe.ledger.opening import open_store
 from cafe.ledger.sqlite import FileDatabase
 from cafe.ledger.store import Store
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, find, last_position, unit
 from tests.cafe.ledger.owner import ROOT
 
 
@@ -39,25 +39,25 @@ def locked(file: Path) -> Generator[None]:
 def test_a_lock_held_for_too_long_is_a_database_gone_and_passes(
     quick_store: Store, file: Path
 ) -> None:
-    writer, epoch = Writer(), quick_store.load().epoch
-    quick_store.commit(epoch, writer.life("a"))
-    records = writer.life("b")
+    writer = Writer()
+    quick_store.commit(writer.life("a"))
+    units = writer.life("b")
     with locked(file):
         with pytest.raises(DatabaseGone, match=r"^The database cannot .*: database is locked\.$"):
-            quick_store.commit(epoch, records)
+            quick_store.commit(units)
         with pytest.raises(DatabaseGone):
             quick_store.ping()
     quick_store.ping()
-    quick_store.commit(epoch, records)
-    assert quick_store.load().last_sequence == 8
+    quick_store.commit(units)
+    assert last_position(quick_store) == 8
 
 
 def test_a_locked_database_can_still_be_read(quick_store: Store, file: Path) -> None:
-    records = Writer().life("a")
-    quick_store.commit(quick_store.load().epoch, records)
+    changes = Writer().changes("a")
+    quick_store.commit([unit(*changes)])
     with locked(file):
-        assert quick_store.find("a") == records[-1].order
-        assert quick_store.load().last_sequence == 4
+        assert find(quick_store, "a") == changes[-1].order
+        assert last_position(quick_store) == 4
 
 
 def test_a_file_that_is_locked_at_the_start_is_a_database_gone(file: Path) -> None:
@@ -80,23 +80,23 @@ def test_a_full_disk_takes_nothing_back_and_work_goes_on_when_there_is_room(file
 
 
 def test_a_full_database_is_a_database_gone_and_passes(quick_store: Store) -> None:
-    link = quick_store._link  # pyright: ignore[reportPrivateUsage] - the pragma is a connection's
-    writer, epoch = Writer(), quick_store.load().epoch
+    link = quick_store._writer  # pyright: ignore[reportPrivateUsage] - the pragma is a connection's
+    writer = Writer()
     with link.transaction(writing=False) as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no fewer than there are
-    records = [record for number in range(99) for record in writer.life(f"order {number}")]
+    units = [one for number in range(99) for one in writer.life(f"order {number}")]
     with pytest.raises(DatabaseGone, match="full"):
-        quick_store.commit(epoch, records)
-    assert quick_store.find("order 0") is None
+        quick_store.commit(units)
+    assert find(quick_store, "order 0") is None
     with link.transaction(writing=False) as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-    quick_store.commit(epoch, records)
-    assert quick_store.load().last_sequence == len(records)
+    quick_store.commit(units)
+    assert last_position(quick_store) == len(units)
 
 
 def test_a_commit_that_fails_at_its_very_end_leaves_no_transaction_open(quick_store: Store) -> None:
-    link = quick_store._link  # pyright: ignore[reportPrivateUsage] - the store commits no such
-    stray = "INSERT INTO order_events VALUES (1, 'nobody', 'place', NULL, 'waiting', 0, NULL, NULL)"
+    link = quick_store._writer  # pyright: ignore[reportPrivateUsage] - the store commits no such
+    stray = "INSERT INTO idempotency_keys VALUES ('192.0.2.1', 'k', 'nobody', 0)"
 
     def write() -> None:
         with link.transaction(writing=True) as connection:
@@ -105,12 +105,12 @@ def test_a_commit_that_fails_at_its_very_end_leaves_no_transaction_open(quick_st
 
     with pytest.raises(RowRefused):
         write()
-    quick_store.commit(quick_store.load().epoch, Writer().life("a"))
-    assert quick_store.load().last_sequence == 4
+    quick_store.commit(Writer().life("a"))
+    assert last_position(quick_store) == 4
 
 
 def test_a_file_is_written_so_that_a_commit_is_on_the_disk(quick_store: Store) -> None:
-    link = quick_store._link  # pyright: ignore[reportPrivateUsage] - pragmas are a connection's
+    link = quick_store._writer  # pyright: ignore[reportPrivateUsage] - pragmas are a connection's
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     with link.transaction(writing=False) as connection:
         assert wanted == {
@@ -119,56 +119,56 @@ def test_a_file_is_written_so_that_a_commit_is_on_the_disk(quick_store: Store) -
 
 
 def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, file: Path) -> None:
-    writer, epoch = Writer(), quick_store.load().epoch
-    quick_store.commit(epoch, writer.life("a"))
-    records, aside = writer.life("b"), file.with_name("aside.db")
+    writer = Writer()
+    quick_store.commit(writer.life("a"))
+    units, aside = writer.life("b"), file.with_name("aside.db")
     file.rename(aside)
     for anew in (False, True):
         if anew:
-            quick_store._link._disconnect()  # pyright: ignore[reportPrivateUsage]
+            quick_store._writer._disconnect()  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(DatabaseGone):
-            quick_store.commit(epoch, records)
+            quick_store.commit(units)
         assert not file.exists()
     aside.rename(file)
-    quick_store.commit(epoch, records)
-    assert quick_store.load().last_sequence == 8
+    quick_store.commit(units)
+    assert last_position(quick_store) == 8
 
 
 @pytest.mark.parametrize("left", [0, 100, 5000])
 def test_a_file_that_was_cut_short_takes_no_more_promises(
     quick_store: Store, file: Path, left: int
 ) -> None:
-    writer, epoch = Writer(), quick_store.load().epoch
-    quick_store.commit(epoch, writer.life("a"))
+    writer = Writer()
+    quick_store.commit(writer.life("a"))
     os.truncate(file, left)
-    records = writer.life("b")
+    units = writer.life("b")
     for _ in range(2):
         with pytest.raises(DatabaseGone, match=r"cafe\.db was cut short\.$"):
-            quick_store.commit(epoch, records)
+            quick_store.commit(units)
     # Disconnecting moves the log into the file, which makes it long again, and no better.
-    quick_store._link._disconnect()  # pyright: ignore[reportPrivateUsage]
+    quick_store._writer._disconnect()  # pyright: ignore[reportPrivateUsage]
     for _ in range(2):
         with pytest.raises((DatabaseGone, NotALedger)):
-            quick_store.commit(epoch, records)
+            quick_store.commit(units)
 
 
 def test_a_file_that_was_vacuumed_beside_the_shop_is_smaller_and_whole(
     quick_store: Store, file: Path
 ) -> None:
-    writer, epoch = Writer(), quick_store.load().epoch
+    writer = Writer()
     for number in range(200):
-        quick_store.commit(epoch, writer.life(f"order {number}"))
+        quick_store.commit(writer.life(f"order {number}"))
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         quick_store.ping()
         before = file.stat().st_size
         # No order is lost by it: what it frees was an index's.
-        other.execute("DROP INDEX ix_order_events_order_id")
+        other.execute("DROP INDEX ix_events_subject")
         other.execute("VACUUM")
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert file.stat().st_size < before
-    quick_store.commit(epoch, writer.life("last"))
-    assert quick_store.find("last") is not None
+    quick_store.commit(writer.life("last"))
+    assert find(quick_store, "last") is not None
 
 
 def test_a_log_that_grew_beside_a_long_reader_is_cut_short_after_it(file: Path) -> None:
