@@ -15,8 +15,8 @@ from cafe.ledger.backup import BackupError, back_up
 from cafe.ledger.errors import LedgerError, NotALedger
 from cafe.ledger.opening import open_store
 from cafe.ledger.reading import open_reader
-from cafe.ledger.schema import metadata
-from tests.cafe.ledger.lives import Writer
+from cafe.ledger.tables import metadata
+from tests.cafe.ledger.lives import Writer, load, unit
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, programs
 
 Rows = dict[str, list[tuple[object, ...]]]
@@ -37,9 +37,8 @@ def names_in(folder: Path) -> list[str]:
 def fill(url: str) -> Rows:
     writer = Writer()
     with closing(open_store(url)) as store:
-        epoch = store.load().epoch
-        store.commit(epoch, writer.life("first"))
-        store.commit(epoch, [writer.place("second", key="again")])
+        store.commit(writer.life("first"))
+        store.commit([unit(writer.place("second", key="again"))])
     return rows_of(url)
 
 
@@ -51,7 +50,7 @@ def test_a_copy_of_a_file_is_a_ledger_that_a_shop_can_open(
     assert back_up(url, copy) == copy.stat().st_size
     assert rows_of(f"sqlite:///{copy}") == held
     with closing(open_store(f"sqlite:///{copy}")) as store:
-        assert store.load().last_number == 2
+        assert load(store).last_number == 2
 
 
 def test_a_file_is_copied_while_its_shop_runs(
@@ -59,10 +58,9 @@ def test_a_file_is_copied_while_its_shop_runs(
 ) -> None:
     url = new_url("file")
     with closing(open_store(url)) as store:
-        epoch = store.load().epoch
-        store.commit(epoch, Writer().life("first"))
+        store.commit(Writer().life("first"))
         back_up(url, tmp_path / "copy.db")
-        store.commit(epoch, Writer(sequence=4, number=1).life("second"))
+        store.commit(Writer(1).life("second"))
     copied = rows_of(f"sqlite:///{tmp_path}/copy.db")
     assert [row[0] for row in copied["orders"]] == ["first"]
 
