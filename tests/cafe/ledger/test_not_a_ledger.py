@@ -11,7 +11,7 @@ import pytest
 
 from cafe.ledger.errors import LedgerError, NotALedger
 from cafe.ledger.opening import open_store
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, last_position
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -23,9 +23,9 @@ def execute(file: Path, *statements: str) -> None:
 
 def make_ledger(file: Path) -> None:
     store = open_store(f"sqlite:///{file}")
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     for number in range(200):
-        store.commit(epoch, writer.life(f"order {number}"))
+        store.commit(writer.life(f"order {number}"))
     store.close()
 
 
@@ -91,7 +91,8 @@ def make_damaged_with_a_log(file: Path) -> None:
     """Make a ledger whose process was killed, so that its log is full, and then damage it."""
     make_ledger(file)
     store = open_store(f"sqlite:///{file}")
-    store.commit(store.load().epoch, Writer(800, 200).life("last"))
+    store.begin()
+    store.commit(Writer(200).life("last"))
     content = bytearray(file.read_bytes())
     log = file.with_name("cafe.db-wal").read_bytes()
     store.close()
@@ -188,13 +189,14 @@ def test_a_ledger_whose_making_was_interrupted_is_made_anew(file: Path) -> None:
 def test_a_ledger_whose_log_was_not_yet_moved_into_it_is_whole(tmp_path: Path, file: Path) -> None:
     make_ledger(file)
     store = open_store(f"sqlite:///{file}")
-    store.commit(store.load().epoch, Writer(800, 200).life("last"))
+    store.begin()
+    store.commit(Writer(200).life("last"))
     copy = tmp_path / "copy.db"
     copy.write_bytes(file.read_bytes())
     (tmp_path / "copy.db-wal").write_bytes(file.with_name("cafe.db-wal").read_bytes())
     store.close()
     store = open_store(f"sqlite:///{copy}")
-    assert store.load().last_sequence == 804
+    assert last_position(store) == 804
     store.close()
 
 
