@@ -8,7 +8,7 @@ import pytest
 
 from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.opening import open_store, upgrade
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, last_position
 
 SECRET = "s3cret"
 
@@ -19,7 +19,7 @@ def test_a_ledger_without_a_file_is_in_memory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store = open_store(url)
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     store.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -36,10 +36,10 @@ def test_a_relative_path_is_below_the_working_directory(
 def test_a_file_may_be_called_what_it_likes(tmp_path: Path, name: str) -> None:
     url = f"sqlite:///{tmp_path}/{name}"
     store = open_store(url)
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     store.close()
     store = open_store(url)
-    assert store.load().last_sequence == 4
+    assert last_position(store) == 4
     store.close()
     assert (tmp_path / name).exists()
 
