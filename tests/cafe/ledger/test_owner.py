@@ -8,40 +8,38 @@ from pathlib import Path
 
 import pytest
 
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse, StaleEpoch
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
 from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.schema import STATUSES
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, find, find_key, last_position, load, unit
 from tests.cafe.ledger.owner import another_owner
 
 
 def test_a_ledger_goes_on_after_it_was_closed_and_opened(durable_url: str) -> None:
     store = open_store(durable_url)
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     placed = writer.place("a", key="k")
-    started = writer.start(placed.order)
-    store.commit(epoch, [*writer.life("b"), placed, started][:4])
-    store.commit(epoch, [placed._replace(event=placed.event._replace(sequence=7))])
-    before = store.load()
+    started = writer.start(writer.place("b").order)
+    store.commit([*writer.life("c"), unit(placed), unit(started)])
+    before, last = load(store), last_position(store)
     store.close()
     store = open_store(durable_url)
-    again = store.load()
-    assert (again.live, again.by_status) == (before.live, before.by_status)
-    assert store.find_by_key("203.0.113.7", "k", 0.0) == placed.order
+    assert (load(store), last_position(store)) == (before, last)
+    assert before.live == (placed.order, started.order)
+    assert find_key(store, "k") == placed.order
     store.close()
 
 
-def test_numbers_and_sequences_never_go_back_even_if_all_orders_have_ended(
+def test_numbers_and_positions_never_go_back_even_if_all_orders_have_ended(
     durable_url: str,
 ) -> None:
     writer, seen = Writer(), [(0, 0)]
     for order_id in "abc":
         store = open_store(durable_url)
-        snapshot = store.load()
-        seen.append((snapshot.last_sequence, snapshot.last_number))
+        last = store.begin()
+        seen.append((last.position if last else 0, load(store).last_number))
         assert seen[-1] >= seen[-2]
         placed = writer.place(order_id)
-        store.commit(snapshot.epoch, [placed, writer.cancel(placed.order)])
+        store.commit([unit(placed, writer.cancel(placed.order))])
         store.close()
     assert seen == [(0, 0), (0, 0), (2, 1), (4, 2)]
 
@@ -52,7 +50,7 @@ def test_a_second_owner_is_refused_at_once(durable_url: str) -> None:
         open_store(durable_url)
     with pytest.raises(DatabaseInUse):
         upgrade(durable_url)
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     store.close()
     open_store(durable_url).close()
 
@@ -71,10 +69,11 @@ def test_another_takes_over_what_was_committed_when_the_owner_is_killed(durable_
         owner.kill()
         owner.wait()
         store = open_store(durable_url)
-    snapshot = store.load()
-    assert (snapshot.last_sequence, snapshot.last_number) == (16, 4)
-    assert snapshot.by_status == dict.fromkeys(STATUSES, 0) | {"delivered": 4}
-    store.commit(snapshot.epoch, Writer(16, 4).life("e"))
+    snapshot, last = load(store), store.begin()
+    assert last is not None
+    assert (last.position, snapshot.last_number) == (16, 4)
+    assert [order.status for order in snapshot.recent] == ["delivered"] * 4
+    store.commit(Writer(4).life("e"))
     store.close()
 
 
@@ -88,19 +87,19 @@ def test_two_names_of_one_file_are_one_ledger(tmp_path: Path) -> None:
 
 def test_ledgers_in_memory_are_each_one_s_own() -> None:
     first, second = open_store("sqlite://"), open_store("sqlite://")
-    first.commit(first.load().epoch, Writer().life("a"))
-    assert second.find("a") is None
+    first.commit(Writer().life("a"))
+    assert find(second, "a") is None
     first.close()
     second.close()
 
 
-def test_a_commit_without_an_epoch_does_not_write_over_what_is_there(durable_url: str) -> None:
+def test_a_commit_before_the_beginning_does_not_write_over_what_is_there(durable_url: str) -> None:
     store = open_store(durable_url)
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     store.close()
     store = open_store(durable_url)
-    with pytest.raises(StaleEpoch):
-        store.commit(0, Writer().life("b"))
+    with pytest.raises(LedgerChanged):
+        store.commit(Writer().life("b"))
     store.close()
 
 
