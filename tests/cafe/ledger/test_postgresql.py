@@ -7,20 +7,18 @@ from contextlib import closing
 
 import pytest
 
-from cafe.cli import app
-from cafe.cli.run import run
+from cafe.cli.commands import run_command
 from cafe.ledger.address import WrongDatabaseError
 from cafe.ledger.errors import (
     DatabaseGone,
     LedgerError,
     NotALedger,
-    RowRefused,
     SchemaBehind,
 )
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.store import Store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, find, unit
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
 
 
@@ -41,7 +39,7 @@ def test_a_commit_waits_for_the_disk_whatever_the_server_s_default(
 ) -> None:
     postgres.execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
     store = open_store(postgres.url(database), busy_seconds=0.07)
-    link = store._link  # pyright: ignore[reportPrivateUsage] - the setting is a connection's
+    link = store._writer  # pyright: ignore[reportPrivateUsage] - the setting is a connection's
     with link.transaction(writing=False) as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "70ms"
@@ -57,7 +55,7 @@ def test_an_empty_database_is_refused_with_what_to_do_and_then_upgraded(
     upgrade(url)
     upgrade(url)
     store = open_store(url)
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     store.close()
 
 
@@ -118,9 +116,11 @@ def test_a_customer_s_name_with_a_character_that_the_server_refuses_is_a_row_ref
     store: Store,
 ) -> None:
     placed = Writer().place("a")
-    with pytest.raises(RowRefused, match="NUL") as caught:
-        store.commit(store.load().epoch, [placed._replace(order=placed.order._replace(name="\0"))])
-    assert caught.value.reason == "invalid"
+    bad = placed._replace(order=placed.order._replace(name="\0"))
+    refusal = store.commit([unit(bad)]).refused[0]
+    assert refusal is not None
+    assert "NUL" in str(refusal)
+    assert refusal.reason == "invalid"
 
 
 def encoded(postgres: PostgresServer, encoding: str) -> str:
@@ -141,7 +141,7 @@ def test_an_upgrade_of_such_a_database_says_in_one_line_how_to_make_another(
     postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = encoded(postgres, "LATIN1")
-    assert run(app, ["db", "upgrade", "--database-url", url]) == 2
+    assert run_command(["db", "upgrade", "--database-url", url]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("createdb --template=template0 --encoding=UTF8")
 
@@ -152,6 +152,6 @@ def test_names_come_back_as_they_went_in_whatever_encoding_the_role_asks_for(
     postgres.execute(f"ALTER DATABASE {database} SET client_encoding = 'LATIN1'")
     with closing(open_store(postgres.url(database))) as store:
         placed = Writer().place("a")
-        record = placed._replace(order=placed.order._replace(name="咖啡"))
-        store.commit(store.load().epoch, [record])
-        assert store.find("a") == record.order
+        named = placed._replace(order=placed.order._replace(name="咖啡"))
+        store.commit([unit(named)])
+        assert find(store, "a") == named.order
