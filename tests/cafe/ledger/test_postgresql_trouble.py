@@ -8,15 +8,15 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse, StaleEpoch
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
 from cafe.ledger.impatient import driver_of
 from cafe.ledger.opening import open_store
 from cafe.ledger.store import Store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, find, last_position, load, unit
 from tests.cafe.ledger.postgres import PostgresServer
 
-LOCK_TABLE = b"LOCK TABLE order_events IN ACCESS EXCLUSIVE MODE"
+LOCK_TABLE = b"LOCK TABLE events IN ACCESS EXCLUSIVE MODE"
 
 
 @pytest.fixture
@@ -47,93 +47,96 @@ def disconnect(postgres: PostgresServer, database: str) -> Callable[[], None]:
 def test_work_goes_on_when_a_server_that_was_stopped_is_there_again(
     store: Store, postgres: PostgresServer, database: str, mode: str
 ) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    store.commit(epoch, writer.life("a"))
-    records = writer.life("b")
+    writer = Writer()
+    store.commit(writer.life("a"))
+    units = writer.life("b")
     postgres.stop(mode)
     try:
         for _ in range(2):
             with pytest.raises(DatabaseGone, match=r"^The database cannot be used now: .*\.$"):
-                store.commit(epoch, records)
+                store.commit(units)
         with pytest.raises(DatabaseGone):
             store.ping()
     finally:
         postgres.start()
-    store.commit(epoch, records)
+    store.commit(units)
     with pytest.raises(DatabaseInUse):
         open_store(postgres.url(database))
-    assert store.load().last_sequence == 8
+    assert last_position(store) == 8
 
 
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     store: Store, disconnect: Callable[[], None]
 ) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    records = writer.life("a", key="k")
-    store.commit(epoch, records)
+    writer = Writer()
+    units = writer.life("a", key="k")
+    committed = store.commit(units)
     # What the store knows when the answer to a commit is lost: what it has sent, no more.
-    store._last, store._unanswered = None, records[-1].event  # pyright: ignore[reportPrivateUsage]
+    store._last, store._unanswered = None, committed  # pyright: ignore[reportPrivateUsage]
     disconnect()
     with pytest.raises(DatabaseGone):
-        store.commit(epoch, records)
-    store.commit(epoch, [*records, *writer.life("b")])
-    snapshot = store.load()
-    assert (snapshot.last_sequence, snapshot.by_status["delivered"]) == (8, 2)
+        store.commit(units)
+    assert store.commit(units) == committed
+    store.commit(writer.life("b"))
+    assert last_position(store) == 8
+    assert len(load(store).recent) == 2
 
 
 def test_a_broken_connection_is_made_anew_for_reading_too(
     store: Store, disconnect: Callable[[], None]
 ) -> None:
-    records = Writer().life("a")
-    store.commit(store.load().epoch, records)
+    changes = Writer().changes("a")
+    store.commit([unit(*changes)])
+    assert find(store, "a") == changes[-1].order
     disconnect()
     with pytest.raises(DatabaseGone):
-        store.find("a")
-    assert store.find("a") == records[-1].order
+        find(store, "a")
+    assert find(store, "a") == changes[-1].order
 
 
 def test_a_shop_that_came_in_between_keeps_the_database(
     store: Store, postgres: PostgresServer, database: str, disconnect: Callable[[], None]
 ) -> None:
-    epoch = store.load().epoch
+    store.ping()
     disconnect()
     other = open_store(postgres.url(database))
     with pytest.raises(DatabaseGone):
-        store.commit(epoch, Writer().life("a"))
+        store.commit(Writer().life("a"))
     for _ in range(2):
         with pytest.raises(DatabaseInUse, match="Another shop"):
-            store.commit(epoch, Writer().life("a"))
+            store.commit(Writer().life("a"))
     other.close()
 
 
 def test_what_a_shop_in_between_has_written_is_not_written_over(
     store: Store, postgres: PostgresServer, database: str, disconnect: Callable[[], None]
 ) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    store.commit(epoch, writer.life("a"))
+    writer = Writer()
+    store.commit(writer.life("a"))
     disconnect()
     other = open_store(postgres.url(database))
-    other.commit(other.load().epoch, Writer(4, 1).life("theirs"))
+    other.begin()
+    other.commit(Writer(1).life("theirs"))
     other.close()
     with pytest.raises(DatabaseGone):
         store.ping()
     for _ in range(2):
-        with pytest.raises(StaleEpoch):
-            store.commit(epoch, writer.life("ours"))
-        assert store.find("ours") is None
-    snapshot = store.load()
-    assert (snapshot.last_sequence, snapshot.last_number) == (8, 2)
-    store.commit(snapshot.epoch, Writer(8, 2).life("ours"))
+        with pytest.raises(LedgerChanged):
+            store.commit(writer.life("ours"))
+    assert find(store, "ours") is None
+    store.begin()
+    store.commit(Writer(load(store).last_number).life("ours"))
+    assert last_position(store) == 12
 
 
 def test_a_session_of_its_own_that_the_server_still_has_does_not_lock_it_out(
     store: Store, postgres: PostgresServer, database: str
 ) -> None:
-    writer, epoch = Writer(), store.load().epoch
-    link = store._link  # pyright: ignore[reportPrivateUsage] - the network's part is played here
+    writer = Writer()
+    link = store._writer  # pyright: ignore[reportPrivateUsage] - the network's part is played here
     kept, link._connection = link._connection, None  # pyright: ignore[reportPrivateUsage]
-    store.commit(epoch, writer.life("a"))
-    assert store.load().last_sequence == 4
+    store.commit(writer.life("a"))
+    assert last_position(store) == 4
     assert kept is not None
     kept.invalidate()
     kept.close()
@@ -144,38 +147,38 @@ def test_a_session_of_its_own_that_the_server_still_has_does_not_lock_it_out(
 def test_a_server_that_is_frozen_is_a_database_gone_and_passes(
     store: Store,
 ) -> None:
-    records, epoch = Writer().life("a"), store.load().epoch
-    link = store._link  # pyright: ignore[reportPrivateUsage] - the session is a connection's
+    units = Writer().life("a")
+    link = store._writer  # pyright: ignore[reportPrivateUsage] - the session is a connection's
     with link.transaction(writing=False) as connection:
         session: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         driver_of(connection).patience = 0.05
     os.kill(session, signal.SIGSTOP)
     with pytest.raises(DatabaseGone, match="timeout"):
-        store.commit(epoch, records)
+        store.commit(units)
     # Frozen, the session keeps the lock; that it is our own is no other shop.
     with pytest.raises(DatabaseGone, match="our session before"):
-        store.commit(epoch, records)
+        store.commit(units)
     os.kill(session, signal.SIGCONT)
-    store.commit(epoch, records)
-    assert store.load().last_sequence == 4
+    store.commit(units)
+    assert last_position(store) == 4
 
 
 def test_a_table_that_is_locked_for_too_long_is_a_database_gone_and_passes(
     store: Store, postgres: PostgresServer, database: str
 ) -> None:
-    records, epoch = Writer().life("a"), store.load().epoch
+    units = Writer().life("a")
     with postgres.connect(database) as other, other.transaction():
         other.execute(LOCK_TABLE)
         with pytest.raises(DatabaseGone, match="lock timeout"):
-            store.commit(epoch, records)
-    store.commit(epoch, records)
-    assert store.load().last_sequence == 4
+            store.commit(units)
+    store.commit(units)
+    assert last_position(store) == 4
 
 
 def test_a_server_that_only_reads_is_a_database_gone_and_passes(
     store: Store, postgres: PostgresServer, database: str, disconnect: Callable[[], None]
 ) -> None:
-    store.load()
+    store.ping()
     postgres.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     disconnect()
     with pytest.raises(DatabaseGone):
