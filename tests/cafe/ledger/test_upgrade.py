@@ -10,6 +10,7 @@ from cafe.cli.commands import run_command
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
+from tests.cafe.ledger.lives import load
 from tests.cafe.ledger.postgres import PostgresServer
 
 
@@ -21,7 +22,7 @@ def test_an_upgrade_says_from_what_to_what(
     said = f"The tables had no version, and have version {newest()}.\n"
     assert capsys.readouterr() == (said, "")
     with closing(open_store(url)) as store:
-        assert store.load().last_number == 0
+        assert load(store).last_number == 0
 
 
 def test_an_upgrade_beside_a_shop_is_refused_in_one_line(
@@ -30,7 +31,7 @@ def test_an_upgrade_beside_a_shop_is_refused_in_one_line(
     name = postgres.new_database(TEMPLATE)
     url = postgres.url(name)
     with closing(open_store(url)) as store:
-        store.load()
+        store.ping()
         postgres.execute("DELETE FROM alembic_version", name)
         assert run_command(["db", "upgrade", "--database-url", url]) == 2
     printed = capsys.readouterr()
