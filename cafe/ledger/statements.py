@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cafe.ledger.tables import events
 
-last_event = select(*events.c).order_by(events.c.position.desc()).limit(1)
+last_event = select(events).order_by(events.c.position.desc()).limit(1)
 
 
 class Statements:
