@@ -15,23 +15,7 @@ from cafe.orders.order import Order, Status
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
 HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
 EIGHT = MIDNIGHT + 8 * 3600
-WAITING = Order(
-    order_id="order",
-    number=1,
-    drink="americano",
-    name=None,
-    address="192.0.2.1",
-    key=None,
-    placed_at=EIGHT,
-    bound=True,
-    abandoned=False,
-    status=Status.WAITING,
-    barista=None,
-    started_at=None,
-    lease_expires_at=None,
-    lapsed=False,
-    ended_at=None,
-)
+WAITING = Order("order", 1, "americano", None, "192.0.2.1", EIGHT)
 PLACE = Deed("place", None)
 
 
