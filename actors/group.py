@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import trio
 
+from actors.deadlock import begin_wait
 from actors.errors import ActorCrashed
 from actors.factory import FactoryCall
 from actors.strategy import Strategy
@@ -107,10 +108,20 @@ class Group:
             for cell in reversed(list(member.cells())):
                 cell.retire(crash)
 
-    async def wait_turn(self, cell: "Cell[Any] | None") -> None:
-        """Wait until a new instance of a fallen actor may start, or one that is not here yet."""
+    async def wait_turn(self, cell: "Cell[Any]") -> None:
+        """Wait until a new instance of a fallen actor may start."""
         while not self.may_start(cell):
             await self.waiting.park()
+
+    async def wait_to_join(self) -> None:
+        """Wait until a newcomer may start; raise Deadlock if that waits for the caller."""
+        while (cell := next(self.holding_up(None), None)) is not None:
+            wait = begin_wait(cell, lambda: self.may_start(None))
+            try:
+                await self.waiting.park()
+            finally:
+                if wait is not None:
+                    wait.end()
 
     def may_start(self, member: Member | None) -> bool:
         """Tell whether all who are to be gone are gone, and all who are to be up are up."""

@@ -52,8 +52,9 @@ class System:
         what it waits for is waited for, here and at a restart. Cancelled, this cancels the factory
         and leaves nothing behind. Raises what the factory or `on_start` raises; ActorError if the
         factory gives no actor, the actor lacks a handler for one of its messages, the instance was
-        started before, an actor of that name lives, or the system is being left. Without a name the
-        actor is called as its class, with a number if need be.
+        started before, an actor of that name lives, or the system is being left; Deadlock if those
+        before it in the group wait for the caller. Without a name the actor is called as its class,
+        with a number if need be.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
@@ -80,7 +81,7 @@ class System:
     async def _make(self, factory: Factory[A], name: str | None) -> A | None:
         """Return an instance that may start right now; None if the factory has to make another."""
         group = self._group
-        await group.wait_turn(None)
+        await group.wait_to_join()
         self._check_open_for(name)
         made = call_factory(factory)
         if not isinstance(made, FactoryCall):
@@ -88,7 +89,7 @@ class System:
         with group.starting(made):
             instance = await made.hold()
             self._check_open_for(name)
-            await group.wait_turn(None)
+            await group.wait_to_join()
         self._check_open_for(name)
         if not made.interrupted:
             return instance

@@ -155,3 +155,48 @@ async def test_a_clean_up_of_a_factory_that_asks_who_waits_for_it_is_refused() -
         await troupe["a"].tell(FALL)
         await settle()
         assert troupe.journal == ["hears b -> a -> b", "b cancelled", "a starts", "b starts"]
+
+
+async def test_a_factory_that_starts_an_actor_which_would_wait_for_its_own_is_refused() -> None:
+    async with open_troupe() as troupe:
+        group = troupe.system.group(Strategy.REST_FOR_ONE)
+        workshop = Workshop(troupe)
+        await workshop.hire("a", group)
+        workshop.waits["a"] = noted(troupe, partial(workshop.hire, "b", group))
+        await troupe["a"].tell(FALL)
+        await settle()
+        assert troupe.journal[1:] == ["a waits", "hears a -> a", "a starts"]
+
+
+async def test_clean_up_that_starts_an_actor_which_waits_for_it_to_end_is_refused() -> None:
+    async def start_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await noted(troupe, partial(troupe.hire, group, "c"))()
+
+    async with open_troupe() as troupe:
+        group = troupe.system.group(Strategy.ALL_FOR_ONE)
+        await troupe.hire(group, "ab")
+        await troupe["b"].tell(Await(start_at_the_end))
+        await settle()
+        troupe.journal.clear()
+        await troupe["a"].tell(FALL)
+        await settle()
+        assert troupe.journal == ["hears b -> a -> b", "a starts", "b starts"]
+
+
+async def test_a_handler_may_start_an_actor_that_waits_for_others() -> None:
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        group = troupe.system.group(Strategy.REST_FOR_ONE)
+        workshop = Workshop(troupe)
+        await workshop.hire("a", group)
+        await workshop.hire("b", troupe.system)
+        workshop.waits["a"] = partial(trio.sleep, 5)
+        await troupe["a"].tell(FALL)
+        await settle()
+        asker = Asker(nursery, troupe["b"], Await(partial(troupe.hire, group, "c")))
+        await trio.sleep(6)
+        assert asker.answer is None
+        assert troupe.journal[-2:] == ["a starts", "c starts"]
