@@ -70,7 +70,7 @@ def against_the_direction(tree: Path) -> list[str]:
     layout = module_from_spec(spec)
     spec.loader.exec_module(layout)
     sources = sorted((tree / "cafe" / "music").glob("*.py"))
-    assert [layout.layer_of(path) for path in sources] == ["model", "actor", "api", "model", "api"]
+    assert [layout.floor_of(path) for path in sources] == ["model", "actor", "api", "model", "api"]
     found = [one for path in sources for one in layout.imports_of(path)]
     return [str(one) for one in found if not layout.is_allowed(one)]
 

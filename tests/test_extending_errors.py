@@ -22,10 +22,13 @@ import trio
 
 from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
 from actors.testing import Probe
+from cafe.orders.closing import Closing
+from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.serving.app import create_app
 from docs.examples.music.jukebox import Jukebox, ListSongs, Wish
 from docs.examples.music.music_api import wish_routes
+from tests.cafe.orders.counter import open_ledger
 from tests.extending import PAGE, ROOT, Workshop
 
 TABLE = PAGE.read_text("utf-8").partition("\n## What goes wrong")[2].partition("\n## ")[0]
@@ -231,8 +234,9 @@ class Curious(Dispatcher):
 
 @says("Jukebox -> Dispatcher -> Jukebox")
 async def two_actors_ask_each_other(_workshop: Workshop) -> str:
-    async with open_system() as system:
-        make = partial(Curious, Rules(), trio.current_time, lambda _change: None)
+    async with open_ledger() as ledger, open_system() as system:
+        load = partial(ledger.open, ORDERS)
+        make = partial(Curious, Rules(), ledger.now, load, await load(), Closing())
         dispatcher = await system.start(make, name="Dispatcher")
         jukebox = await system.start(partial(Jukebox, dispatcher), name="Jukebox")
         with pytest.raises(ActorCrashed) as crash:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+import trio
+
 from actors import Actor, ActorCrashed, Message, Ref, Reply, Timer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import FindOrder
@@ -16,6 +18,8 @@ from docs.examples.music.playlist import HasWishedError, Playlist, Wished
 
 MOST_WISHES = 200
 """Memory is bounded, whatever comes: here a list that takes hours to play."""
+MOST_SECONDS = 5.0
+"""How long a wish may wait for the Dispatcher, and all others behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class CounterAway(CafeRefusal):
     retry_after = 1.0
 
     def __init__(self) -> None:
-        super().__init__("The counter has just tripped; wish again in a moment.")
+        super().__init__("The counter does not answer; wish again in a moment.")
 
 
 class Jukebox(Actor):
@@ -99,8 +103,9 @@ class Jukebox(Actor):
     async def wish(self, message: Wish) -> Wished:
         """Note a wish, if the Dispatcher knows the order; if not, its refusal goes on as ours."""
         try:
-            await self._dispatcher.ask(FindOrder(message.order_id))
-        except ActorCrashed:
+            with trio.fail_after(MOST_SECONDS):
+                await self._dispatcher.ask(FindOrder(message.order_id))
+        except (ActorCrashed, trio.TooSlowError):
             raise CounterAway from None
         if len(self._playlist) >= self._most_wishes:
             raise ListFull

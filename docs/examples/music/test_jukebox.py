@@ -16,6 +16,7 @@ from cafe.orders.messages import FindOrder, Standing
 from cafe.orders.order import Order
 from cafe.orders.refusals import UnknownOrder
 from docs.examples.music.jukebox import (
+    MOST_SECONDS,
     CounterAway,
     Jukebox,
     ListFull,
@@ -83,6 +84,14 @@ async def test_what_the_dispatcher_does_not_know_is_no_crash_of_ours(
         with pytest.raises(refusal):
             await jukebox.ask(Wish("o1", "So What"))
         assert jukebox.statistics().crashed == 0
+
+
+async def test_a_dispatcher_that_does_not_answer_is_not_waited_for_long() -> None:
+    async with open_system() as system:
+        jukebox = await system.start(partial(Jukebox, Probe(Dispatcher)))
+        with pytest.raises(CounterAway):
+            await jukebox.ask(Wish("o1", "So What"))
+        assert trio.current_time() == MOST_SECONDS
 
 
 async def test_a_player_waits_for_a_song() -> None:
