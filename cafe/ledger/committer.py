@@ -8,6 +8,8 @@ replies are settled and its events handed to the followers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
+from operator import itemgetter
 from typing import TypeVar
 
 import structlog
@@ -17,7 +19,7 @@ from cafe.ledger.errors import DatabaseGone, RowRefused
 from cafe.ledger.journal import Held, Item, Journal
 from cafe.ledger.log import Log
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.ledger.store import Committed, Storing, Unit
+from cafe.ledger.store import Storing, Unit
 from cafe.ledger.threads import Runner
 
 T = TypeVar("T")
@@ -138,7 +140,7 @@ class Committer:
         return group
 
     async def _write(self) -> None:
-        units = [item for _, items in self._group for item in items if isinstance(item, Unit)]
+        units = _in_time(self._group)
         committed = await self._until_there(lambda: self._store.commit(units))
         self.groups += 1
         self.written += len(committed.logged)
@@ -149,22 +151,21 @@ class Committer:
             for journal, items in self._group:
                 _settle(journal, items)
         else:
-            self._settle_apart(committed)
+            refused = {id(units[index]): refusal for index, refusal in committed.refused.items()}
+            self._settle_apart(refused)
         self._log.add(committed.logged)
 
-    def _settle_apart(self, committed: Committed) -> None:
+    def _settle_apart(self, refusals: dict[int, RowRefused | None]) -> None:
         """Settle a group of which units were refused; close the journals that rest on those."""
-        index = 0
         for journal, items in self._group:
             refusal: RowRefused | None = None
             broken = False
             settled = 0
             for item in items:
                 if isinstance(item, Unit):
-                    refused = index in committed.refused
-                    refusal = committed.refused.get(index)
+                    refused = id(item) in refusals
+                    refusal = refusals.get(id(item))
                     broken = broken or (refused and item.chained)
-                    index += 1
                     settled += 1
                 elif refusal is not None:
                     item.reply.fail(NotRecorded(refusal.reason))
@@ -197,6 +198,24 @@ class Committer:
                     seconds = round(trio.current_time() - failed_at, 3)
                     log.info("available", after_seconds=seconds)
                 return done
+
+
+def _in_time(group: list[tuple[Journal, list[Item]]]) -> list[Unit]:
+    """Give the units of a group by the times of their events, each journal's as they were written.
+
+    So positions go by time, too, whichever departments the events are of.
+    """
+    timed: list[tuple[float, Unit]] = []
+    for _journal, items in group:
+        at = -inf
+        for item in items:
+            if isinstance(item, Unit):
+                times = (entry.event.at for entry in item.entries if entry.event is not None)
+                at = max(at, next(times, at))
+                timed.append((at, item))
+    if len(group) > 1:
+        timed.sort(key=itemgetter(0))
+    return [unit for _at, unit in timed]
 
 
 def _settle(journal: Journal, items: list[Item]) -> None:

@@ -11,6 +11,7 @@ import trio
 from actors.testing import settle
 from cafe.ledger import committer
 from cafe.ledger.committer import RETRY_SECONDS
+from cafe.ledger.department import Entry
 from cafe.ledger.errors import LedgerChanged
 from cafe.ledger.ledger import new_ledger, running
 from tests.cafe.ledger.fakes import Disk, FaultyStore
@@ -87,6 +88,25 @@ async def test_the_last_row_of_a_group_counts() -> None:
         await shop.ledger.wait_written()
         assert shop.jars == {"a": 4, "c": 5}
         assert shop.subjects == ["a", "a", "b", "b", "a", "c"]
+
+
+async def test_the_events_of_a_group_go_by_time_whoever_wrote_them() -> None:
+    async with open_shop(writing=1.0) as shop:
+        shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
+        await shop.told.ask(shelf, "first", fill("a", at=1))
+        await shop.told.ask(book, "bo", sign("bo", at=2))
+        await shop.told.ask(shelf, "c", fill("c", at=3), fill("d", at=3))
+        await shop.told.ask(shelf, "moves on", Entry(None))
+        await shop.told.ask(book, "refused", sign("", at=4))
+        await shop.told.ask(book, "ed", sign("ed", at=4))
+        await shop.told.ask(shelf, "f", fill("f", at=5))
+        await shop.ledger.wait_written()
+        await settle()
+        assert shop.subjects == ["a", "bo", "c", "d", "ed", "f"]
+        assert dict(shop.told.answers) == {
+            **dict.fromkeys(("first", "bo", "c", "moves on", "ed", "f"), "written"),
+            "refused": "NotRecorded",
+        }
 
 
 # Outages
