@@ -11,7 +11,9 @@ what it had not committed never happened, and whoever waited for that is told to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import trio
 
 from actors import Reply
 from cafe.ledger.department import Entry
@@ -22,10 +24,47 @@ from cafe.refusals import CafeRefusal
 R = TypeVar("R")
 
 
+class Answerable(Protocol):
+    """What can be answered or failed: a reply, or a handler that waits for its own commit."""
+
+    def send(self, answer: Any, /) -> bool:
+        """Answer."""
+        ...
+
+    def fail(self, error: Exception, /) -> bool:
+        """Raise the error in who waits."""
+        ...
+
+
+class Waiter:
+    """A handler that waits until what it has written is committed."""
+
+    def __init__(self) -> None:
+        self._done = trio.Event()
+        self._error: Exception | None = None
+
+    def send(self, _answer: None) -> bool:
+        """Let it go on."""
+        self._done.set()
+        return True
+
+    def fail(self, error: Exception) -> bool:
+        """Raise the error in it."""
+        self._error = error
+        self._done.set()
+        return True
+
+    async def wait(self) -> None:
+        """Return or raise what became of it."""
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
+
+
 class Held(NamedTuple):
     """A reply that waits for a commit, and what is to be done with it then."""
 
-    reply: Reply[Any]
+    reply: Answerable
     value: Any
     refusal: CafeRefusal | None = None
 
@@ -96,6 +135,22 @@ class Journal:
     def refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
         """Refuse once all that was written until now is committed: what led to it must be so."""
         self._hold(Held(reply, None, refusal))
+
+    async def commit(self, *entries: Entry) -> None:
+        """Write entries, and return when they are committed: for a handler that may wait.
+
+        Raises NotRecorded where the database refuses them, and JournalClosed or LedgerUnavailable
+        as a reply would be failed. If this is cancelled, they are committed all the same: read
+        `behind` the journal to see them.
+        """
+        self.write(*entries)
+        await self.wait_settled()
+
+    async def wait_settled(self) -> None:
+        """Return when all that was written until now is committed; raises as `commit` does."""
+        waiter = Waiter()
+        self._hold(Held(waiter, None))
+        await waiter.wait()
 
     def on_commit(self, callback: Callable[[], object] | None) -> None:
         """Have a callback called after each commit of this journal's units, outside of any turn."""

@@ -7,7 +7,7 @@ journals, queries and the log, never the database.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from cafe.ledger.journal import Journal
 from cafe.ledger.log import Log, read_page
 from cafe.ledger.pruning import prune_some
 from cafe.ledger.reader import Query, Reader
-from cafe.ledger.refusals import LedgerUnavailable
+from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.ledger.store import Storing
 from cafe.ledger.threads import InThread, Runner
 
@@ -72,8 +72,14 @@ class Ledger:
         await self._committer.wait_free()
         return journal, await self._load(department.load)
 
-    async def read(self, query: Query[T]) -> T:
-        """Give what a query finds among the committed rows; raises LedgerUnavailable."""
+    async def read(self, query: Query[T], *, behind: Journal | None = None) -> T:
+        """Give what a query finds among the committed rows; raises LedgerUnavailable.
+
+        `behind` a journal it waits until all is committed, or refused, that was written there.
+        """
+        if behind is not None:
+            with suppress(NotRecorded):  # whoever wrote that is told
+                await behind.wait_settled()
         return await self._reader.read(query)
 
     def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
