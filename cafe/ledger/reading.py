@@ -123,5 +123,9 @@ def _engine(url: URL) -> Engine:
         poolclass=NullPool,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
-        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "cafe, reading"},
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "cafe, reading",
+            "client_encoding": "UTF8",
+        },
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cafe.ledger.opening import open_store
 from cafe.ledger.restore import restore
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.lives import Writer, find, last_position
 
 FORMER, RESTORED = "former", "restored"
 
@@ -23,9 +23,9 @@ FORMER, RESTORED = "former", "restored"
 def make_ledger(file: Path, order_id: str, lives: int) -> None:
     """Write orders; the last process was killed, so that the log is full."""
     store = open_store(f"sqlite:///{file}")
-    writer, epoch = Writer(), store.load().epoch
+    writer = Writer()
     for number in range(lives):
-        store.commit(epoch, writer.life(f"{order_id} {number}"))
+        store.commit(writer.life(f"{order_id} {number}"))
     beside = file.with_name("aside")
     beside.mkdir()
     for ending in ("", "-wal"):
@@ -40,9 +40,9 @@ def holds(file: Path) -> str:
     """Tell whose orders a shop has that opens the ledger."""
     store = open_store(f"sqlite:///{file}")
     whose = [
-        f"{name} {store.load().last_sequence}"
+        f"{name} {last_position(store)}"
         for name in (FORMER, RESTORED)
-        if store.find(f"{name} 0") is not None
+        if find(store, f"{name} 0") is not None
     ]
     store.close()
     return " and ".join(whose)

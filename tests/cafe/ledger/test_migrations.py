@@ -12,12 +12,15 @@ from zipfile import ZipFile
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
-from cafe.ledger.migrating import known, migrate, newest
+from cafe.ledger.migrating import migrate, newest
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.tables import metadata
+from cafe.migrations import VERSIONS
 from cafe.orders.department import find_by_key, find_order, load_orders
 from cafe.orders.order import Status
 from cafe.orders.tables import orders
@@ -96,8 +99,13 @@ def test_a_difference_would_be_found() -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) != []
 
 
-def test_there_is_one_newest_version() -> None:
-    assert newest() in known()
+def test_the_versions_that_are_written_down_are_alembic_s() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "cafe" / "migrations"))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [newest()]
+    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(VERSIONS)]
 
 
 def test_migrating_again_changes_nothing() -> None:

@@ -218,7 +218,7 @@ def test_a_log_without_its_file_is_not_written_into_a_new_ledger(
     file: Path, size: int | None
 ) -> None:
     store = open_store(f"sqlite:///{file}")
-    store.commit(store.load().epoch, Writer().life("a"))
+    store.commit(Writer().life("a"))
     log = file.with_name("cafe.db-wal").read_bytes()
     store.close()
     file.unlink()

@@ -114,13 +114,13 @@ def test_the_lock_says_only_who_has_it_now(file: Path) -> None:
 def test_a_lock_file_that_was_removed_is_taken_again_with_the_next_transaction(file: Path) -> None:
     url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
     with closing(open_store(url)) as store:
-        writer, epoch = Writer(), store.load().epoch
-        store.commit(epoch, writer.life("a"))
+        writer = Writer()
+        store.commit(writer.life("a"))
         lock.unlink()
-        records = writer.life("b")
+        units = writer.life("b")
         with pytest.raises(DatabaseGone, match=r"lock file of .*cafe\.db was removed\.$"):
-            store.commit(epoch, records)
-        store.commit(epoch, records)
+            store.commit(units)
+        store.commit(units)
         assert lock.read_text() == f"{os.getpid()}\n"
         with pytest.raises(DatabaseInUse):
             open_store(url)
@@ -131,21 +131,20 @@ def test_a_shop_whose_lock_file_was_removed_stops_when_another_has_taken_a_new_o
 ) -> None:
     url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
     with closing(open_store(url)) as store:
-        epoch = store.load().epoch
         lock.unlink()
-        records = Writer().life("ours")
+        units = Writer().life("ours")
         with another_owner(url) as owner:
             with pytest.raises(DatabaseGone, match="lock file"):
-                store.commit(epoch, records)
+                store.commit(units)
             for _ in range(2):
                 with pytest.raises(DatabaseInUse, match=f"process {owner.pid}"):
-                    store.commit(epoch, records)
+                    store.commit(units)
             owner.kill()
             owner.wait()
         # Free again, but somebody else has written to it.
-        with pytest.raises(StaleEpoch):
-            store.commit(epoch, records)
-        assert store.load().last_sequence == 16
+        with pytest.raises(LedgerChanged):
+            store.commit(units)
+        assert last_position(store) == 16
 
 
 def test_a_lock_file_that_was_replaced_by_another_is_noticed(file: Path) -> None:

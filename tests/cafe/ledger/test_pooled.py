@@ -44,5 +44,5 @@ def test_a_pooler_that_pools_sessions_is_none_of_the_ledger_s_business(
         running_pooler(pooled_server, "session"),
         closing(open_store(f"{pooled_server.url(name)}&port={PORT}")) as store,
     ):
-        store.commit(store.load().epoch, Writer().life("a"))
+        store.commit(Writer().life("a"))
         assert pooled_server.execute(LOCKS) == [(1,)]

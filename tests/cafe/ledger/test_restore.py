@@ -226,7 +226,8 @@ def test_a_server_s_ledger_is_restored_by_the_command_that_is_told(
     held = fill(url)
     back_up(url, archive)
     with closing(open_store(url)) as store:
-        store.commit(store.load().epoch, Writer(5, 2).life("later"))
+        store.begin()
+        store.commit(Writer(2).life("later"))
     with pytest.raises(RestoreError, match=r"^Stop the shop, and run: pg_restore [^\n]*$") as told:
         restore(url, archive)
     command = str(told.value).partition("run: ")[2]
