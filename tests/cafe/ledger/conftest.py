@@ -52,14 +52,29 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
     return give
 
 
+@pytest.fixture
+def shared_url(postgres: PostgresServer) -> str:
+    """Give the URL of an empty ledger on PostgreSQL, for tests as those of `url`."""
+    postgres.execute(f"TRUNCATE {', '.join(table.name for table in TABLES)}", SHARED)
+    return postgres.url(SHARED)
+
+
+def url_of(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
+    if request.param != "postgresql":
+        return new_url(request.param)
+    return str(request.getfixturevalue("shared_url"))
+
+
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
     """Give the URL of an empty ledger, for tests that leave its tables and rights as they are."""
-    if request.param != "postgresql":
-        return new_url(request.param)
-    server: PostgresServer = request.getfixturevalue("postgres")
-    server.execute(f"TRUNCATE {', '.join(table.name for table in TABLES)}", SHARED)
-    return server.url(SHARED)
+    return url_of(request, new_url)
+
+
+@pytest.fixture(params=DURABLE)
+def kept_url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
+    """Give the URL of such a ledger that outlives its connections."""
+    return url_of(request, new_url)
 
 
 @pytest.fixture(params=DURABLE)

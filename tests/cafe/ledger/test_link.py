@@ -51,8 +51,8 @@ def orders_in(link: Link) -> int:
         return int(connection.exec_driver_sql("SELECT count(*) FROM orders").scalar_one())
 
 
-def test_a_reader_sees_what_is_committed_and_nothing_else(durable_url: str) -> None:
-    with links_to(durable_url) as (writer, reader):
+def test_a_reader_sees_what_is_committed_and_nothing_else(kept_url: str) -> None:
+    with links_to(kept_url) as (writer, reader):
         assert orders_in(reader) == 0
         with writer.transaction(writing=True) as connection:
             add_order(connection)
@@ -61,8 +61,8 @@ def test_a_reader_sees_what_is_committed_and_nothing_else(durable_url: str) -> N
         assert (writer.generation, reader.generation) == (1, 1)
 
 
-def test_a_reader_in_the_middle_of_a_transaction_does_not_stop_the_writer(durable_url: str) -> None:
-    with links_to(durable_url) as (writer, reader):
+def test_a_reader_in_the_middle_of_a_transaction_does_not_stop_the_writer(kept_url: str) -> None:
+    with links_to(kept_url) as (writer, reader):
         with reader.transaction(writing=False) as connection:
             connection.exec_driver_sql("SELECT * FROM orders").all()
             with writer.transaction(writing=True) as other:
@@ -71,23 +71,23 @@ def test_a_reader_in_the_middle_of_a_transaction_does_not_stop_the_writer(durabl
 
 
 @pytest.mark.parametrize("writing", [False, True])
-def test_a_reader_cannot_write(durable_url: str, *, writing: bool) -> None:
+def test_a_reader_cannot_write(kept_url: str, *, writing: bool) -> None:
     def write(link: Link) -> None:
         with link.transaction(writing=writing) as connection:
             add_order(connection)
 
-    with links_to(durable_url) as (writer, reader):
+    with links_to(kept_url) as (writer, reader):
         assert orders_in(writer) == 0
         with pytest.raises(DatabaseGone, match=r"read-?only"):
             write(reader)
         assert orders_in(reader) == 0
 
 
-def test_a_reader_that_is_closed_leaves_the_ledger_owned(durable_url: str) -> None:
-    with links_to(durable_url) as (writer, reader):
+def test_a_reader_that_is_closed_leaves_the_ledger_owned(kept_url: str) -> None:
+    with links_to(kept_url) as (writer, reader):
         assert orders_in(writer) == orders_in(reader) == 0
         reader.close()
-        with pytest.raises(DatabaseInUse), links_to(durable_url) as (other, _):
+        with pytest.raises(DatabaseInUse), links_to(kept_url) as (other, _):
             orders_in(other)
         assert orders_in(writer) == 0
 
@@ -134,10 +134,9 @@ def test_a_reader_refuses_tables_of_another_version(
 
 
 def test_a_reader_s_statement_that_hangs_ends_early_and_leaves_its_connection_whole(
-    postgres: PostgresServer,
+    shared_url: str,
 ) -> None:
-    address = make_url(postgres.url(postgres.new_database(TEMPLATE)))
-    database = PostgresDatabase(address, busy_seconds=2.0, reading_answer_seconds=0.3)
+    database = PostgresDatabase(make_url(shared_url), busy_seconds=2.0, reading_answer_seconds=0.3)
     with closing(Link(database, reading=True)) as reader:
         with pytest.raises(DatabaseGone, match="statement timeout"):
             run(reader, ENDLESS["postgresql"])
@@ -146,10 +145,9 @@ def test_a_reader_s_statement_that_hangs_ends_early_and_leaves_its_connection_wh
 
 
 def test_a_server_that_is_frozen_keeps_a_reader_for_no_longer_than_its_time_out(
-    postgres: PostgresServer,
+    shared_url: str,
 ) -> None:
-    address = make_url(postgres.url(postgres.new_database(TEMPLATE)))
-    database = PostgresDatabase(address, busy_seconds=2.0, reading_answer_seconds=0.3)
+    database = PostgresDatabase(make_url(shared_url), busy_seconds=2.0, reading_answer_seconds=0.3)
     with closing(Link(database, reading=True)) as reader:
         with frozen(reader), pytest.raises(DatabaseGone, match="timeout"):
             orders_in(reader)
@@ -157,9 +155,9 @@ def test_a_server_that_is_frozen_keeps_a_reader_for_no_longer_than_its_time_out(
 
 
 def test_a_server_that_is_frozen_before_it_is_connected_to_keeps_nobody_for_long(
-    postgres: PostgresServer,
+    postgres: PostgresServer, shared_url: str
 ) -> None:
-    with links_to(postgres.url(postgres.new_database(TEMPLATE))) as links:
+    with links_to(shared_url) as links:
         with postgres.frozen(), ThreadPoolExecutor() as pool:
             began = monotonic()
             stuck = [pool.submit(orders_in, link) for link in links]
@@ -194,9 +192,9 @@ def give_up(link: Link, stuck: Future[Any]) -> None:
 
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_transaction_that_is_given_up_from_another_thread_ends_and_the_next_one_works(
-    durable_url: str, *, reading: bool
+    kept_url: str, *, reading: bool
 ) -> None:
-    kind = make_url(durable_url).get_backend_name()
+    kind = make_url(kept_url).get_backend_name()
     begun = Event()
 
     def hang() -> None:
@@ -204,7 +202,7 @@ def test_a_transaction_that_is_given_up_from_another_thread_ends_and_the_next_on
             begun.set()
             connection.exec_driver_sql(ENDLESS[kind]).all()
 
-    with links_to(durable_url) as links, ThreadPoolExecutor() as pool:
+    with links_to(kept_url) as links, ThreadPoolExecutor() as pool:
         link = links[reading]
         stuck = pool.submit(hang)
         begun.wait()
@@ -214,22 +212,22 @@ def test_a_transaction_that_is_given_up_from_another_thread_ends_and_the_next_on
 
 
 def test_a_transaction_that_is_given_up_between_two_statements_is_not_committed(
-    durable_url: str,
+    kept_url: str,
 ) -> None:
     def write(link: Link) -> None:
         with link.transaction(writing=True) as connection:
             add_order(connection)
             link.abort()
 
-    with links_to(durable_url) as (writer, _):
+    with links_to(kept_url) as (writer, _):
         with pytest.raises(DatabaseGone):
             write(writer)
         assert orders_in(writer) == 0
 
 
-def test_a_thread_that_waits_for_a_frozen_server_can_be_freed(postgres: PostgresServer) -> None:
+def test_a_thread_that_waits_for_a_frozen_server_can_be_freed(shared_url: str) -> None:
     with (
-        links_to(postgres.url(postgres.new_database(TEMPLATE))) as (writer, _),
+        links_to(shared_url) as (writer, _),
         ThreadPoolExecutor() as pool,
     ):
         with frozen(writer):
@@ -239,8 +237,8 @@ def test_a_thread_that_waits_for_a_frozen_server_can_be_freed(postgres: Postgres
         assert orders_in(writer) == 0
 
 
-def test_giving_up_where_nothing_runs_changes_nothing(durable_url: str) -> None:
-    with links_to(durable_url) as (writer, reader):
+def test_giving_up_where_nothing_runs_changes_nothing(kept_url: str) -> None:
+    with links_to(kept_url) as (writer, reader):
         for link in (writer, reader):
             link.abort()
             assert orders_in(link) == 0
