@@ -11,9 +11,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, select, table, text
 
-from cafe.cli import app
-from cafe.cli.run import run
-from cafe.ledger import migrations
+from cafe import migrations
+from cafe.cli.commands import run_command
 from cafe.ledger.log import read_page
 from cafe.ledger.migrating import migrate, newest
 from cafe.ledger.opening import open_store, upgrade
@@ -153,10 +152,10 @@ def test_every_order_event_and_key_is_there_after_the_upgrade(old: str) -> None:
 
 
 def test_the_upgraded_ledger_passes_the_check(old: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(app, ["db", "upgrade", "--database-url", old]) == 0
+    assert run_command(["db", "upgrade", "--database-url", old]) == 0
     said = f"The tables had 0001, and have version {newest()}.\n"
     assert capsys.readouterr() == (said, "")
-    assert run(app, ["db", "check", "--database-url", old]) == 0
+    assert run_command(["db", "check", "--database-url", old]) == 0
     printed = capsys.readouterr()
     assert printed.out.endswith(" promises hold.\n")
     assert printed.err == ""
