@@ -127,6 +127,7 @@ class Shop(RuleBasedStateMachine):
     def commit(self) -> None:
         self.written(self.units)
 
+    @precondition(lambda self: self.units)
     @rule(answered=st.booleans(), tries=st.integers(1, 3))
     def commit_in_trouble(self, *, answered: bool, tries: int) -> None:
         """Try again until it works; each of the tries may have arrived."""
@@ -165,6 +166,7 @@ class Shop(RuleBasedStateMachine):
     def expected(self) -> list[Logged]:
         return [Logged(place + 1, "orders", event) for place, event in enumerate(self.events)]
 
+    @precondition(lambda self: self.units)
     @rule(answered=st.booleans(), in_trouble=st.booleans())
     def crash(self, *, answered: bool, in_trouble: bool) -> None:
         """Lose what is on its way, and start from the ledger."""
