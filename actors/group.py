@@ -87,6 +87,7 @@ class Group:
         """Take nobody on any more."""
         self._closed = True
         self.interrupt_starts()
+        self.changed()
 
     async def stop(self) -> None:
         """Take nobody on any more, stop the members, last first, and leave the parent."""
@@ -114,8 +115,8 @@ class Group:
             await self.waiting.park()
 
     async def wait_to_join(self) -> None:
-        """Wait until a newcomer may start; raise Deadlock if that waits for the caller."""
-        while (cell := next(self.holding_up(None), None)) is not None:
+        """Wait until a newcomer may start, or none may; raise Deadlock in whom that waits for."""
+        while not self.closed and (cell := next(self.holding_up(None), None)) is not None:
             wait = begin_wait(cell, lambda: self.may_start(None))
             try:
                 await self.waiting.park()

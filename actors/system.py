@@ -88,7 +88,6 @@ class System:
             return made
         with group.starting(made):
             instance = await made.hold()
-            self._check_open_for(name)
             await group.wait_to_join()
         self._check_open_for(name)
         if not made.interrupted:

@@ -11,9 +11,9 @@ import trio
 
 from actors import Actor, ActorError, Restart, Strategy, System, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter
-from tests.actors.troupe import FALL, Keep, Say, fall, open_troupe
-from tests.actors.workshop import Workshop, break_when_cancelled
+from tests.actors.cast import Add, Boom, Counter
+from tests.actors.troupe import FALL, Say, open_troupe
+from tests.actors.workshop import Workshop, break_when_cancelled, shielded
 
 pytestmark = pytest.mark.schedules
 
@@ -258,28 +258,56 @@ async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then
 
 
 async def test_a_start_that_is_cancelled_as_one_before_it_falls_starts_nothing() -> None:
+    async def start() -> None:
+        with scope:
+            await workshop.hire("b", group)
+
     async with open_troupe() as troupe, trio.open_nursery() as nursery:
         group = troupe.system.group(ALL)
         await troupe.hire(group, "a")
-        last_straw = Asker(nursery, troupe["a"], Keep(fall))
         workshop = Workshop(troupe)
-        workshop.waits["b"] = trio.sleep_forever
+        # It gives an instance in spite of being cancelled, and would not wait a second time.
+        workshop.waits["b"] = partial(shielded, 5)
         scope = trio.CancelScope()
-
-        async def start() -> None:
-            with scope:
-                await workshop.hire("b", group)
-
         nursery.start_soon(start)
         await settle()
         del workshop.waits["b"]
-        last_straw.leave()
-        await trio.lowlevel.checkpoint()
-        scope.cancel()
+        await troupe["a"].tell(FALL)
         await settle()
-        if scope.cancelled_caught:
-            assert "b starts" not in troupe.journal
-        assert await troupe["a"].ask(Say()) == "2"
+        scope.cancel()
+        await trio.sleep(6)
+        assert scope.cancelled_caught
+        assert troupe.lives["b"] == 1
+        assert "b starts" not in troupe.journal
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_a_start_that_waits_for_others_is_refused_as_soon_as_its_group_is_stopped(
+    *, made: bool
+) -> None:
+    refused: list[float] = []
+
+    async def start() -> None:
+        await is_refused(workshop.hire("b", outer), "outer, which was stopped")
+        refused.append(trio.current_time())
+
+    async with open_troupe() as troupe, trio.open_nursery() as nursery:
+        outer = troupe.system.group(REST, name="outer")
+        await troupe.hire(outer.group(ONE), "a", SLOW)
+        workshop = Workshop(troupe)
+        workshop.waits["b"] = partial(trio.sleep, 1)
+        if made:
+            nursery.start_soon(start)
+            await settle()
+        await troupe["a"].tell(FALL)
+        await troupe["a"].tell(Say())
+        await settle()
+        if not made:
+            nursery.start_soon(start)
+        await trio.sleep(2)
+        await outer.stop()
+        assert refused == [2]
+        assert trio.current_time() == pytest.approx(10), "a had a message to handle"
 
 
 async def test_a_factory_may_ask_other_actors() -> None:

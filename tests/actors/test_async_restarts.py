@@ -20,7 +20,7 @@ from actors.testing import settle
 from tests.actors.cast import Asker, Boom
 from tests.actors.fragile import Break, Faulty
 from tests.actors.troupe import FALL, Await, Company, Say, open_troupe
-from tests.actors.workshop import Workshop, tidy_up
+from tests.actors.workshop import Workshop, shielded, tidy_up
 
 pytestmark = pytest.mark.schedules
 
@@ -139,12 +139,7 @@ async def test_an_instance_that_comes_in_spite_of_the_stop_does_not_start() -> N
     async with open_troupe() as troupe:
         workshop = Workshop(troupe)
         await workshop.hire("a", troupe.system)
-
-        async def shielded() -> None:
-            with trio.CancelScope(shield=True):
-                await trio.sleep(5)
-
-        workshop.waits["a"] = shielded
+        workshop.waits["a"] = partial(shielded, 5)
         await troupe["a"].tell(FALL)
         await settle()
         troupe["a"].stop()

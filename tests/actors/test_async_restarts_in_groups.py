@@ -12,7 +12,7 @@ from actors import Restart, Strategy
 from actors.testing import settle
 from tests.actors.cast import Asker
 from tests.actors.troupe import FALL, Company, Say, open_troupe
-from tests.actors.workshop import Workshop, break_when_cancelled, tidy_up
+from tests.actors.workshop import Workshop, break_when_cancelled, shielded, tidy_up
 
 pytestmark = pytest.mark.schedules
 
@@ -110,6 +110,17 @@ async def test_those_who_fell_together_start_when_a_factory_that_was_cancelled_h
         assert troupe.journal == []
         await trio.sleep(2)
         assert troupe.journal == ["b cancelled", "a starts", "b starts", "c starts"]
+
+
+async def test_an_instance_that_comes_though_its_factory_was_cancelled_is_made_again() -> None:
+    async with open_troupe() as troupe:
+        workshop, _ = await hire(troupe, REST)
+        workshop.waits["b"] = partial(shielded, 5)
+        await troupe["b"].tell(FALL)
+        await settle()
+        await troupe["a"].tell(FALL)
+        assert await troupe["b"].ask(Say()) == "3", "the second was made before a was restarted"
+        assert trio.current_time() == 10
 
 
 async def test_who_falls_alone_does_not_wait_for_a_factory_of_a_later_one() -> None:

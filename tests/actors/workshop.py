@@ -40,8 +40,13 @@ async def tidy_up(seconds: float) -> None:
     try:
         await trio.sleep_forever()
     finally:
-        with trio.CancelScope(shield=True):
-            await trio.sleep(seconds)
+        await shielded(seconds)
+
+
+async def shielded(seconds: float) -> None:
+    """Wait for so long, and take no notice of being cancelled."""
+    with trio.CancelScope(shield=True):
+        await trio.sleep(seconds)
 
 
 async def break_when_cancelled() -> None:
