@@ -115,7 +115,7 @@ class Group:
             await self.waiting.park()
 
     async def wait_to_join(self) -> None:
-        """Wait until a newcomer may start, or none may; raise Deadlock in whom that waits for."""
+        """Wait until a newcomer may start, or the group is closed; raise Deadlock in a circle."""
         while not self.closed and (cell := next(self.holding_up(None), None)) is not None:
             wait = begin_wait(cell, lambda: self.may_start(None))
             try:
