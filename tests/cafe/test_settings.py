@@ -27,6 +27,7 @@ DEFAULTS: dict[str, object] = {
     "worker_token": None,
     "database_url": SecretStr("sqlite:///cafe.db"),
     "closing_seconds": 5,
+    "keep_days": 400,
     "key_ttl_seconds": 86_400,
 }
 

@@ -24,8 +24,9 @@ from tests.cafe.ledger.postgres import PostgresServer
 
 KEY = "INSERT INTO idempotency_keys VALUES ('192.0.2.1', '{}', 'a', 0)"
 ORDER = (
-    "INSERT INTO orders VALUES ('a', 1, 'americano', NULL, '192.0.2.1', NULL, 0, {0}, {0},"
-    " 'waiting', NULL, NULL, NULL, {0}, NULL, NULL)"
+    "INSERT INTO orders"
+    " (order_id, number, drink, address, placed_at, bound, abandoned, status, lapsed)"
+    " VALUES ('a', 1, 'americano', '192.0.2.1', 0, {0}, {0}, 'waiting', {0})"
 )
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT 1 FROM n"
