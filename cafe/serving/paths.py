@@ -5,6 +5,8 @@ Rule: the prefix is ASGI's `root_path`; routing and `Location` take it into acco
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -14,12 +16,18 @@ class Prefix:
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
         self._prefix = prefix
+        self._below = f"{prefix}/"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Name the prefix as `root_path` where the request used it."""
-        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{self._prefix}/"):
-            scope["root_path"] = self._prefix
-        await self._app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Name the prefix as `root_path` where the request used it.
+
+        Waits for nothing itself, so it is no frame for who waits in it.
+        """
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path.startswith(self._below) or path == self._prefix:
+                scope["root_path"] = self._prefix
+        return self._app(scope, receive, send)
 
 
 def bare_path(scope: Scope) -> str:

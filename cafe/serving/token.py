@@ -5,6 +5,7 @@ Rule: compared in constant time, never logged, never told.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
 from secrets import compare_digest
 
@@ -25,18 +26,17 @@ class TokenGuard:
         self._expected = token.encode()
         self._exempt = exempt
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Call the app, or answer 401."""
         if scope["type"] != "http" or self._may_pass(scope):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         refusal = problem_response(
             scope,
             401,
             detail="Send the shop's worker token: Authorization: Bearer <token>.",
             headers=[(b"www-authenticate", b'Bearer realm="worker"')],
         )
-        await refusal(scope, receive, send)
+        return refusal(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:
         if bare_path(scope) in self._exempt:
