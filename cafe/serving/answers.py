@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final
@@ -39,10 +40,13 @@ STATUS_LINES: Final[Mapping[int, bytes]] = {
     status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 STATUSES: Final = range(200, 1000)  # ASGI has no way to send an interim answer
-BODILESS: Final = frozenset({204, 304})
-FIELDS: Final = re.compile(
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t -~\x80-\xff]*+\r\n)*+"  # RFC 9110, 5.1 and 5.5
+NO_CONTENT: Final = 204
+BODILESS: Final = frozenset({NO_CONTENT, 304})
+FIELD: Final = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t -~\x80-\xff]*+\r\n"  # RFC 9110, 5.1 and 5.5
 )
+FRAMING: Final = frozenset({b"content-length", b"connection", b"transfer-encoding"})
+"""What an answer's header says of it as a message; all others are passed on as they are."""
 CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 CLOSE: Final = b"connection: close\r\n"
 
@@ -101,7 +105,8 @@ class Answer:
         if status not in STATUSES:
             raise AnswerError(f"{status!r} is no status of an answer")
         self._has_body = status not in BODILESS and self._request.method != "HEAD"
-        lines = self._write_fields(headers, has_length=status != HTTPStatus.NO_CONTENT)
+        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        self._write_fields(lines, headers, has_length=status != NO_CONTENT)
         self._chunked = False
         if self._left == inf and status not in BODILESS:
             self._chunked = self._request.version == "1.1"
@@ -109,39 +114,31 @@ class Answer:
             lines += [CHUNKED] * self._chunked
         if self.closes:
             lines.append(CLOSE)
-        fields = b"".join(lines)
-        # Counted, too: a value that goes on like another header would match as well.
-        if FIELDS.fullmatch(fields) is None or fields.count(b"\n") != len(lines):
-            raise AnswerError("a header has a name or a value that HTTP has not")
-        line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-        return b"%s%s\r\n" % (line, fields)
+        lines.append(b"\r\n")
+        return b"".join(lines)
 
     def _write_fields(
-        self, headers: Iterable[tuple[bytes, bytes]], *, has_length: bool
-    ) -> list[bytes]:
+        self, lines: list[bytes], headers: Iterable[tuple[bytes, bytes]], *, has_length: bool
+    ) -> None:
         """Write what the application says, and what it need not; see RFC 9110, 8.6, for lengths."""
         self._left = inf
         said: set[bytes] = set()
-        lines: list[bytes] = []
         for name, value in headers:
-            field = name.lower()
-            if field == b"content-length":
+            field, line = field_line(name, value)
+            if field in FRAMING:
+                if field == b"connection":
+                    self.closes |= b"close" in value.lower()
+                    continue
+                if field == b"transfer-encoding":  # the framing is ours to choose
+                    continue
                 self._left = self._read_length(value)
                 if not has_length:
                     continue
-            elif field == b"connection":
-                self.closes |= b"close" in value.lower()
-                continue
-            elif field == b"transfer-encoding":  # the framing is ours to choose
-                continue
-            elif b":" in field:  # would be another header's name and value
-                raise AnswerError("a header's name has a colon in it")
             said.add(field)
-            lines.append(b"%s: %s\r\n" % (name, value))
+            lines.append(line)
         for field, line in self.defaults.items():
             if field not in said:
                 lines.append(line)
-        return lines
 
     def _read_length(self, value: bytes) -> int:
         if self._left != inf or not value.isdigit():
@@ -159,6 +156,18 @@ class Answer:
             raise AnswerError("the body has another length than its head says")
         self._left = left
         return bytes(body)
+
+
+@lru_cache(maxsize=256)  # most headers of most answers are the same
+def field_line(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Give a header's name in lower case, and its line. Raises AnswerError for what is no header.
+
+    One line, whatever is in there: a value that went on like another header would not match.
+    """
+    line = b"%s: %s\r\n" % (name, value)
+    if b":" in name or FIELD.fullmatch(line) is None:
+        raise AnswerError("a header has a name or a value that HTTP has not")
+    return name.lower(), line
 
 
 def write_problem(
