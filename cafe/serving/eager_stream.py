@@ -65,13 +65,12 @@ class EagerStream(Transport):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Wait for bytes and give them, b"" for the end; raises as trio's streams do."""
         while True:
-            self._check_open()
             try:
                 return self._socket.recv(max_bytes or PIECE)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
             except OSError as error:
-                raise trio.BrokenResourceError(str(error)) from error
+                raise self._why(error) from error
 
     def receive_nowait(self) -> bytes:
         """Read without having been told that there is something."""
@@ -82,9 +81,10 @@ class EagerStream(Transport):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything; raises BrokenResourceError where the peer stops taking it."""
-        self._check_open()
+        sent = self._send_some(data)
+        if sent == len(data):
+            return
         with memoryview(data) as left:
-            sent = self._send_some(left)
             while sent < len(left):
                 await self.wait_send_all_might_not_block()
                 sent += self._send_some(left[sent:])
@@ -152,13 +152,19 @@ class EagerStream(Transport):
         if self._socket.fileno() < 0:
             raise trio.ClosedResourceError("this socket is closed")
 
-    def _send_some(self, data: memoryview) -> int:
+    def _send_some(self, data: bytes | bytearray | memoryview) -> int:
         try:
             return self._socket.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise trio.BrokenResourceError(str(error)) from error
+            raise self._why(error) from error
+
+    def _why(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
+        """Tell whose doing an error is: ours, who have closed the socket, or the peer's."""
+        if self._socket.fileno() < 0:
+            return trio.ClosedResourceError("this socket is closed")
+        return trio.BrokenResourceError(str(error))
 
 
 def own_address(sock: socket.socket) -> tuple[str, int] | None:
