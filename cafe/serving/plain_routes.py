@@ -1,0 +1,329 @@
+"""Routes of FastAPI's routers that are called without FastAPI's machinery around them.
+
+Rule: a plain route is declared, documented and validated like any other of FastAPI's, by the same
+fields, and there is one way to it. What it does not do (`UNSUPPORTED`) is refused when it is
+declared, so that nothing declared is left out in silence.
+
+Of a request to a small endpoint FastAPI's routing, exit stacks and dependency solving are two
+thirds. What is left here: the path is looked up in a table, a query or a header is only looked at
+where it was sent, and the endpoint's `Response` is sent as it is.
+
+    router = APIRouter(route_class=PlainRoute)
+
+    @router.post("/order/", response_model=OrderOut)
+    async def order(request: Request, wish: Annotated[OrderIn | None, Body()] = None) -> Response:
+        ...
+
+    app = PlainRoutes(create_app([router], ...))
+
+Dependencies are FastAPI's: `Depends(f)`, on a parameter, a route or a router, with parameters and
+dependencies of their own; each is solved once a request. One that is no coroutine is called in
+place, not in a thread. A route with parameters in its path is found by Starlette's router and
+answered by FastAPI around it; its arguments are read the same way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from email.message import Message as Fields
+from functools import lru_cache
+from typing import Any, Final
+
+from fastapi import FastAPI, params
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic_core import from_json
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from cafe.refusals import CafeRefusal
+from cafe.serving.app import on_http_exception, on_invalid_request
+from cafe.serving.paths import bare_path
+from cafe.serving.problem import refusal_response
+from cafe.serving.reply import HUNG_UP
+
+UNSUPPORTED: Final = {
+    "websocket_param_name": "a WebSocket",
+    "response_param_name": "a Response to fill in",
+    "background_tasks_param_name": "background tasks",
+    "security_scopes_param_name": "security scopes",
+}
+UNCHANGING: Final = (str, bytes, int, float, bool, type(None))
+MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+
+Endpoint = Callable[..., Awaitable[Response]]
+Sent = Mapping[bytes, bytes]
+"""The headers that were sent, of those that were sent twice the first."""
+Errors = list[Any]
+"""As pydantic gives them, each with where in the request it is."""
+
+
+class Parameters:
+    """The parameters of a function that come from one part of a request."""
+
+    def __init__(self, fields: Sequence[Any]) -> None:
+        """Read these fields of FastAPI's."""
+        self._fields = fields
+        self.names = frozenset(field.alias for field in fields)
+        """What has to be there for any to have another value than its default."""
+        values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
+        is_model = any(_is_model(field.field_info.annotation) for field in fields)
+        unchanging = all(isinstance(value, UNCHANGING) for value in values.values())
+        self.defaults: dict[str, Any] | None = None
+        """What they are where none was sent; None where that is wrong, or has to be made anew."""
+        if not errors and unchanging and not is_model:
+            self.defaults = values
+
+    def read(self, sent: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
+        """Add what was sent to the values, and what is wrong with it to the errors."""
+        read, wrong = request_params_to_args(self._fields, sent)
+        values.update(read)
+        errors += wrong
+
+
+class Arguments:
+    """What a function is to be called with, read from a request as FastAPI reads it."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        """Read what this function wants. Raises TypeError for what a plain route cannot give."""
+        for name, what in UNSUPPORTED.items():
+            if getattr(dependant, name) is not None:
+                raise TypeError(f"a plain route gives nobody {what}")
+        self.dependencies = [Dependency(one) for one in dependant.dependencies]
+        self._request_names = [
+            name
+            for name in (dependant.request_param_name, dependant.http_connection_param_name)
+            if name is not None
+        ]
+        self._path = Parameters(dependant.path_params)
+        self._query = Parameters(dependant.query_params)
+        self._headers = Parameters(dependant.header_params)
+        self._cookies = Parameters(dependant.cookie_params)
+        self._header_names = frozenset(
+            name.lower().encode("latin-1") for name in self._headers.names
+        )
+
+    def read(self, scope: Scope, receive: Receive, sent: Sent, errors: Errors) -> dict[str, Any]:
+        """Give all but the dependencies and the body, and add what is wrong to the errors."""
+        values: dict[str, Any] = {}
+        if self._request_names:
+            values = dict.fromkeys(self._request_names, Request(scope, receive))
+        if self._path.names:
+            self._path.read(scope["path_params"], values, errors)
+        if self._query.names:
+            query = scope["query_string"]
+            if query or self._query.defaults is None:
+                self._query.read(QueryParams(query), values, errors)
+            else:
+                values.update(self._query.defaults)
+        if self._header_names:
+            if self._headers.defaults is None or not self._header_names.isdisjoint(sent):
+                self._headers.read(Headers(scope=scope), values, errors)
+            else:
+                values.update(self._headers.defaults)
+        if self._cookies.names:
+            self._cookies.read(Request(scope).cookies, values, errors)
+        return values
+
+
+class Dependency:
+    """A function whose result is an argument of another, and its own arguments."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        call = dependant.call
+        if call is None or dependant.body_params:
+            raise TypeError("a plain route gives its body to no dependency")
+        if any(map(_is_generator, (call, type(call).__call__))):
+            raise TypeError("a plain route has no dependencies with `yield`: nothing is closed")
+        self.name = dependant.name
+        self.call: Callable[..., Any] = call
+        self.key = call if dependant.use_cache else self
+        self.arguments = Arguments(dependant)
+
+
+async def solve(
+    arguments: Arguments, request: Request, known: dict[Any, Any], errors: Errors
+) -> dict[str, Any]:
+    """Call the dependencies, in the order in which they are declared; give their results by name.
+
+    `known` has what was called already.
+    """
+    results: dict[str, Any] = {}
+    sent = dict(reversed(request.scope["headers"]))
+    for dependency in arguments.dependencies:
+        wrong: Errors = []
+        values = await solve(dependency.arguments, request, known, wrong)
+        values |= dependency.arguments.read(request.scope, request.receive, sent, wrong)
+        errors += wrong
+        if wrong:
+            continue
+        if dependency.key not in known:
+            result = dependency.call(**values)
+            known[dependency.key] = await result if inspect.isawaitable(result) else result
+        if dependency.name is not None:
+            results[dependency.name] = known[dependency.key]
+    return results
+
+
+class PlainRoute(APIRoute):
+    """FastAPI's route with an endpoint that gives a Response. For a router's `route_class`."""
+
+    endpoint: Endpoint
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Give what answers a request that FastAPI's own router has brought here.
+
+        Called by FastAPI when the route is made, which makes it the place to refuse. Raises
+        TypeError.
+        """
+        dependant = self.dependant
+        if not inspect.iscoroutinefunction(self.endpoint):
+            raise TypeError(f"{self.path}: a plain route's endpoint is a coroutine function")
+        if dependant.body_params != [self.body_field] * (self.body_field is not None):
+            raise TypeError(f"{self.path}: a plain route's body is one parameter")
+        if self.body_field and isinstance(self.body_field.field_info, params.Form):
+            raise TypeError(f"{self.path}: a plain route takes no forms")
+        self._arguments = Arguments(dependant)
+        self._default_body: Any = None
+        if self.body_field is not None and not self.body_field.field_info.is_required():
+            self._default_body = self.body_field.get_default()
+        return self.respond
+
+    async def respond(self, request: Request) -> Response:
+        """Answer a request. Raises RequestValidationError, HTTPException, and as the endpoint."""
+        return await self.endpoint(**await self.arguments(request.scope, request.receive))
+
+    async def arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        """Read what the endpoint is called with.
+
+        Raises RequestValidationError with all that is wrong, HTTPException where the body is not
+        to be read at all, and ClientDisconnect where the client left before it was there.
+        """
+        errors: Errors = []
+        sent: Sent = dict(reversed(scope["headers"]))
+        raw, body = b"", None
+        if self.body_field is not None and sent.get(b"content-length") != b"0":
+            raw = await received_whole(receive)
+            if raw:
+                body = read_body(raw, sent.get(b"content-type", b""))
+        results = None
+        if self._arguments.dependencies:
+            results = await solve(self._arguments, Request(scope, receive), {}, errors)
+        values = self._arguments.read(scope, receive, sent, errors)
+        if results:
+            values |= results
+        if self.body_field is not None:
+            values[self.body_field.name] = self._validated(raw, body, errors)
+        if errors:
+            raise RequestValidationError(errors)
+        return values
+
+    def _validated(self, raw: bytes, body: Any, errors: Errors) -> Any:
+        field = self.body_field
+        if field is None:
+            return None
+        if raw:
+            value, wrong = field.validate(body, loc=("body",))
+            errors += wrong
+            return value
+        if field.field_info.is_required():
+            errors.append(MISSING_BODY)
+        return self._default_body
+
+
+class PlainRoutes:
+    """The innermost ASGI middleware: calls plain routes itself, and `app` for everything else."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """Find the routes of `app` that are plain and have no parameters in their path."""
+        self._app = app
+        self._routes = {
+            (method, route.path): route
+            for route in reversed(app.routes)  # of two for one path, Starlette takes the first
+            if isinstance(route, PlainRoute) and "{" not in route.path
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        route = None
+        if scope["type"] == "http":
+            route = self._routes.get((scope["method"], bare_path(scope)))
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["app"], scope["route"] = self._app, route
+        try:
+            response = await route.endpoint(**await route.arguments(scope, receive))
+        except ClientDisconnect:
+            response = HUNG_UP
+        except CafeRefusal as no:
+            response = refusal_response(scope, no)
+        except HTTPException as error:
+            response = await on_http_exception(Request(scope), error)
+        except RequestValidationError as error:
+            response = await on_invalid_request(Request(scope), error)
+        await response(scope, receive, send)
+
+
+async def received_whole(receive: Receive) -> bytes:
+    """Receive a body to its end. Raises HTTPException, and ClientDisconnect."""
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        piece: bytes = message["body"]
+        body = body + piece if body else piece
+        if not message["more_body"]:
+            return body
+    raise ClientDisconnect
+
+
+def read_body(raw: bytes, content_type: bytes) -> Any:
+    """Give what JSON says, and bytes of another type as they are, which no model will take.
+
+    Raises RequestValidationError and HTTPException as FastAPI does, for the same bodies.
+    """
+    if not is_json(content_type):
+        return raw
+    try:
+        return from_json(raw)
+    except ValueError:  # faster, and stricter; what it does not take is for the library that is not
+        pass
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError as error:
+        wrong = {
+            "type": "json_invalid",
+            "loc": ("body", error.pos),
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": {"error": error.msg},
+        }
+        raise RequestValidationError([wrong], body=error.doc) from error
+    except (ValueError, RecursionError) as error:  # no text, or too deep
+        raise HTTPException(400, "There was an error parsing the body") from error
+
+
+@lru_cache(maxsize=16)
+def is_json(content_type: bytes) -> bool:
+    """Tell whether a Content-Type is JSON, as FastAPI tells it."""
+    fields = Fields()
+    fields["content-type"] = content_type.decode("latin-1")
+    subtype = fields.get_content_subtype()
+    is_application = fields.get_content_maintype() == "application"
+    return is_application and (subtype == "json" or subtype.endswith("+json"))
+
+
+def _is_model(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+
+
+def _is_generator(call: object) -> bool:
+    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
