@@ -21,8 +21,8 @@ from cafe.orders.desk import Desk
 from cafe.orders.worker_api import barista_routes
 from cafe.serving.app import create_app
 from cafe.serving.paths import Prefix
+from cafe.serving.plain_routes import PlainRoutes
 from cafe.serving.request_log import RequestLog, RequestMetrics
-from cafe.serving.shortcuts import Shortcuts
 from cafe.serving.token import TokenGuard
 
 CLIENT_PREFIX = "/api/v1/client"
@@ -49,7 +49,7 @@ def client_app(
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
     )
-    app = Guard(Shortcuts(api), limiter, trusted, HEALTH)
+    app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
     return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
 
 
@@ -70,7 +70,7 @@ def worker_app(
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
     )
-    app: ASGIApp = Shortcuts(api)
+    app: ASGIApp = PlainRoutes(api)
     if token is not None:
         app = TokenGuard(app, token, HEALTH)
     return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

@@ -29,8 +29,8 @@ from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting, UnknownOrder
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
+from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
-from cafe.serving.shortcuts import ShortRoute, add_shortcut
 
 Prefer = Annotated[
     str | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
@@ -64,7 +64,7 @@ UNAVAILABLE = problems(
 
 def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Give the routes that customers use."""
-    router = APIRouter(tags=["orders"], responses=LIMITED, route_class=ShortRoute)
+    router = APIRouter(tags=["orders"], responses=LIMITED, route_class=PlainRoute)
 
     @router.post(
         "/order/",
@@ -88,8 +88,6 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
         headers = {"Location": location, "Preference-Applied": applied}
         return answer(order_out(standing), 202, headers)
-
-    add_shortcut(router, order, partial(order_plainly, order))
 
     @router.get(
         "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **UNAVAILABLE}
@@ -122,16 +120,6 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         return answer(queue_out(await desk.count()))
 
     return router
-
-
-def order_plainly(
-    order: Callable[..., Awaitable[Response]], request: Request, body: bytes
-) -> Awaitable[Response] | None:
-    """Order what is ordered without a word."""
-    if body:
-        return None
-    headers = request.headers
-    return order(request, None, headers.get("prefer"), headers.get("idempotency-key"))
 
 
 async def place(

@@ -5,12 +5,9 @@ Rule: turns HTTP into one question at the desk, and its answer into HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from cafe.orders.desk import Desk
@@ -32,12 +29,11 @@ from cafe.orders.schemas import (
 from cafe.refusals import CafeRefusal
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
+from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import answer
-from cafe.serving.shortcuts import ShortRoute, add_shortcut
 from cafe.serving.token import TOKEN_WANTED
 
 NO_STORE = {"Cache-Control": "no-store"}
-JSON = (b"content-type", b"application/json")
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
@@ -76,7 +72,7 @@ NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 def barista_routes(desk: Desk) -> APIRouter:
     """Give the routes that baristas use."""
-    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=ShortRoute)
+    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=PlainRoute)
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
     @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
@@ -96,20 +92,10 @@ def barista_routes(desk: Desk) -> APIRouter:
             return Response(status_code=204, headers=NO_STORE)
         return answer(claim_out(claim), headers=NO_STORE)
 
-    add_shortcut(
-        router,
-        start,
-        lambda request, _body: start(
-            request, idempotency_key=request.headers.get("idempotency-key")
-        ),
-    )
-
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
         """Declare a claimed order ready; again is the same."""
         return await finish_by_path(the_one_of(body, order_id))
-
-    add_shortcut(router, finish, partial(finish_plainly, finish))
 
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(order_id: str) -> Response:
@@ -141,18 +127,6 @@ def start_order(request: Request, barista: str | None, key: str | None) -> Start
         return StartOrder(barista)
     peer, _ = request.scope["client"] or ("", None)
     return StartOrder(barista, claim=f"{peer} {key}", keyed=True)
-
-
-def finish_plainly(
-    finish: Callable[[OrderIdIn], Awaitable[Response]], request: Request, body: bytes
-) -> Awaitable[Response] | None:
-    """Finish the order that a valid body names."""
-    if JSON not in request.scope["headers"]:
-        return None
-    try:
-        return finish(OrderIdIn.model_validate_json(body))
-    except ValidationError:
-        return None
 
 
 def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:

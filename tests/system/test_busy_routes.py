@@ -1,0 +1,169 @@
+"""What the three busiest routes take and refuse, in the real shop; FastAPI does not answer them.
+
+Each line is a request and what it gets; `tests/cafe/serving/test_plain_routes.py` compares the way
+in which they read a request with FastAPI's.
+"""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.system.play import LATER, order
+from tests.system.shop import Shop
+
+JSON = "application/json"
+NOBODYS = "nobody-placed-it"
+
+FINISHES: list[tuple[str, bytes, str | None, int, list[str]]] = [
+    # query, body, content type; status, what is wrong where
+    ("", b"", None, 422, []),
+    ("", b"", JSON, 422, []),
+    ("", b"null", JSON, 422, []),
+    ("", b"{}", JSON, 422, ["body.order_id: missing"]),
+    ("", b"[]", JSON, 422, ["body: model_attributes_type"]),
+    ("", b'"x"', JSON, 422, ["body: model_attributes_type"]),
+    ("", b"{", JSON, 400, ["body.1: json_invalid"]),
+    ("", b'\xef\xbb\xbf{"order_id": "%s"}' % NOBODYS.encode(), JSON, 404, []),
+    ("", b'{"order_id": ""}', JSON, 422, ["body.order_id: string_too_short"]),
+    ("", b'{"order_id": "' + b"x" * 65 + b'"}', JSON, 422, ["body.order_id: string_too_long"]),
+    ("", b'{"order_id": 7}', JSON, 422, ["body.order_id: string_type"]),
+    ("", b'{"order_id": "x", "more": 1}', JSON, 422, ["body.more: extra_forbidden"]),
+    ("", b'{"order_id": "\xff"}', JSON, 400, []),
+    ("", b'{"order_id": "a", "order_id": "%s"}' % NOBODYS.encode(), JSON, 404, []),
+    ("", b'{"order_id": "%s"}' % NOBODYS.encode(), "application/problem+json", 404, []),
+    ("", b'{"order_id": "x"}', "text/plain", 422, ["body: model_attributes_type"]),
+    ("", b'{"order_id": "x"}', None, 422, ["body: model_attributes_type"]),
+    (f"?order_id={NOBODYS}", b"", None, 404, []),
+    (f"?order_id={NOBODYS}&way=long", b"null", JSON, 404, []),
+    ("?order_id=x", b'{"order_id": "y"}', JSON, 422, []),
+    ("?order_id=", b"", None, 422, ["query.order_id: string_too_short"]),
+    (
+        f"?order_id={'x' * 65}",
+        b"[]",
+        JSON,
+        422,
+        ["query.order_id: string_too_long", "body: model_attributes_type"],
+    ),
+]
+
+STARTS: list[tuple[str, int, list[str]]] = [
+    ("", 204, []),
+    ("?way=long", 204, []),
+    ("?wait=0&barista=Bo", 204, []),
+    ("?wait=0.01", 204, []),
+    ("?wait=-1", 422, ["query.wait: greater_than_equal"]),
+    ("?wait=61", 422, ["query.wait: less_than_equal"]),
+    ("?wait=nan", 422, ["query.wait: less_than_equal"]),
+    ("?wait=", 422, ["query.wait: float_parsing"]),
+    ("?wait=long&barista=", 422, ["query.wait: float_parsing", "query.barista: string_too_short"]),
+    ("?barista=%00", 422, ["query.barista: string_pattern_mismatch"]),
+]
+
+ORDERS: list[tuple[bytes, str | None, int, list[str]]] = [
+    (b"", None, 202, []),
+    (b"null", JSON, 202, []),
+    (b"{}", JSON, 202, []),
+    (b'{"drink": "americano", "name": "Ada"}', JSON, 202, []),
+    (b'{"drink": "tea"}', JSON, 422, ["body.drink: not_on_the_menu"]),
+    (b'{"drink": null}', JSON, 422, ["body.drink: string_type"]),
+    (b'{"name": ""}', JSON, 422, ["body.name: string_too_short"]),
+    (b'{"name": "\\u0000"}', JSON, 422, ["body.name: string_pattern_mismatch"]),
+    (b'{"milk": true}', JSON, 422, ["body.milk: extra_forbidden"]),
+    (b"[]", JSON, 422, ["body: model_attributes_type"]),
+    (b"{}", "text/plain", 422, ["body: model_attributes_type"]),
+    (b"{}}", JSON, 400, ["body.2: json_invalid"]),
+    (b"[" * 5_000, JSON, 400, []),
+    (b" " * 65_536 + b"{}", JSON, 413, []),
+]
+
+
+def check(response: httpx.Response, status: int, wrong: list[str]) -> None:
+    """See that a response has this status, and tells what is wrong where."""
+    assert response.status_code == status, response.text
+    if status < 400:
+        return
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["instance"] == f"urn:request:{response.headers['x-request-id']}"
+    told = [
+        f"{'.'.join(map(str, error['loc']))}: {error['type']}"
+        for error in problem.get("errors", ())
+    ]
+    assert told == wrong
+
+
+def typed(kind: str | None) -> dict[str, str]:
+    return {} if kind is None else {"Content-Type": kind}
+
+
+@pytest.mark.parametrize(("query", "body", "kind", "status", "wrong"), FINISHES)
+async def test_finishing_nothing_that_could_be_finished(
+    shop: Shop, query: str, body: bytes, *, kind: str | None, status: int, wrong: list[str]
+) -> None:
+    async with shop.baristas() as barista:
+        response = await barista.post(f"/finish/{query}", content=body, headers=typed(kind))
+        check(response, status, wrong)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("query", "status", "wrong"), STARTS)
+async def test_starting_where_nothing_waits(
+    shop: Shop, method: str, query: str, status: int, wrong: list[str]
+) -> None:
+    async with shop.baristas() as barista:
+        response = await barista.request(method, f"/start{query}")
+        check(response, status, wrong)
+        if status == 204:
+            assert response.headers["cache-control"] == "no-store"
+            assert "content-length" not in response.headers
+
+
+@pytest.mark.parametrize(("body", "kind", "status", "wrong"), ORDERS)
+async def test_ordering(
+    shop: Shop, address: str, body: bytes, *, kind: str | None, status: int, wrong: list[str]
+) -> None:
+    async with shop.customers(address) as customer:
+        headers = {**LATER, **typed(kind)}
+        response = await customer.post("/order/", content=body, headers=headers)
+        check(response, status, wrong)
+        if status == 202:
+            assert response.headers["preference-applied"] == "respond-async"
+            await customer.delete(response.headers["location"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Prefer": "wait=0"}, 202),
+        ({"Prefer": "wait=soon, respond-async"}, 202),
+        ({**LATER, "Idempotency-Key": "one"}, 202),
+        ({**LATER, "Idempotency-Key": "é"}, 400),
+        ({**LATER, "Idempotency-Key": ""}, 400),
+    ],
+)
+async def test_ordering_with_headers(
+    shop: Shop, address: str, headers: dict[str, str], status: int
+) -> None:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    async with shop.customers(address) as customer:
+        response = await customer.post("/order/?way=long", headers=raw)
+        check(response, status, [])
+        if status == 202:
+            await customer.delete(response.headers["location"])
+
+
+async def test_an_order_is_started_and_finished_by_each_way_of_naming_it(
+    shop: Shop, address: str
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        for query, content in (("", b'{"order_id": "%s"}'), ("?order_id=%s", b"")):
+            order_id = (await order(customer))["order_id"]
+            claim = await barista.get("/start/?barista=Bo")
+            assert (claim.json()["order_id"], claim.json()["barista"]) == (order_id, "Bo")
+            done = await barista.post(
+                f"/finish/{query.replace('%s', order_id)}",
+                content=content.replace(b"%s", order_id.encode()),
+                headers=typed(JSON),
+            )
+            assert (done.status_code, done.json()["order_id"]) == (200, order_id)
