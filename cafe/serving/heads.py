@@ -123,7 +123,7 @@ def parse_head(data: bytes) -> Head:
     if line is None:
         raise BadRequest(400, NOT_HTTP)
     method, target, version = line.groups()
-    if version not in {b"1.1", b"1.0"}:
+    if version != b"1.1" and version != b"1.0":  # noqa: PLR1714 - a set would be looked up
         raise BadRequest(505, NO_SUCH_VERSION)
     if len(target) > MAX_TARGET:
         raise BadRequest(414, TOO_LONG)
@@ -131,18 +131,21 @@ def parse_head(data: bytes) -> Head:
     fields = dict(headers)
     if len(fields) < len(headers):
         _check_repeated(headers)
-    if b"host" not in fields and version == b"1.1":
+    is_current = version == b"1.1"
+    if is_current and b"host" not in fields:
         raise BadRequest(400, NOT_HTTP)
     raw_path, query = _parse_target(method, target, headers)
+    closes = b"connection" in fields and _says(headers, b"connection", b"close")
+    expects = b"expect" in fields and _says(headers, b"expect", b"100-continue")
     return Head(
-        method=method.decode("ascii"),
-        version=version.decode("ascii"),
-        raw_path=raw_path,
-        query=query,
-        headers=headers,
-        body_length=_body_length(fields, version),
-        keeps_alive=version == b"1.1" and not _says(headers, fields, b"connection", b"close"),
-        expects_continue=version == b"1.1" and _says(headers, fields, b"expect", b"100-continue"),
+        method.decode("ascii"),
+        version.decode("ascii"),
+        raw_path,
+        query,
+        headers,
+        _body_length(fields, version),
+        is_current and not closes,
+        is_current and expects,
     )
 
 
@@ -198,7 +201,8 @@ def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
     """Give the length; llhttp has refused what is no number, and both fields together."""
     coding = fields.get(b"transfer-encoding")
     if coding is None:
-        return int(fields.get(b"content-length", 0))
+        length = fields.get(b"content-length")
+        return 0 if length is None else int(length)
     if version == b"1.0":
         raise BadRequest(400, NOT_HTTP)
     if coding.lower() != b"chunked":
@@ -206,9 +210,7 @@ def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
     return inf
 
 
-def _says(headers: Headers, fields: dict[bytes, bytes], name: bytes, token: bytes) -> bool:
+def _says(headers: Headers, name: bytes, token: bytes) -> bool:
     """Tell whether a list of tokens, in one line or several, has this one."""
-    if name not in fields:
-        return False
     values = b",".join(value for field, value in headers if field == name)
     return token in (one.strip(b" \t").lower() for one in values.split(b","))
