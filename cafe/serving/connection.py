@@ -9,15 +9,14 @@ Bytes that come early stay in `unread`, bounded, and what does not fit there sta
 So there is no queue, no second task and nothing to be handed over between them.
 
 The tables in `phases` are the state machine: what follows each phase, and what bounds it.
-All deadlines are one cancel scope's; while the application works there is none. `drop` ends a
-connection that nobody works for, `abort` resets it in any phase; whoever waits for the client then
-sees him gone.
+`deadlines` keeps the time for all connections, and `time_out` ends a wait by cancelling the one
+scope; while the application works there is no deadline. `drop` ends a connection that nobody works
+for, `abort` resets it in any phase; whoever waits for the client then sees him gone.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from math import inf
 from ssl import SSLContext
 from typing import Any, Final
 
@@ -79,7 +78,7 @@ class Connection:
             self._tls = trio.SSLStream(transport, tls, server_side=True)
         self._stream: trio.abc.Stream = self._tls or transport
         self._phase = Phase.HANDSHAKE
-        self._patience = trio.CancelScope(deadline=self._deadline() if tls else inf)
+        self._patience = trio.CancelScope()
         self._dropped = False
         self._requests = 0
         self._lease = lease
@@ -119,6 +118,10 @@ class Connection:
         if self.is_idle():
             self._dropped = True
             self._patience.cancel()
+
+    def time_out(self) -> None:
+        """Wait no longer for the client; called by the deadlines' task."""
+        self._patience.cancel()
 
     async def receive_more(self) -> bool:
         """Wait for bytes and add them to the unread ones; False when the client has left."""
@@ -170,16 +173,11 @@ class Connection:
 
     async def _converse(self) -> None:
         """Answer one request after the other. Raises BadRequest for a head that is none."""
-        if self._tls is not None:
-            try:
-                await self._tls.do_handshake()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                self.door.admission.malformed += 1
-                return
-            self._patience.deadline = inf
+        if self._tls is not None and not await self._shake_hands(self._tls):
+            return
         self._note(Event.OPENED)
-        while (head := self._head_at_once() or await self._next_head()) is not None:
-            # A drop or a deadline of just now must not fall upon the application.
+        while (head := await self._next_head()) is not None:
+            # A drop or a time-out of just now must not fall upon the application.
             await trio.lowlevel.checkpoint_if_cancelled()
             self._note(Event.REQUEST)
             self._requests += 1
@@ -189,11 +187,16 @@ class Connection:
             self._note(Event.ANSWERED)
             await trio.lowlevel.checkpoint()  # others come first, also before what is there
 
-    def _head_at_once(self) -> Head | None:
-        """Give the next head if it is there already: then no deadline need be set for it."""
-        if not self.unread and self._tls is None:
-            self.unread = self.transport.receive_nowait()
-        return self._take_head()
+    async def _shake_hands(self, tls: trio.SSLStream[Transport]) -> bool:
+        seconds = self._begin_wait()
+        try:
+            await tls.do_handshake()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.door.admission.malformed += 1
+            return False
+        finally:
+            self.door.deadlines.end(self, seconds)
+        return True
 
     def _take_head(self) -> Head | None:
         if self.unread.startswith(b"\r\n"):
@@ -209,17 +212,26 @@ class Connection:
 
     async def _next_head(self) -> Head | None:
         """Wait for the next head, as long as the phase may take; None when there will be none."""
-        self._patience.deadline = self._deadline()
-        while (head := self._take_head()) is None:
-            if self._phase is not Phase.HEAD and self.unread not in {b"", b"\r"}:
-                self._note(Event.BYTES)
-                self._patience.deadline = self._deadline()
-            if not await self.receive_more():
-                if self.unread:
-                    raise CutShort
-                return None
-            await trio.lowlevel.checkpoint()  # an endless row of bytes leaves time to others
-        self._patience.deadline = inf
+        if not self.unread and self._tls is None:
+            self.unread = self.transport.receive_nowait()
+        # If it is there already no deadline need be set for it.
+        return self._take_head() or await self._wait_for_head()
+
+    async def _wait_for_head(self) -> Head | None:
+        seconds = self._begin_wait()
+        try:
+            while (head := self._take_head()) is None:
+                if self._phase is not Phase.HEAD and self.unread not in {b"", b"\r"}:
+                    self._note(Event.BYTES)
+                    self.door.deadlines.end(self, seconds)
+                    seconds = self._begin_wait()
+                if not await self.receive_more():
+                    if self.unread:
+                        raise CutShort
+                    return None
+                await trio.lowlevel.checkpoint()  # an endless row of bytes leaves time to others
+        finally:
+            self.door.deadlines.end(self, seconds)
         return head
 
     async def _linger(self) -> None:
@@ -238,9 +250,11 @@ class Connection:
         """Go on to the next phase."""
         self._phase = NEXT[self._phase, event]
 
-    def _deadline(self) -> float:
-        key = DEADLINES.get(self._phase)
-        return inf if key is None else trio.current_time() + getattr(self.door.config, key)
+    def _begin_wait(self) -> float:
+        """Have the wait that begins now end in the time that its phase may take; give that."""
+        seconds: float = getattr(self.door.config, DEADLINES[self._phase])
+        self.door.deadlines.begin(self, seconds)
+        return seconds
 
     def _tell_of_failure(self, error: BaseException) -> None:
         self.door.admission.isolated += 1

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.contain import Throttle
+from cafe.serving.deadlines import Deadlines
 from cafe.serving.hang_ups import HangUps
 
 if TYPE_CHECKING:
@@ -36,12 +37,15 @@ class Door:
         config: DoorConfig,
         admission: Admission,
         state: Mapping[str, Any],
+        deadlines: Deadlines,
+        *,
         hang_ups: HangUps | None = None,
     ) -> None:
         """Serve `app`; `state` is what its lifespan has set, a copy of it is each request's."""
         self.app = app
         self.config = config
         self.admission = admission
+        self.deadlines = deadlines
         self.hang_ups = hang_ups
         self.state = dict(state)
         self.connections: set[Connection] = set()

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp
 from cafe.serving.admission import Admission, Lease
 from cafe.serving.config import DoorConfig
 from cafe.serving.connection import Address, Connection
+from cafe.serving.deadlines import keeping_deadlines
 from cafe.serving.descriptors import Spare
 from cafe.serving.door import Door
 from cafe.serving.eager_stream import EagerStream, own_address, reset
@@ -74,8 +75,12 @@ async def serve(
     asgi: Any = app  # hypercorn and Starlette type the same protocol, each in its own words
     wrapped: Any = ASGIWrapper(asgi)
     with listening(config) as listeners, closing(Spare()) as spare:
-        async with started(wrapped, config) as state, hearing_hang_ups() as hang_ups:
-            door = Door(app, config, admission, state, hang_ups)
+        async with (
+            started(wrapped, config) as state,
+            keeping_deadlines() as deadlines,
+            hearing_hang_ups() as hang_ups,
+        ):
+            door = Door(app, config, admission, state, deadlines, hang_ups=hang_ups)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(drop_banned, listeners, admission)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cafe.serving.admission import Admission, Lease
 from cafe.serving.config import DoorConfig
 from cafe.serving.connection import Connection
+from cafe.serving.deadlines import keeping_deadlines
 from cafe.serving.door import Door
 from cafe.serving.eager_stream import Transport
 from tests.system.door import Answer, Client, answer, read_body
@@ -180,8 +181,8 @@ async def open_memory_door(app: ASGIApp, **settings: object) -> AsyncGenerator[M
         setattr(config, key, value)
     admission = CountingAdmission()
     with trio.fail_after(HOUR):
-        async with trio.open_nursery() as nursery:
-            memory = MemoryDoor(Door(app, config, admission, {}), admission, nursery)
+        async with keeping_deadlines() as deadlines, trio.open_nursery() as nursery:
+            memory = MemoryDoor(Door(app, config, admission, {}, deadlines), admission, nursery)
             yield memory
             for visitor in memory.visitors:
                 await visitor.leave()

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
+from cafe.serving.deadlines import Deadlines
 from cafe.serving.door import Door
 from tests.cafe.serving.memory_door import MemoryTransport, open_memory_door
 from tests.system.door import GET, answer
@@ -25,7 +26,7 @@ def door(*, date: bool = True, server: bool = True) -> Door:
     config = DoorConfig()
     config.include_date_header = date
     config.include_server_header = server
-    return Door(app, config, Admission(None, 1, now=lambda: 0.0), {"a": 1})
+    return Door(app, config, Admission(None, 1, now=lambda: 0.0), {"a": 1}, Deadlines())
 
 
 @pytest.mark.parametrize("date", [True, False])
@@ -51,7 +52,7 @@ def test_headers_are_made_anew_each_second(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_lifespans_state_is_copied() -> None:
     state = {"a": 1}
-    ours = Door(app, DoorConfig(), Admission(None, 1, now=lambda: 0.0), state)
+    ours = Door(app, DoorConfig(), Admission(None, 1, now=lambda: 0.0), state, Deadlines())
     state["a"] = 2
     assert ours.state == {"a": 1}
 

@@ -1,0 +1,78 @@
+"""How long connections may wait for their clients: one task for all of a server's deadlines.
+
+Rule: to begin a wait and to end it costs two entries in a dictionary, for nearly every wait ends in
+time. A deadline of trio's own costs ten times that: each change of it goes through a heap.
+
+There are as many queues as there are lengths of a wait, a handful. What begins later in one of them
+ends later, so only the first of each need be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from math import inf
+from typing import NoReturn, Protocol
+
+import trio
+
+
+class Waiter(Protocol):
+    """Somebody whose wait can take too long."""
+
+    def time_out(self) -> None:
+        """Wait no longer; called once, at the deadline, by the task that watches all of them."""
+
+
+class Deadlines:
+    """Ends waits that take too long, while `run` runs."""
+
+    def __init__(self) -> None:
+        self._queues: dict[float, dict[Waiter, float]] = {}
+        """By the seconds that a wait may take: who waits until when, the first due first."""
+        self._wakes_at = inf
+        self._sooner = trio.Event()
+
+    def begin(self, waiter: Waiter, seconds: float) -> None:
+        """End this wait after so many seconds; a waiter has one wait at a time."""
+        queue = self._queues.get(seconds)
+        if queue is None:
+            queue = self._queues[seconds] = {}
+        due = queue[waiter] = trio.current_time() + seconds
+        if due < self._wakes_at:
+            self._wakes_at = due
+            self._sooner.set()
+
+    def end(self, waiter: Waiter, seconds: float) -> None:
+        """Forget a wait that was begun with so many seconds, and may have timed out already."""
+        self._queues[seconds].pop(waiter, None)
+
+    async def run(self) -> NoReturn:
+        """Watch all deadlines, for ever."""
+        while True:
+            self._sooner = trio.Event()
+            self._wakes_at = min(map(self._time_out, self._queues.values()), default=inf)
+            with trio.move_on_at(self._wakes_at):
+                await self._sooner.wait()
+
+    @staticmethod
+    def _time_out(queue: dict[Waiter, float]) -> float:
+        """Time out who is due, and give when the next one is."""
+        now = trio.current_time()
+        while queue:
+            waiter, due = next(iter(queue.items()))
+            if now < due:
+                return due
+            del queue[waiter]
+            waiter.time_out()
+        return inf
+
+
+@asynccontextmanager
+async def keeping_deadlines() -> AsyncGenerator[Deadlines]:
+    """Keep them inside of the block."""
+    deadlines = Deadlines()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(deadlines.run)
+        yield deadlines
+        nursery.cancel_scope.cancel()
