@@ -61,9 +61,13 @@ class EagerStream(Transport):
         self._send_timeout = send_timeout
         self._hang_ups = hang_ups
         self._watcher: Callable[[], None] | None = None
+        self._is_dry = False  # when last looked: so waiting comes before the next look
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Wait for bytes and give them, b"" for the end; raises as trio's streams do."""
+        if self._is_dry and self._socket.fileno() >= 0:
+            self._is_dry = False
+            await trio.lowlevel.wait_readable(self._socket)
         while True:
             try:
                 return self._socket.recv(max_bytes or PIECE)
@@ -76,8 +80,11 @@ class EagerStream(Transport):
         """Read without having been told that there is something."""
         try:
             return self._socket.recv(PIECE)
-        except OSError:  # there is not, or it is broken or closed: who waits will be told
-            return b""
+        except BlockingIOError:
+            self._is_dry = True
+        except OSError:  # it is broken or closed: who waits will be told
+            pass
+        return b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything; raises BrokenResourceError where the peer stops taking it."""
