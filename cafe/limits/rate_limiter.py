@@ -3,6 +3,10 @@
 One rule: every turn takes the same time and the memory is bounded, whatever comes. Addresses are
 keys that `address.client_address` made; the actor compares them and knows no more about them.
 
+A request costs its asker two switches of tasks, so an address that is far from its limit is given
+some credit: the next few may be let through without asking, and are told of with the one after.
+The limit holds to the request all the same, for what remains is always more than the credit.
+
 A refused request is not counted in the window of requests, only as a refusal. So whoever asks too
 fast is served at the permitted pace meanwhile, and in full as soon as he slows down; and whoever
 does not slow down earns a ban.
@@ -20,6 +24,12 @@ from cafe.limits.bans import Ban, BanBook
 from cafe.limits.headers import Fields, limit_headers
 from cafe.limits.window import WindowTable
 from cafe.refusals import CafeRefusal
+
+CREDIT_SECONDS = 2.0
+"""How long a credit may be used."""
+MOST_CREDIT = 16
+CREDIT_SHARE = 16
+"""A credit is this part of what remains at most: near its limit each request is asked for."""
 
 Limit = Literal["requests", "waiting", "banned"]
 Refused = Limit | Literal["connections", "unknown"]
@@ -55,6 +65,8 @@ class Allowance:
     """Seconds until all of the quota is free, if no more is asked."""
     waiting: int
     """How many orders of this address may wait; the Dispatcher, who owns them, counts."""
+    credit: int = 0
+    """How many more may be let through within CREDIT_SECONDS without asking, and told of later."""
 
 
 class LimitExceeded(CafeRefusal):
@@ -116,6 +128,8 @@ class Admit(Message["RateLimiter", Allowance]):
     """Count one request of an address; refused with LimitExceeded."""
 
     address: str
+    let_through: int = 0
+    """Requests that were let through on credit since last asked; they are counted as of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +190,18 @@ class RateLimiter(Actor):
         if self._bans.seconds_left(message.address, now):
             raise self._refusal("banned", message.address, 0.0, now)
         window = self._requests.window_of(message.address, now)
+        if message.let_through:
+            window.add(now, message.let_through)
         wait = window.seconds_until_room(self._limits.requests, now)
         if wait:
             raise self._refusal("requests", message.address, wait, now)
         window.add(now)
+        remaining = int(self._limits.requests - window.estimate(now))
         return Allowance(
-            remaining=int(self._limits.requests - window.estimate(now)),
+            remaining=remaining,
             reset_seconds=window.seconds_until_quiet(now),
             waiting=self._limits.waiting,
+            credit=min(remaining // CREDIT_SHARE, MOST_CREDIT),
         )
 
     @RecordRefusals.handler
