@@ -3,6 +3,8 @@
 Rule: it enforces and does not judge. Bans are told to it (the RateLimiter decides on them), and it
 tells whom it refused; it is synchronous, and belongs to the accept loop of one port.
 
+An address that connects too fast (`pace`) is refused, too, which no customer's is.
+
 Two caps: one per address, for whoever opens more connections than any office needs, and one in
 total, which the process's descriptors allow. A trusted proxy speaks for many, so only the total
 holds for it. Refusals by the total are nobody's fault and are not told as anybody's.
@@ -20,6 +22,7 @@ from heapq import heapify, heappop, heapreplace
 import trio
 
 from cafe.limits.address import Networks, address_key, is_trusted
+from cafe.serving.pace import QUICK_SECONDS, Pace
 
 MAX_BANS = 100_000
 """Bans beyond these still close what is open; the RateLimiter refuses the rest by status."""
@@ -43,7 +46,7 @@ FRESH_SECONDS = 1.0
 class Lease:
     """The place that one open connection takes; give it back with `release`, once or more often."""
 
-    __slots__ = ("_admission", "abort", "address", "is_idle", "since")
+    __slots__ = ("_admission", "abort", "address", "is_idle", "since", "was_used")
 
     def __init__(self, admission: Admission, address: str | None, since: float) -> None:
         self._admission: Admission | None = admission
@@ -51,6 +54,8 @@ class Lease:
         """The key it counts for; None behind a trusted proxy."""
         self.since = since
         """When it was admitted."""
+        self.was_used = False
+        """Whether the client has been answered anything."""
         self.is_idle: Callable[[], bool] = _never
         """Tells whether closing the connection now would cost nobody an answer."""
         self.abort: Callable[[], None] = _nothing
@@ -93,6 +98,7 @@ class Admission:
         self.released = trio.Event()
         """Set when the next connection closes; likewise."""
         self._per_address = per_address
+        self._pace = None if per_address is None else Pace(per_address)
         self._total = total
         self._now = now
         # Of each address in the order in which they came; None: those of trusted proxies.
@@ -111,6 +117,19 @@ class Admission:
             return self._enter(address)
         self.refused += 1
         return None
+
+    def is_suspect(self, lease: Lease) -> bool:
+        """Tell whether this connection is best looked at before anything is done for it."""
+        if self._pace is None or lease.address is None:
+            return False
+        return self._pace.is_suspect(lease.address, self._now())
+
+    def refuse(self, lease: Lease) -> None:
+        """Take the place back from somebody who has left already, as such addresses do."""
+        lease.release()
+        self.refused += 1
+        if lease.address is not None:
+            self._tell(lease.address)
 
     def blame(self, lease: Lease) -> None:
         """Count that what came on this connection was no HTTP, against its address."""
@@ -164,6 +183,10 @@ class Admission:
         if not leases:
             del self._leases[lease.address]
         self.released.set()
+        if self._pace is not None and lease.address is not None and not lease.was_used:
+            now = self._now()
+            if now - lease.since < QUICK_SECONDS:
+                self._pace.wasted(lease.address, now)
 
     def _tell(self, address: str) -> None:
         if address in self._told or len(self._told) < MAX_TOLD:
@@ -175,13 +198,18 @@ class Admission:
             if self._now() < until:
                 return True
             del self._bans[address]
-        if self._per_address is None:
+        if self._per_address is None or self._pace is None:
             return False
+        if self._pace.is_too_fast(address, self._now()):
+            return True
         return len(self._leases.get(address, ())) >= self._per_address
 
     def _enter(self, address: str | None) -> Lease:
-        lease = Lease(self, address, self._now())
+        now = self._now()
+        lease = Lease(self, address, now)
         self.open += 1
+        if self._pace is not None and address is not None:
+            self._pace.came(address, now)
         self._leases.setdefault(address, {})[lease] = None
         return lease
 

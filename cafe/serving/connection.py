@@ -125,12 +125,14 @@ class Connection:
 
     async def receive_more(self) -> bool:
         """Wait for bytes and add them to the unread ones; False when the client has left."""
-        try:
+        data: bytes | bytearray = b""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             data = await self._stream.receive_some(PIECE)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        if not data:
+            self.transport.has_left = True
             return False
         self.unread = self.unread + data if self.unread else bytes(data)
-        return bool(data)
+        return True
 
     async def wait_hang_up(self) -> None:
         """Wait until the client leaves; what he sends until then is kept if there is room."""
@@ -139,9 +141,12 @@ class Connection:
                 return
         while not self.transport.has_gone():  # noqa: ASYNC110 - trio waits for no such event
             await trio.sleep(LOOK_SECONDS)
+        self.transport.has_left = True
 
     async def send(self, data: bytes) -> None:
         """Send `data`; a client who does not take it is cut off, which is no error here."""
+        if not self.transport.has_left:
+            self._lease.was_used = True
         try:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -27,6 +27,9 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 class Transport(trio.abc.HalfCloseableStream):
     """What a connection needs of what carries it: a stream, and two ways to know better."""
 
+    has_left = False
+    """Whether it is known that the peer has closed its side, for whoever waited has been told."""
+
     @abstractmethod
     def abort(self) -> None:
         """Reset it now, whoever may be waiting for it."""
@@ -118,11 +121,7 @@ class EagerStream(Transport):
 
     def has_gone(self) -> bool:
         """Ask the kernel; a closed socket has nobody at the other end."""
-        if self._socket.fileno() < 0:
-            return True
-        looking = select.poll()
-        looking.register(self._socket, HANG_UP)
-        return bool(looking.poll(0))
+        return self._socket.fileno() < 0 or has_hung_up(self._socket.fileno())
 
     def abort(self) -> None:
         """Close it so that what was not sent is dropped, and the peer reads a reset."""
@@ -134,8 +133,8 @@ class EagerStream(Transport):
         """Have the kernel tell, where it can."""
         if self._hang_ups is None or self._socket.fileno() < 0:
             return False
-        self._hang_ups.watch(self._socket.fileno(), callback)
         self._watcher = callback
+        self._hang_ups.watch(self._socket.fileno(), self._hear_hang_up)
         return True
 
     def unwatch(self) -> None:
@@ -143,6 +142,11 @@ class EagerStream(Transport):
         if self._hang_ups is not None and self._watcher is not None:
             self._watcher = None
             self._hang_ups.unwatch(self._socket.fileno())
+
+    def _hear_hang_up(self) -> None:
+        self.has_left = True
+        if self._watcher is not None:
+            self._watcher()
 
     def _close(self) -> None:
         if self._socket.fileno() < 0:
@@ -183,7 +187,14 @@ def own_address(sock: socket.socket) -> tuple[str, int] | None:
     return host, port
 
 
-def reset(sock: socket.socket | trio.socket.SocketType) -> None:
+def has_hung_up(descriptor: int) -> bool:
+    """Tell whether the peer of a socket has closed its side, without reading what came before."""
+    looking = select.poll()
+    looking.register(descriptor, HANG_UP)
+    return bool(looking.poll(0))
+
+
+def reset(sock: socket.socket) -> None:
     """Reset what has just been accepted, and has no stream yet."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

@@ -66,7 +66,7 @@ async def drop_banned(
 class _Kernel:
     """The filter of some listening sockets, which all have the same one, or none."""
 
-    def __init__(self, sockets: Sequence[trio.socket.SocketType], platform: str) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], platform: str) -> None:
         self.has_filters = platform == "linux"  # elsewhere the option's number means another one
         self._sockets = sockets
         self._program: list[bytes] = []

@@ -11,8 +11,6 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import trio
-
 from cafe.serving.config import ConfigError, DoorConfig, parse_bind
 
 VANISHED_SECONDS = 60
@@ -40,7 +38,7 @@ class BindError(ConfigError):
 class Listener:
     """One listening socket, whether it speaks TLS, and the URL under which it is reached."""
 
-    socket: trio.socket.SocketType
+    socket: socket.socket
     tls: bool
     url: str
 
@@ -66,9 +64,10 @@ def _listen(stack: ExitStack, text: str, tls: bool, backlog: int) -> Listener:  
     try:
         listener.bind((host, port))
         listener.listen(backlog)
+        listener.setblocking(False)
     except OSError as error:
         raise BindError(text, error.strerror or str(error)) from None
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
     scheme = "https" if tls else "http"
-    return Listener(trio.socket.from_stdlib_socket(listener), tls, f"{scheme}://{address}")
+    return Listener(listener, tls, f"{scheme}://{address}")

@@ -26,13 +26,13 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from starlette.types import ASGIApp
 
-from cafe.serving.admission import Admission, Lease
+from cafe.serving.admission import Admission
 from cafe.serving.config import DoorConfig
 from cafe.serving.connection import Address, Connection
 from cafe.serving.deadlines import keeping_deadlines
 from cafe.serving.descriptors import Spare
 from cafe.serving.door import Door
-from cafe.serving.eager_stream import EagerStream, own_address, reset
+from cafe.serving.eager_stream import EagerStream, has_hung_up, own_address, reset
 from cafe.serving.hang_ups import hearing_hang_ups
 from cafe.serving.kernel_bans import drop_banned
 from cafe.serving.lifespan import started
@@ -40,6 +40,9 @@ from cafe.serving.listeners import Listener, listening
 
 ACCEPT_PAUSE = 0.1
 """Seconds that a lack of memory, or even of the spare descriptor, is given to pass at most."""
+
+ACCEPT_AT_ONCE = 16
+"""Connections that are accepted before others have their turn: each turn costs as much as two."""
 
 NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -102,20 +105,37 @@ async def _accept(
     spare: Spare,
     connections: trio.Nursery,
 ) -> NoReturn:
-    """Accept for ever; whoever is refused is reset before he costs a task."""
+    """Accept for ever, a few at once; whoever is refused is reset before he costs a task."""
+    secure = tls if listener.tls else None
     while True:
+        await trio.lowlevel.wait_readable(listener.socket)
         try:
-            sock, peer = await listener.socket.accept()
+            for _ in range(ACCEPT_AT_ONCE):
+                sock, peer = listener.socket.accept()
+                connection = _admit(door, sock, secure, peer[:2])
+                if connection is not None:
+                    connections.start_soon(connection.run)
+        except BlockingIOError:
+            pass  # that was all
         except OSError as error:
             await _get_over(error, door, listener, spare)
-            continue
-        lease = door.admission.admit(peer[0])
-        if lease is None:
-            reset(sock)
-        else:
-            secure = tls if listener.tls else None
-            connection = _connect(door, sock, secure, peer[:2], lease)
-            connections.start_soon(connection.run)
+
+
+def _admit(
+    door: Door, sock: socket.socket, tls: SSLContext | None, peer: Address
+) -> Connection | None:
+    """Give what serves a connection that was accepted; None where it was refused, and reset."""
+    lease = door.admission.admit(peer[0])
+    if lease is None:
+        reset(sock)
+        return None
+    if door.admission.is_suspect(lease) and has_hung_up(sock.fileno()):
+        door.admission.refuse(lease)
+        reset(sock)
+        return None
+    sock.setblocking(False)
+    transport = EagerStream(sock, door.config.send_timeout, door.hang_ups)
+    return Connection(door, transport, tls=tls, peer=peer, own=own_address(sock), lease=lease)
 
 
 async def _get_over(error: OSError, door: Door, listener: Listener, spare: Spare) -> None:
@@ -139,7 +159,7 @@ async def _get_over(error: OSError, door: Door, listener: Listener, spare: Spare
         await door.admission.released.wait()
 
 
-def _is_wanted(listener: trio.socket.SocketType) -> bool:
+def _is_wanted(listener: socket.socket) -> bool:
     """Tell whether somebody waits to be accepted."""
     poll = select.poll()
     poll.register(listener.fileno(), select.POLLIN)
@@ -152,16 +172,3 @@ async def _stop(door: Door, listeners: tuple[Listener, ...]) -> None:
     door.closing = True
     for connection in tuple(door.connections):
         connection.drop()
-
-
-def _connect(
-    door: Door,
-    accepted: trio.socket.SocketType,
-    tls: SSLContext | None,
-    peer: Address,
-    lease: Lease,
-) -> Connection:
-    sock = socket.socket(accepted.family, accepted.type, fileno=accepted.detach())
-    sock.setblocking(False)
-    transport = EagerStream(sock, door.config.send_timeout, door.hang_ups)
-    return Connection(door, transport, tls=tls, peer=peer, own=own_address(sock), lease=lease)

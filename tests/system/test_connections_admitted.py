@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from math import inf
+from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -124,3 +126,41 @@ async def test_descriptors_are_back_where_they_were_after_many_connections() -> 
                 await stream.aclose()
         await until(lambda: door.admission.open == 0)
     assert descriptors() == before
+
+
+def connect_for_nothing(door: OpenDoor, source: str, times: int) -> None:
+    """Order so often and hang up at once, before the server has had its turn."""
+    place = urlsplit(door.urls[0])
+    for _ in range(times):
+        with socket.create_connection((place.hostname, place.port), 5, (source, 0)) as client:
+            client.sendall(PARK)
+
+
+async def test_whoever_orders_and_hangs_up_at_once_is_soon_refused_unread() -> None:
+    async with open_door() as door, await door.connect(REGULAR) as regular:
+        await regular.send_all(PARK)
+        await until(lambda: door.shop.parked == 1)
+        connect_for_nothing(door, ATTACKER, 500)
+        await until(lambda: door.admission.refused > 300)
+        await until(lambda: door.admission.open == 1)
+        ((who, times),) = door.admission.take_refusals()
+        assert who == ATTACKER
+        assert times == door.admission.refused
+        assert await door.gets_served(REGULAR)
+        door.shop.released.set()
+        assert b"coffee" in bytes(await regular.receive_some(65536))
+
+
+async def test_groups_of_200_from_one_address_are_never_refused() -> None:
+    async with open_door() as door:
+        for _ in range(3):
+            streams = [await door.connect(REGULAR) for _ in range(200)]
+            async with trio.open_nursery() as nursery:
+                for stream in streams:
+                    nursery.start_soon(ask, stream, GET)
+            for stream in streams:
+                await stream.aclose()
+        # A whole group that hangs up at once, unanswered, is not refused either.
+        connect_for_nothing(door, REGULAR, 19)
+        assert await door.gets_served(REGULAR)
+        assert door.admission.refused == 0

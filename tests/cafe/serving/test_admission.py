@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cafe.limits.address import parse_networks
 from cafe.serving import admission as module
 from cafe.serving.admission import Admission, Lease
+from cafe.serving.pace import MOST_WASTED, QUICK_SECONDS, SUSPICIOUS
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
@@ -186,3 +187,54 @@ def test_whoever_waits_for_news_is_told_of_bans_and_of_closed_connections() -> N
     assert not admission.released.is_set()
     lease.release()
     assert admission.released.is_set()
+
+
+def waste(admission: Admission, host: str, times: int) -> None:
+    """Connect, and leave at once without having been answered."""
+    for _ in range(times):
+        admit(admission, host).release()
+
+
+def test_whoever_connects_for_nothing_is_refused_and_told_of() -> None:
+    clock = Clock()
+    admission = Admission(1000, 1000, now=clock)
+    waste(admission, A, MOST_WASTED)
+    assert admission.take_refusals() == ()
+    assert [admission.admit(A) for _ in range(3)] == [None] * 3
+    admit(admission, B)
+    assert admission.take_refusals() == ((A, 3),)
+    clock.seconds += QUICK_SECONDS
+    admit(admission, A)
+
+
+def test_nothing_is_wasted_that_was_answered_or_lasted() -> None:
+    clock = Clock()
+    admission = Admission(1000, 1000, now=clock)
+    for _ in range(MOST_WASTED):
+        lease = admit(admission, A)
+        lease.was_used = True
+        lease.release()
+    leases = [admit(admission, A) for _ in range(MOST_WASTED)]
+    clock.seconds += QUICK_SECONDS
+    for lease in leases:
+        lease.release()
+    assert not admission.is_suspect(admit(admission, A))
+
+
+def test_a_suspect_who_has_left_already_is_refused_afterwards() -> None:
+    admission = Admission(1000, 1000, now=Clock())
+    waste(admission, A, SUSPICIOUS)
+    lease = admit(admission, A)
+    assert admission.is_suspect(lease)
+    admission.refuse(lease)
+    assert (admission.open, admission.refused) == (0, 1)
+    assert admission.take_refusals() == ((A, 1),)
+
+
+def test_a_proxy_and_whoever_has_no_cap_of_his_own_may_waste_what_they_like() -> None:
+    for admission in (
+        Admission(1000, 1000, parse_networks(A), now=Clock()),
+        Admission(None, 1000, now=Clock()),
+    ):
+        waste(admission, A, 2 * MOST_WASTED)
+        assert not admission.is_suspect(admit(admission, A))

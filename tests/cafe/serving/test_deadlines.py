@@ -9,7 +9,6 @@ import trio
 
 from cafe.serving.deadlines import Deadlines, keeping_deadlines
 
-
 pytestmark = pytest.mark.schedules(10)
 
 
