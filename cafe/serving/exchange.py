@@ -225,7 +225,7 @@ def scope_of(connection: Connection, head: Head, extensions: dict[str, Any]) -> 
         "raw_path": head.raw_path,
         "query_string": head.query,
         "root_path": "",
-        "headers": head.headers,
+        "headers": head.headers.copy(),
         "client": connection.peer,
         "server": connection.own,
         "state": connection.door.state.copy(),

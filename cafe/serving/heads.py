@@ -7,6 +7,7 @@ against each other, so whatever could be read in two ways is refused (RFC 9112, 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ MAX_HEAD: Final = 32 * 1024
 MAX_TARGET: Final = 8 * 1024
 MAX_FIELDS: Final = 100
 MAX_METHOD: Final = 32  # as in the patterns below
+SHORT: Final = 1024  # so that what is remembered has its bounds
 
 NOT_HTTP: Final = "This is not HTTP/1.1 as RFC 9112 has it."
 TOO_LONG: Final = f"A target may have {MAX_TARGET} bytes."
@@ -118,7 +120,15 @@ def end_of_head(data: bytes) -> int:
 
 
 def parse_head(data: bytes) -> Head:
-    """Read a whole head. Raises BadRequest."""
+    """Read a whole head. Raises BadRequest.
+
+    A client on a kept connection, or that polls, sends the same head again and again; so what a
+    short one says is remembered. Its headers belong to all who are given it: copy them to change.
+    """
+    return _remembered(data) if len(data) <= SHORT else _parse(data)
+
+
+def _parse(data: bytes) -> Head:
     line = _REQUEST_LINE.match(data)
     if line is None:
         raise BadRequest(400, NOT_HTTP)
@@ -147,6 +157,9 @@ def parse_head(data: bytes) -> Head:
         is_current and not closes,
         is_current and expects,
     )
+
+
+_remembered = lru_cache(maxsize=512)(_parse)
 
 
 def stand_in(data: bytes) -> Head:
