@@ -110,6 +110,7 @@ class Arguments:
         self._header_names = frozenset(
             name.lower().encode("latin-1") for name in self._headers.names
         )
+        self.has_headers = bool(self._header_names)
 
     def read(self, scope: Scope, receive: Receive, sent: Sent, errors: Errors) -> dict[str, Any]:
         """Give all but the dependencies and the body, and add what is wrong to the errors."""
@@ -192,6 +193,8 @@ class PlainRoute(APIRoute):
         if self.body_field and isinstance(self.body_field.field_info, params.Form):
             raise TypeError(f"{self.path}: a plain route takes no forms")
         self._arguments = Arguments(dependant)
+        self._has_body = self.body_field is not None
+        self._looks_at_headers = self._has_body or self._arguments.has_headers
         self._default_body: Any = None
         if self.body_field is not None and not self.body_field.field_info.is_required():
             self._default_body = self.body_field.get_default()
@@ -208,9 +211,9 @@ class PlainRoute(APIRoute):
         to be read at all, and ClientDisconnect where the client left before it was there.
         """
         errors: Errors = []
-        sent: Sent = dict(reversed(scope["headers"]))
+        sent: Sent = dict(reversed(scope["headers"])) if self._looks_at_headers else {}
         raw, body = b"", None
-        if self.body_field is not None and sent.get(b"content-length") != b"0":
+        if self._has_body and sent.get(b"content-length") != b"0":
             raw = await received_whole(receive)
             if raw:
                 body = read_body(raw, sent.get(b"content-type", b""))

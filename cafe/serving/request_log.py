@@ -109,45 +109,45 @@ class RequestLog:
         except Exception:
             # Starlette has answered already and re-raises for us to log; a bug in a layer
             # outside of it has not been answered yet.
-            request_id = request_id_of(scope)
-            log.exception("bug", app=self._name, request_id=request_id, route=route_of(scope))
+            route, request_id = route_of(scope), answer.request_id
+            log.exception("bug", app=self._name, request_id=request_id, route=route)
             if not answer.status:
                 await problem_response(scope, 500)(scope, receive, answer.send)
         finally:
-            self._tell(scope, answer.status, trio.current_time() - began)
+            self._tell(scope, answer, trio.current_time() - began)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
-        self._metrics.count(self._name, method, route, status, seconds)
+        self._metrics.count(self._name, method, route, answer.status, seconds)
         if self._log is None:  # not before the log is set up; structlog would do it for each line
             self._log = log.bind(app=self._name)
         self._log.info(
             "request",
             method=method,
             route=route,
-            status=status,
+            status=answer.status,
             duration_ms=int(seconds * 100_000 + 0.5) / 100,  # `round` takes as long as all of this
             address=address_of(scope),
-            request_id=request_id_of(scope),
+            request_id=answer.request_id,
         )
 
 
 class _Answer:
     """Notes the status on its way out, and adds the request's id; status 0 is: none was sent."""
 
-    __slots__ = ("_request_id", "_send", "status")
+    __slots__ = ("_send", "request_id", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self.status = 0
         self._send = send
-        self._request_id = request_id
+        self.request_id = request_id
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a message. Waits for nothing itself, so it is no frame for who waits in it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
             message = {**message, "headers": headers}
         return self._send(message)
 
