@@ -1,0 +1,1 @@
+"""Tips: what customers give, and which barista gets it."""

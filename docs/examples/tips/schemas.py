@@ -1,0 +1,45 @@
+"""What goes over the wire about tips; pydantic lives only here, at the edge."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StrictInt
+
+from cafe.serving.app import example
+from docs.examples.tips.tip import Status, Tip
+
+Id = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+Cents = Annotated[StrictInt, Field(ge=1, le=100_000)]
+
+
+class TipIn(BaseModel):
+    """A customer's tip."""
+
+    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "cents": 50}, extra="forbid")
+
+    order_id: Id
+    cents: Cents
+
+
+class TipOut(BaseModel):
+    """A tip as it stands."""
+
+    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "cents": 50, "status": "pledged"})
+
+    order_id: str
+    cents: int
+    status: Status
+
+
+class TotalsOut(BaseModel):
+    """What each barista has got; nobody's name is that of the house."""
+
+    model_config = example({"cents": {"Bo": 250, "": 50}})
+
+    cents: dict[str, int]
+
+
+def tip_out(tip: Tip) -> TipOut:
+    """Show one tip; not who has got it."""
+    return TipOut(order_id=tip.order_id, cents=tip.cents, status=tip.status)

@@ -1,0 +1,154 @@
+"""THE Tips: the actor that owns all tips, and the task that follows the orders' events for it.
+
+Rule: nothing is kept in memory but how far the log was followed. Each turn reads what it needs,
+decides by the model, and commits: so the next turn finds all that was done before, and a crash, a
+kill and a refused row have nothing to undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import trio
+from sqlalchemy import Connection
+
+from actors import Actor, ActorCrashed, Ref, Reply
+from cafe.ledger.department import Logged
+from cafe.ledger.journal import Journal
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from docs.examples.tips.department import TIPS, find_tip, load_position, read_book
+from docs.examples.tips.messages import (
+    AwaitPosition,
+    Follow,
+    GiveTip,
+    NotBrewed,
+    OneTipEach,
+    TipIdReused,
+    UnknownOrder,
+)
+from docs.examples.tips.tables import entry_of, entry_of_brews
+from docs.examples.tips.tip import NoOrderError, NotBrewedError, Tip, TipBook
+
+R = TypeVar("R")
+RETRY_SECONDS = 0.5
+"""Between two tries to follow, while the database cannot be written or refuses a row."""
+MOST_EVENTS = 1_000
+"""In one turn."""
+
+
+class Tips(Actor):
+    """Owns tips, from the pledge to the barista."""
+
+    def __init__(self, ledger: Ledger, opened: tuple[Journal, int]) -> None:
+        self._ledger = ledger
+        self._journal, self._position = opened
+        self._waiting: dict[Reply[None], int] = {}
+
+    @GiveTip.handler
+    async def give(self, message: GiveTip) -> Tip:
+        """Pledge a tip, or pay it at once where the order is ready."""
+        given, book = await self._read(partial(_look_up, message=message))
+        if given is not None:
+            if (given.order_id, given.cents) != (message.order_id, message.cents):
+                raise TipIdReused
+            return given
+        try:
+            changes = book.give(message.tip_id, message.order_id, message.cents, self._ledger.now())
+        except NoOrderError:
+            raise UnknownOrder from None
+        except NotBrewedError:
+            raise NotBrewed from None
+        try:
+            await self._journal.commit(*map(entry_of, changes))
+        except NotRecorded as refused:
+            if refused.reason == "conflict":
+                raise OneTipEach from None
+            raise
+        return changes[-1].tip
+
+    @Follow.handler
+    async def follow(self, message: Follow) -> None:
+        """Let events have their effects, unless they have had them."""
+        last = message.batch[-1].position
+        events = [one for one in message.batch if one.department == "orders"]
+        if events:
+            position, book = await self._read(partial(_look_up_all, events=events))
+            await self._take_in(book, [one for one in events if one.position > position], last)
+        self._position = max(self._position, last)
+        for reply, position in list(self._waiting.items()):
+            if position <= self._position:
+                del self._waiting[reply]
+                reply.send(None)
+
+    @AwaitPosition.deferred
+    def wait(self, message: AwaitPosition, reply: Reply[None]) -> None:
+        """Answer when so much of the log was followed."""
+        if message.position <= self._position:
+            reply.send(None)
+            return
+        self._waiting[reply] = message.position
+        reply.on_abandoned(partial(self._forget, reply))
+
+    def _forget(self, reply: Reply[None]) -> None:
+        self._waiting.pop(reply, None)
+
+    async def _take_in(self, book: TipBook, events: list[Logged], last: int) -> None:
+        now = self._ledger.now()
+        changes = [
+            change
+            for one in (logged.event for logged in events)
+            for change in book.follow(one.subject, one.action, one.after, one.by, now)
+        ]
+        if events:
+            brews = [book.brews[order_id] for order_id in {one.event.subject for one in events}]
+            await self._journal.commit(entry_of_brews(brews, last), *map(entry_of, changes))
+
+    async def _read(self, query: Callable[[Connection], R]) -> R:
+        """Read behind what was written, by a turn that was cancelled for instance."""
+        return await self._ledger.read(query, behind=self._journal)
+
+
+def _look_up(connection: Connection, message: GiveTip) -> tuple[Tip | None, TipBook]:
+    return find_tip(connection, message.tip_id), read_book(connection, [message.order_id])
+
+
+def _look_up_all(connection: Connection, events: list[Logged]) -> tuple[int, TipBook]:
+    order_ids = {one.event.subject for one in events}
+    baristas = {one.event.by for one in events if one.event.by is not None}
+    return load_position(connection), read_book(connection, order_ids, baristas)
+
+
+def tips_factory(ledger: Ledger) -> Callable[[], Awaitable[Tips]]:
+    """Give what makes Tips, first and after each crash; it waits for the database."""
+
+    async def make() -> Tips:
+        return Tips(ledger, await ledger.open(TIPS))
+
+    return make
+
+
+async def follow_orders(tips: Ref[Tips], ledger: Ledger) -> None:
+    """Tell Tips of every event of the log, for ever; what it has had already does nothing."""
+    after = await until_done(partial(ledger.read, load_position))
+    async with ledger.follow(after) as batches:
+        async for batch in batches:
+            for first in range(0, len(batch), MOST_EVENTS):
+                part = Follow(tuple(batch[first : first + MOST_EVENTS]))
+                await until_done(partial(tips.ask, part))
+
+
+async def until_done(ask: Callable[[], Awaitable[R]]) -> R:
+    """Ask until there is an answer: after a crash again, and however long the ledger is away.
+
+    An event whose rows are refused is not skipped: whoever runs the shop has to see to it.
+    """
+    while True:
+        try:
+            return await ask()
+        except ActorCrashed:
+            await trio.lowlevel.checkpoint()
+        except (LedgerUnavailable, NotRecorded):
+            await trio.sleep(RETRY_SECONDS)

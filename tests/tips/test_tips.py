@@ -1,0 +1,126 @@
+"""Tips for orders in every state, each given once, beside a Dispatcher that does not notice."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors.testing import settle
+from cafe.orders.dispatcher import Rules
+from cafe.orders.messages import CancelOrder
+from docs.examples.tips.messages import (
+    NotBrewed,
+    OneTipEach,
+    TipIdReused,
+    UnknownOrder,
+)
+from docs.examples.tips.tip import Status
+from tests.tips.till import caught_up, earned_in, got_in, open_till, tips_in, wrong_in
+
+pytestmark = pytest.mark.schedules(10)
+
+
+async def test_a_tip_that_is_given_before_the_finish_is_paid_with_it() -> None:
+    async with open_till() as till:
+        order = (await till.counter.order(hold=0)).order
+        tip = await till.give(order.order_id)
+        assert (tip.status, got_in(till.store)) == (Status.PLEDGED, {})
+        await till.counter.finish(await till.counter.claimed("Bo"))
+        await caught_up(till)
+        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert wrong_in(till.store) == []
+
+
+async def test_a_tip_that_is_given_after_the_finish_is_paid_at_once() -> None:
+    async with open_till() as till:
+        order = (await till.counter.order(hold=0)).order
+        await till.counter.finish(await till.counter.claimed())
+        await caught_up(till)
+        tip = await till.give(order.order_id)
+        assert (tip.status, tip.barista) == (Status.PAID, "")
+        assert got_in(till.store) == earned_in(till.store) == {"": 50}
+        assert wrong_in(till.store) == []
+
+
+async def test_who_finishes_late_gets_the_tip_though_the_finish_names_nobody() -> None:
+    async with open_till(rules=Rules(lease_seconds=5)) as till:
+        order = (await till.counter.order(hold=0)).order
+        await till.give(order.order_id)
+        await till.counter.claimed("gone")
+        await trio.sleep(6)
+        late = await till.counter.claimed("late")
+        await trio.sleep(6)
+        await till.counter.finish(late)
+        await caught_up(till)
+        assert "finish late" in {one.event.action for one in till.store.logged}
+        assert got_in(till.store) == earned_in(till.store) == {"late": 50}
+
+
+async def test_the_tip_of_an_order_that_is_cancelled_is_returned() -> None:
+    async with open_till() as till:
+        order = (await till.counter.order(hold=0)).order
+        await till.give(order.order_id)
+        await till.counter.desk.cancel(CancelOrder(order.order_id))
+        await caught_up(till)
+        assert [tip.status for tip in tips_in(till.store).values()] == [Status.RETURNED]
+        with pytest.raises(NotBrewed):
+            await till.give(order.order_id, tip_id="another")
+        assert got_in(till.store) == {}
+        assert wrong_in(till.store) == []
+
+
+async def test_the_same_id_is_the_same_tip_whatever_has_become_of_it() -> None:
+    async with open_till() as till:
+        order = (await till.counter.order(hold=0)).order
+        await till.give(order.order_id)
+        assert (await till.give(order.order_id)).status is Status.PLEDGED
+        await till.counter.finish(await till.counter.claimed("Bo"))
+        await caught_up(till)
+        assert (await till.give(order.order_id)).barista == "Bo"
+        with pytest.raises(TipIdReused):
+            await till.give(order.order_id, cents=51)
+        assert got_in(till.store) == {"Bo": 50}
+        given = [one for one in till.store.logged if one.event.action == "give"]
+        assert len(given) == 1
+
+
+async def test_an_order_has_one_tip_and_the_database_says_so() -> None:
+    async with open_till() as till, trio.open_nursery() as nursery:
+        order = (await till.counter.order(hold=0)).order
+        told: list[str] = []
+
+        async def give(tip_id: str) -> None:
+            try:
+                await till.give(order.order_id, tip_id=tip_id)
+                told.append("given")
+            except OneTipEach:
+                told.append("refused")
+
+        for number in range(3):
+            nursery.start_soon(give, f"tip-{number}")
+        await settle()
+        assert sorted(told) == ["given", "refused", "refused"]
+        assert len(tips_in(till.store)) == 1
+        assert till.tips.statistics().crashed == 0
+        assert wrong_in(till.store) == []
+
+
+async def test_an_order_that_was_placed_a_moment_ago_is_known_and_no_other_is() -> None:
+    async with open_till() as till:
+        till.counter.disk.seconds = 0.1
+        for _ in range(3):
+            order = (await till.counter.order(hold=0)).order
+            assert (await till.give(order.order_id)).status is Status.PLEDGED
+        with pytest.raises(UnknownOrder):
+            await till.give("unknown")
+
+
+async def test_a_giver_who_leaves_has_given_or_not_and_may_ask_again() -> None:
+    async with open_till() as till:
+        order = (await till.counter.order(hold=0)).order
+        till.counter.disk.seconds = 1
+        with trio.move_on_after(3.5):  # its commit is under way
+            await till.give(order.order_id)
+        assert (await till.give(order.order_id)).status is Status.PLEDGED
+        assert len([one for one in till.store.logged if one.event.action == "give"]) == 1
+        assert wrong_in(till.store) == []

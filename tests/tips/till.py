@@ -1,0 +1,157 @@
+"""Tips beside a Dispatcher on one ledger, in virtual time, and what has to be so at the end.
+
+Rule: what baristas have to have got is worked out from the orders' events and the tips alone, by
+nothing that the department itself uses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import trio
+from sqlalchemy import Connection, select
+
+from actors import ActorCrashed, Message, Ref, Restart, open_system
+from cafe.ledger.checking import check
+from cafe.ledger.department import Logged
+from cafe.ledger.link import Link
+from cafe.orders.department import ORDERS
+from cafe.orders.dispatcher import Rules
+from cafe.shop import RESTART
+from docs.examples.tips.department import TIPS
+from docs.examples.tips.jar import TipJar
+from docs.examples.tips.messages import AwaitPosition, GiveTip
+from docs.examples.tips.metadata import metadata
+from docs.examples.tips.tables import tip_of, tips, totals
+from docs.examples.tips.tip import Tip, TipBook
+from docs.examples.tips.tips import Tips, follow_orders
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.counter import Counter, open_counter
+from tests.cafe.orders.fragile import BugError
+
+T = TypeVar("T")
+MAILBOX = 10_000
+
+
+@dataclass(frozen=True)
+class CrashTips(Message["FragileTips", None]):
+    """Crash, between two turns or in the middle of the next one that follows events."""
+
+    in_a_turn: bool = False
+
+
+class FragileTips(Tips):
+    """Tips that crash when they are told to."""
+
+    _crashes = False
+
+    @CrashTips.handler
+    def crash(self, message: CrashTips) -> None:
+        if not message.in_a_turn:
+            raise BugError
+        self._crashes = True
+
+    async def _take_in(self, book: TipBook, events: list[Logged], last: int) -> None:
+        if self._crashes:
+            raise BugError
+        await super()._take_in(book, events, last)
+
+
+@dataclass
+class Till:
+    """The counter, and the jar on it."""
+
+    counter: Counter
+    tips: Ref[FragileTips]
+    jar: TipJar
+
+    @property
+    def store(self) -> FaultyStore:
+        return self.counter.store
+
+    async def give(self, order_id: str, cents: int = 50, tip_id: str | None = None) -> Tip:
+        """Give a tip; its id is the order's unless told otherwise."""
+        return await self.jar.give(GiveTip(tip_id or f"for-{order_id}", order_id, cents))
+
+    async def crash(self, *, in_a_turn: bool = False) -> None:
+        with suppress(ActorCrashed):
+            await self.tips.ask(CrashTips(in_a_turn))
+
+
+@asynccontextmanager
+async def open_till(
+    store: FaultyStore | None = None,
+    *,
+    disk: Disk | None = None,
+    rules: Rules | None = None,
+    restart: Restart = RESTART,
+    clock: Callable[[], float] | None = None,
+) -> AsyncGenerator[Till]:
+    """Open a counter with tips, as the shop does; the store gets their tables if it has none."""
+    store = store or FaultyStore()
+    with Link.transaction(store.link, writing=True) as connection:
+        metadata.create_all(connection)
+    async with (
+        open_counter(rules, store=store, disk=disk, restart=restart, clock=clock) as counter,
+        open_system() as system,
+        trio.open_nursery() as nursery,
+    ):
+        ledger = counter.ledger
+
+        async def make() -> FragileTips:
+            return FragileTips(ledger, await ledger.open(TIPS))
+
+        tips_ref = await system.start(make, name="Tips", mailbox=MAILBOX, restart=restart)
+        nursery.start_soon(follow_orders, tips_ref, ledger)
+        yield Till(counter, tips_ref, TipJar(tips_ref, ledger))
+        nursery.cancel_scope.cancel()
+
+
+def looked_up(store: FaultyStore, query: Callable[[Connection], T]) -> T:
+    """Read what is committed, also while the database is gone."""
+    with Link.transaction(store.link, writing=False) as connection:
+        return query(connection)
+
+
+def tips_in(store: FaultyStore) -> dict[str, Tip]:
+    """Give every tip, by its id."""
+    rows = looked_up(store, lambda connection: connection.execute(select(tips)).all())
+    return {row.tip_id: tip_of(row) for row in rows}
+
+
+def got_in(store: FaultyStore) -> dict[str, int]:
+    """Give what each barista has got in all, as it is written."""
+    rows = looked_up(store, lambda connection: connection.execute(select(totals)).all())
+    return {row.barista: row.cents for row in rows}
+
+
+def earned_in(store: FaultyStore) -> dict[str, int]:
+    """Give what each barista has to have got."""
+    starter, earner = dict[str, str](), dict[str, str]()
+    for one in store.logged:
+        event = one.event
+        if one.department == "orders" and event.action == "start":
+            starter[event.subject] = event.by or ""
+        elif one.department == "orders" and event.action in {"finish", "finish late"}:
+            earner[event.subject] = event.by or starter[event.subject]
+    earned: dict[str, int] = defaultdict(int)
+    for tip in tips_in(store).values():
+        if tip.order_id in earner:
+            earned[earner[tip.order_id]] += tip.cents
+    return dict(earned)
+
+
+def wrong_in(store: FaultyStore) -> list[str]:
+    """Give what `cafe db check` would say of a shop with both departments."""
+    promises = looked_up(store, lambda connection: list(check(connection, (ORDERS, TIPS))))
+    return [str(promise) for promise in promises if promise.findings]
+
+
+async def caught_up(till: Till) -> None:
+    """Wait until all that is committed has had its effect."""
+    await till.counter.ledger.wait_written()
+    await till.tips.ask(AwaitPosition(till.counter.ledger.statistics().position))
