@@ -24,7 +24,7 @@ from cafe.ledger.pruning import prune_some
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.ledger.store import Storing
-from cafe.ledger.threads import InThread, Runner
+from cafe.ledger.threads import InLoop, InThread, Runner
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -179,8 +179,9 @@ def new_ledger(
     writing: Runner | None = None,
     reading: Runner | None = None,
 ) -> Ledger:
-    """Make a ledger, by default with a thread for each of its connections."""
-    return Ledger(store, clock, writing or InThread(), reading or InThread())
+    """Make a ledger, by default with a thread for each connection, but for one in memory."""
+    new = InLoop if store.in_memory else InThread
+    return Ledger(store, clock, writing or new(), reading or new())
 
 
 @asynccontextmanager

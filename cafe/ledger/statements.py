@@ -1,19 +1,25 @@
 """The SQL of a commit, compiled once for each table and dialect.
 
-Rule: rows go in as plain tuples by `exec_driver_sql`. That is a third of the cost of SQLAlchemy's
-own execution with parameters, which matters for what is done thousands of times a second.
+Rule: rows go in as plain tuples by `exec_driver_sql`, many by one statement. That is a third of the
+cost of SQLAlchemy's own execution with parameters, which matters for what is done thousands of
+times a second; and a driver gives up Python's lock at each statement, to wait for it again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Table, and_, bindparam, column, delete, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from cafe.ledger.department import Row
 from cafe.ledger.tables import events
 
 last_event = select(events).order_by(events.c.position.desc()).limit(1)
+
+MOST_ROWS = 64
+"""In one statement; a power of two, as all their numbers are, so that few are compiled."""
 
 
 class Statements:
@@ -21,15 +27,17 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._puts: dict[str, str] = {}
+        self._puts: dict[tuple[str, int], str] = {}
         self._drops: dict[str, str] = {}
-        self.add_events = self._sql(self._insert(_columns_of(events)))
 
-    def put(self, into: Table) -> str:
-        """Give the SQL that inserts or replaces a row of `into`."""
-        if into.name not in self._puts:
-            self._puts[into.name] = self._sql(self._upsert(into))
-        return self._puts[into.name]
+    def puts(self, into: Table, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+        """Give statements that insert or replace rows of `into`, each with its parameters."""
+        first = 0
+        while first < len(rows):
+            number = min(MOST_ROWS, 1 << (len(rows) - first).bit_length() - 1)
+            chunk = rows[first : first + number]
+            first += number
+            yield self._put(into, number), tuple(value for row in chunk for value in row)
 
     def drop(self, of: Table) -> str:
         """Give the SQL that deletes the row of `of` with a primary key."""
@@ -38,21 +46,29 @@ class Statements:
             self._drops[of.name] = self._sql(delete(of).where(and_(*keys)))
         return self._drops[of.name]
 
-    def _upsert(self, into: Table) -> Any:
-        statement = self._insert(_columns_of(into))
-        keys = [one.name for one in into.primary_key.columns]
-        changing = [
-            one.name for one in into.c if one.name not in keys and not one.info.get("constant")
+    def _put(self, into: Table, rows: int) -> str:
+        key = into.name, rows
+        if key not in self._puts:
+            self._puts[key] = self._sql(self._upsert(into, rows))
+        return self._puts[key]
+
+    def _upsert(self, into: Table, rows: int) -> Any:
+        insert: Any = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
+        names = [one.name for one in into.c]
+        columns = table(into.name, *(column(one.name, one.type) for one in into.c))
+        values: list[dict[str, Any]] = [
+            {name: bindparam(f"{name}_{number}") for name in names} for number in range(rows)
         ]
+        statement = insert(columns).values(values)
+        if into is events:
+            return statement  # an event is written once, or something is wrong
+        keys = [one.name for one in into.primary_key.columns]
+        changing = [one.name for one in into.c if one.name not in keys and not is_constant(one)]
         if not changing:
             return statement.on_conflict_do_nothing(index_elements=keys)
         return statement.on_conflict_do_update(
             index_elements=keys, set_={name: statement.excluded[name] for name in changing}
         )
-
-    def _insert(self, into: Any) -> Any:
-        insert: Any = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
-        return insert(into)
 
     def _sql(self, statement: Any) -> str:
         positional: Any = type(self._dialect)
@@ -60,6 +76,6 @@ class Statements:
         return str(statement.compile(dialect=positional(paramstyle=paramstyle)))
 
 
-def _columns_of(whole: Table) -> Any:
-    """Give the table with all its columns, in their order, as a row has its values."""
-    return table(whole.name, *(column(one.name, one.type) for one in whole.c))
+def is_constant(of: Any) -> bool:
+    """Tell whether a column keeps the value with which its row was inserted."""
+    return bool(of.info.get("constant"))

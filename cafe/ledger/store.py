@@ -22,6 +22,7 @@ from cafe.ledger.department import Drop, Entry, Event, Logged, Put, Row
 from cafe.ledger.errors import LedgerChanged, RowRefused
 from cafe.ledger.link import Link, telling
 from cafe.ledger.statements import Statements, last_event
+from cafe.ledger.tables import events
 
 T = TypeVar("T")
 NEVER = -1
@@ -47,6 +48,11 @@ class Committed:
 
 class Storing(Protocol):
     """What the committer and the reader need of a store; `Store` is the real one."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no call has anything to wait for."""
+        ...
 
     def begin(self) -> Logged | None:
         """Give the last event."""
@@ -89,6 +95,11 @@ class Store:
         self._unanswered: Committed | None = None
         self._certain_at = NEVER
         """The connection's generation for which `_last` is known to be the last event."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no call has anything to wait for."""
+        return self._writer is self._reader
 
     def begin(self) -> Logged | None:
         """Give the last event, from which this process goes on."""
@@ -224,7 +235,7 @@ class Store:
         for table, keys in reversed(last.replaced):
             connection.exec_driver_sql(sql.drop(table), keys)
         for table, rows in last.puts:
-            connection.exec_driver_sql(sql.put(table), rows)
+            self._put(connection, table, rows)
         for table, keys in reversed(last.drops):
             connection.exec_driver_sql(sql.drop(table), keys)
         self._add_events(connection, logged)
@@ -237,15 +248,18 @@ class Store:
         for _event, changes in entries:
             for change in changes:
                 if isinstance(change, Put):
-                    connection.exec_driver_sql(sql.put(change.table), change.row)
+                    self._put(connection, change.table, [change.row])
                 else:
                     connection.exec_driver_sql(sql.drop(change.table), change.key)
         self._add_events(connection, logged)
 
     def _add_events(self, connection: Connection, logged: list[Logged]) -> None:
-        if logged:
-            rows = [(one.position, one.department, *one.event) for one in logged]
-            connection.exec_driver_sql(self._sql(connection).add_events, rows)
+        rows = [(position, department, *event) for position, department, event, _ in logged]
+        self._put(connection, events, rows)
+
+    def _put(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        for sql, parameters in self._sql(connection).puts(table, rows):
+            connection.exec_driver_sql(sql, parameters)
 
     def _sql(self, connection: Connection) -> Statements:
         if self._statements is None:

@@ -1,6 +1,6 @@
-"""Where calls into the database run: each connection has one thread.
+"""Where calls into the database run: each connection has one thread, but for one in memory.
 
-Rule: the event loop never waits for the database, and neither does its end. A call that is
+Rule: the event loop never waits for a disk or a server, and neither does its end. A call that is
 abandoned finishes alone in its thread, so after that nothing more is run here.
 """
 
@@ -31,3 +31,11 @@ class InThread:
     async def run(self, call: Callable[[], T]) -> T:
         """Run the call, and give what it gives; on cancellation the thread is left to itself."""
         return await trio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
+
+
+class InLoop:
+    """Runs calls at once, for a database in memory: a thread would cost more than the call."""
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run the call, and give what it gives."""
+        return call()

@@ -7,11 +7,12 @@ id, so that it has its effect once. Each wait for the ledger is bounded here, on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
+from types import TracebackType
 from typing import TypeVar
 
 import trio
@@ -94,18 +95,18 @@ class Desk:
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Look at an order, once it has ended or after `hold` seconds."""
-        with bounded():
+        with Bounded():
             standing = await self._look(order_id)
         if standing.order.ended or hold <= 0:
             return standing
         with trio.move_on_after(hold), suppress(UnknownOrder):
             return await self._ask(AwaitOrder(order_id, collects=False))
-        with bounded():
+        with Bounded():
             return await self._look(order_id)
 
     async def cancel(self, message: CancelOrder) -> Standing:
         """Cancel an order."""
-        with bounded():
+        with Bounded():
             try:
                 return await self._ask(message)
             except UnknownOrder:
@@ -119,7 +120,7 @@ class Desk:
     async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
         """Claim the oldest order; None where there is none within `hold` seconds."""
         if hold <= 0:
-            with bounded():
+            with Bounded():
                 return await self._ask(message)
         with trio.move_on_after(hold):
             return await self._ask(replace(message, waits=True))
@@ -127,7 +128,7 @@ class Desk:
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""
-        with bounded():
+        with Bounded():
             try:
                 return await self._ask(message)
             except UnknownOrder:
@@ -138,7 +139,7 @@ class Desk:
 
     async def release(self, message: ReleaseOrder) -> Order:
         """Give an order back."""
-        with bounded():
+        with Bounded():
             try:
                 return await self._ask(message)
             except UnknownOrder:
@@ -147,18 +148,18 @@ class Desk:
 
     async def count(self) -> QueueCount:
         """Tell how busy the shop is."""
-        with bounded():
+        with Bounded():
             return await self._ask(CountQueue())
 
     async def list(self, barista: str | None = None) -> list[Standing]:
         """List what is waiting and being prepared, all of it or by one barista."""
-        with bounded():
+        with Bounded():
             return await self._ask(ListOrders(barista))
 
     # How it asks
 
     async def _order(self, message: PlaceOrder, hold: float, retries: Retries) -> Standing:
-        with bounded():
+        with Bounded():
             held = await self._read_key(message)
             if held is not None and held.ended:
                 return await self._re_attach(message, held, retries)
@@ -170,7 +171,7 @@ class Desk:
             return standing
         with trio.move_on_after(hold):
             return await self._await(AwaitOrder(order_id, timed=True), retries)
-        with bounded():
+        with Bounded():
             return await self._ask(KeepOrder(order_id), retries)
 
     async def _read_key(self, message: PlaceOrder) -> Order | None:
@@ -196,7 +197,7 @@ class Desk:
         try:
             return await self._ask(message, retries)
         except UnknownOrder:  # it has ended since, and was forgotten
-            with bounded():
+            with Bounded():
                 ended = await self._forgotten(message.order_id)
                 return await self._ask(CollectOrder(ended), retries)
 
@@ -222,7 +223,6 @@ class Desk:
         return order
 
     async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
-        retries = retries or Retries()
         while True:
             asked_at = trio.current_time()
             try:
@@ -230,14 +230,29 @@ class Desk:
             except JournalClosed:
                 await trio.lowlevel.checkpoint()
             except ActorCrashed:
+                retries = retries or Retries()
                 if not retries.allows(trio.current_time() - asked_at):
                     raise
 
 
-@contextmanager
-def bounded() -> Generator[None]:
-    """Bound a wait for the ledger; raises LedgerUnavailable when it is over."""
-    with trio.move_on_after(LEDGER_SECONDS) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise LedgerUnavailable
+class Bounded:
+    """Bounds a wait for the ledger; raises LedgerUnavailable when it is over.
+
+    A class, since `contextmanager` costs as much again as the scope, three times an order.
+    """
+
+    __slots__ = ("_scope",)
+
+    def __enter__(self) -> None:
+        self._scope = trio.move_on_after(LEDGER_SECONDS)
+        self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._scope.__exit__(kind, error, traceback)
+        if self._scope.cancelled_caught:
+            raise LedgerUnavailable

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
@@ -51,6 +52,15 @@ class QueueCount:
 def new_id() -> str:
     """Make an id that nobody guesses."""
     return secrets.token_urlsafe(12)
+
+
+_PROCESS = secrets.token_urlsafe(12)
+_claims = count(1)
+
+
+def new_claim() -> str:
+    """Make an id for a claim: of a kind that no other process makes, and no secret."""
+    return f"{_PROCESS} {next(_claims)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ class StartOrder(Message["Dispatcher", Claim | None]):
     barista: str | None = None
     waits: bool = False
     """Until there is one, as long as the ask lasts; else the answer is None where there is none."""
-    claim: str = field(default_factory=new_id)
+    claim: str = field(default_factory=new_claim)
     keyed: bool = False
     """The barista has the claim's id, and asks again after a lost answer: it is not released."""
 

@@ -12,11 +12,16 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from cafe.ledger.department import Logged, Put
-from cafe.orders.order import Action
+from cafe.orders.order import Action, Order
 from cafe.orders.tables import order_of, orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
 FINISHED = frozenset({Action.FINISH.value, Action.FINISH_LATE.value})
+
+# Where in a row what every line tells is: an order of each would cost a third of the line.
+NUMBER, ADDRESS, PLACED_AT, ENDED_AT = map(
+    Order._fields.index, ("number", "address", "placed_at", "ended_at")
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
 
@@ -53,19 +58,19 @@ class OrderLog:
         event, change = logged.event, logged.changes[0]
         if not (isinstance(change, Put) and change.table is orders):
             return
-        order = order_of(change.row)
-        waited = order.waited_seconds(event.at)
+        row = change.row
+        waited = max(0.0, (row[ENDED_AT] or event.at) - row[PLACED_AT])
         self._by_action[event.action].inc()
         if event.action in FINISHED:
             self._waits.observe(waited)
-            self._brewing.observe(order.brewed_seconds)
+            self._brewing.observe(order_of(row).brewed_seconds)
         log.info(
             "order",
             action=event.action,
             before=event.before,
             status=event.after,
-            number=order.number,
-            address=order.address,
+            number=row[NUMBER],
+            address=row[ADDRESS],
             barista=event.by,
             waited_seconds=round(waited, 3),
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
-from cafe.ledger.department import Put
+from cafe.ledger.department import Put, Row
 from cafe.ledger.statements import Statements
+from cafe.ledger.tables import events
 from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.tables import entry_of
 from tests.cafe.ledger.lives import LEASE_SECONDS
@@ -57,9 +58,13 @@ class Scribe:
         assert event is not None
         for row in rows:
             if isinstance(row, Put):
-                self.connection.exec_driver_sql(self._statements.put(row.table), row.row)
+                self._put(row.table, row.row)
             else:
                 self.connection.exec_driver_sql(self._statements.drop(row.table), row.key)
         logged = (self._position, "orders", *event)
-        self.connection.exec_driver_sql(self._statements.add_events, logged)
+        self._put(events, logged)
         return change.order
+
+    def _put(self, table: Table, row: Row) -> None:
+        for sql, parameters in self._statements.puts(table, [row]):
+            self.connection.exec_driver_sql(sql, parameters)
