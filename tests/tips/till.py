@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -28,7 +29,7 @@ from docs.examples.tips.messages import AwaitPosition, GiveTip
 from docs.examples.tips.metadata import metadata
 from docs.examples.tips.tables import tip_of, tips, totals
 from docs.examples.tips.tip import Tip, TipBook
-from docs.examples.tips.tips import Tips, follow_orders
+from docs.examples.tips.tips import Tips, follow_orders, until_done
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.fragile import BugError
@@ -154,4 +155,5 @@ def wrong_in(store: FaultyStore) -> list[str]:
 async def caught_up(till: Till) -> None:
     """Wait until all that is committed has had its effect."""
     await till.counter.ledger.wait_written()
-    await till.tips.ask(AwaitPosition(till.counter.ledger.statistics().position))
+    position = till.counter.ledger.statistics().position
+    await until_done(partial(till.tips.ask, AwaitPosition(position)))

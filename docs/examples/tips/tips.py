@@ -74,10 +74,10 @@ class Tips(Actor):
         """Let events have their effects, unless they have had them."""
         last = message.batch[-1].position
         events = [one for one in message.batch if one.department == "orders"]
-        if events:
-            position, book = await self._read(partial(_look_up_all, events=events))
+        position, book = await self._read(partial(_look_up_all, events=events))
+        if position < last:
             await self._take_in(book, [one for one in events if one.position > position], last)
-        self._position = max(self._position, last)
+        self._position = max(position, last)
         for reply, position in list(self._waiting.items()):
             if position <= self._position:
                 del self._waiting[reply]
@@ -102,9 +102,8 @@ class Tips(Actor):
             for one in (logged.event for logged in events)
             for change in book.follow(one.subject, one.action, one.after, one.by, now)
         ]
-        if events:
-            brews = [book.brews[order_id] for order_id in {one.event.subject for one in events}]
-            await self._journal.commit(entry_of_brews(brews, last), *map(entry_of, changes))
+        brews = [book.brews[order_id] for order_id in {one.event.subject for one in events}]
+        await self._journal.commit(entry_of_brews(brews, last), *map(entry_of, changes))
 
     async def _read(self, query: Callable[[Connection], R]) -> R:
         """Read behind what was written, by a turn that was cancelled for instance."""
