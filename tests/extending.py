@@ -1,4 +1,4 @@
-"""What docs/extending.md shows: done in a copy of the project, and its actor done wrong.
+"""What docs/extending.md shows: done in a copy of the project, and its first actor done wrong.
 
 Rule: a block of shell is run as it stands, a block of diff is applied as it stands. So whoever
 follows the page gets what the tests get.
@@ -42,7 +42,7 @@ def change(text: str, diff: str) -> str:
 
 
 def move_in(tree: Path) -> None:
-    """Copy the project to a folder, and add the department as the page says."""
+    """Copy the project to a folder, and do there all that the page says, from its top down."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in COPIED:
         if (ROOT / name).is_dir():
@@ -50,11 +50,13 @@ def move_in(tree: Path) -> None:
         else:
             shutil.copy(ROOT / name, tree / name)
     (tree / ".venv").symlink_to(sys.prefix)
-    (script,) = (text for comment, text in blocks("sh") if comment == MOVE)
-    subprocess.run(["/bin/sh", "-e", "-c", script], cwd=tree, check=True, capture_output=True)
-    for name, diff in blocks("diff"):
-        path = tree / name
-        path.write_text(change(path.read_text("utf-8"), diff), "utf-8")
+    for comment, language, text in FENCE.findall(PAGE.read_text("utf-8")):
+        if (comment, language) == (MOVE, "sh"):
+            script = ["/bin/sh", "-e", "-c", text]
+            subprocess.run(script, cwd=tree, check=True, capture_output=True)
+        elif language == "diff":
+            path = tree / comment
+            path.write_text(change(path.read_text("utf-8"), text), "utf-8")
 
 
 class Workshop:

@@ -64,7 +64,8 @@ def read(url: str) -> History:
     """Read the tables, of a shop that may be open."""
     with open_reader(url) as connection:
         rows = connection.execute(select(orders)).all()
-        events = connection.execute(select(log).order_by("position")).all()
+        ours = select(log).where(log.c.department == "orders").order_by("position")
+        events = connection.execute(ours).all()
     lives: dict[str, list[EventRow]] = defaultdict(list)
     for event in events:
         lives[event.subject].append(event)

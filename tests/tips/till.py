@@ -7,11 +7,11 @@ nothing that the department itself uses.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 from sqlalchemy import Connection, select
@@ -132,15 +132,20 @@ def got_in(store: FaultyStore) -> dict[str, int]:
 
 def earned_in(store: FaultyStore) -> dict[str, int]:
     """Give what each barista has to have got."""
+    orders = [one.event for one in store.logged if one.department == "orders"]
+    return earned_by(orders, tips_in(store).values())
+
+
+def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
+    """Give what each barista has to have got for the orders of these events."""
     starter, earner = dict[str, str](), dict[str, str]()
-    for one in store.logged:
-        event = one.event
-        if one.department == "orders" and event.action == "start":
+    for event in events:
+        if event.action == "start":
             starter[event.subject] = event.by or ""
-        elif one.department == "orders" and event.action in {"finish", "finish late"}:
+        elif event.action in {"finish", "finish late"}:
             earner[event.subject] = event.by or starter[event.subject]
     earned: dict[str, int] = defaultdict(int)
-    for tip in tips_in(store).values():
+    for tip in given:
         if tip.order_id in earner:
             earned[earner[tip.order_id]] += tip.cents
     return dict(earned)

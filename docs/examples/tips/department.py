@@ -5,12 +5,12 @@ Rule: queries only; what a row means is for `tip.py` to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, delete, func, or_, select
 
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, Logged
 from cafe.ledger.tables import events, prunings
 from docs.examples.tips.tables import brews, followed, tip_of, tips, totals
 from docs.examples.tips.tip import TRANSITIONS, Action, Brew, Status, Tip, TipBook
@@ -21,17 +21,23 @@ def load_position(connection: Connection) -> int:
     return connection.execute(select(followed.c.position)).scalar() or 0
 
 
-def find_tip(connection: Connection, tip_id: str) -> Tip | None:
-    """Give a tip as it is committed."""
+def look_up(connection: Connection, tip_id: str, order_id: str) -> tuple[Tip | None, TipBook]:
+    """Give the tip that has an id, and what there is of an order."""
     row = connection.execute(select(tips).where(tips.c.tip_id == tip_id)).first()
-    return None if row is None else tip_of(row)
+    return None if row is None else tip_of(row), _read_book(connection, [order_id], [])
 
 
-def read_book(
-    connection: Connection, order_ids: Iterable[str], baristas: Iterable[str] = ()
+def look_up_all(connection: Connection, events: Sequence[Logged]) -> tuple[int, TipBook]:
+    """Give the position up to which events have had their effects, and what these concern."""
+    order_ids = {one.event.subject for one in events}
+    baristas = {one.event.by for one in events if one.event.by is not None}
+    return load_position(connection), _read_book(connection, order_ids, baristas)
+
+
+def _read_book(
+    connection: Connection, order_ids: Iterable[str], baristas: Iterable[str]
 ) -> TipBook:
     """Give some orders with their tips, and the totals of their baristas and of these."""
-    order_ids = list(order_ids)
     of_orders = [
         Brew._make(row)
         for row in connection.execute(select(brews).where(brews.c.order_id.in_(order_ids)))

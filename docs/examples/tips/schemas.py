@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StrictInt
 from cafe.serving.app import example
 from docs.examples.tips.tip import Status, Tip
 
-Id = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 Cents = Annotated[StrictInt, Field(ge=1, le=100_000)]
 
 

@@ -12,14 +12,14 @@ from functools import partial
 from typing import TypeVar
 
 import trio
-from sqlalchemy import Connection
 
 from actors import Actor, ActorCrashed, Ref, Reply
 from cafe.ledger.department import Logged
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.reader import Query
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
-from docs.examples.tips.department import TIPS, find_tip, load_position, read_book
+from docs.examples.tips.department import TIPS, load_position, look_up, look_up_all
 from docs.examples.tips.messages import (
     AwaitPosition,
     Follow,
@@ -50,7 +50,9 @@ class Tips(Actor):
     @GiveTip.handler
     async def give(self, message: GiveTip) -> Tip:
         """Pledge a tip, or pay it at once where the order is ready."""
-        given, book = await self._read(partial(_look_up, message=message))
+        given, book = await self._read(
+            partial(look_up, tip_id=message.tip_id, order_id=message.order_id)
+        )
         if given is not None:
             if (given.order_id, given.cents) != (message.order_id, message.cents):
                 raise TipIdReused
@@ -64,7 +66,7 @@ class Tips(Actor):
         try:
             await self._journal.commit(*map(entry_of, changes))
         except NotRecorded as refused:
-            if refused.reason == "conflict":
+            if refused.reason == "conflict":  # of all constraints only this can be broken
                 raise OneTipEach from None
             raise
         return changes[-1].tip
@@ -74,7 +76,7 @@ class Tips(Actor):
         """Let events have their effects, unless they have had them."""
         last = message.batch[-1].position
         events = [one for one in message.batch if one.department == "orders"]
-        position, book = await self._read(partial(_look_up_all, events=events))
+        position, book = await self._read(partial(look_up_all, events=events))
         if position < last:
             await self._take_in(book, [one for one in events if one.position > position], last)
         self._position = max(position, last)
@@ -105,19 +107,9 @@ class Tips(Actor):
         brews = [book.brews[order_id] for order_id in {one.event.subject for one in events}]
         await self._journal.commit(entry_of_brews(brews, last), *map(entry_of, changes))
 
-    async def _read(self, query: Callable[[Connection], R]) -> R:
+    async def _read(self, query: Query[R]) -> R:
         """Read behind what was written, by a turn that was cancelled for instance."""
         return await self._ledger.read(query, behind=self._journal)
-
-
-def _look_up(connection: Connection, message: GiveTip) -> tuple[Tip | None, TipBook]:
-    return find_tip(connection, message.tip_id), read_book(connection, [message.order_id])
-
-
-def _look_up_all(connection: Connection, events: list[Logged]) -> tuple[int, TipBook]:
-    order_ids = {one.event.subject for one in events}
-    baristas = {one.event.by for one in events if one.event.by is not None}
-    return load_position(connection), read_book(connection, order_ids, baristas)
 
 
 def tips_factory(ledger: Ledger) -> Callable[[], Awaitable[Tips]]:

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.schema import DropConstraint
 
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.checking import check, generic_checks
 from cafe.ledger.clock import MOST_AHEAD
 from cafe.ledger.opening import upgrade
 from cafe.orders.checks import CHECKS
+from cafe.orders.department import ORDERS
 from cafe.orders.order import Action
 from tests.cafe.ledger.conftest import TABLES
 from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
@@ -62,7 +62,7 @@ def scribe(connection: Connection) -> Scribe:
 
 def broken(connection: Connection) -> dict[str, list[str]]:
     """List what was found against each promise that something was found against."""
-    promises = check(connection, DEPARTMENTS)
+    promises = check(connection, [ORDERS])
     return {p.sentence: [str(finding) for finding in p.findings] for p in promises if p.findings}
 
 
@@ -73,8 +73,8 @@ def execute(scribe: Scribe, *statements: str) -> None:
 
 def test_what_the_shop_writes_breaks_no_promise(scribe: Scribe) -> None:
     assert broken(scribe.connection) == {}
-    sentences = [promise.sentence for promise in check(scribe.connection, DEPARTMENTS)]
-    assert sentences == [WHOLE, *generic_checks(DEPARTMENTS), *CHECKS]
+    sentences = [promise.sentence for promise in check(scribe.connection, [ORDERS])]
+    assert sentences == [WHOLE, *generic_checks([ORDERS]), *CHECKS]
 
 
 def test_an_empty_ledger_breaks_no_promise(connection: Connection) -> None:
@@ -103,7 +103,7 @@ def _order_of(line: str) -> str:
 
 def test_every_promise_is_broken_by_some_damage() -> None:
     found = {sentence for _, findings in DAMAGES.values() for sentence in findings}
-    assert found == {*generic_checks(DEPARTMENTS), *CHECKS}
+    assert found == {*generic_checks([ORDERS]), *CHECKS}
 
 
 def test_an_event_of_a_department_that_there_is_not_is_found(scribe: Scribe) -> None:
