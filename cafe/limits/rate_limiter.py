@@ -25,7 +25,7 @@ from cafe.limits.headers import Fields, limit_headers
 from cafe.limits.window import WindowTable
 from cafe.refusals import CafeRefusal
 
-CREDIT_SECONDS = 2.0
+CREDIT_SECONDS = 5.0
 """How long a credit may be used."""
 MOST_CREDIT = 16
 CREDIT_SHARE = 16
