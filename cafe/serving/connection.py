@@ -119,6 +119,22 @@ class Connection:
             self._dropped = True
             self._patience.cancel()
 
+    def end_when_left(self) -> bool:
+        """End when the client leaves, also while it is answered; False: that cannot be told.
+
+        Until `stay`. Whatever is awaited for the client then is cancelled, and the connection is
+        over: so this takes no cancel scope of its own, which would be a tenth of a waiting order.
+        """
+        return self.transport.watch(self._patience.cancel)
+
+    def stay(self) -> None:
+        """Go on without looking whether the client is there."""
+        self.transport.unwatch()
+
+    def has_left(self) -> bool:
+        """Tell whether it has been heard that the client has left."""
+        return self.transport.has_left
+
     def time_out(self) -> None:
         """Wait no longer for the client; called by the deadlines' task."""
         self._patience.cancel()

@@ -153,9 +153,9 @@ class EagerStream(Transport):
             return
         if self._hang_ups is not None:
             self._hang_ups.forget(self._socket.fileno())
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher()
+        if self._watcher is not None:
+            self._hear_hang_up()
+            self._watcher = None
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 

@@ -28,7 +28,7 @@ GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # ASGI 2.4 has a `send` that raises after a hang-up.
 ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 BODY_LIMIT: Final = "cafe.body_limit"
-TRANSPORT: Final = "cafe.transport"
+CONNECTION: Final = "cafe.connection"
 MAX_BODY: Final = 64 * 1024
 TOO_LARGE: Final = "A body may have {} bytes."
 TOO_SLOW: Final = "The body took longer than {:g} s."
@@ -64,7 +64,7 @@ class Exchange:
         self._connection = connection
         self._extensions: dict[str, Any] = {
             BODY_LIMIT: MAX_BODY,
-            TRANSPORT: connection.transport,
+            CONNECTION: connection,
         }
         self._head = head
         self._answer = Answer(head, {})

@@ -7,33 +7,58 @@ true on trio (hypercorn#210); so whoever waits long waits in here.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 from starlette.requests import Request
+from starlette.types import Scope
 
-from cafe.serving.eager_stream import Transport
-from cafe.serving.exchange import TRANSPORT
+from cafe.serving.exchange import CONNECTION
 
 T = TypeVar("T")
 
 
-async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
-    """Give what `work` gives; None where the client hung up first, and `work` was cancelled.
+class Watched(Protocol):
+    """What a request came on, where it can tell that the client has left."""
 
-    The request's body must have been read. What `work` has finished in the same instant as the
-    client hung up is given, not lost.
+    def end_when_left(self) -> bool:
+        """Cancel the application when the client leaves; False: that cannot be told."""
+        ...
+
+    def stay(self) -> None:
+        """Do so no more."""
+
+    def has_left(self) -> bool:
+        """Tell whether it has been heard that the client has left."""
+        ...
+
+
+async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
+    """Give what `work` gives; where the client hangs up first, `work` is cancelled.
+
+    So is the whole request, on a connection of ours; elsewhere this gives None. The request's body
+    must have been read. What `work` has finished in the same instant as the client hung up is
+    given, not lost.
     """
-    transport: Transport | None = request.scope.get("extensions", {}).get(TRANSPORT)
-    scope = trio.CancelScope()
-    if transport is None or not transport.watch(scope.cancel):
+    connection = connection_of(request.scope)
+    if connection is None or not connection.end_when_left():
         return await _beside_a_reader(request, work)
     try:
-        with scope:
-            return await work()
+        return await work()
     finally:
-        transport.unwatch()
-    return None
+        connection.stay()
+
+
+def has_hung_up(scope: Scope) -> bool:
+    """Tell whether a request was cancelled because its client has left."""
+    connection = connection_of(scope)
+    return connection is not None and connection.has_left()
+
+
+def connection_of(scope: Scope) -> Watched | None:
+    """Give the connection of ours that a request came on, if it did."""
+    connection: Watched | None = scope.get("extensions", {}).get(CONNECTION)
+    return connection
 
 
 async def _beside_a_reader(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:

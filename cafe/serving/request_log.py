@@ -20,7 +20,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cafe.serving.hangup import has_hung_up
 from cafe.serving.problem import problem_response, request_id_of
+from cafe.serving.reply import HUNG_UP
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
@@ -114,6 +116,8 @@ class RequestLog:
             if not answer.status:
                 await problem_response(scope, 500)(scope, receive, answer.send)
         finally:
+            if not answer.status and has_hung_up(scope):
+                answer.status = HUNG_UP.status_code
             self._tell(scope, answer, trio.current_time() - began)
 
     def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:

@@ -12,9 +12,9 @@ import trio
 from starlette.requests import Request
 
 from cafe.serving.eager_stream import EagerStream
-from cafe.serving.exchange import TRANSPORT
+from cafe.serving.exchange import CONNECTION
 from cafe.serving.hang_ups import HangUps, hearing_hang_ups
-from cafe.serving.hangup import unless_hung_up
+from cafe.serving.hangup import has_hung_up, unless_hung_up
 
 
 @pytest.fixture
@@ -108,28 +108,54 @@ async def test_a_number_that_is_given_again_belongs_to_the_next_connection(
         await gone.wait()
 
 
-async def test_work_is_cancelled_by_the_kernels_word_without_a_task(hang_ups: HangUps) -> None:
+class Connection:
+    """Ends its scope when its client leaves."""
+
+    def __init__(self, stream: EagerStream) -> None:
+        self.scope = trio.CancelScope()
+        self.stream = stream
+
+    def end_when_left(self) -> bool:
+        return self.stream.watch(self.scope.cancel)
+
+    def stay(self) -> None:
+        self.stream.unwatch()
+
+    def has_left(self) -> bool:
+        return self.stream.has_left
+
+
+async def test_a_request_is_cancelled_by_the_kernels_word_without_a_task(
+    hang_ups: HangUps,
+) -> None:
     with line(hang_ups) as (stream, client):
-        request = Request({"type": "http", "extensions": {TRANSPORT: stream}})
+        connection = Connection(stream)
+        request = Request({"type": "http", "extensions": {CONNECTION: connection}})
         tasks = trio.lowlevel.current_statistics().tasks_living
 
         async def work() -> str:
             assert trio.lowlevel.current_statistics().tasks_living == tasks
+            assert not has_hung_up(request.scope)
             client.close()
             return str(await trio.sleep_forever())
 
-        assert await unless_hung_up(request, work) is None
+        with connection.scope:
+            await unless_hung_up(request, work)
+        assert connection.scope.cancelled_caught
+        assert has_hung_up(request.scope)
 
 
 async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
     with line(hang_ups) as (stream, client):
-        request = Request({"type": "http", "extensions": {TRANSPORT: stream}})
+        connection = Connection(stream)
+        request = Request({"type": "http", "extensions": {CONNECTION: connection}})
 
         async def work() -> str:
             client.close()
             return "coffee"
 
-        assert await unless_hung_up(request, work) == "coffee"
+        with connection.scope:
+            assert await unless_hung_up(request, work) == "coffee"
 
 
 async def test_where_the_kernel_cannot_tell_nothing_is_promised(
