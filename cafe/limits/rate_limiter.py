@@ -3,9 +3,9 @@
 One rule: every turn takes the same time and the memory is bounded, whatever comes. Addresses are
 keys that `address.client_address` made; the actor compares them and knows no more about them.
 
-A request costs its asker two switches of tasks, so an address that is far from its limit is given
-some credit: the next few may be let through without asking, and are told of with the one after.
-The limit holds to the request all the same, for what remains is always more than the credit.
+To ask takes two switches of tasks. So an address that is far from its limit is given some credit:
+the next few requests may be let through without asking, and are told of with the one after. The
+limit holds to the request all the same, for what remains is always more than the credit.
 
 A refused request is not counted in the window of requests, only as a refusal. So whoever asks too
 fast is served at the permitted pace meanwhile, and in full as soon as he slows down; and whoever
@@ -25,11 +25,8 @@ from cafe.limits.headers import Fields, limit_headers
 from cafe.limits.window import WindowTable
 from cafe.refusals import CafeRefusal
 
-CREDIT_SECONDS = 5.0
-"""How long a credit may be used."""
-MOST_CREDIT = 16
-CREDIT_SHARE = 16
-"""A credit is this part of what remains at most: near its limit each request is asked for."""
+CREDIT_SECONDS = 5.0  # for which a credit may be used
+MOST_CREDIT, CREDIT_SHARE = 16, 16  # so much, and of what remains one in so many
 
 Limit = Literal["requests", "waiting", "banned"]
 Refused = Limit | Literal["connections", "unknown"]

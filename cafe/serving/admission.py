@@ -3,11 +3,10 @@
 Rule: it enforces and does not judge. Bans are told to it (the RateLimiter decides on them), and it
 tells whom it refused; it is synchronous, and belongs to the accept loop of one port.
 
-An address that connects too fast (`pace`) is refused, too, which no customer's is.
-
 Two caps: one per address, for whoever opens more connections than any office needs, and one in
 total, which the process's descriptors allow. A trusted proxy speaks for many, so only the total
-holds for it. Refusals by the total are nobody's fault and are not told as anybody's.
+holds for it. Refusals by the total are nobody's fault and are not told as anybody's. An address
+that connects too fast (`pace`) is refused, too.
 
 At the total an idle connection makes way for a newcomer, who has something to ask. The addresses
 with most idle ones lose them first, so that nobody can keep the place by sitting there; trusted
@@ -22,7 +21,7 @@ from heapq import heapify, heappop, heapreplace
 import trio
 
 from cafe.limits.address import Networks, address_key, is_trusted
-from cafe.serving.pace import QUICK_SECONDS, Pace
+from cafe.serving.pace import Pace
 
 MAX_BANS = 100_000
 """Bans beyond these still close what is open; the RateLimiter refuses the rest by status."""
@@ -120,9 +119,8 @@ class Admission:
 
     def is_suspect(self, lease: Lease) -> bool:
         """Tell whether this connection is best looked at before anything is done for it."""
-        if self._pace is None or lease.address is None:
-            return False
-        return self._pace.is_suspect(lease.address, self._now())
+        pace, address = self._pace, lease.address
+        return bool(pace and address and pace.is_suspect(address, self._now()))
 
     def refuse(self, lease: Lease) -> None:
         """Take the place back from somebody who has left already, as such addresses do."""
@@ -184,9 +182,7 @@ class Admission:
             del self._leases[lease.address]
         self.released.set()
         if self._pace is not None and lease.address is not None and not lease.was_used:
-            now = self._now()
-            if now - lease.since < QUICK_SECONDS:
-                self._pace.wasted(lease.address, now)
+            self._pace.left(lease.address, lease.since, self._now())
 
     def _tell(self, address: str) -> None:
         if address in self._told or len(self._told) < MAX_TOLD:
@@ -200,16 +196,14 @@ class Admission:
             del self._bans[address]
         if self._per_address is None or self._pace is None:
             return False
-        if self._pace.is_too_fast(address, self._now()):
-            return True
-        return len(self._leases.get(address, ())) >= self._per_address
+        has_all = len(self._leases.get(address, ())) >= self._per_address
+        return has_all or self._pace.is_too_fast(address, self._now())
 
     def _enter(self, address: str | None) -> Lease:
-        now = self._now()
-        lease = Lease(self, address, now)
+        lease = Lease(self, address, self._now())
         self.open += 1
         if self._pace is not None and address is not None:
-            self._pace.came(address, now)
+            self._pace.came(address, lease.since)
         self._leases.setdefault(address, {})[lease] = None
         return lease
 

@@ -73,9 +73,10 @@ class Pace:
         """Count a connection that was accepted."""
         self._coming.add(address, now)
 
-    def wasted(self, address: str, now: float) -> None:
-        """Count a connection that was opened for nothing."""
-        self._wasted.add(address, now)
+    def left(self, address: str, since: float, now: float) -> None:
+        """Count a connection that ended unanswered, as wasted if it was accepted only just now."""
+        if now - since < QUICK_SECONDS:
+            self._wasted.add(address, now)
 
     def is_suspect(self, address: str, now: float) -> bool:
         """Tell whether an address wastes connections."""

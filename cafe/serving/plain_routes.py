@@ -1,8 +1,8 @@
 """Routes of FastAPI's routers that are called without FastAPI's machinery around them.
 
 Rule: a plain route is declared, documented and validated like any other of FastAPI's, by the same
-fields, and there is one way to it. What it does not do (`UNSUPPORTED`) is refused when it is
-declared, so that nothing declared is left out in silence.
+fields, and there is one way to it. What it does not do (`UNSUPPORTED` in `arguments`) is refused
+when it is declared, so that nothing declared is left out in silence.
 
 Of a request to a small endpoint FastAPI's routing, exit stacks and dependency solving are two
 thirds. What is left here: the path is looked up in a table, a query or a header is only looked at
@@ -26,19 +26,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from email.message import Message as Fields
 from functools import lru_cache
 from typing import Any, Final
 
 from fastapi import FastAPI, params
-from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from pydantic_core import from_json
-from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -46,132 +42,14 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.refusals import CafeRefusal
 from cafe.serving.app import on_http_exception, on_invalid_request
+from cafe.serving.arguments import Arguments, Errors, Sent, solve
 from cafe.serving.paths import bare_path
 from cafe.serving.problem import refusal_response
 from cafe.serving.reply import HUNG_UP
 
-UNSUPPORTED: Final = {
-    "websocket_param_name": "a WebSocket",
-    "response_param_name": "a Response to fill in",
-    "background_tasks_param_name": "background tasks",
-    "security_scopes_param_name": "security scopes",
-}
-UNCHANGING: Final = (str, bytes, int, float, bool, type(None))
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 Endpoint = Callable[..., Awaitable[Response]]
-Sent = Mapping[bytes, bytes]
-"""The headers that were sent, of those that were sent twice the first."""
-Errors = list[Any]
-"""As pydantic gives them, each with where in the request it is."""
-
-
-class Parameters:
-    """The parameters of a function that come from one part of a request."""
-
-    def __init__(self, fields: Sequence[Any]) -> None:
-        """Read these fields of FastAPI's."""
-        self._fields = fields
-        self.names = frozenset(field.alias for field in fields)
-        """What has to be there for any to have another value than its default."""
-        values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
-        is_model = any(_is_model(field.field_info.annotation) for field in fields)
-        unchanging = all(isinstance(value, UNCHANGING) for value in values.values())
-        self.defaults: dict[str, Any] | None = None
-        """What they are where none was sent; None where that is wrong, or has to be made anew."""
-        if not errors and unchanging and not is_model:
-            self.defaults = values
-
-    def read(self, sent: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
-        """Add what was sent to the values, and what is wrong with it to the errors."""
-        read, wrong = request_params_to_args(self._fields, sent)
-        values.update(read)
-        errors += wrong
-
-
-class Arguments:
-    """What a function is to be called with, read from a request as FastAPI reads it."""
-
-    def __init__(self, dependant: Dependant) -> None:
-        """Read what this function wants. Raises TypeError for what a plain route cannot give."""
-        for name, what in UNSUPPORTED.items():
-            if getattr(dependant, name) is not None:
-                raise TypeError(f"a plain route gives nobody {what}")
-        self.dependencies = [Dependency(one) for one in dependant.dependencies]
-        self._request_names = [
-            name
-            for name in (dependant.request_param_name, dependant.http_connection_param_name)
-            if name is not None
-        ]
-        self._path = Parameters(dependant.path_params)
-        self._query = Parameters(dependant.query_params)
-        self._headers = Parameters(dependant.header_params)
-        self._cookies = Parameters(dependant.cookie_params)
-        self._header_names = frozenset(
-            name.lower().encode("latin-1") for name in self._headers.names
-        )
-        self.has_headers = bool(self._header_names)
-
-    def read(self, scope: Scope, receive: Receive, sent: Sent, errors: Errors) -> dict[str, Any]:
-        """Give all but the dependencies and the body, and add what is wrong to the errors."""
-        values: dict[str, Any] = {}
-        if self._request_names:
-            values = dict.fromkeys(self._request_names, Request(scope, receive))
-        if self._path.names:
-            self._path.read(scope["path_params"], values, errors)
-        if self._query.names:
-            query = scope["query_string"]
-            if query or self._query.defaults is None:
-                self._query.read(QueryParams(query), values, errors)
-            else:
-                values.update(self._query.defaults)
-        if self._header_names:
-            if self._headers.defaults is None or not self._header_names.isdisjoint(sent):
-                self._headers.read(Headers(scope=scope), values, errors)
-            else:
-                values.update(self._headers.defaults)
-        if self._cookies.names:
-            self._cookies.read(Request(scope).cookies, values, errors)
-        return values
-
-
-class Dependency:
-    """A function whose result is an argument of another, and its own arguments."""
-
-    def __init__(self, dependant: Dependant) -> None:
-        call = dependant.call
-        if call is None or dependant.body_params:
-            raise TypeError("a plain route gives its body to no dependency")
-        if any(map(_is_generator, (call, type(call).__call__))):
-            raise TypeError("a plain route has no dependencies with `yield`: nothing is closed")
-        self.name = dependant.name
-        self.call: Callable[..., Any] = call
-        self.key = call if dependant.use_cache else self
-        self.arguments = Arguments(dependant)
-
-
-async def solve(
-    arguments: Arguments, request: Request, known: dict[Any, Any], errors: Errors
-) -> dict[str, Any]:
-    """Call the dependencies, in the order in which they are declared; give their results by name.
-
-    `known` has what was called already.
-    """
-    results: dict[str, Any] = {}
-    sent = dict(reversed(request.scope["headers"]))
-    for dependency in arguments.dependencies:
-        wrong: Errors = []
-        values = await solve(dependency.arguments, request, known, wrong)
-        values |= dependency.arguments.read(request.scope, request.receive, sent, wrong)
-        errors += wrong
-        if wrong:
-            continue
-        if dependency.key not in known:
-            result = dependency.call(**values)
-            known[dependency.key] = await result if inspect.isawaitable(result) else result
-        if dependency.name is not None:
-            results[dependency.name] = known[dependency.key]
-    return results
 
 
 class PlainRoute(APIRoute):
@@ -322,11 +200,3 @@ def is_json(content_type: bytes) -> bool:
     subtype = fields.get_content_subtype()
     is_application = fields.get_content_maintype() == "application"
     return is_application and (subtype == "json" or subtype.endswith("+json"))
-
-
-def _is_model(annotation: Any) -> bool:
-    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
-
-
-def _is_generator(call: object) -> bool:
-    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)

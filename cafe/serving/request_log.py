@@ -17,7 +17,6 @@ import trio
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cafe.serving.hangup import has_hung_up
@@ -82,7 +81,7 @@ class RequestMetrics(Collector):
             "From the request's head to the end of its answer.",
             labels=("app", "route"),
         )
-        bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
+        bounds = [*(str(float(bound)) for bound in BUCKETS), "+Inf"]
         for labels, one in self._durations.items():
             # The exposition's buckets hold all that took less, too.
             sums = accumulate(one.buckets)

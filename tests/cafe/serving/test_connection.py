@@ -244,16 +244,3 @@ async def test_a_streamed_answer_goes_out_piece_by_piece_and_leaves_time_to_othe
             heard += await visitor.stream.receive_some()
         released.set()
         assert await visitor.stream.receive_some() == b"4\r\nlast\r\n0\r\n\r\n"
-
-
-@pytest.mark.schedules
-async def test_what_an_application_does_to_its_headers_is_not_seen_by_the_next_request() -> None:
-    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        names = b" ".join(name for name, _ in scope["headers"])
-        scope["headers"].clear()
-        await answer(send, names)
-
-    async with open_memory_door(app) as door:
-        for visitor in (door.visit(), door.visit()):
-            for _ in range(2):
-                assert (await visitor.ask(get("/a"))).body == b"host"

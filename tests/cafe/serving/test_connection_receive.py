@@ -159,3 +159,16 @@ async def test_a_client_that_leaves_in_his_body_is_a_disconnect() -> None:
             await visitor.leave()
     assert received[1:] == [DISCONNECT] * 2
     assert logs == []
+
+
+@pytest.mark.schedules
+async def test_what_an_application_does_to_its_headers_is_not_seen_by_the_next_request() -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        names = b" ".join(name for name, _ in scope["headers"])
+        scope["headers"].clear()
+        await answer(send, names)
+
+    async with open_memory_door(app) as door:
+        for visitor in (door.visit(), door.visit()):
+            for _ in range(2):
+                assert (await visitor.ask(GET)).body == b"host"

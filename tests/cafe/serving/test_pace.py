@@ -46,7 +46,7 @@ def test_a_whole_group_may_think_again_at_once_every_second() -> None:
         now = second * QUICK_SECONDS
         assert come(pace, 200, now) == 0
         for _ in range(200 - 1):
-            pace.wasted(OFFICE, now)
+            pace.left(OFFICE, now, now)
         assert not pace.is_too_fast(OFFICE, now)
 
 
@@ -54,7 +54,7 @@ def test_more_for_nothing_within_a_second_is_too_fast_until_that_is_over() -> No
     pace = Pace(PER_ADDRESS)
     for _ in range(MOST_WASTED):
         assert not pace.is_too_fast(ATTACKER, 0.5)
-        pace.wasted(ATTACKER, 0.5)
+        pace.left(ATTACKER, 0.5, 0.5)
     assert pace.is_too_fast(ATTACKER, 0.9)
     assert not pace.is_too_fast(OFFICE, 0.9)
     assert not pace.is_too_fast(ATTACKER, 0.5 + QUICK_SECONDS)
@@ -64,7 +64,7 @@ def test_whoever_wastes_some_is_suspect_before() -> None:
     pace = Pace(PER_ADDRESS)
     for _ in range(SUSPICIOUS):
         assert not pace.is_suspect(ATTACKER, 0.0)
-        pace.wasted(ATTACKER, 0.0)
+        pace.left(ATTACKER, 0.0, 0.0)
     assert pace.is_suspect(ATTACKER, 0.0)
     assert not pace.is_suspect(OFFICE, 0.0)
 
