@@ -20,10 +20,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ssl import SSLContext
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
 from starlette.types import ASGIApp
 
 from cafe.serving.admission import Admission
@@ -75,11 +74,9 @@ async def serve(
     Reports its URLs, as in "http://127.0.0.1:8080", once it accepts and the application's lifespan
     has started up. Raises BindError before anything has started.
     """
-    asgi: Any = app  # hypercorn and Starlette type the same protocol, each in its own words
-    wrapped: Any = ASGIWrapper(asgi)
     with listening(config) as listeners, closing(Spare()) as spare:
         async with (
-            started(wrapped, config) as state,
+            started(app, config) as state,
             keeping_deadlines() as deadlines,
             hearing_hang_ups() as hang_ups,
         ):

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.utils import LifespanFailureError
-from starlette.types import ASGIApp, Receive, Scope, Send
+import trio.testing
+from starlette.types import Receive, Scope, Send
 
 from cafe.serving.config import DoorConfig
-from cafe.serving.lifespan import started
-
-
-def wrapped(app: ASGIApp) -> Any:
-    asgi: Any = app
-    return ASGIWrapper(asgi)
+from cafe.serving.lifespan import LifespanError, started
 
 
 async def test_the_block_runs_between_start_up_and_shutdown() -> None:
@@ -27,7 +19,7 @@ async def test_the_block_runs_between_start_up_and_shutdown() -> None:
             happened.append(event)
             await send({"type": f"{event}.complete"})
 
-    async with started(wrapped(app), DoorConfig()) as state:
+    async with started(app, DoorConfig()) as state:
         happened.append(str(state["menu"]))
     assert happened == ["lifespan.startup", "americano", "lifespan.shutdown"]
 
@@ -39,9 +31,9 @@ async def test_nothing_runs_after_a_start_up_that_failed() -> None:
         await send({"type": "lifespan.startup.failed", "message": "no beans"})
 
     with pytest.raises(ExceptionGroup) as raised:
-        async with started(wrapped(app), DoorConfig()):
+        async with started(app, DoorConfig()):
             pytest.fail("served all the same")
-    assert raised.group_contains(LifespanFailureError, match="no beans")
+    assert raised.group_contains(LifespanError, match="no beans")
 
 
 async def test_an_application_without_a_lifespan_is_served() -> None:
@@ -52,5 +44,18 @@ async def test_an_application_without_a_lifespan_is_served() -> None:
         raise NotImplementedError
 
     for app in (returns, raises):
-        async with started(wrapped(app), DoorConfig()) as state:
+        async with started(app, DoorConfig()) as state:
             assert state == {}
+
+
+async def test_an_application_that_never_says_that_it_has_started_is_not_served(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await trio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with started(app, DoorConfig()):
+            pytest.fail("served all the same")
+    assert raised.group_contains(LifespanError, match="took more than")
+    assert autojump_clock.current_time() == pytest.approx(DoorConfig().startup_timeout)
