@@ -392,10 +392,8 @@ class Dispatcher(Actor):
         for customer in customers:
             if customer.collects:
                 told += customer.reply.fail(refusal)
-            elif self._journal.uncommitted:
-                customer.reply.fail(refusal)
             else:
-                customer.reply.send(self._standing(order))
+                self._journal.reply(customer.reply, self._standing(order))
         if any(customer.collects for customer in customers):
             self._abandon(order.order_id, "the shop closed")
         return told

@@ -10,7 +10,7 @@ import httpx
 import trio
 
 from tests.system.door import Client, read_to_end
-from tests.system.play import crowd, finish, order, park, problem, read_all, start
+from tests.system.play import ORDER, crowd, finish, order, park, problem, read_all, start
 from tests.system.shop import Shop, open_shop, until_asked
 
 CLOSING = 4.0
@@ -95,6 +95,37 @@ async def test_nobody_keeps_it_from_closing_and_who_brews_may_finish() -> None:
             assert (await finish(barista, placed["order_id"]))["collected"] is True
             await ends_in_time(shop, began)
             assert await read_to_end(idle) == b""
+
+
+async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_answered() -> None:
+    with open_shop(closing_seconds=CLOSING) as shop:
+        async with AsyncExitStack() as stack:
+            customer = await stack.enter_async_context(shop.customers(OFFICE))
+            barista = await stack.enter_async_context(shop.baristas())
+            brewed = await order(customer)
+            claim = await start(barista)
+            assert claim["order_id"] == brewed["order_id"]
+            kept = await order(customer)
+            look = f"GET /order/{kept['order_id']} HTTP/1.1\r\nHost: cafe\r\nPrefer: wait=60\r\n\r\n"
+            keyed = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nIdempotency-Key: k\r\n\r\n"
+            waiting = [
+                await stack.enter_async_context(await park(shop, OFFICE, request))
+                for request in (ORDER, keyed, keyed, look.encode())
+            ]
+            await shop.has_waiting(3)
+            shop.process.send_signal(signal.SIGTERM)
+            await shop.log.line("closing")
+            refused = await barista.get("/start/")
+            assert problem(refused, 503)["reason"] == "closing"
+            assert int(refused.headers["retry-after"]) >= 1
+            answers = [await Client(stream).read() for stream in waiting]
+            assert [one.status for one in answers] == [503, 503, 503, 200]
+            assert b'"status":"waiting"' in answers[3].body
+            assert (await finish(barista, brewed["order_id"]))["collected"] is True
+            listed = (await barista.get("/orders")).json()["orders"]
+            # The plain customer was told 503, so nobody collects that order; the others stay.
+            assert len(listed) == 2
+        assert await shop.ended() == 0
 
 
 async def are_at_work(shop: Shop, baristas: int) -> bool:
