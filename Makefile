@@ -46,7 +46,7 @@ test: install ## Run the tests
 torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
 	@$(BIN)/python -m tests.system.torture $(ARGS)
 
-CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup shortcuts door
+CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup deadlines pace plain_routes arguments door
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/serving/%.py) | tr ' ' ',')
 coverage: install ## Show that the tests take every branch of the toolkit and of the connection
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include='actors/*',$(CONNECTION_FILES) \

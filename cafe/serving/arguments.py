@@ -105,9 +105,7 @@ class Dependency:
 
     def __init__(self, dependant: Dependant) -> None:
         call = dependant.call
-        if call is None or dependant.body_params:
-            raise TypeError("a plain route gives its body to no dependency")
-        if any(map(_is_generator, (call, type(call).__call__))):
+        if call is None or any(map(_is_generator, (call, type(call).__call__))):
             raise TypeError("a plain route has no dependencies with `yield`: nothing is closed")
         self.name = dependant.name
         self.call: Callable[..., Any] = call

@@ -53,6 +53,10 @@ class Transport(trio.abc.HalfCloseableStream):
         """Call back no more."""
 
 
+def _nobody() -> None:
+    """Stand in where nobody watches."""
+
+
 class EagerStream(Transport):
     """Sends and receives on a connected, non-blocking socket."""
 
@@ -63,7 +67,7 @@ class EagerStream(Transport):
         self._socket = sock
         self._send_timeout = send_timeout
         self._hang_ups = hang_ups
-        self._watcher: Callable[[], None] | None = None
+        self._watcher: Callable[[], None] = _nobody
         self._is_dry = False  # when last looked: so waiting comes before the next look
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -139,23 +143,22 @@ class EagerStream(Transport):
 
     def unwatch(self) -> None:
         """Call back no more."""
-        if self._hang_ups is not None and self._watcher is not None:
-            self._watcher = None
+        if self._hang_ups is not None and self._watcher is not _nobody:
+            self._watcher = _nobody
             self._hang_ups.unwatch(self._socket.fileno())
 
     def _hear_hang_up(self) -> None:
         self.has_left = True
-        if self._watcher is not None:
-            self._watcher()
+        self._watcher()
 
     def _close(self) -> None:
         if self._socket.fileno() < 0:
             return
         if self._hang_ups is not None:
             self._hang_ups.forget(self._socket.fileno())
-        if self._watcher is not None:
+        if self._watcher is not _nobody:
             self._hear_hang_up()
-            self._watcher = None
+            self._watcher = _nobody
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 

@@ -102,15 +102,12 @@ class PlainRoute(APIRoute):
         if results:
             values |= results
         if self.body_field is not None:
-            values[self.body_field.name] = self._validated(raw, body, errors)
+            values[self.body_field.name] = self._validated(self.body_field, raw, body, errors)
         if errors:
             raise RequestValidationError(errors)
         return values
 
-    def _validated(self, raw: bytes, body: Any, errors: Errors) -> Any:
-        field = self.body_field
-        if field is None:
-            return None
+    def _validated(self, field: Any, raw: bytes, body: Any, errors: Errors) -> Any:
         if raw:
             value, wrong = field.validate(body, loc=("body",))
             errors += wrong

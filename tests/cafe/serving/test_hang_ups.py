@@ -8,13 +8,19 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
+import structlog
 import trio
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from cafe.serving.eager_stream import EagerStream
 from cafe.serving.exchange import CONNECTION
 from cafe.serving.hang_ups import HangUps, hearing_hang_ups
 from cafe.serving.hangup import has_hung_up, unless_hung_up
+from cafe.serving.request_log import RequestLog, RequestMetrics
+from tests.cafe.serving.memory_door import open_memory_door
+from tests.system.door import GET
 
 
 @pytest.fixture
@@ -156,6 +162,32 @@ async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
 
         with connection.scope:
             assert await unless_hung_up(request, work) == "coffee"
+
+
+async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_a_line_of_log(
+    hang_ups: HangUps,
+) -> None:
+    cancelled = trio.Event()
+
+    async def app(scope: Scope, receive: Receive, _send: Send) -> None:
+        async def work() -> None:
+            try:
+                client.close()
+                await trio.sleep_forever()
+            finally:
+                cancelled.set()
+
+        await unless_hung_up(Request(scope, receive), work)
+
+    log = RequestLog(app, name="client", metrics=RequestMetrics(CollectorRegistry()))
+    with structlog.testing.capture_logs() as lines, line(hang_ups) as (stream, client):
+        async with open_memory_door(log) as door:
+            client.sendall(GET)
+            connection = door.let_in(stream)
+            await connection.run()
+            assert cancelled.is_set()
+            assert not door.admission.given[0].was_used
+    assert [(one["event"], one["status"]) for one in lines] == [("request", 499)]
 
 
 async def test_where_the_kernel_cannot_tell_nothing_is_promised(
