@@ -45,6 +45,7 @@ class OrderLog:
             buckets=SECONDS,
             registry=registry,
         )
+        self._log = log.bind()  # once: the lazy one binds again at each line
         # The library takes a lock each time that it looks a child up.
         self._by_action = {one.value: self._events.labels(one.value) for one in Action}
 
@@ -64,7 +65,7 @@ class OrderLog:
         if event.action in FINISHED:
             self._waits.observe(waited)
             self._brewing.observe(order_of(row).brewed_seconds)
-        log.info(
+        self._log.info(
             "order",
             action=event.action,
             before=event.before,

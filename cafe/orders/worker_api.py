@@ -116,7 +116,7 @@ def barista_routes(desk: Desk) -> APIRouter:
     async def orders(barista: BaristaName = None) -> Response:
         """List what waits and what is being prepared, oldest first; or what a barista has."""
         standings = await desk.list(barista)
-        return answer(OrdersOut(orders=[order_out(one) for one in standings]))
+        return answer({"orders": [order_out(one) for one in standings]})
 
     return router
 

@@ -1,14 +1,16 @@
-"""Ready-made answers: pydantic makes the JSON, FastAPI need not look at it again.
+"""Ready-made answers: JSON that FastAPI need not look at again.
 
 Rule: a route that gives a `Response` is documented by its `response_model` all the same, and costs
-a quarter less than one that gives a model.
+a quarter less than one that gives a model. Busy routes give their members as a dictionary, which
+costs half of a model; a test holds it against the model that documents it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -40,7 +42,11 @@ class JsonReply(Response):
 
 
 def answer(
-    body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+    body: BaseModel | dict[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Give `body` as a JSON response."""
+    if isinstance(body, dict):
+        return JsonReply(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers)
     return JsonReply(body.__pydantic_serializer__.to_json(body), status, headers)

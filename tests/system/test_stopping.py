@@ -106,7 +106,9 @@ async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_an
             claim = await start(barista)
             assert claim["order_id"] == brewed["order_id"]
             kept = await order(customer)
-            look = f"GET /order/{kept['order_id']} HTTP/1.1\r\nHost: cafe\r\nPrefer: wait=60\r\n\r\n"
+            look = (
+                f"GET /order/{kept['order_id']} HTTP/1.1\r\nHost: cafe\r\nPrefer: wait=60\r\n\r\n"
+            )
             keyed = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nIdempotency-Key: k\r\n\r\n"
             waiting = [
                 await stack.enter_async_context(await park(shop, OFFICE, request))

@@ -6,11 +6,22 @@ import pytest
 from pydantic import BaseModel
 
 from cafe.orders import schemas
+from cafe.orders.messages import Claim, Standing
+from cafe.orders.order import Action, Order, Status
+from cafe.orders.schemas import (
+    ClaimOut,
+    FinishedOut,
+    OrderOut,
+    claim_out,
+    finished_out,
+    order_out,
+)
+from cafe.serving.reply import answer
 
 SHAPES = [
     one
     for one in vars(schemas).values()
-    if isinstance(one, type) and one.__module__ == schemas.__name__
+    if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == schemas.__name__
 ]
 
 
@@ -18,3 +29,34 @@ SHAPES = [
 def test_every_shape_has_an_example_that_is_one(shape: type[BaseModel]) -> None:
     (example,) = shape.model_json_schema()["examples"]
     assert shape.model_validate(example).model_dump(mode="json") == example
+
+
+def standings() -> list[Standing]:
+    """Give orders at every status, with and without names and estimates."""
+    order = Order("o", 7, "americano", None, "192.0.2.1", 1_795_000_000.0)
+    started = order.after(
+        Action.START, barista="Bo", started_at=1_795_000_010.25, lease_expires_at=1_795_000_190.0
+    )
+    ready = started.after(Action.FINISH, ended_at=1_795_000_050.123456)
+    named = order._replace(name='Zoë "Zo"')
+    cancelled = named.after(Action.CANCEL, ended_at=1_795_000_002.0)
+    return [
+        Standing(order, 3, None, 0.0),
+        Standing(named, 1, 45.5, 12.34567),
+        Standing(started, None, 20.0, 30.0),
+        Standing(ready, None, None, 50.0),
+        Standing(ready.after(Action.HAND_OVER), None, None, 50.0),
+        Standing(cancelled, None, None, 2.0),
+    ]
+
+
+@pytest.mark.parametrize("standing", standings(), ids=lambda one: one.order.status)
+def test_what_is_answered_is_what_the_model_documents(standing: Standing) -> None:
+    said = answer(order_out(standing)).body
+    assert said == answer(OrderOut.model_validate(order_out(standing))).body
+    if standing.order.status is Status.PREPARATION:
+        claim = claim_out(Claim(standing.order, 4))
+        assert answer(claim).body == answer(ClaimOut.model_validate(claim)).body
+    if standing.order.status in {Status.READY, Status.DELIVERED}:
+        finished = finished_out(standing.order)
+        assert answer(finished).body == answer(FinishedOut.model_validate(finished)).body
