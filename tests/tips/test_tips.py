@@ -20,7 +20,7 @@ from docs.examples.tips.messages import (
 from docs.examples.tips.tip import Status
 from tests.tips.till import caught_up, earned_in, got_in, open_till, tips_in, wrong_in
 
-pytestmark = pytest.mark.schedules(10)
+pytestmark = pytest.mark.schedules(3)
 
 
 async def test_a_tip_that_is_given_before_the_finish_is_paid_with_it() -> None:

@@ -28,7 +28,7 @@ from tests.tips.till import (
     wrong_in,
 )
 
-pytestmark = pytest.mark.schedules(10)
+pytestmark = pytest.mark.schedules(3)
 
 REFUSE = "CREATE TRIGGER {0} BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'refused'); END"
 

@@ -18,7 +18,7 @@ from docs.examples.tips.tips import follow_orders, tips_factory
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 
-pytestmark = pytest.mark.schedules(20)
+pytestmark = pytest.mark.schedules(5)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from tests.cafe.ledger.shelves import (
     sign,
 )
 
-pytestmark = pytest.mark.schedules(10)
+pytestmark = pytest.mark.schedules(3)
 
 
 async def test_a_commit_returns_when_it_is_written() -> None:
