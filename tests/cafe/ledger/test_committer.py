@@ -214,6 +214,7 @@ async def test_a_refused_unit_fails_alone_and_who_asked_for_it_is_told() -> None
         await shop.told.ask(book, "beside", sign("ada"))
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(2)
+            await settle()  # it is refused at this very moment
         await shop.told.ask(shelf, "later", fill("d"))
         await shop.told.ask(book, "later beside", sign("bo"))
         await shop.ledger.wait_written()
