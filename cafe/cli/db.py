@@ -49,7 +49,8 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
             print(f"The tables have version {before}, the newest; there is nothing to do.")
             return
         upgrade(address)
-        print(f"The tables had {before or 'no version'}, and have version {version_of(address)}.")
+        had = "no version" if before is None else f"version {before}"
+        print(f"The tables had {had}, and have version {version_of(address)}.")
 
 
 @db.command()

@@ -7,6 +7,7 @@ replies are settled and its events handed to the followers.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from math import inf
 from operator import itemgetter
@@ -146,7 +147,9 @@ class Committer:
         self.written += len(committed.logged)
         for refusal in committed.refused.values():
             if refusal is not None:
-                log.error("row refused", reason=refusal.reason, detail=str(refusal))
+                # A value that is taken or not to be kept is an answer; anything else is a bug.
+                level = logging.ERROR if refusal.reason == "internal" else logging.WARNING
+                log.log(level, "row refused", reason=refusal.reason, detail=str(refusal))
         if not committed.refused:
             for journal, items in self._group:
                 _settle(journal, items)
@@ -167,7 +170,7 @@ class Committer:
                     refusal = refusals.get(id(item))
                     broken = broken or (refused and item.chained)
                     settled += 1
-                elif refusal is not None:
+                elif refusal is not None and not item.looks:
                     item.reply.fail(NotRecorded(refusal.reason))
                 elif broken:
                     item.reply.fail(JournalClosed())

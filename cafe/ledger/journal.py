@@ -67,6 +67,8 @@ class Held(NamedTuple):
     reply: Answerable
     value: Any
     refusal: CafeRefusal | None = None
+    looks: bool = False
+    """Its message wrote nothing: a row that is refused before it is not its own."""
 
     def settle(self) -> None:
         """Answer or refuse, as was decided when it was held."""
@@ -128,13 +130,17 @@ class Journal:
             self._items.append(Unit(self.department, entries, self._chained))
             self._ring()
 
-    def reply(self, reply: Reply[R], value: R) -> None:
-        """Answer once all that was written until now is committed."""
-        self._hold(Held(reply, value))
+    def reply(self, reply: Reply[R], value: R, *, looks: bool = False) -> None:
+        """Answer once all that was written until now is committed.
+
+        The answer to a message that wrote nothing only `looks`: where the row before it is refused,
+        its asker is to ask again, and is not told of a row that is somebody else's.
+        """
+        self._hold(Held(reply, value, looks=looks))
 
     def refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
         """Refuse once all that was written until now is committed: what led to it must be so."""
-        self._hold(Held(reply, None, refusal))
+        self._hold(Held(reply, None, refusal, looks=True))
 
     async def commit(self, *entries: Entry) -> None:
         """Write entries, and return when they are committed: for a handler that may wait.

@@ -14,7 +14,7 @@ import outcome
 import trio
 from sqlalchemy import Connection
 
-from cafe.ledger.errors import LedgerError, RowRefused
+from cafe.ledger.errors import DatabaseGone, RowRefused
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.ledger.store import Storing
 from cafe.ledger.threads import Runner
@@ -108,4 +108,4 @@ def _unanswered(found: list[outcome.Outcome[Any]]) -> int:
 def _refusal(error: Exception) -> Exception:
     if isinstance(error, RowRefused):
         return NotRecorded(error.reason)
-    return LedgerUnavailable() if isinstance(error, LedgerError) else error
+    return LedgerUnavailable() if isinstance(error, DatabaseGone) else error

@@ -159,10 +159,11 @@ class Dispatcher(Actor):
             order = self._place_new(message)
             if message.key is None:
                 reply.on_abandoned(partial(self._withdraw, order.order_id))
+            self._journal.reply(reply, self._standing(order))
         elif order.status is Status.CANCELLED:
             self._journal.refuse(reply, OrderCancelled())
-            return
-        self._journal.reply(reply, self._standing(order))
+        else:
+            self._journal.reply(reply, self._standing(order), looks=True)
 
     @AwaitOrder.deferred
     def wait(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
@@ -210,7 +211,7 @@ class Dispatcher(Actor):
         """Show an order to somebody who knows its id."""
         with refusing("found"):
             order = self._book.find(message.order_id)
-        self._journal.reply(reply, self._standing(order))
+        self._journal.reply(reply, self._standing(order), looks=True)
 
     @CancelOrder.deferred
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
@@ -244,7 +245,7 @@ class Dispatcher(Actor):
             raise self._closing.refusal
         held = self._book.claimed_by(message.claim)
         if held is not None:
-            self._journal.reply(reply, Claim(held, self._book.waiting))
+            self._journal.reply(reply, Claim(held, self._book.waiting), looks=True)
             return
         if not message.waits and not self._has_claimable():
             reply.send(None)
@@ -263,7 +264,7 @@ class Dispatcher(Actor):
             self._journal.refuse(reply, conflict)
             return
         if change is None:
-            self._journal.reply(reply, self._book.find(message.order_id))
+            self._journal.reply(reply, self._book.find(message.order_id), looks=True)
             return
         self._end(change)
         self._journal.reply(reply, change.order)
@@ -393,7 +394,7 @@ class Dispatcher(Actor):
             if customer.collects:
                 told += customer.reply.fail(refusal)
             else:
-                self._journal.reply(customer.reply, self._standing(order))
+                self._journal.reply(customer.reply, self._standing(order), looks=True)
         if any(customer.collects for customer in customers):
             self._abandon(order.order_id, "the shop closed")
         return told
@@ -467,7 +468,7 @@ class Dispatcher(Actor):
             if standing is None or (customer.collects and order.status is Status.CANCELLED):
                 self._journal.refuse(customer.reply, OrderCancelled())
             else:
-                self._journal.reply(customer.reply, standing)
+                self._journal.reply(customer.reply, standing, looks=True)
 
     def _write(self, *changes: Change) -> None:
         """Write changes of one order, all of which are committed or none."""

@@ -153,7 +153,7 @@ def test_every_order_event_and_key_is_there_after_the_upgrade(old: str) -> None:
 
 def test_the_upgraded_ledger_passes_the_check(old: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["db", "upgrade", "--database-url", old]) == 0
-    said = f"The tables had 0001, and have version {newest()}.\n"
+    said = f"The tables had version 0001, and have version {newest()}.\n"
     assert capsys.readouterr() == (said, "")
     assert run_command(["db", "check", "--database-url", old]) == 0
     printed = capsys.readouterr()

@@ -181,6 +181,29 @@ async def test_who_is_in_one_group_with_a_refused_row_does_not_notice() -> None:
         assert counter.store.broken_promises() == []
 
 
+async def test_who_only_looks_is_not_told_of_a_row_that_is_somebody_elses() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        kept = await counter.order(hold=0)
+        counter.disk.seconds = 1
+        nursery.start_soon(counter.order)  # a group is under way, and the next one gathers
+        await settled()
+        told: list[object] = []
+
+        async def order_refused() -> None:
+            with pytest.raises(NotRecorded):
+                await counter.order(name=REFUSED)
+
+        async def look() -> None:
+            told.append((await counter.desk.find(kept.order.order_id)).order.status)
+
+        nursery.start_soon(order_refused)
+        await settled()
+        nursery.start_soon(look)
+        await trio.sleep(10)
+        assert told == [Status.WAITING]
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_commit_whose_answer_was_lost_is_not_made_twice() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         counter.store.link.mute = 1

@@ -59,3 +59,19 @@ async def test_an_application_that_never_says_that_it_has_started_is_not_served(
             pytest.fail("served all the same")
     assert raised.group_contains(LifespanError, match="took more than")
     assert autojump_clock.current_time() == pytest.approx(DoorConfig().startup_timeout)
+
+
+async def test_an_application_that_calls_its_cancellation_a_failure_raises_nothing_more() -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        try:
+            await receive()
+        except BaseException:
+            await send({"type": "lifespan.shutdown.failed", "message": "cancelled"})
+            raise
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with started(app, DoorConfig()):
+            raise KeyError("the port is in use")
+    assert [type(one) for one in raised.value.exceptions] == [KeyError]
