@@ -134,7 +134,7 @@ async def opened(
 
     At the end the database is given `seconds` to let go of its connections.
     """
-    store: Store | None = None
+    found: list[Store] = []
 
     async def stop_waiting(scope: trio.CancelScope) -> None:
         await closing_time.wait()
@@ -142,12 +142,12 @@ async def opened(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_waiting, nursery.cancel_scope)
-        store = await open_patiently(url)
+        found.append(await open_patiently(url))
         nursery.cancel_scope.cancel()
     try:
-        yield store
+        yield found[0] if found else None
     finally:
-        if store is not None:
+        for store in found:
             store.abort()
             with trio.move_on_after(seconds, shield=True):
                 await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
