@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test torture coverage mutants test-all bench lock clean
+.PHONY: help install serve check test sweep torture coverage mutants test-all bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -40,8 +40,12 @@ check: install ## Lint, format and type checks; the Dockerfile and the compose f
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-test: install ## Run the tests
-	@$(BIN)/pytest $(ARGS)
+SCHEDULES ?= 3
+test: install ## Run the tests, the swept ones under 3 schedules each (SCHEDULES=50: fifty)
+	@$(BIN)/pytest --schedules=$(SCHEDULES) $(ARGS)
+
+sweep: install ## Run what is concurrent under 50 schedules each (about half an hour)
+	@$(BIN)/pytest -q --schedules=50 tests/actors tests/cafe tests/tips $(ARGS)
 
 torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
 	@$(BIN)/python -m tests.system.torture $(ARGS)

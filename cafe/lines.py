@@ -106,7 +106,7 @@ class Lines(trio.abc.Instrument):
             taken = self._write(b"".join(self._lines[:number]))
         except BlockingIOError:
             taken = 0
-        except OSError:  # nobody reads the log, which is no reason to close the shop
+        except (OSError, ValueError):  # nobody reads the log any more, or its file was closed
             self.dropped += number
             self._noticed += number  # there is nobody to tell
             taken = size
