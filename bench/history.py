@@ -40,21 +40,16 @@ ORDER: Mapping[str, str] = {
     "lapsed": "0",
     "ended_at": "at + 40",
 }
-STEP = {"action": "action", "before": "before", "after": "after", "at": "at + seconds"}
-EVENTS: Mapping[str, Mapping[str, str]] = {
-    "events": {
-        "position": "(n - 1) * 4 + step + 1",
-        "department": "'orders'",
-        "subject": "printf('order-%08d', n)",
-        **STEP,
-    },
-    "order_events": {
-        "sequence": "(n - 1) * 4 + step + 1",
-        "order_id": "printf('order-%08d', n)",
-        **STEP,
-    },
+EVENTS_TABLE = "events"
+EVENT: Mapping[str, str] = {
+    "position": "(n - 1) * 4 + step + 1",
+    "department": "'orders'",
+    "subject": "printf('order-%08d', n)",
+    "action": "action",
+    "before": "before",
+    "after": "after",
+    "at": "at + seconds",
 }
-"""The log, by the name that its table has in this version of the tables and in the one before."""
 LIFE = """
     (0, 'place', NULL, 'waiting', 0), (1, 'start', 'waiting', 'preparation', 1),
     (2, 'finish', 'preparation', 'ready', 40), (3, 'hand over', 'ready', 'delivered', 40)
@@ -126,9 +121,7 @@ def write_history(file: Path, orders: int) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA synchronous=OFF")  # nobody misses this file after a crash
         connection.execute(f"{insert(ORDERS_TABLE, ORDER)} FROM placed", values)
-        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        (log,) = EVENTS.keys() & {name for (name,) in tables}
-        lives = insert(log, EVENTS[log], steps)
+        lives = insert(EVENTS_TABLE, EVENT, steps)
         connection.execute(f"{lives} FROM placed CROSS JOIN steps ORDER BY n, step", values)
 
 
