@@ -138,6 +138,8 @@ def test_a_log_that_nobody_reads_any_more_does_not_stop_the_shop() -> None:
 
 INTERRUPTED = """
 import os, signal, sys
+# A shell has its background jobs ignore it, and the tests may be one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 name = {name!r}
 
 class Interrupter:
