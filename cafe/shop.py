@@ -29,6 +29,7 @@ from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.opening import open_store, waits_for_server
+from cafe.ledger.refusals import LedgerUnavailable
 from cafe.ledger.store import Store, Storing
 from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
@@ -36,7 +37,7 @@ from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
 from cafe.orders.department import ORDERS, drop_expired_keys
 from cafe.orders.desk import Desk
-from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.dispatcher import Dispatcher, Rules, load_unless_closing
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
 from cafe.orders.order_log import OrderLog
 from cafe.serving.admission import Admission
@@ -102,8 +103,12 @@ class Shop:
 
     async def _dismiss_all(self) -> int:
         while True:
-            with suppress(ActorCrashed):
+            try:
                 return await self.dispatcher.ask(CloseShop())
+            except ActorCrashed:
+                continue
+            except LedgerUnavailable:  # it knows no orders: they are in a database that is away
+                return 0
 
 
 async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -241,7 +246,7 @@ def dispatcher_factory(
     rules: Rules, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Dispatcher]]:
     """Give what makes a Dispatcher, first and after each crash; it waits for the database."""
-    load = partial(ledger.open, ORDERS)
+    load = partial(load_unless_closing, partial(ledger.open, ORDERS), closing)
 
     async def make() -> Dispatcher:
         return Dispatcher(rules, ledger.now, load, await load(), closing)

@@ -83,7 +83,15 @@ def prune_tables(
     A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
     gets no smaller by it: what is free is used again.
     """
-    with shop_database(database_url) as address, closing(open_store(address)) as store:
+    with shop_database(database_url) as address:
+        with open_reader(address):
+            pass  # it is a ledger of this version, or this raises: none is made or migrated
+        prune_ledger(address, keep_days)
+
+
+def prune_ledger(address: str, keep_days: int | None) -> None:
+    """Prune every department's part, and tell how far it is."""
+    with closing(open_store(address)) as store:
         days = keep_days or read_settings({}).keep_days
         before = time.time() - days * DAY
         for department in DEPARTMENTS:

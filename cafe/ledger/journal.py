@@ -17,7 +17,7 @@ import trio
 
 from actors import Reply
 from cafe.ledger.department import Entry
-from cafe.ledger.refusals import JournalClosed
+from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
 from cafe.ledger.store import Unit
 from cafe.refusals import CafeRefusal
 
@@ -93,6 +93,8 @@ class Journal:
         """
         self.number = number
         self.closed = False
+        self.refusal: CafeRefusal = JournalClosed()
+        """What is said once it is closed."""
         self.department = department
         self._chained = chained
         self._ring = ring
@@ -206,8 +208,16 @@ class Journal:
 
     def _hold(self, held: Held) -> None:
         if self.closed:
-            held.reply.fail(JournalClosed())
+            held.reply.fail(self.refusal)
         elif self.uncommitted:
             self._items.append(held)
         else:
             held.settle()
+
+
+def closed_journal(department: str) -> Journal:
+    """Give a journal that takes nothing, and never will: whoever is answered by it is refused."""
+    journal = Journal(department, 0, lambda: None, chained=True)
+    journal.close()
+    journal.refusal = LedgerUnavailable()
+    return journal

@@ -116,8 +116,9 @@ class Ledger:
         await self._committer.ping()
 
     def give_up(self) -> None:
-        """Refuse every reply that waits for a commit, with LedgerUnavailable."""
+        """Refuse every reply that waits for a commit, and every look-up, with LedgerUnavailable."""
         self._committer.give_up()
+        self._reader.give_up()
 
     def statistics(self) -> LedgerStatistics:
         """Tell how much was written."""

@@ -48,12 +48,25 @@ class Reader:
         self._runner = runner
         self._wanted: list[Wanted[Any]] = []
         self._bell = trio.Event()
+        self._batch: list[Wanted[Any]] = []
+        """What the thread is looking up."""
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Refuse whoever waits, and whoever comes: the shop closes, and can wait no longer."""
+        self._given_up = True
+        for wanted in (*self._batch, *self._wanted):
+            wanted.found = outcome.Error(LedgerUnavailable())
+            wanted.done.set()
+        self._wanted.clear()
 
     async def read(self, query: Query[T]) -> T:
         """Give what a query finds among the committed rows.
 
         Raises LedgerUnavailable while the database cannot be read.
         """
+        if self._given_up:
+            raise LedgerUnavailable
         wanted = Wanted(query)
         self._wanted.append(wanted)
         self._bell.set()
@@ -73,10 +86,12 @@ class Reader:
             self._bell = trio.Event()
             while self._wanted:
                 batch, self._wanted = self._wanted[:MOST_IN_PASS], self._wanted[MOST_IN_PASS:]
+                self._batch = batch
                 found = await self._runner.run(partial(self._look_up, [one.query for one in batch]))
                 for wanted, result in zip(batch, found, strict=True):
-                    wanted.found = result
-                    wanted.done.set()
+                    if not wanted.done.is_set():
+                        wanted.found = result
+                        wanted.done.set()
 
     def _look_up(self, queries: list[Query[Any]]) -> list[outcome.Outcome[Any]]:
         """Run queries in one transaction; in one each, if one of them fails."""

@@ -5,6 +5,8 @@ Rule: the shop begins it, once; the Dispatcher and its clients only read it.
 
 from __future__ import annotations
 
+import trio
+
 from cafe.orders.refusals import ShopClosing
 
 
@@ -13,7 +15,9 @@ class Closing:
 
     def __init__(self) -> None:
         self.refusal: ShopClosing | None = None
+        self.begun = trio.Event()
 
     def begin(self, retry_after: float) -> None:
         """Close, for good."""
         self.refusal = ShopClosing("The shop is closing; come back soon.", retry_after)
+        self.begun.set()

@@ -61,8 +61,10 @@ BREWED = frozenset({Status.READY, Status.DELIVERED})
 class Retries:
     """How often a request asks again because an actor has crashed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = False) -> None:
+        """Count; who only waits has not done it, however soon it was failed."""
         self._left = TRIES
+        self._waits = waits
         self._crashed_at_once = False
 
     def allows(self, seconds: float) -> bool:
@@ -70,7 +72,7 @@ class Retries:
         self._left -= 1
         again, self._crashed_at_once = self._crashed_at_once, seconds < AT_ONCE
         # Twice: it may be this very message that does it.
-        return self._left > 0 and not (again and self._crashed_at_once)
+        return self._left > 0 and (self._waits or not (again and self._crashed_at_once))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Desk:
         """Place an order, once, however often it is asked for; wait `hold` seconds for its end."""
         try:
             return await self._order(message, hold, Retries())
-        except (LedgerUnavailable, trio.Cancelled):
+        except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
             with suppress(MailboxFull, ActorStopped):  # else the periodic look finds the order
                 self.dispatcher.tell_nowait(HangUp(message.order_id))
             raise
@@ -100,7 +102,7 @@ class Desk:
         if standing.order.ended or hold <= 0:
             return standing
         with trio.move_on_after(hold), suppress(UnknownOrder):
-            return await self._ask(AwaitOrder(order_id, collects=False))
+            return await self._ask(AwaitOrder(order_id, collects=False), Retries(waits=True))
         with Bounded():
             return await self._look(order_id)
 
@@ -123,7 +125,7 @@ class Desk:
             with Bounded():
                 return await self._ask(message)
         with trio.move_on_after(hold):
-            return await self._ask(replace(message, waits=True))
+            return await self._ask(replace(message, waits=True), Retries(waits=True))
         return None
 
     async def finish(self, message: FinishOrder) -> Order:
@@ -166,11 +168,11 @@ class Desk:
             standing = await self._place(message, held, retries)
         order_id = standing.order.order_id
         if standing.order.ended or hold == inf:
-            return await self._await(AwaitOrder(order_id), retries)
+            return await self._await(AwaitOrder(order_id))
         if hold <= 0:
             return standing
         with trio.move_on_after(hold):
-            return await self._await(AwaitOrder(order_id, timed=True), retries)
+            return await self._await(AwaitOrder(order_id, timed=True))
         with Bounded():
             return await self._ask(KeepOrder(order_id), retries)
 
@@ -193,13 +195,13 @@ class Desk:
                 return await self._re_attach(message, held, retries)
         return await self._ask(message, retries)
 
-    async def _await(self, message: AwaitOrder, retries: Retries) -> Standing:
+    async def _await(self, message: AwaitOrder) -> Standing:
         try:
-            return await self._ask(message, retries)
+            return await self._ask(message, Retries(waits=True))
         except UnknownOrder:  # it has ended since, and was forgotten
             with Bounded():
                 ended = await self._forgotten(message.order_id)
-                return await self._ask(CollectOrder(ended), retries)
+                return await self._ask(CollectOrder(ended))
 
     async def _look(self, order_id: str) -> Standing:
         try:

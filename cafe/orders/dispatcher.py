@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
+import trio
+
 from actors import Actor, ActorError, Reply, Timer
-from cafe.ledger.journal import Journal
+from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.refusals import LedgerUnavailable
 from cafe.orders.closing import Closing
 from cafe.orders.department import MOST_RECENT, Snapshot
@@ -68,6 +70,24 @@ MOST_UNCOMMITTED = 50_000
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
 """Opens the next journal, and gives what the ledger has of orders."""
+
+
+async def load_unless_closing(load: Load, closing: Closing) -> tuple[Journal, Snapshot]:
+    """Load, however long the database is away; give nothing when the shop closes before that.
+
+    A Dispatcher that knows no orders still answers: with refusals, which is what is left to say.
+    """
+    loaded: list[tuple[Journal, Snapshot]] = []
+
+    async def stop_waiting(scope: trio.CancelScope) -> None:
+        await closing.begun.wait()
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_waiting, nursery.cancel_scope)
+        loaded.append(await load())
+        nursery.cancel_scope.cancel()
+    return loaded[0] if loaded else (closed_journal("orders"), Snapshot())
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,14 +304,14 @@ class Dispatcher(Actor):
 
     # Whoever looks on
 
-    @ListOrders.handler
-    def list_orders(self, message: ListOrders) -> list[Standing]:
+    @ListOrders.deferred
+    def list_orders(self, message: ListOrders, reply: Reply[list[Standing]]) -> None:
         """List what waits and what is being prepared, oldest first."""
         orders = self._book.live()
         if message.barista is not None:
             orders = [order for order in orders if order.barista == message.barista]
         view = self._view
-        return [view.standing(order) for order in orders]
+        self._journal.reply(reply, [view.standing(order) for order in orders], looks=True)
 
     @CountQueue.handler
     def count(self, _message: CountQueue) -> QueueCount:

@@ -58,4 +58,5 @@ class View:
             return self._book.brewing.eta_seconds(position, self.baristas)
         if order.ended or order.started_at is None:
             return None
-        return self._book.brewing.remaining_seconds(self._now - order.started_at)
+        # Not less than nothing: the clock may have been ahead when it was started.
+        return self._book.brewing.remaining_seconds(max(0.0, self._now - order.started_at))

@@ -84,10 +84,7 @@ def barista_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """Claim the oldest waiting order; the same key gets the same claim, while it holds."""
         message = start_order(request, barista, checked_key(idempotency_key))
-        if wait:
-            claim = await unless_hung_up(request, lambda: desk.start(message, wait))
-        else:
-            claim = await desk.start(message)
+        claim = await unless_hung_up(request, lambda: desk.start(message, wait))
         if claim is None:
             return Response(status_code=204, headers=NO_STORE)
         return answer(claim_out(claim), headers=NO_STORE)

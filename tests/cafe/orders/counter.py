@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import trio
@@ -17,7 +18,7 @@ from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
 from cafe.orders.department import ORDERS, Snapshot
-from cafe.orders.dispatcher import Rules
+from cafe.orders.dispatcher import Rules, load_unless_closing
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
 from cafe.orders.tables import order_of, orders
@@ -95,7 +96,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
     closing = Closing()
 
     async def load() -> Loaded:
-        return await ledger.open(ORDERS)
+        return await load_unless_closing(partial(ledger.open, ORDERS), closing)
 
     async def make() -> FragileDispatcher:
         return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)

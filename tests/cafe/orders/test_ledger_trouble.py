@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import trio
@@ -12,6 +14,7 @@ from cafe.orders import dispatcher
 from cafe.orders.messages import CloseShop, FindOrder
 from cafe.orders.order import Status
 from cafe.orders.refusals import ShopClosing
+from cafe.refusals import CafeRefusal
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
@@ -258,3 +261,85 @@ async def test_look_ups_go_on_while_commits_stall() -> None:
         standing = await counter.order(hold=0)
         found = await counter.ref.ask(FindOrder(standing.order.order_id))
         assert found.order.status is Status.WAITING
+
+
+async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_start() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 3)
+        counter.store.link.gone = True
+        await counter.crash()
+        told: list[type[Exception]] = []
+
+        async def ask(what: Callable[[], Awaitable[object]]) -> None:
+            try:
+                await what()
+            except CafeRefusal as refusal:
+                told.append(type(refusal))
+
+        for what in (
+            counter.order,
+            partial(counter.order, key="k"),
+            partial(counter.start, hold=40),
+            partial(counter.desk.find, "unknown", 9),
+            counter.desk.list,
+        ):
+            nursery.start_soon(ask, what)
+        await settled()
+        began = trio.current_time()
+        counter.closing.begin(retry_after=4)
+        await trio.sleep(1)
+        counter.ledger.give_up()
+        await settled()
+        assert trio.current_time() - began == pytest.approx(1)
+        assert all(customer.refused is not None for customer in customers)
+        assert len(told) == 5
+        counter.store.link.gone = False
+
+
+async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        counter.disk.seconds = 100
+        told: list[type[Exception]] = []
+
+        async def look() -> None:
+            try:
+                await counter.desk.find("unknown")
+            except CafeRefusal as refusal:
+                told.append(type(refusal))
+
+        nursery.start_soon(look)
+        await trio.sleep(0.5)
+        nursery.start_soon(look)
+        await trio.sleep(0.5)
+        counter.ledger.give_up()
+        await settled()
+        assert told == [LedgerUnavailable] * 2
+        assert trio.current_time() == pytest.approx(1)
+        await look()
+        assert len(told) == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_listed_is_committed() -> None:
+    async with open_counter() as counter:
+        await counter.order(hold=0)
+        claim = await counter.claimed("Bo")
+        counter.store.link.gone = True
+        with pytest.raises(LedgerUnavailable):
+            await counter.finish(claim)
+        with pytest.raises(LedgerUnavailable):
+            await counter.desk.list("Bo")
+        counter.store.link.gone = False
+        await trio.sleep(1)
+        assert await counter.desk.list("Bo") == []
+
+
+async def test_customers_who_only_wait_bear_a_dispatcher_that_crashes_again_and_again() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 3)
+        for _ in range(3):
+            await counter.crash()
+        for _ in customers:
+            await counter.finish(await counter.claimed())
+        await settled()
+        assert all(customer.got for customer in customers)
