@@ -131,6 +131,7 @@ def _wrong_times() -> Executable:
         _differ(_order.ended_at, seen.c.ended),
         _before(_order.started_at, _order.placed_at),
         _before(_order.ended_at, func.coalesce(_order.started_at, _order.placed_at)),
+        _order.lease_expires_at == _order.started_at,
         _before(_order.lease_expires_at, _order.started_at),
     )
     times = (_order.placed_at, _order.started_at, _order.lease_expires_at, _order.ended_at)
