@@ -57,7 +57,7 @@ class ImpatientConnection(psycopg.Connection[Any]):
             raise
 
     def abort(self) -> None:
-        """Shut the socket down, from any thread: whoever waits for an answer gets an error."""
+        """Shut the socket down, from any thread: a wait for an answer ends with an error."""
         with (
             suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self.fileno())) as twin,

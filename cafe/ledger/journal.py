@@ -5,7 +5,7 @@ that was written before it is committed, and goes out at once where nothing is h
 
 A journal is a plain value between two owners, as a memory channel is: an actor writes in its turns,
 the committer takes what has gathered. It belongs to one instance of its actor. When it is closed,
-what it had not committed never happened, and whoever waited for that is told to ask again.
+what it had not committed never happened, and its askers are told to ask again.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Journal:
         return items
 
     def settled(self, units: int) -> None:
-        """Note that so many more units are settled, and answer whoever waits for nothing more."""
+        """Note that so many more units are settled, and settle replies that wait no longer."""
         self._committed += units
         if self.closed:
             return
@@ -193,7 +193,7 @@ class Journal:
             self._on_commit()
 
     def close(self) -> None:
-        """Take nothing more; whoever waits is told to ask again."""
+        """Take nothing more; refuse every reply that is held, to be asked for again."""
         self.closed = True
         self.give_up(JournalClosed())
         self._items.clear()
@@ -216,7 +216,7 @@ class Journal:
 
 
 def closed_journal(department: str) -> Journal:
-    """Give a journal that takes nothing, and never will: whoever is answered by it is refused."""
+    """Give a journal that takes nothing, and never will: it refuses every reply."""
     journal = Journal(department, 0, lambda: None, chained=True)
     journal.close()
     journal.refusal = LedgerUnavailable()

@@ -78,7 +78,7 @@ class Ledger:
         `behind` a journal it waits until all is committed, or refused, that was written there.
         """
         if behind is not None:
-            with suppress(NotRecorded):  # whoever wrote that is told
+            with suppress(NotRecorded):  # its own asker is told
                 await behind.wait_settled()
         return await self._reader.read(query)
 

@@ -25,7 +25,7 @@ LOCK_SECONDS = 0.3
 ANSWER_SECONDS = 35.0
 """How long the writer waits for an answer: longer than the server lets its statements take."""
 READING_ANSWER_SECONDS = 5.0
-"""How long the reader does, so that whoever asks has an answer, if only that there is none.
+"""How long the reader does, so that an asker has an answer, if only that there is none.
 
 The server ends a statement somewhat earlier, which leaves the connection whole.
 """

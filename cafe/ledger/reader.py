@@ -30,7 +30,7 @@ One is a query that takes too long; with two, the database is away.
 
 
 class Wanted(Generic[T]):
-    """One look-up, and whoever waits for it."""
+    """One look-up, and what its asker waits for."""
 
     __slots__ = ("done", "found", "query")
 
@@ -53,7 +53,7 @@ class Reader:
         self._given_up = False
 
     def give_up(self) -> None:
-        """Refuse whoever waits, and whoever comes: the shop closes, and can wait no longer."""
+        """Refuse every look-up, from now on: the shop closes, and can wait no longer."""
         self._given_up = True
         for wanted in (*self._batch, *self._wanted):
             wanted.found = outcome.Error(LedgerUnavailable())

@@ -164,7 +164,7 @@ class Dispatcher(Actor):
 
     @LoadOrders.handler
     async def load(self, _message: LoadOrders) -> None:
-        """Start again from what is committed; whoever waits goes on waiting."""
+        """Start again from what is committed; those who wait go on waiting."""
         self._begin(*await self._load())
         self._watch_leases()
         self._hand_out()
@@ -302,7 +302,7 @@ class Dispatcher(Actor):
         self._journal.reply(reply, changes[-1].order)
         self._hand_out()
 
-    # Whoever looks on
+    # Operators and screens
 
     @ListOrders.deferred
     def list_orders(self, message: ListOrders, reply: Reply[list[Standing]]) -> None:
