@@ -11,7 +11,7 @@ import trio
 
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
-from cafe.orders.messages import CloseShop, FindOrder
+from cafe.orders.messages import CloseShop
 from cafe.orders.order import Status
 from cafe.orders.refusals import ShopClosing
 from cafe.refusals import CafeRefusal
@@ -254,13 +254,6 @@ async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_ba
         await settled()
         assert customer.got is not None
         assert counter.ref.statistics().restarts == 1
-
-
-async def test_look_ups_go_on_while_commits_stall() -> None:
-    async with open_counter() as counter:
-        standing = await counter.order(hold=0)
-        found = await counter.ref.ask(FindOrder(standing.order.order_id))
-        assert found.order.status is Status.WAITING
 
 
 async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_start() -> None:
