@@ -22,6 +22,8 @@ from cafe.ledger.threads import Runner
 T = TypeVar("T")
 Query = Callable[[Connection], T]
 MOST_IN_PASS = 200
+TRIES = 2
+"""Of a pass: the first may meet a connection of which a restarted server knows nothing."""
 MOST_UNANSWERED = 2
 """Queries of a pass that may each wait for a time-out; then all others of it are refused at once.
 
@@ -93,22 +95,28 @@ class Reader:
                         wanted.found = result
                         wanted.done.set()
 
-    def _look_up(self, queries: list[Query[Any]]) -> list[outcome.Outcome[Any]]:
+    def _look_up(self, queries: list[Query[Any]], tries: int = TRIES) -> list[outcome.Outcome[Any]]:
         """Run queries in one transaction; in one each, if one of them fails."""
-        try:
-            return self._store.read(
-                lambda connection: [outcome.Value(one(connection)) for one in queries]
-            )
-        except Exception as error:  # noqa: BLE001 - whatever it is, its asker is told
-            if len(queries) == 1:
-                return [outcome.Error(_refusal(error))]
+        for _ in range(tries):
+            try:
+                return self._store.read(
+                    lambda connection: [outcome.Value(one(connection)) for one in queries]
+                )
+            except DatabaseGone:
+                pass
+            except Exception as error:  # noqa: BLE001 - whatever it is, its asker is told
+                if len(queries) == 1:
+                    return [outcome.Error(_refusal(error))]
+                break
+        if len(queries) == 1:
+            return [outcome.Error(LedgerUnavailable())]
         return self._look_up_apart(queries)
 
     def _look_up_apart(self, queries: list[Query[Any]]) -> list[outcome.Outcome[Any]]:
         found: list[outcome.Outcome[Any]] = []
         for one in queries:
             if _unanswered(found) < MOST_UNANSWERED:
-                found += self._look_up([one])
+                found += self._look_up([one], tries=1)
             else:
                 found.append(outcome.Error(LedgerUnavailable()))
         return found
@@ -123,4 +131,4 @@ def _unanswered(found: list[outcome.Outcome[Any]]) -> int:
 def _refusal(error: Exception) -> Exception:
     if isinstance(error, RowRefused):
         return NotRecorded(error.reason)
-    return LedgerUnavailable() if isinstance(error, DatabaseGone) else error
+    return error

@@ -192,3 +192,24 @@ async def test_an_asker_who_leaves_does_not_wait_for_a_thread_that_is_stuck() ->
 
 async def test_a_call_is_run_in_a_thread_and_gives_what_it_gives() -> None:
     assert await InThread().run(lambda: 7) == 7
+
+
+class ForgottenConnection(FaultyStore):
+    """A store whose next look-up meets a connection that its server has forgotten."""
+
+    forgotten = True
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        if self.forgotten:
+            self.forgotten = False
+            raise DatabaseGone("the server was restarted")
+        return super().read(query)
+
+
+@pytest.mark.schedules
+async def test_the_first_look_up_after_a_restart_of_the_server_is_answered() -> None:
+    reader = Reader(ForgottenConnection(), Disk())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        assert await reader.read(one) == 1
+        nursery.cancel_scope.cancel()
