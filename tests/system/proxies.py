@@ -1,0 +1,102 @@
+"""nginx and HAProxy before a real shop, by the configurations that docs/limits.md shows.
+
+Rule: only addresses, ports and the folder are other than in the document. A proxy listens on
+loopback, and is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+
+from tests.system.shop import PATIENCE, POLL, Shop
+
+LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
+PROXIES = ("nginx", "haproxy")
+OPEN_FILES = "worker_rlimit_nofile 65536;"
+"""More than a container may have, where the test needs a few."""
+NGINX_PLACES = """
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+"""
+
+
+def program(name: str) -> str | None:
+    """Find a proxy on PATH, or where Debian puts it."""
+    return shutil.which(name) or shutil.which(f"/usr/sbin/{name}")
+
+
+@contextmanager
+def running_proxy(name: str, shop: Shop, folder: Path) -> Generator[Shop]:
+    """Run a proxy before the shop's client app; give the shop as it is reached through it."""
+    found = program(name)
+    assert found is not None
+    port = free_port()
+    file = folder / f"{name}.conf"
+    file.write_text(configuration(name, port, shop, folder))
+    arguments = {
+        "nginx": ("-p", str(folder), "-c", str(file), "-e", "stderr", "-g", main(folder)),
+        "haproxy": ("-f", str(file), "-db"),
+    }[name]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([found, *arguments], stdout=log, stderr=log)
+    try:
+        wait_until_open(port, process, folder / "log")
+        yield replace(shop, client=f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def main(folder: Path) -> str:
+    """Give nginx's directives that say how it runs, and not what it does."""
+    return f"daemon off; pid {folder}/pid;"
+
+
+def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
+    """Give the configuration in the document, with the test's own addresses."""
+    block = re.compile(rf"^```{name}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    (text,) = block.findall(LIMITS.read_text("utf-8"))
+    assert isinstance(text, str)
+    for before, after in (
+        ("127.0.0.1:8080", urlsplit(shop.client).netloc),
+        ("listen 8000;", f"listen 127.0.0.1:{port};"),
+        ("bind :8000", f"bind 127.0.0.1:{port}"),
+        (OPEN_FILES, ""),
+        ("worker_connections 32768", "worker_connections 512"),
+        ("maxconn 32768", "maxconn 500"),
+        ("http {\n", "http {\n" + NGINX_PLACES.format(folder=folder)),
+    ):
+        text = text.replace(before, after)
+    return text
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the proxy accepts connections."""
+    end = monotonic() + PATIENCE
+    while monotonic() < end and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            sleep(POLL)
+        else:
+            return
+    raise AssertionError(f"the proxy does not run: {log.read_text('utf-8')}")

@@ -1,0 +1,123 @@
+"""The proxies of docs/limits.md before a real shop: what a customer behind one of them sees.
+
+Customers come from loopback addresses of their own, so the proxy has to tell the shop who they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from tests.cafe.ledger.postgres import missing
+from tests.system.play import LATER, brew, order, park, start
+from tests.system.proxies import PROXIES, program, running_proxy
+from tests.system.shop import Shop, open_shop, until
+
+LIMIT = 20
+
+
+@pytest.fixture(scope="module")
+def direct() -> Generator[Shop]:
+    """Give a shop that believes the proxy, with limits that a test reaches soon."""
+    with open_shop(
+        trusted_proxies="127.0.0.1", limit_requests=LIMIT, limit_window_seconds=60, ban_after=30
+    ) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def proxied(
+    request: pytest.FixtureRequest, direct: Shop, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Shop]:
+    """Give the shop as it is reached through a proxy."""
+    if program(request.param) is None:
+        pytest.skip(missing(f"no {request.param} here (on Debian: apt install {request.param})"))
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    folder.chmod(0o755)  # nginx's workers are another user's
+    with running_proxy(request.param, direct, folder) as shop:
+        yield shop
+
+
+async def test_a_customer_waits_behind_the_proxy_until_the_coffee_is_ready(
+    proxied: Shop, address: str
+) -> None:
+    answers: list[httpx.Response] = []
+
+    async def wait_for_coffee() -> None:
+        async with proxied.customers(address) as customer:
+            answers.append(await customer.post("/order/"))
+
+    async with proxied.baristas() as barista, trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for_coffee)
+        await start_and_finish(barista)
+    assert [one.status_code for one in answers] == [200]
+    await proxied.log.line("order", action="hand over", address=address)
+
+
+async def start_and_finish(barista: httpx.AsyncClient) -> None:
+    claim = await start(barista, wait=20)
+    finished = await barista.post("/finish/", json={"order_id": claim["order_id"]})
+    assert finished.json()["collected"] is True
+
+
+async def test_an_order_whose_customer_hangs_up_behind_the_proxy_is_not_brewed(
+    proxied: Shop, address: str
+) -> None:
+    async with await park(proxied, address):
+        await until(lambda: proxied.log.lines("order", action="place", address=address))
+    await proxied.log.line("order", action="abandon", address=address)
+    async with proxied.baristas() as barista:
+        assert (await barista.get("/start/")).status_code == 204
+
+
+async def test_an_order_that_is_kept_outlives_its_connection_to_the_proxy(
+    proxied: Shop, address: str
+) -> None:
+    async with proxied.customers(address) as customer:
+        placed = await order(customer)
+    async with proxied.baristas() as barista, proxied.customers(address) as customer:
+        assert (await brew(barista))["order_id"] == placed["order_id"]
+        looked = await customer.get(f"/order/{placed['order_id']}")
+        assert looked.json()["status"] == "ready"
+
+
+async def test_each_customer_behind_the_proxy_has_limits_of_their_own(
+    proxied: Shop, address: str
+) -> None:
+    async with proxied.customers(address) as greedy, proxied.customers("127.9.9.9") as regular:
+        statuses = [(await greedy.get("/queue")).status_code for _ in range(LIMIT + 5)]
+        assert statuses == [200] * LIMIT + [429] * 5
+        assert (await regular.get("/queue")).status_code == 200
+
+
+async def test_nobody_behind_the_proxy_can_claim_to_be_somebody_else(
+    proxied: Shop, address: str
+) -> None:
+    lie = {"X-Forwarded-For": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
+    async with proxied.customers(address, headers=lie) as liar:
+        await liar.get("/queue")
+    await proxied.log.line("request", route="/queue", address=address)
+    assert not proxied.log.lines("request", address="192.0.2.7")
+
+
+async def test_whoever_is_banned_behind_the_proxy_is_told_so_and_others_are_served(
+    proxied: Shop, address: str
+) -> None:
+    async with proxied.customers(address) as flood, proxied.customers("127.9.9.8") as regular:
+        for _ in range(LIMIT + 40):
+            await flood.get("/queue")
+        banned = await flood.get("/queue")
+        assert (banned.status_code, banned.json()["limit"]) == (429, "banned")
+        kept = await regular.post("/order/", headers=LATER)
+        assert kept.status_code == 202
+        assert (await regular.delete(f"/order/{kept.json()['order_id']}")).status_code == 200
+
+
+async def test_the_health_routes_are_the_proxys_alone(proxied: Shop, address: str) -> None:
+    async with proxied.customers(address) as stranger:
+        for path in ("/livez", "/readyz", "/api/v1/client/readyz", "/readyz/"):
+            assert (await stranger.get(path)).status_code == 404
