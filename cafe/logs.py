@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
 from time import gmtime, strftime, time_ns
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import structlog
@@ -73,13 +73,30 @@ def set_up_logs(log_format: Format) -> Sequence[Lines]:
     lines = Lines(writing_to(sys.stderr), notice=partial(_say_dropped, render))
     structlog.configure(
         processors=[render],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=_logger_class(),
         logger_factory=lambda *_name: lines,
         cache_logger_on_first_use=True,
     )
     handler = _Handler(lines, render)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     return [lines]
+
+
+def _logger_class() -> type[Any]:
+    """Give structlog's logger with a shorter way for `info`, by which nearly all lines go.
+
+    It calls the one processor itself: half the cost of a line was on the way there.
+    """
+
+    def info(self: Any, event: str, **values: object) -> None:
+        (render,) = self._processors
+        values["event"] = event
+        try:  # noqa: SIM105 - `suppress` costs a fifth of a line
+            self._logger.msg(render(self._logger, "info", self._context | values))
+        except structlog.DropEvent:  # by a test that captures what is logged
+            pass
+
+    return type("Logger", (structlog.make_filtering_bound_logger(logging.INFO),), {"info": info})
 
 
 def dropped_lines() -> int:
