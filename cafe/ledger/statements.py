@@ -8,6 +8,7 @@ times a second; and a driver gives up Python's lock at each statement, to wait f
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Dialect, Table, and_, bindparam, column, delete, select, table
@@ -37,7 +38,7 @@ class Statements:
             number = min(MOST_ROWS, 1 << (len(rows) - first).bit_length() - 1)
             chunk = rows[first : first + number]
             first += number
-            yield self._put(into, number), tuple(value for row in chunk for value in row)
+            yield self._put(into, number), tuple(chain.from_iterable(chunk))
 
     def drop(self, of: Table) -> str:
         """Give the SQL that deletes the row of `of` with a primary key."""
