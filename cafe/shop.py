@@ -35,7 +35,7 @@ from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, drop_expired_keys
+from cafe.orders.department import ORDERS, drop_expired_keys, load_ids
 from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Dispatcher, Rules, load_unless_closing
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
@@ -192,9 +192,11 @@ async def open_until(
         open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
     ):
         watching.watch(system)
+        ids = await ledger.prepare(load_ids)
         shop = await start_actors(settings, system, ledger)
+        desk = Desk(shop.dispatcher, ledger, ids, ledger.now, settings.key_ttl_seconds)
         client, worker = doors
-        apps = make_apps(shop, registry, client.admission, worker.admission)
+        apps = make_apps(shop, desk, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
             nursery.start_soon(keep_house, ledger, settings)
@@ -285,11 +287,14 @@ async def prune(ledger: Ledger, settings: Settings) -> None:
 
 
 def make_apps(
-    shop: Shop, registry: CollectorRegistry, client: Admission, worker: Admission
+    shop: Shop,
+    desk: Desk,
+    registry: CollectorRegistry,
+    client: Admission,
+    worker: Admission,
 ) -> tuple[ASGIApp, ASGIApp]:
     """Give the customers' and the baristas' applications."""
     metrics = RequestMetrics(registry)
-    desk = Desk(shop.dispatcher, shop.ledger, shop.ledger.now, shop.settings.key_ttl_seconds)
     token = shop.settings.worker_token
     exposition = Exposition(
         registry,

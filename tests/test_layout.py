@@ -62,6 +62,7 @@ FLOORS = {
         (
             "cafe/orders/__init__.py",
             "cafe/orders/brewing.py",
+            "cafe/orders/ids.py",
             "cafe/orders/keys.py",
             "cafe/orders/queue.py",
             "cafe/orders/recent.py",

@@ -98,6 +98,10 @@ class Ledger:
         """Make a change that is no event, between two commits; raises DatabaseGone."""
         return await self._writing.run(lambda: self._store.maintain(change))
 
+    async def prepare(self, change: Query[T]) -> T:
+        """Make a change that is no event, as the shop opens; waits for the database as `open`."""
+        return await self._until_there(lambda: self._store.maintain(change))
+
     async def tidy(self) -> None:
         """Free room in the database that is not needed."""
         await self._writing.run(self._store.tidy)

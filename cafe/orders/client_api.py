@@ -79,7 +79,8 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     ) -> Response:
         """Order a coffee, and wait until it is ready."""
         hold, applied = preferred_wait(prefer, otherwise=inf)
-        message = place_order(request, wish or OrderIn(), checked_key(idempotency_key), hold)
+        wish, key = wish or OrderIn(), checked_key(idempotency_key)
+        message = place_order(desk.ids.new(), request, wish, key, hold)
         standing = await unless_hung_up(request, lambda: place(message, hold, desk, limiter))
         if standing is None:
             return HUNG_UP
@@ -148,10 +149,13 @@ async def counting_misses(
         raise
 
 
-def place_order(request: Request, wish: OrderIn, key: str | None, hold: float) -> PlaceOrder:
+def place_order(
+    order_id: str, request: Request, wish: OrderIn, key: str | None, hold: float
+) -> PlaceOrder:
     """Say what the customer wants, and who he is as far as the guard found out."""
     allowance: Allowance = request.scope["state"]["allowance"]
     return PlaceOrder(
+        order_id=order_id,
         drink=wish.drink,
         name=wish.name,
         address=request.scope["state"]["address"],

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from secrets import token_bytes
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, bindparam, delete, func, select
+from sqlalchemy import Connection, Executable, Select, bindparam, delete, func, insert, select
 
 from cafe.ledger.department import Department
 from cafe.orders.checks import CHECKS
+from cafe.orders.ids import SECRET_BYTES, OrderIds
 from cafe.orders.order import TRANSITIONS, Action, Order, Status
-from cafe.orders.tables import LIVE, keys, order_of, orders
+from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
 
 MOST_RECENT = 1_000
 """Ended orders that are kept in memory, so that who repeats a request is answered from there."""
@@ -71,6 +73,24 @@ def load_orders(connection: Connection) -> Snapshot:
     )
 
 
+def load_ids(connection: Connection) -> OrderIds:
+    """Give what makes and knows the ids of this ledger's orders; the first time, make its secret.
+
+    Once the orders with unsigned ids are pruned, such an id is as unknown as any other guess.
+    """
+    row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
+    secret, through = row or _make_secret(connection)
+    unsigned = select(orders.c.number).where(orders.c.number <= through).limit(1)
+    return OrderIds(secret, has_unsigned=connection.execute(unsigned).first() is not None)
+
+
+def _make_secret(connection: Connection) -> tuple[bytes, int]:
+    secret, through = token_bytes(SECRET_BYTES), connection.execute(_last_number).scalar_one()
+    row = {"id": 1, "secret": secret, "unsigned_through": through}
+    connection.execute(insert(id_secret).values(row))
+    return secret, through
+
+
 def find_order(connection: Connection, order_id: str) -> Order | None:
     """Give an order as it is committed."""
     if not order_id.isprintable():
@@ -111,7 +131,7 @@ def _prune_orders(subjects: Sequence[str]) -> Executable:
 
 ORDERS = Department(
     "orders",
-    tables=(orders, keys),
+    tables=(orders, keys, id_secret),
     load=load_orders,
     transitions={
         (None, Action.PLACE.value): Status.WAITING.value,

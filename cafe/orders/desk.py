@@ -22,6 +22,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
 from cafe.orders.department import find_by_key, find_order
 from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.ids import OrderIds
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -81,6 +82,7 @@ class Desk:
 
     dispatcher: Ref[Dispatcher]
     ledger: Ledger
+    ids: OrderIds
     now: Callable[[], float]
     key_ttl_seconds: float = 86_400.0
 
@@ -97,6 +99,7 @@ class Desk:
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Look at an order, once it has ended or after `hold` seconds."""
+        self._refuse_guess(order_id)
         with Bounded():
             standing = await self._look(order_id)
         if standing.order.ended or hold <= 0:
@@ -108,6 +111,7 @@ class Desk:
 
     async def cancel(self, message: CancelOrder) -> Standing:
         """Cancel an order."""
+        self._refuse_guess(message.order_id)
         with Bounded():
             try:
                 return await self._ask(message)
@@ -130,6 +134,7 @@ class Desk:
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""
+        self._refuse_guess(message.order_id)
         with Bounded():
             try:
                 return await self._ask(message)
@@ -141,6 +146,7 @@ class Desk:
 
     async def release(self, message: ReleaseOrder) -> Order:
         """Give an order back."""
+        self._refuse_guess(message.order_id)
         with Bounded():
             try:
                 return await self._ask(message)
@@ -159,6 +165,11 @@ class Desk:
             return await self._ask(ListOrders(barista))
 
     # How it asks
+
+    def _refuse_guess(self, order_id: str) -> None:
+        """Raise UnknownOrder for an id that was never given, before anybody is asked."""
+        if not self.ids.may_exist(order_id):
+            raise UnknownOrder
 
     async def _order(self, message: PlaceOrder, hold: float, retries: Retries) -> Standing:
         with Bounded():

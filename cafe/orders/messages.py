@@ -49,11 +49,6 @@ class QueueCount:
     """Orders that live, and those that ended lately."""
 
 
-def new_id() -> str:
-    """Make an id that nobody guesses."""
-    return secrets.token_urlsafe(12)
-
-
 _PROCESS = secrets.token_urlsafe(12)
 _claims = count(1)
 
@@ -67,6 +62,8 @@ def new_claim() -> str:
 class PlaceOrder(Message["Dispatcher", Standing]):
     """Order; answered when the order is committed. The same id or key is the same order."""
 
+    order_id: str
+    """Of the order, if this makes a new one: `OrderIds.new`."""
     drink: str
     name: str | None
     address: str
@@ -75,7 +72,6 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     key: str | None = None
     bound: bool = True
     """Cancelled when its customer's connection is lost. One with a key never is."""
-    order_id: str = field(default_factory=new_id)
     held_by: str | None = None
     """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -74,6 +75,16 @@ keys = Table(
     Column("placed_at", Float(53), nullable=False),
 )
 Index("ix_idempotency_keys_placed_at", keys.c.placed_at)
+
+id_secret = Table(
+    "order_id_secret",
+    metadata,
+    # One row, made by the shop that opens the ledger first.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False),
+    # Orders up to this number are older, and have ids without a signature.
+    Column("unsigned_through", BigInteger, nullable=False),
+)
 
 _STATUS = Order._fields.index("status")
 

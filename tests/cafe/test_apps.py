@@ -15,13 +15,14 @@ import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message
 
-from actors import open_system
+from actors import Ref, open_system
 from cafe.apps import client_app, worker_app
-from cafe.limits.rate_limiter import Limits, RateLimiter
+from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.serving.heads import BadRequest
 from cafe.serving.request_log import RequestMetrics
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger, start_counter
+from tests.cafe.orders.witness import WitnessedDesk
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
 
@@ -33,6 +34,8 @@ class Apps:
     client: ASGIApp
     worker: ASGIApp
     lines: list[Any]
+    desk: WitnessedDesk
+    limiter: Ref[RateLimiter]
 
 
 @asynccontextmanager
@@ -63,6 +66,8 @@ async def open_apps(limits: Limits | None = None, token: str | None = None) -> A
                     metrics=metrics,
                 ),
                 lines,
+                desk,
+                limiter,
             )
             nursery.cancel_scope.cancel()
 
@@ -81,6 +86,46 @@ async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b""}
     await app({**scope, "headers": UPLOADING, "client": ("192.0.2.1", 4711)}, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+async def ask(app: ASGIApp, method: str, path: str) -> tuple[int, dict[str, Any]]:
+    """Ask without a body; give the answer's status and problem."""
+    coming: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not coming:
+            await trio.sleep_forever()
+        return coming.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path, _, query = path.partition("?")
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": []}
+    members = {"query_string": query.encode(), "client": ("192.0.2.1", 4711)}
+    await app({**scope, **members}, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@pytest.mark.schedules(1)
+async def test_a_guessed_id_is_refused_as_an_order_that_is_not_there_and_no_actor_looks() -> None:
+    async with open_apps() as apps:
+        ids, dispatcher = apps.desk.ids, apps.desk.dispatcher
+        for order_id, looks in ((ids.new(), 1), (ids.new()[:-1] + "+", 0), ("\u2615", 0)):
+            for app, method, path in (
+                (apps.client, "GET", f"/order/{order_id}"),
+                (apps.client, "DELETE", f"/order/{order_id}"),
+                (apps.worker, "POST", f"/finish/{order_id}/"),
+                (apps.worker, "POST", f"/release/{order_id}"),
+                (apps.worker, "POST", f"/release/?order_id={order_id}"),
+            ):
+                before = dispatcher.statistics().refused
+                status, problem = await ask(app, method, path)
+                assert (status, problem["detail"]) == (404, "There is no such order.")
+                assert dispatcher.statistics().refused - before == looks, path
+        counts = await apps.limiter.ask(CountLimits())
+        assert counts.refused["unknown"] == 6
 
 
 @pytest.mark.schedules(1)

@@ -43,9 +43,12 @@ class House:
     limiter: Ref[RateLimiter]
     dispatcher: Ref[Dispatcher]
     door: Admission
+    ordered: int = 0
 
     async def order(self, address: str) -> None:
-        await self.dispatcher.ask(PlaceOrder("americano", None, address, 400))
+        self.ordered += 1
+        order_id = f"order {self.ordered}"
+        await self.dispatcher.ask(PlaceOrder(order_id, "americano", None, address, 400))
 
     async def refuse(self, address: str) -> None:
         """Refuse somebody often enough to earn a ban."""

@@ -56,8 +56,9 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         await shed_one(worker)
         await limiter.ask(Admit(ADDRESS))
         await limiter.ask(RecordRefusals((("192.0.2.66", 5),), "waiting"))
-        for _ in range(3):
-            await dispatcher.ask(PlaceOrder("americano", None, ADDRESS, 400, bound=False))
+        for order_id in ("first", "second", "third"):
+            message = PlaceOrder(order_id, "americano", None, ADDRESS, 400, bound=False)
+            await dispatcher.ask(message)
         claims = [await dispatcher.ask(StartOrder()) for _ in range(2)]
         await trio.sleep(45)
         assert claims[0] is not None

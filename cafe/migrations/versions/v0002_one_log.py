@@ -1,6 +1,7 @@
 """One log for every department: the orders' events move into it.
 
-Claims get an id, ended orders and keys an index by time, and how far the log was pruned is kept.
+Claims get an id, ended orders and keys an index by time, and how far the log was pruned is kept, as
+is the secret that ids of orders are signed with.
 """
 
 from __future__ import annotations
@@ -45,3 +46,10 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("claim", sa.Text))
     op.create_index("ix_orders_ended_at", "orders", ["ended_at"])
     op.create_index("ix_idempotency_keys_placed_at", "idempotency_keys", ["placed_at"])
+    op.create_table(
+        "order_id_secret",
+        sa.Column("id", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("secret", sa.LargeBinary, nullable=False),
+        sa.Column("unsigned_through", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_id_secret")),
+    )

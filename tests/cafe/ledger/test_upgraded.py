@@ -16,8 +16,9 @@ from cafe.cli.commands import run_command
 from cafe.ledger.log import read_page
 from cafe.ledger.migrating import migrate, newest
 from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.pruning import prune_some
 from cafe.ledger.reading import open_reader, version_of
-from cafe.orders.department import Snapshot, load_orders
+from cafe.orders.department import ORDERS, Snapshot, load_ids, load_orders
 from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queue import OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
@@ -27,6 +28,8 @@ from tests.cafe.ledger.postgres import PostgresServer
 NOON = 1_795_000_000.0
 DAY = 86_400.0
 LEASE = 180.0
+DELIVERED = "bPqX_tOKH9QLV1k8"
+"""An id as orders had them then."""
 OLD_TABLES = ("orders", "order_events", "idempotency_keys")
 
 
@@ -37,10 +40,10 @@ def play() -> list[Change]:
     def order(order_id: str, at: float, key: str | None = None, name: str | None = "Ada") -> None:
         day.append(book.place(order_id, "americano", name, "192.0.2.1", key, NOON + at))
 
-    order("delivered", 0.1 + 0.2, name="O'Hara ☕ %s ?")
+    order(DELIVERED, 0.1 + 0.2, name="O'Hara ☕ %s ?")
     day.append(book.start("Bo", NOON + 1))
-    day.append(book.finish("delivered", NOON + 40))
-    day.append(book.hand_over("delivered", NOON + 40))
+    day.append(book.finish(DELIVERED, NOON + 40))
+    day.append(book.hand_over(DELIVERED, NOON + 40))
     order("late", 50, key="late", name=None)
     day.append(book.start(None, NOON + 51))
     day.extend(change for changes in book.expire(NOON + 51 + LEASE) for change in changes)
@@ -181,6 +184,26 @@ def test_a_shop_goes_on_where_the_first_version_ended(old: str) -> None:
         assert len(snapshot.brewing_seconds) == 2
         placed = Writer(snapshot.last_number).place("next")
         assert [one.position for one in store.commit([unit(placed)]).logged] == [len(day) + 1]
+
+
+def test_ids_of_the_first_version_are_looked_up_as_long_as_there_are_such_orders(old: str) -> None:
+    upgrade(old)
+    with closing(open_store(old)) as store:
+        ids = store.maintain(load_ids)
+        assert ids.may_exist(DELIVERED)
+        store.begin()
+        for order in store.read(load_orders).live:
+            ended = order._replace(status=Status.CANCELLED, ended_at=NOON + 300)
+            store.commit([unit(Change(Action.CANCEL, order.status, ended, NOON + 300))])
+        new = ids.new()
+        writer = Writer(len(orders_of(play())))
+        store.commit([unit(writer.place(new, at=NOON + 400))])
+        while store.maintain(lambda connection: prune_some(connection, ORDERS, NOON + 350)):
+            pass
+    with closing(open_store(old)) as store:
+        ids = store.maintain(load_ids)
+        assert ids.may_exist(new)
+        assert not ids.may_exist(DELIVERED)
 
 
 def test_an_upgrade_that_fails_leaves_the_first_version_as_it_was(

@@ -17,7 +17,7 @@ from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, Snapshot
+from cafe.orders.department import ORDERS, Snapshot, load_ids
 from cafe.orders.dispatcher import Rules, load_unless_closing
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
@@ -61,7 +61,8 @@ class Counter:
         self, *, address: str = REGULAR, key: str | None = None, hold: float = inf, name: str = ""
     ) -> Standing:
         """Order, and wait."""
-        message = PlaceOrder("americano", name or None, address, 400, key, bound=hold > 0)
+        order_id = self.desk.ids.new()
+        message = PlaceOrder(order_id, "americano", name or None, address, 400, key, bound=hold > 0)
         return await self.desk.place(message, hold)
 
     async def start(self, barista: str | None = None, hold: float = 0.0) -> Claim | None:
@@ -94,6 +95,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
 ) -> tuple[WitnessedDesk, Closing]:
     """Start a Dispatcher as the shop does; cancel the nursery at the end."""
     closing = Closing()
+    ids = await ledger.prepare(load_ids)
 
     async def load() -> Loaded:
         return await load_unless_closing(partial(ledger.open, ORDERS), closing)
@@ -104,7 +106,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, dispatcher, ledger)
     ttl = (rules or Rules()).key_ttl_seconds
-    desk = WitnessedDesk(ledger, ledger.now, ttl, dispatcher=dispatcher, store=store)
+    desk = WitnessedDesk(ledger, ids, ledger.now, ttl, dispatcher=dispatcher, store=store)
     return desk, closing
 
 

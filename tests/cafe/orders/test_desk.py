@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import trio
@@ -99,6 +100,28 @@ async def test_what_nobody_knows_is_unknown() -> None:
                 await counter.desk.find(order_id)
         with pytest.raises(UnknownOrder):
             await counter.desk.finish(FinishOrder("x"))
+        with pytest.raises(UnknownOrder):  # it could be one, so it is looked up
+            await counter.desk.find(counter.desk.ids.new())
+
+
+async def test_a_guess_is_refused_at_once_and_nobody_is_asked() -> None:
+    async with open_counter() as counter:
+        placed = await counter.order(hold=0)
+        guess = placed.order.order_id.swapcase()
+        before = counter.ref.statistics()
+        counter.disk.seconds = 1  # a look-up would take it
+        began = trio.current_time()
+        for asking in (
+            partial(counter.desk.find, guess),
+            partial(counter.desk.find, guess, 9),
+            partial(counter.desk.cancel, CancelOrder(guess)),
+            partial(counter.desk.finish, FinishOrder(guess)),
+            partial(counter.desk.release, ReleaseOrder(guess)),
+        ):
+            with pytest.raises(UnknownOrder):
+                await asking()
+        assert trio.current_time() == began
+        assert counter.ref.statistics() == before
 
 
 async def test_an_order_is_not_forgotten_before_its_hand_over_is_committed(
@@ -129,7 +152,7 @@ async def test_an_order_whose_customer_does_not_come_back_is_abandoned_in_the_en
     rules = Rules(unclaimed_seconds=10)
     async with open_counter(rules) as counter, trio.open_nursery() as nursery:
         # Not at the desk: nobody asks again, and nobody tells that the customer hung up.
-        lost = await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+        lost = await counter.ref.ask(PlaceOrder("lost", "americano", None, REGULAR, 400))
 
         async def loses_heart() -> None:
             with suppress(ActorCrashed):
@@ -148,7 +171,7 @@ async def test_an_order_whose_customer_does_not_come_back_is_abandoned_in_the_en
 
 async def test_a_hang_up_between_placing_and_waiting_is_told() -> None:
     async with open_counter() as counter:
-        placed = await counter.ref.ask(PlaceOrder("americano", None, REGULAR, 400))
+        placed = await counter.ref.ask(PlaceOrder("lost", "americano", None, REGULAR, 400))
         await counter.ref.tell(HangUp(placed.order.order_id))
         assert await counter.start() is None
 

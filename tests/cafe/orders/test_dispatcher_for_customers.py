@@ -195,9 +195,9 @@ async def test_the_queue_takes_no_more_than_it_may() -> None:
 
 async def test_an_address_has_no_more_waiting_than_it_may() -> None:
     async with open_counter() as counter:
-        await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1))
+        await counter.ref.ask(PlaceOrder("first", "americano", None, REGULAR, max_waiting=1))
         with pytest.raises(TooManyWaiting) as caught:
-            await counter.ref.ask(PlaceOrder("americano", None, REGULAR, max_waiting=1))
+            await counter.ref.ask(PlaceOrder("second", "americano", None, REGULAR, max_waiting=1))
         assert caught.value.members() == {"limit": "waiting"}
         await counter.order(address="192.0.2.2", hold=0)
 

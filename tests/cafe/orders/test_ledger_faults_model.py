@@ -111,9 +111,10 @@ class Life:
         self.come(partial(self._order, None, hold, REFUSED))
 
     async def _order(self, key: str | None, hold: float, name: str | None = None) -> None:
-        message = PlaceOrder("americano", name, REGULAR, 400, key, bound=hold > 0)
+        desk = self.counter.desk
+        message = PlaceOrder(desk.ids.new(), "americano", name, REGULAR, 400, key, bound=hold > 0)
         try:
-            standing = await self.counter.desk.place(message, hold)
+            standing = await desk.place(message, hold)
         except LedgerUnavailable:
             if key is None:
                 self.town.refused.add(message.order_id)

@@ -99,7 +99,7 @@ async def test_a_look_up_takes_no_longer_than_five_seconds_whatever_it_asks() ->
         await trio.sleep(1)
         began = trio.current_time()
         with pytest.raises(LedgerUnavailable):
-            await counter.desk.find("unknown")
+            await counter.desk.find(counter.desk.ids.new())
         assert trio.current_time() - began == pytest.approx(5)
         counter.store.link.gone = False
 
@@ -273,7 +273,7 @@ async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_st
             counter.order,
             partial(counter.order, key="k"),
             partial(counter.start, hold=40),
-            partial(counter.desk.find, "unknown", 9),
+            partial(counter.desk.find, counter.desk.ids.new(), 9),
             counter.desk.list,
         ):
             nursery.start_soon(ask, what)
@@ -296,7 +296,7 @@ async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -
 
         async def look() -> None:
             try:
-                await counter.desk.find("unknown")
+                await counter.desk.find(counter.desk.ids.new())
             except CafeRefusal as refusal:
                 told.append(type(refusal))
 

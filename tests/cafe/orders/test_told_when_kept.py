@@ -43,7 +43,7 @@ async def test_whoever_asks_again_after_a_crash_is_told_of_a_cancellation_when_i
         counter.disk.seconds = 1
         nursery.start_soon(counter.desk.cancel, CancelOrder(standing.order.order_id))
         await settled()
-        message = PlaceOrder("americano", None, REGULAR, 400, "k", order_id=standing.order.order_id)
+        message = PlaceOrder(standing.order.order_id, "americano", None, REGULAR, 400, "k")
         with pytest.raises(OrderCancelled):
             await counter.ref.ask(message)
         assert counter.store.orders[standing.order.order_id].status == "cancelled"
