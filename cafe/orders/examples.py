@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qe"}
+ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn"}
 WISH: Final = {"drink": "americano", "name": "Ada"}
 TICKET: Final = {**ORDER_ID, "number": 17}
 

@@ -13,7 +13,9 @@ SONG = {"song": "So What", "wishes": 3}
 class WishIn(BaseModel):
     """A customer's wish."""
 
-    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "song": "So What"}, extra="forbid")
+    model_config = example(
+        {"order_id": "bPqX_tOKH9QLV1k8w3-RtZ0m", "song": "So What"}, extra="forbid"
+    )
 
     order_id: str = Field(min_length=1, max_length=64)
     song: str = Field(min_length=1, max_length=80)

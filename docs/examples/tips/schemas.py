@@ -16,7 +16,7 @@ Cents = Annotated[StrictInt, Field(ge=1, le=100_000)]
 class TipIn(BaseModel):
     """A customer's tip."""
 
-    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "cents": 50}, extra="forbid")
+    model_config = example({"order_id": "bPqX_tOKH9QLV1k8w3-RtZ0m", "cents": 50}, extra="forbid")
 
     order_id: Id
     cents: Cents
@@ -25,7 +25,9 @@ class TipIn(BaseModel):
 class TipOut(BaseModel):
     """A tip as it stands."""
 
-    model_config = example({"order_id": "bPqX_tOKH9QLV1k8", "cents": 50, "status": "pledged"})
+    model_config = example(
+        {"order_id": "bPqX_tOKH9QLV1k8w3-RtZ0m", "cents": 50, "status": "pledged"}
+    )
 
     order_id: str
     cents: int
