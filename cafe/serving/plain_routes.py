@@ -5,8 +5,9 @@ fields, and there is one way to it. What it does not do (`UNSUPPORTED` in `argum
 when it is declared, so that nothing declared is left out in silence.
 
 Of a request to a small endpoint FastAPI's routing, exit stacks and dependency solving are two
-thirds. What is left here: the path is looked up in a table, a query or a header is only looked at
-where it was sent, and the endpoint's `Response` is sent as it is.
+thirds. What is left here: the path is looked up in a table, or matched where it has parameters; a
+query or a header is only looked at where it was sent, and the endpoint's `Response` is sent as it
+is.
 
     router = APIRouter(route_class=PlainRoute)
 
@@ -18,15 +19,15 @@ where it was sent, and the endpoint's `Response` is sent as it is.
 
 Dependencies are FastAPI's: `Depends(f)`, on a parameter, a route or a router, with parameters and
 dependencies of their own; each is solved once a request. One that is no coroutine is called in
-place, not in a thread. A route with parameters in its path is found by Starlette's router and
-answered by FastAPI around it; its arguments are read the same way.
+place, not in a thread. Of several routes for one request the first that was declared is called,
+plain or not, as Starlette's router does.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from email.message import Message as Fields
 from functools import lru_cache
 from typing import Any, Final
@@ -38,10 +39,11 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from cafe.refusals import CafeRefusal
-from cafe.serving.app import on_http_exception, on_invalid_request
+from cafe.serving.app import on_bug, on_http_exception, on_invalid_request
 from cafe.serving.arguments import Arguments, Errors, Sent, solve
 from cafe.serving.paths import bare_path
 from cafe.serving.problem import refusal_response
@@ -50,6 +52,7 @@ from cafe.serving.reply import HUNG_UP
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 Endpoint = Callable[..., Awaitable[Response]]
+Parameters = Mapping[str, Any]
 
 
 class PlainRoute(APIRoute):
@@ -121,24 +124,28 @@ class PlainRoutes:
     """The innermost ASGI middleware: calls plain routes itself, and `app` for everything else."""
 
     def __init__(self, app: FastAPI) -> None:
-        """Find the routes of `app` that are plain and have no parameters in their path."""
+        """Find the routes of `app` that are plain; none is added later."""
         self._app = app
-        self._routes = {
-            (method, route.path): route
-            for route in reversed(app.routes)  # of two for one path, Starlette takes the first
-            if isinstance(route, PlainRoute) and "{" not in route.path
-            for method in route.methods or ()
-        }
+        self._fixed: dict[tuple[str, str], PlainRoute] = {}
+        """By method and path, those without parameters, unless another route comes first."""
+        self._in_turn: Sequence[BaseRoute] = ()
+        """All routes, up to the last plain one with parameters."""
+        for number, route in enumerate(app.routes, 1):
+            if isinstance(route, PlainRoute) and "{" in route.path:
+                self._in_turn = app.routes[:number]
+            elif isinstance(route, PlainRoute):
+                for method in route.methods or ():
+                    scope = {"type": "http", "method": method, "path": route.path}
+                    if find(app.routes, scope) == (route, {}):
+                        self._fixed[method, route.path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        route = None
-        if scope["type"] == "http":
-            route = self._routes.get((scope["method"], bare_path(scope)))
+        route, parameters = self._find(scope)
         if route is None:
             await self._app(scope, receive, send)
             return
-        scope["app"], scope["route"] = self._app, route
+        scope["app"], scope["route"], scope["path_params"] = self._app, route, parameters
         try:
             response = await route.endpoint(**await route.arguments(scope, receive))
         except ClientDisconnect:
@@ -149,7 +156,28 @@ class PlainRoutes:
             response = await on_http_exception(Request(scope), error)
         except RequestValidationError as error:
             response = await on_invalid_request(Request(scope), error)
+        except Exception as error:
+            response = await on_bug(Request(scope), error)
+            await response(scope, receive, send)
+            raise  # it is the log's, too
         await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[PlainRoute | None, Parameters]:
+        if scope["type"] != "http":
+            return None, {}
+        fixed = self._fixed.get((scope["method"], bare_path(scope)))
+        return find(self._in_turn, scope) if fixed is None else (fixed, {})
+
+
+def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, Parameters]:
+    """Give the route that answers a request, None where it is not plain, and its parameters."""
+    for route in routes:
+        match, found = route.matches(scope)
+        if match is Match.FULL:
+            if isinstance(route, PlainRoute):
+                return route, found["path_params"]
+            break
+    return None, {}
 
 
 async def received_whole(receive: Receive) -> bytes:
