@@ -211,7 +211,7 @@ class Dispatcher(Actor):
         unbound = self._book.unbind(order.order_id, self._clock())
         if unbound is not None:
             self._write(unbound)
-        self._journal.reply(reply, self._standing(order))
+        self._journal.reply(reply, self._standing(order), looks=unbound is None)
 
     @HangUp.handler
     def hang_up(self, message: HangUp) -> None:
@@ -244,7 +244,8 @@ class Dispatcher(Actor):
             return
         if change is not None:
             self._end(change)
-        self._journal.reply(reply, self._standing(self._book.find(message.order_id)))
+        standing = self._standing(self._book.find(message.order_id))
+        self._journal.reply(reply, standing, looks=change is None)
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
@@ -268,6 +269,8 @@ class Dispatcher(Actor):
             self._journal.reply(reply, Claim(held, self._book.waiting), looks=True)
             return
         if not message.waits and not self._has_claimable():
+            if self._journal.closed:
+                raise self._journal.refusal  # what is claimable is about to be loaded again
             reply.send(None)
             return
         self._baristas.add(reply, message)
@@ -325,7 +328,7 @@ class Dispatcher(Actor):
         for barista in self._baristas.dismiss_all():
             barista.fail(self._closing.refusal or LedgerUnavailable())
         told = sum(self._dismiss(self._book.find(one)) for one in self._customers.orders())
-        self._journal.reply(reply, told)
+        self._journal.reply(reply, told, looks=True)
 
     # Placing
 
@@ -371,9 +374,10 @@ class Dispatcher(Actor):
             self._journal.refuse(reply, OrderCancelled())
             return
         standing = self._standing(order)
-        if order.status is Status.READY and collects:
+        handed_over = order.status is Status.READY and collects
+        if handed_over:
             self._write(self._book.hand_over(order.order_id, self._clock()))
-        self._journal.reply(reply, standing)
+        self._journal.reply(reply, standing, looks=not handed_over)
 
     def _leave(self, message: AwaitOrder, customer: Customer) -> None:
         """Let a customer go whose ask was cancelled; if it hung up, nobody can collect."""

@@ -26,9 +26,10 @@ from cafe.orders.tables import order_of, orders
 T = TypeVar("T")
 
 REFUSED = "refused"
-"""A customer's name that the fake database refuses to keep."""
+"""A customer's or a barista's name that the fake database refuses to keep."""
 _REFUSE = f"""
-    CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.name = '{REFUSED}'
+    CREATE TRIGGER refuse BEFORE INSERT ON orders
+    WHEN NEW.name = '{REFUSED}' OR NEW.barista = '{REFUSED}'
     BEGIN SELECT RAISE(ABORT, 'the name is refused'); END
 """
 

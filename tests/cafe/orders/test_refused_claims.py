@@ -1,0 +1,147 @@
+"""A barista whose claim the database refuses to keep disturbs nobody but itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+import trio
+
+from actors import Message
+from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import (
+    AwaitOrder,
+    CancelOrder,
+    CloseShop,
+    CollectOrder,
+    KeepOrder,
+    ReleaseOrder,
+    Standing,
+    StartOrder,
+)
+from tests.cafe.ledger.fakes import REFUSED
+from tests.cafe.orders.counter import Counter, open_counter, settled
+
+pytestmark = pytest.mark.schedules
+
+
+async def place(counter: Counter, orders: int) -> None:
+    for _ in range(orders):
+        await counter.order(hold=0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+async def test_who_asks_after_a_refused_claim_gets_the_same_order(seconds: float) -> None:
+    async with open_counter() as counter:
+        await place(counter, 2)
+        counter.disk.seconds = seconds
+        for number in (1, 2):
+            for _ in range(3):
+                with pytest.raises(NotRecorded):
+                    await counter.start(REFUSED)
+            assert (await counter.claimed("Bo")).order.number == number
+        assert counter.ref.statistics().crashed == 0
+        assert counter.store.broken_promises() == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+async def test_before_the_orders_are_loaded_again_nobody_hears_that_there_are_none(
+    seconds: float,
+) -> None:
+    async with open_counter() as counter:
+        await place(counter, 1)
+        counter.disk.seconds = seconds
+        for _ in range(5):
+            with pytest.raises(NotRecorded):  # not at the desk, which would tell it later
+                await counter.ref.ask(StartOrder(REFUSED))
+            claim = await counter.claimed("Bo")
+            assert claim.order.number == 1
+            await counter.ref.ask(ReleaseOrder(claim.order.order_id))
+
+
+async def test_who_asks_for_an_order_that_has_ended_is_not_told_of_a_row_that_is_refused() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await counter.order(key="k", hold=0)
+        brewed = await counter.claimed()
+        await counter.finish(brewed)
+        await counter.order(key="k")
+        gone = await counter.order(hold=0)
+        await counter.desk.cancel(CancelOrder(gone.order.order_id))
+        waits = await counter.order(key="waits", hold=0)
+        await place(counter, 1)
+        counter.disk.seconds = 1
+        told: list[str] = []
+
+        async def refused() -> None:
+            with pytest.raises(NotRecorded):
+                await counter.start(REFUSED)
+
+        async def ask(message: Message[Dispatcher, Standing]) -> None:
+            with suppress(JournalClosed):
+                await counter.ref.ask(message)
+            told.append("no row of its own")
+
+        nursery.start_soon(counter.order)  # a group is under way, and the next one gathers
+        await settled()
+        nursery.start_soon(refused)
+        await settled()
+        for message in (
+            AwaitOrder(brewed.order.order_id),
+            KeepOrder(brewed.order.order_id),
+            CollectOrder(brewed.order),
+            CancelOrder(gone.order.order_id),
+            KeepOrder(waits.order.order_id),
+        ):
+            nursery.start_soon(ask, message)
+        await trio.sleep(3)
+        assert len(told) == 5
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_row_that_is_refused_as_the_shop_closes_does_not_keep_it_from_closing() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await place(counter, 2)
+        counter.disk.seconds = 1
+        closed: list[str] = []
+
+        async def claim(barista: str) -> None:
+            with suppress(NotRecorded):
+                await counter.start(barista)
+
+        async def close() -> None:
+            with suppress(LedgerUnavailable):  # it knows no orders any more
+                await counter.ref.ask(CloseShop())
+            closed.append("closed")
+
+        for barista in ("Bo", REFUSED):
+            nursery.start_soon(claim, barista)
+            await settled()
+        nursery.start_soon(close)
+        await trio.sleep(5)
+        assert closed == ["closed"]
+
+
+async def test_baristas_who_wait_beside_a_refused_one_get_all_orders() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        got: list[int] = []
+        refused = 0
+
+        async def barista(name: str) -> None:
+            nonlocal refused
+            try:
+                claim = await counter.start(name, hold=30)
+            except NotRecorded:
+                refused += 1
+                return
+            assert claim is not None
+            got.append(claim.order.number)
+
+        for name in ("Ada", REFUSED, "Bo", "Cy"):
+            nursery.start_soon(barista, name)
+            await settled()
+        for _ in range(3):
+            nursery.start_soon(counter.order)
+        await trio.sleep(2)
+        assert (sorted(got), refused) == ([1, 2, 3], 1)
+        nursery.cancel_scope.cancel()
