@@ -19,7 +19,7 @@ import trio
 
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.ledger import Ledger
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
+from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.orders.department import find_by_key, find_order
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.ids import OrderIds
@@ -56,6 +56,9 @@ AT_ONCE = 1.0
 """Who is failed by a crash twice, after fewer seconds than this, asks no more."""
 LEDGER_SECONDS = 5.0
 """How long a request may wait for the ledger, whatever it asks on its way."""
+REFUSED_SECONDS = 1.0
+"""How late an asker hears that its row is refused: the Dispatcher loads again for each such row,
+and would do nothing else for one who asks again at once."""
 BREWED = frozenset({Status.READY, Status.DELIVERED})
 
 
@@ -242,6 +245,9 @@ class Desk:
                 return await self.dispatcher.ask(message)
             except JournalClosed:
                 await trio.lowlevel.checkpoint()
+            except NotRecorded:
+                await trio.sleep(REFUSED_SECONDS)
+                raise
             except ActorCrashed:
                 retries = retries or Retries()
                 if not retries.allows(trio.current_time() - asked_at):

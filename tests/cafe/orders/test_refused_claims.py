@@ -20,8 +20,8 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from tests.cafe.ledger.fakes import REFUSED
-from tests.cafe.orders.counter import Counter, open_counter, settled
+from tests.cafe.ledger.fakes import REFUSED, Disk
+from tests.cafe.orders.counter import Counter, open_counter, settled, waiting_customers
 
 pytestmark = pytest.mark.schedules
 
@@ -144,4 +144,31 @@ async def test_baristas_who_wait_beside_a_refused_one_get_all_orders() -> None:
             nursery.start_soon(counter.order)
         await trio.sleep(2)
         assert (sorted(got), refused) == ([1, 2, 3], 1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_refused_baristas_who_never_stop_asking_hold_up_nobody() -> None:
+    async with open_counter(disk=Disk(0.05)) as counter, trio.open_nursery() as nursery:
+        tries = 0
+
+        async def stubborn() -> None:
+            nonlocal tries
+            while True:
+                with suppress(NotRecorded):
+                    await counter.start(REFUSED, hold=10)
+                tries += 1
+
+        customers = await waiting_customers(counter, nursery, 10)
+        for _ in range(3):
+            nursery.start_soon(stubborn)
+        await settled()
+        for number in range(1, 11):
+            claim = await counter.start("Bo", hold=5)
+            assert claim is not None
+            assert claim.order.number == number
+            await counter.finish(claim)
+        await settled()
+        assert tries < 10
+        assert all(customer.got for customer in customers)
+        assert counter.store.broken_promises() == []
         nursery.cancel_scope.cancel()
