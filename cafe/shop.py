@@ -92,7 +92,8 @@ class Shop:
         """Refuse new orders, answer everybody who waits, then shut the doors."""
         seconds = self.settings.closing_seconds
         drained = trio.current_time() + DRAIN_SHARE * seconds
-        self.closing.begin(retry_after=seconds)
+        lost = LedgerUnavailable() if self.ledger.lost_by is not None else None
+        self.closing.begin(retry_after=seconds, refusal=lost)
         with trio.move_on_at(drained):
             told = await self._dismiss_all()
             left = await self.dispatcher.ask(CountQueue())
@@ -103,12 +104,8 @@ class Shop:
 
     async def _dismiss_all(self) -> int:
         while True:
-            try:
+            with suppress(ActorCrashed):
                 return await self.dispatcher.ask(CloseShop())
-            except ActorCrashed:
-                continue
-            except LedgerUnavailable:  # it knows no orders: they are in a database that is away
-                return 0
 
 
 async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -188,7 +185,7 @@ async def open_until(
     ledger = new_ledger(store, start_clock())
     ledger.listen(OrderLog(registry).hear)
     async with (
-        running(ledger, grace=LEDGER_SHARE * settings.closing_seconds),
+        running(ledger, LEDGER_SHARE * settings.closing_seconds, settings.closing_seconds),
         open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
     ):
         watching.watch(system)
@@ -209,12 +206,24 @@ async def open_until(
                 ]
                 for line in lines:
                     announce(line)
-                await closing_time()
+                await first_of(closing_time, ledger.wait_lost)
                 await shop.close()
             nursery.cancel_scope.cancel()
         # The last word of each: what it did, whether it crashed, what it leaves undone.
         log.info("actors", tree=str(system.tree()).splitlines())
     log.info("closed")
+
+
+async def first_of(*waits: Callable[[], Awaitable[None]]) -> None:
+    """Return when one of these has returned."""
+
+    async def wait(one: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+        await one()
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for one in waits:
+            nursery.start_soon(wait, one, nursery.cancel_scope)
 
 
 async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Shop:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 import trio
 
-from cafe.ledger.errors import DatabaseGone, RowRefused
+from cafe.ledger.errors import DatabaseGone, LedgerError, RowRefused
 from cafe.ledger.journal import Held, Item, Journal
 from cafe.ledger.log import Log
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
@@ -110,7 +110,10 @@ class Committer:
             journal.give_up(refusal)
 
     async def run(self) -> None:
-        """Write what gathers, until cancelled; raises LedgerError where that cannot go on."""
+        """Write what gathers, until cancelled; raises LedgerError where that cannot go on.
+
+        Then every reply has been refused, and will be: nothing more is ever written.
+        """
         while True:
             await self._bell.wait()
             self._bell = trio.Event()
@@ -124,6 +127,11 @@ class Committer:
                     await self._write()
                 else:
                     await self._until_there(self._store.ping)
+            except LedgerError:
+                self.give_up()
+                for journal in self._journals.values():
+                    journal.close(LedgerUnavailable())
+                raise
             finally:
                 self._group = []
                 self._free.set()

@@ -192,10 +192,11 @@ class Journal:
         if units and self._on_commit is not None:
             self._on_commit()
 
-    def close(self) -> None:
-        """Take nothing more; refuse every reply that is held, to be asked for again."""
+    def close(self, refusal: CafeRefusal | None = None) -> None:
+        """Take nothing more; refuse every reply, by default so that it is asked for again."""
         self.closed = True
-        self.give_up(JournalClosed())
+        self.refusal = refusal or self.refusal
+        self.give_up(self.refusal)
         self._items.clear()
 
     def give_up(self, refusal: CafeRefusal) -> None:
@@ -218,6 +219,5 @@ class Journal:
 def closed_journal(department: str) -> Journal:
     """Give a journal that takes nothing, and never will: it refuses every reply."""
     journal = Journal(department, 0, lambda: None, chained=True)
-    journal.close()
-    journal.refusal = LedgerUnavailable()
+    journal.close(LedgerUnavailable())
     return journal

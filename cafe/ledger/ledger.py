@@ -17,7 +17,7 @@ import trio
 from cafe.ledger.clock import MOST_AHEAD
 from cafe.ledger.committer import RETRY_SECONDS, Committer
 from cafe.ledger.department import Department, Logged
-from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.journal import Journal
 from cafe.ledger.log import Log, read_page
 from cafe.ledger.pruning import prune_some
@@ -56,6 +56,9 @@ class Ledger:
         self._committer = Committer(store, writing, self._log)
         self._begun = trio.Event()
         self._ahead = 0.0
+        self.lost_by: LedgerError | None = None
+        """Why nothing more can be written or read by this process, if that is so."""
+        self._lost = trio.Event()
 
     def now(self) -> float:
         """Tell the time: never earlier than the last event's, unless that was far in the future."""
@@ -135,12 +138,30 @@ class Ledger:
         """Wait until everything that was written is committed."""
         await self._committer.wait_written()
 
-    async def run(self) -> None:
-        """Serve until cancelled; raises LedgerError where the database is not what it was."""
+    async def wait_lost(self) -> None:
+        """Wait until the database is not what it was: another's, or without what was committed."""
+        await self._lost.wait()
+
+    async def run(self, lost_seconds: float = 0.0) -> None:
+        """Serve until cancelled; raises LedgerError where the database is not what it was.
+
+        Then everybody who waits is refused with LedgerUnavailable, and has `lost_seconds` to leave.
+        """
         await self._begin()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._committer.run)
+            nursery.start_soon(self._commit, lost_seconds)
             nursery.start_soon(self._reader.run)
+
+    async def _commit(self, lost_seconds: float) -> None:
+        try:
+            await self._committer.run()
+        except LedgerError as error:
+            log.error("lost", detail=str(error))  # noqa: TRY400 - it tells all
+            self.lost_by = error
+            self._reader.give_up()
+            self._lost.set()
+            await trio.sleep(lost_seconds)
+            raise
 
     async def _begin(self) -> None:
         last = await self._until_there(self._store.begin)
@@ -190,11 +211,19 @@ def new_ledger(
 
 
 @asynccontextmanager
-async def running(ledger: Ledger, grace: float) -> AsyncGenerator[Ledger]:
-    """Serve a ledger during the block; then write what is left, for at most `grace` seconds."""
+async def running(
+    ledger: Ledger, grace: float, lost_seconds: float = 0.0
+) -> AsyncGenerator[Ledger]:
+    """Serve a ledger during the block; then write what is left, for at most `grace` seconds.
+
+    Raises LedgerError, when the block has ended or `lost_seconds` later, where the database is not
+    what it was.
+    """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ledger.run)
+        nursery.start_soon(ledger.run, lost_seconds)
         yield ledger
         with trio.move_on_after(grace):
             await ledger.wait_written()
         nursery.cancel_scope.cancel()
+    if ledger.lost_by is not None:
+        raise ledger.lost_by

@@ -8,16 +8,18 @@ from __future__ import annotations
 import trio
 
 from cafe.orders.refusals import ShopClosing
+from cafe.refusals import CafeRefusal
 
 
 class Closing:
     """Open at first; from `begin` on every new wish has the same answer."""
 
     def __init__(self) -> None:
-        self.refusal: ShopClosing | None = None
+        self.refusal: CafeRefusal | None = None
         self.begun = trio.Event()
 
-    def begin(self, retry_after: float) -> None:
-        """Close, for good."""
-        self.refusal = ShopClosing("The shop is closing; come back soon.", retry_after)
+    def begin(self, retry_after: float, refusal: CafeRefusal | None = None) -> None:
+        """Close, for good; `refusal` says why, where it is not the end of the day."""
+        closing = ShopClosing("The shop is closing; come back soon.", retry_after)
+        self.refusal = refusal or closing
         self.begun.set()

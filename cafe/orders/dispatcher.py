@@ -322,13 +322,12 @@ class Dispatcher(Actor):
         has_room = self._book.waiting < self._rules.max_waiting
         return self._view.count(accepting=has_room and self._closing.refusal is None)
 
-    @CloseShop.deferred
-    def close(self, _message: CloseShop, reply: Reply[int]) -> None:
+    @CloseShop.handler
+    def close(self, _message: CloseShop) -> int:
         """Answer everybody who waits; the shop's `Closing` answers those who come."""
         for barista in self._baristas.dismiss_all():
             barista.fail(self._closing.refusal or LedgerUnavailable())
-        told = sum(self._dismiss(self._book.find(one)) for one in self._customers.orders())
-        self._journal.reply(reply, told, looks=True)
+        return sum(self._dismiss(self._book.find(one)) for one in self._customers.orders())
 
     # Placing
 

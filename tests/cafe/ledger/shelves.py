@@ -190,12 +190,17 @@ async def open_shop(
     writing: float = 1.0,
     clock: Callable[[], float] = trio.current_time,
     grace: float = 60.0,
+    lost_seconds: float = 0.0,
 ) -> AsyncGenerator[Shop]:
     """Run a ledger whose commits take so many seconds, and whose reads take none."""
     store, disk = store or FaultyStore(), Disk(0.0)
     add_tables(store)
     ledger = new_ledger(store, clock, disk, Disk(0.0))
-    async with running(ledger, grace), open_system() as system, trio.open_nursery() as nursery:
+    async with (
+        running(ledger, grace, lost_seconds),
+        open_system() as system,
+        trio.open_nursery() as nursery,
+    ):
         shop = Shop(ledger, store, disk, system, Told(nursery))
         await ledger.ping()
         disk.seconds = writing

@@ -12,7 +12,6 @@ from actors.testing import settle
 from cafe.ledger import committer
 from cafe.ledger.committer import RETRY_SECONDS
 from cafe.ledger.department import Entry
-from cafe.ledger.errors import LedgerChanged
 from cafe.ledger.ledger import new_ledger, running
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.ledger.shelves import (
@@ -387,21 +386,3 @@ async def test_the_end_waits_for_the_group_under_way_of_a_journal_that_is_closed
         await settle()
         await shop.ledger.wait_written()
         assert shop.jars == {"a": 250}
-
-
-async def test_another_writer_ends_the_ledger_and_nobody_is_told_that_it_was_written() -> None:
-    told = list[tuple[str, str]]()
-    with pytest.RaisesGroup(LedgerChanged, flatten_subgroups=True, allow_unwrapped=True):
-        async with open_shop(writing=1.0) as shop:
-            told = shop.told.answers
-            clerk = await shop.open(SHELF)
-            await shop.told.ask(clerk, "ada", fill("a"))
-            await trio.sleep(2)
-            with shop.store.link.transaction(writing=True) as connection:
-                connection.exec_driver_sql("DELETE FROM events")
-            shop.store.link.gone = True
-            await shop.told.ask(clerk, "bo", fill("b"))
-            await trio.sleep(2)
-            shop.store.link.gone = False
-            await trio.sleep_forever()
-    assert told == [("ada", "written"), ("bo", "ActorError")]

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors import Message
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.refusals import JournalClosed, NotRecorded
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import (
     AwaitOrder,
@@ -110,8 +110,7 @@ async def test_a_row_that_is_refused_as_the_shop_closes_does_not_keep_it_from_cl
                 await counter.start(barista)
 
         async def close() -> None:
-            with suppress(LedgerUnavailable):  # it knows no orders any more
-                await counter.ref.ask(CloseShop())
+            await counter.ref.ask(CloseShop())
             closed.append("closed")
 
         for barista in ("Bo", REFUSED):
