@@ -26,7 +26,7 @@ from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
 from cafe.departments import DEPARTMENTS
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
-from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.opening import open_store, waits_for_server
 from cafe.ledger.refusals import LedgerUnavailable
@@ -281,8 +281,10 @@ async def keep_house(ledger: Ledger, settings: Settings) -> None:
         await ledger.tidy()
         if trio.current_time() >= prune_at:
             prune_at += PRUNE_SECONDS
-            with suppress(DatabaseGone):  # the next time will do
+            try:
                 await prune(ledger, settings)
+            except LedgerError as error:  # the next time will do
+                log.error("not pruned", detail=str(error))  # noqa: TRY400 - it tells all
 
 
 async def prune(ledger: Ledger, settings: Settings) -> None:

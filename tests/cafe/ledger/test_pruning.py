@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+import structlog.testing
 import trio
 from sqlalchemy import Connection, func, select
 
@@ -19,6 +20,9 @@ from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 
 NOON = 1_795_000_000.0
+KEEP = (
+    "CREATE TRIGGER keep BEFORE DELETE ON orders BEGIN SELECT RAISE(ABORT, 'orders are kept'); END"
+)
 
 pytestmark = pytest.mark.schedules(3)
 
@@ -114,6 +118,26 @@ async def test_keys_are_dropped_when_they_are_remembered_no_longer() -> None:
         assert await counter.ledger.maintain(expired) == 1
         assert count(counter.store)[2] == 1
         assert counter.store.broken_promises() == []
+
+
+async def test_what_the_database_refuses_to_delete_does_not_end_the_shop() -> None:
+    noon = Calendar()
+    async with open_counter(clock=noon) as counter, trio.open_nursery() as nursery:
+        await end_orders(counter, 3)
+        with counter.store.link.transaction(writing=True) as connection:
+            connection.exec_driver_sql(KEEP)
+        nursery.start_soon(keep_house, counter.ledger, read_settings({"keep_days": 2}))
+        noon.days += 10
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(PRUNE_SECONDS + 60)
+        assert [line["detail"] for line in logs if line["event"] == "not pruned"] == [
+            "The database refuses a statement: orders are kept."
+        ]
+        with counter.store.link.transaction(writing=True) as connection:
+            connection.exec_driver_sql("DROP TRIGGER keep")
+        await trio.sleep(PRUNE_SECONDS)
+        assert count(counter.store)[0] == 1
+        nursery.cancel_scope.cancel()
 
 
 async def test_the_shop_prunes_by_itself() -> None:
