@@ -26,7 +26,7 @@ from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
 from cafe.departments import DEPARTMENTS
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
-from cafe.ledger.errors import DatabaseGone, LedgerError
+from cafe.ledger.errors import DatabaseGone, LedgerError, LoginRefused
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.opening import open_store, waits_for_server
 from cafe.ledger.refusals import LedgerUnavailable
@@ -156,13 +156,16 @@ async def opened(
 
 
 async def open_patiently(url: str) -> Store:
-    """Open the ledger, however long its server is away; raises LedgerError for all else."""
+    """Open the ledger, however long its server is away; raises LedgerError for all else.
+
+    A server that refuses the login is no such outage: only another setting helps.
+    """
     told = False
     while True:
         try:
             return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
         except DatabaseGone as gone:
-            if not waits_for_server(url):
+            if isinstance(gone, LoginRefused) or not waits_for_server(url):
                 raise
             if not told:
                 log.warning("the database is awaited", detail=str(gone))

@@ -29,6 +29,13 @@ class DatabaseGone(LedgerError):  # noqa: N818 - as above
     """The database cannot be reached, or cannot be written now; a retry may succeed."""
 
 
+class LoginRefused(DatabaseGone):
+    """The server answers, and does not let this login into this database.
+
+    At a start that is a wrong setting; a shop that runs was let in before, so it waits.
+    """
+
+
 class RowRefused(LedgerError):  # noqa: N818 - as above
     """The database refuses a statement, and would refuse it again: a retry is of no use."""
 

@@ -6,6 +6,7 @@ NotALedger: the file is damaged. RowRefused: the same statement would be refused
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterable
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, Reason, RowRefused
+from cafe.ledger.errors import (
+    DatabaseGone,
+    LedgerError,
+    LoginRefused,
+    NotALedger,
+    Reason,
+    RowRefused,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,12 +51,21 @@ NOT_BOUND = "Error binding parameter"
 UNSTORABLE = (OverflowError, UnicodeEncodeError)
 """What both drivers raise, as Python's own, for an integer or a text that has no encoding."""
 
-PASSING_ON_POSTGRESQL = ("08", "25", "28", "40", "42501", "53", "55", "57", "58")
-"""What SQLSTATE begins with: connection, read-only, login, deadlock, permission, resources, locks,
+PASSING_ON_POSTGRESQL = ("08", "25", "40", "42501", "53", "55", "57", "58")
+"""What SQLSTATE begins with: connection, read-only, deadlock, permission, resources, locks,
 operator, system.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
+LOGIN_ON_POSTGRESQL = ("28", "3D")
+"""Login, and the name of the database."""
+LOGIN_REFUSED = re.compile(
+    r"authentication failed|no password supplied|pg_hba\.conf|is not permitted to log in"
+    r"|(?:role|database) \".*\" does not exist|permission denied for database"
+    r"|no such (?:user|database)"
+)
+"""What a server or a pooler says then: libpq tells no SQLSTATE of a connection that was not made.
+Said in another language it passes for an outage."""
 REASONS_ON_POSTGRESQL: dict[str, Reason] = {"22": "invalid", "23": "conflict"}
 LONGEST_TEXT = 300
 
@@ -94,10 +111,13 @@ def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
     if sqlstate is None:
         # The server has not said it: it is about a value, or about the way to the server.
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-            return _gone(cause, secrets)
+            is_login = LOGIN_REFUSED.search(str(cause)) is not None
+            return (_not_let_in if is_login else _gone)(cause, secrets)
         return _refused(
             str(cause), "invalid" if isinstance(cause, psycopg.DataError) else "internal"
         )
+    if sqlstate.startswith(LOGIN_ON_POSTGRESQL):
+        return _not_let_in(cause, secrets)
     if sqlstate.startswith(PASSING_ON_POSTGRESQL):
         return _gone(cause, secrets)
     reason = REASONS_ON_POSTGRESQL.get(sqlstate[:2], "internal")
@@ -106,6 +126,13 @@ def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
 
 def _gone(cause: Exception, secrets: Iterable[str] = ()) -> DatabaseGone:
     return DatabaseGone(f"The database cannot be used now: {_text(cause, secrets)}.")
+
+
+def _not_let_in(cause: Exception, secrets: Iterable[str]) -> LoginRefused:
+    return LoginRefused(
+        f"The database does not let the shop in: {_text(cause, secrets)}. "
+        "Check the user, the password and the database's name in its URL."
+    )
 
 
 def _refused(said: str, reason: Reason, sqlstate: str | None = None) -> RowRefused:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from cafe.ledger.errors import DatabaseGone, NotALedger, RowRefused
+from cafe.ledger.errors import DatabaseGone, LoginRefused, NotALedger, RowRefused
 from cafe.ledger.failures import LONGEST_TEXT, explained
 
 
@@ -34,7 +34,16 @@ def on_sqlite(code: int) -> sqlite3.Error:
         (psycopg.errors.QueryCanceled(), DatabaseGone),
         (psycopg.errors.ReadOnlySqlTransaction(), DatabaseGone),
         (psycopg.errors.DeadlockDetected(), DatabaseGone),
-        (psycopg.errors.InvalidPassword(), DatabaseGone),
+        (psycopg.errors.InvalidPassword(), LoginRefused),
+        (psycopg.errors.InvalidAuthorizationSpecification(), LoginRefused),
+        (psycopg.errors.InvalidCatalogName(), LoginRefused),
+        # Of a connection that was not made the driver knows no code.
+        (psycopg.OperationalError('FATAL: no pg_hba.conf entry for host "::1"'), LoginRefused),
+        (psycopg.OperationalError('FATAL: role "cafe" is not permitted to log in'), LoginRefused),
+        (psycopg.OperationalError('FATAL: permission denied for database "cafe"'), LoginRefused),
+        (psycopg.OperationalError("FATAL: no such database: cafe"), LoginRefused),
+        (psycopg.OperationalError("FATAL: sorry, too many clients already"), DatabaseGone),
+        (psycopg.OperationalError("FATAL: the database system is starting up"), DatabaseGone),
         (psycopg.errors.InsufficientPrivilege(), DatabaseGone),
         (psycopg.OperationalError("server closed the connection"), DatabaseGone),
         (psycopg.InterfaceError("the connection is closed"), DatabaseGone),
@@ -57,7 +66,6 @@ def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) ->
         (psycopg.errors.UniqueViolation(), "conflict", "23505"),
         (psycopg.errors.StringDataRightTruncation(), "invalid", "22001"),
         (psycopg.errors.UndefinedTable(), "internal", "42P01"),
-        (psycopg.errors.InvalidCatalogName(), "internal", "3D000"),
         (psycopg.errors.InternalError_(), "internal", "XX000"),
         (psycopg.errors.RaiseException(), "internal", "P0001"),
         (psycopg.DataError("PostgreSQL text fields cannot contain NUL"), "invalid", None),

@@ -10,8 +10,8 @@ import pytest
 from cafe.cli.commands import run_command
 from cafe.ledger.address import WrongDatabaseError
 from cafe.ledger.errors import (
-    DatabaseGone,
     LedgerError,
+    LoginRefused,
     NotALedger,
     SchemaBehind,
 )
@@ -87,7 +87,7 @@ def test_other_tables_beside_the_ledger_are_nobody_s_business(postgres: Postgres
 @pytest.mark.parametrize("wrong", ["wr0ng-word", "p%40ss%2Fword"])
 def test_no_password_is_in_what_is_told(postgres: PostgresServer, wrong: str) -> None:
     url = postgres.url(TEMPLATE, login=f"guarded:{wrong}")
-    with pytest.raises(DatabaseGone, match="password authentication failed") as caught:
+    with pytest.raises(LoginRefused, match="password authentication failed") as caught:
         open_store(url)
     assert wrong not in str(caught.value)
     assert "p@ss/word" not in repr(caught.value) + repr(caught.value.__cause__)
@@ -108,7 +108,7 @@ def test_a_role_that_may_not_write_is_refused(postgres: PostgresServer, database
 
 
 def test_a_database_that_is_not_there_is_named(postgres: PostgresServer) -> None:
-    with pytest.raises(DatabaseGone, match='database "nowhere" does not exist'):
+    with pytest.raises(LoginRefused, match='database "nowhere" does not exist'):
         open_store(postgres.url("nowhere"))
 
 

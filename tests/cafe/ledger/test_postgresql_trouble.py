@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -14,7 +16,7 @@ from cafe.ledger.opening import open_store
 from cafe.ledger.store import Store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer, find, last_position, load, unit
-from tests.cafe.ledger.postgres import PostgresServer
+from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
 
 LOCK_TABLE = b"LOCK TABLE events IN ACCESS EXCLUSIVE MODE"
 
@@ -34,13 +36,13 @@ def store(postgres: PostgresServer, database: str) -> Generator[Store]:
 @pytest.fixture
 def disconnect(postgres: PostgresServer, database: str) -> Callable[[], None]:
     """Give a function that ends the store's session and waits until it has ended."""
+    return partial(disconnect_all, postgres, database)
+
+
+def disconnect_all(postgres: PostgresServer, database: str) -> None:
     sessions = f"FROM pg_stat_activity WHERE datname = '{database}'"
-
-    def end() -> None:
-        postgres.execute(f"SELECT pg_terminate_backend(pid, 5000) {sessions}")
-        assert postgres.execute(f"SELECT count(*) {sessions}") == [(0,)]
-
-    return end
+    postgres.execute(f"SELECT pg_terminate_backend(pid, 5000) {sessions}")
+    assert postgres.execute(f"SELECT count(*) {sessions}") == [(0,)]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -173,6 +175,26 @@ def test_a_table_that_is_locked_for_too_long_is_a_database_gone_and_passes(
             store.commit(units)
     store.commit(units)
     assert last_position(store) == 4
+
+
+def test_a_login_that_is_refused_while_the_shop_runs_is_a_database_gone_and_passes(
+    postgres: PostgresServer, database: str
+) -> None:
+    grant = "GRANT ALL ON SCHEMA public TO guarded; GRANT ALL ON ALL TABLES IN SCHEMA public TO "
+    postgres.execute(f"{grant} guarded", database)
+    store = open_store(postgres.url(database, f"guarded:{PASSWORD}"))
+    with closing(store):
+        units = Writer().life("a")
+        postgres.execute("ALTER ROLE guarded PASSWORD 'another'")
+        try:
+            disconnect_all(postgres, database)
+            for _ in range(2):
+                with pytest.raises(DatabaseGone):
+                    store.commit(units)
+        finally:
+            postgres.execute(f"ALTER ROLE guarded PASSWORD '{PASSWORD}'")
+        store.commit(units)
+        assert last_position(store) == 4
 
 
 def test_a_server_that_only_reads_is_a_database_gone_and_passes(
