@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import outcome
 import trio
@@ -15,7 +15,7 @@ import trio
 from actors.actor import Actor
 from actors.async_call import AsyncCall
 from actors.conversation import Conversation
-from actors.deadlock import HOST
+from actors.deadlock import HOST, Node
 from actors.envelope import Envelope
 from actors.errors import ActorCrashed, ActorError, ActorStopped, parted
 from actors.factory import Factory
@@ -71,7 +71,7 @@ class Cell(Generic[A]):
         yield self
 
     @property
-    def held_up_by(self) -> "list[Cell[Any]]":
+    def held_up_by(self) -> list[Node]:
         """Whom the next instance waits for."""
         return self._supervisor.held_up_by
 

@@ -24,7 +24,8 @@ not keep the handler from going on.
 
 from collections.abc import Callable, Container
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
 
 import trio
 
@@ -33,9 +34,32 @@ from actors.errors import Deadlock
 if TYPE_CHECKING:
     from actors.async_call import AsyncCall
     from actors.cell import Cell
+    from actors.group import Group
 
 HOST: "ContextVar[Cell[Any] | None]" = ContextVar("actor", default=None)
 """In whose task we are; inherited by the tasks that it starts, wherever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order of a group; it waits for those before it that are not up.
+
+    Place 0 waits for who unwinds, and no place at all, a newcomer, for all that holds one up. In
+    the walk this stands for all of them: in a group of thousands each may be held up by each.
+    """
+
+    group: "Group"
+    number: float | None = None
+
+    @property
+    def held_up_by(self) -> "list[Node]":
+        """What has to come first."""
+        if self.number is None:
+            return self.group.held_up_by(None)
+        return self.group.before(self.number)
+
+
+Node = Union["Cell[Any]", Place]
 
 
 class Wait:
@@ -46,9 +70,7 @@ class Wait:
 
     __slots__ = ("_waits", "may_end", "target", "task")
 
-    def __init__(
-        self, waits: "list[Wait]", target: "Cell[Any]", may_end: Callable[[], bool]
-    ) -> None:
+    def __init__(self, waits: "list[Wait]", target: Node, may_end: Callable[[], bool]) -> None:
         self.target = target
         self.may_end = may_end
         self.task = trio.lowlevel.current_task()
@@ -60,7 +82,7 @@ class Wait:
         self._waits.remove(self)
 
 
-def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
+def begin_wait(target: Node, may_end: Callable[[], bool]) -> Wait | None:
     """Note that the running task waits for the target; None if it is no task of a handler.
 
     Raises Deadlock if the wait could never end.
@@ -71,7 +93,7 @@ def begin_wait(target: "Cell[Any]", may_end: Callable[[], bool]) -> Wait | None:
     if not is_task_of(host, trio.lowlevel.current_task()):
         return None
     wait = Wait(host.async_call.waits, target, may_end)
-    if target.async_call is None and not target.fallen:
+    if not isinstance(target, Place) and target.async_call is None and not target.fallen:
         # By far the most usual, and known without a walk.
         return wait
     stuck = who_is_stuck(host)
@@ -102,37 +124,42 @@ def open_waits(cell: "Cell[Any]", call: "AsyncCall") -> list[Wait]:
     return [wait for wait in call.waits if is_task_of(cell, wait.task)]
 
 
-def targets(cell: "Cell[Any]") -> "list[Cell[Any]]":
-    """Return whom an actor waits for: in async code, or before its next instance starts."""
-    if cell.async_call is None:
-        return cell.held_up_by
-    return [wait.target for wait in open_waits(cell, cell.async_call)]
+def look_at(node: Node) -> tuple[list[Node], int]:
+    """Return what an actor or a place waits for, and how many of these have to go on before it."""
+    if isinstance(node, Place) or node.async_call is None:
+        found = node.held_up_by
+        return found, len(found)
+    waits = open_waits(node, node.async_call)
+    free = not waits or any(wait.may_end() for wait in waits)
+    return [wait.target for wait in waits], 0 if free else 1
 
 
-def who_is_stuck(host: "Cell[Any]") -> "dict[Cell[Any], None]":
-    """Return whoever can be reached from the host through waits, and can never go on."""
-    reached = [host]
-    for cell in reached:
-        reached += dict.fromkeys(other for other in targets(cell) if other not in reached)
-    stuck = dict.fromkeys(reached)
-    while host in stuck and (free := [cell for cell in stuck if goes_on(cell, stuck)]):
-        for cell in free:
-            del stuck[cell]
-    return stuck
+def who_is_stuck(host: "Cell[Any]") -> Container[Node]:
+    """Return who can be reached from the host through waits, and can never go on."""
+    reached: list[Node] = [host]
+    waiting: dict[Node, list[Node]] = {host: []}
+    still: dict[Node, int] = {}
+    for node in reached:
+        found, still[node] = look_at(node)
+        for other in found:
+            if other not in waiting:
+                waiting[other] = []
+                reached.append(other)
+            waiting[other].append(node)
+    free = [node for node in reached if not still[node]]
+    for node in free:
+        for waiter in waiting.pop(node):
+            still[waiter] -= 1
+            if not still[waiter]:
+                free.append(waiter)
+    return waiting
 
 
-def goes_on(cell: "Cell[Any]", stuck: "Container[Cell[Any]]") -> bool:
-    """Tell whether an actor takes its next message, if all but these do."""
-    if cell.async_call is None:
-        return not any(other in stuck for other in cell.held_up_by)
-    waits = open_waits(cell, cell.async_call)
-    return not waits or any(wait.may_end() or wait.target not in stuck for wait in waits)
-
-
-def chain(host: "Cell[Any]", target: "Cell[Any]", stuck: "Container[Cell[Any]]") -> list[str]:
+def chain(host: "Cell[Any]", target: Node, stuck: Container[Node]) -> list[str]:
     """Name who waits for whom, from a stuck host on, until somebody is named again."""
-    cells = [host]
-    while target not in cells:
-        cells.append(target)
-        target = next(cell for cell in targets(target) if cell in stuck)
-    return [cell.name for cell in [*cells, target]]
+    named: dict[Node, str] = {host: host.name}
+    while target not in named:
+        if not isinstance(target, Place):
+            named[target] = target.name
+        target = next(node for node in look_at(target)[0] if node in stuck)
+    return [*named.values(), named[target]]

@@ -6,13 +6,16 @@ does a newcomer. Each actor restarts in its own task, so that nobody is needed f
 restart, and one that stops meanwhile holds up nobody.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, Union
 
 import trio
 
-from actors.deadlock import begin_wait
+from actors.deadlock import Node, Place, begin_wait
 from actors.errors import ActorCrashed
 from actors.factory import FactoryCall
 from actors.strategy import Strategy
@@ -30,16 +33,22 @@ class Group:
     def __init__(self, name: str, strategy: Strategy, parent: "Group | None" = None) -> None:
         self.name = name
         self.strategy = strategy
-        # Ordered, and as quick to leave as to join.
-        self._members: dict[Member, None] = {}
+        # Each with its number, which says where it stands. As quick to leave as to join.
+        self._members: dict[Member, int] = {}
+        self._numbers = count(1)
+        # Members that are not up, or in which somebody is not; and their numbers, in order.
+        self._down: dict[int, Member] = {}
+        self._down_in_order: list[int] = []
+        # Members in which async code that a crash has interrupted has yet to end.
+        self._unwinding: dict[Member, None] = {}
+        self._all_unwound = trio.lowlevel.ParkingLot()
+        # Where the next behind a member that is not up waits for it, by that one's number.
+        self._up: dict[int, trio.lowlevel.ParkingLot] = {}
         self._parent = parent
         self._closed = False
-        # The factories of newcomers that are being awaited.
+        # The factories of newcomers that are being awaited, and newcomers that have to wait.
         self._starting: set[FactoryCall[Any]] = set()
-        # One for the whole system: restarts are rare.
-        self.waiting: trio.lowlevel.ParkingLot = (
-            trio.lowlevel.ParkingLot() if parent is None else parent.waiting
-        )
+        self._joining: set[trio.CancelScope] = set()
 
     def cells(self) -> Iterator["Cell[Any]"]:
         """Yield every actor, those of the groups within included."""
@@ -48,7 +57,7 @@ class Group:
 
     def add(self, member: Member) -> None:
         """Take on a member that has started."""
-        self._members[member] = None
+        self._members[member] = next(self._numbers)
 
     def subgroup(self, name: str, strategy: Strategy) -> "Group":
         """Add a group, in the place of one actor."""
@@ -58,8 +67,10 @@ class Group:
 
     def remove(self, member: Member) -> None:
         """Forget a member that has stopped."""
-        self._members.pop(member, None)
-        self.changed()
+        if member in self._members:
+            self.unwound(member)
+            self.rose(member)
+            del self._members[member]
 
     @contextmanager
     def starting(self, call: FactoryCall[Any]) -> Generator[None]:
@@ -71,9 +82,14 @@ class Group:
             self._starting.remove(call)
 
     def interrupt_starts(self) -> None:
-        """Interrupt the factories of newcomers, those in the groups within included."""
+        """Interrupt the factories of newcomers, those in the groups within included.
+
+        Those who wait to join look again, whether they still may.
+        """
         for call in self._starting:
             call.interrupt()
+        for scope in self._joining:
+            scope.cancel()
         for member in self._members:
             if isinstance(member, Group):
                 member.interrupt_starts()
@@ -87,7 +103,6 @@ class Group:
         """Take nobody on any more."""
         self._closed = True
         self.interrupt_starts()
-        self.changed()
 
     async def stop(self) -> None:
         """Take nobody on any more, stop the members, last first, and leave the parent."""
@@ -109,40 +124,117 @@ class Group:
             for cell in reversed(list(member.cells())):
                 cell.retire(crash)
 
+    def fell(self, member: Member, *, unwinding: bool) -> None:
+        """Be told that a member, or somebody in it, is not up, and perhaps has to unwind first."""
+        number = self._members[member]
+        if number not in self._down:
+            self._down[number] = member
+            insort(self._down_in_order, number)
+        if unwinding:
+            self._unwinding[member] = None
+        if self._parent is not None:
+            self._parent.fell(self, unwinding=unwinding)
+
+    def unwound(self, member: Member) -> None:
+        """Be told that nothing in a member unwinds any more."""
+        self._unwinding.pop(member, None)
+        if not self._unwinding:
+            self._all_unwound.unpark_all()
+            if self._parent is not None:
+                self._parent.unwound(self)
+
+    def rose(self, member: Member) -> None:
+        """Be told that everybody in a member is up, or gone."""
+        number = self._members.get(member, 0)
+        if self._down.pop(number, None) is None:
+            return
+        del self._down_in_order[bisect_left(self._down_in_order, number)]
+        if number in self._up:
+            self._up.pop(number).unpark_all()
+        if not self._down and self._parent is not None:
+            self._parent.rose(self)
+
     async def wait_turn(self, cell: "Cell[Any]") -> None:
         """Wait until a new instance of a fallen actor may start."""
-        while not self.may_start(cell):
-            await self.waiting.park()
+        while (lot := self.obstacle(cell)) is not None:
+            await lot.park()
 
     async def wait_to_join(self) -> None:
         """Wait until a newcomer may start, or the group is closed; raise Deadlock in a circle."""
-        while not self.closed and (cell := next(self.holding_up(None), None)) is not None:
-            wait = begin_wait(cell, lambda: self.may_start(None))
+        while not self.closed and (lot := self.obstacle(None)) is not None:
+            wait = begin_wait(Place(self), lambda: self.closed or self.may_start(None))
+            scope = trio.CancelScope()
+            self._joining.add(scope)
             try:
-                await self.waiting.park()
+                with scope:
+                    await lot.park()
             finally:
+                self._joining.remove(scope)
                 if wait is not None:
                     wait.end()
 
     def may_start(self, member: Member | None) -> bool:
         """Tell whether all who are to be gone are gone, and all who are to be up are up."""
-        return next(self.holding_up(member), None) is None
+        return self.obstacle(member) is None
 
-    def holding_up(self, member: Member | None) -> Iterator["Cell[Any]"]:
-        """Yield those who are not gone yet, and those who are not up yet."""
+    def obstacle(self, member: Member | None) -> trio.lowlevel.ParkingLot | None:
+        """Return where to wait for the next thing that holds up a member, or a newcomer, if any.
+
+        Each waits for the last before it that is not up. If all waited for the same, all would be
+        woken whenever one of them has come up.
+        """
         if self.strategy is not Strategy.ONE_FOR_ONE:
-            earlier = True
-            for other in self._members:
-                earlier = earlier and other is not member
-                for cell in other.cells():
-                    if cell.unwinding or (earlier and cell.fallen):
-                        yield cell
-        if self._parent is not None:
-            yield from self._parent.holding_up(self)
+            before = self._last_down_before(self._number(member))
+            if before:
+                return self._up.setdefault(before, trio.lowlevel.ParkingLot())
+            if self._unwinding:
+                return self._all_unwound
+        return None if self._parent is None else self._parent.obstacle(self)
 
-    def changed(self) -> None:
-        """Let those who wait for their turn look again."""
-        self.waiting.unpark_all()
+    def held_up_by(self, member: Member | None) -> list[Node]:
+        """Return what holds up a member, or a newcomer: for those in the way see `before`."""
+        found: list[Node] = []
+        if self.strategy is not Strategy.ONE_FOR_ONE:
+            found += Place(self, self._number(member)), Place(self, 0)
+        if self._parent is not None:
+            found += self._parent.held_up_by(self)
+        return found
+
+    def before(self, number: float) -> list[Node]:
+        """Return who has to be up before a start at this place; or, at place 0, who unwinds.
+
+        Only the last of them is named, and its place, which leads to the others: so a walk through
+        all of a group is as long as the group.
+        """
+        if number == 0:
+            return [*self.who_unwinds()]
+        before = self._last_down_before(number)
+        if not before:
+            return []
+        member = self._down[before]
+        down = member.who_is_down() if isinstance(member, Group) else (member,)
+        return [Place(self, before), *down]
+
+    def _number(self, member: Member | None) -> float:
+        return inf if member is None else self._members[member]
+
+    def _last_down_before(self, number: float) -> int:
+        """Return the number of the last member before a place that is not up, or 0."""
+        position = bisect_left(self._down_in_order, number)
+        return self._down_in_order[position - 1] if position else 0
+
+    def who_is_down(self) -> Iterator["Cell[Any]"]:
+        """Yield the actors that are not up."""
+        for member in self._down.values():
+            yield from member.who_is_down() if isinstance(member, Group) else (member,)
+
+    def who_unwinds(self) -> Iterator["Cell[Any]"]:
+        """Yield the actors in which async code that a crash has interrupted has yet to end."""
+        for member in self._unwinding:
+            if isinstance(member, Group):
+                yield from member.who_unwinds()
+            elif member.unwinding:
+                yield member
 
     def tree(self) -> Tree:
         """Return what can be seen of every actor; another thread may ask, too."""

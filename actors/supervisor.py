@@ -13,6 +13,7 @@ import outcome
 import trio
 
 from actors.actor import Actor
+from actors.deadlock import Node
 from actors.envelope import Envelope
 from actors.errors import (
     ActorCrashed,
@@ -73,6 +74,7 @@ class Supervisor(Generic[A]):
         life.begin()
         self.life = life
         self.fall = None
+        self._group.rose(cell)
         cell.handlers = life.handlers
 
     def owe(self, envelope: Envelope) -> None:
@@ -85,9 +87,9 @@ class Supervisor(Generic[A]):
         return ActorStopped(self._cell.name) if self.fall is None else self.fall
 
     @property
-    def held_up_by(self) -> "list[Cell[Any]]":
-        """Who has to unwind, or to be up again, before the next instance starts."""
-        return [] if self.fall is None else list(self._group.holding_up(self._cell))
+    def held_up_by(self) -> "list[Node]":
+        """What the next instance waits for."""
+        return [] if self.fall is None else self._group.held_up_by(self._cell)
 
     def fail_rest(self) -> None:
         """Fail whoever is still owed an answer."""
@@ -141,6 +143,7 @@ class Supervisor(Generic[A]):
             self._fall(caused(ActorCrashed(self._cell.name, along_with=crash.name), crash))
         elif isinstance(self._next, FactoryCall):
             self._next.interrupt()
+            self._group.fell(self._cell, unwinding=True)
         else:
             self._next = None
 
@@ -151,6 +154,7 @@ class Supervisor(Generic[A]):
             # A fall beside an async handler: until that has unwound the restart has to wait.
             self.life.fail(fall)
         self._cell.fell()
+        self._group.fell(self._cell, unwinding=self._cell.unwinding)
 
     async def rise(self) -> None:
         """Begin another life as soon as may be; `failure` tells if there is to be none."""
@@ -159,7 +163,7 @@ class Supervisor(Generic[A]):
         first = cast("ActorCrashed", self.fall)
         fall: ActorCrashed | None = first
         # Whatever of the old has been running until now has unwound.
-        group.changed()
+        group.unwound(cell)
         while fall is not None and self.failure is None:
             if cell.state == "stopping":
                 # Once more, for there may be nothing left to be restarted for.
@@ -203,7 +207,7 @@ class Supervisor(Generic[A]):
         made = await outcome.acapture(call.hold)
         self._next = self._cell.async_call = None
         # Others may have waited for this to unwind.
-        self._group.changed()
+        self._group.unwound(self._cell)
         try:
             self._next = made.unwrap()
         except Exception as cause:  # noqa: BLE001 - as above
@@ -253,7 +257,6 @@ class Supervisor(Generic[A]):
         _LOG.warning("%s was restarted, because of %r", cell.name, cause)
         if cell.instruments is not None and cause is not None:
             cell.instruments.restarted(cell.ref, cause)
-        self._group.changed()
 
 
 def follow(error: Exception, fall: ActorCrashed) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,8 +75,8 @@ class Troupe:
     def __getitem__(self, name: str) -> Ref[Player]:
         return self.refs[name]
 
-    async def hire(self, group: System, names: str, restart: Restart = PATIENT) -> None:
-        """Start one player for each letter."""
+    async def hire(self, group: System, names: Iterable[str], restart: Restart = PATIENT) -> None:
+        """Start one player for each name; the names in a text are its letters."""
         for name in names:
             player = partial(Player, self, name)
             self.refs[name] = await group.start(player, name=name, restart=restart)

@@ -1,0 +1,213 @@
+"""Ten times as many actors in a group make ten times the work, whatever happens to them.
+
+Work is counted in calls of Python functions: the same on every machine. Were something done for
+each pair of actors, ten times as many would make a hundred times the work.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
+import trio
+
+from actors import Deadlock, Restart, Strategy, System
+from actors.testing import run_seeded, settle
+from tests.actors.troupe import FALL, Await, Company, Player, Say, Work, open_troupe
+
+FEW, MANY = 20, 200
+STRATEGIES = list(Strategy)
+DEPENDENT = [Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE]
+SOON = Restart(limit=1000, backoff=1, jitter=0)
+
+Scene = Callable[[Company, System, int], Coroutine[Any, Any, None]]
+
+
+@contextmanager
+def counted(calls: list[int]) -> Generator[None]:
+    """Count the calls of Python functions, also of those that go on after an await or a yield."""
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        calls[0] += event == "call"
+
+    calls[:] = [0]
+    outer = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(outer)
+
+
+def work(scene: Scene, strategy: Strategy, size: int) -> int:
+    """Return how much work a scene is in a group of so many."""
+    calls = [0]
+
+    async def play() -> None:
+        async with open_troupe(grace=10_000) as troupe:
+            with counted(calls):
+                await scene(troupe, troupe.system.group(strategy), size)
+
+    logging.disable(logging.CRITICAL)
+    try:
+        run_seeded(0, play)
+    finally:
+        logging.disable(logging.NOTSET)
+    return calls[0]
+
+
+def assert_linear(scene: Scene, strategy: Strategy) -> None:
+    growth = work(scene, strategy, MANY) / work(scene, strategy, FEW)
+    assert growth < 1.5 * MANY / FEW
+
+
+def names(size: int) -> list[str]:
+    return [str(number) for number in range(size)]
+
+
+async def hire(troupe: Company, group: System, size: int) -> None:
+    """Start so many; the first takes a second to come up again."""
+    for name in names(size):
+        await troupe.hire(group, [name], SOON if name == "0" else Restart(limit=1000))
+
+
+async def start(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+
+
+async def start_all_at_once(troupe: Company, group: System, size: int) -> None:
+    """Join as the one who is there is being restarted."""
+    await troupe.hire(group, ["first"], SOON)
+    await troupe["first"].tell(FALL)
+    await settle()
+    async with trio.open_nursery() as nursery:
+        for name in names(size):
+            nursery.start_soon(troupe.hire, group, [name])
+
+
+async def fall_first(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+    await troupe["0"].tell(FALL)
+    await trio.sleep(10)
+    assert troupe["0"].statistics().restarts == 1
+
+
+async def fall_last(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+    await troupe[str(size - 1)].tell(FALL)
+    await trio.sleep(10)
+    assert troupe[str(size - 1)].statistics().restarts == 1
+
+
+async def fall_in_a_group_of_groups(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, 1)
+    for name in names(size):
+        inner = group.group(Strategy.ALL_FOR_ONE)
+        await troupe.hire(inner, [f"{name}a", f"{name}b"])
+    await troupe["0"].tell(FALL)
+    await trio.sleep(10)
+
+
+async def fall_at_work(troupe: Company, group: System, size: int) -> None:
+    """Be cut short in async handlers, of which each takes longer to tidy up than the one before."""
+    await hire(troupe, group, size)
+    for number, name in enumerate(names(size)):
+        await troupe[name].tell(Work(tidying=number))
+    await settle()
+    await troupe["0"].tell(FALL)
+    await trio.sleep(10_000)
+
+
+async def fall_and_load(troupe: Company, group: System, size: int) -> None:
+    """Come up again one after the other, for the factories take time."""
+
+    async def load(name: str) -> Player:
+        await trio.sleep(1)
+        return Player(troupe, name)
+
+    for name in names(size):
+        troupe.refs[name] = await group.start(partial(load, name), name=name)
+    await troupe["0"].tell(FALL)
+    await trio.sleep(10_000)
+
+
+async def ask_while_down(troupe: Company, group: System, size: int) -> None:
+    """Ask the last, from an async handler, while all wait for the first."""
+    await hire(troupe, group, size)
+    await troupe.hire(troupe.system, ["asker"])
+    await troupe["0"].tell(FALL)
+    await settle()
+    await troupe["asker"].ask(Await(lambda: troupe[str(size - 1)].ask(Say())))
+
+
+async def ask_in_circles(troupe: Company, group: System, size: int) -> None:
+    """Ask who waits for oneself to tidy up, as all others do."""
+    circles: list[str] = []
+
+    async def tidy_up() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                try:
+                    await troupe["0"].ask(Say())
+                except Deadlock as deadlock:
+                    circles.append(str(deadlock))
+
+    await hire(troupe, group, size)
+    await troupe[str(size // 2)].tell(Await(tidy_up))
+    await settle()
+    await troupe["0"].tell(FALL)
+    await trio.sleep(10)
+    assert circles == [f"{size // 2} -> 0 -> {size // 2}"]
+
+
+async def stop(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+    await group.stop()
+
+
+async def stop_one_by_one(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+    for ref in troupe.refs.values():
+        ref.stop()
+        await ref.wait_stopped()
+
+
+async def stop_while_down(troupe: Company, group: System, size: int) -> None:
+    await hire(troupe, group, size)
+    await troupe["0"].tell(FALL)
+    await settle()
+    await group.stop()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize(
+    "scene",
+    [
+        start,
+        start_all_at_once,
+        fall_first,
+        fall_last,
+        fall_in_a_group_of_groups,
+        fall_at_work,
+        fall_and_load,
+        ask_while_down,
+        stop,
+        stop_one_by_one,
+        stop_while_down,
+    ],
+)
+def test_a_larger_group_makes_work_in_proportion(scene: Scene, strategy: Strategy) -> None:
+    assert_linear(scene, strategy)
+
+
+@pytest.mark.parametrize("strategy", DEPENDENT, ids=str)
+def test_a_deadlock_is_found_in_a_larger_group_with_work_in_proportion(strategy: Strategy) -> None:
+    assert_linear(ask_in_circles, strategy)
