@@ -81,8 +81,17 @@ def fresh(error: E) -> E:
 
     One instance raised in two tasks would grow one traceback with the frames of both. `copy.copy`
     will not do: it calls the constructor, whose arguments it cannot know. Nor does the `__new__` of
-    the class, for the same reason.
+    the class, for the same reason. What cannot be copied at all is given as it is, for an asker
+    must hear something.
     """
+    try:
+        return copied(error)
+    except Exception:  # noqa: BLE001 - whatever somebody's class raises as it is looked at
+        return error
+
+
+def copied(error: E) -> E:
+    """Copy an exception past the code of its class; raise whatever that raises all the same."""
     kind = type(error)
     twin = builtin_base(kind).__new__(kind, *error.args)
     twin.__dict__.update(error.__dict__)

@@ -33,6 +33,18 @@ class Busy(Refusal):
         self.seconds = seconds
 
 
+class Several(Refusal, ExceptionGroup[Exception]):
+    """A refusal for several reasons, which nobody can make again of its `args`."""
+
+    def __new__(cls, *reasons: str) -> Self:
+        made = super().__new__(cls, "several", [ValueError(reason) for reason in reasons])
+        made.args = reasons
+        return made
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = reasons
+
+
 class Missing(Refusal, KeyError, OSError):  # noqa: N818 - a refusal, no error
     """A refusal that is also errors of Python's own, of different layouts."""
 
@@ -52,6 +64,13 @@ class Shut(Message["Door", None]):
 @dataclass(frozen=True, slots=True)
 class Fetch(Message["Door", None]):
     """Answered with the refusal."""
+
+    refusal: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Lend(Message["Door", None]):
+    """Answered with the refusal by an async handler."""
 
     refusal: Exception
 
@@ -79,6 +98,10 @@ class Door(Actor):
 
     @Fetch.handler
     def fetch(self, message: Fetch) -> None:
+        raise message.refusal
+
+    @Lend.handler
+    async def lend(self, message: Lend) -> None:
         raise message.refusal
 
     @Knock.handler
@@ -232,3 +255,21 @@ async def test_a_refusal_that_is_made_in_its_own_way_goes_to_the_asker() -> None
         assert len({id(error) for error in [shared, *errors]}) == 4
         seen = door.statistics()
         assert (seen.state, seen.crashed, seen.refused) == ("running", 0, 5)
+
+
+@pytest.mark.parametrize("ask", [Fetch, Lend])
+async def test_a_refusal_that_cannot_be_copied_goes_to_the_asker_as_it_is(
+    ask: type[Fetch | Lend],
+) -> None:
+    async with open_system() as system, trio.open_nursery() as nursery:
+        door = await system.start(Door)
+        waiting = Asker(nursery, door, Wait())
+        await settle()
+        refusal = Several("closed", "late", "full")
+        with pytest.raises(Several) as refused:
+            await door.ask(ask(refusal))
+        assert refused.value is refusal
+        await door.ask(Shut(refusal))
+        await settle()
+        assert waiting.error is refusal
+        assert door.statistics().crashed == 0
