@@ -19,6 +19,8 @@ from cafe.limits.address import parse_networks
 PREFIX = "CAFE_"
 
 
+LEAST_TOKEN = 16
+"""Characters of a token: fewer could be guessed."""
 SECRETS = frozenset({"worker_token", "database_url"})
 
 
@@ -29,6 +31,15 @@ class SettingsError(ValueError):
 def _networks(text: str) -> str:
     parse_networks(text)
     return text
+
+
+def _token(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if len(text) < LEAST_TOKEN or text != text.strip() or not text.isprintable():
+        raise ValueError(
+            f"a token has {LEAST_TOKEN} printable characters or more, and no space around them"
+        )
+    return token
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -67,8 +78,8 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="CIDRs of proxies whose Forwarded or X-Forwarded-For is believed"
     )
-    worker_token: SecretStr | None = Field(
-        None, min_length=1, description="when set, baristas must send it as Bearer token"
+    worker_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        None, description="when set, baristas must send it as Bearer token; 16 characters or more"
     )
     database_url: SecretStr = Field(
         SecretStr("sqlite:///cafe.db"),

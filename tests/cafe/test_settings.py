@@ -9,6 +9,8 @@ from pydantic import SecretStr, ValidationError
 
 from cafe.settings import Settings, SettingsError, option_name, read_settings, unknown_variables
 
+TOKEN = "open-sesame-4711"
+"""As short as a token may be."""
 DEFAULTS: dict[str, object] = {
     "client_bind": None,
     "worker_bind": None,
@@ -76,10 +78,26 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAFE_WORKER_TOKEN", "")
     with pytest.raises(SettingsError, match=r"^CAFE_WORKER_TOKEN: [^']+$"):
         read_settings({})
-    settings = read_settings({"worker_token": "open-sesame"})
-    assert "open-sesame" not in repr(settings)
+    settings = read_settings({"worker_token": TOKEN})
+    assert TOKEN not in repr(settings)
     assert settings.worker_token is not None
-    assert settings.worker_token.get_secret_value() == "open-sesame"
+    assert settings.worker_token.get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", TOKEN[:-1], 16 * " ", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\0{TOKEN}"]
+)
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        read_settings({"worker_token": token})
+    assert str(wrong.value) == (
+        "--worker-token: a token has 16 printable characters or more, and no space around them"
+    )
+
+
+def test_a_token_may_have_any_characters_that_can_be_printed() -> None:
+    for token in (TOKEN, f"caf\u00e9 {TOKEN}", 400 * "x"):
+        assert read_settings({"worker_token": token}).worker_token == SecretStr(token)
 
 
 def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,10 @@ WRONG_OPTIONS = {
     "max_waiting": ("0", "cafe: --max-waiting: input should be greater than or equal to 1"),
     "limit_requests": ("1.5", "cafe: --limit-requests: input should be a valid integer"),
     "log_format": ("xml", "cafe: --log-format: input should be 'auto', 'console' or 'json'"),
+    "worker_token": (
+        "x",
+        "cafe: --worker-token: a token has 16 printable characters or more",
+    ),
     "trusted_proxies": ("10.0.0.0/99", "cafe: --trusted-proxies: '10.0.0.0/99' is not a network"),
 }
 
