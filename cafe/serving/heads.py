@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
 from math import inf
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -23,10 +24,12 @@ from starlette.exceptions import HTTPException
 MAX_HEAD: Final = 32 * 1024
 MAX_TARGET: Final = 8 * 1024
 MAX_FIELDS: Final = 100
+MAX_PORT: Final = 65_535
 MAX_METHOD: Final = 32  # as in the patterns below
 SHORT: Final = 1024  # so that what is remembered has its bounds
 
 NOT_HTTP: Final = "This is not HTTP/1.1 as RFC 9112 has it."
+NO_HOST: Final = "This Host, or the authority of this target, names no host (RFC 9110, 7.2)."
 TOO_LONG: Final = f"A target may have {MAX_TARGET} bytes."
 TOO_LARGE: Final = f"The head of a request may have {MAX_HEAD} bytes and {MAX_FIELDS} fields."
 NO_SUCH_METHOD: Final = "This method is not implemented."
@@ -39,6 +42,11 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?: |\Z)")
 _LONGER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{33}")
 # RFC 9112, 3.2.2, with a host and without userinfo (RFC 9110, 4.2.1 and 4.2.4).
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@:][^/?#@]*)(/[^?#]*)?(?:\?([^#]*))?", re.IGNORECASE)
+# RFC 3986, 3.2.2: a name, which an IPv4 address is too, or an IPv6 address, perhaps with a port.
+_HOST = re.compile(
+    rb"(?:\[([0-9A-Fa-f:.]{2,45})\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)"
+    rb"(?::0*([0-9]{0,5}))?"
+)
 _BLANK_LINES = re.compile(rb"(?:\r\n)+")
 
 Headers = list[tuple[bytes, bytes]]
@@ -144,6 +152,8 @@ def _parse(data: bytes) -> Head:
     is_current = version == b"1.1"
     if is_current and b"host" not in fields:
         raise BadRequest(400, NOT_HTTP)
+    if (host := fields.get(b"host")) and not _is_host(host):  # an empty one names nobody, rightly
+        raise BadRequest(400, NO_HOST)
     raw_path, query = _parse_target(method, target, headers)
     closes = b"connection" in fields and _says(headers, b"connection", b"close")
     expects = b"expect" in fields and _says(headers, b"expect", b"100-continue")
@@ -205,9 +215,25 @@ def _parse_target(method: bytes, target: bytes, headers: Headers) -> tuple[bytes
     if absolute is None:
         raise BadRequest(400, NOT_HTTP)
     authority, absolute_path, absolute_query = absolute.groups()
+    if not _is_host(authority):
+        raise BadRequest(400, NO_HOST)
     headers[:] = [one for one in headers if one[0] != b"host"]
     headers.insert(0, (b"host", authority))
     return absolute_path or b"/", absolute_query or b""
+
+
+def _is_host(value: bytes) -> bool:
+    """Tell whether this is a host with or without a port, as a Host header and a URI have it."""
+    match = _HOST.fullmatch(value)
+    if match is None:
+        return False
+    address, port = match.groups()
+    if address is not None:
+        try:
+            IPv6Address(address.decode("ascii"))
+        except AddressValueError:
+            return False
+    return int(port or 0) <= MAX_PORT
 
 
 def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:

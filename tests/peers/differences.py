@@ -12,6 +12,11 @@ from dataclasses import dataclass, replace
 
 from tests.peers.comparing import Difference
 
+PLAIN_HOST = re.compile(
+    rb"([\w.%~!$&'()*+,;=-]+|\[[\da-f]*:[\da-f:.]*\])(:\d{0,4})?", re.ASCII | re.IGNORECASE
+)
+"""Hosts in which there is nothing to refuse; not all of those."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -58,6 +63,12 @@ def answers_last_request(_raw: bytes, found: Difference) -> bool:
 
 def refuses_asterisk(raw: bytes, found: Difference) -> bool:
     return found.we_refuse == 400 and re.search(rb"[A-Z] \*", raw) is not None
+
+
+def refuses_no_host(raw: bytes, found: Difference) -> bool:
+    values = re.findall(rb"(?im)^host:[ \t]*(.+?)[ \t]*\r?$|https?://([^/?# \r]*)", raw)
+    named = (one or other for one, other in values)
+    return found.we_refuse == 400 and not all(map(PLAIN_HOST.fullmatch, named))
 
 
 def refuses_coding_in_1_0(raw: bytes, found: Difference) -> bool:
@@ -119,6 +130,19 @@ REASONS = (
         "The target * is one of OPTIONS only (RFC 9112, 3.2.4).",
         frozenset({"target *, not of options"}),
         refuses_asterisk,
+    ),
+    Reason(
+        "A Host that names no host is refused, as it must be (RFC 9112, 3.2). "
+        "The peers do not look at it.",
+        frozenset(
+            {
+                *("host with a space", "host with a slash", "host with userinfo"),
+                *("host with a port that is none", "host with a port too large"),
+                *("host, only a port", "host, a list", "host, a URL", "host, high bytes"),
+                *("host, half an address", "host, an address that is none"),
+            }
+        ),
+        refuses_no_host,
     ),
     Reason(
         "A transfer coding in HTTP/1.0 is faulty framing (RFC 9112, 6.1): refused, for whoever is "

@@ -18,7 +18,10 @@ MOST_BYTES = 600
 
 METHODS = (*(b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS") * 4, b"HEAD", b"BREW", b"get")
 VERSIONS = (*(b"1.1",) * 12, b"1.0", b"1.0", b"0.9", b"2.0")
-HOSTS = (*(b"Host: cafe\r\n",) * 12, b"", b"Host: a\r\nHost: b\r\n", b"host:cafe:80\r\n")
+HOSTS = (
+    *(b"Host: cafe\r\n",) * 12,
+    *(b"", b"Host: a\r\nHost: b\r\n", b"host:cafe:80\r\n", b"Host: [::1]\r\n", b"Host: a/b\r\n"),
+)
 PATHS = (*(target for target in TARGETS if len(target) < 100), b"/stream", b"/unread", b"/204")
 FRAMINGS = (
     ((), b""),

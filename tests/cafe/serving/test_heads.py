@@ -70,6 +70,24 @@ def test_an_absolute_target_takes_the_place_of_host(
     assert (head.raw_path, head.query) == (path, query)
 
 
+HOSTS = (
+    *(b"cafe", b"CAFE", b"cafe.example.", b"a-b_c~d", b"1.2.3.4", b"999.1", b"caf%C3%A9"),
+    *(b"cafe:80", b"cafe:0", b"cafe:65535", b"cafe:00080", b"cafe:", b"[::1]", b"[::1]:8080"),
+    *(b"[2001:DB8::17]", b"[1:2:3:4:5:6:7:8]", b"[::ffff:192.0.2.1]:", b"!$&'()*+,;="),
+)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_a_name_or_an_address_with_or_without_a_port(host: bytes) -> None:
+    assert read(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").headers == [(b"host", host)]
+    assert read(with_target(b"http://" + host + b"/")).headers == [(b"host", host)]
+
+
+@pytest.mark.parametrize("value", [b"", b" ", b"\t"])
+def test_a_host_may_be_empty(value: bytes) -> None:
+    assert read(b"GET / HTTP/1.1\r\nHost:" + value + b"\r\n\r\n").headers == [(b"host", b"")]
+
+
 def test_options_may_ask_for_the_server_itself() -> None:
     assert read(with_target(b"*", b"OPTIONS")).path == "*"
 

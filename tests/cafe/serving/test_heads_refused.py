@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cafe.serving.heads import MAX_FIELDS, MAX_HEAD, MAX_TARGET, BadRequest, end_of_head
@@ -56,6 +58,11 @@ REFUSED = {
     "no host": (b"GET / HTTP/1.1\r\n", 400),
     "two hosts": (START + b"Host: cafe\r\n", 400),
     "two hosts in HTTP/1.0": (b"GET / HTTP/1.0\r\nHost: a\r\nhOST: b\r\n", 400),
+    "a host that is none, beside an absolute target": (
+        b"GET http://cafe/ HTTP/1.1\r\nHost: a b\r\n",
+        400,
+    ),
+    "a host that is none, in HTTP/1.0": (b"GET / HTTP/1.0\r\nHost: a/b\r\n", 400),
     "two spaces": (b"GET  / HTTP/1.1\r\nHost: cafe\r\n", 400),
     "a tab": (b"GET\t/ HTTP/1.1\r\nHost: cafe\r\n", 400),
     "a space at the end": (b"GET / HTTP/1.1 \r\nHost: cafe\r\n", 400),
@@ -85,6 +92,28 @@ REFUSED = {
     "a target that is not ASCII": (b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: cafe\r\n", 400),
     "a control character in the target": (b"GET /\x01 HTTP/1.1\r\nHost: cafe\r\n", 400),
 }
+
+NO_HOSTS = (
+    *(b"a b", b"a\tb", b"a/b", b"a?b", b"a#b", b"###", b"a\\b", b"a|b", b"<a>", b'"a"', b"{a}"),
+    *(b"a^b", b"a`b", b"a@b", b"a:b@c", b"@", b"http://a", b"//a", b"*a/", b"caf\xc3\xa9", b"\xff"),
+    *(b"a, b", b"a%", b"a%2", b"a%zz", b"%", b":", b":80", b"a:b", b"a:80b", b"a:-1", b"a:+1"),
+    *(b"a:0x50", b"a:80:80", b"::1", b"a: 80", b"a :80", b"a:65536", b"a:99999", b"a:100000"),
+    *(b"a:" + b"9" * 5000, b"[::1", b"::1]", b"[]", b"[:]", b"[]:80"),
+    *(b"[::1]80", b"[::1]a", b"[::1]:a"),
+    *(b"[::1]:65536", b"[[::1]]", b"a[::1]", b"[::1]:80:80", b"[::g]", b"[1.2.3.4]", b"[a]"),
+    *(b"[1:2:3:4:5:6:7:8:9]", b"[1::2::3]", b"[:1]", b"[12345::]", b"[::1.2.3.256]", b"[v1.a]"),
+    *(b"[fe80::1%25eth0]", b"[fe80::1%eth0]", b"[::1/128]", b"[ ::1 ]"),
+)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_that_is_none_is_refused(host: bytes) -> None:
+    assert status_of(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n") == 400
+
+
+@pytest.mark.parametrize("host", [host for host in NO_HOSTS if re.fullmatch(rb"[^ \t/?#]+", host)])
+def test_so_is_an_absolute_target_with_such_an_authority(host: bytes) -> None:
+    assert status_of(with_target(b"http://" + host + b"/x")) == 400
 
 
 @pytest.mark.parametrize(("head", "status"), REFUSED.values(), ids=REFUSED)
