@@ -97,8 +97,9 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
         address = request.scope["state"]["address"]
-        looking = partial(desk.find, order_id, hold)
-        standing = await unless_hung_up(request, lambda: counting_misses(address, limiter, looking))
+        look = partial(counting_misses, address, limiter, partial(desk.find, order_id, hold))
+        # To be told of a hang-up costs more than a look that does not wait.
+        standing = await (unless_hung_up(request, look) if hold > 0 else look())
         if standing is None:
             return HUNG_UP
         headers = {} if applied is None else {"Preference-Applied": applied}
