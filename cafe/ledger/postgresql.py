@@ -102,6 +102,9 @@ class PostgresDatabase:
             self._set_up(connection, self._reading_settings)
             refuse_behind(connection, self._name)
             connection.commit()
+            # Each statement sees what was committed before it, in a transaction or not; to begin
+            # and to end one are two more round trips, with a wait for Python's lock after each.
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         except BaseException:
             drop(connection)
             raise

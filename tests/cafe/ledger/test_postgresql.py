@@ -46,6 +46,16 @@ def test_a_commit_waits_for_the_disk_whatever_the_server_s_default(
     store.close()
 
 
+def test_a_look_up_is_one_round_trip_for_it_begins_and_ends_no_transaction(
+    postgres: PostgresServer, store: Store, database: str
+) -> None:
+    find(store, "a")
+    sessions = postgres.execute("SELECT datname, state, query FROM pg_stat_activity")
+    # In a transaction the last statement would be its end.
+    ours = [(state, query) for name, state, query in sessions if name == database]
+    assert [state for state, query in ours if "FROM orders" in query] == ["idle"]
+
+
 def test_an_empty_database_is_refused_with_what_to_do_and_then_upgraded(
     postgres: PostgresServer,
 ) -> None:
