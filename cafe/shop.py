@@ -37,7 +37,7 @@ from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
 from cafe.orders.department import ORDERS, drop_expired_keys, load_ids
 from cafe.orders.desk import Desk
-from cafe.orders.dispatcher import Dispatcher, Rules, load_unless_closing
+from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
 from cafe.orders.order_log import OrderLog
 from cafe.serving.admission import Admission
@@ -260,7 +260,7 @@ def dispatcher_factory(
     rules: Rules, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Dispatcher]]:
     """Give what makes a Dispatcher, first and after each crash; it waits for the database."""
-    load = partial(load_unless_closing, partial(ledger.open, ORDERS), closing)
+    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
 
     async def make() -> Dispatcher:
         return Dispatcher(rules, ledger.now, load, await load(), closing)

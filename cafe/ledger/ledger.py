@@ -59,6 +59,7 @@ class Ledger:
         self.lost_by: LedgerError | None = None
         """Why nothing more can be written or read by this process, if that is so."""
         self._lost = trio.Event()
+        self._given_up = trio.Event()
 
     def now(self) -> float:
         """Tell the time: never earlier than the last event's, unless that was far in the future."""
@@ -126,6 +127,11 @@ class Ledger:
         """Refuse every reply that waits for a commit, and every look-up, with LedgerUnavailable."""
         self._committer.give_up()
         self._reader.give_up()
+        self._given_up.set()
+
+    async def wait_given_up(self) -> None:
+        """Wait until it is of no use to wait for the database any longer."""
+        await self._given_up.wait()
 
     def statistics(self) -> LedgerStatistics:
         """Tell how much was written."""
@@ -158,7 +164,7 @@ class Ledger:
         except LedgerError as error:
             log.error("lost", detail=str(error))  # noqa: TRY400 - it tells all
             self.lost_by = error
-            self._reader.give_up()
+            self.give_up()
             self._lost.set()
             await trio.sleep(lost_seconds)
             raise

@@ -5,8 +5,6 @@ Rule: the shop begins it, once; the Dispatcher and its clients only read it.
 
 from __future__ import annotations
 
-import trio
-
 from cafe.orders.refusals import ShopClosing
 from cafe.refusals import CafeRefusal
 
@@ -16,10 +14,8 @@ class Closing:
 
     def __init__(self) -> None:
         self.refusal: CafeRefusal | None = None
-        self.begun = trio.Event()
 
     def begin(self, retry_after: float, refusal: CafeRefusal | None = None) -> None:
         """Close, for good; `refusal` says why, where it is not the end of the day."""
         closing = ShopClosing("The shop is closing; come back soon.", retry_after)
         self.refusal = refusal or closing
-        self.begun.set()

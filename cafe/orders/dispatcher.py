@@ -72,15 +72,17 @@ Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
 """Opens the next journal, and gives what the ledger has of orders."""
 
 
-async def load_unless_closing(load: Load, closing: Closing) -> tuple[Journal, Snapshot]:
-    """Load, however long the database is away; give nothing when the shop closes before that.
+async def load_until(
+    given_up: Callable[[], Awaitable[None]], load: Load
+) -> tuple[Journal, Snapshot]:
+    """Load, however long the database is away; give nothing when the ledger gives up before that.
 
     A Dispatcher that knows no orders still answers: with refusals, which is what is left to say.
     """
     loaded: list[tuple[Journal, Snapshot]] = []
 
     async def stop_waiting(scope: trio.CancelScope) -> None:
-        await closing.begun.wait()
+        await given_up()
         scope.cancel()
 
     async with trio.open_nursery() as nursery:
@@ -166,6 +168,8 @@ class Dispatcher(Actor):
     async def load(self, _message: LoadOrders) -> None:
         """Start again from what is committed; those who wait go on waiting."""
         self._begin(*await self._load())
+        if self._journal.closed:  # the shop closes, and may have asked for that already in vain
+            self._dismiss_all()
         self._watch_leases()
         self._hand_out()
 
@@ -196,7 +200,7 @@ class Dispatcher(Actor):
         customer = Customer(reply, message.collects)
         self._customers.add(order.order_id, customer)
         if self._closing.refusal is not None:
-            self._dismiss(order)
+            self._dismiss(order.order_id)
             return
         reply.on_abandoned(partial(self._leave, message, customer))
 
@@ -325,9 +329,7 @@ class Dispatcher(Actor):
     @CloseShop.handler
     def close(self, _message: CloseShop) -> int:
         """Answer everybody who waits; the shop's `Closing` answers those who come."""
-        for barista in self._baristas.dismiss_all():
-            barista.fail(self._closing.refusal or LedgerUnavailable())
-        return sum(self._dismiss(self._book.find(one)) for one in self._customers.orders())
+        return self._dismiss_all()
 
     # Placing
 
@@ -408,18 +410,26 @@ class Dispatcher(Actor):
             self._abandon(order_id, "its customer did not come back")
         self._unclaimed = unclaimed
 
-    def _dismiss(self, order: Order) -> int:
+    def _dismiss_all(self) -> int:
+        """Answer everybody who waits because the shop closes; count the customers."""
+        for barista in self._baristas.dismiss_all():
+            barista.fail(self._closing.refusal or LedgerUnavailable())
+        return sum(map(self._dismiss, self._customers.orders()))
+
+    def _dismiss(self, order_id: str) -> int:
         """Answer everybody who waits for an order because the shop closes; count the customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
-        customers = self._customers.dismiss(order.order_id)
+        customers = self._customers.dismiss(order_id)
+        known = self._book.knows(order_id)  # else it could not be loaded again
         told = 0
         for customer in customers:
-            if customer.collects:
+            if customer.collects or not known:
                 told += customer.reply.fail(refusal)
             else:
-                self._journal.reply(customer.reply, self._standing(order), looks=True)
-        if any(customer.collects for customer in customers):
-            self._abandon(order.order_id, "the shop closed")
+                standing = self._standing(self._book.find(order_id))
+                self._journal.reply(customer.reply, standing, looks=True)
+        if known and any(customer.collects for customer in customers):
+            self._abandon(order_id, "the shop closed")
         return told
 
     # Waiting baristas

@@ -18,7 +18,7 @@ from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
 from cafe.orders.department import ORDERS, Snapshot, load_ids
-from cafe.orders.dispatcher import Rules, load_unless_closing
+from cafe.orders.dispatcher import Rules, load_until
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
 from cafe.orders.tables import order_of, orders
@@ -98,7 +98,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
     ids = await ledger.prepare(load_ids)
 
     async def load() -> Loaded:
-        return await load_unless_closing(partial(ledger.open, ORDERS), closing)
+        return await load_until(ledger.wait_given_up, partial(ledger.open, ORDERS))
 
     async def make() -> FragileDispatcher:
         return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 
 import pytest
 import trio
 
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
-from cafe.orders.messages import CloseShop
 from cafe.orders.order import Status
-from cafe.orders.refusals import ShopClosing
-from cafe.refusals import CafeRefusal
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
@@ -101,23 +96,6 @@ async def test_a_look_up_takes_no_longer_than_five_seconds_whatever_it_asks() ->
         with pytest.raises(LedgerUnavailable):
             await counter.desk.find(counter.desk.ids.new())
         assert trio.current_time() - began == pytest.approx(5)
-        counter.store.link.gone = False
-
-
-async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        customers = await waiting_customers(counter, nursery, 2)
-        claim = await counter.claimed()
-        counter.store.link.gone = True
-        with pytest.raises(LedgerUnavailable):
-            await counter.finish(claim)
-        counter.closing.begin(retry_after=4)
-        assert await counter.ref.ask(CloseShop()) == 1  # the other one's row is under way
-        await settled()
-        assert isinstance(customers[1].refused, ShopClosing)
-        counter.ledger.give_up()
-        await settled()
-        assert isinstance(customers[0].refused, LedgerUnavailable)
         counter.store.link.gone = False
 
 
@@ -254,63 +232,6 @@ async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_ba
         await settled()
         assert customer.got is not None
         assert counter.ref.statistics().restarts == 1
-
-
-async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_start() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        customers = await waiting_customers(counter, nursery, 3)
-        counter.store.link.gone = True
-        await counter.crash()
-        told: list[type[Exception]] = []
-
-        async def ask(what: Callable[[], Awaitable[object]]) -> None:
-            try:
-                await what()
-            except CafeRefusal as refusal:
-                told.append(type(refusal))
-
-        for what in (
-            counter.order,
-            partial(counter.order, key="k"),
-            partial(counter.start, hold=40),
-            partial(counter.desk.find, counter.desk.ids.new(), 9),
-            counter.desk.list,
-        ):
-            nursery.start_soon(ask, what)
-        await settled()
-        began = trio.current_time()
-        counter.closing.begin(retry_after=4)
-        await trio.sleep(1)
-        counter.ledger.give_up()
-        await settled()
-        assert trio.current_time() - began == pytest.approx(1)
-        assert all(customer.refused is not None for customer in customers)
-        assert len(told) == 5
-        counter.store.link.gone = False
-
-
-async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -> None:
-    async with open_counter() as counter, trio.open_nursery() as nursery:
-        counter.disk.seconds = 100
-        told: list[type[Exception]] = []
-
-        async def look() -> None:
-            try:
-                await counter.desk.find(counter.desk.ids.new())
-            except CafeRefusal as refusal:
-                told.append(type(refusal))
-
-        nursery.start_soon(look)
-        await trio.sleep(0.5)
-        nursery.start_soon(look)
-        await trio.sleep(0.5)
-        counter.ledger.give_up()
-        await settled()
-        assert told == [LedgerUnavailable] * 2
-        assert trio.current_time() == pytest.approx(1)
-        await look()
-        assert len(told) == 3
-        nursery.cancel_scope.cancel()
 
 
 async def test_what_is_listed_is_committed() -> None:

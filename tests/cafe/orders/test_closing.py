@@ -1,0 +1,162 @@
+"""The shop closes, with and without a database: everybody who waits is answered, and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+import trio
+
+from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.orders.messages import CloseShop
+from cafe.orders.order import Status
+from cafe.orders.refusals import ShopClosing
+from cafe.refusals import CafeRefusal
+from tests.cafe.ledger.fakes import REFUSED
+from tests.cafe.orders.counter import open_counter, settled, waiting_customers
+from tests.cafe.orders.test_ledger_trouble import repair
+
+pytestmark = pytest.mark.schedules
+
+
+async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 2)
+        claim = await counter.claimed()
+        counter.store.link.gone = True
+        with pytest.raises(LedgerUnavailable):
+            await counter.finish(claim)
+        counter.closing.begin(retry_after=4)
+        assert await counter.ref.ask(CloseShop()) == 1  # the other one's row is under way
+        await settled()
+        assert isinstance(customers[1].refused, ShopClosing)
+        counter.ledger.give_up()
+        await settled()
+        assert isinstance(customers[0].refused, LedgerUnavailable)
+        counter.store.link.gone = False
+
+
+async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_start() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 3)
+        counter.store.link.gone = True
+        await counter.crash()
+        told: list[type[Exception]] = []
+
+        async def ask(what: Callable[[], Awaitable[object]]) -> None:
+            try:
+                await what()
+            except CafeRefusal as refusal:
+                told.append(type(refusal))
+
+        for what in (
+            counter.order,
+            partial(counter.order, key="k"),
+            partial(counter.start, hold=40),
+            partial(counter.desk.find, counter.desk.ids.new(), 9),
+            counter.desk.list,
+        ):
+            nursery.start_soon(ask, what)
+        await settled()
+        began = trio.current_time()
+        counter.closing.begin(retry_after=4)
+        await trio.sleep(1)
+        counter.ledger.give_up()
+        await settled()
+        assert trio.current_time() - began == pytest.approx(1)
+        assert all(customer.refused is not None for customer in customers)
+        assert len(told) == 5
+        counter.store.link.gone = False
+
+
+async def test_what_is_claimed_can_be_finished_though_the_dispatcher_crashes_while_closing() -> (
+    None
+):
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 2)
+        claim = await counter.claimed("Bo")
+        counter.closing.begin(retry_after=4)
+        await counter.crash()
+        assert (await counter.finish(claim)).status is Status.READY
+        await settled()
+        assert await counter.ref.ask(CloseShop()) == 0  # they have been told
+        assert customers[0].got or isinstance(customers[0].refused, ShopClosing)
+        assert isinstance(customers[1].refused, ShopClosing)
+        with pytest.raises(ShopClosing):
+            await counter.start("Bo")
+        assert counter.store.broken_promises() == []
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.0])
+async def test_a_dispatcher_that_crashes_while_closing_has_until_the_ledger_gives_up_to_load(
+    seconds: float,
+) -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await counter.order(key="k", hold=0)
+        claim = await counter.claimed("Bo")
+        counter.closing.begin(retry_after=4)
+        counter.store.link.gone = True
+        nursery.start_soon(repair, counter.store, seconds)
+        await counter.crash()
+        told: list[Status | str] = []
+
+        async def finish() -> None:
+            try:
+                told.append((await counter.finish(claim)).status)
+            except LedgerUnavailable as refusal:
+                told.append(refusal.reason)
+
+        nursery.start_soon(finish)
+        await trio.sleep(1)
+        counter.ledger.give_up()
+        await settled()
+        assert told == [Status.READY if seconds < 1 else "ledger"]
+
+
+async def test_who_waits_is_told_though_the_orders_cannot_be_loaded_again_before_the_end() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        customers = await waiting_customers(counter, nursery, 2)
+
+        async def order_refused() -> None:
+            with pytest.raises(NotRecorded):
+                await counter.order(name=REFUSED)
+
+        counter.disk.seconds = 1
+        nursery.start_soon(order_refused)
+        await trio.sleep(1.5)  # the database has refused it, and the orders are being loaded
+        counter.store.link.gone = True
+        await trio.sleep(1)
+        counter.closing.begin(retry_after=4)
+        with trio.move_on_after(1) as scope:
+            await counter.ref.ask(CloseShop())
+        assert scope.cancelled_caught
+        counter.ledger.give_up()
+        await settled()
+        assert all(isinstance(customer.refused, ShopClosing) for customer in customers)
+        assert counter.ref.statistics().crashed == 0
+        counter.store.link.gone = False
+
+
+async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        counter.disk.seconds = 100
+        told: list[type[Exception]] = []
+
+        async def look() -> None:
+            try:
+                await counter.desk.find(counter.desk.ids.new())
+            except CafeRefusal as refusal:
+                told.append(type(refusal))
+
+        nursery.start_soon(look)
+        await trio.sleep(0.5)
+        nursery.start_soon(look)
+        await trio.sleep(0.5)
+        counter.ledger.give_up()
+        await settled()
+        assert told == [LedgerUnavailable] * 2
+        assert trio.current_time() == pytest.approx(1)
+        await look()
+        assert len(told) == 3
+        nursery.cancel_scope.cancel()
