@@ -82,7 +82,21 @@ def is_newest(versions: set[str], database: str) -> bool:
 def refuse_behind(connection: Connection, database: str) -> None:
     """Raise SchemaBehind unless the tables have the newest version, or NotALedger as above."""
     if not is_current(connection, database):
-        raise SchemaBehind(f"The tables of {database} are missing or old; run: cafe db upgrade")
+        version = version_in(connection)
+        if version is None:
+            raise SchemaBehind(f"There are no tables in {database} yet; run: cafe db upgrade")
+        raise SchemaBehind(
+            f"The tables of {database} have version {version}, and this program needs {newest()}; "
+            "run: cafe db upgrade"
+        )
+
+
+def version_in(connection: Connection) -> str | None:
+    """Give the version of the tables, None where there are none or nobody knows it."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version: str | None = connection.exec_driver_sql(READ_VERSION).scalar()
+    return version
 
 
 def newest() -> str:

@@ -23,7 +23,7 @@ from cafe.ledger.address import (
 )
 from cafe.ledger.errors import NotALedger
 from cafe.ledger.link import telling
-from cafe.ledger.migrating import READ_VERSION, VERSION_TABLE, is_current, refuse_behind
+from cafe.ledger.migrating import VERSION_TABLE, is_current, refuse_behind, version_in
 from cafe.ledger.tables import metadata
 
 _BUSY_SECONDS = 5.0
@@ -85,9 +85,7 @@ def version_of(address: str) -> str | None:
     url = parse_address(address)
     with _connected(url) as connection:
         is_current(connection, named(url))
-        if not inspect(connection).has_table(VERSION_TABLE):
-            return None
-        return connection.exec_driver_sql(READ_VERSION).scalar()
+        return version_in(connection)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +163,19 @@ def test_the_upgraded_ledger_passes_the_check(old: str, capsys: pytest.CaptureFi
     printed = capsys.readouterr()
     assert printed.out.endswith(" promises hold.\n")
     assert printed.err == ""
+
+
+def test_a_backup_of_the_first_version_says_which_command_comes_first(
+    old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy.db"
+    assert run_command(["db", "backup", str(copy), "--database-url", old]) == 2
+    printed = capsys.readouterr()
+    said = f" have version 0001, and this program needs {newest()}; run: cafe db upgrade\n"
+    assert printed.err.startswith("cafe: The tables of ")
+    assert printed.err.endswith(said)
+    assert (printed.out, len(printed.err.splitlines()), copy.exists()) == ("", 1, False)
+    assert version_of(old) == "0001"
 
 
 def test_a_shop_goes_on_where_the_first_version_ended(old: str) -> None:
