@@ -18,7 +18,7 @@ import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from actors import ActorCrashed, Ref, Restart, System, open_system
+from actors import ActorCrashed, ActorError, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.apps import client_app, worker_app
@@ -80,7 +80,7 @@ class Shop:
         if self.closing.refusal is not None:
             return "The shop is closing."
         why_not = "The actors do not answer."
-        with trio.move_on_after(READY_SECONDS), suppress(ActorCrashed):
+        with trio.move_on_after(READY_SECONDS), suppress(ActorError):
             await self.dispatcher.ask(CountQueue())
             await self.limiter.ask(CountLimits())
             why_not = "The ledger cannot be written."
