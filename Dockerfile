@@ -31,7 +31,8 @@ USER 10001:10001
 VOLUME /var/lib/cafe
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
+# Whether it lives, not whether it is ready: to start it again would help nobody while it closes or its database is away.
 # http.client and not urllib, which would ask a proxy of the environment for the shop next door.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"]
 CMD ["cafe", "serve"]

@@ -140,12 +140,14 @@ def test_the_image_starts_the_shop_without_a_shell_and_ends_it_with_sigterm() ->
     assert instructions("STOPSIGNAL") == ["SIGTERM"]
 
 
-def test_the_health_check_asks_readyz_without_a_shell() -> None:
+def test_the_health_check_asks_livez_without_a_shell() -> None:
+    """A shop that closes, or whose database is away, lives: a restart would help nobody."""
     (health,) = instructions("HEALTHCHECK")
     program, option, source = json.loads(health.split("CMD ")[1])
     assert (program, option) == ("python", "-c")
-    assert "/readyz" in source
+    assert re.findall(r"'(/\w+)'", source) == ["/livez"]
     compile(source, "HEALTHCHECK", "exec")
+    assert "healthcheck:" not in text_of("docker-compose.yml"), "the image's is the one that counts"
 
 
 def test_the_image_carries_the_configuration_and_binds_where_docker_can_publish() -> None:
