@@ -117,7 +117,7 @@ class Exchange:
             self._answer.closes |= self._is_last()
             self._answer.defaults = self._connection.door.headers()  # with the date of now
         written = self._answer.write(message)
-        if written:
+        if written and not self._left:  # what a client that has left asked for was given up
             await self._connection.send(written)
         if self._answer.stage is Stage.BODY:
             await trio.lowlevel.checkpoint()  # an endless answer leaves time to others
@@ -197,7 +197,7 @@ class Exchange:
     async def _refuse(self, no: BadRequest, scope: Scope) -> None:
         """Answer with a problem if the client has been told nothing yet, and close."""
         self._answer.closes = True
-        if not self._answer.has_left:
+        if not (self._answer.has_left or self._left):
             defaults = self._connection.door.headers()
             problem = write_problem(self._head, defaults, scope, no.status_code, no.detail)
             await self._connection.send(problem)

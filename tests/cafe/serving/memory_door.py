@@ -119,6 +119,11 @@ class Visitor:
             heard += data
         return heard
 
+    async def half_close(self) -> None:
+        """Say that this was all, and go on reading."""
+        self.transport.lose_peer()
+        await self.stream.send_eof()
+
     async def leave(self) -> None:
         self.transport.lose_peer()
         await self.stream.aclose()

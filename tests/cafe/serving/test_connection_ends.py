@@ -246,3 +246,23 @@ async def test_sending_to_who_has_left_does_nothing() -> None:
             await visitor.leave()
     assert ended == [{"type": "http.disconnect"}] * 2
     assert logs == []
+
+
+@pytest.mark.parametrize("body", [b"", b"la"])
+@pytest.mark.schedules
+async def test_to_who_has_left_nothing_is_written_whatever_the_application_says(
+    body: bytes,
+) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 499})
+        await send({"type": "http.response.body"})
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        length = b"Host: cafe\r\nContent-Length: %d" % (len(body) + 1 if body else 0)
+        await visitor.say(GET.replace(b"Host: cafe", length) + body)
+        await settle()
+        await visitor.half_close()
+        assert await visitor.hear_all() == b""
