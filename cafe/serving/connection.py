@@ -16,6 +16,7 @@ for, `abort` resets it in any phase; whoever waits for the client then sees him 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from ssl import SSLContext
 from typing import Any, Final
@@ -44,6 +45,8 @@ READ_AHEAD: Final = 2**16
 """Bytes that may be pipelined behind a request before the client has to wait for its answer."""
 GOODBYE_SECONDS: Final = 1.0
 """For TLS to say that this was all."""
+DOUBT_SECONDS: Final = 1.0
+"""For a client that had closed its side to take the answer, or to answer it with a reset."""
 LOOK_SECONDS: Final = 0.5
 """How often it is looked whether a client who has sent more than is read ahead is still there."""
 
@@ -81,6 +84,8 @@ class Connection:
         self._patience = trio.CancelScope()
         self._dropped = False
         self._requests = 0
+        self._doubts: tuple[Callable[[], None], ...] = ()
+        self._is_broken = False  # something could not be sent
         self._lease = lease
         lease.abort = self.abort
         lease.is_idle = self.is_idle
@@ -135,6 +140,14 @@ class Connection:
         """Tell whether it has been heard that the client has left."""
         return self.transport.has_left
 
+    def if_undelivered(self, callback: Callable[[], None]) -> None:
+        """Call back, at the end of the connection, if the client has not taken the next answer.
+
+        It is looked for only where the client has closed its side by now.
+        """
+        if self.transport.has_gone():
+            self._doubts += (callback,)
+
     def time_out(self) -> None:
         """Wait no longer for the client; called by the deadlines' task."""
         self._patience.cancel()
@@ -166,6 +179,7 @@ class Connection:
         try:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._is_broken = True
             self.abort()
             await trio.lowlevel.checkpoint()
         except trio.Cancelled:  # half an answer must not be followed by another
@@ -181,6 +195,8 @@ class Connection:
         except BadRequest as no:
             await self._refuse(no)
             self._note(Event.OVER)
+        if self._doubts:
+            await self._resolve_doubts()
         if self._phase is Phase.LINGERING:
             await self._linger()
 
@@ -254,6 +270,16 @@ class Connection:
         finally:
             self.door.deadlines.end(self, seconds)
         return head
+
+    async def _resolve_doubts(self) -> None:
+        """Find out whether the client, who had closed its side, has taken what it was answered."""
+        if self._phase is Phase.IDLE:
+            self._note(Event.OVER)
+        with trio.move_on_after(DOUBT_SECONDS):
+            if self._is_broken or not await self.transport.is_taken():
+                self._lease.was_used = False
+                for tell in self._doubts:
+                    tell()
 
     async def _linger(self) -> None:
         """Send no more, but read for a while: closing on unread bytes would reset the answer."""

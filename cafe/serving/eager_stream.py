@@ -10,9 +10,12 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import termios
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from fcntl import ioctl
+from typing import Final
 
 import trio
 
@@ -21,6 +24,8 @@ from cafe.serving.hang_ups import HangUps
 PIECE = 2**14
 # Where there is no POLLRDHUP: once both sides are closed.
 HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
+FIRST_LOOK: Final = 0.005
+"""Seconds to the second look for what the peer says to an answer; each takes twice as long."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 
 
@@ -37,6 +42,14 @@ class Transport(trio.abc.HalfCloseableStream):
     @abstractmethod
     def has_gone(self) -> bool:
         """Tell whether the peer has closed his side, without reading what he sent before."""
+
+    async def is_taken(self) -> bool:
+        """Wait until the peer has taken all that was sent; False: it answered with a reset.
+
+        True at once where that cannot be told. Before `send_eof`, which hides it.
+        """
+        await trio.lowlevel.checkpoint()
+        return True
 
     def receive_nowait(self) -> bytes:
         """Give what is there; b"" where that is nothing, or cannot be told without waiting."""
@@ -127,6 +140,19 @@ class EagerStream(Transport):
         """Ask the kernel; a closed socket has nobody at the other end."""
         return self._socket.fileno() < 0 or has_hung_up(self._socket.fileno())
 
+    async def is_taken(self) -> bool:
+        """Look, less and less often: no event tells that the peer's kernel has acknowledged."""
+        pause = FIRST_LOOK
+        while self._socket.fileno() >= 0:
+            if _polls(self._socket.fileno(), 0):  # an error, or closed on both sides: a reset
+                return False
+            if not unacknowledged(self._socket):
+                break
+            await trio.sleep(pause)
+            pause *= 2
+        await trio.lowlevel.checkpoint()
+        return True
+
     def abort(self) -> None:
         """Close it so that what was not sent is dropped, and the peer reads a reset."""
         with suppress(OSError):  # it may be closed already
@@ -192,8 +218,19 @@ def own_address(sock: socket.socket) -> tuple[str, int] | None:
 
 def has_hung_up(descriptor: int) -> bool:
     """Tell whether the peer of a socket has closed its side, without reading what came before."""
+    return _polls(descriptor, HANG_UP)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Give how many bytes that were sent the peer's kernel has not acknowledged yet."""
+    count: int
+    (count,) = struct.unpack("i", ioctl(sock, termios.TIOCOUTQ, bytes(4)))
+    return count
+
+
+def _polls(descriptor: int, events: int) -> bool:
     looking = select.poll()
-    looking.register(descriptor, HANG_UP)
+    looking.register(descriptor, events)
     return bool(looking.poll(0))
 
 

@@ -32,6 +32,9 @@ class Watched(Protocol):
         """Tell whether it has been heard that the client has left."""
         ...
 
+    def if_undelivered(self, callback: Callable[[], None]) -> None:
+        """Call back if the answer that is given next turns out to have reached nobody."""
+
 
 async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
     """Give what `work` gives; where the client hangs up first, `work` is cancelled.
@@ -53,6 +56,17 @@ def has_hung_up(scope: Scope) -> bool:
     """Tell whether a request was cancelled because its client has left."""
     connection = connection_of(scope)
     return connection is not None and connection.has_left()
+
+
+def if_undelivered(scope: Scope, callback: Callable[[], None]) -> None:
+    """Call back if the answer that is given next to this request has reached nobody.
+
+    A client that has closed its side may read on, or be gone: of the two only the latter answers
+    with a reset, and only one that has closed its side by now is looked at.
+    """
+    connection = connection_of(scope)
+    if connection is not None:
+        connection.if_undelivered(callback)
 
 
 def connection_of(scope: Scope) -> Watched | None:

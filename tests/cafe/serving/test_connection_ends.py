@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from cafe.serving.connection import LOOK_SECONDS, READ_AHEAD
 from cafe.serving.eager_stream import PIECE
+from cafe.serving.hangup import if_undelivered
 from cafe.serving.phases import Phase
 from tests.cafe.serving.memory_door import (
     MemoryDoor,
@@ -223,6 +224,29 @@ async def test_an_answer_that_has_begun_before_the_door_closes_is_the_last_as_we
         assert (await visitor.hear()).body == b"firstlast"
         await visitor.hear_all()
         assert trio.current_time() == 1
+
+
+@pytest.mark.schedules
+async def test_an_answer_that_reached_nobody_is_told_of_and_one_that_is_read_is_not() -> None:
+    lost: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        await trio.sleep(1)
+        if_undelivered(scope, lambda: lost.append(scope["path"]))
+        await answer(send, b"coffee")
+
+    async with open_memory_door(app) as door:
+        gone, still_reads, here = door.visit(), door.visit(), door.visit()
+        for visitor in door.visitors:
+            await visitor.say(GET.replace(b"/ ", b"/%d " % door.visitors.index(visitor)))
+        await settle()
+        await gone.leave()
+        await still_reads.half_close()
+        for visitor in (still_reads, here):
+            assert (await visitor.hear()).body == b"coffee"
+        assert await still_reads.hear_all() == b""
+        await gone.ended.wait()
+        assert lost == ["/0"]
 
 
 @pytest.mark.schedules

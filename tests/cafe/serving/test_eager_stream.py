@@ -189,6 +189,40 @@ async def test_it_knows_that_the_client_has_left_without_reading_what_he_sent() 
         assert await stream.receive_some() == b""
 
 
+async def test_what_the_peer_has_taken_is_told_from_what_it_has_answered_with_a_reset() -> None:
+    with pair() as (stream, client):
+        client.shutdown(socket.SHUT_WR)
+        await stream.send_all(b"latte")  # which nobody reads: the peer's kernel has it
+        assert await stream.is_taken()
+    with pair() as (stream, client):
+        client.close()
+        await stream.send_all(b"latte")
+        assert not await stream.is_taken()
+
+
+async def test_as_long_as_nothing_is_heard_from_the_peer_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def on_their_way(_sock: socket.socket) -> int:
+        return answers.pop() if answers else 0
+
+    answers = [1, 1, 1]
+    # Loopback is too fast to see bytes on their way.
+    monkeypatch.setattr("cafe.serving.eager_stream.unacknowledged", on_their_way)
+    with pair() as (stream, _client):
+        assert await stream.is_taken()
+        assert answers == []
+        answers[:] = [1] * 100
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.is_taken)
+            await trio.testing.wait_all_tasks_blocked()
+            stream.abort()
+
+
+async def test_in_memory_everything_is_taken() -> None:
+    assert await MemoryTransport(trio.testing.memory_stream_pair()[0]).is_taken()
+
+
 async def test_an_end_is_told_once_and_the_client_may_go_on() -> None:
     with pair() as (stream, client):
         await stream.send_eof()

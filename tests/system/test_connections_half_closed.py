@@ -1,0 +1,135 @@
+"""Clients who close their side before they are answered: which of them were still there to read."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import trio
+import trustme
+from starlette.types import Receive, Scope, Send
+
+from cafe.serving.connection import Connection
+from cafe.serving.exchange import CONNECTION
+from cafe.serving.hangup import if_undelivered
+from tests.system.door import Client, OpenDoor, answer, open_door, read_to_end, until
+
+POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\n\r\n"
+Certificate = dict[str, Any]  # settings for open_door
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+@dataclass
+class Waiter:
+    """Answers only when the client has closed its side, and notes the answers that were lost."""
+
+    asked: int = 0
+    lost: list[str] = field(default_factory=list[str])
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        connection: Connection = scope["extensions"][CONNECTION]
+        self.asked += 1
+        if scope["path"] != "/again":
+            await until(connection.transport.has_gone)
+        if_undelivered(scope, lambda: self.lost.append(scope["path"]))
+        await answer(send, b"latte")
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    issued = authority.issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+    return {"certfile": str(folder / "cert.pem"), "keyfile": str(folder / "key.pem")}
+
+
+@asynccontextmanager
+async def connected(
+    waiter: Waiter, *, tls: bool, authority: trustme.CA, certificate: Certificate
+) -> AsyncGenerator[tuple[OpenDoor, Stream]]:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL
+    settings = certificate if tls else {}
+    async with (
+        open_door(lambda _: waiter, linger_timeout=0.2, **settings) as door,
+        await (door.connect_tls(context) if tls else door.connect()) as stream,
+    ):
+        yield door, stream
+
+
+def socket_of(stream: Stream) -> trio.SocketStream:
+    return stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_who_half_closes_reads_all_its_answers(
+    authority: trustme.CA, certificate: Certificate, *, tls: bool, requests: int
+) -> None:
+    waiter = Waiter()
+    async with connected(waiter, tls=tls, authority=authority, certificate=certificate) as (
+        door,
+        stream,
+    ):
+        await stream.send_all(POST % b"x" * requests)
+        await socket_of(stream).send_eof()
+        client = Client(stream)
+        for _ in range(requests):
+            assert (await client.read("POST")).body == b"latte"
+        assert await read_to_end(stream) == b""
+        await until(lambda: door.admission.open == 0)
+    assert (waiter.asked, waiter.lost) == (requests, [])
+
+
+def close(stream: trio.SocketStream) -> None:
+    stream.socket.close()
+
+
+def reset(stream: trio.SocketStream) -> None:
+    stream.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    stream.socket.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("leave", [close, reset])
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+async def test_who_has_gone_is_told_of(
+    authority: trustme.CA,
+    certificate: Certificate,
+    leave: Callable[[trio.SocketStream], None],
+    *,
+    tls: bool,
+    last: bytes,
+) -> None:
+    waiter = Waiter()
+    async with connected(waiter, tls=tls, authority=authority, certificate=certificate) as (
+        door,
+        stream,
+    ):
+        await stream.send_all((POST % b"x").replace(b"Host", last + b"Host"))
+        await until(lambda: waiter.asked == 1)
+        leave(socket_of(stream))
+        await until(lambda: waiter.lost == ["/x"])
+        await until(lambda: door.admission.open == 0)
+    assert door.admission.isolated == 0
+
+
+async def test_who_leaves_after_its_answer_has_had_it() -> None:
+    waiter = Waiter()
+    async with open_door(lambda _: waiter) as door:
+        stream = await door.connect()
+        await stream.send_all(POST % b"again")
+        assert (await Client(stream).read("POST")).body == b"latte"
+        reset(stream)
+        await until(lambda: door.admission.open == 0)
+    assert waiter.lost == []
