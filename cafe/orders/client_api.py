@@ -28,7 +28,7 @@ from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
 from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting, UnknownOrder
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 from cafe.serving.app import problems
-from cafe.serving.hangup import unless_hung_up
+from cafe.serving.hangup import if_undelivered, unless_hung_up
 from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
 
@@ -81,11 +81,13 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         hold, applied = preferred_wait(prefer, otherwise=inf)
         wish, key = wish or OrderIn(), checked_key(idempotency_key)
         message = place_order(desk.ids.new(), request, wish, key, hold)
-        standing = await unless_hung_up(request, lambda: place(message, hold, desk, limiter))
+        standing = await waiting(request, hold, lambda: place(message, hold, desk, limiter))
         if standing is None:
             return HUNG_UP
         if standing.order.ended or applied is None:
             return answer(order_out(standing))
+        if message.key is None:  # else the customer may ask again
+            if_undelivered(request.scope, partial(desk.hang_up, standing.order.order_id))
         location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
         headers = {"Location": location, "Preference-Applied": applied}
         return answer(order_out(standing), 202, headers)
@@ -97,9 +99,8 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
         address = request.scope["state"]["address"]
-        look = partial(counting_misses, address, limiter, partial(desk.find, order_id, hold))
-        # To be told of a hang-up costs more than a look that does not wait.
-        standing = await (unless_hung_up(request, look) if hold > 0 else look())
+        looking = partial(desk.find, order_id, hold)
+        standing = await waiting(request, hold, lambda: counting_misses(address, limiter, looking))
         if standing is None:
             return HUNG_UP
         headers = {} if applied is None else {"Preference-Applied": applied}
@@ -122,6 +123,16 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         return answer(queue_out(await desk.count()))
 
     return router
+
+
+async def waiting(
+    request: Request, hold: float, work: Callable[[], Awaitable[Standing]]
+) -> Standing | None:
+    """Give what `work` gives; who waits `hold` seconds and closes its side is taken for gone.
+
+    Who does not wait may have closed it behind its request, and still reads.
+    """
+    return await (work() if hold <= 0 else unless_hung_up(request, work))
 
 
 async def place(

@@ -96,9 +96,13 @@ class Desk:
         try:
             return await self._order(message, hold, Retries())
         except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
-            with suppress(MailboxFull, ActorStopped):  # else the periodic look finds the order
-                self.dispatcher.tell_nowait(HangUp(message.order_id))
+            self.hang_up(message.order_id)
             raise
+
+    def hang_up(self, order_id: str) -> None:
+        """Withdraw an order whose customer has gone without its id, unless it has a key."""
+        with suppress(MailboxFull, ActorStopped):  # else the periodic look finds it while bound
+            self.dispatcher.tell_nowait(HangUp(order_id))
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Look at an order, once it has ended or after `hold` seconds."""

@@ -20,16 +20,17 @@ from cafe.apps import client_app, worker_app
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.serving.heads import BadRequest
 from cafe.serving.request_log import RequestMetrics
-from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import open_ledger, start_counter
 from tests.cafe.orders.witness import WitnessedDesk
+from tests.cafe.serving.memory_door import open_memory_door, settle
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
 
 
 @dataclass(frozen=True)
 class Apps:
-    """Both apps, and what they log."""
+    """Both apps, the desk behind them, and what they log."""
 
     client: ASGIApp
     worker: ASGIApp
@@ -39,7 +40,9 @@ class Apps:
 
 
 @asynccontextmanager
-async def open_apps(limits: Limits | None = None, token: str | None = None) -> AsyncGenerator[Apps]:
+async def open_apps(
+    limits: Limits | None = None, token: str | None = None, disk: Disk | None = None
+) -> AsyncGenerator[Apps]:
     async def why_not_ready() -> None:
         """Give None: it is ready."""
 
@@ -47,12 +50,13 @@ async def open_apps(limits: Limits | None = None, token: str | None = None) -> A
         return b""
 
     with structlog.testing.capture_logs() as lines:
+        store = FaultyStore()
         async with (
-            open_ledger() as ledger,
+            open_ledger(store, disk) as ledger,
             open_system() as system,
             trio.open_nursery() as nursery,
         ):
-            desk, _ = await start_counter(system, nursery, ledger, FaultyStore())
+            desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
             yield Apps(
@@ -158,3 +162,39 @@ async def test_whoever_has_no_token_is_not_waited_for() -> None:
             assert (await upload(apps.worker, path))[0] == 401
         assert trio.current_time() == began
         assert [line["status"] for line in apps.lines] == [401, 401, 401]
+
+
+LATER = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nPrefer: respond-async\r\n\r\n"
+KEYED = LATER.replace(b"Prefer", b"Idempotency-Key: k\r\nPrefer")
+
+
+@pytest.mark.schedules
+async def test_an_order_stays_with_who_reads_its_id_or_has_a_key_and_with_nobody_else() -> None:
+    async with open_apps(disk=Disk(1)) as apps, open_memory_door(apps.client) as door:
+        reads, keyed, gone = door.visit(), door.visit(), door.visit()
+        for visitor, raw in ((reads, LATER), (keyed, KEYED), (gone, LATER)):
+            await visitor.say(raw)
+        await settle()  # all three orders are placed, and none is committed
+        await reads.half_close()
+        await keyed.leave()
+        await gone.leave()
+        heard = await reads.hear("POST")
+        assert heard.status == 202
+        await trio.sleep(10)
+        orders = [standing.order for standing in await apps.desk.list()]
+        assert sorted(order.key or "" for order in orders) == ["", "k"]
+        assert json.loads(heard.body)["order_id"] in {order.order_id for order in orders}
+        assert [line["status"] for line in apps.lines] == [202] * 3
+
+
+@pytest.mark.schedules
+async def test_who_waits_for_coffee_and_half_closes_is_taken_for_gone() -> None:
+    async with open_apps() as apps, open_memory_door(apps.client) as door:
+        visitor = door.visit()
+        await visitor.say(LATER.replace(b"respond-async", b"wait=60"))
+        await trio.sleep(10)
+        assert len(await apps.desk.list()) == 1
+        await visitor.half_close()
+        assert await visitor.hear_all() == b""
+        assert await apps.desk.list() == []
+        assert [line["status"] for line in apps.lines] == [499]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from collections.abc import Generator
@@ -91,6 +92,27 @@ async def test_hanging_up_is_noticed_over_tls_too(set_up: Shop, authority: trust
             await stream.send_all(ORDER)
             await start(barista, wait=20)
         await set_up.log.line("request", status=499, route="/order")
+
+
+async def test_who_half_closes_under_tls_is_told_its_order(
+    set_up: Shop, authority: trustme.CA
+) -> None:
+    async with await tls(set_up, trusting(authority)) as stream, set_up.baristas() as barista:
+        await stream.send_all(ORDER.replace(b"Content", b"Prefer: respond-async\r\nContent"))
+        await stream.transport_stream.send_eof()
+        answer = await Client(stream).read("POST")
+        assert answer.status == 202
+        assert await read_to_end(stream) == b""
+        assert (await brew(barista))["order_id"] == json.loads(answer.body)["order_id"]
+
+
+async def test_who_half_closes_under_tls_and_waits_is_told_nothing(
+    set_up: Shop, authority: trustme.CA
+) -> None:
+    async with await tls(set_up, trusting(authority)) as stream:
+        await stream.send_all(ORDER)
+        await stream.transport_stream.send_eof()
+        assert await read_to_end(stream) == b""
 
 
 async def tls(shop: Shop, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
