@@ -23,8 +23,9 @@ from actors.testing import settle
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import Limits, RateLimiter
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS
-from cafe.orders.dispatcher import Dispatcher, Rules, load_unless_closing
+from cafe.orders.department import ORDERS, load_ids
+from cafe.orders.desk import Desk
+from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.serving.admission import Admission
 from cafe.settings import read_settings
 from cafe.shop import READY_SECONDS, Shop, make_apps
@@ -80,7 +81,7 @@ class Premises:
 
 
 def make_dispatcher(ledger: Ledger, closing: Closing) -> Callable[[], Awaitable[FragileDispatcher]]:
-    load = partial(load_unless_closing, partial(ledger.open, ORDERS), closing)
+    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
 
     async def make() -> FragileDispatcher:
         return FragileDispatcher(Rules(), ledger.now, load, await load(), closing)
@@ -101,7 +102,9 @@ async def open_premises() -> AsyncGenerator[Premises]:
             )
             settings = read_settings({"database_url": "sqlite://"})
             shop = Shop(settings, system, limiter, dispatcher, ledger, closing)
-            apps = make_apps(shop, CollectorRegistry(), Admission(None, 9), Admission(None, 9))
+            desk = Desk(dispatcher, ledger, await ledger.prepare(load_ids), ledger.now)
+            doors = Admission(None, 9), Admission(None, 9)
+            apps = make_apps(shop, desk, CollectorRegistry(), *doors)
             yield Premises(dispatcher, limiter, (visitor(apps[0]), visitor(apps[1])))
 
 
