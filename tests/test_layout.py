@@ -66,6 +66,7 @@ FLOORS = {
             "cafe/orders/keys.py",
             "cafe/orders/queue.py",
             "cafe/orders/recent.py",
+            "cafe/orders/tickets.py",
             "cafe/limits/__init__.py",
             "cafe/limits/bans.py",
             "cafe/limits/headers.py",

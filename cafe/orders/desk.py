@@ -34,6 +34,7 @@ from cafe.orders.messages import (
     HangUp,
     KeepOrder,
     ListOrders,
+    OrderPage,
     PlaceOrder,
     QueueCount,
     ReleaseOrder,
@@ -166,10 +167,10 @@ class Desk:
         with Bounded():
             return await self._ask(CountQueue())
 
-    async def list(self, barista: str | None = None) -> list[Standing]:
-        """List what is waiting and being prepared, all of it or by one barista."""
+    async def list(self, message: ListOrders) -> OrderPage:
+        """List what is waiting and being prepared."""
         with Bounded():
-            return await self._ask(ListOrders(barista))
+            return await self._ask(message)
 
     # How it asks
 

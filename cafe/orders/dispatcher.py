@@ -42,6 +42,7 @@ from cafe.orders.messages import (
     KeepOrder,
     ListOrders,
     LoadOrders,
+    OrderPage,
     PlaceOrder,
     QueueCount,
     ReleaseOrder,
@@ -312,13 +313,12 @@ class Dispatcher(Actor):
     # Operators and screens
 
     @ListOrders.deferred
-    def list_orders(self, message: ListOrders, reply: Reply[list[Standing]]) -> None:
-        """List what waits and what is being prepared, oldest first."""
-        orders = self._book.live()
-        if message.barista is not None:
-            orders = [order for order in orders if order.barista == message.barista]
-        view = self._view
-        self._journal.reply(reply, [view.standing(order) for order in orders], looks=True)
+    def list_orders(self, message: ListOrders, reply: Reply[OrderPage]) -> None:
+        """List what waits and what is being prepared, oldest first, a page of it."""
+        view, most = self._view, message.most
+        orders = self._book.page(message.behind, most + 1, message.barista)
+        standings = [view.standing(order) for order in orders[:most]]
+        self._journal.reply(reply, OrderPage(standings, len(orders) > most), looks=True)
 
     @CountQueue.handler
     def count(self, _message: CountQueue) -> QueueCount:

@@ -34,6 +34,18 @@ class Claim(NamedTuple):
     waiting: int
 
 
+class OrderPage(NamedTuple):
+    """Some of what waits and is being prepared, oldest first."""
+
+    standings: list[Standing]
+    goes_on: bool
+    """There are more behind these."""
+
+
+MOST_LISTED = 500
+"""Orders on one page: the Dispatcher does nothing else while it writes one."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueCount:
     """How busy the shop is."""
@@ -149,11 +161,14 @@ class ReleaseOrder(Message["Dispatcher", Order]):
 
 
 @dataclass(frozen=True, slots=True)
-class ListOrders(Message["Dispatcher", list[Standing]]):
-    """List what waits and what is being prepared, oldest first."""
+class ListOrders(Message["Dispatcher", OrderPage]):
+    """List what waits and what is being prepared, oldest first: one page of it."""
 
     barista: str | None = None
     """Only what this barista has in hand."""
+    behind: int = 0
+    """The page begins with the next ticket number."""
+    most: int = MOST_LISTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ order gives the `Change`s that it made.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +19,7 @@ from cafe.ledger.clock import MOST_AHEAD
 from cafe.orders.brewing import BrewingTime
 from cafe.orders.keys import Keys
 from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.tickets import Hands, Tickets
 
 BARISTAS_DO = frozenset({Action.START, Action.FINISH, Action.FINISH_LATE, Action.RELEASE})
 
@@ -35,7 +35,9 @@ class OrderBook:
         self._lease_seconds = lease_seconds
         self._last_number = 0
         self._live: dict[str, Order] = {}
-        self._queue: list[tuple[int, str]] = []  # sorted by ticket number
+        self._row = Tickets()  # of all that live
+        self._queue = Tickets()
+        self._in_hand = Hands()
         self._leases: dict[str, float] = {}
         self._key_ttl_seconds = key_ttl_seconds
         self._claims: dict[str, str] = {}  # by the claim's id, those that hold
@@ -88,11 +90,16 @@ class OrderBook:
         """Give 1 for the next to be started; None for an order that does not wait."""
         if order.status is not Status.WAITING:
             return None
-        return bisect_left(self._queue, (order.number, order.order_id)) + 1
+        return self._queue.position(order)
 
     def live(self) -> list[Order]:
         """Give all that wait or are being prepared, oldest first."""
-        return sorted(self._live.values(), key=lambda order: order.number)
+        return [self._live[order_id] for order_id in self._row]
+
+    def page(self, behind: int, most: int, barista: str | None = None) -> list[Order]:
+        """Give up to `most` of these with the next numbers; or of those that a barista has."""
+        row = self._row if barista is None else self._in_hand.of(barista)
+        return [self._live[order_id] for order_id in row.behind(behind, most)]
 
     def is_claimed(self, claimed: Order) -> bool:
         """Tell whether the claim that made an order this still holds."""
@@ -111,7 +118,7 @@ class OrderBook:
     @property
     def first_number(self) -> int | None:
         """Give the ticket number of the oldest waiting order."""
-        return self._queue[0][0] if self._queue else None
+        return self._queue.first()[0] if self._queue else None
 
     def next_expiry(self) -> float | None:
         """Give the time at which the next lease runs out."""
@@ -178,7 +185,7 @@ class OrderBook:
 
     def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
         """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
-        _, order_id = self._queue[0]
+        _, order_id = self._queue.first()
         expiry = now + self._lease_seconds
         return self._move(
             order_id,
@@ -267,9 +274,7 @@ class OrderBook:
 
     def cut_off(self, address: str, now: float) -> list[Change]:
         """Take every waiting order of a banned address out of the queue."""
-        waiting = [
-            order_id for _, order_id in self._queue if self._live[order_id].address == address
-        ]
+        waiting = [order_id for order_id in self._queue if self._live[order_id].address == address]
         return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in waiting]
 
     # The one way from place to place
@@ -297,12 +302,13 @@ class OrderBook:
     def _leave(self, order: Order) -> None:
         self._by_status[order.status] -= 1
         if order.status is Status.WAITING:
-            del self._queue[bisect_left(self._queue, (order.number, order.order_id))]
+            self._queue.remove(order)
             self._waiting_by_address[order.address] -= 1
             if not self._waiting_by_address[order.address]:
                 del self._waiting_by_address[order.address]
         elif order.status is Status.PREPARATION:
             del self._leases[order.order_id]
+            self._in_hand.remove(order)
             if order.claim is not None:
                 self._claims.pop(order.claim, None)
 
@@ -311,17 +317,21 @@ class OrderBook:
         if order.ended:
             self._end(order)
             return
+        if order.order_id not in self._live:
+            self._row.add(order)
         self._live[order.order_id] = order
         if order.status is Status.WAITING:
-            insort(self._queue, (order.number, order.order_id))
+            self._queue.add(order)
             self._waiting_by_address[order.address] += 1
         elif order.lease_expires_at is not None:
             self._leases[order.order_id] = order.lease_expires_at
+            self._in_hand.add(order)
             if order.claim is not None:
                 self._claims[order.claim] = order.order_id
 
     def _end(self, order: Order) -> None:
-        self._live.pop(order.order_id, None)
+        if self._live.pop(order.order_id, None) is not None:
+            self._row.remove(order)
         self._ended[order.order_id] = order
         if order.status is Status.CANCELLED:
             self._keys.forget(order)

@@ -12,7 +12,14 @@ from starlette.responses import Response
 
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key
-from cafe.orders.messages import FinishOrder, ReleaseOrder, StartOrder
+from cafe.orders.messages import (
+    MOST_LISTED,
+    FinishOrder,
+    ListOrders,
+    ReleaseOrder,
+    StartOrder,
+)
+from cafe.orders.pages import LINKED, Cursor, Limit, link_headers
 from cafe.orders.schemas import (
     CONFLICT,
     NO_NUL,
@@ -109,11 +116,17 @@ def barista_routes(desk: Desk) -> APIRouter:
         """Give a claimed order back; it returns to its old place in the queue."""
         return answer(released_out(await desk.release(ReleaseOrder(order_id))))
 
-    @router.get("/orders", response_model=OrdersOut)
-    async def orders(barista: BaristaName = None) -> Response:
+    @router.get("/orders", response_model=OrdersOut, responses=LINKED)
+    async def orders(
+        request: Request,
+        barista: BaristaName = None,
+        limit: Limit = MOST_LISTED,
+        cursor: Cursor = None,
+    ) -> Response:
         """List what waits and what is being prepared, oldest first; or what a barista has."""
-        standings = await desk.list(barista)
-        return answer({"orders": [order_out(one) for one in standings]})
+        page = await desk.list(ListOrders(barista, cursor or 0, limit))
+        links = link_headers(page, request.scope.get("root_path", ""), limit, barista)
+        return answer({"orders": [order_out(one) for one in page.standings]}, headers=links)
 
     return router
 

@@ -102,8 +102,13 @@ class Shop:
 
     async def orders(self, status: str = "") -> list[Line]:
         """List what waits and is being prepared, oldest first, or only what has this status."""
+        orders: list[Line] = []
         async with self.baristas() as worker:
-            orders: list[Line] = (await worker.get("/orders")).json()["orders"]
+            page: str | None = "/orders"
+            while page is not None:
+                response = await worker.get(page)
+                orders += response.json()["orders"]
+                page = response.links.get("next", {}).get("url")
         return [order for order in orders if status in {"", order["status"]}]
 
     async def figure(self, name: str) -> float:

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
-from cafe.orders.messages import CloseShop
+from cafe.orders.messages import CloseShop, ListOrders
 from cafe.orders.order import Status
 from cafe.orders.refusals import ShopClosing
 from cafe.refusals import CafeRefusal
@@ -55,7 +55,7 @@ async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_st
             partial(counter.order, key="k"),
             partial(counter.start, hold=40),
             partial(counter.desk.find, counter.desk.ids.new(), 9),
-            counter.desk.list,
+            partial(counter.desk.list, ListOrders()),
         ):
             nursery.start_soon(ask, what)
         await settled()

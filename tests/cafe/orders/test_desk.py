@@ -16,6 +16,7 @@ from cafe.orders.messages import (
     CancelOrder,
     FinishOrder,
     HangUp,
+    ListOrders,
     PlaceOrder,
     ReleaseOrder,
     StartOrder,
@@ -249,8 +250,9 @@ async def test_what_a_barista_has_in_hand_is_listed_by_name() -> None:
             await counter.order(hold=0)
         await counter.claimed("Bo")
         await counter.claimed("Kim")
-        assert [one.order.number for one in await counter.desk.list("Kim")] == [2]
-        assert [one.order.number for one in await counter.desk.list()] == [1, 2, 3]
+        hers, everything = [await counter.desk.list(ListOrders(who)) for who in ("Kim", None)]
+        assert [one.order.number for one in hers.standings] == [2]
+        assert [one.order.number for one in everything.standings] == [1, 2, 3]
 
 
 async def test_a_shorter_lease_expires_before_an_older_longer_one() -> None:

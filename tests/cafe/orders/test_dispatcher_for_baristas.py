@@ -209,7 +209,8 @@ async def test_the_estimate_counts_rounds_of_all_baristas() -> None:
         await counter.finish(first)
         third = await counter.claimed()
         assert (await counter.ref.ask(CountQueue())).baristas == 2
-        waiting = [s for s in await counter.ref.ask(ListOrders()) if s.position]
+        listed = (await counter.ref.ask(ListOrders())).standings
+        waiting = [standing for standing in listed if standing.position]
         assert [standing.eta_seconds for standing in waiting] == [pytest.approx(40)] * 2
         for claim in (second, third):
             await counter.finish(claim)

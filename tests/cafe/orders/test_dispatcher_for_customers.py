@@ -167,7 +167,7 @@ async def test_an_unknown_order_is_refused() -> None:
 async def test_cancelling_answers_whoever_waits_and_leaves_the_queue() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1, key="k")
-        [standing] = await counter.ref.ask(ListOrders())
+        [standing] = (await counter.ref.ask(ListOrders())).standings
         cancelled = await counter.ref.ask(CancelOrder(standing.order.order_id))
         assert cancelled.order.status is Status.CANCELLED
         await settled()

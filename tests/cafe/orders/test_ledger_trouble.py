@@ -9,6 +9,7 @@ import trio
 
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
+from cafe.orders.messages import ListOrders
 from cafe.orders.order import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import open_counter, settled, waiting_customers
@@ -242,10 +243,10 @@ async def test_what_is_listed_is_committed() -> None:
         with pytest.raises(LedgerUnavailable):
             await counter.finish(claim)
         with pytest.raises(LedgerUnavailable):
-            await counter.desk.list("Bo")
+            await counter.desk.list(ListOrders("Bo"))
         counter.store.link.gone = False
         await trio.sleep(1)
-        assert await counter.desk.list("Bo") == []
+        assert (await counter.desk.list(ListOrders("Bo"))).standings == []
 
 
 async def test_customers_who_only_wait_bear_a_dispatcher_that_crashes_again_and_again() -> None:

@@ -1,0 +1,231 @@
+"""The list of orders in pages: all of it, nothing twice, and a page costs what it shows."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cafe.orders.order import Order, Status
+from cafe.orders.pages import read_cursor, written_cursor
+from cafe.orders.queue import OrderBook
+from cafe.orders.view import View
+from cafe.orders.worker_api import barista_routes
+from cafe.serving.app import create_app
+from cafe.serving.paths import Prefix
+from cafe.serving.plain_routes import PlainRoutes
+from tests.cafe.orders.counter import Counter, open_counter
+from tests.cafe.orders.test_queue import a_book, place
+
+DEEDS = ("place", "start", "finish", "release", "cancel")
+BARISTAS = (None, "Bo", "Kim")
+Deed = tuple[str, str | None, int]
+deeds = st.lists(
+    st.tuples(st.sampled_from(DEEDS), st.sampled_from(BARISTAS), st.integers(0, 30)), max_size=25
+)
+
+
+def do(book: OrderBook, deed: Deed) -> None:
+    """Have something happen, to one of those to whom it can happen."""
+    what, barista, which = deed
+    waiting = [order for order in book.live() if order.status is Status.WAITING]
+    brewing = [order for order in book.live() if order.status is Status.PREPARATION]
+    if what == "place":
+        place(book, f"order-{sum(book.by_status.values())}")
+    elif what == "start" and waiting:
+        book.start(barista, 0.0)
+    elif what == "cancel" and waiting:
+        book.cancel(waiting[which % len(waiting)].order_id, 0.0)
+    elif what == "finish" and brewing:
+        book.finish(brewing[which % len(brewing)].order_id, 0.0)
+    elif what == "release" and brewing:
+        book.release(brewing[which % len(brewing)].order_id, 0.0)
+
+
+def listed(book: OrderBook, barista: str | None) -> set[int]:
+    """Give the numbers of all that belong in a list, from a look at every order."""
+    live = (order for order in book.live() if barista in {None, order.barista})
+    return {order.number for order in live}
+
+
+def page(book: OrderBook, shown: list[int], most: int, barista: str | None) -> list[Order]:
+    """Give the page that follows those that have been shown."""
+    return book.page(shown[-1] if shown else 0, most, barista)
+
+
+@given(
+    before=deeds,
+    between=st.lists(deeds, max_size=12),
+    most=st.integers(1, 4),
+    barista=st.sampled_from(BARISTAS),
+)
+def test_pages_put_together_are_the_whole_list_while_orders_come_and_go(
+    before: list[Deed], between: list[list[Deed]], most: int, barista: str | None
+) -> None:
+    book, shown = a_book(), list[int]()
+    for deed in before:
+        do(book, deed)
+    always, ever = listed(book, barista), listed(book, barista)
+    for happening in between:
+        shown += [order.number for order in page(book, shown, most, barista)]
+        for deed in happening:
+            do(book, deed)
+            always &= listed(book, barista)
+            ever |= listed(book, barista)
+    while found := page(book, shown, most, barista):
+        assert len(found) <= most
+        shown += [order.number for order in found]
+    assert shown == sorted(set(shown)), "oldest first, and nothing twice"
+    assert always <= set(shown) <= ever
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Count the lines that are run, those of every loop each time."""
+    counted = 0
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal counted
+        counted += event == "line"
+        return trace
+
+    others = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(others)
+    return counted
+
+
+@pytest.mark.parametrize("barista", [None, "Bo"])
+def test_a_page_takes_no_longer_the_more_orders_wait(barista: str | None) -> None:
+    taken: set[int] = set()
+    for orders in (100, 10_000):
+        book = a_book()
+        for number in range(orders):
+            place(book, f"order-{number}")
+        for _ in range(orders // 2):
+            book.start("Kim", 0.0)
+        for _ in range(10):
+            book.start("Bo", 0.0)
+        view = View(book, 1, 0.0)
+        found = book.page(20, 10, barista)
+        assert len(found) == 10
+        taken.add(steps(lambda: [view.standing(one) for one in book.page(20, 10, barista)]))  # noqa: B023 - called here
+    assert len(taken) == 1
+
+
+@asynccontextmanager
+async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
+    """Give a counter, and a barista at its routes."""
+    async with open_counter() as counter:
+        api = create_app(
+            [barista_routes(counter.desk)], title="t", description="d", version="1", prefix="/api"
+        )
+        transport = httpx.ASGITransport(Prefix(PlainRoutes(api), "/api"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as barista:
+            yield counter, barista
+
+
+async def pages(barista: httpx.AsyncClient, url: str) -> list[list[int]]:
+    """Follow the links from a page to the last, and give the ticket numbers on each."""
+    found: list[list[int]] = []
+    while url:
+        response = await barista.get(url)
+        assert response.status_code == 200, response.text
+        found.append([order["number"] for order in response.json()["orders"]])
+        url = response.links["next"]["url"] if response.links else ""
+    return found
+
+
+@pytest.mark.schedules(1)
+async def test_a_link_leads_to_each_next_page_and_from_the_last_one_to_none() -> None:
+    async with open_port() as (counter, barista):
+        assert await pages(barista, "/orders") == [[]]
+        for _ in range(6):
+            await counter.order(hold=0)
+        assert await pages(barista, "/orders") == [[1, 2, 3, 4, 5, 6]]
+        assert await pages(barista, "/orders?limit=6") == [[1, 2, 3, 4, 5, 6]]
+        assert await pages(barista, "/orders?limit=4") == [[1, 2, 3, 4], [5, 6]]
+        assert await pages(barista, "/orders?limit=1") == [[1], [2], [3], [4], [5], [6]]
+
+
+async def test_more_than_five_hundred_are_on_more_than_one_page() -> None:
+    async with open_port() as (counter, barista):
+        for number in range(501):
+            await counter.order(hold=0, address=f"192.0.2.{number % 2}")
+        assert [len(one) for one in await pages(barista, "/orders")] == [500, 1]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("prefix", ["", "/api"])
+@pytest.mark.parametrize("name", ["Bo", "Zoë & <Kim>; rel=next, \r\nSet-Cookie: a"])
+async def test_a_link_keeps_the_prefix_the_limit_and_the_barista(prefix: str, name: str) -> None:
+    async with open_port() as (counter, barista):
+        for _ in range(5):
+            await counter.order(hold=0)
+        for who in (name, "other", name, name, None):
+            await counter.claimed(who)
+        asked = {"limit": "2", "barista": name}
+        response = await barista.get(f"{prefix}/orders", params=asked)
+        assert set(response.headers) == {"content-length", "content-type", "link"}
+        link = httpx.URL(response.links["next"]["url"])
+        assert link.path == f"{prefix}/orders"
+        assert dict(link.params) == asked | {"cursor": written_cursor(3)}
+        assert await pages(barista, str(link)) == [[4]]
+
+
+@pytest.mark.schedules(1)
+async def test_a_cursor_holds_when_the_order_that_it_was_made_of_has_gone() -> None:
+    async with open_port() as (counter, barista):
+        for _ in range(4):
+            await counter.order(hold=0)
+        first = await barista.get("/orders?limit=2")
+        for _ in range(2):
+            await counter.finish(await counter.claimed())
+        await counter.order(hold=0)
+        assert await pages(barista, first.links["next"]["url"]) == [[3, 4], [5]]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=501", "limit=few", "limit=", "cursor=", "cursor=17", "cursor=%00"),
+        *("cursor=YmVoaW5kIDE3%3D", "cursor=YmVoaW5kIC0x", "cursor=caf%C3%A9"),
+        "cursor=" + "A" * 4000,
+    ],
+)
+async def test_a_limit_or_cursor_that_is_none_is_told_so(query: str) -> None:
+    async with open_port() as (_, barista):
+        response = await barista.get(f"/orders?{query}")
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["loc"] == ["query", query.split("=", maxsplit=1)[0]]
+
+
+@given(st.integers(1, 2**63))
+def test_a_cursor_is_read_as_it_was_written(number: int) -> None:
+    cursor = written_cursor(number)
+    assert read_cursor(cursor) == number
+    assert cursor.isascii()
+
+
+ALMOST = st.from_regex(r"behind [-+]?[0-9_ ]{0,9}\n?", fullmatch=True)
+
+
+@given(st.text(max_size=70) | ALMOST.map(lambda text: b64encode(text.encode()).decode()))
+def test_what_was_never_written_is_no_cursor(text: str) -> None:
+    try:
+        number = read_cursor(text)
+    except ValueError:
+        return
+    assert written_cursor(number) == text
