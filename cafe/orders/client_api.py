@@ -33,7 +33,7 @@ from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
 
 Prefer = Annotated[
-    str | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
+    list[str] | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
 ]
 Key = Annotated[
     str | None,

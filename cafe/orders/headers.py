@@ -7,13 +7,20 @@ cannot be trusted is refused.
 from __future__ import annotations
 
 import re
-from math import inf
+from collections.abc import Sequence
 
 from cafe.refusals import CafeRefusal
 
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
-_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,9})\"?", re.IGNORECASE)
+# A list's element may hold commas in quotes (RFC 9110, 5.6.1); one that is left open has the rest.
+_ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++')
+_PREFERENCE = re.compile(
+    r"[ \t]*(?:(?P<later>respond-async)|"
+    r'wait[ \t]*=[ \t]*(?P<quote>"?)(?P<wait>[0-9]{1,9})(?P=quote))'
+    r"[ \t]*(?:;.*)?",
+    re.IGNORECASE,
+)
 
 
 class MalformedKey(CafeRefusal):
@@ -32,17 +39,19 @@ def checked_key(key: str | None) -> str | None:
     return key
 
 
-def preferred_wait(prefer: str | None, *, otherwise: float) -> tuple[float, str | None]:
+def preferred_wait(prefer: Sequence[str] | None, *, otherwise: float) -> tuple[float, str | None]:
     """Give the seconds to wait, and the preference that was applied, if any was.
 
-    `otherwise` holds without a preference. `respond-async` is a wait of 0 seconds.
+    `prefer` has the header's lines, which are one list. `otherwise` holds without a preference.
+    `respond-async` is a wait of 0 seconds.
     """
-    wait, applied = inf, None
-    for preference in (prefer or "").split(","):
-        name = preference.split(";")[0].strip()
-        match = _WAIT.fullmatch(name)
-        if match is not None and applied is None:
-            wait, applied = float(match[1]), f"wait={match[1]}"
-        elif name.lower() == "respond-async":
+    wait, applied = otherwise, None
+    for element in _ELEMENT.findall(",".join(prefer or ())):
+        match = _PREFERENCE.fullmatch(element)
+        if match is None:
+            continue
+        if match["later"]:
             return 0.0, "respond-async"
-    return (otherwise, None) if applied is None else (wait, applied)
+        if applied is None:
+            wait, applied = float(match["wait"]), f"wait={match['wait']}"
+    return wait, applied
