@@ -2,13 +2,18 @@
 
 Rule: by FastAPI's own fields and functions, so that what is taken and what is refused, and with
 which words, is the same; but a query, a header or a cookie is looked at only where one was sent.
+
+What may come once and comes twice is refused, where FastAPI takes one of the two: the last of a
+query, the first of a header. Whoever stands in front may have taken the other. What may come more
+often is declared as a list; so is a header that holds one (RFC 9110, 5.3).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, get_args, get_origin
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
@@ -31,6 +36,11 @@ Errors = list[Any]
 """As pydantic gives them, each with where in the request it is."""
 
 
+def repeated(place: str, name: str) -> dict[str, Any]:
+    """Give the error of what may come once."""
+    return {"type": "repeated", "loc": (place, name), "msg": "Send this once", "input": None}
+
+
 class Parameters:
     """The parameters of a function that come from one part of a request."""
 
@@ -42,6 +52,7 @@ class Parameters:
         values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
         is_model = any(_is_model(field.field_info.annotation) for field in fields)
         unchanging = all(isinstance(value, UNCHANGING) for value in values.values())
+        self._once = [once for field in fields for once in _once(field.field_info, field.alias)]
         self.defaults: dict[str, Any] | None = None
         """What they are where none was sent; None where that is wrong, or has to be made anew."""
         if not errors and unchanging and not is_model:
@@ -52,6 +63,8 @@ class Parameters:
         read, wrong = request_params_to_args(self._fields, sent)
         values.update(read)
         errors += wrong
+        if isinstance(sent, QueryParams | Headers):
+            errors += [repeated(*once) for once in self._once if len(sent.getlist(once[1])) > 1]
 
 
 class Arguments:
@@ -144,6 +157,30 @@ async def solve(
         if dependency.name is not None:
             results[dependency.name] = known[dependency.key]
     return results
+
+
+def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
+    """Give place and name of all that may come once: of one field, or of a model's members."""
+    place: str = info.in_.value
+    members = {alias: info.annotation}
+    if _is_model(info.annotation):
+        members = {
+            member.alias
+            or (name.replace("_", "-") if place == "header" else name): member.annotation
+            for name, member in info.annotation.model_fields.items()
+        }
+    return ((place, name) for name, annotation in members.items() if not _is_list(annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    """Tell whether this, or a part of a union, is a list or the like."""
+    kinds = (get_origin(one) or one for one in (annotation, *get_args(annotation)))
+    return any(
+        inspect.isclass(kind)
+        and issubclass(kind, Sequence | AbstractSet)
+        and not issubclass(kind, str | bytes)
+        for kind in kinds
+    )
 
 
 def _is_model(annotation: Any) -> bool:

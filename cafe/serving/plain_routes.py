@@ -44,7 +44,7 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.refusals import CafeRefusal
 from cafe.serving.app import on_bug, on_http_exception, on_invalid_request
-from cafe.serving.arguments import Arguments, Errors, Sent, solve
+from cafe.serving.arguments import Arguments, Errors, Sent, repeated, solve
 from cafe.serving.paths import bare_path
 from cafe.serving.problem import refusal_response
 from cafe.serving.reply import HUNG_UP
@@ -97,6 +97,8 @@ class PlainRoute(APIRoute):
         if self._has_body and sent.get(b"content-length") != b"0":
             raw = await received_whole(receive)
             if raw:
+                if len(sent) < len(scope["headers"]) and _has_two_types(scope):
+                    errors.append(repeated("header", "content-type"))
                 body = read_body(raw, sent.get(b"content-type", b""))
         results = None
         if self._arguments.dependencies:
@@ -189,6 +191,10 @@ async def received_whole(receive: Receive) -> bytes:
         if not message["more_body"]:
             return body
     raise ClientDisconnect
+
+
+def _has_two_types(scope: Scope) -> bool:
+    return [name for name, _ in scope["headers"]].count(b"content-type") > 1
 
 
 def read_body(raw: bytes, content_type: bytes) -> Any:
