@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message
 from actors import Ref, open_system
 from cafe.apps import client_app, worker_app
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.orders.messages import ListOrders
 from cafe.serving.heads import BadRequest
 from cafe.serving.request_log import RequestMetrics
 from tests.cafe.ledger.fakes import Disk, FaultyStore
@@ -181,7 +182,7 @@ async def test_an_order_stays_with_who_reads_its_id_or_has_a_key_and_with_nobody
         heard = await reads.hear("POST")
         assert heard.status == 202
         await trio.sleep(10)
-        orders = [standing.order for standing in await apps.desk.list()]
+        orders = [standing.order for standing in (await apps.desk.list(ListOrders())).standings]
         assert sorted(order.key or "" for order in orders) == ["", "k"]
         assert json.loads(heard.body)["order_id"] in {order.order_id for order in orders}
         assert [line["status"] for line in apps.lines] == [202] * 3
@@ -193,8 +194,8 @@ async def test_who_waits_for_coffee_and_half_closes_is_taken_for_gone() -> None:
         visitor = door.visit()
         await visitor.say(LATER.replace(b"respond-async", b"wait=60"))
         await trio.sleep(10)
-        assert len(await apps.desk.list()) == 1
+        assert len((await apps.desk.list(ListOrders())).standings) == 1
         await visitor.half_close()
         assert await visitor.hear_all() == b""
-        assert await apps.desk.list() == []
+        assert (await apps.desk.list(ListOrders())).standings == []
         assert [line["status"] for line in apps.lines] == [499]
