@@ -283,7 +283,8 @@ async def test_what_nobody_asked_for_may_come_as_often_as_it_likes() -> None:
         await ask_both(piece(b'{"grams":18}'), headers=headers, query_string=query)
     ).status == 200
     twice = [JSON, JSON]  # of no body
-    members = {"method": "GET", "path": "/stir", "server": ("cafe", 80), "scheme": "http"}
+    members: dict[str, Any] = {"path": "/stir", "server": ("cafe", 80), "scheme": "http"}
+    members["method"] = "GET"
     assert (await ask_both(headers=[(b"host", b"cafe"), *twice], **members)).status == 200
 
 
