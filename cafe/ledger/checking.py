@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Executable, and_, func, not_, or_, select
 
 from cafe.ledger.clock import MOST_AHEAD
 from cafe.ledger.department import Department
+from cafe.ledger.own import OWN
 from cafe.ledger.reading import damages_of
 from cafe.ledger.tables import events, prunings
 
@@ -90,7 +91,7 @@ def _forbidden_steps(departments: Iterable[Department[Any]]) -> Executable:
             _event.action == action,
             _event.after == after,
         )
-        for one in departments
+        for one in (OWN, *departments)
         for (status, action), after in one.transitions.items()
     ]
     columns = (_event.department, _event.subject, _event.position)

@@ -20,6 +20,7 @@ from cafe.ledger.department import Department, Logged
 from cafe.ledger.errors import DatabaseGone, LedgerError
 from cafe.ledger.journal import Journal
 from cafe.ledger.log import Log, read_page
+from cafe.ledger.own import OWN, clock_set_right
 from cafe.ledger.pruning import prune_some
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
@@ -179,6 +180,9 @@ class Ledger:
                     "the last event is in the future; the machine's time is used from here on",
                     seconds=round(ahead),
                 )
+                # In the log: who checks it cannot tell else that the next event is not damaged.
+                journal = self._committer.open(OWN.name, chained=OWN.remembers)
+                journal.write(clock_set_right(last.position, self._clock()))
             else:
                 self._ahead = max(0.0, ahead)
         self._begun.set()

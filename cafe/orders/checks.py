@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
 
 from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.own import was_set_right_behind
 from cafe.ledger.tables import events
 from cafe.orders.tables import LIVE, keys, orders
 
@@ -112,6 +113,7 @@ def _seen() -> Any:
     return (
         select(
             seen.subject,
+            func.min(seen.position).label("first"),
             func.min(case((seen.action == "place", seen.at))).label("placed"),
             func.max(case((seen.position == seen.last_start, seen.at))).label("started"),
             func.min(case((seen.after.in_(("ready", "cancelled")), seen.at))).label("ended"),
@@ -125,14 +127,17 @@ def _seen() -> Any:
 
 def _wrong_times() -> Executable:
     seen = _seen()
-    wrong = (
-        _differ(_order.placed_at, seen.c.placed),
-        _differ(_order.started_at, seen.c.started),
-        _differ(_order.ended_at, seen.c.ended),
+    mixed = (
         _before(_order.started_at, _order.placed_at),
         _before(_order.ended_at, func.coalesce(_order.started_at, _order.placed_at)),
         _order.lease_expires_at == _order.started_at,
         _before(_order.lease_expires_at, _order.started_at),
+    )
+    wrong = (
+        _differ(_order.placed_at, seen.c.placed),
+        _differ(_order.started_at, seen.c.started),
+        _differ(_order.ended_at, seen.c.ended),
+        and_(or_(*mixed), ~was_set_right_behind(seen.c.first)),
     )
     times = (_order.placed_at, _order.started_at, _order.lease_expires_at, _order.ended_at)
     return (

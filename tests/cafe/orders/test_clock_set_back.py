@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import trio
 
+from cafe.ledger.clock import MOST_AHEAD
 from cafe.orders.dispatcher import Rules
 from cafe.orders.order import Action
 from tests.cafe.ledger.fakes import FaultyStore
-from tests.cafe.orders.counter import open_counter
+from tests.cafe.orders.counter import open_counter, settled, waiting_customers
 
 pytestmark = pytest.mark.schedules
 
@@ -43,4 +44,51 @@ async def test_a_clock_that_was_years_ahead_once_is_not_followed() -> None:
         claim = await counter.claimed("alive")
         await counter.finish(claim)
         assert counter.times(Action.EXPIRE) == [pytest.approx(NOON + 50)]
+        assert left.broken_promises() == []
+
+
+@pytest.mark.parametrize("ahead", [1, MOST_AHEAD - 1, MOST_AHEAD, MOST_AHEAD + 1, 3_600])
+@pytest.mark.parametrize("idle", [0.0, 0.5, 1.0])
+async def test_a_check_finds_nothing_wrong_after_a_clock_that_was_ahead(
+    ahead: float, idle: float
+) -> None:
+    store, began = FaultyStore(), trio.current_time()
+    async with open_counter(store=store, clock=lambda: NOON + ahead) as counter:
+        for key in "klm":
+            await counter.order(hold=0, key=key)
+        brewing = await counter.claimed("Bo")
+        left = store.survivor()
+
+    def clock() -> float:
+        return NOON + trio.current_time() - began
+
+    async with open_counter(store=left, clock=clock) as counter, trio.open_nursery() as nursery:
+        # Nobody comes for a part of the time by which the clock was ahead, or for all but a second.
+        await trio.sleep(max(0.0, idle * ahead - 1))
+        [customer] = await waiting_customers(counter, nursery, 1)
+        await counter.finish(brewing)
+        for _ in range(3):
+            await counter.finish(await counter.claimed("Bo"))
+        await settled()
+        assert customer.got is not None
+        assert left.broken_promises() == []
+        left = left.survivor()
+    async with open_counter(store=left, clock=clock):
+        assert left.broken_promises() == []
+
+
+async def test_a_lease_of_a_clock_that_was_ahead_is_no_damage() -> None:
+    store, began = FaultyStore(), trio.current_time()
+    async with (
+        open_counter(store=store, clock=lambda: NOON + MOST_AHEAD + 1) as counter,
+        trio.open_nursery() as nursery,
+    ):
+        await waiting_customers(counter, nursery, 1)
+        await counter.claimed("Bo")
+        left = store.survivor()
+        assert not any(order.abandoned for order in left.orders.values())
+        nursery.cancel_scope.cancel()
+    async with open_counter(store=left, clock=lambda: NOON + trio.current_time() - began):
+        await settled()  # its customer did not come back, so the order is written again
+        assert all(order.abandoned for order in left.orders.values())
         assert left.broken_promises() == []
