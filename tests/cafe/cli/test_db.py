@@ -94,7 +94,7 @@ def test_an_upgrade_of_the_newest_tables_is_told_beside_a_shop_too(db: Db) -> No
         assert db("upgrade") == (0, said, "")
 
 
-COMMANDS = (("upgrade",), ("check",), ("backup", "copy.db"))
+COMMANDS = (("upgrade",), ("check",), ("backup", "copy.db"), ("prune",))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
