@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
-from cafe.ledger.migrating import make_tables, migrate, newest
+from cafe.ledger.migrating import make_tables, migrate, newest, version_in
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.tables import metadata
 from cafe.migrations import VERSIONS
@@ -26,6 +26,7 @@ from cafe.orders.order import Status
 from cafe.orders.tables import orders
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer
+from tests.cafe.ledger.test_upgraded import make_first_version
 
 
 @contextmanager
@@ -69,18 +70,22 @@ def constraints(connection: Connection) -> dict[str, list[str]]:
 
 
 def test_on_sqlite_the_migrations_spell_the_same_tables_as_the_metadata(file: Path) -> None:
-    open_store(f"sqlite:///{file}").close()
-    with connected(f"sqlite:///{file}") as migrated, connected("sqlite://") as drawn:
-        metadata.create_all(drawn)
+    open_store(f"sqlite:///{file}").close()  # made from the metadata, which is faster
+    with connected(f"sqlite:///{file}") as drawn, connected("sqlite://") as migrated:
+        migrate(migrated)
         assert definitions(migrated) == definitions(drawn)
+        assert version_in(migrated) == version_in(drawn) == newest()
 
 
 def test_alembic_finds_no_difference_between_the_migrations_and_the_metadata(
-    durable_url: str,
+    postgres: PostgresServer,
 ) -> None:
-    open_store(durable_url).close()
-    with connected(durable_url) as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    url = postgres.url(postgres.new_database())
+    upgrade(url)
+    for where in ("sqlite://", url):
+        with connected(where) as connection:
+            migrate(connection)
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_on_postgresql_the_checks_are_those_of_the_metadata(postgres: PostgresServer) -> None:
@@ -106,6 +111,55 @@ def test_the_versions_that_are_written_down_are_alembic_s() -> None:
     scripts = ScriptDirectory.from_config(config)
     assert scripts.get_heads() == [newest()]
     assert [script.revision for script in scripts.walk_revisions()] == [*reversed(VERSIONS)]
+
+
+IMPORTED = """
+import sys
+from cafe.ledger import backup
+from cafe.ledger.opening import open_store
+
+store = open_store(sys.argv[1])
+store.begin()
+store.ping()
+store.close()
+print(sorted({name.split(".")[0] for name in sys.modules} & {"alembic", "mako", "psycopg"}))
+"""
+
+
+def imported_with(url: str) -> str:
+    """Tell which of the heavy modules a process has imported that has opened a ledger."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_shop_that_has_nothing_to_migrate_imports_no_alembic_and_no_other_driver(
+    new_url: Callable[[str], str], kind: str
+) -> None:
+    url = new_url(kind)
+    for _ in range(2):  # made, and opened again
+        assert imported_with(url) == "[]"
+
+
+def test_a_shop_on_a_server_imports_its_driver_and_no_alembic(
+    new_url: Callable[[str], str],
+) -> None:
+    assert imported_with(new_url("postgresql")) == "['psycopg']"
+
+
+def test_an_older_file_is_migrated_when_it_is_opened(file: Path) -> None:
+    url = f"sqlite:///{file}"
+    with connected(url) as connection:
+        make_first_version(connection)
+        connection.commit()
+        assert version_in(connection) == VERSIONS[0] != newest()
+    assert imported_with(url) == "['alembic', 'mako']"
+    with connected(url) as connection:
+        assert version_in(connection) == newest()
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert imported_with(url) == "[]"
 
 
 def test_migrating_again_changes_nothing() -> None:
