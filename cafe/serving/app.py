@@ -1,7 +1,7 @@
 """One FastAPI app as this shop wants it: slashes, OpenAPI, and problems for every error.
 
-Rule: a path is served with and without its last slash, never redirected; every error is a problem
-of RFC 9457.
+Rule: a path is served with and without its last slash, never redirected; HEAD is answered where GET
+is; every error is a problem of RFC 9457.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def create_app(
         route for router in routers for route in accepting_missing_slashes(router).routes
     ]
     make_openapi(app)
+    answer_head(app)
     return app
 
 
@@ -112,6 +113,22 @@ def accepting_missing_slashes(router: APIRouter) -> APIRouter:
                 include_in_schema=False,
             )
     return router
+
+
+def answer_head(app: FastAPI) -> None:
+    """Let routes answer HEAD wherever they answer GET (RFC 9110, 9.1), without documenting it.
+
+    But where one endpoint answers both GET and POST its GET is not safe, and so HEAD would not be.
+    """
+    answering = [
+        (route.path, route.endpoint, route.methods)
+        for route in app.routes
+        if isinstance(route, Route) and route.methods is not None
+    ]
+    posts = {(path, endpoint) for path, endpoint, methods in answering if "POST" in methods}
+    for path, endpoint, methods in answering:
+        if "GET" in methods and (path, endpoint) not in posts:
+            methods.add("HEAD")
 
 
 def make_openapi(app: FastAPI) -> None:

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from tests.system.play import LATER, MEDIA_TYPE, brew, problem
+from tests.system.play import LATER, MEDIA_TYPE, brew, order, problem
 from tests.system.shop import Shop
 
 CLIENT, WORKER = "/api/v1/client", "/api/v1/worker"
@@ -19,9 +19,9 @@ PATHS = {
 ALLOWED = {
     ("client", "/order/"): "POST",
     ("client", "/order"): "POST",
-    ("client", "/order/some-id"): "DELETE, GET",
-    ("client", "/queue"): "GET",
-    ("client", "/livez"): "GET",
+    ("client", "/order/some-id"): "DELETE, GET, HEAD",
+    ("client", "/queue"): "GET, HEAD",
+    ("client", "/livez"): "GET, HEAD",
     ("worker", "/start/"): "GET, POST",
     ("worker", "/start"): "GET, POST",
     ("worker", "/finish/"): "POST",
@@ -29,8 +29,8 @@ ALLOWED = {
     ("worker", "/finish/some-id"): "POST",
     ("worker", "/release"): "POST",
     ("worker", "/release/some-id/"): "POST",
-    ("worker", "/orders"): "GET",
-    ("worker", "/metrics"): "GET",
+    ("worker", "/orders"): "GET, HEAD",
+    ("worker", "/metrics"): "GET, HEAD",
 }
 
 
@@ -95,6 +95,32 @@ async def test_a_wrong_method_is_told_the_right_ones(
                 response = await client.request(method, prefix + path)
                 problem(response, 405)
                 assert response.headers["allow"] == ALLOWED[app, path]
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_head_has_the_headers_of_get_and_no_body(shop: Shop, address: str, app: str) -> None:
+    async with visitor(shop, app, address) as client:
+        for path in [*PATHS[app], APPS[app] + PATHS[app][0]]:
+            get, head = await client.get(path), await client.head(path)
+            assert (path, head.status_code, head.content) == (path, 200, b"")
+            names = [sorted(one.headers) for one in (get, head)]
+            assert names[0] == names[1]
+            kinds = {one.headers["content-type"] for one in (get, head)}
+            assert len(kinds) == 1
+            if path not in {"/queue", "/actors", "/metrics"}:  # which are never twice the same
+                assert get.headers["content-length"] == head.headers["content-length"]
+
+
+async def test_head_looks_at_an_order_and_claims_none(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        placed = await order(customer)
+        assert (await customer.head(f"/order/{placed['order_id']}")).status_code == 200
+        assert (await customer.head("/order/nobody-s")).status_code == 404
+        for path in ("/start/", "/start"):
+            refused = await barista.head(path)
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+        assert [one["status"] for one in await shop.orders()] == ["waiting"]
+        await brew(barista)
 
 
 async def test_a_method_that_nobody_knows_is_not_implemented(shop: Shop, address: str) -> None:

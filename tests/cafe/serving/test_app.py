@@ -53,6 +53,11 @@ def routes() -> APIRouter:
     async def teapot() -> Response:
         raise HTTPException(418, headers={"X-Teapot": "yes"})
 
+    @router.post("/take/")
+    @router.get("/take/")
+    async def take() -> Response:
+        return Response("milk")
+
     return router
 
 
@@ -125,7 +130,28 @@ async def test_a_refusal_is_a_problem_with_its_members(client: httpx.AsyncClient
 async def test_a_405_tells_all_methods_of_the_path(client: httpx.AsyncClient) -> None:
     for path in ("/milk/", "/milk", "/api/milk"):
         response = await client.put(path)
-        assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+        assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+async def test_head_is_answered_where_get_is_but_not_where_get_does_what_post_does(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    for path in ("/teapot", "/milk/", "/milk", "/api/milk", "/docs", "/openapi.json"):
+        get, head = await client.get(path), await client.head(path)
+        assert (path, head.status_code) == (path, get.status_code)
+        told = [dict(one.headers) for one in (get, head)]
+        for headers in told:
+            headers.pop("x-request-id")
+        assert told[0] == told[1]
+        assert int(told[0]["content-length"]) > 0
+    refused = await client.head("/take")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+    assert [list(item) for item in app.openapi()["paths"].values()] == [
+        ["get"],
+        ["get", "post"],
+        ["get"],
+        ["get", "post"],
+    ]
 
 
 async def test_an_http_error_keeps_its_headers(client: httpx.AsyncClient) -> None:
@@ -173,7 +199,7 @@ async def test_a_path_has_a_twin_without_its_last_slash_and_no_redirects(
 
 def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) -> None:
     schema = app.openapi()
-    assert list(schema["paths"]) == ["/bug/{cup}/", "/milk/", "/teapot"]
+    assert list(schema["paths"]) == ["/bug/{cup}/", "/milk/", "/teapot", "/take/"]
     answers = schema["paths"]["/milk/"]["get"]["responses"]
     assert list(answers) == ["200", "409", "422", "500"]
     assert answers["409"]["description"] == "There is none."

@@ -463,6 +463,15 @@ async def test_it_is_found_without_the_slash_and_under_the_prefix(path: str) -> 
 
 
 @pytest.mark.schedules(1)
+async def test_head_is_answered_as_get_is() -> None:
+    for path in ("/cup/7", "/stir", "/mill", "/stirred"):
+        members: dict[str, Any] = {"path": path, "server": ("cafe", 80), "scheme": "http"}
+        get = await ask_both(method="GET", headers=[(b"host", b"cafe")], **members)
+        head = await ask_both(method="HEAD", headers=[(b"host", b"cafe")], **members)
+        assert (get.status, get.headers) == (head.status, head.headers)
+
+
+@pytest.mark.schedules(1)
 async def test_another_method_and_another_path_are_fastapis_to_refuse() -> None:
     asked = await ask_both(piece(b""), method="PUT")
     assert (asked.status, asked.headers[b"allow"]) == (405, b"POST")
