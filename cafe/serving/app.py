@@ -1,7 +1,7 @@
 """One FastAPI app as this shop wants it: slashes, OpenAPI, and problems for every error.
 
 Rule: a path is served with and without its last slash, never redirected; HEAD is answered where GET
-is; every error is a problem of RFC 9457.
+is, and OPTIONS everywhere; every error is a problem of RFC 9457.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from cafe.refusals import CafeRefusal
+from cafe.serving.paths import bare_path
 from cafe.serving.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
 
 
@@ -49,6 +50,8 @@ class ProblemOut(BaseModel):
     detail: str
     instance: str
 
+
+NOT_ROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
 HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
@@ -151,11 +154,19 @@ async def on_refusal(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Say what Starlette has to say: 404, 405 with its `Allow`, and so on."""
+    """Say what Starlette has to say: 404, 405 with its `Allow`, and so on.
+
+    No route has OPTIONS, so what it asks is answered here (RFC 9110, 9.3.7): the methods of a path
+    that is there; of the app, where it asks for `*` or the root, as load balancers do.
+    """
     if not isinstance(error, HTTPException):
         raise error
     headers = [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
     detail = "" if error.detail == phrase(error.status_code) else error.detail
+    if request.method == "OPTIONS" and error.status_code in NOT_ROUTED:
+        allowed = ", ".join(methods_of(request))
+        if allowed:
+            return Response(status_code=204, headers={"Allow": allowed})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(methods_of(request))
         headers = [(b"allow", allowed.encode())]
@@ -182,14 +193,21 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def methods_of(request: Request) -> list[str]:
-    """Give all methods that a path has: Starlette tells only those of the first route it meets."""
+    """Give all methods that a path has: Starlette tells only those of the first route it meets.
+
+    None where there is no such path; the root and `*` have those of all paths.
+    """
     app: FastAPI = request.app
-    methods = [
-        route.methods or ()
-        for route in app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-    ]
-    return sorted({method for some in methods for method in some})
+    scope = request.scope
+    # What is mounted has put its own path there.
+    scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    is_any = bare_path(scope) in {"/", "*"}
+    methods: set[str] = set()
+    for route in app.routes:
+        if is_any or route.matches(scope)[0] is not Match.NONE:
+            # What is mounted are files, which are read.
+            methods |= (route.methods or set()) if isinstance(route, Route) else {"GET", "HEAD"}
+    return sorted(methods | {"OPTIONS"}) if methods else []
 
 
 def dotted(loc: Sequence[str | int]) -> str:

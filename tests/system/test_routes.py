@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from tests.system.door import Client
 from tests.system.play import LATER, MEDIA_TYPE, brew, order, problem
 from tests.system.shop import Shop
 
@@ -17,20 +18,20 @@ PATHS = {
     "worker": ["/orders", "/actors", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"],
 }
 ALLOWED = {
-    ("client", "/order/"): "POST",
-    ("client", "/order"): "POST",
-    ("client", "/order/some-id"): "DELETE, GET, HEAD",
-    ("client", "/queue"): "GET, HEAD",
-    ("client", "/livez"): "GET, HEAD",
-    ("worker", "/start/"): "GET, POST",
-    ("worker", "/start"): "GET, POST",
-    ("worker", "/finish/"): "POST",
-    ("worker", "/finish/some-id/"): "POST",
-    ("worker", "/finish/some-id"): "POST",
-    ("worker", "/release"): "POST",
-    ("worker", "/release/some-id/"): "POST",
-    ("worker", "/orders"): "GET, HEAD",
-    ("worker", "/metrics"): "GET, HEAD",
+    ("client", "/order/"): "OPTIONS, POST",
+    ("client", "/order"): "OPTIONS, POST",
+    ("client", "/order/some-id"): "DELETE, GET, HEAD, OPTIONS",
+    ("client", "/queue"): "GET, HEAD, OPTIONS",
+    ("client", "/livez"): "GET, HEAD, OPTIONS",
+    ("worker", "/start/"): "GET, OPTIONS, POST",
+    ("worker", "/start"): "GET, OPTIONS, POST",
+    ("worker", "/finish/"): "OPTIONS, POST",
+    ("worker", "/finish/some-id/"): "OPTIONS, POST",
+    ("worker", "/finish/some-id"): "OPTIONS, POST",
+    ("worker", "/release"): "OPTIONS, POST",
+    ("worker", "/release/some-id/"): "OPTIONS, POST",
+    ("worker", "/orders"): "GET, HEAD, OPTIONS",
+    ("worker", "/metrics"): "GET, HEAD, OPTIONS",
 }
 
 
@@ -91,10 +92,29 @@ async def test_a_wrong_method_is_told_the_right_ones(
 ) -> None:
     async with visitor(shop, app, address) as client:
         for prefix in ("", APPS[app]):
-            for method in ("PUT", "PATCH", "OPTIONS", "TRACE"):
+            for method in ("PUT", "PATCH", "TRACE"):
                 response = await client.request(method, prefix + path)
                 problem(response, 405)
                 assert response.headers["allow"] == ALLOWED[app, path]
+            asked = await client.options(prefix + path)
+            assert (asked.status_code, asked.content) == (204, b"")
+            assert asked.headers["allow"] == ALLOWED[app, path]
+
+
+@pytest.mark.parametrize("app", APPS)
+async def test_options_of_the_root_tells_all_methods_of_the_app(
+    shop: Shop, address: str, app: str
+) -> None:
+    every = {"client": "DELETE, GET, HEAD, OPTIONS, POST", "worker": "GET, HEAD, OPTIONS, POST"}
+    async with visitor(shop, app, address) as client:
+        for path in ("/", APPS[app], f"{APPS[app]}/"):
+            asked = await client.options(path)
+            assert (asked.status_code, asked.headers["allow"]) == (204, every[app])
+            problem(await client.get(path), 404)
+        problem(await client.options("/nothing"), 404)
+    async with await shop.connect(url=shop.client if app == "client" else shop.worker) as stream:
+        answer = await Client(stream).ask(b"OPTIONS * HTTP/1.1\r\nHost: cafe\r\n\r\n")
+        assert (answer.status, answer.headers[b"allow"]) == (204, every[app].encode())
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -118,7 +138,7 @@ async def test_head_looks_at_an_order_and_claims_none(shop: Shop, address: str) 
         assert (await customer.head("/order/nobody-s")).status_code == 404
         for path in ("/start/", "/start"):
             refused = await barista.head(path)
-            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS, POST")
         assert [one["status"] for one in await shop.orders()] == ["waiting"]
         await brew(barista)
 

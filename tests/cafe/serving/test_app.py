@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Generator
 
 import httpx
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from cafe.refusals import CafeRefusal
@@ -130,7 +131,8 @@ async def test_a_refusal_is_a_problem_with_its_members(client: httpx.AsyncClient
 async def test_a_405_tells_all_methods_of_the_path(client: httpx.AsyncClient) -> None:
     for path in ("/milk/", "/milk", "/api/milk"):
         response = await client.put(path)
-        assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert response.status_code == 405
+        assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 async def test_head_is_answered_where_get_is_but_not_where_get_does_what_post_does(
@@ -145,13 +147,57 @@ async def test_head_is_answered_where_get_is_but_not_where_get_does_what_post_do
         assert told[0] == told[1]
         assert int(told[0]["content-length"]) > 0
     refused = await client.head("/take")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS, POST")
     assert [list(item) for item in app.openapi()["paths"].values()] == [
         ["get"],
         ["get", "post"],
         ["get"],
         ["get", "post"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("*", "GET, HEAD, OPTIONS, POST"),
+        ("/", "GET, HEAD, OPTIONS, POST"),
+        ("/api", "GET, HEAD, OPTIONS, POST"),
+        ("/api/", "GET, HEAD, OPTIONS, POST"),
+        ("/milk/", "GET, HEAD, OPTIONS, POST"),
+        ("/api/milk", "GET, HEAD, OPTIONS, POST"),
+        ("/take", "GET, OPTIONS, POST"),
+        ("/bug/blue/", "GET, HEAD, OPTIONS"),
+        ("/docs", "GET, HEAD, OPTIONS"),
+        ("/openapi.json", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_options_tells_the_methods_of_a_path_or_of_the_app(
+    app: FastAPI, path: str, allowed: str
+) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope: Scope = {"type": "http", "method": "OPTIONS", "path": path, "query_string": b""}
+    await logged(app)({**scope, "headers": [], "client": ("192.0.2.1", 4711)}, receive, send)
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"allow"]) == (204, allowed.encode())
+
+
+async def test_options_of_what_is_not_there_is_a_404(client: httpx.AsyncClient) -> None:
+    for path in ("/nothing", "/api/nothing", "/apis/", "/milk/x"):
+        assert (await client.options(path)).status_code == 404
+
+
+async def test_a_file_of_the_docs_tells_its_methods(client: httpx.AsyncClient) -> None:
+    (link, *_) = re.findall(r'(?:href|src)="([^"]+)"', (await client.get("/docs")).text)
+    assert (await client.get(link)).status_code == 200
+    for method, status in (("OPTIONS", 204), ("POST", 405)):
+        response = await client.request(method, link)
+        assert (response.status_code, response.headers["allow"]) == (status, "GET, HEAD, OPTIONS")
 
 
 async def test_an_http_error_keeps_its_headers(client: httpx.AsyncClient) -> None:

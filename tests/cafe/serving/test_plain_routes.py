@@ -474,7 +474,7 @@ async def test_head_is_answered_as_get_is() -> None:
 @pytest.mark.schedules(1)
 async def test_another_method_and_another_path_are_fastapis_to_refuse() -> None:
     asked = await ask_both(piece(b""), method="PUT")
-    assert (asked.status, asked.headers[b"allow"]) == (405, b"POST")
+    assert (asked.status, asked.headers[b"allow"]) == (405, b"OPTIONS, POST")
     assert (await ask_both(piece(b""), path="/roast/")).status == 404
 
 
