@@ -12,6 +12,7 @@ from math import inf
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from actors import Ref
@@ -33,7 +34,9 @@ from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
 
 Prefer = Annotated[
-    list[str] | None, Header(description="`wait=N` seconds, or `respond-async` (RFC 7240).")
+    list[str] | None,  # its lines, which together are one list
+    WithJsonSchema({"type": "string"}),
+    Header(description="`wait=N` seconds, or `respond-async` (RFC 7240)."),
 ]
 Key = Annotated[
     str | None,

@@ -83,7 +83,7 @@ APPS = PLAIN, PlainRoutes(app_of(routes(APIRoute)))
         ("DELETE", "/cup/ seven and \u2615?", 200),
         ("DELETE", "/cup/\ud800\0\n", 200),
         ("DELETE", "/cup/%2F", 200),
-        ("HEAD", "/cup/7", 405),
+        ("HEAD", "/cup/7", 200),
         ("PUT", "/cup/7", 405),
         ("POST", "/table/3/", 200),
         ("POST", "/table/3", 200),
@@ -134,7 +134,7 @@ async def test_all_that_is_wrong_is_told_of_a_path_with_parameters_too() -> None
 @pytest.mark.schedules(1)
 async def test_another_method_of_such_a_path_is_told_which_it_has() -> None:
     asked = await ask_both(apps=APPS, method="PUT", path="/cup/7")
-    assert asked.headers[b"allow"] == b"DELETE, GET"
+    assert asked.headers[b"allow"] == b"DELETE, GET, HEAD, OPTIONS"
 
 
 @pytest.mark.schedules(1)
