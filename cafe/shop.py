@@ -295,7 +295,7 @@ async def prune(ledger: Ledger, settings: Settings) -> None:
     now = ledger.now()
     pruned = 0
     for department in DEPARTMENTS:
-        pruned += await ledger.prune(department, now - settings.keep_days * DAY)
+        pruned += await ledger.prune(department, now - settings.keep_days * DAY, DEPARTMENTS)
     expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
     log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
 

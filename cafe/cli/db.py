@@ -96,8 +96,9 @@ def prune_ledger(address: str, keep_days: int | None) -> None:
         before = time.time() - days * DAY
         for department in DEPARTMENTS:
             pruned = 0
-            while some := store.maintain(partial(prune_some, department=department, before=before)):
-                pruned += some
+            some = partial(prune_some, department=department, before=before, followers=DEPARTMENTS)
+            while deleted := store.maintain(some):
+                pruned += deleted
                 print(f"\r{department.name}: {pruned:,} deleted", end="", flush=True)
             print(f"\r{department.name}: {pruned:,} deleted that ended over {days} days ago")
 

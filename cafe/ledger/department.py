@@ -93,5 +93,8 @@ class Department(Generic[S]):
     """Selects the subjects that ended before a time, which `prune` may delete."""
     prune: tuple[Callable[[Sequence[str]], Executable], ...] = ()
     """Statements that delete the rows of some subjects, children first."""
+    followed: Select[Any] | None = None
+    """Selects the position up to which it has followed the log, where it does: `prune` spares what
+    is behind that."""
     remembers: bool = True
     """Its actor keeps state in memory, and so starts again where a row of it was refused."""

@@ -111,11 +111,16 @@ class Ledger:
         """Free room in the database that is not needed."""
         await self._writing.run(self._store.tidy)
 
-    async def prune(self, department: Department[Any], before: float) -> int:
-        """Delete the subjects that ended before a time, and give how many; raises DatabaseGone."""
+    async def prune(
+        self, department: Department[Any], before: float, followers: Sequence[Department[Any]]
+    ) -> int:
+        """Delete the subjects that ended before a time, and give how many; raises DatabaseGone.
+
+        What one of `followers` has not followed yet is kept.
+        """
         pruned = 0
         while some := await self.maintain(
-            lambda connection: prune_some(connection, department, before)
+            lambda connection: prune_some(connection, department, before, followers)
         ):
             pruned += some
         return pruned

@@ -18,7 +18,15 @@ from docs.examples.tips.messages import (
     UnknownOrder,
 )
 from docs.examples.tips.tip import Status
-from tests.tips.till import caught_up, earned_in, got_in, open_till, tips_in, wrong_in
+from tests.tips.till import (
+    DEPARTMENTS,
+    caught_up,
+    earned_in,
+    got_in,
+    open_till,
+    tips_in,
+    wrong_in,
+)
 
 pytestmark = pytest.mark.schedules(3)
 
@@ -129,7 +137,8 @@ async def test_tips_of_long_ago_can_be_deleted_and_the_totals_stay() -> None:
         await caught_up(till)
         await trio.sleep(1000)
         # The other one has the last event of the log, which stays.
-        assert await till.counter.ledger.prune(TIPS, till.counter.ledger.now() - 10) == 1
+        ledger = till.counter.ledger
+        assert await ledger.prune(TIPS, ledger.now() - 10, DEPARTMENTS) == 1
         assert len(tips_in(till.store)) == 2
         await till.counter.finish(await till.counter.claimed("Bo"))
         await caught_up(till)

@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from actors.testing import settle
 from cafe.ledger.link import Link
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.orders.department import ORDERS
 from cafe.orders.order import Status as OrderStatus
 from docs.examples.tips.department import TIPS
 from docs.examples.tips.messages import OneTipEach
@@ -19,6 +20,7 @@ from docs.examples.tips.tip import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import waiting_customers
 from tests.tips.till import (
+    DEPARTMENTS,
     Till,
     caught_up,
     earned_in,
@@ -73,6 +75,31 @@ async def test_after_a_crash_as_much_is_followed_as_before() -> None:
         await till.crash()
         with trio.fail_after(1):
             await caught_up(till)
+
+
+async def test_what_tips_have_not_followed_is_not_pruned_however_long_ago_it_was() -> None:
+    async with open_till() as till:
+        ledger = till.counter.ledger
+
+        async def prune() -> int:
+            return await ledger.prune(ORDERS, ledger.now() - 10, DEPARTMENTS)
+
+        for _ in range(4):
+            await till.give((await till.counter.order(hold=0)).order.order_id)
+        await brew_one(till, "Ada")
+        await caught_up(till)
+        async with refusing(till, "tip_brews"):
+            for _ in range(2):
+                await brew_one(till, "Bo")
+            await trio.sleep(20)
+            assert await prune() == 1  # Ada's
+            assert await prune() == 0
+        await caught_up(till)
+        assert got_in(till.store) == {"Ada": 50, "Bo": 100}
+        await brew_one(till, "Cy")
+        await caught_up(till)
+        assert await prune() == 2
+        assert wrong_in(till.store) == []
 
 
 async def test_a_crash_of_the_dispatcher_is_not_noticed_by_tips() -> None:

@@ -34,6 +34,7 @@ from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.fragile import BugError
 
+DEPARTMENTS = (ORDERS, TIPS)
 T = TypeVar("T")
 MAILBOX = 10_000
 
@@ -153,7 +154,7 @@ def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
 
 def wrong_in(store: FaultyStore) -> list[str]:
     """Give what `cafe db check` would say of a shop with both departments."""
-    promises = looked_up(store, lambda connection: list(check(connection, (ORDERS, TIPS))))
+    promises = looked_up(store, lambda connection: list(check(connection, DEPARTMENTS)))
     return [str(promise) for promise in promises if promise.findings]
 
 

@@ -124,5 +124,6 @@ TIPS = Department(
         lambda order_ids: delete(tips).where(tips.c.order_id.in_(order_ids)),
         lambda order_ids: delete(brews).where(brews.c.order_id.in_(order_ids)),
     ),
+    followed=select(followed.c.position),
     remembers=False,
 )

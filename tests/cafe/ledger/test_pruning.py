@@ -9,6 +9,7 @@ import structlog.testing
 import trio
 from sqlalchemy import Connection, func, select
 
+from cafe.departments import DEPARTMENTS
 from cafe.ledger import pruning
 from cafe.ledger.tables import events, prunings
 from cafe.orders.department import ORDERS, drop_expired_keys
@@ -72,11 +73,11 @@ async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
         await trio.sleep(200)  # the lease of the live one runs out
         await end_orders(counter, 2)
         # The claim has expired meanwhile, so the oldest order is claimed and finished first.
-        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY) >= 9
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, DEPARTMENTS) >= 9
         assert live.order.order_id in counter.store.orders
         assert count(counter.store)[0] <= 6
         assert counter.store.broken_promises() == []
-        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY) == 0
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, DEPARTMENTS) == 0
 
 
 async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None:
@@ -84,7 +85,7 @@ async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None
     async with open_counter(clock=noon) as counter:
         await end_orders(counter, 4)
         noon.days += 500
-        await counter.ledger.prune(ORDERS, noon() - 400 * DAY)
+        await counter.ledger.prune(ORDERS, noon() - 400 * DAY, DEPARTMENTS)
         assert count(counter.store) == (1, 2, 0)
         left = counter.store.survivor()
     async with open_counter(store=left, clock=noon) as counter:
@@ -103,7 +104,7 @@ async def test_a_pruned_order_is_unknown() -> None:
         await counter.desk.cancel(CancelOrder(first.order.order_id))
         await counter.order(hold=0)
         noon.days += 500
-        assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY) == 1
+        assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY, DEPARTMENTS) == 1
         assert counter.store.find(first.order.order_id) is None
 
 
