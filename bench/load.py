@@ -1,8 +1,8 @@
 """The load: customers who order, baristas who start and finish, every answer checked.
 
 Rule: the same for every server measured. Runs as a process of its own: takes a `Plan`, gives a
-`Result`, both as JSON. Each customer has an address of his own, so that the café can be measured
-with its limits as they are.
+`Result`, both as JSON. Each customer has an address of his own, and each barista, so that the café
+can be measured with its limits as they are.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ def address_of(number: int) -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
+def address_of_barista(number: int) -> str:
+    """Give each barista a loopback address of his own, which no customer has."""
+    return f"127.2.0.{number + 1}"
+
+
 def turns_of(number: int, of: int, per_second: float) -> Iterator[float]:
     """Give the times at which it is one's turn, where so many share a pace; 0: it always is."""
     if not per_second:
@@ -101,7 +106,7 @@ class Shift:
 
     async def barista(self, number: int) -> None:
         """Take the oldest order, brew it, declare it ready."""
-        client = Client(self.plan.worker_port)
+        client = Client(self.plan.worker_port, address_of_barista(number))
         turns = turns_of(number, self.plan.baristas, self.plan.asks)
         while not self.ended:
             await its_turn(turns)

@@ -29,9 +29,14 @@ PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
 IN_MEMORY = "sqlite://"
 
 
+TIRELESS = ("--worker-limit-requests", "1000000")
+"""For baristas who claim and finish without a pause, thousands of times a second."""
+
+
 def cafe(database_url: str) -> tuple[str, ...]:
     """Give the café's command line, with the image's log, every line of it."""
-    return ("cafe", "serve", *PORTS, "--log-format", "json", "--database-url", database_url)
+    options = ("--log-format", "json", "--database-url", database_url)
+    return ("cafe", "serve", *PORTS, *TIRELESS, *options)
 
 
 CAFE = cafe(IN_MEMORY)  # the plain peers remember nothing on disk either

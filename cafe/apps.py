@@ -7,13 +7,14 @@ refuses before a body is read, which the connection bounds.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.limits.address import Networks
-from cafe.limits.guard import Guard
+from cafe.limits.guard import Guard, count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.operator_api import health_routes, operator_routes
 from cafe.orders.client_api import customer_routes
@@ -55,22 +56,35 @@ def client_app(
 
 def worker_app(
     desk: Desk,
+    limiter: Ref[RateLimiter],
     system: System,
     *,
+    trusted: Networks,
     token: str | None,
     why_not_ready: WhyNotReady,
     expose: Expose,
     metrics: RequestMetrics,
 ) -> ASGIApp:
-    """Give the baristas' application."""
+    """Give the baristas' application.
+
+    With a token whoever has it may ask as often as it likes, and whoever has not is refused each
+    time; without one, requests are counted.
+    """
     api = create_app(
-        [barista_routes(desk), health_routes(why_not_ready), operator_routes(system, expose)],
+        [
+            barista_routes(desk, limiter),
+            health_routes(why_not_ready),
+            operator_routes(system, expose),
+        ],
         title="The café: baristas",
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
     )
     app: ASGIApp = PlainRoutes(api)
-    if token is not None:
-        app = TokenGuard(app, token, HEALTH)
+    if token is None:
+        app = Guard(app, limiter, trusted, HEALTH, window="baristas")
+    else:
+        app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
+        app = Guard(app, limiter, trusted, HEALTH, window=None)
     return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

@@ -6,6 +6,8 @@ asked for its next bans, and told whom the door has refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 import trio
 
@@ -22,15 +24,16 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
 
 async def enforce_bans(
-    limiter: Ref[RateLimiter], dispatcher: Ref[Dispatcher], admission: Admission
+    limiter: Ref[RateLimiter], dispatcher: Ref[Dispatcher], doors: Sequence[Admission]
 ) -> None:
-    """Close a banned address's connections and take its orders out of the queue, for ever."""
+    """Shut all doors to a banned address and take its orders out of the queue, for ever."""
     seen = 0
     while True:
         try:
             news = await limiter.ask(WatchBans(seen))
             for ban in news.bans:
-                admission.ban(ban.address, ban.until)
+                for door in doors:
+                    door.ban(ban.address, ban.until)
                 orders = await dispatcher.ask(CutOff(ban.address, ban.seconds))
                 log.warning("banned", address=ban.address, seconds=ban.seconds, orders=orders)
         except ActorCrashed:
@@ -39,10 +42,11 @@ async def enforce_bans(
             seen = news.revision
 
 
-async def report_refusals(limiter: Ref[RateLimiter], admission: Admission) -> None:
-    """Tell the limiter whom the door has refused, for ever: who goes on knocking stays banned."""
+async def report_refusals(limiter: Ref[RateLimiter], doors: Sequence[Admission]) -> None:
+    """Tell the limiter whom the doors have refused, for ever: who goes on knocking stays banned."""
     while True:
         await trio.sleep(REPORT_SECONDS)
-        counts = admission.take_refusals()
-        if counts:
-            await limiter.tell(RecordRefusals(counts))
+        for door in doors:
+            counts = door.take_refusals()
+            if counts:
+                await limiter.tell(RecordRefusals(counts))

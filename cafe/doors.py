@@ -64,7 +64,7 @@ def read_doors(settings: Settings) -> tuple[Door, Door]:
             Admission(settings.limit_connections, shares.client, trusted),
             f"{CLIENT_PREFIX}/docs",
         ),
-        Door("worker", worker, Admission(None, shares.worker), f"{WORKER_PREFIX}/docs"),
+        Door("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
     )
 
 

@@ -73,6 +73,9 @@ class Settings(BaseModel):
     limit_window_seconds: Seconds = Field(10, description="length of the window")
     limit_waiting: Count = Field(400, description="waiting orders per address")
     limit_connections: Count = Field(1_200, description="open connections per address")
+    worker_limit_requests: Count = Field(
+        6_000, description="requests per address and window on the baristas' port without a token"
+    )
     ban_after: Count = Field(400, description="refusals within the window that cut an address off")
     ban_seconds: Seconds = Field(60, description="length of a first ban")
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(

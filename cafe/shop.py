@@ -200,8 +200,9 @@ async def open_until(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
             nursery.start_soon(keep_house, ledger, settings)
-            nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, client.admission)
-            nursery.start_soon(report_refusals, shop.limiter, client.admission)
+            admissions = (client.admission, worker.admission)
+            nursery.start_soon(enforce_bans, shop.limiter, shop.dispatcher, admissions)
+            nursery.start_soon(report_refusals, shop.limiter, admissions)
             async with trio.open_nursery() as serving:
                 lines = [
                     *await open_door(serving, client, apps[0], shop.doors_shut),
@@ -233,6 +234,7 @@ async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Sh
     """Start the actors, those first that others depend on."""
     limits = Limits(
         requests=settings.limit_requests,
+        worker_requests=settings.worker_limit_requests,
         window_seconds=settings.limit_window_seconds,
         waiting=settings.limit_waiting,
         ban_after=settings.ban_after,
@@ -309,7 +311,7 @@ def make_apps(
 ) -> tuple[ASGIApp, ASGIApp]:
     """Give the customers' and the baristas' applications."""
     metrics = RequestMetrics(registry)
-    token = shop.settings.worker_token
+    token, trusted = shop.settings.worker_token, parse_networks(shop.settings.trusted_proxies)
     exposition = Exposition(
         registry,
         shop.dispatcher,
@@ -321,13 +323,15 @@ def make_apps(
         client_app(
             desk,
             shop.limiter,
-            trusted=parse_networks(shop.settings.trusted_proxies),
+            trusted=trusted,
             why_not_ready=shop.why_not_ready,
             metrics=metrics,
         ),
         worker_app(
             desk,
+            shop.limiter,
             shop.system,
+            trusted=trusted,
             token=None if token is None else token.get_secret_value(),
             why_not_ready=shop.why_not_ready,
             expose=exposition.expose,

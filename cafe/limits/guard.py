@@ -1,4 +1,4 @@
-"""ASGI middleware: asks the RateLimiter before anything else looks at a request.
+"""ASGI middleware of both ports: asks the RateLimiter before anything else looks at a request.
 
 One rule: who asks is found out here, once. What is behind finds his key in the request's state as
 `address`, and the RateLimiter's answer as `allowance`.
@@ -6,7 +6,8 @@ One rule: who asks is found out here, once. What is behind finds his key in the 
 The RateLimiter gives addresses that are far from their limits credit for a few more requests, which
 are let through at once and counted with the next one that is asked for. Only an address that is
 itself connected uses it: if it is banned meanwhile, the door closes its connections. Of customers
-behind a proxy it cannot, so each of their requests is asked for.
+behind a proxy it cannot, so each of their requests is asked for. Where requests are not counted,
+because whoever gets on has shown a token, nobody else is asked for at all.
 """
 
 from collections.abc import Awaitable
@@ -23,6 +24,9 @@ from cafe.limits.rate_limiter import (
     Allowance,
     LimitExceeded,
     RateLimiter,
+    RecordRefusals,
+    Refused,
+    Window,
 )
 from cafe.serving.paths import bare_path
 from cafe.serving.problem import refusal_response
@@ -87,12 +91,18 @@ class Guard:
         limiter: Ref[RateLimiter],
         trusted: Networks,
         exempt: frozenset[str] = frozenset({"/livez", "/readyz"}),
+        *,
+        window: Window | None = "customers",
     ) -> None:
-        """Believe the forwarding headers of `trusted` peers; `exempt` paths are never counted."""
+        """Believe the forwarding headers of `trusted` peers; `exempt` paths are never counted.
+
+        Requests are counted in `window`; None: only refusals are, by whoever refuses.
+        """
         self._app = app
         self._limiter = limiter
         self._trusted = trusted
         self._exempt = exempt
+        self._window: Window | None = window
         self._credits: dict[str, Credit] = {}
         self._sweep_after = 0.0
 
@@ -107,6 +117,8 @@ class Guard:
             return self._app(scope, receive, send)
         if self._trusted and is_trusted(peer, self._trusted):
             return self._ask(scope, receive, send, self._credits.get(address))
+        if self._window is None:
+            return self._app(scope, receive, send)
         now = trio.current_time()
         credit = self._credit_of(address, now)
         if credit is not None and credit.use(now):
@@ -119,7 +131,8 @@ class Guard:
         app, state, allowance = self._app, scope["state"], None
         let_through = 0 if credit is None else credit.begin_asking()
         try:
-            allowance = await self._limiter.ask(Admit(state["address"], let_through))
+            asked = Admit(state["address"], let_through, self._window)
+            allowance = await self._limiter.ask(asked)
             state["allowance"] = allowance
         except LimitExceeded as exceeded:
             app = refusal_response(scope, exceeded)
@@ -145,3 +158,8 @@ class Guard:
                 who: one for who, one in self._credits.items() if one.asking or now < one.forget_at
             }
         return len(self._credits) < MOST_CREDITORS
+
+
+async def count_refusal(limiter: Ref[RateLimiter], limit: Refused, scope: Scope) -> None:
+    """Count that a request was refused by somebody else, against the address that a guard found."""
+    await limiter.tell(RecordRefusals(((scope["state"]["address"], 1),), limit))

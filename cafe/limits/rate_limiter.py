@@ -15,7 +15,7 @@ does not slow down earns a ban.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import trio
 
@@ -29,9 +29,13 @@ CREDIT_SECONDS = 5.0  # for which a credit may be used
 MOST_CREDIT, CREDIT_SHARE = 16, 16  # so much, and of what remains one in so many
 
 Limit = Literal["requests", "waiting", "banned"]
-Refused = Limit | Literal["connections", "unknown"]
-"""What a refusal is counted as: connections are refused without a word of HTTP, and who asks for
-orders that are not there gets a 404 each."""
+Refused = Limit | Literal["connections", "unknown", "credentials"]
+"""What a refusal is counted as: connections are refused without a word of HTTP, who asks for orders
+that are not there gets a 404 each, and who has a wrong token, or none, a 401."""
+Window = Literal["customers", "baristas"]
+"""Each port counts an address's requests for itself; refusals and bans are the address's."""
+
+_WINDOWS: Final[tuple[Window, ...]] = ("customers", "baristas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Limits:
     """What one address may do; docs/limits.md gives the reason of each default."""
 
     requests: int = 600
+    worker_requests: int = 6_000
     window_seconds: float = 10.0
     waiting: int = 400
     ban_after: int = 400
@@ -57,7 +62,7 @@ class Allowance:
     """A request was admitted; what is left to its address."""
 
     remaining: int
-    """How many more requests are admitted right now."""
+    """How many more requests are admitted right now; 0 where they are not counted."""
     reset_seconds: float
     """Seconds until all of the quota is free, if no more is asked."""
     waiting: int
@@ -117,7 +122,7 @@ class LimitCounts:
     bans: int
     """How often a ban was imposed or lengthened."""
     addresses: int
-    """Addresses whose requests are counted alone."""
+    """Addresses whose requests are counted alone, on either port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,8 @@ class Admit(Message["RateLimiter", Allowance]):
     address: str
     let_through: int = 0
     """Requests that were let through on credit since last asked; they are counted as of now."""
+    window: Window | None = "customers"
+    """Where it is counted; None: nowhere, only who is banned is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,13 @@ class RateLimiter(Actor):
         """Admit by `limits`; `now` tells seconds and never goes back."""
         self._limits = limits
         self._now = now
-        self._requests = WindowTable(limits.window_seconds, limits.max_addresses)
+        self._windows: dict[Window, WindowTable] = {
+            window: WindowTable(limits.window_seconds, limits.max_addresses) for window in _WINDOWS
+        }
+        self._quotas: dict[Window | None, int] = {
+            "customers": limits.requests,
+            "baristas": limits.worker_requests,
+        }
         self._bans = BanBook(
             after=limits.ban_after,
             seconds=limits.ban_seconds,
@@ -178,6 +191,7 @@ class RateLimiter(Actor):
             "banned": 0,
             "connections": 0,
             "unknown": 0,
+            "credentials": 0,
         }
 
     @Admit.handler
@@ -185,15 +199,18 @@ class RateLimiter(Actor):
         """Count a request, if there is room for it."""
         now = self._now()
         if self._bans.seconds_left(message.address, now):
-            raise self._refusal("banned", message.address, 0.0, now)
-        window = self._requests.window_of(message.address, now)
+            raise self._refusal("banned", message, 0.0, now)
+        if message.window is None:
+            return Allowance(remaining=0, reset_seconds=0.0, waiting=self._limits.waiting)
+        window = self._windows[message.window].window_of(message.address, now)
+        quota = self._quotas[message.window]
         if message.let_through:
             window.add(now, message.let_through)
-        wait = window.seconds_until_room(self._limits.requests, now)
+        wait = window.seconds_until_room(quota, now)
         if wait:
-            raise self._refusal("requests", message.address, wait, now)
+            raise self._refusal("requests", message, wait, now)
         window.add(now)
-        remaining = int(self._limits.requests - window.estimate(now))
+        remaining = int(quota - window.estimate(now))
         return Allowance(
             remaining=remaining,
             reset_seconds=window.seconds_until_quiet(now),
@@ -224,17 +241,17 @@ class RateLimiter(Actor):
             refused=dict(self._refused),
             banned=self._bans.count(self._now()),
             bans=self._bans.imposed,
-            addresses=len(self._requests),
+            addresses=sum(map(len, self._windows.values())),
         )
 
-    def _refusal(self, limit: Limit, address: str, wait: float, now: float) -> LimitExceeded:
+    def _refusal(self, limit: Limit, message: Admit, wait: float, now: float) -> LimitExceeded:
         """Count a refusal and return it; it tells of the ban that it has just earned, too."""
         self._refused[limit] += 1
-        self._record(((address, 1),), now)
+        self._record(((message.address, 1),), now)
         return LimitExceeded(
             limit,
-            retry_after=max(wait, self._bans.seconds_left(address, now)),
-            quota=self._limits.requests,
+            retry_after=max(wait, self._bans.seconds_left(message.address, now)),
+            quota=self._quotas.get(message.window, self._limits.requests),
             window_seconds=self._limits.window_seconds,
         )
 

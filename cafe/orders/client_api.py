@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Header, Path, Request
 from pydantic import WithJsonSchema
@@ -32,6 +32,8 @@ from cafe.serving.app import problems
 from cafe.serving.hangup import if_undelivered, unless_hung_up
 from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
+
+R = TypeVar("R")
 
 Prefer = Annotated[
     list[str] | None,  # its lines, which together are one list
@@ -154,8 +156,8 @@ async def place(
 
 
 async def counting_misses(
-    address: str, limiter: Ref[RateLimiter], look: Callable[[], Awaitable[Standing]]
-) -> Standing:
+    address: str, limiter: Ref[RateLimiter], look: Callable[[], Awaitable[R]]
+) -> R:
     """Look, and count an order that is not there as a refusal: who guesses ids is cut off."""
     try:
         return await look()

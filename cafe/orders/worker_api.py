@@ -5,11 +5,15 @@ Rule: turns HTTP into one question at the desk, and its answer into HTTP.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
 
+from actors import Ref
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders.client_api import counting_misses
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key
 from cafe.orders.messages import (
@@ -77,7 +81,7 @@ NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {
 NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 
-def barista_routes(desk: Desk) -> APIRouter:
+def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Give the routes that baristas use."""
     router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=PlainRoute)
 
@@ -97,24 +101,32 @@ def barista_routes(desk: Desk) -> APIRouter:
         return answer(claim_out(claim), headers=NO_STORE)
 
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
-    async def finish(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
+    async def finish(
+        request: Request, body: IdInBody = None, order_id: IdInQuery = None
+    ) -> Response:
         """Declare a claimed order ready; again is the same."""
-        return await finish_by_path(the_one_of(body, order_id))
+        return await finish_by_path(request, the_one_of(body, order_id))
 
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
-    async def finish_by_path(order_id: str) -> Response:
+    async def finish_by_path(request: Request, order_id: str) -> Response:
         """Declare a claimed order ready; again is the same."""
-        return answer(finished_out(await desk.finish(FinishOrder(order_id))))
+        address = request.scope["state"]["address"]
+        finishing = partial(desk.finish, FinishOrder(order_id))
+        return answer(finished_out(await counting_misses(address, limiter, finishing)))
 
     @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
-    async def release(body: IdInBody = None, order_id: IdInQuery = None) -> Response:
+    async def release(
+        request: Request, body: IdInBody = None, order_id: IdInQuery = None
+    ) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        return await release_by_path(the_one_of(body, order_id))
+        return await release_by_path(request, the_one_of(body, order_id))
 
     @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
-    async def release_by_path(order_id: str) -> Response:
+    async def release_by_path(request: Request, order_id: str) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        return answer(released_out(await desk.release(ReleaseOrder(order_id))))
+        address = request.scope["state"]["address"]
+        releasing = partial(desk.release, ReleaseOrder(order_id))
+        return answer(released_out(await counting_misses(address, limiter, releasing)))
 
     @router.get("/orders", response_model=OrdersOut, responses=LINKED)
     async def orders(

@@ -1,11 +1,11 @@
 """The baristas' door key: a Bearer token (RFC 6750) on every route but the health routes.
 
-Rule: compared in constant time, never logged, never told.
+Rule: compared in constant time, never logged, never told. Who is refused is told to whoever counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from secrets import compare_digest
 
@@ -21,8 +21,16 @@ TOKEN_WANTED = problems(401, because="The shop has a worker token, which was not
 class TokenGuard:
     """ASGI middleware that lets through only who has the token."""
 
-    def __init__(self, app: ASGIApp, token: str, exempt: AbstractSet[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: str,
+        exempt: AbstractSet[str],
+        on_refusal: Callable[[Scope], Awaitable[None]],
+    ) -> None:
+        """Let everybody through to `exempt` paths; call `on_refusal` before each 401."""
         self._app = app
+        self._on_refusal = on_refusal
         self._expected = token.encode()
         self._exempt = exempt
 
@@ -30,13 +38,17 @@ class TokenGuard:
         """Call the app, or answer 401."""
         if scope["type"] != "http" or self._may_pass(scope):
             return self._app(scope, receive, send)
+        return self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._on_refusal(scope)
         refusal = problem_response(
             scope,
             401,
             detail="Send the shop's worker token: Authorization: Bearer <token>.",
             headers=[(b"www-authenticate", b'Bearer realm="worker"')],
         )
-        return refusal(scope, receive, send)
+        await refusal(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:
         if bare_path(scope) in self._exempt:

@@ -64,7 +64,9 @@ async def open_apps(
                 client_app(desk, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics),
                 worker_app(
                     desk,
+                    limiter,
                     system,
+                    trusted=(),
                     token=token,
                     why_not_ready=why_not_ready,
                     expose=expose,

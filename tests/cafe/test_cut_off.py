@@ -43,6 +43,7 @@ class House:
     limiter: Ref[RateLimiter]
     dispatcher: Ref[Dispatcher]
     door: Admission
+    worker: Admission
     ordered: int = 0
 
     async def order(self, address: str) -> None:
@@ -71,10 +72,10 @@ async def open_house(per_address: int | None = None) -> AsyncGenerator[House]:
             limiter = await system.start(partial(RateLimiter, LIMITS), restart=restart)
             desk, _ = await start_counter(system, nursery, ledger, FaultyStore(), restart=restart)
             dispatcher = desk.dispatcher
-            door = Admission(per_address, 100)
-            nursery.start_soon(enforce_bans, limiter, dispatcher, door)
-            nursery.start_soon(report_refusals, limiter, door)
-            yield House(limiter, dispatcher, door)
+            door, worker = Admission(per_address, 100), Admission(None, 100)
+            nursery.start_soon(enforce_bans, limiter, dispatcher, (door, worker))
+            nursery.start_soon(report_refusals, limiter, (door, worker))
+            yield House(limiter, dispatcher, door, worker)
             nursery.cancel_scope.cancel()
 
 
@@ -110,6 +111,33 @@ async def test_whoever_is_refused_at_the_door_too_often_earns_a_ban() -> None:
 
 
 @pytest.mark.schedules(5)
+async def test_a_ban_closes_the_connections_of_both_ports() -> None:
+    async with open_house() as house:
+        closed: list[str] = []
+        for name, door in (("client", house.door), ("worker", house.worker)):
+            for address in (ATTACKER, REGULAR):
+                lease = door.admit(address)
+                assert lease is not None
+                lease.abort = partial(closed.append, f"{address} at {name}")
+        await house.refuse(ATTACKER)
+        assert closed == [f"{ATTACKER} at client", f"{ATTACKER} at worker"]
+        for door in (house.door, house.worker):
+            assert door.admit(ATTACKER) is None
+            assert door.admit(REGULAR) is not None
+
+
+@pytest.mark.schedules(5)
+async def test_what_is_no_http_on_the_baristas_port_earns_a_ban_as_well() -> None:
+    async with open_house() as house:
+        for _ in range(LIMITS.ban_after):
+            lease = house.worker.admit(ATTACKER)
+            assert lease is not None
+            house.worker.blame(lease)
+        await trio.sleep(2 * REPORT_SECONDS)
+        assert house.door.admit(ATTACKER) is None
+
+
+@pytest.mark.schedules(5)
 async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
     async with open_house() as house:
         await house.refuse(ATTACKER)
@@ -132,7 +160,7 @@ async def test_bans_are_carried_out_again_when_the_dispatcher_failed_at_one() ->
     dispatcher.answer(CutOff, 1, ActorCrashed("Dispatcher"), 0, 1)
     with structlog.testing.capture_logs():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(enforce_bans, limiter, dispatcher, door)
+            nursery.start_soon(enforce_bans, limiter, dispatcher, (door,))
             await settle()
             nursery.cancel_scope.cancel()
     assert limiter.received == (WatchBans(0), WatchBans(0), WatchBans(1))

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, object] = {
     "limit_window_seconds": 10,
     "limit_waiting": 400,
     "limit_connections": 1200,
+    "worker_limit_requests": 6000,
     "ban_after": 400,
     "ban_seconds": 60,
     "trusted_proxies": "",

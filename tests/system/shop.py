@@ -32,7 +32,12 @@ POLL = 0.01
 
 COMMAND = (sys.executable, "-m", "cafe", "serve")
 FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
-SETTINGS: Mapping[str, object] = {"log_format": "json", "closing_seconds": 1.0}
+SETTINGS: Mapping[str, object] = {
+    "log_format": "json",
+    "closing_seconds": 1.0,
+    # One address has all the baristas of a test, who do not pause, and asks for figures meanwhile.
+    "worker_limit_requests": 10**6,
+}
 ADDRESS = re.compile(rb"^(client|worker) (https?://[^/\s]+)(/api/v1/\1)/docs$", re.MULTILINE)
 TLS = httpx.create_ssl_context()  # once: it takes longer than a request
 SIGNS_OF_A_BUG = {"bug", "application failed", "connection isolated", "crashed"}
@@ -82,9 +87,9 @@ class Shop:
         """Give a client of the customers' app that connects from `address`."""
         return _client(self.client, address, options)
 
-    def baristas(self, **options: Any) -> httpx.AsyncClient:
-        """Give a client of the baristas' app."""
-        return _client(self.worker, None, options)
+    def baristas(self, address: str | None = None, **options: Any) -> httpx.AsyncClient:
+        """Give a client of the baristas' app, that connects from `address` if one is given."""
+        return _client(self.worker, address, options)
 
     async def connect(self, address: str | None = None, url: str = "") -> trio.SocketStream:
         """Open a bare connection from `address`, to the customers' app unless `url` says else."""

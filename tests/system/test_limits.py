@@ -81,8 +81,11 @@ async def test_every_route_counts_but_health(strict: Shop, address: str) -> None
             assert (await customer.get(path)).status_code == 200
 
 
-async def test_baristas_are_not_limited(strict: Shop) -> None:
-    async with strict.baristas() as barista:
+async def test_what_customers_may_ask_does_not_limit_the_baristas_at_their_address(
+    strict: Shop, address: str
+) -> None:
+    async with strict.customers(address) as customer, strict.baristas(address) as barista:
+        await ask_until(customer, "requests")
         for _ in range(3 * REQUESTS):
             assert (await barista.get("/start/")).status_code == 204
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +27,10 @@ ORDERS = 60
 @pytest.fixture
 def generous() -> Generator[Shop]:
     """Give a shop that limits nobody."""
-    with open_shop(limit_requests=PLENTY, limit_waiting=PLENTY, max_waiting=PLENTY) as shop:
+    limits: dict[str, Any] = dict.fromkeys(
+        ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
+    )
+    with open_shop(**limits) as shop:
         with httpx.Client(base_url=shop.client, headers=LATER) as customer:
             for _ in range(ORDERS):
                 customer.post("/order/").raise_for_status()

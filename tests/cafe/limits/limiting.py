@@ -8,7 +8,14 @@ from cafe.limits.rate_limiter import Admit, LimitExceeded, Limits, RateLimiter, 
 OFFICE = "192.0.2.7"
 ATTACKER = "198.51.100.66"
 START = 1_000_000.0
-LIMITS = Limits(requests=10, window_seconds=10.0, waiting=4, ban_after=5, ban_seconds=60.0)
+LIMITS = Limits(
+    requests=10,
+    worker_requests=20,
+    window_seconds=10.0,
+    waiting=4,
+    ban_after=5,
+    ban_seconds=60.0,
+)
 
 
 class HandClock:

@@ -147,3 +147,23 @@ async def test_a_request_that_is_cancelled_while_it_asks_leaves_no_credit(gate: 
     for _ in range(1 + MOST_CREDIT):
         await gate.come()
     assert gate.statuses == {200: MOST_CREDIT + 2}
+
+
+@pytest.mark.schedules(3)
+async def test_forty_baristas_at_one_address_who_poll_quickly_are_never_refused(
+    gate: Gate,
+) -> None:
+    """By default: each asks ten times a second, for half a minute."""
+    limiter = await gate.system.start(partial(RateLimiter, Limits()))
+    gate.guard = Guard(greet, limiter, (), window="baristas")
+
+    async def poll(number: int) -> None:
+        await trio.sleep(number / 400)
+        for _ in range(300):
+            await gate.come()
+            await trio.sleep(0.1)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(40):
+            nursery.start_soon(poll, number)
+    assert gate.statuses == {200: 40 * 300}

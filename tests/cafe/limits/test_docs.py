@@ -20,7 +20,7 @@ def test_the_page_tells_the_default_of_each_setting(name: str, default: str) -> 
 
 
 def test_the_limiters_own_defaults_are_those_of_the_settings() -> None:
-    told = {name.lower().removeprefix("limit_"): int(default) for name, default in ROWS}
+    told = {name.lower().replace("limit_", ""): int(default) for name, default in ROWS}
     del told["connections"]  # the door's
     assert told | {"max_addresses": 100_000} == {
         name: getattr(Limits(), name) for name in Limits.__dataclass_fields__

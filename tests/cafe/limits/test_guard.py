@@ -12,12 +12,18 @@ from starlette.types import Receive, Scope, Send
 from actors import Ref, open_system
 from cafe.limits.address import parse_networks
 from cafe.limits.guard import Guard
-from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.limits.rate_limiter import (
+    CountLimits,
+    Limits,
+    RateLimiter,
+    RecordRefusals,
+    Window,
+)
 from cafe.serving.paths import Prefix
 
 OFFICE = "192.0.2.7"
 PROXY = "10.0.0.1"
-LIMITS = Limits(requests=2, window_seconds=10.0, waiting=4)
+LIMITS = Limits(requests=2, worker_requests=3, window_seconds=10.0, waiting=4)
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,6 +117,42 @@ async def test_headers_of_anybody_else_are_not_believed(guard: Guard) -> None:
     async with client_at(OFFICE, guard) as client:
         response = await client.get("/queue", headers={"X-Forwarded-For": "192.0.2.99"})
     assert response.json()["address"] == OFFICE
+
+
+def baristas_at(
+    host: str, limiter: Ref[RateLimiter], window: Window | None = "baristas"
+) -> httpx.AsyncClient:
+    """Return a client at a guard of the baristas' port."""
+    return client_at(host, Guard(echo, limiter, parse_networks("10.0.0.0/8"), window=window))
+
+
+async def test_the_baristas_port_counts_in_a_window_of_its_own(
+    guard: Guard, limiter: Ref[RateLimiter]
+) -> None:
+    async with client_at(OFFICE, guard) as customer, baristas_at(OFFICE, limiter) as barista:
+        statuses = [(await customer.get("/queue")).status_code for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        statuses = [(await barista.get("/start/")).status_code for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+
+
+async def test_without_a_window_nobody_is_asked_but_of_who_comes_through_a_proxy(
+    limiter: Ref[RateLimiter],
+) -> None:
+    forwarded = {"X-Forwarded-For": OFFICE}
+    async with (
+        baristas_at(OFFICE, limiter, None) as barista,
+        baristas_at(PROXY, limiter, None) as distant,
+    ):
+        for _ in range(100):
+            response = await barista.get("/start/")
+            assert response.json() == {"address": OFFICE, "waiting": None}
+            assert (await distant.get("/start/", headers=forwarded)).status_code == 200
+        await limiter.ask(RecordRefusals(((OFFICE, LIMITS.ban_after),)))
+        refused = await distant.get("/start/", headers=forwarded)
+        assert (refused.status_code, refused.json()["limit"]) == (429, "banned")
+        # The door closes the connections of who is banned; here there is none.
+        assert (await barista.get("/start/")).status_code == 200
 
 
 def request_scope(**changes: Any) -> dict[str, Any]:

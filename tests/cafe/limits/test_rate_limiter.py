@@ -13,6 +13,7 @@ from cafe.limits.rate_limiter import (
     Limits,
     RateLimiter,
     RecordRefusals,
+    Window,
 )
 from tests.cafe.limits.limiting import (
     ATTACKER,
@@ -86,6 +87,34 @@ async def test_a_ban_grows_while_he_goes_on(limiter: Ref[RateLimiter], clock: Ha
     assert [each.retry_after for each in told] == [50.0, 50.0, 50.0, 50.0, 120.0]
 
 
+async def test_each_port_counts_requests_for_itself(limiter: Ref[RateLimiter]) -> None:
+    await use_up(limiter, OFFICE)
+    for remaining in range(LIMITS.worker_requests, 0, -1):
+        allowance = await limiter.ask(Admit(OFFICE, window="baristas"))
+        assert allowance.remaining == remaining - 1
+    quotas: dict[Window, int] = {"customers": 10, "baristas": 20}
+    for window, quota in quotas.items():
+        with pytest.raises(LimitExceeded) as refused:
+            await limiter.ask(Admit(OFFICE, window=window))
+        assert (refused.value.limit, refused.value.quota) == ("requests", quota)
+    assert (await limiter.ask(CountLimits())).addresses == 2
+
+
+@pytest.mark.parametrize("window", ["customers", "baristas", None])
+async def test_a_ban_holds_on_both_ports(limiter: Ref[RateLimiter], window: Window | None) -> None:
+    await get_banned(limiter, ATTACKER)
+    with pytest.raises(LimitExceeded) as refused:
+        await limiter.ask(Admit(ATTACKER, window=window))
+    assert refused.value.limit == "banned"
+
+
+async def test_without_a_window_nothing_is_counted_but_refusals(limiter: Ref[RateLimiter]) -> None:
+    for _ in range(100):
+        assert (await limiter.ask(Admit(OFFICE, window=None))).credit == 0
+    counts = await limiter.ask(CountLimits())
+    assert (counts.addresses, counts.refused["requests"]) == (0, 0)
+
+
 async def test_an_exceeded_limit_says_what_the_response_needs(limiter: Ref[RateLimiter]) -> None:
     await get_banned(limiter, ATTACKER)
     refused = await refusal(limiter, ATTACKER)
@@ -115,7 +144,14 @@ async def test_what_has_happened_is_counted(limiter: Ref[RateLimiter], clock: Ha
     for _ in range(3):
         await refusal(limiter, ATTACKER)
     assert await limiter.ask(CountLimits()) == LimitCounts(
-        refused={"requests": 1, "waiting": 1, "banned": 3, "connections": 7, "unknown": 0},
+        refused={
+            "requests": 1,
+            "waiting": 1,
+            "banned": 3,
+            "connections": 7,
+            "unknown": 0,
+            "credentials": 0,
+        },
         banned=1,
         bans=1,
         addresses=1,
@@ -159,6 +195,7 @@ def test_the_defaults_let_two_groups_of_an_office_in_at_once() -> None:
     limits = Limits()
     assert (limits.requests, limits.window_seconds, limits.waiting) == (600, 10.0, 400)
     assert (limits.ban_after, limits.ban_seconds) == (400, 60.0)
+    assert limits.worker_requests == 6_000
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan")])

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.testing import Probe
+from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
 from cafe.orders.pages import read_cursor, written_cursor
 from cafe.orders.queue import OrderBook
@@ -128,7 +130,11 @@ async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
     """Give a counter, and a barista at its routes."""
     async with open_counter() as counter:
         api = create_app(
-            [barista_routes(counter.desk)], title="t", description="d", version="1", prefix="/api"
+            [barista_routes(counter.desk, Probe(RateLimiter))],
+            title="t",
+            description="d",
+            version="1",
+            prefix="/api",
         )
         transport = httpx.ASGITransport(Prefix(PlainRoutes(api), "/api"))
         async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as barista:

@@ -11,7 +11,15 @@ from cafe.serving.paths import Prefix
 from cafe.serving.token import TokenGuard
 
 TOKEN = "open sesame, é"
-GUARD = Prefix(TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"})), "/api")
+REFUSED: list[str] = []
+"""Paths that were refused."""
+
+
+async def note(scope: Scope) -> None:
+    REFUSED.append(scope["path"])
+
+
+GUARD = Prefix(TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"}), note), "/api")
 
 
 async def status_of(path: str, *authorizations: bytes) -> int:
@@ -57,6 +65,14 @@ async def test_only_health_needs_none(path: str, status: int) -> None:
     assert await status_of(path) == status
 
 
+async def test_each_refusal_is_told_and_nothing_else_is() -> None:
+    REFUSED.clear()
+    for given in (b"Bearer wrong", b"Bearer " + TOKEN.encode(), b"Bearer wrong"):
+        await status_of("/start/", given)
+        await status_of("/livez", given)
+    assert REFUSED == ["/start/", "/start/"]
+
+
 async def test_what_is_no_request_may_pass() -> None:
     seen: list[str] = []
 
@@ -69,5 +85,5 @@ async def test_what_is_no_request_may_pass() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    await TokenGuard(app, TOKEN, frozenset())({"type": "lifespan"}, receive, send)
+    await TokenGuard(app, TOKEN, frozenset(), note)({"type": "lifespan"}, receive, send)
     assert seen == ["lifespan"]
