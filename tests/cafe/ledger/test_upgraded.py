@@ -212,7 +212,7 @@ def test_ids_of_the_first_version_are_looked_up_as_long_as_there_are_such_orders
         new = ids.new()
         writer = Writer(len(orders_of(play())))
         store.commit([unit(writer.place(new, at=NOON + 400))])
-        while store.maintain(lambda connection: prune_some(connection, ORDERS, NOON + 350)):
+        while store.maintain(lambda connection: prune_some(connection, ORDERS, NOON + 350, ())):
             pass
     with closing(open_store(old)) as store:
         ids = store.maintain(load_ids)
