@@ -1,7 +1,8 @@
 """How a player reaches the shop over HTTP.
 
 Rule: a request waits as long as the shop lets it wait; only connecting is bounded. A shop that is
-not there, or is closing, is asked again after growing pauses, until patience ends.
+not there, is closing, or is asked too often, is asked again after growing pauses, until patience
+ends.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ async def ask_patiently(
     on_trouble: Callable[[str], None] = lambda _: None,
     **arguments: Any,
 ) -> httpx.Response:
-    """Ask until there is an answer below 500; raise UnreachableError after `patience` seconds.
+    """Ask until there is an answer below 500 and no 429; raise UnreachableError after `patience` s.
 
     `arguments` go to httpx as they are. `on_trouble` is told why before each pause.
     """
@@ -101,9 +102,10 @@ async def ask_patiently(
         except httpx.TransportError as error:
             trouble = describe(error)
         else:
-            if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            status = response.status_code
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
-            trouble = f"it answered {response.status_code}"
+            trouble = f"it answered {status}"
             pause = max(pause, _retry_after(response))
         if trio.current_time() + pause > deadline:
             raise UnreachableError(str(client.base_url), trouble, patience)

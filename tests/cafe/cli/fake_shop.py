@@ -36,6 +36,8 @@ class FakeShop(httpx.AsyncBaseTransport):
         """So many requests from now on find nobody there."""
         self.closing = 0
         """So many requests from now on get a 503 with Retry-After: 3."""
+        self.asked_too_often = 0
+        """So many requests from now on get a 429 with Retry-After: 7."""
         self.limit = 10_000
         """Orders beyond this get a 429."""
         self.loses_answers = 0
@@ -104,6 +106,9 @@ class FakeShop(httpx.AsyncBaseTransport):
         if self.closing:
             self.closing -= 1
             return httpx.Response(503, headers={"Retry-After": "3"}, json={"reason": "closing"})
+        if self.asked_too_often:
+            self.asked_too_often -= 1
+            return httpx.Response(429, headers={"Retry-After": "7"}, json={"limit": "requests"})
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return httpx.Response(401)
         return None

@@ -118,6 +118,23 @@ async def test_a_finish_that_the_shop_did_not_take_is_declared_again(
     assert barista.brewed == 1
 
 
+async def test_a_barista_who_asks_too_often_comes_back_when_it_is_told_to(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    order = shop.order()
+    async with employed(shop, Shift(Span(60, 60))) as barista, trio.open_nursery() as nursery:
+        shop.asked_too_often = 2
+        nursery.start_soon(barista.work, iter(range(1)))
+        await trio.sleep(10)
+        assert barista.doing == "trying again: it answered 429"
+        await trio.sleep(30)
+        shop.asked_too_often = 1
+    assert [round(when) for when, _ in shop.requests] == [0, 7, 14, 74, 81]
+    assert shop.finished == [order.order_id]
+    assert (barista.brewed, barista.lost) == (1, 0)
+
+
 async def test_an_order_cancelled_meanwhile_is_counted_and_the_next_one_taken(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
