@@ -18,7 +18,7 @@ from actors import ActorStatistics, System
 from cafe.serving.accept import prefers
 from cafe.serving.app import example, problems
 from cafe.serving.problem import problem_response
-from cafe.serving.reply import answer
+from cafe.serving.reply import answer, unkept
 from cafe.serving.token import TOKEN_WANTED
 
 DISPATCHER = {
@@ -113,7 +113,7 @@ def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> A
         varies = {"vary": "accept"}
         accept = ",".join(request.headers.getlist("accept"))
         if prefers(accept, "text/plain", over="application/json"):
-            return PlainTextResponse(f"{tree}\n", headers=varies)
+            return unkept(PlainTextResponse(f"{tree}\n", headers=varies))
         return answer(ActorsOut(actors=[actor_out(one) for one in tree]), headers=varies)
 
     @router.get(
@@ -123,7 +123,7 @@ def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> A
     )
     async def metrics() -> Response:
         """Give the figures, for Prometheus."""
-        return Response(await expose(), media_type=CONTENT_TYPE_LATEST)
+        return unkept(Response(await expose(), media_type=CONTENT_TYPE_LATEST))
 
     return router
 

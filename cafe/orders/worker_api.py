@@ -41,10 +41,8 @@ from cafe.refusals import CafeRefusal
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.plain_routes import PlainRoute
-from cafe.serving.reply import answer
+from cafe.serving.reply import NOTHING, answer
 from cafe.serving.token import TOKEN_WANTED
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
@@ -97,8 +95,8 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         message = start_order(request, barista, checked_key(idempotency_key))
         claim = await unless_hung_up(request, lambda: desk.start(message, wait))
         if claim is None:
-            return Response(status_code=204, headers=NO_STORE)
-        return answer(claim_out(claim), headers=NO_STORE)
+            return NOTHING
+        return answer(claim_out(claim))
 
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish(

@@ -15,7 +15,7 @@ from math import inf
 from typing import Any, Final
 
 from cafe.serving.heads import Head
-from cafe.serving.problem import MEDIA_TYPE, instance_of, problem_body, request_id_of
+from cafe.serving.problem import MEDIA_TYPE, NO_STORE, instance_of, problem_body, request_id_of
 
 
 class Stage(StrEnum):
@@ -184,6 +184,7 @@ def write_problem(
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
+        NO_STORE,
         (b"x-request-id", request_id_of(scope).encode()),
     ]
     start = {"type": "http.response.start", "status": status, "headers": headers}

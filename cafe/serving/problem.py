@@ -17,6 +17,9 @@ from cafe.refusals import CafeRefusal
 
 MEDIA_TYPE = "application/problem+json"
 
+NO_STORE: Final = (b"cache-control", b"no-store")
+"""On every answer of ours: what it says of orders and people is true now, and nobody else's."""
+
 # RFC 9457, 4.2.1: the status says it all. What a client acts on stands in members (`limit`,
 # `reason`, `order_status`), which are documented in OpenAPI.
 PLAIN = "about:blank"
@@ -55,7 +58,7 @@ def problem_response(
     """
     body = problem_body(status, title=title, detail=detail, instance=instance_of(scope), **members)
     response = Response(body, status, media_type=MEDIA_TYPE)
-    response.raw_headers.extend(headers)
+    response.raw_headers += (NO_STORE, *headers)
     return response
 
 

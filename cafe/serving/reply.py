@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from cafe.serving.problem import NO_STORE
+
 HUNG_UP = Response(status_code=499)
 """Nobody is there to read it; the log shows the status that nginx uses for a client that left."""
 
@@ -29,7 +31,7 @@ class JsonReply(Response):
         self.status_code = status
         self.body = body
         self.background = None
-        self.raw_headers = [(b"content-length", b"%d" % len(body)), JSON]
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), JSON, NO_STORE]
         if headers:
             for name, value in headers.items():
                 self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
@@ -41,6 +43,12 @@ class JsonReply(Response):
         await send({"type": "http.response.body", "body": self.body})
 
 
+def unkept(response: Response) -> Response:
+    """Give the response with the word that no cache may keep it, as all answers here have it."""
+    response.raw_headers.append(NO_STORE)
+    return response
+
+
 def answer(
     body: BaseModel | dict[str, Any],
     status: int = 200,
@@ -50,3 +58,7 @@ def answer(
     if isinstance(body, dict):
         return JsonReply(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers)
     return JsonReply(body.__pydantic_serializer__.to_json(body), status, headers)
+
+
+NOTHING: Final = unkept(Response(status_code=204))
+"""There is nothing to tell."""

@@ -11,6 +11,7 @@ from tests.system.door import Client
 from tests.system.play import LATER, MEDIA_TYPE, brew, order, problem
 from tests.system.shop import Shop
 
+JSON = {"Content-Type": "application/json"}
 CLIENT, WORKER = "/api/v1/client", "/api/v1/worker"
 APPS = {"client": CLIENT, "worker": WORKER}
 PATHS = {
@@ -115,6 +116,47 @@ async def test_options_of_the_root_tells_all_methods_of_the_app(
     async with await shop.connect(url=shop.client if app == "client" else shop.worker) as stream:
         answer = await Client(stream).ask(b"OPTIONS * HTTP/1.1\r\nHost: cafe\r\n\r\n")
         assert (answer.status, answer.headers[b"allow"]) == (204, every[app].encode())
+
+
+UNKEPT = [
+    # app, method, path, status
+    *[("client", "GET", path, 200) for path in ("/queue", "/livez", "/readyz")],
+    *[("worker", "GET", path, 200) for path in ("/orders", "/actors", "/metrics", "/livez")],
+    ("client", "HEAD", "/queue", 200),
+    ("client", "GET", "/order/nobody-s", 404),
+    ("client", "DELETE", "/order/nobody-s", 404),
+    ("client", "PUT", "/queue", 405),
+    ("client", "GET", "/nothing", 404),
+    ("client", "BREW", "/queue", 501),
+    ("worker", "GET", "/start/", 204),
+    ("worker", "GET", "/start/?wait=x", 422),
+    ("worker", "POST", "/finish/", 422),
+    ("worker", "POST", "/finish/nobody-s", 404),
+]
+
+
+@pytest.mark.parametrize(("app", "method", "path", "status"), UNKEPT)
+async def test_no_answer_of_ours_may_be_kept_by_a_cache(
+    shop: Shop, address: str, app: str, method: str, *, path: str, status: int
+) -> None:
+    async with visitor(shop, app, address) as client:
+        response = await client.request(method, path)
+        assert response.status_code == status
+        assert response.headers.get_list("cache-control") == ["no-store"]
+
+
+async def test_nor_may_an_order_nor_a_tree_of_actors(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        placed = await customer.post("/order/", headers=LATER)
+        path = placed.headers["location"]
+        answers = [placed, await customer.get(path), await barista.get("/start/")]
+        answers.append(await customer.delete(path))
+        answers.append(await barista.post(f"/finish{path.removeprefix('/order')}"))
+        answers.append(await barista.get("/actors", headers={"Accept": "text/plain"}))
+        answers.append(await customer.post("/order/", content=b"{", headers=JSON))
+        assert [one.status_code for one in answers] == [202, 200, 200, 409, 200, 200, 400]
+        for one in answers:
+            assert one.headers.get_list("cache-control") == ["no-store"]
 
 
 @pytest.mark.parametrize("app", APPS)
