@@ -105,7 +105,10 @@ def create_app(
 
 
 def accepting_missing_slashes(router: APIRouter) -> APIRouter:
-    """Give the router's routes a twin without the last slash; only the original is documented."""
+    """Give routes with a last slash a twin without it; only the original is documented.
+
+    The other way round `Prefix` does it: it takes a last slash off, before anything is looked up.
+    """
     for route in list(router.routes):
         if isinstance(route, APIRoute) and route.path.endswith("/"):
             router.add_api_route(

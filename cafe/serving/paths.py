@@ -1,6 +1,7 @@
-"""Every path exists bare and under its app's prefix.
+"""Every path exists bare and under its app's prefix, with and without its last slash.
 
-Rule: the prefix is ASGI's `root_path`; routing and `Location` take it into account by themselves.
+Rule: whatever is further in sees one spelling. The prefix is ASGI's `root_path`, which routing and
+`Location` take into account by themselves; a last slash is taken off.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Prefix:
-    """ASGI middleware that serves an app under a prefix as well as bare."""
+    """ASGI middleware that serves an app under a prefix as well as bare, and takes slashes off."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
@@ -25,6 +26,8 @@ class Prefix:
         """
         if scope["type"] == "http":
             path = scope["path"]
+            if path[-1:] == "/" and path[-2:] not in {"/", "//"}:
+                scope["path"] = path = path[:-1]
             if path.startswith(self._below) or path == self._prefix:
                 scope["root_path"] = self._prefix
         return self._app(scope, receive, send)

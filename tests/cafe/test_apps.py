@@ -79,8 +79,8 @@ async def open_apps(
             nursery.cancel_scope.cancel()
 
 
-async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:
-    """Post a body that the connection gives up; give the answer's status and problem."""
+async def upload(app: ASGIApp, path: str, method: str = "POST") -> tuple[int, dict[str, Any]]:
+    """Send a body that the connection gives up; give the answer's status and problem."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -90,7 +90,7 @@ async def upload(app: ASGIApp, path: str) -> tuple[int, dict[str, Any]]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "query_string": b""}
     await app({**scope, "headers": UPLOADING, "client": ("192.0.2.1", 4711)}, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
@@ -165,6 +165,16 @@ async def test_whoever_has_no_token_is_not_waited_for() -> None:
             assert (await upload(apps.worker, path))[0] == 401
         assert trio.current_time() == began
         assert [line["status"] for line in apps.lines] == [401, 401, 401]
+
+
+@pytest.mark.schedules(1)
+async def test_health_is_told_without_a_token_and_beyond_every_limit_with_a_last_slash_too() -> (
+    None
+):
+    async with open_apps(Limits(requests=1), token="open-sesame") as apps:
+        for path in ("/livez", "/livez/", "/readyz/", "/api/v1/client/livez/"):
+            assert (await upload(apps.client, path, "GET"))[0] == 200
+            assert (await upload(apps.worker, path.replace("client", "worker"), "GET"))[0] == 200
 
 
 LATER = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nPrefer: respond-async\r\n\r\n"

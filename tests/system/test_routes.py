@@ -42,15 +42,40 @@ def visitor(shop: Shop, app: str, address: str) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize("app", APPS)
-async def test_every_path_exists_bare_and_under_the_prefix(
+async def test_every_path_exists_bare_and_under_the_prefix_with_and_without_a_last_slash(
     shop: Shop, address: str, app: str
 ) -> None:
     async with visitor(shop, app, address) as client:
         for path in PATHS[app]:
-            bare, prefixed = await client.get(path), await client.get(APPS[app] + path)
-            assert (path, bare.status_code, prefixed.status_code) == (path, 200, 200)
-            kinds = {one.headers["content-type"] for one in (bare, prefixed)}
-            assert len(kinds) == 1
+            spellings = [
+                f"{prefix}{path}{slash}" for prefix in ("", APPS[app]) for slash in ("", "/")
+            ]
+            answers = [await client.get(spelling) for spelling in spellings]
+            assert (path, {one.status_code for one in answers}) == (path, {200})
+            assert len({one.headers["content-type"] for one in answers}) == 1
+
+
+@pytest.mark.parametrize("prefix", ["", CLIENT])
+async def test_a_path_with_an_order_in_it_has_a_slash_or_none_and_one_name(
+    shop: Shop, address: str, prefix: str
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        for slash in ("", "/"):
+            order_id = (await order(customer))["order_id"]
+            looked = await customer.get(f"{prefix}/order/{order_id}{slash}")
+            assert looked.json()["order_id"] == order_id
+            for deed in ("release", "finish"):
+                await barista.get("/start")
+                path = f"{prefix and WORKER}/{deed}/{order_id}{slash}"
+                assert (await barista.post(path)).status_code == 200
+            cancelled = await customer.delete(f"{prefix}/order/{order_id}{slash}")
+            assert cancelled.status_code == 409
+    await shop.settle()
+    lines = shop.log.lines("request", address=address)
+    assert {line["route"] for line in lines} == {"/order", "/order/{order_id}"}
+    finished = shop.log.lines("request", app="worker", method="POST", status=200)
+    assert "/finish/{order_id}" in {line["route"] for line in finished}
+    assert not any(line["route"].endswith("/") for line in finished)
 
 
 @pytest.mark.parametrize("prefix", ["", CLIENT])

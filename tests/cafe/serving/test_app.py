@@ -235,12 +235,21 @@ async def test_json_that_cannot_be_read_is_a_400(client: httpx.AsyncClient) -> N
     assert (response.status_code, response.json()["status"]) == (400, 400)
 
 
-async def test_a_path_has_a_twin_without_its_last_slash_and_no_redirects(
-    client: httpx.AsyncClient,
+async def test_a_path_exists_with_and_without_its_last_slash_and_nothing_is_redirected(
+    client: httpx.AsyncClient, lines: list[EventDict]
 ) -> None:
     for path in ("/milk/", "/milk"):
-        assert (await client.post(path, json={"grams": 9})).text == "9"
-    assert (await client.get("/teapot/")).status_code == 404
+        for prefix in ("", "/api"):
+            assert (await client.post(prefix + path, json={"grams": 9})).text == "9"
+    assert {line["route"] for line in lines} == {"/milk"}
+    lines.clear()
+    for path in ("/teapot/", "/teapot", "/api/teapot/", "/api/teapot"):
+        assert (await client.get(path)).status_code == 418
+    assert {line["route"] for line in lines} == {"/teapot"}
+    for path in ("/docs/", "/openapi.json/", "/api/docs/"):
+        assert (await client.get(path)).status_code == 200
+    for path in ("/milk//", "/teapot//", "//milk"):
+        assert (await client.get(path)).status_code == 404
 
 
 def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) -> None:
