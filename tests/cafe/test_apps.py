@@ -132,7 +132,7 @@ async def test_a_guessed_id_is_refused_as_an_order_that_is_not_there_and_no_acto
                 assert (status, problem["detail"]) == (404, "There is no such order.")
                 assert dispatcher.statistics().refused - before == looks, path
         counts = await apps.limiter.ask(CountLimits())
-        assert counts.refused["unknown"] == 6
+        assert counts.refused["unknown"] == 15
 
 
 @pytest.mark.schedules(1)

@@ -182,7 +182,8 @@ async def test_a_link_keeps_the_prefix_the_limit_and_the_barista(prefix: str, na
             await counter.claimed(who)
         asked = {"limit": "2", "barista": name}
         response = await barista.get(f"{prefix}/orders", params=asked)
-        assert set(response.headers) == {"content-length", "content-type", "link"}
+        expected = {"cache-control", "content-length", "content-type", "link"}
+        assert set(response.headers) == expected
         link = httpx.URL(response.links["next"]["url"])
         assert link.path == f"{prefix}/orders"
         assert dict(link.params) == asked | {"cursor": written_cursor(3)}
