@@ -6,6 +6,7 @@ is, and OPTIONS everywhere; every error is a problem of RFC 9457.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -99,6 +100,7 @@ def create_app(
     app.router.routes[:0] = [
         route for router in routers for route in accepting_missing_slashes(router).routes
     ]
+    match_to_the_end(app)
     make_openapi(app)
     answer_head(app)
     return app
@@ -119,6 +121,14 @@ def accepting_missing_slashes(router: APIRouter) -> APIRouter:
                 include_in_schema=False,
             )
     return router
+
+
+def match_to_the_end(app: FastAPI) -> None:
+    """Let no path match with a line feed behind it: Starlette's patterns end with `$`."""
+    for route in app.routes:
+        if isinstance(route, Route):
+            whole = re.sub(r"\$\Z", r"\\Z", route.path_regex.pattern)
+            route.path_regex = re.compile(whole)
 
 
 def answer_head(app: FastAPI) -> None:

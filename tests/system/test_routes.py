@@ -108,7 +108,14 @@ async def test_an_unknown_path_is_a_problem(shop: Shop, address: str, app: str) 
             f"{APPS[app]}x/queue",
         ]
         other = WORKER if app == "client" else CLIENT
-        for path in [*wrong, f"{other}/livez", "/order/a/b", "/%2e%2e/etc", "/order%00"]:
+        for path in [
+            *wrong,
+            f"{other}/livez",
+            "/order/a/b",
+            "/%2e%2e/etc",
+            "/order%00",
+            "/livez%0a",
+        ]:
             assert problem(await client.get(path), 404)["title"] == "Not Found"
 
 

@@ -228,6 +228,18 @@ async def test_a_path_that_is_not_there_points_to_the_docs(client: httpx.AsyncCl
     assert "/docs" in response.json()["detail"]
 
 
+async def test_a_path_with_a_line_feed_behind_it_is_another(client: httpx.AsyncClient) -> None:
+    for path in (
+        "/milk%0a",
+        "/milk/%0a",
+        "/teapot%0A",
+        "/docs%0a",
+        "/openapi.json%0a",
+        "/api/take%0a",
+    ):
+        assert (await client.get(path)).status_code == 404
+
+
 async def test_json_that_cannot_be_read_is_a_400(client: httpx.AsyncClient) -> None:
     response = await client.post(
         "/milk", content=b"{", headers={"Content-Type": "application/json"}
