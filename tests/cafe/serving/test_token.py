@@ -51,6 +51,7 @@ async def test_whoever_has_the_token_may_pass(scheme: bytes) -> None:
         (b"Basic " + TOKEN.encode(),),
         (b"Bearer " + TOKEN.encode() + b"!",),
         (b"Bearer wrong", b"Bearer " + TOKEN.encode()),
+        (b"Bearer " + TOKEN.encode(), b"Bearer " + TOKEN.encode()),
     ],
 )
 async def test_nobody_else_may(given: tuple[bytes, ...]) -> None:
