@@ -35,8 +35,8 @@ from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, drop_expired_keys, load_ids
-from cafe.orders.desk import Desk
+from cafe.orders.department import ORDERS, drop_expired_keys
+from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
 from cafe.orders.order_log import OrderLog
@@ -192,9 +192,10 @@ async def open_until(
         open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
     ):
         watching.watch(system)
-        ids = await ledger.prepare(load_ids)
+        ttl = settings.key_ttl_seconds
+        ids, keys = await load_ids_and_keys(ledger, ttl)
         shop = await start_actors(settings, system, ledger)
-        desk = Desk(shop.dispatcher, ledger, ids, ledger.now, settings.key_ttl_seconds)
+        desk = Desk(shop.dispatcher, ledger, ids, keys, ledger.now, ttl)
         client, worker = doors
         apps = make_apps(shop, desk, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:

@@ -80,6 +80,7 @@ FLOORS = {
         (
             "cafe/orders/checks.py",
             "cafe/orders/department.py",
+            "cafe/orders/kept_keys.py",
             "cafe/orders/lives.py",
             "cafe/orders/tables.py",
         ),

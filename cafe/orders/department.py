@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Executable, Select, bindparam, delete, func, 
 from cafe.ledger.department import Department
 from cafe.orders.checks import CHECKS
 from cafe.orders.ids import SECRET_BYTES, OrderIds
+from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
 from cafe.orders.order import TRANSITIONS, Action, Order, Status
 from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
 
@@ -89,6 +90,20 @@ def _make_secret(connection: Connection) -> tuple[bytes, int]:
     row = {"id": 1, "secret": secret, "unsigned_through": through}
     connection.execute(insert(id_secret).values(row))
     return secret, through
+
+
+def load_keys(connection: Connection, ttl_seconds: float, now: float) -> KeptKeys:
+    """Give the keys that are remembered."""
+    kept = KeptKeys(ttl_seconds)
+    last = (
+        select(keys.c.address, keys.c.key, keys.c.placed_at)
+        .where(keys.c.placed_at >= now - ttl_seconds)
+        .order_by(keys.c.placed_at.desc())
+        .limit(MOST_KEYS + 1)
+    )
+    for address, key, placed_at in reversed(connection.execute(last).all()):
+        kept.add(address, key, placed_at)
+    return kept
 
 
 def find_order(connection: Connection, order_id: str) -> Order | None:

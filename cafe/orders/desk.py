@@ -3,6 +3,7 @@
 Rule: no state, no decisions about orders. An asker does not notice that the Dispatcher has crashed
 and started again from what is committed: the desk asks again, a few times, and every command has an
 id, so that it has its effect once. Each wait for the ledger is bounded here, once for a request.
+What was never there, a guessed id or a new key, is known without asking the ledger.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import trio
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.orders.department import find_by_key, find_order
+from cafe.orders.department import find_by_key, find_order, load_ids, load_keys
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.ids import OrderIds
+from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -87,6 +89,7 @@ class Desk:
     dispatcher: Ref[Dispatcher]
     ledger: Ledger
     ids: OrderIds
+    keys: KeptKeys
     now: Callable[[], float]
     key_ttl_seconds: float = 86_400.0
 
@@ -200,6 +203,8 @@ class Desk:
         if message.key is None:
             return None
         since = self.now() - self.key_ttl_seconds
+        if not self.keys.may_have(message.address, message.key, since):
+            return None
         query = partial(find_by_key, address=message.address, key=message.key, since=since)
         return await self.ledger.read(query)
 
@@ -257,6 +262,18 @@ class Desk:
                 retries = retries or Retries()
                 if not retries.allows(trio.current_time() - asked_at):
                     raise
+
+
+async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
+    """Give what a desk knows of the ledger without asking it. To be called before any actor starts.
+
+    Waits for the database, however long it is away.
+    """
+    ids = await ledger.prepare(load_ids)
+    query = partial(load_keys, ttl_seconds=key_ttl_seconds, now=ledger.now())
+    keys = await ledger.prepare(query)
+    ledger.listen(keys.hear)
+    return ids, keys
 
 
 class Bounded:

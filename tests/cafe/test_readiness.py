@@ -23,8 +23,8 @@ from actors.testing import settle
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import Limits, RateLimiter
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, load_ids
-from cafe.orders.desk import Desk
+from cafe.orders.department import ORDERS
+from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.serving.admission import Admission
 from cafe.settings import read_settings
@@ -102,7 +102,8 @@ async def open_premises() -> AsyncGenerator[Premises]:
             )
             settings = read_settings({"database_url": "sqlite://"})
             shop = Shop(settings, system, limiter, dispatcher, ledger, closing)
-            desk = Desk(dispatcher, ledger, await ledger.prepare(load_ids), ledger.now)
+            ids, keys = await load_ids_and_keys(ledger, 60.0)
+            desk = Desk(dispatcher, ledger, ids, keys, ledger.now)
             doors = Admission(None, 9), Admission(None, 9)
             apps = make_apps(shop, desk, CollectorRegistry(), *doors)
             yield Premises(dispatcher, limiter, (visitor(apps[0]), visitor(apps[1])))

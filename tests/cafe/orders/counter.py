@@ -17,7 +17,8 @@ from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, Snapshot, load_ids
+from cafe.orders.department import ORDERS, Snapshot
+from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules, load_until
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
@@ -95,7 +96,8 @@ async def start_counter(  # noqa: PLR0917 - each by itself
 ) -> tuple[WitnessedDesk, Closing]:
     """Start a Dispatcher as the shop does; cancel the nursery at the end."""
     closing = Closing()
-    ids = await ledger.prepare(load_ids)
+    ttl = (rules or Rules()).key_ttl_seconds
+    ids, keys = await load_ids_and_keys(ledger, ttl)
 
     async def load() -> Loaded:
         return await load_until(ledger.wait_given_up, partial(ledger.open, ORDERS))
@@ -105,8 +107,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, dispatcher, ledger)
-    ttl = (rules or Rules()).key_ttl_seconds
-    desk = WitnessedDesk(ledger, ids, ledger.now, ttl, dispatcher=dispatcher, store=store)
+    desk = WitnessedDesk(ledger, ids, keys, ledger.now, ttl, dispatcher=dispatcher, store=store)
     return desk, closing
 
 

@@ -94,6 +94,29 @@ async def test_what_the_dispatcher_has_forgotten_is_looked_up_in_the_ledger(
         assert counter.store.broken_promises() == []
 
 
+async def test_a_new_key_is_not_looked_up() -> None:
+    async with open_counter() as counter:
+        counter.disk.seconds = 1
+        began = trio.current_time()
+        await counter.order(key="k", hold=0)
+        assert trio.current_time() - began == pytest.approx(1)  # the commit
+
+
+async def test_a_key_is_looked_up_after_a_restart_when_its_order_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_RECENT", 1)
+    store = FaultyStore()
+    async with open_counter(store=store) as counter:
+        await counter.order(key="k", hold=0)
+        await counter.finish(await counter.claimed())
+        left = store.survivor()
+    async with open_counter(store=left) as counter:
+        await forget_all_but_one(counter)
+        assert (await counter.order(key="k")).order.number == 1
+        assert len(left.orders) == 4
+
+
 async def test_what_nobody_knows_is_unknown() -> None:
     async with open_counter() as counter:
         for order_id in ("x", "", "\0", "\ud800", "x" * 1000):

@@ -12,7 +12,7 @@ from cafe.orders import dispatcher
 from cafe.orders.messages import ListOrders
 from cafe.orders.order import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
-from tests.cafe.orders.counter import open_counter, settled, waiting_customers
+from tests.cafe.orders.counter import REGULAR, open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
 
 pytestmark = pytest.mark.schedules
@@ -77,6 +77,7 @@ async def test_who_wants_to_come_back_hears_within_five_seconds_that_nothing_is_
         # For a key the disk stalls: its look-up takes a part of the time.
         counter.store.link.gone = key is None
         counter.disk.seconds = 0 if key is None else 3
+        counter.desk.keys.add(REGULAR, "k", counter.ledger.now())
         began = trio.current_time()
         with pytest.raises(LedgerUnavailable):
             await counter.order(key=key, hold=hold)
