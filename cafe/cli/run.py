@@ -1,7 +1,8 @@
 """Runs a command line, so that every expected failure is one line on stderr and an exit code.
 
 Rule: no traceback and no box of help for a wrong input; the line says what is wrong. So it is for
-output that cannot be written: a full device, or a reader that has gone.
+output that cannot be written, to a full device; of a reader that has gone, as `head` does, nothing
+is said.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ def run(app: typer.Typer, args: Sequence[str] | None = None) -> int:
     try:
         status = _run(app, args)
     except OSError:
-        if (reason := flush_output()) is None:
+        if (error := flush_output()) is None:
             raise  # it was another file
         status = 0
     else:
-        reason = flush_output()
-    if reason is None:
+        error = flush_output()
+    if error is None:
         return status
-    say(f"cafe: Standard output cannot be written: {reason}.")
+    if not isinstance(error, BrokenPipeError):
+        say(f"cafe: Standard output cannot be written: {error.strerror}.")
     return status or NOT_WRITTEN
 
 

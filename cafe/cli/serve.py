@@ -20,6 +20,7 @@ from actors import RestartLimitExceeded
 from cafe.cli.streams import INTERRUPTED, flush_output, forget_output, say
 from cafe.ledger.errors import LedgerError
 from cafe.logs import set_up_logs
+from cafe.printable import printable
 from cafe.serving.config import ConfigError
 from cafe.settings import (
     PREFIX,
@@ -89,9 +90,11 @@ def announce(line: str) -> None:
     A device that is full does not stop the shop: the log has the address then.
     """
     with suppress(OSError):
-        print(line)
-    if (reason := flush_output()) is not None:
-        structlog.get_logger("shop").warning("address not printed", line=line, reason=reason)
+        print(printable(line))
+    if (error := flush_output()) is not None:
+        structlog.get_logger("shop").warning(
+            "address not printed", line=line, reason=error.strerror
+        )
 
 
 def leaves(error: Exception) -> list[Exception]:

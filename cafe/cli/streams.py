@@ -51,7 +51,7 @@ class Output(TextIOWrapper):
 
 
 def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - open until the end
+    return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - open until the end
 
 
 def _watched(stream: TextIO) -> TextIO:
@@ -61,7 +61,8 @@ def _watched(stream: TextIO) -> TextIO:
     return Output(
         buffer,
         stream.encoding,
-        stream.errors,
+        # As on stderr: what the encoding does not know is shown all the same.
+        "backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
@@ -72,11 +73,16 @@ def say(line: str) -> None:
     try:
         print(printable(line), file=sys.stderr, flush=True)
     except OSError:
-        _let_go(2)
+        forget_errors()
 
 
-def flush_output() -> str | None:
-    """Write what has been printed; give the reason if that, or anything before, cannot be written.
+def forget_errors() -> None:
+    """Let what could not be written to stderr, and all that comes, go nowhere."""
+    _let_go(2)
+
+
+def flush_output() -> OSError | None:
+    """Write what has been printed; give the error if that, or anything before, cannot be written.
 
     What cannot be written is let go of: Python would try again at its end, and complain in lines of
     its own.
@@ -92,7 +98,7 @@ def flush_output() -> str | None:
     _let_go(1)
     if isinstance(output, Output):
         output.error = error
-    return error.strerror
+    return error
 
 
 def forget_output() -> None:

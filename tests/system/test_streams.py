@@ -104,18 +104,6 @@ def test_addresses_that_cannot_be_printed_are_in_the_log() -> None:
         assert all(json.loads(line) for line in rest.splitlines())
 
 
-@pytest.mark.parametrize("how", [[], ["-u"]])
-@pytest.mark.parametrize("arguments", [["--version"], ["serve", "--help"]])
-def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(
-    arguments: list[str], how: list[str]
-) -> None:
-    command = ["sh", "-c", 'exec "$@" > /dev/full', "sh", sys.executable, *how, "-m", "cafe"]
-    with started([*command, *arguments]) as process:
-        _, err = process.communicate(timeout=PATIENCE)
-    assert err == b"cafe: Standard output cannot be written: No space left on device.\n"
-    assert process.returncode == 1
-
-
 def test_a_wrong_setting_that_cannot_be_told_is_exit_code_2() -> None:
     with started(redirected("2> /dev/full", "--lease-seconds", "soon")) as process:
         assert process.communicate(timeout=PATIENCE) == (b"", b"")
