@@ -97,4 +97,4 @@ def request(method: str, path: str, body: bytes = b"", fields: str = "") -> byte
     """Write one request; `fields` are further header lines, each ended by CRLF."""
     kind = "Content-Type: application/json\r\n" if body else ""
     length = f"Content-Length: {len(body)}\r\n"
-    return f"{method} {path} HTTP/1.1\r\nHost: cafe\r\n{kind}{fields}{length}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{kind}{fields}{length}\r\n".encode() + body

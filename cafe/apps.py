@@ -21,6 +21,7 @@ from cafe.orders.client_api import customer_routes
 from cafe.orders.desk import Desk
 from cafe.orders.worker_api import barista_routes
 from cafe.serving.app import create_app
+from cafe.serving.browsers import PageGuard
 from cafe.serving.paths import Prefix
 from cafe.serving.plain_routes import PlainRoutes
 from cafe.serving.request_log import RequestLog, RequestMetrics
@@ -61,6 +62,7 @@ def worker_app(
     *,
     trusted: Networks,
     token: str | None,
+    hosts: frozenset[str],
     why_not_ready: WhyNotReady,
     expose: Expose,
     metrics: RequestMetrics,
@@ -68,7 +70,8 @@ def worker_app(
     """Give the baristas' application.
 
     With a token whoever has it may ask as often as it likes, and whoever has not is refused each
-    time; without one, requests are counted.
+    time. Without one, requests are counted, and those that a web page of another site makes are
+    not answered; they do not count, for whose browser it is can do nothing about it.
     """
     api = create_app(
         [
@@ -84,6 +87,7 @@ def worker_app(
     app: ASGIApp = PlainRoutes(api)
     if token is None:
         app = Guard(app, limiter, trusted, HEALTH, window="baristas")
+        app = PageGuard(app, hosts, HEALTH)
     else:
         app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
         app = Guard(app, limiter, trusted, HEALTH, window=None)

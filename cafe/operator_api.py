@@ -19,7 +19,7 @@ from cafe.serving.accept import prefers
 from cafe.serving.app import example, problems
 from cafe.serving.problem import problem_response
 from cafe.serving.reply import answer, unkept
-from cafe.serving.token import TOKEN_WANTED
+from cafe.serving.token import BARISTAS_ONLY
 
 DISPATCHER = {
     "name": "Dispatcher",
@@ -104,7 +104,7 @@ def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRout
 
 def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> APIRouter:
     """Give the routes that look inside."""
-    router = APIRouter(tags=["operation"], responses=TOKEN_WANTED)
+    router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY)
 
     @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
     async def actors(request: Request) -> Response:

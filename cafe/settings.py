@@ -7,6 +7,7 @@ the fields. What goes wrong is one sentence that names the setting.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,7 @@ PREFIX = "CAFE_"
 
 LEAST_TOKEN = 16
 """Characters of a token: fewer could be guessed."""
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 SECRETS = frozenset({"worker_token", "database_url"})
 
 
@@ -30,6 +32,20 @@ class SettingsError(ValueError):
 
 def _networks(text: str) -> str:
     parse_networks(text)
+    return text
+
+
+def parse_hosts(text: str) -> frozenset[str]:
+    """Read comma-separated host names, in small letters; raises ValueError, one sentence."""
+    names = [name.strip().lower().removesuffix(".") for name in text.split(",")]
+    for name in filter(None, names):
+        if _HOST.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not a host name like cafe.example")
+    return frozenset(filter(None, names))
+
+
+def _hosts(text: str) -> str:
+    parse_hosts(text)
     return text
 
 
@@ -83,6 +99,11 @@ class Settings(BaseModel):
     )
     worker_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         None, description="when set, baristas must send it as Bearer token; 16 characters or more"
+    )
+    worker_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        "",
+        description="names by which the baristas' port may be asked for where it has no token, "
+        "besides IP addresses and localhost",
     )
     database_url: SecretStr = Field(
         SecretStr("sqlite:///cafe.db"),

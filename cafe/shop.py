@@ -42,7 +42,7 @@ from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
 from cafe.orders.order_log import OrderLog
 from cafe.serving.admission import Admission
 from cafe.serving.request_log import RequestMetrics
-from cafe.settings import Settings
+from cafe.settings import Settings, parse_hosts
 
 MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""
@@ -334,6 +334,7 @@ def make_apps(
             shop.system,
             trusted=trusted,
             token=None if token is None else token.get_secret_value(),
+            hosts=parse_hosts(shop.settings.worker_hosts),
             why_not_ready=shop.why_not_ready,
             expose=exposition.expose,
             metrics=metrics,

@@ -142,4 +142,6 @@ class Barista:
 def _hint(response: httpx.Response) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return "the shop wants its worker token: --token."
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return "the shop does not know this name; list it in its CAFE_WORKER_HOSTS."
     return "is this the café's worker port?"

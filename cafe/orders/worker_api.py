@@ -42,7 +42,7 @@ from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import NOTHING, answer
-from cafe.serving.token import TOKEN_WANTED
+from cafe.serving.token import BARISTAS_ONLY
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
@@ -81,7 +81,7 @@ NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Give the routes that baristas use."""
-    router = APIRouter(tags=["orders"], responses=TOKEN_WANTED, route_class=PlainRoute)
+    router = APIRouter(tags=["orders"], responses=BARISTAS_ONLY, route_class=PlainRoute)
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
     @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)

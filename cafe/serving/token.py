@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from secrets import compare_digest
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,7 +16,16 @@ from cafe.serving.app import problems
 from cafe.serving.paths import bare_path
 from cafe.serving.problem import problem_response
 
-TOKEN_WANTED = problems(401, because="The shop has a worker token, which was not sent.")
+BARISTAS_ONLY: Final = {
+    **problems(401, because="The shop has a worker token, which was not sent."),
+    **problems(403, because="The shop has no worker token, and a web page of another site asked."),
+    **problems(
+        429,
+        because="This address is over its limit; the member `limit` says over which:"
+        " `requests` or `banned`.",
+    ),
+}
+"""What any route of the baristas' port may answer before it is asked."""
 
 
 class TokenGuard:

@@ -42,7 +42,10 @@ class Apps:
 
 @asynccontextmanager
 async def open_apps(
-    limits: Limits | None = None, token: str | None = None, disk: Disk | None = None
+    limits: Limits | None = None,
+    token: str | None = None,
+    disk: Disk | None = None,
+    hosts: frozenset[str] = frozenset(),
 ) -> AsyncGenerator[Apps]:
     async def why_not_ready() -> None:
         """Give None: it is ready."""
@@ -68,6 +71,7 @@ async def open_apps(
                     system,
                     trusted=(),
                     token=token,
+                    hosts=hosts,
                     why_not_ready=why_not_ready,
                     expose=expose,
                     metrics=metrics,

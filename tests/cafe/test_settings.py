@@ -7,7 +7,14 @@ import os
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from cafe.settings import Settings, SettingsError, option_name, read_settings, unknown_variables
+from cafe.settings import (
+    Settings,
+    SettingsError,
+    option_name,
+    parse_hosts,
+    read_settings,
+    unknown_variables,
+)
 
 TOKEN = "open-sesame-4711"
 """As short as a token may be."""
@@ -28,6 +35,7 @@ DEFAULTS: dict[str, object] = {
     "ban_seconds": 60,
     "trusted_proxies": "",
     "worker_token": None,
+    "worker_hosts": "",
     "database_url": SecretStr("sqlite:///cafe.db"),
     "closing_seconds": 5,
     "keep_days": 400,
@@ -83,6 +91,23 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TOKEN not in repr(settings)
     assert settings.worker_token is not None
     assert settings.worker_token.get_secret_value() == TOKEN
+
+
+def test_names_of_hosts_are_read_in_small_letters_without_their_dots() -> None:
+    names = read_settings({"worker_hosts": " Cafe, kasse.cafe.example. ,,my_service"}).worker_hosts
+    assert parse_hosts(names) == {"cafe", "kasse.cafe.example", "my_service"}
+    assert parse_hosts("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "name", ["http://cafe", "cafe:8081", "*.example", "a b", "caf\u00e9", "[::1]", "a..b"]
+)
+def test_what_is_no_name_of_a_host_is_told_in_one_line(name: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        read_settings({"worker_hosts": f"cafe.example, {name}"})
+    shown = name.removesuffix(".")
+    expected = f"--worker-hosts: {shown!r} is not a host name like cafe.example"
+    assert str(wrong.value) == expected
 
 
 @pytest.mark.parametrize(

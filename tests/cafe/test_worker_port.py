@@ -124,3 +124,49 @@ async def test_health_is_open_to_everybody_and_never_counted(token: str | None, 
         for _ in range(20):
             assert (await prober.get(path)).status_code == 200
         assert (await apps.limiter.ask(CountLimits())).addresses == 0
+
+
+PAGES = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Origin": "https://evil.example"},
+    {"Host": "evil.example"},
+]
+
+
+@pytest.mark.parametrize("headers", PAGES)
+async def test_what_a_page_of_another_site_asks_is_refused_and_counts_against_nobody(
+    headers: dict[str, str],
+) -> None:
+    async with (
+        open_apps(Limits(worker_requests=3, ban_after=2)) as apps,
+        caller(apps.worker) as barista,
+    ):
+        for _ in range(20):
+            for method, path in (("GET", "/start/"), ("POST", "/finish/"), ("GET", "/metrics")):
+                refused = await barista.request(method, path, headers=headers)
+                assert refused.status_code == 403
+                assert refused.headers["content-type"] == "application/problem+json"
+                assert refused.json()["title"] == "Forbidden"
+        counts = await apps.limiter.ask(CountLimits())
+        assert sum(counts.refused.values()) == counts.addresses == 0
+        assert (await barista.get("/start/")).status_code == 204
+
+
+@pytest.mark.parametrize("headers", PAGES)
+async def test_with_a_token_no_page_can_ask_and_programs_may_use_any_name(
+    headers: dict[str, str],
+) -> None:
+    async with (
+        open_apps(token=TOKEN) as apps,
+        caller(apps.worker, token=TOKEN) as barista,
+        caller(apps.worker) as page,
+    ):
+        assert (await barista.get("/start/", headers=headers)).status_code == 204
+        assert (await page.get("/start/", headers=headers)).status_code == 401
+
+
+async def test_a_name_of_the_shops_own_may_be_used() -> None:
+    async with open_apps(hosts=frozenset({"kasse.example"})) as apps:
+        for url, status in (("http://kasse.example", 204), ("http://other.example", 403)):
+            async with caller(apps.worker, url=url) as barista:
+                assert (await barista.get("/start/")).status_code == status

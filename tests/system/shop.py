@@ -37,6 +37,7 @@ SETTINGS: Mapping[str, object] = {
     "closing_seconds": 1.0,
     # One address has all the baristas of a test, who do not pause, and asks for figures meanwhile.
     "worker_limit_requests": 10**6,
+    "worker_hosts": "cafe",  # what is written by hand is for this host
 }
 ADDRESS = re.compile(rb"^(client|worker) (https?://[^/\s]+)(/api/v1/\1)/docs$", re.MULTILINE)
 TLS = httpx.create_ssl_context()  # once: it takes longer than a request

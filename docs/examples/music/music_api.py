@@ -14,7 +14,7 @@ from actors import Ref
 from cafe.serving.app import problems
 from cafe.serving.hangup import unless_hung_up
 from cafe.serving.reply import answer
-from cafe.serving.token import TOKEN_WANTED
+from cafe.serving.token import BARISTAS_ONLY
 from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
 from docs.examples.music.schemas import SongOut, SongsOut, WishIn, song_out
 
@@ -52,7 +52,7 @@ def wish_routes(jukebox: Ref[Jukebox]) -> APIRouter:
 
 def player_routes(jukebox: Ref[Jukebox]) -> APIRouter:
     """Give the route for a player."""
-    router = APIRouter(tags=["music"], responses=TOKEN_WANTED)
+    router = APIRouter(tags=["music"], responses=BARISTAS_ONLY)
 
     @router.post("/songs/next/", response_model=SongOut, responses=SILENCE)
     async def next_song(request: Request, wait: Wait = 0.0) -> Response:

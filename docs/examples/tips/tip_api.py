@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from cafe.serving.app import problems
 from cafe.serving.reply import answer
-from cafe.serving.token import TOKEN_WANTED
+from cafe.serving.token import BARISTAS_ONLY
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import GiveTip
 from docs.examples.tips.schemas import Id, TipIn, TipOut, TotalsOut, tip_out
@@ -32,7 +32,7 @@ def giving_routes(jar: TipJar) -> APIRouter:
 
 def total_routes(jar: TipJar) -> APIRouter:
     """Give the route for baristas."""
-    router = APIRouter(tags=["tips"], responses={**TOKEN_WANTED, **problems(503)})
+    router = APIRouter(tags=["tips"], responses={**BARISTAS_ONLY, **problems(503)})
 
     @router.get("/tips/", response_model=TotalsOut)
     async def totals() -> Response:

@@ -38,6 +38,8 @@ class FakeShop(httpx.AsyncBaseTransport):
         """So many requests from now on get a 503 with Retry-After: 3."""
         self.asked_too_often = 0
         """So many requests from now on get a 429 with Retry-After: 7."""
+        self.knows_its_name = True
+        """Else every request gets a 403."""
         self.limit = 10_000
         """Orders beyond this get a 429."""
         self.loses_answers = 0
@@ -109,6 +111,8 @@ class FakeShop(httpx.AsyncBaseTransport):
         if self.asked_too_often:
             self.asked_too_often -= 1
             return httpx.Response(429, headers={"Retry-After": "7"}, json={"limit": "requests"})
+        if not self.knows_its_name:
+            return httpx.Response(403)
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return httpx.Response(401)
         return None

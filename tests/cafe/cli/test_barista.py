@@ -180,6 +180,19 @@ async def test_a_barista_without_the_shops_token_says_so(
     assert "gave 401: the shop wants its worker token" in str(barista.trouble)
 
 
+async def test_a_barista_who_uses_a_name_that_the_shop_does_not_know_says_so(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.knows_its_name = False
+    async with employed(shop, Shift(Span(60, 60))) as barista:
+        await barista.work(count())
+    assert isinstance(barista.trouble, UnexpectedAnswerError)
+    assert str(barista.trouble).endswith(
+        "gave 403: the shop does not know this name; list it in its CAFE_WORKER_HOSTS."
+    )
+
+
 async def test_a_barista_at_another_port_says_so(autojump_clock: trio.testing.MockClock) -> None:
     shop = FakeShop(autojump_clock)
     async with employed(shop, Shift(Span(60, 60)), "http://shop.test/elsewhere") as barista:
