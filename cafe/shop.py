@@ -24,9 +24,9 @@ from actors.instruments.slow_turns import SlowTurns
 from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
-from cafe.departments import DEPARTMENTS
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
-from cafe.ledger.errors import DatabaseGone, LedgerError, LoginRefused
+from cafe.housekeeping import keep_house
+from cafe.ledger.errors import DatabaseGone, LoginRefused
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.opening import open_store, waits_for_server
 from cafe.ledger.refusals import LedgerUnavailable
@@ -35,7 +35,7 @@ from cafe.limits.address import parse_networks
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.metrics import Exposition
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, drop_expired_keys
+from cafe.orders.department import ORDERS
 from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.orders.messages import CloseShop, CountQueue, LoadOrders
@@ -51,10 +51,6 @@ DRAIN_SHARE = 0.2
 """Of the closing time: how long the ports go on answering 503, so that load balancers see it."""
 LEDGER_SHARE = 0.05
 """Of the closing time: how long the ledger may write at the end, and then disconnect."""
-DAY = 86_400.0
-TIDY_SECONDS = 20.0
-PRUNE_SECONDS = 3_600.0
-"""Between two looks for what is kept no longer."""
 READY_SECONDS = 1.0
 """How long the actors and the ledger may take to answer."""
 RETRY_SECONDS = 1.0
@@ -277,30 +273,6 @@ async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None
         await ledger.wait_refused(ORDERS)
         with suppress(ActorCrashed):  # the next instance has loaded
             await dispatcher.ask(LoadOrders())
-
-
-async def keep_house(ledger: Ledger, settings: Settings) -> None:
-    """Delete what is kept no longer, and give room back that is not needed, for ever."""
-    prune_at = trio.current_time() + PRUNE_SECONDS
-    while True:
-        await trio.sleep(TIDY_SECONDS)
-        await ledger.tidy()
-        if trio.current_time() >= prune_at:
-            prune_at += PRUNE_SECONDS
-            try:
-                await prune(ledger, settings)
-            except LedgerError as error:  # the next time will do
-                log.error("not pruned", detail=str(error))  # noqa: TRY400 - it tells all
-
-
-async def prune(ledger: Ledger, settings: Settings) -> None:
-    """Delete orders that ended long ago, and keys that are remembered no longer."""
-    now = ledger.now()
-    pruned = 0
-    for department in DEPARTMENTS:
-        pruned += await ledger.prune(department, now - settings.keep_days * DAY, DEPARTMENTS)
-    expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
-    log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
 
 
 def make_apps(
