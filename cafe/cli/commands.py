@@ -34,9 +34,13 @@ structlog imports rich, which imports pygments; so does alembic. All of it only 
 
 
 def run_command(args: Sequence[str]) -> int:
-    """Run the command line `args`, importing only the command that it begins with."""
-    known = args[:1] if args and args[0] in COMMANDS else list(COMMANDS)
-    return run(make_app(known), args)
+    """Run the command line `args`; return its exit code."""
+    return run(app_for(args), args)
+
+
+def app_for(args: Sequence[str]) -> typer.Typer:
+    """Make what runs the command line `args`, importing only the command that it begins with."""
+    return make_app(args[:1] if args and args[0] in COMMANDS else list(COMMANDS))
 
 
 def make_app(names: Sequence[str]) -> typer.Typer:

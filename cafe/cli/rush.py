@@ -23,6 +23,7 @@ from cafe.cli.baristas import Staff
 from cafe.cli.board import plain_console, shown
 from cafe.cli.client import Door, PlayerError, tcp
 from cafe.cli.customers import Crowd, split_into_groups
+from cafe.cli.interrupts import INTERRUPTED
 from cafe.cli.options import AMERICANO, GROUP, Brew, Groups, Span, Speed, dice
 from cafe.cli.report import comparison, histograms
 from cafe.cli.shop_process import open_shop
@@ -37,7 +38,6 @@ _ATTACKER = "127.0.0.66"
 _BETWEEN_GROUPS = Span(1, 2)
 _ATTACK_BEGINS = 0.5  # the first regulars wait, the second group is still on its way
 _ATTACK_SECONDS = 8.0
-_INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
 
 
 class NoAddressError(PlayerError):
@@ -97,7 +97,7 @@ class Phase:
         if self.staff.trouble is not None:
             raise self.staff.trouble
         if not self.crowd.all_left:
-            raise typer.Exit(_INTERRUPTED)
+            raise typer.Exit(INTERRUPTED)
 
     async def _work(self, scope: trio.CancelScope) -> None:
         await self.staff.work()

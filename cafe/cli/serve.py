@@ -17,7 +17,8 @@ import typer
 from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
-from cafe.cli.streams import INTERRUPTED, flush_output, forget_output, say
+from cafe.cli.interrupts import leave_at_once, raise_interrupts
+from cafe.cli.streams import flush_output, forget_output, say
 from cafe.ledger.errors import LedgerError
 from cafe.logs import set_up_logs
 from cafe.printable import printable
@@ -42,7 +43,12 @@ def serve(**options: str | None) -> None:
     Each option is also a variable, as in CAFE_LEASE_SECONDS; the option goes first. SIGTERM or
     Ctrl-C closes the shop in good order, a second one at once.
     """
-    status = open_shop(options)
+    # Until the shop listens for signals there is nothing that would have to be closed.
+    leave_at_once()
+    try:
+        status = open_shop(options)
+    finally:
+        raise_interrupts()
     if status:
         raise typer.Exit(status)
 
@@ -51,7 +57,6 @@ def open_shop(options: Mapping[str, str | None]) -> int:
     """Run the shop to its end, and give the exit code."""
     wrong: list[Exception] = []
     crashed: list[Exception] = []
-    interrupted = False
     try:
         settings = read_settings(options)
         instruments = set_up_logs(settings.log_format)
@@ -63,14 +68,12 @@ def open_shop(options: Mapping[str, str | None]) -> int:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
         crashed = leaves(group)
-    except* KeyboardInterrupt:  # before the shop listens for signals
-        interrupted = True
     forget_output()  # the log has the addresses
     for error in wrong:
         say(f"cafe: {error}")
     for error in crashed:
         structlog.get_logger("shop").error("crashed", exc_info=error)
-    return WRONG_SETTING if wrong else CRASHED if crashed else INTERRUPTED if interrupted else 0
+    return WRONG_SETTING if wrong else CRASHED if crashed else 0
 
 
 def look_for_garbage_seldom() -> None:

@@ -15,8 +15,6 @@ from typing import TextIO
 from cafe.printable import printable
 
 NOT_WRITTEN = 1
-INTERRUPTED = 130
-"""What a shell reports of a program that Ctrl-C ended."""
 
 
 def open_missing_streams() -> None:

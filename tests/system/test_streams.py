@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, PATIENCE, environment
+from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, PATIENCE, POLL, environment
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
 ADDRESSES = len(("client", "worker"))
@@ -68,6 +69,27 @@ def alive(address: bytes, times: int = 1) -> bool:
     return True
 
 
+def free_port() -> int:
+    """Give a port that nobody listens on, for a shop that cannot tell which one it has got."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def wait_for(place: str) -> None:
+    """Wait until somebody listens at an address."""
+    host, _, port = place.rpartition(":")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection((host, int(port)), PATIENCE).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(POLL)
+        else:
+            return
+
+
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=PATIENCE)
@@ -104,6 +126,16 @@ def test_addresses_that_cannot_be_printed_are_in_the_log() -> None:
         assert all(json.loads(line) for line in rest.splitlines())
 
 
+def test_a_shop_whose_standard_output_is_closed_serves_without_it() -> None:
+    place = f"127.0.0.1:{free_port()}"
+    with started(redirected(">&-", "--client-bind", place)) as process:
+        wait_for(place)
+        assert alive(f"http://{place}".encode())
+        code, _, log = ended(process)
+    assert code == 0
+    assert all(json.loads(line) for line in log.splitlines())
+
+
 def test_a_wrong_setting_that_cannot_be_told_is_exit_code_2() -> None:
     with started(redirected("2> /dev/full", "--lease-seconds", "soon")) as process:
         assert process.communicate(timeout=PATIENCE) == (b"", b"")
@@ -125,34 +157,87 @@ def test_a_log_that_nobody_reads_any_more_does_not_stop_the_shop() -> None:
 
 
 INTERRUPTED = """
-import os, signal, sys
+import atexit, os, signal, sys
 # A shell has its background jobs ignore it, and the tests may be one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 name = {name!r}
+interrupted = []
 
 class Interrupter:
     def find_spec(self, module, path=None, target=None):
         if module == name:
             os.kill(os.getpid(), signal.SIGINT)
+        elif module + " as garbage is collected" == name:
+            Garbage()
 
 def interrupt(event, args):
-    if event == "open" and args[0] == name:
+    if not interrupted and (event == name or (event == "open" and args[0] == name)):
+        interrupted.append(event)
         os.kill(os.getpid(), signal.SIGINT)
+
+class Garbage:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def interrupt_at_the_end():
+    os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupter())
 sys.addaudithook(interrupt)
-sys.argv[1:] = ["serve", *{options!r}]
+if name == "atexit":
+    atexit.register(interrupt_at_the_end)
+sys.argv[1:] = {arguments!r}
 from cafe.cli import main
 main()
 """
 
 
 @pytest.mark.parametrize(
-    "moment", ["typer", "cafe.cli.serve", "trio", "pydantic", "cafe.shop", "hypercorn_client.toml"]
+    "moment",
+    [
+        "cafe.cli.streams",
+        "typer",
+        "cafe.cli.serve",
+        "trio",
+        "pydantic",
+        "cafe.shop",
+        "cafe.shop as garbage is collected",
+        "hypercorn_client.toml",
+        "hypercorn_worker.toml",
+    ],
 )
 def test_ctrl_c_during_the_start_is_exit_code_130_and_says_nothing(moment: str) -> None:
-    """At the import of a module, or at the reading of a file."""
-    program = INTERRUPTED.format(name=moment, options=FREE_PORTS)
+    """At the import of a module, or at the reading of a file.
+
+    What is raised as garbage is collected Python drops, after a traceback.
+    """
+    assert interrupted(moment, ["serve", *FREE_PORTS]) == (130, b"", b"")
+
+
+def interrupted(moment: str, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
+    """Run a command that is interrupted then; give its exit code, and what it has printed."""
+    program = INTERRUPTED.format(name=moment, arguments=[*arguments])
     with started([sys.executable, "-c", program]) as process:
-        assert process.communicate(timeout=PATIENCE) == (b"", b"")
-    assert process.returncode == 130
+        out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def test_ctrl_c_as_the_ports_are_opened_closes_the_shop_in_good_order() -> None:
+    code, out, log = interrupted("socket.bind", ["serve", *FREE_PORTS])
+    assert code == 0
+    assert len(out.splitlines()) in {0, ADDRESSES}
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert events[0] == "signal"
+    assert events[-1] == "closed"
+
+
+@pytest.mark.parametrize("player", ["baristas", "customers"])
+def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_says_nothing(player: str) -> None:
+    """There trio has a nursery open, which gives it as one of a group."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert interrupted("socket.connect", [player, "1", "--url", nobody]) == (130, b"", b"")
+
+
+def test_ctrl_c_as_python_ends_says_nothing() -> None:
+    code, _, err = interrupted("atexit", ["--version"])
+    assert (code, err) == (130, b"")
