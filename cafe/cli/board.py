@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cafe.cli.streams import forget_errors
 from cafe.printable import printable
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def plain_console(file: TextIO | None = None) -> Console:
     return Console(file=file, highlight=False, markup=False, emoji=False)
 
 
+class ProgressConsole(Console):
+    """A console on stderr, where it does not matter whether anybody looks."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more; rich would let go of stdout, and end the program."""
+        self.quiet = True
+
+
 class Board(Protocol):
     """What can be shown: as a few rows, and as one line."""
 
@@ -55,7 +64,7 @@ async def shown(board: Board, console: Console | None = None) -> AsyncGenerator[
     """Show `board` while the block runs; Ctrl-C and the like cancel the block, not the program."""
     async with trio.open_nursery() as nursery:
         await nursery.start(_cancel_on_signal, nursery.cancel_scope)
-        nursery.start_soon(_draw, board, console or Console(stderr=True))
+        nursery.start_soon(_show, board, console or ProgressConsole(stderr=True))
         yield
         nursery.cancel_scope.cancel()
 
@@ -68,6 +77,15 @@ async def _cancel_on_signal(
         async for _ in signals:
             scope.cancel()
             return
+
+
+async def _show(board: Board, console: Console) -> None:
+    """Show the board for ever, or until that cannot be written any more."""
+    try:
+        await _draw(board, console)
+    except OSError:
+        if console.stderr:
+            forget_errors()
 
 
 async def _draw(board: Board, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -12,7 +13,7 @@ import trio.testing
 from rich.console import Console
 from rich.text import Text
 
-from cafe.cli.board import shown
+from cafe.cli.board import ProgressConsole, shown
 
 
 class Counter:
@@ -61,6 +62,32 @@ async def test_what_a_plain_line_says_is_text(autojump_clock: trio.testing.MockC
         await trio.sleep(6)
     assert autojump_clock.current_time() - begin == pytest.approx(6)
     assert screen.getvalue() == r"[/] for [bold]Ada[/bold] \x1b[2J" + "\n"
+
+
+class Broken(io.StringIO):
+    """What cannot be written to."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str, /) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE, errno.EIO])
+async def test_a_board_that_nobody_can_see_ends_nothing(
+    autojump_clock: trio.testing.MockClock, number: int, *, terminal: bool
+) -> None:
+    """As on a full device, or when the reader of stderr has gone."""
+    screen = Broken(OSError(number, os.strerror(number)))
+    output = os.fstat(1)
+    begin = autojump_clock.current_time()
+    async with shown(Counter(), ProgressConsole(file=screen, force_terminal=terminal)):
+        await trio.sleep(16)
+    assert autojump_clock.current_time() - begin == pytest.approx(16)
+    assert os.fstat(1) == output
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
