@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 import trio
 
-from cafe.cli.client import PlayerError, UnexpectedAnswerError, ask_patiently
+from cafe.cli.client import PlayerError, UnexpectedAnswerError, ask_patiently, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +90,7 @@ class Barista:
                 timeout=httpx.Timeout(_NETWORK_SECONDS, read=wait + _NETWORK_SECONDS),
             )
             if response.status_code == HTTPStatus.OK:
-                order: dict[str, Any] = response.json()
-                return order
+                return parse(response, "order_id", "number")
             if response.status_code != HTTPStatus.NO_CONTENT:
                 raise UnexpectedAnswerError(response, _hint(response))
         return None
@@ -112,8 +111,9 @@ class Barista:
         finally:
             self.brewing_seconds = 0.0
         if response.status_code == HTTPStatus.OK:
+            collected = parse(response, "collected")["collected"]
             self.brewed += 1
-            self.uncollected += not response.json()["collected"]
+            self.uncollected += not collected
         else:
             self.lost += 1
 
@@ -122,7 +122,7 @@ class Barista:
         with trio.move_on_after(_RELEASE_SECONDS, shield=True):
             try:
                 await self.client.post("/release/", json=body)
-            except httpx.TransportError:
+            except httpx.RequestError:
                 return  # the lease gives it back
 
     async def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import trio
@@ -99,7 +99,7 @@ async def ask_patiently(
         pause = next(pauses)
         try:
             response = await client.request(method, path, **arguments)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             trouble = describe(error)
         else:
             status = response.status_code
@@ -120,9 +120,23 @@ async def wait_until_open(client: httpx.AsyncClient, *, patience: float) -> None
         raise UnexpectedAnswerError(response, "this is not the café.")
 
 
-def describe(error: httpx.TransportError) -> str:
-    """Say in a few words what happened to a connection."""
+def describe(error: httpx.RequestError) -> str:
+    """Say in a few words what happened to a connection, or why its answer cannot be read."""
     return str(error) or type(error).__name__
+
+
+def parse(response: httpx.Response, *members: str) -> dict[str, Any]:
+    """Give an answer's JSON object; raise UnexpectedAnswerError if it is none with these members.
+
+    A reader of JSON raises RecursionError where that is too deep.
+    """
+    try:
+        answer: Any = response.json()
+    except (ValueError, RecursionError):
+        answer = None
+    if not (isinstance(answer, dict) and answer.keys() >= set(members)):
+        raise UnexpectedAnswerError(response, "its body is not what the café sends.")
+    return cast("dict[str, Any]", answer)
 
 
 def _retry_after(response: httpx.Response) -> float:

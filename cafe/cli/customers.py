@@ -90,7 +90,7 @@ class Crowd:
         status, why = None, ""
         try:
             response = await client.post("/order/", json={"name": f"customer {number}"})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             why = describe(error)
         else:
             status, why = response.status_code, _reason(response)
@@ -123,7 +123,7 @@ def _reason(response: httpx.Response) -> str:
     try:
         problem: Any = response.json()
         return str(problem.get("limit") or problem.get("reason") or "")
-    except (ValueError, AttributeError):  # not JSON, or not an object
+    except (ValueError, AttributeError, RecursionError):  # not JSON, or not an object
         return ""
 
 

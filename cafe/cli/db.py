@@ -24,6 +24,7 @@ from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.pruning import prune_some
 from cafe.ledger.reading import open_reader, version_of
+from cafe.printable import printable
 from cafe.settings import read_settings
 
 BROKEN = 1
@@ -64,7 +65,7 @@ def backup(
     """
     with shop_database(database_url) as address:
         size = back_up(address, file)
-    print(f"{file}: {size:,} bytes")
+    print(f"{printable(str(file))}: {size:,} bytes")
 
 
 db.command("restore")(restore_database)

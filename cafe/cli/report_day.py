@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from cafe.cli.board import as_text
 from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.cli.day import Day, Hours, Spread, Work, picture
 from cafe.ledger.reading import open_reader
@@ -57,7 +58,7 @@ def report(
         lives = read_lives(connection, *hours)
     figures = Day.of(lives, hours)
     if as_json:
-        print(json.dumps(as_data(day, figures), ensure_ascii=False, indent=2))
+        print(as_json_text(as_data(day, figures)))
     else:
         _print(day, figures)
 
@@ -82,6 +83,12 @@ def as_data(day: date, figures: Day) -> dict[str, Any]:
             for hour in figures.hours
         ],
     }
+
+
+def as_json_text(data: dict[str, Any]) -> str:
+    """Give JSON for people, too: whatever cannot be seen, or moves the cursor, is escaped."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _spread_data(spread: Spread | None) -> dict[str, float] | None:
@@ -131,10 +138,9 @@ def _times(figures: Day) -> Table:
 def _baristas(works: tuple[Work, ...]) -> Table:
     table = _table("barista", "ready", "released", "lapsed", *Spread._fields)
     for work in works:
-        # A name is text of somebody's own: no markup, and nothing that moves the cursor.
-        name = "".join(c if c.isprintable() else "\ufffd" for c in work.name or "(no name)")
+        name = as_text(work.name or "(no name)")
         counts = (work.ready, work.released, work.lapsed)
-        table.add_row(Text(name), *(str(count) for count in counts), *_shown(work.brewing))
+        table.add_row(name, *(str(count) for count in counts), *_shown(work.brewing))
     return table
 
 

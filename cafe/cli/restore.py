@@ -12,6 +12,7 @@ import typer
 
 from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.ledger.restore import restore
+from cafe.printable import printable
 
 
 def restore_database(
@@ -28,4 +29,4 @@ def restore_database(
     with shop_database(database_url) as address:
         former = restore(address, file)
     kept = "There was none before." if former is None else f"The former one is {former}"
-    print(f"The database is a copy of {file} now. {kept}")
+    print(printable(f"The database is a copy of {file} now. {kept}"))

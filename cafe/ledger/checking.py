@@ -6,6 +6,7 @@ Rule: it reads, and gives what it reads; whether that is bad news is for others 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from cafe.ledger.department import Department
 from cafe.ledger.own import OWN
 from cafe.ledger.reading import damages_of
 from cafe.ledger.tables import events, prunings
+from cafe.printable import printable
 
 _event = events.c
 
@@ -29,9 +31,9 @@ class Finding(NamedTuple):
     """What the tables hold of it that cannot be so."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Say it in a line; ids, keys and names are text of somebody's own, and so escaped."""
         said = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
-        return f"{self.what}: {said}" if said else self.what
+        return printable(f"{self.what}: {said}" if said else self.what)
 
 
 class Promise(NamedTuple):
@@ -129,6 +131,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
     if name in {"at", "at_before"} or name.endswith("_at"):
-        return datetime.fromtimestamp(value).astimezone().isoformat(sep=" ")
-    # Keys and names are text of somebody's own: nothing that moves the cursor.
-    return "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+        # What has no date is shown as it is: it may be what was found.
+        with suppress(TypeError, ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(value).astimezone().isoformat(sep=" ")
+    return str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,21 @@ def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Db) -> None:
     lines = out.splitlines()
     at = lines.index("broken  every order has what its status asks for, and nothing else")
     found = lines[at + 1 : at + 21]
-    assert found[0].startswith("        - orders 6 (order-6): status waiting, barista Bo\ufffd, ")
+    assert found[0].startswith("        - orders 6 (order-6): status waiting, barista Bo\\x1b, ")
     assert all(line.startswith("        - orders ") for line in found)
     assert lines[at + 21] == "        and 5 more"
     assert lines[-1] == f"1 of {PROMISES} promises are broken."
+
+
+@pytest.mark.parametrize("value", [1e30, -1e300, inf, "soon"])
+def test_a_time_that_has_no_date_is_found_like_any_other(db: Db, value: float | str) -> None:
+    fill(1)
+    with closing(sqlite3.connect("cafe.db")) as connection, connection:
+        connection.execute("UPDATE orders SET placed_at = ?", (value,))
+    code, out, err = db("check")
+    assert (code, err) == (1, "")
+    assert "broken  the times of an order are in order, and those of its events" in out
+    assert f"placed_at {value}" in out
 
 
 def test_check_and_backup_work_while_the_shop_runs(db: Db) -> None:

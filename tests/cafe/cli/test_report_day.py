@@ -65,7 +65,7 @@ def test_a_day_is_told_in_figures_and_as_a_picture(report: Report) -> None:
 
 def test_a_barista_s_name_is_text_and_nothing_else(report: Report) -> None:
     _, out, _ = report("--day", "2026-11-20")
-    assert ["B[red]o\ufffd[2J", "1", "0", "0", *["30.0", "s"] * 3] in rows_of(out)
+    assert ["B[red]o\\x1b[2J", "1", "0", "0", *["30.0", "s"] * 3] in rows_of(out)
     assert "\x1b" not in out
 
 
