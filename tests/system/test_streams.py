@@ -231,6 +231,19 @@ def test_ctrl_c_as_the_ports_are_opened_closes_the_shop_in_good_order() -> None:
     assert events[-1] == "closed"
 
 
+def test_ctrl_c_while_the_database_is_awaited_closes_the_shop() -> None:
+    nobody = f"postgresql+psycopg://cafe:secret@127.0.0.1:{free_port()}/cafe"
+    with started([*COMMAND, *FREE_PORTS, "--database-url", nobody]) as process:
+        awaited = read_until(process, "stderr", 1, b"the database is awaited")
+        process.send_signal(signal.SIGINT)
+        out, rest = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (0, b"")
+    assert [json.loads(line)["event"] for line in (awaited + rest).splitlines()] == [
+        "the database is awaited",
+        "signal",
+    ]
+
+
 @pytest.mark.parametrize("player", ["baristas", "customers"])
 def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_says_nothing(player: str) -> None:
     """There trio has a nursery open, which gives it as one of a group."""
