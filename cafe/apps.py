@@ -70,8 +70,8 @@ def worker_app(
     """Give the baristas' application.
 
     With a token whoever has it may ask as often as it likes, and whoever has not is refused each
-    time. Without one, requests are counted, and those that a web page of another site makes are
-    not answered; they do not count, for whose browser it is can do nothing about it.
+    time. Without one requests are counted, and only names in `hosts` are known. Pages of other
+    sites come first: what they ask does not count against the one whose browser it is.
     """
     api = create_app(
         [
@@ -87,8 +87,8 @@ def worker_app(
     app: ASGIApp = PlainRoutes(api)
     if token is None:
         app = Guard(app, limiter, trusted, HEALTH, window="baristas")
-        app = PageGuard(app, hosts, HEALTH)
     else:
         app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
         app = Guard(app, limiter, trusted, HEALTH, window=None)
+    app = PageGuard(app, hosts if token is None else None, HEALTH)
     return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

@@ -1,4 +1,4 @@
-"""Keeps pages of other sites off the baristas' port, where it has no token to tell who asks.
+"""Keeps pages of other sites off the baristas' port.
 
 Rule: pure, and only what a browser says of a request counts, for no page can change that. What
 programs send passes: they say nothing of the kind.
@@ -16,6 +16,10 @@ Browsers send the first only to addresses that they trust: with TLS, and to 127.
 localhost without. Other ways to write this machine's own address are refused for that reason. On a
 plain port that is open to a network, a page can still have the browser send a GET that tells
 nothing of it; there a token is needed.
+
+Where there is a token no page gets anything, and names need not be listed. Pages are refused all
+the same before the token is looked at: what they ask must not count as guesses of the one whose
+browser it is.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ from cafe.serving.paths import bare_path
 from cafe.serving.problem import problem_response
 
 HARMLESS: Final = frozenset({b"same-origin", b"none"})
-ANOTHER_SITE: Final = "A web page of another site asked for this, which none may without a token."
+ANOTHER_SITE: Final = "A web page of another site asked for this, which none may."
 NO_NAME_OF_OURS: Final = (
     "This host name is not known here. Use an IP address or localhost, or have the name listed in "
     "CAFE_WORKER_HOSTS."
@@ -49,10 +53,15 @@ Authority = tuple[bytes, int | None]
 class PageGuard:
     """ASGI middleware that lets no page of another site through."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], exempt: AbstractSet[str]) -> None:
-        """Take these names for ours, in small letters; let everybody through to `exempt` paths."""
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str] | None, exempt: AbstractSet[str]
+    ) -> None:
+        """Take these names for ours, in small letters; None: any.
+
+        Everybody is let through to `exempt` paths.
+        """
         self._app = app
-        self._hosts = frozenset(hosts)
+        self._hosts = hosts
         self._exempt = exempt
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -66,9 +75,12 @@ class PageGuard:
 
 
 def objection(
-    headers: Iterable[tuple[bytes, bytes]], scheme: str, hosts: frozenset[str]
+    headers: Iterable[tuple[bytes, bytes]], scheme: str, hosts: frozenset[str] | None
 ) -> str | None:
-    """Say why a request is refused, in a sentence; None where it is not."""
+    """Say why a request is refused, in a sentence; None where it is not.
+
+    `hosts` are the names that may be asked for besides addresses and localhost; None: any may.
+    """
     host: bytes | None = None
     origins: list[bytes] = []
     for name, value in headers:
@@ -78,11 +90,11 @@ def objection(
             origins.append(value)
         elif name == b"sec-fetch-site" and value not in HARMLESS:
             return ANOTHER_SITE
-    if host is not None and not is_name_of_ours(host, hosts):
+    if host is not None and hosts is not None and not is_name_of_ours(host, hosts):
         return NO_NAME_OF_OURS
-    if all(is_origin_of(origin, host or b"", scheme) for origin in origins):
-        return None
-    return ANOTHER_SITE
+    if origins and not all(is_origin_of(origin, host or b"", scheme) for origin in origins):
+        return ANOTHER_SITE
+    return None
 
 
 @lru_cache(maxsize=64)  # the same few are asked for with every request

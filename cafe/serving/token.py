@@ -18,7 +18,7 @@ from cafe.serving.problem import problem_response
 
 BARISTAS_ONLY: Final = {
     **problems(401, because="The shop has a worker token, which was not sent."),
-    **problems(403, because="The shop has no worker token, and a web page of another site asked."),
+    **problems(403, because="A web page of another site asked, or one asked for another's name."),
     **problems(
         429,
         because="This address is over its limit; the member `limit` says over which:"

@@ -38,7 +38,7 @@ ADMITTED: dict[str, Lines] = {
     "our docs behind a proxy with TLS": [NAMED, "Origin: https://cafe.example"],
     "our docs at IPv6": ["Host: [::1]:8081", "Origin: http://[::1]:8081"],
 }
-REFUSED: dict[str, Lines] = {
+PAGES: dict[str, Lines] = {
     "another site's page": [LOOPBACK, "Sec-Fetch-Site: cross-site"],
     "a page on another port": [LOOPBACK, "Sec-Fetch-Site: same-site"],
     "a word that nobody knows": [LOOPBACK, "Sec-Fetch-Site: elsewhere"],
@@ -56,6 +56,8 @@ REFUSED: dict[str, Lines] = {
     "an extension": [LOOPBACK, "Origin: chrome-extension://abcdefghijklmnop"],
     "two origins": [LOOPBACK, "Origin: http://127.0.0.1:8081", "Origin: https://evil.example"],
     "an origin and no host": ["Origin: http://127.0.0.1:8081"],
+}
+NAMES: dict[str, Lines] = {
     "a rebound name": ["Host: evil.example:8081"],
     "a rebound name's own page": [
         "Host: evil.example:8081",
@@ -81,6 +83,7 @@ REFUSED: dict[str, Lines] = {
     "a mapped address, dotted": ["Host: [::ffff:127.0.0.1]:8081"],
     "a number": ["Host: 2130706433:8081"],
 }
+REFUSED = PAGES | NAMES
 
 
 def fields(lines: Lines) -> list[tuple[bytes, bytes]]:
@@ -89,7 +92,12 @@ def fields(lines: Lines) -> list[tuple[bytes, bytes]]:
     return [(name.lower(), value.strip()) for name, value in pairs]
 
 
-async def status_of(lines: Lines, path: str = "/start/", scheme: str = "http") -> int:
+async def status_of(
+    lines: Lines,
+    path: str = "/start/",
+    scheme: str = "http",
+    hosts: frozenset[str] | None = HOSTS,
+) -> int:
     """Ask through the guard, under the prefix that the path may have; give the status."""
     sent: list[Message] = []
 
@@ -99,7 +107,7 @@ async def status_of(lines: Lines, path: str = "/start/", scheme: str = "http") -
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = Prefix(PageGuard(Response(b"inside"), HOSTS, HEALTH), "/api")
+    app = Prefix(PageGuard(Response(b"inside"), hosts, HEALTH), "/api")
     scope = {"type": "http", "method": "GET", "path": path, "scheme": scheme}
     await app({**scope, "headers": fields(lines)}, receive, send)
     status: int = sent[0]["status"]
@@ -139,6 +147,16 @@ async def test_with_tls_of_our_own_a_page_without_is_another_sites(
     lines: Lines, status: int
 ) -> None:
     assert await status_of(lines, scheme="https") == status
+
+
+@pytest.mark.parametrize("lines", [*ADMITTED.values(), *NAMES.values()])
+async def test_where_names_need_not_be_known_any_will_do(lines: Lines) -> None:
+    assert await status_of(lines, hosts=None) == 200
+
+
+@pytest.mark.parametrize("lines", PAGES.values(), ids=PAGES)
+async def test_where_names_need_not_be_known_pages_are_refused_all_the_same(lines: Lines) -> None:
+    assert await status_of(lines, hosts=None) == 403
 
 
 def test_what_is_said_tells_an_operator_what_to_do() -> None:
