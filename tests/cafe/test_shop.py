@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Generator
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,12 @@ def test_answers_under_way_never_take_longer_than_closing_may() -> None:
     Path("hypercorn_worker.toml").write_text("graceful_timeout = 0.5\n", "utf-8")
     client, worker = read_doors(settings(closing_seconds=4))
     assert (client.config.graceful_timeout, worker.config.graceful_timeout) == (2.0, 0.5)
+
+
+async def test_a_proxy_is_trusted_on_both_ports_and_counts_for_nobody_there() -> None:
+    for door in read_doors(settings(trusted_proxies="192.0.2.0/24")):
+        door.admission.ban("192.0.2.7", until=inf)
+        assert door.admission.admit("192.0.2.7") is not None
 
 
 @pytest.mark.parametrize("which", ["client_config", "worker_config"])
