@@ -10,7 +10,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,13 +39,22 @@ def program(name: str) -> str | None:
 
 
 @contextmanager
-def running_proxy(name: str, shop: Shop, folder: Path) -> Generator[Shop]:
-    """Run a proxy before the shop's client app; give the shop as it is reached through it."""
+def running_proxy(
+    name: str, shop: Shop, folder: Path, changes: Mapping[str, str] | None = None
+) -> Generator[Shop]:
+    """Run a proxy before the shop's client app; give the shop as it is reached through it.
+
+    `changes` are made to the document's configuration.
+    """
     found = program(name)
     assert found is not None
     port = free_port()
     file = folder / f"{name}.conf"
-    file.write_text(configuration(name, port, shop, folder))
+    text = configuration(name, port, shop, folder)
+    for before, after in (changes or {}).items():
+        assert before in text
+        text = text.replace(before, after)
+    file.write_text(text)
     arguments = {
         "nginx": ("-p", str(folder), "-c", str(file), "-e", "stderr", "-g", main(folder)),
         "haproxy": ("-f", str(file), "-db"),
