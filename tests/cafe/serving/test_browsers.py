@@ -122,7 +122,7 @@ async def test_programs_and_our_own_pages_are_let_through(lines: Lines, path: st
     assert await status_of(lines, path) == 200
 
 
-@pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/livez/", "/no/livez"])
+@pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/no/livez"])
 @pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED)
 async def test_pages_of_others_and_names_of_others_are_refused(lines: Lines, path: str) -> None:
     assert await status_of(lines, path) == 403

@@ -87,7 +87,7 @@ APPS = PLAIN, PlainRoutes(app_of(routes(APIRoute)))
         ("PUT", "/cup/7", 405),
         ("POST", "/table/3/", 200),
         ("POST", "/table/3", 200),
-        ("POST", "/table/3/\n", 200),
+        ("POST", "/table/3/\n", 405),
         ("POST", "/api/table/3/", 200),
         ("POST", "/table/3333", 422),
         ("POST", "/table//", 404),
