@@ -58,7 +58,8 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+"""Up to thirty years: what is added to a time has to be a time."""
 Count = Annotated[int, Field(ge=1)]
 Bind = Annotated[str, Field(min_length=1)]
 

@@ -28,7 +28,7 @@ class LedgerFile:
         self.name = name
         self.log = path.with_name(path.name + "-wal")
         self.shared = path.with_name(path.name + "-shm")
-        self._inode = self._size = 0
+        self._inode = self._size = self._log_inode = 0
 
     def is_new(self) -> bool:
         """Say whether a ledger has to be made here.
@@ -65,7 +65,7 @@ class LedgerFile:
 
     def find_place(self) -> None:
         """Remember which file has the name now: it was connected to."""
-        self._inode = self.path.stat().st_ino
+        self._inode, self._log_inode = self.path.stat().st_ino, 0
 
     def refuse_displaced(self) -> None:
         """Raise DatabaseGone where that file has the name no more, or was cut short since."""
@@ -81,6 +81,18 @@ class LedgerFile:
             if not self._is_whole():
                 raise DatabaseGone(f"{self.name} was cut short.")
         self._size = found.st_size
+
+    def has_lost_log(self) -> bool:
+        """Tell whether the log that was here since this was connected to has its name no more.
+
+        SQLite would go on writing into it, and whoever opens the file next would not find it.
+        """
+        try:
+            found = self.log.stat().st_ino
+        except OSError:
+            found = 0
+        self._log_inode = self._log_inode or found
+        return found != self._log_inode
 
     def _is_whole(self) -> bool:
         """Read a file through that has become smaller, as it does of a VACUUM too."""

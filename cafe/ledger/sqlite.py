@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import NoReturn
 
 from sqlalchemy import Connection
 
@@ -102,9 +103,12 @@ class FileDatabase:
         """Begin a transaction; raises DatabaseGone where the file or its lock is not in its place.
 
         SQLite would go on in a file that was moved or removed, and nobody would find it again.
+        Raises LedgerError where the log was removed: that ends the shop, and loses nothing.
         """
         if writing:
             self._refuse_displaced(connection)
+            if self._file.has_lost_log():
+                self._save_log(connection)
         begin(connection, writing=writing)
         if writing:
             # Again: while this waited for its turn another owner may have come, and written.
@@ -116,6 +120,21 @@ class FileDatabase:
             connection.invalidate()
             raise DatabaseGone(f"The lock file of {self._file.name} was removed.")
         self._file.refuse_displaced()
+
+    def _save_log(self, connection: Connection) -> NoReturn:
+        """Move into the file what is committed in a log that was removed, and end.
+
+        Both connections have that log open, and share an index of it; a third would mix them up.
+        """
+        busy, pages, moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)").one()
+        connection.rollback()
+        log = self._file.log.name
+        if busy or moved < pages:
+            raise DatabaseGone(f"{log} was removed, and somebody reads what was in it.")
+        raise LedgerError(
+            f"{log} was removed while the shop ran. What was in it has been moved into "
+            f"{self._file.name}, and nothing is lost. Start the shop again."
+        )
 
     def tidy(self, connection: Connection) -> None:
         """Cut the write-ahead log short where a long reader has let it grow, if none is in it now.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from cafe.cli.commands import make_app
@@ -19,14 +16,9 @@ FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
 
 
 @pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """Start where there are no toml files, and leave the logging of other tests alone."""
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start where there are no toml files."""
     monkeypatch.chdir(tmp_path)
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
 
 
 def fails_with(capsys: pytest.CaptureFixture[str], **options: object) -> str:

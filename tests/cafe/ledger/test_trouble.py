@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cafe.ledger.errors import DatabaseGone, NotALedger, RowRefused
+from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, RowRefused
 from cafe.ledger.link import Link
 from cafe.ledger.opening import open_store
 from cafe.ledger.sqlite import FileDatabase
@@ -150,6 +150,29 @@ def test_a_file_that_was_cut_short_takes_no_more_promises(
     for _ in range(2):
         with pytest.raises((DatabaseGone, NotALedger)):
             quick_store.commit(units)
+
+
+@pytest.mark.parametrize("then", ["nothing", "another file"])
+def test_what_was_in_a_log_that_was_removed_is_saved_and_the_shop_ends(
+    quick_store: Store, file: Path, then: str
+) -> None:
+    writer, log = Writer(), file.with_name("cafe.db-wal")
+    quick_store.commit(writer.life("a"))
+    last = quick_store.commit(writer.life("b")).logged[-1].position
+    if then == "another file":
+        log.rename(file.with_name("elsewhere"))
+        log.touch()
+    else:
+        log.unlink()
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"cafe\.db-wal was removed .* nothing is lost"):
+            quick_store.commit(writer.life("c"))
+    # As a kill would leave it: nobody has closed the connections.
+    copy = file.with_name("copy.db")
+    copy.write_bytes(file.read_bytes())
+    with closing(open_store(f"sqlite:///{copy}")) as again:
+        assert last_position(again) == last
+        assert find(again, "b") is not None
 
 
 def test_a_file_that_was_vacuumed_beside_the_shop_is_smaller_and_whole(
