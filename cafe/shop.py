@@ -25,6 +25,7 @@ from cafe.apps import client_app, worker_app
 from cafe.clock import start_clock
 from cafe.cut_off import enforce_bans, report_refusals
 from cafe.doors import GRACE_SHARE, Door, open_door, read_doors
+from cafe.first_of import first_of
 from cafe.housekeeping import keep_house
 from cafe.ledger.errors import DatabaseGone, LoginRefused
 from cafe.ledger.ledger import Ledger, new_ledger, running
@@ -132,20 +133,11 @@ async def opened(
 
     At the end the database is given `seconds` to let go of its connections.
     """
-    found: list[Store] = []
-
-    async def stop_waiting(scope: trio.CancelScope) -> None:
-        await closing_time.wait()
-        scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_waiting, nursery.cancel_scope)
-        found.append(await open_patiently(url))
-        nursery.cancel_scope.cancel()
+    store = await first_of(partial(open_patiently, url), closing_time.wait)
     try:
-        yield found[0] if found else None
+        yield store
     finally:
-        for store in found:
+        if store is not None:
             store.abort()
             with trio.move_on_after(seconds, shield=True):
                 await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
@@ -213,18 +205,6 @@ async def open_until(
         # The last word of each: what it did, whether it crashed, what it leaves undone.
         log.info("actors", tree=str(system.tree()).splitlines())
     log.info("closed")
-
-
-async def first_of(*waits: Callable[[], Awaitable[None]]) -> None:
-    """Return when one of these has returned."""
-
-    async def wait(one: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
-        await one()
-        scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        for one in waits:
-            nursery.start_soon(wait, one, nursery.cancel_scope)
 
 
 async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Shop:

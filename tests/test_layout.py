@@ -37,6 +37,7 @@ FLOORS = {
         (
             "cafe/__init__.py",
             "cafe/clock.py",
+            "cafe/first_of.py",
             "cafe/lines.py",
             "cafe/logs.py",
             "cafe/printable.py",

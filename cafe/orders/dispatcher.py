@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-import trio
-
 from actors import Actor, ActorError, Reply, Timer
+from cafe.first_of import first_of
 from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.refusals import LedgerUnavailable
 from cafe.orders.closing import Closing
@@ -80,17 +79,7 @@ async def load_until(
 
     A Dispatcher that knows no orders still answers: with refusals, which is what is left to say.
     """
-    loaded: list[tuple[Journal, Snapshot]] = []
-
-    async def stop_waiting(scope: trio.CancelScope) -> None:
-        await given_up()
-        scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stop_waiting, nursery.cancel_scope)
-        loaded.append(await load())
-        nursery.cancel_scope.cancel()
-    return loaded[0] if loaded else (closed_journal("orders"), Snapshot())
+    return await first_of(load, given_up) or (closed_journal("orders"), Snapshot())
 
 
 @dataclass(frozen=True, slots=True)

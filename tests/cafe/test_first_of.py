@@ -1,0 +1,44 @@
+"""Of several waits the first counts, under every schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+from cafe.first_of import first_of
+
+pytestmark = pytest.mark.schedules(5)
+
+
+def after(seconds: float, answer: str, ended: list[str]) -> Callable[[], Awaitable[str]]:
+    async def wait() -> str:
+        try:
+            await trio.sleep(seconds)
+        except trio.Cancelled:
+            ended.append(answer)
+            raise
+        return answer
+
+    return wait
+
+
+async def test_what_the_first_gives_is_given_and_the_others_are_cancelled() -> None:
+    cancelled: list[str] = []
+    waits = [after(seconds, str(seconds), cancelled) for seconds in (3, 1, 2)]
+    assert await first_of(*waits) == "1"
+    assert trio.current_time() == 1
+    assert sorted(cancelled) == ["2", "3"]
+
+
+async def test_what_one_raises_ends_the_others() -> None:
+    cancelled: list[str] = []
+
+    async def fail() -> str:
+        raise ValueError("no")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await first_of(after(1, "late", cancelled), fail)
+    assert raised.group_contains(ValueError, match="no")
+    assert cancelled == ["late"]
