@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Request
 from pydantic import WithJsonSchema
@@ -26,14 +26,13 @@ from cafe.limits.rate_limiter import (
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key, preferred_wait
 from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
-from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting, UnknownOrder
+from cafe.orders.misses import counting_misses
+from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 from cafe.serving.app import problems
 from cafe.serving.hangup import if_undelivered, unless_hung_up
 from cafe.serving.plain_routes import PlainRoute
 from cafe.serving.reply import HUNG_UP, answer
-
-R = TypeVar("R")
 
 Prefer = Annotated[
     list[str] | None,  # its lines, which together are one list
@@ -103,9 +102,9 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
-        address = request.scope["state"]["address"]
         looking = partial(desk.find, order_id, hold)
-        standing = await waiting(request, hold, lambda: counting_misses(address, limiter, looking))
+        counting = partial(counting_misses, request.scope, limiter, looking)
+        standing = await waiting(request, hold, counting)
         if standing is None:
             return HUNG_UP
         headers = {} if applied is None else {"Preference-Applied": applied}
@@ -118,9 +117,8 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     )
     async def cancel(request: Request, order_id: OrderId) -> Response:
         """Cancel an order while it waits."""
-        address = request.scope["state"]["address"]
         cancelling = partial(desk.cancel, CancelOrder(order_id))
-        return answer(order_out(await counting_misses(address, limiter, cancelling)))
+        return answer(order_out(await counting_misses(request.scope, limiter, cancelling)))
 
     @router.get("/queue", response_model=QueueOut)
     async def queue() -> Response:
@@ -152,17 +150,6 @@ async def place(
         raise LimitExceeded("waiting", retry_after=retry_after, quota=no.most) from None
     except CutOffFromQueue:
         await limiter.ask(Admit(message.address))  # which refuses whoever is banned
-        raise
-
-
-async def counting_misses(
-    address: str, limiter: Ref[RateLimiter], look: Callable[[], Awaitable[R]]
-) -> R:
-    """Look, and count an order that is not there as a refusal: who guesses ids is cut off."""
-    try:
-        return await look()
-    except UnknownOrder:
-        await limiter.tell(RecordRefusals(((address, 1),), "unknown"))
         raise
 
 

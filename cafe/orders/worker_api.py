@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.orders.client_api import counting_misses
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key
 from cafe.orders.messages import (
@@ -23,6 +22,7 @@ from cafe.orders.messages import (
     ReleaseOrder,
     StartOrder,
 )
+from cafe.orders.misses import counting_misses
 from cafe.orders.pages import LINKED, Cursor, Limit, link_headers
 from cafe.orders.schemas import (
     CONFLICT,
@@ -108,9 +108,8 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(request: Request, order_id: str) -> Response:
         """Declare a claimed order ready; again is the same."""
-        address = request.scope["state"]["address"]
         finishing = partial(desk.finish, FinishOrder(order_id))
-        return answer(finished_out(await counting_misses(address, limiter, finishing)))
+        return answer(finished_out(await counting_misses(request.scope, limiter, finishing)))
 
     @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release(
@@ -122,9 +121,8 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release_by_path(request: Request, order_id: str) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        address = request.scope["state"]["address"]
         releasing = partial(desk.release, ReleaseOrder(order_id))
-        return answer(released_out(await counting_misses(address, limiter, releasing)))
+        return answer(released_out(await counting_misses(request.scope, limiter, releasing)))
 
     @router.get("/orders", response_model=OrdersOut, responses=LINKED)
     async def orders(
