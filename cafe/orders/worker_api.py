@@ -98,31 +98,37 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
             return NOTHING
         return answer(claim_out(claim))
 
+    async def finish_one(request: Request, order_id: str) -> Response:
+        finishing = partial(desk.finish, FinishOrder(order_id))
+        return answer(finished_out(await counting_misses(request.scope, limiter, finishing)))
+
+    async def release_one(request: Request, order_id: str) -> Response:
+        releasing = partial(desk.release, ReleaseOrder(order_id))
+        return answer(released_out(await counting_misses(request.scope, limiter, releasing)))
+
     @router.post("/finish/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish(
         request: Request, body: IdInBody = None, order_id: IdInQuery = None
     ) -> Response:
         """Declare a claimed order ready; again is the same."""
-        return await finish_by_path(request, the_one_of(body, order_id))
+        return await finish_one(request, the_one_of(body, order_id))
 
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(request: Request, order_id: str) -> Response:
         """Declare a claimed order ready; again is the same."""
-        finishing = partial(desk.finish, FinishOrder(order_id))
-        return answer(finished_out(await counting_misses(request.scope, limiter, finishing)))
+        return await finish_one(request, the_one_in_path(request, order_id))
 
     @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release(
         request: Request, body: IdInBody = None, order_id: IdInQuery = None
     ) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        return await release_by_path(request, the_one_of(body, order_id))
+        return await release_one(request, the_one_of(body, order_id))
 
     @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release_by_path(request: Request, order_id: str) -> Response:
         """Give a claimed order back; it returns to its old place in the queue."""
-        releasing = partial(desk.release, ReleaseOrder(order_id))
-        return answer(released_out(await counting_misses(request.scope, limiter, releasing)))
+        return await release_one(request, the_one_in_path(request, order_id))
 
     @router.get("/orders", response_model=OrdersOut, responses=LINKED)
     async def orders(
@@ -153,3 +159,10 @@ def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:
     if len(named) != 1:
         raise WhichOrder
     return str(named.pop())
+
+
+def the_one_in_path(request: Request, order_id: str) -> str:
+    """Give the order in the path; raises WhichOrder where the query names one, too."""
+    if "order_id" in request.query_params:
+        raise WhichOrder
+    return order_id

@@ -179,3 +179,19 @@ async def test_a_name_of_the_shops_own_may_be_used() -> None:
         for url, status in (("http://kasse.example", 204), ("http://other.example", 403)):
             async with caller(apps.worker, url=url) as barista:
                 assert (await barista.get("/start/")).status_code == status
+
+
+@pytest.mark.parametrize("deed", ["finish", "release"])
+async def test_an_order_in_the_path_and_in_the_query_is_one_too_many(deed: str) -> None:
+    async with (
+        open_apps() as apps,
+        caller(apps.client) as customer,
+        caller(apps.worker) as barista,
+    ):
+        await customer.post("/order/", headers={"Prefer": "respond-async"})
+        claimed = (await barista.get("/start/")).json()["order_id"]
+        for query in (claimed, "another"):
+            refused = await barista.post(f"/{deed}/{claimed}/?order_id={query}")
+            assert refused.status_code == 422
+        (still,) = (await barista.get("/orders")).json()["orders"]
+        assert (still["order_id"], still["status"]) == (claimed, "preparation")
