@@ -138,6 +138,8 @@ async def test_every_usual_health_check_of_haproxy_leaves_the_shop_in_service(
         pytest.skip(missing("no haproxy here (on Debian: apt install haproxy)"))
     changes = {"option httpchk HEAD /readyz": f"option httpchk{check}", "inter 2s": "inter 50ms"}
     with running_proxy("haproxy", with_room, tmp_path, changes) as proxied:
-        await trio.sleep(1)  # some twenty checks, of which three that fail are enough
+        before = len(with_room.log.lines("request"))
+        # Of these, three that fail would be enough.
+        await until(lambda: len(with_room.log.lines("request")) >= before + 10)
         async with proxied.customers(address) as customer:
             assert (await customer.get("/queue")).status_code == 200
