@@ -157,7 +157,7 @@ async def test_with_a_token_pages_are_refused_before_they_count_as_guesses(
         open_apps(Limits(ban_after=2), token=TOKEN) as apps,
         caller(apps.worker, token=TOKEN) as barista,
     ):
-        for token in (TOKEN, "guess"):  # whoever says to be a page learns nothing of its guess
+        for token in (TOKEN, "guess"):  # what says to be a page learns nothing of its guess
             for _ in range(5):
                 bearer = {"Authorization": f"Bearer {token}"}
                 refused = await barista.get("/start/", headers=headers | bearer)

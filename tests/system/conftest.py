@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Generator
 from itertools import count
 
 import pytest
+import trustme
 
 from cafe.ledger.opening import upgrade
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
+from tests.system.door import Certificate
 from tests.system.shop import Shop, open_shop
 
 _numbers = count(1)
@@ -56,3 +58,17 @@ def postgresql(postgresql_server: PostgresServer) -> str:
     url = postgresql_server.url(postgresql_server.new_database())
     upgrade(url)
     return url
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    issued = authority.issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+    return {"certfile": str(folder / "cert.pem"), "keyfile": str(folder / "key.pem")}

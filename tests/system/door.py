@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import h11
@@ -22,6 +23,8 @@ from cafe.serving.server import serve
 GET = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
 PARK = b"GET /park HTTP/1.1\r\nHost: cafe\r\n\r\n"
 LARGE = 2**22
+Certificate = dict[str, Any]
+"""Settings for `open_door` that let it speak TLS."""
 PATIENCE = 20.0
 """No test waits longer than this for anything."""
 

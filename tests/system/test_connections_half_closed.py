@@ -6,7 +6,6 @@ import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import trio
@@ -16,10 +15,9 @@ from starlette.types import Receive, Scope, Send
 from cafe.serving.connection import Connection
 from cafe.serving.exchange import CONNECTION
 from cafe.serving.hangup import if_undelivered
-from tests.system.door import Client, OpenDoor, answer, open_door, read_to_end, until
+from tests.system.door import Certificate, Client, OpenDoor, answer, open_door, read_to_end, until
 
 POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\n\r\n"
-Certificate = dict[str, Any]  # settings for open_door
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
@@ -37,20 +35,6 @@ class Waiter:
             await until(connection.transport.has_gone)
         if_undelivered(scope, lambda: self.lost.append(scope["path"]))
         await answer(send, b"latte")
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder = tmp_path_factory.mktemp("tls")
-    issued = authority.issue_cert("localhost")
-    issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
-    return {"certfile": str(folder / "cert.pem"), "keyfile": str(folder / "key.pem")}
 
 
 @asynccontextmanager

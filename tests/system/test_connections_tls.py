@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 import pytest
 import trio
 import trustme
 
-from tests.system.door import GET, PARK, Client, ask, open_door, read_to_end, until
-
-Certificate = dict[str, Any]  # settings for open_door
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder = tmp_path_factory.mktemp("tls")
-    issued = authority.issue_cert("localhost")
-    issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
-    return {"certfile": str(folder / "cert.pem"), "keyfile": str(folder / "key.pem")}
+from tests.system.door import GET, PARK, Certificate, Client, ask, open_door, read_to_end, until
 
 
 @pytest.fixture

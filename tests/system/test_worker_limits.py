@@ -18,7 +18,7 @@ from tests.system.shop import Shop, open_shop, until_asked
 TOKEN = "open-sesame-4711"
 REQUESTS, BAN_AFTER, BAN_SECONDS = 40, 15, 3
 CUT_OFF_SECONDS = 0.5
-"""Whoever is banned may not even connect, and is not told so: its packets are dropped."""
+"""A banned address may not even connect, and is not told so: its packets are dropped."""
 LIMITS: dict[str, Any] = {
     "limit_window_seconds": 2,
     "ban_after": BAN_AFTER,
