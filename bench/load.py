@@ -1,7 +1,7 @@
 """The load: customers who order, baristas who start and finish, every answer checked.
 
 Rule: the same for every server measured. Runs as a process of its own: takes a `Plan`, gives a
-`Result`, both as JSON. Each customer has an address of his own, and each barista, so that the café
+`Result`, both as JSON. Each customer and each barista has an address of their own, so that the café
 can be measured with its limits as they are.
 """
 
@@ -66,7 +66,7 @@ def address_of(number: int) -> str:
 
 
 def address_of_barista(number: int) -> str:
-    """Give each barista a loopback address of his own, which no customer has."""
+    """Give each barista a loopback address that no one else has."""
     return f"127.2.0.{number + 1}"
 
 

@@ -69,9 +69,9 @@ def worker_app(
 ) -> ASGIApp:
     """Give the baristas' application.
 
-    With a token whoever has it may ask as often as it likes, and whoever has not is refused each
-    time. Without one requests are counted, and only names in `hosts` are known. Pages of other
-    sites come first: what they ask does not count against the one whose browser it is.
+    With a token, a request that has it is never limited, and one without it is refused each time.
+    Without one, requests are counted, and only names in `hosts` are known. Pages of other sites
+    come first: what they ask does not count against the one whose browser it is.
     """
     api = create_app(
         [

@@ -85,7 +85,7 @@ class LedgerFile:
     def has_lost_log(self) -> bool:
         """Tell whether the log that was here since this was connected to has its name no more.
 
-        SQLite would go on writing into it, and whoever opens the file next would not find it.
+        SQLite would go on writing into it, and the next process to open the file would not find it.
         """
         try:
             found = self.log.stat().st_ino

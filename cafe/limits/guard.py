@@ -7,7 +7,7 @@ The RateLimiter gives addresses that are far from their limits credit for a few 
 are let through at once and counted with the next one that is asked for. Only an address that is
 itself connected uses it: if it is banned meanwhile, the door closes its connections. Of customers
 behind a proxy it cannot, so each of their requests is asked for. Where requests are not counted,
-because whoever gets on has shown a token, nobody else is asked for at all.
+because a token is wanted behind, no other is asked for at all.
 """
 
 from collections.abc import Awaitable
@@ -96,7 +96,7 @@ class Guard:
     ) -> None:
         """Believe the forwarding headers of `trusted` peers; `exempt` paths are never counted.
 
-        Requests are counted in `window`; None: only refusals are, by whoever refuses.
+        Requests are counted in `window`; None: only refusals are, by the layer that refuses.
         """
         self._app = app
         self._limiter = limiter

@@ -4,7 +4,7 @@ Rule: by FastAPI's own fields and functions, so that what is taken and what is r
 which words, is the same; but a query, a header or a cookie is looked at only where one was sent.
 
 What may come once and comes twice is refused, where FastAPI takes one of the two: the last of a
-query, the first of a header. Whoever stands in front may have taken the other. What may come more
+query, the first of a header. A proxy in front may have taken the other. What may come more
 often is declared as a list; so is a header that holds one (RFC 9110, 5.3).
 """
 

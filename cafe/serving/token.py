@@ -1,6 +1,6 @@
 """The baristas' door key: a Bearer token (RFC 6750) on every route but the health routes.
 
-Rule: compared in constant time, never logged, never told. Who is refused is told to whoever counts.
+Rule: compared in constant time, never logged, never told. Each refusal is reported, to be counted.
 """
 
 from __future__ import annotations
