@@ -51,10 +51,10 @@ torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), 
 	@$(BIN)/python -m tests.system.torture $(ARGS)
 
 CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup deadlines pace plain_routes arguments door
-CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/serving/%.py) | tr ' ' ',')
+CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/server/%.py) | tr ' ' ',')
 coverage: install ## Show that the tests take every branch of the toolkit and of the connection
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include='actors/*',$(CONNECTION_FILES) \
-	  -m pytest -q tests/actors tests/cafe/serving tests/system/test_connections*.py
+	  -m pytest -q tests/actors tests/cafe/server tests/system/test_connections*.py
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage report --show-missing --fail-under=100
 
 mutants: install ## Change actors/ line by line and list what no test notices (about an hour)

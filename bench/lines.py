@@ -1,8 +1,8 @@
 """What a line of the log costs: one for people by one for machines.
 
-Rule: both are written as the café writes them, through `cafe.logs` inside of trio's loop, ten lines
-a pass, the line of a request that was answered; to nowhere, so that no disk is measured. The slices
-take turns in one process and are timed by the processor's clock.
+Rule: both are written as the café writes them, through `cafe.operations.logs` inside of trio's
+loop, ten lines a pass, the line of a request that was answered; to nowhere, so that no disk is
+measured. The slices take turns in one process and are timed by the processor's clock.
 Run as `python -m bench.lines SLICES`; prints microseconds a line as JSON.
 """
 
@@ -21,7 +21,7 @@ import trio
 
 from bench.processes import program
 from bench.report import Row, Scale, at_most
-from cafe.logs import set_up_logs
+from cafe.operations.logs import set_up_logs
 
 MOST = 1.5
 A_PASS = 10

@@ -22,7 +22,7 @@ import uvloop
 
 from bench.tally import Result, Tally, WrongAnswerError, order_id_of
 from bench.wire import Client, request
-from cafe.serving.descriptors import raise_limit
+from cafe.server.descriptors import raise_limit
 
 ORDER = request("POST", "/order/")
 IDLE_SECONDS = 0.002

@@ -22,10 +22,10 @@ import trio
 
 from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
 from actors.testing import Probe
+from cafe.http.app import create_app
 from cafe.orders.closing import Closing
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Dispatcher, Rules
-from cafe.serving.app import create_app
 from docs.examples.music.jukebox import Jukebox, ListSongs, Wish
 from docs.examples.music.music_api import wish_routes
 from tests.cafe.orders.counter import open_ledger

@@ -18,7 +18,7 @@ LINES = 350
 LONGER: dict[str, str] = {
     "cafe/orders/dispatcher.py": "one owner: all of its turns are read in one place",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
-    "tests/cafe/serving/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
+    "tests/cafe/http/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
 }
 
 # Written so that this file does not match itself.

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.peers.bare import on_bare_trio
 from bench.peers.stock import announce, on_hypercorn, on_uvicorn
-from cafe.serving.admission import Admission
-from cafe.serving.config import DoorConfig
-from cafe.serving.server import serve
+from cafe.limits.admission import Admission
+from cafe.server.config import DoorConfig
+from cafe.server.serve import serve
 
 fastapi_app = FastAPI()
 BODY = b'{"status":"ready"}'

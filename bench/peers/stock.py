@@ -13,7 +13,7 @@ import uvicorn
 from hypercorn.config import Config
 from hypercorn.trio import serve  # pyright: ignore[reportUnknownVariableType] - its WSGI part
 
-from cafe.serving.descriptors import raise_limit
+from cafe.server.descriptors import raise_limit
 
 BACKLOG = 4096
 App = Any

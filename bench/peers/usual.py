@@ -42,7 +42,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
 from bench.peers.stock import BACKLOG
-from cafe.serving.descriptors import raise_limit
+from cafe.server.descriptors import raise_limit
 
 R = TypeVar("R")
 WRITERS = 3

@@ -18,9 +18,9 @@ from cafe.cli.run import run
 
 COMMANDS = {
     "serve": "cafe.cli.serve",
-    "baristas": "cafe.cli.baristas",
-    "customers": "cafe.cli.customers",
-    "rush": "cafe.cli.rush",
+    "baristas": "cafe.players.baristas",
+    "customers": "cafe.players.customers",
+    "rush": "cafe.players.rush",
     "report": "cafe.cli.report_day",
     "db": "cafe.cli.db",
 }

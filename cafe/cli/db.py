@@ -17,7 +17,6 @@ import typer
 from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.cli.restore import restore_database
 from cafe.cli.serve import help_text
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.backup import back_up
 from cafe.ledger.checking import Promise, check
 from cafe.ledger.migrating import newest
@@ -26,6 +25,7 @@ from cafe.ledger.pruning import prune_some
 from cafe.ledger.reading import open_reader, version_of
 from cafe.printable import printable
 from cafe.settings import read_settings
+from cafe.shop.departments import DEPARTMENTS
 
 BROKEN = 1
 MOST_SHOWN = 20

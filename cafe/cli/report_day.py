@@ -1,6 +1,6 @@
 """`cafe report`: what a day came to, for people or for machines.
 
-Rule: it reads, beside a shop that runs; the figures are computed in `cafe.cli.day`.
+Rule: it reads, beside a shop that runs; the figures are computed in `cafe.operations.day`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rich.text import Text
 
 from cafe.cli.board import as_text
 from cafe.cli.database import DatabaseUrl, shop_database
-from cafe.cli.day import Day, Hours, Spread, Work, picture
 from cafe.ledger.reading import open_reader
+from cafe.operations.day import Day, Hours, Spread, Work, picture
 from cafe.orders.lives import read_lives
 
 _MINUTES_FROM = 120.0

@@ -20,9 +20,9 @@ from actors import RestartLimitExceeded
 from cafe.cli.interrupts import leave_at_once, raise_interrupts
 from cafe.cli.streams import flush_output, forget_output, say
 from cafe.ledger.errors import LedgerError
-from cafe.logs import set_up_logs
+from cafe.operations.logs import set_up_logs
 from cafe.printable import printable
-from cafe.serving.config import ConfigError
+from cafe.server.config import ConfigError
 from cafe.settings import (
     PREFIX,
     Settings,
@@ -31,7 +31,7 @@ from cafe.settings import (
     read_settings,
     unknown_variables,
 )
-from cafe.shop import run_shop
+from cafe.shop.shop import run_shop
 
 CRASHED = 1
 WRONG_SETTING = 2

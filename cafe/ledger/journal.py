@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import trio
 
 from actors import Reply
+from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Entry
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
 from cafe.ledger.store import Unit
-from cafe.refusals import CafeRefusal
 
 R = TypeVar("R")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cafe.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal
 
 
 class LedgerUnavailable(CafeRefusal):

@@ -16,6 +16,8 @@ import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors import Ref
+from cafe.http.paths import bare_path
+from cafe.http.problem import refusal_response
 from cafe.limits.address import Networks, client_address, is_trusted
 from cafe.limits.rate_limiter import (
     CREDIT_SECONDS,
@@ -28,8 +30,6 @@ from cafe.limits.rate_limiter import (
     Refused,
     Window,
 )
-from cafe.serving.paths import bare_path
-from cafe.serving.problem import refusal_response
 
 MOST_CREDITORS = 10_000
 """Addresses whose credit is remembered; beyond, each request is asked for."""

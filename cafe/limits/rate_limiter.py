@@ -20,10 +20,10 @@ from typing import Final, Literal
 import trio
 
 from actors import Actor, Message, Reply
+from cafe.http.refusals import CafeRefusal
 from cafe.limits.bans import Ban, BanBook
 from cafe.limits.headers import Fields, limit_headers
 from cafe.limits.window import WindowTable
-from cafe.refusals import CafeRefusal
 
 CREDIT_SECONDS = 5.0  # for which a credit may be used
 MOST_CREDIT, CREDIT_SHARE = 16, 16  # so much, and of what remains one in so many

@@ -16,6 +16,10 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from actors import Ref
+from cafe.http.app import problems
+from cafe.http.disconnect import if_undelivered, unless_hung_up
+from cafe.http.plain_routes import PlainRoute
+from cafe.http.reply import HUNG_UP, answer
 from cafe.limits.rate_limiter import (
     Admit,
     Allowance,
@@ -29,10 +33,6 @@ from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
 from cafe.orders.misses import counting_misses
 from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
-from cafe.serving.app import problems
-from cafe.serving.hangup import if_undelivered, unless_hung_up
-from cafe.serving.plain_routes import PlainRoute
-from cafe.serving.reply import HUNG_UP, answer
 
 Prefer = Annotated[
     list[str] | None,  # its lines, which together are one list

@@ -5,8 +5,8 @@ Rule: the shop begins it, once; the Dispatcher and its clients only read it.
 
 from __future__ import annotations
 
+from cafe.http.refusals import CafeRefusal
 from cafe.orders.refusals import ShopClosing
-from cafe.refusals import CafeRefusal
 
 
 class Closing:

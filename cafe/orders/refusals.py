@@ -9,9 +9,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import ClassVar
 
+from cafe.http.refusals import CafeRefusal
 from cafe.orders.order import NotAllowedError, Status
 from cafe.orders.queue import UnknownOrderError
-from cafe.refusals import CafeRefusal
 
 
 class UnknownOrder(CafeRefusal):

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
+from cafe.http.app import example, problems
 from cafe.orders import examples
 from cafe.orders.messages import Claim, QueueCount, Standing
 from cafe.orders.order import Order, Status
-from cafe.serving.app import example, problems
 
 MENU: Final = ("americano",)
 """What the plain counter serves."""

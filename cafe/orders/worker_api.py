@@ -12,6 +12,12 @@ from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
 
 from actors import Ref
+from cafe.http.app import problems
+from cafe.http.disconnect import unless_hung_up
+from cafe.http.plain_routes import PlainRoute
+from cafe.http.refusals import CafeRefusal
+from cafe.http.reply import NOTHING, answer
+from cafe.http.token import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.desk import Desk
 from cafe.orders.headers import KEY_PATTERN, checked_key
@@ -37,12 +43,6 @@ from cafe.orders.schemas import (
     order_out,
     released_out,
 )
-from cafe.refusals import CafeRefusal
-from cafe.serving.app import problems
-from cafe.serving.hangup import unless_hung_up
-from cafe.serving.plain_routes import PlainRoute
-from cafe.serving.reply import NOTHING, answer
-from cafe.serving.token import BARISTAS_ONLY
 
 Wait = Annotated[
     float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")

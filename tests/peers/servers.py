@@ -27,9 +27,9 @@ import uvicorn
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
-from cafe.serving.admission import Admission
-from cafe.serving.config import DoorConfig
-from cafe.serving.server import serve
+from cafe.limits.admission import Admission
+from cafe.server.config import DoorConfig
+from cafe.server.serve import serve
 from tests.peers.application import application
 
 ROOT = Path(__file__).parent.parent.parent

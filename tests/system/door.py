@@ -15,10 +15,10 @@ import h11
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cafe.serving.admission import Admission
-from cafe.serving.config import DoorConfig
-from cafe.serving.exchange import allow_body
-from cafe.serving.server import serve
+from cafe.limits.admission import Admission
+from cafe.server.config import DoorConfig
+from cafe.server.exchange import allow_body
+from cafe.server.serve import serve
 
 GET = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
 PARK = b"GET /park HTTP/1.1\r\nHost: cafe\r\n\r\n"

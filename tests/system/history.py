@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.checking import check
 from cafe.ledger.reading import open_reader
 from cafe.ledger.tables import events as log
 from cafe.orders.tables import LIVE, orders
+from cafe.shop.departments import DEPARTMENTS
 from tests.system.street import READY, Notes
 
 SLACK = 0.02

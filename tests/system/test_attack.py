@@ -7,8 +7,8 @@ from pathlib import Path
 
 import trio
 
-from cafe.cli import attacker
-from cafe.cli.attacker import Attack
+from cafe.players import attacker
+from cafe.players.attacker import Attack
 from tests.system.play import Crew, crowd, order, read_all
 from tests.system.shop import Shop, until
 

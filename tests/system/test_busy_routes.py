@@ -1,6 +1,6 @@
 """What the three busiest routes take and refuse, in the real shop; FastAPI does not answer them.
 
-Each line is a request and what it gets; `tests/cafe/serving/test_plain_routes.py` compares the way
+Each line is a request and what it gets; `tests/cafe/http/test_plain_routes.py` compares the way
 in which they read a request with FastAPI's.
 """
 

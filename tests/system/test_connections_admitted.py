@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from cafe.limits.address import parse_networks
-from cafe.serving.admission import Admission
+from cafe.limits.admission import Admission
 from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, read_to_end, until
 
 ATTACKER, REGULAR, PROXY = "127.0.0.66", "127.0.0.5", "127.0.0.99"

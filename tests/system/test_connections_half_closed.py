@@ -12,9 +12,8 @@ import trio
 import trustme
 from starlette.types import Receive, Scope, Send
 
-from cafe.serving.connection import Connection
-from cafe.serving.exchange import CONNECTION
-from cafe.serving.hangup import if_undelivered
+from cafe.http.disconnect import CONNECTION, if_undelivered
+from cafe.server.connection import Connection
 from tests.system.door import Certificate, Client, OpenDoor, answer, open_door, read_to_end, until
 
 POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\n\r\n"

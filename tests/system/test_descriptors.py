@@ -11,8 +11,8 @@ from typing import Self
 
 import trio
 
-from cafe.serving.admission import FRESH_SECONDS, Admission
-from cafe.serving.descriptors import Spare
+from cafe.limits.admission import FRESH_SECONDS, Admission
+from cafe.server.descriptors import Spare
 from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, read_to_end, until
 
 ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"

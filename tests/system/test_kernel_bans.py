@@ -15,8 +15,8 @@ import structlog
 import trio
 
 from cafe.limits.address import address_key
-from cafe.serving.admission import Admission
-from cafe.serving.packet_filter import ROOM
+from cafe.limits.admission import Admission
+from cafe.limits.packet_filter import ROOM
 from tests.system.door import GET, OpenDoor, ask, open_door, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a feature of Linux")

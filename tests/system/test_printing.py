@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.opening import upgrade
+from cafe.shop.departments import DEPARTMENTS
 from tests.system.shop import PATIENCE, environment
 
 Ended = tuple[int, bytes, bytes]

@@ -22,7 +22,7 @@ from cafe.ledger.department import Logged
 from cafe.ledger.link import Link
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Rules
-from cafe.shop import RESTART
+from cafe.shop.shop import RESTART
 from docs.examples.tips.department import TIPS
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import AwaitPosition, GiveTip

@@ -11,9 +11,9 @@ from functools import partial
 import trio
 
 from actors import Actor, ActorCrashed, Message, Ref, Reply, Timer
+from cafe.http.refusals import CafeRefusal
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import FindOrder
-from cafe.refusals import CafeRefusal
 from docs.examples.music.playlist import HasWishedError, Playlist, Wished
 
 MOST_WISHES = 200

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from actors import Ref
-from cafe.serving.app import problems
-from cafe.serving.hangup import unless_hung_up
-from cafe.serving.reply import answer
-from cafe.serving.token import BARISTAS_ONLY
+from cafe.http.app import problems
+from cafe.http.disconnect import unless_hung_up
+from cafe.http.reply import answer
+from cafe.http.token import BARISTAS_ONLY
 from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
 from docs.examples.music.schemas import SongOut, SongsOut, WishIn, song_out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from cafe.serving.app import example
+from cafe.http.app import example
 from docs.examples.music.playlist import Wished
 
 SONG = {"song": "So What", "wishes": 3}

@@ -13,12 +13,12 @@ from fastapi import APIRouter, FastAPI
 
 from actors import Ref, open_system
 from actors.testing import Probe, settle
-from cafe.serving.app import create_app
+from cafe.http.app import create_app
 from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, OneWishEach, Wish
 from docs.examples.music.music_api import player_routes, wish_routes
 from docs.examples.music.playlist import Wished
 from tests.cafe.orders.counter import Counter, open_counter
-from tests.cafe.serving.memory_door import open_memory_door
+from tests.cafe.server.memory_door import open_memory_door
 
 SO_WHAT = Wished("So What", 1)
 WISH = {"order_id": "o1", "song": "So What"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors import Message
+from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged
-from cafe.refusals import CafeRefusal
 from docs.examples.tips.tip import Tip
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StrictInt
 
-from cafe.serving.app import example
+from cafe.http.app import example
 from docs.examples.tips.tip import Status, Tip
 
 Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]

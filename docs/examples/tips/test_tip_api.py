@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from actors.testing import Probe
-from cafe.serving.app import create_app
+from cafe.http.app import create_app
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import GiveTip, OneTipEach
 from docs.examples.tips.tip import Tip

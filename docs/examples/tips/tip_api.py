@@ -8,9 +8,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from cafe.serving.app import problems
-from cafe.serving.reply import answer
-from cafe.serving.token import BARISTAS_ONLY
+from cafe.http.app import problems
+from cafe.http.reply import answer
+from cafe.http.token import BARISTAS_ONLY
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import GiveTip
 from docs.examples.tips.schemas import Id, TipIn, TipOut, TotalsOut, tip_out

@@ -17,16 +17,16 @@ import typer
 from cafe.cli.commands import COMMANDS, hidden, make_app, run_command
 
 OF_NO_USE_TO_A_SHOP = {
-    "cafe.cli.baristas",
+    "cafe.players.baristas",
     "cafe.cli.board",
-    "cafe.cli.client",
-    "cafe.cli.customers",
-    "cafe.cli.day",
+    "cafe.players.client",
+    "cafe.players.customers",
+    "cafe.operations.day",
     "cafe.cli.db",
     "cafe.cli.options",
-    "cafe.cli.report",
-    "cafe.cli.rush",
-    "cafe.cli.shop_process",
+    "cafe.operations.report",
+    "cafe.players.rush",
+    "cafe.players.shop_process",
     "dotenv",
     "httpcore",
     "httpx",
@@ -69,15 +69,17 @@ def imported_by(*arguments: str) -> set[str]:
 
 def test_a_shop_imports_nothing_that_only_players_or_reports_need() -> None:
     imported = imported_by("serve", "--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
-    assert "cafe.shop" in imported
+    assert "cafe.shop.shop" in imported
     assert imported & OF_NO_USE_TO_A_SHOP == set()
 
 
 @pytest.mark.parametrize("command", ["baristas", "customers"])
 def test_a_player_imports_no_shop(command: str) -> None:
     imported = imported_by(command, "--help")
-    assert f"cafe.cli.{command}" in imported
-    assert {name for name in imported if name.startswith(("cafe.shop", "cafe.ledger"))} == set()
+    assert f"cafe.players.{command}" in imported
+    assert {
+        name for name in imported if name.startswith(("cafe.shop.shop", "cafe.ledger"))
+    } == set()
 
 
 def test_help_lists_every_command_with_the_first_sentence_of_its_help(

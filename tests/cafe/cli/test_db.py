@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 
 from cafe.cli.commands import run_command
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.checking import generic_checks
 from cafe.ledger.migrating import newest
 from cafe.ledger.opening import open_store, upgrade
+from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.ledger.scribe import Scribe
 
 URL = "sqlite:///cafe.db"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import typer
 
-from cafe.cli.client import UnreachableError
 from cafe.cli.commands import run_command
 from cafe.cli.run import run
+from cafe.players.client import UnreachableError
 
 
 @pytest.mark.parametrize(

@@ -25,20 +25,20 @@ import trio.testing
 from rich.console import Console, RenderableType
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli.attacker import Attack
-from cafe.cli.barista import Shift
-from cafe.cli.baristas import Staff
 from cafe.cli.board import plain_console, shown
 from cafe.cli.commands import run_command
-from cafe.cli.customers import Crowd
 from cafe.cli.options import Span, dice
-from cafe.cli.report import comparison
-from cafe.cli.rush import Phase
-from cafe.cli.shop_process import ShopProcessError
 from cafe.ledger.opening import upgrade
+from cafe.operations.report import comparison
+from cafe.players.attacker import Attack
+from cafe.players.barista import Shift
+from cafe.players.baristas import Staff
+from cafe.players.customers import Crowd
+from cafe.players.rush import Phase
+from cafe.players.shop_process import ShopProcessError
 from cafe.printable import printable
-from tests.cafe.cli.fake_shop import FakeShop
 from tests.cafe.ledger.scribe import Scribe
+from tests.cafe.players.fake_shop import FakeShop
 
 URL = "http://shop.test"
 EIGHT = datetime(2026, 11, 20, 8).astimezone().timestamp()
@@ -254,7 +254,7 @@ def test_the_last_line_of_a_shop_that_did_not_start(
     def fail(*_: object, **__: object) -> None:
         raise ShopProcessError("did not start", 2, text)
 
-    monkeypatch.setattr("cafe.cli.rush.open_shop", fail)
+    monkeypatch.setattr("cafe.players.rush.open_shop", fail)
     printed = cafe("rush")
     assert printed.startswith("cafe: the shop did not start (exit code 2): ")
     assert printed.count("\n") == 1

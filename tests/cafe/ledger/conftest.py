@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cafe.departments import DEPARTMENTS
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events, prunings
+from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
 
 DURABLE = ("file", "postgresql")

@@ -11,7 +11,7 @@ from typing import TypeVar
 import trio
 from sqlalchemy import Connection, NullPool, create_engine, select
 
-import cafe.departments
+import cafe.shop.departments
 from cafe.ledger.checking import check
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone
@@ -106,7 +106,7 @@ class FaultyStore(Store):
     def broken_promises(self) -> list[str]:
         """Give what `cafe db check` would complain of."""
         with Link.transaction(self.link, writing=False) as connection:
-            promises = list(check(connection, cafe.departments.DEPARTMENTS))
+            promises = list(check(connection, cafe.shop.departments.DEPARTMENTS))
         return [str(promise) for promise in promises if promise.findings]
 
 

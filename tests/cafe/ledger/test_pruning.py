@@ -9,14 +9,14 @@ import structlog.testing
 import trio
 from sqlalchemy import Connection, func, select
 
-from cafe.departments import DEPARTMENTS
-from cafe.housekeeping import DAY, PRUNE_SECONDS, keep_house
 from cafe.ledger import pruning
 from cafe.ledger.tables import events, prunings
 from cafe.orders.department import ORDERS, drop_expired_keys
 from cafe.orders.messages import CancelOrder
 from cafe.orders.tables import keys, orders
 from cafe.settings import read_settings
+from cafe.shop.departments import DEPARTMENTS
+from cafe.shop.housekeeping import DAY, PRUNE_SECONDS, keep_house
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 

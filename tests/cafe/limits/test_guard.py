@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from actors import Ref, open_system
+from cafe.http.paths import Prefix
 from cafe.limits.address import parse_networks
 from cafe.limits.guard import Guard
 from cafe.limits.rate_limiter import (
@@ -19,7 +20,6 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
     Window,
 )
-from cafe.serving.paths import Prefix
 
 OFFICE = "192.0.2.7"
 PROXY = "10.0.0.1"

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from actors import ActorCrashed, Ref, Restart, System, open_system
-from cafe.clock import start_clock
+from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
@@ -23,8 +23,8 @@ from cafe.orders.dispatcher import Rules, load_until
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
 from cafe.orders.tables import order_of, orders
-from cafe.refusals import CafeRefusal
-from cafe.shop import RESTART, load_when_refused
+from cafe.shop.clock import start_clock
+from cafe.shop.shop import RESTART, load_when_refused
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 from tests.cafe.orders.witness import WitnessedDesk

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.testing import Probe
+from cafe.http.app import create_app
+from cafe.http.paths import Prefix
+from cafe.http.plain_routes import PlainRoutes
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
 from cafe.orders.pages import read_cursor, written_cursor
 from cafe.orders.queue import OrderBook
 from cafe.orders.view import View
 from cafe.orders.worker_api import barista_routes
-from cafe.serving.app import create_app
-from cafe.serving.paths import Prefix
-from cafe.serving.plain_routes import PlainRoutes
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.test_queue import a_book, place
 

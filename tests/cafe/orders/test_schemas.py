@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
+from cafe.http.reply import answer
 from cafe.orders import schemas
 from cafe.orders.messages import Claim, Standing
 from cafe.orders.order import Action, Order, Status
@@ -16,7 +17,6 @@ from cafe.orders.schemas import (
     finished_out,
     order_out,
 )
-from cafe.serving.reply import answer
 
 SHAPES = [
     one

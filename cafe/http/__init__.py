@@ -1,0 +1,1 @@
+"""Web conventions that all departments share."""

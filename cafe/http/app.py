@@ -1,0 +1,235 @@
+"""One FastAPI app as this shop wants it: slashes, OpenAPI, and problems for every error.
+
+Rule: a path is served with and without its last slash, never redirected; HEAD is answered where GET
+is, and OPTIONS everywhere; every error is a problem of RFC 9457.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, ConfigDict
+from pydantic.config import ExtraValues
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from cafe.http.paths import bare_path
+from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
+from cafe.http.refusals import CafeRefusal
+
+
+def example(members: dict[str, Any], *, extra: ExtraValues = "ignore") -> ConfigDict:
+    """Give a model's configuration, with an example for OpenAPI."""
+    return ConfigDict(extra=extra, json_schema_extra={"examples": [members]})
+
+
+class ProblemOut(BaseModel):
+    """A problem body (RFC 9457); further members are documented where they occur."""
+
+    model_config = example(
+        {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "There is no such order.",
+            "instance": "urn:request:1f0c2a9be6d34d07",
+        },
+        extra="allow",
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+NOT_ROUTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+HEADERS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    503: ("Retry-After",),
+}
+"""The header fields that a problem of this status always has."""
+
+
+def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any]]:
+    """Document problem responses for OpenAPI; `because` describes them, members included."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    return {
+        status: {
+            "description": because or phrase(status),
+            "headers": {name: {"schema": {"type": "string"}} for name in HEADERS.get(status, ())},
+            "content": content,
+        }
+        for status in statuses
+    }
+
+
+def create_app(
+    routers: Sequence[APIRouter], *, title: str, description: str, version: str, prefix: str
+) -> FastAPI:
+    """Give a FastAPI app with our routes, our errors, and OpenAPI under `prefix`."""
+    app = FastAPIOffline(
+        title=title,
+        description=description,
+        version=version,
+        servers=[{"url": prefix}, {"url": "/", "description": "the same, without the prefix"}],
+        root_path_in_servers=False,
+        redirect_slashes=False,
+        redoc_url=None,
+        exception_handlers={
+            HTTPException: on_http_exception,
+            RequestValidationError: on_invalid_request,
+            CafeRefusal: on_refusal,
+            Exception: on_bug,
+        },
+    )
+    # Not include_router, which keeps the routers nested: that costs every request a layer, and
+    # hides from `methods_of` what is in them. Ours come before the docs: routes are tried in order.
+    app.router.routes[:0] = [
+        route for router in routers for route in accepting_missing_slashes(router).routes
+    ]
+    match_to_the_end(app)
+    make_openapi(app)
+    answer_head(app)
+    return app
+
+
+def accepting_missing_slashes(router: APIRouter) -> APIRouter:
+    """Give routes with a last slash a twin without it; only the original is documented.
+
+    The other way round `Prefix` does it: it takes a last slash off, before anything is looked up.
+    """
+    for route in list(router.routes):
+        if isinstance(route, APIRoute) and route.path.endswith("/"):
+            router.add_api_route(
+                route.path.rstrip("/"),
+                route.endpoint,
+                methods=sorted(route.methods or ()),
+                response_class=route.response_class,
+                include_in_schema=False,
+            )
+    return router
+
+
+def match_to_the_end(app: FastAPI) -> None:
+    """Let no path match with a line feed behind it: Starlette's patterns end with `$`."""
+    for route in app.routes:
+        if isinstance(route, Route):
+            whole = re.sub(r"\$\Z", r"\\Z", route.path_regex.pattern)
+            route.path_regex = re.compile(whole)
+
+
+def answer_head(app: FastAPI) -> None:
+    """Let routes answer HEAD wherever they answer GET (RFC 9110, 9.1), without documenting it.
+
+    But where one endpoint answers both GET and POST its GET is not safe, and so HEAD would not be.
+    """
+    answering = [
+        (route.path, route.endpoint, route.methods)
+        for route in app.routes
+        if isinstance(route, Route) and route.methods is not None
+    ]
+    posts = {(path, endpoint) for path, endpoint, methods in answering if "POST" in methods}
+    for path, endpoint, methods in answering:
+        if "GET" in methods and (path, endpoint) not in posts:
+            methods.add("HEAD")
+
+
+def make_openapi(app: FastAPI) -> None:
+    """Make OpenAPI once, with our problem where FastAPI would promise its own error bodies."""
+    schema = FastAPI.openapi(app)
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    schemas["ProblemOut"] = ProblemOut.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for path in schema["paths"].values():
+        for operation in path.values():
+            operation["responses"].update({str(k): v for k, v in problems(422, 500).items()})
+
+
+async def on_refusal(request: Request, error: Exception) -> Response:
+    """Say an expected no."""
+    if not isinstance(error, CafeRefusal):
+        raise error
+    return refusal_response(request.scope, error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Say what Starlette has to say: 404, 405 with its `Allow`, and so on.
+
+    No route has OPTIONS, so what it asks is answered here (RFC 9110, 9.3.7): the methods of a path
+    that is there; of the app, where it asks for `*` or the root, as load balancers do.
+    """
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
+    detail = "" if error.detail == phrase(error.status_code) else error.detail
+    if request.method == "OPTIONS" and error.status_code in NOT_ROUTED:
+        allowed = ", ".join(methods_of(request))
+        if allowed:
+            return Response(status_code=204, headers={"Allow": allowed})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(methods_of(request))
+        headers = [(b"allow", allowed.encode())]
+        detail = f"This path has {allowed}."
+    elif error.status_code == HTTPStatus.NOT_FOUND and not detail:
+        detail = "There is nothing at this path; /docs tells what there is."
+    return problem_response(request.scope, error.status_code, detail=detail, headers=headers)
+
+
+async def on_invalid_request(request: Request, error: Exception) -> Response:
+    """Say what is wrong with the input, and where; JSON that cannot be read is a 400."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = [
+        {"loc": list(one["loc"]), "type": one["type"], "message": one["msg"]}
+        for one in error.errors()
+    ]
+    unreadable = any(one["type"] == "json_invalid" for one in errors)
+    status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
+    detail = "; ".join(f"{dotted(one['loc'])}: {one['message']}" for one in errors)
+    if any(one["type"] == "model_attributes_type" for one in errors):
+        detail += "; send a JSON object, with Content-Type: application/json"
+    return problem_response(request.scope, status, detail=detail, errors=errors)
+
+
+def methods_of(request: Request) -> list[str]:
+    """Give all methods that a path has: Starlette tells only those of the first route it meets.
+
+    None where there is no such path; the root and `*` have those of all paths.
+    """
+    app: FastAPI = request.app
+    scope = request.scope
+    # What is mounted has put its own path there.
+    scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    is_any = bare_path(scope) in {"/", "*"}
+    methods: set[str] = set()
+    for route in app.routes:
+        if is_any or route.matches(scope)[0] is not Match.NONE:
+            # What is mounted are files, which are read.
+            methods |= (route.methods or set()) if isinstance(route, Route) else {"GET", "HEAD"}
+    return sorted(methods | {"OPTIONS"}) if methods else []
+
+
+def dotted(loc: Sequence[str | int]) -> str:
+    """Name a place in the input, as in `body.name`."""
+    return ".".join(str(part) for part in loc)
+
+
+async def on_bug(request: Request, _error: Exception) -> Response:
+    """Say sorry, and nothing of our insides; the request log tells the rest to the operator."""
+    return problem_response(
+        request.scope, 500, detail="Something went wrong here; it has been logged."
+    )

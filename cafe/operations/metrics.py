@@ -1,0 +1,140 @@
+"""`GET /metrics`: the histograms that are kept as things happen, and the counts that owners give.
+
+Rule: no state is kept twice. Whoever owns a number is asked for it when Prometheus asks us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from actors import Ref
+from cafe.ledger.ledger import Ledger, LedgerStatistics
+from cafe.limits.admission import Admission
+from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
+from cafe.operations.logs import dropped_lines
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import CountQueue, QueueCount
+
+# A second series beside every counter, only to tell when it was created: for scrapes over years.
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """Where the numbers come from."""
+
+    registry: CollectorRegistry
+    """With what is kept as it happens; the actors' own figures come from an instrument in it."""
+    dispatcher: Ref[Dispatcher]
+    ledger: Ledger
+    limiter: Ref[RateLimiter]
+    admissions: Mapping[str, Admission]
+    """By app."""
+
+    async def expose(self) -> bytes:
+        """Ask the owners, and give everything in Prometheus's text format."""
+        snapshot = Snapshot(
+            queue=await self.dispatcher.ask(CountQueue()),
+            limits=await self.limiter.ask(CountLimits()),
+            ledger=self.ledger.statistics(),
+            admissions=self.admissions,
+        )
+        now = CollectorRegistry()
+        now.register(snapshot)
+        return generate_latest(self.registry) + generate_latest(now)
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
+class Snapshot(Collector):
+    """What the owners said, at one moment."""
+
+    queue: QueueCount
+    limits: LimitCounts
+    ledger: LedgerStatistics
+    admissions: Mapping[str, Admission]
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metric families."""
+        yield CounterMetricFamily(
+            "cafe_log_lines_dropped",
+            "Log lines not written, because what reads them stalls or has gone.",
+            dropped_lines(),
+        )
+        yield from self._orders()
+        yield from self._ledger()
+        yield from self._limits()
+        yield from self._connections()
+        yield from self._kernel()
+
+    def _orders(self) -> Iterator[Metric]:
+        orders = GaugeMetricFamily(
+            "cafe_orders", "Orders that live, and those that ended lately.", labels=("status",)
+        )
+        for status, number in self.queue.by_status.items():
+            orders.add_metric((status.value,), number)
+        yield orders
+        yield GaugeMetricFamily("cafe_queue_length", "Orders that wait.", self.queue.waiting)
+        yield GaugeMetricFamily(
+            "cafe_baristas", "Those with an order in hand or waiting for one.", self.queue.baristas
+        )
+
+    def _ledger(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "cafe_ledger_uncommitted",
+            "Changes that the database does not have yet.",
+            self.ledger.uncommitted,
+        )
+        yield GaugeMetricFamily(
+            "cafe_ledger_position", "Position of the last event.", self.ledger.position
+        )
+        yield CounterMetricFamily(
+            "cafe_ledger_groups", "Groups of changes committed.", self.ledger.groups
+        )
+        yield CounterMetricFamily("cafe_ledger_events", "Events committed.", self.ledger.events)
+
+    def _limits(self) -> Iterator[Metric]:
+        refusals = CounterMetricFamily("cafe_refusals", "Refusals by limit.", labels=("limit",))
+        for limit, number in sorted(self.limits.refused.items()):
+            refusals.add_metric((limit,), number)
+        yield refusals
+        yield GaugeMetricFamily("cafe_bans_now", "Addresses cut off.", self.limits.banned)
+        yield CounterMetricFamily("cafe_bans", "Bans imposed or lengthened.", self.limits.bans)
+        yield GaugeMetricFamily(
+            "cafe_addresses", "Addresses that the limiter keeps.", self.limits.addresses
+        )
+
+    def _connections(self) -> Iterator[Metric]:
+        now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))
+        refused, shed, malformed, isolated = (
+            CounterMetricFamily(f"cafe_connections_{what}", help_, labels=("app",))
+            for what, help_ in (
+                ("refused", "Connections refused when accepted."),
+                ("shed", "Idle connections closed because their place was needed."),
+                ("malformed", "Connections closed because what came on them was no HTTP or TLS."),
+                ("isolated", "Connections ended by an error that would have ended the process."),
+            )
+        )
+        for app, admission in self.admissions.items():
+            now.add_metric((app,), admission.open)
+            refused.add_metric((app,), admission.refused)
+            shed.add_metric((app,), admission.shed)
+            malformed.add_metric((app,), admission.malformed)
+            isolated.add_metric((app,), admission.isolated)
+        yield from (now, refused, shed, malformed, isolated)
+
+    def _kernel(self) -> Iterator[Metric]:
+        filters = GaugeMetricFamily(
+            "cafe_kernel_filter", "Whether the kernel drops banned addresses.", labels=("app",)
+        )
+        bans = GaugeMetricFamily(
+            "cafe_kernel_bans", "Addresses that the kernel drops now.", labels=("app",)
+        )
+        for app, admission in self.admissions.items():
+            filters.add_metric((app,), admission.in_kernel is not None)
+            bans.add_metric((app,), admission.in_kernel or 0)
+        yield from (filters, bans)

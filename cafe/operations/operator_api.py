@@ -1,0 +1,144 @@
+"""What operators look at: does it live, is it ready, what do the actors do, what are the figures.
+
+Rule: reads only. The two health routes are on both apps, and cost nobody his share of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+from starlette.responses import PlainTextResponse, Response
+
+from actors import ActorStatistics, System
+from cafe.http.accept import prefers
+from cafe.http.app import example, problems
+from cafe.http.problem import problem_response
+from cafe.http.reply import answer, unkept
+from cafe.http.token import BARISTAS_ONLY
+
+DISPATCHER = {
+    "name": "Dispatcher",
+    "state": "running",
+    "mailbox_used": 0,
+    "mailbox_size": 10_000,
+    "handled": 600,
+    "refused": 2,
+    "crashed": 0,
+    "restarts": 0,
+    "busy_seconds": None,
+}
+"""As OpenAPI shows it."""
+TREE = """\
+system, one_for_one
+├─ Dispatcher running, queued 0 of 10000, handled 600, refused 2
+└─ RateLimiter running, queued 0 of 10000, handled 602
+"""
+AS_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Every actor that lives. As text with its groups, if Accept prefers that.",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": TREE}},
+    }
+}
+
+
+class HealthOut(BaseModel):
+    """All is well."""
+
+    model_config = example({"status": "ok"})
+
+    status: str
+
+
+class ActorOut(BaseModel):
+    """One actor at this moment."""
+
+    model_config = example(DISPATCHER)
+
+    name: str
+    state: str = Field(
+        description="running; restarting: crashed, and waiting for its next start; or stopping."
+    )
+    mailbox_used: int
+    mailbox_size: int
+    handled: int
+    refused: int
+    crashed: int
+    restarts: int
+    busy_seconds: float | None = Field(description="How long its present turn has taken so far.")
+
+
+class ActorsOut(BaseModel):
+    """Every actor that lives, in the order of their start, those of a group together."""
+
+    model_config = example({"actors": [DISPATCHER]})
+
+    actors: list[ActorOut]
+
+
+def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRouter:
+    """Give the health routes; `why_not_ready` gives None, or a sentence."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez", response_model=HealthOut)
+    async def livez() -> Response:
+        """Tell that the process lives."""
+        return answer(HealthOut(status="ok"))
+
+    @router.get("/readyz", response_model=HealthOut, responses=problems(503))
+    async def readyz(request: Request) -> Response:
+        """Tell whether the shop takes orders: its actors answer, and it is not closing."""
+        why_not = await why_not_ready()
+        if why_not is None:
+            return answer(HealthOut(status="ok"))
+        return problem_response(
+            request.scope, 503, detail=why_not, headers=[(b"retry-after", b"5")]
+        )
+
+    return router
+
+
+def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> APIRouter:
+    """Give the routes that look inside."""
+    router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY)
+
+    @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
+    async def actors(request: Request) -> Response:
+        """Tell what each actor is doing: as JSON, or drawn as a tree for people to read."""
+        tree = system.tree()
+        varies = {"vary": "accept"}
+        accept = ",".join(request.headers.getlist("accept"))
+        if prefers(accept, "text/plain", over="application/json"):
+            return unkept(PlainTextResponse(f"{tree}\n", headers=varies))
+        return answer(ActorsOut(actors=[actor_out(one) for one in tree]), headers=varies)
+
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}},
+    )
+    async def metrics() -> Response:
+        """Give the figures, for Prometheus."""
+        return unkept(Response(await expose(), media_type=CONTENT_TYPE_LATEST))
+
+    return router
+
+
+def actor_out(actor: ActorStatistics) -> ActorOut:
+    """Show one actor."""
+    busy = None if actor.busy_since is None else trio.current_time() - actor.busy_since
+    return ActorOut(
+        name=actor.name,
+        state=actor.state,
+        mailbox_used=actor.queued,
+        mailbox_size=actor.mailbox,
+        handled=actor.handled,
+        refused=actor.refused,
+        crashed=actor.crashed,
+        restarts=actor.restarts,
+        busy_seconds=None if busy is None else round(busy, 3),
+    )

@@ -1,0 +1,94 @@
+"""The two ASGI applications: the layers that a request passes, from the outermost in.
+
+Rule: this order, and no other. The log sees everything, also what the guards refuse; a guard
+refuses before a body is read, which the connection bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.metadata import version
+
+from starlette.types import ASGIApp
+
+from actors import Ref, System
+from cafe.http.app import create_app
+from cafe.http.browsers import PageGuard
+from cafe.http.paths import Prefix
+from cafe.http.plain_routes import PlainRoutes
+from cafe.http.request_log import RequestLog, RequestMetrics
+from cafe.http.token import TokenGuard
+from cafe.limits.address import Networks
+from cafe.limits.guard import Guard, count_refusal
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.operations.operator_api import health_routes, operator_routes
+from cafe.orders.client_api import customer_routes
+from cafe.orders.desk import Desk
+from cafe.orders.worker_api import barista_routes
+
+CLIENT_PREFIX = "/api/v1/client"
+WORKER_PREFIX = "/api/v1/worker"
+HEALTH = frozenset({"/livez", "/readyz"})
+
+WhyNotReady = Callable[[], Awaitable[str | None]]
+Expose = Callable[[], Awaitable[bytes]]
+
+
+def client_app(
+    desk: Desk,
+    limiter: Ref[RateLimiter],
+    *,
+    trusted: Networks,
+    why_not_ready: WhyNotReady,
+    metrics: RequestMetrics,
+) -> ASGIApp:
+    """Give the customers' application."""
+    api = create_app(
+        [customer_routes(desk, limiter), health_routes(why_not_ready)],
+        title="The café: customers",
+        description="Order a coffee, and wait on the open connection until it is ready.",
+        version=version("trio-cafe"),
+        prefix=CLIENT_PREFIX,
+    )
+    app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
+    return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
+
+
+def worker_app(
+    desk: Desk,
+    limiter: Ref[RateLimiter],
+    system: System,
+    *,
+    trusted: Networks,
+    token: str | None,
+    hosts: frozenset[str],
+    why_not_ready: WhyNotReady,
+    expose: Expose,
+    metrics: RequestMetrics,
+) -> ASGIApp:
+    """Give the baristas' application.
+
+    With a token, a request that has it is never limited, and one without it is refused each time.
+    Without one, requests are counted, and only names in `hosts` are known. Pages of other sites
+    come first: what they ask does not count against the one whose browser it is.
+    """
+    api = create_app(
+        [
+            barista_routes(desk, limiter),
+            health_routes(why_not_ready),
+            operator_routes(system, expose),
+        ],
+        title="The café: baristas",
+        description="Claim the oldest order, brew it, declare it ready.",
+        version=version("trio-cafe"),
+        prefix=WORKER_PREFIX,
+    )
+    app: ASGIApp = PlainRoutes(api)
+    if token is None:
+        app = Guard(app, limiter, trusted, HEALTH, window="baristas")
+    else:
+        app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
+        app = Guard(app, limiter, trusted, HEALTH, window=None)
+    app = PageGuard(app, hosts if token is None else None, HEALTH)
+    return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)

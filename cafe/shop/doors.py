@@ -1,0 +1,75 @@
+"""The two doors of the shop: where each listens, whom it admits, and how it is opened.
+
+Rule: all that is read from files and limits of the process is read before anything is served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import trio
+from starlette.types import ASGIApp
+
+from cafe.limits.address import parse_networks
+from cafe.limits.admission import Admission
+from cafe.server.config import DoorConfig, load_config
+from cafe.server.descriptors import raise_limit, share_out
+from cafe.server.serve import serve
+from cafe.settings import Settings
+from cafe.shop.apps import CLIENT_PREFIX, WORKER_PREFIX
+
+GRACE_SHARE = 0.5
+"""Of the closing time: how long answers under way may take to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One of the two servers: where it listens, whom it admits, and what it serves."""
+
+    name: str
+    config: DoorConfig
+    admission: Admission
+    docs: str
+
+
+def read_doors(settings: Settings) -> tuple[Door, Door]:
+    """Read both toml files, and share the process's descriptors between the doors.
+
+    Raises ConfigError.
+    """
+    shares = share_out(raise_limit())
+    client = load_config(
+        settings.client_config,
+        default=Path("hypercorn_client.toml"),
+        bind=settings.client_bind,
+        default_bind="127.0.0.1:8080",
+    )
+    worker = load_config(
+        settings.worker_config,
+        default=Path("hypercorn_worker.toml"),
+        bind=settings.worker_bind,
+        default_bind="127.0.0.1:8081",
+    )
+    for config in (client, worker):
+        config.graceful_timeout = min(
+            config.graceful_timeout, GRACE_SHARE * settings.closing_seconds
+        )
+    trusted = parse_networks(settings.trusted_proxies)
+    return (
+        Door(
+            "client",
+            client,
+            Admission(settings.limit_connections, shares.client, trusted),
+            f"{CLIENT_PREFIX}/docs",
+        ),
+        Door("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
+    )
+
+
+async def open_door(doors: trio.Nursery, door: Door, app: ASGIApp, shut: trio.Event) -> list[str]:
+    """Serve `app` until it is shut; give a line with each address once it accepts."""
+    serving = partial(serve, app, door.config, door.admission, shutdown_trigger=shut.wait)
+    urls: list[str] = await doors.start(serving)
+    return [f"{door.name} {url}{door.docs}" for url in urls]

@@ -1,0 +1,203 @@
+"""Web pages at the baristas' port: what browsers say of them, and who is let through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from cafe.http.browsers import PageGuard, objection
+from cafe.http.paths import Prefix
+
+HOSTS = frozenset({"cafe.example", "kasse"})
+HEALTH = frozenset({"/livez", "/readyz"})
+Lines = Sequence[str]
+
+LOOPBACK, NAMED = "Host: 127.0.0.1:8081", "Host: cafe.example"
+
+ADMITTED: dict[str, Lines] = {
+    "curl": [LOOPBACK, "User-Agent: curl/8.5.0", "Accept: */*"],
+    "curl at localhost": ["Host: localhost:8081"],
+    "curl at a name below localhost": ["Host: cafe.localhost:8081"],
+    "curl at IPv6": ["Host: [::1]:8081"],
+    "curl in the network": ["Host: 192.168.1.5:8081"],
+    "IPv6 in the network": ["Host: [fd00::17]"],
+    "a name of ours": [NAMED],
+    "a name of ours with a port": ["Host: kasse:8081"],
+    "a name of ours in capitals": ["Host: CAFE.Example:443"],
+    "a name of ours with its dot": ["Host: cafe.example.:8081"],
+    "HTTP/1.0 without a host": [],
+    "a page typed in": [LOOPBACK, "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate"],
+    "our own docs": [LOOPBACK, "Sec-Fetch-Site: same-origin", "Origin: http://127.0.0.1:8081"],
+    "our docs at a name": [NAMED, "Origin: http://cafe.example"],
+    "our docs at a name, default port": ["Host: cafe.example:80", "Origin: http://cafe.example"],
+    "our docs behind a proxy with TLS": [NAMED, "Origin: https://cafe.example"],
+    "our docs at IPv6": ["Host: [::1]:8081", "Origin: http://[::1]:8081"],
+}
+PAGES: dict[str, Lines] = {
+    "another site's page": [LOOPBACK, "Sec-Fetch-Site: cross-site"],
+    "a page on another port": [LOOPBACK, "Sec-Fetch-Site: same-site"],
+    "a word that nobody knows": [LOOPBACK, "Sec-Fetch-Site: elsewhere"],
+    "no word": [LOOPBACK, "Sec-Fetch-Site: "],
+    "two words": [LOOPBACK, "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site"],
+    "another site's form": [LOOPBACK, "Origin: https://evil.example"],
+    "a sandboxed form": [LOOPBACK, "Origin: null"],
+    "an empty origin": [LOOPBACK, "Origin: "],
+    "our address as a user's name": [LOOPBACK, "Origin: http://127.0.0.1:8081@evil.example"],
+    "our address and more": [LOOPBACK, "Origin: http://127.0.0.1:8081.evil.example"],
+    "a page on the customers' port": [LOOPBACK, "Origin: http://127.0.0.1:8080"],
+    "a page on the default port": [LOOPBACK, "Origin: http://127.0.0.1"],
+    "a page by another name of ours": [LOOPBACK, "Origin: http://localhost:8081"],
+    "a page with another scheme": [LOOPBACK, "Origin: ftp://127.0.0.1:8081"],
+    "an extension": [LOOPBACK, "Origin: chrome-extension://abcdefghijklmnop"],
+    "two origins": [LOOPBACK, "Origin: http://127.0.0.1:8081", "Origin: https://evil.example"],
+    "an origin and no host": ["Origin: http://127.0.0.1:8081"],
+}
+NAMES: dict[str, Lines] = {
+    "a rebound name": ["Host: evil.example:8081"],
+    "a rebound name's own page": [
+        "Host: evil.example:8081",
+        "Sec-Fetch-Site: same-origin",
+        "Origin: http://evil.example:8081",
+    ],
+    "a name below ours": ["Host: evil.cafe.example"],
+    "a name that ends like ours": ["Host: evilcafe.example"],
+    "a name that ends like localhost": ["Host: evillocalhost:8081"],
+    "localhost as a name above": ["Host: localhost.evil.example"],
+    "an address as a name above": ["Host: 127.0.0.1.evil.example"],
+    "no host": ["Host: "],
+    "only a port": ["Host: :8081"],
+    "only a dot": ["Host: ."],
+    "a user's name": ["Host: 127.0.0.1@evil.example"],
+    "two ports": ["Host: evil.example:127.0.0.1:8081"],
+    "IPv6 without brackets": ["Host: ::1"],
+    "half a bracket": ["Host: [::1"],
+    # These reach a server on 127.0.0.1, and browsers do not say there from where they come.
+    "no address": ["Host: 0.0.0.0:8081"],
+    "no IPv6 address": ["Host: [::]:8081"],
+    "a mapped address": ["Host: [::ffff:7f00:1]:8081"],
+    "a mapped address, dotted": ["Host: [::ffff:127.0.0.1]:8081"],
+    "a number": ["Host: 2130706433:8081"],
+}
+REFUSED = PAGES | NAMES
+
+
+def fields(lines: Lines) -> list[tuple[bytes, bytes]]:
+    """Read header lines as ASGI has them."""
+    pairs = (line.encode("latin-1").partition(b":")[::2] for line in lines)
+    return [(name.lower(), value.strip()) for name, value in pairs]
+
+
+async def status_of(
+    lines: Lines,
+    path: str = "/start/",
+    scheme: str = "http",
+    hosts: frozenset[str] | None = HOSTS,
+) -> int:
+    """Ask through the guard, under the prefix that the path may have; give the status."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads the body")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = Prefix(PageGuard(Response(b"inside"), hosts, HEALTH), "/api")
+    scope = {"type": "http", "method": "GET", "path": path, "scheme": scheme}
+    await app({**scope, "headers": fields(lines)}, receive, send)
+    status: int = sent[0]["status"]
+    if status != 200:
+        assert dict(sent[0]["headers"])[b"content-type"] == b"application/problem+json"
+    return status
+
+
+@pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/livez/../start/"])
+@pytest.mark.parametrize("lines", ADMITTED.values(), ids=ADMITTED)
+async def test_programs_and_our_own_pages_are_let_through(lines: Lines, path: str) -> None:
+    assert await status_of(lines, path) == 200
+
+
+@pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/no/livez"])
+@pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED)
+async def test_pages_of_others_and_names_of_others_are_refused(lines: Lines, path: str) -> None:
+    assert await status_of(lines, path) == 403
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/livez"])
+@pytest.mark.parametrize("lines", [*ADMITTED.values(), *REFUSED.values()])
+async def test_health_is_told_to_everybody(lines: Lines, path: str) -> None:
+    assert await status_of(lines, path) == 200
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([NAMED, "Origin: https://cafe.example"], 200),
+        (["Host: cafe.example:8443", "Origin: https://cafe.example:8443"], 200),
+        ([NAMED, "Origin: http://cafe.example"], 403),
+        (["Host: cafe.example:443", "Origin: https://cafe.example"], 200),
+    ],
+)
+async def test_with_tls_of_our_own_a_page_without_is_another_sites(
+    lines: Lines, status: int
+) -> None:
+    assert await status_of(lines, scheme="https") == status
+
+
+@pytest.mark.parametrize("lines", [*ADMITTED.values(), *NAMES.values()])
+async def test_where_names_need_not_be_known_any_will_do(lines: Lines) -> None:
+    assert await status_of(lines, hosts=None) == 200
+
+
+@pytest.mark.parametrize("lines", PAGES.values(), ids=PAGES)
+async def test_where_names_need_not_be_known_pages_are_refused_all_the_same(lines: Lines) -> None:
+    assert await status_of(lines, hosts=None) == 403
+
+
+def test_what_is_said_tells_an_operator_what_to_do() -> None:
+    by_name = objection(fields(["Host: shop.example"]), "http", HOSTS)
+    assert by_name is not None
+    assert "CAFE_WORKER_HOSTS" in by_name
+    by_page = objection(fields(REFUSED["another site's page"]), "http", HOSTS)
+    assert by_page is not None
+    assert "another site" in by_page
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["http", "https"]))
+def test_no_bytes_are_an_error(host: bytes, origin: bytes, scheme: str) -> None:
+    headers = [(b"host", host), (b"origin", origin)]
+    said = objection(headers, scheme, HOSTS)
+    assert said is None or said.endswith(".")
+
+
+names = st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z0-9-]{1,9}){0,3}", fullmatch=True)
+
+
+@given(names, st.none() | st.integers(0, 65_535))
+def test_a_page_is_ours_just_if_its_origin_is_the_host(name: str, port: int | None) -> None:
+    host = name if port is None else f"{name}:{port}"
+    lines = [f"Host: {host}", f"Origin: http://{host}"]
+    assert objection(fields(lines), "http", frozenset({name})) is None
+    other = [f"Host: {host}", f"Origin: http://x{host}"]
+    assert objection(fields(other), "http", frozenset({name})) is not None
+
+
+async def test_what_is_no_request_may_pass() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_message: Message) -> None:
+        raise AssertionError
+
+    await PageGuard(app, HOSTS, HEALTH)({"type": "lifespan"}, receive, send)
+    assert seen == ["lifespan"]

@@ -1,0 +1,102 @@
+"""Noticing that the client has gone, under many schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from starlette.requests import Request
+from starlette.types import Message
+
+from cafe.http.disconnect import unless_hung_up
+from cafe.http.refusals import CafeRefusal
+
+
+class Line:
+    """A connection on which the client may hang up."""
+
+    def __init__(self) -> None:
+        self.hung_up = trio.Event()
+        self.rest = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    @property
+    def request(self) -> Request:
+        return Request({"type": "http"}, self.receive)
+
+    async def receive(self) -> Message:
+        if self.rest:
+            return self.rest.pop()
+        await self.hung_up.wait()
+        return {"type": "http.disconnect"}
+
+
+def giving(result: str, after: float) -> Callable[[], Awaitable[str]]:
+    async def work() -> str:
+        await trio.sleep(after)
+        return result
+
+    return work
+
+
+@pytest.mark.schedules(5)
+async def test_what_is_done_in_time_is_given() -> None:
+    assert await unless_hung_up(Line().request, giving("coffee", after=900)) == "coffee"
+
+
+@pytest.mark.schedules(5)
+async def test_the_work_is_cancelled_when_the_client_hangs_up() -> None:
+    line, cancelled = Line(), trio.Event()
+
+    async def work() -> str:
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            cancelled.set()
+            raise
+        raise AssertionError
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up, line, 5.0)
+        assert await unless_hung_up(line.request, work) is None
+    assert cancelled.is_set()
+    assert trio.current_time() - began == 5.0
+
+
+async def hang_up(line: Line, after: float) -> None:
+    await trio.sleep(after)
+    line.hung_up.set()
+
+
+@pytest.mark.schedules(5)
+async def test_a_refusal_comes_through_as_it_is() -> None:
+    async def work() -> str:
+        await trio.sleep(1)
+        raise CafeRefusal("No.")
+
+    with pytest.raises(CafeRefusal, match=r"No\."):
+        await unless_hung_up(Line().request, work)
+
+
+@pytest.mark.schedules(5)
+async def test_somebody_elses_cancellation_goes_on() -> None:
+    with trio.move_on_after(3) as scope:
+        await unless_hung_up(Line().request, giving("coffee", after=900))
+        raise AssertionError
+    assert scope.cancelled_caught
+
+
+@pytest.mark.schedules
+async def test_what_is_done_as_the_client_hangs_up_is_given_or_was_never_done() -> None:
+    line, made = Line(), list[str]()
+
+    async def work() -> str:
+        await trio.lowlevel.checkpoint()
+        made.append("coffee")
+        return "coffee"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up, line, 0)
+        given = await unless_hung_up(line.request, work)
+    assert made == ([] if given is None else [given])

@@ -1,0 +1,148 @@
+"""A day's figures, on this machine's calendar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from datetime import date
+
+import pytest
+
+from cafe.operations.day import Day, Hour, Hours, Spread, Work, picture
+from cafe.orders.lives import Deed, Life
+from cafe.orders.order import Order, Status
+
+MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
+HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
+EIGHT = MIDNIGHT + 8 * 3600
+WAITING = Order("order", 1, "americano", None, "192.0.2.1", EIGHT)
+PLACE = Deed("place", None)
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
+    """Give a function that moves this machine to another time zone."""
+
+    def move(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+def ready(wait: float, brewing: float, *deeds: Deed, placed_at: float = EIGHT) -> Life:
+    done = placed_at + wait
+    order = WAITING._replace(
+        placed_at=placed_at, started_at=done - brewing, ended_at=done, status=Status.READY
+    )
+    return Life(order, (PLACE, *(deeds or (Deed("start", "Bo"), Deed("finish", "Bo")))))
+
+
+def ended(action: str) -> Life:
+    order = WAITING._replace(status=Status.CANCELLED, ended_at=EIGHT + 1)
+    return Life(order, (PLACE, Deed(action, None)))
+
+
+def test_each_order_is_counted_by_what_became_of_it() -> None:
+    collected, in_vain = ready(60, 30), ready(60, 30)
+    day = Day.of(
+        [
+            collected._replace(order=collected.order._replace(status=Status.DELIVERED)),
+            ready(60, 30),
+            in_vain._replace(order=in_vain.order._replace(abandoned=True)),
+            Life(WAITING, (PLACE,)),
+            Life(WAITING._replace(status=Status.PREPARATION), (PLACE, Deed("start", None))),
+            ended("cancel"),
+            *[ended("abandon")] * 2,
+            *[ended("cut off")] * 3,
+        ],
+        HOURS,
+    )
+    assert (day.orders, day.ready, day.collected, day.brewed_in_vain) == (11, 3, 1, 1)
+    assert (day.live, day.cancelled, day.abandoned, day.cut_off) == (2, 1, 2, 3)
+    assert day.ready + day.live + day.cancelled + day.abandoned + day.cut_off == day.orders
+
+
+def test_waits_and_brewing_times_are_those_of_what_was_brewed() -> None:
+    day = Day.of([*(ready(n * 10.0, float(n)) for n in range(1, 101)), ended("cancel")], HOURS)
+    assert day.wait == Spread(median=500, p95=950, worst=1000)
+    assert day.brewing == Spread(median=50, p95=95, worst=100)
+    assert Day.of([ended("cancel")], HOURS).wait is None
+
+
+def test_a_barista_has_what_he_finished_gave_back_and_let_lapse() -> None:
+    day = Day.of(
+        [
+            ready(60, 20, Deed("start", "Cy"), Deed("release", "Cy"), Deed("start", "Bo"))._replace(
+                deeds=(
+                    PLACE,
+                    Deed("start", "Cy"),
+                    Deed("release", "Cy"),
+                    Deed("start", "Bo"),
+                    Deed("finish", "Bo"),
+                )
+            ),
+            ready(60, 30, Deed("start", "Bo"), Deed("finish", "Bo"), Deed("hand over", None)),
+            ready(60, 40, Deed("start", "Di"), Deed("expire", None), Deed("finish late", None)),
+            ready(60, 50, Deed("start", None), Deed("finish", None)),
+            Life(WAITING, (PLACE, Deed("start", "Ed"))),
+        ],
+        HOURS,
+    )
+    assert day.baristas == (
+        Work("Bo", ready=2, released=0, lapsed=0, brewing=Spread(20, 30, 30)),
+        Work(None, ready=1, released=0, lapsed=0, brewing=Spread(50, 50, 50)),
+        Work("Di", ready=1, released=0, lapsed=1, brewing=Spread(40, 40, 40)),
+        Work("Cy", ready=0, released=1, lapsed=0, brewing=None),
+        Work("Ed", ready=0, released=0, lapsed=0, brewing=None),
+    )
+
+
+def test_hours_reach_from_the_first_order_to_the_last() -> None:
+    placed = (EIGHT, EIGHT + 3599.9, EIGHT + 2 * 3600)
+    day = Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)
+    assert day.hours == (Hour(EIGHT, 2), Hour(EIGHT + 3600, 0), Hour(EIGHT + 7200, 1))
+
+
+def test_a_day_without_orders_has_no_figures() -> None:
+    day = Day.of([], HOURS)
+    assert (day.orders, day.wait, day.brewing, day.baristas, day.hours) == (0, None, None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("place", "day", "length"),
+    [
+        ("UTC0", date(2026, 11, 21), 24),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", date(2026, 3, 29), 23),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", date(2026, 10, 25), 25),
+    ],
+)
+def test_a_day_has_as_many_hours_as_here(
+    zone: Callable[[str], None], place: str, day: date, length: int
+) -> None:
+    zone(place)
+    hours = Hours.of(day)
+    assert hours.until - hours.since == length * 3600
+    assert len(hours.starts()) == length
+
+
+def test_a_day_begins_at_midnight_here(zone: Callable[[str], None]) -> None:
+    zone("UTC0")
+    assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT
+    zone("CET-1")
+    assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT - 3600
+
+
+def test_the_picture_has_a_bar_for_each_hour_by_the_clock_here(zone: Callable[[str], None]) -> None:
+    zone("CET-1")
+    placed = (EIGHT, EIGHT, EIGHT + 3600)
+    lines = picture(Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)).splitlines()
+    assert "orders by the hour" in lines[0]
+    assert lines[-1].split() == ["09", "10"]
+    assert lines[2].startswith("2┤█")
+
+
+def test_the_picture_of_a_single_order_is_drawn() -> None:
+    assert "█" in picture(Day.of([ready(60, 30)], HOURS))

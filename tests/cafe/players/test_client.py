@@ -1,0 +1,92 @@
+"""Asking a shop that is there, is not there yet, is closing, or is another's."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from cafe.players.client import (
+    UnexpectedAnswerError,
+    UnreachableError,
+    ask_patiently,
+    open_client,
+    wait_until_open,
+)
+from tests.cafe.players.fake_shop import FakeShop
+
+URL = "http://shop.test"
+
+
+async def test_a_shop_that_comes_up_later_is_waited_for_with_growing_pauses(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.refuses_connections = 6
+    begin = autojump_clock.current_time()
+    async with open_client(URL, door=shop.door) as client:
+        await wait_until_open(client, patience=30)
+    times = [when - begin for when, _ in shop.requests]
+    assert times == pytest.approx([0, 0.25, 0.75, 1.75, 3.75, 7.75, 11.75])
+
+
+async def test_a_shop_that_is_not_there_is_given_up_when_patience_ends(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.refuses_connections = 1000
+    begin = autojump_clock.current_time()
+    async with open_client(URL, door=shop.door) as client:
+        with pytest.raises(UnreachableError, match=r"shop\.test cannot be reached") as caught:
+            await wait_until_open(client, patience=10)
+    assert autojump_clock.current_time() - begin <= 10
+    assert caught.value.exit_code == 1
+    assert "All connection attempts failed" in caught.value.trouble
+
+
+async def test_no_patience_is_one_try(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.refuses_connections = 1000
+    async with open_client(URL, door=shop.door) as client:
+        with pytest.raises(UnreachableError):
+            await wait_until_open(client, patience=0)
+    assert len(shop.requests) == 1
+
+
+async def test_a_closing_shop_is_left_alone_for_as_long_as_it_asks(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    shop.closing = 1
+    troubles: list[str] = []
+    begin = autojump_clock.current_time()
+    async with open_client(URL, door=shop.door) as client:
+        await ask_patiently(client, "GET", "/livez", patience=10, on_trouble=troubles.append)
+    assert autojump_clock.current_time() - begin == pytest.approx(3)
+    assert troubles == ["it answered 503"]
+
+
+async def test_what_is_not_the_cafe_is_said_so() -> None:
+    stranger = httpx.MockTransport(lambda _: httpx.Response(404))
+    async with open_client(URL, door=lambda _: stranger) as client:
+        with pytest.raises(UnexpectedAnswerError, match="gave 404: this is not the café"):
+            await wait_until_open(client, patience=0)
+
+
+async def test_a_client_waits_for_its_answer_without_limit_and_connects_within_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_client(URL, door=FakeShop(autojump_clock).door) as client:
+        assert client.timeout == httpx.Timeout(None, connect=30)
+
+
+async def test_a_prefix_in_the_address_is_kept(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    async with open_client(f"{URL}/api/v1/client", door=shop.door) as client:
+        await client.get("/livez")
+    assert [path for _, path in shop.requests] == ["/api/v1/client/livez"]

@@ -1,0 +1,97 @@
+"""The scenario's phases against a fake shop; that `cafe rush` runs is tested in tests/system."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+import typer
+
+from cafe.cli.options import Span
+from cafe.players.attacker import Attack
+from cafe.players.barista import Shift
+from cafe.players.client import UnreachableError
+from cafe.players.rush import NoAddressError, Scenario, require_address
+from cafe.players.shop_process import Shop
+from tests.cafe.players.fake_shop import FakeShop
+
+SHOP = Shop("http://shop.test", "http://shop.test")
+ATTACK = Attack(orders=5000, answers={}, lost=5000, unanswered=0, first_cut=0.1, last_answer=None)
+SCENARIO = Scenario(
+    regulars=300,
+    groups=Span(100, 200),
+    baristas=10,
+    shift=Shift(Span(30, 60), patience=5, seed=1),
+    attack=5000,
+    seed=1,
+)
+
+
+def test_an_address_that_is_not_here_is_one_sentence_with_what_to_do() -> None:
+    with pytest.raises(NoAddressError) as caught:
+        require_address("192.0.2.1")
+    assert str(caught.value).startswith("192.0.2.1 cannot be bound here")
+    assert "\n" not in str(caught.value)
+    require_address("127.0.0.1")
+
+
+async def test_a_phase_ends_when_every_regular_has_left(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    phase = SCENARIO.phase("calm", SHOP, shop.door)
+    await phase.play()
+    phase.check_ended()
+    assert phase.crowd.summary().all_served
+    assert phase.attack is None
+    assert set(shop.sources) > {"127.0.0.11", "127.0.0.12"}
+
+
+async def test_both_phases_bring_the_same_waits_where_the_attacker_is_not_felt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def attack() -> Attack:
+        await trio.sleep(8)
+        return ATTACK
+
+    calm, attacked = (
+        SCENARIO.phase(title, SHOP, FakeShop(autojump_clock).door) for title in ("calm", "attacked")
+    )
+    await calm.play()
+    await attacked.play(attack)
+    assert attacked.attack is ATTACK
+    assert calm.crowd.groups == attacked.crowd.groups
+    assert attacked.crowd.summary().waits == pytest.approx(calm.crowd.summary().waits, rel=0.02)
+
+
+async def test_a_shop_that_dies_ends_the_phase_with_the_baristas_trouble(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    shop = FakeShop(autojump_clock)
+    phase = SCENARIO.phase("calm", SHOP, shop.door)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(phase.play)
+        await trio.sleep(100)
+        shop.refuses_connections = 10_000
+    assert not phase.crowd.all_left
+    with pytest.raises(UnreachableError):
+        phase.check_ended()
+
+
+async def test_a_phase_that_was_interrupted_is_not_a_result(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).door)
+    with trio.move_on_after(100):
+        await phase.play()
+    with pytest.raises(typer.Exit) as caught:
+        phase.check_ended()
+    assert caught.value.exit_code == 130
+
+
+async def test_the_board_shows_customers_above_baristas(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).door)
+    assert phase.line() == ("calm: 0 waiting, 0 of 300 served; 0 of 0 baristas brewing, 0 brewed")
+    assert len(phase.rows().renderables) == 3

@@ -1,0 +1,217 @@
+"""The layers of the two apps: which of them answers first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import structlog
+import trio
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Message
+
+from actors import Ref, open_system
+from cafe.http.request_log import RequestMetrics
+from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.orders.messages import ListOrders
+from cafe.server.request import BadRequest
+from cafe.shop.apps import client_app, worker_app
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.counter import open_ledger, start_counter
+from tests.cafe.orders.witness import WitnessedDesk
+from tests.cafe.server.memory_door import open_memory_door, settle
+
+UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
+
+
+@dataclass(frozen=True)
+class Apps:
+    """Both apps, the desk behind them, and what they log."""
+
+    client: ASGIApp
+    worker: ASGIApp
+    lines: list[Any]
+    desk: WitnessedDesk
+    limiter: Ref[RateLimiter]
+
+
+@asynccontextmanager
+async def open_apps(
+    limits: Limits | None = None,
+    token: str | None = None,
+    disk: Disk | None = None,
+    hosts: frozenset[str] = frozenset(),
+) -> AsyncGenerator[Apps]:
+    async def why_not_ready() -> None:
+        """Give None: it is ready."""
+
+    async def expose() -> bytes:
+        return b""
+
+    with structlog.testing.capture_logs() as lines:
+        store = FaultyStore()
+        async with (
+            open_ledger(store, disk) as ledger,
+            open_system() as system,
+            trio.open_nursery() as nursery,
+        ):
+            desk, _ = await start_counter(system, nursery, ledger, store)
+            limiter = await system.start(partial(RateLimiter, limits or Limits()))
+            metrics = RequestMetrics(CollectorRegistry())
+            yield Apps(
+                client_app(desk, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics),
+                worker_app(
+                    desk,
+                    limiter,
+                    system,
+                    trusted=(),
+                    token=token,
+                    hosts=hosts,
+                    why_not_ready=why_not_ready,
+                    expose=expose,
+                    metrics=metrics,
+                ),
+                lines,
+                desk,
+                limiter,
+            )
+            nursery.cancel_scope.cancel()
+
+
+async def upload(app: ASGIApp, path: str, method: str = "POST") -> tuple[int, dict[str, Any]]:
+    """Send a body that the connection gives up; give the answer's status and problem."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await trio.sleep(10)
+        raise BadRequest(408, "The body took longer than 10 s.")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "query_string": b""}
+    await app({**scope, "headers": UPLOADING, "client": ("192.0.2.1", 4711)}, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+async def ask(app: ASGIApp, method: str, path: str) -> tuple[int, dict[str, Any]]:
+    """Ask without a body; give the answer's status and problem."""
+    coming: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not coming:
+            await trio.sleep_forever()
+        return coming.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path, _, query = path.partition("?")
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": []}
+    members = {"query_string": query.encode(), "client": ("192.0.2.1", 4711)}
+    await app({**scope, **members}, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@pytest.mark.schedules(1)
+async def test_a_guessed_id_is_refused_as_an_order_that_is_not_there_and_no_actor_looks() -> None:
+    async with open_apps() as apps:
+        ids, dispatcher = apps.desk.ids, apps.desk.dispatcher
+        for order_id, looks in ((ids.new(), 1), (ids.new()[:-1] + "+", 0), ("\u2615", 0)):
+            for app, method, path in (
+                (apps.client, "GET", f"/order/{order_id}"),
+                (apps.client, "DELETE", f"/order/{order_id}"),
+                (apps.worker, "POST", f"/finish/{order_id}/"),
+                (apps.worker, "POST", f"/release/{order_id}"),
+                (apps.worker, "POST", f"/release/?order_id={order_id}"),
+            ):
+                before = dispatcher.statistics().refused
+                status, problem = await ask(app, method, path)
+                assert (status, problem["detail"]) == (404, "There is no such order.")
+                assert dispatcher.statistics().refused - before == looks, path
+        counts = await apps.limiter.ask(CountLimits())
+        assert counts.refused["unknown"] == 15
+
+
+@pytest.mark.schedules(1)
+async def test_a_body_that_the_connection_gives_up_is_a_problem_and_a_line_of_log() -> None:
+    async with open_apps() as apps:
+        for app, path in ((apps.client, "/order/"), (apps.worker, "/finish/")):
+            began = trio.current_time()
+            status, problem = await upload(app, path)
+            assert (status, problem["detail"]) == (408, "The body took longer than 10 s.")
+            assert trio.current_time() - began == 10
+        assert [line["status"] for line in apps.lines] == [408, 408]
+
+
+@pytest.mark.schedules(1)
+async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
+    async with open_apps(Limits(requests=1)) as apps:
+        await upload(apps.client, "/order/")
+        began = trio.current_time()
+        status, problem = await upload(apps.client, "/api/v1/client/order/")
+        assert (status, problem["limit"]) == (429, "requests")
+        assert trio.current_time() == began
+        assert [line["status"] for line in apps.lines] == [408, 429]
+
+
+@pytest.mark.schedules(1)
+async def test_whoever_has_no_token_is_not_waited_for() -> None:
+    async with open_apps(token="open-sesame") as apps:
+        began = trio.current_time()
+        for path in ("/finish/", "/api/v1/worker/finish/", "/nothing"):
+            assert (await upload(apps.worker, path))[0] == 401
+        assert trio.current_time() == began
+        assert [line["status"] for line in apps.lines] == [401, 401, 401]
+
+
+@pytest.mark.schedules(1)
+async def test_health_is_told_without_a_token_and_beyond_every_limit_with_a_last_slash_too() -> (
+    None
+):
+    async with open_apps(Limits(requests=1), token="open-sesame") as apps:
+        for path in ("/livez", "/livez/", "/readyz/", "/api/v1/client/livez/"):
+            assert (await upload(apps.client, path, "GET"))[0] == 200
+            assert (await upload(apps.worker, path.replace("client", "worker"), "GET"))[0] == 200
+
+
+LATER = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nPrefer: respond-async\r\n\r\n"
+KEYED = LATER.replace(b"Prefer", b"Idempotency-Key: k\r\nPrefer")
+
+
+@pytest.mark.schedules
+async def test_an_order_stays_with_who_reads_its_id_or_has_a_key_and_with_nobody_else() -> None:
+    async with open_apps(disk=Disk(1)) as apps, open_memory_door(apps.client) as door:
+        reads, keyed, gone = door.visit(), door.visit(), door.visit()
+        for visitor, raw in ((reads, LATER), (keyed, KEYED), (gone, LATER)):
+            await visitor.say(raw)
+        await settle()  # all three orders are placed, and none is committed
+        await reads.half_close()
+        await keyed.leave()
+        await gone.leave()
+        heard = await reads.hear("POST")
+        assert heard.status == 202
+        await trio.sleep(10)
+        orders = [standing.order for standing in (await apps.desk.list(ListOrders())).standings]
+        assert sorted(order.key or "" for order in orders) == ["", "k"]
+        assert json.loads(heard.body)["order_id"] in {order.order_id for order in orders}
+        assert [line["status"] for line in apps.lines] == [202] * 3
+
+
+@pytest.mark.schedules
+async def test_who_waits_for_coffee_and_half_closes_is_taken_for_gone() -> None:
+    async with open_apps() as apps, open_memory_door(apps.client) as door:
+        visitor = door.visit()
+        await visitor.say(LATER.replace(b"respond-async", b"wait=60"))
+        await trio.sleep(10)
+        assert len((await apps.desk.list(ListOrders())).standings) == 1
+        await visitor.half_close()
+        assert await visitor.hear_all() == b""
+        assert (await apps.desk.list(ListOrders())).standings == []
+        assert [line["status"] for line in apps.lines] == [499]

@@ -1,0 +1,172 @@
+"""The composition root: what it sets up, and in which order it opens and closes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Generator
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import trio
+
+from actors import open_system
+from actors.instruments.slow_turns import SlowTurns
+from actors.testing import Probe
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders.closing import Closing
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.messages import CountQueue
+from cafe.server.config import ConfigError
+from cafe.server.listeners import BindError
+from cafe.settings import Settings, read_settings
+from cafe.shop.doors import read_doors
+from cafe.shop.shop import READY_SECONDS, Shop, run_shop, start_actors, tell_signal
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger
+
+FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
+IN_MEMORY = {**FREE_PORTS, "database_url": "sqlite://"}
+
+
+@pytest.fixture(autouse=True)
+def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any]]:
+    """Give what is logged, somewhere without files and settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("CAFE_"):
+            monkeypatch.delenv(name)
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+def settings(**given: object) -> Settings:
+    return read_settings({**IN_MEMORY, **given})
+
+
+def test_without_files_and_settings_the_defaults_hold() -> None:
+    client, worker = read_doors(read_settings({}))
+    assert (client.config.bind, worker.config.bind) == (["127.0.0.1:8080"], ["127.0.0.1:8081"])
+    assert (client.name, client.docs) == ("client", "/api/v1/client/docs")
+    assert (worker.name, worker.docs) == ("worker", "/api/v1/worker/docs")
+
+
+def test_a_setting_goes_before_its_file() -> None:
+    Path("hypercorn_client.toml").write_text("bind = '127.0.0.1:1'\nbacklog = 7\n", "utf-8")
+    client, _ = read_doors(settings())
+    assert (client.config.bind, client.config.backlog) == (["127.0.0.1:0"], 7)
+
+
+def test_answers_under_way_never_take_longer_than_closing_may() -> None:
+    Path("hypercorn_worker.toml").write_text("graceful_timeout = 0.5\n", "utf-8")
+    client, worker = read_doors(settings(closing_seconds=4))
+    assert (client.config.graceful_timeout, worker.config.graceful_timeout) == (2.0, 0.5)
+
+
+async def test_a_proxy_is_trusted_on_both_ports_and_counts_for_nobody_there() -> None:
+    for door in read_doors(settings(trusted_proxies="192.0.2.0/24")):
+        door.admission.ban("192.0.2.7", until=inf)
+        assert door.admission.admit("192.0.2.7") is not None
+
+
+@pytest.mark.parametrize("which", ["client_config", "worker_config"])
+def test_a_file_that_was_named_has_to_exist(which: str) -> None:
+    with pytest.raises(ConfigError, match="There is no file"):
+        read_doors(settings(**{which: "none.toml"}))
+
+
+async def test_a_shop_is_ready_until_it_closes(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
+) -> None:
+    store = FaultyStore()
+    async with open_ledger(store) as ledger, open_system() as system:
+        shop = await start_actors(settings(closing_seconds=0.01), system, ledger)
+        assert await shop.why_not_ready() is None
+        store.link.gone = True
+        began = trio.current_time()
+        assert await shop.why_not_ready() == "The ledger cannot be written."
+        assert trio.current_time() - began <= READY_SECONDS
+        store.link.gone = False
+        await shop.close()
+        assert shop.doors_shut.is_set()
+        assert await shop.why_not_ready() == "The shop is closing."
+        assert not (await shop.dispatcher.ask(CountQueue())).accepting
+
+
+async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
+    async with open_ledger() as ledger, open_system() as system:
+        shop = Shop(settings(), system, limiter, dispatcher, ledger, Closing())
+        assert await shop.why_not_ready() == "The actors do not answer."
+    assert autojump_clock.current_time() < 2
+
+
+async def test_both_addresses_are_told_once_both_ports_accept_and_a_signal_closes() -> None:
+    told: list[str] = []
+
+    def announce(line: str) -> None:
+        told.append(line)
+        if len(told) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    with trio.fail_after(10):
+        await run_shop(settings(closing_seconds=0.2), announce)
+    assert [line.split("/")[0] for line in told] == ["client http:", "worker http:"]
+    assert {one: signal.getsignal(one) for one in handlers} == handlers
+
+
+async def run_and_close() -> None:
+    """Run a shop, and close it as soon as it is open."""
+
+    def announce(line: str) -> None:
+        if line.startswith("worker"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with trio.fail_after(10):
+        await run_shop(settings(closing_seconds=0.2), announce)
+
+
+async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
+    await run_and_close()
+    assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
+    first, dispatcher, limiter = lines[-2]["tree"]
+    assert first == "system, one_for_one"
+    assert dispatcher == "├─ Dispatcher running, queued 0 of 10000, handled 2"
+    assert limiter.startswith("└─ RateLimiter running, queued 0 of 10000")
+
+
+async def test_the_shop_tells_of_slow_turns(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("cafe.shop.shop.SlowTurns", partial(SlowTurns, seconds=0))
+    await run_and_close()
+    assert re.search(r"Dispatcher took 0\.\d+ s to handle CountQueue", caplog.text)
+
+
+async def test_a_port_in_use_opens_nothing_and_tells_nothing() -> None:
+    told: list[str] = []
+    with trio.socket.socket() as taken:
+        await taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        with trio.fail_after(10), pytest.RaisesGroup(BindError, flatten_subgroups=True):
+            await run_shop(settings(worker_bind=bind), told.append)
+    assert told == []
+
+
+async def test_after_the_first_signal_the_next_one_ends_the_process() -> None:
+    both = (signal.SIGTERM, signal.SIGINT)
+    with trio.open_signal_receiver(*both) as signals:  # which sets everything back
+        os.kill(os.getpid(), signal.SIGINT)
+        closing_time = trio.Event()
+        await tell_signal(signals, closing_time)
+        assert closing_time.is_set()
+        assert [signal.getsignal(one) for one in both] == [signal.SIG_DFL] * 2
