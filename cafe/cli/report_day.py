@@ -19,7 +19,7 @@ from cafe.cli.board import as_text
 from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.ledger.reading import open_reader
 from cafe.operations.day import Day, Hours, Spread, Work, picture
-from cafe.orders.lives import read_lives
+from cafe.orders.queries import read_lives
 
 _MINUTES_FROM = 120.0
 

@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cafe.operations.report import draw, rank
-from cafe.orders.lives import Deed, Life
 from cafe.orders.order import Action, Status
+from cafe.orders.queries import Deed, Life
 
 _BREWED = (Status.READY, Status.DELIVERED)
 _LIVE = (Status.WAITING, Status.PREPARATION)

@@ -21,7 +21,6 @@ import trio
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.orders.department import find_by_key, find_order, load_ids, load_keys
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.ids import OrderIds
 from cafe.orders.kept_keys import KeptKeys
@@ -44,6 +43,7 @@ from cafe.orders.messages import (
     StartOrder,
 )
 from cafe.orders.order import Order, Status
+from cafe.orders.queries import find_by_key, find_order, load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,

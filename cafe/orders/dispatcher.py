@@ -26,7 +26,7 @@ from cafe.first_of import first_of
 from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.refusals import LedgerUnavailable
 from cafe.orders.closing import Closing
-from cafe.orders.department import MOST_RECENT, Snapshot
+from cafe.orders.indexes import Recent
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -49,8 +49,8 @@ from cafe.orders.messages import (
     StartOrder,
 )
 from cafe.orders.order import Change, Order, Status
+from cafe.orders.queries import MOST_RECENT, Snapshot
 from cafe.orders.queue import OrderBook
-from cafe.orders.recent import Recent
 from cafe.orders.refusals import (
     CutOffFromQueue,
     ForgottenOrder,

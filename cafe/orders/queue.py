@@ -13,12 +13,44 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-from cafe.orders.brewing import BrewingTime
-from cafe.orders.keys import Keys
+from cafe.orders.indexes import Hands, Keys, Tickets
 from cafe.orders.order import Action, Change, Order, Status
-from cafe.orders.tickets import Hands, Tickets
+
+WEIGHT_OF_NEWEST = 0.1
+"""Of an exponentially weighted mean: about the last twenty coffees count."""
+
+
+@dataclass(slots=True)
+class BrewingTime:
+    """A running mean of brewing times, in seconds."""
+
+    mean: float | None = None
+
+    def observe(self, seconds: float) -> None:
+        """Take in how long one coffee took."""
+        if self.mean is None:
+            self.mean = seconds
+        else:
+            self.mean += WEIGHT_OF_NEWEST * (seconds - self.mean)
+
+    def eta_seconds(self, position: int, baristas: int) -> float | None:
+        """Estimate the seconds until the order at `position` (1 is next) is ready.
+
+        Each barista serves every `baristas`-th order, so the order is in round number
+        ceil(position / baristas). None without a known brewing time or without baristas.
+        """
+        if self.mean is None or baristas < 1:
+            return None
+        return ceil(position / baristas) * self.mean
+
+    def remaining_seconds(self, brewed_so_far: float) -> float | None:
+        """Estimate the seconds that a coffee still takes which has been brewed for some."""
+        return None if self.mean is None else max(0.0, self.mean - brewed_so_far)
+
 
 CLOCK_AHEAD = 300.0
 """Seconds that an order may have been claimed in the future before the clock is taken for wrong: as

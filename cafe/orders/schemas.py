@@ -13,9 +13,58 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from cafe.http.app import example, problems
-from cafe.orders import examples
 from cafe.orders.messages import Claim, QueueCount, Standing
 from cafe.orders.order import Order, Status
+
+ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn"}
+WISH: Final = {"drink": "americano", "name": "Ada"}
+TICKET: Final = {**ORDER_ID, "number": 17}
+
+ORDER: Final[dict[str, Any]] = {
+    **TICKET,
+    **WISH,
+    "status": "ready",
+    "position": None,
+    "eta_seconds": None,
+    "placed_at": "2026-03-14T09:26:53.589793Z",
+    "started_at": "2026-03-14T09:27:08.979323Z",
+    "ready_at": "2026-03-14T09:27:54.789793Z",
+    "waited_seconds": 61.2,
+    "message": "Order 17 is ready.",
+}
+ORDERS: Final = {
+    "orders": [
+        {
+            **ORDER,
+            "status": "waiting",
+            "position": 1,
+            "eta_seconds": 45.81,
+            "started_at": None,
+            "ready_at": None,
+            "waited_seconds": 15.39,
+            "message": "Order 17 is number 1 in the queue.",
+        }
+    ]
+}
+QUEUE: Final = {
+    "waiting": 1,
+    "preparing": 9,
+    "baristas": 10,
+    "eta_seconds": 45.81,
+    "accepting": True,
+}
+CLAIM: Final = {
+    **TICKET,
+    **WISH,
+    "placed_at": ORDER["placed_at"],
+    "waited_seconds": 15.39,
+    "barista": "Bo",
+    "lease_expires_at": "2026-03-14T09:30:08.979323Z",
+    "waiting": 0,
+}
+FINISHED: Final = {**TICKET, "status": "ready", "brewed_seconds": 45.81, "collected": True}
+RELEASED: Final = {**TICKET, "status": "waiting"}
+
 
 MENU: Final = ("americano",)
 """What the plain counter serves."""
@@ -46,7 +95,7 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 class OrderIn(BaseModel):
     """What a customer may say about his order; all of it is optional."""
 
-    model_config = example(examples.WISH, extra="forbid")
+    model_config = example(WISH, extra="forbid")
 
     drink: Drink = MENU[0]
     name: Name | None = Field(default=None, description="Called out when the coffee is ready.")
@@ -55,7 +104,7 @@ class OrderIn(BaseModel):
 class OrderIdIn(BaseModel):
     """The order that a barista means."""
 
-    model_config = example(examples.ORDER_ID, extra="forbid")
+    model_config = example(ORDER_ID, extra="forbid")
 
     order_id: str = Field(min_length=1, max_length=64)
 
@@ -63,7 +112,7 @@ class OrderIdIn(BaseModel):
 class OrderOut(BaseModel):
     """One order as its customer sees it, the same shape at every status."""
 
-    model_config = example(examples.ORDER)
+    model_config = example(ORDER)
 
     order_id: str = Field(description="Opaque; who knows it may look at the order and cancel it.")
     number: int = Field(description="The ticket number.")
@@ -84,7 +133,7 @@ class OrderOut(BaseModel):
 class QueueOut(BaseModel):
     """How busy the shop is."""
 
-    model_config = example(examples.QUEUE)
+    model_config = example(QUEUE)
 
     waiting: int
     preparing: int
@@ -96,7 +145,7 @@ class QueueOut(BaseModel):
 class ClaimOut(BaseModel):
     """The order that a barista has got."""
 
-    model_config = example(examples.CLAIM)
+    model_config = example(CLAIM)
 
     order_id: str
     number: int
@@ -112,7 +161,7 @@ class ClaimOut(BaseModel):
 class FinishedOut(BaseModel):
     """The order that a barista has declared ready."""
 
-    model_config = example(examples.FINISHED)
+    model_config = example(FINISHED)
 
     order_id: str
     number: int
@@ -124,7 +173,7 @@ class FinishedOut(BaseModel):
 class ReleasedOut(BaseModel):
     """The order that a barista has given back; cancelled where nobody wants it any more."""
 
-    model_config = example(examples.RELEASED)
+    model_config = example(RELEASED)
 
     order_id: str
     number: int
@@ -134,7 +183,7 @@ class ReleasedOut(BaseModel):
 class OrdersOut(BaseModel):
     """What waits and what is being prepared, oldest first."""
 
-    model_config = example(examples.ORDERS)
+    model_config = example(ORDERS)
 
     orders: list[OrderOut]
 

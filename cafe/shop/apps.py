@@ -23,9 +23,9 @@ from cafe.limits.address import Networks
 from cafe.limits.guard import Guard, count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.operations.operator_api import health_routes, operator_routes
-from cafe.orders.client_api import customer_routes
+from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk
-from cafe.orders.worker_api import barista_routes
+from cafe.orders.staff_api import barista_routes
 
 CLIENT_PREFIX = "/api/v1/client"
 WORKER_PREFIX = "/api/v1/worker"

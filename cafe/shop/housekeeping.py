@@ -12,7 +12,7 @@ import trio
 
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.ledger import Ledger
-from cafe.orders.department import drop_expired_keys
+from cafe.orders.queries import drop_expired_keys
 from cafe.settings import Settings
 from cafe.shop.departments import DEPARTMENTS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.statements import last_event
 from cafe.ledger.store import Committed, Store, Unit
-from cafe.orders.department import Snapshot, find_by_key, find_order, load_orders
 from cafe.orders.order import Action, Change, Order
+from cafe.orders.queries import Snapshot, find_by_key, find_order, load_orders
 from cafe.orders.tables import entry_of
 
 NOON = 1_767_000_000.0

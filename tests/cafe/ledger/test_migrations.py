@@ -21,8 +21,8 @@ from cafe.ledger.migrating import make_tables, migrate, newest, version_in
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.tables import metadata
 from cafe.migrations import VERSIONS
-from cafe.orders.department import find_by_key, find_order, load_orders
 from cafe.orders.order import Status
+from cafe.orders.queries import find_by_key, find_order, load_orders
 from cafe.orders.tables import orders
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, func, select
 
 from cafe.ledger import pruning
 from cafe.ledger.tables import events, prunings
-from cafe.orders.department import ORDERS, drop_expired_keys
+from cafe.orders.department import ORDERS
 from cafe.orders.messages import CancelOrder
+from cafe.orders.queries import drop_expired_keys
 from cafe.orders.tables import keys, orders
 from cafe.settings import read_settings
 from cafe.shop.departments import DEPARTMENTS

@@ -11,8 +11,8 @@ from cafe.ledger.errors import LedgerError, RowRefused
 from cafe.ledger.log import read_page
 from cafe.ledger.opening import open_store
 from cafe.ledger.store import Committed, Store, Unit
-from cafe.orders.department import Snapshot
 from cafe.orders.order import Order, Status
+from cafe.orders.queries import Snapshot
 from cafe.orders.tables import entry_of, orders, put_key, put_order, row_of
 from tests.cafe.ledger.lives import (
     NOON,

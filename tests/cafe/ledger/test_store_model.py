@@ -22,8 +22,8 @@ from cafe.ledger.errors import DatabaseGone, LedgerChanged
 from cafe.ledger.log import read_page
 from cafe.ledger.opening import open_store
 from cafe.ledger.store import Store, Unit
-from cafe.orders.department import LAST_BREWED
 from cafe.orders.order import Change, Order, Status
+from cafe.orders.queries import LAST_BREWED
 from cafe.orders.tables import LIVE
 from tests.cafe.ledger.lives import NOON, Writer, find, find_key, load, unit
 

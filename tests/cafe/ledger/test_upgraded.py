@@ -19,8 +19,9 @@ from cafe.ledger.migrating import migrate, newest
 from cafe.ledger.opening import open_store, upgrade
 from cafe.ledger.pruning import prune_some
 from cafe.ledger.reading import open_reader, version_of
-from cafe.orders.department import ORDERS, Snapshot, load_ids, load_orders
+from cafe.orders.department import ORDERS
 from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.queries import Snapshot, load_ids, load_orders
 from cafe.orders.queue import OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
 from tests.cafe.ledger.lives import Writer, unit

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 
 from cafe.operations.day import Day, Hour, Hours, Spread, Work, picture
-from cafe.orders.lives import Deed, Life
 from cafe.orders.order import Order, Status
+from cafe.orders.queries import Deed, Life
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
 HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)

@@ -17,11 +17,12 @@ from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS, Snapshot
+from cafe.orders.department import ORDERS
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules, load_until
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
+from cafe.orders.queries import Snapshot
 from cafe.orders.tables import order_of, orders
 from cafe.shop.clock import start_clock
 from cafe.shop.shop import RESTART, load_when_refused

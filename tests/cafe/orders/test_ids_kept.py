@@ -15,8 +15,8 @@ from cafe.cli.commands import run_command
 from cafe.ledger.backup import back_up
 from cafe.ledger.opening import open_store
 from cafe.ledger.restore import restore
-from cafe.orders.department import load_ids
 from cafe.orders.ids import OrderIds
+from cafe.orders.queries import load_ids
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.ledger.postgres import PostgresServer, programs
 from tests.cafe.orders.counter import open_ledger

@@ -20,10 +20,10 @@ from cafe.http.paths import Prefix
 from cafe.http.plain_routes import PlainRoutes
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
-from cafe.orders.pages import read_cursor, written_cursor
 from cafe.orders.queue import OrderBook
+from cafe.orders.requests import read_cursor, written_cursor
+from cafe.orders.staff_api import barista_routes
 from cafe.orders.view import View
-from cafe.orders.worker_api import barista_routes
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.test_queue import a_book, place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cafe.orders.recent import Recent
+from cafe.orders.indexes import Recent
 
 
 def test_the_oldest_are_forgotten_first() -> None:

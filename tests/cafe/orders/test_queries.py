@@ -9,8 +9,8 @@ from sqlalchemy import Connection, NullPool, create_engine, insert
 
 from cafe.ledger.opening import upgrade
 from cafe.ledger.tables import events
-from cafe.orders.lives import Deed, read_lives
 from cafe.orders.order import Action
+from cafe.orders.queries import Deed, read_lives
 from tests.cafe.ledger.scribe import Scribe
 
 NOON = 1_795_000_000.0

@@ -28,10 +28,9 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
 )
 from cafe.orders.desk import Desk
-from cafe.orders.headers import KEY_PATTERN, checked_key, preferred_wait
 from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
-from cafe.orders.misses import counting_misses
 from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
+from cafe.orders.requests import KEY_PATTERN, checked_key, counting_misses, preferred_wait
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 
 Prefer = Annotated[

@@ -20,7 +20,6 @@ from cafe.http.reply import NOTHING, answer
 from cafe.http.token import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.desk import Desk
-from cafe.orders.headers import KEY_PATTERN, checked_key
 from cafe.orders.messages import (
     MOST_LISTED,
     FinishOrder,
@@ -28,8 +27,15 @@ from cafe.orders.messages import (
     ReleaseOrder,
     StartOrder,
 )
-from cafe.orders.misses import counting_misses
-from cafe.orders.pages import LINKED, Cursor, Limit, link_headers
+from cafe.orders.requests import (
+    KEY_PATTERN,
+    LINKED,
+    Cursor,
+    Limit,
+    checked_key,
+    counting_misses,
+    link_headers,
+)
 from cafe.orders.schemas import (
     CONFLICT,
     NO_NUL,

@@ -1,7 +1,6 @@
-"""Rows of orders, the lowest ticket number first.
+"""How the order book finds its orders: by ticket number, by key, and which it may forget.
 
-Rule: pure. What is asked of a row takes no longer the longer it is: it is kept sorted, and searched
-by halves. To add and to remove moves what stands behind, which is a copy of memory.
+Rule: pure, and no decisions: the order book keeps one of each in step with its orders.
 """
 
 from __future__ import annotations
@@ -77,3 +76,50 @@ class Hands:
 
 
 NONE: Final = Tickets()
+
+
+class Keys:
+    """Which order an address means by a key."""
+
+    def __init__(self) -> None:
+        self._orders: dict[tuple[str, str], tuple[str, int]] = {}
+
+    def find(self, address: str, key: str) -> str | None:
+        """Give the id of the order, if the key is known."""
+        known = self._orders.get((address, key))
+        return None if known is None else known[0]
+
+    def remember(self, order: Order) -> None:
+        """Let an order's key, if it has one, lead to it, unless a newer order has used it."""
+        if order.key is None:
+            return
+        known = self._orders.get((order.address, order.key))
+        if known is None or known[1] < order.number:
+            self._orders[order.address, order.key] = order.order_id, order.number
+
+    def forget(self, order: Order) -> None:
+        """Let an order's key lead to it no longer; another order may have taken it."""
+        if order.key is not None and self.find(order.address, order.key) == order.order_id:
+            del self._orders[order.address, order.key]
+
+
+class Recent:
+    """The ids of ended orders, and how much had been written when each changed last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._written: dict[str, int] = {}
+
+    def add(self, order_id: str, written: int) -> None:
+        """Note that an ended order has changed."""
+        self._written.pop(order_id, None)
+        self._written[order_id] = written
+
+    def forgettable(self, committed: int) -> Iterator[str]:
+        """Give the orders that are to be forgotten, the oldest first; they are noted no more."""
+        while len(self._written) > self._most:
+            order_id, written = next(iter(self._written.items()))
+            if written > committed:
+                return
+            del self._written[order_id]
+            yield order_id

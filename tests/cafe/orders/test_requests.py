@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from cafe.orders.headers import MalformedKey, checked_key, preferred_wait
+from cafe.orders.requests import MalformedKey, checked_key, preferred_wait
 
 
 @pytest.mark.parametrize(
