@@ -23,7 +23,7 @@ import trio
 from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
 from actors.testing import Probe
 from cafe.http.app import create_app
-from cafe.orders.closing import Closing
+from cafe.http.refusals import Closing
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Dispatcher, Rules
 from docs.examples.music.jukebox import Jukebox, ListSongs, Wish

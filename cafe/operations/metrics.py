@@ -5,7 +5,7 @@ Rule: no state is kept twice. Whoever owns a number is asked for it when Prometh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
@@ -16,9 +16,8 @@ from actors import Ref
 from cafe.ledger.ledger import Ledger, LedgerStatistics
 from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
+from cafe.offer import Offer
 from cafe.operations.logs import dropped_lines
-from cafe.orders.dispatcher import Dispatcher
-from cafe.orders.messages import CountQueue, QueueCount
 
 # A second series beside every counter, only to tell when it was created: for scrapes over years.
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
@@ -30,7 +29,8 @@ class Exposition:
 
     registry: CollectorRegistry
     """With what is kept as it happens; the actors' own figures come from an instrument in it."""
-    dispatcher: Ref[Dispatcher]
+    offers: Sequence[Offer]
+    """Of the departments."""
     ledger: Ledger
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
@@ -39,7 +39,7 @@ class Exposition:
     async def expose(self) -> bytes:
         """Ask the owners, and give everything in Prometheus's text format."""
         snapshot = Snapshot(
-            queue=await self.dispatcher.ask(CountQueue()),
+            departments=[one for offer in self.offers for one in await offer.metrics()],
             limits=await self.limiter.ask(CountLimits()),
             ledger=self.ledger.statistics(),
             admissions=self.admissions,
@@ -53,7 +53,7 @@ class Exposition:
 class Snapshot(Collector):
     """What the owners said, at one moment."""
 
-    queue: QueueCount
+    departments: Sequence[Metric]
     limits: LimitCounts
     ledger: LedgerStatistics
     admissions: Mapping[str, Admission]
@@ -65,23 +65,11 @@ class Snapshot(Collector):
             "Log lines not written, because what reads them stalls or has gone.",
             dropped_lines(),
         )
-        yield from self._orders()
+        yield from self.departments
         yield from self._ledger()
         yield from self._limits()
         yield from self._connections()
         yield from self._kernel()
-
-    def _orders(self) -> Iterator[Metric]:
-        orders = GaugeMetricFamily(
-            "cafe_orders", "Orders that live, and those that ended lately.", labels=("status",)
-        )
-        for status, number in self.queue.by_status.items():
-            orders.add_metric((status.value,), number)
-        yield orders
-        yield GaugeMetricFamily("cafe_queue_length", "Orders that wait.", self.queue.waiting)
-        yield GaugeMetricFamily(
-            "cafe_baristas", "Those with an order in hand or waiting for one.", self.queue.baristas
-        )
 
     def _ledger(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(

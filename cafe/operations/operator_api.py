@@ -35,8 +35,8 @@ DISPATCHER = {
 """As OpenAPI shows it."""
 TREE = """\
 system, one_for_one
-├─ Dispatcher running, queued 0 of 10000, handled 600, refused 2
-└─ RateLimiter running, queued 0 of 10000, handled 602
+├─ RateLimiter running, queued 0 of 10000, handled 602
+└─ Dispatcher running, queued 0 of 10000, handled 600, refused 2
 """
 AS_TEXT: dict[int | str, dict[str, Any]] = {
     200: {

@@ -1,20 +1,37 @@
-"""What the ledger and the shop need to know of orders.
+"""What the ledger and the shop need to know of orders: their tables, and what they offer when open.
 
-Rule: values only; the rest of the department stays behind them.
+Rule: values only. The shop starts the Dispatcher and the tasks, and serves the routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from sqlalchemy import Executable, Select, delete, func, select
 
+from actors import ActorCrashed, Ref
+from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
+from cafe.ledger.ledger import Ledger
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Offer, Start
 from cafe.orders.checks import CHECKS
+from cafe.orders.customer_api import customer_routes
+from cafe.orders.desk import Desk, load_ids_and_keys
+from cafe.orders.dispatcher import Dispatcher, Rules, load_until
+from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import TRANSITIONS, Action, Status
-from cafe.orders.queries import load_orders
+from cafe.orders.order_log import OrderLog, metrics_of
+from cafe.orders.queries import drop_expired_keys, load_orders
+from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import id_secret, keys, orders
+from cafe.settings import Settings
 
 
 def _ended(before: float) -> Select[Any]:
@@ -46,3 +63,95 @@ ORDERS = Department(
     ended=_ended,
     prune=(_prune_keys, _prune_orders),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersOffer(Offer):
+    """What the shop and other departments get from orders."""
+
+    dispatcher: Ref[Dispatcher]
+
+
+async def open_orders(
+    *,
+    settings: Settings,
+    start: Start,
+    ledger: Ledger,
+    limiter: Ref[RateLimiter],
+    closing: Closing,
+    registry: CollectorRegistry,
+) -> OrdersOffer:
+    """Start the Dispatcher from what the ledger has, and return what orders offer.
+
+    Waits for the database, however long it is away. Raises what the Dispatcher's start raises.
+    """
+    ledger.listen(OrderLog(registry).hear)
+    ttl = settings.key_ttl_seconds
+    ids, keys_kept = await load_ids_and_keys(ledger, ttl)
+    rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
+    dispatcher = await start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
+    return orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+
+
+def dispatcher_factory(
+    rules: Rules, ledger: Ledger, closing: Closing
+) -> Callable[[], Awaitable[Dispatcher]]:
+    """Return a factory of Dispatchers, for its start and each restart; waits for the database."""
+    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
+
+    async def make() -> Dispatcher:
+        return Dispatcher(rules, ledger.now, load, await load(), closing)
+
+    return make
+
+
+def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
+    """Return what orders offer, given the desk where they are asked for."""
+    dispatcher, ledger = desk.dispatcher, desk.ledger
+
+    async def answers() -> object:
+        return await dispatcher.ask(CountQueue())
+
+    async def metrics() -> Iterable[Metric]:
+        return metrics_of(await dispatcher.ask(CountQueue()))
+
+    async def tidy() -> Mapping[str, int]:
+        expired = partial(drop_expired_keys, placed_before=ledger.now() - desk.key_ttl_seconds)
+        return {"keys": await ledger.maintain(expired)}
+
+    async def cut_off(address: str, seconds: float) -> int:
+        return await dispatcher.ask(CutOff(address, seconds))
+
+    return OrdersOffer(
+        name="orders",
+        customer_routes=(customer_routes(desk, limiter),),
+        staff_routes=(barista_routes(desk, limiter),),
+        answers=answers,
+        metrics=metrics,
+        tasks=(partial(load_when_refused, dispatcher, ledger),),
+        tidy=tidy,
+        cut_off=cut_off,
+        close=partial(answer_all, dispatcher),
+        dispatcher=dispatcher,
+    )
+
+
+async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None:
+    """Have the Dispatcher load again from the ledger whenever a row is refused; never returns."""
+    while True:
+        await ledger.wait_refused(ORDERS)
+        with suppress(ActorCrashed):  # the next instance has loaded
+            await dispatcher.ask(LoadOrders())
+
+
+async def answer_all(dispatcher: Ref[Dispatcher]) -> Mapping[str, int]:
+    """Answer all who wait because the shop closes; return how many, and how many orders are left.
+
+    A Dispatcher that crashes meanwhile is asked again: its next instance still has their replies.
+    """
+    told: int | None = None
+    while told is None:
+        with suppress(ActorCrashed):
+            told = await dispatcher.ask(CloseShop())
+    left = await dispatcher.ask(CountQueue())
+    return {"customers_told": told, "waiting": left.waiting, "preparing": left.preparing}

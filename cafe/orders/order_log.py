@@ -6,12 +6,14 @@ waits and never fails. Customers' names and orders' ids stay out of it: who know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
+from cafe.orders.messages import QueueCount
 from cafe.orders.order import Action, Order
 from cafe.orders.tables import order_of, orders
 
@@ -75,3 +77,17 @@ class OrderLog:
             barista=event.by,
             waited_seconds=round(waited, 3),
         )
+
+
+def metrics_of(queue: QueueCount) -> Iterator[Metric]:
+    """Yield the metric families of what the Dispatcher counts at this moment."""
+    orders = GaugeMetricFamily(
+        "cafe_orders", "Orders that live, and those that ended lately.", labels=("status",)
+    )
+    for status, number in queue.by_status.items():
+        orders.add_metric((status.value,), number)
+    yield orders
+    yield GaugeMetricFamily("cafe_queue_length", "Orders that wait.", queue.waiting)
+    yield GaugeMetricFamily(
+        "cafe_baristas", "Those with an order in hand or waiting for one.", queue.baristas
+    )

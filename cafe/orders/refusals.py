@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import ClassVar
 
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Unavailable
 from cafe.orders.order import NotAllowedError, Status
 from cafe.orders.queue import UnknownOrderError
 
@@ -92,28 +92,10 @@ class CutOffFromQueue(OverLimit):
         self.retry_after = retry_after
 
 
-class Unavailable(CafeRefusal):
-    """The shop takes no order at the moment."""
-
-    status = 503
-    told = ("reason",)
-    reason: ClassVar[str]
-
-    def __init__(self, detail: str, retry_after: float) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
-
-
 class QueueFull(Unavailable):
     """As many orders wait as the shop can take."""
 
     reason = "queue_full"
-
-
-class ShopClosing(Unavailable):
-    """The shop is about to close."""
-
-    reason = "closing"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ refuses before a body is read, which the connection bounds.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -22,10 +22,8 @@ from cafe.http.token import TokenGuard
 from cafe.limits.address import Networks
 from cafe.limits.guard import Guard, count_refusal
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Offer
 from cafe.operations.operator_api import health_routes, operator_routes
-from cafe.orders.customer_api import customer_routes
-from cafe.orders.desk import Desk
-from cafe.orders.staff_api import barista_routes
 
 CLIENT_PREFIX = "/api/v1/client"
 WORKER_PREFIX = "/api/v1/worker"
@@ -36,7 +34,7 @@ Expose = Callable[[], Awaitable[bytes]]
 
 
 def client_app(
-    desk: Desk,
+    offers: Sequence[Offer],
     limiter: Ref[RateLimiter],
     *,
     trusted: Networks,
@@ -45,7 +43,7 @@ def client_app(
 ) -> ASGIApp:
     """Give the customers' application."""
     api = create_app(
-        [customer_routes(desk, limiter), health_routes(why_not_ready)],
+        [*(one for offer in offers for one in offer.customer_routes), health_routes(why_not_ready)],
         title="The café: customers",
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
@@ -56,7 +54,7 @@ def client_app(
 
 
 def worker_app(
-    desk: Desk,
+    offers: Sequence[Offer],
     limiter: Ref[RateLimiter],
     system: System,
     *,
@@ -75,7 +73,7 @@ def worker_app(
     """
     api = create_app(
         [
-            barista_routes(desk, limiter),
+            *(one for offer in offers for one in offer.staff_routes),
             health_routes(why_not_ready),
             operator_routes(system, expose),
         ],

@@ -1,13 +1,61 @@
-"""Every department of the house, for those who look into its database.
+"""The departments of the house: one line each, twice.
 
-Rule: one line each. Importing this makes all of their tables known.
+Rule: what one department needs of another is passed in here, as a ref. `DEPARTMENTS` is for those
+who look into the database: importing this makes all of their tables known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
+from actors import Ref
+from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
-from cafe.orders.department import ORDERS
+from cafe.ledger.ledger import Ledger
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Offer, Start
+from cafe.orders.department import ORDERS, open_orders
+from cafe.settings import Settings
 
 DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS,)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the shop has before any department is open."""
+
+    settings: Settings
+    start: Start
+    ledger: Ledger
+    limiter: Ref[RateLimiter]
+    closing: Closing
+    registry: CollectorRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Departments:
+    """The departments that a shop is made of."""
+
+    kept: tuple[Department[Any], ...]
+    """Those that the ledger keeps rows of."""
+    open: Callable[[House], Awaitable[tuple[Offer, ...]]]
+
+
+async def open_departments(house: House) -> tuple[Offer, ...]:
+    """Open each department after those that it asks; return what they offer, in this order."""
+    orders = await open_orders(
+        settings=house.settings,
+        start=house.start,
+        ledger=house.ledger,
+        limiter=house.limiter,
+        closing=house.closing,
+        registry=house.registry,
+    )
+    return (orders,)
+
+
+OURS: Final = Departments(DEPARTMENTS, open_departments)

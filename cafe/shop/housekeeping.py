@@ -1,20 +1,22 @@
-"""Keeping house: what is kept no longer is deleted, and room that is not needed is given back.
+"""Housekeeping: deletes what is kept no longer, and gives space back that is not needed.
 
-Rule: it may wait. What goes wrong is logged, and tried again the next time.
+Rule: it may wait. A failure is logged, and the next look tries again.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 import trio
 
+from cafe.ledger.department import Department
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.ledger import Ledger
-from cafe.orders.queries import drop_expired_keys
-from cafe.settings import Settings
-from cafe.shop.departments import DEPARTMENTS
+from cafe.offer import Offer
+
+Departments = Sequence[Department[Any]]
 
 DAY = 86_400.0
 TIDY_SECONDS = 20.0
@@ -24,8 +26,10 @@ PRUNE_SECONDS = 3_600.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 
-async def keep_house(ledger: Ledger, settings: Settings) -> None:
-    """Delete what is kept no longer, and give room back that is not needed, for ever."""
+async def keep_house(
+    ledger: Ledger, keep_days: float, departments: Departments, offers: Sequence[Offer]
+) -> None:
+    """Delete what is kept no longer, and give space back that is not needed; never returns."""
     prune_at = trio.current_time() + PRUNE_SECONDS
     while True:
         await trio.sleep(TIDY_SECONDS)
@@ -33,16 +37,20 @@ async def keep_house(ledger: Ledger, settings: Settings) -> None:
         if trio.current_time() >= prune_at:
             prune_at += PRUNE_SECONDS
             try:
-                await prune(ledger, settings)
+                await prune(ledger, keep_days, departments, offers)
             except LedgerError as error:  # the next time will do
                 log.error("not pruned", detail=str(error))  # noqa: TRY400 - it tells all
 
 
-async def prune(ledger: Ledger, settings: Settings) -> None:
-    """Delete orders that ended long ago, and keys that are remembered no longer."""
-    now = ledger.now()
+async def prune(
+    ledger: Ledger, keep_days: float, departments: Departments, offers: Sequence[Offer]
+) -> None:
+    """Delete what ended more than `keep_days` ago, and what departments keep for less time."""
+    before = ledger.now() - keep_days * DAY
     pruned = 0
-    for department in DEPARTMENTS:
-        pruned += await ledger.prune(department, now - settings.keep_days * DAY, DEPARTMENTS)
-    expired = partial(drop_expired_keys, placed_before=now - settings.key_ttl_seconds)
-    log.info("pruned", ended=pruned, keys=await ledger.maintain(expired))
+    for department in departments:
+        pruned += await ledger.prune(department, before, departments)
+    tidied: dict[str, int] = {}
+    for offer in offers:
+        tidied.update(await offer.tidy())
+    log.info("pruned", ended=pruned, **tidied)

@@ -8,42 +8,38 @@ ledger writes what is left.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import structlog
 import trio
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from actors import ActorCrashed, ActorError, Ref, Restart, System, open_system
+from actors import Actor, ActorError, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.first_of import first_of
+from cafe.http.refusals import Closing
 from cafe.http.request_log import RequestMetrics
-from cafe.ledger.errors import DatabaseGone, LoginRefused
 from cafe.ledger.ledger import Ledger, new_ledger, running
-from cafe.ledger.opening import open_store, waits_for_server
 from cafe.ledger.refusals import LedgerUnavailable
-from cafe.ledger.store import Store, Storing
+from cafe.ledger.store import Storing
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
 from cafe.limits.cut_off import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.offer import Offer
 from cafe.operations.metrics import Exposition
-from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS
-from cafe.orders.desk import Desk, load_ids_and_keys
-from cafe.orders.dispatcher import Dispatcher, Rules, load_until
-from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
-from cafe.orders.order_log import OrderLog
 from cafe.settings import Settings, parse_hosts
 from cafe.shop.apps import client_app, worker_app
-from cafe.shop.clock import start_clock
+from cafe.shop.departments import OURS, Departments, House
 from cafe.shop.doors import GRACE_SHARE, Door, open_door, read_doors
 from cafe.shop.housekeeping import keep_house
+from cafe.shop.process import opened, start_clock, tell_signal
 
 MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""
@@ -54,8 +50,8 @@ LEDGER_SHARE = 0.05
 """Of the closing time: how long the ledger may write at the end, and then disconnect."""
 READY_SECONDS = 1.0
 """How long the actors and the ledger may take to answer."""
-RETRY_SECONDS = 1.0
-"""Between two tries to reach the database at the start."""
+
+A = TypeVar("A", bound=Actor)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -67,9 +63,9 @@ class Shop:
     settings: Settings
     system: System
     limiter: Ref[RateLimiter]
-    dispatcher: Ref[Dispatcher]
     ledger: Ledger
     closing: Closing
+    offers: tuple[Offer, ...]
     doors_shut: trio.Event = field(default_factory=trio.Event)
 
     async def why_not_ready(self) -> str | None:
@@ -78,7 +74,8 @@ class Shop:
             return "The shop is closing."
         why_not = "The actors do not answer."
         with trio.move_on_after(READY_SECONDS), suppress(ActorError):
-            await self.dispatcher.ask(CountQueue())
+            for offer in self.offers:
+                await offer.answers()
             await self.limiter.ask(CountLimits())
             why_not = "The ledger cannot be written."
             await self.ledger.ping()
@@ -86,8 +83,8 @@ class Shop:
         return why_not
 
     async def cut_off(self, address: str, seconds: float) -> int:
-        """Cancel the orders of a banned address that wait; return how many there were."""
-        return await self.dispatcher.ask(CutOff(address, seconds))
+        """Give up what a banned address has in each department; return how much that was."""
+        return sum([await offer.cut_off(address, seconds) for offer in self.offers])
 
     async def close(self) -> None:
         """Refuse new orders, answer everybody who waits, then shut the doors."""
@@ -96,20 +93,18 @@ class Shop:
         lost = LedgerUnavailable() if self.ledger.lost_by is not None else None
         self.closing.begin(retry_after=seconds, refusal=lost)
         with trio.move_on_at(drained):
-            told = await self._dismiss_all()
-            left = await self.dispatcher.ask(CountQueue())
-            log.info("closing", customers_told=told, waiting=left.waiting, preparing=left.preparing)
+            done: dict[str, int] = {}
+            for offer in self.offers:
+                done.update(await offer.close())
+            log.info("closing", **done)
         await trio.sleep_until(drained)
         self.ledger.give_up()
         self.doors_shut.set()
 
-    async def _dismiss_all(self) -> int:
-        while True:
-            with suppress(ActorCrashed):
-                return await self.dispatcher.ask(CloseShop())
 
-
-async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
+async def run_shop(
+    settings: Settings, announce: Callable[[str], None], departments: Departments = OURS
+) -> None:
     """Run the shop until SIGTERM or SIGINT; a second signal ends the process at once.
 
     `announce` is given the lines with the real addresses, once both ports accept.
@@ -125,44 +120,15 @@ async def run_shop(settings: Settings, announce: Callable[[str], None]) -> None:
             nursery.start_soon(tell_signal, signals, closing_time)
             async with opened(url, closing_time, LEDGER_SHARE * settings.closing_seconds) as store:
                 if store is not None:
-                    await open_until(closing_time.wait, settings, doors, store, announce)
+                    await open_until(
+                        closing_time.wait,
+                        settings,
+                        doors,
+                        store,
+                        announce=announce,
+                        departments=departments,
+                    )
             nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def opened(
-    url: str, closing_time: trio.Event, seconds: float
-) -> AsyncGenerator[Store | None]:
-    """Open the ledger's database, waiting for its server; None if it is closing time before that.
-
-    At the end the database is given `seconds` to let go of its connections.
-    """
-    store = await first_of(partial(open_patiently, url), closing_time.wait)
-    try:
-        yield store
-    finally:
-        if store is not None:
-            store.abort()
-            with trio.move_on_after(seconds, shield=True):
-                await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
-
-
-async def open_patiently(url: str) -> Store:
-    """Open the ledger, however long its server is away; raises LedgerError for all else.
-
-    A server that refuses the login is no such outage: only another setting helps.
-    """
-    told = False
-    while True:
-        try:
-            return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
-        except DatabaseGone as gone:
-            if isinstance(gone, LoginRefused) or not waits_for_server(url):
-                raise
-            if not told:
-                log.warning("the database is awaited", detail=str(gone))
-            told = True
-            await trio.sleep(RETRY_SECONDS)
 
 
 async def open_until(
@@ -170,7 +136,9 @@ async def open_until(
     settings: Settings,
     doors: tuple[Door, Door],
     store: Storing,
+    *,
     announce: Callable[[str], None],
+    departments: Departments,
 ) -> None:
     """Run the shop until `closing_time` returns, then close it."""
     registry, watching = CollectorRegistry(), PrometheusInstrument("cafe_actor")
@@ -178,21 +146,20 @@ async def open_until(
     # When the doors are shut nothing is left to do but what the actors have queued.
     grace = GRACE_SHARE * settings.closing_seconds / 2
     ledger = new_ledger(store, start_clock())
-    ledger.listen(OrderLog(registry).hear)
     async with (
         running(ledger, LEDGER_SHARE * settings.closing_seconds, settings.closing_seconds),
         open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
     ):
         watching.watch(system)
-        ttl = settings.key_ttl_seconds
-        ids, keys = await load_ids_and_keys(ledger, ttl)
-        shop = await start_actors(settings, system, ledger)
-        desk = Desk(shop.dispatcher, ledger, ids, keys, ledger.now, ttl)
+        shop = await open_house(settings, system, ledger, registry, departments)
         client, worker = doors
-        apps = make_apps(shop, desk, registry, client.admission, worker.admission)
+        apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(load_when_refused, shop.dispatcher, ledger)
-            nursery.start_soon(keep_house, ledger, settings)
+            for task in (task for offer in shop.offers for task in offer.tasks):
+                nursery.start_soon(task)
+            nursery.start_soon(
+                keep_house, ledger, settings.keep_days, departments.kept, shop.offers
+            )
             admissions = (client.admission, worker.admission)
             nursery.start_soon(enforce_bans, shop.limiter, shop.cut_off, admissions)
             nursery.start_soon(report_refusals, shop.limiter, admissions)
@@ -211,9 +178,27 @@ async def open_until(
     log.info("closed")
 
 
-async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Shop:
-    """Start the actors, those first that others depend on."""
-    limits = Limits(
+async def open_house(
+    settings: Settings,
+    system: System,
+    ledger: Ledger,
+    registry: CollectorRegistry,
+    departments: Departments,
+) -> Shop:
+    """Start the RateLimiter, then each department's actors."""
+
+    async def start(factory: Callable[[], A] | Callable[[], Awaitable[A]], *, name: str) -> Ref[A]:
+        return await system.start(factory, name=name, mailbox=MAILBOX, restart=RESTART)
+
+    limiter = await start(partial(RateLimiter, limits_of(settings)), name="RateLimiter")
+    closing = Closing()
+    house = House(settings, start, ledger, limiter, closing, registry)
+    return Shop(settings, system, limiter, ledger, closing, await departments.open(house))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the settings that concern the RateLimiter."""
+    return Limits(
         requests=settings.limit_requests,
         worker_requests=settings.worker_limit_requests,
         window_seconds=settings.limit_window_seconds,
@@ -221,47 +206,10 @@ async def start_actors(settings: Settings, system: System, ledger: Ledger) -> Sh
         ban_after=settings.ban_after,
         ban_seconds=settings.ban_seconds,
     )
-    rules = Rules(
-        lease_seconds=settings.lease_seconds,
-        max_waiting=settings.max_waiting,
-        key_ttl_seconds=settings.key_ttl_seconds,
-    )
-    closing = Closing()
-    dispatcher = await system.start(
-        dispatcher_factory(rules, ledger, closing),
-        name="Dispatcher",
-        mailbox=MAILBOX,
-        restart=RESTART,
-    )
-    limiter = await system.start(
-        partial(RateLimiter, limits), name="RateLimiter", mailbox=MAILBOX, restart=RESTART
-    )
-    return Shop(settings, system, limiter, dispatcher, ledger, closing)
-
-
-def dispatcher_factory(
-    rules: Rules, ledger: Ledger, closing: Closing
-) -> Callable[[], Awaitable[Dispatcher]]:
-    """Give what makes a Dispatcher, first and after each crash; it waits for the database."""
-    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
-
-    async def make() -> Dispatcher:
-        return Dispatcher(rules, ledger.now, load, await load(), closing)
-
-    return make
-
-
-async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None:
-    """Have the Dispatcher start again from what is committed when a row was refused, for ever."""
-    while True:
-        await ledger.wait_refused(ORDERS)
-        with suppress(ActorCrashed):  # the next instance has loaded
-            await dispatcher.ask(LoadOrders())
 
 
 def make_apps(
     shop: Shop,
-    desk: Desk,
     registry: CollectorRegistry,
     client: Admission,
     worker: Admission,
@@ -271,21 +219,21 @@ def make_apps(
     token, trusted = shop.settings.worker_token, parse_networks(shop.settings.trusted_proxies)
     exposition = Exposition(
         registry,
-        shop.dispatcher,
+        shop.offers,
         shop.ledger,
         shop.limiter,
         {"client": client, "worker": worker},
     )
     return (
         client_app(
-            desk,
+            shop.offers,
             shop.limiter,
             trusted=trusted,
             why_not_ready=shop.why_not_ready,
             metrics=metrics,
         ),
         worker_app(
-            desk,
+            shop.offers,
             shop.limiter,
             shop.system,
             trusted=trusted,
@@ -296,12 +244,3 @@ def make_apps(
             metrics=metrics,
         ),
     )
-
-
-async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
-    """Set the event with the first of these signals; the next one ends the process at once."""
-    signum = await anext(signals)
-    log.info("signal", name=signal.Signals(signum).name)
-    for either in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(either, signal.SIG_DFL)
-    closing_time.set()

@@ -182,7 +182,7 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         actors = (await barista.get("/actors")).json()["actors"]
         await brew(barista)
     by_name = {one["name"]: one for one in actors}
-    assert list(by_name) == ["Dispatcher", "RateLimiter"]
+    assert list(by_name) == ["RateLimiter", "Dispatcher"]
     members = "name state mailbox_used mailbox_size handled refused crashed restarts busy_seconds"
     for actor in actors:
         assert list(actor) == members.split()
@@ -200,8 +200,8 @@ async def test_the_actors_are_drawn_for_whoever_prefers_text(guarded: Shop) -> N
     lines = [line.split(",")[0] for line in response.text.splitlines()]
     assert lines == [
         "system",
-        "├─ Dispatcher running",
-        "└─ RateLimiter running",
+        "├─ RateLimiter running",
+        "└─ Dispatcher running",
     ]
     assert response.text.endswith("\n")
 

@@ -15,7 +15,6 @@ from cafe.orders.department import ORDERS
 from cafe.orders.messages import CancelOrder
 from cafe.orders.queries import drop_expired_keys
 from cafe.orders.tables import keys, orders
-from cafe.settings import read_settings
 from cafe.shop.departments import DEPARTMENTS
 from cafe.shop.housekeeping import DAY, PRUNE_SECONDS, keep_house
 from tests.cafe.ledger.fakes import FaultyStore
@@ -128,7 +127,7 @@ async def test_what_the_database_refuses_to_delete_does_not_end_the_shop() -> No
         await end_orders(counter, 3)
         with counter.store.link.transaction(writing=True) as connection:
             connection.exec_driver_sql(KEEP)
-        nursery.start_soon(keep_house, counter.ledger, read_settings({"keep_days": 2}))
+        nursery.start_soon(keep_house, counter.ledger, 2.0, DEPARTMENTS, ())
         noon.days += 10
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(PRUNE_SECONDS + 60)
@@ -146,7 +145,7 @@ async def test_the_shop_prunes_by_itself() -> None:
     noon = Calendar()
     async with open_counter(clock=noon) as counter, trio.open_nursery() as nursery:
         await end_orders(counter, 3)
-        nursery.start_soon(keep_house, counter.ledger, read_settings({"keep_days": 2}))
+        nursery.start_soon(keep_house, counter.ledger, 2.0, DEPARTMENTS, ())
         noon.days += 1.9
         await trio.sleep(PRUNE_SECONDS + 60)
         assert count(counter.store)[0] == 6

@@ -14,6 +14,7 @@ from actors.instruments.prometheus import PrometheusInstrument
 from cafe.limits.admission import FRESH_SECONDS, Admission
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.operations.metrics import Exposition
+from cafe.orders.department import orders_offer
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
 from cafe.orders.order_log import OrderLog
 from tests.cafe.ledger.fakes import FaultyStore
@@ -47,7 +48,8 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
         dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
-        exposition = Exposition(registry, dispatcher, desk.ledger, limiter, admissions)
+        offers = [orders_offer(desk, limiter)]
+        exposition = Exposition(registry, offers, desk.ledger, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)
         client.isolated += 1

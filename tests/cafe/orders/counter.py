@@ -12,20 +12,19 @@ import trio
 import trio.testing
 
 from actors import ActorCrashed, Ref, Restart, System, open_system
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
-from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS
+from cafe.orders.department import ORDERS, load_when_refused
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules, load_until
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
 from cafe.orders.queries import Snapshot
 from cafe.orders.tables import order_of, orders
-from cafe.shop.clock import start_clock
-from cafe.shop.shop import RESTART, load_when_refused
+from cafe.shop.process import start_clock
+from cafe.shop.shop import RESTART
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 from tests.cafe.orders.witness import WitnessedDesk

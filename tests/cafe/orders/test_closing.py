@@ -8,11 +8,10 @@ from functools import partial
 import pytest
 import trio
 
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, ShopClosing
 from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.orders.messages import CloseShop, ListOrders
 from cafe.orders.order import Status
-from cafe.orders.refusals import ShopClosing
 from tests.cafe.ledger.fakes import REFUSED
 from tests.cafe.orders.counter import open_counter, settled, waiting_customers
 from tests.cafe.orders.test_ledger_trouble import repair

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from cafe.http.refusals import ShopClosing
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import (
     AwaitOrder,
@@ -24,7 +25,6 @@ from cafe.orders.refusals import (
     OrderCancelled,
     OrderConflict,
     QueueFull,
-    ShopClosing,
     TooManyWaiting,
     UnknownOrder,
 )

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message
 from actors import Ref, open_system
 from cafe.http.request_log import RequestMetrics
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
 from cafe.shop.apps import client_app, worker_app
@@ -63,10 +64,13 @@ async def open_apps(
             desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
+            offers = [orders_offer(desk, limiter)]
             yield Apps(
-                client_app(desk, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics),
+                client_app(
+                    offers, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics
+                ),
                 worker_app(
-                    desk,
+                    offers,
                     limiter,
                     system,
                     trusted=(),

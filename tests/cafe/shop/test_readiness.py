@@ -20,11 +20,11 @@ from starlette.types import ASGIApp
 
 from actors import Message, Ref, Restart, open_system
 from actors.testing import settle
+from cafe.http.refusals import Closing
 from cafe.ledger.ledger import Ledger
 from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import Limits, RateLimiter
-from cafe.orders.closing import Closing
-from cafe.orders.department import ORDERS
+from cafe.orders.department import ORDERS, orders_offer
 from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules, load_until
 from cafe.settings import read_settings
@@ -101,11 +101,11 @@ async def open_premises() -> AsyncGenerator[Premises]:
                 partial(FragileLimiter, Limits()), mailbox=1, restart=SLOWLY
             )
             settings = read_settings({"database_url": "sqlite://"})
-            shop = Shop(settings, system, limiter, dispatcher, ledger, closing)
             ids, keys = await load_ids_and_keys(ledger, 60.0)
-            desk = Desk(dispatcher, ledger, ids, keys, ledger.now)
+            offer = orders_offer(Desk(dispatcher, ledger, ids, keys, ledger.now), limiter)
+            shop = Shop(settings, system, limiter, ledger, closing, (offer,))
             doors = Admission(None, 9), Admission(None, 9)
-            apps = make_apps(shop, desk, CollectorRegistry(), *doors)
+            apps = make_apps(shop, CollectorRegistry(), *doors)
             yield Premises(dispatcher, limiter, (visitor(apps[0]), visitor(apps[1])))
 
 

@@ -14,19 +14,24 @@ from typing import Any
 import pytest
 import structlog
 import trio
+from prometheus_client import CollectorRegistry
 
 from actors import open_system
 from actors.instruments.slow_turns import SlowTurns
 from actors.testing import Probe
+from cafe.http.refusals import Closing
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.orders.closing import Closing
+from cafe.offer import Offer
+from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
 from cafe.server.config import ConfigError
 from cafe.server.listeners import BindError
 from cafe.settings import Settings, read_settings
+from cafe.shop.departments import OURS
 from cafe.shop.doors import read_doors
-from cafe.shop.shop import READY_SECONDS, Shop, run_shop, start_actors, tell_signal
+from cafe.shop.process import tell_signal
+from cafe.shop.shop import READY_SECONDS, Shop, open_house, run_shop
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger
 
@@ -85,7 +90,9 @@ async def test_a_shop_is_ready_until_it_closes(
 ) -> None:
     store = FaultyStore()
     async with open_ledger(store) as ledger, open_system() as system:
-        shop = await start_actors(settings(closing_seconds=0.01), system, ledger)
+        shop = await open_house(
+            settings(closing_seconds=0.01), system, ledger, CollectorRegistry(), OURS
+        )
         assert await shop.why_not_ready() is None
         store.link.gone = True
         began = trio.current_time()
@@ -95,15 +102,18 @@ async def test_a_shop_is_ready_until_it_closes(
         await shop.close()
         assert shop.doors_shut.is_set()
         assert await shop.why_not_ready() == "The shop is closing."
-        assert not (await shop.dispatcher.ask(CountQueue())).accepting
+        (orders,) = shop.offers
+        assert isinstance(orders, OrdersOffer)
+        assert not (await orders.dispatcher.ask(CountQueue())).accepting
 
 
 async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
+    offer = Offer(name="orders", answers=partial(dispatcher.ask, CountQueue()))
     async with open_ledger() as ledger, open_system() as system:
-        shop = Shop(settings(), system, limiter, dispatcher, ledger, Closing())
+        shop = Shop(settings(), system, limiter, ledger, Closing(), (offer,))
         assert await shop.why_not_ready() == "The actors do not answer."
     assert autojump_clock.current_time() < 2
 
@@ -137,10 +147,10 @@ async def run_and_close() -> None:
 async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
-    first, dispatcher, limiter = lines[-2]["tree"]
+    first, limiter, dispatcher = lines[-2]["tree"]
     assert first == "system, one_for_one"
-    assert dispatcher == "├─ Dispatcher running, queued 0 of 10000, handled 2"
-    assert limiter.startswith("└─ RateLimiter running, queued 0 of 10000")
+    assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
+    assert dispatcher == "└─ Dispatcher running, queued 0 of 10000, handled 2"
 
 
 async def test_the_shop_tells_of_slow_turns(

@@ -1,0 +1,65 @@
+"""What a department is to the shop: what it offers once it is open, and how it starts its actors.
+
+Rule: values and callables only. The shop starts actors and tasks, serves the routers and asks for
+the rest when it needs it; so a department starts nothing by itself, and the shop knows nothing of
+what a department does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from fastapi import APIRouter
+from prometheus_client.core import Metric
+
+from actors import Actor, Ref
+
+A = TypeVar("A", bound=Actor)
+
+
+class Start(Protocol):
+    """Starts an actor with the shop's mailbox and restart budget; returns after its start."""
+
+    async def __call__(
+        self, factory: Callable[[], A] | Callable[[], Awaitable[A]], *, name: str
+    ) -> Ref[A]:
+        """Start what `factory` makes, now and after each crash."""
+        ...
+
+
+async def nothing() -> Mapping[str, int]:
+    """Do nothing, and have nothing to log."""
+    return {}
+
+
+async def no_metrics() -> Iterable[Metric]:
+    """Have no metrics of its own."""
+    return ()
+
+
+async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
+    """Have nothing of any address."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one open department offers to the shop; all but its name may be left out."""
+
+    name: str
+    customer_routes: tuple[APIRouter, ...] = ()
+    staff_routes: tuple[APIRouter, ...] = ()
+    answers: Callable[[], Awaitable[object]] = nothing
+    """Returns when its actors answer; the shop is ready once all departments have."""
+    metrics: Callable[[], Awaitable[Iterable[Metric]]] = no_metrics
+    """Its own numbers, asked for with each scrape."""
+    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Run for as long as the shop is open."""
+    tidy: Callable[[], Awaitable[Mapping[str, int]]] = nothing
+    """Deletes what is kept no longer, once an hour; returns what to log of it."""
+    cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off
+    """Gives up what a banned address, for so many seconds, has; returns how much that was."""
+    close: Callable[[], Awaitable[Mapping[str, int]]] = nothing
+    """Answers all who wait, once `Closing` has begun; returns what to log of it."""

@@ -1,0 +1,77 @@
+"""What the shop has of its process and its machine: signals, the clock, the database's server.
+
+Rule: nothing in the shop asks the operating system for the time. Leases and waits are differences,
+which a corrected system clock must not change; and under trio's virtual time they are virtual too.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+
+from cafe.first_of import first_of
+from cafe.ledger.errors import DatabaseGone, LoginRefused
+from cafe.ledger.opening import open_store, waits_for_server
+from cafe.ledger.store import Store
+
+RETRY_SECONDS = 1.0
+"""Between two tries to reach the database at the start."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
+
+
+def start_clock() -> Callable[[], float]:
+    """Give a function that tells seconds since the Unix epoch, at trio's own pace from now on."""
+    offset = time.time() - trio.current_time()
+    return lambda: offset + trio.current_time()
+
+
+async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
+    """Set the event with the first of these signals; the next one ends the process at once."""
+    signum = await anext(signals)
+    log.info("signal", name=signal.Signals(signum).name)
+    for either in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(either, signal.SIG_DFL)
+    closing_time.set()
+
+
+@asynccontextmanager
+async def opened(
+    url: str, closing_time: trio.Event, seconds: float
+) -> AsyncGenerator[Store | None]:
+    """Open the ledger's database, waiting for its server; None if it is closing time before that.
+
+    At the end the database is given `seconds` to let go of its connections.
+    """
+    store = await first_of(partial(open_patiently, url), closing_time.wait)
+    try:
+        yield store
+    finally:
+        if store is not None:
+            store.abort()
+            with trio.move_on_after(seconds, shield=True):
+                await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
+
+
+async def open_patiently(url: str) -> Store:
+    """Open the ledger, however long its server is away; raises LedgerError for all else.
+
+    A server that refuses the login is no such outage: only another setting helps.
+    """
+    told = False
+    while True:
+        try:
+            return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
+        except DatabaseGone as gone:
+            if isinstance(gone, LoginRefused) or not waits_for_server(url):
+                raise
+            if not told:
+                log.warning("the database is awaited", detail=str(gone))
+            told = True
+            await trio.sleep(RETRY_SECONDS)
