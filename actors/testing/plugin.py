@@ -1,77 +1,193 @@
-"""The schedule sweep as a plugin of pytest: the marker `schedules` and the option `--schedules`.
+"""The schedule sweep as a plugin of pytest: the marker `schedules`, and options for the seeds.
 
-The one rule: pytest-trio runs the tests, this only tells it how. A swept test gets one item a seed,
-and each item a mark `trio(run=...)`, pytest-trio's own way to be given a runner. So all that
-pytest-trio does (async fixtures, a nursery, a clock of the test's own) stays as it does it.
+The one rule: a swept test is one item, and pytest-trio runs it; this only says how often, and in
+which order trio runs its tasks. For each seed pytest sets the item up, calls it and tears it down,
+so that no fixture is used twice. A mark `trio(run=...)`, pytest-trio's own way to be given a
+runner, gives the seed to trio. The reports of the seeds become one: that of the first that fails,
+which names its seed and ends the sweep, or that of the last.
+
+An item a seed would be simpler. But pytest would collect each of them, and a collection of many
+thousands takes longer than running them under a few schedules.
 
 pytest finds this module by the package's entry point and imports it, and with it all of `actors`,
 before a plugin could start to measure coverage. `coverage run -m pytest` starts earlier, so the
 lines that run on import count with it; `pytest --cov` would miss them.
 """
 
+import shlex
 from argparse import ArgumentTypeError
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
+import trio
+
+# Private names of pytest's: there is no public way to run an item again. pytest supports this one
+# for pytest-rerunfailures, and says so in `runtestprotocol`.
+from _pytest._code.code import ExceptionRepr
+from _pytest.runner import runtestprotocol
 
 from actors.testing.schedules import run_seeded
 
-COUNT = 50
-PARAMETER = "_schedule"
+COUNT = 3
+
+
+class Sweep:
+    """The seeds that an item is run under, and the one that it is run under now."""
+
+    __slots__ = ("seed", "seeds")
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.seeds = seeds
+        self.seed = seeds[0]
+
+    def run(
+        self,
+        test: Callable[[], Awaitable[object]],
+        *,
+        clock: trio.abc.Clock | None = None,
+        instruments: Sequence[trio.abc.Instrument] = (),
+    ) -> object:
+        """Run an async function under the present seed, as pytest-trio calls a runner."""
+        return run_seeded(self.seed, test, clock=clock, instruments=instruments)
+
+
+SWEEP = pytest.StashKey[Sweep]()
 
 
 def positive(text: str) -> int:
-    """Read the option's number."""
+    """Read the number of schedules."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
+def natural(text: str) -> int:
+    """Read a seed."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a seed: a whole number from 0")
+    return int(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--schedules=N`."""
-    parser.getgroup("actors").addoption(
+    """Add `--schedules=N` and `--schedule=SEED`."""
+    group = parser.getgroup("actors")
+    group.addoption(
         "--schedules",
         type=positive,
         metavar="N",
         help="run each test that is marked `schedules` under N schedules, whatever its marker says",
     )
+    group.addoption(
+        "--schedule",
+        type=natural,
+        metavar="SEED",
+        help="run each test that is marked `schedules` under this schedule alone",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
+    if None not in (config.getoption("schedules"), config.getoption("schedule")):
+        raise pytest.UsageError("--schedule is one schedule, --schedules=N are many: give one")
     config.addinivalue_line(
         "markers",
         f"schedules(count={COUNT}): run this async test under so many seeded schedules of trio's, "
-        "in virtual time; each is a test of its own, named after its seed",
+        "in virtual time; a failure names its seed",
     )
 
 
-@pytest.hookimpl(trylast=True)  # so that the seed stands last in the name, and its loop is inmost
+@pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one item of each seed of a swept test."""
-    marked = next(metafunc.definition.iter_markers_with_node("schedules"), None)
-    if marked is None:
-        return
-    node, marker = marked
-    if not iscoroutinefunction(written(metafunc.function)) and node is not metafunc.definition:
-        return  # a plain test in a module or class that is marked as a whole
-    if why_not := obstacle(metafunc, marker):
+    """Refuse what cannot be swept while tests are collected."""
+    marker = sweeping(metafunc.definition)
+    if marker is not None and (why_not := obstacle(metafunc, marker)):
         pytest.fail(f"{metafunc.definition.nodeid} cannot be swept: {why_not}", pytrace=False)
-    seeds = range(metafunc.config.getoption("schedules") or counted(*marker.args, **marker.kwargs))
-    metafunc.fixturenames.append(PARAMETER)
-    metafunc.parametrize(PARAMETER, seeds, ids=[f"schedule-{seed}" for seed in seeds])
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give an item of a swept test the runner for its seed."""
-    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-        seed = item.callspec.params.get(PARAMETER)
-        if isinstance(seed, int):
-            # Put in front: pytest-trio takes the first runner, and its trio_mode adds another.
-            item.add_marker(pytest.mark.trio(run=partial(run_seeded, seed)), append=False)
+    """Give a swept test its seeds, and the runner that puts them to use."""
+    if not isinstance(item, pytest.Function) or (marker := sweeping(item)) is None:
+        return
+    alone = item.config.getoption("schedule")
+    count = item.config.getoption("schedules") or counted(*marker.args, **marker.kwargs)
+    sweep = item.stash[SWEEP] = Sweep(range(count) if alone is None else [alone])
+    # Put in front: pytest-trio takes the first runner, and its trio_mode adds another.
+    item.add_marker(pytest.mark.trio(run=sweep.run), append=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a swept test under each of its seeds, and report it once."""
+    sweep = item.stash.get(SWEEP, None)
+    if sweep is None:
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in run_each(item, sweep, nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def run_each(
+    item: pytest.Item, sweep: Sweep, nextitem: pytest.Item | None
+) -> Sequence[pytest.TestReport]:
+    """Run an item under each seed until one fails, and return the reports of one of them.
+
+    These are the reports of the seed that failed, or else of the first that was skipped or failed
+    as expected, or else of the last. Their durations are those of all seeds together.
+    """
+    shown: Sequence[pytest.TestReport] = ()
+    durations = dict.fromkeys(("setup", "call", "teardown"), 0.0)
+    sections = 0
+    for seed in sweep.seeds:
+        sweep.seed = seed
+        # What the last seed ran on: pytest makes both anew when they are not there.
+        vars(item).pop("_instance", None)
+        vars(item).pop("_obj", None)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        written = len(reports[-1].sections)
+        for report in reports:
+            durations[report.when] += report.duration
+            del report.sections[:sections]  # what earlier seeds printed
+            if report.failed:
+                name_seed(report, seed)
+        sections = written
+        shown = max(reports, shown, key=badness)  # of two that are alike the first given
+        if any(report.failed for report in reports):
+            break
+    for report in shown:
+        report.duration = durations[report.when]
+    return shown
+
+
+def badness(reports: Sequence[pytest.TestReport]) -> int:
+    """Order the outcomes of one run: none, passed, skipped or failed as expected, failed."""
+    return max((1 + report.skipped + 2 * report.failed for report in reports), default=0)
+
+
+def name_seed(report: pytest.TestReport, seed: int) -> None:
+    """Say in a report of a failure under which schedule it was, and how to run that one alone."""
+    again = f"pytest {shlex.quote(report.nodeid)} --schedule={seed}"
+    said = f"This was under schedule {seed}. To run it alone: {again}"
+    if not isinstance(report.longrepr, ExceptionRepr):  # `pytest.fail(..., pytrace=False)`
+        report.longrepr = f"{report.longrepr}\n{said}"
+        return
+    report.longrepr.addsection("schedule", said)
+    if crash := report.longrepr.reprcrash:  # what the short summary prints
+        crash.message = f"[schedule {seed}] {crash.message}"
+
+
+def sweeping(test: pytest.Function) -> pytest.Mark | None:
+    """Return the marker `schedules` that applies to a test, if one does."""
+    marked = next(test.iter_markers_with_node("schedules"), None)
+    if marked is None:
+        return None
+    node, marker = marked
+    if node is not test and not iscoroutinefunction(written(test.obj)):
+        return None  # a plain test in a module or class that is marked as a whole
+    return marker
 
 
 def obstacle(metafunc: pytest.Metafunc, marker: pytest.Mark) -> str | None:
@@ -93,7 +209,7 @@ def obstacle(metafunc: pytest.Metafunc, marker: pytest.Mark) -> str | None:
 
 
 def written(test: Callable[..., object]) -> Callable[..., object]:
-    """Return the function that somebody wrote, also if hypothesis put a plain one around it."""
+    """Return the function as it was written, also if hypothesis put a plain one around it."""
     around: Any = getattr(test, "hypothesis", None)
     return around.inner_test if around else test
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 OTHERS = ("-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:cacheprovider")
@@ -26,7 +28,11 @@ RACE = """
 
 
 class Sweep:
-    """One run of pytest, with pytest-trio: which tests passed or failed, what was not collected."""
+    """One run of pytest, with pytest-trio.
+
+    Holds what each test printed that passed or failed, what was said of a failure, and what was not
+    collected.
+    """
 
     def __init__(self, pytester: pytest.Pytester, *arguments: str) -> None:
         options = (*OTHERS, "-o", "trio_mode=true", "--strict-markers", *arguments)
@@ -34,13 +40,17 @@ class Sweep:
         passed, _, failed = run.listoutcomes()
         self.passed = {name_of(report): report.capstdout for report in passed}
         self.failed = {name_of(report): report.capstdout for report in failed}
+        self.said = {name_of(report): report.longreprtext for report in failed}
         collected = run.getreports("pytest_collectreport")
         self.errors = [str(report.longrepr) for report in collected if report.failed]
+
+    @property
+    def seed(self) -> int:
+        """The seed that the report of the only failure names."""
+        (said,) = self.said.values()
+        (seed,) = re.findall(r"^This was under schedule (\d+)\.", said, re.MULTILINE)
+        return int(seed)
 
 
 def name_of(report: pytest.CollectReport | pytest.TestReport) -> str:
     return report.nodeid.partition("::")[2]
-
-
-def names(test: str, count: int) -> set[str]:
-    return {f"{test}[schedule-{seed}]" for seed in range(count)}

@@ -37,4 +37,4 @@ def test_a_trio_without_the_scheduler_that_we_know_fails_swept_tests_only(tmp_pa
     alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(run, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "test_swept[schedule-0] - ModuleNotFoundError" in done.stdout
+    assert "test_swept - [schedule 0] ModuleNotFoundError" in done.stdout

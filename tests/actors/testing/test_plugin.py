@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.actors.testing.scheduler import state
-from tests.actors.testing.sweep import OTHERS, RACE, Sweep, names
+from tests.actors.testing.sweep import OTHERS, RACE, Sweep
 
 pytest_plugins = ["pytester"]
 
@@ -34,73 +34,99 @@ FIXTURES = """
 """
 
 
-def test_a_race_is_found_and_named_with_its_seed(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_race=RACE)
-    sweep = Sweep(pytester)
-    assert sweep.passed
-    assert sweep.failed
-    assert {*sweep.passed, *sweep.failed} == names("test_zero_is_not_the_last", 50)
+RUNS = """
+    runs = {}
+
+    def ran(name):
+        runs[name] = runs.get(name, 0) + 1
+"""
 
 
-def test_one_schedule_can_be_run_again_by_its_name(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_race=RACE)
-    first = Sweep(pytester)
-    failed, passed = list(first.failed)[-1], list(first.passed)[-1]
-    again = Sweep(pytester, f"test_race.py::{failed}", f"test_race.py::{passed}")
-    assert again.failed == {failed: first.failed[failed]}, "the order that was printed is the same"
-    assert again.passed == {passed: first.passed[passed]}
-
-
-@pytest.mark.parametrize("number", [1, 3, 70])
-def test_the_option_sets_the_number_for_every_swept_test(
-    pytester: pytest.Pytester, number: int
-) -> None:
+def test_the_time_of_a_swept_test_is_that_of_all_its_schedules(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
+        import pytest, time
+
+        @pytest.mark.schedules(10)
+        async def test_a(): time.sleep(0.01)
+    """)
+    run = pytester.inline_run(*OTHERS)  # pyright: ignore[reportUnknownMemberType] - `plugins`
+    (passed,), _, _ = run.listoutcomes()
+    assert isinstance(passed, pytest.TestReport)
+    assert passed.duration >= 0.1
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [(None, "332"), ("--schedules=1", "111"), ("--schedules=7", "777"), ("--schedule=7", "111")],
+)
+def test_the_options_are_stronger_than_every_marker(
+    pytester: pytest.Pytester, option: str | None, expected: str
+) -> None:
+    pytester.makepyfile(
+        runs=RUNS,
+        test_it="""
         import pytest
+        from runs import ran, runs
 
         @pytest.mark.schedules
-        async def test_a(): pass
+        async def test_a(): ran("a")
+
+        @pytest.mark.schedules()
+        async def test_b(): ran("b")
 
         @pytest.mark.schedules(2)
-        async def test_b(): pass
+        async def test_c(): ran("c")
 
-        async def test_c(): pass
-    """)
-    sweep = Sweep(pytester, f"--schedules={number}")
-    assert set(sweep.passed) == names("test_a", number) | names("test_b", number) | {"test_c"}
+        async def test_d(): ran("d")
+
+        def test_all():
+            assert list(runs) == ["a", "b", "c", "d"]
+            print(*runs.values(), sep="")
+    """,
+    )
+    sweep = Sweep(pytester, *([option] if option else []))
+    assert sweep.passed["test_all"] == f"{expected}1\n"
 
 
 def test_a_module_or_a_class_may_be_marked_as_a_whole(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("""
+    pytester.makepyfile(
+        runs=RUNS,
+        test_it="""
         import pytest
         from hypothesis import given, strategies as st
+        from runs import ran, runs
 
         pytestmark = pytest.mark.schedules(2)
 
-        async def test_a(): pass
+        async def test_a(): ran("a")
 
         @pytest.mark.schedules(3)
-        async def test_b(): pass
+        async def test_b(): ran("b")
 
         @pytest.mark.schedules(1)
         class TestC:
-            async def test_c(self): pass
+            async def test_c(self): ran("c")
 
-        def test_d(): pass
+        def test_d(): ran("d")
 
         @given(st.just(1))
-        def test_e(one): pass
-    """)
+        def test_e(one): ran("e")
+
+        def test_all():
+            assert runs == {"a": 2, "b": 3, "c": 1, "d": 1, "e": 1}
+    """,
+    )
     assert set(Sweep(pytester).passed) == {
-        *names("test_a", 2),
-        *names("test_b", 3),
-        *names("TestC::test_c", 1),
+        "test_a",
+        "test_b",
+        "TestC::test_c",
         "test_d",
         "test_e",
+        "test_all",
     }
 
 
-def test_parameters_come_before_the_seed(pytester: pytest.Pytester) -> None:
+def test_parameters_stay_as_they_are(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
 
@@ -108,17 +134,37 @@ def test_parameters_come_before_the_seed(pytester: pytest.Pytester) -> None:
         @pytest.mark.parametrize("size", ["small", "large"])
         async def test_a(size): assert size in ("small", "large")
     """)
-    assert list(Sweep(pytester).passed) == [
-        "test_a[small-schedule-0]",
-        "test_a[small-schedule-1]",
-        "test_a[large-schedule-0]",
-        "test_a[large-schedule-1]",
-    ]
+    assert list(Sweep(pytester).passed) == ["test_a[small]", "test_a[large]"]
 
 
 def test_async_fixtures_are_fresh_for_each_schedule(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(FIXTURES)
-    assert len(Sweep(pytester).passed) == 5
+    assert len(Sweep(pytester).passed) == 2
+
+
+def test_plain_fixtures_and_instances_are_fresh_for_each_schedule(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        class TestA:
+            orders = 0
+
+            @pytest.fixture
+            def shop(self):
+                return [self]
+
+            @pytest.mark.schedules(3)
+            async def test_a(self, shop, tmp_path):
+                assert self.orders == 0
+                assert shop == [self], "the fixture is of the same instance"
+                assert list(tmp_path.iterdir()) == []
+                (tmp_path / "order").touch()
+                shop.append("order")
+                self.orders = 1
+    """)
+    assert len(Sweep(pytester).passed) == 1
 
 
 def test_time_is_virtual_unless_the_test_has_a_clock_of_its_own(pytester: pytest.Pytester) -> None:
@@ -135,7 +181,7 @@ def test_time_is_virtual_unless_the_test_has_a_clock_of_its_own(pytester: pytest
             mock_clock.jump(5)
             assert trio.current_time() == 5
     """)
-    assert len(Sweep(pytester).passed) == 4
+    assert len(Sweep(pytester).passed) == 2
 
 
 def test_trio_mode_is_not_needed_and_no_other_runner_comes_first(
@@ -153,7 +199,7 @@ def test_trio_mode_is_not_needed_and_no_other_runner_comes_first(
         async def test_b():
             await trio.sleep(10_000)
     """)
-    assert len(Sweep(pytester, "-o", "trio_mode=false").passed) == 4
+    assert len(Sweep(pytester, "-o", "trio_mode=false").passed) == 2
 
 
 def test_the_scheduler_is_left_as_it_was(pytester: pytest.Pytester) -> None:
@@ -166,16 +212,17 @@ def test_the_scheduler_is_left_as_it_was(pytester: pytest.Pytester) -> None:
 def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess(*OTHERS, "--markers")
     assert (
-        "@pytest.mark.schedules(count=50): run this async test under so many seeded schedules of "
-        "trio's, in virtual time; each is a test of its own, named after its seed"
+        "@pytest.mark.schedules(count=3): run this async test under so many seeded schedules of "
+        "trio's, in virtual time; a failure names its seed"
     ) in unwrapped(result)
 
 
-def test_the_option_is_listed(pytester: pytest.Pytester) -> None:
+def test_the_options_are_listed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess(*OTHERS, "--help")
     assert (
         " actors: --schedules=N run each test that is marked `schedules` under N schedules, "
-        "whatever its marker says"
+        "whatever its marker says "
+        "--schedule=SEED run each test that is marked `schedules` under this schedule alone "
     ) in unwrapped(result)
 
 

@@ -16,6 +16,21 @@ def test_a_number_that_is_none_is_a_wrong_use(pytester: pytest.Pytester, number:
     result.stderr.fnmatch_lines(f"*--schedules: '{number}' is not a whole number above 0")
 
 
+@pytest.mark.parametrize("seed", ["-1", "first", "2.5", ""])
+def test_a_seed_that_is_none_is_a_wrong_use(pytester: pytest.Pytester, seed: str) -> None:
+    result = pytester.runpytest_inprocess(*OTHERS, f"--schedule={seed}")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(f"*--schedule: '{seed}' is not a seed: a whole number from 0")
+
+
+def test_one_schedule_and_many_are_a_wrong_use(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess(*OTHERS, "--schedule=0", "--schedules=1")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        "ERROR: --schedule is one schedule, --schedules=N are many: give one"
+    )
+
+
 def test_a_wrong_argument_is_refused_at_collection(pytester: pytest.Pytester) -> None:
     wrong = ["(0)", "(-1)", "('5')", "(True)", "(2.0)", "(1, 2)", "(seeds=3)", "(None)"]
     for number, arguments in enumerate(wrong):
