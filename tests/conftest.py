@@ -1,7 +1,7 @@
 """What holds for every test: a hang is a failure with a stack, not a silent machine.
 
 pytest's own faulthandler_timeout, and pytest-timeout, start and join a thread for each test: a
-third of what one of the thousands of swept tests takes. Here the watch is set anew once a second.
+third of what a swept test takes under one schedule. Here the watch is set anew once a second.
 """
 
 from __future__ import annotations
@@ -13,20 +13,27 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+from tests.chance import make_profiles
 
 HANGS_AFTER = 120.0
-"""Seconds in which no test ends."""
+"""Seconds in which no test begins, nor a schedule of one that is swept."""
 ANEW_AFTER = 1.0
+
+make_profiles()
+settings.load_profile("ci" if os.environ.get("CI") else "few")
 
 
 class Watch:
-    """Prints every thread's stack, and ends the process, when no test has ended for long."""
+    """Prints every thread's stack, and ends the process, when none has begun for long."""
 
     def __init__(self, stderr: int) -> None:
         self._stderr = stderr
         self._set_at = 0.0
 
-    def pytest_runtest_logstart(self) -> None:
+    def pytest_runtest_setup(self) -> None:
+        # In the process that runs the tests: each worker of pytest-xdist has a watch of its own.
         now = monotonic()
         if now - self._set_at >= ANEW_AFTER:
             self._set_at = now
@@ -45,6 +52,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector the tests themselves: twenty thousand, looked through in each test."""
+    """Spare the collector the tests themselves: thousands, looked through in each test."""
     gc.collect()
     gc.freeze()

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from actors import ActorCrashed, ActorStopped, RestartLimitExceeded, Strategy, open_system
 from actors.testing import run_seeded, settle
 from tests.actors.stage import Cast, Event, Play, Role
+from tests.chance import examples
 
 GRACE = 10_000
 
@@ -55,7 +56,7 @@ events = st.lists(
 seeds = st.integers(0, 999)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(casts, events, seeds)
 def test_a_system_that_is_left_has_done_all_that_it_has_taken_on(
     cast: Cast, plot: list[Event], seed: int
@@ -66,7 +67,7 @@ def test_a_system_that_is_left_has_done_all_that_it_has_taken_on(
         check_complete(play)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(casts, events, seeds)
 def test_a_system_that_is_cancelled_leaves_nobody_waiting(
     cast: Cast, plot: list[Event], seed: int

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.chance import examples
 from tests.peers.application import CUTS_OFF
 from tests.peers.comparing import Difference, difference
 from tests.peers.corpus import ODD, PROBE, VALID, Case, bytewise
@@ -22,7 +23,7 @@ Servers = Mapping[str, Server]
 
 # Derandomized, so that CI says the same each time.
 CHANCE = settings(
-    max_examples=300,
+    max_examples=examples(300),
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -49,21 +50,38 @@ def reasons_for(case: Case, found: Difference) -> list[Reason]:
     return [reason for reason in REASONS if reason.explains(raw, found)]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_where_both_peers_agree_ours_agrees_or_has_a_reason(servers: Servers, name: str) -> None:
-    listed = [reason for reason in REASONS if name in reason.cases]
-    found = difference(answers(servers, CASES[name]))
-    # the other way round too: what is listed still differs, and its reason still recognises it
-    assert (reasons_for(CASES[name], found) if found else []) == listed, found
+def check_each(names: Iterable[str], check: Callable[[str], None]) -> None:
+    """Check each of hundreds of cases in one test, and raise all the failures, named, as one."""
+    failures: list[AssertionError] = []
+    for name in names:
+        try:
+            check(name)
+        except AssertionError as failure:
+            failure.add_note(f"the case: {name}")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("some cases fail", failures)
+
+
+def test_where_both_peers_agree_ours_agrees_or_has_a_reason(servers: Servers) -> None:
+    def check(name: str) -> None:
+        listed = [reason for reason in REASONS if name in reason.cases]
+        found = difference(answers(servers, CASES[name]))
+        # the other way round too: what is listed still differs, and its reason recognises it
+        assert (reasons_for(CASES[name], found) if found else []) == listed, found
+
+    check_each(CASES, check)
 
 
 def test_every_listed_difference_is_of_a_case_that_there_is() -> None:
     assert {name for reason in REASONS for name in reason.cases} <= CASES.keys()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_h11_reads_every_answer_of_ours(servers: Servers, name: str) -> None:
-    check_readable(CASES[name], ask(servers["ours"], CASES[name]))
+def test_h11_reads_every_answer_of_ours(servers: Servers) -> None:
+    def check(name: str) -> None:
+        check_readable(CASES[name], ask(servers["ours"], CASES[name]))
+
+    check_each(CASES, check)
 
 
 def check_readable(case: Case, talk: Conversation) -> None:
@@ -81,12 +99,14 @@ def check_readable(case: Case, talk: Conversation) -> None:
     assert talk.is_closed or True not in errors
 
 
-@pytest.mark.parametrize("name", DANGEROUS)
-def test_what_is_dangerous_is_refused_with_its_status(servers: Servers, name: str) -> None:
-    raw, status = DANGEROUS[name]
-    talk = ask(servers["ours"], Case((raw,)))
-    assert talk.statuses == (status,)
-    assert talk.is_closed
+def test_what_is_dangerous_is_refused_with_its_status(servers: Servers) -> None:
+    def check(name: str) -> None:
+        raw, status = DANGEROUS[name]
+        talk = ask(servers["ours"], Case((raw,)))
+        assert talk.statuses == (status,)
+        assert talk.is_closed
+
+    check_each(DANGEROUS, check)
 
 
 def says_all_at_once(case: Case) -> bool:
@@ -95,14 +115,16 @@ def says_all_at_once(case: Case) -> bool:
     return b"Expect" not in raw and 0 < len(raw) <= MOST_BYTES
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if says_all_at_once(case)])
-def test_an_answer_does_not_depend_on_how_the_bytes_arrive(servers: Servers, name: str) -> None:
-    case = CASES[name]
-    raw = b"".join(case.pieces)
-    whole = ask(servers["ours"], Case((raw,), case.methods))
-    pieces = bytewise(raw, 1 if name in DANGEROUS else 7)
-    in_pieces = ask(servers["ours"], Case(pieces.pieces, case.methods))
-    assert in_pieces.essence() == whole.essence()
+def test_an_answer_does_not_depend_on_how_the_bytes_arrive(servers: Servers) -> None:
+    def check(name: str) -> None:
+        case = CASES[name]
+        raw = b"".join(case.pieces)
+        whole = ask(servers["ours"], Case((raw,), case.methods))
+        pieces = bytewise(raw, 1 if name in DANGEROUS else 7)
+        in_pieces = ask(servers["ours"], Case(pieces.pieces, case.methods))
+        assert in_pieces.essence() == whole.essence()
+
+    check_each([name for name, case in CASES.items() if says_all_at_once(case)], check)
 
 
 @pytest.mark.parametrize("name", HEADLESS)

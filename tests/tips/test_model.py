@@ -24,6 +24,7 @@ from cafe.orders.refusals import OrderConflict
 from docs.examples.tips.messages import NotBrewed, OneTipEach, UnknownOrder
 from docs.examples.tips.tip import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
+from tests.chance import examples
 from tests.tips.till import Till, caught_up, earned_in, got_in, open_till, tips_in, wrong_in
 
 LEASE = 30.0
@@ -223,7 +224,7 @@ CRASHED_BOTH: Story = [
 @example(seed=0, lives=KILLED_WITH_A_TIP_UNDER_WAY)
 @example(seed=0, lives=CRASHED_BOTH)
 @given(seed=st.integers(0, 2**32), lives=st.lists(LIFE, min_size=1, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_whatever_happens_each_tip_goes_once_to_who_has_earned_it(seed: int, lives: Story) -> None:
     town, store = run_seeded(seed, partial(tell, lives))
     assert wrong_in(store) == []

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from cafe.http.plain_routes import PlainRoute, PlainRoutes
 from tests.cafe.http.test_plain_routes import Beans, app_of, ask, ask_both, piece
+from tests.chance import examples
 
 
 def table_of(table: str) -> str:
@@ -174,7 +175,7 @@ DECLARED = st.tuples(
 
 
 @given(st.lists(DECLARED, min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_of_several_routes_for_one_request_the_first_is_called(
     declared: list[tuple[str, str, type[APIRoute]]],
 ) -> None:

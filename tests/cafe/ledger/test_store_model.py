@@ -26,6 +26,7 @@ from cafe.orders.order import Change, Order, Status
 from cafe.orders.queries import LAST_BREWED
 from cafe.orders.tables import LIVE
 from tests.cafe.ledger.lives import NOON, Writer, find, find_key, load, unit
+from tests.chance import examples
 
 KEYS = st.sampled_from([None, "k", "l"])
 # What can be done to an order, by its status.
@@ -227,9 +228,9 @@ class Shop(RuleBasedStateMachine):
         assert len(self.snapshot.brewing_seconds) <= LAST_BREWED
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("file", 10), ("postgresql", 5)])
+@pytest.mark.parametrize(("kind", "worth"), [("memory", 40), ("file", 10), ("postgresql", 5)])
 def test_the_store_does_as_a_dictionary_would(
-    kind: str, examples: int, new_url: Callable[[str], str]
+    kind: str, worth: int, new_url: Callable[[str], str]
 ) -> None:
     new_url(kind)  # so that a machine without the server skips before Hypothesis looks on
 
@@ -237,5 +238,5 @@ def test_the_store_does_as_a_dictionary_would(
         def __init__(self) -> None:
             super().__init__(new_url(kind))
 
-    few = settings(max_examples=examples, stateful_step_count=25, deadline=None)
+    few = settings(max_examples=examples(worth), stateful_step_count=25, deadline=None)
     run_state_machine_as_test(ShopThere, settings=few)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cafe.limits.bans import LONGEST, Ban, BanBook
+from tests.chance import examples
 
 AFTER = 10
 SECONDS = 60.0
@@ -91,7 +92,7 @@ class BanPlay(RuleBasedStateMachine):
         return current + previous * (1 - (self.now - boundary) / WINDOW)
 
 
-BanPlay.TestCase.settings = settings(max_examples=30)
+BanPlay.TestCase.settings = settings(max_examples=examples(30))
 test_the_book_agrees_with_a_naive_one = BanPlay.TestCase
 
 

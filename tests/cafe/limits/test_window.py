@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cafe.limits.window import SlidingWindow, WindowTable
+from tests.chance import examples
 
 WIDTH = 10.0
 START = 1_000_000.0  # trio's clock begins anywhere; a multiple of WIDTH keeps the examples readable
@@ -175,7 +176,7 @@ class TablePlay(RuleBasedStateMachine):
         return bucketed(self.logs.get(key, []), self.now) > 0
 
 
-TablePlay.TestCase.settings = settings(max_examples=30)
+TablePlay.TestCase.settings = settings(max_examples=examples(30))
 test_the_table_never_drops_a_busy_key = TablePlay.TestCase
 
 

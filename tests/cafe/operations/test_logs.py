@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cafe.operations.logs import Format, dropped_lines, set_up_logs
+from tests.chance import examples
 
 SECRET = "open-sesame"
 
@@ -143,7 +144,7 @@ def console(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
         st.one_of(st.text(), st.none(), st.floats(), st.integers(), st.lists(st.text())),
     ),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 def test_whatever_is_told_is_one_line_for_people_that_can_be_seen(
     console: Callable[[], list[str]], event: str, values: dict[str, Any]
 ) -> None:

@@ -25,6 +25,7 @@ from cafe.orders.messages import PlaceOrder, ReleaseOrder
 from cafe.orders.refusals import OrderConflict
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import REGULAR, Counter, open_counter
+from tests.chance import examples
 
 LEASE = 30.0
 LONG = 400.0
@@ -221,7 +222,7 @@ CRASHED_TWICE: Story = [
 @example(seed=0, lives=REFUSED_IN_A_GROUP)
 @example(seed=0, lives=CRASHED_TWICE)
 @given(seed=st.integers(0, 2**32), lives=st.lists(LIFE, min_size=1, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_whatever_happens_nothing_acknowledged_is_lost(seed: int, lives: Story) -> None:
     town, store = run_seeded(seed, partial(tell, lives))
     assert store.broken_promises() == []

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 
 from cafe.orders.order import Action, NotAllowedError, Status
 from cafe.orders.queue import OrderBook
+from tests.chance import examples
 
 LEASE = 100.0
 ADDRESSES = ("10.0.0.1", "10.0.0.2")
@@ -189,4 +190,6 @@ class BookAgainstModel(RuleBasedStateMachine):
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase
-TestBookAgainstModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestBookAgainstModel.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None
+)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from cafe.server.bodies import FRAMING_FACTOR, FRAMING_ROOM, Body, ChunkedBody, body_of
 from cafe.server.request import BadRequest
+from tests.chance import examples
 
 NEXT = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
-SEEDED = settings(derandomize=True, max_examples=300, deadline=None)
+SEEDED = settings(derandomize=True, max_examples=examples(300), deadline=None)
 CUTS = st.lists(st.integers(0, 400), max_size=8)
 
 
@@ -148,7 +149,7 @@ def as_h11_reads(raw: bytes) -> tuple[bytes, bool, bytes] | None:
     return taken, True, server.trailing_data[0]
 
 
-@settings(derandomize=True, max_examples=1000, deadline=None)
+@settings(derandomize=True, max_examples=examples(1000), deadline=None)
 @given(
     st.lists(st.binary(min_size=1, max_size=12), max_size=3),
     st.lists(

@@ -17,12 +17,13 @@ from cafe.server.request import (
     parse_head,
     without_blank_lines,
 )
+from tests.chance import examples
 
 START = b"GET / HTTP/1.1\r\nHost: cafe\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: cafe\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 UPGRADE = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
-SEEDED = settings(derandomize=True, max_examples=300, deadline=None)
+SEEDED = settings(derandomize=True, max_examples=examples(300), deadline=None)
 
 
 def read(data: bytes) -> Head:
@@ -243,7 +244,7 @@ LINES = [b"\r\n", b"\r\n\r\n", b"Content-Length: 7\r\n", CHUNKED, b"Host: x\r\n"
 NASTY = st.sampled_from([*WORDS.split(b" "), *LINES])
 
 
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@settings(derandomize=True, max_examples=examples(1500), deadline=None)
 @given(heads(), st.lists(st.tuples(st.integers(0, 10**6), NASTY, st.booleans()), max_size=3))
 def test_a_mutated_head_is_refused_or_h11_reads_the_same(
     head: bytes, changes: list[tuple[int, bytes, bool]]

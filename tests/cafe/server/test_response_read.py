@@ -20,6 +20,7 @@ from tests.cafe.server.test_response import (
     read,
     start,
 )
+from tests.chance import examples
 
 
 @st.composite
@@ -38,7 +39,7 @@ def _is_free(name: bytes) -> bool:
     return name.lower() not in {b"date", b"server"}
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=examples(500), deadline=None)
 @given(conversations())
 def test_what_an_application_says_is_what_h11_reads(
     said: tuple[Head, int, Headers, list[bytes]],

@@ -1,0 +1,29 @@
+"""How many examples chance gets: few by `make test`, all in CI, many by `make sweep`.
+
+The one rule: a test says how many it is worth in CI, and Hypothesis's profile says which share of
+them it gets. tests/conftest.py makes the profiles; `--hypothesis-profile=` chooses one.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+EXAMPLES = {"few": 25, "ci": 100, "many": 1000}
+"""By profile, for a test that does not say how many it is worth: that is 100."""
+
+
+def make_profiles() -> None:
+    """Register a profile for each number of examples; none limits what an example may take."""
+    for profile, examples in EXAMPLES.items():
+        settings.register_profile(
+            profile,
+            max_examples=examples,
+            deadline=None,  # machines are busy
+            derandomize=profile == "ci",  # a failure is one of the change's, and comes again
+            print_blob=True,
+        )
+
+
+def examples(worth: int) -> int:
+    """Return how many of so many examples a test gets now."""
+    return max(1, worth * settings().max_examples // EXAMPLES["ci"])
