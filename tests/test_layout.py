@@ -80,7 +80,7 @@ other."""
 THIRD_PARTIES: dict[str, frozenset[str]] = {
     "actors": frozenset({"trio", "outcome"}),
     "actors/instruments": frozenset({"trio", "prometheus_client"}),
-    "actors/testing": frozenset({"trio", "outcome", "pytest"}),
+    "actors/testing": frozenset({"trio", "outcome", "pytest", "_pytest"}),
     "cafe/ledger": frozenset({"sqlalchemy", "alembic", "psycopg", "trio", "outcome", "structlog"}),
     "cafe/migrations": frozenset({"sqlalchemy", "alembic"}),
 }
