@@ -37,8 +37,6 @@ class Handlers(dict[type, Handler]):
 
     def __init__(self, actor: type) -> None:
         super().__init__()
-        self.complete = False
-        """Whether every message of the actor was found to be handled: see ownership.py."""
         self._actor = actor.__name__
         names: dict[type, tuple[str, bool]] = {}
         for owner in reversed(actor.__mro__):

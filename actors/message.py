@@ -37,8 +37,8 @@ class Question(Generic[Owner, R_co]):
 class Message(Question[Owner, R]):
     """What an `Owner` can be asked, and `R`, what it answers. Subclass as a frozen dataclass.
 
-    An owner without a handler for it is refused when it is started; not if the message was made in
-    a function, see ownership.py.
+    An actor that has no handler for it raises ActorError in its sender. A test finds that earlier:
+    see `actors.testing.assert_handles_all`.
     """
 
     __slots__ = ()

@@ -15,7 +15,6 @@ from actors.errors import ActorError
 from actors.factory import Factory, FactoryCall, call_factory
 from actors.group import Group
 from actors.instrument import Instrument, Listeners
-from actors.ownership import check_complete
 from actors.ref import Ref
 from actors.restart import Restart
 from actors.roster import Roster
@@ -51,10 +50,9 @@ class System:
         The factory makes the first instance now, and another after every crash. It may be async:
         what it waits for is waited for, here and at a restart. Cancelled, this cancels the factory
         and leaves nothing behind. Raises what the factory or `on_start` raises; ActorError if the
-        factory gives no actor, the actor lacks a handler for one of its messages, the instance was
-        started before, an actor of that name lives, or the system is being left; Deadlock if those
-        before it in the group wait for the caller. Without a name the actor is called as its class,
-        with a number if need be.
+        factory gives no actor, the instance was started before, an actor of that name runs, or the
+        system is being left; Deadlock if those before it in the group wait for the caller. Without
+        a name the actor is called as its class, with a number if need be.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
@@ -63,7 +61,6 @@ class System:
         while instance is None:
             instance = await self._make(factory, name)
         roster = self._roster
-        check_complete(type(instance))
         name = name or roster.free_name(type(instance).__name__)
         cell = Cell(
             name,

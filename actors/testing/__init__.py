@@ -16,8 +16,8 @@
             await settle()
             assert await card.ask(Count()) == 2
 
-**Many schedules.** Tasks that are ready at once run in an order that trio draws by lot, so a race
-may hide for months. An async test marked `@pytest.mark.schedules` is run under 50 orders, each
+**Many schedules.** trio runs tasks that are ready at the same time in a random order, so a race may
+hide for months. An async test marked `@pytest.mark.schedules` is run under 50 orders, each
 drawn from a seed; `schedules(20)` under 20. Each is a test of its own, with fresh fixtures, and the
 name of one that fails holds its seed, with which it can be run again:
 
@@ -27,17 +27,20 @@ name of one that fails holds its seed, with which it can be run again:
 together with `parametrize` and with async fixtures. `pytest --schedules=N` sets another number for
 all that are marked: 1 while you type, 500 for the night.
 
-**Virtual time.** A swept test has a clock of its own, which starts at 0 and goes on only when every
-task waits; then it jumps to the next moment that somebody waits for. So `await trio.sleep(60)` lets
+**Virtual time.** A swept test has a clock of its own, which starts at 0 and advances only when
+every task is blocked; then it jumps to the next deadline. So `await trio.sleep(60)` lets
 a minute pass at once, and all that is due in it happens; `trio.current_time()` tells the seconds.
 A task that waits for a thread or a real socket waits like any other, and time jumps past it: keep
 both out of swept tests (`trio.testing.memory_stream_pair` stands in for a socket).
 
-**Waiting without sleeping.** `await settle()` returns when the others can come no further, and no
-time has passed.
+**Waiting without sleeping.** `await settle()` returns when every other task is blocked; no time has
+passed.
 
-**Nobody behind it.** A `Probe(Card)` is a `Ref[Card]` that records what it is sent and plays the
-answers that the test has scripted, or gives as they are asked for.
+**A ref without an actor.** A `Probe(Card)` is a `Ref[Card]` that records what it is sent, and plays
+scripted answers or those that the test gives by hand.
+
+**A forgotten handler.** `assert_handles_all(Card, loyalty.card)` fails if `Card` has no handler for
+one of its messages. Type checkers do not see that; an ask does, but only when it is made.
 
 The marker and the option belong to a plugin of pytest (actors.testing.plugin) that comes with this
 package; there is nothing to switch on. It needs pytest-trio, which runs the tests and their async
@@ -45,8 +48,77 @@ fixtures, and works with its `trio_mode` and without. A test with a loop of its 
 has one, cannot be marked: it calls `run_seeded`.
 """
 
+import inspect
+import re
+from types import ModuleType
+from typing import Any, ForwardRef, get_args, get_origin
+
+import trio.testing
+
+from actors.actor import Actor
+from actors.message import Message
 from actors.testing.probe import Probe
 from actors.testing.schedules import run_seeded
-from actors.testing.settle import settle
 
-__all__ = ["Probe", "run_seeded", "settle"]
+__all__ = ["Probe", "assert_handles_all", "run_seeded", "settle"]
+
+
+async def settle() -> None:
+    """Return when every other task is blocked, without any time passing.
+
+    Under the sweep's virtual time, what is due later (a sleep, a timer, a deadline) stays due;
+    `await trio.sleep(seconds)` lets that time pass. A task that waits for a thread or a socket
+    counts as blocked: settle does not wait for what will arrive there.
+    """
+    await trio.testing.wait_all_tasks_blocked()
+
+
+def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
+    """Raise AssertionError unless the actor has a handler for each of its messages in the modules.
+
+    Its messages are those defined there that name it, or a base class of it, as the owner: by the
+    class or in quotes. An abstract message counts only by its subclasses. Modules that define no
+    message of the actor's are an AssertionError too, for the check would be empty.
+    """
+    names = {base.__name__ for base in actor.__mro__} - {base.__name__ for base in Actor.__mro__}
+    found = [kind for module in modules for kind in messages_in(module) if owners(kind) & names]
+    if not found:
+        places = ", ".join(module.__name__ for module in modules)
+        raise AssertionError(f"no message in {places} names {actor.__name__} as its owner")
+    missing = [kind.__name__ for kind in found if not is_handled(actor, kind)]
+    if missing:
+        raise AssertionError(f"{actor.__name__} has no handler for {', '.join(missing)}")
+
+
+def messages_in(module: ModuleType) -> list[type[Message[Any, Any]]]:
+    """Return the messages that a module defines, without the abstract ones."""
+    defined = [kind for kind in vars(module).values() if isinstance(kind, type)]
+    return [
+        kind
+        for kind in defined
+        if issubclass(kind, Message)
+        and kind.__module__ == module.__name__
+        and not inspect.isabstract(kind)
+    ]
+
+
+def owners(message: type[Message[Any, Any]]) -> set[str]:
+    """Return the names of the classes that a message, or a base of it, declares as its owner."""
+    bases = [base for kind in message.__mro__ for base in vars(kind).get("__orig_bases__", ())]
+    declared = [get_args(base)[0] for base in bases if get_origin(base) is Message]
+    parts = [part for owner in declared for part in (get_args(owner) or (owner,))]
+    # In quotes it may be "Counter", "counters.Counter" or "Counter | Door".
+    return {
+        name
+        for part in parts
+        for name in (
+            re.findall(r"\w+", part.__forward_arg__)
+            if isinstance(part, ForwardRef)
+            else [getattr(part, "__name__", "")]
+        )
+    }
+
+
+def is_handled(actor: type[Actor], message: type[Message[Any, Any]]) -> bool:
+    """Tell whether an actor has a handler for a message, or for a base of it."""
+    return any(base in actor.__actor_handlers__ for base in message.__mro__)

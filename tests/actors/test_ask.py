@@ -66,7 +66,6 @@ async def test_a_tell_and_then_an_ask_keep_their_order() -> None:
 
 
 async def test_an_actor_without_a_handler_for_the_message_is_told_at_the_ask() -> None:
-    # Made in a function, it does not keep other tests from starting a Counter.
     @dataclass(frozen=True, slots=True)
     class Forgotten(Message[Counter, None]):
         """A message of the Counter's for which it has no handler."""

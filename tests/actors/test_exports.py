@@ -78,7 +78,7 @@ def test_the_statistics_have_these_members() -> None:
 
 
 def test_the_helpers_for_tests_are_these() -> None:
-    assert actors.testing.__all__ == ["Probe", "run_seeded", "settle"]
+    assert actors.testing.__all__ == ["Probe", "assert_handles_all", "run_seeded", "settle"]
 
 
 def test_a_probe_has_these_members_beside_those_of_a_ref() -> None:

@@ -1,0 +1,141 @@
+"""assert_handles_all finds each message that its owner has no handler for."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, TypeVar, Union
+
+import pytest
+
+from actors import Actor, Message
+from actors.testing import assert_handles_all
+from docs.examples import counter
+
+R = TypeVar("R")
+HERE = sys.modules[__name__]
+
+
+@dataclass(frozen=True, slots=True)
+class Light(Message["Lamp", None]):
+    """Handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dim(Message["Lamp", int]):
+    """Forgotten by Lamp, handled by DimmableLamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blink(Light):
+    """Taken by the handler of Light."""
+
+
+class Lamp(Actor):
+    @Light.handler
+    def light(self, _message: Light) -> None: ...
+
+
+class DimmableLamp(Lamp):
+    @Dim.handler
+    def dim(self, _message: Dim) -> int:
+        return 1
+
+
+def missing(actor: type[Actor]) -> str:
+    with pytest.raises(AssertionError) as raised:
+        assert_handles_all(actor, HERE)
+    return str(raised.value)
+
+
+def test_an_actor_that_handles_all_of_its_messages_passes() -> None:
+    assert_handles_all(DimmableLamp, HERE)
+    assert_handles_all(counter.Counter, HERE, counter)
+
+
+def test_a_message_without_a_handler_is_named() -> None:
+    assert missing(Lamp) == "Lamp has no handler for Dim"
+
+
+@dataclass(frozen=True, slots=True)
+class Boil(Message["Kettle | Pot", None]):
+    """Has two owners, in quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pour(Message[Union["Kettle", "Pot"], int]):
+    """Has two owners, each in quotes."""
+
+
+class Kettle(Actor):
+    """Has no handler at all."""
+
+
+class Pot(Kettle):
+    @Boil.handler
+    def boil(self, _message: Boil) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clean(Message[Kettle, None]):
+    """Names its owner by class."""
+
+
+def test_each_of_several_owners_needs_a_handler() -> None:
+    assert missing(Kettle) == "Kettle has no handler for Boil, Pour, Clean"
+    assert missing(Pot) == "Pot has no handler for Pour, Clean"
+
+
+class Query(Message["Shelf", R], Generic[R]):
+    """A question with an answer of any type."""
+
+    __slots__ = ()
+
+
+class Plan(Message["Shelf", int], ABC):
+    """Abstract, so it is never sent."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def steps(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Query[int]):
+    """Inherits its owner."""
+
+
+class Shelf(Actor):
+    @Query.handler
+    def answer(self, _message: Query[int]) -> int:
+        return 0
+
+
+class UnsortedShelf(Shelf):
+    """Inherits the handler."""
+
+
+def test_an_owner_is_inherited_and_an_abstract_message_needs_no_handler() -> None:
+    assert_handles_all(Shelf, HERE)
+    assert_handles_all(UnsortedShelf, HERE)
+
+
+class Silent(Actor):
+    """Owns no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Message[Actor, None]):
+    """Goes to any actor."""
+
+
+def test_modules_without_a_message_of_the_actor_fail() -> None:
+    expected = f"no message in {__name__} names Silent as its owner"
+    assert missing(Silent) == expected
+
+
+def test_a_message_that_a_module_only_imports_is_not_its_own() -> None:
+    with pytest.raises(AssertionError, match="names Lamp as its owner"):
+        assert_handles_all(Lamp, counter)

@@ -1,0 +1,21 @@
+"""The café's actors have a handler for each of their messages."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from actors import Actor
+from actors.testing import assert_handles_all
+from cafe.limits import rate_limiter
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders import messages
+from cafe.orders.dispatcher import Dispatcher
+
+
+@pytest.mark.parametrize(
+    ("actor", "module"), [(Dispatcher, messages), (RateLimiter, rate_limiter)], ids=str
+)
+def test_an_actor_handles_all_of_its_messages(actor: type[Actor], module: ModuleType) -> None:
+    assert_handles_all(actor, module)
