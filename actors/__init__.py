@@ -1,6 +1,6 @@
 """Actors: typed messages, ask and tell, deferred replies, supervision and timers, on trio."""
 
-from actors.actor import Actor
+from actors.actor import Actor, Timer
 from actors.errors import (
     ActorCrashed,
     ActorError,
@@ -10,16 +10,11 @@ from actors.errors import (
     Refusal,
     RestartLimitExceeded,
 )
-from actors.instrument import Instrument
 from actors.message import Message
-from actors.ref import Ref
-from actors.reply import Reply
-from actors.restart import Restart
-from actors.statistics import ActorState, ActorStatistics
-from actors.strategy import Strategy
+from actors.monitoring import ActorState, ActorStatistics, Instrument, Tree
+from actors.ref import Ref, Reply
+from actors.restart import Restart, Strategy
 from actors.system import System, open_system
-from actors.timers import Timer
-from actors.tree import Tree
 
 __all__ = [
     "Actor",

@@ -1,6 +1,6 @@
 """Cell: what stands between a Ref and the instance behind it: mailbox, loop, restarts, end.
 
-The one rule: whatever happens in a turn, its asker is settled.
+The one rule: whatever happens in a turn, its asker gets an outcome.
 """
 
 from collections.abc import Iterator
@@ -13,25 +13,21 @@ import outcome
 import trio
 
 from actors.actor import Actor
-from actors.async_call import AsyncCall
-from actors.conversation import Conversation
-from actors.deadlock import HOST, Node
-from actors.envelope import Envelope
-from actors.errors import ActorCrashed, ActorError, ActorStopped, parted
-from actors.factory import Factory
+from actors.deadlock import CURRENT_ACTOR, Node
+from actors.errors import ActorCrashed, ActorError, ActorStopped, split_crash
 from actors.group import Group
-from actors.handlers import Handlers, Kind
-from actors.instrument import Listeners
-from actors.mailbox import Mailbox
+from actors.instance import Factory, Turns
+from actors.mailbox import Envelope, Mailbox
+from actors.message import Handlers, Kind
+from actors.monitoring import ActorState, ActorStatistics, Counts, Listeners
 from actors.ref import Ref
 from actors.restart import Restart
-from actors.statistics import ActorState, ActorStatistics, Counts
 from actors.supervisor import Supervisor
-from actors.turns import Turns
+from actors.user_code import AsyncCall, HandlerCall
 
 A = TypeVar("A", bound=Actor)
 
-# Messages taken in one go, without letting other tasks run.
+# Messages handled in one go, without letting other tasks run.
 MESSAGES_PER_CHECKPOINT = 64
 
 
@@ -60,51 +56,51 @@ class Cell(Generic[A]):
         self.handlers: Handlers
         self.task: trio.lowlevel.Task
         self._supervisor = Supervisor(self, factory, restart, group, nursery)
-        # Shielded, so that not the outside but `kill` ends the actor, when its turn has come.
+        # Shielded: the actor is ended not by a cancellation from outside but by `kill`, in order.
         self._scope = trio.CancelScope(shield=True)
-        self._awake = trio.CancelScope()
+        self._receiving = trio.CancelScope()
         self._after: trio.Event | None = None
-        self.turns = Turns(self._supervisor.failed)
+        self.turns = Turns(self._supervisor.handle_error)
 
     def cells(self) -> Iterator["Cell[A]"]:
         """Yield itself, as a group yields its members."""
         yield self
 
     @property
-    def held_up_by(self) -> list[Node]:
-        """Whom the next instance waits for."""
-        return self._supervisor.held_up_by
+    def blocked_by(self) -> list[Node]:
+        """What the next instance waits for."""
+        return self._supervisor.blocked_by
 
     @property
-    def fallen(self) -> bool:
+    def is_down(self) -> bool:
         """Whether there is no instance at the moment."""
-        return self._supervisor.fall is not None
+        return self._supervisor.stopped_by is not None
 
     @property
     def unwinding(self) -> bool:
         """Whether async code that a crash has interrupted has not ended yet."""
-        return self.fallen and self.async_call is not None and self.async_call.interrupted
+        return self.is_down and self.async_call is not None and self.async_call.interrupted
 
     @property
     def failure(self) -> ActorError | None:
         """Why the actor has ended for good, other than by being stopped."""
         return self._supervisor.failure
 
-    def begin(self, instance: A) -> None:
-        """Start the first life, or raise what its `on_start` raises."""
-        self._supervisor.begin(instance)
+    def start(self, actor: A) -> None:
+        """Start the first instance, or raise what its `on_start` raises."""
+        self._supervisor.start(actor)
 
-    def retire(self, crash: ActorCrashed) -> None:
-        """Be restarted because of another's crash, after the turn that is under way."""
-        self.turns.take(partial(self._supervisor.retire, crash))
+    def restart_with(self, crash: ActorCrashed) -> None:
+        """Restart because of another actor's crash, after the turn that runs."""
+        self.turns.run(partial(self._supervisor.restart_with, crash))
 
-    def fell(self) -> None:
-        """Be told by the supervisor that the instance is no more."""
-        self.turns.drop()
+    def instance_stopped(self) -> None:
+        """Drop the instance's turns, and wake or interrupt the task, which restarts the actor."""
+        self.turns.waiting.clear()
         if self.state == "running":
             self.state = "restarting"
         if self.async_call is None:
-            self._awake.cancel()
+            self._receiving.cancel()
         else:
             self.async_call.interrupt()
 
@@ -113,9 +109,9 @@ class Cell(Generic[A]):
         if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
-        unwinds = isinstance(self.async_call, Conversation)
-        if self.fallen and not unwinds and not len(self.mailbox):
-            # There is nothing left to be restarted for.
+        unwinds = isinstance(self.async_call, HandlerCall)
+        if self.is_down and not unwinds and not len(self.mailbox):
+            # There is nothing left to restart for.
             self._scope.cancel()
 
     def kill(self, after: trio.Event | None) -> None:
@@ -124,40 +120,40 @@ class Cell(Generic[A]):
         self.close()
         self._scope.cancel()
 
-    def fail_rest(self) -> None:
-        """Fail whoever waits for an answer, except of a handler that has not unwound yet."""
-        self.mailbox.fail_rest(ActorStopped(self.name))
-        self._supervisor.fail_rest()
+    def fail_askers(self) -> None:
+        """Fail everything that is not answered, but for an async handler that has not unwound."""
+        self.mailbox.fail_all(ActorStopped(self.name))
+        self._supervisor.fail_unanswered()
 
     async def run(self) -> None:
-        """Handle messages until there are no more to come, then end."""
+        """Handle messages until the mailbox is closed and empty, then end."""
         self.task = trio.lowlevel.current_task()
-        HOST.set(self)
+        CURRENT_ACTOR.set(self)
         try:
             with self._scope, suppress(trio.EndOfChannel):
                 while self.failure is None:
-                    await self._live()
+                    await self._run_instance()
         finally:
             if self._after is not None:
                 with trio.CancelScope(shield=True):
                     await self._after.wait()
             self._end()
 
-    async def _live(self) -> None:
-        """Handle messages until the instance falls; then have it replaced."""
-        with trio.CancelScope() as self._awake:
-            while not self.fallen:
-                first = await self.mailbox.take()
-                if self.fallen:
+    async def _run_instance(self) -> None:
+        """Handle messages until the instance is stopped by a crash; then restart it."""
+        with trio.CancelScope() as self._receiving:
+            while not self.is_down:
+                first = await self.mailbox.receive()
+                if self.is_down:
                     self.mailbox.put_back(first)
                 else:
-                    await self._handle_some(first)
-        await self._supervisor.rise()
+                    await self._handle_batch(first)
+        await self._supervisor.restart()
         if self.state == "restarting":
             self.state = "running"
 
-    async def _handle_some(self, envelope: Envelope | None) -> None:
-        """Handle a message and what is behind it, up to a budget."""
+    async def _handle_batch(self, envelope: Envelope | None) -> None:
+        """Handle a message and those queued behind it, up to a budget."""
         supervisor, instruments = self._supervisor, self.instruments
         budget = MESSAGES_PER_CHECKPOINT
         while envelope is not None:
@@ -168,74 +164,74 @@ class Cell(Generic[A]):
                     instruments.started(self.ref, envelope.message)
                 try:
                     if not self._handle(envelope):
-                        await self._converse(envelope)
+                        await self._handle_async(envelope)
                 finally:
                     if instruments is not None:
                         instruments.finished(self.ref, envelope.message)
             budget -= 1
-            goes_on = budget and supervisor.fall is None
-            envelope = self.mailbox.take_nowait() if goes_on else None
+            goes_on = budget and supervisor.stopped_by is None
+            envelope = self.mailbox.receive_nowait() if goes_on else None
 
     def _handle(self, envelope: Envelope) -> bool:
-        """Handle a message as one turn; False: it wants an async handler."""
+        """Handle a message as one turn; return False if its handler is async."""
         message = envelope.message
         handler = self.handlers[type(message)]
         if handler.kind is Kind.ASYNC:
             return False
-        life = self._supervisor.life
-        self.turns.under_way = True
+        instance = self._supervisor.instance
+        self.turns.running = True
         try:
             if handler.kind is Kind.PLAIN:
-                answer = handler.function(life.instance, message)
+                answer = handler.function(instance.actor, message)
                 envelope.settle(outcome.Value(answer))
             else:
-                handler.function(life.instance, message, life.owe(envelope))
+                handler.function(instance.actor, message, instance.make_reply(envelope))
             self.counts.handled += 1
         except Exception as error:  # noqa: BLE001 - a crash is whatever a handler raises
-            self._supervisor.failed(error, envelope)
+            self._supervisor.handle_error(error, envelope)
         except BaseException:
             envelope.settle(outcome.Error(ActorStopped(self.name)))
             raise
-        self.turns.under_way = False
-        if self.turns:
-            self.turns.take_waiting()
+        self.turns.running = False
+        if self.turns.waiting:
+            self.turns.run_waiting()
         return True
 
-    async def _converse(self, envelope: Envelope) -> None:
+    async def _handle_async(self, envelope: Envelope) -> None:
         """Handle a message with an async handler, then the timers that it kept waiting."""
         function = self.handlers[type(envelope.message)].function
-        life = self._supervisor.life
-        self.async_call = conversation = Conversation(envelope)
+        instance = self._supervisor.instance
+        self.async_call = call = HandlerCall(envelope)
         try:
-            if await conversation.hold(function(life.instance, envelope.message)):
+            if await call.run(function(instance.actor, envelope.message)):
                 self.counts.handled += 1
-            elif conversation.interrupted:
-                self._supervisor.owe(envelope)
+            elif call.interrupted:
+                self._supervisor.fail_later(envelope)
             else:
                 self.counts.skipped += 1
         except Exception as error:  # noqa: BLE001 - as above
-            self._supervisor.failed(error, envelope)
+            self._supervisor.handle_error(error, envelope)
         except BaseException as error:
-            crash, rest = parted(error)
+            crash, rest = split_crash(error)
             if crash is None:
-                envelope.unwound(self._supervisor.why_gone)
+                envelope.unwound(self._supervisor.unanswered_error)
                 raise
-            self._supervisor.failed(crash, envelope)
+            self._supervisor.handle_error(crash, envelope)
             raise rest from None
         finally:
             self.async_call = None
-        await life.timers.catch_up()
+        await instance.timers.catch_up()
 
     def _end(self) -> None:
-        """Fail what is queued, let the instance say goodbye, and fail what it still owes."""
+        """Fail what is queued, stop the instance, and fail what it has not answered."""
         self.close()
-        # What happens now happens too late for the instance to be told.
-        self.turns.under_way = True
-        self.mailbox.fail_rest(ActorStopped(self.name))
+        # Callbacks of `on_abandoned` that are requested now come too late for the instance.
+        self.turns.running = True
+        self.mailbox.fail_all(ActorStopped(self.name))
         try:
             self._supervisor.end()
         finally:
-            # Also as an interrupt leaves `on_stop`: others wait for this.
+            # Also if a KeyboardInterrupt leaves `on_stop`: other tasks wait for this.
             self.state = "stopped"
             self.stopped.set()
 

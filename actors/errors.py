@@ -1,7 +1,6 @@
-"""Everything that the toolkit raises. `ActorError` is the base of what can go wrong between actors.
+"""Everything that the toolkit raises, and how an exception is copied for another task.
 
-`Refusal` stands apart on purpose: it is an answer, not a fault, and `except ActorError` does not
-swallow it.
+The one rule: a `Refusal` is an answer, not a fault, so `except ActorError` does not catch it.
 """
 
 from collections.abc import Iterable
@@ -9,7 +8,7 @@ from typing import TypeVar, cast
 
 
 class ActorError(Exception):
-    """The base of all that goes wrong between actors."""
+    """The base class of every error between actors."""
 
 
 class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio's Cancelled does
@@ -21,9 +20,9 @@ class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio'
 
 
 class ActorCrashed(ActorError):  # noqa: N818 - as above
-    """The actor failed while it owed this answer; `__cause__` is what its handler raised.
+    """The actor crashed before it answered; `__cause__` is what its handler raised.
 
-    Or it was restarted along with another of its group: then `__cause__` is that one's crash.
+    Or it was restarted along with another actor of its group: then `__cause__` is that one's crash.
     """
 
     def __init__(self, name: str, *, along_with: str | None = None) -> None:
@@ -44,7 +43,7 @@ class RestartLimitExceeded(ActorError):  # noqa: N818 - as above
 
 
 class Deadlock(ActorError):  # noqa: N818 - as above
-    """An async handler would have waited, through others, for itself; `chain` names them all."""
+    """An async handler would have waited, through others, for itself; `chain` has their names."""
 
     def __init__(self, *chain: str) -> None:
         super().__init__(" -> ".join(chain))
@@ -61,7 +60,7 @@ class MailboxFull(ActorError):  # noqa: N818 - as above
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
-    """An expected "no". Raised by a handler it goes to the asker, and the actor lives on."""
+    """An expected "no". Raised by a handler, it is raised in the asker; the actor goes on."""
 
 
 E = TypeVar("E", bound=Exception)
@@ -70,42 +69,42 @@ DEFINED_AT_RUN_TIME = 1 << 9
 """CPython's Py_TPFLAGS_HEAPTYPE; copyreg tells Python's own classes by the same flag."""
 
 
-def caused(error: E, cause: Exception) -> E:
+def with_cause(error: E, cause: Exception) -> E:
     """Return the error as `raise error from cause` would raise it."""
     error.__cause__ = cause
     return error
 
 
-def fresh(error: E) -> E:
-    """Copy an exception of this module's kinds, but not its traceback, for one more task to raise.
+def copy_error(error: E) -> E:
+    """Return a copy of an exception, without its traceback, for one more task to raise.
 
-    One instance raised in two tasks would grow one traceback with the frames of both. `copy.copy`
-    will not do: it calls the constructor, whose arguments it cannot know. Nor does the `__new__` of
-    the class, for the same reason. What cannot be copied at all is given as it is, for an asker
-    must hear something.
+    One instance raised in two tasks would have one traceback with the frames of both. `copy.copy`
+    does not work here: it calls the constructor, whose arguments it cannot know. Nor does the
+    `__new__` of the class, for the same reason. An exception that cannot be copied is returned
+    itself, for an asker must be given something.
     """
     try:
-        return copied(error)
-    except Exception:  # noqa: BLE001 - whatever somebody's class raises as it is looked at
+        return copy_past_class(error)
+    except Exception:  # noqa: BLE001 - whatever the user's class raises as it is read
         return error
 
 
-def copied(error: E) -> E:
-    """Copy an exception past the code of its class; raise whatever that raises all the same."""
+def copy_past_class(error: E) -> E:
+    """Copy an exception without running its class's code; raise what reading it raises."""
     kind = type(error)
-    twin = builtin_base(kind).__new__(kind, *error.args)
-    twin.__dict__.update(error.__dict__)
+    copy = builtin_base(kind).__new__(kind, *error.args)
+    copy.__dict__.update(error.__dict__)
     for base in kind.__mro__:
         for name in slots(base):
             if hasattr(error, name):
-                # Past the class's own __setattr__: the exception may be a frozen dataclass.
-                object.__setattr__(twin, name, getattr(error, name))
-    object.__setattr__(twin, "__cause__", error.__cause__)
-    return twin
+                # Not by the class's own __setattr__: the exception may be a frozen dataclass.
+                object.__setattr__(copy, name, getattr(error, name))
+    object.__setattr__(copy, "__cause__", error.__cause__)
+    return copy
 
 
 def builtin_base(kind: type[E]) -> type[E]:
-    """Return the class of Python's own that instances of an exception's class are built upon."""
+    """Return the built-in class that an exception's class derives from."""
     base: type = kind
     while base.__flags__ & DEFINED_AT_RUN_TIME and base.__base__ is not None:
         base = base.__base__
@@ -113,9 +112,9 @@ def builtin_base(kind: type[E]) -> type[E]:
 
 
 def slots(owner: type) -> list[str]:
-    """Name the slots that a class itself defines, as its instances know them."""
+    """Return the names of the slots that a class itself defines, mangled where Python does so."""
     names: str | Iterable[str] = vars(owner).get("__slots__", ())
-    # One string is one slot, and a private name is mangled.
+    # One string is one slot.
     names = [names] if isinstance(names, str) else names
     prefix = "_" + owner.__name__.lstrip("_")
     return [
@@ -124,10 +123,13 @@ def slots(owner: type) -> list[str]:
     ]
 
 
-def parted(error: BaseException) -> tuple[Exception | None, BaseException]:
-    """Part a group into the faults in it and the rest, as trio.Cancelled, if there are both."""
+def split_crash(error: BaseException) -> tuple[Exception | None, BaseException]:
+    """Split a group into its Exceptions, which are a crash, and the rest, as trio.Cancelled.
+
+    Returns None as the crash if there are not both.
+    """
     if not isinstance(error, BaseExceptionGroup):
         return None, error
     group = cast("BaseExceptionGroup[BaseException]", error)
-    faults, rest = group.split(Exception)
-    return (None, group) if rest is None else (faults, rest)
+    crash, rest = group.split(Exception)
+    return (None, group) if rest is None else (crash, rest)

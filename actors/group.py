@@ -1,9 +1,13 @@
 """Group: actors, and groups of them, that are restarted by one strategy.
 
-The one rule: a new instance starts only when the old ones that fell with it have unwound, and those
-of the group that were started before it are up, whatever they crashed of, for it may need them. So
-does a newcomer. Each actor restarts in its own task, so that nobody is needed for another's
-restart, and one that stops meanwhile holds up nobody.
+The one rule: a new instance starts only when the old ones that were stopped with it have unwound,
+and the members that were started before it are up, whatever they crashed of, for it may need them.
+The same is true of an actor that is started in the group later. Each actor restarts in its own
+task, so that none is needed for another's restart, and one that stops meanwhile blocks none.
+
+Two limits, for simplicity: in a one_for_one group no member waits for those before it, also when
+all of them are restarted by the group around; and what unwinds in a group is waited for by all that
+start in the groups around it, also if it has crashed alone.
 """
 
 from bisect import bisect_left, insort
@@ -17,9 +21,9 @@ import trio
 
 from actors.deadlock import Node, Place, begin_wait
 from actors.errors import ActorCrashed
-from actors.factory import FactoryCall
-from actors.strategy import Strategy
-from actors.tree import Tree
+from actors.instance import FactoryCall
+from actors.monitoring import Tree
+from actors.restart import Strategy
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -28,15 +32,15 @@ Member = Union["Cell[Any]", "Group"]
 
 
 class Group:
-    """The members that live, in the order of their start."""
+    """The members that have not stopped, in the order of their start."""
 
     def __init__(self, name: str, strategy: Strategy, parent: "Group | None" = None) -> None:
         self.name = name
         self.strategy = strategy
-        # Each with its number, which says where it stands. As quick to leave as to join.
+        # Each with its number, which is its place in the order. Joining and leaving are O(1).
         self._members: dict[Member, int] = {}
         self._numbers = count(1)
-        # Members that are not up, or in which somebody is not; and their numbers, in order.
+        # Members that are not up, or in which one is not; and their numbers, in order.
         self._down: dict[int, Member] = {}
         self._down_in_order: list[int] = []
         # Members in which async code that a crash has interrupted has yet to end.
@@ -56,7 +60,7 @@ class Group:
             yield from member.cells()
 
     def add(self, member: Member) -> None:
-        """Take on a member that has started."""
+        """Add a member that has started, as the last."""
         self._members[member] = next(self._numbers)
 
     def subgroup(self, name: str, strategy: Strategy) -> "Group":
@@ -66,15 +70,15 @@ class Group:
         return group
 
     def remove(self, member: Member) -> None:
-        """Forget a member that has stopped."""
+        """Remove a member that has stopped."""
         if member in self._members:
             self.unwound(member)
-            self.rose(member)
+            self.came_up(member)
             del self._members[member]
 
     @contextmanager
     def starting(self, call: FactoryCall[Any]) -> Generator[None]:
-        """Have a newcomer's factory interrupted if this closes, or an actor before it falls."""
+        """Have a newcomer's factory interrupted if this closes, or an actor before it crashes."""
         self._starting.add(call)
         try:
             yield
@@ -84,7 +88,7 @@ class Group:
     def interrupt_starts(self) -> None:
         """Interrupt the factories of newcomers, those in the groups within included.
 
-        Those who wait to join look again, whether they still may.
+        Newcomers that wait to join look again whether they still may.
         """
         for call in self._starting:
             call.interrupt()
@@ -96,16 +100,16 @@ class Group:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody starts here any more, because this is ended, or what it is in."""
+        """Whether no actor may start here any more: this was closed, or a group around it."""
         return self._closed or (self._parent is not None and self._parent.closed)
 
     def close(self) -> None:
-        """Take nobody on any more."""
+        """Let no actor start here any more."""
         self._closed = True
         self.interrupt_starts()
 
     async def stop(self) -> None:
-        """Take nobody on any more, stop the members, last first, and leave the parent."""
+        """Close this, stop the members, the last first, and leave the parent."""
         self.close()
         for cell in reversed(list(self.cells())):
             cell.close()
@@ -113,8 +117,8 @@ class Group:
         if self._parent is not None:
             self._parent.remove(self)
 
-    def fall(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
-        """Take along those who are restarted with a crashed actor, last started first."""
+    def restart_others(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
+        """Restart the members that the strategy restarts with a crashed one, the last first."""
         if self.strategy is not Strategy.ONE_FOR_ONE:
             for call in self._starting:
                 call.interrupt()
@@ -122,10 +126,10 @@ class Group:
             if isinstance(member, Group):
                 member.interrupt_starts()
             for cell in reversed(list(member.cells())):
-                cell.retire(crash)
+                cell.restart_with(crash)
 
-    def fell(self, member: Member, *, unwinding: bool) -> None:
-        """Be told that a member, or somebody in it, is not up, and perhaps has to unwind first."""
+    def went_down(self, member: Member, *, unwinding: bool) -> None:
+        """Note that a member, or one in it, is not up, and perhaps has to unwind first."""
         number = self._members[member]
         if number not in self._down:
             self._down[number] = member
@@ -133,18 +137,18 @@ class Group:
         if unwinding:
             self._unwinding[member] = None
         if self._parent is not None:
-            self._parent.fell(self, unwinding=unwinding)
+            self._parent.went_down(self, unwinding=unwinding)
 
     def unwound(self, member: Member) -> None:
-        """Be told that nothing in a member unwinds any more."""
+        """Note that nothing in a member unwinds any more."""
         self._unwinding.pop(member, None)
         if not self._unwinding:
             self._all_unwound.unpark_all()
             if self._parent is not None:
                 self._parent.unwound(self)
 
-    def rose(self, member: Member) -> None:
-        """Be told that everybody in a member is up, or gone."""
+    def came_up(self, member: Member) -> None:
+        """Note that every actor in a member is up, or has stopped."""
         number = self._members.get(member, 0)
         if self._down.pop(number, None) is None:
             return
@@ -152,15 +156,15 @@ class Group:
         if number in self._up:
             self._up.pop(number).unpark_all()
         if not self._down and self._parent is not None:
-            self._parent.rose(self)
+            self._parent.came_up(self)
 
-    async def wait_turn(self, cell: "Cell[Any]") -> None:
-        """Wait until a new instance of a fallen actor may start."""
+    async def wait_to_restart(self, cell: "Cell[Any]") -> None:
+        """Wait until a new instance of a crashed actor may start."""
         while (lot := self.obstacle(cell)) is not None:
             await lot.park()
 
     async def wait_to_join(self) -> None:
-        """Wait until a newcomer may start, or the group is closed; raise Deadlock in a circle."""
+        """Wait until a newcomer may start, or the group is closed; raise Deadlock in a cycle."""
         while not self.closed and (lot := self.obstacle(None)) is not None:
             wait = begin_wait(Place(self), lambda: self.closed or self.may_start(None))
             scope = trio.CancelScope()
@@ -174,11 +178,11 @@ class Group:
                     wait.end()
 
     def may_start(self, member: Member | None) -> bool:
-        """Tell whether all who are to be gone are gone, and all who are to be up are up."""
+        """Tell whether a member, or a newcomer, has nothing to wait for."""
         return self.obstacle(member) is None
 
     def obstacle(self, member: Member | None) -> trio.lowlevel.ParkingLot | None:
-        """Return where to wait for the next thing that holds up a member, or a newcomer, if any.
+        """Return where to wait for the next thing that blocks a member, or a newcomer, if any.
 
         Each waits for the last before it that is not up. If all waited for the same, all would be
         woken whenever one of them has come up.
@@ -191,28 +195,28 @@ class Group:
                 return self._all_unwound
         return None if self._parent is None else self._parent.obstacle(self)
 
-    def held_up_by(self, member: Member | None) -> list[Node]:
-        """Return what holds up a member, or a newcomer: for those in the way see `before`."""
+    def blocked_by(self, member: Member | None) -> list[Node]:
+        """Return what blocks a member, or a newcomer, as places: `before` has what is there."""
         found: list[Node] = []
         if self.strategy is not Strategy.ONE_FOR_ONE:
             found += Place(self, self._number(member)), Place(self, 0)
         if self._parent is not None:
-            found += self._parent.held_up_by(self)
+            found += self._parent.blocked_by(self)
         return found
 
     def before(self, number: float) -> list[Node]:
-        """Return who has to be up before a start at this place; or, at place 0, who unwinds.
+        """Return what has to be up before a start at this place; or, at place 0, what unwinds.
 
         Only the last of them is named, and its place, which leads to the others: so a walk through
         all of a group is as long as the group.
         """
         if number == 0:
-            return [*self.who_unwinds()]
+            return [*self.unwinding_cells()]
         before = self._last_down_before(number)
         if not before:
             return []
         member = self._down[before]
-        down = member.who_is_down() if isinstance(member, Group) else (member,)
+        down = member.down_cells() if isinstance(member, Group) else (member,)
         return [Place(self, before), *down]
 
     def _number(self, member: Member | None) -> float:
@@ -223,21 +227,21 @@ class Group:
         position = bisect_left(self._down_in_order, number)
         return self._down_in_order[position - 1] if position else 0
 
-    def who_is_down(self) -> Iterator["Cell[Any]"]:
+    def down_cells(self) -> Iterator["Cell[Any]"]:
         """Yield the actors that are not up."""
         for member in self._down.values():
-            yield from member.who_is_down() if isinstance(member, Group) else (member,)
+            yield from member.down_cells() if isinstance(member, Group) else (member,)
 
-    def who_unwinds(self) -> Iterator["Cell[Any]"]:
+    def unwinding_cells(self) -> Iterator["Cell[Any]"]:
         """Yield the actors in which async code that a crash has interrupted has yet to end."""
         for member in self._unwinding:
             if isinstance(member, Group):
-                yield from member.who_unwinds()
+                yield from member.unwinding_cells()
             elif member.unwinding:
                 yield member
 
     def tree(self) -> Tree:
-        """Return what can be seen of every actor; another thread may ask, too."""
+        """Return what can be seen of every actor; another thread may call this, too."""
         return Tree(
             self.name,
             self.strategy,

@@ -1,21 +1,122 @@
-"""Mailbox: a trio memory channel of envelopes, of a finite size.
+"""Mailbox and Envelope: a message on its way, and the place where its asker waits for the outcome.
 
-The one rule: a message is either taken, in the order of arrival, or its asker is told why not.
+The one rule: a message is either taken, in the order of arrival, or its asker is told why not; and
+an outcome is delivered at most once. `settle` tells whether it was. The asker waits in trio's own
+wait_task_rescheduled, called by `Ref.ask`, not on a channel or an event: once `settle` has returned
+True no cancellation can come between the outcome and its asker.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import outcome
 import trio
 
-from actors.envelope import Envelope
-from actors.errors import ActorStopped, MailboxFull, fresh
+from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal, copy_error
+
+if TYPE_CHECKING:
+    import weakref
+
+    from actors.instance import Instance
+    from actors.message import Question
+    from actors.ref import Reply
+
+Outcome = outcome.Value[Any] | outcome.Error
 
 _CLOSED = (trio.ClosedResourceError, trio.BrokenResourceError)
 
 
+class Envelope:
+    """One message; with an asker, or without for a `tell`."""
+
+    __slots__ = (
+        "abandoned",
+        "asker",
+        "deadline",
+        "instance",
+        "message",
+        "outcome",
+        "overdue",
+        "parked",
+        "raise_cancel",
+        "reply",
+        "scope",
+    )
+
+    def __init__(
+        self, message: "Question[Any, Any]", asker: trio.lowlevel.Task | None, deadline: float
+    ) -> None:
+        self.message: Any = message
+        self.asker = asker
+        self.deadline = deadline
+        # Whether the ask was cancelled before its outcome.
+        self.abandoned = False
+        # Whether the asker sleeps on this envelope, or is about to and no task can run before.
+        self.parked = True
+        self.outcome: Outcome | None = None
+        # Whether its handler was cancelled before the asker, who had waited for room, ran again.
+        self.overdue = False
+        # While an async handler runs: its scope, and how to cancel the asker once it has unwound.
+        self.scope: trio.CancelScope | None = None
+        self.raise_cancel: Callable[[], NoReturn] | None = None
+        # While the reply is kept: by which instance, and the reply if it has a callback.
+        self.instance: Instance[Any] | None = None
+        self.reply: weakref.ref[Reply[Any]] | None = None
+
+    def may_be_settled(self) -> bool:
+        """Tell whether the outcome can come though the actor takes no more messages."""
+        return self.asker is None or self.instance is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a kept reply has given the asker an outcome."""
+        return self.instance is not None and self.asker is None and not self.abandoned
+
+    @trio.lowlevel.enable_ki_protection
+    def settle(self, result: Outcome) -> bool:
+        """Deliver the outcome; tell whether there is an asker to get it."""
+        asker = self.asker
+        if asker is None:
+            return False
+        if self.parked:
+            # First of all, for it raises in any other thread, and then nothing has happened.
+            trio.lowlevel.reschedule(asker, result)
+        else:
+            self.outcome = result
+        self.asker = None
+        if self.instance is not None:
+            self.instance.unanswered.discard(self)
+        return True
+
+    def unwound(self, error: Exception) -> None:
+        """Deliver the cancellation that had to wait for an async handler, or else the error."""
+        if self.raise_cancel is None:
+            self.overdue = not self.parked
+            self.settle(outcome.Error(error))
+        else:
+            self.settle(outcome.capture(self.raise_cancel))
+
+    def abort(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+        """Give the message up at once; if an async handler runs, only once it has unwound."""
+        if self.scope is not None:
+            self.raise_cancel = raise_cancel
+            self.scope.cancel()
+            return trio.lowlevel.Abort.FAILED
+        self.asker = None
+        self.abandoned = True
+        if self.instance is not None:
+            self.instance.abandoned(self)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+def failure(error: Exception) -> outcome.Error:
+    """Return the outcome that raises an error; of the toolkit's kinds, a copy for this asker."""
+    return outcome.Error(copy_error(error) if isinstance(error, Refusal | ActorError) else error)
+
+
 class Mailbox:
-    """The only way in to an actor."""
+    """A trio memory channel of envelopes, of a finite size: the only way in to an actor."""
 
     __slots__ = ("_arrivals", "_channel", "_returned", "closed", "name", "size")
 
@@ -29,14 +130,14 @@ class Mailbox:
     def __len__(self) -> int:
         return self._channel.statistics().current_buffer_used + (self._returned is not None)
 
-    async def post(self, envelope: Envelope) -> None:
+    async def send(self, envelope: Envelope) -> None:
         """Put a message in, waiting for room; raise ActorStopped if it is or gets closed."""
         try:
             await self._channel.send(envelope)
         except _CLOSED:
             raise ActorStopped(self.name) from None
 
-    def post_nowait(self, envelope: Envelope) -> None:
+    def send_nowait(self, envelope: Envelope) -> None:
         """Put a message in; raise MailboxFull or ActorStopped."""
         try:
             self._channel.send_nowait(envelope)
@@ -45,34 +146,34 @@ class Mailbox:
         except _CLOSED:
             raise ActorStopped(self.name) from None
 
-    async def take(self) -> Envelope:
+    async def receive(self) -> Envelope:
         """Wait for a message; raise trio.EndOfChannel when it is closed and empty."""
         if self._returned is not None:
             envelope, self._returned = self._returned, None
             return envelope
         return await self._arrivals.receive()
 
-    def take_nowait(self) -> Envelope | None:
-        """Take a message if there is one; raise trio.EndOfChannel as above."""
+    def receive_nowait(self) -> Envelope | None:
+        """Return a message, or None if there is none; raise trio.EndOfChannel as above."""
         try:
             return self._arrivals.receive_nowait()
         except trio.WouldBlock:
             return None
 
     def put_back(self, envelope: Envelope) -> None:
-        """Return the message that was taken last, to be the next one again."""
+        """Return the message that was received last, to be the next one again."""
         self._returned = envelope
 
     def close(self) -> None:
-        """Let nothing more in; whoever waits for room hears ActorStopped."""
+        """Let nothing more in; senders that wait for room get ActorStopped."""
         self.closed = True
         self._channel.close()
 
-    def fail_rest(self, error: ActorStopped) -> None:
+    def fail_all(self, error: ActorStopped) -> None:
         """Fail every message that is left in a closed mailbox."""
         if self._returned is not None:
-            self._returned.settle(outcome.Error(fresh(error)))
+            self._returned.settle(outcome.Error(copy_error(error)))
             self._returned = None
         with suppress(trio.EndOfChannel):
             while True:
-                self._arrivals.receive_nowait().settle(outcome.Error(fresh(error)))
+                self._arrivals.receive_nowait().settle(outcome.Error(copy_error(error)))

@@ -1,26 +1,29 @@
-"""Ref: the only way to an actor.
+"""Ref, the only way to an actor, and Reply, the duty to answer an ask as a value.
 
 The one rule: no call here has a time-out. The caller's cancel scopes bound it, and the deadline
-travels with the message.
+travels with the message. A reply is used once; whether its asker still waits is what `send` tells.
 """
 
 import math
+import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import outcome
 import trio
 
-from actors.deadlock import HOST, begin_wait, is_awake
-from actors.envelope import Envelope
-from actors.errors import ActorStopped, MailboxFull
-from actors.handlers import Kind
-from actors.message import Message, Question, R
-from actors.statistics import ActorStatistics
+from actors.deadlock import CURRENT_ACTOR, begin_wait, is_awake
+from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
+from actors.mailbox import Envelope, Outcome, failure
+from actors.message import Kind, Message, Question, R
+from actors.monitoring import ActorStatistics
 
 if TYPE_CHECKING:
     from actors.cell import Cell
 
 A_co = TypeVar("A_co", covariant=True)
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class Ref(Generic[A_co]):
@@ -44,33 +47,34 @@ class Ref(Generic[A_co]):
         """Send the message, waiting for room, and return its answer.
 
         Raises the handler's Refusal, ActorCrashed or ActorStopped; Deadlock if an async handler
-        would so wait for itself; ActorError if the actor has no handler for the message. Cancelled
-        while the message is queued, it never runs; while an async handler runs, this raises once
-        that has unwound, or returns what it answers all the same; a reply that is kept hears of it
-        at once. An async handler is bounded by the deadline that holds now: if that is put off
-        meanwhile, this raises trio.TooSlowError.
+        would wait for itself by it; ActorError if the actor has no handler for the message.
+        Cancelled while the message is queued, it never runs. Cancelled while an async handler runs,
+        that is cancelled too, and this raises once it has unwound, or returns its answer if it has
+        one nevertheless. Cancelled while a reply is kept, the reply is abandoned at once. An async
+        handler is bounded by the deadline that holds now: if that is put off meanwhile, this raises
+        trio.TooSlowError.
         """
         cell = self._cell
         kind = cell.handlers[type(message)].kind
         deadline = trio.current_effective_deadline() if kind is Kind.ASYNC else math.inf
         envelope = Envelope(message, trio.lowlevel.current_task(), deadline)
-        # One that has been closed tells so at once.
+        # A closed mailbox refuses at once.
         wait = (
             None
-            if HOST.get() is None or cell.mailbox.closed
+            if CURRENT_ACTOR.get() is None or cell.mailbox.closed
             else begin_wait(cell, envelope.may_be_settled)
         )
         try:
             try:
-                cell.mailbox.post_nowait(envelope)
+                cell.mailbox.send_nowait(envelope)
             except MailboxFull:
                 envelope.parked = False
             except ActorStopped:
-                # Whoever asks again and again until there is an answer lets others run meanwhile.
+                # A task that retries in a loop lets others run meanwhile.
                 await trio.lowlevel.checkpoint()
                 raise
             if not envelope.parked:
-                await cell.mailbox.post(envelope)
+                await cell.mailbox.send(envelope)
                 envelope.parked = envelope.outcome is None
             if cell.instruments is not None:
                 cell.instruments.enqueued(self, envelope.message)
@@ -87,9 +91,9 @@ class Ref(Generic[A_co]):
                 wait.end()
 
     async def tell(self, message: Message[A_co, Any]) -> None:
-        """Send the message, waiting for room; nobody waits for its answer, or hears of a crash.
+        """Send the message, waiting for room, but not for its answer; a crash is not reported.
 
-        Raises ActorStopped; Deadlock as `ask` does, if the room would never come.
+        Raises ActorStopped; Deadlock as `ask` does, if there could never be room.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
@@ -102,9 +106,9 @@ class Ref(Generic[A_co]):
     async def _tell_when_there_is_room(self, message: Message[A_co, Any]) -> None:
         cell = self._cell
         runs_again = partial(is_awake, trio.lowlevel.current_task())
-        wait = None if HOST.get() is None else begin_wait(cell, runs_again)
+        wait = None if CURRENT_ACTOR.get() is None else begin_wait(cell, runs_again)
         try:
-            await cell.mailbox.post(Envelope(message, None, math.inf))
+            await cell.mailbox.send(Envelope(message, None, math.inf))
         finally:
             if wait is not None:
                 wait.end()
@@ -115,14 +119,14 @@ class Ref(Generic[A_co]):
         """Send the message as `tell` does, but raise MailboxFull where that would wait."""
         cell = self._cell
         cell.handlers.check(message)
-        cell.mailbox.post_nowait(Envelope(message, None, math.inf))
+        cell.mailbox.send_nowait(Envelope(message, None, math.inf))
         if cell.instruments is not None:
             cell.instruments.enqueued(self, message)
 
     def stop(self) -> None:
         """Let the actor take no more messages, finish those it has, and stop.
 
-        However long that takes: an async handler that hangs is ended only with the whole system.
+        There is no bound to that: an async handler that hangs is ended only with the whole system.
         """
         self._cell.close()
 
@@ -132,8 +136,8 @@ class Ref(Generic[A_co]):
         Raises Deadlock in an async handler, but not in its child tasks, if the actor could not stop
         before the handler ends; so always for the handler's own actor.
         """
-        cell, host = self._cell, HOST.get()
-        waits = host is not None and host.task is trio.lowlevel.current_task()
+        cell, current = self._cell, CURRENT_ACTOR.get()
+        waits = current is not None and current.task is trio.lowlevel.current_task()
         wait = begin_wait(cell, cell.stopped.is_set) if waits else None
         try:
             await cell.stopped.wait()
@@ -146,5 +150,69 @@ class Ref(Generic[A_co]):
         return self._cell.statistics()
 
     def __kind__(self, message: Message[Any, Any]) -> Kind:
-        """Tell what kind of handler takes a message. Only instruments of the toolkit call this."""
+        """Return what kind of handler a message has. Only instruments of the toolkit call this."""
         return self._cell.handlers[type(message)].kind
+
+
+class Reply(Generic[R_contra]):
+    """Answers one ask, later. A reply that is dropped unanswered fails its asker, once collected.
+
+    That is at once, unless the reply is in a reference cycle, with a callback that holds it for
+    instance. It is used in trio's thread; any other has to use `trio.from_thread.run_sync`.
+    """
+
+    __slots__ = ("__weakref__", "_answered", "_callback", "_envelope")
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        self._answered = False
+        self._callback: Callable[[], None] | None = None
+
+    def send(self, answer: R_contra) -> bool:
+        """Answer; return False if the ask was cancelled, or the message was told."""
+        return self._settle(outcome.Value(answer))
+
+    def fail(self, error: Exception) -> bool:
+        """Raise the error, usually a `Refusal`, in the asker; return as `send` does.
+
+        A Refusal or an ActorError is copied, so that one may fail many. Any other exception has to
+        be made for one reply: raised in several tasks, it would show the frames of all.
+        """
+        delivered = self._settle(failure(error))
+        if delivered and isinstance(error, Refusal) and self._envelope.instance is not None:
+            self._envelope.instance.refused(error, self._envelope.message)
+        return delivered
+
+    def on_abandoned(self, callback: Callable[[], None]) -> None:
+        """Run the callback, once, as soon as the ask is cancelled before it was answered.
+
+        It runs synchronously inside the cancellation, as a turn of the actor that got the ask: at
+        once, also while an async handler of that actor is suspended, but never inside another turn.
+        Nor inside a task, if a deadline was the reason: what asks trio for the current one fails.
+        """
+        self._callback = callback
+        self._envelope.reply = weakref.ref(self)
+        if self._envelope.abandoned and self._envelope.instance is not None:
+            self._envelope.instance.abandoned(self._envelope)
+
+    def __abandoned__(self) -> None:
+        """Run the callback. Only `Instance` calls this, as a turn."""
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+    @trio.lowlevel.enable_ki_protection
+    def _settle(self, result: Outcome) -> bool:
+        if self._answered:
+            raise ActorError(f"{type(self._envelope.message).__name__} is answered twice")
+        delivered = self._envelope.settle(result)
+        self._answered = True
+        if not self._envelope.abandoned:
+            # It usually holds this reply, and will not be called any more.
+            self._callback = None
+        return delivered
+
+    def __del__(self) -> None:
+        envelope = self._envelope
+        if envelope.asker is not None and envelope.instance is not None:
+            envelope.instance.dropped(envelope)

@@ -1,14 +1,42 @@
-"""Restart: how often an actor may crash before its system gives up, and how soon it is replaced."""
+"""Restart policy: who is restarted when an actor crashes, how soon, and how often at most.
+
+The one rule: the order of start is the order of dependence. An actor may rely on those started
+before it in its group, never on those started after it.
+"""
 
 import math
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
 
 from actors.errors import RestartLimitExceeded
 
+T = TypeVar("T")
+
 MOST_DOUBLINGS = 60
 """No backoff needs more, and a float has room for them."""
+
+
+class Strategy(Enum):
+    """What a crash in a group means for the other members; the names are OTP's."""
+
+    ONE_FOR_ONE = "one_for_one"
+    """Only the crashed member is restarted."""
+    ALL_FOR_ONE = "all_for_one"
+    """Every member of the group is restarted, for they share what the crash may have corrupted."""
+    REST_FOR_ONE = "rest_for_one"
+    """The crashed member is restarted, and those that were started after it."""
+
+    def others(self, members: Sequence[T], crashed: T) -> list[T]:
+        """Return those that are restarted along with the crashed member, in the order of start."""
+        if self is Strategy.ONE_FOR_ONE:
+            return []
+        if self is Strategy.REST_FOR_ONE:
+            return list(members[members.index(crashed) + 1 :])
+        return [member for member in members if member is not crashed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +55,7 @@ class Restart:
     def __post_init__(self) -> None:
         # Each is asked for what it has to be, for a NaN is neither.
         if not (self.limit >= 0 and self.within > 0):
-            raise ValueError(f"no actor can live by {self}")
+            raise ValueError(f"no actor can be limited by {self}")
         if not (0 <= self.backoff < math.inf and self.longest >= 0 and 0 <= self.jitter <= 1):
             raise ValueError(f"no actor can be restarted by {self}")
 

@@ -1,8 +1,8 @@
-"""Supervisor: what becomes of one actor when an instance of it crashes.
+"""Supervisor: what happens to one actor when an instance of it crashes.
 
-The one rule: an instance that falls can do nothing from that moment on, and whoever it owed an
-answer hears so: once the restart is recorded, or at once if that has to wait. An instance falls by
-its own crash, or by that of another in its group. The next one is begun by the actor's own task.
+The one rule: a crashed instance can do nothing from that moment on, and its askers are failed: once
+the restart is recorded, or at once if the restart has to wait. An instance is stopped by its own
+crash, or by that of another actor in its group. The actor's own task starts the next one.
 """
 
 import logging
@@ -12,26 +12,24 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import outcome
 import trio
 
-from actors.actor import Actor
+from actors.actor import Actor, Timers
 from actors.deadlock import Node
-from actors.envelope import Envelope
 from actors.errors import (
     ActorCrashed,
     ActorError,
     ActorStopped,
     Refusal,
     RestartLimitExceeded,
-    caused,
-    fresh,
-    parted,
+    copy_error,
+    split_crash,
+    with_cause,
 )
-from actors.factory import Factory, FactoryCall, call_factory
 from actors.group import Group
-from actors.interrupts import interruptible
-from actors.life import Life
+from actors.instance import Factory, FactoryCall, Instance, call_factory
+from actors.mailbox import Envelope
 from actors.message import Message
 from actors.restart import Budget, Restart
-from actors.timers import Timers
+from actors.user_code import interruptible
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -42,7 +40,7 @@ _LOG = logging.getLogger("actors")
 
 
 class Supervisor(Generic[A]):
-    """Ends and begins the lives of one actor."""
+    """Stops and starts the instances of one actor."""
 
     def __init__(
         self,
@@ -52,61 +50,62 @@ class Supervisor(Generic[A]):
         group: Group,
         nursery: trio.Nursery,
     ) -> None:
-        self.life: Life[A]
-        # Why the instance is no more, until there is another.
-        self.fall: ActorCrashed | None = None
-        # Why there will be no other.
+        self.instance: Instance[A]
+        # The crash that stopped the instance, until the next one has started.
+        self.stopped_by: ActorCrashed | None = None
+        # Why there will be no next one.
         self.failure: ActorError | None = None
         self._cell = cell
         self._factory = factory
-        # What the factory has given for the next life: an instance, or what is to be awaited.
+        # What the factory has returned for the next instance: an actor, or what is to be awaited.
         self._next: A | FactoryCall[A] | None = None
         self._budget = Budget(cell.name, restart)
         self._backoff = 0.0
         self._group = group
         self._nursery = nursery
 
-    def begin(self, instance: A) -> None:
-        """Start a life with this instance, or raise what its `on_start` raises."""
+    def start(self, actor: A) -> None:
+        """Start this instance, or raise what its `on_start` raises."""
         cell = self._cell
-        timers = Timers(self._nursery, cell.turns.take, busy=lambda: cell.async_call is not None)
-        life = Life(instance, timers, cell.turns.take, self.refused)
-        life.begin()
-        self.life = life
-        self.fall = None
-        self._group.rose(cell)
-        cell.handlers = life.handlers
+        timers = Timers(self._nursery, cell.turns.run, lambda: cell.async_call is not None)
+        instance = Instance(actor, timers, cell.turns.run, self.refused)
+        instance.start()
+        self.instance = instance
+        self.stopped_by = None
+        self._group.came_up(cell)
+        cell.handlers = actor.__actor_handlers__
 
-    def owe(self, envelope: Envelope) -> None:
-        """See to it that an asker hears of the fall."""
-        self.life.duties.add(envelope)
-
-    @property
-    def why_gone(self) -> ActorError:
-        """What an asker hears whom nobody will answer: of the fall, or else of the stop."""
-        return ActorStopped(self._cell.name) if self.fall is None else self.fall
+    def fail_later(self, envelope: Envelope) -> None:
+        """Note that an asker is to be failed with those whose replies the instance kept."""
+        self.instance.unanswered.add(envelope)
 
     @property
-    def held_up_by(self) -> "list[Node]":
+    def unanswered_error(self) -> ActorError:
+        """What an asker gets that will not be answered: the crash, or else ActorStopped."""
+        return ActorStopped(self._cell.name) if self.stopped_by is None else self.stopped_by
+
+    @property
+    def blocked_by(self) -> "list[Node]":
         """What the next instance waits for."""
-        return [] if self.fall is None else self._group.held_up_by(self._cell)
+        return [] if self.stopped_by is None else self._group.blocked_by(self._cell)
 
-    def fail_rest(self) -> None:
-        """Fail whoever is still owed an answer."""
-        self.life.fail(self.why_gone)
+    def fail_unanswered(self) -> None:
+        """Fail every asker that was not answered."""
+        self.instance.fail_unanswered(self.unanswered_error)
 
-    def failed(self, error: Exception, envelope: Envelope | None = None) -> None:
-        """Take what a turn has raised: a refusal is an answer, anything else a crash."""
+    def handle_error(self, error: Exception, envelope: Envelope | None = None) -> None:
+        """Handle what a turn has raised: a refusal is an answer, anything else a crash."""
         if not isinstance(error, Refusal):
-            self.crash(error, envelope)
+            self.handle_crash(error, envelope)
             return
         if envelope is not None and envelope.answered:
-            what = type(envelope.message).__name__
-            self.crash(caused(ActorError(f"{what} is refused after its answer"), error), envelope)
+            kind = type(envelope.message).__name__
+            late = ActorError(f"{kind} is refused after its answer")
+            self.handle_crash(with_cause(late, error), envelope)
             return
         self.refused(error, None if envelope is None else envelope.message)
         if envelope is not None:
-            envelope.settle(outcome.Error(fresh(error)))
+            envelope.settle(outcome.Error(copy_error(error)))
 
     def refused(self, refusal: Refusal, message: Message[Any, Any] | None) -> None:
         """Count a refusal, by a handler, a callback or a kept reply."""
@@ -115,11 +114,11 @@ class Supervisor(Generic[A]):
         if cell.instruments is not None:
             cell.instruments.refused(cell.ref, message, refusal)
 
-    def crash(self, cause: Exception, envelope: Envelope | None) -> None:
-        """End this life, and those that depend on it; see whether there may be another."""
+    def handle_crash(self, cause: Exception, envelope: Envelope | None) -> None:
+        """Stop this instance, and those restarted with it, unless it has been stopped already."""
         if envelope is not None:
-            self.owe(envelope)
-        if self.fall is None:
+            self.fail_later(envelope)
+        if self.stopped_by is None:
             self._crash(cause, envelope)
         else:
             _LOG.error("%s crashed as it unwound", self._cell.name, exc_info=cause)
@@ -128,66 +127,67 @@ class Supervisor(Generic[A]):
         cell = self._cell
         _LOG.error("%s crashed", cell.name, exc_info=cause)
         self._record_crash(cause, envelope)
-        crash = caused(ActorCrashed(cell.name), cause)
+        crash = with_cause(ActorCrashed(cell.name), cause)
         try:
             self._backoff = self._budget.spend(trio.current_time())
         except RestartLimitExceeded as exceeded:
-            self.failure = caused(exceeded, cause)
+            self.failure = with_cause(exceeded, cause)
             cell.close()
-        self._fall(crash, envelope)
-        self._group.fall(cell, crash)
+        self._stop_instance(crash, envelope)
+        self._group.restart_others(cell, crash)
 
-    def retire(self, crash: ActorCrashed) -> None:
-        """End this life because of another's crash; or, if it has ended, give up the next one."""
-        if self.fall is None:
-            self._fall(caused(ActorCrashed(self._cell.name, along_with=crash.name), crash))
+    def restart_with(self, crash: ActorCrashed) -> None:
+        """Stop this instance because of another's crash; or discard the next, not yet started."""
+        if self.stopped_by is None:
+            along = ActorCrashed(self._cell.name, along_with=crash.name)
+            self._stop_instance(with_cause(along, crash))
         elif isinstance(self._next, FactoryCall):
             self._next.interrupt()
-            self._group.fell(self._cell, unwinding=True)
+            self._group.went_down(self._cell, unwinding=True)
         else:
             self._next = None
 
-    def _fall(self, fall: ActorCrashed, envelope: Envelope | None = None) -> None:
-        self.fall = fall
-        self.life.silence()
+    def _stop_instance(self, crash: ActorCrashed, envelope: Envelope | None = None) -> None:
+        self.stopped_by = crash
+        self.instance.close()
         if envelope is None and self._cell.async_call is not None:
-            # A fall beside an async handler: until that has unwound the restart has to wait.
-            self.life.fail(fall)
-        self._cell.fell()
-        self._group.fell(self._cell, unwinding=self._cell.unwinding)
+            # Until the async handler beside this has unwound the restart has to wait.
+            self.instance.fail_unanswered(crash)
+        self._cell.instance_stopped()
+        self._group.went_down(self._cell, unwinding=self._cell.unwinding)
 
-    async def rise(self) -> None:
-        """Begin another life as soon as may be; `failure` tells if there is to be none."""
-        cell, old, group = self._cell, self.life, self._group
-        # Only one that has fallen rises.
-        first = cast("ActorCrashed", self.fall)
-        fall: ActorCrashed | None = first
-        # Whatever of the old has been running until now has unwound.
+    async def restart(self) -> None:
+        """Start another instance as soon as it may start; `failure` is set if none will."""
+        cell, old, group = self._cell, self.instance, self._group
+        # Called only after a crash.
+        first = cast("ActorCrashed", self.stopped_by)
+        crash: ActorCrashed | None = first
+        # Whatever of the old instance has been running until now has unwound.
         group.unwound(cell)
-        while fall is not None and self.failure is None:
+        while crash is not None and self.failure is None:
             if cell.state == "stopping":
-                # Once more, for there may be nothing left to be restarted for.
+                # Again, for there may be nothing left to restart for.
                 cell.close()
-            # Nothing begins that is to end at once.
+            # Nothing is started that is to end at once.
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._backoff or not group.may_start(cell):
-                old.fail(fall)
+                old.fail_unanswered(crash)
                 await trio.sleep(self._backoff)
                 self._backoff = 0.0
-                await group.wait_turn(cell)
-            # A turn, so that whoever takes the actor along meanwhile does so right after it.
-            cell.turns.take(partial(self._begin_next, fall))
+                await group.wait_to_restart(cell)
+            # A turn, so that a crash of another that stops this one meanwhile does so after it.
+            cell.turns.run(partial(self._start_next, crash))
             if isinstance(self._next, FactoryCall):
-                old.fail(fall)
-                await self._await_factory(self._next, fall)
-            fall = self.fall
-            if fall is not None and self.failure is None:
+                old.fail_unanswered(crash)
+                await self._await_factory(self._next, crash)
+            crash = self.stopped_by
+            if crash is not None and self.failure is None:
                 # A start that always fails, and never often enough, must not be all that runs.
                 await trio.lowlevel.checkpoint()
-        old.fail(first)
+        old.fail_unanswered(first)
 
-    def _begin_next(self, fall: ActorCrashed) -> None:
-        """Start the next life, or crash once more; or note what has to be awaited before."""
+    def _start_next(self, crash: ActorCrashed) -> None:
+        """Start the next instance, or crash again; or note the factory that has to be awaited."""
         made, self._next = self._next, None
         try:
             if made is None:
@@ -195,52 +195,52 @@ class Supervisor(Generic[A]):
             if isinstance(made, FactoryCall):
                 self._next = self._cell.async_call = made
                 return
-            self.begin(made)
+            self.start(made)
         except Exception as cause:  # noqa: BLE001 - a start that fails is one more crash
-            follow(cause, fall)
+            set_context(cause, crash)
             self._crash(cause)
         else:
-            self._record_restart(fall)
+            self._record_restart(crash)
 
-    async def _await_factory(self, call: FactoryCall[A], fall: ActorCrashed) -> None:
-        """Await the next instance, which begins once it may; or crash once more."""
-        made = await outcome.acapture(call.hold)
+    async def _await_factory(self, call: FactoryCall[A], crash: ActorCrashed) -> None:
+        """Await the next instance, to be started once it may; or crash again."""
+        made = await outcome.acapture(call.run)
         self._next = self._cell.async_call = None
         # Others may have waited for this to unwind.
         self._group.unwound(self._cell)
         try:
             self._next = made.unwrap()
         except Exception as cause:  # noqa: BLE001 - as above
-            self._factory_failed(cause, call, fall)
+            self._factory_failed(cause, call, crash)
         except BaseException as error:
-            crash, rest = parted(error)
-            if crash is None:
+            fault, rest = split_crash(error)
+            if fault is None:
                 raise
-            self._factory_failed(crash, call, fall)
+            self._factory_failed(fault, call, crash)
             raise rest from None
 
-    def _factory_failed(self, cause: Exception, call: FactoryCall[A], fall: ActorCrashed) -> None:
+    def _factory_failed(self, cause: Exception, call: FactoryCall[A], crash: ActorCrashed) -> None:
         if call.interrupted:
             _LOG.error("%s crashed as it unwound", self._cell.name, exc_info=cause)
         else:
-            follow(cause, fall)
+            set_context(cause, crash)
             self._crash(cause)
 
     def end(self) -> None:
-        """End the last life: let the instance say goodbye, and fail what it still owes."""
+        """Stop the last instance for good: run its `on_stop`, and fail what it has not answered."""
         name = self._cell.name
         try:
-            if self.fall is None:
-                interruptible(self.life.instance.on_stop)
+            if self.stopped_by is None:
+                interruptible(self.instance.actor.on_stop)
         except Exception as cause:  # noqa: BLE001 - as in any turn
             _LOG.error("%s crashed as it stopped", name, exc_info=cause)
             self._record_crash(cause)
-            self.failure = caused(ActorCrashed(name), cause)
+            self.failure = with_cause(ActorCrashed(name), cause)
         finally:
-            self.life.silence()
-            self.fail_rest()
+            self.instance.close()
+            self.fail_unanswered()
             # A Ref may be kept for long; what is behind it is not.
-            del self.life
+            del self.instance
             self._next = None
             self._group.remove(self._cell)
 
@@ -251,24 +251,24 @@ class Supervisor(Generic[A]):
             message = None if envelope is None else envelope.message
             cell.instruments.crashed(cell.ref, message, cause)
 
-    def _record_restart(self, fall: ActorCrashed) -> None:
-        cell, cause = self._cell, fall.__cause__
+    def _record_restart(self, crash: ActorCrashed) -> None:
+        cell, cause = self._cell, crash.__cause__
         cell.counts.restarts += 1
         _LOG.warning("%s was restarted, because of %r", cell.name, cause)
         if cell.instruments is not None and cause is not None:
             cell.instruments.restarted(cell.ref, cause)
 
 
-def follow(error: Exception, fall: ActorCrashed) -> None:
-    """Chain an error to the fall before, as if it had been raised while that was handled."""
-    known, story = led_to(fall), led_to(error)
-    # One that was raised before, and is part of its own story already, would close a circle.
-    if not any(earlier is later for earlier in known for later in story):
-        story[-1].__context__ = fall.__cause__
+def set_context(error: Exception, crash: ActorCrashed) -> None:
+    """Chain an error to an earlier crash, as if it had been raised while that was handled."""
+    earlier, later = with_contexts(crash), with_contexts(error)
+    # An error that was raised before, and is in its own chain already, would close a cycle.
+    if not any(one is other for one in earlier for other in later):
+        later[-1].__context__ = crash.__cause__
 
 
-def led_to(error: BaseException | None) -> list[BaseException]:
-    """Return an error, and what a traceback of it would name before it."""
+def with_contexts(error: BaseException | None) -> list[BaseException]:
+    """Return an error, and those that its traceback would show before it."""
     found: list[BaseException] = []
     while error is not None and not any(error is earlier for earlier in found):
         found.append(error)

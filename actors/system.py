@@ -1,38 +1,110 @@
-"""System: the block of code in which actors live.
+"""System: the block of code in which actors run, and the registry of those that do.
 
-The one rule: whoever leaves the block leaves no actor behind, and takes along why one has failed.
+The one rule: leaving the block stops every actor, the last started first, for an actor may ask
+those that were started before it until its own end. If an actor has failed, the block raises why.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import trio
 
 from actors.actor import Actor
 from actors.cell import Cell
-from actors.errors import ActorError
-from actors.factory import Factory, FactoryCall, call_factory
+from actors.errors import ActorError, Deadlock
 from actors.group import Group
-from actors.instrument import Instrument, Listeners
+from actors.instance import Factory, FactoryCall, call_factory
+from actors.monitoring import Instrument, Listeners, Tree
 from actors.ref import Ref
-from actors.restart import Restart
-from actors.roster import Roster
-from actors.strategy import Strategy
-from actors.tree import Tree
+from actors.restart import Restart, Strategy
 
 A = TypeVar("A", bound=Actor)
 
 RESTART = Restart()
 
 
+class Registry:
+    """The running actors of one system by name, in the order of their start, and their tasks."""
+
+    def __init__(self, instruments: Listeners | None) -> None:
+        self.nursery: trio.Nursery
+        # Cancelled when an actor fails for good.
+        self.block = trio.CancelScope()
+        self.instruments = instruments
+        self.cells: dict[str, Cell[Any]] = {}
+        self.closing = False
+        self.failure: ActorError | None = None
+        # The last number that each name was given: none is given twice, so that logs stay clear.
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
+
+    def free_name(self, wanted: str) -> str:
+        """Return the name, with a number if another actor has it."""
+        name = wanted
+        while name in self.cells:
+            self._numbers[wanted] += 1
+            name = f"{wanted}-{self._numbers[wanted]}"
+        return name
+
+    def add(self, cell: Cell[Any], group: Group) -> None:
+        """Run an actor that has started."""
+        self.cells[cell.name] = cell
+        group.add(cell)
+        self.nursery.start_soon(self._run, cell, name=f"actor {cell.name}")
+
+    async def stop(self, grace: float) -> None:
+        """Stop every actor; after the grace period, without what is still queued."""
+        self.closing = True
+        try:
+            with trio.move_on_after(grace):
+                for cell in reversed(list(self.cells.values())):
+                    cell.close()
+                    try:
+                        # Deadlock, if a handler has opened this system and an actor here asks it.
+                        await cell.ref.wait_stopped()
+                    except Deadlock:
+                        # The ask began before, and may be given up before the time is over.
+                        await cell.stopped.wait()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._kill()
+
+    async def _kill(self) -> None:
+        """End the rest, each after those that were started later.
+
+        All are cancelled at once, and an ask of one of them by another that unwinds is failed, so
+        that no end has to wait for an answer.
+        """
+        cells = list(reversed(self.cells.values()))
+        after: trio.Event | None = None
+        for cell in cells:
+            cell.kill(after)
+            after = cell.stopped
+        for cell in cells:
+            cell.fail_askers()
+        if after is not None:
+            await after.wait()
+
+    @trio.lowlevel.enable_ki_protection
+    async def _run(self, cell: Cell[Any]) -> None:
+        try:
+            await cell.run()
+        finally:
+            del self.cells[cell.name]
+        if cell.failure is not None:
+            self.block.cancel()
+            # What fails after the first, and is logged, usually fails because of it.
+            self.failure = self.failure or cell.failure
+
+
 class System:
-    """Starts actors, and shows those that live. Made by `open_system`; `group` makes more."""
+    """Starts actors, and shows those that run. Made by `open_system`; `group` makes more."""
 
-    __slots__ = ("_group", "_roster")
+    __slots__ = ("_group", "_registry")
 
-    def __init__(self, roster: Roster, group: Group) -> None:
-        self._roster = roster
+    def __init__(self, registry: Registry, group: Group) -> None:
+        self._registry = registry
         self._group = group
 
     @trio.lowlevel.enable_ki_protection
@@ -44,35 +116,36 @@ class System:
         mailbox: int = 256,
         restart: Restart = RESTART,
     ) -> Ref[A]:
-        """Start an actor; return when its `on_start` has run.
+        """Start an actor; return its Ref when its `on_start` has run.
 
-        In a group it starts in its turn: if others are being restarted, once those are up.
         The factory makes the first instance now, and another after every crash. It may be async:
-        what it waits for is waited for, here and at a restart. Cancelled, this cancels the factory
-        and leaves nothing behind. Raises what the factory or `on_start` raises; ActorError if the
-        factory gives no actor, the instance was started before, an actor of that name runs, or the
-        system is being left; Deadlock if those before it in the group wait for the caller. Without
-        a name the actor is called as its class, with a number if need be.
+        what it waits for is waited for, here and at a restart. In a group that is being restarted
+        this waits until those before it are up. Cancelled, it cancels the factory and leaves
+        nothing behind. Without a name the actor has that of its class, with a number if need be.
+
+        Raises what the factory or `on_start` raises; ActorError if the factory makes no actor, the
+        instance was started before, an actor of that name runs, or the system is being left;
+        Deadlock if those before it in the group wait for the caller.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
             raise ValueError(f"a mailbox has room for one message at least, not for {mailbox}")
-        instance: A | None = None
-        while instance is None:
-            instance = await self._make(factory, name)
-        roster = self._roster
-        name = name or roster.free_name(type(instance).__name__)
+        actor: A | None = None
+        while actor is None:
+            actor = await self._make(factory, name)
+        registry = self._registry
+        name = name or registry.free_name(type(actor).__name__)
         cell = Cell(
             name,
             factory=factory,
             mailbox=mailbox,
             restart=restart,
             group=self._group,
-            nursery=roster.nursery,
-            instruments=roster.instruments,
+            nursery=registry.nursery,
+            instruments=registry.instruments,
         )
-        cell.begin(instance)
-        roster.add(cell, self._group)
+        cell.start(actor)
+        registry.add(cell, self._group)
         return cell.ref
 
     async def _make(self, factory: Factory[A], name: str | None) -> A | None:
@@ -84,22 +157,22 @@ class System:
         if not isinstance(made, FactoryCall):
             return made
         with group.starting(made):
-            instance = await made.hold()
+            actor = await made.run()
             await group.wait_to_join()
         self._check_open_for(name)
         if not made.interrupted:
-            return instance
+            return actor
         await trio.lowlevel.checkpoint_if_cancelled()
         return None
 
     def _check_open_for(self, name: str | None) -> None:
         """Raise ActorError if no actor of this name may start here."""
-        if self._roster.closing:
+        if self._registry.closing:
             raise ActorError("no actor starts in a system that is being left")
         if self._group.closed:
             raise ActorError(f"no actor starts in {self._group.name}, which was stopped")
-        if name in self._roster.cells:
-            raise ActorError(f"an actor named {name} lives already")
+        if name in self._registry.cells:
+            raise ActorError(f"an actor named {name} runs already")
 
     def group(self, strategy: Strategy, *, name: str = "group") -> "System":
         """Return a part of this system; what is started in it is restarted by the strategy.
@@ -107,18 +180,18 @@ class System:
         In the tree it stands in the place of one actor. Names of actors, the order of stopping and
         what ends the system are those of the whole. It stays, also without actors, until `stop`.
         """
-        return System(self._roster, self._group.subgroup(name, strategy))
+        return System(self._registry, self._group.subgroup(name, strategy))
 
     async def stop(self) -> None:
-        """Stop the actors in here, the tree's last first, and end this group: nobody starts in it.
+        """Stop the actors in here, the last started first, and close this group to new ones.
 
-        Each finishes what is queued, as after `Ref.stop`; the caller's scopes bound the waiting.
-        Who is cancelled meanwhile may call again. Raises Deadlock in a handler of one of them.
+        Each finishes what is queued, as after `Ref.stop`; the caller's scopes bound the waiting,
+        and a call that was cancelled can be repeated. Raises Deadlock in a handler of one of them.
         """
         await self._group.stop()
 
     def tree(self) -> Tree:
-        """Return the statistics of every actor that lives, in the order of their start."""
+        """Return the statistics of every actor that runs, in the order of their start."""
         return self._group.tree()
 
 
@@ -137,34 +210,34 @@ async def open_system(
         raise ValueError(f"a grace period cannot last {grace!r} seconds")
     error: BaseException | None = None
     interrupt: BaseException | None = None
-    watching = list(instruments)
-    roster = Roster(Listeners(watching) if watching else None)
+    observers = list(instruments)
+    registry = Registry(Listeners(observers) if observers else None)
     group = Group("system", Strategy.ONE_FOR_ONE)
     try:
-        async with trio.open_nursery() as roster.nursery:
+        async with trio.open_nursery() as registry.nursery:
             try:
-                with roster.block:
-                    yield System(roster, group)
+                with registry.block:
+                    yield System(registry, group)
             except BaseException as raised:  # noqa: BLE001 - raised again below
                 # Outside the nursery, which would wrap it in a group.
                 error = raised
             finally:
                 group.close()
-                await roster.stop(grace)
+                await registry.stop(grace)
     except BaseException as raised:  # noqa: BLE001 - as above
         # Out of a turn, or a cancellation; it must not replace what the block has raised.
         interrupt = raised
-    reason = why_left(roster.failure, interrupt, error)
+    reason = reason_to_raise(registry.failure, interrupt, error)
     if reason is not None:
         raise reason
 
 
-def why_left(
+def reason_to_raise(
     failure: ActorError | None, interrupt: BaseException | None, error: BaseException | None
 ) -> BaseException | None:
     """Choose between an actor's failure, an interrupt of one, and the block's error.
 
-    That is the one which explains the others; all that are left, if there is none.
+    Returns the one which explains the others; a group of all that are left, if there is none.
     """
     found: tuple[BaseException | None, ...] = (interrupt, error)
     reasons = [raised for raised in found if raised is not None and not is_consequence(raised)]

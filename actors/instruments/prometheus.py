@@ -19,10 +19,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from actors.instrument import Instrument
 from actors.message import Message
+from actors.monitoring import ActorStatistics, Instrument
 from actors.ref import Ref
-from actors.statistics import ActorStatistics
 from actors.system import System
 
 BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from actors.handlers import Kind
-from actors.instrument import Instrument
-from actors.message import Message
+from actors.message import Kind, Message
+from actors.monitoring import Instrument
 from actors.ref import Ref
 
 _LOG = logging.getLogger("actors")

@@ -48,7 +48,6 @@ fixtures, and works with its `trio_mode` and without. A test with a loop of its 
 has one, cannot be marked: it calls `run_seeded`.
 """
 
-import inspect
 import re
 from types import ModuleType
 from typing import Any, ForwardRef, get_args, get_origin
@@ -77,8 +76,8 @@ def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
     """Raise AssertionError unless the actor has a handler for each of its messages in the modules.
 
     Its messages are those defined there that name it, or a base class of it, as the owner: by the
-    class or in quotes. An abstract message counts only by its subclasses. Modules that define no
-    message of the actor's are an AssertionError too, for the check would be empty.
+    class or in quotes. A message that others derive from counts only by those. Modules that define
+    no message of the actor's are an AssertionError too, for the check would be empty.
     """
     names = {base.__name__ for base in actor.__mro__} - {base.__name__ for base in Actor.__mro__}
     found = [kind for module in modules for kind in messages_in(module) if owners(kind) & names]
@@ -91,15 +90,11 @@ def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
 
 
 def messages_in(module: ModuleType) -> list[type[Message[Any, Any]]]:
-    """Return the messages that a module defines, without the abstract ones."""
-    defined = [kind for kind in vars(module).values() if isinstance(kind, type)]
-    return [
-        kind
-        for kind in defined
-        if issubclass(kind, Message)
-        and kind.__module__ == module.__name__
-        and not inspect.isabstract(kind)
-    ]
+    """Return the messages that a module defines, without those that others there derive from."""
+    found: list[Any] = [one for one in vars(module).values() if isinstance(one, type)]
+    own = [one for one in found if Message in one.__mro__ and one.__module__ == module.__name__]
+    bases = {base for one in own for base in one.__mro__[1:]}
+    return [one for one in own if one not in bases]
 
 
 def owners(message: type[Message[Any, Any]]) -> set[str]:

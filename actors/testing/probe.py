@@ -14,11 +14,11 @@ import outcome
 import trio
 
 from actors.actor import Actor
-from actors.envelope import Envelope, Outcome, failure
 from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
+from actors.mailbox import Envelope, Outcome, failure
 from actors.message import Message, Question, R
+from actors.monitoring import ActorStatistics
 from actors.ref import Ref
-from actors.statistics import ActorStatistics
 
 # Invariant, unlike the parameter of Ref: `received` gives messages out as well.
 A = TypeVar("A", bound=Actor)

@@ -164,7 +164,7 @@ async def test_a_start_whose_factory_is_cancelled_and_fails_raises_that() -> Non
 async def test_of_two_that_start_under_one_name_the_slower_one_is_refused() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         slow = system.start(partial(slowly, seconds=2), name="counter")
-        nursery.start_soon(is_refused, slow, "an actor named counter lives already")
+        nursery.start_soon(is_refused, slow, "an actor named counter runs already")
         counter = await system.start(partial(slowly, seconds=1), name="counter")
         await trio.sleep(2)
         assert [actor.name for actor in system.tree()] == [counter.name]

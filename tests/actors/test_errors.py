@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from actors import ActorCrashed, ActorError, MailboxFull, Refusal, RestartLimitExceeded
-from actors.errors import fresh
+from actors.errors import copy_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ def test_a_copy_has_the_data_and_no_traceback() -> None:
     try:
         raise refusal from KeyError("calendar")
     except Closed:
-        copy = fresh(refusal)
+        copy = copy_error(refusal)
     assert copy is not refusal
     assert copy.reason == "holidays"
     assert not hasattr(copy, "until")
@@ -34,5 +34,5 @@ def test_every_error_of_the_toolkit_has_one_base_and_its_data() -> None:
     for error in (exceeded, full, crashed):
         assert isinstance(error, ActorError)
         assert error.name == "till"
-        assert str(fresh(error)) == str(error)
+        assert str(copy_error(error)) == str(error)
     assert str(exceeded) == "till crashed more than 3 times within 5 s"

@@ -25,7 +25,7 @@ def test_an_asker_is_interrupted_and_nobody_wakes_him_later(message: Message[Cou
             await ref.ask(Add(1))
 
     lines = interrupt_each_line(play)
-    assert {line.split(":")[0] for line in lines} >= {"ref.py", "cell.py", "envelope.py"}
+    assert {line.split(":")[0] for line in lines} >= {"ref.py", "cell.py", "mailbox.py"}
 
 
 def test_an_asker_is_interrupted_while_he_waits_for_room() -> None:

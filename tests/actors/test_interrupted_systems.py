@@ -31,7 +31,7 @@ def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
             await system.start(Ticking)
             await is_interrupted(interrupter, partial(system.start, Ticking))
 
-    assert any(line.startswith("roster.py") for line in interrupt_each_line(play))
+    assert any(line.startswith("system.py") for line in interrupt_each_line(play))
 
 
 async def make_later() -> Ticking:
@@ -46,7 +46,7 @@ def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it(
             await is_interrupted(interrupter, partial(system.start, make_later))
 
     lines = interrupt_each_line(play)
-    assert {line.split(":")[0] for line in lines} >= {"factory.py", "group.py", "roster.py"}
+    assert {line.split(":")[0] for line in lines} >= {"instance.py", "group.py", "system.py"}
 
 
 def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_left() -> None:
@@ -61,7 +61,7 @@ def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_lef
 
             await is_interrupted(interrupter, crash)
 
-    assert any(line.startswith("factory.py") for line in interrupt_each_line(play))
+    assert any(line.startswith("instance.py") for line in interrupt_each_line(play))
 
 
 def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:

@@ -76,7 +76,9 @@ async def test_an_instance_that_is_gone_sets_no_timers() -> None:
         await clock.ask(Do(instances.append))
         with pytest.raises(ActorCrashed):
             await clock.ask(Do(crash))
-        with pytest.raises(ActorError, match="an actor that is gone sets a timer"):
+        with pytest.raises(
+            ActorError, match="a timer is set by an instance that has crashed or stopped"
+        ):
             instances[0].after(1, print)
 
 

@@ -199,7 +199,7 @@ async def test_what_the_block_raises_because_of_the_failure_is_not() -> None:
 
 def test_a_budget_that_nobody_can_live_by_is_refused() -> None:
     for limit, within in ((-1, 5.0), (3, 0.0), (3, float("nan"))):
-        with pytest.raises(ValueError, match="no actor can live by"):
+        with pytest.raises(ValueError, match="no actor can be limited by"):
             Restart(limit, within)
 
 

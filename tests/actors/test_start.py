@@ -46,7 +46,7 @@ async def test_names_are_unique_among_the_living() -> None:
         await system.start(Counter)
         names = [actor.name for actor in system.tree()]
         assert names == ["Counter", "Counter-2", "Counter-3", "Counter-4"]
-        with pytest.raises(ActorError, match="an actor named Counter-2 lives already"):
+        with pytest.raises(ActorError, match="an actor named Counter-2 runs already"):
             await system.start(Counter, name="Counter-2")
 
 

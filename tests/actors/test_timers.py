@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from actors import ActorCrashed, Timer, open_system
+from actors.actor import next_tick
 from actors.testing import settle
-from actors.timers import next_tick
 from tests.actors.cast import Counter, Nap
 from tests.actors.clock import Clock, Do, Sleep, after, every
 
