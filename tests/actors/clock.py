@@ -1,4 +1,4 @@
-"""An actor that does with its timers what it is told, and writes down when they ring."""
+"""Clock, an actor that sets timers on request, and notes when they run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import trio
 
 from actors import Actor, Message
-from tests.actors.cast import Boom
+from tests.actors.counter import Boom
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What several modules of these tests play with."""
+"""Fixtures of several modules: a system, and peers that wait for each other."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 import trio
 
 from actors import System, open_system
-from tests.actors.players import Stage
+from tests.actors.peers import Peers
 
 
 @pytest.fixture
 async def system() -> AsyncGenerator[System]:
-    """Give a system, and leave it after the test."""
+    """Open a system, and leave it after the test."""
     async with open_system() as system:
         yield system
 
 
 @pytest.fixture
-def stage(nursery: trio.Nursery) -> Stage:
-    """Give the players a stage, with a nursery that is none of theirs."""
-    return Stage(nursery)
+def peers(nursery: trio.Nursery) -> Peers:
+    """Make an empty set of peers, with a nursery outside of all of them."""
+    return Peers(nursery)

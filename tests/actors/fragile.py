@@ -1,4 +1,4 @@
-"""Actors that break: in every kind of turn, and as they start."""
+"""Actors that crash: in every kind of turn, and as they start."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import trio
 
 from actors import Actor, Message, Reply
-from tests.actors.cast import Boom
+from tests.actors.counter import Boom
 
 
 @dataclass(frozen=True, slots=True)
 class Hold(Message["Fragile", None]):
-    """Kept for ever; breaks the actor when its asker goes."""
+    """Kept for ever; crashes the actor when the ask is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,13 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-def interrupt_each_line(play: Callable[[Interrupter], Awaitable[None]]) -> list[str]:
+def interrupt_each_line(scenario: Callable[[Interrupter], Awaitable[None]]) -> list[str]:
     """Play again and again, interrupted one line later each time; return the lines."""
     lines: list[str] = []
     while True:
         interrupter = Interrupter(len(lines) + 1)
         try:
-            run(partial(play, interrupter))
+            run(partial(scenario, interrupter))
         except* KeyboardInterrupt:
             pass
         except* BaseException as error:

@@ -1,4 +1,4 @@
-"""An instrument that writes down all that it is told."""
+"""Recorder, an instrument that keeps a line of each event."""
 
 from __future__ import annotations
 

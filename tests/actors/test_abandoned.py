@@ -11,8 +11,8 @@ import trio
 
 from actors import Actor, Message, Reply, open_system
 from actors.testing import settle
-from tests.actors.cast import Abandon, Asker, Counter, Nap, Reach
-from tests.actors.shelf import Leave, Shelf, Take
+from tests.actors.counter import Abandon, Asker, Counter, Nap, Reach
+from tests.actors.replies import Keeper, Leave, Take
 
 
 @pytest.mark.schedules
@@ -28,13 +28,13 @@ async def test_a_reply_learns_of_a_cancellation_from_within_a_turn_right_after_i
 
 @pytest.mark.schedules
 async def test_whoever_asks_too_late_whether_a_reply_is_abandoned_is_told() -> None:
-    shelf = Shelf()
+    keeper = Keeper()
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(lambda: shelf)
+        ref = await system.start(lambda: keeper)
         asker = Asker(nursery, ref, Take())
         await settle()
         await ref.ask(Leave(asker.scope))
-        assert shelf.abandoned == 1
+        assert keeper.abandoned == 1
 
 
 @pytest.mark.schedules
@@ -53,14 +53,14 @@ async def test_thousands_who_leave_at_once_are_all_noticed() -> None:
 
 @pytest.mark.schedules
 async def test_the_last_callback_counts_and_runs_once() -> None:
-    shelf = Shelf()
+    keeper = Keeper()
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(lambda: shelf)
+        ref = await system.start(lambda: keeper)
         asker = Asker(nursery, ref, Take())
         await settle()
-        shelf.kept[0].on_abandoned(shelf.count)
+        keeper.kept[0].on_abandoned(keeper.count)
         await ref.ask(Leave(asker.scope))
-        assert shelf.abandoned == 1
+        assert keeper.abandoned == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ async def test_a_deadline_is_noticed_by_a_turn_that_may_do_what_others_may() -> 
         gone = Asker(nursery, ref, Stay(answer_others_and_set_a_timer), within=2)
         answered = Asker(nursery, ref, Stay(Host.notice))
         await trio.sleep(5)
-        assert gone.heard is None
+        assert gone.outcome is None
         assert answered.answer is None
     assert host.noticed == [3]
 
@@ -116,7 +116,7 @@ async def test_a_callback_may_cancel_more_than_was_cancelled() -> None:
             async with trio.open_nursery() as nursery:
                 asker = Asker(nursery, ref, Stay(lambda _: wider.cancel()))
                 await settle()
-                asker.leave()
+                asker.cancel()
                 await trio.sleep_forever()
     assert wider.cancelled_caught
 
@@ -127,9 +127,9 @@ async def test_somebody_who_leaves_during_on_stop_leaves_unnoticed() -> None:
     async with trio.open_nursery() as outside, open_system() as system:
         ref = await system.start(lambda: host)
         asker = Asker(outside, ref, Stay(Host.notice))
-        host.at_the_end = asker.leave
+        host.at_the_end = asker.cancel
         await settle()
-    assert asker.heard is None
+    assert asker.outcome is None
     assert host.noticed == []
 
 
@@ -139,7 +139,7 @@ async def test_a_callback_may_stop_its_own_actor() -> None:
         ref = await system.start(Host)
         asker = Asker(nursery, ref, Stay(lambda _: ref.stop()))
         await settle()
-        asker.leave()
+        asker.cancel()
         await ref.wait_stopped()
 
 
@@ -151,6 +151,6 @@ async def test_a_suspended_async_handler_does_not_delay_the_news() -> None:
         await settle()
         napping = Asker(nursery, counter, Nap(60))
         await settle()
-        kept.leave()
+        kept.cancel()
         assert journal == ["start", "nap", "abandoned 9"]
-        napping.leave()
+        napping.cancel()

@@ -10,7 +10,7 @@ import trio
 
 from actors import Actor, ActorError, ActorStopped, Message, Reply, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Counter
+from tests.actors.counter import Add, Counter
 
 
 @dataclass(frozen=True, slots=True)

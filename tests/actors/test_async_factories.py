@@ -11,9 +11,9 @@ import trio
 
 from actors import Actor, ActorError, Restart, Strategy, System, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Boom, Counter
-from tests.actors.troupe import FALL, Say, open_troupe
-from tests.actors.workshop import Workshop, break_when_cancelled, shielded
+from tests.actors.actors_in_groups import CRASH, Say, open_members
+from tests.actors.async_factories import AsyncFactories, fail_when_cancelled, shielded
+from tests.actors.counter import Add, Boom, Counter
 
 pytestmark = pytest.mark.schedules
 
@@ -116,32 +116,32 @@ async def is_refused(awaited: Awaitable[object], match: str) -> None:
 
 async def test_a_start_whose_factory_waits_is_refused_when_the_system_is_left() -> None:
     async with trio.open_nursery() as outside:
-        async with open_troupe() as troupe:
-            workshop = Workshop(troupe)
-            workshop.waits["a"] = workshop.waits["b"] = trio.sleep_forever
-            inner = troupe.system.group(ALL).group(ONE)
-            outside.start_soon(is_refused, workshop.hire("a", troupe.system), "being left")
-            outside.start_soon(is_refused, workshop.hire("b", inner), "being left")
+        async with open_members() as members:
+            factories = AsyncFactories(members)
+            factories.waits["a"] = factories.waits["b"] = trio.sleep_forever
+            inner = members.system.group(ALL).group(ONE)
+            outside.start_soon(is_refused, factories.start("a", members.system), "being left")
+            outside.start_soon(is_refused, factories.start("b", inner), "being left")
             await settle()
         await settle()
-        assert sorted(troupe.journal) == ["a cancelled", "a waits", "b cancelled", "b waits"]
+        assert sorted(members.journal) == ["a cancelled", "a waits", "b cancelled", "b waits"]
         assert trio.current_time() == 0
 
 
 async def test_a_start_whose_factory_waits_is_refused_when_its_group_is_stopped() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        workshop = Workshop(troupe)
-        workshop.waits["a"] = workshop.waits["b"] = workshop.waits["c"] = trio.Event().wait
-        outer = troupe.system.group(ALL, name="outer")
+    async with open_members() as members, trio.open_nursery() as nursery:
+        factories = AsyncFactories(members)
+        factories.waits["a"] = factories.waits["b"] = factories.waits["c"] = trio.Event().wait
+        outer = members.system.group(ALL, name="outer")
         inner = outer.group(ONE, name="inner")
-        nursery.start_soon(is_refused, workshop.hire("a", outer), "outer, which was stopped")
-        nursery.start_soon(is_refused, workshop.hire("b", inner), "inner, which was stopped")
+        nursery.start_soon(is_refused, factories.start("a", outer), "outer, which was stopped")
+        nursery.start_soon(is_refused, factories.start("b", inner), "inner, which was stopped")
         with trio.CancelScope() as elsewhere:
-            nursery.start_soon(workshop.hire, "c", troupe.system)
+            nursery.start_soon(factories.start, "c", members.system)
             await settle()
             await outer.stop()
             await settle()
-            cancelled = [line for line in troupe.journal if line.endswith("cancelled")]
+            cancelled = [line for line in members.journal if line.endswith("cancelled")]
             assert sorted(cancelled) == ["a cancelled", "b cancelled"]
         assert not elsewhere.cancelled_caught
         nursery.cancel_scope.cancel()
@@ -153,7 +153,7 @@ async def test_a_start_whose_factory_is_cancelled_and_fails_raises_that() -> Non
             await system.start(factory)
 
     async def factory() -> Counter:
-        await break_when_cancelled()
+        await fail_when_cancelled()
         return Counter()
 
     async with trio.open_nursery() as outside, open_system() as system:
@@ -175,84 +175,84 @@ async def test_of_two_that_start_under_one_name_the_slower_one_is_refused() -> N
 async def test_the_factory_of_a_newcomer_is_called_again_when_one_before_it_falls(
     strategy: Strategy, *, nested: bool
 ) -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        group = troupe.system.group(strategy)
-        workshop = Workshop(troupe)
-        await workshop.hire("a", group, SLOW)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        group = members.system.group(strategy)
+        factories = AsyncFactories(members)
+        await factories.start("a", group, SLOW)
         database = trio.Event()
-        workshop.waits["b"] = database.wait
-        nursery.start_soon(workshop.hire, "b", group.group(ONE) if nested else group)
+        factories.waits["b"] = database.wait
+        nursery.start_soon(factories.start, "b", group.group(ONE) if nested else group)
         await settle()
-        troupe.journal.clear()
-        await troupe["a"].tell(FALL)
+        members.journal.clear()
+        await members["a"].tell(CRASH)
         await settle()
-        assert troupe.journal == ["b cancelled"]
+        assert members.journal == ["b cancelled"]
         await trio.sleep(11)
-        assert troupe.journal[1:] == ["a starts", "b waits"]
+        assert members.journal[1:] == ["a starts", "b waits"]
         database.set()
         await settle()
-        assert troupe.journal[3:] == ["b starts"]
-        assert troupe["b"].statistics().crashed == 0
+        assert members.journal[3:] == ["b starts"]
+        assert members["b"].statistics().crashed == 0
 
 
 async def test_the_factory_of_a_newcomer_waits_on_when_one_falls_that_it_does_not_rely_on() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        outer = troupe.system.group(REST)
-        await troupe.hire(outer.group(ONE), "a")
+    async with open_members() as members, trio.open_nursery() as nursery:
+        outer = members.system.group(REST)
+        await members.start(outer.group(ONE), "a")
         inner = outer.group(ONE)
-        await troupe.hire(inner, "b")
-        await troupe.hire(outer, "d")
-        workshop = Workshop(troupe)
+        await members.start(inner, "b")
+        await members.start(outer, "d")
+        factories = AsyncFactories(members)
         database = trio.Event()
-        workshop.waits["c"] = database.wait
-        nursery.start_soon(workshop.hire, "c", inner)
+        factories.waits["c"] = database.wait
+        nursery.start_soon(factories.start, "c", inner)
         await settle()
         for name in "abd":
-            await troupe[name].tell(FALL)
+            await members[name].tell(CRASH)
         await settle()
         database.set()
         await settle()
-        assert [line for line in troupe.journal if line[0] == "c"] == ["c waits", "c starts"]
+        assert [line for line in members.journal if line[0] == "c"] == ["c waits", "c starts"]
 
 
 async def test_a_newcomer_that_is_made_starts_when_those_before_it_are_up() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        outer = troupe.system.group(REST)
-        await troupe.hire(outer.group(ONE), "a", SLOW)
-        workshop = Workshop(troupe)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        outer = members.system.group(REST)
+        await members.start(outer.group(ONE), "a", SLOW)
+        factories = AsyncFactories(members)
         database = trio.Event()
-        workshop.waits["b"] = database.wait
-        nursery.start_soon(workshop.hire, "b", outer)
+        factories.waits["b"] = database.wait
+        nursery.start_soon(factories.start, "b", outer)
         await settle()
-        troupe.journal.clear()
+        members.journal.clear()
         # By itself, so that b is not taken along; but b may need it as it starts.
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await settle()
         database.set()
         await settle()
-        assert troupe.journal == []
+        assert members.journal == []
         await trio.sleep(11)
-        assert troupe.journal == ["a starts", "b starts"]
+        assert members.journal == ["a starts", "b starts"]
 
 
 async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        outer = troupe.system.group(REST)
-        await troupe.hire(outer, "a")
-        await troupe.hire(outer.group(ONE), "b", SLOW)
-        workshop = Workshop(troupe)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        outer = members.system.group(REST)
+        await members.start(outer, "a")
+        await members.start(outer.group(ONE), "b", SLOW)
+        factories = AsyncFactories(members)
         database = trio.Event()
-        workshop.waits["c"] = database.wait
-        nursery.start_soon(workshop.hire, "c", outer)
+        factories.waits["c"] = database.wait
+        nursery.start_soon(factories.start, "c", outer)
         await settle()
-        await troupe["b"].tell(FALL)
+        await members["b"].tell(CRASH)
         await settle()
         database.set()
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await trio.sleep(30)
-        assert troupe.lives["c"] == 2
-        assert [line for line in troupe.journal if line[0] == "c"][:3] == [
+        assert members.made["c"] == 2
+        assert [line for line in members.journal if line[0] == "c"][:3] == [
             *["c waits", "c waits", "c starts"]
         ]
 
@@ -260,25 +260,25 @@ async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then
 async def test_a_start_that_is_cancelled_as_one_before_it_falls_starts_nothing() -> None:
     async def start() -> None:
         with scope:
-            await workshop.hire("b", group)
+            await factories.start("b", group)
 
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        group = troupe.system.group(ALL)
-        await troupe.hire(group, "a")
-        workshop = Workshop(troupe)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        group = members.system.group(ALL)
+        await members.start(group, "a")
+        factories = AsyncFactories(members)
         # It gives an instance in spite of being cancelled, and would not wait a second time.
-        workshop.waits["b"] = partial(shielded, 5)
+        factories.waits["b"] = partial(shielded, 5)
         scope = trio.CancelScope()
         nursery.start_soon(start)
         await settle()
-        del workshop.waits["b"]
-        await troupe["a"].tell(FALL)
+        del factories.waits["b"]
+        await members["a"].tell(CRASH)
         await settle()
         scope.cancel()
         await trio.sleep(6)
         assert scope.cancelled_caught
-        assert troupe.lives["b"] == 1
-        assert "b starts" not in troupe.journal
+        assert members.made["b"] == 1
+        assert "b starts" not in members.journal
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -288,19 +288,19 @@ async def test_a_start_that_waits_for_others_is_refused_as_soon_as_its_group_is_
     refused: list[float] = []
 
     async def start() -> None:
-        await is_refused(workshop.hire("b", outer), "outer, which was stopped")
+        await is_refused(factories.start("b", outer), "outer, which was stopped")
         refused.append(trio.current_time())
 
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        outer = troupe.system.group(REST, name="outer")
-        await troupe.hire(outer.group(ONE), "a", SLOW)
-        workshop = Workshop(troupe)
-        workshop.waits["b"] = partial(trio.sleep, 1)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        outer = members.system.group(REST, name="outer")
+        await members.start(outer.group(ONE), "a", SLOW)
+        factories = AsyncFactories(members)
+        factories.waits["b"] = partial(trio.sleep, 1)
         if made:
             nursery.start_soon(start)
             await settle()
-        await troupe["a"].tell(FALL)
-        await troupe["a"].tell(Say())
+        await members["a"].tell(CRASH)
+        await members["a"].tell(Say())
         await settle()
         if not made:
             nursery.start_soon(start)

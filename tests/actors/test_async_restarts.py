@@ -17,109 +17,109 @@ from actors import (
     open_system,
 )
 from actors.testing import settle
-from tests.actors.cast import Asker, Boom
+from tests.actors.actors_in_groups import CRASH, Await, MembersInSystem, Say, open_members
+from tests.actors.async_factories import AsyncFactories, clean_up, shielded
+from tests.actors.counter import Asker, Boom
 from tests.actors.fragile import Break, Faulty
-from tests.actors.troupe import FALL, Await, Company, Say, open_troupe
-from tests.actors.workshop import Workshop, shielded, tidy_up
 
 pytestmark = pytest.mark.schedules
 
 ONCE = Restart(limit=1, within=math.inf)
 
 
-async def hire_and_let_fall(troupe: Company, restart: Restart = ONCE) -> trio.Event:
+async def start_and_crash(members: MembersInSystem, restart: Restart = ONCE) -> trio.Event:
     """Let an actor crash; return the event that its factory then waits for."""
-    workshop = Workshop(troupe)
-    await workshop.hire("a", troupe.system, restart)
+    factories = AsyncFactories(members)
+    await factories.start("a", members.system, restart)
     database = trio.Event()
-    workshop.waits["a"] = database.wait
+    factories.waits["a"] = database.wait
     with pytest.raises(ActorCrashed):
-        await troupe["a"].ask(FALL)
+        await members["a"].ask(CRASH)
     await settle()
     return database
 
 
 async def test_messages_queue_while_the_factory_waits_and_no_budget_is_spent() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        database = await hire_and_let_fall(troupe)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        database = await start_and_crash(members)
         assert trio.current_time() == 0, "whoever asked for the crash has heard of it at once"
-        askers = [Asker(nursery, troupe["a"], Say(str(number))) for number in range(3)]
+        askers = [Asker(nursery, members["a"], Say(str(number))) for number in range(3)]
         await trio.sleep(3600)
-        seen = troupe["a"].statistics()
+        seen = members["a"].statistics()
         assert (seen.state, seen.queued, seen.crashed, seen.restarts) == ("restarting", 3, 1, 0)
         assert seen.busy_since == 0, "the factory has waited since then"
         database.set()
         await settle()
         assert sorted(asker.answer for asker in askers) == ["02", "12", "22"]
-        seen = troupe["a"].statistics()
+        seen = members["a"].statistics()
         assert (seen.state, seen.crashed, seen.restarts) == ("running", 1, 1)
         assert seen.busy_since is None
 
 
 async def test_an_asker_who_leaves_while_the_factory_waits_leaves_at_once() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        database = await hire_and_let_fall(troupe)
-        leaver = Asker(nursery, troupe["a"], Say("leaver"), within=5)
-        stayer = Asker(nursery, troupe["a"], Say("stayer"))
-        await leaver.left.wait()
+    async with open_members() as members, trio.open_nursery() as nursery:
+        database = await start_and_crash(members)
+        leaver = Asker(nursery, members["a"], Say("leaver"), within=5)
+        stayer = Asker(nursery, members["a"], Say("stayer"))
+        await leaver.done.wait()
         assert trio.current_time() == 5
         database.set()
         await settle()
         assert stayer.answer == "stayer2"
-        assert "a says leaver" not in troupe.journal
-        assert troupe["a"].statistics().skipped == 1
+        assert "a says leaver" not in members.journal
+        assert members["a"].statistics().skipped == 1
 
 
 async def test_an_actor_without_messages_stops_at_once_while_its_factory_waits() -> None:
-    async with open_troupe() as troupe:
-        await hire_and_let_fall(troupe)
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
+    async with open_members() as members:
+        await start_and_crash(members)
+        members["a"].stop()
+        await members["a"].wait_stopped()
         assert trio.current_time() == 0
-        assert troupe.journal == ["a starts", "a waits", "a cancelled"]
+        assert members.journal == ["a starts", "a waits", "a cancelled"]
 
 
 async def test_an_actor_with_messages_stops_when_it_has_been_restarted_and_handled_them() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        database = await hire_and_let_fall(troupe)
-        asker = Asker(nursery, troupe["a"], Say("hello"))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        database = await start_and_crash(members)
+        asker = Asker(nursery, members["a"], Say("hello"))
         await settle()
-        troupe["a"].stop()
+        members["a"].stop()
         await trio.sleep(60)
-        assert troupe["a"].statistics().state == "stopping"
+        assert members["a"].statistics().state == "stopping"
         database.set()
-        await troupe["a"].wait_stopped()
+        await members["a"].wait_stopped()
         await settle()
         assert asker.answer == "hello2"
-        assert troupe.journal[2:] == ["a starts", "a says hello", "a stops"]
+        assert members.journal[2:] == ["a starts", "a says hello", "a stops"]
 
 
 async def test_a_system_that_is_left_gives_a_waiting_factory_its_grace_period() -> None:
     async with trio.open_nursery() as outside:
-        async with open_troupe(grace=7) as troupe:
-            await hire_and_let_fall(troupe)
-            asker = Asker(outside, troupe["a"], Say())
+        async with open_members(grace=7) as members:
+            await start_and_crash(members)
+            asker = Asker(outside, members["a"], Say())
             await settle()
         assert trio.current_time() == 7
         await settle()
         assert isinstance(asker.error, ActorStopped)
-        assert troupe.journal == ["a starts", "a waits", "a cancelled"]
+        assert members.journal == ["a starts", "a waits", "a cancelled"]
 
 
 async def test_a_system_that_is_left_without_messages_does_not_wait_for_a_factory() -> None:
-    async with open_troupe() as troupe:
-        await hire_and_let_fall(troupe)
+    async with open_members() as members:
+        await start_and_crash(members)
     assert trio.current_time() == 0
-    assert troupe["a"].statistics().state == "stopped"
+    assert members["a"].statistics().state == "stopped"
 
 
 async def test_a_system_that_is_cancelled_cancels_a_waiting_factory_at_once() -> None:
     asked: list[Asker[str]] = []
     async with trio.open_nursery() as outside:
         with trio.CancelScope() as block:
-            async with open_troupe() as troupe:
-                await hire_and_let_fall(troupe)
-                asked.append(Asker(outside, troupe["a"], Say()))
+            async with open_members() as members:
+                await start_and_crash(members)
+                asked.append(Asker(outside, members["a"], Say()))
                 await settle()
                 block.cancel()
         await settle()
@@ -128,25 +128,25 @@ async def test_a_system_that_is_cancelled_cancels_a_waiting_factory_at_once() ->
 
 
 async def test_a_group_that_is_stopped_cancels_the_factories_of_those_without_messages() -> None:
-    async with open_troupe() as troupe:
-        await hire_and_let_fall(troupe)
-        await troupe.system.stop()
+    async with open_members() as members:
+        await start_and_crash(members)
+        await members.system.stop()
         assert trio.current_time() == 0
-        assert troupe.journal == ["a starts", "a waits", "a cancelled"]
+        assert members.journal == ["a starts", "a waits", "a cancelled"]
 
 
 async def test_an_instance_that_comes_in_spite_of_the_stop_does_not_start() -> None:
-    async with open_troupe() as troupe:
-        workshop = Workshop(troupe)
-        await workshop.hire("a", troupe.system)
-        workshop.waits["a"] = partial(shielded, 5)
-        await troupe["a"].tell(FALL)
+    async with open_members() as members:
+        factories = AsyncFactories(members)
+        await factories.start("a", members.system)
+        factories.waits["a"] = partial(shielded, 5)
+        await members["a"].tell(CRASH)
         await settle()
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
+        members["a"].stop()
+        await members["a"].wait_stopped()
         assert trio.current_time() == 5
-        assert troupe.lives["a"] == 2
-        assert troupe.journal == ["a starts", "a waits"]
+        assert members.made["a"] == 2
+        assert members.journal == ["a starts", "a waits"]
 
 
 async def test_senders_wait_for_room_while_the_factory_waits() -> None:
@@ -236,16 +236,16 @@ async def test_a_factory_that_gives_no_actor_at_a_restart_is_one_more_crash(*, w
 
 
 async def test_a_backoff_comes_before_the_factory() -> None:
-    async with open_troupe() as troupe:
+    async with open_members() as members:
         restart = Restart(limit=9, within=1000, backoff=10, jitter=0)
-        database = await hire_and_let_fall(troupe, restart)
-        assert troupe.journal == ["a starts"]
+        database = await start_and_crash(members, restart)
+        assert members.journal == ["a starts"]
         await trio.sleep(10)
         await settle()
-        assert troupe.journal == ["a starts", "a waits"]
+        assert members.journal == ["a starts", "a waits"]
         database.set()
         await settle()
-        assert troupe.journal == ["a starts", "a waits", "a starts"]
+        assert members.journal == ["a starts", "a waits", "a starts"]
         assert trio.current_time() == 10
 
 
@@ -253,17 +253,17 @@ async def test_an_interrupt_that_a_factory_raises_ends_the_system() -> None:
     asked: list[Asker[str]] = []
 
     async def interrupt(outside: trio.Nursery) -> None:
-        async with open_troupe() as troupe:
-            workshop = Workshop(troupe)
-            await workshop.hire("a", troupe.system)
+        async with open_members() as members:
+            factories = AsyncFactories(members)
+            await factories.start("a", members.system)
 
             async def wait() -> None:
                 await trio.sleep(5)
                 raise KeyboardInterrupt
 
-            workshop.waits["a"] = wait
-            await troupe["a"].tell(FALL)
-            asked.append(Asker(outside, troupe["a"], Say()))
+            factories.waits["a"] = wait
+            await members["a"].tell(CRASH)
+            asked.append(Asker(outside, members["a"], Say()))
             await trio.sleep_forever()
 
     async with trio.open_nursery() as outside:
@@ -286,36 +286,36 @@ async def test_a_factory_whose_tasks_fail_as_the_system_is_left_has_crashed() ->
             nursery.start_soon(fail)
             await trio.sleep_forever()
 
-    left: list[Company] = []
+    left: list[MembersInSystem] = []
     with trio.CancelScope() as block:
-        async with open_troupe() as troupe:
-            left.append(troupe)
-            workshop = Workshop(troupe)
-            await workshop.hire("a", troupe.system)
-            workshop.waits["a"] = wait
-            await troupe["a"].tell(FALL)
+        async with open_members() as members:
+            left.append(members)
+            factories = AsyncFactories(members)
+            await factories.start("a", members.system)
+            factories.waits["a"] = wait
+            await members["a"].tell(CRASH)
             await settle()
             block.cancel()
     assert left[0]["a"].statistics().crashed == 2
 
 
 async def test_a_factory_that_unwinds_slowly_holds_up_the_end_of_its_system() -> None:
-    async with open_troupe(grace=1) as troupe:
-        workshop = Workshop(troupe)
-        await workshop.hire("a", troupe.system)
-        workshop.waits["a"] = partial(tidy_up, 20)
-        await troupe["a"].tell(FALL)
+    async with open_members(grace=1) as members:
+        factories = AsyncFactories(members)
+        await factories.start("a", members.system)
+        factories.waits["a"] = partial(clean_up, 20)
+        await members["a"].tell(CRASH)
         await settle()
     assert trio.current_time() == 20
 
 
 async def test_a_message_that_was_told_before_the_fall_is_handled_after_the_wait() -> None:
-    async with open_troupe() as troupe:
-        workshop = Workshop(troupe)
-        await workshop.hire("a", troupe.system)
-        workshop.waits["a"] = partial(trio.sleep, 5)
-        await troupe["a"].tell(Await(partial(trio.sleep, 1)))
-        for message in (FALL, Say("first"), Say("second")):
-            await troupe["a"].tell(message)
+    async with open_members() as members:
+        factories = AsyncFactories(members)
+        await factories.start("a", members.system)
+        factories.waits["a"] = partial(trio.sleep, 5)
+        await members["a"].tell(Await(partial(trio.sleep, 1)))
+        for message in (CRASH, Say("first"), Say("second")):
+            await members["a"].tell(message)
         await trio.sleep(10)
-        assert troupe.journal[1:] == ["a waits", "a starts", "a says first", "a says second"]
+        assert members.journal[1:] == ["a waits", "a starts", "a says first", "a says second"]

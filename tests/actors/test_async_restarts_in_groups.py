@@ -10,9 +10,9 @@ import trio
 
 from actors import Restart, Strategy
 from actors.testing import settle
-from tests.actors.cast import Asker
-from tests.actors.troupe import FALL, Company, Say, open_troupe
-from tests.actors.workshop import Workshop, break_when_cancelled, shielded, tidy_up
+from tests.actors.actors_in_groups import CRASH, MembersInSystem, Say, open_members
+from tests.actors.async_factories import AsyncFactories, clean_up, fail_when_cancelled, shielded
+from tests.actors.counter import Asker
 
 pytestmark = pytest.mark.schedules
 
@@ -20,14 +20,16 @@ ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_O
 SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
 
 
-async def hire(troupe: Company, strategy: Strategy) -> tuple[Workshop, trio.Event]:
+async def start_three(
+    members: MembersInSystem, strategy: Strategy
+) -> tuple[AsyncFactories, trio.Event]:
     """Start three; the factory of b waits from now on, for the event."""
-    workshop = Workshop(troupe)
-    await workshop.hire("abc", troupe.system.group(strategy))
+    factories = AsyncFactories(members)
+    await factories.start("abc", members.system.group(strategy))
     database = trio.Event()
-    workshop.waits["b"] = database.wait
-    troupe.journal.clear()
-    return workshop, database
+    factories.waits["b"] = database.wait
+    members.journal.clear()
+    return factories, database
 
 
 @pytest.mark.parametrize(
@@ -43,166 +45,166 @@ async def hire(troupe: Company, strategy: Strategy) -> tuple[Workshop, trio.Even
 async def test_who_starts_after_one_whose_factory_waits_is_held_up(
     strategy: Strategy, fallen: str, before: list[str], after: list[str]
 ) -> None:
-    async with open_troupe() as troupe:
-        _, database = await hire(troupe, strategy)
-        await troupe[fallen].tell(FALL)
+    async with open_members() as members:
+        _, database = await start_three(members, strategy)
+        await members[fallen].tell(CRASH)
         await trio.sleep(3600)
-        assert troupe.journal == before
+        assert members.journal == before
         database.set()
         await settle()
-        assert troupe.journal == before + after
-        assert sum(troupe[name].statistics().crashed for name in "abc") == 1
+        assert members.journal == before + after
+        assert sum(members[name].statistics().crashed for name in "abc") == 1
 
 
 @pytest.mark.parametrize("strategy", [ONE, REST, ALL], ids=str)
 async def test_a_newcomer_waits_for_those_whose_factories_wait(strategy: Strategy) -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        group = troupe.system.group(strategy)
-        workshop = Workshop(troupe)
-        await workshop.hire("a", group)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        group = members.system.group(strategy)
+        factories = AsyncFactories(members)
+        await factories.start("a", group)
         database = trio.Event()
-        workshop.waits["a"] = database.wait
-        await troupe["a"].tell(FALL)
+        factories.waits["a"] = database.wait
+        await members["a"].tell(CRASH)
         await settle()
-        nursery.start_soon(troupe.hire, group, "b")
+        nursery.start_soon(members.start, group, "b")
         await settle()
-        assert ("b starts" in troupe.journal) == (strategy is ONE)
+        assert ("b starts" in members.journal) == (strategy is ONE)
         database.set()
         await settle()
-        assert "b starts" in troupe.journal
+        assert "b starts" in members.journal
 
 
 @pytest.mark.parametrize("strategy", [REST, ALL], ids=str)
 async def test_a_factory_that_waits_is_called_again_when_one_before_it_falls(
     strategy: Strategy,
 ) -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        _, database = await hire(troupe, strategy)
-        await troupe["b"].tell(FALL)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        _, database = await start_three(members, strategy)
+        await members["b"].tell(CRASH)
         await trio.sleep(60)
-        troupe.journal.clear()
-        asker = Asker(nursery, troupe["b"], Say("hello"))
-        await troupe["a"].tell(FALL)
+        members.journal.clear()
+        asker = Asker(nursery, members["b"], Say("hello"))
+        await members["a"].tell(CRASH)
         await settle()
-        assert troupe.journal == ["b cancelled", "a starts", "b waits"]
+        assert members.journal == ["b cancelled", "a starts", "b waits"]
         database.set()
         await settle()
-        assert troupe.journal[3:5] == ["b starts", "b says hello"] or (
-            troupe.journal[3:] == ["b starts", "c starts", "b says hello"]
+        assert members.journal[3:5] == ["b starts", "b says hello"] or (
+            members.journal[3:] == ["b starts", "c starts", "b says hello"]
         )
         assert asker.answer == "hello2", "the factory that was cancelled had made nothing"
-        seen = troupe["b"].statistics()
+        seen = members["b"].statistics()
         assert (seen.crashed, seen.restarts) == (1, 1)
 
 
 async def test_those_who_fell_together_start_when_a_factory_that_was_cancelled_has_unwound() -> (
     None
 ):
-    async with open_troupe() as troupe:
-        workshop, _ = await hire(troupe, ALL)
-        workshop.waits["b"] = partial(tidy_up, 20)
-        await troupe["b"].tell(FALL)
+    async with open_members() as members:
+        factories, _ = await start_three(members, ALL)
+        factories.waits["b"] = partial(clean_up, 20)
+        await members["b"].tell(CRASH)
         await settle()
-        troupe.journal.clear()
-        del workshop.waits["b"]
-        await troupe["a"].tell(FALL)
+        members.journal.clear()
+        del factories.waits["b"]
+        await members["a"].tell(CRASH)
         await trio.sleep(19)
-        assert troupe.journal == []
+        assert members.journal == []
         await trio.sleep(2)
-        assert troupe.journal == ["b cancelled", "a starts", "b starts", "c starts"]
+        assert members.journal == ["b cancelled", "a starts", "b starts", "c starts"]
 
 
 async def test_an_instance_that_comes_though_its_factory_was_cancelled_is_made_again() -> None:
-    async with open_troupe() as troupe:
-        workshop, _ = await hire(troupe, REST)
-        workshop.waits["b"] = partial(shielded, 5)
-        await troupe["b"].tell(FALL)
+    async with open_members() as members:
+        factories, _ = await start_three(members, REST)
+        factories.waits["b"] = partial(shielded, 5)
+        await members["b"].tell(CRASH)
         await settle()
-        await troupe["a"].tell(FALL)
-        assert await troupe["b"].ask(Say()) == "3", "the second was made before a was restarted"
+        await members["a"].tell(CRASH)
+        assert await members["b"].ask(Say()) == "3", "the second was made before a was restarted"
         assert trio.current_time() == 10
 
 
 async def test_who_falls_alone_does_not_wait_for_a_factory_of_a_later_one() -> None:
-    async with open_troupe() as troupe:
-        outer = troupe.system.group(REST)
-        workshop = Workshop(troupe)
-        await workshop.hire("a", outer.group(ONE))
-        await workshop.hire("b", outer)
+    async with open_members() as members:
+        outer = members.system.group(REST)
+        factories = AsyncFactories(members)
+        await factories.start("a", outer.group(ONE))
+        await factories.start("b", outer)
         database = trio.Event()
-        workshop.waits["b"] = database.wait
-        await troupe["b"].tell(FALL)
+        factories.waits["b"] = database.wait
+        await members["b"].tell(CRASH)
         await settle()
-        troupe.journal.clear()
-        await troupe["a"].tell(FALL)
+        members.journal.clear()
+        await members["a"].tell(CRASH)
         await settle()
-        assert troupe.journal == ["a starts"]
+        assert members.journal == ["a starts"]
         database.set()
         await settle()
-        assert troupe.journal == ["a starts", "b starts"]
+        assert members.journal == ["a starts", "b starts"]
 
 
 async def test_an_instance_that_is_made_starts_when_those_before_it_are_up() -> None:
-    async with open_troupe() as troupe:
-        outer = troupe.system.group(REST)
-        workshop = Workshop(troupe)
-        await workshop.hire("a", outer.group(ONE), SLOW)
-        await workshop.hire("b", outer)
+    async with open_members() as members:
+        outer = members.system.group(REST)
+        factories = AsyncFactories(members)
+        await factories.start("a", outer.group(ONE), SLOW)
+        await factories.start("b", outer)
         database = trio.Event()
-        workshop.waits["b"] = database.wait
-        await troupe["b"].tell(FALL)
+        factories.waits["b"] = database.wait
+        await members["b"].tell(CRASH)
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await settle()
-        troupe.journal.clear()
+        members.journal.clear()
         database.set()
         await settle()
-        assert troupe.lives["b"] == 2
-        assert troupe.journal == []
+        assert members.made["b"] == 2
+        assert members.journal == []
         await trio.sleep(11)
-        assert troupe.journal == ["a starts", "b starts"]
-        assert troupe.lives["b"] == 2
+        assert members.journal == ["a starts", "b starts"]
+        assert members.made["b"] == 2
 
 
 async def test_an_instance_that_is_made_is_made_again_if_one_before_it_falls_then() -> None:
-    async with open_troupe() as troupe:
-        outer = troupe.system.group(REST)
-        workshop = Workshop(troupe)
-        await workshop.hire("a", outer)
-        await workshop.hire("b", outer.group(ONE), SLOW)
-        await workshop.hire("c", outer)
+    async with open_members() as members:
+        outer = members.system.group(REST)
+        factories = AsyncFactories(members)
+        await factories.start("a", outer)
+        await factories.start("b", outer.group(ONE), SLOW)
+        await factories.start("c", outer)
         database = trio.Event()
-        workshop.waits["c"] = database.wait
-        await troupe["c"].tell(FALL)
+        factories.waits["c"] = database.wait
+        await members["c"].tell(CRASH)
         await settle()
-        await troupe["b"].tell(FALL)
+        await members["b"].tell(CRASH)
         await settle()
         database.set()
         await settle()
-        assert troupe.lives["c"] == 2
-        await troupe["a"].tell(FALL)
+        assert members.made["c"] == 2
+        await members["a"].tell(CRASH)
         await trio.sleep(30)
-        assert troupe.lives["c"] == 3
-        seen = troupe["c"].statistics()
+        assert members.made["c"] == 3
+        seen = members["c"].statistics()
         assert (seen.crashed, seen.restarts) == (1, 1)
 
 
 async def test_a_factory_that_fails_as_it_is_cancelled_is_logged_and_no_crash(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with open_troupe() as troupe:
-        workshop, database = await hire(troupe, REST)
-        workshop.waits["b"] = break_when_cancelled
-        await troupe["b"].tell(FALL)
+    async with open_members() as members:
+        factories, database = await start_three(members, REST)
+        factories.waits["b"] = fail_when_cancelled
+        await members["b"].tell(CRASH)
         await settle()
-        workshop.waits["b"] = database.wait
+        factories.waits["b"] = database.wait
         with caplog.at_level(logging.ERROR, "actors"):
-            await troupe["a"].tell(FALL)
+            await members["a"].tell(CRASH)
             await settle()
         assert [record.getMessage() for record in caplog.records][1:] == [
             *["a crashed", "b crashed as it unwound"]
         ]
         database.set()
         await settle()
-        seen = troupe["b"].statistics()
+        seen = members["b"].statistics()
         assert (seen.state, seen.crashed, seen.restarts) == ("running", 1, 1)

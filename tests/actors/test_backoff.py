@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from actors import ActorCrashed, ActorStopped, Restart, RestartLimitExceeded, Strategy
 from actors.restart import Budget
 from actors.testing import settle
-from tests.actors.cast import Asker
-from tests.actors.troupe import FALL, Keep, Say, Work, fall, nothing, open_troupe
+from tests.actors.actors_in_groups import CRASH, Keep, Say, Work, crash, nothing, open_members
+from tests.actors.counter import Asker
 
 PLAIN = Restart(limit=9, within=1000, backoff=10, jitter=0)
 
@@ -99,107 +99,107 @@ def test_a_whole_life_is_a_window_and_a_backoff_needs_no_longest() -> None:
 @pytest.mark.schedules
 async def test_each_crash_that_counts_doubles_the_wait_until_the_window_has_passed() -> None:
     restart = Restart(limit=9, within=200, backoff=10, longest=30, jitter=0)
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system, "a", restart)
+    async with open_members() as members:
+        await members.start(members.system, "a", restart)
         for wait in (10, 20, 30, 30):
-            troupe["a"].tell_nowait(FALL)
+            members["a"].tell_nowait(CRASH)
             before = trio.current_time()
-            await troupe["a"].ask(Say())
+            await members["a"].ask(Say())
             assert trio.current_time() - before == pytest.approx(wait)
         await trio.sleep(300)
-        troupe["a"].tell_nowait(FALL)
+        members["a"].tell_nowait(CRASH)
         before = trio.current_time()
-        await troupe["a"].ask(Say())
+        await members["a"].ask(Say())
         assert trio.current_time() - before == pytest.approx(10)
 
 
 @pytest.mark.schedules
 async def test_who_asked_hears_at_once_and_who_asks_meanwhile_is_answered_after() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        kept = Asker(nursery, troupe["a"], Keep())
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system, "a", PLAIN)
+        kept = Asker(nursery, members["a"], Keep())
         await settle()
         with pytest.raises(ActorCrashed):
-            await troupe["a"].ask(FALL)
-        await kept.left.wait()
+            await members["a"].ask(CRASH)
+        await kept.done.wait()
         assert str(kept.error) == "a crashed"
         assert trio.current_time() == 0
-        asking = [Asker(nursery, troupe["a"], Say(str(number))) for number in range(3)]
-        gone = Asker(nursery, troupe["a"], Say("never"), within=3)
+        asking = [Asker(nursery, members["a"], Say(str(number))) for number in range(3)]
+        gone = Asker(nursery, members["a"], Say("never"), within=3)
         await trio.sleep(9)
-        assert gone.heard is None
-        seen = troupe["a"].statistics()
+        assert gone.outcome is None
+        seen = members["a"].statistics()
         assert (seen.state, seen.queued, seen.restarts) == ("restarting", 4, 0)
         await trio.sleep(2)
         assert sorted(asker.answer for asker in asking) == ["02", "12", "22"]
-        seen = troupe["a"].statistics()
+        seen = members["a"].statistics()
         assert (seen.state, seen.queued, seen.restarts, seen.skipped) == ("running", 0, 1, 1)
-        assert "a says never" not in troupe.journal
+        assert "a says never" not in members.journal
 
 
 @pytest.mark.schedules
 async def test_a_full_mailbox_makes_senders_wait_during_a_backoff_and_loses_nothing() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        await troupe["a"].tell(FALL)
-        asking = [Asker(nursery, troupe["a"], Say(str(number))) for number in range(400)]
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system, "a", PLAIN)
+        await members["a"].tell(CRASH)
+        asking = [Asker(nursery, members["a"], Say(str(number))) for number in range(400)]
         await trio.sleep(11)
         assert sorted(int(asker.answer[:-1]) for asker in asking) == list(range(400))
 
 
 @pytest.mark.schedules
 async def test_a_start_that_fails_counts_and_doubles_the_wait() -> None:
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system, "a", Restart(limit=9, within=99, backoff=10, jitter=0))
-        troupe.omens["a"] = [nothing, fall]
-        troupe.faults["a"] = [fall]
+    async with open_members() as members:
+        await members.start(members.system, "a", Restart(limit=9, within=99, backoff=10, jitter=0))
+        members.in_constructor["a"] = [nothing, crash]
+        members.in_on_start["a"] = [crash]
         with pytest.raises(ActorCrashed):
-            await troupe["a"].ask(FALL)
+            await members["a"].ask(CRASH)
         for now, state, crashed in ((9, "restarting", 1), (29, "restarting", 2)):
             await trio.sleep(now - trio.current_time())
-            seen = troupe["a"].statistics()
+            seen = members["a"].statistics()
             assert (seen.state, seen.crashed) == (state, crashed)
         await trio.sleep(30)
-        seen = troupe["a"].statistics()
+        seen = members["a"].statistics()
         assert (seen.state, seen.crashed, seen.restarts) == ("restarting", 3, 0)
         await trio.sleep(2)
-        assert troupe["a"].statistics().restarts == 1
+        assert members["a"].statistics().restarts == 1
 
 
 @pytest.mark.schedules
 async def test_who_is_stopped_meanwhile_with_nothing_queued_ends_at_once() -> None:
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        await troupe["a"].tell(FALL)
+    async with open_members() as members:
+        await members.start(members.system, "a", PLAIN)
+        await members["a"].tell(CRASH)
         await settle()
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
+        members["a"].stop()
+        await members["a"].wait_stopped()
         assert trio.current_time() == 0
         with pytest.raises(ActorStopped):
-            await troupe["a"].ask(Say())
-        assert troupe.journal == ["a starts"], "no goodbye from a crashed instance"
+            await members["a"].ask(Say())
+        assert members.journal == ["a starts"], "no goodbye from a crashed instance"
 
 
 @pytest.mark.schedules
 async def test_who_crashes_with_nothing_queued_after_he_was_stopped_ends_at_once() -> None:
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        troupe["a"].tell_nowait(FALL)
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
+    async with open_members() as members:
+        await members.start(members.system, "a", PLAIN)
+        members["a"].tell_nowait(CRASH)
+        members["a"].stop()
+        await members["a"].wait_stopped()
         assert trio.current_time() == 0
 
 
 @pytest.mark.schedules
 async def test_who_is_stopped_meanwhile_comes_up_once_more_for_what_is_queued() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        await troupe["a"].tell(FALL)
-        asker = Asker(nursery, troupe["a"], Say())
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system, "a", PLAIN)
+        await members["a"].tell(CRASH)
+        asker = Asker(nursery, members["a"], Say())
         await settle()
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
-        await asker.left.wait()
+        members["a"].stop()
+        await members["a"].wait_stopped()
+        await asker.done.wait()
         assert asker.answer == "2"
         assert trio.current_time() == 10
 
@@ -207,10 +207,10 @@ async def test_who_is_stopped_meanwhile_comes_up_once_more_for_what_is_queued() 
 @pytest.mark.schedules
 async def test_the_block_that_is_left_during_a_backoff_waits_no_longer_than_the_grace() -> None:
     async with trio.open_nursery() as outside:
-        async with open_troupe(grace=4) as troupe:
-            await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
-            await troupe["b"].tell(FALL)
-            asking = [Asker(outside, troupe[name], Say(name)) for name in "abc"]
+        async with open_members(grace=4) as members:
+            await members.start(members.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
+            await members["b"].tell(CRASH)
+            asking = [Asker(outside, members[name], Say(name)) for name in "abc"]
             await settle()
         assert trio.current_time() == 4
         await settle()
@@ -223,10 +223,10 @@ async def test_the_block_that_is_cancelled_during_a_backoff_is_left_at_once() ->
     async with trio.open_nursery() as outside:
         asking: list[Asker[str]] = []
         with trio.move_on_after(3):
-            async with open_troupe() as troupe:
-                await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
-                await troupe["a"].tell(FALL)
-                asking += [Asker(outside, troupe[name], Say(name)) for name in "abc"]
+            async with open_members() as members:
+                await members.start(members.system.group(Strategy.ALL_FOR_ONE), "abc", PLAIN)
+                await members["a"].tell(CRASH)
+                asking += [Asker(outside, members[name], Say(name)) for name in "abc"]
                 await trio.sleep_forever()
         assert trio.current_time() == 3
         await settle()
@@ -235,14 +235,14 @@ async def test_the_block_that_is_cancelled_during_a_backoff_is_left_at_once() ->
 
 @pytest.mark.schedules
 async def test_a_backoff_begins_when_the_async_handler_has_unwound() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system, "a", PLAIN)
-        last_straw = Asker(nursery, troupe["a"], Keep(fall))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system, "a", PLAIN)
+        trigger = Asker(nursery, members["a"], Keep(crash))
         await settle()
-        worker = Asker(nursery, troupe["a"], Work(tidying=5))
+        worker = Asker(nursery, members["a"], Work(cleanup=5))
         await settle()
-        last_straw.leave()
-        await worker.left.wait()
+        trigger.cancel()
+        await worker.done.wait()
         assert trio.current_time() == 5
-        assert await troupe["a"].ask(Say()) == "2"
+        assert await members["a"].ask(Say()) == "2"
         assert trio.current_time() == 15

@@ -10,8 +10,8 @@ import trio
 
 from actors import ActorCrashed, Message, Restart, RestartLimitExceeded, Strategy
 from actors.testing import settle
-from tests.actors.cast import Asker, Boom
-from tests.actors.troupe import FALL, PATIENT, Keep, Player, Say, fall, open_troupe
+from tests.actors.actors_in_groups import CRASH, UNLIMITED, Keep, Member, Say, crash, open_members
+from tests.actors.counter import Asker, Boom
 
 pytestmark = pytest.mark.schedules
 
@@ -32,87 +32,87 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
             yield error
 
 
-def fail_first(_player: Player | None = None) -> None:
+def fail_first(_player: Member | None = None) -> None:
     raise FIRST
 
 
 def fail_with_a_context() -> None:
     try:
-        fall()
+        crash()
     except Boom:
         raise KeyError("a context of its own") from None
 
 
 async def test_being_restarted_along_costs_nothing() -> None:
-    async with open_troupe() as troupe:
-        group = troupe.system.group(ALL)
-        await troupe.hire(group, "a")
-        await troupe.hire(group, "b", Restart(limit=0))
+    async with open_members() as members:
+        group = members.system.group(ALL)
+        await members.start(group, "a")
+        await members.start(group, "b", Restart(limit=0))
         for _ in range(50):
             with pytest.raises(ActorCrashed):
-                await troupe["a"].ask(FALL)
+                await members["a"].ask(CRASH)
         await settle()
-        assert troupe["b"].statistics().restarts == 50
-        assert troupe["b"].statistics().crashed == 0
+        assert members["b"].statistics().restarts == 50
+        assert members["b"].statistics().crashed == 0
 
 
 async def test_budgets_of_a_group_are_each_actors_own_in_a_window_that_slides() -> None:
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system.group(ALL), "abc", ONCE)
+    async with open_members() as members:
+        await members.start(members.system.group(ALL), "abc", ONCE)
         for _ in range(3):
             for name in "abc":
                 with pytest.raises(ActorCrashed):
-                    await troupe[name].ask(FALL)
+                    await members[name].ask(CRASH)
                 await settle()
             await trio.sleep(10)
-        assert troupe.restarts() == "a" * 9 + "b" * 9 + "c" * 9
+        assert members.restarts() == "a" * 9 + "b" * 9 + "c" * 9
 
 
 async def test_who_was_restarted_along_and_cannot_start_pays_for_it_himself() -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe:
-            group = troupe.system.group(ALL)
-            await troupe.hire(group, "a")
-            await troupe.hire(group, "b", ONCE)
-            troupe.faults["b"] = [fall] * 2
-            await troupe["a"].tell(FALL)
+    async def scenario() -> None:
+        async with open_members() as members:
+            group = members.system.group(ALL)
+            await members.start(group, "a")
+            await members.start(group, "b", ONCE)
+            members.in_on_start["b"] = [crash] * 2
+            await members["a"].tell(CRASH)
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded, match="b crashed more than 1 times"):
-        await play()
+        await scenario()
 
 
 @pytest.mark.parametrize("who", "ab")
 async def test_the_first_cause_stays_in_reach_of_what_leaves_the_system(who: str) -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe:
-            await troupe.hire(troupe.system.group(ALL), "ab", Restart(limit=3))
-            troupe.faults[who] = [fall] * 9
-            last_straw = Keep(fail_first)
+    async def scenario() -> None:
+        async with open_members() as members:
+            await members.start(members.system.group(ALL), "ab", Restart(limit=3))
+            members.in_on_start[who] = [crash] * 9
+            trigger = Keep(fail_first)
             async with trio.open_nursery() as nursery:
-                asker = Asker(nursery, troupe["a"], last_straw)
+                asker = Asker(nursery, members["a"], trigger)
                 await settle()
-                asker.leave()
+                asker.cancel()
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded) as exceeded:
-        await play()
+        await scenario()
     assert FIRST in chain(exceeded.value)
 
 
 async def test_the_first_cause_stays_in_reach_behind_contexts_of_later_ones() -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe:
-            await troupe.hire(troupe.system, "a", Restart(limit=3))
-            troupe.faults["a"] = [fail_with_a_context] * 9
+    async def scenario() -> None:
+        async with open_members() as members:
+            await members.start(members.system, "a", Restart(limit=3))
+            members.in_on_start["a"] = [fail_with_a_context] * 9
             async with trio.open_nursery() as nursery:
-                asker = Asker(nursery, troupe["a"], Keep(fail_first))
+                asker = Asker(nursery, members["a"], Keep(fail_first))
                 await settle()
-                asker.leave()
+                asker.cancel()
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded) as exceeded:
-        await play()
+        await scenario()
     assert FIRST in chain(exceeded.value)
 
 
@@ -122,52 +122,52 @@ async def test_one_exception_that_is_raised_again_and_again_is_no_context_of_its
     def fail_again() -> None:
         raise again
 
-    async def play() -> None:
-        async with open_troupe() as troupe, trio.open_nursery() as nursery:
-            await troupe.hire(troupe.system, "a", Restart(limit=3))
-            troupe.faults["a"] = [fail_again] * 9
-            asker = Asker(nursery, troupe["a"], Keep(lambda _: fail_again()))
+    async def scenario() -> None:
+        async with open_members() as members, trio.open_nursery() as nursery:
+            await members.start(members.system, "a", Restart(limit=3))
+            members.in_on_start["a"] = [fail_again] * 9
+            asker = Asker(nursery, members["a"], Keep(lambda _: fail_again()))
             await settle()
-            asker.leave()
+            asker.cancel()
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded) as exceeded:
-        await play()
+        await scenario()
     assert exceeded.value.__cause__ is again
     assert again.__context__ is None
 
 
 async def test_others_have_their_turns_while_starts_go_on_failing() -> None:
     seen: list[int] = []
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system, "ab", PATIENT)
-        troupe.faults["a"] = [fall] * 12
-        asker = Asker(nursery, troupe["a"], FALL)
-        while not asker.left.is_set():
-            await troupe["b"].ask(Say())
-            seen.append(troupe["a"].statistics().crashed)
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system, "ab", UNLIMITED)
+        members.in_on_start["a"] = [crash] * 12
+        asker = Asker(nursery, members["a"], CRASH)
+        while not asker.done.is_set():
+            await members["b"].ask(Say())
+            seen.append(members["a"].statistics().crashed)
         assert seen[-1] == 13
         assert len(set(seen)) > 3
-        assert troupe["a"].statistics().restarts == 1
+        assert members["a"].statistics().restarts == 1
 
 
 async def test_nobody_hangs_and_nobody_is_left_when_a_group_fails_for_good() -> None:
     async with trio.open_nursery() as outside:
         asking: list[Asker[Any]] = []
 
-        async def play() -> None:
-            async with open_troupe() as troupe:
-                await troupe.hire(troupe.system.group(ALL), "abc", Restart(limit=0))
-                each = list(troupe.refs.values())
-                messages: tuple[Message[Player, Any], ...] = (Keep(), Say(), Keep())
+        async def scenario() -> None:
+            async with open_members() as members:
+                await members.start(members.system.group(ALL), "abc", Restart(limit=0))
+                each = list(members.refs.values())
+                messages: tuple[Message[Member, Any], ...] = (Keep(), Say(), Keep())
                 asking.extend(Asker(outside, ref, what) for ref in each for what in messages)
                 await settle()
-                messages = (FALL, Say())
+                messages = (CRASH, Say())
                 asking.extend(Asker(outside, ref, what) for ref in each for what in messages)
                 await trio.sleep_forever()
 
         with pytest.raises(RestartLimitExceeded):
-            await play()
+            await scenario()
         await settle()
-        assert all(asker.left.is_set() and asker.heard is not None for asker in asking)
+        assert all(asker.done.is_set() and asker.outcome is not None for asker in asking)
         assert len(asking) == 15

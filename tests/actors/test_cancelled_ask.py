@@ -11,7 +11,7 @@ import trio
 
 from actors import Actor, Message, open_system
 from actors.testing import settle
-from tests.actors.cast import Abandon, Add, Asker, Counter, Forward, Nap, Reach, Relay
+from tests.actors.counter import Abandon, Add, Asker, Counter, Forward, Nap, Reach, Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def test_an_ask_that_is_cancelled_while_it_is_queued_never_runs() -> None:
         await counter.tell(Nap(2))
         await settle()
         asker = Asker(nursery, counter, Add(1), within=1)
-        await asker.left.wait()
+        await asker.done.wait()
         assert trio.current_time() == pytest.approx(1)
         assert await counter.ask(Add(0)) == 0
         assert counter.statistics().skipped == 1
@@ -69,7 +69,7 @@ async def test_an_ask_that_is_cancelled_while_it_waits_for_room_never_runs() -> 
         await settle()
         await counter.tell(Add(1))
         asker = Asker(nursery, counter, Add(10), within=1)
-        await asker.left.wait()
+        await asker.done.wait()
         assert await counter.ask(Add(0)) == 1
 
 
@@ -78,8 +78,8 @@ async def test_a_cancelled_ask_raises_only_when_its_async_handler_has_unwound() 
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
-        asker = Asker(nursery, counter, Nap(60, tidying=5), within=1)
-        await asker.left.wait()
+        asker = Asker(nursery, counter, Nap(60, cleanup=5), within=1)
+        await asker.done.wait()
         assert trio.current_time() == pytest.approx(6)
         assert journal == ["start", "nap", "unwound"]
         assert asker.scope.cancelled_caught
@@ -92,7 +92,7 @@ async def test_an_async_handler_that_finishes_in_spite_of_a_cancellation_is_hear
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Stubborn)
         asker = Asker(nursery, ref, Insist(), within=1)
-        await asker.left.wait()
+        await asker.done.wait()
         assert asker.answer == "done"
         assert trio.current_time() == pytest.approx(2)
 
@@ -104,11 +104,11 @@ async def test_an_ask_that_is_cancelled_while_it_is_deferred_is_abandoned() -> N
         counter = await system.start(partial(Counter, journal))
         asker = Asker(nursery, counter, Reach(3))
         await settle()
-        asker.leave()
+        asker.cancel()
         assert journal == ["start", "abandoned 3"], "told at once, not when somebody next runs"
         await counter.ask(Add(3))
         assert journal[-1] == "reached 3: False"
-        assert asker.heard is None
+        assert asker.outcome is None
 
 
 @pytest.mark.schedules
@@ -122,9 +122,9 @@ async def test_what_send_says_is_what_the_asker_gets_when_both_happen_in_one_tic
         for asker in askers:
             nursery.start_soon(leave_soon, asker)
         for asker in askers:
-            await asker.left.wait()
+            await asker.done.wait()
         await settle()
-        got = [asker for asker in askers if asker.heard is not None]
+        got = [asker for asker in askers if asker.outcome is not None]
         assert journal.count("reached 3: True") == len(got)
         assert journal.count("abandoned 3") == len(askers) - len(got)
         assert all(asker.answer == 3 for asker in got)
@@ -137,7 +137,7 @@ async def test_an_answer_sent_before_a_cancellation_in_the_same_turn_arrives() -
         await settle()
         await counter.tell(Add(1))
         await counter.tell(Abandon(asker.scope))
-        await asker.left.wait()
+        await asker.done.wait()
         assert asker.answer == 1
 
 
@@ -181,10 +181,10 @@ async def test_a_handler_cut_by_a_deadline_that_was_moved_later_tells_so() -> No
         asker = Asker(nursery, counter, Nap(60), within=1)
         await settle()
         asker.scope.deadline += 60
-        await asker.left.wait()
+        await asker.done.wait()
         assert isinstance(asker.error, trio.TooSlowError)
 
 
 async def leave_soon(asker: Asker[int]) -> None:
-    asker.leave()
+    asker.cancel()
     await trio.lowlevel.checkpoint()

@@ -9,7 +9,7 @@ import trio
 
 from actors import ActorCrashed, Restart, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
+from tests.actors.counter import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 from tests.actors.fragile import BreakLater, Echo, Fragile, Hold, Work
 
 
@@ -58,7 +58,7 @@ async def test_replies_kept_by_the_dead_instance_are_failed_at_once() -> None:
         await settle()
         await counter.tell(Crash())
         for asker in waiting:
-            await asker.left.wait()
+            await asker.done.wait()
             assert isinstance(asker.error, ActorCrashed)
             assert isinstance(asker.error.__cause__, Boom)
         assert trio.current_time() == 0
@@ -80,10 +80,10 @@ async def test_a_crash_in_on_abandoned_is_a_crash_of_the_actor() -> None:
         ref = await system.start(Fragile)
         first, second = (Asker(nursery, ref, Hold()) for _ in range(2))
         await settle()
-        first.leave()
-        await first.left.wait()
-        await second.left.wait()
-        assert first.heard is None
+        first.cancel()
+        await first.done.wait()
+        await second.done.wait()
+        assert first.outcome is None
         assert isinstance(second.error, ActorCrashed)
         assert ref.statistics().restarts == 1
 
@@ -98,12 +98,12 @@ async def test_a_crash_beside_an_async_handler_cancels_it_and_then_restarts() ->
         queued = Asker(nursery, ref, Echo("queued"))
         await settle()
         for holder in holders:
-            holder.leave()
+            holder.cancel()
         assert ref.statistics().restarts == 0, "not before the handler has unwound"
-        await worker.left.wait()
+        await worker.done.wait()
         assert isinstance(worker.error, ActorCrashed)
         assert isinstance(worker.error.__cause__, Boom)
-        await queued.left.wait()
+        await queued.done.wait()
         assert queued.answer == "queued"
         assert trio.current_time() == pytest.approx(1)
         seen = ref.statistics()
@@ -117,7 +117,7 @@ async def test_a_message_on_its_way_to_an_instance_that_falls_is_queued_for_the_
         holder = Asker(nursery, ref, Hold())
         await settle()
         ref.tell_nowait(Echo("first"))
-        holder.leave()
+        holder.cancel()
         ref.tell_nowait(Echo("second"))
         await trio.sleep(3)
         seen = ref.statistics()
@@ -135,7 +135,7 @@ async def test_callbacks_of_a_dead_instance_do_not_run() -> None:
         asker = Asker(nursery, counter, Reach(9))
         await settle()
         await counter.tell(Crash())
-        asker.leave()
+        asker.cancel()
         await settle()
     # Whoever left in time was noticed by the instance that had his reply.
     assert "abandoned 9" not in journal[journal.index("crash") :]

@@ -7,7 +7,7 @@ import trio
 
 from actors import Restart, Strategy, System, open_system
 from actors.testing import settle
-from tests.actors.cast import Counter, Nap
+from tests.actors.counter import Counter, Nap
 
 pytestmark = pytest.mark.schedules
 

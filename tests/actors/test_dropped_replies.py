@@ -12,7 +12,7 @@ import trio
 
 from actors import Actor, Message, Reply, open_system
 from actors.testing import settle
-from tests.actors.cast import Asker
+from tests.actors.counter import Asker
 
 
 class Wait(Message["Cloakroom", int]):
@@ -34,9 +34,9 @@ class Cloakroom(Actor):
     def wait(self, _message: Wait, reply: Reply[int]) -> None:
         ticket = next(self.tickets)
         self.waiting[ticket] = reply
-        reply.on_abandoned(partial(self.leave, ticket))
+        reply.on_abandoned(partial(self.cancel, ticket))
 
-    def leave(self, ticket: int) -> None:
+    def cancel(self, ticket: int) -> None:
         del self.waiting[ticket]
 
     @Forget.handler
@@ -74,7 +74,7 @@ async def test_an_asker_who_leaves_is_found_by_his_ticket() -> None:
         cloakroom = await system.start(Cloakroom)
         staying, leaving = (Asker(nursery, cloakroom, Wait()) for _ in range(2))
         await settle()
-        leaving.leave()
+        leaving.cancel()
         await settle()
         assert await cloakroom.ask(Forget()) == 1
         await settle()

@@ -10,18 +10,29 @@ import trio
 
 from actors import ActorCrashed, Ref, Strategy
 from actors.testing import settle
-from tests.actors.cast import Asker, Boom
-from tests.actors.troupe import FALL, Await, Company, Do, Keep, Player, Say, Work, fall, open_troupe
+from tests.actors.actors_in_groups import (
+    CRASH,
+    Await,
+    Do,
+    Keep,
+    Member,
+    MembersInSystem,
+    Say,
+    Work,
+    crash,
+    open_members,
+)
+from tests.actors.counter import Asker, Boom
 
 pytestmark = pytest.mark.schedules
 
 
-async def hire_all(troupe: Company, names: str = "abc") -> None:
-    await troupe.hire(troupe.system.group(Strategy.ALL_FOR_ONE), names)
+async def start_all(members: MembersInSystem, names: str = "abc") -> None:
+    await members.start(members.system.group(Strategy.ALL_FOR_ONE), names)
 
 
-async def tell_of_life(ref: Ref[Player], lives: list[str]) -> None:
-    lives.append(await ref.ask(Say()))
+async def tell_of_life(ref: Ref[Member], made: list[str]) -> None:
+    made.append(await ref.ask(Say()))
 
 
 def check_restarted_with(asker: Asker[Any], who: str, other: str) -> None:
@@ -35,11 +46,11 @@ def check_restarted_with(asker: Asker[Any], who: str, other: str) -> None:
 
 
 async def test_replies_kept_by_the_others_are_failed_with_whose_crash_it_was() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        kept = {name: Asker(nursery, troupe[name], Keep()) for name in "abc" for _ in range(2)}
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        kept = {name: Asker(nursery, members[name], Keep()) for name in "abc" for _ in range(2)}
         await settle()
-        await troupe["b"].tell(FALL)
+        await members["b"].tell(CRASH)
         await settle()
         check_restarted_with(kept["a"], "a", "b")
         check_restarted_with(kept["c"], "c", "b")
@@ -47,116 +58,116 @@ async def test_replies_kept_by_the_others_are_failed_with_whose_crash_it_was() -
 
 
 async def test_nobody_shares_the_error_that_he_hears() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        kept = [Asker(nursery, troupe["a"], Keep()) for _ in range(9)]
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        kept = [Asker(nursery, members["a"], Keep()) for _ in range(9)]
         await settle()
-        await troupe["b"].tell(FALL)
+        await members["b"].tell(CRASH)
         await settle()
         assert len({id(asker.error) for asker in kept}) == 9
 
 
 async def test_queues_outlive_the_restart_in_order_and_nothing_is_handled_twice() -> None:
-    async with open_troupe() as troupe:
-        await hire_all(troupe)
+    async with open_members() as members:
+        await start_all(members)
         for number in range(200):
             for name in "abc":
-                troupe[name].tell_nowait(Say(str(number)))
+                members[name].tell_nowait(Say(str(number)))
             if number % 50 == 20:
-                troupe["cab"[number // 50 % 3]].tell_nowait(FALL)
+                members["cab"[number // 50 % 3]].tell_nowait(CRASH)
         await settle()
         for name in "abc":
-            said = [line for line in troupe.journal if line.startswith(f"{name} says")]
+            said = [line for line in members.journal if line.startswith(f"{name} says")]
             assert said == [f"{name} says {number}" for number in range(200)]
-            assert troupe[name].statistics().handled == 200
+            assert members[name].statistics().handled == 200
         # Who had not come up yet when the next crash came was restarted once for both.
-        assert sum(ref.statistics().crashed for ref in troupe.refs.values()) == 4
+        assert sum(ref.statistics().crashed for ref in members.refs.values()) == 4
 
 
 async def test_a_ref_stays_the_same_and_leads_to_the_new_instance() -> None:
-    async with open_troupe() as troupe:
-        await hire_all(troupe)
-        assert await troupe["c"].ask(Say("life ")) == "life 1"
+    async with open_members() as members:
+        await start_all(members)
+        assert await members["c"].ask(Say("life ")) == "life 1"
         with pytest.raises(ActorCrashed):
-            await troupe["a"].ask(FALL)
-        assert await troupe["c"].ask(Say("life ")) == "life 2"
+            await members["a"].ask(CRASH)
+        assert await members["c"].ask(Say("life ")) == "life 2"
 
 
 async def test_an_ask_that_was_queued_before_the_crash_is_answered_after_it() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        working = Asker(nursery, troupe["c"], Work())
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        working = Asker(nursery, members["c"], Work())
         await settle()
-        queued = [Asker(nursery, troupe["c"], Say(str(number))) for number in range(5)]
+        queued = [Asker(nursery, members["c"], Say(str(number))) for number in range(5)]
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await settle()
         check_restarted_with(working, "c", "a")
         assert sorted(asker.answer for asker in queued) == [f"{number}2" for number in range(5)]
 
 
 async def test_nobody_starts_before_the_last_handler_of_the_group_has_unwound() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe, "abcd")
-        workers = {name: Asker(nursery, troupe[name], Work(tidying=7)) for name in "ac"}
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members, "abcd")
+        workers = {name: Asker(nursery, members[name], Work(cleanup=7)) for name in "ac"}
         await settle()
-        troupe.journal.clear()
-        crashing = Asker(nursery, troupe["b"], FALL)
+        members.journal.clear()
+        crashing = Asker(nursery, members["b"], CRASH)
         await trio.sleep(6)
-        assert troupe.journal == []
-        assert {r.statistics().state for r in troupe.refs.values()} == {"restarting"}
-        assert [asker.left.is_set() for asker in workers.values()] == [False, False]
+        assert members.journal == []
+        assert {r.statistics().state for r in members.refs.values()} == {"restarting"}
+        assert [asker.done.is_set() for asker in workers.values()] == [False, False]
         assert str(crashing.error) == "b crashed", "who need not wait, need not wait"
         await trio.sleep(2)
-        assert sorted(troupe.journal[:2]) == ["a unwound", "c unwound"]
-        assert troupe.journal[2:] == [f"{name} starts" for name in "abcd"]
+        assert sorted(members.journal[:2]) == ["a unwound", "c unwound"]
+        assert members.journal[2:] == [f"{name} starts" for name in "abcd"]
         for name, asker in workers.items():
             check_restarted_with(asker, name, "b")
 
 
 @pytest.mark.parametrize("crashed", ["a", "b"])
 async def test_replies_kept_beside_a_handler_that_unwinds_are_failed_at_once(crashed: str) -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        kept = Asker(nursery, troupe["a"], Keep())
-        last_straw = Asker(nursery, troupe[crashed], Keep(fall))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        kept = Asker(nursery, members["a"], Keep())
+        trigger = Asker(nursery, members[crashed], Keep(crash))
         await settle()
-        worker = Asker(nursery, troupe["a"], Work(tidying=7))
+        worker = Asker(nursery, members["a"], Work(cleanup=7))
         await settle()
-        last_straw.leave()
-        await kept.left.wait()
+        trigger.cancel()
+        await kept.done.wait()
         assert trio.current_time() == 0
         assert isinstance(kept.error, ActorCrashed)
-        await worker.left.wait()
+        await worker.done.wait()
         assert trio.current_time() == 7
 
 
 async def test_only_handlers_of_those_who_fall_are_waited_for() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await troupe.hire(troupe.system.group(Strategy.REST_FOR_ONE), "abc")
-        worker = Asker(nursery, troupe["a"], Work(seconds=5))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system.group(Strategy.REST_FOR_ONE), "abc")
+        worker = Asker(nursery, members["a"], Work(seconds=5))
         await settle()
         with pytest.raises(ActorCrashed):
-            await troupe["b"].ask(FALL)
+            await members["b"].ask(CRASH)
         await settle()
-        assert troupe.restarts() == "bc"
+        assert members.restarts() == "bc"
         await trio.sleep(6)
         assert worker.answer == "done1"
 
 
 async def test_a_group_within_waits_for_handlers_of_those_outside_who_fell_with_it() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        outer = troupe.system.group(Strategy.ALL_FOR_ONE)
-        await troupe.hire(outer.group(Strategy.REST_FOR_ONE), "ab")
-        await troupe.hire(outer, "cd")
-        Asker(nursery, troupe["d"], Work(tidying=7))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        outer = members.system.group(Strategy.ALL_FOR_ONE)
+        await members.start(outer.group(Strategy.REST_FOR_ONE), "ab")
+        await members.start(outer, "cd")
+        Asker(nursery, members["d"], Work(cleanup=7))
         await settle()
-        troupe.journal.clear()
-        await troupe["c"].tell(FALL)
+        members.journal.clear()
+        await members["c"].tell(CRASH)
         await trio.sleep(6)
-        assert troupe.journal == []
+        assert members.journal == []
         await trio.sleep(2)
-        assert troupe.journal == ["d unwound", *(f"{name} starts" for name in "abcd")]
+        assert members.journal == ["d unwound", *(f"{name} starts" for name in "abcd")]
 
 
 async def test_a_handler_that_answers_all_the_same_is_heard() -> None:
@@ -165,16 +176,16 @@ async def test_a_handler_that_answers_all_the_same_is_heard() -> None:
             await trio.sleep(3)
         return "there"
 
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        asker = Asker(nursery, troupe["c"], Await(stubborn))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        asker = Asker(nursery, members["c"], Await(stubborn))
         await settle()
-        await troupe["a"].tell(FALL)
-        await asker.left.wait()
+        await members["a"].tell(CRASH)
+        await asker.done.wait()
         assert asker.answer == "there"
         await settle()
-        assert troupe.restarts() == "abc"
-        assert troupe["c"].statistics().handled == 1
+        assert members.restarts() == "abc"
+        assert members["c"].statistics().handled == 1
 
 
 async def test_a_handler_that_fails_as_it_unwinds_is_logged_and_is_no_second_crash(
@@ -184,60 +195,62 @@ async def test_a_handler_that_fails_as_it_unwinds_is_logged_and_is_no_second_cra
         try:
             await trio.sleep_forever()
         finally:
-            fall()
+            crash()
 
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        asker = Asker(nursery, troupe["c"], Await(fail_in_the_end))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        asker = Asker(nursery, members["c"], Await(fail_in_the_end))
         await settle()
-        await troupe["a"].tell(FALL)
-        await asker.left.wait()
+        await members["a"].tell(CRASH)
+        await asker.done.wait()
         check_restarted_with(asker, "c", "a")
-        assert troupe["c"].statistics().crashed == 0
+        assert members["c"].statistics().crashed == 0
     (told,) = [one for one in caplog.records if one.message == "c crashed as it unwound"]
     assert told.exc_info is not None
     assert told.exc_info[0] is Boom
 
 
 async def test_an_asker_who_leaves_while_the_handler_unwinds_hears_after_it() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        asker = Asker(nursery, troupe["c"], Work(tidying=5))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        asker = Asker(nursery, members["c"], Work(cleanup=5))
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await trio.sleep(1)
-        asker.leave()
-        await asker.left.wait()
-        assert "c unwound" in troupe.journal
+        asker.cancel()
+        await asker.done.wait()
+        assert "c unwound" in members.journal
         assert trio.current_time() == 5
         await settle()
-        assert troupe.restarts() == "abc"
+        assert members.restarts() == "abc"
 
 
 async def test_timers_of_the_others_go_with_them() -> None:
-    async with open_troupe() as troupe:
-        await hire_all(troupe)
+    async with open_members() as members:
+        await start_all(members)
         for name in "abc":
-            await troupe[name].ask(Do(lambda player: player.every(1, partial(player.note, "tick"))))
-        await troupe["b"].tell(FALL)
+            await members[name].ask(
+                Do(lambda member: member.every(1, partial(member.note, "tick")))
+            )
+        await members["b"].tell(CRASH)
         await settle()
         await trio.sleep(5)
-        assert not any("tick" in line for line in troupe.journal)
+        assert not any("tick" in line for line in members.journal)
 
 
 async def test_nothing_is_abandoned_to_an_instance_that_has_fallen_with_another() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        kept = [Asker(nursery, troupe[name], Keep(fall)) for name in "aabbcc"]
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        kept = [Asker(nursery, members[name], Keep(crash)) for name in "aabbcc"]
         await settle()
 
-        def leave_all(_player: Player) -> None:
+        def leave_all(_player: Member) -> None:
             for asker in kept:
-                asker.leave()
+                asker.cancel()
 
-        await troupe["b"].ask(Do(leave_all))
+        await members["b"].ask(Do(leave_all))
         await settle()
         # One callback has crashed its actor; the others belonged to instances that fell with it.
-        assert sum(ref.statistics().crashed for ref in troupe.refs.values()) == 1
-        assert troupe.restarts() == "abc"
+        assert sum(ref.statistics().crashed for ref in members.refs.values()) == 1
+        assert members.restarts() == "abc"
         nursery.cancel_scope.cancel()

@@ -9,62 +9,71 @@ import trio
 
 from actors import Strategy
 from actors.testing import run_seeded, settle
-from tests.actors.cast import Asker
-from tests.actors.troupe import FALL, Await, Company, Keep, Say, Work, fall, open_troupe
+from tests.actors.actors_in_groups import (
+    CRASH,
+    Await,
+    Keep,
+    MembersInSystem,
+    Say,
+    Work,
+    crash,
+    open_members,
+)
+from tests.actors.counter import Asker
 
 ALL, ONE = Strategy.ALL_FOR_ONE, Strategy.ONE_FOR_ONE
 
 
-async def ask_for_an_hour(troupe: Company, name: str) -> None:
+async def ask_for_an_hour(members: MembersInSystem, name: str) -> None:
     """Ask another, which cannot be cut short for so long."""
     with trio.move_on_after(3600) as shield:
         shield.shield = True
-        await troupe[name].ask(Say())
+        await members[name].ask(Say())
 
 
 @pytest.mark.xfail(strict=True, reason="an ask is looked at as it begins, not as somebody falls")
 def test_an_ask_that_cannot_be_cut_short_is_refused_when_the_other_falls() -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe, trio.open_nursery() as nursery:
-            await troupe.hire(troupe.system.group(ALL), "ab")
-            Asker(nursery, troupe["a"], Work(seconds=5))
+    async def scenario() -> None:
+        async with open_members() as members, trio.open_nursery() as nursery:
+            await members.start(members.system.group(ALL), "ab")
+            Asker(nursery, members["a"], Work(seconds=5))
             await settle()
-            await troupe["a"].tell(FALL)
-            Asker(nursery, troupe["b"], Await(partial(ask_for_an_hour, troupe, "a")))
+            await members["a"].tell(CRASH)
+            Asker(nursery, members["b"], Await(partial(ask_for_an_hour, members, "a")))
             await trio.sleep(10)
-            assert troupe.restarts() == "ab"
+            assert members.restarts() == "ab"
 
-    run_seeded(0, play)
+    run_seeded(0, scenario)
 
 
 @pytest.mark.xfail(strict=True, reason="inside one_for_one nobody waits for those before it")
 def test_a_group_that_is_taken_along_as_a_whole_starts_in_its_order() -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe:
-            outer = troupe.system.group(ALL)
-            await troupe.hire(outer, "a")
-            await troupe.hire(outer.group(ONE), "bcd")
-            troupe.journal.clear()
-            await troupe["a"].tell(FALL)
+    async def scenario() -> None:
+        async with open_members() as members:
+            outer = members.system.group(ALL)
+            await members.start(outer, "a")
+            await members.start(outer.group(ONE), "bcd")
+            members.journal.clear()
+            await members["a"].tell(CRASH)
             await settle()
-            assert troupe.journal == [f"{name} starts" for name in "abcd"]
+            assert members.journal == [f"{name} starts" for name in "abcd"]
 
     for seed in range(50):
-        run_seeded(seed, play)
+        run_seeded(seed, scenario)
 
 
 @pytest.mark.xfail(strict=True, reason="unwinding is waited for whoever fell with whom")
 def test_two_who_crash_each_for_himself_do_not_wait_for_each_other() -> None:
-    async def play() -> None:
-        async with open_troupe() as troupe, trio.open_nursery() as nursery:
-            await troupe.hire(troupe.system.group(ALL).group(ONE), "ab")
-            last_straw = Asker(nursery, troupe["a"], Keep(fall))
+    async def scenario() -> None:
+        async with open_members() as members, trio.open_nursery() as nursery:
+            await members.start(members.system.group(ALL).group(ONE), "ab")
+            trigger = Asker(nursery, members["a"], Keep(crash))
             await settle()
-            Asker(nursery, troupe["a"], Work(tidying=60))
+            Asker(nursery, members["a"], Work(cleanup=60))
             await settle()
-            last_straw.leave()
-            await troupe["b"].tell(FALL)
+            trigger.cancel()
+            await members["b"].tell(CRASH)
             await trio.sleep(1)
-            assert troupe.restarts() == "b"
+            assert members.restarts() == "b"
 
-    run_seeded(0, play)
+    run_seeded(0, scenario)

@@ -9,15 +9,15 @@ import trio
 
 from actors import ActorStopped, Restart, Strategy
 from actors.testing import settle
-from tests.actors.cast import Asker
-from tests.actors.test_group_collisions import hire_all
-from tests.actors.troupe import (
-    FALL,
+from tests.actors.actors_in_groups import (
+    CRASH,
     Await,
     Say,
     Work,
-    open_troupe,
+    open_members,
 )
+from tests.actors.counter import Asker
+from tests.actors.test_group_collisions import start_all
 
 pytestmark = pytest.mark.schedules
 
@@ -31,85 +31,85 @@ def starts(names: str) -> list[str]:
 
 @pytest.mark.parametrize("stopped", ["a", "b", "c"])
 async def test_who_is_stopped_while_the_group_restarts_holds_up_nobody(stopped: str) -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        Asker(nursery, troupe["b"], Work(tidying=5))
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        Asker(nursery, members["b"], Work(cleanup=5))
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await trio.sleep(1)
-        troupe[stopped].stop()
+        members[stopped].stop()
         await trio.sleep(5)
         left = "abc".replace(stopped, "")
-        assert troupe.journal == ["b unwound", *starts(left)]
-        assert troupe[stopped].statistics().state == "stopped"
+        assert members.journal == ["b unwound", *starts(left)]
+        assert members[stopped].statistics().state == "stopped"
 
 
 async def test_who_has_stopped_or_is_stopping_idly_is_not_restarted_with_the_others() -> None:
-    async with open_troupe() as troupe:
-        await hire_all(troupe, "abcd")
-        troupe["b"].stop()
-        await troupe["b"].wait_stopped()
-        await troupe["d"].tell(FALL)
+    async with open_members() as members:
+        await start_all(members, "abcd")
+        members["b"].stop()
+        await members["b"].wait_stopped()
+        await members["d"].tell(CRASH)
         await settle()
-        assert troupe.journal == ["b stops", *starts("acd")]
+        assert members.journal == ["b stops", *starts("acd")]
 
 
 async def test_who_is_stopping_with_work_to_do_is_restarted_for_it() -> None:
-    async with open_troupe() as troupe, trio.open_nursery() as nursery:
-        await hire_all(troupe)
-        working = Asker(nursery, troupe["b"], Work())
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await start_all(members)
+        working = Asker(nursery, members["b"], Work())
         await settle()
-        queued = [Asker(nursery, troupe["b"], Say()) for _ in range(3)]
+        queued = [Asker(nursery, members["b"], Say()) for _ in range(3)]
         await settle()
-        troupe["b"].stop()
-        await troupe["a"].tell(FALL)
-        await troupe["b"].wait_stopped()
+        members["b"].stop()
+        await members["a"].tell(CRASH)
+        await members["b"].wait_stopped()
         await settle()
         assert str(working.error) == "b was restarted with a"
         assert [asker.answer for asker in queued] == ["2"] * 3
-        assert sorted(troupe.journal) == sorted(
+        assert sorted(members.journal) == sorted(
             ["b unwound", *starts("abc"), *["b says "] * 3, "b stops"]
         )
 
 
 async def test_who_crashes_as_he_stops_takes_the_others_along() -> None:
-    async with open_troupe() as troupe:
-        await hire_all(troupe)
-        troupe["b"].tell_nowait(FALL)
-        troupe["b"].tell_nowait(Say())
-        troupe["b"].stop()
-        await troupe["b"].wait_stopped()
+    async with open_members() as members:
+        await start_all(members)
+        members["b"].tell_nowait(CRASH)
+        members["b"].tell_nowait(Say())
+        members["b"].stop()
+        await members["b"].wait_stopped()
         await settle()
-        assert troupe.restarts() == "abc"
-        assert "b says " in troupe.journal
+        assert members.restarts() == "abc"
+        assert "b says " in members.journal
 
 
 async def test_a_crash_as_the_block_is_left_is_survived_by_what_is_queued() -> None:
     asks: list[Asker[str]] = []
-    async with trio.open_nursery() as outside, open_troupe() as troupe:
-        await hire_all(troupe)
+    async with trio.open_nursery() as outside, open_members() as members:
+        await start_all(members)
         for name in "abc":
-            await troupe[name].tell(Await(partial(trio.sleep, 1)))
+            await members[name].tell(Await(partial(trio.sleep, 1)))
         await settle()
         for name in "abc":
-            troupe[name].tell_nowait(FALL)
-            asks += [Asker(outside, troupe[name], Say(name)) for _ in range(3)]
+            members[name].tell_nowait(CRASH)
+            asks += [Asker(outside, members[name], Say(name)) for _ in range(3)]
         await settle()
     assert [asker.answer[0] for asker in asks] == list("aaabbbccc")
     assert trio.current_time() < 5
 
 
 async def test_unwinding_that_takes_longer_than_the_grace_is_waited_for() -> None:
-    async with trio.open_nursery() as outside, open_troupe(grace=2) as troupe:
-        await hire_all(troupe)
-        working = Asker(outside, troupe["b"], Work(tidying=60))
+    async with trio.open_nursery() as outside, open_members(grace=2) as members:
+        await start_all(members)
+        working = Asker(outside, members["b"], Work(cleanup=60))
         await settle()
-        await troupe["a"].tell(FALL)
+        await members["a"].tell(CRASH)
         await settle()
-        queued = Asker(outside, troupe["c"], Say())
+        queued = Asker(outside, members["c"], Say())
         await settle()
     assert trio.current_time() == 60
     assert isinstance(queued.error, ActorStopped), "c had its two seconds"
-    assert working.left.is_set()
-    assert troupe.journal[0] == "b unwound"
-    assert "c starts" not in troupe.journal
+    assert working.done.is_set()
+    assert members.journal[0] == "b unwound"
+    assert "c starts" not in members.journal

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 import pytest
 
 from actors import Actor, ActorError, Message, Reply, open_system
-from tests.actors.cast import Add, Counter, Nap
+from tests.actors.counter import Add, Counter, Nap
 
 P = ParamSpec("P")
 

@@ -9,9 +9,9 @@ import trio
 
 from actors import ActorStopped, Message, Ref, open_system
 from actors.testing import settle
-from tests.actors.cast import Abandon, Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
+from tests.actors.counter import Abandon, Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
 from tests.actors.recorder import WHOLE, Recorder
-from tests.actors.shelf import Shelf, Take
+from tests.actors.replies import Keeper, Take
 
 pytestmark = pytest.mark.schedules
 
@@ -50,21 +50,21 @@ async def test_a_deferred_message_is_finished_before_it_is_answered() -> None:
         counter = await system.start(Counter, name="counter")
         asker = Asker(nursery, counter, Reach(1))
         await settle()
-        assert (asker.heard, seen.of("Reach")) == (None, WHOLE)
+        assert (asker.outcome, seen.of("Reach")) == (None, WHOLE)
         await counter.ask(Add())
     assert (asker.answer, seen.of("Reach"), seen.of("Add")) == (1, WHOLE, WHOLE)
 
 
 async def test_a_kept_reply_that_is_refused_tells_of_its_message_after_its_end() -> None:
-    seen, kept = Recorder(), list[Shelf]()
+    seen, kept = Recorder(), list[Keeper]()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
 
-        def make() -> Shelf:
-            kept.append(Shelf())
+        def make() -> Keeper:
+            kept.append(Keeper())
             return kept[-1]
 
-        shelf = await system.start(make, name="shelf")
-        Asker(nursery, shelf, Take())
+        keeper = await system.start(make, name="keeper")
+        Asker(nursery, keeper, Take())
         await settle()
         kept[0].kept.pop().fail(No(why="sold out"))
     assert seen.of("Take") == [*WHOLE, "refused"]
@@ -114,7 +114,7 @@ async def test_a_message_whose_asker_has_gone_is_never_started() -> None:
         await counter.tell(Nap(5))
         asker = Asker(nursery, counter, Add())
         await settle()
-        asker.leave()
+        asker.cancel()
     assert seen.of("Add") == ["enqueued"]
 
 
@@ -135,11 +135,11 @@ async def finish(counter: Ref[Counter], nursery: trio.Nursery, message: Message[
     """Have a message end, in whatever way."""
     asker = Asker(nursery, counter, message, within=3)
     await trio.sleep(1)
-    asker.leave()
+    asker.cancel()
 
 
 @pytest.mark.parametrize(
-    "message", [Add(), Reach(9), Nap(0), Nap(2), Nap(9), Nap(9, tidying=1), Refuse(), Crash()]
+    "message", [Add(), Reach(9), Nap(0), Nap(2), Nap(9), Nap(9, cleanup=1), Refuse(), Crash()]
 )
 async def test_each_that_is_started_is_finished_once(message: Message[Counter, Any]) -> None:
     seen = Recorder()

@@ -7,8 +7,8 @@ import trio
 
 from actors import ActorCrashed, Ref, Strategy, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, No
 from tests.actors.clock import Clock, Do, crash
+from tests.actors.counter import Add, Asker, Boom, Counter, Crash, No
 from tests.actors.fragile import Break, BreakLater, Faulty, Fragile, Hold, Work
 from tests.actors.recorder import WHOLE, Recorder
 
@@ -83,7 +83,7 @@ async def test_a_crash_beside_an_async_handler_is_told_before_that_one_ends() ->
         await settle()
         Asker(nursery, fragile, Work())
         await trio.sleep(1)
-        held.leave()
+        held.cancel()
     assert seen.of("Hold") == seen.of("Work") == WHOLE
     assert seen.lines[-3:] == ["fragile crashed None", "fragile finished Work", "fragile restarted"]
 

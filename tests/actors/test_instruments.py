@@ -8,7 +8,7 @@ import pytest
 
 from actors import ActorCrashed, Instrument, Message, Ref, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Boom, Counter, Crash, No, Refuse
+from tests.actors.counter import Add, Boom, Counter, Crash, No, Refuse
 from tests.actors.recorder import WHOLE, Recorder
 
 pytestmark = pytest.mark.schedules

@@ -11,25 +11,25 @@ import trio
 
 from actors import Actor, ActorCrashed, Message, Reply, open_system
 from actors.testing import Probe, settle
-from tests.actors.cast import Add, Asker, Counter, Nap, Reach
+from tests.actors.counter import Add, Asker, Counter, Nap, Reach
 from tests.actors.interrupter import Interrupter, interrupt_each_line, is_interrupted
 
 
 @pytest.mark.parametrize("message", [Add(1), Nap(3), Reach(0)], ids=["plain", "async", "deferred"])
 def test_an_asker_is_interrupted_and_nobody_wakes_him_later(message: Message[Counter, Any]) -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(Counter)
             with trio.move_on_after(5):
                 await is_interrupted(interrupter, partial(ref.ask, message))
             await ref.ask(Add(1))
 
-    lines = interrupt_each_line(play)
+    lines = interrupt_each_line(scenario)
     assert {line.split(":")[0] for line in lines} >= {"ref.py", "cell.py", "mailbox.py"}
 
 
 def test_an_asker_is_interrupted_while_he_waits_for_room() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(Counter, mailbox=1)
             await ref.tell(Nap(1))
@@ -38,14 +38,14 @@ def test_an_asker_is_interrupted_while_he_waits_for_room() -> None:
             await is_interrupted(interrupter, partial(ref.ask, Add(1)))
             await ref.ask(Add(1))
 
-    assert interrupt_each_line(play)
+    assert interrupt_each_line(scenario)
 
 
 @pytest.mark.parametrize("message", [Add(1), Nap(3)], ids=["plain", "async"])
 def test_whoever_asks_beside_the_interrupted_task_is_answered(
     message: Message[Counter, Any],
 ) -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         asker: Asker[Any] | None = None
         async with trio.open_nursery() as nursery:
             try:
@@ -56,13 +56,13 @@ def test_whoever_asks_beside_the_interrupted_task_is_answered(
             finally:
                 if asker is not None:
                     with trio.fail_after(100), trio.CancelScope(shield=True):
-                        await asker.left.wait()
+                        await asker.done.wait()
 
-    assert interrupt_each_line(play)
+    assert interrupt_each_line(scenario)
 
 
 def test_a_test_that_waits_with_a_probe_is_interrupted_and_nobody_wakes_it_later() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         probe = Probe(Counter)
 
         async def exchange() -> None:
@@ -75,7 +75,7 @@ def test_a_test_that_waits_with_a_probe_is_interrupted_and_nobody_wakes_it_later
 
         await is_interrupted(interrupter, exchange)
 
-    assert interrupt_each_line(play)
+    assert interrupt_each_line(scenario)
 
 
 def note() -> None:

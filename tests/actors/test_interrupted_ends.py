@@ -7,7 +7,7 @@ import trio
 
 from actors import ActorStopped, Ref, open_system
 from actors.testing import settle
-from tests.actors.cast import Asker, Counter, Nap, Reach
+from tests.actors.counter import Asker, Counter, Nap, Reach
 
 
 class Impatient(Counter):

@@ -9,7 +9,7 @@ import trio
 
 from actors import ActorError, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Counter, Crash, Nap
+from tests.actors.counter import Add, Counter, Crash, Nap
 from tests.actors.interrupter import Interrupter, interrupt_each_line, is_interrupted
 
 
@@ -25,13 +25,13 @@ class Ticking(Counter):
 
 
 def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             # The first of a class is checked, in many more lines than are of interest here.
             await system.start(Ticking)
             await is_interrupted(interrupter, partial(system.start, Ticking))
 
-    assert any(line.startswith("system.py") for line in interrupt_each_line(play))
+    assert any(line.startswith("system.py") for line in interrupt_each_line(scenario))
 
 
 async def make_later() -> Ticking:
@@ -40,17 +40,17 @@ async def make_later() -> Ticking:
 
 
 def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             await system.start(Ticking)
             await is_interrupted(interrupter, partial(system.start, make_later))
 
-    lines = interrupt_each_line(play)
+    lines = interrupt_each_line(scenario)
     assert {line.split(":")[0] for line in lines} >= {"instance.py", "group.py", "system.py"}
 
 
 def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_left() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(make_later)
 
@@ -61,11 +61,11 @@ def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_lef
 
             await is_interrupted(interrupter, crash)
 
-    assert any(line.startswith("instance.py") for line in interrupt_each_line(play))
+    assert any(line.startswith("instance.py") for line in interrupt_each_line(scenario))
 
 
 def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(Ticking)
 
@@ -76,11 +76,11 @@ def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
 
             await is_interrupted(interrupter, crash)
 
-    assert interrupt_each_line(play)
+    assert interrupt_each_line(scenario)
 
 
 def test_the_end_of_a_system_is_interrupted_and_comes_all_the_same() -> None:
-    async def play(interrupter: Interrupter) -> None:
+    async def scenario(interrupter: Interrupter) -> None:
         leaving = open_system(grace=1)
         system = await leaving.__aenter__()
         refs = [await system.start(Ticking) for _ in range(2)]
@@ -92,4 +92,4 @@ def test_the_end_of_a_system_is_interrupted_and_comes_all_the_same() -> None:
         finally:
             assert [ref.statistics().state for ref in refs] == ["stopped"] * 2
 
-    assert interrupt_each_line(play)
+    assert interrupt_each_line(scenario)

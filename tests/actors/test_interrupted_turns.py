@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors import open_system
-from tests.actors.cast import Asker, Counter, Crash
+from tests.actors.counter import Asker, Counter, Crash
 
 
 async def test_an_interrupt_in_a_turn_ends_the_system_and_nobody_hangs() -> None:
@@ -25,7 +25,7 @@ async def test_an_interrupt_in_a_turn_ends_the_system_and_nobody_hangs() -> None
             await interrupt()
         assert group.value.split(SystemExit)[1] is None
         (asker,) = askers
-        await asker.left.wait()
+        await asker.done.wait()
         assert str(asker.error) == "Interrupted has stopped"
 
 

@@ -9,8 +9,16 @@ import trio
 
 from actors import ActorCrashed, ActorStopped, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter, Nap
-from tests.actors.troupe import Await, Company, Keep, Player, Say, Work, open_troupe
+from tests.actors.actors_in_groups import (
+    Await,
+    Keep,
+    Member,
+    MembersInSystem,
+    Say,
+    Work,
+    open_members,
+)
+from tests.actors.counter import Add, Asker, Boom, Counter, Nap
 
 pytestmark = pytest.mark.schedules
 
@@ -33,60 +41,60 @@ async def test_a_crash_as_a_handler_is_killed_is_one_and_hides_no_error_of_the_b
     askers: list[Asker[object]] = []
 
     async def fail() -> None:
-        async with open_troupe(grace=1) as troupe:
-            await troupe.hire(troupe.system, "a")
-            troupes.append(troupe)
-            askers.append(Asker(outside, troupe["a"], Await(partial(burst_as_it_ends, children))))
+        async with open_members(grace=1) as members:
+            await members.start(members.system, "a")
+            opened.append(members)
+            askers.append(Asker(outside, members["a"], Await(partial(burst_as_it_ends, children))))
             await settle()
             raise LookupError
 
-    troupes: list[Company] = []
+    opened: list[MembersInSystem] = []
     async with trio.open_nursery() as outside:
         with pytest.raises(LookupError):
             await fail()
-    seen = troupes[0]["a"].statistics()
+    seen = opened[0]["a"].statistics()
     assert (seen.state, seen.crashed, seen.restarts) == ("stopped", 1, 0)
     assert isinstance(askers[0].error, ActorCrashed)
-    assert troupes[0].journal == ["a starts"], "nobody is reborn to be killed"
+    assert opened[0].journal == ["a starts"], "nobody is reborn to be killed"
 
 
 async def test_those_who_are_killed_unwind_side_by_side_and_stop_in_order() -> None:
-    async with open_troupe(grace=1) as troupe:
-        await troupe.hire(troupe.system, "abc")
-        for name, tidying in ("a", 1), ("c", 5):
-            await troupe[name].tell(Work(tidying=tidying))
+    async with open_members(grace=1) as members:
+        await members.start(members.system, "abc")
+        for name, cleanup in ("a", 1), ("c", 5):
+            await members[name].tell(Work(cleanup=cleanup))
         await settle()
     assert trio.current_time() == pytest.approx(6)
     ends = ["a unwound", "c unwound", "c stops", "b stops", "a stops"]
-    assert troupe.journal == ["a starts", "b starts", "c starts", *ends]
+    assert members.journal == ["a starts", "b starts", "c starts", *ends]
 
 
 async def test_clean_up_that_asks_hears_that_the_other_has_stopped() -> None:
     heard: list[str] = []
 
-    async def tidy_up(troupe: Company) -> None:
+    async def clean_up(members: MembersInSystem) -> None:
         """Ask for what is queued, for what is kept, and for what is not even taken any more."""
         with trio.CancelScope(shield=True):
             for message in (Keep(), Say("goodbye")):
                 try:
-                    await troupe["a"].ask(message)
+                    await members["a"].ask(message)
                 except ActorStopped as stopped:
                     heard.append(stopped.name)
 
-    async with open_troupe(grace=5) as troupe:
-        await troupe.hire(troupe.system, "ab")
-        await troupe["b"].tell(Await(partial(tidy_up, troupe)))
+    async with open_members(grace=5) as members:
+        await members.start(members.system, "ab")
+        await members["b"].tell(Await(partial(clean_up, members)))
         await settle()
     assert trio.current_time() == pytest.approx(5)
     assert heard == ["a", "a"]
-    assert troupe.journal[2:] == ["b stops", "a stops"]
+    assert members.journal[2:] == ["b stops", "a stops"]
 
 
 async def test_what_is_queued_as_the_grace_period_ends_is_failed_at_once() -> None:
     async with trio.open_nursery() as outside:
         async with open_system(grace=1) as system:
             counter = await system.start(Counter)
-            await counter.tell(Nap(60, tidying=5))
+            await counter.tell(Nap(60, cleanup=5))
             await settle()
             queued = Asker(outside, counter, Add())
             outside.start_soon(expect_the_end, queued)
@@ -95,24 +103,24 @@ async def test_what_is_queued_as_the_grace_period_ends_is_failed_at_once() -> No
 
 
 async def expect_the_end(queued: Asker[int]) -> None:
-    await queued.left.wait()
+    await queued.done.wait()
     assert isinstance(queued.error, ActorStopped)
     assert trio.current_time() == pytest.approx(1)
 
 
 async def test_an_instance_that_crashed_with_the_last_message_is_not_replaced_to_stop() -> None:
-    made: list[Player] = []
-    async with open_troupe() as troupe:
-        await troupe.hire(troupe.system, "a")
-        await troupe["a"].tell(Work(1))
+    made: list[Member] = []
+    async with open_members() as members:
+        await members.start(members.system, "a")
+        await members["a"].tell(Work(1))
         await settle()
-        troupe["a"].tell_nowait(Say())
-        troupe["a"].tell_nowait(Await(burst))
-        troupe["a"].stop()
-        await troupe["a"].wait_stopped()
-        made.append(troupe.instances["a"])
-    assert made[0].life == 1
-    assert troupe.journal == ["a starts", "a unwound", "a says "]
+        members["a"].tell_nowait(Say())
+        members["a"].tell_nowait(Await(burst))
+        members["a"].stop()
+        await members["a"].wait_stopped()
+        made.append(members.instances["a"])
+    assert made[0].number == 1
+    assert members.journal == ["a starts", "a unwound", "a says "]
 
 
 async def burst() -> None:

@@ -19,14 +19,22 @@ import trio
 
 from actors import Deadlock, Restart, Strategy, System
 from actors.testing import run_seeded, settle
-from tests.actors.troupe import FALL, Await, Company, Player, Say, Work, open_troupe
+from tests.actors.actors_in_groups import (
+    CRASH,
+    Await,
+    Member,
+    MembersInSystem,
+    Say,
+    Work,
+    open_members,
+)
 
 FEW, MANY = 20, 200
 STRATEGIES = list(Strategy)
 DEPENDENT = [Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE]
 SOON = Restart(limit=1000, backoff=1, jitter=0)
 
-Scene = Callable[[Company, System, int], Coroutine[Any, Any, None]]
+Scene = Callable[[MembersInSystem, System, int], Coroutine[Any, Any, None]]
 
 
 @contextmanager
@@ -49,14 +57,14 @@ def work(scene: Scene, strategy: Strategy, size: int) -> int:
     """Return how much work a scene is in a group of so many."""
     calls = [0]
 
-    async def play() -> None:
-        async with open_troupe(grace=10_000) as troupe:
+    async def scenario() -> None:
+        async with open_members(grace=10_000) as members:
             with counted(calls):
-                await scene(troupe, troupe.system.group(strategy), size)
+                await scene(members, members.system.group(strategy), size)
 
     logging.disable(logging.CRITICAL)
     try:
-        run_seeded(0, play)
+        run_seeded(0, scenario)
     finally:
         logging.disable(logging.NOTSET)
     return calls[0]
@@ -71,118 +79,118 @@ def names(size: int) -> list[str]:
     return [str(number) for number in range(size)]
 
 
-async def hire(troupe: Company, group: System, size: int) -> None:
+async def start(members: MembersInSystem, group: System, size: int) -> None:
     """Start so many; the first takes a second to come up again."""
     for name in names(size):
-        await troupe.hire(group, [name], SOON if name == "0" else Restart(limit=1000))
+        await members.start(group, [name], SOON if name == "0" else Restart(limit=1000))
 
 
-async def start(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
+async def only_start(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
 
 
-async def start_all_at_once(troupe: Company, group: System, size: int) -> None:
+async def start_all_at_once(members: MembersInSystem, group: System, size: int) -> None:
     """Join as the one who is there is being restarted."""
-    await troupe.hire(group, ["first"], SOON)
-    await troupe["first"].tell(FALL)
+    await members.start(group, ["first"], SOON)
+    await members["first"].tell(CRASH)
     await settle()
     async with trio.open_nursery() as nursery:
         for name in names(size):
-            nursery.start_soon(troupe.hire, group, [name])
+            nursery.start_soon(members.start, group, [name])
 
 
-async def fall_first(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
-    await troupe["0"].tell(FALL)
+async def fall_first(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
+    await members["0"].tell(CRASH)
     await trio.sleep(10)
-    assert troupe["0"].statistics().restarts == 1
+    assert members["0"].statistics().restarts == 1
 
 
-async def fall_last(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
-    await troupe[str(size - 1)].tell(FALL)
+async def fall_last(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
+    await members[str(size - 1)].tell(CRASH)
     await trio.sleep(10)
-    assert troupe[str(size - 1)].statistics().restarts == 1
+    assert members[str(size - 1)].statistics().restarts == 1
 
 
-async def fall_in_a_group_of_groups(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, 1)
+async def fall_in_a_group_of_groups(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, 1)
     for name in names(size):
         inner = group.group(Strategy.ALL_FOR_ONE)
-        await troupe.hire(inner, [f"{name}a", f"{name}b"])
-    await troupe["0"].tell(FALL)
+        await members.start(inner, [f"{name}a", f"{name}b"])
+    await members["0"].tell(CRASH)
     await trio.sleep(10)
 
 
-async def fall_at_work(troupe: Company, group: System, size: int) -> None:
+async def fall_at_work(members: MembersInSystem, group: System, size: int) -> None:
     """Be cut short in async handlers, of which each takes longer to tidy up than the one before."""
-    await hire(troupe, group, size)
+    await start(members, group, size)
     for number, name in enumerate(names(size)):
-        await troupe[name].tell(Work(tidying=number))
+        await members[name].tell(Work(cleanup=number))
     await settle()
-    await troupe["0"].tell(FALL)
+    await members["0"].tell(CRASH)
     await trio.sleep(10_000)
 
 
-async def fall_and_load(troupe: Company, group: System, size: int) -> None:
+async def fall_and_load(members: MembersInSystem, group: System, size: int) -> None:
     """Come up again one after the other, for the factories take time."""
 
-    async def load(name: str) -> Player:
+    async def load(name: str) -> Member:
         await trio.sleep(1)
-        return Player(troupe, name)
+        return Member(members, name)
 
     for name in names(size):
-        troupe.refs[name] = await group.start(partial(load, name), name=name)
-    await troupe["0"].tell(FALL)
+        members.refs[name] = await group.start(partial(load, name), name=name)
+    await members["0"].tell(CRASH)
     await trio.sleep(10_000)
 
 
-async def ask_while_down(troupe: Company, group: System, size: int) -> None:
+async def ask_while_down(members: MembersInSystem, group: System, size: int) -> None:
     """Ask the last, from an async handler, while all wait for the first."""
-    await hire(troupe, group, size)
-    await troupe.hire(troupe.system, ["asker"])
-    await troupe["0"].tell(FALL)
+    await start(members, group, size)
+    await members.start(members.system, ["asker"])
+    await members["0"].tell(CRASH)
     await settle()
-    await troupe["asker"].ask(Await(lambda: troupe[str(size - 1)].ask(Say())))
+    await members["asker"].ask(Await(lambda: members[str(size - 1)].ask(Say())))
 
 
-async def ask_in_circles(troupe: Company, group: System, size: int) -> None:
+async def ask_in_circles(members: MembersInSystem, group: System, size: int) -> None:
     """Ask who waits for oneself to tidy up, as all others do."""
     circles: list[str] = []
 
-    async def tidy_up() -> None:
+    async def clean_up() -> None:
         try:
             await trio.sleep_forever()
         finally:
             with trio.CancelScope(shield=True):
                 try:
-                    await troupe["0"].ask(Say())
+                    await members["0"].ask(Say())
                 except Deadlock as deadlock:
                     circles.append(str(deadlock))
 
-    await hire(troupe, group, size)
-    await troupe[str(size // 2)].tell(Await(tidy_up))
+    await start(members, group, size)
+    await members[str(size // 2)].tell(Await(clean_up))
     await settle()
-    await troupe["0"].tell(FALL)
+    await members["0"].tell(CRASH)
     await trio.sleep(10)
     assert circles == [f"{size // 2} -> 0 -> {size // 2}"]
 
 
-async def stop(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
+async def stop(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
     await group.stop()
 
 
-async def stop_one_by_one(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
-    for ref in troupe.refs.values():
+async def stop_one_by_one(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
+    for ref in members.refs.values():
         ref.stop()
         await ref.wait_stopped()
 
 
-async def stop_while_down(troupe: Company, group: System, size: int) -> None:
-    await hire(troupe, group, size)
-    await troupe["0"].tell(FALL)
+async def stop_while_down(members: MembersInSystem, group: System, size: int) -> None:
+    await start(members, group, size)
+    await members["0"].tell(CRASH)
     await settle()
     await group.stop()
 
@@ -191,7 +199,7 @@ async def stop_while_down(troupe: Company, group: System, size: int) -> None:
 @pytest.mark.parametrize(
     "scene",
     [
-        start,
+        only_start,
         start_all_at_once,
         fall_first,
         fall_last,

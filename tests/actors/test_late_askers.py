@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from actors import Actor, Message, Restart, open_system
 from actors.testing import settle
-from tests.actors.cast import Asker
+from tests.actors.counter import Asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ async def test_one_whose_time_is_up_as_he_is_let_in_hears_of_his_own_scope() -> 
         await settle()
         await ref.tell(Note())
         asker = Asker(nursery, ref, Compute(), within=5)
-        await asker.left.wait()
-        assert asker.heard is None, "neither an answer nor an error"
+        await asker.done.wait()
+        assert asker.outcome is None, "neither an answer nor an error"
         assert asker.scope.cancelled_caught
 
 
@@ -82,8 +82,8 @@ async def test_an_asker_may_leave_as_soon_as_his_handler_has_ended() -> None:
         asker = Asker(nursery, ref, Fall())
         while len(starts) < 5:
             await trio.lowlevel.checkpoint()
-        asker.leave()
-        await asker.left.wait()
+        asker.cancel()
+        await asker.done.wait()
         assert len(starts) < 20, "the next start that succeeds is not waited for"
-        assert asker.heard is None
+        assert asker.outcome is None
         assert asker.scope.cancelled_caught

@@ -9,7 +9,7 @@ import trio
 
 from actors import MailboxFull, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, Forward, Nap, Relay
+from tests.actors.counter import Add, Asker, Counter, Forward, Nap, Relay
 
 
 @pytest.mark.schedules
@@ -36,7 +36,7 @@ async def test_an_answer_that_comes_before_its_asker_has_woken_from_a_full_mailb
         await settle()
         askers = [Asker(nursery, counter, Add(1)) for _ in range(5)]
         for asker in askers:
-            await asker.left.wait()
+            await asker.done.wait()
         assert sorted(asker.answer for asker in askers) == [1, 2, 3, 4, 5]
 
 

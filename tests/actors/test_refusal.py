@@ -11,7 +11,7 @@ import trio
 
 from actors import Actor, ActorError, Message, Ref, Refusal, Reply, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, No, Refuse
+from tests.actors.counter import Add, Asker, Counter, No, Refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ async def test_a_refusal_keeps_its_data_and_its_cause() -> None:
         asker = Asker(nursery, door, Wait())
         await settle()
         await door.ask(Shut(refusal))
-        await asker.left.wait()
+        await asker.done.wait()
     assert isinstance(asker.error, No)
     assert (asker.error.why, str(asker.error)) == ("a reason", "no: a reason")
     assert asker.error.__cause__ is refusal.__cause__
@@ -232,7 +232,7 @@ async def test_a_refusal_arrives_with_what_it_carries_in_slots(
         waiting = Asker(nursery, door, Wait())
         await settle()
         await door.ask(Shut(kind(3)))
-        await waiting.left.wait()
+        await waiting.done.wait()
         assert isinstance(waiting.error, kind)
         assert waiting.error.retry_after == 3
 

@@ -10,8 +10,8 @@ import trio
 
 from actors import ActorCrashed, ActorError, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, No, Reach
-from tests.actors.shelf import (
+from tests.actors.counter import Add, Asker, Counter, No, Reach
+from tests.actors.replies import (
     AnswerTwice,
     Broker,
     Clerk,
@@ -19,7 +19,7 @@ from tests.actors.shelf import (
     Eager,
     Forget,
     KeepAndBreak,
-    Shelf,
+    Keeper,
     Take,
 )
 
@@ -34,13 +34,13 @@ async def test_answering_twice_raises_at_the_culprit() -> None:
 
 @pytest.mark.schedules
 async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
-    shelf = Shelf()
+    keeper = Keeper()
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(lambda: shelf)
+        ref = await system.start(lambda: keeper)
         asker = Asker(nursery, ref, Take())
         await settle()
-        asker.leave()
-        (reply,) = shelf.kept
+        asker.cancel()
+        (reply,) = keeper.kept
         assert reply.send(1) is False
         with pytest.raises(ActorError, match="Take is answered twice"):
             reply.fail(KeyError())
@@ -52,23 +52,23 @@ async def test_answering_somebody_who_has_gone_twice_raises_too() -> None:
 @pytest.mark.schedules
 async def test_a_reply_that_nobody_keeps_fails_its_asker() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(Shelf, name="shelf")
+        ref = await system.start(Keeper, name="keeper")
         asker = Asker(nursery, ref, Take())
         await settle()
         await ref.ask(Forget())
-        await asker.left.wait()
-        assert str(asker.error) == "Shelf dropped its reply to Take"
+        await asker.done.wait()
+        assert str(asker.error) == "Keeper dropped its reply to Take"
 
 
 async def test_a_reply_is_found_dropped_though_its_callback_holds_it() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(partial(Shelf, cyclic=True))
+        ref = await system.start(partial(Keeper, cyclic=True))
         asker = Asker(nursery, ref, Take())
         await settle()
         await ref.ask(Forget())
         # Collected by another thread, as may happen while one reads the disk.
         await trio.to_thread.run_sync(gc.collect)
-        await asker.left.wait()
+        await asker.done.wait()
         assert isinstance(asker.error, ActorError)
 
 
@@ -92,12 +92,12 @@ async def test_a_told_message_has_nobody_to_hear_its_reply() -> None:
 
 @pytest.mark.schedules
 async def test_a_told_message_can_be_refused_with_no_effect() -> None:
-    shelf = Shelf()
+    keeper = Keeper()
     async with open_system() as system:
-        ref = await system.start(lambda: shelf)
+        ref = await system.start(lambda: keeper)
         await ref.tell(Take())
         await settle()
-        assert shelf.kept[0].fail(No(why="nobody")) is False
+        assert keeper.kept[0].fail(No(why="nobody")) is False
 
 
 @pytest.mark.schedules

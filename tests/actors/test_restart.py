@@ -16,7 +16,7 @@ from actors import (
     open_system,
 )
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
+from tests.actors.counter import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 from tests.actors.fragile import Break, Echo, Faulty, Fragile, Hold
 
 NEVER = Restart(limit=0)
@@ -34,7 +34,7 @@ class Scene:
     def __init__(self, outside: trio.Nursery) -> None:
         self.outside = outside
 
-    async def play(self) -> None:
+    async def scenario(self) -> None:
         async with open_system() as system:
             self.counter = await system.start(Counter, mailbox=3, restart=NEVER)
             self.kept = Asker(self.outside, self.counter, Reach(9))
@@ -90,7 +90,7 @@ async def test_nobody_hangs_when_a_budget_is_exceeded() -> None:
     async with trio.open_nursery() as outside:
         scene = Scene(outside)
         with pytest.raises(RestartLimitExceeded):
-            await scene.play()
+            await scene.scenario()
         assert scene.napping.answer == "rested"
         assert isinstance(scene.kept.error, ActorCrashed)
         assert isinstance(scene.crashing.error, ActorCrashed)
@@ -121,7 +121,7 @@ async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_is_survived_by_
             ref = await system.start(Fragile, restart=NEVER)
             askers = [Asker(nursery, ref, Hold()) for _ in range(3)]
             await settle()
-            askers[0].leave()
+            askers[0].cancel()
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded):
@@ -215,7 +215,7 @@ async def test_a_message_that_was_on_its_way_to_a_failing_instance_is_failed() -
             heard.append(Asker(outside, fragile, Echo("too late")))
             # Handed over by now, or not: the new asker's task and this one run in any order.
             await trio.lowlevel.checkpoint()
-            holding.leave()
+            holding.cancel()
             await trio.sleep_forever()
 
     async with trio.open_nursery() as outside:
@@ -223,4 +223,4 @@ async def test_a_message_that_was_on_its_way_to_a_failing_instance_is_failed() -
             await break_as_a_message_arrives(outside)
         await settle()
         (asker,) = heard
-        assert asker.heard is not None, "whichever came first, the asker knows"
+        assert asker.outcome is not None, "whichever came first, the asker knows"

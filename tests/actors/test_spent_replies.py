@@ -12,7 +12,7 @@ import trio
 
 from actors import Actor, ActorCrashed, ActorError, Message, Refusal, Reply, open_system
 from actors.testing import settle
-from tests.actors.cast import Asker
+from tests.actors.counter import Asker
 from tests.actors.recorder import Recorder
 
 
@@ -60,7 +60,7 @@ async def test_nothing_is_left_of_a_reply_that_has_answered_though_its_callback_
         asker = Asker(nursery, ref, Take())
         await settle()
         assert [reply.send(1) for _, reply in keeper.kept] == [False, True]
-        await asker.left.wait()
+        await asker.done.wait()
         keeper.kept.clear()
         assert [seen() for seen in keeper.seen] == [None, None]
 
@@ -78,7 +78,7 @@ async def test_a_reply_used_in_another_thread_raises_there_and_can_still_be_used
             await trio.to_thread.run_sync(reply.fail, Refusal())
         assert ref.statistics().refused == 0
         got_it = await trio.to_thread.run_sync(trio.from_thread.run_sync, reply.send, 2)
-        await asker.left.wait()
+        await asker.done.wait()
         assert got_it
         assert asker.answer == 2
 
@@ -107,7 +107,7 @@ async def test_a_refusal_that_nobody_got_is_not_counted() -> None:
         asker = Asker(nursery, ref, Take())
         await settle()
         ((_, reply),) = keeper.kept
-        asker.leave()
+        asker.cancel()
         assert reply.fail(Refusal()) is False
         assert ref.statistics().refused == 0
         assert "refused" not in recorder.of("Take")
@@ -129,7 +129,7 @@ async def test_a_refusal_after_the_answer_fails_who_else_waits() -> None:
         asker = Asker(nursery, ref, Take())
         await settle()
         await ref.ask(Contradict())
-        await asker.left.wait()
+        await asker.done.wait()
         crash = asker.error
         assert isinstance(crash, ActorCrashed)
         assert str(crash.__cause__) == "Contradict is refused after its answer"

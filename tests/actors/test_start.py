@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from actors import ActorError, RestartLimitExceeded, open_system
-from tests.actors.cast import Counter, Crash, Nap
+from tests.actors.counter import Counter, Crash, Nap
 
 
 @pytest.mark.schedules

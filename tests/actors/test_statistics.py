@@ -7,7 +7,7 @@ import trio
 
 from actors import ActorCrashed, ActorStatistics, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
+from tests.actors.counter import Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
 
 
 @pytest.mark.schedules
@@ -26,7 +26,7 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
         skipped = Asker(nursery, counter, Add())
         queued = Asker(nursery, counter, Add())
         await settle()
-        skipped.leave()
+        skipped.cancel()
         await trio.sleep(1)
         assert counter.statistics() == ActorStatistics(
             name="counter",
@@ -40,8 +40,8 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
             restarts=1,
             busy_since=0.0,
         )
-        await queued.left.wait()
-        kept.leave()
+        await queued.done.wait()
+        kept.cancel()
         seen = counter.statistics()
         assert (seen.handled, seen.skipped, seen.queued, seen.busy_since) == (4, 1, 0, None)
 
@@ -65,7 +65,7 @@ async def test_each_message_whose_asker_left_the_queue_counts_as_skipped() -> No
         askers = [Asker(nursery, counter, Add()) for _ in range(3)]
         await settle()
         for asker in askers:
-            asker.leave()
+            asker.cancel()
         assert await counter.ask(Add()) == 1
         seen = counter.statistics()
         assert (seen.handled, seen.skipped) == (2, 3)

@@ -10,7 +10,7 @@ import trio
 
 from actors import Actor, ActorCrashed, ActorStopped, Ref, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
+from tests.actors.counter import Add, Asker, Boom, Counter, Crash, Forward, Nap, Reach, Relay
 
 
 @pytest.mark.schedules
@@ -42,7 +42,7 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
         async with open_system(grace=3) as system:
             first = await system.start(partial(Counter, journal))
             second = await system.start(partial(Counter, journal))
-            askers += [Asker(outside, ref, Nap(60, tidying=1)) for ref in (first, second)]
+            askers += [Asker(outside, ref, Nap(60, cleanup=1)) for ref in (first, second)]
             await settle()
             askers += [Asker(outside, ref, Add(1)) for ref in (first, second)]
             await settle()
@@ -62,8 +62,8 @@ async def test_an_actor_that_unwinds_after_the_grace_period_takes_no_more() -> N
         first = await system.start(Counter)
         second = await system.start(Counter)
         outside.start_soon(ask_late, first)
-        await first.tell(Nap(60, tidying=2))
-        await second.tell(Nap(60, tidying=2))
+        await first.tell(Nap(60, cleanup=2))
+        await second.tell(Nap(60, cleanup=2))
         await settle()
 
 
@@ -83,8 +83,8 @@ async def test_replies_that_are_kept_at_the_stop_are_failed_after_on_stop() -> N
             forgotten = Asker(outside, counter, Reach(9))
             answered = Asker(outside, polite, Reach(9))
             await settle()
-        await forgotten.left.wait()
-        await answered.left.wait()
+        await forgotten.done.wait()
+        await answered.done.wait()
         assert str(forgotten.error) == "Counter has stopped"
         assert answered.answer == -1
 
@@ -108,10 +108,10 @@ async def test_whoever_waits_for_room_as_the_actor_stops_is_told() -> None:
         counter.stop()
         with pytest.raises(ActorStopped, match="counter has stopped"):
             await counter.tell(Add(1))
-        await waiting.left.wait()
+        await waiting.done.wait()
         assert isinstance(waiting.error, ActorStopped)
         assert counter.statistics().state == "stopping"
-        await queued.left.wait()
+        await queued.done.wait()
         assert queued.answer == 1
 
 

@@ -10,8 +10,8 @@ import trio
 from actors import ActorCrashed, Timer, open_system
 from actors.actor import next_tick
 from actors.testing import settle
-from tests.actors.cast import Counter, Nap
 from tests.actors.clock import Clock, Do, Sleep, after, every
+from tests.actors.counter import Counter, Nap
 
 
 @pytest.mark.schedules
@@ -212,7 +212,7 @@ async def test_timers_ring_on_in_a_cancelled_system_while_those_behind_unwind() 
         async with open_system() as system:
             await (await system.start(partial(Clock, rings))).ask(every(2))
             counter = await system.start(Counter)
-            await counter.ask(Nap(60, tidying=4))
+            await counter.ask(Nap(60, cleanup=4))
     assert rings == [("tick", 2), ("tick", 4)]
 
 

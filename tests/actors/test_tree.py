@@ -11,7 +11,7 @@ import trio
 from actors import ActorCrashed, Restart, Strategy, System, Tree, open_system
 from actors.group import Group
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, Crash, Nap, No, Refuse
+from tests.actors.counter import Add, Asker, Counter, Crash, Nap, No, Refuse
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -113,7 +113,7 @@ async def test_a_line_tells_what_has_happened_and_leaves_out_what_has_not() -> N
         await counter.tell(Nap(5))
         skipped = Asker(nursery, counter, Add())
         await settle()
-        skipped.leave()
+        skipped.cancel()
         await trio.sleep(6)
         await counter.tell(Nap(5))
         await settle()

@@ -9,7 +9,7 @@ import trio
 
 from actors import ActorStopped, Instrument, Message, Ref, open_system
 from actors.testing import settle
-from tests.actors.cast import Add, Counter, Nap
+from tests.actors.counter import Add, Counter, Nap
 
 pytestmark = pytest.mark.schedules(10)
 

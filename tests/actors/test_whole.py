@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from actors import Actor, ActorError, open_system
-from tests.actors.cast import Add, Counter
+from tests.actors.counter import Add, Counter
 
 
 @pytest.mark.schedules

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from actors import ActorCrashed, Message, Ref, Strategy, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.testing import settle
-from tests.actors.cast import Add, Asker, Counter, Crash, No
+from tests.actors.counter import Add, Asker, Counter, Crash, No
 from tests.actors.instruments.works import Keep, Stopwatch, Wait, Work, Works, crashed, refused
 
 pytestmark = pytest.mark.schedules(5)
@@ -37,7 +37,7 @@ def figures(instrument: PrometheusInstrument) -> dict[str, float]:
     }
 
 
-async def play(works: Ref[Works], *messages: Message[Works, Any]) -> None:
+async def scenario(works: Ref[Works], *messages: Message[Works, Any]) -> None:
     for message in messages:
         with suppress(No, ActorCrashed), trio.move_on_after(60):
             await works.ask(message)
@@ -48,14 +48,14 @@ async def test_what_became_of_messages_is_counted_by_actor() -> None:
     seen = PrometheusInstrument(clock=stopwatch)
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
         works = await system.start(partial(Works, stopwatch), name="works")
-        await play(works, Work(0), Keep(0), refused(0), refused(0), *[crashed(0)] * 3)
+        await scenario(works, Work(0), Keep(0), refused(0), refused(0), *[crashed(0)] * 3)
         await works.tell(Wait(1))
         await settle()
         gone, stays = Asker(nursery, works, Work(0)), Asker(nursery, works, Work(0))
         await settle()
-        gone.leave()
+        gone.cancel()
         shown = figures(seen)
-        await stays.left.wait()
+        await stays.done.wait()
         later = figures(seen)
     counts = {name: value for name, value in shown.items() if "_handling_" not in name}
     assert counts == {
@@ -94,7 +94,7 @@ async def test_a_handlers_time_is_from_its_start_to_its_end_by_the_clock(
     seen = PrometheusInstrument(clock=stopwatch)
     async with open_system(instruments=[seen]) as system:
         works = await system.start(partial(Works, stopwatch), name="works")
-        await play(works, message)
+        await scenario(works, message)
         await settle()
         shown = figures(seen)
     assert shown["actor_handling_seconds_sum works"] == pytest.approx(seconds)
@@ -122,7 +122,7 @@ async def test_a_bucket_counts_all_that_took_no_longer_than_its_bound() -> None:
     seen = PrometheusInstrument(clock=stopwatch, buckets=(0.5, 2, 8))
     async with open_system(instruments=[seen]) as system:
         works = await system.start(partial(Works, stopwatch), name="works")
-        await play(works, *map(Work, (0, 0.5, 0.75, 2, 32)))
+        await scenario(works, *map(Work, (0, 0.5, 0.75, 2, 32)))
         shown = figures(seen)
     buckets = {name.split()[-1]: v for name, v in shown.items() if "_bucket" in name}
     assert buckets == {"0.5": 2, "2": 4, "8": 4, "+Inf": 5}

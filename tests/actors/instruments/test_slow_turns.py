@@ -12,7 +12,7 @@ import trio
 from actors import ActorCrashed, Message, open_system
 from actors.instruments.slow_turns import SlowTurns
 from actors.testing import settle
-from tests.actors.cast import No
+from tests.actors.counter import No
 from tests.actors.instruments.works import (
     Keep,
     Stopwatch,
@@ -32,7 +32,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.getMessage() for one in caplog.records if " s to handle " in one.getMessage()]
 
 
-async def play(*messages: Message[Works, Any], limit: float = 0.1) -> None:
+async def scenario(*messages: Message[Works, Any], limit: float = 0.1) -> None:
     stopwatch = Stopwatch()
     async with open_system(instruments=[SlowTurns(limit, clock=stopwatch)]) as system:
         works = await system.start(partial(Works, stopwatch), name="works")
@@ -45,14 +45,14 @@ async def play(*messages: Message[Works, Any], limit: float = 0.1) -> None:
 async def test_a_slow_turn_is_told_with_actor_type_and_seconds(
     message: Message[Works, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    await play(message)
+    await scenario(message)
     assert told(caplog) == [f"works took 0.250 s to handle {type(message).__name__}"]
     (record,) = [one for one in caplog.records if " s to handle " in one.getMessage()]
     assert (record.name, record.levelname) == ("actors", "WARNING")
 
 
 async def test_what_a_message_holds_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    await play(Work(0.25, secret="open-sesame"))
+    await scenario(Work(0.25, secret="open-sesame"))
     assert len(told(caplog)) == 1
     assert "open-sesame" not in caplog.text
 
@@ -60,7 +60,7 @@ async def test_what_a_message_holds_is_not_told(caplog: pytest.LogCaptureFixture
 async def test_a_turn_that_took_no_longer_than_the_limit_is_not_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await play(Work(0.5), Work(0.5078125), Work(0.25), limit=0.5)
+    await scenario(Work(0.5), Work(0.5078125), Work(0.25), limit=0.5)
     assert told(caplog) == ["works took 0.508 s to handle Work"]
 
 
@@ -76,17 +76,17 @@ async def test_a_tenth_of_a_second_is_the_limit_where_none_is_given(
 
 
 async def test_each_slow_turn_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    await play(*[Work(0.25)] * 3)
+    await scenario(*[Work(0.25)] * 3)
     assert len(told(caplog)) == 3
 
 
 async def test_an_async_handler_is_never_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    await play(Wait(5), Wait(5, working=5))
+    await scenario(Wait(5), Wait(5, working=5))
     assert told(caplog) == []
 
 
 async def test_a_quick_turn_after_a_long_wait_is_quick(caplog: pytest.LogCaptureFixture) -> None:
-    await play(Wait(5), Work(0))
+    await scenario(Wait(5), Work(0))
     assert told(caplog) == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from actors import Actor, Message, Ref, Reply
-from tests.actors.cast import Boom, No
+from tests.actors.counter import Boom, No
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Somebody who waits for a probe's messages, and a message with a subtype."""
+"""Listener, which waits for a probe's messages in a task, and a message with a subtype."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import trio
 
 from actors import ActorStopped
 from actors.testing import Probe
-from tests.actors.cast import Add, Counter
+from tests.actors.counter import Add, Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class AddTwice(Add):
 
 
 class Listener:
-    """Waits in `next` in a task of his own, and can leave."""
+    """Waits in `next` in a task of its own, and can be cancelled."""
 
     def __init__(self, nursery: trio.Nursery, probe: Probe[Counter], kind: type[Add] = Add) -> None:
         self.scope = trio.CancelScope()

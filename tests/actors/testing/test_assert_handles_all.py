@@ -86,7 +86,7 @@ def test_each_of_several_owners_needs_a_handler() -> None:
     assert missing(Pot) == "Pot has no handler for Pour, Clean"
 
 
-class Query(Message["Shelf", R], Generic[R]):
+class Query(Message["Keeper", R], Generic[R]):
     """A question with an answer of any type, and with no handler: it is never sent itself."""
 
     __slots__ = ()
@@ -97,11 +97,11 @@ class Count(Query[int]):
     """Inherits its owner."""
 
 
-class Shelf(Actor):
+class Keeper(Actor):
     """Has no handler at all."""
 
 
-class CountingShelf(Shelf):
+class CountingShelf(Keeper):
     @Count.handler
     def count(self, _message: Count) -> int:
         return 0
@@ -112,7 +112,7 @@ class LabelledShelf(CountingShelf):
 
 
 def test_an_owner_is_inherited_and_only_the_last_of_several_messages_needs_a_handler() -> None:
-    assert missing(Shelf) == "Shelf has no handler for Count"
+    assert missing(Keeper) == "Keeper has no handler for Count"
     assert_handles_all(CountingShelf, HERE)
     assert_handles_all(LabelledShelf, HERE)
 

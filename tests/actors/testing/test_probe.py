@@ -20,7 +20,7 @@ from actors import (
     open_system,
 )
 from actors.testing import Probe, settle
-from tests.actors.cast import (
+from tests.actors.counter import (
     Add,
     Asker,
     Boom,
@@ -164,7 +164,7 @@ async def test_its_statistics_are_those_of_an_actor_that_keeps_every_reply() -> 
         for error in (No(why="shut"), ActorCrashed("till")):
             asker = Asker(nursery, probe, Reach(3))
             probe.fail(await probe.next(Reach), error)
-            await asker.left.wait()
+            await asker.done.wait()
     assert probe.statistics() == ActorStatistics(
         name="till",
         state="running",

@@ -7,7 +7,7 @@ import trio
 
 from actors import ActorCrashed, ActorError
 from actors.testing import Probe, settle
-from tests.actors.cast import (
+from tests.actors.counter import (
     Add,
     Asker,
     Boom,
@@ -112,7 +112,7 @@ async def test_a_scripted_answer_that_was_taken_arrives_in_spite_of_a_cancellati
     async with trio.open_nursery() as nursery:
         asker = Asker(nursery, probe, Add())
         await probe.next(Add)
-        asker.leave()
+        asker.cancel()
     assert asker.answer == 3
 
 
@@ -139,7 +139,7 @@ async def test_an_ask_without_a_script_waits_for_its_reply() -> None:
         messages = {message.by: message for message in [await probe.next(Add) for _ in range(2)]}
         assert probe.reply(messages[2], 20)
         assert probe.fail(messages[1], No(why="shut"))
-        assert not second.left.is_set()
+        assert not second.done.is_set()
     assert second.answer == 20
     assert isinstance(first.error, No)
     assert probe.unasked == ((Add, 9),), "a script is for those who come later"
@@ -161,10 +161,10 @@ async def test_an_asker_who_is_cancelled_leaves_at_once() -> None:
     async with trio.open_nursery() as nursery:
         asker = Asker(nursery, probe, Reach(3))
         message = await probe.next(Reach)
-        asker.leave()
+        asker.cancel()
         assert not probe.reply(message, 3), "also in the pass of the cancellation"
-        await asker.left.wait()
-    assert asker.heard is None
+        await asker.done.wait()
+    assert asker.outcome is None
     assert probe.received == (Reach(3),)
 
 
@@ -176,7 +176,7 @@ async def test_an_answer_that_was_sent_arrives_in_spite_of_a_cancellation_in_the
     async with trio.open_nursery() as nursery:
         asker = Asker(nursery, probe, Reach(3))
         assert probe.reply(await probe.next(Reach), 3)
-        asker.leave()
+        asker.cancel()
     assert asker.answer == 3
 
 
@@ -190,7 +190,7 @@ async def test_what_reply_says_is_what_the_asker_gets_when_both_happen_in_one_ti
         await trio.lowlevel.checkpoint()
 
     async def leave(asker: Asker[int]) -> None:
-        asker.leave()
+        asker.cancel()
         await trio.lowlevel.checkpoint()
 
     async with trio.open_nursery() as nursery:
@@ -199,7 +199,7 @@ async def test_what_reply_says_is_what_the_asker_gets_when_both_happen_in_one_ti
         for message in messages:
             nursery.start_soon(reply, message)
             nursery.start_soon(leave, askers[message.goal])
-    assert said == {goal: asker.heard is not None for goal, asker in askers.items()}
+    assert said == {goal: asker.outcome is not None for goal, asker in askers.items()}
 
 
 async def test_a_message_answered_twice_is_an_error() -> None:
@@ -238,7 +238,7 @@ async def test_an_object_that_several_ask_with_is_answered_once_for_each() -> No
     async with trio.open_nursery() as nursery:
         leaver, stayer = (Asker(nursery, probe, message) for _ in range(2))
         await settle()
-        leaver.leave()
+        leaver.cancel()
         assert probe.reply(message, 3), "to the one who still waits"
         assert not probe.reply(message, 4)
         with pytest.raises(ActorError, match="answered twice"):

@@ -6,7 +6,7 @@ import pytest
 
 from actors import ActorStopped, MailboxFull
 from actors.testing import Probe
-from tests.actors.cast import Add, Counter, Reach
+from tests.actors.counter import Add, Counter, Reach
 
 
 def test_a_probe_with_a_mailbox_is_full_when_it_holds_so_many_messages() -> None:

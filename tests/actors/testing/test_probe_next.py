@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.testing import Probe, settle
-from tests.actors.cast import (
+from tests.actors.counter import (
     Add,
     Counter,
     Nap,

@@ -1,4 +1,4 @@
-"""The actor that most tests here play with, and somebody who asks it in a task of his own."""
+"""Counter, the actor of most tests here, and Asker, which asks in a task of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Nap(Message["Counter", str]):
     """Answered by an async handler, after so many seconds."""
 
     seconds: float
-    tidying: float = 0
+    cleanup: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Boom(Exception):  # noqa: N818 - a crash, on purpose
 
 
 class Counter(Actor):
-    """Counts, and writes down what happens to it."""
+    """Adds up, and keeps a journal of what happens to it."""
 
     def __init__(self, journal: list[str] | None = None) -> None:
         self.journal: list[str] = [] if journal is None else journal
@@ -105,7 +105,7 @@ class Counter(Actor):
             await trio.sleep(message.seconds)
         finally:
             with trio.CancelScope(shield=True):
-                await trio.sleep(message.tidying)
+                await trio.sleep(message.cleanup)
             self.journal.append("unwound")
         return "rested"
 
@@ -143,7 +143,7 @@ class Relay(Actor):
 
 
 class Asker(Generic[R]):
-    """Asks in a task of his own, keeps what he hears, and can leave."""
+    """Asks in a task of its own, keeps the outcome, and can be cancelled."""
 
     def __init__(
         self,
@@ -153,27 +153,27 @@ class Asker(Generic[R]):
         within: float = inf,
     ) -> None:
         self.scope = trio.CancelScope(deadline=trio.current_time() + within)
-        self.heard: outcome.Value[R] | outcome.Error | None = None
-        self.left = trio.Event()
+        self.outcome: outcome.Value[R] | outcome.Error | None = None
+        self.done = trio.Event()
         nursery.start_soon(self._ask, ref, message)
 
     async def _ask(self, ref: Ref[Any], message: Message[Any, R]) -> None:
         with self.scope:
             try:
-                self.heard = outcome.Value(await ref.ask(message))
+                self.outcome = outcome.Value(await ref.ask(message))
             except (ActorError, Refusal, trio.TooSlowError) as error:
-                self.heard = outcome.Error(error)
-        self.left.set()
+                self.outcome = outcome.Error(error)
+        self.done.set()
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         self.scope.cancel()
 
     @property
     def answer(self) -> R:
-        assert isinstance(self.heard, outcome.Value)
-        return self.heard.value
+        assert isinstance(self.outcome, outcome.Value)
+        return self.outcome.value
 
     @property
     def error(self) -> BaseException:
-        assert isinstance(self.heard, outcome.Error)
-        return self.heard.error
+        assert isinstance(self.outcome, outcome.Error)
+        return self.outcome.error

@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from actors import Actor, ActorCrashed, ActorError, Restart, open_system
-from tests.actors.cast import Boom, Counter, No
 from tests.actors.clock import Clock, Do, after, crash, every
+from tests.actors.counter import Boom, Counter, No
 
 
 @pytest.mark.schedules

@@ -10,23 +10,23 @@ from actors import Actor, Message, Ref, Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Take(Message["Shelf", int]):
-    """Kept, answered, dropped or passed on, as the shelf was told."""
+class Take(Message["Keeper", int]):
+    """Kept until Forget, or for ever."""
 
 
 @dataclass(frozen=True, slots=True)
-class Forget(Message["Shelf", None]):
+class Forget(Message["Keeper", None]):
     """Drops every reply."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave(Message["Shelf", None]):
-    """Cancels a scope, and then cares for what is left."""
+class Leave(Message["Keeper", None]):
+    """Cancels a scope, and registers callbacks of `on_abandoned` after it."""
 
     scope: trio.CancelScope
 
 
-class Shelf(Actor):
+class Keeper(Actor):
     """Keeps replies."""
 
     def __init__(self, *, cyclic: bool = False) -> None:
@@ -84,7 +84,7 @@ class Delegate(Message["Broker", int]):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Message["Clerk", None]):
-    """Sends an answer for somebody else."""
+    """Sends an answer for another actor."""
 
     reply: Reply[int]
 

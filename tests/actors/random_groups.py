@@ -1,4 +1,4 @@
-"""A stage, where any groups of actors can be played with by a list of events."""
+"""Groups of actors made from specifications, and a run of random events in them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import trio
 
 from actors import ActorStopped, Message, Restart, Strategy, System
 from actors.testing import settle
-from tests.actors.cast import Asker
-from tests.actors.troupe import FALL, Keep, Player, Say, Troupe, Work, fall
+from tests.actors.actors_in_groups import CRASH, Keep, Member, Members, Say, Work, crash
+from tests.actors.counter import Asker
 
 
 @dataclass(frozen=True)
-class Role:
-    """An actor to be."""
+class ActorSpec:
+    """An actor to be started."""
 
     backoff: float
     limit: int
@@ -28,11 +28,11 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Cast:
-    """A group to be."""
+class GroupSpec:
+    """A group to be made."""
 
     strategy: Strategy
-    members: Sequence[Role | Cast]
+    members: Sequence[ActorSpec | GroupSpec]
 
 
 @dataclass(frozen=True)
@@ -44,58 +44,58 @@ class Event:
     seconds: float
 
 
-class Watched(Player):
-    """A player who is seen when it does something after its successor was made."""
+class Watched(Member):
+    """A member that reports what it does after its successor was made."""
 
     def note(self, text: str) -> None:
-        troupe = self.troupe
-        if isinstance(troupe, Play) and self.life != troupe.lives[self.name]:
-            troupe.overlaps.append(f"{self.name} {text} in life {self.life}")
+        run = self.members
+        if isinstance(run, Run) and self.number != run.made[self.name]:
+            run.overlaps.append(f"{self.name} {text} in instance {self.number}")
         super().note(text)
 
     def on_start(self) -> None:
-        if isinstance(self.troupe, Play):
-            self.troupe.begun[self.name] += 1
+        if isinstance(self.members, Run):
+            self.members.started[self.name] += 1
         super().on_start()
 
 
-class Play(Troupe):
-    """Does what events say, and keeps what is needed to judge it."""
+class Run(Members):
+    """Does what events say, and keeps what is needed to check the outcome."""
 
-    def __init__(self, audience: trio.Nursery) -> None:
+    def __init__(self, outside: trio.Nursery) -> None:
         super().__init__()
         self.overlaps: list[str] = []
-        self.told: dict[str, list[str]] = {}
+        self.sent: dict[str, list[str]] = {}
         self.askers: list[tuple[str, str, Asker[Any]]] = []
-        # How many instances began, and how many factories are at work; by name of player.
-        self.begun = Counter[str]()
+        # By name of member: instances that started, factories that run, async factories.
+        self.started = Counter[str]()
         self.making = Counter[str]()
-        self.patient = set[str]()
-        self._audience = audience
+        self.async_made = set[str]()
+        self._outside = outside
         self._numbers = count()
         self._faults = Counter[str]()
 
-    async def hire_all(self, group: System, cast: Cast) -> None:
-        """Start a group in a group."""
-        for member in cast.members:
-            if isinstance(member, Cast):
-                await self.hire_all(group.group(member.strategy), member)
+    async def start_all(self, group: System, spec: GroupSpec) -> None:
+        """Start the actors and groups of a specification in a group."""
+        for member in spec.members:
+            if isinstance(member, GroupSpec):
+                await self.start_all(group.group(member.strategy), member)
             else:
                 name = f"p{len(self.refs)}"
                 restart = Restart(member.limit, within=50, backoff=member.backoff)
-                player: Callable[[], Watched | Awaitable[Watched]]
-                player = partial(Watched, self, name)
+                factory: Callable[[], Watched | Awaitable[Watched]]
+                factory = partial(Watched, self, name)
                 if member.wait is not None:
-                    player = partial(self._make, name, member.wait)
-                    self.patient.add(name)
-                self.refs[name] = await group.start(player, name=name, restart=restart)
+                    factory = partial(self._make, name, member.wait)
+                    self.async_made.add(name)
+                self.refs[name] = await group.start(factory, name=name, restart=restart)
 
     async def _make(self, name: str, seconds: float) -> Watched:
         self.making[name] += 1
         assert self.making[name] == 1, "two factories of one actor at once"
         try:
             await trio.sleep(seconds)
-            # One that is cancelled takes its time to unwind, and may give an instance in spite.
+            # A cancelled factory takes its time to unwind, and may return an instance nevertheless.
             with trio.CancelScope(shield=True):
                 await trio.sleep(seconds / 2)
         finally:
@@ -103,25 +103,25 @@ class Play(Troupe):
         return Watched(self, name)
 
     def failed_starts(self, name: str) -> int:
-        return self._faults[name] - len(self.faults.get(name, ()))
+        return self._faults[name] - len(self.in_on_start.get(name, ()))
 
-    async def perform(self, event: Event) -> None:
+    async def do(self, event: Event) -> None:
         name = f"p{event.whom % len(self.refs)}"
         match event.what:
             case "sleep":
                 await trio.sleep(event.seconds)
             case "settle":
                 await settle()
-            case "pass":
+            case "checkpoint":
                 await trio.lowlevel.checkpoint()
             case "stop":
                 self.refs[name].stop()
-            case "leave":
+            case "cancel":
                 for _, _, asker in self.askers[event.whom : event.whom + 1]:
-                    asker.leave()
+                    asker.cancel()
             case "fail-to-start":
                 self._faults[name] += 1
-                self.faults.setdefault(name, []).append(fall)
+                self.in_on_start.setdefault(name, []).append(crash)
             case "tell":
                 self._tell(name)
             case _:
@@ -133,16 +133,16 @@ class Play(Troupe):
             self.refs[name].tell_nowait(Say(text))
         except ActorStopped:
             return
-        self.told.setdefault(name, []).append(text)
+        self.sent.setdefault(name, []).append(text)
 
     def _ask(self, name: str, event: Event) -> None:
         text = str(next(self._numbers))
-        messages: dict[str, Message[Player, Any]] = {
+        messages: dict[str, Message[Member, Any]] = {
             "ask": Say(text),
-            "work": Work(event.seconds, tidying=event.seconds / 2),
+            "work": Work(event.seconds, cleanup=event.seconds / 2),
             "keep": Keep(),
-            "trap": Keep(fall),
-            "fall": FALL,
+            "crash-if-cancelled": Keep(crash),
+            "crash": CRASH,
         }
-        asker = Asker(self._audience, self.refs[name], messages[event.what])
+        asker = Asker(self._outside, self.refs[name], messages[event.what])
         self.askers.append((text, event.what, asker))
