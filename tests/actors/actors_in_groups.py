@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from actors import Actor, Message, Ref, Reply, Restart, System, open_system
+from actors import Actor, Message, Ref, Reply, Restart, Strategy, System, open_system
 from tests.actors.counter import Boom
 
 UNLIMITED = Restart(limit=1000)
@@ -161,3 +161,16 @@ class Member(Actor):
 
 
 CRASH = Do(crash)
+
+
+async def start_all(
+    members: MembersInSystem, names: str = "abc", restart: Restart = UNLIMITED
+) -> None:
+    """Start members in one all_for_one group, and clear the journal."""
+    await members.start(members.system.group(Strategy.ALL_FOR_ONE), names, restart)
+    members.journal.clear()
+
+
+def starts(names: str) -> list[str]:
+    """Return the journal of members that start, one after the other."""
+    return [f"{name} starts" for name in names]

@@ -15,23 +15,23 @@ from actors.testing import settle
 from tests.actors.counter import Asker
 
 
-class Wait(Message["Cloakroom", int]):
+class TakeTicket(Message["TicketKeeper", int]):
     """Answered never."""
 
 
-class Forget(Message["Cloakroom", int]):
+class ForgetAll(Message["TicketKeeper", int]):
     """Answered with the number of those who were forgotten."""
 
 
-class Cloakroom(Actor):
+class TicketKeeper(Actor):
     """Keeps replies by ticket."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, Reply[int]] = {}
         self.tickets = count()
 
-    @Wait.deferred
-    def wait(self, _message: Wait, reply: Reply[int]) -> None:
+    @TakeTicket.deferred
+    def wait(self, _message: TakeTicket, reply: Reply[int]) -> None:
         ticket = next(self.tickets)
         self.waiting[ticket] = reply
         reply.on_abandoned(partial(self.cancel, ticket))
@@ -39,8 +39,8 @@ class Cloakroom(Actor):
     def cancel(self, ticket: int) -> None:
         del self.waiting[ticket]
 
-    @Forget.handler
-    def forget(self, _message: Forget) -> int:
+    @ForgetAll.handler
+    def forget(self, _message: ForgetAll) -> int:
         forgotten = len(self.waiting)
         self.waiting.clear()
         return forgotten
@@ -58,24 +58,24 @@ def collector() -> Iterator[None]:
 @pytest.mark.schedules(10)
 async def test_an_asker_whose_reply_is_dropped_hears_of_it_at_once() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
-        cloakroom = await system.start(Cloakroom)
-        askers = [Asker(nursery, cloakroom, Wait()) for _ in range(3)]
+        keeper = await system.start(TicketKeeper)
+        askers = [Asker(nursery, keeper, TakeTicket()) for _ in range(3)]
         await settle()
-        assert await cloakroom.ask(Forget()) == 3
+        assert await keeper.ask(ForgetAll()) == 3
         await settle()
         for asker in askers:
-            assert str(asker.error) == "Cloakroom dropped its reply to Wait"
+            assert str(asker.error) == "TicketKeeper dropped its reply to TakeTicket"
 
 
 @pytest.mark.usefixtures("collector")
 @pytest.mark.schedules(10)
 async def test_an_asker_who_leaves_is_found_by_his_ticket() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
-        cloakroom = await system.start(Cloakroom)
-        staying, leaving = (Asker(nursery, cloakroom, Wait()) for _ in range(2))
+        keeper = await system.start(TicketKeeper)
+        staying, leaving = (Asker(nursery, keeper, TakeTicket()) for _ in range(2))
         await settle()
         leaving.cancel()
         await settle()
-        assert await cloakroom.ask(Forget()) == 1
+        assert await keeper.ask(ForgetAll()) == 1
         await settle()
-        assert str(staying.error) == "Cloakroom dropped its reply to Wait"
+        assert str(staying.error) == "TicketKeeper dropped its reply to TakeTicket"

@@ -16,19 +16,15 @@ from tests.actors.actors_in_groups import (
     Do,
     Keep,
     Member,
-    MembersInSystem,
     Say,
     Work,
     crash,
     open_members,
+    start_all,
 )
 from tests.actors.counter import Asker, Boom
 
 pytestmark = pytest.mark.schedules
-
-
-async def start_all(members: MembersInSystem, names: str = "abc") -> None:
-    await members.start(members.system.group(Strategy.ALL_FOR_ONE), names)
 
 
 async def tell_of_life(ref: Ref[Member], made: list[str]) -> None:

@@ -13,14 +13,14 @@ from actors import ActorCrashed, Restart, Strategy
 from actors.testing import settle
 from tests.actors.actors_in_groups import (
     CRASH,
-    UNLIMITED,
     Await,
     Do,
     Keep,
-    MembersInSystem,
     Say,
     crash,
     open_members,
+    start_all,
+    starts,
 )
 from tests.actors.counter import Asker
 
@@ -28,17 +28,6 @@ pytestmark = pytest.mark.schedules
 
 ALL, REST = Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
 SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
-
-
-def starts(names: str) -> list[str]:
-    return [f"{name} starts" for name in names]
-
-
-async def start_all(
-    members: MembersInSystem, names: str = "abc", restart: Restart = UNLIMITED
-) -> None:
-    await members.start(members.system.group(ALL), names, restart)
-    members.journal.clear()
 
 
 def and_then(*steps: Callable[[], object]) -> Do:

@@ -15,18 +15,15 @@ from tests.actors.actors_in_groups import (
     Say,
     Work,
     open_members,
+    start_all,
+    starts,
 )
 from tests.actors.counter import Asker
-from tests.actors.test_group_collisions import start_all
 
 pytestmark = pytest.mark.schedules
 
 ALL, REST = Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
 SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
-
-
-def starts(names: str) -> list[str]:
-    return [f"{name} starts" for name in names]
 
 
 @pytest.mark.parametrize("stopped", ["a", "b", "c"])

@@ -17,22 +17,22 @@ from tests.actors.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
-class Take(Message["Keeper", int]):
+class TakeWithCallback(Message["CallbackKeeper", int]):
     """Kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contradict(Message["Keeper", int]):
+class Contradict(Message["CallbackKeeper", int]):
     """Answered, and then refused."""
 
 
-class Keeper(Actor):
+class CallbackKeeper(Actor):
     def __init__(self) -> None:
-        self.kept: list[tuple[Take, Reply[int]]] = []
+        self.kept: list[tuple[TakeWithCallback, Reply[int]]] = []
         self.seen: list[weakref.ref[Reply[int]]] = []
 
-    @Take.deferred
-    def take(self, message: Take, reply: Reply[int]) -> None:
+    @TakeWithCallback.deferred
+    def take(self, message: TakeWithCallback, reply: Reply[int]) -> None:
         waiter = message, reply
         self.kept.append(waiter)
         self.seen.append(weakref.ref(reply))
@@ -53,11 +53,11 @@ def uncollected() -> Generator[None]:
 
 @pytest.mark.usefixtures("uncollected")
 async def test_nothing_is_left_of_a_reply_that_has_answered_though_its_callback_held_it() -> None:
-    keeper = Keeper()
+    keeper = CallbackKeeper()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: keeper)
-        await ref.tell(Take())
-        asker = Asker(nursery, ref, Take())
+        await ref.tell(TakeWithCallback())
+        asker = Asker(nursery, ref, TakeWithCallback())
         await settle()
         assert [reply.send(1) for _, reply in keeper.kept] == [False, True]
         await asker.done.wait()
@@ -66,10 +66,10 @@ async def test_nothing_is_left_of_a_reply_that_has_answered_though_its_callback_
 
 
 async def test_a_reply_used_in_another_thread_raises_there_and_can_still_be_used() -> None:
-    keeper = Keeper()
+    keeper = CallbackKeeper()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: keeper)
-        asker = Asker(nursery, ref, Take())
+        asker = Asker(nursery, ref, TakeWithCallback())
         await settle()
         ((_, reply),) = keeper.kept
         with pytest.raises(RuntimeError, match="async context"):
@@ -85,10 +85,10 @@ async def test_a_reply_used_in_another_thread_raises_there_and_can_still_be_used
 
 @pytest.mark.parametrize("error", [Refusal("no"), ActorError("broken")], ids=repr)
 async def test_one_error_may_fail_many(error: Exception) -> None:
-    keeper = Keeper()
+    keeper = CallbackKeeper()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: keeper)
-        askers = [Asker(nursery, ref, Take()) for _ in range(3)]
+        askers = [Asker(nursery, ref, TakeWithCallback()) for _ in range(3)]
         await settle()
         for _, reply in keeper.kept:
             assert reply.fail(error)
@@ -100,22 +100,22 @@ async def test_one_error_may_fail_many(error: Exception) -> None:
 
 
 async def test_a_refusal_that_nobody_got_is_not_counted() -> None:
-    keeper = Keeper()
+    keeper = CallbackKeeper()
     recorder = Recorder()
     async with open_system(instruments=[recorder]) as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: keeper)
-        asker = Asker(nursery, ref, Take())
+        asker = Asker(nursery, ref, TakeWithCallback())
         await settle()
         ((_, reply),) = keeper.kept
         asker.cancel()
         assert reply.fail(Refusal()) is False
         assert ref.statistics().refused == 0
-        assert "refused" not in recorder.of("Take")
+        assert "refused" not in recorder.of("TakeWithCallback")
 
 
 async def test_a_refusal_after_the_answer_is_a_crash_that_says_so() -> None:
     async with open_system() as system:
-        ref = await system.start(Keeper)
+        ref = await system.start(CallbackKeeper)
         assert await ref.ask(Contradict()) == 1
         await settle()
         assert ref.statistics().refused == 0
@@ -125,8 +125,8 @@ async def test_a_refusal_after_the_answer_is_a_crash_that_says_so() -> None:
 
 async def test_a_refusal_after_the_answer_fails_who_else_waits() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
-        ref = await system.start(Keeper)
-        asker = Asker(nursery, ref, Take())
+        ref = await system.start(CallbackKeeper)
+        asker = Asker(nursery, ref, TakeWithCallback())
         await settle()
         await ref.ask(Contradict())
         await asker.done.wait()
