@@ -18,11 +18,11 @@ from cafe.cli.database import DatabaseUrl, shop_database
 from cafe.cli.restore import restore_database
 from cafe.cli.serve import help_text
 from cafe.ledger.backup import back_up
-from cafe.ledger.checking import Promise, check
-from cafe.ledger.migrating import newest
-from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.pruning import prune_some
-from cafe.ledger.reading import open_reader, version_of
+from cafe.ledger.checking import Promise, check, open_reader, version_of
+from cafe.ledger.database import upgrade
+from cafe.ledger.log import prune_some
+from cafe.ledger.store import open_store
+from cafe.ledger.tables import newest
 from cafe.printable import printable
 from cafe.settings import read_settings
 from cafe.shop.departments import DEPARTMENTS

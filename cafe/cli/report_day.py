@@ -17,7 +17,7 @@ from rich.text import Text
 
 from cafe.cli.board import as_text
 from cafe.cli.database import DatabaseUrl, shop_database
-from cafe.ledger.reading import open_reader
+from cafe.ledger.checking import open_reader
 from cafe.operations.day import Day, Hours, Spread, Work, picture
 from cafe.orders.queries import read_lives
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cafe.cli.database import DatabaseUrl, shop_database
-from cafe.ledger.restore import restore
+from cafe.ledger.backup import restore
 from cafe.printable import printable
 
 

@@ -1,23 +1,122 @@
-"""Checks a ledger: what holds for the events of any department, and what each department promises.
+"""Looks into a ledger from outside, beside a shop that runs: reads one moment of it, and checks it.
 
-Rule: it reads, and gives what it reads; whether that is bad news is for others to say.
+Rule: nothing is made and nothing is changed, whatever the address names. What cannot be read is one
+sentence, without a password. A check gives what it found; whether that is bad news is for others to
+say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, and_, func, not_, or_, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    NullPool,
+    and_,
+    create_engine,
+    func,
+    inspect,
+    not_,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL
 
-from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.database import parse_address, secrets_of
 from cafe.ledger.department import Department
-from cafe.ledger.own import OWN
-from cafe.ledger.reading import damages_of
-from cafe.ledger.tables import events, prunings
+from cafe.ledger.errors import NotALedger, telling
+from cafe.ledger.log import MOST_AHEAD, OWN
+from cafe.ledger.sqlite_file import connect_to_file, existing_file
+from cafe.ledger.tables import (
+    VERSION_TABLE,
+    events,
+    is_current,
+    metadata,
+    prunings,
+    refuse_behind,
+    version_in,
+)
 from cafe.printable import printable
+
+_CONNECT_SECONDS = 5
+
+
+def named(url: URL) -> str:
+    """Name a database without its secrets: a password may stand in the query too."""
+    if url.drivername == "sqlite":
+        return url.database or "memory"
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def open_reader(address: str) -> Generator[Connection]:
+    """Give a connection that sees the ledger as it is at one moment.
+
+    Raises WrongDatabaseError, NotALedger, SchemaBehind or DatabaseGone.
+    """
+    url = parse_address(address)
+    with _connected(url) as connection:
+        refuse_behind(connection, named(url))
+        yield connection
+
+
+def version_of(address: str) -> str | None:
+    """Give the version of a ledger's tables, None where there are none yet.
+
+    Raises WrongDatabaseError, NotALedger or DatabaseGone.
+    """
+    url = parse_address(address)
+    with _connected(url) as connection:
+        is_current(connection, named(url))
+        return version_in(connection)
+
+
+@contextmanager
+def _connected(url: URL) -> Generator[Connection]:
+    engine = _engine(url)
+    with telling(secrets_of(url)), engine.connect() as connection:
+        if url.drivername == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        _refuse_others(connection, named(url))
+        yield connection
+
+
+def _refuse_others(connection: Connection, database: str) -> None:
+    tables = set(inspect(connection).get_table_names())
+    if tables and tables.isdisjoint({*metadata.tables, VERSION_TABLE}):
+        raise NotALedger(f"{database} is a database of something else.")
+
+
+def damages_of(connection: Connection) -> list[str]:
+    """Give what the database itself finds wrong with its file: nothing, if all is well."""
+    if connection.dialect.name != "sqlite":
+        return []
+    said = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
+    return [line for line in said if line != "ok"]
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        path = existing_file(url)
+        return create_engine("sqlite://", creator=lambda: connect_to_file(path), poolclass=NullPool)
+    return create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "cafe, reading",
+            "client_encoding": "UTF8",
+        },
+    )
+
 
 _event = events.c
 

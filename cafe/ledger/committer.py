@@ -16,12 +16,17 @@ from typing import TypeVar
 import structlog
 import trio
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, RowRefused
+from cafe.ledger.errors import (
+    DatabaseGone,
+    JournalClosed,
+    LedgerError,
+    LedgerUnavailable,
+    NotRecorded,
+    RowRefused,
+)
 from cafe.ledger.journal import Held, Item, Journal
 from cafe.ledger.log import Log
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.ledger.store import Storing, Unit
-from cafe.ledger.threads import Runner
+from cafe.ledger.store import Runner, Storing, Unit
 
 T = TypeVar("T")
 

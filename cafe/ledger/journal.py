@@ -18,7 +18,7 @@ import trio
 from actors import Reply
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Entry
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable
 from cafe.ledger.store import Unit
 
 R = TypeVar("R")

@@ -14,18 +14,13 @@ from typing import Any, TypeVar
 import structlog
 import trio
 
-from cafe.ledger.clock import MOST_AHEAD
 from cafe.ledger.committer import RETRY_SECONDS, Committer
 from cafe.ledger.department import Department, Logged
-from cafe.ledger.errors import DatabaseGone, LedgerError
+from cafe.ledger.errors import DatabaseGone, LedgerError, LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal
-from cafe.ledger.log import Log, read_page
-from cafe.ledger.own import OWN, clock_set_right
-from cafe.ledger.pruning import prune_some
+from cafe.ledger.log import MOST_AHEAD, OWN, Log, clock_set_right, prune_some, read_page
 from cafe.ledger.reader import Query, Reader
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
-from cafe.ledger.store import Storing
-from cafe.ledger.threads import InLoop, InThread, Runner
+from cafe.ledger.store import InLoop, InThread, Runner, Storing
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -1,24 +1,59 @@
-"""The log as followers see it: every committed event, in the order of its position.
+"""The log of events: how it is followed, what the ledger itself writes in it, how it is pruned.
 
-Rule: a follower is never waited for. What was committed lately is in memory; a follower that is
-further behind reads pages from the database, and one that is up to date waits for the next commit.
+Rule: a follower is never waited for, and never misses an event. What was committed lately is in
+memory; a follower that is further behind reads pages from the database, and one that is up to date
+waits for the next commit. Pruning spares what a follower has not followed yet, however old it is.
+
+Positions give the sequence of events, times say only when they happened.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import trio
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
-from cafe.ledger.department import Event, Logged
-from cafe.ledger.tables import events
+from cafe.ledger.department import Department, Entry, Event, Logged
+from cafe.ledger.tables import events, prunings
+
+MOST_AHEAD = 300.0
+"""Seconds that the last event may be ahead of the machine's clock, before it is taken for wrong."""
+
+
+def _load_nothing(_connection: Connection) -> None:
+    return None
+
+
+OWN = Department(
+    "ledger",
+    tables=(),
+    load=_load_nothing,
+    transitions={(None, "set right"): "right"},
+    remembers=False,
+)
+
+
+def clock_set_right(position: int, at: float) -> Entry:
+    """Say that the clock was ahead at this position, and is no more: times go on from `at`."""
+    return Entry(Event(f"clock {position}", "set right", None, "right", at))
+
+
+def was_set_right_behind(position: Any) -> Any:
+    """Tell, in SQL, whether the clock was set right behind a position."""
+    ours = events.alias()
+    return (
+        select(ours.c.position)
+        .where(ours.c.department == OWN.name, ours.c.position > position)
+        .exists()
+    )
+
 
 MOST_RECENT = 10_000
 PAGE = 1_000
-
 ReadPage = Callable[[int], Awaitable[list[Logged]]]
 """Gives the next page of events behind a position."""
 
@@ -85,3 +120,57 @@ def read_page(connection: Connection, after: int) -> list[Logged]:
         select(events).where(events.c.position > after).order_by(events.c.position).limit(PAGE)
     )
     return [Logged(row[0], row[1], Event(*row[2:])) for row in found]
+
+
+MOST_SUBJECTS = 500
+"""Deleted in one transaction."""
+
+
+def prune_some(
+    connection: Connection,
+    department: Department[Any],
+    before: float,
+    followers: Iterable[Department[Any]],
+) -> int:
+    """Delete some of a department's subjects that ended before a time; 0 when none is left.
+
+    Not those with an event that one of `followers` has not followed yet.
+    """
+    ended = department.ended(before)
+    if ended is None:
+        return 0
+    stays = or_(events.c.at >= before, *_unfollowed(connection, followers))
+    subjects = connection.execute(_prunable(ended, department, stays)).scalars().all()
+    if subjects:
+        ours = and_(events.c.department == department.name, events.c.subject.in_(subjects))
+        _remember(connection, connection.execute(select(func.max(events.c.position)).where(ours)))
+        connection.execute(delete(events).where(ours))
+        for statement in department.prune:
+            connection.execute(statement(subjects))
+    return len(subjects)
+
+
+def _unfollowed(connection: Connection, followers: Iterable[Department[Any]]) -> list[Any]:
+    """Give conditions for the events that somebody has not followed yet."""
+    selects = [one.followed for one in followers if one.followed is not None]
+    positions = [connection.execute(one).scalar() or 0 for one in selects]
+    return [events.c.position > min(positions)] if positions else []
+
+
+def _prunable(ended: Any, department: Department[Any], stays: Any) -> Any:
+    subject = ended.subquery().c[0]
+    last = select(events.c.subject).order_by(events.c.position.desc()).limit(1)
+    staying = select(events.c.position).where(
+        events.c.subject == subject, events.c.department == department.name, stays
+    )
+    is_last = subject == last.scalar_subquery()
+    return select(subject).where(~staying.exists(), ~is_last).limit(MOST_SUBJECTS)
+
+
+def _remember(connection: Connection, found: Any) -> None:
+    through: int = found.scalar() or 0
+    known = connection.execute(select(prunings.c.through)).scalar()
+    if known is None:
+        connection.execute(insert(prunings).values(id=1, through=through))
+    elif through > known:
+        connection.execute(update(prunings).values(through=through))

@@ -12,11 +12,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection
 
-from cafe.ledger.address import WrongDatabaseError, secrets_of
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse
-from cafe.ledger.impatient import LOST_SECONDS, Gateway, driver_of, drop, is_pooled
-from cafe.ledger.link import telling
-from cafe.ledger.migrating import is_current, migrate, refuse_behind
+from cafe.ledger.database import secrets_of
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, WrongDatabaseError, telling
+from cafe.ledger.postgresql_connection import LOST_SECONDS, Gateway, driver_of, drop, is_pooled
+from cafe.ledger.tables import is_current, migrate, refuse_behind
 
 LOCK = (0x63616665, 1)
 """What the advisory lock is called in each database: "cafe", and the first of its kind."""

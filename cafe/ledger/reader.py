@@ -14,10 +14,8 @@ import outcome
 import trio
 from sqlalchemy import Connection
 
-from cafe.ledger.errors import DatabaseGone, RowRefused
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
-from cafe.ledger.store import Storing
-from cafe.ledger.threads import Runner
+from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, NotRecorded, RowRefused
+from cafe.ledger.store import Runner, Storing
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]

@@ -1,24 +1,24 @@
-"""The SQL of a commit, compiled once for each table and dialect.
+"""The SQL of a commit: which rows are left to write, and statements compiled once for each table.
 
 Rule: rows go in as plain tuples by `exec_driver_sql`, many by one statement. That is a third of the
 cost of SQLAlchemy's own execution with parameters, which matters for what is done thousands of
-times a second; and a driver gives up Python's lock at each statement, to wait for it again.
+times a second; and a driver releases Python's lock at each statement, and has to wait for it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Table, and_, bindparam, column, delete, select, table
+from sqlalchemy import Dialect, Table, and_, bindparam, column, delete, select
+from sqlalchemy import table as new_table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cafe.ledger.department import Row
+from cafe.ledger.department import Drop, Entry, Put, Row
 from cafe.ledger.tables import events
 
 last_event = select(events).order_by(events.c.position.desc()).limit(1)
-
 MOST_ROWS = 64
 """In one statement; a power of two, as all their numbers are, so that few are compiled."""
 
@@ -56,7 +56,7 @@ class Statements:
     def _upsert(self, into: Table, rows: int) -> Any:
         insert: Any = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
         names = [one.name for one in into.c]
-        columns = table(into.name, *(column(one.name, one.type) for one in into.c))
+        columns = new_table(into.name, *(column(one.name, one.type) for one in into.c))
         values: list[dict[str, Any]] = [
             {name: bindparam(f"{name}_{number}") for name in names} for number in range(rows)
         ]
@@ -80,3 +80,60 @@ class Statements:
 def is_constant(of: Any) -> bool:
     """Tell whether a column keeps the value with which its row was inserted."""
     return bool(of.info.get("constant"))
+
+
+_Rows = list[tuple[Table, list[Row]]]
+_PLACES: dict[Table, tuple[int, ...]] = {}
+"""Of each table, where in a row its primary key is."""
+_RANKS: dict[Table, int] = {}
+"""Of each table, a number that is greater than those of the tables that it refers to."""
+
+
+class Latest(NamedTuple):
+    """What changes leave of the rows, by table, referred ones first."""
+
+    puts: _Rows
+    drops: _Rows
+    """Keys."""
+    replaced: _Rows
+    """Keys that are dropped and then put: a Put alone would keep the old row's constants."""
+
+
+def latest(entries: Iterable[Entry]) -> Latest:
+    """Give the last change of each row, for only that is left when the transaction ends."""
+    last: dict[tuple[Table, Row], Put | Drop] = {}
+    replaced: dict[Table, list[Row]] = {}
+    for _event, changes in entries:
+        for change in changes:
+            at = change.table, _key(change)
+            before = last.pop(at, None)
+            if isinstance(before, Drop) and isinstance(change, Put):
+                replaced.setdefault(change.table, []).append(before.key)
+            last[at] = change
+    puts: dict[Table, list[Row]] = {}
+    drops: dict[Table, list[Row]] = {}
+    for (table, key), change in last.items():
+        if isinstance(change, Put):
+            puts.setdefault(table, []).append(change.row)
+        else:
+            drops.setdefault(table, []).append(key)
+    return Latest(*(sorted(rows.items(), key=_rank) for rows in (puts, drops, replaced)))
+
+
+def _key(change: Put | Drop) -> Row:
+    if isinstance(change, Drop):
+        return change.key
+    places = _PLACES.get(change.table)
+    if places is None:
+        columns = list(change.table.c)
+        places = tuple(columns.index(one) for one in change.table.primary_key.columns)
+        _PLACES[change.table] = places
+    row = change.row
+    return (row[places[0]],) if len(places) == 1 else tuple(row[place] for place in places)
+
+
+def _rank(item: tuple[Table, list[Row]]) -> int:
+    table = item[0]
+    if table not in _RANKS:
+        _RANKS.update({one: rank for rank, one in enumerate(table.metadata.sorted_tables)})
+    return _RANKS[table]

@@ -1,7 +1,8 @@
 """The store: what runs in the database's threads, one that commits and one that reads.
 
 Rule: a commit is one transaction, all of it or nothing, and each event is written once, however
-often a commit has to be repeated.
+often a commit has to be repeated. The event loop never waits for a disk or a server, and neither
+does its end.
 
 Theory of operation. There is one owner, so the store knows the last event that is written, and
 reads it again only when it cannot know: when a commit failed, perhaps only its answer was lost, and
@@ -16,15 +17,45 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
+import trio
 from sqlalchemy import Connection, Table
 
-from cafe.ledger.department import Drop, Entry, Event, Logged, Put, Row
-from cafe.ledger.errors import LedgerChanged, RowRefused
-from cafe.ledger.link import Link, telling
-from cafe.ledger.statements import Statements, last_event
+from cafe.ledger.database import Link, open_database, open_links
+from cafe.ledger.department import Entry, Event, Logged, Put, Row
+from cafe.ledger.errors import LedgerChanged, RowRefused, telling
+from cafe.ledger.statements import Statements, last_event, latest
 from cafe.ledger.tables import events
 
 T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Runs calls that block, one after the other."""
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run the call, and give what it gives."""
+        ...
+
+
+class InThread:
+    """Runs calls in a thread, one at a time."""
+
+    def __init__(self) -> None:
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run the call, and give what it gives; on cancellation the thread is left to itself."""
+        return await trio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
+
+
+class InLoop:
+    """Runs calls at once, for a database in memory: a thread would cost more than the call."""
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run the call, and give what it gives."""
+        return call()
+
+
 NEVER = -1
 
 
@@ -80,7 +111,7 @@ class Storing(Protocol):
 
 
 class Store:
-    """A ledger that is open; `cafe.ledger.opening.open_store` opens it.
+    """A ledger that is open; `open_store` opens it.
 
     One thread at a time may call `commit` and `ping`, and another one `read`. All of them raise
     DatabaseGone for what may pass (locked, disk full, server gone), and DatabaseInUse where the
@@ -231,7 +262,7 @@ class Store:
         from one row to another, for instance.
         """
         sql = self._sql(connection)
-        last = _latest(entries)
+        last = latest(entries)
         for table, keys in reversed(last.replaced):
             connection.exec_driver_sql(sql.drop(table), keys)
         for table, rows in last.puts:
@@ -285,58 +316,16 @@ def _same(found: Logged | None, known: Logged | None) -> bool:
     return (found and found[:3]) == (known and known[:3])
 
 
-_Rows = list[tuple[Table, list[Row]]]
-_PLACES: dict[Table, tuple[int, ...]] = {}
-"""Of each table, where in a row its primary key is."""
-_RANKS: dict[Table, int] = {}
-"""Of each table, a number that is greater than those of the tables that it refers to."""
+def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
+    """Own the ledger at `url` and be ready to read and write it.
 
-
-class _Latest(NamedTuple):
-    """What changes leave of the rows, by table, referred ones first."""
-
-    puts: _Rows
-    drops: _Rows
-    """Keys."""
-    replaced: _Rows
-    """Keys that are dropped and then put: a Put alone would keep the old row's constants."""
-
-
-def _latest(entries: Iterable[Entry]) -> _Latest:
-    """Give the last change of each row, for only that is left when the transaction ends."""
-    last: dict[tuple[Table, Row], Put | Drop] = {}
-    replaced: dict[Table, list[Row]] = {}
-    for _event, changes in entries:
-        for change in changes:
-            at = change.table, _key(change)
-            before = last.pop(at, None)
-            if isinstance(before, Drop) and isinstance(change, Put):
-                replaced.setdefault(change.table, []).append(before.key)
-            last[at] = change
-    puts: dict[Table, list[Row]] = {}
-    drops: dict[Table, list[Row]] = {}
-    for (table, key), change in last.items():
-        if isinstance(change, Put):
-            puts.setdefault(table, []).append(change.row)
-        else:
-            drops.setdefault(table, []).append(key)
-    return _Latest(*(sorted(rows.items(), key=_rank) for rows in (puts, drops, replaced)))
-
-
-def _key(change: Put | Drop) -> Row:
-    if isinstance(change, Drop):
-        return change.key
-    places = _PLACES.get(change.table)
-    if places is None:
-        columns = list(change.table.c)
-        places = tuple(columns.index(one) for one in change.table.primary_key.columns)
-        _PLACES[change.table] = places
-    row = change.row
-    return (row[places[0]],) if len(places) == 1 else tuple(row[place] for place in places)
-
-
-def _rank(item: tuple[Table, list[Row]]) -> int:
-    table = item[0]
-    if table not in _RANKS:
-        _RANKS.update({one: rank for rank, one in enumerate(table.metadata.sorted_tables)})
-    return _RANKS[table]
+    As `open_database`, and raises SchemaBehind too (PostgreSQL only).
+    """
+    store = Store(*open_links(open_database(url, busy_seconds=busy_seconds)))
+    try:
+        # Connects, and so owns the database, and shows that it can be written.
+        store.ping()
+    except BaseException:
+        store.close()
+        raise
+    return store

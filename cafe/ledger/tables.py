@@ -1,12 +1,31 @@
-"""The ledger's own tables: the log of events, and how far it has been pruned.
+"""The ledger's own tables, and the versions of the whole schema: which one a database has.
 
-Rule: columns only. Departments add their tables to the same metadata, so that one database holds
-all of them and one migration makes them; what a status or an action means, they know.
+Rule: columns only; what a status or an action means, the departments know. They add their tables to
+the same metadata, so that one database holds all of them and one migration makes them. A migration
+runs inside the caller's transaction and under the caller's lock; alembic is imported when there is
+something to migrate, and only then.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, MetaData, String, Table, Text
+from pathlib import Path
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    inspect,
+)
+
+from cafe.ledger.errors import NotALedger, SchemaBehind
+from cafe.migrations import VERSIONS
 
 metadata = MetaData(
     naming_convention={
@@ -17,10 +36,8 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
-
 CONSTANT = {"constant": True}
 """The `info` of a column that never changes once its row is inserted: a Put then skips it."""
-
 events = Table(
     "events",
     metadata,
@@ -36,7 +53,6 @@ events = Table(
     Column("data", Text),
 )
 Index("ix_events_subject", events.c.subject, events.c.department)
-
 prunings = Table(
     "prunings",
     metadata,
@@ -44,3 +60,81 @@ prunings = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("through", BigInteger, nullable=False),
 )
+VERSION_TABLE = "alembic_version"
+READ_VERSION = "SELECT version_num FROM alembic_version"
+_versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As alembic makes it."""
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the tables in an empty database, of the newest version: what `migrate` comes to."""
+    metadata.create_all(connection)
+    _versions.create(connection)
+    connection.execute(_versions.insert().values(version_num=newest()))
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables up to the newest version; those that are there already stay as they are."""
+    from alembic import command  # noqa: PLC0415 - see the rule
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    # A percent sign would be read as an interpolation.
+    folder = str(Path(__file__).parent.parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, "head")
+
+
+def is_current(connection: Connection, database: str) -> bool:
+    """Say whether the tables have the newest version; False where some or all are missing.
+
+    Raises NotALedger where a newer program, or somebody else, has made them.
+    """
+    tables = set(inspect(connection).get_table_names())
+    if VERSION_TABLE not in tables:
+        if tables & metadata.tables.keys():
+            raise NotALedger(f"{database} holds tables that this program has not made.")
+        return False
+    versions = connection.exec_driver_sql(READ_VERSION).scalars()
+    return is_newest(set(versions), database)
+
+
+def is_newest(versions: set[str], database: str) -> bool:
+    """Say whether what `alembic_version` holds is the newest version.
+
+    Raises NotALedger for a version that this program does not know.
+    """
+    if not versions <= {*VERSIONS}:
+        raise NotALedger(f"{database} was made by a newer program, or is no ledger.")
+    return versions == {newest()}
+
+
+def refuse_behind(connection: Connection, database: str) -> None:
+    """Raise SchemaBehind unless the tables have the newest version, or NotALedger as above."""
+    if not is_current(connection, database):
+        version = version_in(connection)
+        if version is None:
+            raise SchemaBehind(f"There are no tables in {database} yet; run: cafe db upgrade")
+        raise SchemaBehind(
+            f"The tables of {database} have version {version}, and this program needs {newest()}; "
+            "run: cafe db upgrade"
+        )
+
+
+def version_in(connection: Connection) -> str | None:
+    """Give the version of the tables, None where there are none or nobody knows it."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version: str | None = connection.exec_driver_sql(READ_VERSION).scalar()
+    return version
+
+
+def newest() -> str:
+    """Name the version that this program wants."""
+    return VERSIONS[-1]

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
 
-from cafe.ledger.clock import MOST_AHEAD
-from cafe.ledger.own import was_set_right_behind
+from cafe.ledger.log import MOST_AHEAD, was_set_right_behind
 from cafe.ledger.tables import events
 from cafe.orders.tables import LIVE, keys, orders
 

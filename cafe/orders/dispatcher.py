@@ -24,8 +24,8 @@ from math import inf
 from actors import Actor, ActorError, Reply, Timer
 from cafe.first_of import first_of
 from cafe.http.refusals import Closing
+from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal, closed_journal
-from cafe.ledger.refusals import LedgerUnavailable
 from cafe.orders.indexes import Recent
 from cafe.orders.messages import (
     AwaitOrder,

@@ -25,9 +25,11 @@ from actors.instruments.slow_turns import SlowTurns
 from cafe.first_of import first_of
 from cafe.http.refusals import Closing
 from cafe.http.request_log import RequestMetrics
+from cafe.ledger.database import waits_for_server
+from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, LoginRefused
 from cafe.ledger.ledger import Ledger, new_ledger, running
-from cafe.ledger.refusals import LedgerUnavailable
 from cafe.ledger.store import Storing
+from cafe.ledger.store import Store, Storing, open_store
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
 from cafe.limits.cut_off import enforce_bans, report_refusals

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 import trustme
 
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
 from tests.system.door import Certificate
 from tests.system.shop import Shop, open_shop

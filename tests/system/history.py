@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from cafe.ledger.checking import check
-from cafe.ledger.reading import open_reader
+from cafe.ledger.checking import check, open_reader
 from cafe.ledger.tables import events as log
 from cafe.orders.tables import LIVE, orders
 from cafe.shop.departments import DEPARTMENTS

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store
+from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.lives import Writer
 from tests.system.door import Client
 from tests.system.play import LATER, ORDER, order, park, problem, start

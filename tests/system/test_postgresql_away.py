@@ -6,7 +6,7 @@ from random import Random
 
 import trio
 
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.killing import check, db_check, open_until
 from tests.system.play import problem

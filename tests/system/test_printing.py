@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
 from cafe.shop.departments import DEPARTMENTS
 from tests.system.shop import PATIENCE, environment
 

@@ -17,7 +17,7 @@ from random import Random
 import trio
 from sqlalchemy import select
 
-from cafe.ledger.reading import open_reader
+from cafe.ledger.checking import open_reader
 from cafe.ledger.tables import events
 from docs.examples.tips.tables import followed, tip_of, tips, totals
 from docs.examples.tips.tip import Status, Tip

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from actors import ActorCrashed, ActorStopped, Restart
 from actors.testing import run_seeded
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import CancelOrder, ReleaseOrder
 from cafe.orders.refusals import OrderConflict

@@ -10,8 +10,8 @@ import trio
 from sqlalchemy import delete
 
 from actors.testing import settle
-from cafe.ledger.link import Link
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.ledger.database import Link
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.department import ORDERS
 from cafe.orders.order import Status as OrderStatus
 from docs.examples.tips.department import TIPS

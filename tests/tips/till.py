@@ -18,8 +18,8 @@ from sqlalchemy import Connection, select
 
 from actors import ActorCrashed, Message, Ref, Restart, open_system
 from cafe.ledger.checking import check
+from cafe.ledger.database import Link
 from cafe.ledger.department import Logged
-from cafe.ledger.link import Link
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Rules
 from cafe.shop.shop import RESTART

@@ -12,8 +12,8 @@ from typing import TypeVar
 import trio
 
 from actors import ActorCrashed, Message, Ref
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable
 from cafe.ledger.ledger import Ledger
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable
 from docs.examples.tips.department import read_totals
 from docs.examples.tips.messages import AwaitPosition, GiveTip, UnknownOrder
 from docs.examples.tips.tip import Tip

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from actors import open_system
-from cafe.ledger.link import Link
+from cafe.ledger.database import Link
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import AwaitPosition, GiveTip, OneTipEach
 from docs.examples.tips.metadata import metadata

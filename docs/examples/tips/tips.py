@@ -15,10 +15,10 @@ import trio
 
 from actors import Actor, ActorCrashed, Ref, Reply
 from cafe.ledger.department import Logged
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from docs.examples.tips.department import TIPS, load_position, look_up, look_up_all
 from docs.examples.tips.messages import (
     AwaitPosition,

@@ -13,8 +13,9 @@ from sqlalchemy import NullPool, create_engine
 
 from cafe.cli.commands import run_command
 from cafe.ledger.checking import generic_checks
-from cafe.ledger.migrating import newest
-from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.database import upgrade
+from cafe.ledger.store import open_store
+from cafe.ledger.tables import newest
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.ledger.scribe import Scribe
 

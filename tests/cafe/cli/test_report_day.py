@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 
 from cafe.cli.commands import run_command
-from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.database import upgrade
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.scribe import Scribe
 
 EIGHT = datetime(2026, 11, 20, 8).astimezone().timestamp()

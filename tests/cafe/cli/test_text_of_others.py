@@ -28,7 +28,7 @@ from sqlalchemy import NullPool, create_engine
 from cafe.cli.board import plain_console, shown
 from cafe.cli.commands import run_command
 from cafe.cli.options import Span, dice
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
 from cafe.operations.report import comparison
 from cafe.players.attacker import Attack
 from cafe.players.barista import Shift

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.store import Store
+from cafe.ledger.database import upgrade
+from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import events, prunings
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not

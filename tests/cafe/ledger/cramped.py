@@ -14,8 +14,7 @@ from pathlib import Path
 
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.log import read_page
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store, Unit
+from cafe.ledger.store import Store, Unit, open_store
 from tests.cafe.ledger.lives import Writer, find, last_position, load
 
 ROOM = 200_000

@@ -13,11 +13,10 @@ from sqlalchemy import Connection, NullPool, create_engine, select
 
 import cafe.shop.departments
 from cafe.ledger.checking import check
+from cafe.ledger.database import Link, open_database
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone
-from cafe.ledger.link import Link
-from cafe.ledger.memory import MemoryDatabase
-from cafe.ledger.opening import open_database
+from cafe.ledger.sqlite import MemoryDatabase
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events
 from cafe.orders.order import Order

@@ -13,8 +13,8 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from cafe.ledger.opening import open_store
-from cafe.ledger.restore import restore
+from cafe.ledger.backup import restore
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.lives import Writer, find, last_position
 
 FORMER, RESTORED = "former", "restored"

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cafe.ledger.opening import open_store
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.lives import Writer
 
 ROOT = Path(__file__).parents[3]

@@ -26,10 +26,10 @@ from sqlalchemy import (
 from actors import Actor, ActorError, Message, Ref, Refusal, Reply, System, open_system
 from actors.testing import settle
 from cafe.http.refusals import CafeRefusal
+from cafe.ledger.database import Link
 from cafe.ledger.department import Department, Drop, Entry, Event, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
-from cafe.ledger.link import Link
 from cafe.ledger.tables import CONSTANT
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from cafe.ledger.backup import BackupError, back_up
+from cafe.ledger.checking import open_reader
 from cafe.ledger.errors import LedgerError, NotALedger
-from cafe.ledger.opening import open_store
-from cafe.ledger.reading import open_reader
+from cafe.ledger.store import open_store
 from cafe.ledger.tables import metadata
 from tests.cafe.ledger.lives import Writer, load, unit
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, programs

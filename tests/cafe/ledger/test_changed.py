@@ -7,10 +7,9 @@ from collections.abc import Generator
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
+from cafe.ledger.checking import open_reader
 from cafe.ledger.errors import LedgerChanged
-from cafe.ledger.opening import open_store
-from cafe.ledger.reading import open_reader
-from cafe.ledger.store import Store
+from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import metadata
 from tests.cafe.ledger.lives import Writer, failure_of, find, last_position, unit
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.schema import DropConstraint
 
 from cafe.ledger.checking import check, generic_checks
-from cafe.ledger.clock import MOST_AHEAD
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
+from cafe.ledger.log import MOST_AHEAD
 from cafe.orders.checks import CHECKS
 from cafe.orders.department import ORDERS
 from cafe.orders.order import Action

@@ -6,7 +6,7 @@ import pytest
 import structlog.testing
 import trio
 
-from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.log import MOST_AHEAD
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.ledger.lives import NOON
 from tests.cafe.ledger.shelves import SHELF, fill, open_shop

@@ -8,8 +8,14 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from cafe.ledger.errors import DatabaseGone, LoginRefused, NotALedger, RowRefused
-from cafe.ledger.failures import LONGEST_TEXT, explained
+from cafe.ledger.errors import (
+    LONGEST_TEXT,
+    DatabaseGone,
+    LoginRefused,
+    NotALedger,
+    RowRefused,
+    explained,
+)
 
 
 def on_sqlite(code: int) -> sqlite3.Error:

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors.testing import settle
-from cafe.ledger.refusals import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from tests.cafe.ledger.shelves import (
     GUESTBOOK,
     SHELF,

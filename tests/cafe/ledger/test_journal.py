@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from actors import Reply
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Held, Item, Journal
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
 from cafe.ledger.store import Unit
 from tests.cafe.ledger.shelves import fill
 

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, make_url
 
+from cafe.ledger.database import Link, open_database, open_links
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, NotALedger, SchemaBehind
-from cafe.ledger.impatient import CONNECT_SECONDS
-from cafe.ledger.link import Link
-from cafe.ledger.opening import open_database, open_links
 from cafe.ledger.postgresql import PostgresDatabase
+from cafe.ledger.postgresql_connection import CONNECT_SECONDS
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.postgres import PostgresServer
 

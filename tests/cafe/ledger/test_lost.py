@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from cafe.ledger.errors import LedgerChanged
-from cafe.ledger.refusals import LedgerUnavailable
+from cafe.ledger.errors import LedgerChanged, LedgerUnavailable
 from tests.cafe.ledger.shelves import GUESTBOOK, SHELF, Shop, fill, load_jars, open_shop, sign
 
 pytestmark = pytest.mark.schedules(10)

@@ -17,9 +17,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
-from cafe.ledger.migrating import make_tables, migrate, newest, version_in
-from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.tables import metadata
+from cafe.ledger.database import upgrade
+from cafe.ledger.store import open_store
+from cafe.ledger.tables import make_tables, metadata, migrate, newest, version_in
 from cafe.migrations import VERSIONS
 from cafe.orders.order import Status
 from cafe.orders.queries import find_by_key, find_order, load_orders
@@ -116,7 +116,7 @@ def test_the_versions_that_are_written_down_are_alembic_s() -> None:
 IMPORTED = """
 import sys
 from cafe.ledger import backup
-from cafe.ledger.opening import open_store
+from cafe.ledger.store import open_store
 
 store = open_store(sys.argv[1])
 store.begin()
@@ -177,7 +177,7 @@ def test_a_migration_that_fails_leaves_a_file_as_it_was(
         make_tables(connection)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cafe.ledger.memory.make_tables", make_half)
+    monkeypatch.setattr("cafe.ledger.sqlite.make_tables", make_half)
     with pytest.raises(KeyboardInterrupt):
         open_store(f"sqlite:///{file}")
     assert not file.exists()

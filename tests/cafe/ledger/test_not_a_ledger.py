@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cafe.ledger.errors import LedgerError, NotALedger
-from cafe.ledger.opening import open_store
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.lives import Writer, last_position
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cafe.ledger.database import upgrade
 from cafe.ledger.errors import DatabaseGone, LedgerError
-from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.lives import Writer, last_position
 
 SECRET = "s3cret"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cafe.ledger.database import upgrade
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
-from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.lives import Writer, find, find_key, last_position, load, unit
 from tests.cafe.ledger.owner import another_owner
 

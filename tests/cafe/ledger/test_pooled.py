@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from cafe.ledger.address import WrongDatabaseError
-from cafe.ledger.opening import open_store, upgrade
+from cafe.ledger.database import upgrade
+from cafe.ledger.errors import WrongDatabaseError
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.pgbouncer import PORT, program, running_pooler

@@ -8,15 +8,15 @@ from contextlib import closing
 import pytest
 
 from cafe.cli.commands import run_command
-from cafe.ledger.address import WrongDatabaseError
+from cafe.ledger.database import upgrade
 from cafe.ledger.errors import (
     LedgerError,
     LoginRefused,
     NotALedger,
     SchemaBehind,
+    WrongDatabaseError,
 )
-from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.store import Store
+from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer, find, unit
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer

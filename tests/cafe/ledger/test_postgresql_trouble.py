@@ -11,9 +11,8 @@ from functools import partial
 import pytest
 
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
-from cafe.ledger.impatient import driver_of
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store
+from cafe.ledger.postgresql_connection import driver_of
+from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer, find, last_position, load, unit
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer

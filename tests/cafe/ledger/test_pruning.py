@@ -9,7 +9,7 @@ import structlog.testing
 import trio
 from sqlalchemy import Connection, func, select
 
-from cafe.ledger import pruning
+from cafe.ledger import log
 from cafe.ledger.tables import events, prunings
 from cafe.orders.department import ORDERS
 from cafe.orders.messages import CancelOrder
@@ -63,7 +63,7 @@ def count(store: FaultyStore) -> tuple[int, int, int]:
 async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pruning, "MOST_SUBJECTS", 3)
+    monkeypatch.setattr(log, "MOST_SUBJECTS", 3)
     noon = Calendar()
     async with open_counter(clock=noon) as counter:
         live = await counter.order(key="live", hold=0)

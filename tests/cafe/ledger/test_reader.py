@@ -11,11 +11,10 @@ import trio
 from sqlalchemy import Connection, text
 
 from actors.testing import settle
-from cafe.ledger.errors import DatabaseGone
+from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import new_ledger, running
 from cafe.ledger.reader import Reader
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
-from cafe.ledger.threads import InThread
+from cafe.ledger.store import InThread
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.ledger.shelves import SHELF, fill, load_jars, open_shop
 

@@ -11,11 +11,17 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.address import WrongDatabaseError
-from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, SchemaBehind
-from cafe.ledger.migrating import newest
-from cafe.ledger.opening import open_store, upgrade
-from cafe.ledger.reading import open_reader, version_of
+from cafe.ledger.checking import open_reader, version_of
+from cafe.ledger.database import upgrade
+from cafe.ledger.errors import (
+    DatabaseGone,
+    LedgerError,
+    NotALedger,
+    SchemaBehind,
+    WrongDatabaseError,
+)
+from cafe.ledger.store import open_store
+from cafe.ledger.tables import newest
 from cafe.orders.tables import keys, orders
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer

@@ -16,11 +16,9 @@ import typer
 
 from cafe.cli.restore import restore_database
 from cafe.cli.run import run
-from cafe.ledger.address import WrongDatabaseError
-from cafe.ledger.backup import back_up
-from cafe.ledger.errors import DatabaseInUse, LedgerError, NotALedger
-from cafe.ledger.opening import open_store
-from cafe.ledger.restore import RestoreError, restore
+from cafe.ledger.backup import RestoreError, back_up, restore
+from cafe.ledger.errors import DatabaseInUse, LedgerError, NotALedger, WrongDatabaseError
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.killed_restores import FORMER, RESTORED, holds, make_ledger
 from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.owner import ROOT, another_owner

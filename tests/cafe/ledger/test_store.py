@@ -9,8 +9,7 @@ import pytest
 from cafe.ledger.department import Entry
 from cafe.ledger.errors import LedgerError, RowRefused
 from cafe.ledger.log import read_page
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Committed, Store, Unit
+from cafe.ledger.store import Committed, Store, Unit, open_store
 from cafe.orders.order import Order, Status
 from cafe.orders.queries import Snapshot
 from cafe.orders.tables import entry_of, orders, put_key, put_order, row_of

@@ -20,8 +20,7 @@ from hypothesis.stateful import (
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone, LedgerChanged
 from cafe.ledger.log import read_page
-from cafe.ledger.opening import open_store
-from cafe.ledger.store import Store, Unit
+from cafe.ledger.store import Store, Unit, open_store
 from cafe.orders.order import Change, Order, Status
 from cafe.orders.queries import LAST_BREWED
 from cafe.orders.tables import LIVE

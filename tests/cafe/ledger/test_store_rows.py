@@ -8,10 +8,9 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, delete, select
 
+from cafe.ledger.database import Link, open_database
 from cafe.ledger.department import Drop, Entry, Put
 from cafe.ledger.errors import LedgerChanged, RowRefused
-from cafe.ledger.link import Link
-from cafe.ledger.opening import open_database
 from cafe.ledger.store import Store, Unit
 from tests.cafe.ledger.shelves import boxes, jars, metadata
 

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cafe.ledger.database import Link
 from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, RowRefused
-from cafe.ledger.link import Link
-from cafe.ledger.opening import open_store
 from cafe.ledger.sqlite import FileDatabase
-from cafe.ledger.store import Store
+from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.lives import Writer, find, last_position, unit
 from tests.cafe.ledger.owner import ROOT
 

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from cafe.cli.commands import run_command
-from cafe.ledger.migrating import newest
-from cafe.ledger.opening import open_store
+from cafe.ledger.store import open_store
+from cafe.ledger.tables import newest
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import load
 from tests.cafe.ledger.postgres import PostgresServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from cafe.ledger.clock import MOST_AHEAD
+from cafe.ledger.log import MOST_AHEAD
 from cafe.orders.dispatcher import Rules
 from cafe.orders.order import Action
 from tests.cafe.ledger.fakes import FaultyStore

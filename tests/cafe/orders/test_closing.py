@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from cafe.http.refusals import CafeRefusal, ShopClosing
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.messages import CloseShop, ListOrders
 from cafe.orders.order import Status
 from tests.cafe.ledger.fakes import REFUSED

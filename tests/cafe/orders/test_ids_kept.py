@@ -12,9 +12,8 @@ import pytest
 import trio
 
 from cafe.cli.commands import run_command
-from cafe.ledger.backup import back_up
-from cafe.ledger.opening import open_store
-from cafe.ledger.restore import restore
+from cafe.ledger.backup import back_up, restore
+from cafe.ledger.store import open_store
 from cafe.orders.ids import OrderIds
 from cafe.orders.queries import load_ids
 from tests.cafe.ledger.fakes import FaultyStore

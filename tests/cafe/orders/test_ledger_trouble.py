@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import trio
 
-from cafe.ledger.refusals import LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
 from cafe.orders.messages import ListOrders
 from cafe.orders.order import Status

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 from sqlalchemy import Connection, NullPool, create_engine, insert
 
-from cafe.ledger.opening import upgrade
+from cafe.ledger.database import upgrade
 from cafe.ledger.tables import events
 from cafe.orders.order import Action
 from cafe.orders.queries import Deed, read_lives

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors import Message
-from cafe.ledger.refusals import JournalClosed, NotRecorded
+from cafe.ledger.errors import JournalClosed, NotRecorded
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import (
     AwaitOrder,

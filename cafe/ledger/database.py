@@ -1,22 +1,56 @@
-"""A connection to the database: made again when it broke, one transaction at a time.
+"""The database that a URL names: how it is opened, and a connection that is repaired.
 
-Rule: a transaction ends before `transaction` is left: committed, or undone. If it cannot be undone
-the connection is thrown away, which undoes it too.
+Rule: a transaction ends before `transaction` is left: it is committed or rolled back. If it cannot
+be rolled back the connection is closed, which rolls it back too. No sentence about a URL holds what
+may be a password. Of the two databases only the one that the URL names is imported: a driver is
+9 MB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.errors import DatabaseGone, LedgerError
-from cafe.ledger.failures import explained
+from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, telling
+
+FORMS = "sqlite:///FILE, sqlite:// or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+POSTGRESQL = "postgresql+psycopg"
+SECRET_OPTIONS = ("password", "sslpassword")
+
+
+def parse_address(address: str) -> URL:
+    """Read a database's URL; raises WrongDatabaseError, which does not repeat it."""
+    try:
+        url = make_url(address)
+    except Exception:  # noqa: BLE001 - any, and its text may hold half a password
+        raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.") from None
+    if url.drivername == "sqlite":
+        if url.host is not None or url.query:
+            raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.")
+    elif url.drivername != POSTGRESQL:
+        raise WrongDatabaseError(
+            f"No ledger can be kept at {url.drivername}://; a database is {FORMS}."
+        )
+    return url
+
+
+def is_in_memory(url: URL) -> bool:
+    """Tell whether a database is gone with its process."""
+    return url.drivername == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def secrets_of(url: URL) -> tuple[str, ...]:
+    """Give what must not be said of a URL; a password may stand in the query too."""
+    words = (url.password, *(url.query.get(option) for option in SECRET_OPTIONS))
+    return tuple(str(word) for word in words if word)
+
 
 TIDY_SECONDS = 10.0
 """Between two looks at what room is not needed."""
@@ -201,13 +235,44 @@ class Link:
             self._connection = None
 
 
-@contextmanager
-def telling(secrets: Iterable[str] = ()) -> Generator[None]:
-    """Raise the ledger's errors in place of the drivers'."""
+def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
+    """Give the database at `url`. A SQLite file is owned from here on, and made or migrated.
+
+    `busy_seconds` bounds the wait for a lock that another program holds. Raises NotALedger,
+    DatabaseInUse, DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
+    """
+    address = parse_address(url)
+    if address.drivername == POSTGRESQL:
+        from cafe.ledger.postgresql import PostgresDatabase  # noqa: PLC0415 - see the rule
+
+        return PostgresDatabase(address, busy_seconds=busy_seconds)
+    if is_in_memory(address):
+        from cafe.ledger.sqlite import MemoryDatabase  # noqa: PLC0415
+
+        return MemoryDatabase()
+    from cafe.ledger.sqlite import FileDatabase  # noqa: PLC0415
+
+    return FileDatabase(Path(str(address.database)), busy_seconds=busy_seconds)
+
+
+def waits_for_server(url: str) -> bool:
+    """Tell whether the database is a server's, which may be started after the shop."""
+    return parse_address(url).drivername == POSTGRESQL
+
+
+def open_links(database: Database) -> tuple[Link, Link]:
+    """Give the writer's link and the reader's; the same one twice where there is one connection.
+
+    Neither has connected yet. Close the reader's first: the writer's gives back the ownership.
+    """
+    writer = Link(database)
+    return writer, writer if database.shares_connection else Link(database, reading=True)
+
+
+def upgrade(url: str, *, busy_seconds: float = 2.0) -> None:
+    """Bring the tables of the ledger at `url` up to this program's version; raises as above."""
+    database = open_database(url, busy_seconds=busy_seconds)
     try:
-        yield
-    except Exception as error:
-        told = explained(error, secrets)
-        if told is None:
-            raise
-        raise told from error
+        database.upgrade()
+    finally:
+        database.close()

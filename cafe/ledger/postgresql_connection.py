@@ -1,7 +1,7 @@
 """How the ledger reaches a PostgreSQL server, so that no thread waits for it without an end.
 
 Rule: each wait for an answer has a time-out on this side, and can be ended by another thread. The
-server's own time-outs mean nothing to a server that is frozen, and TCP's nothing where the machine
+server's own time-outs do not help with a server that is frozen, and TCP's do not where the machine
 still answers for it.
 """
 
@@ -17,10 +17,9 @@ from psycopg.abc import PQGen
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.address import WrongDatabaseError
+from cafe.ledger.errors import WrongDatabaseError
 
 RV = TypeVar("RV")
-
 CONNECT_SECONDS = 3
 LOST_SECONDS = 10
 """After this, data that the other side has not acknowledged ends a connection."""

@@ -1,0 +1,299 @@
+"""A ledger's SQLite file: is it new, ours, whole and in its place, and which process owns it.
+
+Rule: what is looked at is left as it is, to the byte, with nothing beside it.
+
+The owner holds a lock on `cafe.db.lock`, beside `cafe.db`. The kernel keeps the lock, so it is free
+the moment its holder is dead. The lock file itself stays: to remove it lets two processes lock two
+files of the same name. Where it was removed, the owner finds out with its next `is_ours`, and has
+to take the lock again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy.engine import URL
+
+from cafe.ledger.database import is_in_memory
+from cafe.ledger.errors import (
+    DatabaseGone,
+    DatabaseInUse,
+    LedgerError,
+    NotALedger,
+    WrongDatabaseError,
+)
+from cafe.ledger.tables import (
+    READ_VERSION,
+    VERSION_TABLE,
+    is_newest,
+)
+
+CHECKED_BYTES = 256 * 2**20
+"""Larger files are not read through at the start: that would take seconds."""
+
+
+class LedgerFile:
+    """One file, and what SQLite keeps beside it."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Remember the real path, and what errors call it."""
+        self.path = path
+        self.name = name
+        self.log = path.with_name(path.name + "-wal")
+        self.shared = path.with_name(path.name + "-shm")
+        self._inode = self._size = self._log_inode = 0
+
+    def is_new(self) -> bool:
+        """Say whether a ledger has to be made here.
+
+        Raises NotALedger for a log without its file: SQLite would write it into the new one.
+        """
+        if self.path.exists() and self.path.stat().st_size > 0:
+            return False
+        if self.has_log():
+            raise NotALedger(
+                f"{self.name} is not there, but {self.log.name} is: put the file back, "
+                "or run: cafe db restore"
+            )
+        return True
+
+    def has_log(self) -> bool:
+        """Say whether there are commits that are not yet in the file itself."""
+        return self.log.exists() and self.log.stat().st_size > 0
+
+    def look(self) -> None:
+        """Raise NotALedger for what is not ours; the log is not read, and may hold the version."""
+        with closing(self._connect("immutable=1")) as connection:
+            self._refuse_others(connection)
+
+    def read_through(self, *, largest: float = CHECKED_BYTES) -> None:
+        """Raise NotALedger for a damaged file or one of a newer program.
+
+        A file of more than `largest` bytes is not searched for damage.
+        """
+        with self.untouched() as connection:
+            self._refuse_others(connection)
+            if self.path.stat().st_size <= largest:
+                self._refuse_damaged(connection)
+
+    def find_place(self) -> None:
+        """Remember which file has the name now: it was connected to."""
+        self._inode, self._log_inode = self.path.stat().st_ino, 0
+
+    def refuse_displaced(self) -> None:
+        """Raise DatabaseGone where that file has the name no more, or was cut short since."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or found.st_ino != self._inode:
+            raise DatabaseGone(f"{self.name} was moved or removed.")
+        if found.st_size < self._size:
+            # Kept until it is whole: SQLite makes it long again when it moves the log into it.
+            self._size = sys.maxsize
+            if not self._is_whole():
+                raise DatabaseGone(f"{self.name} was cut short.")
+        self._size = found.st_size
+
+    def has_lost_log(self) -> bool:
+        """Tell whether the log that was here since this was connected to has its name no more.
+
+        SQLite would go on writing into it, and the next process to open the file would not find it.
+        """
+        try:
+            found = self.log.stat().st_ino
+        except OSError:
+            found = 0
+        self._log_inode = self._log_inode or found
+        return found != self._log_inode
+
+    def _is_whole(self) -> bool:
+        """Read a file through that has become smaller, as it does of a VACUUM too."""
+        try:
+            with closing(self._connect("mode=ro")) as connection:
+                self._refuse_others(connection)
+                self._refuse_damaged(connection)
+        except (LedgerError, sqlite3.Error):
+            return False
+        return True
+
+    @contextmanager
+    def untouched(self) -> Generator[sqlite3.Connection]:
+        """Give a connection that reads the file and its log, and leaves nothing behind."""
+        had_shared = self.shared.exists()
+        try:
+            mode = "mode=ro" if self.has_log() else "immutable=1"
+            with closing(self._connect(mode)) as connection:
+                yield connection
+        finally:
+            if not had_shared:
+                self.shared.unlink(missing_ok=True)
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None)
+
+    def _refuse_others(self, connection: sqlite3.Connection) -> None:
+        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,))
+        if tables.fetchone() is None:
+            raise NotALedger(f"{self.name} is a SQLite database of something else.")
+        versions = connection.execute(READ_VERSION)
+        is_newest({row[0] for row in versions}, self.name)
+
+    def _refuse_damaged(self, connection: sqlite3.Connection) -> None:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise NotALedger(f"{self.name} is damaged: {' '.join(verdict.split())}.")
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+TRIES = 10
+"""A lock file may be removed between its opening and its locking."""
+
+
+class OwnerFile:
+    """Taken and released; says who has it."""
+
+    def __init__(self, owned: Path) -> None:
+        self._owned = owned
+        self._path = owned.with_name(owned.name + ".lock")
+        self._descriptor: int | None = None
+        self._taken: tuple[int, int] | None = None
+
+    def exists(self) -> bool:
+        """Say whether anybody has ever owned the file."""
+        return self._path.exists()
+
+    def is_ours(self) -> bool:
+        """Say whether the lock is held, on the file that others would try to lock."""
+        return self._taken is not None and self._taken == _identity(self._path)
+
+    def take(self) -> None:
+        """Own the file; raises DatabaseInUse at once where another process does.
+
+        Does nothing where it is owned already. Also after the lock file was removed.
+        """
+        if self.is_ours():
+            return
+        self.release()
+        for _ in range(TRIES):
+            descriptor = self._lock()
+            if (taken := _identity(descriptor)) == _identity(self._path):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                self._descriptor, self._taken = descriptor, taken
+                return
+            os.close(descriptor)
+        raise LedgerError(f"{self._path} is removed again and again.")
+
+    def release(self) -> None:
+        """Give it up, if it is held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = self._taken = None
+
+    def _lock(self) -> int:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise LedgerError(f"Cannot write {self._path}: {error.strerror}.") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            who = f"process {holder}" if holder else "another process"
+            raise DatabaseInUse(f"{self._owned} is in use by {who}.") from None
+        return descriptor
+
+
+def _identity(file: int | Path) -> tuple[int, int] | None:
+    """Give what tells one file from any other, None where there is none."""
+    try:
+        found = os.fstat(file) if isinstance(file, int) else file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+_BUSY_SECONDS = 5.0
+_MAGIC = b"SQLite format 3\x00"
+
+
+def existing_file(url: URL) -> Path:
+    """Give the file of an SQLite address; raises WrongDatabaseError or NotALedger."""
+    if is_in_memory(url) or url.database is None:
+        raise WrongDatabaseError("A ledger in memory can be seen by its own shop only.")
+    path = Path(url.database)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        raise WrongDatabaseError(f"{path} cannot be read: {error.strerror}.") from None
+    if magic != _MAGIC:
+        raise NotALedger(f"{path} is no SQLite database.")
+    return path
+
+
+def connect_to_file(path: Path) -> sqlite3.Connection:
+    """Open an SQLite file that is there, to read it.
+
+    Not by mode=ro: with that the last who closes leaves a -wal and a -shm file behind.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+LOGS = ("-wal", "-journal")
+"""What SQLite would write into any file that has their name without this ending."""
+
+
+def complete_restore(target: LedgerFile) -> Path | None:
+    """Finish a restore that is decided, and give the former ledger's name; for its owner only."""
+    ready = beside(target, ".restored")
+    if not ready.exists():
+        return None
+    aside = _free_name(target)
+    for ending in (*LOGS, ""):
+        former = beside(target, ending)
+        if former.exists():
+            former.rename(f"{aside}{ending}")
+    target.shared.unlink(missing_ok=True)
+    # The copy must not have the name while the former log still has its own.
+    sync_folder(ready.parent)
+    ready.rename(target.path)
+    sync_folder(ready.parent)
+    return aside if aside.exists() else None
+
+
+def _free_name(target: LedgerFile) -> Path:
+    for number in count(1):
+        aside = beside(target, f".before-restore-{number}")
+        logs = [ending for ending in LOGS if beside(target, ending).exists()]
+        taken = (Path(f"{aside}{ending}").exists() for ending in ("", *logs))
+        if not any(taken):
+            return aside
+    raise AssertionError
+
+
+def beside(target: LedgerFile, ending: str) -> Path:
+    """Return the path of a file that belongs to a ledger: its name with an ending."""
+    return target.path.with_name(target.path.name + ending)
