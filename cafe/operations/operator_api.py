@@ -19,7 +19,7 @@ from cafe.http.accept import prefers
 from cafe.http.app import example, problems
 from cafe.http.problem import problem_response
 from cafe.http.reply import answer, unkept
-from cafe.http.token import BARISTAS_ONLY
+from cafe.http.worker_guards import BARISTAS_ONLY
 
 DISPATCHER = {
     "name": "Dispatcher",

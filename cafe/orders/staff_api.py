@@ -17,7 +17,7 @@ from cafe.http.disconnect import unless_hung_up
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
-from cafe.http.token import BARISTAS_ONLY
+from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.desk import Desk
 from cafe.orders.messages import (

@@ -14,11 +14,10 @@ from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.http.app import create_app
-from cafe.http.browsers import PageGuard
 from cafe.http.paths import Prefix
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.request_log import RequestLog, RequestMetrics
-from cafe.http.token import TokenGuard
+from cafe.http.worker_guards import PageGuard, TokenGuard
 from cafe.limits.address import Networks
 from cafe.limits.guard import Guard, count_refusal
 from cafe.limits.rate_limiter import RateLimiter

@@ -14,7 +14,7 @@ from actors import Ref
 from cafe.http.app import problems
 from cafe.http.disconnect import unless_hung_up
 from cafe.http.reply import answer
-from cafe.http.token import BARISTAS_ONLY
+from cafe.http.worker_guards import BARISTAS_ONLY
 from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
 from docs.examples.music.schemas import SongOut, SongsOut, WishIn, song_out
 

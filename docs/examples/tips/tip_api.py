@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from cafe.http.app import problems
 from cafe.http.reply import answer
-from cafe.http.token import BARISTAS_ONLY
+from cafe.http.worker_guards import BARISTAS_ONLY
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import GiveTip
 from docs.examples.tips.schemas import Id, TipIn, TipOut, TotalsOut, tip_out

@@ -1,20 +1,25 @@
-"""Web pages at the baristas' port: what browsers say of them, and who is let through."""
+"""Who may use the baristas' port: requests with the token, and no pages of other sites."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.http.browsers import PageGuard, objection
 from cafe.http.paths import Prefix
+from cafe.http.worker_guards import PageGuard, TokenGuard, objection
 
 HOSTS = frozenset({"cafe.example", "kasse"})
 HEALTH = frozenset({"/livez", "/readyz"})
+TOKEN = "open sesame, é"
+REPORTED: list[str] = []
+"""Paths whose requests the token guard has refused."""
 Lines = Sequence[str]
 
 LOOPBACK, NAMED = "Host: 127.0.0.1:8081", "Host: cafe.example"
@@ -41,9 +46,9 @@ ADMITTED: dict[str, Lines] = {
 PAGES: dict[str, Lines] = {
     "another site's page": [LOOPBACK, "Sec-Fetch-Site: cross-site"],
     "a page on another port": [LOOPBACK, "Sec-Fetch-Site: same-site"],
-    "a word that nobody knows": [LOOPBACK, "Sec-Fetch-Site: elsewhere"],
-    "no word": [LOOPBACK, "Sec-Fetch-Site: "],
-    "two words": [LOOPBACK, "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site"],
+    "an unknown value": [LOOPBACK, "Sec-Fetch-Site: elsewhere"],
+    "an empty value": [LOOPBACK, "Sec-Fetch-Site: "],
+    "two values": [LOOPBACK, "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site"],
     "another site's form": [LOOPBACK, "Origin: https://evil.example"],
     "a sandboxed form": [LOOPBACK, "Origin: null"],
     "an empty origin": [LOOPBACK, "Origin: "],
@@ -87,22 +92,22 @@ REFUSED = PAGES | NAMES
 
 
 def fields(lines: Lines) -> list[tuple[bytes, bytes]]:
-    """Read header lines as ASGI has them."""
+    """Return header lines as ASGI has them."""
     pairs = (line.encode("latin-1").partition(b":")[::2] for line in lines)
     return [(name.lower(), value.strip()) for name, value in pairs]
 
 
-async def status_of(
+async def status_for(
     lines: Lines,
     path: str = "/start/",
     scheme: str = "http",
     hosts: frozenset[str] | None = HOSTS,
 ) -> int:
-    """Ask through the guard, under the prefix that the path may have; give the status."""
+    """Send a request to the page guard; return the status of its response."""
     sent: list[Message] = []
 
     async def receive() -> Message:
-        raise AssertionError("nobody reads the body")
+        raise AssertionError("the body was read")
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -118,20 +123,20 @@ async def status_of(
 
 @pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/livez/../start/"])
 @pytest.mark.parametrize("lines", ADMITTED.values(), ids=ADMITTED)
-async def test_programs_and_our_own_pages_are_let_through(lines: Lines, path: str) -> None:
-    assert await status_of(lines, path) == 200
+async def test_programs_and_our_own_pages_pass(lines: Lines, path: str) -> None:
+    assert await status_for(lines, path) == 200
 
 
 @pytest.mark.parametrize("path", ["/start/", "/api/start/", "/docs", "/no/livez"])
 @pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED)
-async def test_pages_of_others_and_names_of_others_are_refused(lines: Lines, path: str) -> None:
-    assert await status_of(lines, path) == 403
+async def test_pages_of_other_sites_and_unknown_names_are_refused(lines: Lines, path: str) -> None:
+    assert await status_for(lines, path) == 403
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/livez"])
 @pytest.mark.parametrize("lines", [*ADMITTED.values(), *REFUSED.values()])
-async def test_health_is_told_to_everybody(lines: Lines, path: str) -> None:
-    assert await status_of(lines, path) == 200
+async def test_the_page_guard_passes_health_routes(lines: Lines, path: str) -> None:
+    assert await status_for(lines, path) == 200
 
 
 @pytest.mark.parametrize(
@@ -143,23 +148,23 @@ async def test_health_is_told_to_everybody(lines: Lines, path: str) -> None:
         (["Host: cafe.example:443", "Origin: https://cafe.example"], 200),
     ],
 )
-async def test_with_tls_of_our_own_a_page_without_is_another_sites(
+async def test_with_tls_here_a_page_without_it_is_of_another_site(
     lines: Lines, status: int
 ) -> None:
-    assert await status_of(lines, scheme="https") == status
+    assert await status_for(lines, scheme="https") == status
 
 
 @pytest.mark.parametrize("lines", [*ADMITTED.values(), *NAMES.values()])
-async def test_where_names_need_not_be_known_any_will_do(lines: Lines) -> None:
-    assert await status_of(lines, hosts=None) == 200
+async def test_without_a_list_of_hosts_any_name_passes(lines: Lines) -> None:
+    assert await status_for(lines, hosts=None) == 200
 
 
 @pytest.mark.parametrize("lines", PAGES.values(), ids=PAGES)
-async def test_where_names_need_not_be_known_pages_are_refused_all_the_same(lines: Lines) -> None:
-    assert await status_of(lines, hosts=None) == 403
+async def test_without_a_list_of_hosts_pages_are_still_refused(lines: Lines) -> None:
+    assert await status_for(lines, hosts=None) == 403
 
 
-def test_what_is_said_tells_an_operator_what_to_do() -> None:
+def test_the_reason_says_what_to_do() -> None:
     by_name = objection(fields(["Host: shop.example"]), "http", HOSTS)
     assert by_name is not None
     assert "CAFE_WORKER_HOSTS" in by_name
@@ -169,17 +174,17 @@ def test_what_is_said_tells_an_operator_what_to_do() -> None:
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["http", "https"]))
-def test_no_bytes_are_an_error(host: bytes, origin: bytes, scheme: str) -> None:
+def test_no_bytes_raise(host: bytes, origin: bytes, scheme: str) -> None:
     headers = [(b"host", host), (b"origin", origin)]
-    said = objection(headers, scheme, HOSTS)
-    assert said is None or said.endswith(".")
+    reason = objection(headers, scheme, HOSTS)
+    assert reason is None or reason.endswith(".")
 
 
 names = st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z0-9-]{1,9}){0,3}", fullmatch=True)
 
 
 @given(names, st.none() | st.integers(0, 65_535))
-def test_a_page_is_ours_just_if_its_origin_is_the_host(name: str, port: int | None) -> None:
+def test_a_page_passes_only_if_its_origin_is_the_host(name: str, port: int | None) -> None:
     host = name if port is None else f"{name}:{port}"
     lines = [f"Host: {host}", f"Origin: http://{host}"]
     assert objection(fields(lines), "http", frozenset({name})) is None
@@ -187,7 +192,73 @@ def test_a_page_is_ours_just_if_its_origin_is_the_host(name: str, port: int | No
     assert objection(fields(other), "http", frozenset({name})) is not None
 
 
-async def test_what_is_no_request_may_pass() -> None:
+async def report(scope: Scope) -> None:
+    REPORTED.append(scope["path"])
+
+
+TOKEN_GUARD = Prefix(TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"}), report), "/api")
+
+
+async def status_with(path: str, *authorizations: bytes) -> int:
+    headers = [(b"Authorization", one) for one in authorizations]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(TOKEN_GUARD), base_url="http://cafe"
+    ) as client:
+        response = await client.get(path, headers=headers)
+    if response.status_code == 401:
+        assert response.headers["www-authenticate"] == 'Bearer realm="worker"'
+        assert "sesame" not in response.text
+    return response.status_code
+
+
+@pytest.mark.parametrize("scheme", [b"Bearer ", b"bearer ", b"BEARER   "])
+async def test_a_request_with_the_token_passes(scheme: bytes) -> None:
+    assert await status_with("/start/", scheme + TOKEN.encode()) == 200
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        (b"",),
+        (b"Bearer",),
+        (b"Bearer ",),
+        (b"Bearer wrong",),
+        (TOKEN.encode(),),
+        (b"Basic " + TOKEN.encode(),),
+        (b"Bearer " + TOKEN.encode() + b"!",),
+        (b"Bearer wrong", b"Bearer " + TOKEN.encode()),
+        (b"Bearer " + TOKEN.encode(), b"Bearer " + TOKEN.encode()),
+    ],
+)
+async def test_any_other_request_is_refused(given: tuple[bytes, ...]) -> None:
+    assert await status_with("/start/", *given) == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/livez", 200), ("/api/livez", 200), ("/livez/", 200), ("/start/livez", 401)],
+)
+async def test_only_health_routes_need_no_token(path: str, status: int) -> None:
+    assert await status_with(path) == status
+
+
+async def test_each_refusal_is_reported_and_nothing_else() -> None:
+    REPORTED.clear()
+    for sent in (b"Bearer wrong", b"Bearer " + TOKEN.encode(), b"Bearer wrong"):
+        await status_with("/start/", sent)
+        await status_with("/livez", sent)
+    assert REPORTED == ["/start", "/start"]
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        partial(PageGuard, hosts=HOSTS, exempt=HEALTH),
+        partial(TokenGuard, token=TOKEN, exempt=HEALTH, on_refusal=report),
+    ],
+)
+async def test_what_is_no_request_passes(guard: Callable[[ASGIApp], ASGIApp]) -> None:
     seen: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -199,5 +270,5 @@ async def test_what_is_no_request_may_pass() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    await PageGuard(app, HOSTS, HEALTH)({"type": "lifespan"}, receive, send)
+    await guard(app)({"type": "lifespan"}, receive, send)
     assert seen == ["lifespan"]

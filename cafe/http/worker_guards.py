@@ -1,0 +1,188 @@
+"""Who may use the baristas' port: the worker token, and no web page of another site.
+
+Rule: a request is refused before its body is read, and the reason for refusing never depends on
+anything that a web page can choose.
+
+`TokenGuard` wants a Bearer token (RFC 6750) on every route except the health routes. The token is
+compared in constant time and is never logged or sent back. Each refusal is reported, to be counted.
+
+`PageGuard` refuses requests that a web page made. Any page that a barista opens can have the
+browser send requests to this machine. Three header fields show it, and no page can change them:
+
+- `Sec-Fetch-Site` (W3C Fetch Metadata) says whose page sends the request. Only `same-origin`, and
+  `none` for an address that was typed, are accepted. `same-site` is a page on another port.
+- `Origin` (RFC 6454) is sent with every form, and by every script that wants to read the response.
+- `Host` is the page's own name if that name was made to resolve to this machine (DNS rebinding).
+  So the name has to be one that nobody else can own, or one that the operator has listed.
+
+Browsers send the first one only to addresses that they trust: those with TLS, and 127.0.0.0/8, ::1
+and localhost without it. That is why other ways to write this machine's own address are refused. On
+a plain port that is open to a network, a page can still cause a GET that shows nothing of it; such
+a port needs a token.
+
+With a token no page gets anything, and host names need not be listed. Pages are still refused
+before the token is looked at: their requests must not count as guesses of the browser's owner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from secrets import compare_digest
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cafe.http.app import problems
+from cafe.http.paths import bare_path
+from cafe.http.problem import problem_response
+
+BARISTAS_ONLY: Final = {
+    **problems(401, because="The shop has a worker token, which was not sent."),
+    **problems(403, because="A web page of another site asked, or one asked for another's name."),
+    **problems(
+        429,
+        because="This address is over its limit; the member `limit` says over which:"
+        " `requests` or `banned`.",
+    ),
+}
+"""Responses that every route of the baristas' port may give before it is called."""
+
+ACCEPTED_SITES: Final = frozenset({b"same-origin", b"none"})
+ANOTHER_SITE: Final = "A web page of another site asked for this, which none may."
+UNKNOWN_HOST: Final = (
+    "This host name is not known here. Use an IP address or localhost, or have the name listed in "
+    "CAFE_WORKER_HOSTS."
+)
+
+_ORIGIN = re.compile(rb"(https?)://(.*)", re.DOTALL)
+_AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
+_PORTS: Final = {b"http": 80, b"https": 443}
+
+Authority = tuple[bytes, int | None]
+
+
+class TokenGuard:
+    """ASGI middleware that passes on only requests with the token."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: str,
+        exempt: AbstractSet[str],
+        on_refusal: Callable[[Scope], Awaitable[None]],
+    ) -> None:
+        """Pass on every request to `exempt` paths; await `on_refusal` before each 401."""
+        self._app = app
+        self._on_refusal = on_refusal
+        self._expected = token.encode()
+        self._exempt = exempt
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Call the app, or answer 401."""
+        if scope["type"] != "http" or self._may_pass(scope):
+            return self._app(scope, receive, send)
+        return self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._on_refusal(scope)
+        refusal = problem_response(
+            scope,
+            401,
+            detail="Send the shop's worker token: Authorization: Bearer <token>.",
+            headers=[(b"www-authenticate", b'Bearer realm="worker"')],
+        )
+        await refusal(scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        if bare_path(scope) in self._exempt:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._expected)
+
+
+class PageGuard:
+    """ASGI middleware that answers 403 to requests that a page of another site made."""
+
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str] | None, exempt: AbstractSet[str]
+    ) -> None:
+        """Accept `hosts`, lower-case names, beside addresses and localhost; None: accept any name.
+
+        Every request to an `exempt` path is passed on.
+        """
+        self._app = app
+        self._hosts = hosts
+        self._exempt = exempt
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Call the app, or answer 403, which is not counted against the browser's address."""
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        why_not = objection(scope["headers"], scope.get("scheme", "http"), self._hosts)
+        if why_not is None or bare_path(scope) in self._exempt:
+            return self._app(scope, receive, send)
+        return problem_response(scope, 403, detail=why_not)(scope, receive, send)
+
+
+def objection(
+    headers: Iterable[tuple[bytes, bytes]], scheme: str, hosts: frozenset[str] | None
+) -> str | None:
+    """Return why a request is refused, as a sentence; None if it is not.
+
+    `hosts` are the names accepted in `Host` beside addresses and localhost; None accepts any.
+    """
+    host: bytes | None = None
+    origins: list[bytes] = []
+    for name, value in headers:
+        if name == b"host":
+            host = value
+        elif name == b"origin":
+            origins.append(value)
+        elif name == b"sec-fetch-site" and value not in ACCEPTED_SITES:
+            return ANOTHER_SITE
+    if host is not None and hosts is not None and not is_known_host(host, hosts):
+        return UNKNOWN_HOST
+    if origins and not all(is_origin_of(origin, host or b"", scheme) for origin in origins):
+        return ANOTHER_SITE
+    return None
+
+
+@lru_cache(maxsize=64)  # the same few are looked up with every request
+def is_known_host(host: bytes, hosts: frozenset[str]) -> bool:
+    """Return whether a `Host` is an address, localhost or one of `hosts`, with any port."""
+    name = _split(host)[0].decode("latin-1").removesuffix(".")
+    if name in hosts or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    is_mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+    return not (is_mapped or address.is_unspecified)
+
+
+def is_origin_of(origin: bytes, host: bytes, scheme: str) -> bool:
+    """Return whether a page of this `Origin` was served by this `Host`.
+
+    Without TLS here there may be a proxy that has it; then the page's scheme gives the port.
+    """
+    match = _ORIGIN.fullmatch(origin.lower())
+    if match is None:
+        return False
+    name, port = _split(match[2])
+    our_name, our_port = _split(host)
+    default = _PORTS[match[1]]
+    ours = _PORTS[b"https"] if scheme == "https" else default
+    port, our_port = (default if port is None else port), (ours if our_port is None else our_port)
+    return bool(name) and (name, port) == (our_name, our_port)
+
+
+def _split(authority: bytes) -> Authority:
+    """Return the name and the port of `name:port`; an empty name if it is malformed."""
+    match = _AUTHORITY.fullmatch(authority.lower())
+    return (b"", None) if match is None else (match[1], int(match[2]) if match[2] else None)
