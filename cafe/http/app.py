@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from cafe.http.paths import bare_path
+from cafe.http.outer_layer import bare_path
 from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
 from cafe.http.refusals import CafeRefusal
 
@@ -109,7 +109,7 @@ def create_app(
 def accepting_missing_slashes(router: APIRouter) -> APIRouter:
     """Give routes with a last slash a twin without it; only the original is documented.
 
-    The other way round `Prefix` does it: it takes a last slash off, before anything is looked up.
+    The outer layer removes a last slash before a route is looked up.
     """
     for route in list(router.routes):
         if isinstance(route, APIRoute) and route.path.endswith("/"):

@@ -44,7 +44,7 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.http.app import on_bug, on_http_exception, on_invalid_request
 from cafe.http.arguments import Arguments, Errors, Sent, repeated, solve
-from cafe.http.paths import bare_path
+from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import HUNG_UP

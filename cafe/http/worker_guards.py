@@ -37,7 +37,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cafe.http.app import problems
-from cafe.http.paths import bare_path
+from cafe.http.outer_layer import bare_path
 from cafe.http.problem import problem_response
 
 BARISTAS_ONLY: Final = {

@@ -16,7 +16,7 @@ import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors import Ref
-from cafe.http.paths import bare_path
+from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.limits.address import Networks, client_address, is_trusted
 from cafe.limits.rate_limiter import (

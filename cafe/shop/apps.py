@@ -14,9 +14,8 @@ from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.http.app import create_app
-from cafe.http.paths import Prefix
+from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
-from cafe.http.request_log import RequestLog, RequestMetrics
 from cafe.http.worker_guards import PageGuard, TokenGuard
 from cafe.limits.address import Networks
 from cafe.limits.guard import Guard, count_refusal
@@ -49,7 +48,7 @@ def client_app(
         prefix=CLIENT_PREFIX,
     )
     app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
-    return RequestLog(Prefix(app, CLIENT_PREFIX), name="client", metrics=metrics)
+    return OuterLayer(app, CLIENT_PREFIX, name="client", metrics=metrics)
 
 
 def worker_app(
@@ -88,4 +87,4 @@ def worker_app(
         app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
         app = Guard(app, limiter, trusted, HEALTH, window=None)
     app = PageGuard(app, hosts if token is None else None, HEALTH)
-    return RequestLog(Prefix(app, WORKER_PREFIX), name="worker", metrics=metrics)
+    return OuterLayer(app, WORKER_PREFIX, name="worker", metrics=metrics)

@@ -24,9 +24,9 @@ from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.first_of import first_of
 from cafe.http.refusals import Closing
-from cafe.http.request_log import RequestMetrics
 from cafe.ledger.database import waits_for_server
 from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, LoginRefused
+from cafe.http.outer_layer import RequestMetrics
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.store import Storing
 from cafe.ledger.store import Store, Storing, open_store

@@ -9,7 +9,6 @@ import httpx
 import pytest
 import structlog
 from fastapi import APIRouter, FastAPI
-from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -17,9 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from cafe.http.app import create_app, problems
-from cafe.http.paths import Prefix
 from cafe.http.refusals import CafeRefusal
-from cafe.http.request_log import RequestLog, RequestMetrics
+from tests.cafe.http.layers import with_outer_layer
 
 SECRET = "the-recipe"
 
@@ -67,11 +65,6 @@ def app() -> FastAPI:
     return create_app([routes()], title="t", description="d", version="1", prefix="/api")
 
 
-def logged(app: ASGIApp) -> ASGIApp:
-    """Give the app inside of its request log."""
-    return RequestLog(Prefix(app, "/api"), name="t", metrics=RequestMetrics(CollectorRegistry()))
-
-
 def visitor(app: ASGIApp) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://cafe")
@@ -79,7 +72,7 @@ def visitor(app: ASGIApp) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
-    async with visitor(logged(app)) as visiting:
+    async with visitor(with_outer_layer(app)) as visiting:
         yield visiting
 
 
@@ -113,7 +106,7 @@ async def test_a_bug_outside_of_the_app_is_a_500_too(lines: list[EventDict]) -> 
     async def layer(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RuntimeError(SECRET)
 
-    async with visitor(logged(layer)) as client:
+    async with visitor(with_outer_layer(layer)) as client:
         response = await client.get("/")
     assert response.status_code == 500
     assert response.json()["instance"] == f"urn:request:{response.headers['x-request-id']}"
@@ -183,7 +176,9 @@ async def test_options_tells_the_methods_of_a_path_or_of_the_app(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope: Scope = {"type": "http", "method": "OPTIONS", "path": path, "query_string": b""}
-    await logged(app)({**scope, "headers": [], "client": ("192.0.2.1", 4711)}, receive, send)
+    await with_outer_layer(app)(
+        {**scope, "headers": [], "client": ("192.0.2.1", 4711)}, receive, send
+    )
     assert (sent[0]["status"], dict(sent[0]["headers"])[b"allow"]) == (204, allowed.encode())
 
 

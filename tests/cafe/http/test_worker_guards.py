@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.http.paths import Prefix
 from cafe.http.worker_guards import PageGuard, TokenGuard, objection
+from tests.cafe.http.layers import with_outer_layer
 
 HOSTS = frozenset({"cafe.example", "kasse"})
 HEALTH = frozenset({"/livez", "/readyz"})
@@ -112,8 +112,8 @@ async def status_for(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = Prefix(PageGuard(Response(b"inside"), hosts, HEALTH), "/api")
-    scope = {"type": "http", "method": "GET", "path": path, "scheme": scheme}
+    app = with_outer_layer(PageGuard(Response(b"inside"), hosts, HEALTH))
+    scope = {"type": "http", "method": "GET", "path": path, "scheme": scheme, "client": None}
     await app({**scope, "headers": fields(lines)}, receive, send)
     status: int = sent[0]["status"]
     if status != 200:
@@ -196,7 +196,9 @@ async def report(scope: Scope) -> None:
     REPORTED.append(scope["path"])
 
 
-TOKEN_GUARD = Prefix(TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"}), report), "/api")
+TOKEN_GUARD = with_outer_layer(
+    TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"}), report)
+)
 
 
 async def status_with(path: str, *authorizations: bytes) -> int:

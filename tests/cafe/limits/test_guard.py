@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from actors import Ref, open_system
-from cafe.http.paths import Prefix
 from cafe.limits.address import parse_networks
 from cafe.limits.guard import Guard
 from cafe.limits.rate_limiter import (
@@ -20,6 +19,7 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
     Window,
 )
+from tests.cafe.http.layers import with_outer_layer
 
 OFFICE = "192.0.2.7"
 PROXY = "10.0.0.1"
@@ -46,7 +46,7 @@ def guard(limiter: Ref[RateLimiter]) -> Guard:
 
 def client_at(host: str, guard: Guard) -> httpx.AsyncClient:
     """Return a client that connects from `host`; the app is served under a prefix, too."""
-    app = Prefix(guard, "/api/v1/client")
+    app = with_outer_layer(guard, "/api/v1/client")
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(host, 4711)), base_url="http://cafe"
     )

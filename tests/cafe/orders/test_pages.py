@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from actors.testing import Probe
 from cafe.http.app import create_app
-from cafe.http.paths import Prefix
 from cafe.http.plain_routes import PlainRoutes
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
@@ -24,6 +23,7 @@ from cafe.orders.queue import OrderBook
 from cafe.orders.requests import read_cursor, written_cursor
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.view import View
+from tests.cafe.http.layers import with_outer_layer
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.test_queue import a_book, place
 
@@ -136,7 +136,7 @@ async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
             version="1",
             prefix="/api",
         )
-        transport = httpx.ASGITransport(Prefix(PlainRoutes(api), "/api"))
+        transport = httpx.ASGITransport(with_outer_layer(PlainRoutes(api)))
         async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as barista:
             yield counter, barista
 
@@ -182,7 +182,7 @@ async def test_a_link_keeps_the_prefix_the_limit_and_the_barista(prefix: str, na
             await counter.claimed(who)
         asked = {"limit": "2", "barista": name}
         response = await barista.get(f"{prefix}/orders", params=asked)
-        expected = {"cache-control", "content-length", "content-type", "link"}
+        expected = {"cache-control", "content-length", "content-type", "link", "x-request-id"}
         assert set(response.headers) == expected
         link = httpx.URL(response.links["next"]["url"])
         assert link.path == f"{prefix}/orders"

@@ -10,14 +10,13 @@ from functools import partial
 import pytest
 import structlog
 import trio
-from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from cafe.http.disconnect import CONNECTION, has_hung_up, unless_hung_up
-from cafe.http.request_log import RequestLog, RequestMetrics
 from cafe.server.disconnects import HangUps, hearing_hang_ups
 from cafe.server.socket_stream import EagerStream
+from tests.cafe.http.layers import with_outer_layer
 from tests.cafe.server.memory_door import open_memory_door
 from tests.system.door import GET
 
@@ -178,9 +177,8 @@ async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_
 
         await unless_hung_up(Request(scope, receive), work)
 
-    log = RequestLog(app, name="client", metrics=RequestMetrics(CollectorRegistry()))
     with structlog.testing.capture_logs() as lines, line(hang_ups) as (stream, client):
-        async with open_memory_door(log) as door:
+        async with open_memory_door(with_outer_layer(app)) as door:
             client.sendall(GET)
             connection = door.let_in(stream)
             await connection.run()

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message
 
 from actors import Ref, open_system
-from cafe.http.request_log import RequestMetrics
+from cafe.http.outer_layer import RequestMetrics
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders

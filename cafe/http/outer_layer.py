@@ -1,7 +1,9 @@
-"""One structured line and one observation a request, and the last catch for a bug.
+"""The outermost layer of both apps: a request's path and id, its log line and its metrics.
 
-Rule: outermost of our layers. Whatever happens further in, the request has an id, an answer and
-exactly one line: method, route, status, duration, address, request id.
+Rule: whatever happens further in, a request has an id, a response, and exactly one log line with
+its method, route, status, duration, address and id. The layers below see one spelling of each path:
+the prefix of the app is ASGI's `root_path`, which routing and `Location` take into account by
+themselves, and a last slash is removed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Awaitable, Iterator
 from itertools import accumulate
+from random import getrandbits
 from typing import Any, Final
 
 import structlog
@@ -20,13 +23,13 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cafe.http.disconnect import has_hung_up
-from cafe.http.problem import problem_response, request_id_of
+from cafe.http.problem import problem_response
 from cafe.http.reply import HUNG_UP
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
 UNMATCHED = "(none)"
-"""The route of a path that we do not have: labels must not grow with an attacker's imagination."""
+"""The route of an unknown path: an attacker must not be able to make new labels."""
 BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 900)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("request")
@@ -39,25 +42,25 @@ class Durations:
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BUCKETS) + 1)
-        """How many took as long as this bucket's bound at most, and longer than the last one's."""
+        """How many took longer than the bound before this one, and at most this one."""
         self.seconds = 0.0
 
 
 class RequestMetrics(Collector):
-    """Requests by app, method, route and status, and how long they took.
+    """Counts requests by app, method, route and status, and how long they took.
 
-    Plain numbers, of which Prometheus's families are made when they are asked for: the library's
-    own counters take a lock and convert to a float at each step, three times a request.
+    It keeps plain numbers and makes Prometheus's families of them at a scrape: the library's own
+    counters take a lock and convert to a float at each step, three times a request.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Be in `registry`, where the figures are then found."""
+        """Register in `registry`."""
         self._requests: dict[tuple[str, str, str, int], int] = {}
         self._durations: dict[tuple[str, str], Durations] = {}
         registry.register(self)
 
     def count(self, app: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
+        """Count a request that was answered after `seconds`."""
         request = app, method, route, status
         self._requests[request] = self._requests.get(request, 0) + 1
         durations = self._durations.get((app, route))
@@ -67,7 +70,7 @@ class RequestMetrics(Collector):
         durations.seconds += seconds
 
     def collect(self) -> Iterator[Metric]:
-        """Give everything that was counted."""
+        """Yield all metrics; called by the registry."""
         labels = ("app", "method", "route", "status")
         requests = CounterMetricFamily("cafe_requests", "Requests answered.", labels=labels)
         for (*texts, status), times in self._requests.items():
@@ -78,66 +81,75 @@ class RequestMetrics(Collector):
     def _collect_durations(self) -> Metric:
         durations = HistogramMetricFamily(
             "cafe_request_seconds",
-            "From the request's head to the end of its answer.",
+            "From the head of a request to the end of its response.",
             labels=("app", "route"),
         )
         bounds = [*(str(float(bound)) for bound in BUCKETS), "+Inf"]
         for labels, one in self._durations.items():
-            # The exposition's buckets hold all that took less, too.
+            # In the exposition each bucket includes all smaller ones.
             sums = accumulate(one.buckets)
             durations.add_metric(labels, list(zip(bounds, sums, strict=True)), one.seconds)
         return durations
 
 
-class RequestLog:
-    """ASGI middleware that gives each request its id, and tells what became of it."""
+class OuterLayer:
+    """ASGI middleware that every request passes first; see the module."""
 
-    def __init__(self, app: ASGIApp, *, name: str, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, prefix: str, *, name: str, metrics: RequestMetrics) -> None:
+        """Serve `app` under `prefix` and without it; `name` is its name in logs and metrics."""
         self._app = app
+        self._prefix = prefix
+        self._below_prefix = f"{prefix}/"
         self._name = name
         self._metrics = metrics
         self._log: structlog.stdlib.BoundLogger | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; what is not HTTP is passed on."""
+        """Answer one request, with 500 if the app fails; what is not HTTP is passed on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = trio.current_time()
-        answer = _Answer(send, take_request_id(scope))
+        path = scope["path"]
+        if path[-1:] == "/" and path[-2:] not in {"/", "//"}:
+            scope["path"] = path = path[:-1]
+        if path.startswith(self._below_prefix) or path == self._prefix:
+            scope["root_path"] = self._prefix
+        response = _Response(send, take_request_id(scope))
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, response.send)
         except Exception:
-            # Starlette has answered already and re-raises for us to log; a bug in a layer
-            # outside of it has not been answered yet.
-            route, request_id = route_of(scope), answer.request_id
+            # The router has answered already, and raises the exception again to have it logged; an
+            # exception of a layer outside of it has not been answered.
+            route, request_id = route_of(scope), response.request_id
             log.exception("bug", app=self._name, request_id=request_id, route=route)
-            if not answer.status:
-                await problem_response(scope, 500)(scope, receive, answer.send)
+            if not response.status:
+                await problem_response(scope, 500)(scope, receive, response.send)
         finally:
-            if not answer.status and has_hung_up(scope):
-                answer.status = HUNG_UP.status_code
-            self._tell(scope, answer, trio.current_time() - began)
+            if not response.status and has_hung_up(scope):
+                response.status = HUNG_UP.status_code
+            self._record(scope, response, trio.current_time() - began)
 
-    def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+    def _record(self, scope: Scope, response: _Response, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
-        self._metrics.count(self._name, method, route, answer.status, seconds)
-        if self._log is None:  # not before the log is set up; structlog would do it for each line
+        self._metrics.count(self._name, method, route, response.status, seconds)
+        if self._log is None:  # bound once, not for each line, and only after logging is set up
             self._log = log.bind(app=self._name)
         self._log.info(
             "request",
             method=method,
             route=route,
-            status=answer.status,
+            status=response.status,
             duration_ms=int(seconds * 100_000 + 0.5) / 100,  # `round` takes as long as all of this
-            address=address_of(scope),
-            request_id=answer.request_id,
+            # As the guard found out, else the peer's.
+            address=scope["state"].get("address") or (scope["client"] or ("unknown",))[0],
+            request_id=response.request_id,
         )
 
 
-class _Answer:
-    """Notes the status on its way out, and adds the request's id; status 0 is: none was sent."""
+class _Response:
+    """Adds the request's id to the response and notes its status; 0 if none was sent."""
 
     __slots__ = ("_send", "request_id", "status")
 
@@ -147,7 +159,7 @@ class _Answer:
         self.request_id = request_id
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Send a message. Waits for nothing itself, so it is no frame for who waits in it."""
+        """Send a message. Not async, so a request that waits in it keeps no frame for it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
@@ -156,20 +168,22 @@ class _Answer:
 
 
 def take_request_id(scope: Scope) -> str:
-    """Take the caller's X-Request-ID when it is harmless in a log, else make one."""
+    """Return the client's X-Request-ID if it is harmless in a log, else a new id."""
+    request_id = f"{getrandbits(64):016x}"
     for name, value in scope["headers"]:
         if name == b"x-request-id" and SANE_ID.fullmatch(value):
-            scope.setdefault("state", {})["request_id"] = value.decode("ascii")
-    return request_id_of(scope)
+            request_id = value.decode("ascii")
+    scope.setdefault("state", {})["request_id"] = request_id
+    return request_id
 
 
 def route_of(scope: Scope) -> str:
-    """Give the route's template, as in `/order/{order_id}`, with or without a last slash."""
+    """Return the route's template, as in `/order/{order_id}`, without a last slash."""
     route: Any = scope.get("route")
     return UNMATCHED if route is None else route.path.rstrip("/")
 
 
-def address_of(scope: Scope) -> str:
-    """Give who asked, as the guard found out, else the peer."""
-    address = scope["state"].get("address")
-    return address or (scope["client"] or ("unknown",))[0]
+def bare_path(scope: Scope) -> str:
+    """Return the request's path without the prefix that it used."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"

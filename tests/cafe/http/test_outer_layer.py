@@ -1,4 +1,4 @@
-"""One line and one observation a request, whatever becomes of it."""
+"""What the outer layer does for every request: one path, one id, one log line, its metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from cafe.http.request_log import RequestLog, RequestMetrics
+from cafe.http.outer_layer import OuterLayer, RequestMetrics, bare_path
+from tests.cafe.http.layers import with_outer_layer
+
+PREFIX = "/api/v1/client"
 
 
 class Route:
@@ -37,7 +40,7 @@ async def receive() -> Message:
 
 
 class Recorder:
-    """Takes what is sent."""
+    """Keeps the messages that are sent."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -66,12 +69,12 @@ def lines() -> Generator[list[EventDict]]:
         yield captured
 
 
-def log_of(app: ASGIApp, registry: CollectorRegistry) -> RequestLog:
-    return RequestLog(app, name="client", metrics=RequestMetrics(registry))
+def layer_around(app: ASGIApp, registry: CollectorRegistry) -> OuterLayer:
+    return OuterLayer(app, PREFIX, name="client", metrics=RequestMetrics(registry))
 
 
 @pytest.mark.schedules(1)
-async def test_a_request_is_one_line_and_one_observation(
+async def test_a_request_makes_one_log_line_and_one_observation(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +83,7 @@ async def test_a_request_is_one_line_and_one_observation(
         await trio.sleep(1.5)
         await Response(b"", 202)(scope, receive, send)
 
-    await log_of(app, registry)(request_scope(), receive, sent.send)
+    await layer_around(app, registry)(request_scope(), receive, sent.send)
     (line,) = lines
     request_id = sent.headers[b"x-request-id"].decode()
     assert line == {
@@ -100,13 +103,13 @@ async def test_a_request_is_one_line_and_one_observation(
     assert registry.get_sample_value("cafe_request_seconds_sum", labels) == 1.5
 
 
-async def test_an_attackers_imagination_makes_no_new_labels(
+async def test_unknown_methods_and_paths_make_no_new_labels(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
-    log = log_of(Response(b"", 404), registry)
+    layer = layer_around(Response(b"", 404), registry)
     for n in range(3):
         scope = request_scope(method=f"BREW{n}", path=f"/{n}", client=None)
-        await log(scope, receive, sent.send)
+        await layer(scope, receive, sent.send)
     assert {(line["method"], line["route"], line["address"]) for line in lines} == {
         ("OTHER", "(none)", "unknown")
     }
@@ -115,44 +118,44 @@ async def test_an_attackers_imagination_makes_no_new_labels(
 
 
 @pytest.mark.parametrize("given", [b"a", b"A.b_c:d-9", b"x" * 64])
-async def test_a_sane_id_is_taken(
+async def test_a_clients_id_that_is_harmless_in_a_log_is_used(
     registry: CollectorRegistry, sent: Recorder, given: bytes
 ) -> None:
     scope = request_scope(headers=[(b"x-request-id", given)])
-    await log_of(Response(), registry)(scope, receive, sent.send)
+    await layer_around(Response(), registry)(scope, receive, sent.send)
     assert sent.headers[b"x-request-id"] == given
 
 
 @pytest.mark.parametrize("given", [b"", b"x" * 65, b"a b", b'"', b"a\nb", b"a\n", b"\xff"])
-async def test_any_other_id_is_made(
+async def test_any_other_request_gets_a_new_id(
     registry: CollectorRegistry, sent: Recorder, given: bytes
 ) -> None:
     scope = request_scope(headers=[(b"x-request-id", given)])
-    await log_of(Response(), registry)(scope, receive, sent.send)
+    await layer_around(Response(), registry)(scope, receive, sent.send)
     assert len(sent.headers[b"x-request-id"]) == 16
 
 
 @pytest.mark.schedules(1)
-async def test_a_request_that_is_cut_off_is_a_line_too(
+async def test_a_cancelled_request_is_logged_with_status_0(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
     async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
         await receive()
 
     with trio.move_on_after(1):
-        await log_of(app, registry)(request_scope(), receive, sent.send)
+        await layer_around(app, registry)(request_scope(), receive, sent.send)
     assert [(line["event"], line["status"]) for line in lines] == [("request", 0)]
     assert sent.messages == []
 
 
-async def test_a_bug_after_the_answer_has_begun_sends_no_second_one(
+async def test_an_exception_after_the_response_has_begun_sends_no_second_response(
     registry: CollectorRegistry, sent: Recorder, lines: list[EventDict]
 ) -> None:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError
 
-    await log_of(app, registry)(request_scope(), receive, sent.send)
+    await layer_around(app, registry)(request_scope(), receive, sent.send)
     assert [message["type"] for message in sent.messages] == ["http.response.start"]
     assert [line["event"] for line in lines] == ["bug", "request"]
 
@@ -163,6 +166,49 @@ async def test_what_is_no_request_is_passed_on_and_not_logged(
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.complete"})
 
-    await log_of(app, registry)({"type": "lifespan"}, receive, sent.send)
+    scope: Scope = {"type": "lifespan", "path": PREFIX}
+    await layer_around(app, registry)(scope, receive, sent.send)
+    assert scope == {"type": "lifespan", "path": PREFIX}
     assert sent.messages == [{"type": "lifespan.startup.complete"}]
     assert lines == []
+
+
+async def root_path_and_bare_path(scope: Scope) -> tuple[str, str]:
+    """Return what the app inside sees."""
+    await with_outer_layer(Response(), PREFIX)(scope, receive, Recorder().send)
+    return scope.get("root_path", ""), bare_path(scope)
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path", "bare"),
+    [
+        ("/order", "", "/order"),
+        ("/", "", "/"),
+        ("*", "", "*"),
+        (f"{PREFIX}/order", PREFIX, "/order"),
+        (f"{PREFIX}/", PREFIX, "/"),
+        (PREFIX, PREFIX, "/"),
+        (f"{PREFIX}s/order", "", f"{PREFIX}s/order"),
+        (f"/x{PREFIX}/order", "", f"/x{PREFIX}/order"),
+        (f"{PREFIX}{PREFIX}/order", PREFIX, f"{PREFIX}/order"),
+    ],
+)
+async def test_the_prefix_is_removed_once(path: str, root_path: str, bare: str) -> None:
+    assert await root_path_and_bare_path(request_scope(path=path)) == (root_path, bare)
+
+
+@pytest.mark.parametrize("prefix", ["", PREFIX])
+@pytest.mark.parametrize(
+    ("path", "bare"),
+    [
+        ("/order/", "/order"),
+        ("/order/x/", "/order/x"),
+        ("/order//", "/order//"),
+        ("//", "//"),
+        ("/order///", "/order///"),
+    ],
+)
+async def test_one_last_slash_is_removed_but_not_one_of_two(
+    prefix: str, path: str, bare: str
+) -> None:
+    assert await root_path_and_bare_path(request_scope(path=prefix + path)) == (prefix, bare)
