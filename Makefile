@@ -77,7 +77,7 @@ bench: install ## Measure against the peers and print one table of ratios (about
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)
-	$(UV_COMPILE) $(ARGS) --group dev -o requirements.lock pyproject.toml
+	$(UV_COMPILE) $(ARGS) --extra players --group dev -o requirements.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-image.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-build.lock --group pyproject.toml:build
 

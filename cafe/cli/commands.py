@@ -1,7 +1,8 @@
 """The commands of `cafe`, each imported only when it is asked for.
 
 Rule: a command is one line in COMMANDS, and its help is its docstring; so `cafe --help` imports
-them all, and nothing else does.
+them all, and nothing else does. What only the players need is an extra, `trio-cafe[players]`:
+without it they are listed all the same, and say in one line what to install.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from cafe.cli.run import run
 
@@ -25,6 +27,9 @@ COMMANDS = {
     "db": "cafe.cli.db",
 }
 """By name: the module that has the command under the same name, a function or a Typer."""
+
+EXTRA = frozenset({"httpx"})
+"""What the extra `players` installs, and the server does without."""
 
 NEEDLESS = {"serve": ("rich", "pygments")}
 """By command: what libraries import where it is installed, and the command never uses.
@@ -54,13 +59,38 @@ def make_app(names: Sequence[str]) -> typer.Typer:
     )
     app.callback()(options)
     for name in names:
-        with hidden(NEEDLESS.get(name, ())):
-            command = getattr(import_module(COMMANDS[name]), name)
+        try:
+            with hidden(NEEDLESS.get(name, ())):
+                command = getattr(import_module(COMMANDS[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRA:
+                raise
+            add_missing(app, name, error.name)
+            continue
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
             app.command()(command)
     return app
+
+
+class NotInstalledError(TyperException):
+    """A command needs the extra, which is not installed; ends like a wrong usage."""
+
+    exit_code = 2
+
+    def __init__(self, command: str, library: str) -> None:
+        super().__init__(f"`cafe {command}` needs {library}: pip install 'trio-cafe[players]'")
+        self.library = library
+
+
+def add_missing(app: typer.Typer, name: str, library: str) -> None:
+    """Add a command that takes any arguments, and raises NotInstalledError."""
+    settings: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @app.command(name, help="Needs the extra `players` of trio-cafe.", context_settings=settings)
+    def refuse() -> None:
+        raise NotInstalledError(name, library)
 
 
 @contextmanager
