@@ -21,9 +21,9 @@ import pytest
 import trio
 
 from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
+from actors.testing import Probe, assert_handles_all
 from cafe.http.app import create_app
 from cafe.http.refusals import Closing
-from actors.testing import Probe, assert_handles_all
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Dispatcher, Rules
 from docs.examples.music.jukebox import Jukebox, ListSongs, Wish

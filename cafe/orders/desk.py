@@ -21,7 +21,6 @@ import trio
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
-
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.ids import OrderIds
 from cafe.orders.kept_keys import KeptKeys

@@ -17,8 +17,7 @@ import trio
 
 from cafe.first_of import first_of
 from cafe.ledger.errors import DatabaseGone, LoginRefused
-from cafe.ledger.opening import open_store, waits_for_server
-from cafe.ledger.store import Store
+from cafe.ledger.store import Store, open_store, waits_for_server
 
 RETRY_SECONDS = 1.0
 """Between two tries to reach the database at the start."""

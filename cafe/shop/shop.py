@@ -23,13 +23,11 @@ from actors import Actor, ActorError, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.first_of import first_of
-from cafe.http.refusals import Closing
-from cafe.ledger.database import waits_for_server
-from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, LoginRefused
 from cafe.http.outer_layer import RequestMetrics
+from cafe.http.refusals import Closing
+from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.store import Storing
-from cafe.ledger.store import Store, Storing, open_store
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
 from cafe.limits.cut_off import enforce_bans, report_refusals

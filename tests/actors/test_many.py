@@ -13,8 +13,8 @@ import trio
 
 from actors import Ref, System, open_system
 from actors.testing import settle
-from tests.chance import examples
 from tests.actors.counter import Add, Asker, Counter, Crash, Nap, Reach, Refuse
+from tests.chance import examples
 
 SLACK = 150
 """Blocks that come and go by themselves: caches, free lists, what the measuring itself takes."""

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from actors import ActorCrashed, ActorStopped, RestartLimitExceeded, Strategy, open_system
 from actors.testing import run_seeded, settle
-from tests.chance import examples
 from tests.actors.random_groups import ActorSpec, Event, GroupSpec, Run
+from tests.chance import examples
 
 GRACE = 10_000
 

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, NullPool, create_engine, select, table, text
 
 from cafe import migrations
 from cafe.cli.commands import run_command
-from cafe.orders.department import ORDERS
 from cafe.ledger.checking import open_reader, version_of
 from cafe.ledger.database import upgrade
 from cafe.ledger.log import prune_some, read_page
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import migrate, newest
+from cafe.orders.department import ORDERS
 from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queries import Snapshot, load_ids, load_orders
 from cafe.orders.queue import OrderBook
