@@ -16,8 +16,9 @@ import structlog
 import trio
 
 from cafe.first_of import first_of
+from cafe.ledger.database import waits_for_server
 from cafe.ledger.errors import DatabaseGone, LoginRefused
-from cafe.ledger.store import Store, open_store, waits_for_server
+from cafe.ledger.store import Store, open_store
 
 RETRY_SECONDS = 1.0
 """Between two tries to reach the database at the start."""
