@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import trio
@@ -67,7 +68,9 @@ def assert_that_he_was_cut_off(shop: Shop, result: Attack) -> None:
     assert result.lost + result.unanswered > 3000
     his = [one["action"] for one in shop.log.lines("order", address=ATTACKER)]
     assert set(his) <= {"place", "cut off", "abandon"}
-    assert his.count("place") == his.count("cut off") + his.count("abandon") <= 400
+    waiting = list(accumulate(1 if action == "place" else -1 for action in his))
+    assert max(waiting) <= 400  # where the machine is busy some give up, and others come instead
+    assert waiting[-1] == 0
 
 
 async def others_are_served(shop: Shop) -> None:
