@@ -24,7 +24,7 @@ from tests.system.door import (
 from tests.system.test_connections_attacked import H2C, PREFACE, WEBSOCKET
 
 CONNECTIONS = examples(10_000)
-PARTS = 5
+PARTS = 10
 """So that none takes as long as an open door has patience for."""
 AT_ONCE = 50
 CUSTOMERS = 5
