@@ -40,12 +40,17 @@ check: install ## Lint, format and type checks; the Dockerfile and the compose f
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
+# pytest keeps the tests as it has compiled them: that saves seconds in each worker.
+unexport PYTHONDONTWRITEBYTECODE
 SCHEDULES ?= 3
-test: install ## Run the tests, the swept ones under 3 schedules each (SCHEDULES=50: fifty)
-	@$(BIN)/pytest --schedules=$(SCHEDULES) $(ARGS)
+WORKERS ?= auto
+# A worker that has done its tests takes some of another's: those of system/ wait more than they run.
+PARALLEL = -n $(WORKERS) --dist worksteal
+test: install ## Run the tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty)
+	@$(BIN)/pytest $(PARALLEL) --schedules=$(SCHEDULES) $(ARGS)
 
-sweep: install ## Run what is concurrent under 50 schedules each (about half an hour)
-	@$(BIN)/pytest -q --schedules=50 tests/actors tests/cafe tests/tips $(ARGS)
+sweep: install ## Run what chance decides under 500 schedules, with many examples (hours; ARGS="-k ask": some)
+	@$(BIN)/pytest $(PARALLEL) -v -m "schedules or hypothesis" --schedules=500 --hypothesis-profile=many $(ARGS)
 
 torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
 	@$(BIN)/python -m tests.system.torture $(ARGS)
@@ -54,15 +59,17 @@ CONNECTION = heads bodies answers exchange connection phases eager_stream hang_u
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/server/%.py) | tr ' ' ',')
 coverage: install ## Show that the tests take every branch of the toolkit and of the connection
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include='actors/*',$(CONNECTION_FILES) \
-	  -m pytest -q tests/actors tests/cafe/server tests/system/test_connections*.py
+	  -m pytest -q --schedules=20 --hypothesis-profile=ci tests/actors tests/cafe/server tests/system/test_connections*.py
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage report --show-missing --fail-under=100
 
 mutants: install ## Change actors/ line by line and list what no test notices (about an hour)
 	@$(BIN)/mutmut run $(ARGS)
 	@$(BIN)/mutmut results
 
+# DONE=3.11: that one has been tested already.
 test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machine has
 	@tested=; missing=; for version in $(VERSIONS); do \
+	  if [ "$$version" = "$(DONE)" ]; then tested="$$tested $$version"; continue; fi; \
 	  found=; for python in "python$$version" "$$(pyenv prefix $$version 2>/dev/null)/bin/python"; do \
 	    $(is_usable) && found="$$python" && break; done; \
 	  if [ -z "$$found" ]; then missing="$$missing $$version"; continue; fi; \
