@@ -129,3 +129,10 @@ def test_one_that_is_skipped_is_skipped_once(pytester: pytest.Pytester) -> None:
         async def test_b(): pytest.skip("not here")
     """)
     pytester.runpytest_inprocess(*OTHERS).assert_outcomes(skipped=2)
+
+
+def test_the_processes_of_pytest_xdist_sweep_as_well(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_race=RACE, test_it="def test_a(): pass")
+    result = pytester.runpytest_inprocess(*OTHERS, "-n1", "--schedules=50", "-v")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.re_match_lines([r"FAILED test_race.py::\w+ - \[schedule \d+\] "])
