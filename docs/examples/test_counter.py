@@ -17,7 +17,7 @@ def test_a_handler_is_a_method() -> None:
 
 
 @pytest.mark.schedules
-async def test_whoever_waits_is_answered_when_the_goal_is_reached() -> None:
+async def test_a_waiting_ask_is_answered_when_the_goal_is_reached() -> None:
     reached: list[int] = []
 
     async def wait_for(counter: Ref[Counter], goal: int) -> None:
@@ -36,7 +36,7 @@ async def test_whoever_waits_is_answered_when_the_goal_is_reached() -> None:
 
 
 @pytest.mark.schedules
-async def test_whoever_leaves_is_forgotten() -> None:
+async def test_a_cancelled_ask_is_forgotten() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         with trio.move_on_after(3600):

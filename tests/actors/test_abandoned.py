@@ -16,7 +16,7 @@ from tests.actors.replies import Keeper, Leave, Take
 
 
 @pytest.mark.schedules
-async def test_a_reply_learns_of_a_cancellation_from_within_a_turn_right_after_it() -> None:
+async def test_a_cancellation_from_within_a_turn_abandons_a_reply_right_after_it() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))
@@ -27,7 +27,7 @@ async def test_a_reply_learns_of_a_cancellation_from_within_a_turn_right_after_i
 
 
 @pytest.mark.schedules
-async def test_whoever_asks_too_late_whether_a_reply_is_abandoned_is_told() -> None:
+async def test_a_callback_that_is_registered_after_the_cancellation_runs_at_once() -> None:
     keeper = Keeper()
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: keeper)
@@ -38,7 +38,7 @@ async def test_whoever_asks_too_late_whether_a_reply_is_abandoned_is_told() -> N
 
 
 @pytest.mark.schedules
-async def test_thousands_who_leave_at_once_are_all_noticed() -> None:
+async def test_thousands_of_asks_cancelled_at_once_are_all_abandoned() -> None:
     journal: list[str] = []
     async with open_system() as system:
         counter = await system.start(partial(Counter, journal))
@@ -90,7 +90,7 @@ class Host(Actor):
 
 
 @pytest.mark.schedules
-async def test_a_deadline_is_noticed_by_a_turn_that_may_do_what_others_may() -> None:
+async def test_an_expired_deadline_runs_a_callback_that_may_do_what_any_turn_may() -> None:
     host = Host()
 
     def answer_others_and_set_a_timer(host: Host) -> None:
@@ -122,7 +122,7 @@ async def test_a_callback_may_cancel_more_than_was_cancelled() -> None:
 
 
 @pytest.mark.schedules
-async def test_somebody_who_leaves_during_on_stop_leaves_unnoticed() -> None:
+async def test_an_ask_cancelled_during_on_stop_runs_no_callback() -> None:
     host = Host()
     async with trio.open_nursery() as outside, open_system() as system:
         ref = await system.start(lambda: host)
@@ -143,7 +143,7 @@ async def test_a_callback_may_stop_its_own_actor() -> None:
         await ref.wait_stopped()
 
 
-async def test_a_suspended_async_handler_does_not_delay_the_news() -> None:
+async def test_a_suspended_async_handler_does_not_delay_on_abandoned() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))

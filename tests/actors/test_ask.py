@@ -65,7 +65,7 @@ async def test_a_tell_and_then_an_ask_keep_their_order() -> None:
         assert await counter.ask(Add(0)) == 5
 
 
-async def test_an_actor_without_a_handler_for_the_message_is_told_at_the_ask() -> None:
+async def test_a_message_without_a_handler_raises_in_its_sender_with_both_names() -> None:
     @dataclass(frozen=True, slots=True)
     class Forgotten(Message[Counter, None]):
         """A message of the Counter's for which it has no handler."""
@@ -81,7 +81,7 @@ async def test_an_actor_without_a_handler_for_the_message_is_told_at_the_ask() -
         assert counter.statistics().crashed == 0
 
 
-async def test_whoever_asks_a_stopped_actor_again_and_again_lets_others_run() -> None:
+async def test_asking_a_stopped_actor_again_and_again_lets_other_tasks_run() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         counter.stop()

@@ -55,7 +55,7 @@ async def test_a_start_waits_for_its_factory_and_returns_when_on_start_has_run()
     [partial(slowly, []), slowly, lambda: slowly(seconds=5), Promise],
     ids=["partial", "coroutine function", "lambda", "awaitable"],
 )
-async def test_a_factory_is_async_by_what_it_gives(factory: Callable[[], Any]) -> None:
+async def test_a_factory_is_async_if_it_returns_an_awaitable(factory: Callable[[], Any]) -> None:
     async with open_system() as system:
         await system.start(factory)
         assert trio.current_time() == 5
@@ -68,7 +68,7 @@ async def test_an_actor_that_is_awaitable_is_not_awaited() -> None:
 
 
 @pytest.mark.parametrize("raised", [Boom, ActorError, SystemExit])
-async def test_what_an_async_factory_raises_leaves_start_and_nothing_is_left(
+async def test_what_an_async_factory_raises_start_raises_and_nothing_is_left(
     raised: type[BaseException],
 ) -> None:
     async def factory() -> Counter:
@@ -85,7 +85,7 @@ async def test_what_an_async_factory_raises_leaves_start_and_nothing_is_left(
     ("given", "told"), [(None, "None"), (Counter, "<class '.*Counter'>"), (3, "3")], ids=str
 )
 @pytest.mark.parametrize("waits", [False, True])
-async def test_a_factory_that_gives_no_actor_is_refused_with_what_it_gave(
+async def test_a_factory_that_returns_no_actor_is_refused_with_what_it_returned(
     given: object, told: str, *, waits: bool
 ) -> None:
     async def later() -> object:
@@ -172,7 +172,7 @@ async def test_of_two_that_start_under_one_name_the_slower_one_is_refused() -> N
 
 @pytest.mark.parametrize("strategy", [ALL, REST], ids=str)
 @pytest.mark.parametrize("nested", [False, True])
-async def test_the_factory_of_a_newcomer_is_called_again_when_one_before_it_falls(
+async def test_the_factory_of_a_newcomer_is_called_again_when_a_member_before_it_crashes(
     strategy: Strategy, *, nested: bool
 ) -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
@@ -195,7 +195,7 @@ async def test_the_factory_of_a_newcomer_is_called_again_when_one_before_it_fall
         assert members["b"].statistics().crashed == 0
 
 
-async def test_the_factory_of_a_newcomer_waits_on_when_one_falls_that_it_does_not_rely_on() -> None:
+async def test_the_factory_of_a_newcomer_goes_on_when_an_unrelated_member_crashes() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         outer = members.system.group(REST)
         await members.start(outer.group(ONE), "a")
@@ -235,7 +235,7 @@ async def test_a_newcomer_that_is_made_starts_when_those_before_it_are_up() -> N
         assert members.journal == ["a starts", "b starts"]
 
 
-async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then() -> None:
+async def test_a_newcomer_that_is_made_is_made_again_if_a_member_before_it_crashes_then() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         outer = members.system.group(REST)
         await members.start(outer, "a")
@@ -257,7 +257,7 @@ async def test_a_newcomer_that_is_made_is_made_again_if_one_before_it_falls_then
         ]
 
 
-async def test_a_start_that_is_cancelled_as_one_before_it_falls_starts_nothing() -> None:
+async def test_a_start_that_is_cancelled_as_a_member_before_it_crashes_starts_nothing() -> None:
     async def start() -> None:
         with scope:
             await factories.start("b", group)

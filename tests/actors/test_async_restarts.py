@@ -56,7 +56,7 @@ async def test_messages_queue_while_the_factory_waits_and_no_budget_is_spent() -
         assert seen.busy_since is None
 
 
-async def test_an_asker_who_leaves_while_the_factory_waits_leaves_at_once() -> None:
+async def test_an_ask_that_is_cancelled_while_the_factory_waits_ends_at_once() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         database = await start_and_crash(members)
         leaver = Asker(nursery, members["a"], Say("leaver"), within=5)
@@ -127,7 +127,7 @@ async def test_a_system_that_is_cancelled_cancels_a_waiting_factory_at_once() ->
         assert trio.current_time() == 0
 
 
-async def test_a_group_that_is_stopped_cancels_the_factories_of_those_without_messages() -> None:
+async def test_a_group_that_is_stopped_cancels_factories_of_members_without_messages() -> None:
     async with open_members() as members:
         await start_and_crash(members)
         await members.system.stop()
@@ -135,7 +135,7 @@ async def test_a_group_that_is_stopped_cancels_the_factories_of_those_without_me
         assert members.journal == ["a starts", "a waits", "a cancelled"]
 
 
-async def test_an_instance_that_comes_in_spite_of_the_stop_does_not_start() -> None:
+async def test_an_instance_that_is_made_despite_the_stop_does_not_start() -> None:
     async with open_members() as members:
         factories = AsyncFactories(members)
         await factories.start("a", members.system)
@@ -213,7 +213,9 @@ async def test_factories_that_go_on_failing_after_a_wait_exceed_the_budget() -> 
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_a_factory_that_gives_no_actor_at_a_restart_is_one_more_crash(*, waits: bool) -> None:
+async def test_a_factory_that_returns_no_actor_at_a_restart_is_one_more_crash(
+    *, waits: bool
+) -> None:
     given: list[Any] = [None, Faulty()]
 
     async def later() -> Faulty:
@@ -299,7 +301,7 @@ async def test_a_factory_whose_tasks_fail_as_the_system_is_left_has_crashed() ->
     assert left[0]["a"].statistics().crashed == 2
 
 
-async def test_a_factory_that_unwinds_slowly_holds_up_the_end_of_its_system() -> None:
+async def test_a_factory_that_unwinds_slowly_delays_the_end_of_its_system() -> None:
     async with open_members(grace=1) as members:
         factories = AsyncFactories(members)
         await factories.start("a", members.system)
@@ -309,7 +311,7 @@ async def test_a_factory_that_unwinds_slowly_holds_up_the_end_of_its_system() ->
     assert trio.current_time() == 20
 
 
-async def test_a_message_that_was_told_before_the_fall_is_handled_after_the_wait() -> None:
+async def test_a_message_that_was_told_before_the_crash_is_handled_after_the_wait() -> None:
     async with open_members() as members:
         factories = AsyncFactories(members)
         await factories.start("a", members.system)

@@ -42,7 +42,7 @@ async def start_three(
     ],
     ids=str,
 )
-async def test_who_starts_after_one_whose_factory_waits_is_held_up(
+async def test_a_member_behind_one_whose_factory_waits_is_blocked(
     strategy: Strategy, fallen: str, before: list[str], after: list[str]
 ) -> None:
     async with open_members() as members:
@@ -57,7 +57,7 @@ async def test_who_starts_after_one_whose_factory_waits_is_held_up(
 
 
 @pytest.mark.parametrize("strategy", [ONE, REST, ALL], ids=str)
-async def test_a_newcomer_waits_for_those_whose_factories_wait(strategy: Strategy) -> None:
+async def test_a_newcomer_waits_for_members_whose_factories_wait(strategy: Strategy) -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         group = members.system.group(strategy)
         factories = AsyncFactories(members)
@@ -75,7 +75,7 @@ async def test_a_newcomer_waits_for_those_whose_factories_wait(strategy: Strateg
 
 
 @pytest.mark.parametrize("strategy", [REST, ALL], ids=str)
-async def test_a_factory_that_waits_is_called_again_when_one_before_it_falls(
+async def test_a_factory_that_waits_is_called_again_when_a_member_before_it_crashes(
     strategy: Strategy,
 ) -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
@@ -97,9 +97,7 @@ async def test_a_factory_that_waits_is_called_again_when_one_before_it_falls(
         assert (seen.crashed, seen.restarts) == (1, 1)
 
 
-async def test_those_who_fell_together_start_when_a_factory_that_was_cancelled_has_unwound() -> (
-    None
-):
+async def test_members_restarted_together_start_when_a_cancelled_factory_has_unwound() -> None:
     async with open_members() as members:
         factories, _ = await start_three(members, ALL)
         factories.waits["b"] = partial(clean_up, 20)
@@ -114,7 +112,7 @@ async def test_those_who_fell_together_start_when_a_factory_that_was_cancelled_h
         assert members.journal == ["b cancelled", "a starts", "b starts", "c starts"]
 
 
-async def test_an_instance_that_comes_though_its_factory_was_cancelled_is_made_again() -> None:
+async def test_an_instance_that_a_cancelled_factory_returns_is_made_again() -> None:
     async with open_members() as members:
         factories, _ = await start_three(members, REST)
         factories.waits["b"] = partial(shielded, 5)
@@ -125,7 +123,7 @@ async def test_an_instance_that_comes_though_its_factory_was_cancelled_is_made_a
         assert trio.current_time() == 10
 
 
-async def test_who_falls_alone_does_not_wait_for_a_factory_of_a_later_one() -> None:
+async def test_a_member_that_crashes_alone_does_not_wait_for_the_factory_of_a_later_one() -> None:
     async with open_members() as members:
         outer = members.system.group(REST)
         factories = AsyncFactories(members)
@@ -166,7 +164,7 @@ async def test_an_instance_that_is_made_starts_when_those_before_it_are_up() -> 
         assert members.made["b"] == 2
 
 
-async def test_an_instance_that_is_made_is_made_again_if_one_before_it_falls_then() -> None:
+async def test_an_instance_that_is_made_is_made_again_if_a_member_before_it_crashes_then() -> None:
     async with open_members() as members:
         outer = members.system.group(REST)
         factories = AsyncFactories(members)

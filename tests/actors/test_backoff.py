@@ -74,7 +74,7 @@ def test_jitter_makes_waits_differ() -> None:
     ],
     ids=str,
 )
-def test_a_restart_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
+def test_a_restart_with_impossible_values_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="no actor can"):
         Restart(**wrong)  # type: ignore[arg-type]  # a limit that is no int, too
 
@@ -84,12 +84,12 @@ def test_a_restart_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> No
     [{"limit": 0}, {"backoff": 0}, {"longest": 0}, {"longest": math.inf}, {"jitter": 1}],
     ids=str,
 )
-def test_a_restart_may_go_to_the_limits_of_sense(just: dict[str, float]) -> None:
+def test_a_restart_may_have_extreme_values(just: dict[str, float]) -> None:
     restart = Restart(**just)  # type: ignore[arg-type]  # the limit is an int
     assert {name: getattr(restart, name) for name in just} == just
 
 
-def test_a_whole_life_is_a_window_and_a_backoff_needs_no_longest() -> None:
+def test_window_and_longest_backoff_may_be_infinite() -> None:
     budget = Budget("a", Restart(limit=2, within=math.inf, backoff=1, longest=math.inf, jitter=0))
     assert [budget.spend(0), budget.spend(1e9)] == [1, 2]
     with pytest.raises(RestartLimitExceeded, match="more than 2 times within inf s"):
@@ -114,7 +114,9 @@ async def test_each_crash_that_counts_doubles_the_wait_until_the_window_has_pass
 
 
 @pytest.mark.schedules
-async def test_who_asked_hears_at_once_and_who_asks_meanwhile_is_answered_after() -> None:
+async def test_a_crash_fails_its_asker_at_once_and_asks_during_the_backoff_are_answered_after() -> (
+    None
+):
     async with open_members() as members, trio.open_nursery() as nursery:
         await members.start(members.system, "a", PLAIN)
         kept = Asker(nursery, members["a"], Keep())
@@ -167,7 +169,7 @@ async def test_a_start_that_fails_counts_and_doubles_the_wait() -> None:
 
 
 @pytest.mark.schedules
-async def test_who_is_stopped_meanwhile_with_nothing_queued_ends_at_once() -> None:
+async def test_an_actor_stopped_in_its_backoff_with_nothing_queued_ends_at_once() -> None:
     async with open_members() as members:
         await members.start(members.system, "a", PLAIN)
         await members["a"].tell(CRASH)
@@ -181,7 +183,7 @@ async def test_who_is_stopped_meanwhile_with_nothing_queued_ends_at_once() -> No
 
 
 @pytest.mark.schedules
-async def test_who_crashes_with_nothing_queued_after_he_was_stopped_ends_at_once() -> None:
+async def test_an_actor_that_crashes_after_its_stop_with_nothing_queued_ends_at_once() -> None:
     async with open_members() as members:
         await members.start(members.system, "a", PLAIN)
         members["a"].tell_nowait(CRASH)
@@ -191,7 +193,7 @@ async def test_who_crashes_with_nothing_queued_after_he_was_stopped_ends_at_once
 
 
 @pytest.mark.schedules
-async def test_who_is_stopped_meanwhile_comes_up_once_more_for_what_is_queued() -> None:
+async def test_an_actor_stopped_in_its_backoff_restarts_for_what_is_queued() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await members.start(members.system, "a", PLAIN)
         await members["a"].tell(CRASH)

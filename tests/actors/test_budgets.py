@@ -43,7 +43,7 @@ def fail_with_a_context() -> None:
         raise KeyError("a context of its own") from None
 
 
-async def test_being_restarted_along_costs_nothing() -> None:
+async def test_being_restarted_with_another_spends_no_budget() -> None:
     async with open_members() as members:
         group = members.system.group(ALL)
         await members.start(group, "a")
@@ -68,7 +68,7 @@ async def test_budgets_of_a_group_are_each_actors_own_in_a_window_that_slides() 
         assert members.restarts() == "a" * 9 + "b" * 9 + "c" * 9
 
 
-async def test_who_was_restarted_along_and_cannot_start_pays_for_it_himself() -> None:
+async def test_a_failed_start_in_a_restart_with_another_spends_the_members_own_budget() -> None:
     async def scenario() -> None:
         async with open_members() as members:
             group = members.system.group(ALL)
@@ -83,7 +83,7 @@ async def test_who_was_restarted_along_and_cannot_start_pays_for_it_himself() ->
 
 
 @pytest.mark.parametrize("who", "ab")
-async def test_the_first_cause_stays_in_reach_of_what_leaves_the_system(who: str) -> None:
+async def test_the_first_cause_stays_in_the_chain_of_what_the_system_raises(who: str) -> None:
     async def scenario() -> None:
         async with open_members() as members:
             await members.start(members.system.group(ALL), "ab", Restart(limit=3))
@@ -100,7 +100,7 @@ async def test_the_first_cause_stays_in_reach_of_what_leaves_the_system(who: str
     assert FIRST in chain(exceeded.value)
 
 
-async def test_the_first_cause_stays_in_reach_behind_contexts_of_later_ones() -> None:
+async def test_the_first_cause_stays_in_the_chain_behind_contexts_of_later_ones() -> None:
     async def scenario() -> None:
         async with open_members() as members:
             await members.start(members.system, "a", Restart(limit=3))
@@ -137,7 +137,7 @@ async def test_one_exception_that_is_raised_again_and_again_is_no_context_of_its
     assert again.__context__ is None
 
 
-async def test_others_have_their_turns_while_starts_go_on_failing() -> None:
+async def test_other_actors_run_while_starts_go_on_failing() -> None:
     seen: list[int] = []
     async with open_members() as members, trio.open_nursery() as nursery:
         await members.start(members.system, "ab", UNLIMITED)
@@ -151,7 +151,7 @@ async def test_others_have_their_turns_while_starts_go_on_failing() -> None:
         assert members["a"].statistics().restarts == 1
 
 
-async def test_nobody_hangs_and_nobody_is_left_when_a_group_fails_for_good() -> None:
+async def test_no_asker_hangs_when_a_group_fails_for_good() -> None:
     async with trio.open_nursery() as outside:
         asking: list[Asker[Any]] = []
 

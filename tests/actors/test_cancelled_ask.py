@@ -51,7 +51,7 @@ async def test_an_ask_that_is_cancelled_while_it_is_queued_never_runs() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_ask_by_somebody_who_is_cancelled_already_never_runs() -> None:
+async def test_an_ask_by_a_cancelled_task_never_runs() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         with trio.CancelScope() as scope:
@@ -88,7 +88,7 @@ async def test_a_cancelled_ask_raises_only_when_its_async_handler_has_unwound() 
 
 
 @pytest.mark.schedules
-async def test_an_async_handler_that_finishes_in_spite_of_a_cancellation_is_heard() -> None:
+async def test_an_async_handler_that_finishes_despite_a_cancellation_answers() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Stubborn)
         asker = Asker(nursery, ref, Insist(), within=1)
@@ -175,7 +175,7 @@ async def test_a_tell_is_not_bounded_by_the_scope_it_was_sent_from() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_handler_cut_by_a_deadline_that_was_moved_later_tells_so() -> None:
+async def test_a_handler_cancelled_by_a_deadline_that_was_moved_later_raises_too_slow() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         asker = Asker(nursery, counter, Nap(60), within=1)

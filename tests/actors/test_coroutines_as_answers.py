@@ -95,7 +95,7 @@ async def test_a_coroutine_as_the_answer_of_a_plain_handler_is_a_crash_that_name
         assert f"Calculator.{handler} answers with a coroutine" in str(cause)
 
 
-async def test_a_decorated_handler_that_answers_well_goes_on_answering() -> None:
+async def test_a_decorated_handler_that_returns_no_coroutine_answers() -> None:
     async with open_system() as system:
         calculator = await system.start(Calculator)
         assert await calculator.ask(Square(3)) == 9

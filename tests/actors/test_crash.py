@@ -28,7 +28,7 @@ async def test_a_crash_fails_the_asker_with_its_cause_and_restarts_the_actor() -
 
 
 @pytest.mark.schedules
-async def test_the_restart_is_recorded_before_the_asker_hears_of_the_crash() -> None:
+async def test_the_restart_is_recorded_before_the_asker_gets_the_crash() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         with pytest.raises(ActorCrashed):
@@ -51,7 +51,7 @@ async def test_a_restart_keeps_the_queue_and_does_not_retry_the_message_that_fai
 
 
 @pytest.mark.schedules
-async def test_replies_kept_by_the_dead_instance_are_failed_at_once() -> None:
+async def test_replies_kept_by_the_crashed_instance_are_failed_at_once() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         waiting = [Asker(nursery, counter, Reach(9)) for _ in range(3)]
@@ -111,7 +111,7 @@ async def test_a_crash_beside_an_async_handler_cancels_it_and_then_restarts() ->
 
 
 @pytest.mark.schedules
-async def test_a_message_on_its_way_to_an_instance_that_falls_is_queued_for_the_next() -> None:
+async def test_a_message_received_as_its_instance_crashes_is_queued_for_the_next() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Fragile, restart=Restart(backoff=5, jitter=0))
         holder = Asker(nursery, ref, Hold())
@@ -128,7 +128,7 @@ async def test_a_message_on_its_way_to_an_instance_that_falls_is_queued_for_the_
 
 
 @pytest.mark.schedules
-async def test_callbacks_of_a_dead_instance_do_not_run() -> None:
+async def test_callbacks_of_a_crashed_instance_do_not_run() -> None:
     journal: list[str] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(partial(Counter, journal))

@@ -1,12 +1,13 @@
-"""Rule 7: a deadlock is refused, and nothing else is."""
+"""Rule 7: an ask or tell that could never end is refused, and no other is."""
 
 from __future__ import annotations
 
 import pytest
 import trio
 
-from actors import ActorCrashed, Deadlock, System
+from actors import ActorCrashed, Deadlock, Restart, System
 from actors.testing import settle
+from tests.actors.counter import Add, Counter, Crash
 from tests.actors.peers import Keep, Peer, Peers, Ping, RunAsync, SendKept
 
 pytestmark = pytest.mark.schedules
@@ -32,7 +33,9 @@ async def test_a_handler_that_would_wait_for_itself_is_refused(
     assert str(error) == " -> ".join(error.chain)
 
 
-async def test_the_chain_tells_who_waits_for_whom(system: System, peers: Peers) -> None:
+async def test_the_chain_names_each_actor_before_the_one_it_waits_for(
+    system: System, peers: Peers
+) -> None:
     a, b, c = await peers.start(system, "a", "b", "c")
     chains: list[str] = []
 
@@ -53,9 +56,7 @@ async def test_the_chain_tells_who_waits_for_whom(system: System, peers: Peers) 
     assert a.statistics().crashed == b.statistics().crashed == c.statistics().crashed == 0
 
 
-async def test_whoever_closes_the_circle_is_refused_whichever_way_it_came_about(
-    system: System, peers: Peers
-) -> None:
+async def test_the_ask_that_closes_the_cycle_is_refused(system: System, peers: Peers) -> None:
     a, b = await peers.start(system, "a", "b")
     heard: list[str] = []
 
@@ -186,7 +187,7 @@ async def test_a_kept_reply_may_come_from_the_actor_that_is_asked_back(
     assert peers.answers == ["kept"]
 
 
-async def test_an_answer_that_has_come_is_no_wait_any_more(system: System, peers: Peers) -> None:
+async def test_an_answer_that_was_sent_ends_the_wait(system: System, peers: Peers) -> None:
     a, b = await peers.start(system, "a", "b")
 
     async def answer(_me: Peer) -> str:
@@ -204,7 +205,7 @@ async def test_an_answer_that_has_come_is_no_wait_any_more(system: System, peers
     assert sorted(peers.answers) == ["answered", "pong"]
 
 
-async def test_an_ask_given_up_is_no_wait_any_more(system: System, peers: Peers) -> None:
+async def test_an_ask_that_is_given_up_ends_the_wait(system: System, peers: Peers) -> None:
     a, b = await peers.start(system, "a", "b")
 
     async def rest(_me: Peer) -> str:
@@ -222,3 +223,161 @@ async def test_an_ask_given_up_is_no_wait_any_more(system: System, peers: Peers)
     peers.nursery.start_soon(peers.collect, a.ask(RunAsync(ask_b_in_vain)))
     await settle()
     assert await b.ask(peers.ask_path("a")) == "pong"
+
+
+async def test_a_tell_that_would_wait_for_room_for_ever_is_refused(
+    system: System, peers: Peers
+) -> None:
+    a, b = await peers.start(system, "a", "b", mailbox=1)
+
+    async def tell_twice(_me: Peer) -> str:
+        await a.tell(Ping())
+        with pytest.raises(Deadlock, match=r"^b -> a -> b$"):
+            await a.tell(Ping())
+        return "refused"
+
+    async def ask_b(_me: Peer) -> str:
+        return await b.ask(RunAsync(tell_twice))
+
+    assert await a.ask(RunAsync(ask_b)) == "refused"
+
+
+async def test_an_actor_that_fills_its_own_mailbox_is_refused(system: System, peers: Peers) -> None:
+    (a,) = await peers.start(system, "a", mailbox=2)
+
+    async def tell_itself(_me: Peer) -> str:
+        await a.tell(Ping())
+        await a.tell(Ping())
+        with pytest.raises(Deadlock, match="a -> a"):
+            await a.tell(Ping())
+        return "refused"
+
+    assert await a.ask(RunAsync(tell_itself)) == "refused"
+
+
+async def test_a_tell_that_waits_for_room_is_waited_for(system: System, peers: Peers) -> None:
+    a, b = await peers.start(system, "a", "b", mailbox=1)
+
+    async def fill_b(_me: Peer) -> str:
+        await b.tell(Ping())
+        await b.tell(Ping())
+        return "told"
+
+    async def rest_and_ask_a(_me: Peer) -> str:
+        await trio.sleep(1)
+        with pytest.raises(Deadlock, match="b -> a -> b"):
+            await a.ask(Ping())
+        return "refused"
+
+    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest_and_ask_a)))
+    await settle()
+    assert await a.ask(RunAsync(fill_b)) == "told"
+    assert peers.answers == ["refused"]
+
+
+async def test_a_tell_that_has_room_ends_the_wait(system: System, peers: Peers) -> None:
+    a, b = await peers.start(system, "a", "b", mailbox=1)
+
+    async def rest(_me: Peer) -> str:
+        await trio.sleep(1)
+        return "rested"
+
+    async def tell_b(_me: Peer) -> str:
+        await b.tell(Ping())
+        return "told"
+
+    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest)))
+    await settle()
+    # It fills the mailbox, and asks back as soon as the tell behind it has its place.
+    peers.nursery.start_soon(peers.collect, b.ask(peers.ask_path("a")))
+    await settle()
+    peers.nursery.start_soon(peers.collect, a.ask(RunAsync(tell_b)))
+    await trio.sleep(2)
+    assert sorted(peers.answers) == ["pong", "rested", "told"]
+
+
+async def test_a_tell_that_has_room_ends_the_wait_also_among_other_tells(
+    system: System, peers: Peers
+) -> None:
+    a, b = await peers.start(system, "a", "b", mailbox=1)
+
+    async def rest(_me: Peer) -> str:
+        await trio.sleep(1)
+        return "rested"
+
+    async def tell_b(_me: Peer) -> str:
+        await b.tell(Ping())
+        return "told"
+
+    await b.tell(Ping())
+    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest)))
+    await settle()
+    peers.nursery.start_soon(peers.collect, b.ask(peers.ask_path("a")))
+    await settle()
+    peers.nursery.start_soon(peers.collect, a.ask(RunAsync(tell_b)))
+    await settle()
+    peers.nursery.start_soon(b.tell, Ping())
+    await trio.sleep(2)
+    assert sorted(peers.answers) == ["pong", "rested", "told"]
+
+
+async def test_room_for_one_tell_ends_no_other_wait(system: System, peers: Peers) -> None:
+    a, b = await peers.start(system, "a", "b", mailbox=1)
+    asks_a = trio.Event()
+
+    async def rest(_me: Peer) -> str:
+        await asks_a.wait()
+        return "rested"
+
+    async def tell_b(_me: Peer) -> str:
+        await b.tell(Ping())
+        return "told"
+
+    async def ask_a(_me: Peer) -> str:
+        with pytest.raises(Deadlock, match="b -> a -> b"):
+            await a.ask(Ping())
+        return "refused"
+
+    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest)))
+    await settle()
+    # It fills the mailbox. The bystander gets its room just before it asks a, who still waits.
+    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(ask_a)))
+    await settle()
+    peers.nursery.start_soon(b.tell, Ping())
+    await settle()
+    peers.nursery.start_soon(peers.collect, a.ask(RunAsync(tell_b)))
+    await settle()
+    asks_a.set()
+    await settle()
+    assert sorted(peers.answers) == ["refused", "rested", "told"]
+
+
+async def test_a_background_task_may_ask_its_actor_when_the_handler_has_ended(
+    system: System, peers: Peers
+) -> None:
+    (a,) = await peers.start(system, "a")
+
+    async def ask_later() -> None:
+        await trio.sleep(1)
+        await peers.collect(a.ask(Ping()))
+
+    async def start_a_task(me: Peer) -> str:
+        me.peers.nursery.start_soon(ask_later)
+        return "started"
+
+    assert await a.ask(RunAsync(start_a_task)) == "started"
+    await trio.sleep(2)
+    assert peers.answers == ["pong"]
+
+
+async def test_an_actor_that_waits_to_be_restarted_is_free(system: System, peers: Peers) -> None:
+    (a,) = await peers.start(system, "a")
+    slow = Restart(backoff=5, jitter=0)
+    counter = await system.start(Counter, name="counter", restart=slow)
+
+    async def ask_the_counter(_me: Peer) -> str:
+        return str(await counter.ask(Add(2)))
+
+    with pytest.raises(ActorCrashed):
+        await counter.ask(Crash())
+    assert await a.ask(RunAsync(ask_the_counter)) == "2"

@@ -38,7 +38,7 @@ async def test_what_is_queued_has_five_seconds() -> None:
     assert trio.current_time() == pytest.approx(5)
 
 
-async def test_it_may_have_no_time_at_all() -> None:
+async def test_the_grace_period_may_be_zero() -> None:
     async with open_system(grace=0) as system:
         await be_busy(system)
     assert trio.current_time() == 0

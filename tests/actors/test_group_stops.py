@@ -1,4 +1,4 @@
-"""Groups, as some of them stop while others crash."""
+"""A group is stopped, in order; and members stop while others crash."""
 
 from __future__ import annotations
 
@@ -7,27 +7,85 @@ from functools import partial
 import pytest
 import trio
 
-from actors import ActorStopped, Restart, Strategy
+from actors import ActorCrashed, ActorError, ActorStopped, Deadlock, Restart, Strategy, open_system
 from actors.testing import settle
-from tests.actors.actors_in_groups import (
-    CRASH,
-    Await,
-    Say,
-    Work,
-    open_members,
-    start_all,
-    starts,
-)
-from tests.actors.counter import Asker
+from tests.actors.actors_in_groups import CRASH, Await, Say, Work, open_members, start_all, starts
+from tests.actors.counter import Asker, Counter
 
 pytestmark = pytest.mark.schedules
+
+
+async def test_the_actors_of_a_group_stop_in_order_and_finish_what_is_queued() -> None:
+    async with open_members() as members:
+        group = members.system.group(Strategy.ALL_FOR_ONE)
+        await members.start(members.system, "z")
+        await members.start(group, "a")
+        await members.start(group.group(Strategy.ONE_FOR_ONE), "bc")
+        members.journal.clear()
+        await members["c"].tell(Work(5))
+        await members["c"].tell(Say("bye"))
+        await group.stop()
+        assert trio.current_time() == pytest.approx(5)
+        assert members.journal == ["c unwound", "c says bye", "c stops", "b stops", "a stops"]
+        assert [actor.name for actor in members.system.tree()] == ["z"]
+
+
+async def test_groups_that_were_stopped_leave_nothing_behind() -> None:
+    async with open_system() as system:
+        for _ in range(10):
+            visit = system.group(Strategy.ALL_FOR_ONE)
+            await visit.start(Counter)
+            await visit.stop()
+            await visit.stop()
+        assert system.tree().members == ()
+
+
+async def test_no_actor_starts_in_a_group_that_was_stopped_nor_in_one_within() -> None:
+    async with open_system() as system:
+        group = system.group(Strategy.ALL_FOR_ONE, name="drinks")
+        within = group.group(Strategy.ONE_FOR_ONE, name="cold")
+        await group.stop()
+        with pytest.raises(ActorError, match="no actor starts in drinks, which was stopped"):
+            await group.start(Counter)
+        with pytest.raises(ActorError, match="no actor starts in cold, which was stopped"):
+            await within.start(Counter)
+        await system.start(Counter)
+
+
+async def test_stopping_a_group_can_be_cancelled_and_repeated() -> None:
+    async with open_members() as members:
+        group = members.system.group(Strategy.ALL_FOR_ONE)
+        await members.start(group, "ab")
+        await members["b"].tell(Work(5))
+        with trio.move_on_after(1) as patience:
+            await group.stop()
+        assert patience.cancelled_caught
+        assert [actor.state for actor in group.tree()] == ["running", "stopping"]
+        await group.stop()
+        assert trio.current_time() == pytest.approx(5)
+        assert members.system.tree().members == ()
+
+
+async def test_a_handler_that_stops_its_own_group_is_refused() -> None:
+    async with open_members() as members:
+        group = members.system.group(Strategy.ALL_FOR_ONE)
+        await members.start(group, "ab")
+        await settle()
+        with pytest.raises(ActorCrashed) as crash:
+            await members["b"].ask(Await(group.stop))
+        assert isinstance(crash.value.__cause__, Deadlock)
+        await settle()
+        assert [actor.state for actor in group.tree()] == ["running"]
+
 
 ALL, REST = Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
 SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
 
 
 @pytest.mark.parametrize("stopped", ["a", "b", "c"])
-async def test_who_is_stopped_while_the_group_restarts_holds_up_nobody(stopped: str) -> None:
+async def test_a_member_that_is_stopped_while_the_group_restarts_blocks_no_other(
+    stopped: str,
+) -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         Asker(nursery, members["b"], Work(cleanup=5))
@@ -41,7 +99,7 @@ async def test_who_is_stopped_while_the_group_restarts_holds_up_nobody(stopped: 
         assert members[stopped].statistics().state == "stopped"
 
 
-async def test_who_has_stopped_or_is_stopping_idly_is_not_restarted_with_the_others() -> None:
+async def test_a_member_that_has_stopped_or_stops_with_nothing_queued_is_not_restarted() -> None:
     async with open_members() as members:
         await start_all(members, "abcd")
         members["b"].stop()
@@ -51,7 +109,7 @@ async def test_who_has_stopped_or_is_stopping_idly_is_not_restarted_with_the_oth
         assert members.journal == ["b stops", *starts("acd")]
 
 
-async def test_who_is_stopping_with_work_to_do_is_restarted_for_it() -> None:
+async def test_a_member_that_stops_with_messages_queued_is_restarted_for_them() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         working = Asker(nursery, members["b"], Work())
@@ -69,7 +127,7 @@ async def test_who_is_stopping_with_work_to_do_is_restarted_for_it() -> None:
         )
 
 
-async def test_who_crashes_as_he_stops_takes_the_others_along() -> None:
+async def test_a_member_that_crashes_while_it_stops_restarts_the_others() -> None:
     async with open_members() as members:
         await start_all(members)
         members["b"].tell_nowait(CRASH)
@@ -81,7 +139,7 @@ async def test_who_crashes_as_he_stops_takes_the_others_along() -> None:
         assert "b says " in members.journal
 
 
-async def test_a_crash_as_the_block_is_left_is_survived_by_what_is_queued() -> None:
+async def test_queued_messages_are_handled_after_a_crash_as_the_block_is_left() -> None:
     asks: list[Asker[str]] = []
     async with trio.open_nursery() as outside, open_members() as members:
         await start_all(members)

@@ -1,4 +1,4 @@
-"""Rule 5 in groups: who is restarted with whom, and in which order."""
+"""Rule 5 in groups: which actors are restarted, in which order, and what each waits for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import trio
 
-from actors import ActorCrashed, Restart, Strategy
+from actors import ActorCrashed, ActorError, Restart, Strategy, System
 from actors.testing import settle
 from tests.actors.actors_in_groups import (
     CRASH,
@@ -15,12 +15,16 @@ from tests.actors.actors_in_groups import (
     Keep,
     Member,
     MembersInSystem,
+    Say,
+    Work,
     crash,
     open_members,
+    starts,
 )
 from tests.actors.counter import Asker, Boom
 
 pytestmark = pytest.mark.schedules
+
 
 ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE
 
@@ -46,7 +50,7 @@ async def crash_and_settle(members: MembersInSystem, name: str) -> None:
     ],
     ids=str,
 )
-async def test_a_strategy_says_who_is_restarted_and_all_start_in_their_first_order(
+async def test_the_strategy_decides_which_restart_and_all_start_in_their_first_order(
     strategy: Strategy, crashed: str, restarted: str
 ) -> None:
     async with open_members() as members:
@@ -140,7 +144,7 @@ async def test_a_group_may_crash_again_and_again() -> None:
         assert members.restarts() == "a" * 9 + "b" * 9 + "c" * 9
 
 
-async def test_whoever_joins_a_group_later_is_the_last_in_it() -> None:
+async def test_an_actor_started_later_is_the_last_in_its_group() -> None:
     async with open_members() as members:
         group = members.system.group(REST)
         await members.start(group, "ab")
@@ -169,3 +173,121 @@ async def test_every_restart_is_logged_with_its_cause(
         "a was restarted, because of Boom()",
         *([] if strategy is ONE else along),
     ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "crashed"),
+    [(Strategy.ALL_FOR_ONE, "a"), (Strategy.REST_FOR_ONE, "a"), (Strategy.REST_FOR_ONE, "c")],
+    ids=str,
+)
+async def test_a_member_that_is_not_blocked_is_up_again_before_its_asker_is_failed(
+    strategy: Strategy, crashed: str
+) -> None:
+    async with open_members() as members:
+        await members.start(members.system.group(strategy), "abc")
+        with pytest.raises(ActorCrashed):
+            await members[crashed].ask(CRASH)
+        assert members[crashed].statistics().restarts == 1
+
+
+@pytest.mark.parametrize("strategy", [Strategy.ALL_FOR_ONE, Strategy.REST_FOR_ONE], ids=str)
+async def test_a_newcomer_starts_when_those_before_it_are_up(strategy: Strategy) -> None:
+    async with open_members() as members:
+        group = members.system.group(strategy)
+        await members.start(group, "a", Restart(backoff=10, jitter=0))
+        await members["a"].tell(CRASH)
+        await settle()
+        await members.start(group.group(Strategy.ONE_FOR_ONE), "b")
+        assert trio.current_time() == pytest.approx(10)
+        assert members.journal == ["a starts", "a starts", "b starts"]
+
+
+async def test_a_newcomer_in_a_one_for_one_group_starts_at_once() -> None:
+    async with open_members() as members:
+        group = members.system.group(Strategy.ONE_FOR_ONE)
+        await members.start(group, "a", Restart(backoff=10, jitter=0))
+        await members["a"].tell(CRASH)
+        await settle()
+        await members.start(group, "b")
+        assert trio.current_time() == 0
+
+
+async def test_a_newcomer_that_waits_is_refused_when_the_system_is_left() -> None:
+    async def join(members: MembersInSystem, group: System) -> None:
+        with pytest.raises(ActorError, match="being left"):
+            await members.start(group, "b")
+
+    async with trio.open_nursery() as outside:
+        with trio.CancelScope() as block:
+            async with open_members() as members:
+                group = members.system.group(Strategy.ALL_FOR_ONE)
+                await members.start(group, "a", Restart(backoff=10, jitter=0))
+                await members["a"].tell(CRASH)
+                outside.start_soon(join, members, group)
+                await settle()
+                assert members.journal == ["a starts"]
+                block.cancel()
+
+
+async def test_an_ask_cancelled_between_crash_and_restart_runs_no_callback() -> None:
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system.group(Strategy.ALL_FOR_ONE), "ab")
+        trigger = Asker(nursery, members["a"], Keep(crash))
+        leaver = Asker(nursery, members["b"], Keep(partial(Member.note, text="abandoned")))
+        await settle()
+        members.journal.clear()
+        trigger.cancel()
+        leaver.cancel()
+        await settle()
+        assert members.journal == ["a starts", "b starts"]
+
+
+async def ask_shielded(members: MembersInSystem, name: str) -> None:
+    """Ask another member, which cannot be cancelled for an hour."""
+    with trio.move_on_after(3600) as shield:
+        shield.shield = True
+        await members[name].ask(Say())
+
+
+async def test_a_shielded_ask_of_a_member_that_crashes_later_delays_the_restart() -> None:
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system.group(ALL), "ab")
+        Asker(nursery, members["a"], Work(seconds=5))
+        await settle()
+        await members["a"].tell(CRASH)
+        # It begins before the crash, when it is no deadlock; then a waits for b to unwind.
+        Asker(nursery, members["b"], Await(partial(ask_shielded, members, "a")))
+        await trio.sleep(3599)
+        assert members.restarts() == ""
+        await trio.sleep(2)
+        assert members.restarts() == "ab"
+
+
+async def test_a_one_for_one_group_that_is_restarted_as_a_whole_starts_in_any_order() -> None:
+    async with open_members() as members:
+        outer = members.system.group(ALL)
+        await members.start(outer, "a")
+        await members.start(outer.group(ONE), "bcd")
+        await members.start(outer, "e")
+        members.journal.clear()
+        await members["a"].tell(CRASH)
+        await settle()
+        assert members.journal[0] == "a starts"
+        assert sorted(members.journal[1:4]) == starts("bcd")
+        assert members.journal[4] == "e starts"
+
+
+async def test_a_restart_waits_for_all_that_unwinds_in_the_groups_around_it() -> None:
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system.group(ALL).group(ONE), "ab")
+        trigger = Asker(nursery, members["a"], Keep(crash))
+        await settle()
+        Asker(nursery, members["a"], Work(cleanup=60))
+        await settle()
+        # a and b crash each by itself.
+        trigger.cancel()
+        await members["b"].tell(CRASH)
+        await trio.sleep(59)
+        assert members.restarts() == ""
+        await trio.sleep(2)
+        assert members.restarts() == "ab"

@@ -157,7 +157,7 @@ def test_a_handler_that_yields_is_refused_where_its_class_is_defined() -> None:
             define()
 
 
-async def test_a_decorator_may_make_an_answer_of_what_a_method_yields() -> None:
+async def test_a_decorator_may_turn_a_generator_into_an_answer() -> None:
     async with open_system() as system:
         shop = await system.start(Shop)
         assert list(await shop.ask(List())) == ["coffee", "tea"]

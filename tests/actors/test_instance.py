@@ -15,7 +15,7 @@ from tests.actors.counter import Boom, Counter, No
 
 
 @pytest.mark.schedules
-async def test_the_timers_of_an_instance_go_with_it() -> None:
+async def test_the_timers_of_a_crashed_instance_are_dropped() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -43,7 +43,7 @@ async def test_a_crash_in_a_timer_is_a_crash_of_the_actor() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_refusal_in_a_timer_has_nobody_to_hear_it_and_is_counted() -> None:
+async def test_a_refusal_in_a_timer_is_only_counted() -> None:
     async with open_system() as system:
         clock = await system.start(partial(Clock, []))
         await clock.ask(Do(lambda c: c.after(1, refuse)))
@@ -57,7 +57,7 @@ def refuse() -> None:
 
 
 @pytest.mark.schedules
-async def test_the_timers_of_a_stopped_actor_are_gone() -> None:
+async def test_the_timers_of_a_stopped_actor_are_dropped() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -69,7 +69,7 @@ async def test_the_timers_of_a_stopped_actor_are_gone() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_instance_that_is_gone_sets_no_timers() -> None:
+async def test_a_stopped_instance_sets_no_timers() -> None:
     instances: list[Clock] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, []))
@@ -83,7 +83,7 @@ async def test_an_instance_that_is_gone_sets_no_timers() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_timer_may_be_set_by_on_start_in_every_life() -> None:
+async def test_a_timer_may_be_set_by_on_start_of_every_instance() -> None:
     rings: list[float] = []
     async with open_system() as system:
         ref = await system.start(partial(Early, rings), restart=Restart(limit=9, within=1))

@@ -1,4 +1,4 @@
-"""Rule 9: instruments are told what happens to messages, each in its order."""
+"""Rule 9: instruments get the events of each message, in order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 import trio
 
-from actors import ActorStopped, Message, Ref, open_system
+from actors import ActorStopped, Instrument, Message, Ref, open_system
 from actors.testing import settle
 from tests.actors.counter import Abandon, Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
 from tests.actors.recorder import WHOLE, Recorder
 from tests.actors.replies import Keeper, Take
 
-pytestmark = pytest.mark.schedules
 
-
+@pytest.mark.schedules
 async def test_a_plain_message_is_enqueued_started_and_finished() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
@@ -27,6 +26,7 @@ async def test_a_plain_message_is_enqueued_started_and_finished() -> None:
         assert seen.of("Add") == WHOLE * 2
 
 
+@pytest.mark.schedules
 async def test_an_async_handler_is_finished_when_it_ends() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
@@ -44,6 +44,7 @@ async def test_an_async_handler_is_finished_when_it_ends() -> None:
         ]
 
 
+@pytest.mark.schedules
 async def test_a_deferred_message_is_finished_before_it_is_answered() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
@@ -55,7 +56,8 @@ async def test_a_deferred_message_is_finished_before_it_is_answered() -> None:
     assert (asker.answer, seen.of("Reach"), seen.of("Add")) == (1, WHOLE, WHOLE)
 
 
-async def test_a_kept_reply_that_is_refused_tells_of_its_message_after_its_end() -> None:
+@pytest.mark.schedules
+async def test_a_kept_reply_that_is_refused_is_reported_with_its_message_after_its_end() -> None:
     seen, kept = Recorder(), list[Keeper]()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
 
@@ -71,7 +73,8 @@ async def test_a_kept_reply_that_is_refused_tells_of_its_message_after_its_end()
     assert [str(cause) for cause in seen.causes] == ["no: sold out"]
 
 
-async def test_a_refusal_is_told_before_the_end() -> None:
+@pytest.mark.schedules
+async def test_a_refusal_is_reported_before_the_end() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
         counter = await system.start(Counter, name="counter")
@@ -81,6 +84,7 @@ async def test_a_refusal_is_told_before_the_end() -> None:
     assert [str(cause) for cause in seen.causes] == ["no: not today"]
 
 
+@pytest.mark.schedules
 async def test_a_message_that_was_told_is_enqueued_before_it_is_started() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
@@ -91,6 +95,7 @@ async def test_a_message_that_was_told_is_enqueued_before_it_is_started() -> Non
     assert seen.of("Add") == WHOLE
 
 
+@pytest.mark.schedules
 @pytest.mark.parametrize("how", ["ask", "tell"])
 async def test_a_message_that_waited_for_room_is_enqueued_once(how: str) -> None:
     seen = Recorder()
@@ -107,7 +112,8 @@ async def test_a_message_that_waited_for_room_is_enqueued_once(how: str) -> None
     assert [event for event in seen.of("Add") if event != "enqueued"] == ["started", "finished"]
 
 
-async def test_a_message_whose_asker_has_gone_is_never_started() -> None:
+@pytest.mark.schedules
+async def test_a_message_whose_ask_was_cancelled_is_never_started() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter")
@@ -118,6 +124,7 @@ async def test_a_message_whose_asker_has_gone_is_never_started() -> None:
     assert seen.of("Add") == ["enqueued"]
 
 
+@pytest.mark.schedules
 async def test_a_message_that_does_not_get_in_is_not_enqueued() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
@@ -138,6 +145,7 @@ async def finish(counter: Ref[Counter], nursery: trio.Nursery, message: Message[
     asker.cancel()
 
 
+@pytest.mark.schedules
 @pytest.mark.parametrize(
     "message", [Add(), Reach(9), Nap(0), Nap(2), Nap(9), Nap(9, cleanup=1), Refuse(), Crash()]
 )
@@ -151,7 +159,8 @@ async def test_each_that_is_started_is_finished_once(message: Message[Counter, A
     assert seen.of(name)[-1] == "finished"
 
 
-async def test_a_handler_that_is_cut_short_by_the_end_is_finished() -> None:
+@pytest.mark.schedules
+async def test_a_handler_that_is_cancelled_by_the_end_is_finished() -> None:
     seen = Recorder()
     async with open_system(grace=1, instruments=[seen]) as system:
         counter = await system.start(Counter, name="counter")
@@ -162,7 +171,8 @@ async def test_a_handler_that_is_cut_short_by_the_end_is_finished() -> None:
     assert seen.of("Add") == ["enqueued"]
 
 
-async def test_a_handler_in_which_its_asker_goes_is_finished_after_it() -> None:
+@pytest.mark.schedules
+async def test_a_handler_that_cancels_its_asker_is_finished_after_it() -> None:
     seen, scope = Recorder(), trio.CancelScope()
     async with open_system(instruments=[seen]) as system:
         counter = await system.start(Counter, name="counter")
@@ -170,3 +180,73 @@ async def test_a_handler_in_which_its_asker_goes_is_finished_after_it() -> None:
             await counter.ask(Abandon(scope))
         await settle()
     assert seen.of("Abandon") == WHOLE
+
+
+class Journal(Instrument):
+    """Writes down what happens to an Add."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    def note(self, what: str, message: Message[Any, Any] | None) -> None:
+        if isinstance(message, Add):
+            self.entries.append(what)
+
+    def enqueued(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        self.note("enqueued", message)
+
+    def started(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        self.note("started", message)
+
+    def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
+        self.note("finished", message)
+
+    def refused(
+        self,
+        actor: Ref[Any],  # noqa: ARG002
+        message: Message[Any, Any] | None,
+        refusal: Exception,  # noqa: ARG002
+    ) -> None:
+        self.note("refused", message)
+
+    def crashed(
+        self,
+        actor: Ref[Any],  # noqa: ARG002
+        message: Message[Any, Any] | None,
+        cause: Exception,  # noqa: ARG002
+    ) -> None:
+        self.note("crashed", message)
+
+
+@pytest.mark.schedules(10)
+async def test_a_message_that_is_skipped_has_no_event_but_is_counted() -> None:
+    journal = Journal()
+    async with open_system(instruments=[journal]) as system:
+        counter = await system.start(Counter)
+        await counter.tell(Nap(5))
+        await settle()
+        with trio.move_on_after(1):
+            await counter.ask(Add())
+        assert counter.statistics().queued == 1
+        await counter.ask(Nap(1))
+        assert (counter.statistics().queued, counter.statistics().skipped) == (0, 1)
+    assert journal.entries == ["enqueued"]
+
+
+@pytest.mark.schedules(10)
+async def test_a_message_that_is_left_when_its_actor_stops_has_no_event() -> None:
+    journal = Journal()
+
+    async def ask_in_vain(counter: Ref[Counter]) -> None:
+        with pytest.raises(ActorStopped):
+            await counter.ask(Add())
+
+    async with trio.open_nursery() as nursery:
+        async with open_system(grace=1, instruments=[journal]) as system:
+            counter = await system.start(Counter)
+            await counter.tell(Nap(60))
+            await settle()
+            nursery.start_soon(ask_in_vain, counter)
+            await settle()
+        assert counter.statistics().queued == 0
+    assert journal.entries == ["enqueued"]

@@ -1,21 +1,23 @@
-"""Rule 9: instruments are told of crashes and restarts, with their causes."""
+"""Rule 9: instruments get crashes and restarts with causes; one that fails is dropped."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import trio
 
-from actors import ActorCrashed, Ref, Strategy, open_system
+from actors import ActorCrashed, Instrument, Message, Ref, Strategy, open_system
 from actors.testing import settle
 from tests.actors.clock import Clock, Do, crash
-from tests.actors.counter import Add, Asker, Boom, Counter, Crash, No
+from tests.actors.counter import Add, Asker, Boom, Counter, Crash, No, Refuse
 from tests.actors.fragile import Break, BreakLater, Faulty, Fragile, Hold, Work
 from tests.actors.recorder import WHOLE, Recorder
 
 pytestmark = pytest.mark.schedules
 
 
-async def test_after_a_crash_the_next_message_is_started_once_the_restart_is_told() -> None:
+async def test_after_a_crash_the_next_message_is_started_once_the_restart_is_reported() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter")
@@ -35,7 +37,7 @@ async def test_after_a_crash_the_next_message_is_started_once_the_restart_is_tol
     assert [type(cause) for cause in seen.causes] == [Boom, Boom]
 
 
-async def test_the_asker_hears_of_a_crash_when_the_restart_has_been_told() -> None:
+async def test_the_asker_gets_the_crash_after_the_restart_was_reported() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
         counter = await system.start(Counter, name="counter")
@@ -44,7 +46,7 @@ async def test_the_asker_hears_of_a_crash_when_the_restart_has_been_told() -> No
         assert seen.lines[-1] == "counter restarted"
 
 
-async def test_an_async_crash_is_told_before_the_end() -> None:
+async def test_an_async_crash_is_reported_before_the_end() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
         fragile = await system.start(Fragile, name="fragile")
@@ -75,7 +77,7 @@ async def test_a_timers_refusal_has_no_message() -> None:
     assert seen.lines[3:] == ["clock refused None"]
 
 
-async def test_a_crash_beside_an_async_handler_is_told_before_that_one_ends() -> None:
+async def test_a_crash_beside_an_async_handler_is_reported_before_that_one_ends() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
         fragile = await system.start(Fragile, name="fragile")
@@ -106,7 +108,7 @@ async def test_a_restart_that_fails_is_a_crash_without_a_message() -> None:
     ]
 
 
-async def test_whoever_is_restarted_along_is_restarted_because_of_the_crash() -> None:
+async def test_a_restart_with_another_has_the_crash_as_cause() -> None:
     seen = Recorder()
     async with open_system(instruments=[seen]) as system:
         group = system.group(Strategy.ALL_FOR_ONE)
@@ -128,7 +130,7 @@ class Grumbler(Counter):
         raise Boom
 
 
-async def test_a_crash_in_on_stop_is_told_and_counted_as_any_other() -> None:
+async def test_a_crash_in_on_stop_is_reported_and_counted_as_any_other() -> None:
     seen = Recorder()
     started: list[Ref[Grumbler]] = []
     with pytest.raises(ActorCrashed):
@@ -137,3 +139,90 @@ async def test_a_crash_in_on_stop_is_told_and_counted_as_any_other() -> None:
     assert seen.lines == ["grumbler crashed None"]
     assert [type(cause) for cause in seen.causes] == [Boom]
     assert [grumbler.statistics().crashed for grumbler in started] == [1]
+
+
+class Faulted(Recorder):
+    """Fails as soon as it hears of one event."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__()
+        self.event = event
+
+    def __repr__(self) -> str:
+        return "<Faulted>"
+
+    def _write(self, actor: Ref[Any], what: str, *messages: object) -> None:
+        super()._write(actor, what, *messages)
+        if what == self.event:
+            raise Boom
+
+
+@pytest.mark.parametrize(
+    "event", ["enqueued", "started", "refused", "crashed", "finished", "restarted"]
+)
+async def test_an_instrument_that_raises_is_logged_and_not_called_again(
+    event: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulted, others = Faulted(event), (Recorder(), Recorder())
+    async with open_system(instruments=[others[0], faulted, others[1]]) as system:
+        counter = await system.start(Counter, name="counter")
+        with pytest.raises(No):
+            await counter.ask(Refuse())
+        with pytest.raises(ActorCrashed):
+            await counter.ask(Crash())
+        assert await counter.ask(Add()) == 1
+        assert (counter.statistics().crashed, counter.statistics().handled) == (1, 1)
+    assert len(others[0].lines) == 12
+    assert others[0].lines == others[1].lines
+    assert faulted.lines == others[0].lines[: len(faulted.lines)]
+    assert faulted.lines[-1].split()[1] == event
+    told = [record for record in caplog.records if "is not called any more" in record.message]
+    assert [record.message for record in told] == ["<Faulted> failed and is not called any more"]
+    assert told[0].exc_info is not None
+    assert told[0].exc_info[0] is Boom
+
+
+async def test_several_instruments_are_called_in_the_order_in_which_they_were_given() -> None:
+    lines: list[str] = []
+    several = [Recorder(lines, sign) for sign in ("a ", "b ")]
+    async with open_system(instruments=iter(several)) as system:
+        await (await system.start(Counter, name="counter")).ask(Add())
+    assert [line.replace("counter ", "") for line in lines] == [
+        f"{sign} {event} Add" for event in WHOLE for sign in ("a", "b")
+    ]
+
+
+async def test_a_method_of_an_instrument_may_be_a_static_one() -> None:
+    heard: list[Message[Any, Any]] = []
+
+    class Hearsay(Instrument):
+        # What calls it sees no difference, but pyright does.
+        @staticmethod
+        def finished(  # pyright: ignore[reportIncompatibleMethodOverride] # see above
+            actor: Ref[Any],  # noqa: ARG004 - it is told of one actor only
+            message: Message[Any, Any],
+        ) -> None:
+            heard.append(message)
+
+    async with open_system(instruments=[Hearsay()]) as system:
+        await (await system.start(Counter)).ask(Add(3))
+    assert heard == [Add(3)]
+
+
+async def test_an_instrument_that_fails_in_events_of_its_own_disturbs_no_actor() -> None:
+    class Meddler(Recorder):
+        def _write(self, actor: Ref[Any], what: str, *messages: object) -> None:
+            super()._write(actor, what, *messages)
+            if what == "started":
+                actor.tell_nowait(Add())
+            raise Boom
+
+        def enqueued(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
+            if self.lines:
+                super().enqueued(actor, message)
+
+    async with open_system(instruments=[Meddler()]) as system:
+        counter = await system.start(Counter, name="counter")
+        assert await counter.ask(Add()) == 1
+        await settle()
+        assert (counter.statistics().handled, counter.statistics().crashed) == (2, 0)

@@ -35,7 +35,7 @@ async def burst_as_it_ends(children: int) -> None:
 
 
 @pytest.mark.parametrize("children", [0, 1])
-async def test_a_crash_as_a_handler_is_killed_is_one_and_hides_no_error_of_the_block(
+async def test_a_crash_as_a_handler_is_cancelled_is_counted_and_hides_no_error_of_the_block(
     children: int,
 ) -> None:
     askers: list[Asker[object]] = []
@@ -58,7 +58,7 @@ async def test_a_crash_as_a_handler_is_killed_is_one_and_hides_no_error_of_the_b
     assert opened[0].journal == ["a starts"], "nobody is reborn to be killed"
 
 
-async def test_those_who_are_killed_unwind_side_by_side_and_stop_in_order() -> None:
+async def test_actors_cancelled_by_the_end_unwind_concurrently_and_stop_in_order() -> None:
     async with open_members(grace=1) as members:
         await members.start(members.system, "abc")
         for name, cleanup in ("a", 1), ("c", 5):
@@ -69,7 +69,7 @@ async def test_those_who_are_killed_unwind_side_by_side_and_stop_in_order() -> N
     assert members.journal == ["a starts", "b starts", "c starts", *ends]
 
 
-async def test_clean_up_that_asks_hears_that_the_other_has_stopped() -> None:
+async def test_clean_up_that_asks_a_stopped_actor_gets_actor_stopped() -> None:
     heard: list[str] = []
 
     async def clean_up(members: MembersInSystem) -> None:

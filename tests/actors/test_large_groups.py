@@ -212,10 +212,10 @@ async def stop_while_down(members: MembersInSystem, group: System, size: int) ->
         stop_while_down,
     ],
 )
-def test_a_larger_group_makes_work_in_proportion(scene: Scene, strategy: Strategy) -> None:
+def test_work_is_linear_in_the_size_of_a_group(scene: Scene, strategy: Strategy) -> None:
     assert_linear(scene, strategy)
 
 
 @pytest.mark.parametrize("strategy", DEPENDENT, ids=str)
-def test_a_deadlock_is_found_in_a_larger_group_with_work_in_proportion(strategy: Strategy) -> None:
+def test_finding_a_deadlock_takes_time_linear_in_the_size_of_the_group(strategy: Strategy) -> None:
     assert_linear(ask_in_circles, strategy)

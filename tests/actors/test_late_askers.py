@@ -46,7 +46,7 @@ class Sluggish(Actor):
 
 
 @pytest.mark.schedules
-async def test_one_whose_time_is_up_as_he_is_let_in_hears_of_his_own_scope() -> None:
+async def test_a_deadline_that_expires_as_there_is_room_is_reported_by_its_own_scope() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(Sluggish, mailbox=1)
         await ref.tell(Nap())
@@ -75,7 +75,7 @@ class Hopeless(Actor):
 
 
 @pytest.mark.schedules
-async def test_an_asker_may_leave_as_soon_as_his_handler_has_ended() -> None:
+async def test_an_asker_may_be_cancelled_as_soon_as_its_handler_has_ended() -> None:
     starts: list[int] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: Hopeless(starts), restart=Restart(limit=1000))

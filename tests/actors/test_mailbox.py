@@ -27,9 +27,7 @@ async def test_messages_of_many_tasks_are_handled_in_the_order_of_their_arrival(
 
 
 @pytest.mark.schedules
-async def test_an_answer_that_comes_before_its_asker_has_woken_from_a_full_mailbox_arrives() -> (
-    None
-):
+async def test_an_answer_sent_before_its_asker_has_woken_from_a_full_mailbox_arrives() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, mailbox=1)
         await counter.tell(Nap(1))
@@ -57,9 +55,7 @@ async def test_tell_waits_for_room_and_tell_nowait_does_not() -> None:
 
 
 @pytest.mark.schedules
-async def test_what_was_told_after_a_wait_for_room_has_all_the_time_that_its_handler_takes() -> (
-    None
-):
+async def test_a_tell_that_waited_for_room_is_bounded_by_no_deadline() -> None:
     async with open_system(grace=60) as system:
         counter = await system.start(Counter, mailbox=1)
         with trio.fail_after(3):

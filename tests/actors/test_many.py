@@ -121,7 +121,7 @@ async def test_crashed_instances_leave_no_memory_behind(caplog: pytest.LogCaptur
         assert blocks() - before < SLACK
 
 
-async def test_ten_thousand_actors_come_and_go() -> None:
+async def test_ten_thousand_actors_start_and_stop() -> None:
     async with open_system() as system:
         await come_and_go(system, 100)
         before = blocks()

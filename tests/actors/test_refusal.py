@@ -111,7 +111,7 @@ class Door(Actor):
 
 
 @pytest.mark.schedules
-async def test_a_refusal_goes_to_the_asker_and_the_actor_lives_on() -> None:
+async def test_a_refusal_is_raised_in_the_asker_and_the_actor_goes_on() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         await counter.ask(Add(2))
@@ -237,7 +237,7 @@ async def test_a_refusal_arrives_with_what_it_carries_in_slots(
         assert waiting.error.retry_after == 3
 
 
-async def test_a_refusal_that_is_made_in_its_own_way_goes_to_the_asker() -> None:
+async def test_a_refusal_with_a_constructor_of_its_own_is_raised_in_the_asker() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         door = await system.start(Door)
         with pytest.raises(Busy) as refused:
@@ -258,7 +258,7 @@ async def test_a_refusal_that_is_made_in_its_own_way_goes_to_the_asker() -> None
 
 
 @pytest.mark.parametrize("ask", [Fetch, Lend])
-async def test_a_refusal_that_cannot_be_copied_goes_to_the_asker_as_it_is(
+async def test_a_refusal_that_cannot_be_copied_is_raised_in_the_asker_as_it_is(
     ask: type[Fetch | Lend],
 ) -> None:
     async with open_system() as system, trio.open_nursery() as nursery:

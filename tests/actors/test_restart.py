@@ -60,7 +60,7 @@ async def test_a_budget_is_counted_for_each_actor_in_a_window_that_slides() -> N
 
 
 @pytest.mark.schedules
-async def test_a_budget_that_is_exceeded_leaves_the_system_with_its_cause() -> None:
+async def test_a_budget_that_is_exceeded_is_raised_by_the_system_with_its_cause() -> None:
     heard: list[ActorCrashed] = []
     journal: list[str] = []
 
@@ -86,7 +86,7 @@ async def test_a_budget_that_is_exceeded_leaves_the_system_with_its_cause() -> N
 
 
 @pytest.mark.schedules
-async def test_nobody_hangs_when_a_budget_is_exceeded() -> None:
+async def test_no_asker_hangs_when_a_budget_is_exceeded() -> None:
     async with trio.open_nursery() as outside:
         scene = Scene(outside)
         with pytest.raises(RestartLimitExceeded):
@@ -115,7 +115,7 @@ async def test_of_several_failures_the_first_is_raised() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_is_survived_by_trio() -> None:
+async def test_a_crash_in_a_cancellation_that_exceeds_the_budget_does_not_break_trio() -> None:
     async def crash_in_a_cancellation() -> None:
         async with open_system() as system, trio.open_nursery() as nursery:
             ref = await system.start(Fragile, restart=NEVER)
@@ -197,7 +197,7 @@ async def test_what_the_block_raises_because_of_the_failure_is_not() -> None:
         await fail_in_consequence()
 
 
-def test_a_budget_that_nobody_can_live_by_is_refused() -> None:
+def test_an_impossible_budget_is_refused() -> None:
     for limit, within in ((-1, 5.0), (3, 0.0), (3, float("nan"))):
         with pytest.raises(ValueError, match="no actor can be limited by"):
             Restart(limit, within)

@@ -30,7 +30,7 @@ async def test_no_actor_starts_in_a_system_that_is_being_left() -> None:
 
 
 @pytest.mark.schedules
-async def test_somebody_cancelled_starts_nothing() -> None:
+async def test_a_cancelled_task_starts_nothing() -> None:
     async with open_system() as system:
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -38,7 +38,7 @@ async def test_somebody_cancelled_starts_nothing() -> None:
         assert list(system.tree()) == []
 
 
-async def test_names_are_unique_among_the_living() -> None:
+async def test_names_are_unique_among_running_actors() -> None:
     async with open_system() as system:
         await system.start(Counter)
         await system.start(Counter)
@@ -63,7 +63,7 @@ async def test_a_grace_period_that_is_none_is_refused_on_entry(grace: float) -> 
             pytest.fail("nobody is let in")
 
 
-async def test_a_factory_that_gives_the_same_instance_to_two_actors_is_refused() -> None:
+async def test_a_factory_that_returns_one_instance_for_two_actors_is_refused() -> None:
     counter = Counter()
     async with open_system() as system:
         await system.start(lambda: counter)
@@ -73,7 +73,7 @@ async def test_a_factory_that_gives_the_same_instance_to_two_actors_is_refused()
         assert counter.journal == ["start"]
 
 
-async def test_a_crashed_instance_that_the_factory_gives_again_does_not_go_on() -> None:
+async def test_a_crashed_instance_that_the_factory_returns_again_does_not_go_on() -> None:
     counter = Counter()
 
     async def start() -> None:

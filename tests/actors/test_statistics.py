@@ -47,7 +47,7 @@ async def test_statistics_tell_what_an_actor_has_done() -> None:
 
 
 @pytest.mark.schedules
-async def test_each_handler_that_was_cut_short_counts_as_skipped() -> None:
+async def test_each_handler_that_was_cancelled_counts_as_skipped() -> None:
     async with open_system() as system:
         counter = await system.start(Counter)
         for _ in range(3):
@@ -58,7 +58,7 @@ async def test_each_handler_that_was_cut_short_counts_as_skipped() -> None:
 
 
 @pytest.mark.schedules
-async def test_each_message_whose_asker_left_the_queue_counts_as_skipped() -> None:
+async def test_each_queued_message_whose_ask_was_cancelled_counts_as_skipped() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         await counter.tell(Nap(1))
@@ -72,7 +72,7 @@ async def test_each_message_whose_asker_left_the_queue_counts_as_skipped() -> No
 
 
 @pytest.mark.schedules
-async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
+async def test_the_tree_shows_running_actors_in_the_order_of_their_start() -> None:
     async with open_system() as system:
         first, second, third = [await system.start(Counter) for _ in range(3)]
         second.stop()
@@ -82,7 +82,7 @@ async def test_the_tree_shows_the_living_in_the_order_of_their_start() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_ref_shows_who_it_is_and_how_it_is() -> None:
+async def test_the_repr_of_a_ref_has_its_name_and_state() -> None:
     async with open_system() as system:
         counter = await system.start(Counter, name="counter")
         assert repr(counter) == "<Ref counter, running>"

@@ -57,7 +57,7 @@ async def test_work_that_the_grace_period_is_too_short_for_is_failed() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_actor_that_unwinds_after_the_grace_period_takes_no_more() -> None:
+async def test_an_actor_that_unwinds_after_the_grace_period_accepts_no_message() -> None:
     async with trio.open_nursery() as outside, open_system(grace=1) as system:
         first = await system.start(Counter)
         second = await system.start(Counter)
@@ -96,7 +96,7 @@ class Polite(Counter):
 
 
 @pytest.mark.schedules
-async def test_whoever_waits_for_room_as_the_actor_stops_is_told() -> None:
+async def test_a_sender_that_waits_for_room_as_the_actor_stops_gets_actor_stopped() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter", mailbox=1)
         await counter.tell(Nap(1))
@@ -116,7 +116,7 @@ async def test_whoever_waits_for_room_as_the_actor_stops_is_told() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_actor_can_be_stopped_alone_and_takes_no_more() -> None:
+async def test_an_actor_that_is_stopped_alone_accepts_no_message() -> None:
     journal: list[str] = []
     async with open_system() as system:
         counter = await system.start(partial(Counter, journal), name="counter")
@@ -157,7 +157,7 @@ async def test_a_cancelled_system_settles_every_ask_and_stops_in_order() -> None
 
 
 @pytest.mark.schedules
-async def test_a_cancelled_system_stops_last_started_first_all_the_same() -> None:
+async def test_a_cancelled_system_also_stops_last_started_first() -> None:
     journal: list[str] = []
     with trio.move_on_after(1):
         async with open_system() as system:
@@ -177,7 +177,7 @@ class Numbered(Actor):
 
 
 @pytest.mark.schedules
-async def test_an_exception_in_the_block_comes_out_as_it_is_after_the_stop() -> None:
+async def test_an_exception_in_the_block_is_raised_as_it_is_after_the_stop() -> None:
     journal: list[str] = []
 
     async def fail() -> None:
@@ -192,7 +192,7 @@ async def test_an_exception_in_the_block_comes_out_as_it_is_after_the_stop() -> 
 
 
 @pytest.mark.schedules
-async def test_a_crash_while_the_queue_is_finished_is_survived_as_ever() -> None:
+async def test_a_crash_of_a_stopping_actor_restarts_it_for_its_queue() -> None:
     journal: list[str] = []
     async with open_system() as system:
         counter = await system.start(partial(Counter, journal))
@@ -202,7 +202,7 @@ async def test_a_crash_while_the_queue_is_finished_is_survived_as_ever() -> None
 
 
 @pytest.mark.schedules
-async def test_an_on_stop_that_fails_leaves_the_system_as_an_error(
+async def test_an_on_stop_that_fails_is_raised_by_the_system(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journal: list[str] = []

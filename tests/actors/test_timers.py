@@ -1,8 +1,9 @@
-"""Timers: turns that come by themselves, and go with their instance."""
+"""Timers: a callback runs as a turn, in time and in order, or not at all."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -10,12 +11,12 @@ import trio
 from actors import ActorCrashed, Timer, open_system
 from actors.actor import next_tick
 from actors.testing import settle
-from tests.actors.clock import Clock, Do, Sleep, after, every
+from tests.actors.clock import Clock, Do, Sleep, after, crash, every
 from tests.actors.counter import Counter, Nap
 
 
 @pytest.mark.schedules
-async def test_after_rings_once_and_in_time() -> None:
+async def test_after_runs_once_and_in_time() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -27,7 +28,7 @@ async def test_after_rings_once_and_in_time() -> None:
 
 
 @pytest.mark.schedules
-async def test_every_rings_again_and_again_on_its_grid() -> None:
+async def test_every_runs_again_and_again_on_its_grid() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -48,7 +49,7 @@ async def test_ticks_that_come_while_the_actor_is_busy_are_merged_and_wait() -> 
 
 
 @pytest.mark.schedules
-async def test_a_timer_that_is_due_waits_for_no_more_than_the_message_in_hand() -> None:
+async def test_a_timer_that_is_due_waits_for_the_running_handler_only() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -60,7 +61,7 @@ async def test_a_timer_that_is_due_waits_for_no_more_than_the_message_in_hand() 
 
 
 @pytest.mark.schedules
-async def test_a_cancelled_timer_does_not_ring_and_may_be_cancelled_again() -> None:
+async def test_a_cancelled_timer_does_not_run_and_may_be_cancelled_again() -> None:
     rings: list[tuple[str, float]] = []
 
     def set_and_cancel(clock: Clock) -> None:
@@ -79,7 +80,7 @@ async def test_a_cancelled_timer_does_not_ring_and_may_be_cancelled_again() -> N
 
 
 @pytest.mark.schedules
-async def test_a_timer_that_rang_may_be_cancelled() -> None:
+async def test_a_timer_that_has_run_may_be_cancelled() -> None:
     timers: list[Timer] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, []))
@@ -161,7 +162,7 @@ async def test_many_timers_that_are_due_at_once_let_other_tasks_run() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_earlier_timer_set_later_rings_first() -> None:
+async def test_an_earlier_timer_set_later_runs_first() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -173,7 +174,7 @@ async def test_an_earlier_timer_set_later_rings_first() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_timers_ring_in_order_though_most_of_them_were_cancelled() -> None:
+async def test_timers_run_in_order_though_most_of_them_were_cancelled() -> None:
     rings: list[tuple[str, float]] = []
 
     def set_many(clock: Clock) -> None:
@@ -194,7 +195,7 @@ async def test_timers_ring_in_order_though_most_of_them_were_cancelled() -> None
 
 
 @pytest.mark.schedules(10)
-async def test_many_timers_that_come_due_while_the_actor_is_busy_ring_before_it_goes_on() -> None:
+async def test_many_timers_due_while_the_actor_is_busy_run_before_it_goes_on() -> None:
     rings: list[tuple[str, float]] = []
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
@@ -206,7 +207,7 @@ async def test_many_timers_that_come_due_while_the_actor_is_busy_ring_before_it_
 
 
 @pytest.mark.schedules
-async def test_timers_ring_on_in_a_cancelled_system_while_those_behind_unwind() -> None:
+async def test_timers_run_in_a_cancelled_system_while_later_actors_unwind() -> None:
     rings: list[tuple[str, float]] = []
     with trio.move_on_after(1):
         async with open_system() as system:
@@ -219,3 +220,53 @@ async def test_timers_ring_on_in_a_cancelled_system_while_those_behind_unwind() 
 def test_the_next_tick_is_always_still_to_come() -> None:
     for now in [0.1 * number for number in range(1, 200)]:
         assert now < next_tick(0.0, 0.1, now) <= now + 0.1001
+
+
+@pytest.mark.schedules
+async def test_a_timer_that_sets_itself_again_at_once_lets_messages_through() -> None:
+    rings: list[tuple[str, float]] = []
+
+    def step(clock: Clock) -> None:
+        assert len(rings) < 10000, "nothing else runs"
+        clock.ring("step")
+        clock.after(0, partial(step, clock))
+
+    async with open_system() as system:
+        clock = await system.start(partial(Clock, rings))
+        await clock.tell(Do(lambda clock: clock.after(1, partial(step, clock))))
+        await clock.tell(Sleep(2))
+        await clock.ask(Do(partial(Clock.ring, what="asked")))
+        assert ("asked", 2) in rings
+        clock.stop()
+        await clock.wait_stopped()
+
+
+async def test_thousands_of_timers_are_one_task_and_leave_nothing_behind() -> None:
+    timers: list[Any] = []
+
+    def set_many(clock: Clock) -> None:
+        timers.extend(clock.after(60, crash) for _ in range(5000))
+
+    async with open_system() as system:
+        clock = await system.start(partial(Clock, []))
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        await clock.ask(Do(set_many))
+        await settle()
+        assert trio.lowlevel.current_statistics().tasks_living == tasks + 1
+        for timer in timers:
+            timer.cancel()
+        assert len(timers[0]._timers._heap) < 100, "swept"
+
+
+@pytest.mark.schedules(5)
+async def test_timers_that_have_run_leave_nothing_behind() -> None:
+    timers: list[Any] = []
+
+    def set_many(clock: Clock) -> None:
+        timers.extend(clock.after(1, partial(clock.ring, "once")) for _ in range(200))
+
+    async with open_system() as system:
+        clock = await system.start(partial(Clock, []))
+        await clock.ask(Do(set_many))
+        await trio.sleep(2)
+        assert timers[0]._timers._heap == []

@@ -81,7 +81,7 @@ async def test_a_group_shows_itself_as_it_shows_within_the_whole() -> None:
         assert str(group.tree()) == "drinks, all_for_one\n└─ tea running, queued 0 of 256"
 
 
-async def test_an_actor_that_has_stopped_has_gone_and_an_empty_group_stays() -> None:
+async def test_a_stopped_actor_is_not_in_the_tree_and_an_empty_group_is() -> None:
     async with open_system() as system:
         group = system.group(Strategy.ALL_FOR_ONE, name="drinks")
         tea = await group.start(Counter, name="tea")
@@ -95,14 +95,14 @@ async def test_an_actor_that_has_stopped_has_gone_and_an_empty_group_stays() -> 
         assert str(system.tree()).splitlines()[2] == "│  └─ coffee running, queued 0 of 256"
 
 
-async def test_nobody_is_left_in_a_system_that_was_left() -> None:
+async def test_the_tree_of_a_system_that_was_left_is_empty() -> None:
     async with open_system() as system:
         assert str(system.tree()) == "system, one_for_one"
         await plant(system)
     assert list(system.tree()) == []
 
 
-async def test_a_line_tells_what_has_happened_and_leaves_out_what_has_not() -> None:
+async def test_a_line_has_the_counts_that_are_not_zero() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, name="counter", mailbox=9)
         await counter.ask(Add())
@@ -124,7 +124,7 @@ async def test_a_line_tells_what_has_happened_and_leaves_out_what_has_not() -> N
         )
 
 
-async def test_a_line_tells_whether_an_actor_is_being_restarted_or_stopped() -> None:
+async def test_a_line_shows_whether_an_actor_is_being_restarted_or_stopped() -> None:
     async with open_system() as system:
         restart = Restart(backoff=1, jitter=0)
         counter = await system.start(Counter, name="counter", restart=restart)
@@ -142,7 +142,7 @@ async def test_a_line_tells_whether_an_actor_is_being_restarted_or_stopped() -> 
         )
 
 
-async def test_an_actor_may_go_while_another_thread_looks_at_the_tree() -> None:
+async def test_an_actor_may_stop_while_another_thread_looks_at_the_tree() -> None:
     class Leaving:
         """Leaves as it is looked at, as an actor may whose thread goes on meanwhile."""
 

@@ -43,7 +43,7 @@ async def scenario(works: Ref[Works], *messages: Message[Works, Any]) -> None:
             await works.ask(message)
 
 
-async def test_what_became_of_messages_is_counted_by_actor() -> None:
+async def test_handled_refused_skipped_and_crashed_messages_are_counted_by_actor() -> None:
     stopwatch = Stopwatch()
     seen = PrometheusInstrument(clock=stopwatch)
     async with open_system(instruments=[seen]) as system, trio.open_nursery() as nursery:
@@ -175,7 +175,7 @@ def names_in(shown: dict[str, float]) -> list[str]:
 
 
 @pytest.mark.parametrize("watched", [False, True])
-async def test_an_actor_that_has_stopped_is_shown_no_more(*, watched: bool) -> None:
+async def test_an_actor_that_has_stopped_is_not_shown(*, watched: bool) -> None:
     seen = PrometheusInstrument()
     async with open_system(instruments=[seen]) as system:
         if watched:
@@ -219,7 +219,7 @@ async def test_only_actors_whose_names_are_chosen_are_shown() -> None:
         assert names_in(figures(seen)) == ["counter"]
 
 
-def test_a_registry_that_wants_to_know_all_names_is_told_them_at_once() -> None:
+def test_a_registry_that_describes_collectors_refuses_duplicate_names() -> None:
     registry = CollectorRegistry(auto_describe=True)
     registry.register(PrometheusInstrument())
     registry.register(PrometheusInstrument("another"))

@@ -42,7 +42,7 @@ async def scenario(*messages: Message[Works, Any], limit: float = 0.1) -> None:
 
 
 @pytest.mark.parametrize("message", [Work(0.25), refused(0.25), crashed(0.25), Keep(0.25)])
-async def test_a_slow_turn_is_told_with_actor_type_and_seconds(
+async def test_a_slow_turn_is_logged_with_actor_type_and_seconds(
     message: Message[Works, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     await scenario(message)
@@ -51,13 +51,13 @@ async def test_a_slow_turn_is_told_with_actor_type_and_seconds(
     assert (record.name, record.levelname) == ("actors", "WARNING")
 
 
-async def test_what_a_message_holds_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_content_of_a_message_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(Work(0.25, secret="open-sesame"))
     assert len(told(caplog)) == 1
     assert "open-sesame" not in caplog.text
 
 
-async def test_a_turn_that_took_no_longer_than_the_limit_is_not_told(
+async def test_a_turn_that_took_no_longer_than_the_limit_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await scenario(Work(0.5), Work(0.5078125), Work(0.25), limit=0.5)
@@ -75,12 +75,12 @@ async def test_a_tenth_of_a_second_is_the_limit_where_none_is_given(
     assert told(caplog) == ["works took 0.110 s to handle Work"]
 
 
-async def test_each_slow_turn_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_slow_turn_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(*[Work(0.25)] * 3)
     assert len(told(caplog)) == 3
 
 
-async def test_an_async_handler_is_never_told_of(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_async_handler_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(Wait(5), Wait(5, working=5))
     assert told(caplog) == []
 
@@ -90,7 +90,7 @@ async def test_a_quick_turn_after_a_long_wait_is_quick(caplog: pytest.LogCapture
     assert told(caplog) == []
 
 
-async def test_a_turn_beside_an_async_handler_is_told_by_its_own_time(
+async def test_a_turn_beside_an_async_handler_is_logged_with_its_own_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     stopwatch = Stopwatch()

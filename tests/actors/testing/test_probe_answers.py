@@ -57,7 +57,7 @@ async def test_the_script_of_a_subtype_is_not_for_its_base() -> None:
     assert probe.unasked == ((AddTwice, 10),)
 
 
-async def test_what_nobody_has_asked_for_can_be_found() -> None:
+async def test_unused_scripted_answers_can_be_found() -> None:
     probe = Probe(Counter)
     no = No(why="shut")
     probe.answer(Add, 3, no)
@@ -66,7 +66,7 @@ async def test_what_nobody_has_asked_for_can_be_found() -> None:
     assert probe.unasked == ((Add, no), (Nap, "rested"))
 
 
-async def test_a_refusal_and_an_error_of_the_toolkit_are_raised_as_fresh_copies() -> None:
+async def test_a_refusal_and_an_error_of_the_toolkit_are_raised_as_copies() -> None:
     probe = Probe(Counter)
     for error in (No(why="shut"), ActorCrashed("Counter")):
         probe.answer(Add, error, error)
@@ -106,7 +106,7 @@ async def test_each_of_many_askers_gets_one_scripted_answer() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_scripted_answer_that_was_taken_arrives_in_spite_of_a_cancellation() -> None:
+async def test_a_scripted_answer_that_was_taken_arrives_despite_a_cancellation() -> None:
     probe = Probe(Counter)
     probe.answer(Add, 3)
     async with trio.open_nursery() as nursery:
@@ -116,7 +116,7 @@ async def test_a_scripted_answer_that_was_taken_arrives_in_spite_of_a_cancellati
     assert asker.answer == 3
 
 
-async def test_somebody_who_is_cancelled_already_asks_and_tells_nothing() -> None:
+async def test_a_cancelled_task_asks_and_tells_nothing() -> None:
     probe = Probe(Counter)
     probe.answer(Add, 3)
     with trio.CancelScope() as scope:
@@ -145,7 +145,7 @@ async def test_an_ask_without_a_script_waits_for_its_reply() -> None:
     assert probe.unasked == ((Add, 9),), "a script is for those who come later"
 
 
-async def test_a_refusal_that_an_ask_fails_with_is_a_fresh_copy() -> None:
+async def test_a_refusal_that_an_ask_fails_with_is_a_copy() -> None:
     probe = Probe(Counter)
     no = No(why="shut")
     async with trio.open_nursery() as nursery:
@@ -156,7 +156,7 @@ async def test_a_refusal_that_an_ask_fails_with_is_a_fresh_copy() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_asker_who_is_cancelled_leaves_at_once() -> None:
+async def test_a_cancelled_asker_leaves_at_once() -> None:
     probe = Probe(Counter)
     async with trio.open_nursery() as nursery:
         asker = Asker(nursery, probe, Reach(3))
@@ -169,9 +169,7 @@ async def test_an_asker_who_is_cancelled_leaves_at_once() -> None:
 
 
 @pytest.mark.schedules
-async def test_an_answer_that_was_sent_arrives_in_spite_of_a_cancellation_in_the_same_pass() -> (
-    None
-):
+async def test_an_answer_that_was_sent_arrives_despite_a_cancellation_in_the_same_pass() -> None:
     probe = Probe(Counter)
     async with trio.open_nursery() as nursery:
         asker = Asker(nursery, probe, Reach(3))
@@ -219,13 +217,13 @@ async def test_a_message_answered_twice_is_an_error() -> None:
     assert probe.statistics().refused == 0
 
 
-async def test_a_tell_is_answered_to_nobody() -> None:
+async def test_a_tell_has_no_asker_to_answer() -> None:
     probe = Probe(Counter)
     await probe.tell(Add())
     assert not probe.reply(await probe.next(Add), 1)
 
 
-async def test_only_what_has_come_can_be_answered() -> None:
+async def test_only_a_received_message_can_be_answered() -> None:
     probe = Probe(Counter)
     await probe.tell(Add(1))
     with pytest.raises(ActorError, match="Counter has received no such Add"):

@@ -12,7 +12,7 @@ from actors.testing import settle
 pytestmark = pytest.mark.schedules(20)
 
 
-async def test_the_others_come_as_far_as_they_can() -> None:
+async def test_settle_returns_when_the_other_tasks_are_blocked() -> None:
     async def pass_on(source: trio.MemoryReceiveChannel[int], to: list[int]) -> None:
         async for number in source:
             await trio.lowlevel.checkpoint()

@@ -51,7 +51,7 @@ def run(*arguments: str, cwd: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_checker_sees_the_types_from_a_project_of_somebody_else(tmp_path: Path) -> None:
+def test_a_checker_sees_the_types_from_another_project(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     lines = run("mypy", "--strict", "--no-pretty", "program.py", cwd=tmp_path).splitlines()
     mistake = 1 + PROGRAM.splitlines().index('    await counter.ask("Add")  # the one mistake')

@@ -1,20 +1,106 @@
-"""Rule 7 in a factory: one that asks who waits for its actor is refused."""
+"""Rule 7 in restarts: clean-up and factories that ask an actor which waits for them are refused."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
 
-from actors import Deadlock, Restart, Strategy
+from actors import Deadlock, Message, Restart, Strategy
 from actors.testing import settle
-from tests.actors.actors_in_groups import CRASH, Await, MembersInSystem, Say, open_members
+from tests.actors.actors_in_groups import (
+    CRASH,
+    Await,
+    Member,
+    MembersInSystem,
+    Say,
+    Work,
+    open_members,
+)
 from tests.actors.async_factories import AsyncFactories
 from tests.actors.counter import Asker
 
 pytestmark = pytest.mark.schedules
+
+
+async def clean_up(members: MembersInSystem, name: str, message: Message[Member, Any]) -> None:
+    """Work until cut short, then ask another, which cannot be cut short for an hour."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with trio.move_on_after(3600) as cleanup:
+            cleanup.shield = True
+            try:
+                members.note(f"hears {await members[name].ask(message)}")
+            except Deadlock as deadlock:
+                members.note(f"hears {deadlock}")
+
+
+async def start_and_crash(
+    members: MembersInSystem, strategy: Strategy, fallen: str, **work: Message[Member, Any]
+) -> None:
+    """Let three work, or not, as one of them falls."""
+    await members.start(members.system.group(strategy), "abc")
+    for name, message in work.items():
+        await members[name].tell(message)
+    await settle()
+    members.journal.clear()
+    await members[fallen].tell(CRASH)
+    await trio.sleep(10)
+
+
+async def test_clean_up_that_asks_a_member_which_waits_for_it_is_refused() -> None:
+    async with open_members() as members:
+        work = Await(partial(clean_up, members, "a", Say("goodbye")))
+        await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", b=work)
+        assert members.journal[0] == "hears b -> a -> b"
+        assert members.restarts() == "abc"
+
+
+async def test_clean_up_is_refused_also_if_others_that_unwind_will_end() -> None:
+    async with open_members() as members:
+        asking = Await(partial(clean_up, members, "a", Say("goodbye")))
+        work: Any = {"b": Work(cleanup=5), "c": asking}
+        await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", **work)
+        assert members.journal[:2] == ["hears c -> a -> c", "b unwound"]
+        assert members.restarts() == "abc"
+
+
+async def test_clean_up_is_refused_also_if_it_asks_through_an_actor_outside_of_the_group() -> None:
+    async with open_members() as members:
+        await members.start(members.system, "d")
+        through = Await(lambda: members["a"].ask(Say("goodbye")))
+        work = Await(partial(clean_up, members, "d", through))
+        await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", b=work)
+        assert members["d"].statistics().crashed == 1, "d closed the circle"
+        assert members.restarts() == "abcd"
+
+
+async def test_clean_up_may_ask_a_member_that_has_not_crashed() -> None:
+    async with open_members() as members:
+        work = Await(partial(clean_up, members, "a", Say("goodbye")))
+        await start_and_crash(members, Strategy.REST_FOR_ONE, "b", c=work)
+        assert members.journal[:2] == ["a says goodbye", "hears goodbye1"]
+        assert members.restarts() == "bc"
+
+
+async def test_clean_up_may_ask_an_actor_that_restarts_in_another_group() -> None:
+    async with open_members() as members:
+        restart = Restart(backoff=5, jitter=0)
+        await members.start(members.system.group(Strategy.ALL_FOR_ONE), "d", restart)
+        work = Await(partial(clean_up, members, "d", Say("goodbye")))
+        await members.start(members.system.group(Strategy.ALL_FOR_ONE), "ab")
+        await members["b"].tell(work)
+        await settle()
+        members.journal.clear()
+        for name in "da":
+            await members[name].tell(CRASH)
+        await trio.sleep(10)
+        assert members.journal[:3] == ["d starts", "d says goodbye", "hears goodbye2"]
+        assert members.restarts() == "abd"
 
 
 def noted(
@@ -51,7 +137,7 @@ async def test_a_factory_that_waits_for_the_end_of_its_own_actor_is_refused() ->
         assert members.journal[1:] == ["a waits", "hears a -> a", "a starts"]
 
 
-async def test_a_factory_that_asks_one_who_waits_for_its_actor_is_refused() -> None:
+async def test_a_factory_that_asks_an_actor_which_waits_for_its_own_is_refused() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         factories = AsyncFactories(members)
         await factories.start("abc", members.system, Restart(limit=9, backoff=1, jitter=0))
@@ -65,7 +151,7 @@ async def test_a_factory_that_asks_one_who_waits_for_its_actor_is_refused() -> N
         assert asker.answer == "hello2"
 
 
-async def test_one_who_asks_an_actor_whose_factory_waits_for_it_is_refused() -> None:
+async def test_an_ask_of_an_actor_whose_factory_waits_for_the_asker_is_refused() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         factories = AsyncFactories(members)
         await factories.start("ab", members.system)
@@ -88,7 +174,7 @@ async def test_one_who_asks_an_actor_whose_factory_waits_for_it_is_refused() -> 
         ]
 
 
-async def test_a_factory_that_asks_one_who_starts_after_its_actor_is_refused() -> None:
+async def test_a_factory_that_asks_a_member_which_starts_after_its_actor_is_refused() -> None:
     async with open_members() as members:
         factories = AsyncFactories(members)
         await factories.start("ab", members.system.group(Strategy.REST_FOR_ONE))
@@ -98,7 +184,7 @@ async def test_a_factory_that_asks_one_who_starts_after_its_actor_is_refused() -
         assert members.journal[2:] == ["a waits", "hears a -> b -> a", "a starts", "b starts"]
 
 
-async def test_a_factory_may_ask_those_who_are_up() -> None:
+async def test_a_factory_may_ask_members_that_are_up() -> None:
     async with open_members() as members:
         factories = AsyncFactories(members)
         await factories.start("abc", members.system.group(Strategy.ALL_FOR_ONE))
@@ -109,7 +195,7 @@ async def test_a_factory_may_ask_those_who_are_up() -> None:
         assert members.restarts() == "abc"
 
 
-async def test_one_who_asks_an_actor_whose_factory_waits_for_no_actor_waits_with_it() -> None:
+async def test_an_ask_of_an_actor_whose_factory_waits_for_no_actor_waits() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         factories = AsyncFactories(members)
         await factories.start("ab", members.system)
@@ -137,7 +223,7 @@ async def test_a_deadlock_that_a_factory_does_not_catch_is_one_more_crash() -> N
         assert (seen.crashed, seen.restarts) == (2, 1)
 
 
-async def test_a_clean_up_of_a_factory_that_asks_who_waits_for_it_is_refused() -> None:
+async def test_clean_up_of_a_factory_that_asks_an_actor_which_waits_for_it_is_refused() -> None:
     async with open_members() as members:
         factories = AsyncFactories(members)
         await factories.start("ab", members.system.group(Strategy.ALL_FOR_ONE))

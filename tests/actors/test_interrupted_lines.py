@@ -1,4 +1,4 @@
-"""Ctrl-C at every line of an ask, on both its sides: it is raised, and nobody is woken or lost."""
+"""Ctrl-C at every line of an ask, a start, a restart and an end: no task hangs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import trio
 
-from actors import Actor, ActorCrashed, Message, Reply, open_system
+from actors import Actor, ActorCrashed, ActorError, Message, Reply, open_system
 from actors.testing import Probe, settle
-from tests.actors.counter import Add, Asker, Counter, Nap, Reach
+from tests.actors.counter import Add, Asker, Counter, Crash, Nap, Reach
 from tests.actors.interrupter import Interrupter, interrupt_each_line, is_interrupted
 
 
 @pytest.mark.parametrize("message", [Add(1), Nap(3), Reach(0)], ids=["plain", "async", "deferred"])
-def test_an_asker_is_interrupted_and_nobody_wakes_him_later(message: Message[Counter, Any]) -> None:
+def test_an_asker_is_interrupted_and_never_woken_again(message: Message[Counter, Any]) -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(Counter)
@@ -28,7 +28,7 @@ def test_an_asker_is_interrupted_and_nobody_wakes_him_later(message: Message[Cou
     assert {line.split(":")[0] for line in lines} >= {"ref.py", "cell.py", "mailbox.py"}
 
 
-def test_an_asker_is_interrupted_while_he_waits_for_room() -> None:
+def test_an_asker_is_interrupted_while_it_waits_for_room() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
             ref = await system.start(Counter, mailbox=1)
@@ -42,7 +42,7 @@ def test_an_asker_is_interrupted_while_he_waits_for_room() -> None:
 
 
 @pytest.mark.parametrize("message", [Add(1), Nap(3)], ids=["plain", "async"])
-def test_whoever_asks_beside_the_interrupted_task_is_answered(
+def test_an_ask_beside_the_interrupted_task_is_answered(
     message: Message[Counter, Any],
 ) -> None:
     async def scenario(interrupter: Interrupter) -> None:
@@ -61,7 +61,7 @@ def test_whoever_asks_beside_the_interrupted_task_is_answered(
     assert interrupt_each_line(scenario)
 
 
-def test_a_test_that_waits_with_a_probe_is_interrupted_and_nobody_wakes_it_later() -> None:
+def test_a_test_that_waits_with_a_probe_is_interrupted_and_never_woken_again() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         probe = Probe(Counter)
 
@@ -167,3 +167,85 @@ async def test_an_async_factory_can_be_interrupted_before_and_after_it_waits() -
             await ref.ask(Restart())
         await trio.sleep(5)
     assert PROTECTED == [False] * 11
+
+
+class Ticking(Counter):
+    """Has a timer from its start on, whose task has to end as well."""
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.every(60, self.tick)
+
+    def tick(self) -> None:
+        self.total += 1
+
+
+def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
+    async def scenario(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            # The first of a class is checked, in many more lines than are of interest here.
+            await system.start(Ticking)
+            await is_interrupted(interrupter, partial(system.start, Ticking))
+
+    assert any(line.startswith("system.py") for line in interrupt_each_line(scenario))
+
+
+async def make_later() -> Ticking:
+    await trio.sleep(1)
+    return Ticking()
+
+
+def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it() -> None:
+    async def scenario(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            await system.start(Ticking)
+            await is_interrupted(interrupter, partial(system.start, make_later))
+
+    lines = interrupt_each_line(scenario)
+    assert {line.split(":")[0] for line in lines} >= {"instance.py", "group.py", "system.py"}
+
+
+def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_left() -> None:
+    async def scenario(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            ref = await system.start(make_later)
+
+            async def crash() -> None:
+                with pytest.raises(ActorError):
+                    await ref.ask(Crash())
+                await ref.ask(Add())
+
+            await is_interrupted(interrupter, crash)
+
+    assert any(line.startswith("instance.py") for line in interrupt_each_line(scenario))
+
+
+def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
+    async def scenario(interrupter: Interrupter) -> None:
+        async with open_system() as system:
+            ref = await system.start(Ticking)
+
+            async def crash() -> None:
+                with pytest.raises(ActorError):
+                    await ref.ask(Crash())
+                await ref.ask(Add())
+
+            await is_interrupted(interrupter, crash)
+
+    assert interrupt_each_line(scenario)
+
+
+def test_the_end_of_a_system_is_interrupted_and_completed_nevertheless() -> None:
+    async def scenario(interrupter: Interrupter) -> None:
+        leaving = open_system(grace=1)
+        system = await leaving.__aenter__()
+        refs = [await system.start(Ticking) for _ in range(2)]
+        await refs[0].tell(Nap(60))
+        await settle()
+        try:
+            with interrupter:
+                await leaving.__aexit__(None, None, None)
+        finally:
+            assert [ref.statistics().state for ref in refs] == ["stopped"] * 2
+
+    assert interrupt_each_line(scenario)

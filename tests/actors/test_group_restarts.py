@@ -1,4 +1,4 @@
-"""What a restart of a group means for asks, queues, handlers and all that an instance has."""
+"""What a restart of a group means for asks, queues, handlers, replies and timers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors import ActorCrashed, Ref, Strategy
+from actors import ActorCrashed, Ref, Restart, Strategy
 from actors.testing import settle
 from tests.actors.actors_in_groups import (
     CRASH,
@@ -41,7 +41,7 @@ def check_restarted_with(asker: Asker[Any], who: str, other: str) -> None:
     assert type(crash.__cause__) is Boom
 
 
-async def test_replies_kept_by_the_others_are_failed_with_whose_crash_it_was() -> None:
+async def test_replies_kept_by_other_members_are_failed_with_the_crash_as_cause() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         kept = {name: Asker(nursery, members[name], Keep()) for name in "abc" for _ in range(2)}
@@ -53,7 +53,7 @@ async def test_replies_kept_by_the_others_are_failed_with_whose_crash_it_was() -
         assert str(kept["b"].error) == "b crashed"
 
 
-async def test_nobody_shares_the_error_that_he_hears() -> None:
+async def test_each_asker_gets_an_error_of_its_own() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         kept = [Asker(nursery, members["a"], Keep()) for _ in range(9)]
@@ -63,7 +63,7 @@ async def test_nobody_shares_the_error_that_he_hears() -> None:
         assert len({id(asker.error) for asker in kept}) == 9
 
 
-async def test_queues_outlive_the_restart_in_order_and_nothing_is_handled_twice() -> None:
+async def test_queues_keep_their_order_in_a_restart_and_nothing_is_handled_twice() -> None:
     async with open_members() as members:
         await start_all(members)
         for number in range(200):
@@ -80,7 +80,7 @@ async def test_queues_outlive_the_restart_in_order_and_nothing_is_handled_twice(
         assert sum(ref.statistics().crashed for ref in members.refs.values()) == 4
 
 
-async def test_a_ref_stays_the_same_and_leads_to_the_new_instance() -> None:
+async def test_a_ref_stays_the_same_and_reaches_the_new_instance() -> None:
     async with open_members() as members:
         await start_all(members)
         assert await members["c"].ask(Say("life ")) == "life 1"
@@ -102,7 +102,7 @@ async def test_an_ask_that_was_queued_before_the_crash_is_answered_after_it() ->
         assert sorted(asker.answer for asker in queued) == [f"{number}2" for number in range(5)]
 
 
-async def test_nobody_starts_before_the_last_handler_of_the_group_has_unwound() -> None:
+async def test_no_member_starts_before_the_last_handler_of_the_group_has_unwound() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members, "abcd")
         workers = {name: Asker(nursery, members[name], Work(cleanup=7)) for name in "ac"}
@@ -138,7 +138,7 @@ async def test_replies_kept_beside_a_handler_that_unwinds_are_failed_at_once(cra
         assert trio.current_time() == 7
 
 
-async def test_only_handlers_of_those_who_fall_are_waited_for() -> None:
+async def test_only_handlers_of_restarted_members_are_waited_for() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await members.start(members.system.group(Strategy.REST_FOR_ONE), "abc")
         worker = Asker(nursery, members["a"], Work(seconds=5))
@@ -151,7 +151,7 @@ async def test_only_handlers_of_those_who_fall_are_waited_for() -> None:
         assert worker.answer == "done1"
 
 
-async def test_a_group_within_waits_for_handlers_of_those_outside_who_fell_with_it() -> None:
+async def test_a_nested_group_waits_for_handlers_of_outer_members_restarted_with_it() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         outer = members.system.group(Strategy.ALL_FOR_ONE)
         await members.start(outer.group(Strategy.REST_FOR_ONE), "ab")
@@ -166,7 +166,7 @@ async def test_a_group_within_waits_for_handlers_of_those_outside_who_fell_with_
         assert members.journal == ["d unwound", *(f"{name} starts" for name in "abcd")]
 
 
-async def test_a_handler_that_answers_all_the_same_is_heard() -> None:
+async def test_an_interrupted_handler_that_returns_nevertheless_answers() -> None:
     async def stubborn() -> str:
         with trio.CancelScope(shield=True):
             await trio.sleep(3)
@@ -206,7 +206,7 @@ async def test_a_handler_that_fails_as_it_unwinds_is_logged_and_is_no_second_cra
     assert told.exc_info[0] is Boom
 
 
-async def test_an_asker_who_leaves_while_the_handler_unwinds_hears_after_it() -> None:
+async def test_an_ask_that_is_cancelled_while_the_handler_unwinds_ends_after_it() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         asker = Asker(nursery, members["c"], Work(cleanup=5))
@@ -221,7 +221,7 @@ async def test_an_asker_who_leaves_while_the_handler_unwinds_hears_after_it() ->
         assert members.restarts() == "abc"
 
 
-async def test_timers_of_the_others_go_with_them() -> None:
+async def test_timers_of_members_restarted_with_another_are_dropped() -> None:
     async with open_members() as members:
         await start_all(members)
         for name in "abc":
@@ -234,7 +234,7 @@ async def test_timers_of_the_others_go_with_them() -> None:
         assert not any("tick" in line for line in members.journal)
 
 
-async def test_nothing_is_abandoned_to_an_instance_that_has_fallen_with_another() -> None:
+async def test_no_callback_runs_on_an_instance_restarted_with_another() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await start_all(members)
         kept = [Asker(nursery, members[name], Keep(crash)) for name in "aabbcc"]
@@ -250,3 +250,38 @@ async def test_nothing_is_abandoned_to_an_instance_that_has_fallen_with_another(
         assert sum(ref.statistics().crashed for ref in members.refs.values()) == 1
         assert members.restarts() == "abc"
         nursery.cancel_scope.cancel()
+
+
+ALL = Strategy.ALL_FOR_ONE
+
+
+async def test_the_asker_of_an_interrupted_handler_gets_the_crash_though_its_actor_stops() -> None:
+    async with open_members() as members, trio.open_nursery() as nursery:
+        await members.start(members.system.group(ALL), "ab")
+        worker = Asker(nursery, members["b"], Work(cleanup=5))
+        await settle()
+        await members["a"].tell(CRASH)
+        await trio.sleep(1)
+        members["b"].stop()
+        await worker.done.wait()
+        assert type(worker.error) is ActorCrashed
+
+
+async def test_a_stopped_member_has_an_empty_queue() -> None:
+    stopped: list[Ref[Member]] = []
+
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as block:
+            async with open_members() as members:
+                group = members.system.group(ALL)
+                await members.start(group, "ab", Restart(backoff=10))
+                trigger = Asker(nursery, members["a"], Keep(crash))
+                await settle()
+                # b has taken the message, but not seen it, when it falls with a.
+                members["b"].tell_nowait(Say())
+                trigger.cancel()
+                await settle()
+                stopped.append(members["b"])
+                block.cancel()
+        assert stopped[0].statistics().state == "stopped"
+        assert stopped[0].statistics().queued == 0
