@@ -105,7 +105,7 @@ class Cell(Generic[A]):
             self.async_call.interrupt()
 
     def close(self) -> None:
-        """Take no more messages; the loop ends when it has handled those that are there."""
+        """Close the mailbox; the loop ends when it has handled the messages that are there."""
         if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
@@ -115,7 +115,7 @@ class Cell(Generic[A]):
             self._scope.cancel()
 
     def kill(self, after: trio.Event | None) -> None:
-        """Take no more messages, and end without handling the rest, after another has ended."""
+        """Close the mailbox, and end without handling the rest, after another has ended."""
         self._after = after
         self.close()
         self._scope.cancel()

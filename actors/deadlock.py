@@ -65,7 +65,7 @@ Node = Union["Cell[Any]", Place]
 class Wait:
     """A task's wait for an actor: for an answer, for room in its mailbox, or for its end.
 
-    `may_end` tells whether this ends though the target takes no more messages.
+    `may_end` tells whether this ends though the target accepts no messages.
     """
 
     __slots__ = ("_waits", "may_end", "target", "task")

@@ -12,7 +12,7 @@ class ActorError(Exception):
 
 
 class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio's Cancelled does
-    """The actor has stopped, or is stopping, and takes no more messages."""
+    """The actor has stopped, or is stopping, and accepts no messages."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} has stopped")

@@ -65,7 +65,7 @@ class Envelope:
         self.reply: weakref.ref[Reply[Any]] | None = None
 
     def may_be_settled(self) -> bool:
-        """Tell whether the outcome can come though the actor takes no more messages."""
+        """Tell whether the outcome can come though the actor accepts no messages."""
         return self.asker is None or self.instance is not None
 
     @property

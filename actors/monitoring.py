@@ -103,7 +103,7 @@ def summary(actor: ActorStatistics) -> str:
 
 
 class Instrument:
-    """The base class of an observer, given to `open_system`; override what you want to hear of.
+    """The base class of an observer, given to `open_system`; override the events that you want.
 
     The methods are called synchronously, inside a turn or a send, so they must be short; they
     cannot wait. Where the message is None there was none: a timer's callback is a turn, too.
@@ -114,30 +114,30 @@ class Instrument:
     """
 
     def enqueued(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Hear that a message is in the mailbox.
+        """Observe that a message is in the mailbox.
 
         If it had to wait for room, this is called when its sender runs again, perhaps after the
         message was started.
         """
 
     def started(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Hear that a handler is about to run."""
+        """Observe that a handler is about to run."""
 
     def finished(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Hear that the handler has ended, in whatever way: once for each that was started."""
+        """Observe that the handler has ended, in whatever way: once for each that was started."""
 
     def refused(
         self, actor: "Ref[Any]", message: "Message[Any, Any] | None", refusal: Refusal
     ) -> None:
-        """Hear that a turn has raised a refusal, or that a kept reply was failed with one."""
+        """Observe that a turn has raised a refusal, or a kept reply was failed with one."""
 
     def crashed(
         self, actor: "Ref[Any]", message: "Message[Any, Any] | None", cause: Exception
     ) -> None:
-        """Hear that a turn, or a start during a restart, has raised something else."""
+        """Observe that a turn, or a start during a restart, has raised something else."""
 
     def restarted(self, actor: "Ref[Any]", cause: BaseException) -> None:
-        """Hear of a new instance; the cause is ActorCrashed if another of the group crashed."""
+        """Observe a restart; the cause is ActorCrashed if another of the group crashed."""
 
 
 E = TypeVar("E")

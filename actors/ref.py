@@ -124,7 +124,7 @@ class Ref(Generic[A_co]):
             cell.instruments.enqueued(self, message)
 
     def stop(self) -> None:
-        """Let the actor take no more messages, finish those it has, and stop.
+        """Let the actor accept no messages, finish those it has, and stop.
 
         There is no bound to that: an async handler that hangs is ended only with the whole system.
         """

@@ -6,7 +6,7 @@
 `PrometheusInstrument` shows every actor to Prometheus: its mailbox, how long it takes to handle
 messages, and what became of them. It needs `prometheus_client`, so import it from its own module.
 
-`SlowTurns` logs a warning for each turn that held up everybody else for too long.
+`SlowTurns` logs a warning for each turn that blocked all other tasks for too long.
 
 To write one of your own, see `actors.Instrument`. Nothing in the toolkit imports this package.
 """

@@ -30,7 +30,7 @@ BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 COUNTERS = {
     "handled": "Messages handled.",
     "refused": "Messages refused.",
-    "skipped": "Messages whose asker had gone.",
+    "skipped": "Messages whose ask was cancelled.",
     "crashed": "Crashes.",
     "restarts": "Restarts.",
 }
@@ -49,11 +49,11 @@ class PrometheusInstrument(Instrument, Collector):
     mean in ActorStatistics, and the histogram `actor_handling_seconds`: from the start of a handler
     to its end, however it ended; an async one's waiting included. The label `actor` is its name.
 
-    Only actors that live are shown, each as some twenty series. A thousand actors with names of
-    their own are so twenty thousand series, and Prometheus keeps a series for as long as it keeps
-    data. One that has stopped is shown no more, and nothing here remembers it; what it did since
-    Prometheus asked last is lost. One of the same name starts at zero, which Prometheus takes for
-    a restart. So `named` chooses, by name, who is watched: leave out actors that come and go.
+    Only running actors are shown, each as some twenty series. So a thousand actors with names of
+    their own are twenty thousand series, and Prometheus keeps a series for as long as it keeps
+    data. One that has stopped is not shown any longer, and nothing here remembers it; what it did
+    since the last scrape is lost. A new one of the same name starts at zero, which Prometheus takes
+    for a restart. So `named` chooses actors by name: leave out those that come and go.
 
     The clock gives seconds; `buckets` are upper bounds of them, ascending. Figures are read without
     a lock, so those that are asked for in another thread may be of slightly different moments.
@@ -95,8 +95,8 @@ class PrometheusInstrument(Instrument, Collector):
         prefix, labels = self._prefix, ("actor",)
         queued = GaugeMetricFamily(f"{prefix}_queued", "Messages queued.", labels=labels)
         counters = {
-            what: CounterMetricFamily(f"{prefix}_{what}", told, labels=labels)
-            for what, told in COUNTERS.items()
+            what: CounterMetricFamily(f"{prefix}_{what}", text, labels=labels)
+            for what, text in COUNTERS.items()
         }
         seconds = HistogramMetricFamily(
             f"{prefix}_handling_seconds", "From a handler's start to its end.", labels=labels

@@ -1,6 +1,6 @@
-"""SlowTurns: a line of log for each turn that held up everybody else for too long.
+"""SlowTurns: a line of log for each turn that blocked all other tasks for too long.
 
-The one rule: what a message holds is not logged, for that may be a secret; only its type is.
+The one rule: the content of a message is not logged, for it may be secret; only its type is.
 """
 
 import logging
@@ -18,13 +18,13 @@ _LOG = logging.getLogger("actors")
 class SlowTurns(Instrument):
     """Logs a warning for each plain or deferred handler that took more than so many seconds.
 
-    While such a handler runs nothing else does: no actor, no connection, no timer. That is what is
-    worth a warning, and what only other code can cure. An async handler waits for as long as it
-    likes, and meanwhile others run; so it is never told of, not even for what it computes
-    between two waits. A timer's callback is seen only if it ran right behind a handler.
+    While such a handler runs nothing else does: no actor, no connection, no timer. That is worth a
+    warning, and only other code can cure it. An async handler may wait for long, and meanwhile
+    others run; so it is never logged, not even for what it computes between two waits. A timer's
+    callback is seen only if it ran right behind a handler.
 
-    Each turn is told of, there is no limit to the rate. None is needed: these turns come one after
-    the other, so there cannot be more lines in a second than turns of `seconds` fit into one.
+    Each slow turn is logged, there is no limit to the rate. None is needed: these turns run one
+    after the other, so a second has at most as many lines as turns of `seconds` fit into it.
 
     The clock gives seconds, and should run on while the process does not: for its callers a turn is
     as slow if the machine was busy.
@@ -41,7 +41,7 @@ class SlowTurns(Instrument):
         self._began = self._clock()
 
     def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:
-        """Tell of the handler, if it was slow."""
+        """Log the handler, if it was slow."""
         seconds = self._clock() - self._began
         if seconds > self._seconds and actor.__kind__(message) is not Kind.ASYNC:
             _LOG.warning("%s took %.3f s to handle %s", actor.name, seconds, type(message).__name__)

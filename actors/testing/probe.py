@@ -1,8 +1,8 @@
-"""Probe: a ref without an actor behind it, that records what it gets and answers as it is told.
+"""Probe: a ref without an actor behind it, that records what it is sent and plays scripted answers.
 
-The one rule: whoever sends cannot tell a probe from an actor that takes every message at once and
-keeps the duty to answer it. So the same types, the same refusal of foreign messages, the same exact
-outcome of a cancelled ask; and the place where an asker waits is the same `Envelope`.
+The one rule: a sender cannot tell a probe from an actor that takes every message at once and keeps
+its reply. So the types are the same, other actors' messages are refused in the same way, a
+cancelled ask has the same exact outcome, and an asker waits in the same `Envelope`.
 """
 
 import math
@@ -29,7 +29,7 @@ class Probe(Ref[A]):
     """A `Ref[A]` for tests, to be handed to code that wants to ask or tell an `A`.
 
     An ask gets the next answer of the script, or else waits for `reply` or `fail`. A tell is
-    recorded and never waits. A probe lives outside of any system. With a `mailbox` it is full while
+    recorded and never waits. A probe is outside of any system. With a `mailbox` it is full while
     it holds so many messages that `next` has not returned, at 0 always; only `tell_nowait` is
     refused then. `answer`, `next`, `reply`, `fail`, `received` and `unasked` are for the test; the
     rest is a Ref's.
@@ -45,7 +45,7 @@ class Probe(Ref[A]):
         self._script: dict[type[Message[A, Any]], deque[Any]] = {}
         self._received: list[Message[A, Any]] = []
         self._unseen: list[Message[A, Any]] = []
-        # Who waits in `next`, first come first served, and for which kind.
+        # The tasks that wait in `next`, first come first served, and for which kind.
         self._waiters: dict[trio.lowlevel.Task, type[Message[Any, Any]]] = {}
         # What was not answered yet, by the identity of the message: equal messages are not the same
         # one, and the same one may be sent twice. Those in `_received` keep the identities taken.
@@ -61,7 +61,7 @@ class Probe(Ref[A]):
         """Return the next scripted answer, or wait for `reply` or `fail`.
 
         Raises a scripted exception; ActorStopped; ActorError if an `A` has no handler for the
-        message. Whoever is cancelled before the answer was given leaves at once.
+        message. Cancelled before the answer was given, this raises at once.
         """
         self._handlers.check(message)
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -103,7 +103,7 @@ class Probe(Ref[A]):
 
     @trio.lowlevel.enable_ki_protection
     def stop(self) -> None:
-        """Take no more messages; whoever waits for an answer, or in `next`, hears ActorStopped."""
+        """Accept no messages; all that wait for an answer, or in `next`, get ActorStopped."""
         self._stopped.set()
         for envelopes in self._open.values():
             for envelope in envelopes:
@@ -133,7 +133,7 @@ class Probe(Ref[A]):
 
     @property
     def name(self) -> str:
-        """The name that its errors and statistics bear; that of the actor's class, if not given."""
+        """The name in its errors and statistics; that of the actor's class, if not given."""
         return self._name
 
     def answer(self, kind: type[Message[A, R]], *answers: R | Exception) -> None:
@@ -150,8 +150,8 @@ class Probe(Ref[A]):
     async def next(self, kind: type[M]) -> M:
         """Return the oldest message of a kind, or its subtypes, that no `next` has returned yet.
 
-        Waits for one if need be; several who wait are served in turn. Raises ActorError if an `A`
-        has no handler for the kind, ActorStopped if there is none and will be none.
+        Waits for one if need be; several tasks that wait are served in turn. Raises ActorError if
+        an `A` has no handler for the kind, ActorStopped if there is none and will be none.
         """
         self._check_kind(kind)
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -172,7 +172,7 @@ class Probe(Ref[A]):
         return arrived
 
     def reply(self, message: Message[A, R], answer: R) -> bool:
-        """Answer an ask that waits; tell whether the asker gets it, as `Reply.send` does.
+        """Answer an ask that waits; return whether the asker gets it, as `Reply.send` does.
 
         Raises ActorError if the message was answered already, or has not come this way. If the very
         same object was sent several times, each reply answers one, those that still wait first.
@@ -180,7 +180,7 @@ class Probe(Ref[A]):
         return self._settle(message, outcome.Value(answer))
 
     def fail(self, message: Message[A, Any], error: Exception) -> bool:
-        """Raise the error in an asker who waits; for the rest, as `reply`."""
+        """Raise the error in an asker that waits; return as `reply` does."""
         delivered = self._settle(message, failure(error))
         self._refused += delivered and isinstance(error, Refusal)
         return delivered
@@ -192,7 +192,7 @@ class Probe(Ref[A]):
 
     @property
     def unasked(self) -> tuple[tuple[type[Message[A, Any]], object], ...]:
-        """The scripted answers that nobody has asked for, each with its kind."""
+        """The scripted answers that no ask has got yet, each with its kind."""
         return tuple((kind, answer) for kind, rest in self._script.items() for answer in rest)
 
     @property
@@ -221,7 +221,7 @@ class Probe(Ref[A]):
 
     @trio.lowlevel.enable_ki_protection
     def _record(self, message: Message[A, Any], *unanswered: Envelope) -> None:
-        """Write a message down, and show it to the first who waits for its kind."""
+        """Record a message, and give it to the first task that waits for its kind."""
         self._received.append(message)
         self._open.setdefault(id(message), []).extend(unanswered)
         for task, kind in self._waiters.items():

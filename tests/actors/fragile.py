@@ -44,7 +44,7 @@ class Fragile(Actor):
 
     def shatter(self) -> None:
         self.shattered += 1
-        assert self.shattered == 1, "a dead instance has no more turns"
+        assert self.shattered == 1, "a crashed instance has no turns"
         raise Boom
 
     @Work.handler

@@ -1,4 +1,4 @@
-"""Whoever presses Ctrl-C at every line of the toolkit, one after the other.
+"""Ctrl-C at every line of the toolkit, one after the other.
 
 Lines are counted by a trace function, and the signal is a real one, for only trio's own handler
 knows which code it may cut.

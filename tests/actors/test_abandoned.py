@@ -1,4 +1,4 @@
-"""Rule 2, its last part: an actor that keeps a reply is told at once that its asker has gone."""
+"""Rule 2, its last part: on_abandoned is called as soon as the ask of a kept reply is cancelled."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_the_last_callback_counts_and_runs_once() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stay(Message["Host", None]):
-    """Kept until its asker has gone, when something is done about it."""
+    """Kept until the ask is cancelled, when a callback runs."""
 
     at_the_end: Callable[[Host], None]
 
@@ -100,10 +100,10 @@ async def test_an_expired_deadline_runs_a_callback_that_may_do_what_any_turn_may
 
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: host)
-        gone = Asker(nursery, ref, Stay(answer_others_and_set_a_timer), within=2)
+        cancelled = Asker(nursery, ref, Stay(answer_others_and_set_a_timer), within=2)
         answered = Asker(nursery, ref, Stay(Host.notice))
         await trio.sleep(5)
-        assert gone.outcome is None
+        assert cancelled.outcome is None
         assert answered.answer is None
     assert host.noticed == [3]
 

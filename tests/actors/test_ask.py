@@ -1,4 +1,4 @@
-"""What an ask and a tell promise when nothing goes wrong, and to whom."""
+"""What an ask and a tell promise when nothing goes wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.actors.counter import Add, Counter
 
 @dataclass(frozen=True, slots=True)
 class Keep(Message["Keeper", None]):
-    """Kept until its asker has gone."""
+    """Kept until the ask is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

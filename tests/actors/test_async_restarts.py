@@ -42,7 +42,7 @@ async def start_and_crash(members: MembersInSystem, restart: Restart = ONCE) -> 
 async def test_messages_queue_while_the_factory_waits_and_no_budget_is_spent() -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         database = await start_and_crash(members)
-        assert trio.current_time() == 0, "whoever asked for the crash has heard of it at once"
+        assert trio.current_time() == 0, "the asker was failed at once"
         askers = [Asker(nursery, members["a"], Say(str(number))) for number in range(3)]
         await trio.sleep(3600)
         seen = members["a"].statistics()

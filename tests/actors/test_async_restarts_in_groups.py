@@ -1,4 +1,4 @@
-"""A factory that waits keeps the order of its group, and is called again if one before it falls."""
+"""A factory that waits keeps the order of its group; a crash before it has it called again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def start_three(
 
 
 @pytest.mark.parametrize(
-    ("strategy", "fallen", "before", "after"),
+    ("strategy", "crashed", "before", "after"),
     [
         (ONE, "b", ["b waits"], ["b starts"]),
         (REST, "b", ["b waits"], ["b starts", "c starts"]),
@@ -43,11 +43,11 @@ async def start_three(
     ids=str,
 )
 async def test_a_member_behind_one_whose_factory_waits_is_blocked(
-    strategy: Strategy, fallen: str, before: list[str], after: list[str]
+    strategy: Strategy, crashed: str, before: list[str], after: list[str]
 ) -> None:
     async with open_members() as members:
         _, database = await start_three(members, strategy)
-        await members[fallen].tell(CRASH)
+        await members[crashed].tell(CRASH)
         await trio.sleep(3600)
         assert members.journal == before
         database.set()

@@ -1,4 +1,4 @@
-"""Restart's backoff: how long an actor that crashed is gone, and what can be done meanwhile."""
+"""Restart's backoff: how long an actor that crashed is down, and what can be done meanwhile."""
 
 from __future__ import annotations
 
@@ -127,9 +127,9 @@ async def test_a_crash_fails_its_asker_at_once_and_asks_during_the_backoff_are_a
         assert str(kept.error) == "a crashed"
         assert trio.current_time() == 0
         asking = [Asker(nursery, members["a"], Say(str(number))) for number in range(3)]
-        gone = Asker(nursery, members["a"], Say("never"), within=3)
+        cancelled = Asker(nursery, members["a"], Say("never"), within=3)
         await trio.sleep(9)
-        assert gone.outcome is None
+        assert cancelled.outcome is None
         seen = members["a"].statistics()
         assert (seen.state, seen.queued, seen.restarts) == ("restarting", 4, 0)
         await trio.sleep(2)
@@ -179,7 +179,7 @@ async def test_an_actor_stopped_in_its_backoff_with_nothing_queued_ends_at_once(
         assert trio.current_time() == 0
         with pytest.raises(ActorStopped):
             await members["a"].ask(Say())
-        assert members.journal == ["a starts"], "no goodbye from a crashed instance"
+        assert members.journal == ["a starts"], "no on_stop of a crashed instance"
 
 
 @pytest.mark.schedules

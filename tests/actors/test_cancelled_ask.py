@@ -105,7 +105,7 @@ async def test_an_ask_that_is_cancelled_while_it_is_deferred_is_abandoned() -> N
         asker = Asker(nursery, counter, Reach(3))
         await settle()
         asker.cancel()
-        assert journal == ["start", "abandoned 3"], "told at once, not when somebody next runs"
+        assert journal == ["start", "abandoned 3"], "called at once, not when a task runs next"
         await counter.ask(Add(3))
         assert journal[-1] == "reached 3: False"
         assert asker.outcome is None

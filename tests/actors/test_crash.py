@@ -137,7 +137,7 @@ async def test_callbacks_of_a_crashed_instance_do_not_run() -> None:
         await counter.tell(Crash())
         asker.cancel()
         await settle()
-    # Whoever left in time was noticed by the instance that had his reply.
+    # An ask that was cancelled in time was abandoned by the instance that had its reply.
     assert "abandoned 9" not in journal[journal.index("crash") :]
 
 

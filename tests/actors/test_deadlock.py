@@ -28,8 +28,8 @@ async def test_a_handler_that_would_wait_for_itself_is_refused(
     while isinstance(error, ActorCrashed):
         error = error.__cause__
     assert isinstance(error, Deadlock)
-    assert sorted(error.chain[1:]) == sorted(set(path)), "everybody is named"
-    assert error.chain[0] == error.chain[-1], "and who closes the circle, at both ends"
+    assert sorted(error.chain[1:]) == sorted(set(path)), "all are named"
+    assert error.chain[0] == error.chain[-1], "and the one that closes the cycle is at both ends"
     assert str(error) == " -> ".join(error.chain)
 
 
@@ -51,7 +51,7 @@ async def test_the_chain_names_each_actor_before_the_one_it_waits_for(
     async def ask_b(_me: Peer) -> str:
         return await b.ask(RunAsync(ask_c))
 
-    assert await a.ask(RunAsync(ask_b)) == "refused", "whoever catches it goes on"
+    assert await a.ask(RunAsync(ask_b)) == "refused", "a handler that catches it goes on"
     assert chains == ["c -> a -> b -> c"]
     assert a.statistics().crashed == b.statistics().crashed == c.statistics().crashed == 0
 
@@ -122,7 +122,7 @@ async def test_of_several_stuck_waits_the_last_is_refused(system: System, peers:
 
     with trio.fail_after(10):
         assert await a.ask(RunAsync(ask_both)) == "done"
-    assert len(refused) == 1, "as long as the other might answer, nobody is stuck"
+    assert len(refused) == 1, "as long as the other might answer, none is stuck"
     assert set(refused[0].chain) in ({"a", "b"}, {"a", "c"}, {"a", "b", "c"})
 
 
@@ -164,7 +164,7 @@ async def test_a_wait_for_a_kept_reply_is_no_deadlock(system: System, peers: Pee
 
     peers.nursery.start_soon(peers.collect, a.ask(RunAsync(wait_for_a_kept_reply)))
     await settle()
-    # b waits for a, and a for a reply that anybody may send.
+    # b waits for a, and a for a reply that any task may send.
     assert await b.ask(peers.ask_path("a")) == "pong"
     assert peers.answers == ["gave up"]
 

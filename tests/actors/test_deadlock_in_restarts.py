@@ -34,45 +34,45 @@ async def clean_up(members: MembersInSystem, name: str, message: Message[Member,
         with trio.move_on_after(3600) as cleanup:
             cleanup.shield = True
             try:
-                members.note(f"hears {await members[name].ask(message)}")
+                members.note(f"gets {await members[name].ask(message)}")
             except Deadlock as deadlock:
-                members.note(f"hears {deadlock}")
+                members.note(f"gets {deadlock}")
 
 
 async def start_and_crash(
-    members: MembersInSystem, strategy: Strategy, fallen: str, **work: Message[Member, Any]
+    members: MembersInSystem, strategy: Strategy, crashed: str, **work: Message[Member, Any]
 ) -> None:
-    """Let three work, or not, as one of them falls."""
+    """Start three, let some of them work, and crash one."""
     await members.start(members.system.group(strategy), "abc")
     for name, message in work.items():
         await members[name].tell(message)
     await settle()
     members.journal.clear()
-    await members[fallen].tell(CRASH)
+    await members[crashed].tell(CRASH)
     await trio.sleep(10)
 
 
 async def test_clean_up_that_asks_a_member_which_waits_for_it_is_refused() -> None:
     async with open_members() as members:
-        work = Await(partial(clean_up, members, "a", Say("goodbye")))
+        work = Await(partial(clean_up, members, "a", Say("bye")))
         await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", b=work)
-        assert members.journal[0] == "hears b -> a -> b"
+        assert members.journal[0] == "gets b -> a -> b"
         assert members.restarts() == "abc"
 
 
 async def test_clean_up_is_refused_also_if_others_that_unwind_will_end() -> None:
     async with open_members() as members:
-        asking = Await(partial(clean_up, members, "a", Say("goodbye")))
+        asking = Await(partial(clean_up, members, "a", Say("bye")))
         work: Any = {"b": Work(cleanup=5), "c": asking}
         await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", **work)
-        assert members.journal[:2] == ["hears c -> a -> c", "b unwound"]
+        assert members.journal[:2] == ["gets c -> a -> c", "b unwound"]
         assert members.restarts() == "abc"
 
 
 async def test_clean_up_is_refused_also_if_it_asks_through_an_actor_outside_of_the_group() -> None:
     async with open_members() as members:
         await members.start(members.system, "d")
-        through = Await(lambda: members["a"].ask(Say("goodbye")))
+        through = Await(lambda: members["a"].ask(Say("bye")))
         work = Await(partial(clean_up, members, "d", through))
         await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", b=work)
         assert members["d"].statistics().crashed == 1, "d closed the circle"
@@ -81,9 +81,9 @@ async def test_clean_up_is_refused_also_if_it_asks_through_an_actor_outside_of_t
 
 async def test_clean_up_may_ask_a_member_that_has_not_crashed() -> None:
     async with open_members() as members:
-        work = Await(partial(clean_up, members, "a", Say("goodbye")))
+        work = Await(partial(clean_up, members, "a", Say("bye")))
         await start_and_crash(members, Strategy.REST_FOR_ONE, "b", c=work)
-        assert members.journal[:2] == ["a says goodbye", "hears goodbye1"]
+        assert members.journal[:2] == ["a says bye", "gets bye1"]
         assert members.restarts() == "bc"
 
 
@@ -91,7 +91,7 @@ async def test_clean_up_may_ask_an_actor_that_restarts_in_another_group() -> Non
     async with open_members() as members:
         restart = Restart(backoff=5, jitter=0)
         await members.start(members.system.group(Strategy.ALL_FOR_ONE), "d", restart)
-        work = Await(partial(clean_up, members, "d", Say("goodbye")))
+        work = Await(partial(clean_up, members, "d", Say("bye")))
         await members.start(members.system.group(Strategy.ALL_FOR_ONE), "ab")
         await members["b"].tell(work)
         await settle()
@@ -99,7 +99,7 @@ async def test_clean_up_may_ask_an_actor_that_restarts_in_another_group() -> Non
         for name in "da":
             await members[name].tell(CRASH)
         await trio.sleep(10)
-        assert members.journal[:3] == ["d starts", "d says goodbye", "hears goodbye2"]
+        assert members.journal[:3] == ["d starts", "d says bye", "gets bye2"]
         assert members.restarts() == "abd"
 
 
@@ -110,9 +110,9 @@ def noted(
 
     async def factory_waits() -> None:
         try:
-            members.note(f"hears {await wait()}")
+            members.note(f"gets {await wait()}")
         except Deadlock as deadlock:
-            members.note(f"hears {deadlock}")
+            members.note(f"gets {deadlock}")
 
     return factory_waits
 
@@ -124,7 +124,7 @@ async def test_a_factory_that_asks_its_own_actor_is_refused() -> None:
         factories.waits["a"] = noted(members, lambda: members["a"].ask(Say()))
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal[1:] == ["a waits", "hears a -> a", "a starts"]
+        assert members.journal[1:] == ["a waits", "gets a -> a", "a starts"]
 
 
 async def test_a_factory_that_waits_for_the_end_of_its_own_actor_is_refused() -> None:
@@ -134,7 +134,7 @@ async def test_a_factory_that_waits_for_the_end_of_its_own_actor_is_refused() ->
         factories.waits["a"] = noted(members, members["a"].wait_stopped)
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal[1:] == ["a waits", "hears a -> a", "a starts"]
+        assert members.journal[1:] == ["a waits", "gets a -> a", "a starts"]
 
 
 async def test_a_factory_that_asks_an_actor_which_waits_for_its_own_is_refused() -> None:
@@ -147,7 +147,7 @@ async def test_a_factory_that_asks_an_actor_which_waits_for_its_own_is_refused()
         to_c = Await(lambda: members["c"].ask(Await(lambda: members["a"].ask(Say("hello")))))
         asker = Asker(nursery, members["b"], to_c)
         await trio.sleep(2)
-        assert "hears a -> b -> c -> a" in members.journal
+        assert "gets a -> b -> c -> a" in members.journal
         assert asker.answer == "hello2"
 
 
@@ -170,7 +170,7 @@ async def test_an_ask_of_an_actor_whose_factory_waits_for_the_asker_is_refused()
         await settle()
         assert asker.answer is None
         assert members.journal[3:] == [
-            *["hears b -> a -> b", "b says hello", "hears hello1", "a starts"]
+            *["gets b -> a -> b", "b says hello", "gets hello1", "a starts"]
         ]
 
 
@@ -181,7 +181,7 @@ async def test_a_factory_that_asks_a_member_which_starts_after_its_actor_is_refu
         factories.waits["a"] = noted(members, lambda: members["b"].ask(Say()))
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal[2:] == ["a waits", "hears a -> b -> a", "a starts", "b starts"]
+        assert members.journal[2:] == ["a waits", "gets a -> b -> a", "a starts", "b starts"]
 
 
 async def test_a_factory_may_ask_members_that_are_up() -> None:
@@ -191,7 +191,7 @@ async def test_a_factory_may_ask_members_that_are_up() -> None:
         factories.waits["b"] = noted(members, lambda: members["a"].ask(Say("hello")))
         await members["c"].tell(CRASH)
         await settle()
-        assert "hears hello2" in members.journal
+        assert "gets hello2" in members.journal
         assert members.restarts() == "abc"
 
 
@@ -242,7 +242,7 @@ async def test_clean_up_of_a_factory_that_asks_an_actor_which_waits_for_it_is_re
         members.journal.clear()
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal == ["hears b -> a -> b", "b cancelled", "a starts", "b starts"]
+        assert members.journal == ["gets b -> a -> b", "b cancelled", "a starts", "b starts"]
 
 
 async def test_a_factory_that_starts_an_actor_which_would_wait_for_its_own_is_refused() -> None:
@@ -253,7 +253,7 @@ async def test_a_factory_that_starts_an_actor_which_would_wait_for_its_own_is_re
         factories.waits["a"] = noted(members, partial(factories.start, "b", group))
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal[1:] == ["a waits", "hears a -> a", "a starts"]
+        assert members.journal[1:] == ["a waits", "gets a -> a", "a starts"]
 
 
 async def test_clean_up_that_starts_an_actor_which_waits_for_it_to_end_is_refused() -> None:
@@ -272,7 +272,7 @@ async def test_clean_up_that_starts_an_actor_which_waits_for_it_to_end_is_refuse
         members.journal.clear()
         await members["a"].tell(CRASH)
         await settle()
-        assert members.journal == ["hears b -> a -> b", "a starts", "b starts"]
+        assert members.journal == ["gets b -> a -> b", "a starts", "b starts"]
 
 
 async def test_a_handler_may_start_an_actor_that_waits_for_others() -> None:

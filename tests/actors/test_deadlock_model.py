@@ -1,4 +1,4 @@
-"""Rule 7 against everything that Hypothesis thinks of: nobody hangs, nobody is refused wrongly."""
+"""Rule 7 against everything that Hypothesis finds: no ask hangs, and none is refused wrongly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Travel(Message["Person", str]):
 
 
 class Person(Actor):
-    """Sends travellers on, and notes whom he waits for."""
+    """Sends travellers on, and notes which person it waits for."""
 
     def __init__(self, number: int, people: list[Ref[Person]], waits: dict[int, int]) -> None:
         self.number = number

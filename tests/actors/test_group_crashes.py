@@ -169,7 +169,7 @@ async def test_a_message_received_as_its_actor_is_stopped_is_handled_first_after
         await settle()
         members.journal.clear()
         for number in range(3):
-            # The first is handed to b, who waits for it; but before b runs it falls with a.
+            # The first is handed to b, which waits for it; but before b runs it is stopped with a.
             members["b"].tell_nowait(Say(str(number)))
         trigger.cancel()
         assert members["b"].statistics().queued == 2
@@ -203,17 +203,17 @@ async def test_an_ask_received_as_its_actor_is_stopped_and_cancelled_is_settled(
 async def test_a_callback_that_waits_for_the_end_of_the_last_turn_never_runs(first: str) -> None:
     async with open_members() as members, trio.open_nursery() as nursery:
         await members.start(members.system.group(ALL), "ab")
-        # In a turn of a: its own asker goes, and a falls, by itself or by b.
-        gone = Asker(nursery, members["a"], Keep(partial(Member.note, text="minds")))
+        # In a turn of a: its own asker is cancelled, and a crashes, by itself or by b.
+        cancelled = Asker(nursery, members["a"], Keep(partial(Member.note, text="abandoned")))
         trigger = Asker(nursery, members["b"], Keep(crash))
         await settle()
 
         def last_turn(member: Member) -> None:
             if first == "crash":
                 trigger.cancel()
-                gone.cancel()
+                cancelled.cancel()
             else:
-                gone.cancel()
+                cancelled.cancel()
                 crash(member)
 
         await members["a"].tell(Do(last_turn))
@@ -221,9 +221,9 @@ async def test_a_callback_that_waits_for_the_end_of_the_last_turn_never_runs(fir
         assert members.restarts() == "ab"
         # Whatever waited would run with the next turn.
         await members["a"].ask(Do(lambda member: member.note("goes on")))
-        await gone.done.wait()
+        await cancelled.done.wait()
         assert members.journal[-1] == "a goes on"
-        assert "a minds" not in members.journal
+        assert "a abandoned" not in members.journal
 
 
 async def test_a_crash_is_logged_as_the_cause_of_its_own_restart_also_if_another_crashes_later(

@@ -246,7 +246,7 @@ async def test_no_callback_runs_on_an_instance_restarted_with_another() -> None:
 
         await members["b"].ask(Do(leave_all))
         await settle()
-        # One callback has crashed its actor; the others belonged to instances that fell with it.
+        # One callback has crashed its actor; the others belonged to instances stopped with it.
         assert sum(ref.statistics().crashed for ref in members.refs.values()) == 1
         assert members.restarts() == "abc"
         nursery.cancel_scope.cancel()
@@ -277,7 +277,7 @@ async def test_a_stopped_member_has_an_empty_queue() -> None:
                 await members.start(group, "ab", Restart(backoff=10))
                 trigger = Asker(nursery, members["a"], Keep(crash))
                 await settle()
-                # b has taken the message, but not seen it, when it falls with a.
+                # b has received the message, but does not handle it, as it is stopped with a.
                 members["b"].tell_nowait(Say())
                 trigger.cancel()
                 await settle()

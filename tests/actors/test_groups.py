@@ -75,7 +75,7 @@ async def test_after_the_crashed_one_the_others_end_last_started_first(
         trigger = Asker(nursery, members["b"], Keep(crash))
         await settle()
         for name in "abcd":
-            # Who is outside the group hears at once when a handler in it waits no more.
+            # o, outside the group, is told at once when a handler in it is interrupted.
             kept = Keep(partial(Member.note, text=name))
             Asker(nursery, members[name], Await(partial(members["o"].ask, kept)))
         await settle()

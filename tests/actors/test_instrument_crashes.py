@@ -142,7 +142,7 @@ async def test_a_crash_in_on_stop_is_reported_and_counted_as_any_other() -> None
 
 
 class Faulted(Recorder):
-    """Fails as soon as it hears of one event."""
+    """Fails at one kind of event."""
 
     def __init__(self, event: str) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ async def test_a_method_of_an_instrument_may_be_a_static_one() -> None:
         # What calls it sees no difference, but pyright does.
         @staticmethod
         def finished(  # pyright: ignore[reportIncompatibleMethodOverride] # see above
-            actor: Ref[Any],  # noqa: ARG004 - it is told of one actor only
+            actor: Ref[Any],  # noqa: ARG004 - there is one actor only
             message: Message[Any, Any],
         ) -> None:
             heard.append(message)

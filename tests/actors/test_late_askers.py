@@ -1,4 +1,4 @@
-"""Rule 2 where an asker's own scope and the end of his handler come close together."""
+"""Rule 2 where an asker's own scope and the end of its handler come close together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Note(Message["Sluggish", None]):
 
 @dataclass(frozen=True, slots=True)
 class Compute(Message["Sluggish", None]):
-    """Handled for ten seconds in which nobody else runs, and then for ever."""
+    """Handled for ten seconds in which no other task runs, and then for ever."""
 
 
 class Sluggish(Actor):
@@ -59,7 +59,7 @@ async def test_a_deadline_that_expires_as_there_is_room_is_reported_by_its_own_s
 
 
 @dataclass(frozen=True, slots=True)
-class Fall(Message["Hopeless", None]):
+class CrashLater(Message["Hopeless", None]):
     """Crashes an async handler."""
 
 
@@ -69,8 +69,8 @@ class Hopeless(Actor):
         if 1 < len(starts) < 60:
             raise LookupError
 
-    @Fall.handler
-    async def fall(self, _message: Fall) -> None:
+    @CrashLater.handler
+    async def fall(self, _message: CrashLater) -> None:
         raise LookupError
 
 
@@ -79,7 +79,7 @@ async def test_an_asker_may_be_cancelled_as_soon_as_its_handler_has_ended() -> N
     starts: list[int] = []
     async with open_system() as system, trio.open_nursery() as nursery:
         ref = await system.start(lambda: Hopeless(starts), restart=Restart(limit=1000))
-        asker = Asker(nursery, ref, Fall())
+        asker = Asker(nursery, ref, CrashLater())
         while len(starts) < 5:
             await trio.lowlevel.checkpoint()
         asker.cancel()

@@ -28,7 +28,7 @@ class Unwritten(list[str]):
 
 
 class Silent(Counter):
-    """Keeps no journal, nor the replies of those who have gone."""
+    """Keeps no journal, nor the replies of asks that were cancelled."""
 
     def __init__(self) -> None:
         super().__init__(Unwritten())

@@ -34,7 +34,7 @@ class Busy(Refusal):
 
 
 class Several(Refusal, ExceptionGroup[Exception]):
-    """A refusal for several reasons, which nobody can make again of its `args`."""
+    """A refusal for several reasons, which cannot be made again from its `args`."""
 
     def __new__(cls, *reasons: str) -> Self:
         made = super().__new__(cls, "several", [ValueError(reason) for reason in reasons])
@@ -56,7 +56,7 @@ class Wait(Message["Door", None]):
 
 @dataclass(frozen=True, slots=True)
 class Shut(Message["Door", None]):
-    """Refuses everybody who waits, with one and the same refusal."""
+    """Refuses all askers that wait, with one and the same refusal."""
 
     refusal: Exception
 
@@ -216,7 +216,7 @@ class Private(Refusal):
 class Lone(Refusal):
     """Has one slot, and no tuple around its name."""
 
-    __slots__ = "retry_after"  # noqa: PLC0205 - legal, and somebody's
+    __slots__ = "retry_after"  # noqa: PLC0205 - legal, so a user may write it
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("later")

@@ -102,7 +102,7 @@ async def test_a_reply_to_a_told_message_can_be_failed_with_no_effect() -> None:
         ref = await system.start(lambda: keeper)
         await ref.tell(Take())
         await settle()
-        assert keeper.kept[0].fail(No(why="nobody")) is False
+        assert keeper.kept[0].fail(No(why="not kept")) is False
 
 
 @pytest.mark.schedules
@@ -146,7 +146,7 @@ class TicketKeeper(Actor):
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Keep the collector away, so that only what nobody holds is freed."""
+    """Disable the collector, so that only what has no reference is freed."""
     gc.disable()
     yield
     gc.enable()
@@ -257,7 +257,9 @@ async def test_one_error_may_fail_many(error: Exception) -> None:
             assert reply.fail(error)
         await settle()
         heard = [asker.error for asker in askers]
-        assert len({id(one) for one in [*heard, error]}) == 4, "each gets a traceback of his own"
+        assert len({id(one) for one in [*heard, error]}) == 4, (
+            "each asker gets a traceback of its own"
+        )
         assert {repr(one) for one in heard} == {repr(error)}
         assert error.__traceback__ is None
 

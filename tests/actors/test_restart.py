@@ -23,7 +23,7 @@ NEVER = Restart(limit=0)
 
 
 class Scene:
-    """Everything that can be owed to somebody, as an actor crashes once too often."""
+    """Every state of an ask, as an actor crashes once too often."""
 
     counter: Ref[Counter]
     kept: Asker[int]
@@ -82,7 +82,7 @@ async def test_a_budget_that_is_exceeded_is_raised_by_the_system_with_its_cause(
     assert (exceeded.value.limit, exceeded.value.within) == (1, 10)
     assert exceeded.value.name == "Counter"
     assert len(heard) == 2
-    assert journal == ["start", "crash", "start", "crash"], "no goodbye from a crashed instance"
+    assert journal == ["start", "crash", "start", "crash"], "no on_stop of a crashed instance"
 
 
 @pytest.mark.schedules

@@ -60,7 +60,7 @@ async def test_a_mailbox_without_room_is_refused() -> None:
 async def test_a_grace_period_that_is_none_is_refused_on_entry(grace: float) -> None:
     with pytest.raises(ValueError, match="a grace period cannot last"):
         async with open_system(grace=grace):
-            pytest.fail("nobody is let in")
+            pytest.fail("the block is not entered")
 
 
 async def test_a_factory_that_returns_one_instance_for_two_actors_is_refused() -> None:

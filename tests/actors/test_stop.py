@@ -1,4 +1,4 @@
-"""Rule 8, its second half: a stop is ordered; and however it comes, nobody hangs."""
+"""Rule 8, its second half: a stop is ordered; and no task hangs, whatever the reason for it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def ask_late(first: Ref[Counter]) -> None:
     await trio.sleep(4)
     with pytest.raises(ActorStopped):
         await first.ask(Add())
-    assert trio.current_time() == pytest.approx(4), "it hears at once"
+    assert trio.current_time() == pytest.approx(4), "the sender is failed at once"
 
 
 @pytest.mark.schedules

@@ -1,4 +1,4 @@
-"""The instrument for Prometheus: its figures, and whom it shows."""
+"""The instrument for Prometheus: its figures, and which actors it shows."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ async def test_handled_refused_skipped_and_crashed_messages_are_counted_by_actor
         await scenario(works, Work(0), Keep(0), refused(0), refused(0), *[crashed(0)] * 3)
         await works.tell(Wait(1))
         await settle()
-        gone, stays = Asker(nursery, works, Work(0)), Asker(nursery, works, Work(0))
+        cancelled, stays = Asker(nursery, works, Work(0)), Asker(nursery, works, Work(0))
         await settle()
-        gone.cancel()
+        cancelled.cancel()
         shown = figures(seen)
         await stays.done.wait()
         later = figures(seen)

@@ -1,4 +1,4 @@
-"""A trio that has moved its private names hurts nobody but the tests that are swept."""
+"""A trio that has moved its private names breaks swept tests only."""
 
 from __future__ import annotations
 

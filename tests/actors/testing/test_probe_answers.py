@@ -1,4 +1,4 @@
-"""What an asker hears of a probe: the script, or the reply that the test gives."""
+"""What a probe answers: the script, or the reply that the test gives."""
 
 from __future__ import annotations
 

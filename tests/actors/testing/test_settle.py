@@ -1,4 +1,4 @@
-"""Everybody else goes first, and the clock stands."""
+"""settle returns when all other tasks are blocked, and no time has passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever installs the package gets its types: in a project of his own, and in the wheel."""
+"""The installed package has types: in another project, and in the wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to those for whom the grace period was too short."""
+"""What happens to actors for which the grace period is too short."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_crash_as_a_handler_is_cancelled_is_counted_and_hides_no_error_o
     seen = opened[0]["a"].statistics()
     assert (seen.state, seen.crashed, seen.restarts) == ("stopped", 1, 0)
     assert isinstance(askers[0].error, ActorCrashed)
-    assert opened[0].journal == ["a starts"], "nobody is reborn to be killed"
+    assert opened[0].journal == ["a starts"], "no instance is started to be cancelled"
 
 
 async def test_actors_cancelled_by_the_end_unwind_concurrently_and_stop_in_order() -> None:
@@ -75,7 +75,7 @@ async def test_clean_up_that_asks_a_stopped_actor_gets_actor_stopped() -> None:
     async def clean_up(members: MembersInSystem) -> None:
         """Ask for what is queued, for what is kept, and for what is not even taken any more."""
         with trio.CancelScope(shield=True):
-            for message in (Keep(), Say("goodbye")):
+            for message in (Keep(), Say("bye")):
                 try:
                     await members["a"].ask(message)
                 except ActorStopped as stopped:
