@@ -22,7 +22,7 @@ class Sell(Message["Till", int]):
 
 
 class NotOnTheList(Refusal):
-    """Nobody sells that."""
+    """There is no price for that."""
 
 
 class PriceList(Actor):

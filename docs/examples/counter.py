@@ -23,7 +23,7 @@ class Reach(Message["Counter", int]):
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Message["Counter", int]):
-    """Answered with the number of those who wait for their goal."""
+    """Answered with the number of asks that wait for their goal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Counter(Actor):
 
     @Add.handler
     def add(self, message: Add) -> int:
-        """Add, and answer those who have waited for it."""
+        """Add, and answer the asks whose goal is reached."""
         if self.total + message.by < 0:
             raise TooLow(f"{self.total} and {message.by} is less than nothing")
         self.total += message.by
@@ -59,13 +59,13 @@ class Counter(Actor):
 
     @Reach.deferred
     def reach(self, message: Reach, reply: Reply[int]) -> None:
-        """Keep the duty to answer; drop it when the asker has gone."""
+        """Keep the reply; drop it when the ask is cancelled."""
         ticket = next(self.tickets)
         self.waiting[ticket] = message.goal, reply
         reply.on_abandoned(partial(self.forget, ticket))
 
     def forget(self, ticket: int) -> None:
-        """Let one of those who wait go."""
+        """Drop a kept reply."""
         del self.waiting[ticket]
 
     @Waiting.handler
@@ -75,5 +75,5 @@ class Counter(Actor):
 
     @Share.handler
     def share(self, message: Share) -> int:
-        """Divide; somebody forgot to think of zero."""
+        """Divide; a defect, for zero is not handled."""
         return self.total // message.among

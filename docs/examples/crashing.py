@@ -1,4 +1,4 @@
-"""Crash an actor: the asker hears why, and the next message meets a fresh instance."""
+"""Crash an actor: the asker gets the cause, and the next message a new instance."""
 
 import trio
 

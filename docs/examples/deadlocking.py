@@ -1,4 +1,4 @@
-"""Ask in a circle, and be told so."""
+"""Ask in a cycle, which raises Deadlock."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from actors import Actor, Deadlock, Message, Ref, open_system
 
 @dataclass(frozen=True, slots=True)
 class Pass(Message["Neighbour", str]):
-    """Passed on to the next, who answers when he is answered."""
+    """Passed on to the next, and answered with its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +20,21 @@ class Meet(Message["Neighbour", None]):
 
 
 class Neighbour(Actor):
-    """Passes on what he is asked."""
+    """Passes on what it is asked."""
 
     def __init__(self) -> None:
         self.next: Ref[Neighbour] | None = None
 
     @Meet.handler
     def meet(self, message: Meet) -> None:
-        """Remember him."""
+        """Set the next."""
         self.next = message.neighbour
 
     @Pass.handler
     async def pass_on(self, message: Pass) -> str:
-        """Wait for the next, who may wait for us."""
+        """Ask the next, which may be waiting for this one."""
         if self.next is None:
-            return "nobody is next"
+            return "none is next"
         try:
             return await self.next.ask(message)
         except Deadlock as deadlock:

@@ -1,4 +1,4 @@
-"""Work beside the turns: in a nursery that the actor was given, with the result told back."""
+"""Do I/O in a task beside the actor, which tells it the result."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +18,7 @@ class Read(Message["Library", str]):
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Message["Library", None]):
-    """Told by a task of the library's own: the text, or why there is none."""
+    """Told by a task that the library started: the text, or why there is none."""
 
     page: str
     text: str | OSError
@@ -35,7 +35,7 @@ class Library(Actor):
 
     @Read.deferred
     def read(self, message: Read, reply: Reply[str]) -> None:
-        """Answer, or keep the duty and have the page fetched."""
+        """Answer, or keep the reply and start a task that fetches the page."""
         if message.page in self.texts:
             reply.send(self.texts[message.page])
         elif message.page in self.readers:
@@ -46,7 +46,7 @@ class Library(Actor):
 
     @Fetched.handler
     def shelve(self, message: Fetched) -> None:
-        """Answer all who wait; nobody does, if this instance is not the one that sent for it."""
+        """Answer all asks that wait; none does, if a crashed instance started the task."""
         for reply in self.readers.pop(message.page, []):
             if isinstance(message.text, OSError):
                 reply.fail(OSError(f"no {message.page}"))
@@ -57,7 +57,7 @@ class Library(Actor):
 
 
 async def fetch(page: str, library: Ref[Library]) -> None:
-    """Fetch a page, which takes a second; no turn, so it touches nothing that is the library's."""
+    """Fetch a page, which takes a second; not a turn, so it does not touch the library's state."""
     text: str | OSError
     try:
         print("fetching", page)
@@ -77,7 +77,7 @@ async def download(page: str) -> str:
 
 
 async def main() -> None:
-    """Let two read a page at once, and one a page that cannot be had."""
+    """Read one page twice at once, and a page that cannot be fetched."""
     async with trio.open_nursery() as work, open_system() as system:
         library: Ref[Library] = await system.start(lambda: Library(work, lambda: library))
         async with trio.open_nursery() as readers:

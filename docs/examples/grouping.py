@@ -1,4 +1,4 @@
-"""Restart together what depends on each other."""
+"""Restart actors together that depend on each other."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Ledger(Actor):
 
 
 async def main() -> None:
-    """Crash the counter: whoever was started after it in the group falls with it."""
+    """Crash the counter: the ledger, started after it in the group, is restarted with it."""
     async with open_system() as system:
         group = system.group(Strategy.REST_FOR_ONE, name="books")
         counter = await group.start(Counter)

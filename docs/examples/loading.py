@@ -33,7 +33,7 @@ class Database:
         self.back_at = trio.current_time()
 
     def leave_for(self, seconds: float) -> None:
-        """Answer nothing for so long."""
+        """Answer nothing for so many seconds."""
         self.back_at = trio.current_time() + seconds
 
     async def read(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Be refused, which hurts nobody."""
+"""Ask for too much: the refusal is raised in the asker."""
 
 import trio
 

@@ -1,4 +1,4 @@
-"""See from outside what happens inside."""
+"""Observe actors: an instrument, statistics and the tree."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,7 +10,7 @@ from docs.examples.counter import Add, Counter, TooLow
 
 
 class Refusals(Instrument):
-    """Prints every refusal, with who gave it and to what."""
+    """Prints every refusal, with the actor and the message."""
 
     def refused(self, actor: Ref[Any], message: Message[Any, Any] | None, refusal: Refusal) -> None:
         """Print one line."""

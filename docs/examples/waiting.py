@@ -13,7 +13,7 @@ async def celebrate(counter: Ref[Counter], goal: int) -> None:
 
 
 async def main() -> None:
-    """Let one wait until it is time, and another leave too early."""
+    """Let one ask wait for its goal, and cancel another."""
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter)
         nursery.start_soon(celebrate, counter, 2)
