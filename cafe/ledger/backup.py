@@ -27,7 +27,7 @@ from sqlalchemy.engine import URL
 
 from cafe.ledger.checking import open_reader
 from cafe.ledger.database import SECRET_OPTIONS, is_in_memory, parse_address, secrets_of
-from cafe.ledger.errors import LedgerError, WrongDatabaseError, telling
+from cafe.ledger.errors import LedgerError, WrongDatabaseError, translating
 from cafe.ledger.sqlite_file import (
     LOGS,
     LedgerFile,
@@ -81,7 +81,7 @@ def _put(target: Path, write: Callable[[Path], None]) -> int:
 
 def _copy_file(url: URL, part: Path) -> None:
     with (
-        telling(),
+        translating(),
         closing(connect_to_file(existing_file(url))) as source,
         closing(sqlite3.connect(part)) as copy,
     ):
@@ -112,7 +112,7 @@ def _dump(url: URL, part: Path) -> None:
 
 
 def conninfo_of(url: URL) -> tuple[str, dict[str, str]]:
-    """Give what libpq is told of a server, and the password apart, as a variable.
+    """Return what libpq is told of a server, and the password apart, as a variable.
 
     What stands on a command line is seen by everybody on the machine.
     """
@@ -161,8 +161,8 @@ def _checked(source: Path, target: LedgerFile) -> LedgerFile:
     if target.path.exists() and path.samefile(target.path):
         raise RestoreError(f"{source} is the ledger itself.")
     copied = LedgerFile(path.resolve(), str(source))
-    with telling():
-        copied.read_through(largest=inf)
+    with translating():
+        copied.refuse_damaged(largest=inf)
     return copied
 
 
@@ -186,7 +186,7 @@ def _put_back(copied: LedgerFile, target: LedgerFile) -> Path | None:
 def _draft(copied: LedgerFile, draft: Path) -> None:
     for leftover in (draft, *(draft.with_name(draft.name + ending) for ending in LOGS)):
         leftover.unlink(missing_ok=True)
-    with telling(), copied.untouched() as source, closing(sqlite3.connect(draft)) as copy:
+    with translating(), copied.untouched() as source, closing(sqlite3.connect(draft)) as copy:
         source.backup(copy)
         # One file that needs none beside it.
         copy.execute("PRAGMA journal_mode = DELETE")

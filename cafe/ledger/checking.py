@@ -30,7 +30,7 @@ from sqlalchemy.engine import URL
 
 from cafe.ledger.database import parse_address, secrets_of
 from cafe.ledger.department import Department
-from cafe.ledger.errors import NotALedger, telling
+from cafe.ledger.errors import NotALedger, translating
 from cafe.ledger.log import MOST_AHEAD, OWN
 from cafe.ledger.sqlite_file import connect_to_file, existing_file
 from cafe.ledger.tables import (
@@ -48,7 +48,7 @@ _CONNECT_SECONDS = 5
 
 
 def named(url: URL) -> str:
-    """Name a database without its secrets: a password may stand in the query too."""
+    """Return a database's name without its secrets: a password may be in the query, too."""
     if url.drivername == "sqlite":
         return url.database or "memory"
     return url.set(query={}).render_as_string(hide_password=True)
@@ -56,7 +56,7 @@ def named(url: URL) -> str:
 
 @contextmanager
 def open_reader(address: str) -> Generator[Connection]:
-    """Give a connection that sees the ledger as it is at one moment.
+    """Yield a connection that reads the ledger as it was at one moment.
 
     Raises WrongDatabaseError, NotALedger, SchemaBehind or DatabaseGone.
     """
@@ -67,7 +67,7 @@ def open_reader(address: str) -> Generator[Connection]:
 
 
 def version_of(address: str) -> str | None:
-    """Give the version of a ledger's tables, None where there are none yet.
+    """Return the version of a ledger's tables, None where there are none yet.
 
     Raises WrongDatabaseError, NotALedger or DatabaseGone.
     """
@@ -80,7 +80,7 @@ def version_of(address: str) -> str | None:
 @contextmanager
 def _connected(url: URL) -> Generator[Connection]:
     engine = _engine(url)
-    with telling(secrets_of(url)), engine.connect() as connection:
+    with translating(secrets_of(url)), engine.connect() as connection:
         if url.drivername == "sqlite":
             connection.exec_driver_sql("BEGIN")
         _refuse_others(connection, named(url))
@@ -90,11 +90,11 @@ def _connected(url: URL) -> Generator[Connection]:
 def _refuse_others(connection: Connection, database: str) -> None:
     tables = set(inspect(connection).get_table_names())
     if tables and tables.isdisjoint({*metadata.tables, VERSION_TABLE}):
-        raise NotALedger(f"{database} is a database of something else.")
+        raise NotALedger(f"{database} is a database of another program.")
 
 
 def damages_of(connection: Connection) -> list[str]:
-    """Give what the database itself finds wrong with its file: nothing, if all is well."""
+    """Return what the database itself finds wrong with its file."""
     if connection.dialect.name != "sqlite":
         return []
     said = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
@@ -122,28 +122,28 @@ _event = events.c
 
 
 class Finding(NamedTuple):
-    """One subject, or one event of it, that breaks a promise."""
+    """A subject, or one event of it, that breaks a promise."""
 
     what: str
     """Which: its department, its number where it has one, and its id."""
     details: tuple[tuple[str, Any], ...]
-    """What the tables hold of it that cannot be so."""
+    """The values in the tables that break it."""
 
     def __str__(self) -> str:
-        """Say it in a line; ids, keys and names are text of somebody's own, and so escaped."""
+        """Return it as a line; ids, keys and names are others' text, and so escaped."""
         said = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
         return printable(f"{self.what}: {said}" if said else self.what)
 
 
 class Promise(NamedTuple):
-    """One sentence that holds of every ledger, and what was found against it."""
+    """One sentence that holds for every ledger, and what was found against it."""
 
     sentence: str
     findings: list[Finding]
 
 
 def check(connection: Connection, departments: Iterable[Department[Any]]) -> Iterator[Promise]:
-    """Check promise after promise."""
+    """Check promise after promise; yield each with what was found."""
     departments = list(departments)
     damages = [Finding(line, ()) for line in damages_of(connection)]
     yield Promise("the database's own check of its file finds nothing", damages)
@@ -155,12 +155,12 @@ def check(connection: Connection, departments: Iterable[Department[Any]]) -> Ite
 
 
 def generic_checks(departments: Iterable[Department[Any]]) -> dict[str, Executable]:
-    """Give what holds for every department's events, with the query for what breaks it."""
+    """Return what holds for every department's events, each with a query for what breaks it."""
     return {
         "events have the positions 1, 2, 3 and so on": _gaps(),
         "no event is earlier than the one before it, unless the clock was set right": _times(),
         "every event is a step that its department allows": _forbidden_steps(departments),
-        "every event goes on from where the one before it ended": _broken_lives(),
+        "every event goes on from where the one before it ended": _broken_sequences(),
     }
 
 
@@ -183,7 +183,7 @@ def _times() -> Executable:
 
 
 def _forbidden_steps(departments: Iterable[Department[Any]]) -> Executable:
-    # NULL equals nothing, and so would be no step that is forbidden.
+    # A NULL equals nothing in SQL, so it would never be found.
     before = func.coalesce(_event.before, "")
     allowed = [
         and_(
@@ -200,13 +200,13 @@ def _forbidden_steps(departments: Iterable[Department[Any]]) -> Executable:
     return select(*columns, *steps).where(not_(or_(*allowed)))
 
 
-def _broken_lives() -> Executable:
-    life = (_event.department, _event.subject)
-    ended = func.lag(_event.after).over(partition_by=life, order_by=_event.position)
-    columns = (*life, _event.position, _event.before)
-    lives = select(*columns, ended.label("and the one before")).subquery()
-    differs = lives.c.before.is_distinct_from(lives.c["and the one before"])
-    return select(lives).where(differs)
+def _broken_sequences() -> Executable:
+    subject = (_event.department, _event.subject)
+    ended = func.lag(_event.after).over(partition_by=subject, order_by=_event.position)
+    columns = (*subject, _event.position, _event.before)
+    paired = select(*columns, ended.label("and the one before")).subquery()
+    differs = paired.c.before.is_distinct_from(paired.c["and the one before"])
+    return select(paired).where(differs)
 
 
 def _found(connection: Connection, department: str, query: Executable) -> list[Finding]:
@@ -215,7 +215,7 @@ def _found(connection: Connection, department: str, query: Executable) -> list[F
 
 
 def _place(row: dict[str, Any]) -> tuple[int, str]:
-    """Give by what findings are in order: oldest first."""
+    """Return the key by which findings are sorted: oldest first."""
     return row.get("position") or row.get("number") or 0, str(row["subject"])
 
 
@@ -230,7 +230,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
     if name in {"at", "at_before"} or name.endswith("_at"):
-        # What has no date is shown as it is: it may be what was found.
+        # A number that is no time is shown as it is: it may be what was found.
         with suppress(TypeError, ValueError, OverflowError, OSError):
             return datetime.fromtimestamp(value).astimezone().isoformat(sep=" ")
     return str(value)

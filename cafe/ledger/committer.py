@@ -1,8 +1,8 @@
-"""The committer: takes what all journals have gathered to the database, as one transaction a group.
+"""The committer: writes what all journals have gathered to the database, one transaction a group.
 
 Rule: one group at a time, until the database has it or refuses it. While a group is written the
-next one gathers, so the slower the disk, the larger the groups. Only when a group is committed its
-replies are settled and its events handed to the followers.
+next one gathers, so the slower the disk, the larger the groups. Replies are held until the group
+with the entries before them is committed; only then are its events handed to the followers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cafe.ledger.store import Runner, Storing, Unit
 T = TypeVar("T")
 
 RETRY_SECONDS = 0.25
-"""Between two tries, as long as the database cannot be written."""
+"""Between two retries, while the database cannot be written."""
 MOST_IN_GROUP = 4_000
 """Units in one transaction, so that a backlog does not make one that takes minutes."""
 
@@ -49,11 +49,11 @@ class Committer:
         self._runner = runner
         self._log = events
         self._journals: dict[str, Journal] = {}
-        self._bell = trio.Event()
+        self._wake = trio.Event()
         self._group: list[tuple[Journal, list[Item]]] = []
-        """Under way."""
+        """The group that is being written."""
         self._free = trio.Event()
-        """Set while no group is under way."""
+        """Set while no group is being written."""
         self._free.set()
         self._pings: list[trio.Event] = []
         self._broken: set[str] = set()
@@ -61,50 +61,50 @@ class Committer:
 
     @property
     def uncommitted(self) -> int:
-        """Count the units of all journals that are not committed."""
+        """Return how many units of all journals are not committed."""
         return sum(journal.uncommitted for journal in self._journals.values())
 
     def open(self, name: str, *, chained: bool) -> Journal:
-        """Close a department's journal, if there is one, and begin its next."""
+        """Close a department's journal, if there is one, and return its next."""
         before = self._journals.get(name)
         if before is not None:
             before.close()
         number = 1 if before is None else before.number + 1
-        journal = Journal(name, number, self.ring, chained=chained)
+        journal = Journal(name, number, self.wake, chained=chained)
         self._journals[name] = journal
-        # What is refused of the journal before is not in what is loaded now.
+        # What is loaded now lacks the rows that were refused of the journal before.
         self._broken.discard(name)
         return journal
 
     async def wait_refused(self, name: str) -> None:
-        """Wait until a refused row has closed a department's journal, so that it has to load."""
+        """Return when a refused row has closed a department's journal: it has to load again."""
         while name not in self._broken:
             await self._waiting.park()
         self._broken.discard(name)
 
     async def wait_free(self) -> None:
-        """Wait for the end of the group under way, however long the database is away."""
+        """Return when no group is being written, however long the database is away."""
         await self._free.wait()
 
     async def wait_written(self) -> None:
-        """Wait until everything that was written is committed, or will never be."""
+        """Return when everything that was written is committed, or discarded."""
         while self.uncommitted or self._group:
             await self._free.wait()
             await trio.lowlevel.checkpoint()
 
     async def ping(self) -> None:
-        """Make sure that the database can be written; waits while it cannot."""
+        """Return once the database could be written; wait while it cannot."""
         done = trio.Event()
         self._pings.append(done)
-        self.ring()
+        self.wake()
         await done.wait()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the committer."""
-        self._bell.set()
+        self._wake.set()
 
     def give_up(self) -> None:
-        """Refuse every reply that waits for a commit: the shop closes, and can wait no longer."""
+        """Refuse every reply that is held for a commit: on shutdown, when it cannot wait longer."""
         refusal = LedgerUnavailable()
         for _journal, items in self._group:
             held = [item for item in items if isinstance(item, Held)]
@@ -115,13 +115,13 @@ class Committer:
             journal.give_up(refusal)
 
     async def run(self) -> None:
-        """Write what gathers, until cancelled; raises LedgerError where that cannot go on.
+        """Commit group after group until cancelled; raise LedgerError where that cannot go on.
 
-        Then every reply has been refused, and will be: nothing more is ever written.
+        Every reply has been refused then, and later ones are: nothing more is written.
         """
         while True:
-            await self._bell.wait()
-            self._bell = trio.Event()
+            await self._wake.wait()
+            self._wake = trio.Event()
             self._group = self._gathered()
             pings, self._pings = self._pings, []
             if not self._group and not pings:
@@ -131,7 +131,7 @@ class Committer:
                 if self._group:
                     await self._write()
                 else:
-                    await self._until_there(self._store.ping)
+                    await self._with_retries(self._store.ping)
             except LedgerError:
                 self.give_up()
                 for journal in self._journals.values():
@@ -150,17 +150,17 @@ class Committer:
             if items:
                 group.append((journal, items))
                 if journal.has_units:
-                    self.ring()
+                    self.wake()
         return group
 
     async def _write(self) -> None:
         units = _in_time(self._group)
-        committed = await self._until_there(lambda: self._store.commit(units))
+        committed = await self._with_retries(lambda: self._store.commit(units))
         self.groups += 1
         self.written += len(committed.logged)
         for refusal in committed.refused.values():
             if refusal is not None:
-                # A value that is taken or not to be kept is an answer; anything else is a bug.
+                # A conflict and an invalid value are expected; anything else is a bug.
                 level = logging.ERROR if refusal.reason == "internal" else logging.WARNING
                 log.log(level, "row refused", reason=refusal.reason, detail=str(refusal))
         if not committed.refused:
@@ -172,7 +172,7 @@ class Committer:
         self._log.add(committed.logged)
 
     def _settle_apart(self, refusals: dict[int, RowRefused | None]) -> None:
-        """Settle a group of which units were refused; close the journals that rest on those."""
+        """Settle a group with refused units; close the journals whose later units rest on them."""
         for journal, items in self._group:
             refusal: RowRefused | None = None
             broken = False
@@ -196,8 +196,8 @@ class Committer:
                 self._broken.add(journal.department)
                 self._waiting.unpark_all()
 
-    async def _until_there(self, call: Callable[[], T]) -> T:
-        """Try until the database has answered."""
+    async def _with_retries(self, call: Callable[[], T]) -> T:
+        """Retry a call until the database answers; log when an outage begins and ends."""
         failed_at: float | None = None
         while True:
             try:
@@ -205,7 +205,7 @@ class Committer:
             except DatabaseGone as gone:
                 if failed_at is None:
                     failed_at = trio.current_time()
-                    log.error(  # noqa: TRY400 - the sentence tells all
+                    log.error(  # noqa: TRY400 - the sentence is enough
                         "unavailable", uncommitted=self.uncommitted, detail=str(gone)
                     )
                 await trio.sleep(RETRY_SECONDS)
@@ -217,9 +217,9 @@ class Committer:
 
 
 def _in_time(group: list[tuple[Journal, list[Item]]]) -> list[Unit]:
-    """Give the units of a group by the times of their events, each journal's as they were written.
+    """Return a group's units sorted by the time of their events, each journal's as written.
 
-    So positions go by time, too, whichever departments the events are of.
+    So positions follow time across departments, too.
     """
     timed: list[tuple[float, Unit]] = []
     for _journal, items in group:

@@ -18,11 +18,13 @@ from typing import Protocol
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, telling
+from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, translating
 
 FORMS = "sqlite:///FILE, sqlite:// or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 POSTGRESQL = "postgresql+psycopg"
 SECRET_OPTIONS = ("password", "sslpassword")
+TIDY_SECONDS = 10.0
+"""Between two looks for disk space that is not needed."""
 
 
 def parse_address(address: str) -> URL:
@@ -42,22 +44,18 @@ def parse_address(address: str) -> URL:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Tell whether a database is gone with its process."""
+    """Return whether a database is lost with its process."""
     return url.drivername == "sqlite" and url.database in {None, "", ":memory:"}
 
 
 def secrets_of(url: URL) -> tuple[str, ...]:
-    """Give what must not be said of a URL; a password may stand in the query too."""
+    """Return the parts of a URL that no text may quote; a password may be in the query, too."""
     words = (url.password, *(url.query.get(option) for option in SECRET_OPTIONS))
     return tuple(str(word) for word in words if word)
 
 
-TIDY_SECONDS = 10.0
-"""Between two looks at what room is not needed."""
-
-
 class Database(Protocol):
-    """What SQLite and PostgreSQL do each in its own way."""
+    """What differs between SQLite and PostgreSQL."""
 
     @property
     def secrets(self) -> Iterable[str]:
@@ -85,29 +83,29 @@ class Database(Protocol):
         ...
 
     def upgrade(self) -> None:
-        """Bring the tables up to this program's version; raises the ledger's errors only."""
+        """Migrate the tables to this program's version; raises the ledger's errors only."""
         ...
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction; one that writes is alone in that from here on."""
+        """Begin a transaction; one that writes excludes others from writing."""
         ...
 
     def tidy(self, connection: Connection) -> None:
-        """Free room that is not needed, between two transactions of the writer, without waiting.
+        """Free disk space between two transactions of the writer, without waiting.
 
-        Cheap where there is none. Raises what the driver raises.
+        Cheap where there is none to free. Raises what the driver raises.
         """
         ...
 
     def abort(self, *, reading: bool) -> None:
-        """Make what the reader's or the writer's connection runs now fail soon, from any thread.
+        """Make what the reader's or the writer's connection runs now fail soon; from any thread.
 
         Raises nothing; does nothing where there is no connection.
         """
         ...
 
     def close(self) -> None:
-        """Give back the ownership."""
+        """Return back the ownership."""
         ...
 
 
@@ -129,7 +127,7 @@ class Link:
         self._aborted = False
         self._tidy_at, self._tidy_seconds = 0.0, tidy_seconds
         self.generation = 0
-        """Counts connections: who has seen another number may have missed what others wrote."""
+        """Counts connections: between two of them another process may have written."""
 
     @property
     def secrets(self) -> Iterable[str]:
@@ -144,7 +142,7 @@ class Link:
         DatabaseInUse for what is wrong with the database, and RowRefused for what is wrong with a
         statement; a reader's, SchemaBehind too.
         """
-        with self._lock, telling(self._database.secrets):
+        with self._lock, translating(self._database.secrets):
             self._aborted = False
             connection = self._connected()
             try:
@@ -154,23 +152,23 @@ class Link:
                 self._refuse_aborted()
                 connection.commit()
             except BaseException:
-                self._undo(connection)
+                self._roll_back(connection)
                 raise
             if writing:
                 self._tidy()
 
     def abort(self) -> None:
-        """End the transaction that another thread is in: there it raises DatabaseGone soon.
+        """End the transaction that another thread runs: it soon raises DatabaseGone there.
 
-        Does nothing where there is none; the next one is as any other. A commit that was under way
-        may have been made. While the thread still connects, its time-out has to end first.
+        Does nothing where there is none; later ones are not affected. A commit that was being made
+        may have succeeded. While the thread still connects, its time-out has to end first.
         """
         if self._lock.locked():
             self._aborted = True
             self._database.abort(reading=self._reading)
 
     def tidy(self) -> None:
-        """Free room in the database that is not needed, as each transaction that writes does.
+        """Free disk space that is not needed, as each transaction that writes does.
 
         For when nothing is written: call it now and then. Raises nothing; does nothing where there
         is no connection.
@@ -207,14 +205,14 @@ class Link:
         try:
             self._database.tidy(self._connection)
         except DBAPIError:
-            # What was committed stays so, and the next transaction finds out what is wrong.
-            self._undo(self._connection)
+            # What was committed stays committed, and the next transaction finds what is wrong.
+            self._roll_back(self._connection)
 
     def _refuse_aborted(self) -> None:
         if self._aborted:
-            raise DatabaseGone("The database was given up in the middle of a transaction.")
+            raise DatabaseGone("The transaction was aborted.")
 
-    def _undo(self, connection: Connection) -> None:
+    def _roll_back(self, connection: Connection) -> None:
         if connection.invalidated:
             # SQLAlchemy would connect again by itself, without the lock.
             self._disconnect()
@@ -223,7 +221,7 @@ class Link:
             connection.rollback()
             # A commit that failed has ended SQLAlchemy's transaction, but perhaps not the driver's.
             connection.connection.rollback()
-        except Exception:  # noqa: BLE001 - whatever it is, this connection is of no more use
+        except Exception:  # noqa: BLE001 - of any kind: the connection may be broken
             self._disconnect()
 
     def _disconnect(self) -> None:
@@ -236,7 +234,7 @@ class Link:
 
 
 def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
-    """Give the database at `url`. A SQLite file is owned from here on, and made or migrated.
+    """Return the database at `url`. A SQLite file is owned from here on, and made or migrated.
 
     `busy_seconds` bounds the wait for a lock that another program holds. Raises NotALedger,
     DatabaseInUse, DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
@@ -256,12 +254,12 @@ def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
 
 
 def waits_for_server(url: str) -> bool:
-    """Tell whether the database is a server's, which may be started after the shop."""
+    """Return whether the database is a server's, which may be started after the shop."""
     return parse_address(url).drivername == POSTGRESQL
 
 
 def open_links(database: Database) -> tuple[Link, Link]:
-    """Give the writer's link and the reader's; the same one twice where there is one connection.
+    """Return the writer's link and the reader's; the same one twice where there is one connection.
 
     Neither has connected yet. Close the reader's first: the writer's gives back the ownership.
     """
@@ -270,7 +268,7 @@ def open_links(database: Database) -> tuple[Link, Link]:
 
 
 def upgrade(url: str, *, busy_seconds: float = 2.0) -> None:
-    """Bring the tables of the ledger at `url` up to this program's version; raises as above."""
+    """Migrate the tables of the ledger at `url` to this program's version; raises as above."""
     database = open_database(url, busy_seconds=busy_seconds)
     try:
         database.upgrade()

@@ -1,6 +1,6 @@
 """What a department gives the ledger: its events, its rows, and how to load and check them.
 
-Rule: values only. The ledger compares and stores them, and never asks what they mean.
+Rule: values only. The ledger compares and stores them, and never interprets them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ S = TypeVar("S")
 Row = tuple[Any, ...]
 """Values in the order of the table's columns; text, numbers, booleans and None only."""
 Transitions = Mapping[tuple[str | None, str], str]
-"""By status and action, the status after it; None is the status of what does not exist yet."""
+"""By the status before and the action, the status after; None is that before the first event."""
 
 
 class Event(NamedTuple):
@@ -25,12 +25,12 @@ class Event(NamedTuple):
     """The id of an order, a booking, ..."""
     action: str
     before: str | None
-    """The status before; None where a subject begins."""
+    """The status before; None for a subject's first event."""
     after: str
     at: float
     """Seconds since the Unix epoch."""
     by: str | None = None
-    """Who did it, where that is known."""
+    """By whom, where that is known."""
     reason: str | None = None
     """Why, where the action does not say it."""
     data: str | None = None
@@ -54,7 +54,7 @@ class Drop(NamedTuple):
 class Entry(NamedTuple):
     """One event, and what it changes in the department's tables.
 
-    A follower that only moves its position on has no event.
+    Where a follower only stores its position there is no event.
     """
 
     event: Event | None
@@ -94,7 +94,7 @@ class Department(Generic[S]):
     prune: tuple[Callable[[Sequence[str]], Executable], ...] = ()
     """Statements that delete the rows of some subjects, children first."""
     followed: Select[Any] | None = None
-    """Selects the position up to which it has followed the log, where it does: `prune` spares what
-    is behind that."""
+    """Selects the position up to which it has followed the log, where it does: `prune` spares
+    what comes after that."""
     remembers: bool = True
-    """Its actor keeps state in memory, and so starts again where a row of it was refused."""
+    """Its actor keeps state in memory, so it has to load again after a row of it was refused."""

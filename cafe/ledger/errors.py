@@ -23,12 +23,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 Reason = Literal["invalid", "conflict", "internal"]
-"""Why a statement is refused: a value that the database cannot hold; a constraint; anything else,
+"""Why a statement is refused: a value that the database cannot store; a constraint; anything else,
 which is a bug of this program or of the server."""
 
 
 class LedgerError(Exception):
-    """The base of all that can be wrong with a ledger; the shop does not start."""
+    """The base of all errors of a ledger; unless it is caught, the shop does not start."""
 
 
 class DatabaseInUse(LedgerError):  # noqa: N818 - it names what is so
@@ -36,11 +36,11 @@ class DatabaseInUse(LedgerError):  # noqa: N818 - it names what is so
 
 
 class SchemaBehind(LedgerError):  # noqa: N818 - as above
-    """The schema is older than the program; `cafe db upgrade` brings it up."""
+    """The schema is older than the program; `cafe db upgrade` migrates it."""
 
 
 class NotALedger(LedgerError):  # noqa: N818 - as above
-    """The database is damaged, of somebody else, or of a newer program. It was not touched."""
+    """The database is damaged, another program's, or a newer version's. It was not changed."""
 
 
 class DatabaseGone(LedgerError):  # noqa: N818 - as above
@@ -55,7 +55,7 @@ class LoginRefused(DatabaseGone):
 
 
 class RowRefused(LedgerError):  # noqa: N818 - as above
-    """The database refuses a statement, and would refuse it again: a retry is of no use."""
+    """The database refuses a statement, and would refuse a retry, too."""
 
     def __init__(self, sentence: str, *, reason: Reason, sqlstate: str | None = None) -> None:
         super().__init__(sentence)
@@ -65,13 +65,13 @@ class RowRefused(LedgerError):  # noqa: N818 - as above
 
 
 class LedgerChanged(LedgerError):  # noqa: N818 - as above
-    """The log does not end where this process has left it, so the shop must not go on."""
+    """The log does not end with this process's last commit, so the shop must not go on."""
 
     def __init__(self, position: int) -> None:
         super().__init__(
             f"The database does not end with event {position}, the last that this shop has "
             "committed: another shop has written to it, or it is a copy that lacks the last "
-            "commits. Nothing was written; start again from the database that is right."
+            "commits. Nothing was written; start the shop with the right database."
         )
 
 
@@ -88,24 +88,24 @@ class LedgerUnavailable(CafeRefusal):
     retry_after = 5.0
 
     def __init__(self) -> None:
-        super().__init__("The shop cannot write anything down at the moment; come back soon.")
+        super().__init__("The shop's database is not available at the moment; try again soon.")
 
 
 class JournalClosed(LedgerUnavailable):
-    """What the asker's message led to was not committed, and never will be: ask again.
+    """The entries that the reply depended on were not committed, and never will be: ask again.
 
-    The department starts again from what is committed; the same message then has its effect once.
+    The department loads again what is committed; the repeated message then has its effect once.
     """
 
 
 class NotRecorded(CafeRefusal):
-    """The database refuses the row: asking again would be refused again."""
+    """The database refuses the row, and would refuse a retry, too."""
 
     status = 422
     told = ("reason",)
 
     def __init__(self, reason: Literal["invalid", "conflict", "internal"]) -> None:
-        super().__init__("The shop's database refuses to keep this as it was sent.")
+        super().__init__("The shop's database refuses to store this as it was sent.")
         self.reason = reason
 
 
@@ -130,9 +130,9 @@ REASONS_ON_SQLITE: dict[int, Reason] = {
     sqlite3.SQLITE_TOOBIG: "invalid",
 }
 NOT_BOUND = "Error binding parameter"
-"""What sqlite3 says of a value of a type that it cannot store; it has no code for that."""
+"""How sqlite3's message begins for a value of a type that it cannot store; that has no code."""
 UNSTORABLE = (OverflowError, UnicodeEncodeError)
-"""What both drivers raise, as Python's own, for an integer or a text that has no encoding."""
+"""Python's own exceptions, which both drivers raise for a value that they cannot encode."""
 PASSING_ON_POSTGRESQL = ("08", "25", "40", "42501", "53", "55", "57", "58")
 """What SQLSTATE begins with: connection, read-only, deadlock, permission, resources, locks,
 operator, system.
@@ -146,17 +146,17 @@ LOGIN_REFUSED = re.compile(
     r"|(?:role|database) \".*\" does not exist|permission denied for database"
     r"|no such (?:user|database)"
 )
-"""What a server or a pooler says then: libpq tells no SQLSTATE of a connection that was not made.
-Said in another language it passes for an outage."""
+"""In a server's or a pooler's message: libpq has no SQLSTATE for a connection that was not made.
+A message in another language is taken for an outage."""
 REASONS_ON_POSTGRESQL: dict[str, Reason] = {"22": "invalid", "23": "conflict"}
 LONGEST_TEXT = 300
 
 
-def explained(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | None:
-    """Give the ledger's error for a driver's, wrapped by SQLAlchemy or not; None for any other.
+def translate(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | None:
+    """Return the ledger's error for a driver's, wrapped by SQLAlchemy or not; None for any other.
 
-    What the driver says is quoted, without any of `secrets`. Of a refused statement only the first
-    line, because the next ones hold the row.
+    It quotes the driver's message without any of `secrets`. Of a refused statement it quotes only
+    the first line, because the next ones hold the row.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
@@ -169,7 +169,7 @@ def explained(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | No
 
 
 def _is_psycopg(cause: BaseException | None) -> TypeGuard[psycopg.Error]:
-    # Who has an error of psycopg's has imported it; a shop on SQLite need not.
+    # An error of psycopg's exists only where psycopg is imported; on SQLite it need not be.
     driver = sys.modules.get("psycopg")
     return driver is not None and isinstance(cause, driver.Error)
 
@@ -191,15 +191,15 @@ def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
 
     sqlstate = cause.sqlstate
     if sqlstate is None:
-        # The server has not said it: it is about a value, or about the way to the server.
+        # It is not the server's: it is about a value, or about the connection.
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
             is_login = LOGIN_REFUSED.search(str(cause)) is not None
-            return (_not_let_in if is_login else _gone)(cause, secrets)
+            return (_login_refused if is_login else _gone)(cause, secrets)
         return _refused(
             str(cause), "invalid" if isinstance(cause, psycopg.DataError) else "internal"
         )
     if sqlstate.startswith(LOGIN_ON_POSTGRESQL):
-        return _not_let_in(cause, secrets)
+        return _login_refused(cause, secrets)
     if sqlstate.startswith(PASSING_ON_POSTGRESQL):
         return _gone(cause, secrets)
     reason = REASONS_ON_POSTGRESQL.get(sqlstate[:2], "internal")
@@ -210,9 +210,9 @@ def _gone(cause: Exception, secrets: Iterable[str] = ()) -> DatabaseGone:
     return DatabaseGone(f"The database cannot be used now: {_text(cause, secrets)}.")
 
 
-def _not_let_in(cause: Exception, secrets: Iterable[str]) -> LoginRefused:
+def _login_refused(cause: Exception, secrets: Iterable[str]) -> LoginRefused:
     return LoginRefused(
-        f"The database does not let the shop in: {_text(cause, secrets)}. "
+        f"The database refuses the login: {_text(cause, secrets)}. "
         "Check the user, the password and the database's name in its URL."
     )
 
@@ -231,12 +231,12 @@ def _text(cause: BaseException, secrets: Iterable[str] = ()) -> str:
 
 
 @contextmanager
-def telling(secrets: Iterable[str] = ()) -> Generator[None]:
-    """Raise the ledger's errors in place of the drivers'."""
+def translating(secrets: Iterable[str] = ()) -> Generator[None]:
+    """Raise the ledger's errors in place of the drivers' in this block."""
     try:
         yield
     except Exception as error:
-        told = explained(error, secrets)
-        if told is None:
+        translated = translate(error, secrets)
+        if translated is None:
             raise
-        raise told from error
+        raise translated from error

@@ -1,11 +1,11 @@
 """A journal: what one department has written and the ledger has not committed yet.
 
-Rule: nobody is told of anything that is not committed. A reply that is given here is held until all
-that was written before it is committed, and goes out at once where nothing is held up.
+Rule: replies are held until the entries written before them are committed; where all entries are
+committed they are sent at once. So nothing that is not committed leaves the department.
 
 A journal is a plain value between two owners, as a memory channel is: an actor writes in its turns,
 the committer takes what has gathered. It belongs to one instance of its actor. When it is closed,
-what it had not committed never happened, and its askers are told to ask again.
+its uncommitted entries are discarded, and the askers of the replies that it holds have to retry.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Answerable(Protocol):
         ...
 
     def fail(self, error: Exception, /) -> bool:
-        """Raise the error in who waits."""
+        """Raise the error in the waiting task."""
         ...
 
 
@@ -44,34 +44,34 @@ class Waiter:
         self._error: Exception | None = None
 
     def send(self, _answer: None) -> bool:
-        """Let it go on."""
+        """Let the handler go on."""
         self._done.set()
         return True
 
     def fail(self, error: Exception) -> bool:
-        """Raise the error in it."""
+        """Raise the error in the handler."""
         self._error = error
         self._done.set()
         return True
 
     async def wait(self) -> None:
-        """Return or raise what became of it."""
+        """Return when it is committed; raise the error if it failed."""
         await self._done.wait()
         if self._error is not None:
             raise self._error
 
 
 class Held(NamedTuple):
-    """A reply that waits for a commit, and what is to be done with it then."""
+    """A reply that is held for a commit, and how it is settled then."""
 
     reply: Answerable
     value: Any
     refusal: CafeRefusal | None = None
     looks: bool = False
-    """Its message wrote nothing: a row that is refused before it is not its own."""
+    """Its message wrote nothing, so it does not fail for the refused row of another message."""
 
     def settle(self) -> None:
-        """Answer or refuse, as was decided when it was held."""
+        """Send the answer, or fail with the refusal."""
         if self.refusal is None:
             self.reply.send(self.value)
         else:
@@ -85,19 +85,19 @@ class Journal:
     """Units in the order in which they were written, and the replies between them."""
 
     def __init__(
-        self, department: str, number: int, ring: Callable[[], None], *, chained: bool
+        self, department: str, number: int, wake: Callable[[], None], *, chained: bool
     ) -> None:
-        """Be the `number`-th journal of a department in this process.
+        """Make the `number`-th journal of a department in this process.
 
-        `ring` wakes the committer.
+        `wake` wakes the committer.
         """
         self.number = number
         self.closed = False
         self.refusal: CafeRefusal = JournalClosed()
-        """What is said once it is closed."""
+        """What replies fail with once it is closed."""
         self.department = department
         self._chained = chained
-        self._ring = ring
+        self._wake = wake
         self._items: list[Item] = []
         self._written = 0
         self._committed = 0
@@ -105,50 +105,50 @@ class Journal:
 
     @property
     def uncommitted(self) -> int:
-        """Count the units that are written and not committed; of a closed journal none will be."""
+        """Return how many written units wait for a commit; none do once it is closed."""
         return 0 if self.closed else self._written - self._committed
 
     @property
     def written(self) -> int:
-        """Count the units that were ever written: what `committed` has to reach for the last."""
+        """Return how many units were ever written; `committed` reaches it with the last."""
         return self._written
 
     @property
     def committed(self) -> int:
-        """Count the units that are committed; they are committed in the order of their writing."""
+        """Return how many units are committed; they are committed in the order of writing."""
         return self._committed
 
     @property
     def has_units(self) -> bool:
-        """Whether something has gathered that is to be written."""
+        """Whether there are units that the committer has not taken."""
         return any(isinstance(item, Unit) for item in self._items)
 
-    # The actor's end
+    # The actor's side
 
     def write(self, *entries: Entry) -> None:
         """Write entries, all of which are committed together or none."""
         if not self.closed:
             self._written += 1
             self._items.append(Unit(self.department, entries, self._chained))
-            self._ring()
+            self._wake()
 
     def reply(self, reply: Reply[R], value: R, *, looks: bool = False) -> None:
-        """Answer once all that was written until now is committed.
+        """Send an answer once all that was written until now is committed.
 
-        The answer to a message that wrote nothing only `looks`: where the row before it is refused,
-        its asker is to ask again, and is not told of a row that is somebody else's.
+        `looks` says that the message wrote nothing: where the row before it is refused, the reply
+        fails with JournalClosed, and not with the NotRecorded of another message's row.
         """
         self._hold(Held(reply, value, looks=looks))
 
     def refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
-        """Refuse once all that was written until now is committed: what led to it must be so."""
+        """Fail with a refusal once all that was written until now is committed."""
         self._hold(Held(reply, None, refusal, looks=True))
 
     async def commit(self, *entries: Entry) -> None:
         """Write entries, and return when they are committed: for a handler that may wait.
 
         Raises NotRecorded where the database refuses them, and JournalClosed or LedgerUnavailable
-        as a reply would be failed. If this is cancelled, they are committed all the same: read
+        as a reply would fail with. If this is cancelled, they are committed all the same: read
         `behind` the journal to see them.
         """
         self.write(*entries)
@@ -161,13 +161,13 @@ class Journal:
         await waiter.wait()
 
     def on_commit(self, callback: Callable[[], object] | None) -> None:
-        """Have a callback called after each commit of this journal's units, outside of any turn."""
+        """Call back after each commit of this journal's units, outside of any turn."""
         self._on_commit = callback
 
-    # The committer's end
+    # The committer's side
 
     def take(self, most: int) -> list[Item]:
-        """Take what has gathered, up to so many units and the replies behind them."""
+        """Take what has gathered: at most `most` items, and the replies that follow them."""
         if len(self._items) <= most:
             items, self._items = self._items, []
             return items
@@ -178,29 +178,29 @@ class Journal:
         return items
 
     def settled(self, units: int) -> None:
-        """Note that so many more units are settled, and settle replies that wait no longer."""
+        """Count units as committed, and settle the replies that waited for them only."""
         self._committed += units
         if self.closed:
             return
         due = 0
         while due < len(self._items) and isinstance(self._items[due], Held):
             due += 1
-        ripe, self._items = self._items[:due], self._items[due:]
-        for item in ripe:
+        settled, self._items = self._items[:due], self._items[due:]
+        for item in settled:
             if isinstance(item, Held):
                 item.settle()
         if units and self._on_commit is not None:
             self._on_commit()
 
     def close(self, refusal: CafeRefusal | None = None) -> None:
-        """Take nothing more; refuse every reply, by default so that it is asked for again."""
+        """Discard what was not taken and refuse every reply, by default with JournalClosed."""
         self.closed = True
         self.refusal = refusal or self.refusal
         self.give_up(self.refusal)
         self._items.clear()
 
     def give_up(self, refusal: CafeRefusal) -> None:
-        """Refuse every reply that is held here; what was written is committed all the same."""
+        """Refuse every reply that is held; what was written is committed all the same."""
         items = self._items
         self._items = [item for item in items if isinstance(item, Unit)]
         for item in items:
@@ -217,7 +217,7 @@ class Journal:
 
 
 def closed_journal(department: str) -> Journal:
-    """Give a journal that takes nothing, and never will: it refuses every reply."""
+    """Return a journal that is closed: it takes nothing, and refuses every reply."""
     journal = Journal(department, 0, lambda: None, chained=True)
     journal.close(LedgerUnavailable())
     return journal

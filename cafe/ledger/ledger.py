@@ -1,6 +1,6 @@
 """The ledger: one log of events, and the rows of every department, in one database.
 
-Rule: one committer writes and one reader reads, each over a connection of its own; departments see
+Rule: one committer writes and one reader reads, each over a connection of its own. Departments use
 journals, queries and the log, never the database.
 """
 
@@ -38,12 +38,12 @@ class LedgerStatistics:
 
 
 class Ledger:
-    """What the departments and the shop are given; `open_ledger` opens it."""
+    """The ledger as the departments and the shop use it; `new_ledger` makes it."""
 
     def __init__(
         self, store: Storing, clock: Callable[[], float], writing: Runner, reading: Runner
     ) -> None:
-        """Keep events in `store`; `clock` tells seconds since the Unix epoch and never jumps."""
+        """Keep events in `store`; `clock` returns seconds since the Unix epoch and never jumps."""
         self._store = store
         self._clock = clock
         self._writing = writing
@@ -53,19 +53,19 @@ class Ledger:
         self._begun = trio.Event()
         self._ahead = 0.0
         self.lost_by: LedgerError | None = None
-        """Why nothing more can be written or read by this process, if that is so."""
+        """Why this process can write and read nothing more; None as long as it can."""
         self._lost = trio.Event()
         self._given_up = trio.Event()
 
     def now(self) -> float:
-        """Tell the time: never earlier than the last event's, unless that was far in the future."""
+        """Return the time: not earlier than the last event's, unless that was far in the future."""
         return self._clock() + self._ahead
 
     async def open(self, department: Department[S]) -> tuple[Journal, S]:
-        """Give a department's next journal, and what its actor starts from.
+        """Return a department's next journal, and what its actor starts from.
 
-        The journal before it is closed first, and the group under way awaited. Waits for the
-        database, however long it is away.
+        First closes the journal before it, and waits until the group that is being written is
+        committed. Retries however long the database is away.
         """
         await self._begun.wait()
         journal = self._committer.open(department.name, chained=department.remembers)
@@ -73,25 +73,25 @@ class Ledger:
         return journal, await self._load(department.load)
 
     async def read(self, query: Query[T], *, behind: Journal | None = None) -> T:
-        """Give what a query finds among the committed rows; raises LedgerUnavailable.
+        """Return what a query finds among the committed rows; raises LedgerUnavailable.
 
-        `behind` a journal it waits until all is committed, or refused, that was written there.
+        `behind` a journal it first waits until all that was written there is committed or refused.
         """
         if behind is not None:
-            with suppress(NotRecorded):  # its own asker is told
+            with suppress(NotRecorded):  # its own asker gets that
                 await behind.wait_settled()
         return await self._reader.read(query)
 
     def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
-        """Give the events behind a position, in batches, for ever."""
+        """Yield the events after a position, in batches, without end."""
         return self._log.follow(after)
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each commit adds from now on; it may not wait and may not fail."""
+        """Call back with what each later commit adds; the callback must not wait and not raise."""
         self._log.listen(callback)
 
     async def wait_refused(self, department: Department[Any]) -> None:
-        """Wait until a row was refused on which others rest: the department has to load again."""
+        """Return when a row was refused on which others rest: the department has to load again."""
         await self._committer.wait_refused(department.name)
 
     async def maintain(self, change: Query[T]) -> T:
@@ -99,19 +99,19 @@ class Ledger:
         return await self._writing.run(lambda: self._store.maintain(change))
 
     async def prepare(self, change: Query[T]) -> T:
-        """Make a change that is no event, as the shop opens; waits for the database as `open`."""
-        return await self._until_there(lambda: self._store.maintain(change))
+        """Make a change that is no event, as the shop opens; retries as `open` does."""
+        return await self._with_retries(lambda: self._store.maintain(change))
 
     async def tidy(self) -> None:
-        """Free room in the database that is not needed."""
+        """Free disk space that the database does not need."""
         await self._writing.run(self._store.tidy)
 
     async def prune(
         self, department: Department[Any], before: float, followers: Sequence[Department[Any]]
     ) -> int:
-        """Delete the subjects that ended before a time, and give how many; raises DatabaseGone.
+        """Delete the subjects that ended before a time, and return how many; raises DatabaseGone.
 
-        What one of `followers` has not followed yet is kept.
+        What one of `followers` has not followed yet stays.
         """
         pruned = 0
         while some := await self.maintain(
@@ -125,34 +125,34 @@ class Ledger:
         await self._committer.ping()
 
     def give_up(self) -> None:
-        """Refuse every reply that waits for a commit, and every look-up, with LedgerUnavailable."""
+        """Refuse every held reply, and every look-up from now on, with LedgerUnavailable."""
         self._committer.give_up()
         self._reader.give_up()
         self._given_up.set()
 
     async def wait_given_up(self) -> None:
-        """Wait until it is of no use to wait for the database any longer."""
+        """Return when nothing shall wait for the database any longer."""
         await self._given_up.wait()
 
     def statistics(self) -> LedgerStatistics:
-        """Tell how much was written."""
+        """Return how much was written."""
         committer = self._committer
         return LedgerStatistics(
             committer.groups, committer.written, committer.uncommitted, self._log.last
         )
 
     async def wait_written(self) -> None:
-        """Wait until everything that was written is committed."""
+        """Return when everything that was written is committed."""
         await self._committer.wait_written()
 
     async def wait_lost(self) -> None:
-        """Wait until the database is not what it was: another's, or without what was committed."""
+        """Return when the database has another owner, or lacks what was committed."""
         await self._lost.wait()
 
     async def run(self, lost_seconds: float = 0.0) -> None:
-        """Serve until cancelled; raises LedgerError where the database is not what it was.
+        """Serve until cancelled; raises LedgerError where `wait_lost` returns.
 
-        Then everybody who waits is refused with LedgerUnavailable, and has `lost_seconds` to leave.
+        All that wait are refused with LedgerUnavailable then, and have `lost_seconds` to leave.
         """
         await self._begin()
         async with trio.open_nursery() as nursery:
@@ -163,7 +163,7 @@ class Ledger:
         try:
             await self._committer.run()
         except LedgerError as error:
-            log.error("lost", detail=str(error))  # noqa: TRY400 - it tells all
+            log.error("lost", detail=str(error))  # noqa: TRY400 - its text is enough
             self.lost_by = error
             self.give_up()
             self._lost.set()
@@ -171,7 +171,7 @@ class Ledger:
             raise
 
     async def _begin(self) -> None:
-        last = await self._until_there(self._store.begin)
+        last = await self._with_retries(self._store.begin)
         if last is not None:
             self._log.begin(last.position)
             ahead = last.event.at - self._clock()
@@ -180,22 +180,22 @@ class Ledger:
                     "the last event is in the future; the machine's time is used from here on",
                     seconds=round(ahead),
                 )
-                # In the log: who checks it cannot tell else that the next event is not damaged.
+                # As an event, or a check would take the earlier time of the next one for damage.
                 journal = self._committer.open(OWN.name, chained=OWN.remembers)
                 journal.write(clock_set_right(last.position, self._clock()))
             else:
                 self._ahead = max(0.0, ahead)
         self._begun.set()
 
-    async def _until_there(self, call: Callable[[], T]) -> T:
-        told = False
+    async def _with_retries(self, call: Callable[[], T]) -> T:
+        logged = False
         while True:
             try:
                 return await self._writing.run(call)
             except DatabaseGone as gone:
-                if not told:
-                    told = True
-                    log.error("unavailable", detail=str(gone))  # noqa: TRY400 - it tells all
+                if not logged:
+                    logged = True
+                    log.error("unavailable", detail=str(gone))  # noqa: TRY400 - its text is enough
                 await trio.sleep(RETRY_SECONDS)
 
     async def _load(self, load: Query[S]) -> S:
@@ -215,7 +215,7 @@ def new_ledger(
     writing: Runner | None = None,
     reading: Runner | None = None,
 ) -> Ledger:
-    """Make a ledger, by default with a thread for each connection, but for one in memory."""
+    """Return a ledger, by default with a thread for each connection, except in memory."""
     new = InLoop if store.in_memory else InThread
     return Ledger(store, clock, writing or new(), reading or new())
 
@@ -226,8 +226,7 @@ async def running(
 ) -> AsyncGenerator[Ledger]:
     """Serve a ledger during the block; then write what is left, for at most `grace` seconds.
 
-    Raises LedgerError, when the block has ended or `lost_seconds` later, where the database is not
-    what it was.
+    Raises LedgerError, when the block has ended or after `lost_seconds`, where the ledger was lost.
     """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ledger.run, lost_seconds)

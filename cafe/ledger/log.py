@@ -21,7 +21,7 @@ from cafe.ledger.department import Department, Entry, Event, Logged
 from cafe.ledger.tables import events, prunings
 
 MOST_AHEAD = 300.0
-"""Seconds that the last event may be ahead of the machine's clock, before it is taken for wrong."""
+"""Seconds that the last event may be ahead of the machine's clock; beyond, its time is ignored."""
 
 
 def _load_nothing(_connection: Connection) -> None:
@@ -38,12 +38,12 @@ OWN = Department(
 
 
 def clock_set_right(position: int, at: float) -> Entry:
-    """Say that the clock was ahead at this position, and is no more: times go on from `at`."""
+    """Return an event that ends a time in the future at a position: times go on from `at`."""
     return Entry(Event(f"clock {position}", "set right", None, "right", at))
 
 
 def was_set_right_behind(position: Any) -> Any:
-    """Tell, in SQL, whether the clock was set right behind a position."""
+    """Return in SQL whether the clock was set right after a position."""
     ours = events.alias()
     return (
         select(ours.c.position)
@@ -55,11 +55,11 @@ def was_set_right_behind(position: Any) -> Any:
 MOST_RECENT = 10_000
 PAGE = 1_000
 ReadPage = Callable[[int], Awaitable[list[Logged]]]
-"""Gives the next page of events behind a position."""
+"""Returns the next page of events after a position."""
 
 
 class Log:
-    """The newest events, and the way to the older ones."""
+    """The newest events in memory, and a way to read the older ones."""
 
     def __init__(self, read_page: ReadPage, most: int = MOST_RECENT) -> None:
         self.last = 0
@@ -70,15 +70,15 @@ class Log:
         self._listeners: list[Callable[[Sequence[Logged]], None]] = []
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each commit adds from now on; it may not wait and may not fail."""
+        """Call back with what each later commit adds; the callback must not wait and not raise."""
         self._listeners.append(callback)
 
     def begin(self, last: int) -> None:
-        """Go on behind this position."""
+        """Go on after this position."""
         self.last = last
 
     def add(self, logged: Sequence[Logged]) -> None:
-        """Take in what has been committed, and wake the followers."""
+        """Add what has been committed, call the listeners and wake the followers."""
         if logged:
             self._recent.extend(logged)
             self.last = logged[-1].position
@@ -88,7 +88,7 @@ class Log:
 
     @asynccontextmanager
     async def follow(self, after: int) -> AsyncGenerator[AsyncGenerator[list[Logged]]]:
-        """Give the events behind a position, in batches, for ever."""
+        """Yield the events after a position, in batches, without end."""
         async with aclosing(self._batches(after)) as batches:
             yield batches
 
@@ -104,18 +104,18 @@ class Log:
                 yield batch
 
     def _newer_than(self, position: int) -> list[Logged] | None:
-        """Give what is behind a position, or None where memory does not go back so far."""
+        """Return the events after a position; None where memory does not go back that far."""
         recent = self._recent
         if not recent or recent[0].position > position + 1:
             return None
-        behind = self.last - position
-        if behind >= len(recent):
+        missing = self.last - position
+        if missing >= len(recent):
             return list(recent)
-        return [recent[-one] for one in range(behind, 0, -1)]
+        return [recent[-one] for one in range(missing, 0, -1)]
 
 
 def read_page(connection: Connection, after: int) -> list[Logged]:
-    """Read the events behind a position, oldest first, at most a page."""
+    """Return the events after a position, oldest first, at most a page."""
     found = connection.execute(
         select(events).where(events.c.position > after).order_by(events.c.position).limit(PAGE)
     )
@@ -132,9 +132,11 @@ def prune_some(
     before: float,
     followers: Iterable[Department[Any]],
 ) -> int:
-    """Delete some of a department's subjects that ended before a time; 0 when none is left.
+    """Delete some subjects of a department that ended before a time, and return how many.
 
-    Not those with an event that one of `followers` has not followed yet.
+    Returns 0 when none is left. Subjects with an event that one of `followers` has not followed yet
+    stay, and so does that of the log's last event, because positions go on from it. `prunings`
+    stores up to which position events may be missing.
     """
     ended = department.ended(before)
     if ended is None:
@@ -151,7 +153,7 @@ def prune_some(
 
 
 def _unfollowed(connection: Connection, followers: Iterable[Department[Any]]) -> list[Any]:
-    """Give conditions for the events that somebody has not followed yet."""
+    """Return conditions for the events that a follower has not followed yet."""
     selects = [one.followed for one in followers if one.followed is not None]
     positions = [connection.execute(one).scalar() or 0 for one in selects]
     return [events.c.position > min(positions)] if positions else []

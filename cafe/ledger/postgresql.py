@@ -1,6 +1,6 @@
 """The ledger on PostgreSQL.
 
-Rule: who holds the advisory lock on the writer's connection owns the database, and every such
+Rule: the process whose writing connection holds the advisory lock owns the database, and each such
 connection takes it before it does anything else. The reader's takes none, and cannot write.
 """
 
@@ -13,43 +13,43 @@ import psycopg
 from sqlalchemy import URL, Connection
 
 from cafe.ledger.database import secrets_of
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse, WrongDatabaseError, telling
-from cafe.ledger.postgresql_connection import LOST_SECONDS, Gateway, driver_of, drop, is_pooled
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, WrongDatabaseError, translating
+from cafe.ledger.postgresql_connection import LOST_SECONDS, Connector, driver_of, drop, is_pooled
 from cafe.ledger.tables import is_current, migrate, refuse_behind
 
 LOCK = (0x63616665, 1)
-"""What the advisory lock is called in each database: "cafe", and the first of its kind."""
+"""The key of the advisory lock in each database: "cafe", and 1."""
 LOCK_SECONDS = 0.3
 """How long a new owner waits for the lock: a server frees a dead client's within milliseconds."""
 ANSWER_SECONDS = 35.0
-"""How long the writer waits for an answer: longer than the server lets its statements take."""
+"""The writer's time-out for an answer: longer than the server's own for a statement."""
 READING_ANSWER_SECONDS = 5.0
-"""How long the reader does, so that an asker has an answer, if only that there is none.
+"""The reader's time-out for an answer, so that an asker is refused soon.
 
-The server ends a statement somewhat earlier, which leaves the connection whole.
+The server's own for a statement is somewhat shorter, and leaves the connection usable.
 """
 PROBE_SECONDS = 2.0
-"""How long a pooler, and nobody else, is asked for a session beside the one that it gave."""
+"""The time-out for the second session that only a pooler is asked for."""
 SESSION = "FROM pg_stat_activity WHERE pid = %s::int AND backend_start = %s::timestamptz"
 SETTINGS = {
     "application_name": "cafe",
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "10s",
-    # So that a machine that vanished does not own the database for hours.
+    # So that a machine that is down does not own the database for hours.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": f"{LOST_SECONDS}s",
 }
 STATEMENT_SHARE = 6 / 7
-"""Of the time for an answer, what the server gives a statement: it hangs then, it is not long.
+"""The server's time-out for a statement, as a share of the time-out for an answer.
 
-35 s make 30 s: a start reads what its departments need.
+35 s make 30 s, so that a start can read what its departments need.
 """
 
 
 class PostgresDatabase:
-    """One database of a server, owned by whoever holds its advisory lock."""
+    """One database of a server, owned by the process that holds its advisory lock."""
 
     shares_connection = False
 
@@ -61,11 +61,11 @@ class PostgresDatabase:
         answer_seconds: float = ANSWER_SECONDS,
         reading_answer_seconds: float = READING_ANSWER_SECONDS,
     ) -> None:
-        """Remember where it is; `connect` goes there."""
+        """Keep the address; `connect` connects to it."""
         self.secrets = secrets_of(url)
-        self._writing = Gateway(url, answer_seconds)
-        self._reading = Gateway(url, reading_answer_seconds)
-        self._probing = Gateway(url, PROBE_SECONDS)
+        self._writing = Connector(url, answer_seconds)
+        self._reading = Connector(url, reading_answer_seconds)
+        self._probing = Connector(url, PROBE_SECONDS)
         self._name = self._writing.name
         self._lock_timeout = _milliseconds(busy_seconds)
         self._writing_settings = {
@@ -78,10 +78,10 @@ class PostgresDatabase:
         self._session: tuple[Any, ...] = (None, None)
 
     def connect(self) -> Connection:
-        """Connect, own the database, and see that its tables are as they should be.
+        """Connect, take the lock, and check the version of the tables.
 
-        Raises DatabaseInUse, SchemaBehind or NotALedger. Anew with every connection: while there
-        was none, another program may have come and gone.
+        Raises DatabaseInUse, SchemaBehind or NotALedger. Done with every connection: while there
+        was none, another process may have owned the database.
         """
         connection = self._writing.connect()
         try:
@@ -113,32 +113,32 @@ class PostgresDatabase:
         """Do nothing: the driver begins with the first statement."""
 
     def abort(self, *, reading: bool) -> None:
-        """Cut the connection, so that nothing waits for the server."""
+        """Shut the connection down, so that nothing waits for the server."""
         (self._reading if reading else self._writing).abort()
 
     def tidy(self, connection: Connection) -> None:
-        """Do nothing: the server does so itself."""
+        """Do nothing: the server does that itself."""
 
     def close(self) -> None:
-        """Do nothing: the lock has gone with the connection."""
+        """Do nothing: the server released the lock with the connection."""
 
     def upgrade(self) -> None:
-        """Make the tables, or bring them up; nobody else may own the database meanwhile."""
-        with telling(self.secrets):
+        """Make or migrate the tables; raises DatabaseInUse where a shop owns the database."""
+        with translating(self.secrets):
             connection = self._writing.connect()
             try:
                 self._set_up(connection, self._writing_settings)
                 self._own(connection)
                 if not is_current(connection, self._name):
                     _set(connection, "statement_timeout", "0")
-                    driver_of(connection).patience = None
+                    driver_of(connection).answer_seconds = None
                     migrate(connection)
                     connection.commit()
             finally:
                 drop(connection)
 
     def _set_up(self, connection: Connection, settings: Mapping[str, str]) -> None:
-        # First: what is set and locked through such a pooler stays with it, and hits others.
+        # First: settings and locks made through such a pooler stay with it, and affect others.
         if is_pooled(connection, self._probing):
             raise WrongDatabaseError(
                 f"A connection pooler gives each transaction another session of {self._name}: "
@@ -146,7 +146,7 @@ class PostgresDatabase:
             )
         for name, value in {**SETTINGS, **settings}.items():
             _set(connection, name, value)
-        # Whatever the server's default: what is committed is on a disk.
+        # Whatever the server's default: a commit is on the disk when it returns.
         connection.exec_driver_sql(
             "SELECT set_config('synchronous_commit', 'on', false)"
             " WHERE current_setting('synchronous_commit') = 'off'"
@@ -154,9 +154,9 @@ class PostgresDatabase:
         connection.commit()
 
     def _own(self, connection: Connection) -> None:
-        """Take the lock, from a former connection of ours too if the server still has that."""
+        """Take the lock; end this process's former session if the server still has it."""
         _set(connection, "lock_timeout", _milliseconds(LOCK_SECONDS))
-        # By its start too: a number comes again, and may then be another shop's.
+        # By its start, too: a process id is reused, and may be another shop's.
         connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {SESSION}", self._session)
         try:
             connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", LOCK)
@@ -165,7 +165,7 @@ class PostgresDatabase:
                 raise
             connection.rollback()
             if self._has_former_session(connection):
-                raise DatabaseGone(f"{self._name} still ends our session before.") from None
+                raise DatabaseGone(f"{self._name} still ends this shop's former session.") from None
             raise DatabaseInUse(f"Another shop uses {self._name}.") from None
         self._session = tuple(
             connection.exec_driver_sql(

@@ -24,10 +24,10 @@ CONNECT_SECONDS = 3
 LOST_SECONDS = 10
 """After this, data that the other side has not acknowledged ends a connection."""
 LOOKS = 3
-"""Other clients of a pooler may just have taken the session that would have told."""
+"""More than one, as another client may have taken the session that would have shown it."""
 ENCODING = "UTF8"
 ARGUMENTS = {
-    # Not what the role or the environment says: a name has to come back as it went in.
+    # Whatever the role or the environment says: a text has to come back as it went in.
     "client_encoding": ENCODING,
     "connect_timeout": CONNECT_SECONDS,
     "tcp_user_timeout": LOST_SECONDS * 1000,
@@ -37,26 +37,26 @@ ARGUMENTS = {
 }
 
 
-class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that ends when the server does not answer."""
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection with a time-out for each answer of the server."""
 
-    patience: float | None = None
-    """Seconds that a wait for an answer may take; None is for ever."""
+    answer_seconds: float | None = None
+    """How long a wait for an answer may take; None for no time-out."""
     inode = 0
-    """Of the socket: its descriptor's number may be another socket's when this one is closed."""
+    """The socket's: once that is closed, its descriptor's number may be another socket's."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for an answer; raises OperationalError when patience ends."""
+        """Wait for an answer; raises OperationalError after `answer_seconds`."""
         try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError as error:
             if error.sqlstate is None:
-                # No error of the server's: whatever it sends from here on answers nothing.
+                # Not the server's error but a time-out: what it sends later answers no statement.
                 self.pgconn.finish()
             raise
 
     def abort(self) -> None:
-        """Shut the socket down, from any thread: a wait for an answer ends with an error."""
+        """Shut the socket down, from any thread: a wait for an answer then raises an error."""
         with (
             suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self.fileno())) as twin,
@@ -65,27 +65,27 @@ class ImpatientConnection(psycopg.Connection[Any]):
                 twin.shutdown(socket.SHUT_RDWR)
 
 
-class Gateway:
+class Connector:
     """Connects to one database of a server, one connection at a time."""
 
-    def __init__(self, url: URL, patience: float) -> None:
-        """Remember where it is, and how many seconds an answer may take."""
+    def __init__(self, url: URL, answer_seconds: float) -> None:
+        """Keep the address, and the time-out for an answer in seconds."""
         self.name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
-        self._patience = patience
-        self._driver: ImpatientConnection | None = None
+        self._answer_seconds = answer_seconds
+        self._driver: TimedConnection | None = None
         self._aborted = False
         self._engine = self._new_engine(url)
 
     def connect(self) -> Connection:
-        """Connect, with nothing set up yet.
+        """Connect, with no settings made yet.
 
-        Raises WrongDatabaseError where the database could not hold every text.
+        Raises WrongDatabaseError where the database could not store every text.
         """
         self._aborted = False
         return self._engine.connect()
 
     def abort(self) -> None:
-        """End the connection there is, or the one that is being made; from any thread."""
+        """End the connection, or the one that is being made; from any thread."""
         self._aborted = True
         if self._driver is not None:
             self._driver.abort()
@@ -99,14 +99,14 @@ class Gateway:
 
     def _connect(
         self, _dialect: Any, _record: Any, arguments: Any, options: Any
-    ) -> ImpatientConnection:
-        driver = ImpatientConnection.connect(*arguments, **options)
-        driver.patience = self._patience
+    ) -> TimedConnection:
+        driver = TimedConnection.connect(*arguments, **options)
+        driver.answer_seconds = self._answer_seconds
         driver.inode = os.fstat(driver.fileno()).st_ino
         self._driver = driver
         if self._aborted:
             driver.abort()
-        # Before SQLAlchemy's own first statements: they fail on texts of no known encoding.
+        # Before SQLAlchemy's first statements: they fail where the encoding is not known.
         if (encoding := driver.info.parameter_status("server_encoding")) != ENCODING:
             driver.close()
             raise WrongDatabaseError(
@@ -116,19 +116,19 @@ class Gateway:
         return driver
 
 
-def is_pooled(connection: Connection, other: Gateway) -> bool:
-    """Tell whether a connection pooler gives each transaction another session of the server.
+def is_pooled(connection: Connection, other: Connector) -> bool:
+    """Return whether a connection pooler gives each transaction another session of the server.
 
-    Then no lock and no setting stays with the connection. A pooler is known by the process id that
-    it gave, which is none of the server's. It may still keep a session as long as its client stays:
-    two connections tell, because one session cannot be both's at once.
+    Then no lock and no setting stays with the connection. A pooler reports a process id that is
+    none of the server's. It may still keep a session as long as its client is connected: a second
+    connection shows that, because two connections cannot have one session at once.
     """
     if driver_of(connection).info.backend_pid == _session_of(connection):
         return False
     try:
         second = other.connect()
     except DBAPIError:
-        return False  # no session is left for another connection: each keeps its own
+        return False  # no session is free: each connection keeps its own
     try:
         return any(_is_shared(connection, second) for _ in range(LOOKS))
     except DBAPIError:
@@ -143,21 +143,21 @@ def _is_shared(connection: Connection, second: Connection) -> bool:
 
 
 def _session_of(connection: Connection) -> int:
-    """Give the process id of the session in which a transaction ran."""
+    """Return the process id of the session in which a transaction ran."""
     session = int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
     connection.commit()
     return session
 
 
-def driver_of(connection: Connection) -> ImpatientConnection:
-    """Give the driver's connection."""
+def driver_of(connection: Connection) -> TimedConnection:
+    """Return the driver's connection."""
     driver = connection.connection.driver_connection
-    if not isinstance(driver, ImpatientConnection):
+    if not isinstance(driver, TimedConnection):
         raise TypeError(driver)
     return driver
 
 
 def drop(connection: Connection) -> None:
-    """Disconnect without a word to a server that may not listen."""
+    """Disconnect without a message to the server, which may not answer."""
     connection.invalidate()
     connection.close()

@@ -1,7 +1,7 @@
 """The reader: look-ups in the database, beside the commits and never behind them.
 
-Rule: an asker waits for an answer, not for a thread, so it may leave at any time. What is asked
-while the thread is busy is answered by its next pass, all of it in one transaction.
+Rule: an asker waits for an answer, not for a thread, so it can be cancelled at any time. All that
+is asked while the thread is busy is answered in its next pass, in one transaction.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ T = TypeVar("T")
 Query = Callable[[Connection], T]
 MOST_IN_PASS = 200
 TRIES = 2
-"""Of a pass: the first may meet a connection of which a restarted server knows nothing."""
+"""Of a pass: the first may use a connection that broke when the server was restarted."""
 MOST_UNANSWERED = 2
-"""Queries of a pass that may each wait for a time-out; then all others of it are refused at once.
+"""Queries of a pass that may each wait for a time-out; then the others of it are refused at once.
 
-One is a query that takes too long; with two, the database is away.
+One time-out may be a query that takes too long; with two, the database is away.
 """
 
 
 class Wanted(Generic[T]):
-    """One look-up, and what its asker waits for."""
+    """One look-up, and the event that its asker waits for."""
 
     __slots__ = ("done", "found", "query")
 
@@ -49,11 +49,11 @@ class Reader:
         self._wanted: list[Wanted[Any]] = []
         self._bell = trio.Event()
         self._batch: list[Wanted[Any]] = []
-        """What the thread is looking up."""
+        """What the thread looks up now."""
         self._given_up = False
 
     def give_up(self) -> None:
-        """Refuse every look-up, from now on: the shop closes, and can wait no longer."""
+        """Refuse every look-up, from now on: on shutdown, when none can wait longer."""
         self._given_up = True
         for wanted in (*self._batch, *self._wanted):
             wanted.found = outcome.Error(LedgerUnavailable())
@@ -61,7 +61,7 @@ class Reader:
         self._wanted.clear()
 
     async def read(self, query: Query[T]) -> T:
-        """Give what a query finds among the committed rows.
+        """Return what a query finds among the committed rows.
 
         Raises LedgerUnavailable while the database cannot be read.
         """
@@ -102,7 +102,7 @@ class Reader:
                 )
             except DatabaseGone:
                 pass
-            except Exception as error:  # noqa: BLE001 - whatever it is, its asker is told
+            except Exception as error:  # noqa: BLE001 - of any kind: it is raised in its asker
                 if len(queries) == 1:
                     return [outcome.Error(_refusal(error))]
                 break

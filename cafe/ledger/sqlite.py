@@ -19,13 +19,13 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, telling
+from cafe.ledger.errors import DatabaseGone, LedgerError, translating
 from cafe.ledger.sqlite_file import LedgerFile, OwnerFile, complete_restore, sync_folder
 from cafe.ledger.tables import is_current, make_tables, migrate
 
 
 class MemoryDatabase:
-    """Gone when it is closed; for tests, and for shops that may forget."""
+    """A ledger that is lost when it is closed; for tests, and for shops that may lose it."""
 
     secrets = ()
     shares_connection = True
@@ -48,7 +48,7 @@ class MemoryDatabase:
         raise LedgerError("A ledger in memory has one connection only.")
 
     def upgrade(self) -> None:
-        """Do nothing: it was done when it was opened."""
+        """Do nothing: that was done when it was opened."""
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Begin a transaction."""
@@ -62,32 +62,32 @@ class MemoryDatabase:
         """Do nothing: there is no log."""
 
     def close(self) -> None:
-        """Do nothing: nobody else could have it."""
+        """Do nothing: no other process could own it."""
 
 
 def begin(connection: Connection, *, writing: bool) -> None:
-    """Begin a transaction; one that writes waits for its turn here, not half-way."""
+    """Begin a transaction; one that writes waits here for others, not at its first write."""
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def new_engine(database: str, busy_seconds: float) -> Engine:
-    """Give what connects to a file, a URI of one, or `:memory:`."""
+    """Return an engine for a file, a URI of one, or `:memory:`."""
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
             database,
             timeout=busy_seconds,
-            isolation_level=None,  # transactions begin where we say so
-            check_same_thread=False,  # the store lets in one thread at a time
+            isolation_level=None,  # `begin` begins transactions
+            check_same_thread=False,  # `Link` lets in one thread at a time
             uri=database.startswith("file:"),
         )
 
-    # The driver's messages are quoted, what is stored is not.
+    # Errors quote the driver's messages, never the stored values.
     return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Give the driver's connection."""
+    """Return the driver's connection."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, sqlite3.Connection):
         raise TypeError(driver)
@@ -111,8 +111,8 @@ def fill(connection: Connection) -> None:
 PAGES_TO_CHECKPOINT = 8_000
 """Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
 LARGEST_WAL = 40 * 2**20
-"""Bytes, more than it has when PAGES_TO_CHECKPOINT have been written: it is used again from its
-beginning then, and not made smaller for nothing."""
+"""Bytes: more than PAGES_TO_CHECKPOINT, so that a log that is reused from its beginning is not
+truncated each time."""
 
 
 class FileDatabase:
@@ -134,20 +134,20 @@ class FileDatabase:
         self._drivers: dict[bool, sqlite3.Connection] = {}
         self._engine = new_engine(f"{self._path.as_uri()}?mode=rw", busy_seconds)
         self._owner = OwnerFile(self._path)
-        # Before our own lock file appears beside a file that is somebody else's.
+        # Before a lock file of ours appears beside a file of another program.
         if not self._owner.exists() and not self._file.is_new():
-            with telling():
-                self._file.look()
+            with translating():
+                self._file.refuse_foreign()
         self._owner.take()
         try:
-            with telling():
+            with translating():
                 self._prepare()
         except BaseException:
             self._owner.release()
             raise
 
     def connect(self) -> Connection:
-        """Connect to the file, which exists: a new one in its place would forget everything.
+        """Connect to the file, which must exist: a new one would be empty.
 
         Takes the lock again if its file was removed; raises DatabaseInUse if another process did.
         """
@@ -158,12 +158,12 @@ class FileDatabase:
             f"journal_size_limit={self._largest_wal}",
             "foreign_keys=ON",
         )
-        self._file.find_place()
+        self._file.remember_place()
         self._drivers[False] = driver_of(connection)
         return connection
 
     def connect_reader(self) -> Connection:
-        """Connect to the same file, only to read; neither side waits for the other."""
+        """Connect to the same file, only to read; readers and writer do not block each other."""
         connection = self._connect("query_only=ON")
         self._drivers[True] = driver_of(connection)
         return connection
@@ -180,13 +180,13 @@ class FileDatabase:
         return connection
 
     def upgrade(self) -> None:
-        """Do nothing: it was done when it was opened."""
+        """Do nothing: that was done when it was opened."""
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction; raises DatabaseGone where the file or its lock is not in its place.
+        """Begin a transaction; raises DatabaseGone where the file or its lock file is not in place.
 
-        SQLite would go on in a file that was moved or removed, and nobody would find it again.
-        Raises LedgerError where the log was removed: that ends the shop, and loses nothing.
+        SQLite would go on in a file that was moved or removed, and the commits would be lost.
+        Raises LedgerError where the write-ahead log was removed: the shop ends, losing nothing.
         """
         if writing:
             self._refuse_displaced(connection)
@@ -194,7 +194,7 @@ class FileDatabase:
                 self._save_log(connection)
         begin(connection, writing=writing)
         if writing:
-            # Again: while this waited for its turn another owner may have come, and written.
+            # Again: while this waited another process may have become the owner, and written.
             self._refuse_displaced(connection)
 
     def _refuse_displaced(self, connection: Connection) -> None:
@@ -205,7 +205,7 @@ class FileDatabase:
         self._file.refuse_displaced()
 
     def _save_log(self, connection: Connection) -> NoReturn:
-        """Move into the file what is committed in a log that was removed, and end.
+        """Move the commits of a removed write-ahead log into the file, and raise LedgerError.
 
         Both connections have that log open, and share an index of it; a third would mix them up.
         """
@@ -213,17 +213,17 @@ class FileDatabase:
         connection.rollback()
         log = self._file.log.name
         if busy or moved < pages:
-            raise DatabaseGone(f"{log} was removed, and somebody reads what was in it.")
+            raise DatabaseGone(f"{log} was removed, and another program reads what was in it.")
         raise LedgerError(
             f"{log} was removed while the shop ran. What was in it has been moved into "
             f"{self._file.name}, and nothing is lost. Start the shop again."
         )
 
     def tidy(self, connection: Connection) -> None:
-        """Cut the write-ahead log short where a long reader has let it grow, if none is in it now.
+        """Truncate the write-ahead log where a long read has let it grow, if none reads it now.
 
-        Between two transactions. Does not wait for readers: as long as one is in it this moves what
-        it can into the file, and the next call tries again. Raises what the driver raises.
+        Between two transactions. Does not wait for readers: as long as one reads the log this moves
+        what it can into the file, and the next call retries. Raises what the driver raises.
         """
         if not self._has_large_log():
             return
@@ -241,11 +241,11 @@ class FileDatabase:
             return False
 
     def abort(self, *, reading: bool) -> None:
-        """Interrupt the statement that runs now; the wait for a lock is not interrupted."""
+        """Interrupt the statement that runs now, but not a wait for a lock."""
         interrupt(self._drivers.get(reading))
 
     def close(self) -> None:
-        """Let others own the file."""
+        """Release the lock by which the file is owned."""
         self._owner.release()
 
     def _prepare(self) -> None:
@@ -253,8 +253,8 @@ class FileDatabase:
         if self._file.is_new():
             self._make()
             return
-        self._file.look()
-        self._file.read_through()
+        self._file.refuse_foreign()
+        self._file.refuse_damaged()
         connection = self.connect()
         try:
             if not is_current(connection, self._file.name):

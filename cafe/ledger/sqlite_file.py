@@ -37,14 +37,14 @@ from cafe.ledger.tables import (
 )
 
 CHECKED_BYTES = 256 * 2**20
-"""Larger files are not read through at the start: that would take seconds."""
+"""Larger files are not checked at the start: that would take seconds."""
 
 
 class LedgerFile:
-    """One file, and what SQLite keeps beside it."""
+    """One database file, and the files that SQLite has beside it."""
 
     def __init__(self, path: Path, name: str) -> None:
-        """Remember the real path, and what errors call it."""
+        """Keep the real path, and the name that errors have for it."""
         self.path = path
         self.name = name
         self.log = path.with_name(path.name + "-wal")
@@ -52,7 +52,7 @@ class LedgerFile:
         self._inode = self._size = self._log_inode = 0
 
     def is_new(self) -> bool:
-        """Say whether a ledger has to be made here.
+        """Return whether a ledger has to be made here.
 
         Raises NotALedger for a log without its file: SQLite would write it into the new one.
         """
@@ -66,30 +66,30 @@ class LedgerFile:
         return True
 
     def has_log(self) -> bool:
-        """Say whether there are commits that are not yet in the file itself."""
+        """Return whether there are commits that are not yet in the file itself."""
         return self.log.exists() and self.log.stat().st_size > 0
 
-    def look(self) -> None:
-        """Raise NotALedger for what is not ours; the log is not read, and may hold the version."""
+    def refuse_foreign(self) -> None:
+        """Raise NotALedger for another program's file; the write-ahead log is not read for that."""
         with closing(self._connect("immutable=1")) as connection:
-            self._refuse_others(connection)
+            self._refuse_foreign_tables(connection)
 
-    def read_through(self, *, largest: float = CHECKED_BYTES) -> None:
+    def refuse_damaged(self, *, largest: float = CHECKED_BYTES) -> None:
         """Raise NotALedger for a damaged file or one of a newer program.
 
-        A file of more than `largest` bytes is not searched for damage.
+        A file of more than `largest` bytes is not checked for damage.
         """
         with self.untouched() as connection:
-            self._refuse_others(connection)
+            self._refuse_foreign_tables(connection)
             if self.path.stat().st_size <= largest:
-                self._refuse_damaged(connection)
+                self._refuse_corrupt(connection)
 
-    def find_place(self) -> None:
-        """Remember which file has the name now: it was connected to."""
+    def remember_place(self) -> None:
+        """Remember which file has the name now: the one that was connected to."""
         self._inode, self._log_inode = self.path.stat().st_ino, 0
 
     def refuse_displaced(self) -> None:
-        """Raise DatabaseGone where that file has the name no more, or was cut short since."""
+        """Raise DatabaseGone where that file was moved or removed, or truncated since."""
         try:
             found = self.path.stat()
         except OSError:
@@ -97,16 +97,16 @@ class LedgerFile:
         if found is None or found.st_ino != self._inode:
             raise DatabaseGone(f"{self.name} was moved or removed.")
         if found.st_size < self._size:
-            # Kept until it is whole: SQLite makes it long again when it moves the log into it.
+            # Until it is whole: SQLite extends the file when it moves the log into it.
             self._size = sys.maxsize
             if not self._is_whole():
-                raise DatabaseGone(f"{self.name} was cut short.")
+                raise DatabaseGone(f"{self.name} was truncated.")
         self._size = found.st_size
 
     def has_lost_log(self) -> bool:
-        """Tell whether the log that was here since this was connected to has its name no more.
+        """Return whether the write-ahead log of this connection was moved or removed.
 
-        SQLite would go on writing into it, and the next process to open the file would not find it.
+        SQLite would go on writing to it, and the next process to open the file would not find it.
         """
         try:
             found = self.log.stat().st_ino
@@ -116,18 +116,18 @@ class LedgerFile:
         return found != self._log_inode
 
     def _is_whole(self) -> bool:
-        """Read a file through that has become smaller, as it does of a VACUUM too."""
+        """Check a file that has become smaller, as a VACUUM makes it, too."""
         try:
             with closing(self._connect("mode=ro")) as connection:
-                self._refuse_others(connection)
-                self._refuse_damaged(connection)
+                self._refuse_foreign_tables(connection)
+                self._refuse_corrupt(connection)
         except (LedgerError, sqlite3.Error):
             return False
         return True
 
     @contextmanager
     def untouched(self) -> Generator[sqlite3.Connection]:
-        """Give a connection that reads the file and its log, and leaves nothing behind."""
+        """Yield a connection that reads the file and its log, and leaves no file beside them."""
         had_shared = self.shared.exists()
         try:
             mode = "mode=ro" if self.has_log() else "immutable=1"
@@ -140,21 +140,21 @@ class LedgerFile:
     def _connect(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None)
 
-    def _refuse_others(self, connection: sqlite3.Connection) -> None:
+    def _refuse_foreign_tables(self, connection: sqlite3.Connection) -> None:
         tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,))
         if tables.fetchone() is None:
-            raise NotALedger(f"{self.name} is a SQLite database of something else.")
+            raise NotALedger(f"{self.name} is a SQLite database of another program.")
         versions = connection.execute(READ_VERSION)
         is_newest({row[0] for row in versions}, self.name)
 
-    def _refuse_damaged(self, connection: sqlite3.Connection) -> None:
+    def _refuse_corrupt(self, connection: sqlite3.Connection) -> None:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise NotALedger(f"{self.name} is damaged: {' '.join(verdict.split())}.")
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Write the names in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -167,7 +167,7 @@ TRIES = 10
 
 
 class OwnerFile:
-    """Taken and released; says who has it."""
+    """The lock file: taken and released by the owner, with its process id."""
 
     def __init__(self, owned: Path) -> None:
         self._owned = owned
@@ -176,17 +176,17 @@ class OwnerFile:
         self._taken: tuple[int, int] | None = None
 
     def exists(self) -> bool:
-        """Say whether anybody has ever owned the file."""
+        """Return whether any process has ever owned the file."""
         return self._path.exists()
 
     def is_ours(self) -> bool:
-        """Say whether the lock is held, on the file that others would try to lock."""
+        """Return whether the lock is held, on the file that others would try to lock."""
         return self._taken is not None and self._taken == _identity(self._path)
 
     def take(self) -> None:
         """Own the file; raises DatabaseInUse at once where another process does.
 
-        Does nothing where it is owned already. Also after the lock file was removed.
+        Does nothing where this process owns it. Takes the lock again if its file was removed.
         """
         if self.is_ours():
             return
@@ -202,7 +202,7 @@ class OwnerFile:
         raise LedgerError(f"{self._path} is removed again and again.")
 
     def release(self) -> None:
-        """Give it up, if it is held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = self._taken = None
@@ -223,7 +223,7 @@ class OwnerFile:
 
 
 def _identity(file: int | Path) -> tuple[int, int] | None:
-    """Give what tells one file from any other, None where there is none."""
+    """Return what identifies a file, None where there is none."""
     try:
         found = os.fstat(file) if isinstance(file, int) else file.stat()
     except OSError:
@@ -236,9 +236,9 @@ _MAGIC = b"SQLite format 3\x00"
 
 
 def existing_file(url: URL) -> Path:
-    """Give the file of an SQLite address; raises WrongDatabaseError or NotALedger."""
+    """Return the file of an SQLite address; raises WrongDatabaseError or NotALedger."""
     if is_in_memory(url) or url.database is None:
-        raise WrongDatabaseError("A ledger in memory can be seen by its own shop only.")
+        raise WrongDatabaseError("A ledger in memory can be read by its own shop only.")
     path = Path(url.database)
     try:
         with path.open("rb") as file:
@@ -251,9 +251,9 @@ def existing_file(url: URL) -> Path:
 
 
 def connect_to_file(path: Path) -> sqlite3.Connection:
-    """Open an SQLite file that is there, to read it.
+    """Open an existing SQLite file, to read it.
 
-    Not by mode=ro: with that the last who closes leaves a -wal and a -shm file behind.
+    Not by mode=ro: with that, the last connection leaves a -wal and a -shm file when it closes.
     """
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
@@ -263,11 +263,11 @@ def connect_to_file(path: Path) -> sqlite3.Connection:
 
 
 LOGS = ("-wal", "-journal")
-"""What SQLite would write into any file that has their name without this ending."""
+"""SQLite writes their commits into whichever file has their name without this ending."""
 
 
 def complete_restore(target: LedgerFile) -> Path | None:
-    """Finish a restore that is decided, and give the former ledger's name; for its owner only."""
+    """Finish a restore whose copy is whole, as the owner; return the former ledger's new name."""
     ready = beside(target, ".restored")
     if not ready.exists():
         return None

@@ -32,7 +32,7 @@ class Statements:
         self._drops: dict[str, str] = {}
 
     def puts(self, into: Table, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
-        """Give statements that insert or replace rows of `into`, each with its parameters."""
+        """Return statements that insert or replace rows of `into`, each with its parameters."""
         first = 0
         while first < len(rows):
             number = min(MOST_ROWS, 1 << (len(rows) - first).bit_length() - 1)
@@ -41,7 +41,7 @@ class Statements:
             yield self._put(into, number), tuple(chain.from_iterable(chunk))
 
     def drop(self, of: Table) -> str:
-        """Give the SQL that deletes the row of `of` with a primary key."""
+        """Return the SQL that deletes the row of `of` with a primary key."""
         if of.name not in self._drops:
             keys = [one == bindparam(one.name) for one in of.primary_key.columns]
             self._drops[of.name] = self._sql(delete(of).where(and_(*keys)))
@@ -78,7 +78,7 @@ class Statements:
 
 
 def is_constant(of: Any) -> bool:
-    """Tell whether a column keeps the value with which its row was inserted."""
+    """Return whether a column keeps the value with which its row was inserted."""
     return bool(of.info.get("constant"))
 
 
@@ -90,7 +90,7 @@ _RANKS: dict[Table, int] = {}
 
 
 class Latest(NamedTuple):
-    """What changes leave of the rows, by table, referred ones first."""
+    """The rows that changes leave, by table; referred tables come first."""
 
     puts: _Rows
     drops: _Rows
@@ -100,7 +100,7 @@ class Latest(NamedTuple):
 
 
 def latest(entries: Iterable[Entry]) -> Latest:
-    """Give the last change of each row, for only that is left when the transaction ends."""
+    """Return the last change of each row: only that is left when the transaction ends."""
     last: dict[tuple[Table, Row], Put | Drop] = {}
     replaced: dict[Table, list[Row]] = {}
     for _event, changes in entries:

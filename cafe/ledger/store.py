@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Table
 
 from cafe.ledger.database import Link, open_database, open_links
 from cafe.ledger.department import Entry, Event, Logged, Put, Row
-from cafe.ledger.errors import LedgerChanged, RowRefused, telling
+from cafe.ledger.errors import LedgerChanged, RowRefused, translating
 from cafe.ledger.statements import Statements, last_event, latest
 from cafe.ledger.tables import events
 
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 
 class Runner(Protocol):
-    """Runs calls that block, one after the other."""
+    """Runs blocking calls, one after the other."""
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Run the call, and give what it gives."""
+        """Return what the call returns."""
         ...
 
 
@@ -44,7 +44,7 @@ class InThread:
         self._limiter = trio.CapacityLimiter(1)
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Run the call, and give what it gives; on cancellation the thread is left to itself."""
+        """Return what the call returns; on cancellation the thread is abandoned."""
         return await trio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
 
 
@@ -52,7 +52,7 @@ class InLoop:
     """Runs calls at once, for a database in memory: a thread would cost more than the call."""
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Run the call, and give what it gives."""
+        """Return what the call returns."""
         return call()
 
 
@@ -65,20 +65,20 @@ class Unit(NamedTuple):
     department: str
     entries: tuple[Entry, ...]
     chained: bool = True
-    """What the department writes after a refused unit rests on it, and is refused with it."""
+    """What its department writes after it is refused with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of the units of a commit."""
+    """The outcome of a commit, unit by unit."""
 
     logged: list[Logged]
     refused: dict[int, RowRefused | None] = field(default_factory=dict[int, RowRefused | None])
-    """By the unit's index; None where only a unit before it was refused."""
+    """By the unit's index; None where it was refused because of a unit before it."""
 
 
 class Storing(Protocol):
-    """What the committer and the reader need of a store; `Store` is the real one."""
+    """What the committer and the reader need of a store; `Store` implements it."""
 
     @property
     def in_memory(self) -> bool:
@@ -86,7 +86,7 @@ class Storing(Protocol):
         ...
 
     def begin(self) -> Logged | None:
-        """Give the last event."""
+        """Return the last event."""
         ...
 
     def commit(self, units: Sequence[Unit]) -> Committed:
@@ -102,11 +102,11 @@ class Storing(Protocol):
         ...
 
     def ping(self) -> None:
-        """Make sure that something could be written."""
+        """Return if something could be written."""
         ...
 
     def tidy(self) -> None:
-        """Free room that is not needed."""
+        """Free disk space that is not needed."""
         ...
 
 
@@ -114,8 +114,8 @@ class Store:
     """A ledger that is open; `open_store` opens it.
 
     One thread at a time may call `commit` and `ping`, and another one `read`. All of them raise
-    DatabaseGone for what may pass (locked, disk full, server gone), and DatabaseInUse where the
-    connection was lost and another shop has come.
+    DatabaseGone for what may pass (locked, disk full, disconnected), and DatabaseInUse where
+    another shop has taken the database while this one was disconnected.
     """
 
     def __init__(self, writer: Link, reader: Link) -> None:
@@ -133,7 +133,7 @@ class Store:
         return self._writer is self._reader
 
     def begin(self) -> Logged | None:
-        """Give the last event, from which this process goes on."""
+        """Return the last event, from which this process goes on."""
         with self._writer.transaction(writing=False) as connection:
             self._last = _last(connection)
         self._certain_at = self._writer.generation
@@ -153,7 +153,7 @@ class Store:
                     done = self._written(connection, units)
                     self._unanswered = done
         except RowRefused:
-            # The transaction was undone: nothing of it may be taken for written.
+            # The transaction was rolled back: nothing of it may be taken for written.
             self._unanswered = None
             done = self._commit_apart(units)
         except BaseException:
@@ -174,19 +174,19 @@ class Store:
             return change(connection)
 
     def ping(self) -> None:
-        """Make sure that something could be written.
+        """Return if something could be written; raises as `commit` does.
 
-        Writes something that changes nothing, to the disk: only that notices a full one.
+        Writes a row as it was, to the disk: only that notices a full one.
         """
         with self._writer.transaction(writing=True) as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
     def tidy(self) -> None:
-        """Free room in the database that is not needed; raises nothing."""
+        """Free disk space that the database does not need; raises nothing."""
         self._writer.tidy()
 
     def abort(self) -> None:
-        """Make what the threads do now fail soon; from any thread."""
+        """Make what the threads run now fail soon; from any thread."""
         self._writer.abort()
         self._reader.abort()
 
@@ -197,7 +197,7 @@ class Store:
         self._writer.close()
 
     def _was_written(self, connection: Connection) -> Committed | None:
-        """Make sure what the last event is; give the commit without an answer if it was written."""
+        """Make sure what the last event is; return the unanswered commit if it was written."""
         if self._certain_at == self._writer.generation:
             return None
         found, written = _last(connection), None
@@ -245,7 +245,7 @@ class Store:
     def _write_apart(self, connection: Connection, logged: list[Logged], unit: Unit) -> None:
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
-            with telling(self._writer.secrets):
+            with translating(self._writer.secrets):
                 self._write_in_turn(connection, logged, unit.entries)
         except RowRefused:
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")

@@ -72,14 +72,14 @@ _versions = Table(
 
 
 def make_tables(connection: Connection) -> None:
-    """Make the tables in an empty database, of the newest version: what `migrate` comes to."""
+    """Make the tables in an empty database, of the newest version; as `migrate` would."""
     metadata.create_all(connection)
     _versions.create(connection)
     connection.execute(_versions.insert().values(version_num=newest()))
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the tables up to the newest version; those that are there already stay as they are."""
+    """Migrate the tables to the newest version; do nothing where they have it."""
     from alembic import command  # noqa: PLC0415 - see the rule
     from alembic.config import Config  # noqa: PLC0415
 
@@ -92,9 +92,9 @@ def migrate(connection: Connection) -> None:
 
 
 def is_current(connection: Connection, database: str) -> bool:
-    """Say whether the tables have the newest version; False where some or all are missing.
+    """Return whether the tables have the newest version; False where some or all are missing.
 
-    Raises NotALedger where a newer program, or somebody else, has made them.
+    Raises NotALedger where a newer version or another program has made them.
     """
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
@@ -106,7 +106,7 @@ def is_current(connection: Connection, database: str) -> bool:
 
 
 def is_newest(versions: set[str], database: str) -> bool:
-    """Say whether what `alembic_version` holds is the newest version.
+    """Return whether what `alembic_version` holds is the newest version.
 
     Raises NotALedger for a version that this program does not know.
     """
@@ -128,7 +128,7 @@ def refuse_behind(connection: Connection, database: str) -> None:
 
 
 def version_in(connection: Connection) -> str | None:
-    """Give the version of the tables, None where there are none or nobody knows it."""
+    """Return the version of the tables; None where there are none, or no version is stored."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     version: str | None = connection.exec_driver_sql(READ_VERSION).scalar()
@@ -136,5 +136,5 @@ def version_in(connection: Connection) -> str | None:
 
 
 def newest() -> str:
-    """Name the version that this program wants."""
+    """Return the version that this program needs."""
     return VERSIONS[-1]

@@ -47,7 +47,7 @@ async def test_a_server_that_does_not_let_the_shop_in_is_one_line_that_says_what
     ended = await run_to_its_end(database_url=url)
     assert (ended.returncode, ended.stdout) == (2, b"")
     (line,) = ended.stderr.decode().splitlines()
-    assert line.startswith("cafe: The database does not let the shop in: ")
+    assert line.startswith("cafe: The database refuses the login: ")
     assert said in line
     assert line.endswith(" Check the user, the password and the database's name in its URL.")
     assert "wr0ng" not in line

@@ -72,9 +72,7 @@ def test_after_a_lost_connection_a_log_that_has_changed_is_refused_for_good(
         wrong = failure_of(store, [unit(placed)])
         assert isinstance(wrong, LedgerChanged)
         assert str(wrong).startswith("The database does not end with event 4, ")
-        assert str(wrong).endswith(
-            " Nothing was written; start again from the database that is right."
-        )
+        assert str(wrong).endswith(" Nothing was written; start the shop with the right database.")
     assert rows_of(durable_url) == before
 
 

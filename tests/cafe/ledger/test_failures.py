@@ -14,7 +14,7 @@ from cafe.ledger.errors import (
     LoginRefused,
     NotALedger,
     RowRefused,
-    explained,
+    translate,
 )
 
 
@@ -57,8 +57,8 @@ def on_sqlite(code: int) -> sqlite3.Error:
     ],
 )
 def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) -> None:
-    assert type(explained(error)) is kind
-    assert type(explained(OperationalError("COMMIT", None, error))) is kind
+    assert type(translate(error)) is kind
+    assert type(translate(OperationalError("COMMIT", None, error))) is kind
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) ->
 def test_what_a_retry_would_meet_again_is_a_statement_refused(
     error: Exception, reason: str, sqlstate: str | None
 ) -> None:
-    for told in (explained(error), explained(OperationalError("COMMIT", None, error))):
+    for told in (translate(error), translate(OperationalError("COMMIT", None, error))):
         assert isinstance(told, RowRefused)
         assert (told.reason, told.sqlstate) == (reason, sqlstate)
 
@@ -93,18 +93,18 @@ def test_a_value_that_sqlite_cannot_store_is_refused_as_invalid(value: object) -
     with pytest.raises(Exception, match=r"(?s).+") as caught:
         connection.execute("SELECT ?", (value,))
     connection.close()
-    told = explained(caught.value)
+    told = translate(caught.value)
     assert isinstance(told, RowRefused)
     assert told.reason == "invalid"
 
 
 def test_of_a_refused_statement_only_the_line_without_the_row_is_told() -> None:
     error = psycopg.DataError("no room for this\nDETAIL:  Failing row contains (Zoë).")
-    assert str(explained(error)) == "The database refuses a statement: no room for this."
+    assert str(translate(error)) == "The database refuses a statement: no room for this."
 
 
 def test_what_the_driver_says_becomes_one_line_without_secrets_and_not_endless() -> None:
     error = psycopg.OperationalError("connection failed:\n\tpassword 'pa' of cafe\n" + "x" * 999)
-    told = str(explained(error, ["pa"]))
+    told = str(translate(error, ["pa"]))
     assert told.startswith("The database cannot be used now: connection failed: ***ssword '***'")
     assert len(told) < LONGEST_TEXT + 50

@@ -152,12 +152,12 @@ def test_a_server_that_is_frozen_is_a_database_gone_and_passes(
     link = store._writer  # pyright: ignore[reportPrivateUsage] - the session is a connection's
     with link.transaction(writing=False) as connection:
         session: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        driver_of(connection).patience = 0.05
+        driver_of(connection).answer_seconds = 0.05
     os.kill(session, signal.SIGSTOP)
     with pytest.raises(DatabaseGone, match="timeout"):
         store.commit(units)
     # Frozen, the session keeps the lock; that it is our own is no other shop.
-    with pytest.raises(DatabaseGone, match="our session before"):
+    with pytest.raises(DatabaseGone, match="former session"):
         store.commit(units)
     os.kill(session, signal.SIGCONT)
     store.commit(units)

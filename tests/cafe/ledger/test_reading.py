@@ -83,7 +83,7 @@ def read(url: str) -> None:
         (".", WrongDatabaseError, " cannot be read: Is a directory."),
         ("text", NotALedger, "text is no SQLite database."),
         ("empty", NotALedger, "empty is no SQLite database."),
-        ("other.db", NotALedger, "other.db is a database of something else."),
+        ("other.db", NotALedger, "other.db is a database of another program."),
         ("torn.db", NotALedger, "damaged"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_database_without_tables_has_no_version_and_cannot_be_read(
 def test_a_database_of_something_else_is_refused(postgres: PostgresServer) -> None:
     name = postgres.new_database()
     postgres.execute("CREATE TABLE tea (leaves integer)", name)
-    with pytest.raises(NotALedger, match="something else"):
+    with pytest.raises(NotALedger, match="another program"):
         version_of(postgres.url(name))
 
 

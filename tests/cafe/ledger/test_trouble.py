@@ -142,7 +142,7 @@ def test_a_file_that_was_cut_short_takes_no_more_promises(
     os.truncate(file, left)
     units = writer.life("b")
     for _ in range(2):
-        with pytest.raises(DatabaseGone, match=r"cafe\.db was cut short\.$"):
+        with pytest.raises(DatabaseGone, match=r"cafe\.db was truncated\.$"):
             quick_store.commit(units)
     # Disconnecting moves the log into the file, which makes it long again, and no better.
     quick_store._writer._disconnect()  # pyright: ignore[reportPrivateUsage]
