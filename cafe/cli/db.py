@@ -61,7 +61,8 @@ def backup(
 ) -> None:
     """Copy the database into a new file, while the shop runs.
 
-    Of SQLite it is a database that `cafe serve` opens; of PostgreSQL an archive for pg_restore.
+    SQLite only: the copy is a database that `cafe serve` opens. For PostgreSQL it prints how to run
+    pg_dump.
     """
     with shop_database(database_url) as address:
         size = back_up(address, file)

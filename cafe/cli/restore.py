@@ -23,8 +23,8 @@ def restore_database(
 ) -> None:
     """Put a copy in the database's place; no shop may run meanwhile.
 
-    Of SQLite only: the database that was there is kept beside it under another name. Of PostgreSQL
-    it says how pg_restore is to be run.
+    SQLite only: the former database is kept beside it under another name. For PostgreSQL it prints
+    how to run pg_restore.
     """
     with shop_database(database_url) as address:
         former = restore(address, file)

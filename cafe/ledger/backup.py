@@ -1,4 +1,4 @@
-"""A copy of a ledger that is taken while the shop runs, and how a copy is put back.
+"""A copy of a SQLite ledger that is taken while the shop runs, and how a copy is put back.
 
 Rule: a copy is whole or it is not there: it is written under another name, and gets its own name at
 the end. Whenever a restore is killed, the next owner finds the former ledger, whole, or the
@@ -8,6 +8,8 @@ Theory of operation. A ledger is a file and a log that belong together, and no f
 two files at once: a copy beside the former log is overwritten by it. So the copy is made whole and
 gets the name `cafe.db.restored`, which decides that it is to be the ledger. What is left is done by
 the process that owns the ledger then, this one or a shop that starts: `complete_restore`.
+
+PostgreSQL has programs for both; the errors here say how they are run.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import os
 import shlex
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from math import inf
@@ -26,7 +27,7 @@ from tempfile import mkstemp
 from sqlalchemy.engine import URL
 
 from cafe.ledger.checking import open_reader
-from cafe.ledger.database import SECRET_OPTIONS, is_in_memory, parse_address, secrets_of
+from cafe.ledger.database import SECRET_OPTIONS, is_in_memory, parse_address
 from cafe.ledger.errors import LedgerError, WrongDatabaseError, translating
 from cafe.ledger.sqlite_file import (
     LOGS,
@@ -45,19 +46,20 @@ class BackupError(LedgerError):
 
 
 def back_up(address: str, target: Path) -> int:
-    """Copy the ledger into a new file, and give its size in bytes.
+    """Copy the ledger into a new file, a database that a shop can open; return its size in bytes.
 
-    SQLite: a database that a shop can open. PostgreSQL: an archive for pg_restore. Raises
-    BackupError, and what `open_reader` raises.
+    Raises BackupError, also on PostgreSQL, and what `open_reader` raises.
     """
     url = parse_address(address)
+    if url.drivername != "sqlite":
+        dump = _command("pg_dump --format=custom", url)
+        raise BackupError(f"The shop may run; run: {dump} {shlex.quote(f'--file={target}')}")
     if os.path.lexists(target):
         raise BackupError(f"{target} is there already; nothing was copied.")
     with open_reader(address):
         pass  # it is a ledger that can be read, or this raises
-    copy = _copy_file if url.drivername == "sqlite" else _dump
     try:
-        return _put(target, lambda part: copy(url, part))
+        return _put(target, lambda part: _copy_file(url, part))
     except OSError as error:
         raise BackupError(f"{target} cannot be written: {error.strerror}.") from None
 
@@ -72,7 +74,7 @@ def _put(target: Path, write: Callable[[Path], None]) -> int:
         os.link(part, target)
         sync_folder(target.parent)
     except FileExistsError:
-        raise BackupError(f"{target} has come meanwhile; nothing was copied.") from None
+        raise BackupError(f"{target} was made meanwhile; nothing was copied.") from None
     finally:
         os.close(handle)
         part.unlink()
@@ -85,52 +87,10 @@ def _copy_file(url: URL, part: Path) -> None:
         closing(connect_to_file(existing_file(url))) as source,
         closing(sqlite3.connect(part)) as copy,
     ):
-        # All pages in one step: with more, each commit of the shop would make it begin again.
+        # All pages in one step: with more, each commit of the shop would make it start over.
         source.backup(copy)
         # One file that needs none beside it, also where nothing can be written.
         copy.execute("PRAGMA journal_mode = DELETE")
-
-
-def _dump(url: URL, part: Path) -> None:
-    program = shutil.which("pg_dump")
-    if program is None:
-        raise BackupError(
-            "pg_dump is not here; it comes with PostgreSQL's client (on Debian: apt install "
-            "postgresql-client)."
-        )
-    conninfo, secret = conninfo_of(url)
-    command = [program, "--format=custom", "--no-password", f"--file={part}"]
-    done = subprocess.run(  # noqa: S603 - no shell, and libpq reads the address as the shop does
-        [*command, f"--dbname={conninfo}"],
-        env={**os.environ, **secret},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BackupError(f"pg_dump failed: {_first_line(done.stderr, secrets_of(url))}")
-
-
-def conninfo_of(url: URL) -> tuple[str, dict[str, str]]:
-    """Return what libpq is told of a server, and the password apart, as a variable.
-
-    What stands on a command line is seen by everybody on the machine.
-    """
-    # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
-    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
-
-    asked = {name: ",".join([v] if isinstance(v, str) else v) for name, v in url.query.items()}
-    parts = url.translate_connect_args(username="user", database="dbname")
-    options = {**asked, **{name: str(value) for name, value in parts.items()}}
-    password = options.pop("password", None)
-    return make_conninfo(**options), {} if password is None else {"PGPASSWORD": password}
-
-
-def _first_line(said: str, secrets: tuple[str, ...]) -> str:
-    line = (said.splitlines() or ["it does not say why"])[0]
-    for secret in secrets:
-        line = line.replace(secret, "***")
-    return line.removeprefix("pg_dump: error: ")
 
 
 class RestoreError(LedgerError):
@@ -138,14 +98,15 @@ class RestoreError(LedgerError):
 
 
 def restore(address: str, source: Path) -> Path | None:
-    """Make a copy of `source` the ledger, and give the name that the former one has now, if any.
+    """Make a copy of `source` the ledger, and return the name that the former one has now, if any.
 
     Raises DatabaseInUse while a shop owns the ledger, NotALedger where no shop could open `source`,
-    and RestoreError. PostgreSQL does so with a program of its own: that is said.
+    and RestoreError, also on PostgreSQL.
     """
     url = parse_address(address)
     if url.drivername != "sqlite":
-        raise RestoreError(f"Stop the shop, and run: {_command(url, source)}")
+        command = _command("pg_restore --clean --if-exists --single-transaction", url)
+        raise RestoreError(f"Stop the shop, and run: {command} {shlex.quote(str(source))}")
     if is_in_memory(url):
         raise WrongDatabaseError("A ledger in memory cannot be restored.")
     target = LedgerFile(Path(os.path.realpath(str(url.database))), str(url.database))
@@ -174,8 +135,8 @@ def _put_back(copied: LedgerFile, target: LedgerFile) -> Path | None:
     try:
         complete_restore(target)  # an earlier one, that was interrupted
         draft = beside(target, ".restoring")
-        _draft(copied, draft)
-        _liken(draft, target.path)
+        _write_draft(copied, draft)
+        _copy_permissions(draft, target.path)
         draft.rename(beside(target, ".restored"))
         sync_folder(draft.parent)
         return complete_restore(target)
@@ -183,7 +144,7 @@ def _put_back(copied: LedgerFile, target: LedgerFile) -> Path | None:
         owner.release()
 
 
-def _draft(copied: LedgerFile, draft: Path) -> None:
+def _write_draft(copied: LedgerFile, draft: Path) -> None:
     for leftover in (draft, *(draft.with_name(draft.name + ending) for ending in LOGS)):
         leftover.unlink(missing_ok=True)
     with translating(), copied.untouched() as source, closing(sqlite3.connect(draft)) as copy:
@@ -194,7 +155,7 @@ def _draft(copied: LedgerFile, draft: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _liken(draft: Path, former: Path) -> None:
+def _copy_permissions(draft: Path, former: Path) -> None:
     """Let the same users read and write the copy; root restores it for the shop's user."""
     if former.exists():
         shutil.copymode(former, draft)
@@ -203,7 +164,14 @@ def _liken(draft: Path, former: Path) -> None:
         os.chown(draft, like.st_uid, like.st_gid)
 
 
-def _command(url: URL, source: Path) -> str:
-    conninfo, _ = conninfo_of(url.difference_update_query(SECRET_OPTIONS))
-    options = ("--clean", "--if-exists", "--single-transaction")
-    return shlex.join(["pg_restore", *options, f"--dbname={conninfo}", str(source)])
+def _command(program: str, url: URL) -> str:
+    """Return a command of PostgreSQL's, without a password: others on the machine can read it."""
+    # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
+    query = url.difference_update_query(("password", *SECRET_OPTIONS)).query
+    options = {name: ",".join([v] if isinstance(v, str) else v) for name, v in query.items()}
+    parts = url.translate_connect_args(username="user", database="dbname")
+    parts.pop("password", None)
+    conninfo = make_conninfo(**options | {name: str(value) for name, value in parts.items()})
+    return shlex.join([*program.split(), f"--dbname={conninfo}"])

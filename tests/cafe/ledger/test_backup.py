@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
 
 from cafe.ledger.backup import BackupError, back_up
 from cafe.ledger.checking import open_reader
-from cafe.ledger.errors import LedgerError, NotALedger
+from cafe.ledger.errors import NotALedger
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import metadata
 from tests.cafe.ledger.lives import Writer, load, unit
-from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, programs
 
 Rows = dict[str, list[tuple[object, ...]]]
 
@@ -106,72 +102,3 @@ def test_what_is_no_ledger_is_not_copied(tmp_path: Path) -> None:
     with pytest.raises(NotALedger):
         back_up(f"sqlite:///{tmp_path}/text", tmp_path / "copy")
     assert names_in(tmp_path) == ["text"]
-
-
-@pytest.fixture
-def pg_dump(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> PostgresServer:
-    """Put the programs that came with the server first; give the server."""
-    monkeypatch.setenv("PATH", f"{programs()}:{os.environ['PATH']}")
-    return postgres
-
-
-def test_an_archive_of_a_server_s_ledger_restores_it(
-    new_url: Callable[[str], str], pg_dump: PostgresServer, tmp_path: Path
-) -> None:
-    url, archive = new_url("postgresql"), tmp_path / "archive"
-    held = fill(url)
-    assert back_up(url, archive) == archive.stat().st_size
-    other = pg_dump.url(pg_dump.new_database())
-    restore(archive, other)
-    assert rows_of(other) == held
-
-
-def restore(archive: Path, url: str) -> None:
-    folder = programs()
-    assert folder is not None
-    address = url.replace("+psycopg", "")
-    subprocess.run([folder / "pg_restore", f"--dbname={address}", archive], check=True)
-
-
-@pytest.mark.usefixtures("pg_dump")
-def test_pg_dump_says_in_one_line_why_it_failed(
-    new_url: Callable[[str], str], tmp_path: Path
-) -> None:
-    url = new_url("postgresql")
-    with create_engine(url, poolclass=NullPool).connect() as connection:
-        connection.execute(text("GRANT SELECT ON alembic_version TO guarded"))
-        connection.commit()
-    # Let in, but not allowed to read the orders.
-    address = url.replace("//cafe@", f"//guarded:{PASSWORD}@")
-    with pytest.raises(BackupError, match=r"^pg_dump failed: .*permission denied for ") as wrong:
-        back_up(address, tmp_path / "archive")
-    assert PASSWORD not in str(wrong.value)
-    assert "\n" not in str(wrong.value)
-    assert names_in(tmp_path) == []
-
-
-def test_pg_dump_gets_the_password_where_nobody_else_on_the_machine_sees_it(
-    new_url: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = tmp_path / "seen"
-    fake = tmp_path / "pg_dump"
-    fake.write_text(f'#!/bin/sh\necho "$@" >{seen}\necho "$PGPASSWORD" >>{seen}\nexit 1\n', "utf-8")
-    fake.chmod(0o700)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    address = new_url("postgresql").replace("//cafe@", f"//cafe:{PASSWORD}@")
-    with pytest.raises(BackupError, match=r"^pg_dump failed: it does not say why$"):
-        back_up(address, tmp_path / "archive")
-    arguments, password = seen.read_text("utf-8").splitlines()
-    assert "user=cafe" in arguments
-    assert PASSWORD not in arguments
-    assert password == PASSWORD
-
-
-def test_without_pg_dump_it_is_said_where_to_get_it(
-    new_url: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = new_url("postgresql")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LedgerError, match=r"pg_dump is not here; .* postgresql-client"):
-        back_up(url, tmp_path / "archive")
-    assert names_in(tmp_path) == []

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,12 +16,8 @@ from cafe.cli.restore import restore_database
 from cafe.cli.run import run
 from cafe.ledger.backup import RestoreError, back_up, restore
 from cafe.ledger.errors import DatabaseInUse, LedgerError, NotALedger, WrongDatabaseError
-from cafe.ledger.store import open_store
 from tests.cafe.ledger.killed_restores import FORMER, RESTORED, holds, make_ledger
-from tests.cafe.ledger.lives import Writer
 from tests.cafe.ledger.owner import ROOT, another_owner
-from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, programs
-from tests.cafe.ledger.test_backup import fill, rows_of
 from tests.cafe.ledger.test_not_a_ledger import DAMAGED, FOREIGN, contents
 
 
@@ -214,27 +208,3 @@ def test_what_is_wrong_with_a_restore_is_one_line(
     file.write_text("mine", "utf-8")
     assert run(app, ["restore", "none", "--database-url", f"sqlite:///{file}"]) == 2
     assert capsys.readouterr() == ("", "cafe: none cannot be read: No such file or directory.\n")
-
-
-def test_a_server_s_ledger_is_restored_by_the_command_that_is_told(
-    new_url: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{programs()}:{os.environ['PATH']}")
-    url, archive = new_url("postgresql"), tmp_path / "two words"
-    held = fill(url)
-    back_up(url, archive)
-    with closing(open_store(url)) as store:
-        store.begin()
-        store.commit(Writer(2).life("later"))
-    with pytest.raises(RestoreError, match=r"^Stop the shop, and run: pg_restore [^\n]*$") as told:
-        restore(url, archive)
-    command = str(told.value).partition("run: ")[2]
-    subprocess.run(shlex.split(command), check=True)
-    assert rows_of(url) == held
-
-
-def test_the_command_that_is_told_holds_no_password(postgres: PostgresServer) -> None:
-    url = postgres.url("cafe", f"guarded:{PASSWORD}") + f"&sslpassword={PASSWORD}"
-    with pytest.raises(RestoreError) as told:
-        restore(url, Path("archive"))
-    assert PASSWORD not in str(told.value)

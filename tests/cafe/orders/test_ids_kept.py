@@ -71,7 +71,8 @@ def test_ids_are_known_after_a_server_s_ledger_was_restored(
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     url, other = new_url("postgresql"), postgres.url(postgres.new_database())
     order_id = ids_of(url).new()
-    back_up(url, archive)
+    dump = ["pg_dump", "--format=custom", f"--file={archive}"]
+    subprocess.run([*dump, f"--dbname={url.replace('+psycopg', '')}"], check=True)
     command = ["pg_restore", f"--dbname={other.replace('+psycopg', '')}", str(archive)]
     subprocess.run(command, check=True)
     assert ids_of(other).may_exist(order_id)
