@@ -1,12 +1,18 @@
-"""Ready-made answers: JSON that FastAPI need not look at again.
+"""Responses: JSON that FastAPI need not render again, and which media type a client prefers.
 
-Rule: a route that gives a `Response` is documented by its `response_model` all the same, and costs
-a quarter less than one that gives a model. Busy routes give their members as a dictionary, which
-costs half of a model; a test holds it against the model that documents it.
+Rule: every response made here says that no cache may keep it.
+
+A route that returns a `Response` is still documented by its `response_model`, and costs a quarter
+less than one that returns a model. Busy routes give their members as a dictionary, which costs half
+as much as a model; a test compares it with the model that documents it.
+
+Content negotiation (RFC 9110, section 12.5.1) is implemented as far as two media types need it; a
+client without a preference gets the default.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,16 +24,18 @@ from starlette.types import Receive, Scope, Send
 from cafe.http.problem import NO_STORE
 
 HUNG_UP = Response(status_code=499)
-"""Nobody is there to read it; the log shows the status that nginx uses for a client that left."""
+"""For the log: nginx's status for a client that disconnected. Nobody reads the response."""
 
 JSON: Final = (b"content-type", b"application/json")
 
+_WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
+
 
 class JsonReply(Response):
-    """JSON that is there already, as a response: nothing is rendered or looked up."""
+    """A response whose body is JSON already: nothing is rendered or looked up."""
 
     def __init__(self, body: bytes, status: int, headers: Mapping[str, str] | None) -> None:
-        """Reply with this; names of headers in lower case, names and values in Latin-1."""
+        """Hold this body; names and values of `headers` are Latin-1."""
         self.status_code = status
         self.body = body
         self.background = None
@@ -43,22 +51,49 @@ class JsonReply(Response):
         await send({"type": "http.response.body", "body": self.body})
 
 
-def unkept(response: Response) -> Response:
-    """Give the response with the word that no cache may keep it, as all answers here have it."""
-    response.raw_headers.append(NO_STORE)
-    return response
-
-
 def answer(
     body: BaseModel | dict[str, Any],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Give `body` as a JSON response."""
+    """Return `body` as a JSON response."""
     if isinstance(body, dict):
         return JsonReply(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers)
     return JsonReply(body.__pydantic_serializer__.to_json(body), status, headers)
 
 
+def unkept(response: Response) -> Response:
+    """Return the response with `Cache-Control: no-store`, which all others made here have."""
+    response.raw_headers.append(NO_STORE)
+    return response
+
+
 NOTHING: Final = unkept(Response(status_code=204))
-"""There is nothing to tell."""
+"""There is no content."""
+
+
+def prefers(accept: str, media_type: str, over: str) -> bool:
+    """Return whether an Accept field ranks `media_type` above `over`, the default."""
+    return quality(accept, media_type) > quality(accept, over)
+
+
+def quality(accept: str, media_type: str) -> float:
+    """Return the weight of a media type, from 0 (not accepted) to 1, by its most specific range.
+
+    Parameters of the media type itself are ignored; a range with a malformed weight has weight 0.
+    """
+    weights = dict(map(_weighed, accept.lower().split(",")))
+    for media_range in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+        if media_range in weights:
+            return weights[media_range]
+    return 0.0
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    """Return the media range and the weight of an element such as "text/*;q=0.5"."""
+    media_range, *parameters = (one.strip() for one in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            found = _WEIGHT.fullmatch(parameter)
+            return media_range, 0.0 if found is None else float(found[1])
+    return media_range, 1.0

@@ -15,10 +15,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
 from actors import ActorStatistics, System
-from cafe.http.accept import prefers
 from cafe.http.app import example, problems
 from cafe.http.problem import problem_response
-from cafe.http.reply import answer, unkept
+from cafe.http.reply import answer, prefers, unkept
 from cafe.http.worker_guards import BARISTAS_ONLY
 
 DISPATCHER = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cafe.http.accept import prefers, quality
+from cafe.http.reply import prefers, quality
 
 JSON, TEXT = "application/json", "text/plain"
 
@@ -25,7 +25,7 @@ JSON, TEXT = "application/json", "text/plain"
         "text/plain, application/json;q=2",
     ],
 )
-def test_text_is_given_to_whoever_prefers_it(accept: str) -> None:
+def test_text_is_preferred(accept: str) -> None:
     assert prefers(accept, TEXT, over=JSON)
 
 
@@ -47,11 +47,11 @@ def test_text_is_given_to_whoever_prefers_it(accept: str) -> None:
         ", ;, q=1",
     ],
 )
-def test_the_default_is_given_to_everybody_else(accept: str) -> None:
+def test_without_a_preference_for_text_the_default_is_chosen(accept: str) -> None:
     assert not prefers(accept, TEXT, over=JSON)
 
 
-def test_the_most_specific_range_decides_and_the_weight_is_one_where_none_is_given() -> None:
+def test_the_most_specific_range_decides_and_its_weight_is_1_by_default() -> None:
     accept = "text/plain;q=0.3, text/*;q=0.7, */*;q=0.1, application/json;indent=2"
     assert [quality(accept, one) for one in (TEXT, "text/html", "image/png", JSON)] == [
         0.3,
