@@ -17,6 +17,7 @@ LONGER: dict[str, str] = {
     "cafe/orders/dispatcher.py": "one owner: all of its turns are read in one place",
     "cafe/orders/queue.py": "the order book: what it keeps and the one way between its places",
     "tests/actors/test_deadlock.py": "what is a deadlock and what is none, side by side",
+    "cafe/http/plain_routes.py": "one way from a request to its endpoint, and all that it refuses",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
     "tests/cafe/http/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
 }

@@ -1,13 +1,14 @@
 """Routes of FastAPI's routers that are called without FastAPI's machinery around them.
 
-Rule: a plain route is declared, documented and validated like any other of FastAPI's, by the same
-fields, and there is one way to it. What it does not do (`UNSUPPORTED` in `arguments`) is refused
-when it is declared, so that nothing declared is left out in silence.
+Rule: a plain route is declared, documented and validated like any other route of FastAPI's, by
+FastAPI's own fields and functions. So it accepts and refuses the same requests with the same words,
+whether FastAPI's router calls it or `PlainRoutes` does. What it does not support is refused when it
+is declared (TypeError), so that nothing declared is ignored.
 
-Of a request to a small endpoint FastAPI's routing, exit stacks and dependency solving are two
-thirds. What is left here: the path is looked up in a table, or matched where it has parameters; a
-query or a header is only looked at where it was sent, and the endpoint's `Response` is sent as it
-is.
+FastAPI's routing, exit stacks and dependency solving are two thirds of a request to a small
+endpoint. What is left here: the path is looked up in a table, or matched if it has parameters; a
+query, a header or a cookie is read only if one was sent; and the endpoint's `Response` is sent as
+it is.
 
     router = APIRouter(route_class=PlainRoute)
 
@@ -17,25 +18,34 @@ is.
 
     app = PlainRoutes(create_app([router], ...))
 
-Dependencies are FastAPI's: `Depends(f)`, on a parameter, a route or a router, with parameters and
-dependencies of their own; each is solved once a request. One that is no coroutine is called in
-place, not in a thread. Of several routes for one request the first that was declared is called,
-plain or not, as Starlette's router does.
+Dependencies are FastAPI's: `Depends(f)` on a parameter, a route or a router, with parameters and
+dependencies of their own. Each is called once a request; one that is not async is called in place,
+not in a thread. If several routes match a request the first one declared is called, plain or not,
+as in Starlette's router.
+
+One thing is stricter. Of a parameter that was sent twice FastAPI takes one: the last of a query,
+the first of a header. A proxy in front may have taken the other, so here it is an error. What may
+be sent more than once is declared as a list; so is a header that holds one (RFC 9110, 5.3).
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from email.message import Message as Fields
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from fastapi import FastAPI, params
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from pydantic_core import from_json
+from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -43,28 +53,36 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from cafe.http.app import on_bug, on_http_exception, on_invalid_request
-from cafe.http.arguments import Arguments, Errors, Sent, repeated, solve
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import HUNG_UP
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+UNSUPPORTED: Final = {
+    "websocket_param_name": "a WebSocket",
+    "response_param_name": "a Response to fill in",
+    "background_tasks_param_name": "background tasks",
+    "security_scopes_param_name": "security scopes",
+}
+IMMUTABLE: Final = (str, bytes, int, float, bool, type(None))
 
 Endpoint = Callable[..., Awaitable[Response]]
-Parameters = Mapping[str, Any]
+Sent = Mapping[bytes, bytes]
+"""The headers that were sent; of a header that was sent twice the first."""
+Errors = list[Any]
+"""Pydantic's errors, each with its place in the request."""
 
 
 class PlainRoute(APIRoute):
-    """FastAPI's route with an endpoint that gives a Response. For a router's `route_class`."""
+    """FastAPI's route with an endpoint that returns a Response. For a router's `route_class`."""
 
     endpoint: Endpoint
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give what answers a request that FastAPI's own router has brought here.
+        """Return what answers a request that FastAPI's own router has routed here.
 
-        Called by FastAPI when the route is made, which makes it the place to refuse. Raises
-        TypeError.
+        FastAPI calls it when the route is declared. Raises TypeError for what is not supported.
         """
         dependant = self.dependant
         if not inspect.iscoroutinefunction(self.endpoint):
@@ -74,32 +92,27 @@ class PlainRoute(APIRoute):
         if self.body_field and isinstance(self.body_field.field_info, params.Form):
             raise TypeError(f"{self.path}: a plain route takes no forms")
         self._arguments = Arguments(dependant)
-        self._has_body = self.body_field is not None
-        self._looks_at_headers = self._has_body or self._arguments.has_headers
+        self._looks_at_headers = self.body_field is not None or self._arguments.has_headers
         self._default_body: Any = None
         if self.body_field is not None and not self.body_field.field_info.is_required():
             self._default_body = self.body_field.get_default()
         return self.respond
 
     async def respond(self, request: Request) -> Response:
-        """Answer a request. Raises RequestValidationError, HTTPException, and as the endpoint."""
+        """Call the endpoint. Raises RequestValidationError, HTTPException, and what it raises."""
         return await self.endpoint(**await self.arguments(request.scope, request.receive))
 
     async def arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
-        """Read what the endpoint is called with.
+        """Return what the endpoint is to be called with.
 
-        Raises RequestValidationError with all that is wrong, HTTPException where the body is not
-        to be read at all, and ClientDisconnect where the client left before it was there.
+        Raises RequestValidationError with all that is wrong, HTTPException for a body that cannot
+        be parsed, and ClientDisconnect if the client disconnects before its body has arrived.
         """
         errors: Errors = []
         sent: Sent = dict(reversed(scope["headers"])) if self._looks_at_headers else {}
-        raw, body = b"", None
-        if self._has_body and sent.get(b"content-length") != b"0":
-            raw = await received_whole(receive)
-            if raw:
-                if len(sent) < len(scope["headers"]) and _has_two_types(scope):
-                    errors.append(repeated("header", "content-type"))
-                body = read_body(raw, sent.get(b"content-type", b""))
+        body, wrong_body = None, Errors()
+        if self.body_field is not None:
+            body, wrong_body = await self._read_body(scope, receive, sent, errors)
         results = None
         if self._arguments.dependencies:
             results = await solve(self._arguments, Request(scope, receive), {}, errors)
@@ -107,31 +120,51 @@ class PlainRoute(APIRoute):
         if results:
             values |= results
         if self.body_field is not None:
-            values[self.body_field.name] = self._validated(self.body_field, raw, body, errors)
+            values[self.body_field.name] = body
+        errors += wrong_body
         if errors:
             raise RequestValidationError(errors)
         return values
 
-    def _validated(self, field: Any, raw: bytes, body: Any, errors: Errors) -> Any:
-        if raw:
-            value, wrong = field.validate(body, loc=("body",))
-            errors += wrong
-            return value
-        if field.field_info.is_required():
-            errors.append(MISSING_BODY)
-        return self._default_body
+    async def _read_body(
+        self, scope: Scope, receive: Receive, sent: Sent, errors: Errors
+    ) -> tuple[Any, Errors]:
+        """Receive the body; return its value, and what is wrong with it, which comes last.
+
+        What is wrong with its Content-Type is added to `errors`.
+        """
+        field: Any = self.body_field
+        raw, more = b"", sent.get(b"content-length") != b"0"
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise ClientDisconnect
+            raw = raw + message["body"] if raw else message["body"]
+            more = message["more_body"]
+        if not raw:
+            return self._default_body, [MISSING_BODY] if field.field_info.is_required() else []
+        if len(sent) < len(scope["headers"]) and _has_two_types(scope):
+            errors.append(repeated("header", "content-type"))
+        body: Any = raw  # of another type than JSON: no model accepts it
+        if is_json(sent.get(b"content-type", b"")):
+            try:
+                body = from_json(raw)
+            except ValueError:  # it is faster than the standard library, and stricter
+                body = parse_json(raw)
+        value, wrong = field.validate(body, loc=("body",))
+        return value, wrong
 
 
 class PlainRoutes:
     """The innermost ASGI middleware: calls plain routes itself, and `app` for everything else."""
 
     def __init__(self, app: FastAPI) -> None:
-        """Find the routes of `app` that are plain; none is added later."""
+        """Find the plain routes of `app`, to which none is added later."""
         self._app = app
         self._fixed: dict[tuple[str, str], PlainRoute] = {}
-        """By method and path, those without parameters, unless another route comes first."""
+        """Those without parameters by method and path, unless an earlier route matches, too."""
         self._in_turn: Sequence[BaseRoute] = ()
-        """All routes, up to the last plain one with parameters."""
+        """All routes up to the last plain one with parameters."""
         for number, route in enumerate(app.routes, 1):
             if isinstance(route, PlainRoute) and "{" in route.path:
                 self._in_turn = app.routes[:number]
@@ -143,7 +176,12 @@ class PlainRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        route, parameters = self._find(scope)
+        route: PlainRoute | None = None
+        parameters: Mapping[str, Any] = {}
+        if scope["type"] == "http":
+            route = self._fixed.get((scope["method"], bare_path(scope)))
+            if route is None:
+                route, parameters = find(self._in_turn, scope)
         if route is None:
             await self._app(scope, receive, send)
             return
@@ -161,18 +199,12 @@ class PlainRoutes:
         except Exception as error:
             response = await on_bug(Request(scope), error)
             await response(scope, receive, send)
-            raise  # it is the log's, too
+            raise  # for the log
         await response(scope, receive, send)
 
-    def _find(self, scope: Scope) -> tuple[PlainRoute | None, Parameters]:
-        if scope["type"] != "http":
-            return None, {}
-        fixed = self._fixed.get((scope["method"], bare_path(scope)))
-        return find(self._in_turn, scope) if fixed is None else (fixed, {})
 
-
-def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, Parameters]:
-    """Give the route that answers a request, None where it is not plain, and its parameters."""
+def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, Mapping[str, Any]]:
+    """Return the route that answers a request, None if it is not plain, and its parameters."""
     for route in routes:
         match, found = route.matches(scope)
         if match is Match.FULL:
@@ -182,32 +214,126 @@ def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, 
     return None, {}
 
 
-async def received_whole(receive: Receive) -> bytes:
-    """Receive a body to its end. Raises HTTPException, and ClientDisconnect."""
-    body = b""
-    while (message := await receive())["type"] == "http.request":
-        piece: bytes = message["body"]
-        body = body + piece if body else piece
-        if not message["more_body"]:
-            return body
-    raise ClientDisconnect
+class Parameters:
+    """Those parameters of a function that come from one part of a request."""
+
+    def __init__(self, fields: Sequence[Any]) -> None:
+        """Read these fields of FastAPI's."""
+        self._fields = fields
+        self.names = frozenset(field.alias for field in fields)
+        """If none of these is sent, all parameters have their defaults."""
+        values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
+        is_model = any(_is_model(field.field_info.annotation) for field in fields)
+        is_immutable = all(isinstance(value, IMMUTABLE) for value in values.values())
+        self._once = [once for field in fields for once in _once(field.field_info, field.alias)]
+        self.defaults: dict[str, Any] | None = None
+        """The values if none is sent; None if that is an error, or they must be made each time."""
+        if not errors and is_immutable and not is_model:
+            self.defaults = values
+
+    def read(self, sent: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
+        """Add the values that were sent to `values`, and what is wrong with them to `errors`."""
+        read, wrong = request_params_to_args(self._fields, sent)
+        values.update(read)
+        errors += wrong
+        if isinstance(sent, QueryParams | Headers):
+            errors += [repeated(*once) for once in self._once if len(sent.getlist(once[1])) > 1]
 
 
-def _has_two_types(scope: Scope) -> bool:
-    return [name for name, _ in scope["headers"]].count(b"content-type") > 1
+class Arguments:
+    """The arguments of a function, read from a request as FastAPI reads them."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        """Prepare to read them. Raises TypeError for what a plain route does not support."""
+        for name, what in UNSUPPORTED.items():
+            if getattr(dependant, name) is not None:
+                raise TypeError(f"a plain route does not support {what}")
+        self.dependencies = [Dependency(one) for one in dependant.dependencies]
+        self._request_names = [
+            name
+            for name in (dependant.request_param_name, dependant.http_connection_param_name)
+            if name is not None
+        ]
+        self._path = Parameters(dependant.path_params)
+        self._has_plain_path = all(map(_is_any_text, dependant.path_params))
+        self._query = Parameters(dependant.query_params)
+        self._headers = Parameters(dependant.header_params)
+        self._cookies = Parameters(dependant.cookie_params)
+        self._header_names = frozenset(
+            name.lower().encode("latin-1") for name in self._headers.names
+        )
+        self.has_headers = bool(self._header_names)
+
+    def read(self, scope: Scope, receive: Receive, sent: Sent, errors: Errors) -> dict[str, Any]:
+        """Return all but the dependencies and the body; add what is wrong to `errors`."""
+        values: dict[str, Any] = {}
+        if self._request_names:
+            values = dict.fromkeys(self._request_names, Request(scope, receive))
+        if self._path.names:
+            self._read_path(scope["path_params"], values, errors)
+        if self._query.names:
+            query = scope["query_string"]
+            if query or self._query.defaults is None:
+                self._query.read(QueryParams(query), values, errors)
+            else:
+                values.update(self._query.defaults)
+        if self._header_names:
+            if self._headers.defaults is None or not self._header_names.isdisjoint(sent):
+                self._headers.read(Headers(scope=scope), values, errors)
+            else:
+                values.update(self._headers.defaults)
+        if self._cookies.names:
+            self._cookies.read(Request(scope).cookies, values, errors)
+        return values
+
+    def _read_path(self, sent: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
+        texts = {name: sent[name] for name in self._path.names}
+        # An id may be any text, and validating it would cost as much as finding the route.
+        if self._has_plain_path and all(type(text) is str for text in texts.values()):
+            values.update(texts)
+        else:
+            self._path.read(sent, values, errors)
 
 
-def read_body(raw: bytes, content_type: bytes) -> Any:
-    """Give what JSON says, and bytes of another type as they are, which no model will take.
+class Dependency:
+    """A function whose result is an argument of another function, and its own arguments."""
 
-    Raises RequestValidationError and HTTPException as FastAPI does, for the same bodies.
+    def __init__(self, dependant: Dependant) -> None:
+        call = dependant.call
+        if call is None or any(map(_is_generator, (call, type(call).__call__))):
+            raise TypeError("a plain route does not support dependencies with `yield`")
+        self.name = dependant.name
+        self.call: Callable[..., Any] = call
+        self.key = call if dependant.use_cache else self
+        self.arguments = Arguments(dependant)
+
+
+async def solve(
+    arguments: Arguments, request: Request, known: dict[Any, Any], errors: Errors
+) -> dict[str, Any]:
+    """Call the dependencies in the order of their declaration; return their results by name.
+
+    `known` has the results of those that were called already.
     """
-    if not is_json(content_type):
-        return raw
-    try:
-        return from_json(raw)
-    except ValueError:  # faster, and stricter; what it does not take is for the library that is not
-        pass
+    results: dict[str, Any] = {}
+    sent = dict(reversed(request.scope["headers"]))
+    for dependency in arguments.dependencies:
+        wrong: Errors = []
+        values = await solve(dependency.arguments, request, known, wrong)
+        values |= dependency.arguments.read(request.scope, request.receive, sent, wrong)
+        errors += wrong
+        if wrong:
+            continue
+        if dependency.key not in known:
+            result = dependency.call(**values)
+            known[dependency.key] = await result if inspect.isawaitable(result) else result
+        if dependency.name is not None:
+            results[dependency.name] = known[dependency.key]
+    return results
+
+
+def parse_json(raw: bytes) -> Any:
+    """Return what JSON says. Raises RequestValidationError and HTTPException as FastAPI does."""
     try:
         return json.loads(raw)
     except json.JSONDecodeError as error:
@@ -219,15 +345,61 @@ def read_body(raw: bytes, content_type: bytes) -> Any:
             "ctx": {"error": error.msg},
         }
         raise RequestValidationError([wrong], body=error.doc) from error
-    except (ValueError, RecursionError) as error:  # no text, or too deep
+    except (ValueError, RecursionError) as error:  # not text, or nested too deeply
         raise HTTPException(400, "There was an error parsing the body") from error
 
 
 @lru_cache(maxsize=16)
 def is_json(content_type: bytes) -> bool:
-    """Tell whether a Content-Type is JSON, as FastAPI tells it."""
+    """Return whether a Content-Type is JSON, by FastAPI's rule."""
     fields = Fields()
     fields["content-type"] = content_type.decode("latin-1")
     subtype = fields.get_content_subtype()
     is_application = fields.get_content_maintype() == "application"
     return is_application and (subtype == "json" or subtype.endswith("+json"))
+
+
+def repeated(place: str, name: str) -> dict[str, Any]:
+    """Return the error of a parameter that may be sent only once."""
+    return {"type": "repeated", "loc": (place, name), "msg": "Send this once", "input": None}
+
+
+def _has_two_types(scope: Scope) -> bool:
+    return [name for name, _ in scope["headers"]].count(b"content-type") > 1
+
+
+def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
+    """Yield place and name of what may be sent only once, for a field or a model's members."""
+    place: str = info.in_.value
+    members = {alias: info.annotation}
+    if _is_model(info.annotation):
+        members = {
+            member.alias
+            or (name.replace("_", "-") if place == "header" else name): member.annotation
+            for name, member in info.annotation.model_fields.items()
+        }
+    return ((place, name) for name, annotation in members.items() if not _is_list(annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    """Return whether this, or a member of a union, is a list or similar."""
+    kinds = (get_origin(one) or one for one in (annotation, *get_args(annotation)))
+    return any(
+        inspect.isclass(kind)
+        and issubclass(kind, Sequence | AbstractSet)
+        and not issubclass(kind, str | bytes)
+        for kind in kinds
+    )
+
+
+def _is_model(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+
+
+def _is_any_text(field: Any) -> bool:
+    info = field.field_info
+    return info.annotation is str and not info.metadata and field.name == field.alias
+
+
+def _is_generator(call: object) -> bool:
+    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
