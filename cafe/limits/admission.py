@@ -1,70 +1,94 @@
-"""Who may connect: decided when a connection is accepted, before anything of it is read.
+"""Which connections are accepted: decided at accept, before anything is read from them.
 
-Rule: it enforces and does not judge. Bans are told to it (the RateLimiter decides on them), and it
-tells whom it refused; it is synchronous, and belongs to the accept loop of one port.
+Rule: it enforces limits and decides on no ban. The RateLimiter tells it who is banned, and it
+reports whose connections it refused. Nothing here waits; each port has an `Admission` of its own,
+used by its accept loop.
 
-Two caps: one per address, for whoever opens more connections than any office needs, and one in
-total, which the process's descriptors allow. A trusted proxy speaks for many, so only the total
-holds for it. Refusals by the total are nobody's fault and are not told as anybody's. An address
-that connects too fast (`pace`) is refused, too.
+There are two caps: one per address, above what any office needs, and one for all connections, which
+the process's descriptors allow. A trusted proxy speaks for many clients, so only the total holds
+for it. What the total refuses is not counted against any address.
 
-At the total an idle connection makes way for a newcomer, who has something to ask. The addresses
-with most idle ones lose them first, so that nobody can keep the place by sitting there; trusted
-proxies lose theirs only when nobody else has any.
+At the total, idle connections are closed to make room for new ones, which have something to ask.
+The addresses with most idle connections lose them first, so nobody can keep others out by staying
+connected; trusted proxies lose theirs only if nobody else has any.
+
+`Pace` refuses addresses that connect too often, or for nothing. A connection is wasted if its
+client disconnected within a second of being accepted and before it was answered. A group of
+customers does not do that, however large it is: they wait. A flood that gives up and connects again
+does nothing else, and until the requests of such connections have been counted each of them has
+cost as much as an order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heapreplace
+from typing import Final
 
 import trio
 
 from cafe.limits.address import Networks, address_key, is_trusted
-from cafe.limits.pace import Pace
 
-MAX_BANS = 100_000
-"""Bans beyond these still close what is open; the RateLimiter refuses the rest by status."""
+MAX_BANS: Final = 100_000
+"""Further bans still close open connections; requests on new ones get 429 from the RateLimiter."""
 
-SWEEP_SECONDS = 1.0
-"""Bans are looked through for expired ones at most this often."""
+SWEEP_SECONDS: Final = 1.0
+"""Expired bans are removed at most this often."""
 
-MAX_TOLD = 10_000
-"""Addresses whose refusals are remembered until they are taken."""
+MAX_REPORTED: Final = 10_000
+"""Addresses whose refusals are kept until they are taken."""
 
-SHED_AT_ONCE = 64
-"""Idle connections closed together: looking through all of them pays for so many newcomers."""
+SHED_AT_ONCE: Final = 64
+"""Idle connections closed together: finding them looks at all connections."""
 
-SHED_PAUSE = 0.1
-"""Seconds until all are looked through again when too few were idle, so that refusing is cheap."""
+SHED_PAUSE: Final = 0.1
+"""Seconds until idle ones are looked for again if too few were found, so refusing stays cheap."""
 
-FRESH_SECONDS = 1.0
-"""Nobody who has only just come is idle: his request may be on its way."""
+FRESH_SECONDS: Final = 1.0
+"""A younger connection is not idle: its request may be on its way."""
+
+PERIOD: Final = 10.0
+"""Seconds in which the new connections of an address are counted."""
+
+LEAST_PER_PERIOD: Final = 400
+"""An address may open this many connections within a period, however low its cap is."""
+
+MOST_WASTED: Final = 200
+"""An address may waste this many connections within a second: a whole group that reconnects."""
+
+SUSPICIOUS: Final = 20
+"""After this many within a second, a client is looked for at accept: it may have left already."""
+
+QUICK_SECONDS: Final = 1.0
+"""A connection that lasted longer was not wasted."""
+
+MOST_ADDRESSES: Final = 10_000
+"""Addresses that are counted within one period."""
 
 
 class Lease:
-    """The place that one open connection takes; give it back with `release`, once or more often."""
+    """The place of one open connection; `release` gives it back, however often it is called."""
 
     __slots__ = ("_admission", "abort", "address", "is_idle", "since", "was_used")
 
     def __init__(self, admission: Admission, address: str | None, since: float) -> None:
         self._admission: Admission | None = admission
         self.address = address
-        """The key it counts for; None behind a trusted proxy."""
+        """The key under which it is counted; None for a trusted proxy."""
         self.since = since
-        """When it was admitted."""
+        """When it was admitted, in trio's time."""
         self.was_used = False
-        """Whether the client has been answered anything."""
+        """Whether anything was sent to the client."""
         self.is_idle: Callable[[], bool] = _never
-        """Tells whether closing the connection now would cost nobody an answer."""
+        """Returns whether closing the connection now would lose no response."""
         self.abort: Callable[[], None] = _nothing
-        """Closes the connection, and its descriptor, there and then.
+        """Closes the connection and its descriptor at once.
 
-        Called when the address is banned, or when the connection is idle and its place is needed.
+        Called when the address is banned, and when the connection is idle and its place is needed.
         """
 
     def release(self) -> None:
-        """Make room for another connection."""
+        """Give the place back."""
         if self._admission is not None:
             self._admission.forget(self)
             self._admission = None
@@ -85,58 +109,58 @@ class Admission:
         self.open = 0
         self.refused = 0
         self.shed = 0
-        """Idle connections that were closed because their place was needed."""
+        """Idle connections that were closed to make room."""
         self.malformed = 0
-        """Connections that were closed because what came on them was no HTTP, or no TLS."""
+        """Connections that were closed because they did not carry HTTP, or TLS."""
         self.isolated = 0
-        """Connections that were ended because something failed while serving them."""
+        """Connections that were closed because of an exception while serving them."""
         self.in_kernel: int | None = None
-        """Addresses that the kernel keeps away; None where it does not. See `kernel_bans`."""
+        """Banned addresses whose packets the kernel drops; None if it drops none."""
         self.bans_changed = trio.Event()
-        """Set with the next ban; whoever waits for it puts a new one here before he looks."""
+        """Set with the next ban. To wait for it, put a new event here, look, then wait."""
         self.released = trio.Event()
-        """Set when the next connection closes; likewise."""
+        """Set when the next connection closes; used in the same way."""
         self._per_address = per_address
         self._pace = None if per_address is None else Pace(per_address)
         self._total = total
         self._now = now
-        # Of each address in the order in which they came; None: those of trusted proxies.
+        # By address, each in the order of their arrival; None: those of trusted proxies.
         self._leases: dict[str | None, dict[Lease, None]] = {}
-        self._bans: dict[str, float] = {}  # the newest last
+        self._bans: dict[str, float] = {}  # with their ends, the newest last
         self._sweep_after = 0.0
         self._shed_after = 0.0
-        self._told: dict[str, int] = {}
+        self._refusals: dict[str, int] = {}
 
     def admit(self, host: str) -> Lease | None:
-        """Take a place for a connection from `host`, None when it is refused."""
+        """Return the place of a new connection from `host`, None if it is refused."""
         address = None if is_trusted(host, self.trusted) else address_key(host)
         if address is not None and self._is_refused(address):
-            self._tell(address)
+            self._report(address)
         elif self.open < self._total or self.make_room():
             return self._enter(address)
         self.refused += 1
         return None
 
     def is_suspect(self, lease: Lease) -> bool:
-        """Tell whether this connection is best looked at before anything is done for it."""
+        """Return whether its client may have left already: its address has wasted connections."""
         pace, address = self._pace, lease.address
         return bool(pace and address and pace.is_suspect(address, self._now()))
 
     def refuse(self, lease: Lease) -> None:
-        """Take the place back from somebody who has left already, as such addresses do."""
+        """Release a connection whose client had left at accept, and count it as refused."""
         lease.release()
         self.refused += 1
         if lease.address is not None:
-            self._tell(lease.address)
+            self._report(lease.address)
 
     def blame(self, lease: Lease) -> None:
-        """Count that what came on this connection was no HTTP, against its address."""
+        """Count that this connection did not carry HTTP, against its address."""
         self.malformed += 1
         if lease.address is not None:
-            self._tell(lease.address)
+            self._report(lease.address)
 
     def ban(self, address: str, until: float) -> None:
-        """Refuse `address` until then (trio time), and close its connections now."""
+        """Refuse `address` until then, in trio's time, and close its connections now."""
         self._forget_old_bans()
         self._bans.pop(address, None)
         if len(self._bans) < MAX_BANS:
@@ -146,35 +170,35 @@ class Admission:
             lease.abort()
 
     def newest_bans(self) -> Iterator[tuple[str, float]]:
-        """Give the bans in force, the newest first, each with when it ends."""
+        """Return the bans in force with their ends, the newest first."""
         self._forget_old_bans()
         now = self._now()
         return ((who, until) for who, until in reversed(self._bans.items()) if now < until)
 
     def make_room(self) -> int:
-        """Close idle connections, a batch at most, and give how many; the most idle first."""
+        """Close idle connections, at most SHED_AT_ONCE, and return how many."""
         now = self._now()
         if now < self._shed_after:
             return 0
         idle = self._idle_ones(now)
         proxies = idle.pop(None, [])
-        # A proxy may be about to use what looks idle, for a customer of whom we know nothing.
+        # A proxy may be about to use an idle connection for a client that is not known here.
         chosen = _from_the_most_idle(idle, SHED_AT_ONCE) or proxies[-SHED_AT_ONCE:]
         if len(chosen) < SHED_AT_ONCE:
             self._shed_after = now + SHED_PAUSE
         for lease in chosen:
-            lease.release()  # now, and not when its task has come to its end
+            lease.release()  # now, not when its task ends
             lease.abort()
         self.shed += len(chosen)
         return len(chosen)
 
     def take_refusals(self) -> tuple[tuple[str, int], ...]:
-        """Give who was refused how often, for whatever he did at the door, since last asked."""
-        told, self._told = self._told, {}
-        return tuple(told.items())
+        """Return each address that was refused since the last call, and how often."""
+        refusals, self._refusals = self._refusals, {}
+        return tuple(refusals.items())
 
     def forget(self, lease: Lease) -> None:
-        """Count a connection as closed; called by its lease."""
+        """Count a connection as closed. Called by its lease."""
         self.open -= 1
         leases = self._leases[lease.address]
         del leases[lease]
@@ -184,9 +208,9 @@ class Admission:
         if self._pace is not None and lease.address is not None and not lease.was_used:
             self._pace.left(lease.address, lease.since, self._now())
 
-    def _tell(self, address: str) -> None:
-        if address in self._told or len(self._told) < MAX_TOLD:
-            self._told[address] = self._told.get(address, 0) + 1
+    def _report(self, address: str) -> None:
+        if address in self._refusals or len(self._refusals) < MAX_REPORTED:
+            self._refusals[address] = self._refusals.get(address, 0) + 1
 
     def _is_refused(self, address: str) -> bool:
         until = self._bans.get(address)
@@ -214,7 +238,7 @@ class Admission:
             self._bans = {address: until for address, until in self._bans.items() if now < until}
 
     def _idle_ones(self, now: float) -> dict[str | None, list[Lease]]:
-        """Give the idle connections by address, of each the oldest last."""
+        """Return the idle connections by address, each with the oldest last."""
         old = now - FRESH_SECONDS
         return {
             address: idle
@@ -223,10 +247,71 @@ class Admission:
         }
 
 
+class PeriodCounts:
+    """Counts by address, which start from zero in each period.
+
+    An address that comes at the end of a period may do twice as much; the limits allow for that.
+    """
+
+    __slots__ = ("_counts", "_ends", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        """Count in periods of this many seconds."""
+        self._seconds = seconds
+        self._ends = 0.0
+        self._counts: dict[str, int] = {}
+
+    def add(self, address: str, now: float) -> None:
+        """Count one, unless the address is new and MOST_ADDRESSES are counted already."""
+        self._reset_if_over(now)
+        if address in self._counts or len(self._counts) < MOST_ADDRESSES:
+            self._counts[address] = self._counts.get(address, 0) + 1
+
+    def count(self, address: str, now: float) -> int:
+        """Return how many were counted in this period."""
+        self._reset_if_over(now)
+        return self._counts.get(address, 0)
+
+    def _reset_if_over(self, now: float) -> None:
+        if now >= self._ends:
+            self._ends = now + self._seconds
+            self._counts = {}
+
+
+class Pace:
+    """Knows which addresses connect too often, or too often for nothing."""
+
+    def __init__(self, per_address: int) -> None:
+        """Let an address open twice as many in a period as it may have open at one time."""
+        self._most = max(2 * per_address, LEAST_PER_PERIOD)
+        self._opened = PeriodCounts(PERIOD)
+        self._wasted = PeriodCounts(QUICK_SECONDS)
+
+    def came(self, address: str, now: float) -> None:
+        """Count a connection that was accepted."""
+        self._opened.add(address, now)
+
+    def left(self, address: str, since: float, now: float) -> None:
+        """Count a connection that ended unanswered; it is wasted if it did not last."""
+        if now - since < QUICK_SECONDS:
+            self._wasted.add(address, now)
+
+    def is_suspect(self, address: str, now: float) -> bool:
+        """Return whether an address wastes connections."""
+        return self._wasted.count(address, now) >= SUSPICIOUS
+
+    def is_too_fast(self, address: str, now: float) -> bool:
+        """Return whether the next connection of an address is to be refused."""
+        return (
+            self._wasted.count(address, now) >= MOST_WASTED
+            or self._opened.count(address, now) >= self._most
+        )
+
+
 def _from_the_most_idle(idle: dict[str | None, list[Lease]], most: int) -> list[Lease]:
-    """Choose one by one, each time from the address that has most left, there the oldest."""
+    """Return `most` of them: each the oldest one of the address that has most left."""
     chosen: list[Lease] = []
-    # The number tells addresses apart that have as many: None cannot be compared.
+    # The number breaks ties: None cannot be compared with an address.
     heap = [(-len(leases), number, leases) for number, leases in enumerate(idle.values())]
     heapify(heap)
     while heap and len(chosen) < most:
@@ -240,9 +325,9 @@ def _from_the_most_idle(idle: dict[str | None, list[Lease]], most: int) -> list[
 
 
 def _never() -> bool:
-    """Stand in until the connection says whether it is idle."""
+    """Stand in until the connection sets `is_idle`."""
     return False
 
 
 def _nothing() -> None:
-    """Stand in until the connection says how it is closed."""
+    """Stand in until the connection sets `abort`."""

@@ -1,20 +1,35 @@
+"""Which connections are accepted, and which addresses connect too often."""
+
 from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.limits import admission as module
 from cafe.limits.address import parse_networks
-from cafe.limits.admission import Admission, Lease
-from cafe.limits.pace import MOST_WASTED, QUICK_SECONDS, SUSPICIOUS
+from cafe.limits.admission import (
+    MOST_WASTED,
+    PERIOD,
+    QUICK_SECONDS,
+    SUSPICIOUS,
+    Admission,
+    Lease,
+    Pace,
+)
+from cafe.limits.rate_limiter import Limits
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+PER_ADDRESS = 1200
+"""The default of CAFE_LIMIT_CONNECTIONS."""
+BROWSER = 3
+"""Connections that a browser opens."""
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -47,7 +62,7 @@ def test_all_together_may_have_as_many_as_the_total() -> None:
     admit(admission, B)
 
 
-def test_a_lease_given_back_twice_counts_once() -> None:
+def test_a_lease_released_twice_counts_once() -> None:
     admission = Admission(1, 10, now=Clock())
     lease = admit(admission, A)
     lease.release()
@@ -103,7 +118,7 @@ def test_a_ban_ends_by_itself() -> None:
     admit(admission, A)
 
 
-def test_refusals_are_told_once_and_by_address() -> None:
+def test_refusals_are_reported_once_and_by_address() -> None:
     admission = Admission(1, 10, now=Clock())
     admit(admission, A)
     for host in (A, A, B):
@@ -115,7 +130,7 @@ def test_refusals_are_told_once_and_by_address() -> None:
     assert admission.refused == 3
 
 
-def test_what_is_no_http_is_counted_against_its_address_but_not_against_a_proxy() -> None:
+def test_a_connection_without_http_counts_against_its_address_but_not_against_a_proxy() -> None:
     admission = Admission(per_address=9, total=9, trusted=parse_networks(C), now=lambda: 0.0)
     for host in (A, A, C):
         lease = admission.admit(host)
@@ -125,7 +140,7 @@ def test_what_is_no_http_is_counted_against_its_address_but_not_against_a_proxy(
     assert admission.take_refusals() == ((A, 2),)
 
 
-def test_refusals_by_the_total_are_counted_and_told_as_nobodys() -> None:
+def test_refusals_by_the_total_are_counted_against_no_address() -> None:
     admission = Admission(10, 1, now=Clock())
     admit(admission, A)
     assert admission.admit(B) is None
@@ -133,16 +148,16 @@ def test_refusals_by_the_total_are_counted_and_told_as_nobodys() -> None:
     assert admission.take_refusals() == ()
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_bans_and_refusals_that_are_kept_are_bounded() -> None:
     clock = Clock()
     admission = Admission(10, 10, now=clock)
     hosts = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in range(module.MAX_BANS + 10)]
     for host in hosts:
         admission.ban(host, until=60)
-    for host in hosts[: module.MAX_TOLD + 10]:
+    for host in hosts[: module.MAX_REPORTED + 10]:
         admission.admit(host)
     assert len(admission._bans) == module.MAX_BANS  # pyright: ignore[reportPrivateUsage] - memory
-    assert len(admission.take_refusals()) == module.MAX_TOLD
+    assert len(admission.take_refusals()) == module.MAX_REPORTED
     clock.seconds = 60
     admission.ban("192.0.2.9", until=120)
     assert len(admission._bans) == 1  # pyright: ignore[reportPrivateUsage] - the same
@@ -178,7 +193,7 @@ def test_the_newest_bans_in_force_come_first_and_a_ban_imposed_again_is_new() ->
     assert list(admission.newest_bans()) == [(A, 120.0), (C, 90.0)]
 
 
-def test_whoever_waits_for_news_is_told_of_bans_and_of_closed_connections() -> None:
+def test_events_are_set_by_bans_and_by_closed_connections() -> None:
     admission = Admission(10, 10, now=Clock())
     lease = admit(admission, A)
     assert not admission.bans_changed.is_set()
@@ -190,12 +205,12 @@ def test_whoever_waits_for_news_is_told_of_bans_and_of_closed_connections() -> N
 
 
 def waste(admission: Admission, host: str, times: int) -> None:
-    """Connect, and leave at once without having been answered."""
+    """Connect and disconnect at once, before any response."""
     for _ in range(times):
         admit(admission, host).release()
 
 
-def test_whoever_connects_for_nothing_is_refused_and_told_of() -> None:
+def test_an_address_that_wastes_connections_is_refused_and_reported() -> None:
     clock = Clock()
     admission = Admission(1000, 1000, now=clock)
     waste(admission, A, MOST_WASTED)
@@ -207,7 +222,7 @@ def test_whoever_connects_for_nothing_is_refused_and_told_of() -> None:
     admit(admission, A)
 
 
-def test_nothing_is_wasted_that_was_answered_or_lasted() -> None:
+def test_a_connection_that_was_answered_or_lasted_is_not_wasted() -> None:
     clock = Clock()
     admission = Admission(1000, 1000, now=clock)
     for _ in range(MOST_WASTED):
@@ -221,7 +236,7 @@ def test_nothing_is_wasted_that_was_answered_or_lasted() -> None:
     assert not admission.is_suspect(admit(admission, A))
 
 
-def test_a_suspect_who_has_left_already_is_refused_afterwards() -> None:
+def test_a_suspect_that_has_left_at_accept_is_refused_afterwards() -> None:
     admission = Admission(1000, 1000, now=Clock())
     waste(admission, A, SUSPICIOUS)
     lease = admit(admission, A)
@@ -231,10 +246,82 @@ def test_a_suspect_who_has_left_already_is_refused_afterwards() -> None:
     assert admission.take_refusals() == ((A, 1),)
 
 
-def test_a_proxy_and_whoever_has_no_cap_of_his_own_may_waste_what_they_like() -> None:
+def test_a_proxy_and_addresses_without_a_cap_may_waste_connections() -> None:
     for admission in (
         Admission(1000, 1000, parse_networks(A), now=Clock()),
         Admission(None, 1000, now=Clock()),
     ):
         waste(admission, A, 2 * MOST_WASTED)
         assert not admission.is_suspect(admit(admission, A))
+
+
+def come(pace: Pace, times: int, now: float) -> int:
+    """Connect this often; return how many connections were too many."""
+    too_fast = 0
+    for _ in range(times):
+        if pace.is_too_fast(A, now):
+            too_fast += 1
+        else:
+            pace.came(A, now)
+    return too_fast
+
+
+def test_two_groups_of_200_browsers_may_connect_twice_in_one_period() -> None:
+    pace = Pace(PER_ADDRESS)
+    assert come(pace, 2 * 200 * BROWSER, now=0.0) == 0
+    assert come(pace, 2 * 200 * BROWSER, now=PERIOD / 2) == 0
+
+
+def test_customers_within_the_limits_may_use_a_new_connection_for_each_request() -> None:
+    pace = Pace(PER_ADDRESS)
+    limits = Limits()
+    assert come(pace, limits.waiting * BROWSER + limits.requests, now=0.0) == 0
+
+
+def test_a_whole_group_may_disconnect_at_once_every_second() -> None:
+    pace = Pace(PER_ADDRESS)
+    for second in range(5):
+        now = second * QUICK_SECONDS
+        assert come(pace, 200, now) == 0
+        for _ in range(200 - 1):
+            pace.left(A, now, now)
+        assert not pace.is_too_fast(A, now)
+
+
+def test_more_wasted_connections_are_too_many_until_the_second_is_over() -> None:
+    pace = Pace(PER_ADDRESS)
+    for _ in range(MOST_WASTED):
+        assert not pace.is_too_fast(B, 0.5)
+        pace.left(B, 0.5, 0.5)
+    assert pace.is_too_fast(B, 0.9)
+    assert not pace.is_too_fast(A, 0.9)
+    assert not pace.is_too_fast(B, 0.5 + QUICK_SECONDS)
+
+
+def test_an_address_that_wastes_some_is_suspect() -> None:
+    pace = Pace(PER_ADDRESS)
+    for _ in range(SUSPICIOUS):
+        assert not pace.is_suspect(B, 0.0)
+        pace.left(B, 0.0, 0.0)
+    assert pace.is_suspect(B, 0.0)
+    assert not pace.is_suspect(A, 0.0)
+
+
+@pytest.mark.parametrize(("per_address", "most"), [(PER_ADDRESS, 2 * PER_ADDRESS), (1, 400)])
+def test_an_address_that_reconnects_all_the_time_is_too_fast_in_the_end(
+    per_address: int, most: int
+) -> None:
+    pace = Pace(per_address)
+    assert come(pace, most, now=0.0) == 0
+    assert come(pace, 10, now=PERIOD - 0.1) == 10
+    assert come(pace, 10, now=PERIOD) == 0
+
+
+def test_only_so_many_addresses_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_ADDRESSES", 1)
+    pace = Pace(per_address=1)
+    for _ in range(400):
+        for address in (B, A):
+            pace.came(address, 0.0)
+    assert pace.is_too_fast(B, 0.0)
+    assert not pace.is_too_fast(A, 0.0)
