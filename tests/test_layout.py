@@ -187,7 +187,7 @@ def test_each_floor_and_each_model_is_there() -> None:
         ("cafe/orders/queue.py", "cafe.orders.tables"),
         ("cafe/orders/customer_api.py", "cafe.shop.shop"),
         ("cafe/ledger/checking.py", "cafe.orders.order"),
-        ("cafe/limits/cut_off.py", "cafe.orders.messages"),
+        ("cafe/limits/guard.py", "cafe.orders.messages"),
         ("cafe/http/problem.py", "cafe.orders.customer_api"),
         ("cafe/server/connection.py", "cafe.limits.rate_limiter"),
         ("cafe/migrations/env.py", "cafe.ledger.tables"),

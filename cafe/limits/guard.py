@@ -1,24 +1,33 @@
-"""ASGI middleware of both ports: asks the RateLimiter before anything else looks at a request.
+"""Between the ports and the RateLimiter: asks it about requests, carries its bans out, reports.
 
-One rule: who asks is found out here, once. What is behind finds his key in the request's state as
+Rule: no layer calls one above it. The RateLimiter knows nothing of requests, connections or orders.
+It is asked about each request and for its next bans; what a ban cuts off beside connections is a
+callable; and refusals that others make are reported to it.
+
+The client's address is found out here, once. The layers below find it in the request's state as
 `address`, and the RateLimiter's answer as `allowance`.
 
-The RateLimiter gives addresses that are far from their limits credit for a few more requests, which
-are let through at once and counted with the next one that is asked for. Only an address that is
-itself connected uses it: if it is banned meanwhile, the door closes its connections. Of customers
-behind a proxy it cannot, so each of their requests is asked for. Where requests are not counted,
-because a token is wanted behind, no other is asked for at all.
+An address that is far from its limits gets credit from the RateLimiter: a few more requests, which
+are passed on without asking and counted with the next one that is asked about. Only an address that
+is itself connected uses credit, since a ban closes its connections. Clients behind a proxy keep
+their connections to it, so each of their requests is asked about. On a port that counts no
+requests, because it wants a token, no other request is asked about at all.
 """
 
-from collections.abc import Awaitable
+from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors import Ref
+from actors import ActorCrashed, Ref
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.limits.address import Networks, client_address, is_trusted
+from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import (
     CREDIT_SECONDS,
     MOST_CREDIT,
@@ -28,33 +37,38 @@ from cafe.limits.rate_limiter import (
     RateLimiter,
     RecordRefusals,
     Refused,
+    WatchBans,
     Window,
 )
 
-MOST_CREDITORS = 10_000
-"""Addresses whose credit is remembered; beyond, each request is asked for."""
+MOST_CREDITS: Final = 10_000
+"""Addresses whose credit is kept; each request of any other one is asked about."""
+REPORT_SECONDS: Final = 0.25
+"""How long refused connections are gathered before one message reports them all."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
 
 class Credit:
-    """What an address may do without the RateLimiter, and has done."""
+    """The requests of an address that are passed on without asking the RateLimiter."""
 
     __slots__ = ("allowance", "asking", "forget_at", "least", "left", "let_through", "until")
 
     allowance: Allowance
-    """As it was last told; there before `left` is more than 0."""
+    """The RateLimiter's last answer; set before `left` is more than 0."""
 
     def __init__(self, now: float) -> None:
         self.left = 0
         self.until = self.forget_at = now
-        """When it can no longer be used, and when nothing that was let through counts any more."""
+        """When the credit expires, and when the requests that it let through no longer count."""
         self.let_through = 0
-        """Requests of which the RateLimiter has not been told."""
+        """Requests that the RateLimiter has not counted yet."""
         self.asking = 0
         self.least = 0
-        """Of what was allowed to those who asked at the same time: their answers have no order."""
+        """The least credit given to requests that asked at the same time, in whatever order."""
 
     def use(self, now: float) -> bool:
-        """Let a request through, if there is credit for it."""
+        """Return whether there is credit for a request, and take it."""
         if self.left <= 0 or now >= self.until:
             return False
         self.left -= 1
@@ -62,16 +76,16 @@ class Credit:
         return True
 
     def begin_asking(self) -> int:
-        """Use nothing until the answer is there; give how many requests to tell of."""
+        """Stop using credit until the answer; return how many requests are to be counted."""
         if not self.asking:
             self.least = MOST_CREDIT
         self.asking += 1
         self.left = 0
-        told, self.let_through = self.let_through, 0
-        return told
+        uncounted, self.let_through = self.let_through, 0
+        return uncounted
 
     def end_asking(self, allowance: Allowance | None, now: float) -> None:
-        """Begin with what was allowed, nothing where the request was refused."""
+        """Use what was allowed from now on; None: the request was refused or cancelled."""
         self.asking -= 1
         self.least = min(self.least, 0 if allowance is None else allowance.credit)
         if allowance is not None:
@@ -83,7 +97,7 @@ class Credit:
 
 
 class Guard:
-    """Lets a request through to `app` if its address is within its limits, else answers 429."""
+    """ASGI middleware that passes on requests within the limits, and answers 429 to the others."""
 
     def __init__(
         self,
@@ -94,9 +108,9 @@ class Guard:
         *,
         window: Window | None = "customers",
     ) -> None:
-        """Believe the forwarding headers of `trusted` peers; `exempt` paths are never counted.
+        """Believe the forwarding headers of `trusted` peers; never count `exempt` paths.
 
-        Requests are counted in `window`; None: only refusals are, by the layer that refuses.
+        Requests are counted in `window`; if None, only refusals are, by the layer that refuses.
         """
         self._app = app
         self._limiter = limiter
@@ -115,23 +129,25 @@ class Guard:
         address = state["address"] = client_address(peer, scope["headers"], self._trusted)
         if bare_path(scope) in self._exempt:
             return self._app(scope, receive, send)
+        credit = self._credits.get(address)
         if self._trusted and is_trusted(peer, self._trusted):
-            return self._ask(scope, receive, send, self._credits.get(address))
+            return self._ask(scope, receive, send, credit)
         if self._window is None:
             return self._app(scope, receive, send)
         now = trio.current_time()
-        credit = self._credit_of(address, now)
-        if credit is not None and credit.use(now):
+        if credit is None:
+            credit = self._new_credit(address, now)
+        elif credit.use(now):
             state["allowance"] = credit.allowance
             return self._app(scope, receive, send)
         return self._ask(scope, receive, send, credit)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, credit: Credit | None) -> None:
-        """Have the RateLimiter decide, then the app or the refusal answer."""
+        """Ask the RateLimiter; then call the app, or answer with the refusal."""
         app, state, allowance = self._app, scope["state"], None
-        let_through = 0 if credit is None else credit.begin_asking()
+        uncounted = 0 if credit is None else credit.begin_asking()
         try:
-            asked = Admit(state["address"], let_through, self._window)
+            asked = Admit(state["address"], uncounted, self._window)
             allowance = await self._limiter.ask(asked)
             state["allowance"] = allowance
         except LimitExceeded as exceeded:
@@ -141,25 +157,56 @@ class Guard:
                 credit.end_asking(allowance, trio.current_time())
         await app(scope, receive, send)
 
-    def _credit_of(self, address: str, now: float) -> Credit | None:
-        """Give the credit of an address, None where no more can be remembered."""
-        credit = self._credits.get(address)
-        if credit is None and self._has_room(now):
-            credit = self._credits[address] = Credit(now)
-        return credit
-
-    def _has_room(self, now: float) -> bool:
-        """Tell whether one more address can be remembered, after a look for old ones at times."""
-        if len(self._credits) < MOST_CREDITORS:
-            return True
-        if now >= self._sweep_after:
+    def _new_credit(self, address: str, now: float) -> Credit | None:
+        """Return a credit for an address that has none, None if too many are kept already."""
+        if len(self._credits) >= MOST_CREDITS and now >= self._sweep_after:
             self._sweep_after = now + CREDIT_SECONDS
             self._credits = {
-                who: one for who, one in self._credits.items() if one.asking or now < one.forget_at
+                known: one
+                for known, one in self._credits.items()
+                if one.asking or now < one.forget_at
             }
-        return len(self._credits) < MOST_CREDITORS
+        if len(self._credits) >= MOST_CREDITS:
+            return None
+        return self._credits.setdefault(address, Credit(now))
 
 
 async def count_refusal(limiter: Ref[RateLimiter], limit: Refused, scope: Scope) -> None:
-    """Count that a request was refused by somebody else, against the address that a guard found."""
+    """Report that another layer refused a request, against the address that a guard found."""
     await limiter.tell(RecordRefusals(((scope["state"]["address"], 1),), limit))
+
+
+async def enforce_bans(
+    limiter: Ref[RateLimiter],
+    cut_off: Callable[[str, float], Awaitable[int]],
+    admissions: Sequence[Admission],
+) -> None:
+    """Refuse banned addresses at both ports and call `cut_off` for each; never returns.
+
+    `cut_off` is given the address and the seconds of the ban, and returns how much it cancelled:
+    in this shop waiting orders, so the log calls it `orders`. If it raises ActorCrashed, or the
+    RateLimiter crashes, the same bans are asked for and carried out again.
+    """
+    seen = 0
+    while True:
+        try:
+            news = await limiter.ask(WatchBans(seen))
+            for ban in news.bans:
+                for admission in admissions:
+                    admission.ban(ban.address, ban.until)
+                cancelled = await cut_off(ban.address, ban.seconds)
+                log.warning("banned", address=ban.address, seconds=ban.seconds, orders=cancelled)
+        except ActorCrashed:
+            log.exception("bans are read again")
+        else:
+            seen = news.revision
+
+
+async def report_refusals(limiter: Ref[RateLimiter], admissions: Sequence[Admission]) -> None:
+    """Report refused connections to the limiter, so that a flood stays banned; never returns."""
+    while True:
+        await trio.sleep(REPORT_SECONDS)
+        for admission in admissions:
+            counts = admission.take_refusals()
+            if counts:
+                await limiter.tell(RecordRefusals(counts))

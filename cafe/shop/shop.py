@@ -30,7 +30,7 @@ from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.store import Storing
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
-from cafe.limits.cut_off import enforce_bans, report_refusals
+from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import Offer
 from cafe.operations.metrics import Exposition

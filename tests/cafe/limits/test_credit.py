@@ -126,7 +126,7 @@ async def test_customers_behind_a_proxy_have_none(gate: Gate) -> None:
 async def test_beyond_so_many_addresses_each_request_is_asked_for(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cafe.limits.guard.MOST_CREDITORS", 2)
+    monkeypatch.setattr("cafe.limits.guard.MOST_CREDITS", 2)
     for number in range(3):
         for _ in range(5):
             await gate.come(f"192.0.2.{number}")

@@ -17,7 +17,7 @@ from actors import ActorCrashed, Ref, Restart, open_system
 from actors.testing import Probe, settle
 from cafe.limits.admission import Admission
 from cafe.limits.bans import Ban
-from cafe.limits.cut_off import REPORT_SECONDS, enforce_bans, report_refusals
+from cafe.limits.guard import REPORT_SECONDS, enforce_bans, report_refusals
 from cafe.limits.rate_limiter import (
     Bans,
     CountLimits,
