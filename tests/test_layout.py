@@ -63,7 +63,6 @@ FEWER: dict[str, tuple[str, ...]] = {
 MODELS = (
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
-    "cafe/limits/headers.py",
     "cafe/limits/window.py",
     "cafe/orders/queue.py",
     "cafe/orders/ids.py",

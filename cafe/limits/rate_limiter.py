@@ -1,46 +1,51 @@
-"""THE RateLimiter: the actor who owns how often each address has asked, and who is cut off.
+"""The RateLimiter: the actor that owns how often each address has asked, and which are banned.
 
-One rule: every turn takes the same time and the memory is bounded, whatever comes. Addresses are
-keys that `address.client_address` made; the actor compares them and knows no more about them.
+Rule: every turn takes constant time and the memory is bounded, whatever arrives. Addresses are keys
+made by `address.client_address`; the actor compares them and knows nothing else about them.
 
-To ask takes two switches of tasks. So an address that is far from its limit is given some credit:
-the next few requests may be let through without asking, and are told of with the one after. The
-limit holds to the request all the same, for what remains is always more than the credit.
+Asking the actor costs two task switches. So an address that is far from its limit gets credit: its
+next few requests may be passed on without asking, and are counted with the one after them. The
+limit still holds to the request, because what remains is always more than the credit.
 
-A refused request is not counted in the window of requests, only as a refusal. So whoever asks too
-fast is served at the permitted pace meanwhile, and in full as soon as he slows down; and whoever
-does not slow down earns a ban.
+A refused request is counted as a refusal and not as a request. So an address that asks too fast is
+served at the permitted pace meanwhile, and in full as soon as it slows down; if it does not slow
+down it earns a ban.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
+from math import ceil
 from typing import Final, Literal
 
 import trio
 
 from actors import Actor, Message, Reply
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, HeaderFields
 from cafe.limits.bans import Ban, BanBook
-from cafe.limits.headers import Fields, limit_headers
 from cafe.limits.window import WindowTable
 
-CREDIT_SECONDS = 5.0  # for which a credit may be used
-MOST_CREDIT, CREDIT_SHARE = 16, 16  # so much, and of what remains one in so many
+CREDIT_SECONDS: Final = 5.0
+"""How long a credit may be used."""
+MOST_CREDIT: Final = 16
+"""Requests that a credit lets through, if it is not less by CREDIT_SHARE."""
+CREDIT_SHARE: Final = 16
+"""Of so many requests that remain, one is given as credit."""
 
 Limit = Literal["requests", "waiting", "banned"]
 Refused = Limit | Literal["connections", "unknown", "credentials"]
-"""What a refusal is counted as: connections are refused without a word of HTTP, who asks for orders
-that are not there gets a 404 each, and who has a wrong token, or none, a 401."""
+"""What a refusal is counted as: `connections` are refused at accept, `unknown` is a 404 for an
+order that does not exist, and `credentials` a 401 for a token that is wrong or missing."""
 Window = Literal["customers", "baristas"]
-"""Each port counts an address's requests for itself; refusals and bans are the address's."""
+"""Each port counts the requests of an address separately; refusals and bans hold for both."""
 
-_WINDOWS: Final[tuple[Window, ...]] = ("customers", "baristas")
+WINDOWS: Final[tuple[Window, ...]] = ("customers", "baristas")
+CONCURRENT: Final = ';qu="concurrent-requests"'
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one address may do; docs/limits.md gives the reason of each default."""
+    """What one address may do; docs/limits.md gives the reason for each default."""
 
     requests: int = 600
     worker_requests: int = 6_000
@@ -51,7 +56,7 @@ class Limits:
     max_addresses: int = 100_000
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a limit that would let nobody through."""
+        """Raise ValueError for a limit that would refuse every request."""
         for field in fields(self):
             if not getattr(self, field.name) > 0:
                 raise ValueError(f"{field.name} must be more than 0")
@@ -59,20 +64,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A request was admitted; what is left to its address."""
+    """A request was admitted; this is left to its address."""
 
     remaining: int
-    """How many more requests are admitted right now; 0 where they are not counted."""
+    """How many more requests would be admitted now; 0 if they are not counted."""
     reset_seconds: float
-    """Seconds until all of the quota is free, if no more is asked."""
+    """Seconds until all of the quota is free, without further requests."""
     waiting: int
-    """How many orders of this address may wait; the Dispatcher, who owns them, counts."""
+    """How many orders of this address may wait; they are counted by the Dispatcher, their owner."""
     credit: int = 0
-    """How many more may be let through within CREDIT_SECONDS without asking, and told of later."""
+    """How many more may be passed on within CREDIT_SECONDS without asking, and counted later."""
 
 
 class LimitExceeded(CafeRefusal):
-    """An address is over its limit, or cut off."""
+    """An address is over one of its limits, or banned."""
 
     status = 429
     told = ("limit",)
@@ -86,8 +91,8 @@ class LimitExceeded(CafeRefusal):
         self.quota = quota
         self.window_seconds = window_seconds
 
-    def headers(self) -> Fields:
-        """Return the header fields of the response; a ban stands as no requests left."""
+    def headers(self) -> HeaderFields:
+        """Return the header fields of the response; for a ban, that no requests are left."""
         return limit_headers(
             "waiting" if self.limit == "waiting" else "requests",
             quota=self.quota,
@@ -103,42 +108,60 @@ _SENTENCES: dict[Limit, str] = {
 }
 
 
+def limit_headers(
+    policy: str, *, quota: int, window_seconds: float, retry_after: float
+) -> HeaderFields:
+    """Return `Retry-After`, `RateLimit-Policy` and `RateLimit` for a policy with nothing left.
+
+    A policy without a window, `window_seconds` of 0, is a cap on what is under way at one time. The
+    fields are those of draft-ietf-httpapi-ratelimit-headers-11, and `Retry-After` of RFC 9110,
+    10.2.3. Both have whole seconds, so they are rounded up: never too early.
+    """
+    seconds = max(1, ceil(retry_after))
+    extent = f";w={max(1, ceil(window_seconds))}" if window_seconds else CONCURRENT
+    return (
+        (b"retry-after", b"%d" % seconds),
+        (b"ratelimit-policy", f'"{policy}";q={quota}{extent}'.encode()),
+        (b"ratelimit", f'"{policy}";r=0;t={seconds}'.encode()),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Bans:
-    """What has become of the bans, up to `revision`, which only ever grows."""
+    """The bans in force that were imposed or lengthened after the revision that was asked for."""
 
     revision: int
+    """Of the newest ban; it only grows."""
     bans: tuple[Ban, ...]
-    """Those in force that were imposed or lengthened since the revision asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCounts:
-    """What the RateLimiter has done since it was started, and what it knows now."""
+    """What the RateLimiter has counted since it was started, and what it keeps now."""
 
     refused: Mapping[Refused, int]
     banned: int
-    """Addresses that are cut off now."""
+    """Addresses that are banned now."""
     bans: int
     """How often a ban was imposed or lengthened."""
     addresses: int
-    """Addresses whose requests are counted alone, on either port."""
+    """Windows of requests that belong to one address, on both ports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admit(Message["RateLimiter", Allowance]):
-    """Count one request of an address; refused with LimitExceeded."""
+    """Count one request of an address, or refuse it with LimitExceeded."""
 
     address: str
     let_through: int = 0
-    """Requests that were let through on credit since last asked; they are counted as of now."""
+    """Requests that were passed on by credit since the last message; counted as of now."""
     window: Window | None = "customers"
-    """Where it is counted; None: nowhere, only who is banned is refused."""
+    """Where it is counted; None: nowhere, and it is refused only if the address is banned."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRefusals(Message["RateLimiter", None]):
-    """Count refusals that others have spoken, each an address and how often."""
+    """Count refusals that were made elsewhere: pairs of an address and how often."""
 
     counts: tuple[tuple[str, int], ...]
     limit: Refused = "connections"
@@ -146,31 +169,31 @@ class RecordRefusals(Message["RateLimiter", None]):
 
 @dataclass(frozen=True, slots=True)
 class WatchBans(Message["RateLimiter", Bans]):
-    """Tell of bans newer than revision `seen`, as soon as there are any; begin with 0."""
+    """Wait for bans newer than revision `seen`; the first `seen` is 0."""
 
     seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CountLimits(Message["RateLimiter", LimitCounts]):
-    """Tell how much was refused and how many are banned."""
+    """Return how much was refused and how many addresses are banned."""
 
 
 class RateLimiter(Actor):
     """Owns the windows, the refusals and the bans of all addresses.
 
-    A restart forgets them, and the counts of CountLimits: every address begins with a full quota,
-    and an attacker needs one more burst to earn his ban, a short one again. What was told to
-    watchers stays in force where they enforce it. A watcher whose ask fails with the crash asks
-    again from the revision that it had: the next instance's revisions are all newer.
+    A restart loses them, and the counts of CountLimits: every address has its full quota again, and
+    an attacker must earn its ban again, which is a short one. Bans that watchers know stay in force
+    where they are enforced. A watcher whose ask fails with the crash asks again from its last
+    revision: those of the next instance are all newer.
     """
 
     def __init__(self, limits: Limits, now: Callable[[], float] = trio.current_time) -> None:
-        """Admit by `limits`; `now` tells seconds and never goes back."""
+        """Admit by `limits`; `now` returns seconds and never goes back."""
         self._limits = limits
         self._now = now
         self._windows: dict[Window, WindowTable] = {
-            window: WindowTable(limits.window_seconds, limits.max_addresses) for window in _WINDOWS
+            window: WindowTable(limits.window_seconds, limits.max_addresses) for window in WINDOWS
         }
         self._quotas: dict[Window | None, int] = {
             "customers": limits.requests,
@@ -181,7 +204,7 @@ class RateLimiter(Actor):
             seconds=limits.ban_seconds,
             window_seconds=limits.window_seconds,
             most=limits.max_addresses,
-            # From the clock, so that no revision of an earlier instance is ever given again.
+            # From the clock, so that no revision of an earlier instance is used again.
             revision=int(now() * 1e9),
         )
         self._watchers: set[Reply[Bans]] = set()
@@ -196,7 +219,7 @@ class RateLimiter(Actor):
 
     @Admit.handler
     def admit(self, message: Admit) -> Allowance:
-        """Count a request, if there is room for it."""
+        """Count a request if the address is within its limits."""
         now = self._now()
         if self._bans.seconds_left(message.address, now):
             raise self._refusal("banned", message, 0.0, now)
@@ -220,23 +243,23 @@ class RateLimiter(Actor):
 
     @RecordRefusals.handler
     def record_refusals(self, message: RecordRefusals) -> None:
-        """Count refusals that others have spoken."""
+        """Count refusals that were made elsewhere."""
         self._refused[message.limit] += sum(times for _, times in message.counts)
         self._record(message.counts, self._now())
 
     @WatchBans.deferred
     def watch(self, message: WatchBans, reply: Reply[Bans]) -> None:
-        """Answer now if there is news, else with the next ban."""
-        news = self._bans.since(message.seen, self._now())
-        if news:
-            reply.send(Bans(self._bans.revision, news))
+        """Answer now if there are newer bans, else with the next one."""
+        newer = self._bans.since(message.seen, self._now())
+        if newer:
+            reply.send(Bans(self._bans.revision, newer))
         else:
             self._watchers.add(reply)
             reply.on_abandoned(partial(self._watchers.discard, reply))
 
     @CountLimits.handler
     def count(self, _message: CountLimits) -> LimitCounts:
-        """Count what was refused and who is known."""
+        """Return the counts."""
         return LimitCounts(
             refused=dict(self._refused),
             banned=self._bans.count(self._now()),
@@ -245,7 +268,7 @@ class RateLimiter(Actor):
         )
 
     def _refusal(self, limit: Limit, message: Admit, wait: float, now: float) -> LimitExceeded:
-        """Count a refusal and return it; it tells of the ban that it has just earned, too."""
+        """Count a refusal and return it; its `retry_after` includes a ban that it has earned."""
         self._refused[limit] += 1
         self._record(((message.address, 1),), now)
         return LimitExceeded(
@@ -256,13 +279,13 @@ class RateLimiter(Actor):
         )
 
     def _record(self, counts: tuple[tuple[str, int], ...], now: float) -> None:
-        told = self._bans.revision
+        before = self._bans.revision
         for address, times in counts:
             self._bans.record(address, times, now)
-        if self._bans.revision == told:
+        if self._bans.revision == before:
             return
-        # One answer for all: whoever waits knew all that was in force until now.
-        news = Bans(self._bans.revision, self._bans.since(told, now))
+        # One answer for all: watchers that wait know every ban up to now.
+        news = Bans(self._bans.revision, self._bans.since(before, now))
         for reply in self._watchers:
             reply.send(news)
         self._watchers.clear()

@@ -1,7 +1,10 @@
 from collections import Counter
 from functools import partial
+from math import ceil
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors import Ref, System
 from cafe.limits.rate_limiter import (
@@ -14,6 +17,7 @@ from cafe.limits.rate_limiter import (
     RateLimiter,
     RecordRefusals,
     Window,
+    limit_headers,
 )
 from tests.cafe.limits.limiting import (
     ATTACKER,
@@ -202,3 +206,30 @@ def test_the_defaults_let_two_groups_of_an_office_in_at_once() -> None:
 def test_a_limit_that_would_let_nobody_through_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=r"^window_seconds must be more than 0$"):
         Limits(window_seconds=value)
+
+
+def test_the_header_fields_name_the_policy_and_when_to_retry() -> None:
+    assert limit_headers("requests", quota=600, window_seconds=10.0, retry_after=6.2) == (
+        (b"retry-after", b"7"),
+        (b"ratelimit-policy", b'"requests";q=600;w=10'),
+        (b"ratelimit", b'"requests";r=0;t=7'),
+    )
+
+
+def test_a_policy_without_a_window_is_a_cap_on_concurrent_requests() -> None:
+    fields = dict(limit_headers("waiting", quota=400, window_seconds=0.0, retry_after=5.0))
+    assert fields[b"ratelimit-policy"] == b'"waiting";q=400;qu="concurrent-requests"'
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 1.0])
+def test_no_client_is_asked_to_retry_at_once(seconds: float) -> None:
+    fields = dict(limit_headers("requests", quota=1, window_seconds=0.5, retry_after=seconds))
+    assert fields[b"retry-after"] == b"1"
+    assert fields[b"ratelimit"] == b'"requests";r=0;t=1'
+    assert fields[b"ratelimit-policy"] == b'"requests";q=1;w=1'
+
+
+@given(st.floats(0, 1e6))
+def test_seconds_are_rounded_up(seconds: float) -> None:
+    fields = dict(limit_headers("requests", quota=1, window_seconds=1, retry_after=seconds))
+    assert int(fields[b"retry-after"]) == max(1, ceil(seconds))
