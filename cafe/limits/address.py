@@ -1,8 +1,8 @@
-"""Who really asks: the one key under which a client is counted, limited and banned.
+"""The client's address: the one key under which a client is counted, limited and banned.
 
-One rule: nothing that a client can write decides under which key he is counted. The peer of the
-connection is believed; a forwarding header only as far as trusted proxies have written it, read
-from the right, where the nearest of them appended.
+Rule: pure, and nothing that a client can write decides under which key it is counted. The peer of
+the connection is believed; a forwarding header is believed only as far as trusted proxies wrote it.
+It is read from the right, where the nearest proxy appended.
 """
 
 import re
@@ -19,7 +19,7 @@ from ipaddress import (
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
-_IPV6_PREFIX = 64  # what one customer is given: he can pick any of its 2**64 addresses
+_IPV6_PREFIX = 64  # what one customer is given, who can use any of its 2**64 addresses
 _MAPPED_PREFIX = 96  # ::ffff:0:0/96 is IPv4 on a dual-stack socket
 
 # RFC 7239, section 4. An unquoted value may be more than a token: proxies leave out the quotes.
@@ -28,7 +28,7 @@ _PAIR = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",;]+))[ \t]*(?:;|$)'
 )
 # RFC 7239, section 6, and what stands in X-Forwarded-For: [v6], [v6]:port, v4, v4:port, bare v6.
-# No address is longer than 45 characters, which also bounds what the caches below hold.
+# No address is longer than 45 characters, which also bounds the entries of the caches below.
 _NODE = re.compile(
     r"\[(?P<bracketed>[0-9A-Fa-f:.]{2,45})\](?::[\w.-]+)?"
     r"|(?P<with_port>[0-9.]{7,15}):[\w.-]+"
@@ -36,7 +36,7 @@ _NODE = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)  # pure, slow, and asked for every connection and request; as below
+@lru_cache(maxsize=8192)  # slow, and called for every connection and request; as below
 def address_key(host: str) -> str:
     """Return the key that `host` is counted under: IPv6 by its /64, mapped IPv4 as IPv4.
 
@@ -59,7 +59,7 @@ def parse_networks(text: str) -> Networks:
 
 
 def is_trusted(host: str, trusted: Networks) -> bool:
-    """Tell whether `host` is an address in one of the `trusted` networks."""
+    """Return whether `host` is an address in one of the `trusted` networks."""
     if not trusted:
         return False
     address = _parse_address(host)
@@ -67,25 +67,25 @@ def is_trusted(host: str, trusted: Networks) -> bool:
 
 
 def client_address(peer: str, headers: Sequence[tuple[bytes, bytes]], trusted: Networks) -> str:
-    """Return the key of whoever really asks; `headers` have lower-case names, as in ASGI.
+    """Return the key of the client that sent a request; `headers` are those of ASGI.
 
-    It is the peer's, unless the peer is a trusted proxy: then that of the rightmost untrusted hop
-    in `Forwarded` (RFC 7239) or `X-Forwarded-For`, of the leftmost one if all are trusted. Several
-    lines of a header are one list, in order. Whoever cannot be told (no header, `unknown`, an
-    obfuscated or malformed hop) is counted as the proxy. So is he who brings both headers when they
-    differ: most proxies write one of them and pass on the other as the client sent it.
+    It is the peer's key, unless the peer is a trusted proxy: then that of the rightmost untrusted
+    hop in `Forwarded` (RFC 7239) or `X-Forwarded-For`, or of the leftmost hop if all are trusted.
+    Several lines of a header are one list, in order. The proxy's own key is returned if the client
+    is not known (no header, `unknown`, an obfuscated or malformed hop), and if both headers were
+    sent and differ: most proxies write one of them and pass on the other as the client sent it.
     """
-    if not is_trusted(peer, trusted):
+    if not trusted or not is_trusted(peer, trusted):
         return address_key(peer)
     readers = {b"forwarded": _forwarded_for, b"x-forwarded-for": _node_address}
-    told = {
+    found = {
         _client_behind(
             map(read, _items_from_the_right(b",".join(lines).decode("latin-1"))), trusted
         )
         for name, read in readers.items()
         if (lines := [value for header, value in headers if header == name])
     }
-    client = told.pop() if len(told) == 1 else None
+    client = found.pop() if len(found) == 1 else None
     return address_key(peer) if client is None else client
 
 
@@ -111,7 +111,7 @@ def _parse_network(item: str) -> IPv4Network | IPv6Network:
 
 
 def _client_behind(hops: Iterable[str | None], trusted: Networks) -> str | None:
-    """Walk `hops`, the nearest first, to the first untrusted one; None when one is unreadable."""
+    """Return the key of the first untrusted hop, the nearest first; None if one is malformed."""
     hop = None
     for hop in hops:
         if hop is None or not is_trusted(hop, trusted):
@@ -122,8 +122,8 @@ def _client_behind(hops: Iterable[str | None], trusted: Networks) -> str | None:
 def _items_from_the_right(text: str) -> Iterator[str]:
     """Yield the comma-separated items, last first, skipping empty ones.
 
-    Quotes are paired from the right too: read from the left, a client's lone quote would swallow
-    the items that proxies append to his.
+    Quotes are paired from the right, too: read from the left, an unpaired quote of the client would
+    swallow the items that proxies append.
     """
     end, quoted = len(text), False
     for mark in re.finditer(r',|"(?P<escapes>\\*)', text[::-1]):
@@ -140,7 +140,7 @@ def _items_from_the_right(text: str) -> Iterator[str]:
 
 
 def _forwarded_for(item: str) -> str | None:
-    """Return the address in `for=` of one `Forwarded` element, None when there is none to read."""
+    """Return the address in `for=` of one `Forwarded` element, None if there is none."""
     parameters: dict[str, str] = {}
     place = 0
     while place < len(item):
@@ -154,7 +154,7 @@ def _forwarded_for(item: str) -> str | None:
 
 
 def _node_address(node: str) -> str | None:
-    """Return the IP address of a hop, None for `unknown`, `_hidden` and garbage."""
+    """Return the IP address of a hop, None for `unknown`, `_hidden` and anything malformed."""
     match = _NODE.fullmatch(node)
     host = match and (match["bracketed"] or match["with_port"] or match["bare"])
     return host if host and _parse_address(host) else None

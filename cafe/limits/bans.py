@@ -1,11 +1,11 @@
-"""Who is cut off, until when, and for how long next time.
+"""Which addresses are banned, until when, and for how long the next time.
 
-One rule: pure. An address earns a ban by being refused too often, never by asking.
+Rule: pure. An address earns a ban by being refused too often, never by its requests themselves.
 
-A ban is imposed when an address has been refused `after` times within the window. What it is
-refused in the window that follows belongs to the same offence: the burst that was under way when
-the ban fell. Whoever goes on after that, banned or not, earns the next ban in the same way, twice
-as long as his last, up to LONGEST. Whoever has not earned another within LONGEST begins anew.
+A ban is imposed when an address has been refused `after` times within the window. Refusals in the
+window that follows belong to the same offence: the burst that was under way when the ban began. If
+the address goes on after that, banned or not, it earns the next ban in the same way, twice as long
+as its last one, up to LONGEST. An address that earns none within LONGEST starts from the beginning.
 """
 
 from collections import OrderedDict
@@ -16,12 +16,12 @@ from itertools import takewhile
 from cafe.limits.window import WindowTable
 
 LONGEST = 3600.0
-"""Seconds that a ban lasts at most, and that one is remembered from its beginning."""
+"""Seconds that a ban lasts at most, and that it is kept from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """An address is cut off until `until`, which was `seconds` ahead when the ban was imposed."""
+    """An address is banned until `until`, which is `seconds` after the ban was imposed."""
 
     address: str
     until: float
@@ -34,10 +34,10 @@ class Ban:
 
 
 class BanBook:
-    """Keeps the bans of at most `most` addresses, and counts who is about to earn one.
+    """Keeps the bans of at most `most` addresses, and counts the refusals that earn them.
 
-    While the book is full nobody else is banned, and an address that shares its window with others,
-    because the table of windows is full, earns none: it would be banned for what they did.
+    While it is full no other address is banned. An address that shares its window with others,
+    because the table of windows is full, earns no ban: it might be for what the others did.
     """
 
     def __init__(
@@ -51,18 +51,18 @@ class BanBook:
         self._grace = window_seconds
         self._most = most
         self._refusals = WindowTable(window_seconds, most)
-        # By revision: what is new stands at the end, what is to be forgotten at the front.
+        # In the order of their revisions: the newest last, the next to be dropped first.
         self._bans: OrderedDict[str, tuple[int, Ban]] = OrderedDict()
-        # When to look whether an address has served its ban, once for each that has not.
+        # A heap of when to look whether a ban has ended, with one entry for each that has not.
         self._ends: list[tuple[float, str]] = []
 
     def seconds_left(self, address: str, now: float) -> float:
-        """Return for how long `address` is still cut off, 0.0 when it is not."""
+        """Return for how long `address` is still banned, 0.0 if it is not."""
         _, ban = self._bans.get(address, (0, None))
         return 0.0 if ban is None else max(0.0, ban.until - now)
 
     def record(self, address: str, times: int, now: float) -> None:
-        """Count that `address` was refused, which may impose a ban or lengthen one."""
+        """Count that `address` was refused `times` times, which may impose or lengthen a ban."""
         last = self._last_ban(address, now)
         if last is not None and now < last.since + self._grace:
             return
@@ -78,13 +78,13 @@ class BanBook:
     def since(self, seen: int, now: float) -> tuple[Ban, ...]:
         """Return the bans in force that were imposed or lengthened after revision `seen`.
 
-        The oldest comes first; walks no others.
+        The oldest is first. It takes time only for those that are newer than `seen`.
         """
         newest_first = takewhile(lambda entry: entry[0] > seen, reversed(self._bans.values()))
         return tuple(ban for _, ban in newest_first if now < ban.until)[::-1]
 
     def count(self, now: float) -> int:
-        """Count those who are cut off now."""
+        """Return how many addresses are banned now."""
         while self._ends and self._ends[0][0] <= now:
             _, ban = self._bans[self._ends[0][1]]
             if now < ban.until:  # lengthened meanwhile
@@ -97,11 +97,11 @@ class BanBook:
         _, ban = self._bans.get(address, (0, None))
         if ban is None:
             return None
-        # Never before it ends: rounding may put the sum a hair before `until`.
+        # Not before it ends: by rounding the sum may be slightly less than `until`.
         return ban if now < max(ban.until, ban.since + self._longest) else None
 
     def _impose(self, ban: Ban) -> None:
-        self.count(ban.since)  # takes whoever has served off the heap, before he is forgotten
+        self.count(ban.since)  # takes ended bans off the heap before one is dropped
         if not self.seconds_left(ban.address, ban.since):
             if not (self._make_room(ban.since) or ban.address in self._bans):
                 return
@@ -112,7 +112,7 @@ class BanBook:
         self._bans.move_to_end(ban.address)
 
     def _make_room(self, now: float) -> bool:
-        """Drop the oldest ban if it is forgotten; tell whether there is room for one more."""
+        """Drop the oldest ban if it no longer counts; return whether there is room for another."""
         address = next(iter(self._bans), None)
         if address is not None and self._last_ban(address, now) is None:
             del self._bans[address]

@@ -1,10 +1,11 @@
-"""The program that tells the kernel whose packets to drop.
+"""The program by which the kernel drops the packets of banned addresses.
 
-Rule: pure. Bans go in, instructions come out; `kernel_bans` gives them to the kernel.
+Rule: pure. It makes instructions from bans; the server attaches them to its listening sockets.
 
-It is classic BPF: see Linux's Documentation/networking/filter.rst. It reads the source address in a
-packet's IP header, IPv4 or IPv6, so that one program serves a dual-stack listener, too. There IPv4
-comes in IPv4 packets and not as ::ffff:0:0/96: a ban of ::/64, where ::1 lives, does not touch it.
+The program is classic BPF: see Linux's Documentation/networking/filter.rst. It reads the source
+address in a packet's IP header, IPv4 or IPv6, so one program also serves a dual-stack listener.
+There IPv4 arrives in IPv4 packets, not as ::ffff:0:0/96: a ban of ::/64, which has ::1 in it, does
+not drop them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import NamedTuple
 from cafe.limits.address import Networks
 
 ROOM = 500
-"""How many addresses a filter holds, an IPv6 network counted as IPV6_ROOM of them.
+"""How many addresses a filter holds; an IPv6 network counts as IPV6_ROOM of them.
 
-Until version 6.5 Linux gives 20 KiB to the options of a socket, and an old filter keeps its share
-until the new one is in its place. So a filter may take half of that: 16 bytes an address.
+Until version 6.5 Linux gives the options of a socket 20 KiB, and an old filter keeps its share
+until the new one has replaced it. So a filter may take half of that, 16 bytes an address.
 """
 
 IPV6_ROOM = 3
@@ -28,7 +29,7 @@ IPV6_ROOM = 3
 # From Linux's linux/filter.h and linux/bpf_common.h. A is the register, k the operand.
 _LOAD_WORD = 0x20  # A = the word at k
 _LOAD_BYTE = 0x30
-_LOAD_KEPT = 0x60  # A = what was kept under k
+_LOAD_KEPT = 0x60  # A = the scratch word k
 _KEEP = 0x02
 _SHIFT_RIGHT = 0x74
 _IF_EQUAL = 0x15  # skip jt instructions when A == k, else jf
@@ -53,19 +54,20 @@ class Instruction(NamedTuple):
     k: int = 0
 
     def packed(self) -> bytes:
-        """Give it as the kernel's `struct sock_filter`."""
+        """Return it as the kernel's `struct sock_filter`."""
         return struct.pack(_LAYOUT, *self)
 
 
 DROP = Instruction(_RETURN, k=0)
 PASS = Instruction(_RETURN, k=2**32 - 1)
-"""The whole packet: less would be cut off what an accepted socket receives."""
+"""The whole packet: with a smaller k an accepted socket would receive truncated packets."""
 
 
 def fitting(bans: Iterable[tuple[str, float]], trusted: Networks = ()) -> dict[Network, float]:
-    """Give the networks of the first of these bans, as many as there is room for, and their ends.
+    """Return the networks of the first of these bans, as many as fit, and when they end.
 
-    Skips what is no IP address, and what a trusted proxy is in: he speaks for many.
+    Skips keys that are no IP address, and networks with a trusted proxy in them, which speaks for
+    many clients.
     """
     chosen: dict[Network, float] = {}
     room = ROOM
@@ -81,10 +83,10 @@ def fitting(bans: Iterable[tuple[str, float]], trusted: Networks = ()) -> dict[N
 
 
 def assemble(networks: Iterable[Network]) -> tuple[Instruction, ...]:
-    """Write the program that drops packets from these IPv4 addresses and IPv6 /64s, and no others.
+    """Return the program that drops packets from these IPv4 addresses and IPv6 /64s only.
 
-    It compares with one after the other: that is the smallest program, and takes no longer than the
-    kernel needs for the packet anyway.
+    It compares with one after the other: that makes the smallest program, and takes no longer than
+    the kernel needs for the packet anyway.
     """
     known = tuple(networks)
     if_ipv4 = (
@@ -129,7 +131,7 @@ def _ipv6_test(network: IPv6Network) -> list[Instruction]:
 
 
 def _drop_if_any(tests: Sequence[list[Instruction]]) -> list[Instruction]:
-    """Put the tests after each other, with a DROP within reach to which the last of each jumps."""
+    """Return the tests one after the other, each jumping to a DROP within its reach."""
     code: list[Instruction] = []
     at_once = _FURTHEST // len(tests[0]) if tests else 1
     for start in range(0, len(tests), at_once):
@@ -143,7 +145,7 @@ def _drop_if_any(tests: Sequence[list[Instruction]]) -> list[Instruction]:
 
 
 def _parse(key: str) -> Network | None:
-    """Read a key that `address_key` made, None for what it does not make of an IP address."""
+    """Return the network of a key of `address_key`; None if it is not made from an IP address."""
     try:
         network = ip_network(key)
     except ValueError:
