@@ -1,1 +1,1 @@
-"""Web conventions that all departments share."""
+"""HTTP conventions that all departments share."""

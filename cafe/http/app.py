@@ -1,7 +1,7 @@
-"""One FastAPI app as this shop wants it: slashes, OpenAPI, and problems for every error.
+"""The app factory: a FastAPI app with this shop's routing, error handlers and OpenAPI.
 
-Rule: a path is served with and without its last slash, never redirected; HEAD is answered where GET
-is, and OPTIONS everywhere; every error is a problem of RFC 9457.
+Rule: a path is served with and without its last slash and never redirected; HEAD is answered where
+GET is, and OPTIONS on every path; every error is a problem of RFC 9457.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cafe.http.refusals import CafeRefusal
 
 
 def example(members: dict[str, Any], *, extra: ExtraValues = "ignore") -> ConfigDict:
-    """Give a model's configuration, with an example for OpenAPI."""
+    """Return a model's configuration with an example for OpenAPI."""
     return ConfigDict(extra=extra, json_schema_extra={"examples": [members]})
 
 
@@ -64,7 +64,7 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
 
 
 def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any]]:
-    """Document problem responses for OpenAPI; `because` describes them, members included."""
+    """Return problem responses for OpenAPI; `because` describes them and their members."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
     return {
         status: {
@@ -79,7 +79,7 @@ def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any
 def create_app(
     routers: Sequence[APIRouter], *, title: str, description: str, version: str, prefix: str
 ) -> FastAPI:
-    """Give a FastAPI app with our routes, our errors, and OpenAPI under `prefix`."""
+    """Return a FastAPI app with these routes and our error handlers, documented under `prefix`."""
     app = FastAPIOffline(
         title=title,
         description=description,
@@ -95,8 +95,8 @@ def create_app(
             Exception: on_bug,
         },
     )
-    # Not include_router, which keeps the routers nested: that costs every request a layer, and
-    # hides from `methods_of` what is in them. Ours come before the docs: routes are tried in order.
+    # Not include_router, which nests the routers: that costs each request a layer, and hides their
+    # routes from `methods_of`. Ours come before those of the docs: routes are tried in order.
     app.router.routes[:0] = [
         route for router in routers for route in accepting_missing_slashes(router).routes
     ]
@@ -107,7 +107,7 @@ def create_app(
 
 
 def accepting_missing_slashes(router: APIRouter) -> APIRouter:
-    """Give routes with a last slash a twin without it; only the original is documented.
+    """Add to each route with a last slash one without it, which is not documented.
 
     The outer layer removes a last slash before a route is looked up.
     """
@@ -124,7 +124,7 @@ def accepting_missing_slashes(router: APIRouter) -> APIRouter:
 
 
 def match_to_the_end(app: FastAPI) -> None:
-    """Let no path match with a line feed behind it: Starlette's patterns end with `$`."""
+    """Let no path match that ends with a line feed: Starlette's patterns end with `$`."""
     for route in app.routes:
         if isinstance(route, Route):
             whole = re.sub(r"\$\Z", r"\\Z", route.path_regex.pattern)
@@ -132,9 +132,9 @@ def match_to_the_end(app: FastAPI) -> None:
 
 
 def answer_head(app: FastAPI) -> None:
-    """Let routes answer HEAD wherever they answer GET (RFC 9110, 9.1), without documenting it.
+    """Let routes answer HEAD where they answer GET (RFC 9110, 9.1), without documenting it.
 
-    But where one endpoint answers both GET and POST its GET is not safe, and so HEAD would not be.
+    If one endpoint answers both GET and POST, its GET is not safe, and HEAD would not be either.
     """
     answering = [
         (route.path, route.endpoint, route.methods)
@@ -148,7 +148,7 @@ def answer_head(app: FastAPI) -> None:
 
 
 def make_openapi(app: FastAPI) -> None:
-    """Make OpenAPI once, with our problem where FastAPI would promise its own error bodies."""
+    """Make OpenAPI once, with our problems where FastAPI documents error bodies of its own."""
     schema = FastAPI.openapi(app)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas["ProblemOut"] = ProblemOut.model_json_schema()
@@ -160,17 +160,17 @@ def make_openapi(app: FastAPI) -> None:
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:
-    """Say an expected no."""
+    """Return the problem of a refusal."""
     if not isinstance(error, CafeRefusal):
         raise error
     return refusal_response(request.scope, error)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Say what Starlette has to say: 404, 405 with its `Allow`, and so on.
+    """Return the problem of a Starlette error: 404, 405 with its `Allow`, and so on.
 
-    No route has OPTIONS, so what it asks is answered here (RFC 9110, 9.3.7): the methods of a path
-    that is there; of the app, where it asks for `*` or the root, as load balancers do.
+    No route has OPTIONS, so it is answered here (RFC 9110, 9.3.7), with the methods of the path, or
+    with those of the app for `*` and for the root, which load balancers ask.
     """
     if not isinstance(error, HTTPException):
         raise error
@@ -190,7 +190,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_invalid_request(request: Request, error: Exception) -> Response:
-    """Say what is wrong with the input, and where; JSON that cannot be read is a 400."""
+    """Return 422 with all errors in the input and their places; 400 for malformed JSON."""
     if not isinstance(error, RequestValidationError):
         raise error
     errors = [
@@ -206,30 +206,30 @@ async def on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def methods_of(request: Request) -> list[str]:
-    """Give all methods that a path has: Starlette tells only those of the first route it meets.
+    """Return all methods of a path: Starlette gives only those of the first route that matches.
 
-    None where there is no such path; the root and `*` have those of all paths.
+    Empty if there is no such path; the root and `*` have those of all paths.
     """
     app: FastAPI = request.app
     scope = request.scope
-    # What is mounted has put its own path there.
+    # A mounted app has put its own path into `root_path`.
     scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
     is_any = bare_path(scope) in {"/", "*"}
     methods: set[str] = set()
     for route in app.routes:
         if is_any or route.matches(scope)[0] is not Match.NONE:
-            # What is mounted are files, which are read.
+            # What is not a Route is a mounted folder of files.
             methods |= (route.methods or set()) if isinstance(route, Route) else {"GET", "HEAD"}
     return sorted(methods | {"OPTIONS"}) if methods else []
 
 
 def dotted(loc: Sequence[str | int]) -> str:
-    """Name a place in the input, as in `body.name`."""
+    """Return a place in the input as text, such as `body.name`."""
     return ".".join(str(part) for part in loc)
 
 
 async def on_bug(request: Request, _error: Exception) -> Response:
-    """Say sorry, and nothing of our insides; the request log tells the rest to the operator."""
+    """Return a 500 that says nothing of its cause, which is in the log."""
     return problem_response(
         request.scope, 500, detail="Something went wrong here; it has been logged."
     )

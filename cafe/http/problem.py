@@ -1,6 +1,6 @@
-"""Problem bodies (RFC 9457): the one shape in which this shop says no or says sorry.
+"""Problem bodies (RFC 9457): the one shape of every response with a status of 400 or more.
 
-Rule: whatever goes out with a status of 400 or more is made here, and says nothing of our insides.
+Rule: all of them are made here, and none says anything about the inside of the server.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from cafe.http.refusals import CafeRefusal
 MEDIA_TYPE = "application/problem+json"
 
 NO_STORE: Final = (b"cache-control", b"no-store")
-"""On every answer of ours: what it says of orders and people is true now, and nobody else's."""
+"""On every response: it is about orders and people, true only now, and for one client only."""
 
-# RFC 9457, 4.2.1: the status says it all. What a client acts on stands in members (`limit`,
+# RFC 9457, 4.2.1: the status is the type. What a client acts on is in further members (`limit`,
 # `reason`, `order_status`), which are documented in OpenAPI.
 PLAIN = "about:blank"
 
-# Made once: `json.dumps` would make one for each body, which takes as long as the body.
+# Made once: `json.dumps` would make one for each body, which takes as long as encoding it.
 ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def problem_body(
     status: int, *, title: str | None = None, detail: str = "", instance: str = "", **members: Any
 ) -> bytes:
-    """Give the JSON body of a problem; `title` defaults to the status's own phrase."""
+    """Return the JSON of a problem; `title` and `detail` default to the status's phrase."""
     body = {
         "type": PLAIN,
         "title": title or phrase(status),
@@ -52,9 +52,9 @@ def problem_response(
     headers: Sequence[tuple[bytes, bytes]] = (),
     **members: Any,
 ) -> Response:
-    """Give a response, which is itself an ASGI application to call with `(scope, receive, send)`.
+    """Return the response, which is an ASGI application to call with `(scope, receive, send)`.
 
-    `instance` names this very request by its id, so that a complaint finds its log line.
+    Its `instance` has the request's id, by which its log line is found.
     """
     body = problem_body(status, title=title, detail=detail, instance=instance_of(scope), **members)
     response = Response(body, status, media_type=MEDIA_TYPE)
@@ -63,7 +63,7 @@ def problem_response(
 
 
 def refusal_response(scope: MutableMapping[str, Any], refusal: CafeRefusal) -> Response:
-    """Turn a refusal into a problem."""
+    """Return the problem of a refusal."""
     return problem_response(
         scope,
         refusal.status,
@@ -74,7 +74,7 @@ def refusal_response(scope: MutableMapping[str, Any], refusal: CafeRefusal) -> R
 
 
 def request_id_of(scope: MutableMapping[str, Any]) -> str:
-    """Give the request's id; a request that has none yet gets one here."""
+    """Return the request's id; a request without one gets a new one."""
     state: dict[str, Any] = scope.setdefault("state", {})
     request_id: str | None = state.get("request_id")
     if request_id is None:
@@ -84,12 +84,12 @@ def request_id_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def instance_of(scope: MutableMapping[str, Any]) -> str:
-    """Give the URI of this occurrence of a problem, which names the request by its id."""
+    """Return the URI of this occurrence of a problem, which has the request's id."""
     return f"urn:request:{request_id_of(scope)}"
 
 
 def phrase(status: int) -> str:
-    """Give the status's own phrase, as in RFC 9110."""
+    """Return the phrase of a status in RFC 9110."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -1,6 +1,6 @@
-"""The base of every refusal: an expected "no" that has an HTTP status.
+"""The base of all refusals: an expected "no", with the HTTP status that it becomes.
 
-Rule: a refusal carries data and the status that it hints at; `problem.py` makes the response.
+Rule: a refusal carries data, and `problem.refusal_response` makes the response of it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ HeaderFields = tuple[tuple[bytes, bytes], ...]
 
 
 class CafeRefusal(Refusal):
-    """An expected "no": the asker gets it, the actor lives on."""
+    """An expected "no": the ask raises it, and the actor goes on."""
 
     status: ClassVar[int] = 400
     told: ClassVar[tuple[str, ...]] = ()
-    """The attributes that stand in the problem body beside the members of RFC 9457."""
+    """The attributes that become members of the problem, beside those of RFC 9457."""
     retry_after: float | None = None
-    """Seconds after which asking again makes sense, where that is known."""
+    """Seconds after which a retry makes sense, if that is known."""
 
     def members(self) -> dict[str, Any]:
-        """Give what is told, by name."""
+        """Return the further members of the problem by name."""
         return {name: getattr(self, name) for name in self.told}
 
     def headers(self) -> HeaderFields:
-        """Give the header fields of the answer: `Retry-After`, where it is known when."""
+        """Return the header fields of the response: `Retry-After`, if it is known."""
         if self.retry_after is None:
             return ()
         return ((b"retry-after", b"%d" % max(1, ceil(self.retry_after))),)
