@@ -57,7 +57,7 @@ def test_in_the_cafe_its_tests_and_those_of_the_shop_pass(tree: Path) -> None:
         "--schedules=1",
         "tests/cafe/music",
         "tests/cafe/tips",
-        "tests/cafe/cli/test_db.py",
+        "tests/cafe/cli/test_database.py",
         "tests/cafe/shop/test_apps.py",
         "tests/cafe/shop/test_shop.py",
         "tests/test_layout.py::test_imports_point_only_downward",

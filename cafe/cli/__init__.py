@@ -1,46 +1,64 @@
-"""The command line: `cafe serve` runs the shop, the others play in it or look into its database.
+"""The command line's entry point: what ends the process, and how Ctrl-C does.
 
-Rule: nothing is imported before `main` runs, which knows what to do when it is interrupted; and no
-command imports what only another one needs.
+Rule: nothing is imported before `main` runs. While there is nothing to clean up, as during the
+imports, Ctrl-C ends the process at once: a KeyboardInterrupt could be raised in a callback of the
+garbage collector or of the import system, where Python prints a traceback, drops it and goes on.
+If SIGINT is ignored, as in a background job, it stays ignored.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+
+INTERRUPTED = 130
+"""The exit code that a shell reports for a program that Ctrl-C ended."""
 
 
 def main() -> None:
-    """Run the command line; whatever ends it is at most one line on stderr, and an exit code."""
+    """Run the command line; print at most one line on stderr, and end with an exit code."""
     try:
-        from cafe.cli.interrupts import leave_at_once, raise_interrupts  # noqa: PLC0415
-
-        leave_at_once()
+        exit_on_interrupt()
         from cafe.cli.streams import open_missing_streams  # noqa: PLC0415
 
         open_missing_streams()
         # Importing takes most of the start.
-        from cafe.cli.commands import app_for  # noqa: PLC0415
-        from cafe.cli.run import run  # noqa: PLC0415
+        from cafe.cli.commands import app_for, run  # noqa: PLC0415
 
         app = app_for(sys.argv[1:])
-        raise_interrupts()
+        raise_on_interrupt()
         status = run(app, sys.argv[1:])
-        leave_at_once()  # Python would complain as it cleans up
+        exit_on_interrupt()  # during Python's own cleanup it would print a traceback
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
         if not is_interrupt(error):
             raise
-        from cafe.cli.interrupts import INTERRUPTED, leave_at_once  # noqa: PLC0415
-
-        leave_at_once()
+        exit_on_interrupt()
         status = INTERRUPTED
     sys.exit(status)
 
 
+def exit_on_interrupt() -> None:
+    """Let Ctrl-C end the process at once, with exit code INTERRUPTED."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _exit)
+
+
+def raise_on_interrupt() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt again."""
+    if signal.getsignal(signal.SIGINT) is _exit:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def is_interrupt(error: BaseException) -> bool:
-    """Tell whether Ctrl-C is why a program ends; a nursery gives it as one of a group."""
-    from typing import cast  # noqa: PLC0415 - as above
+    """Return whether Ctrl-C raised this error; a nursery wraps it in a group."""
+    from typing import cast  # noqa: PLC0415 - nothing is imported before `main` runs
 
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)  # isinstance cannot tell of what
         return group.subgroup(KeyboardInterrupt) is not None
     return isinstance(error, KeyboardInterrupt)
+
+
+def _exit(_signum: int, _frame: object) -> None:
+    os._exit(INTERRUPTED)

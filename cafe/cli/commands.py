@@ -1,8 +1,9 @@
-"""The commands of `cafe`, each imported only when it is asked for.
+"""The commands of `cafe`: each is imported only when it is used, and run to an exit code.
 
-Rule: a command is one line in COMMANDS, and its help is its docstring; so `cafe --help` imports
-them all, and nothing else does. What only the players need is an extra, `trio-cafe[players]`:
-without it they are listed all the same, and say in one line what to install.
+Rule: a command is one line in COMMANDS, and its help is its docstring; so only `cafe --help`
+imports them all. An expected error is one line on stderr and an exit code: no traceback, and no
+box of help. What only the players need is an extra, `trio-cafe[players]`: without it their commands
+are listed all the same, and say in one line what to install.
 """
 
 from __future__ import annotations
@@ -16,26 +17,36 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from cafe.cli.run import run
+from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
 COMMANDS = {
     "serve": "cafe.cli.serve",
     "baristas": "cafe.players.baristas",
     "customers": "cafe.players.customers",
     "rush": "cafe.players.rush",
-    "report": "cafe.cli.report_day",
-    "db": "cafe.cli.db",
+    "report": "cafe.cli.database",
+    "db": "cafe.cli.database",
 }
 """By name: the module that has the command under the same name, a function or a Typer."""
 
 EXTRA = frozenset({"httpx"})
 """What the extra `players` installs, and the server does without."""
 
-NEEDLESS = {"serve": ("rich", "pygments")}
-"""By command: what libraries import where it is installed, and the command never uses.
+NOT_IMPORTED = {"serve": ("rich", "pygments")}
+"""By command: what libraries import if it is installed, and the command never uses.
 
-structlog imports rich, which imports pygments; so does alembic. All of it only draws: 7 MiB.
+structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB.
 """
+
+
+class NotInstalledError(TyperException):
+    """A command needs the extra, which is not installed; the exit code is that of a wrong usage."""
+
+    exit_code = 2
+
+    def __init__(self, command: str, library: str) -> None:
+        super().__init__(f"`cafe {command}` needs {library}: pip install 'trio-cafe[players]'")
+        self.library = library
 
 
 def run_command(args: Sequence[str]) -> int:
@@ -43,13 +54,46 @@ def run_command(args: Sequence[str]) -> int:
     return run(app_for(args), args)
 
 
+def run(app: typer.Typer, args: Sequence[str] | None = None) -> int:
+    """Run `app` and return its exit code: 2 for wrong usage, or that of the error raised.
+
+    If the output cannot be written, as on a full device, that is one line and NOT_WRITTEN; if its
+    reader has closed the pipe, as `head` does, the exit code alone.
+    """
+    try:
+        status = _run(app, args)
+    except OSError:
+        if (error := flush_output()) is None:
+            raise  # it was another file
+        status = 0
+    else:
+        error = flush_output()
+    if error is None:
+        return status
+    if not isinstance(error, BrokenPipeError):
+        print_error(f"cafe: Standard output cannot be written: {error.strerror}.")
+    return status or NOT_WRITTEN
+
+
+def _run(app: typer.Typer, args: Sequence[str] | None) -> int:
+    try:
+        # typer returns the code of a raised Exit, or what the command returned: None.
+        code: object = app(args, standalone_mode=False)
+    except TyperException as error:
+        # Empty when `cafe` alone has already printed its help.
+        if line := " ".join(error.format_message().split()):
+            print_error(f"cafe: {line}")
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
 def app_for(args: Sequence[str]) -> typer.Typer:
-    """Make what runs the command line `args`, importing only the command that it begins with."""
+    """Return the app for the command line `args`, importing only the command it begins with."""
     return make_app(args[:1] if args and args[0] in COMMANDS else list(COMMANDS))
 
 
 def make_app(names: Sequence[str]) -> typer.Typer:
-    """Make a command line of these commands."""
+    """Return an app with these commands."""
     app = typer.Typer(
         name="cafe",
         help="A coffee shop as a server: serve it, or play its customers and baristas in it.",
@@ -59,32 +103,26 @@ def make_app(names: Sequence[str]) -> typer.Typer:
     )
     app.callback()(options)
     for name in names:
-        try:
-            with hidden(NEEDLESS.get(name, ())):
-                command = getattr(import_module(COMMANDS[name]), name)
-        except ModuleNotFoundError as error:
-            if error.name not in EXTRA:
-                raise
-            add_missing(app, name, error.name)
-            continue
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command()(command)
+        _add_command(app, name)
     return app
 
 
-class NotInstalledError(TyperException):
-    """A command needs the extra, which is not installed; ends like a wrong usage."""
+def _add_command(app: typer.Typer, name: str) -> None:
+    try:
+        with hidden(NOT_IMPORTED.get(name, ())):
+            command = getattr(import_module(COMMANDS[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        _add_missing_command(app, name, error.name)
+        return
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command()(command)
 
-    exit_code = 2
 
-    def __init__(self, command: str, library: str) -> None:
-        super().__init__(f"`cafe {command}` needs {library}: pip install 'trio-cafe[players]'")
-        self.library = library
-
-
-def add_missing(app: typer.Typer, name: str, library: str) -> None:
+def _add_missing_command(app: typer.Typer, name: str, library: str) -> None:
     """Add a command that takes any arguments, and raises NotInstalledError."""
     settings: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -95,7 +133,7 @@ def add_missing(app: typer.Typer, name: str, library: str) -> None:
 
 @contextmanager
 def hidden(packages: Sequence[str]) -> Generator[None]:
-    """Let packages that are not imported yet seem not to be installed, meanwhile."""
+    """Make packages that are not imported yet look as if they were not installed, in the block."""
     absent = [package for package in packages if package not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type] # None is documented
     try:

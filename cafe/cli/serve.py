@@ -1,6 +1,6 @@
-"""`cafe serve`: read the settings, run the shop, tell in one line what is wrong.
+"""`cafe serve`: read the settings, run the shop, and say in one line what is wrong.
 
-Rule: the options are made of the settings' fields, so that neither can miss one of the other's.
+Rule: the options are made from the fields of Settings, so that each setting has one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import typer
 from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
-from cafe.cli.interrupts import leave_at_once, raise_interrupts
-from cafe.cli.streams import flush_output, forget_output, say
+from cafe.cli import exit_on_interrupt, raise_on_interrupt
+from cafe.cli.streams import flush_output, ignore_output_error, print_error
 from cafe.ledger.errors import LedgerError
 from cafe.operations.logs import set_up_logs
 from cafe.printable import printable
@@ -41,56 +41,56 @@ def serve(**options: str | None) -> None:
     """Open the shop: customers on one port, baristas on the other.
 
     Each option is also a variable, as in CAFE_LEASE_SECONDS; the option goes first. SIGTERM or
-    Ctrl-C closes the shop in good order, a second one at once.
+    Ctrl-C shuts the shop down in good order, a second one at once.
     """
-    # Until the shop listens for signals there is nothing that would have to be closed.
-    leave_at_once()
+    # Until the shop handles signals itself there is nothing to clean up.
+    exit_on_interrupt()
     try:
         status = open_shop(options)
     finally:
-        raise_interrupts()
+        raise_on_interrupt()
     if status:
         raise typer.Exit(status)
 
 
 def open_shop(options: Mapping[str, str | None]) -> int:
-    """Run the shop to its end, and give the exit code."""
+    """Run the shop until it has shut down; return the exit code."""
     wrong: list[Exception] = []
     crashed: list[Exception] = []
     try:
         settings = read_settings(options)
         instruments = set_up_logs(settings.log_format)
         for sentence in unknown_variables():
-            say(f"cafe: warning: {sentence}")
-        look_for_garbage_seldom()
+            print_error(f"cafe: warning: {sentence}")
+        collect_garbage_less_often()
         trio.run(run_shop, settings, announce, instruments=instruments)
     except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
         crashed = leaves(group)
-    forget_output()  # the log has the addresses
+    ignore_output_error()  # the log has the addresses
     for error in wrong:
-        say(f"cafe: {error}")
+        print_error(f"cafe: {error}")
     for error in crashed:
         structlog.get_logger("shop").error("crashed", exc_info=error)
     return WRONG_SETTING if wrong else CRASHED if crashed else 0
 
 
-def look_for_garbage_seldom() -> None:
-    """Let the collector of cycles leave alone what it would look through again and again.
+def collect_garbage_less_often() -> None:
+    """Exclude what is imported from garbage collection, and raise the collector's thresholds.
 
     What has been imported lives as long as the process. A waiting customer is some hundreds of
-    objects; he outlives many collections, and goes by reference count when he has his coffee. With
-    200 of them Python's own thresholds cost a seventh of the processor.
+    objects, which survive many collections, and are freed by their reference counts when the
+    coffee is ready. With 200 customers Python's default thresholds cost a seventh of the CPU.
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
 def announce(line: str) -> None:
-    """Print one of the shop's addresses, at once, for people and for the program that started us.
+    """Print one of the shop's addresses and flush it, for people and for a parent process.
 
-    A device that is full does not stop the shop: the log has the address then.
+    If it cannot be written, as on a full device, the address is logged, and the shop goes on.
     """
     with suppress(OSError):
         print(printable(line))
@@ -101,7 +101,7 @@ def announce(line: str) -> None:
 
 
 def leaves(error: Exception) -> list[Exception]:
-    """Give the exceptions that a group is made of, however deep; of another one, itself."""
+    """Return the exceptions in a group, however deep; for any other exception, that one."""
     if not isinstance(error, ExceptionGroup):
         return [error]
     group = cast("ExceptionGroup[Exception]", error)  # isinstance cannot tell of what
@@ -109,7 +109,7 @@ def leaves(error: Exception) -> list[Exception]:
 
 
 def options_of_settings() -> Signature:
-    """Make one option of each setting; its value is read by the settings, like a variable's."""
+    """Return a signature with one option per setting; its text is parsed as a variable's is."""
     return Signature(
         [
             Parameter(
@@ -132,11 +132,11 @@ def options_of_settings() -> Signature:
 
 
 def help_text(name: str) -> str:
-    """Say what a setting is, its variable and its default."""
+    """Return the help of a setting: its description, its variable and its default."""
     field = Settings.model_fields[name]
     value: object = field.default
     if isinstance(value, SecretStr):
-        value = value.get_secret_value()  # a default is no secret
+        value = value.get_secret_value()  # the default is not a secret
     default = "" if value in {None, ""} else f", default {value}"
     return f"{field.description} ({PREFIX}{name.upper()}{default})"
 

@@ -1,7 +1,7 @@
 """The standard streams of the process: closed at the start, on a full device, or read by nobody.
 
-Rule: that something cannot be told is never a traceback. The exit code stays what it would be, or
-is NOT_WRITTEN where the output was all that the command was for.
+Rule: a stream that cannot be written never causes a traceback. The exit code stays what it would
+be, or is NOT_WRITTEN if the output was all that the command was for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import TextIO
 from cafe.printable import printable
 
 NOT_WRITTEN = 1
+"""The exit code of a command whose output could not be written."""
 
 
 def open_missing_streams() -> None:
     """Open /dev/null for each standard stream that was closed when the process was started.
 
-    Else the next file that is opened takes its number, and gets what is meant for the stream: a
-    database, say, what a library in C complains about. And print() takes a `file` of None, which
-    sys.stderr is then, for standard output.
+    Otherwise the next file that is opened gets its number, and what is written to the stream: a
+    database would get the messages of a library in C. And print() writes to standard output if
+    its `file` is None, as sys.stderr is then.
     """
     for fd in range(3):
         with suppress(OSError):
@@ -30,17 +31,17 @@ def open_missing_streams() -> None:
             continue
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
     if sys.stderr is None:
-        sys.stderr = _nowhere()
-    sys.stdout = _nowhere() if sys.stdout is None else _watched(sys.stdout)
+        sys.stderr = _null_stream()
+    sys.stdout = _null_stream() if sys.stdout is None else _recording_errors(sys.stdout)
 
 
 class Output(TextIOWrapper):
-    """Standard output that remembers that it could not be written: print() may tell it or not."""
+    """Standard output that remembers a failed write, whether print() raises the error or not."""
 
     error: OSError | None = None
 
     def write(self, text: str, /) -> int:
-        """Write, or keep for later; remember if that is impossible."""
+        """Write or buffer the text; remember an OSError and raise it."""
         try:
             return super().write(text)
         except OSError as error:
@@ -48,42 +49,42 @@ class Output(TextIOWrapper):
             raise
 
 
-def _nowhere() -> TextIO:
+def _null_stream() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - open until the end
 
 
-def _watched(stream: TextIO) -> TextIO:
+def _recording_errors(stream: TextIO) -> TextIO:
     buffer = stream.buffer
     if not isinstance(stream, TextIOWrapper):
         return stream
     return Output(
         buffer,
         stream.encoding,
-        # As on stderr: what the encoding does not know is shown all the same.
+        # As on stderr: what the encoding lacks is escaped.
         "backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
 
 
-def say(line: str) -> None:
-    """Print one line on stderr, if that can be written to."""
+def print_error(line: str) -> None:
+    """Print one line on stderr, if that can be written."""
     try:
         print(printable(line), file=sys.stderr, flush=True)
     except OSError:
-        forget_errors()
+        discard_stderr()
 
 
-def forget_errors() -> None:
-    """Let what could not be written to stderr, and all that comes, go nowhere."""
-    _let_go(2)
+def discard_stderr() -> None:
+    """Send what stderr has buffered, and all that follows, to /dev/null."""
+    _redirect_to_null(2)
 
 
 def flush_output() -> OSError | None:
-    """Write what has been printed; give the error if that, or anything before, cannot be written.
+    """Flush stdout; return the error if that, or a write before, failed.
 
-    What cannot be written is let go of: Python would try again at its end, and complain in lines of
-    its own.
+    Then what stdout has buffered is discarded: Python would try again at its end, and print lines
+    of its own about it.
     """
     output = sys.stdout
     error = output.error if isinstance(output, Output) else None
@@ -93,20 +94,19 @@ def flush_output() -> OSError | None:
         error = late
     if error is None:
         return None
-    _let_go(1)
+    _redirect_to_null(1)
     if isinstance(output, Output):
         output.error = error
     return error
 
 
-def forget_output() -> None:
-    """Let what could not be written be no failure of the command: it is told elsewhere."""
+def ignore_output_error() -> None:
+    """Forget a failed write, so that the command does not fail: the text went elsewhere too."""
     if isinstance(sys.stdout, Output):
         sys.stdout.error = None
 
 
-def _let_go(fd: int) -> None:
-    """Let what is still to be written to `fd` go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, fd)
-    os.close(nowhere)
+def _redirect_to_null(fd: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, fd)
+    os.close(null)

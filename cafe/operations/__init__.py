@@ -1,1 +1,1 @@
-"""What operators look at: metrics, health, the tree of actors, logs, reports."""
+"""What operators look at: metrics, health, the actors' tree, logs and reports."""

@@ -1,10 +1,10 @@
-"""How the shop writes its log: lines for people, or JSON for machines, on standard error.
+"""The shop's log on standard error: lines for people, or JSON for machines.
 
-Rule: what others log through the standard library (hypercorn, actors) comes out in the same form
-and the same way. Tracebacks show no local variables: those may be secrets, and cost much. Text of
-others (names, exceptions) cannot write lines, colours or control characters of its own.
+Rule: what libraries log through the standard library's logging (hypercorn, actors) has the same
+form and goes the same way. Tracebacks show no local variables: they may be secrets, and are slow
+to print. Untrusted text (names, exceptions) cannot add lines, colours or control characters.
 
-Each form is one function that makes a line, because an order writes seven of them: structlog's own
+Each form is one function that makes a line, because an order writes seven lines: structlog's own
 renderer for the console takes four times as long as JSON.
 """
 
@@ -25,16 +25,16 @@ import structlog
 from structlog.processors import format_exc_info
 from structlog.typing import EventDict
 
-from cafe.operations.lines import Lines, writing_to
+from cafe.operations.log_writer import LogWriter, non_blocking_write
 from cafe.printable import printable
 
 Format = Literal["auto", "console", "json"]
 Render = Callable[[object, str, EventDict], bytes]
-"""Makes a line of the level's name and the event, as one of structlog's processors."""
+"""Returns the line for a level and an event, with the signature of a structlog processor."""
 
 
 MOST_TEMPLATES = 256
-"""Sets of names that the console's lines are prepared for: there are as many as calls of ours."""
+"""Sets of keys that the console keeps a template for: each log call of ours needs one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +63,29 @@ COLOURED = Styles(
 )
 
 
-def set_up_logs(log_format: Format) -> Sequence[Lines]:
+def set_up_logs(log_format: Format) -> Sequence[LogWriter]:
     """Send every log line to standard error in this form, from now on.
 
-    `auto` is console on a terminal, JSON elsewhere. Gives what `trio.run` has to be given as its
-    instruments; `dropped` of them are the lines that were not written.
+    `auto` is console on a terminal, JSON elsewhere. Returns the instruments for `trio.run`; their
+    `dropped` counts the lines that were not written.
     """
     render = _renderer(log_format)
-    lines = Lines(writing_to(sys.stderr), notice=partial(_say_dropped, render))
+    writer = LogWriter(non_blocking_write(sys.stderr), notice=partial(_dropped_notice, render))
     structlog.configure(
         processors=[render],
         wrapper_class=_logger_class(),
-        logger_factory=lambda *_name: lines,
+        logger_factory=lambda *_name: writer,
         cache_logger_on_first_use=True,
     )
-    handler = _Handler(lines, render)
+    handler = _Handler(writer, render)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    return [lines]
+    return [writer]
 
 
 def _logger_class() -> type[Any]:
-    """Give structlog's logger with a shorter way for `info`, by which nearly all lines go.
+    """Return structlog's logger class with a faster `info`, which nearly all lines use.
 
-    It calls the one processor itself: half the cost of a line was on the way there.
+    It calls the one processor directly: half the cost of a line was the way there.
     """
 
     def info(self: Any, event: str, **values: object) -> None:
@@ -93,16 +93,16 @@ def _logger_class() -> type[Any]:
         values["event"] = event
         try:  # noqa: SIM105 - `suppress` costs a fifth of a line
             self._logger.msg(render(self._logger, "info", self._context | values))
-        except structlog.DropEvent:  # by a test that captures what is logged
+        except structlog.DropEvent:  # raised in a test that captures the log
             pass
 
     return type("Logger", (structlog.make_filtering_bound_logger(logging.INFO),), {"info": info})
 
 
 def dropped_lines() -> int:
-    """Give how many lines of the log were not written since it was set up: for a metric."""
+    """Return how many log lines were not written since the log was set up."""
     handlers = [each for each in logging.root.handlers if isinstance(each, _Handler)]
-    return sum(handler.lines.dropped for handler in handlers)
+    return sum(handler.writer.dropped for handler in handlers)
 
 
 def _renderer(log_format: Format) -> Render:
@@ -113,11 +113,11 @@ def _renderer(log_format: Format) -> Render:
 
 
 class _Handler(logging.Handler):
-    """Writes what others log through the standard library."""
+    """Writes what libraries log through the standard library's logging."""
 
-    def __init__(self, lines: Lines, render: Render) -> None:
+    def __init__(self, writer: LogWriter, render: Render) -> None:
         super().__init__()
-        self.lines = lines
+        self.writer = writer
         self._render = render
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -125,13 +125,13 @@ class _Handler(logging.Handler):
             event: EventDict = {"event": record.getMessage()}
             if record.exc_info:
                 event["exc_info"] = record.exc_info
-            self.lines.msg(self._render(None, record.levelname.lower(), event))
-        except Exception:  # noqa: BLE001 - a wrong log call is not an error of what it tells of
+            self.writer.msg(self._render(None, record.levelname.lower(), event))
+        except Exception:  # noqa: BLE001 - a wrong log call must not break its caller
             self.handleError(record)
 
 
-def _say_dropped(render: Render, number: int) -> bytes:
-    """Make the line that stands where lines are missing."""
+def _dropped_notice(render: Render, number: int) -> bytes:
+    """Return the line that says how many are missing at this place."""
     return render(None, "warning", {"event": "log lines dropped", "lines": number})
 
 
@@ -144,9 +144,9 @@ def _as_json(_logger: object, method: str, event: EventDict) -> bytes:
 
 
 class Console:
-    """Makes lines like `2026-11-26T08:00:00.000000Z [info     ] order name='Zoë' number=17`.
+    """Renders lines like `2026-11-26T08:00:00.000000Z [info     ] order name='Zoë' number=17`.
 
-    A traceback follows its line, indented, so that no text of an exception begins a line.
+    A traceback follows its line, indented, so that no exception's text starts a line.
     """
 
     def __init__(self, styles: Styles) -> None:
@@ -157,7 +157,7 @@ class Console:
         self._levels = {level: self._level(level) for level in COLOURED.levels}
 
     def __call__(self, _logger: object, method: str, event: EventDict) -> bytes:
-        """Make a line."""
+        """Return the line, or the lines if there is a traceback."""
         exception: str | None = None
         if "exc_info" in event:
             event = format_exc_info(None, method, event)
@@ -172,7 +172,7 @@ class Console:
         level = self._levels.get(method) or self._level(method)
         take, line, escaped_line = template
         said, values = event["event"], take(event)
-        # The text that Python writes for these types never has what could not be seen.
+        # The repr of these types is always printable.
         if type(said) is str and said.isprintable() and _HARMLESS.issuperset(map(type, values)):
             line %= (self._date, passed // 1000, level, said, *values)
         else:
@@ -193,14 +193,14 @@ class Console:
 
 
 class _Template(NamedTuple):
-    """The line of every event that has the same keys."""
+    """The line for all events with the same keys."""
 
     take: Callable[[EventDict], Sequence[object]]
-    """Takes the values out of an event, in the order in which the line has them."""
+    """Returns an event's values, in the order in which the line has them."""
     line: str
-    """Takes the values as they are, and has them as Python writes them."""
+    """A format that takes the values, and has their repr."""
     escaped_line: str
-    """Takes them as texts."""
+    """A format that takes the values as escaped text."""
 
     @classmethod
     def of(cls, styles: Styles, keys: tuple[str, ...]) -> _Template:
@@ -216,7 +216,7 @@ class _Template(NamedTuple):
 
 
 def _getter(names: list[str]) -> Callable[[EventDict], Sequence[object]]:
-    """Give what takes the values of these names out of an event."""
-    if len(names) > 1:  # of a single name, itemgetter gives the value alone
+    """Return a function that returns an event's values of these names."""
+    if len(names) > 1:  # for a single name, itemgetter returns the bare value
         return itemgetter(*names)
     return lambda event: [event[name] for name in names]

@@ -1,6 +1,6 @@
-"""`GET /metrics`: the histograms that are kept as things happen, and the counts that owners give.
+"""`GET /metrics`: histograms that are updated as things happen, and the counts of each owner.
 
-Rule: no state is kept twice. Whoever owns a number is asked for it when Prometheus asks us.
+Rule: no state is kept twice. The owner of a number is asked for it at each scrape.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.offer import Offer
 from cafe.operations.logs import dropped_lines
 
-# A second series beside every counter, only to tell when it was created: for scrapes over years.
+# It would add a second series to every counter, for the time at which the counter was created.
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
 
 
@@ -28,7 +28,7 @@ class Exposition:
     """Where the numbers come from."""
 
     registry: CollectorRegistry
-    """With what is kept as it happens; the actors' own figures come from an instrument in it."""
+    """Histograms and counters, and the instrument that has the actors' statistics."""
     offers: Sequence[Offer]
     """Of the departments."""
     ledger: Ledger
@@ -37,7 +37,7 @@ class Exposition:
     """By app."""
 
     async def expose(self) -> bytes:
-        """Ask the owners, and give everything in Prometheus's text format."""
+        """Ask the owners, and return everything in Prometheus's text format."""
         snapshot = Snapshot(
             departments=[one for offer in self.offers for one in await offer.metrics()],
             limits=await self.limiter.ask(CountLimits()),
@@ -51,7 +51,7 @@ class Exposition:
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
 class Snapshot(Collector):
-    """What the owners said, at one moment."""
+    """What the owners answered, at one moment."""
 
     departments: Sequence[Metric]
     limits: LimitCounts
@@ -59,10 +59,10 @@ class Snapshot(Collector):
     admissions: Mapping[str, Admission]
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metric families."""
+        """Yield the metric families."""
         yield CounterMetricFamily(
             "cafe_log_lines_dropped",
-            "Log lines not written, because what reads them stalls or has gone.",
+            "Log lines not written, because their reader stalls or is gone.",
             dropped_lines(),
         )
         yield from self.departments
@@ -74,7 +74,7 @@ class Snapshot(Collector):
     def _ledger(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "cafe_ledger_uncommitted",
-            "Changes that the database does not have yet.",
+            "Changes that are not committed yet.",
             self.ledger.uncommitted,
         )
         yield GaugeMetricFamily(
@@ -90,10 +90,10 @@ class Snapshot(Collector):
         for limit, number in sorted(self.limits.refused.items()):
             refusals.add_metric((limit,), number)
         yield refusals
-        yield GaugeMetricFamily("cafe_bans_now", "Addresses cut off.", self.limits.banned)
+        yield GaugeMetricFamily("cafe_bans_now", "Addresses banned now.", self.limits.banned)
         yield CounterMetricFamily("cafe_bans", "Bans imposed or lengthened.", self.limits.bans)
         yield GaugeMetricFamily(
-            "cafe_addresses", "Addresses that the limiter keeps.", self.limits.addresses
+            "cafe_addresses", "Addresses in the rate limiter's memory.", self.limits.addresses
         )
 
     def _connections(self) -> Iterator[Metric]:
@@ -102,9 +102,9 @@ class Snapshot(Collector):
             CounterMetricFamily(f"cafe_connections_{what}", help_, labels=("app",))
             for what, help_ in (
                 ("refused", "Connections refused when accepted."),
-                ("shed", "Idle connections closed because their place was needed."),
-                ("malformed", "Connections closed because what came on them was no HTTP or TLS."),
-                ("isolated", "Connections ended by an error that would have ended the process."),
+                ("shed", "Idle connections closed to make room for a new one."),
+                ("malformed", "Connections closed because the client sent neither HTTP nor TLS."),
+                ("isolated", "Connections ended by an unexpected exception, which is logged."),
             )
         )
         for app, admission in self.admissions.items():
@@ -117,10 +117,12 @@ class Snapshot(Collector):
 
     def _kernel(self) -> Iterator[Metric]:
         filters = GaugeMetricFamily(
-            "cafe_kernel_filter", "Whether the kernel drops banned addresses.", labels=("app",)
+            "cafe_kernel_filter",
+            "Whether the kernel drops the packets of banned addresses.",
+            labels=("app",),
         )
         bans = GaugeMetricFamily(
-            "cafe_kernel_bans", "Addresses that the kernel drops now.", labels=("app",)
+            "cafe_kernel_bans", "Addresses whose packets the kernel drops now.", labels=("app",)
         )
         for app, admission in self.admissions.items():
             filters.add_metric((app,), admission.in_kernel is not None)

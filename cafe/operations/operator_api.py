@@ -1,6 +1,6 @@
-"""What operators look at: does it live, is it ready, what do the actors do, what are the figures.
+"""Routes for operators: `/livez`, `/readyz`, `/actors` and `/metrics`.
 
-Rule: reads only. The two health routes are on both apps, and cost nobody his share of requests.
+Rule: they only read. The two health routes are on both apps, and do not count against any limit.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ system, one_for_one
 """
 AS_TEXT: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Every actor that lives. As text with its groups, if Accept prefers that.",
+        "description": "Every running actor. As text with its groups, if Accept prefers it.",
         "content": {"text/plain": {"schema": {"type": "string"}, "example": TREE}},
     }
 }
 
 
 class HealthOut(BaseModel):
-    """All is well."""
+    """The check has passed."""
 
     model_config = example({"status": "ok"})
 
@@ -60,7 +60,7 @@ class ActorOut(BaseModel):
 
     name: str
     state: str = Field(
-        description="running; restarting: crashed, and waiting for its next start; or stopping."
+        description="running; restarting: crashed, and waiting for its restart; or stopping."
     )
     mailbox_used: int
     mailbox_size: int
@@ -68,11 +68,11 @@ class ActorOut(BaseModel):
     refused: int
     crashed: int
     restarts: int
-    busy_seconds: float | None = Field(description="How long its present turn has taken so far.")
+    busy_seconds: float | None = Field(description="How long it has handled its message so far.")
 
 
 class ActorsOut(BaseModel):
-    """Every actor that lives, in the order of their start, those of a group together."""
+    """Every running actor, in the order of their start, those of a group together."""
 
     model_config = example({"actors": [DISPATCHER]})
 
@@ -80,17 +80,17 @@ class ActorsOut(BaseModel):
 
 
 def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRouter:
-    """Give the health routes; `why_not_ready` gives None, or a sentence."""
+    """Return the health routes; `why_not_ready` returns None, or a sentence."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", response_model=HealthOut)
     async def livez() -> Response:
-        """Tell that the process lives."""
+        """Say that the process runs."""
         return answer(HealthOut(status="ok"))
 
     @router.get("/readyz", response_model=HealthOut, responses=problems(503))
     async def readyz(request: Request) -> Response:
-        """Tell whether the shop takes orders: its actors answer, and it is not closing."""
+        """Say whether the shop takes orders: its actors answer, and it is not closing."""
         why_not = await why_not_ready()
         if why_not is None:
             return answer(HealthOut(status="ok"))
@@ -102,12 +102,12 @@ def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRout
 
 
 def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> APIRouter:
-    """Give the routes that look inside."""
+    """Return the routes for the worker port: `/actors` and `/metrics`."""
     router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY)
 
     @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
     async def actors(request: Request) -> Response:
-        """Tell what each actor is doing: as JSON, or drawn as a tree for people to read."""
+        """List what each actor is doing: as JSON, or drawn as a tree for people to read."""
         tree = system.tree()
         varies = {"vary": "accept"}
         accept = ",".join(request.headers.getlist("accept"))
@@ -121,14 +121,14 @@ def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> A
         responses={200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}},
     )
     async def metrics() -> Response:
-        """Give the figures, for Prometheus."""
+        """Return the metrics in Prometheus's text format."""
         return unkept(Response(await expose(), media_type=CONTENT_TYPE_LATEST))
 
     return router
 
 
 def actor_out(actor: ActorStatistics) -> ActorOut:
-    """Show one actor."""
+    """Return the JSON model of one actor."""
     busy = None if actor.busy_since is None else trio.current_time() - actor.busy_since
     return ActorOut(
         name=actor.name,

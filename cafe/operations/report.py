@@ -1,151 +1,286 @@
-"""What became of the customers, as numbers and as a picture.
+"""`cafe report`: a day's figures, from the day's orders, as JSON, tables and a chart.
 
-Rule: pure; everything is computed from the visits, nothing is printed.
+Rule: pure; everything is computed from the orders and their events, and nothing is printed.
 """
 
 from __future__ import annotations
 
-import importlib
+import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from cafe.operations.charts import draw, rank
+from cafe.orders.order import Action, Status
+from cafe.orders.queries import Deed, Life
+from cafe.printable import printable
 
-_SERVED = 200
-_MOST_BARS = 16
-_WIDTH, _HEIGHT = 78, 13
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One customer's visit: how long, and what came of it."""
-
-    waited: float
-    status: int | None
-    """The HTTP status, or None where the connection gave no answer."""
-    why: str = ""
-    """Which limit, which reason, or what happened to the connection."""
-
-    @property
-    def outcome(self) -> str:
-        """Name the visit's kind, like `200`, `429 waiting` or `no answer: ...`."""
-        if self.status is None:
-            return f"no answer: {self.why}"
-        return f"{self.status} {self.why}".strip()
+_BREWED = (Status.READY, Status.DELIVERED)
+_LIVE = (Status.WAITING, Status.PREPARATION)
+_FINISHES = (Action.FINISH, Action.FINISH_LATE)
+_HOUR = 3600.0
+_MINUTES_FROM = 120.0  # seconds; shorter times are shown in seconds
 
 
-class Waits(NamedTuple):
-    """The waits of those who were served, in seconds; percentiles by nearest rank."""
+class Hours(NamedTuple):
+    """The start and the end of a day in this machine's time zone: 23 to 25 hours."""
 
-    shortest: float
-    median: float
-    p95: float
-    longest: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a crowd of customers got."""
-
-    customers: int
-    served: tuple[float, ...]
-    """The waits of those who got their 200, shortest first."""
-    others: tuple[tuple[str, int], ...]
-    """Every other outcome with its count, the most frequent first."""
+    since: float
+    until: float
 
     @classmethod
-    def of(cls, visits: Sequence[Visit], customers: int) -> Summary:
-        """Sum up the visits of `customers`; those without one were still waiting."""
-        others = Counter(visit.outcome for visit in visits if visit.status != _SERVED)
-        if unfinished := customers - len(visits):
-            others["gave up at the end"] = unfinished
-        served = sorted(visit.waited for visit in visits if visit.status == _SERVED)
-        return cls(customers, tuple(served), tuple(others.most_common()))
+    def of(cls, day: date) -> Hours:
+        """Return a day's midnights; raise ValueError or OverflowError far from our time."""
+        midnights = (datetime.combine(day + timedelta(days=n), time.min) for n in (0, 1))
+        return cls(*(midnight.timestamp() for midnight in midnights))
 
-    @property
-    def all_served(self) -> bool:
-        """True when every customer got a 200."""
-        return len(self.served) == self.customers
+    def starts(self) -> list[float]:
+        """List the starts of its hours."""
+        return [self.since + _HOUR * n for n in range(math.ceil((self.until - self.since) / _HOUR))]
 
-    @property
-    def waits(self) -> Waits | None:
-        """The waits of the served, or None when nobody was."""
-        if not self.served:
+
+class Spread(NamedTuple):
+    """How long something took, in seconds; percentiles by nearest rank."""
+
+    median: float
+    p95: float
+    worst: float
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Spread | None:
+        """Return the spread of these values, or None if there are none."""
+        ordered = sorted(seconds)
+        if not ordered:
             return None
-        return Waits(
-            self.served[0], rank(self.served, 0.5), rank(self.served, 0.95), self.served[-1]
+        return cls(rank(ordered, 0.5), rank(ordered, 0.95), ordered[-1])
+
+
+class Work(NamedTuple):
+    """What one barista did."""
+
+    name: str | None
+    ready: int
+    released: int
+    lapsed: int
+    """Claims whose lease expired."""
+    brewing: Spread | None
+
+
+class Hour(NamedTuple):
+    """How many orders were placed in one hour."""
+
+    start: float
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The figures of the orders that were placed on one day, whenever they ended."""
+
+    orders: int
+    ready: int
+    collected: int
+    live: int
+    """Not ready yet."""
+    cancelled: int
+    cut_off: int
+    abandoned: int
+    """Their customers left before the brewing began."""
+    brewed_in_vain: int
+    """Their customers left during the brewing."""
+    wait: Spread | None
+    """From the order until it was ready."""
+    brewing: Spread | None
+    """From the last start to the finish."""
+    baristas: tuple[Work, ...]
+    """The one who finished most comes first."""
+    hours: tuple[Hour, ...]
+    """From the first to the last with an order."""
+
+    @classmethod
+    def of(cls, lives: Sequence[Life], hours: Hours) -> Day:
+        """Return the figures of a day's orders."""
+        rows = [life.order for life in lives]
+        brewed = [row for row in rows if row.status in _BREWED]
+        ends = Counter(
+            life.deeds[-1].action for life in lives if life.order.status == Status.CANCELLED
+        )
+        return cls(
+            orders=len(rows),
+            ready=len(brewed),
+            collected=sum(row.status == Status.DELIVERED for row in rows),
+            live=sum(row.status in _LIVE for row in rows),
+            cancelled=ends[Action.CANCEL],
+            cut_off=ends[Action.CUT_OFF],
+            abandoned=ends[Action.ABANDON],
+            brewed_in_vain=sum(row.abandoned for row in brewed),
+            wait=Spread.of((row.ended_at or 0.0) - row.placed_at for row in brewed),
+            brewing=Spread.of(_brewing_seconds(life) for life in lives if _is_brewed(life)),
+            baristas=_by_barista(lives),
+            hours=_by_hour([row.placed_at for row in rows], hours),
         )
 
-    def rows(self) -> list[tuple[str, str]]:
-        """Say it as rows of a name and a value; the same names for every summary."""
-        others = "\n".join(f"{count} x {outcome}" for outcome, count in self.others)
-        waits = self.waits or repeat(None)
-        return [
-            ("got their coffee (200)", f"{len(self.served)} of {self.customers}"),
-            ("got something else", others or "nobody"),
-            *(
-                (f"wait, {name}", "-" if seconds is None else f"{seconds:.2f} s")
-                for name, seconds in zip(Waits._fields, waits, strict=False)
-            ),
-        ]
+
+def _is_brewed(life: Life) -> bool:
+    return life.order.status in _BREWED
 
 
-def comparison(columns: Mapping[str, Summary]) -> Table:
-    """Lay summaries side by side, a column for each title."""
-    table = Table("", *columns, box=SIMPLE)
-    for rows in zip(*(summary.rows() for summary in columns.values()), strict=True):
-        table.add_row(rows[0][0], *(value for _, value in rows))
+def _brewing_seconds(life: Life) -> float:
+    return (life.order.ended_at or 0.0) - (life.order.started_at or 0.0)
+
+
+def _by_barista(lives: Sequence[Life]) -> tuple[Work, ...]:
+    done: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+    brewing: defaultdict[str | None, list[float]] = defaultdict(list)
+    for life in lives:
+        for name, action in _attributed(life.deeds):
+            done[name][action] += 1
+            if action in _FINISHES:
+                brewing[name].append(_brewing_seconds(life))
+    works = (
+        Work(
+            name=name,
+            ready=sum(counts[action] for action in _FINISHES),
+            released=counts[Action.RELEASE],
+            lapsed=counts[Action.EXPIRE],
+            brewing=Spread.of(brewing[name]),
+        )
+        for name, counts in done.items()
+    )
+    return tuple(sorted(works, key=lambda work: (-work.ready, work.name or "")))
+
+
+def _attributed(deeds: Iterable[Deed]) -> Iterable[tuple[str | None, str]]:
+    """Yield each barista's action with a name: if it has none, that of the last start."""
+    holder: str | None = None
+    for deed in deeds:
+        if deed.action == Action.START:
+            holder = deed.by
+        if deed.action in {Action.START, Action.RELEASE, Action.EXPIRE, *_FINISHES}:
+            yield deed.by or holder, deed.action
+
+
+def _by_hour(placed: Sequence[float], hours: Hours) -> tuple[Hour, ...]:
+    if not placed:
+        return ()
+    edges = [*hours.starts(), math.inf]
+    counted = [
+        Hour(start, sum(start <= at < end for at in placed)) for start, end in pairwise(edges)
+    ]
+    busy = [i for i, hour in enumerate(counted) if hour.orders]
+    return tuple(counted[busy[0] : busy[-1] + 1])
+
+
+def as_json(day: date, figures: Day) -> str:
+    """Return the figures as JSON, with each unprintable character escaped: people read it too."""
+    text = json.dumps(_as_data(day, figures), ensure_ascii=False, indent=2)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def _as_data(day: date, figures: Day) -> dict[str, Any]:
+    return {
+        "day": day.isoformat(),
+        "orders": figures.orders,
+        "ready": figures.ready,
+        "collected": figures.collected,
+        "not_ready_yet": figures.live,
+        "cancelled": figures.cancelled,
+        "cut_off": figures.cut_off,
+        "abandoned": figures.abandoned,
+        "brewed_in_vain": figures.brewed_in_vain,
+        "wait_seconds": _spread_data(figures.wait),
+        "brewing_seconds": _spread_data(figures.brewing),
+        "baristas": [_work_data(work) for work in figures.baristas],
+        "hours": [
+            {"start": _local(hour.start).isoformat(), "orders": hour.orders}
+            for hour in figures.hours
+        ],
+    }
+
+
+def _spread_data(spread: Spread | None) -> dict[str, float] | None:
+    return spread and {name: round(value, 3) for name, value in spread._asdict().items()}
+
+
+def _work_data(work: Work) -> dict[str, Any]:
+    counts = {name: value for name, value in work._asdict().items() if name != "brewing"}
+    return {**counts, "brewing_seconds": _spread_data(work.brewing)}
+
+
+def as_tables(day: date, figures: Day) -> Group:
+    """Return what rich prints: the counts, the times, and a row for each barista."""
+    title = Text(f"{day:%A, %-d %B %Y}")
+    return Group(title, _counts(figures), _times(figures), _baristas(figures.baristas))
+
+
+def _counts(figures: Day) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=True)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in (
+        ("orders", figures.orders),
+        ("ready", figures.ready),
+        ("  of them collected", figures.collected),
+        ("  their customers left during the brewing", figures.brewed_in_vain),
+        ("not ready yet", figures.live),
+        ("abandoned before the brewing", figures.abandoned),
+        ("cut off", figures.cut_off),
+        ("cancelled", figures.cancelled),
+    ):
+        table.add_row(name, str(count))
     return table
 
 
-def rank(ordered: Sequence[float], share: float) -> float:
-    """Give a percentile by nearest rank, of values in ascending order."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+def _times(figures: Day) -> Table:
+    table = _table("", *Spread._fields)
+    for name, spread in (("wait", figures.wait), ("brewing", figures.brewing)):
+        table.add_row(name, *_cells(spread))
+    return table
 
 
-def bar_width(longest: float) -> float:
-    """Choose the round width, 1, 2 or 5 times a power of ten, of at most 16 bars to `longest`."""
-    power = 10.0 ** math.floor(math.log10(max(longest, 0.001) / _MOST_BARS))
-    return next(width * power for width in (1, 2, 5, 10) if longest < width * power * _MOST_BARS)
+def _baristas(works: tuple[Work, ...]) -> Table:
+    table = _table("barista", "ready", "released", "lapsed", *Spread._fields)
+    for work in works:
+        name = Text(printable(work.name or "(no name)"))
+        counts = (work.ready, work.released, work.lapsed)
+        table.add_row(name, *(str(count) for count in counts), *_cells(work.brewing))
+    return table
 
 
-def bars(waits: Sequence[float], width: float, number: int) -> list[int]:
-    """Count the waits in each of `number` bars; a bar holds its lower edge."""
-    counts = Counter(min(int(wait / width), number - 1) for wait in waits)
-    return [counts[i] for i in range(number)]
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=SIMPLE)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
 
 
-def histograms(series: Mapping[str, Sequence[float]]) -> str:
-    """Draw a histogram of waits for each title, all on the same axes so that they compare."""
-    longest = max((max(waits) for waits in series.values() if waits), default=0.0)
-    width = bar_width(longest)
-    number = int(longest / width) + 1
-    edges = [f"{i * width:g}" for i in range(number)]
-    counted = {title: bars(waits, width, number) for title, waits in series.items()}
-    tallest = max(max(counts) for counts in counted.values())
-    return "\n".join(draw(title, edges, counts, tallest) for title, counts in counted.items())
+def _cells(spread: Spread | None) -> tuple[str, ...]:
+    return tuple("-" for _ in Spread._fields) if spread is None else tuple(map(_duration, spread))
 
 
-def draw(title: str, edges: Sequence[str], counts: Sequence[int], tallest: int) -> str:
-    """Draw one bar for each count above the name of its edge, on an axis up to `tallest`."""
-    # Imported late, for it takes half a second; by name, for it ships no types.
-    plotext: Any = importlib.import_module("plotext")
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("colorless")
-    figure.plot_size(_WIDTH, _HEIGHT)
-    figure.title(title)
-    figure.draw(figure.bar(list(edges), list(counts), width=1))
-    top = max(tallest, 1)
-    ticks = sorted({0, top // 2, top})
-    figure.ruler("x").lim(0.5, len(counts) + 0.5)
-    figure.ruler("y").lim(0, top).ticks(ticks, [str(tick) for tick in ticks])
-    picture: str = plotext.uncolorize(str(figure.build()))
-    return "\n".join(line.rstrip() for line in picture.splitlines())
+def _duration(seconds: float) -> str:
+    if seconds < _MINUTES_FROM:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min"
+
+
+def _local(at: float) -> datetime:
+    return datetime.fromtimestamp(at).astimezone()
+
+
+def as_chart(day: Day) -> str:
+    """Draw the orders by the hour; the day has at least one."""
+    edges = [f"{_local(hour.start):%H}" for hour in day.hours]
+    counts = [hour.orders for hour in day.hours]
+    return draw("orders by the hour", edges, counts, max(counts))

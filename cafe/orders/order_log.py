@@ -82,12 +82,14 @@ class OrderLog:
 def metrics_of(queue: QueueCount) -> Iterator[Metric]:
     """Yield the metric families of what the Dispatcher counts at this moment."""
     orders = GaugeMetricFamily(
-        "cafe_orders", "Orders that live, and those that ended lately.", labels=("status",)
+        "cafe_orders",
+        "Orders in memory: those that have not ended, and recently ended ones.",
+        labels=("status",),
     )
     for status, number in queue.by_status.items():
         orders.add_metric((status.value,), number)
     yield orders
-    yield GaugeMetricFamily("cafe_queue_length", "Orders that wait.", queue.waiting)
+    yield GaugeMetricFamily("cafe_queue_length", "Orders waiting for a barista.", queue.waiting)
     yield GaugeMetricFamily(
-        "cafe_baristas", "Those with an order in hand or waiting for one.", queue.baristas
+        "cafe_baristas", "Baristas who hold an order or wait for one.", queue.baristas
     )

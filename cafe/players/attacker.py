@@ -1,9 +1,9 @@
 """The attacker of `cafe rush`: thousands of orders at once from one address, each on a connection.
 
-Rule: bounded in count and in time, and as cheap for this machine as he can be, so that what the
-regulars feel is the shop under attack and not the attacker's own work. So he runs in a process of
-his own, made of this file and the standard library alone, and prints an Attack as JSON; a trio task
-for each order costs four times as much.
+Rule: bounded in count and in time, and as cheap for this machine as possible, so that the regulars
+feel the shop under attack and not the attacker's own work. So it runs in a process of its own,
+which imports the standard library alone, and prints an Attack as JSON. A trio task for each order
+costs four times as much.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _SPARE_DESCRIPTORS = 64
-_BURST = 50  # orders begun between two looks at what has been answered
+_BURST = 50  # orders that are sent between two calls of select
 _MOST_BYTES = 65_536
-_SILENCE_SECONDS = 2.5  # a lost SYN is sent again after one
+_SILENCE_SECONDS = 2.5  # a lost SYN is retransmitted after one second
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What an attacker got; times in seconds since he began, None for what never happened."""
+    """What an attacker got; times in seconds since its start, None for what never happened."""
 
     orders: int
     answers: dict[str, int]
@@ -35,25 +35,27 @@ class Attack:
     lost: int
     """Connections that the shop refused, closed or reset instead of answering."""
     unanswered: int
-    """Orders that were still connecting or waiting when he gave up.
+    """Orders that were still connecting or waiting when it gave up.
 
-    The packets of somebody who is banned are dropped: his connections are never established, or
-    were for him and not for the shop.
+    The kernel drops the packets of a banned address: its connections are never established, or
+    only on the attacker's side.
     """
     first_cut: float | None
-    """When he first lost a connection, or was told that he is banned."""
+    """When it first lost a connection, or got a 429 of a ban."""
     last_answer: float | None
 
     @classmethod
     def parse(cls, text: str) -> Attack:
-        """Read what the attacker's process printed."""
+        """Parse what the attacker's process printed."""
         return cls(**json.loads(text))
 
     def text(self) -> str:
-        """Say what he got, a line for each kind."""
-        lines = [f"{count:5} x {_seen(answer)}" for answer, count in sorted(self.answers.items())]
+        """Return a line for each kind of outcome."""
+        lines = [
+            f"{count:5} x {_escaped(answer)}" for answer, count in sorted(self.answers.items())
+        ]
         lines.append(f"{self.lost:5} x connection refused or closed")
-        lines.append(f"{self.unanswered:5} x no sign of life from the shop until he gave up")
+        lines.append(f"{self.unanswered:5} x no answer until the attacker gave up")
         lines.append(
             "never cut off"
             if self.first_cut is None
@@ -67,14 +69,14 @@ class Attack:
         return "\n".join(lines)
 
 
-def _seen(answer: str) -> str:
-    """Give an answer's name on one line and without control characters, whatever it holds."""
+def _escaped(answer: str) -> str:
+    """Return an answer's name with control characters escaped."""
     return answer if answer.isprintable() else ascii(answer)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what became of the orders, in the order in which they ended."""
+    """Counts the outcomes of the orders, as they end."""
 
     answers: Counter[str] = field(default_factory=Counter[str])
     lost: int = 0
@@ -82,7 +84,7 @@ class Tally:
     last_answer: float | None = None
 
     def add(self, response: bytes, now: float) -> None:
-        """Count an order that ended with this response, empty when the connection was lost."""
+        """Count an order that ended with this response, empty if the connection was lost."""
         answer = parse_answer(response)
         if answer is None:
             self.lost += 1
@@ -93,7 +95,7 @@ class Tally:
             self.first_cut = now
 
     def result(self, orders: int) -> Attack:
-        """Sum up an attack of so many orders; those not counted got no answer."""
+        """Return the result of an attack of so many orders; those not counted got no answer."""
         unanswered = orders - self.lost - self.answers.total()
         return Attack(
             orders, dict(self.answers), self.lost, unanswered, self.first_cut, self.last_answer
@@ -101,7 +103,7 @@ class Tally:
 
 
 def parse_answer(response: bytes) -> str | None:
-    """Name an HTTP response by its status and its problem's limit; None where there is none."""
+    """Return a response's status and its problem's limit; None if it is not a response."""
     head, _, body = response.partition(b"\r\n\r\n")
     words = head.split(maxsplit=2)
     if len(words) < len(("version", "status")):
@@ -136,40 +138,40 @@ class Attacker:
         self._start = time.monotonic()
 
     def attack(self, orders: int, *, seconds: float, at_once: int) -> Attack:
-        """Order `orders` times, `at_once` of them open at most; give up after `seconds`.
+        """Send `orders` orders, at most `at_once` open at a time; give up after `seconds`.
 
-        Sooner when he has been cut off and gets no sign of life any more.
+        After a first cut it gives up sooner: at the first pause of 2.5 seconds without an event.
         """
-        to_begin = orders
+        to_send = orders
         while (rest := self._start + seconds - time.monotonic()) > 0:
-            burst = min(to_begin, at_once - len(self._open), _BURST)
+            burst = min(to_send, at_once - len(self._open), _BURST)
             for _ in range(burst):
-                self._begin()
-            to_begin -= burst
+                self._open_order()
+            to_send -= burst
             if not self._open:
                 break
             if self._tally.first_cut is not None:
                 rest = min(rest, _SILENCE_SECONDS)
-            happened = self._selector.select(0 if burst else rest)
-            for key, _ in happened:
-                self._go_on(key.data)
-            if not (burst or happened):
+            events = self._selector.select(0 if burst else rest)
+            for key, _ in events:
+                self._continue_order(key.data)
+            if not (burst or events):
                 break
         for order in self._open:
             order.sock.close()
         return self._tally.result(orders)
 
-    def _begin(self) -> None:
+    def _open_order(self) -> None:
         sock = socket.socket()
         sock.setblocking(False)
         sock.bind(self._source)
-        sock.connect_ex(self._target)  # the first send tells how it went
+        sock.connect_ex(self._target)  # an error is raised by the first send
         order = _Order(sock)
         self._open.add(order)
         self._selector.register(sock, selectors.EVENT_WRITE, order)
 
-    def _go_on(self, order: _Order) -> None:
-        """Send the order once its connection stands, then read to the end and count it."""
+    def _continue_order(self, order: _Order) -> None:
+        """Send the order when it is connected, then read to the end and count it."""
         try:
             if not order.sent:
                 order.sock.send(self._request)
@@ -197,18 +199,18 @@ def _descriptors() -> int:
 
 
 def main() -> None:
-    """Attack the shop at a URL, and print what came of it as JSON."""
+    """Attack the shop at a URL, and print the result as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("url")
     parser.add_argument("--from", dest="source", required=True)
     parser.add_argument("--orders", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
-    asked = parser.parse_args()
-    url: str = asked.url  # a namespace tells no types
+    options = parser.parse_args()
+    url: str = options.url  # a namespace has no types
     where = urlsplit(url)
     at_once = max(1, _descriptors() - _SPARE_DESCRIPTORS)
-    attacker = Attacker(where.hostname or "", where.port or 80, asked.source)
-    result = attacker.attack(asked.orders, seconds=asked.seconds, at_once=at_once)
+    attacker = Attacker(where.hostname or "", where.port or 80, options.source)
+    result = attacker.attack(options.orders, seconds=options.seconds, at_once=at_once)
     print(json.dumps(dataclasses.asdict(result)))
 
 

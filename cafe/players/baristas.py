@@ -1,6 +1,7 @@
-"""`cafe baristas`: the baristas of one shift, their board, and the command.
+"""`cafe baristas`: baristas who claim the oldest order, brew it and declare it ready.
 
-Rule: the staff only takes them in and shows them; what a barista does is in barista.py.
+Rule: a barista holds at most one order. However its shift ends, it keeps none: the order is
+finished, or released.
 """
 
 from __future__ import annotations
@@ -8,22 +9,166 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
+import httpx
 import trio
 import typer
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cafe.cli.board import as_text, shown
-from cafe.cli.options import AMERICANO, Brew, Patience, Seed, Speed, dice, parse_url
-from cafe.players.barista import Barista, Shift
-from cafe.players.client import Door, PlayerError, open_client, tcp, wait_until_open
+from cafe.players.board import as_text, shown
+from cafe.players.client import (
+    OpenTransport,
+    PlayerError,
+    UnexpectedAnswerError,
+    open_client,
+    open_tcp,
+    parse,
+    request_with_retries,
+    wait_until_open,
+)
+from cafe.players.options import (
+    AMERICANO,
+    Brew,
+    RetryFor,
+    Seed,
+    Span,
+    Speed,
+    parse_url,
+    seeded_random,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from random import Random
 
+_LONGEST_WAIT = 20  # seconds that one GET /start/ is held; the contract allows 60
+_NETWORK_SECONDS = 10.0  # beyond what the shop was asked to wait
+_RELEASE_SECONDS = 1.0
 _MOST_ROWS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How the baristas of one shift work; times in seconds."""
+
+    brew: Span
+    idle: float = math.inf
+    """A barista goes home after this long without an order."""
+    retry_for: float = 30.0
+    """A barista gives up after this long without an answer from the shop."""
+    orders: int | None = None
+    """They all go home after this many orders; None means never."""
+    seed: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Barista:
+    """One barista and what it is doing now; only its own task changes this."""
+
+    name: str
+    client: httpx.AsyncClient
+    shift: Shift
+    rng: Random
+    doing: str = "arriving"
+    brewing_since: float = 0.0
+    brewing_seconds: float = 0.0
+    brewed: int = 0
+    uncollected: int = 0
+    lost: int = 0
+    error: PlayerError | None = None
+    """Why the barista gave up."""
+
+    async def work(self, slots: Iterator[int]) -> None:
+        """Brew one order for each slot, until no slot or no order is left, or the shop is gone."""
+        try:
+            for _ in slots:
+                order = await self._claim()
+                if order is None:
+                    break
+                await self._brew(order)
+            self.doing = "gone home"
+        except PlayerError as error:
+            self.error = error
+            self.doing = "gave up"
+
+    async def _claim(self) -> dict[str, Any] | None:
+        """Claim the oldest order and return it, or None after `shift.idle` seconds without one.
+
+        All requests of one claim have the same Idempotency-Key: if the answer to one was lost, the
+        next gets the same order, and not a second one.
+        """
+        self.doing = "waiting for an order"
+        key = uuid4().hex
+        end = trio.current_time() + self.shift.idle
+        while (left := end - trio.current_time()) > 0:
+            wait = math.ceil(min(left, _LONGEST_WAIT))
+            response = await self._request(
+                "GET",
+                "/start/",
+                params={"wait": wait, "barista": self.name},
+                headers={"Idempotency-Key": key},
+                timeout=httpx.Timeout(_NETWORK_SECONDS, read=wait + _NETWORK_SECONDS),
+            )
+            if response.status_code == HTTPStatus.OK:
+                return parse(response, "order_id", "number")
+            if response.status_code != HTTPStatus.NO_CONTENT:
+                raise UnexpectedAnswerError(response, _hint(response))
+        return None
+
+    async def _brew(self, order: dict[str, Any]) -> None:
+        self.brewing_since = trio.current_time()
+        self.brewing_seconds = self.shift.brew.draw(self.rng)
+        self.doing = f"brewing {order['number']}"
+        if order.get("name"):
+            self.doing += f" for {order['name']}"
+        body = {"order_id": order["order_id"]}
+        try:
+            await trio.sleep(self.brewing_seconds)
+            response = await self._request("POST", "/finish/", json=body, timeout=_NETWORK_SECONDS)
+        except trio.Cancelled:
+            await self._release(body)
+            raise
+        finally:
+            self.brewing_seconds = 0.0
+        if response.status_code == HTTPStatus.OK:
+            collected = parse(response, "collected")["collected"]
+            self.brewed += 1
+            self.uncollected += not collected
+        else:
+            self.lost += 1
+
+    async def _release(self, body: dict[str, str]) -> None:
+        """Release the order, so that the next barista does not wait for the lease to expire."""
+        with trio.move_on_after(_RELEASE_SECONDS, shield=True):
+            try:
+                await self.client.post("/release/", json=body)
+            except httpx.RequestError:
+                return  # it is released when the lease expires
+
+    async def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return await request_with_retries(
+            self.client,
+            method,
+            path,
+            retry_for=self.shift.retry_for,
+            on_retry=self._show_retry,
+            **arguments,
+        )
+
+    def _show_retry(self, reason: str) -> None:
+        self.doing = f"retrying: {reason}"
+
+
+def _hint(response: httpx.Response) -> str:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return "the shop wants its worker token: --token."
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return "the shop does not know this name; list it in its CAFE_WORKER_HOSTS."
+    return "is this the café's worker port?"
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +179,7 @@ class Staff:
     url: str
     shift: Shift
     token: str | None = None
-    door: Door = tcp
+    transport: OpenTransport = open_tcp
     baristas: list[Barista] = field(default_factory=list[Barista])
 
     async def work(self) -> None:
@@ -43,21 +188,21 @@ class Staff:
         slots = itertools.count() if orders is None else iter(range(orders))
         async with trio.open_nursery() as nursery:
             for number in range(1, self.number + 1):
-                nursery.start_soon(self._employ, f"barista-{number}", slots)
+                nursery.start_soon(self._run_barista, f"barista-{number}", slots)
 
-    async def _employ(self, name: str, slots: Iterator[int]) -> None:
-        async with open_client(self.url, door=self.door, token=self.token) as client:
-            barista = Barista(name, client, self.shift, dice(self.shift.seed, name))
+    async def _run_barista(self, name: str, slots: Iterator[int]) -> None:
+        async with open_client(self.url, transport=self.transport, token=self.token) as client:
+            barista = Barista(name, client, self.shift, seeded_random(self.shift.seed, name))
             self.baristas.append(barista)
             await barista.work(slots)
 
     @property
-    def trouble(self) -> PlayerError | None:
-        """Why a barista went home early, if one did."""
-        return next((each.trouble for each in self.baristas if each.trouble), None)
+    def error(self) -> PlayerError | None:
+        """Why a barista gave up, if one did."""
+        return next((each.error for each in self.baristas if each.error), None)
 
     def line(self) -> str:
-        """Say how many orders are done and how many are being brewed."""
+        """Return how many baristas are brewing and how many orders are done."""
         brewing = sum(each.brewing_seconds > 0 for each in self.baristas)
         return f"{brewing} of {len(self.baristas)} baristas brewing, {self._done()}"
 
@@ -86,8 +231,8 @@ class Staff:
 
 
 async def _play(staff: Staff) -> None:
-    async with open_client(staff.url, door=staff.door, token=staff.token) as client:
-        await wait_until_open(client, patience=staff.shift.patience)
+    async with open_client(staff.url, transport=staff.transport, token=staff.token) as client:
+        await wait_until_open(client, retry_for=staff.shift.retry_for)
     async with shown(staff):
         await staff.work()
 
@@ -115,17 +260,17 @@ def baristas(
             min=0.1, help="Go home after this many seconds without an order.", show_default="never"
         ),
     ] = math.inf,
-    patience: Patience = 30.0,
+    retry_for: RetryFor = 30.0,
     seed: Seed = None,
 ) -> None:
     """Let baristas work in a running shop until Ctrl-C.
 
     Each claims the oldest order, brews it and declares it ready, over a connection of its own.
-    With --orders or --idle they go home by themselves. An order in hand is given back at Ctrl-C.
+    With --orders or --idle they go home by themselves. At Ctrl-C an order in hand is released.
     """
-    shift = Shift(brew / speed, idle, patience, orders, seed)
+    shift = Shift(brew / speed, idle, retry_for, orders, seed)
     staff = Staff(number, url, shift, token)
     trio.run(_play, staff)
     print(staff.line())
-    if staff.trouble is not None:
-        raise staff.trouble
+    if staff.error is not None:
+        raise staff.error

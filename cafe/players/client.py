@@ -1,8 +1,7 @@
-"""How a player reaches the shop over HTTP.
+"""The players' HTTP client, with retries.
 
-Rule: a request waits as long as the shop lets it wait; only connecting is bounded. A shop that is
-not there, is closing, or is asked too often, is asked again after growing pauses, until patience
-ends.
+Rule: a request waits for its response as long as it takes; only connecting has a time-out. If the
+shop cannot be reached, is closing, or answers 429, the request is retried after growing pauses.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typer.exceptions import TyperException
 if TYPE_CHECKING:
     import ssl
 
-Door = Callable[[str | None], httpx.AsyncBaseTransport]
-"""Makes the transport of one client, from the local address where one is given."""
+OpenTransport = Callable[[str | None], httpx.AsyncBaseTransport]
+"""Returns the transport of one client, which connects from this local address, if one is given."""
 
 _CONNECT_SECONDS = 30.0
 _PAUSES = (0.25, 0.5, 1.0, 2.0)
@@ -29,22 +28,22 @@ _LONGEST_PAUSE = 4.0
 
 
 class PlayerError(TyperException):
-    """The base of what ends a player's command with one line and exit code 1."""
+    """The base of the errors that end a player's command with one line and exit code 1."""
 
     exit_code = 1
 
 
 class UnreachableError(PlayerError):
-    """The shop did not answer for as long as the player's patience lasted."""
+    """The shop could not be reached, and the time for retries is over."""
 
-    def __init__(self, url: str, trouble: str, seconds: float) -> None:
-        super().__init__(f"{url} cannot be reached ({trouble}); tried for {seconds:g} s.")
+    def __init__(self, url: str, reason: str, seconds: float) -> None:
+        super().__init__(f"{url} cannot be reached ({reason}); tried for {seconds:g} s.")
         self.url = url
-        self.trouble = trouble
+        self.reason = reason
 
 
 class UnexpectedAnswerError(PlayerError):
-    """Something answered that does not speak the shop's contract, or wants a token."""
+    """The answer is not one of the shop's, or refuses this client."""
 
     def __init__(self, response: httpx.Response, hint: str) -> None:
         request = response.request
@@ -54,13 +53,13 @@ class UnexpectedAnswerError(PlayerError):
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Load the certificate authorities once: it takes longer than an order."""
+    """Load the certificate authorities once: that takes longer than an order."""
     return httpx.create_ssl_context()
 
 
-def tcp(source: str | None) -> httpx.AsyncBaseTransport:
-    """Make a transport over real sockets, as many at once as are asked for."""
-    # Barista and shop decide when an idle connection ends; httpx would drop it after 5 s.
+def open_tcp(source: str | None) -> httpx.AsyncBaseTransport:
+    """Return a transport over TCP, without a limit on its connections."""
+    # Barista and shop decide when an idle connection ends; httpx would close it after 5 s.
     limits = httpx.Limits(
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=None
     )
@@ -68,67 +67,72 @@ def tcp(source: str | None) -> httpx.AsyncBaseTransport:
 
 
 def open_client(
-    url: str, *, door: Door = tcp, source: str | None = None, token: str | None = None
+    url: str,
+    *,
+    transport: OpenTransport = open_tcp,
+    source: str | None = None,
+    token: str | None = None,
 ) -> httpx.AsyncClient:
-    """Make a client of the shop at `url`; use it as an async context manager."""
+    """Return a client of the shop at `url`; use it as an async context manager."""
     return httpx.AsyncClient(
         base_url=url,
-        transport=door(source),
+        transport=transport(source),
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         headers={"Authorization": f"Bearer {token}"} if token else None,
         trust_env=False,
     )
 
 
-async def ask_patiently(
+async def request_with_retries(
     client: httpx.AsyncClient,
     method: str,
     path: str,
     *,
-    patience: float,
-    on_trouble: Callable[[str], None] = lambda _: None,
+    retry_for: float,
+    on_retry: Callable[[str], None] = lambda _: None,
     **arguments: Any,
 ) -> httpx.Response:
-    """Ask until there is an answer below 500 and no 429; raise UnreachableError after `patience` s.
+    """Return the first response below 500 that is not a 429.
 
-    `arguments` go to httpx as they are. `on_trouble` is told why before each pause.
+    After `retry_for` seconds without one, raise UnreachableError. `arguments` are passed to httpx.
+    `on_retry` is called with the reason before each pause.
     """
-    deadline = trio.current_time() + patience
+    deadline = trio.current_time() + retry_for
     pauses = chain(_PAUSES, repeat(_LONGEST_PAUSE))
     while True:
         pause = next(pauses)
         try:
             response = await client.request(method, path, **arguments)
         except httpx.RequestError as error:
-            trouble = describe(error)
+            reason = describe(error)
         else:
             status = response.status_code
             if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
-            trouble = f"it answered {status}"
+            reason = f"it answered {status}"
             pause = max(pause, _retry_after(response))
         if trio.current_time() + pause > deadline:
-            raise UnreachableError(str(client.base_url), trouble, patience)
-        on_trouble(trouble)
+            raise UnreachableError(str(client.base_url), reason, retry_for)
+        on_retry(reason)
         await trio.sleep(pause)
 
 
-async def wait_until_open(client: httpx.AsyncClient, *, patience: float) -> None:
-    """Return as soon as the shop lives; raise PlayerError when it does not, or is another's."""
-    response = await ask_patiently(client, "GET", "/livez", patience=patience)
+async def wait_until_open(client: httpx.AsyncClient, *, retry_for: float) -> None:
+    """Return when the shop answers; raise PlayerError if it does not, or is not the café."""
+    response = await request_with_retries(client, "GET", "/livez", retry_for=retry_for)
     if response.status_code != HTTPStatus.OK:
         raise UnexpectedAnswerError(response, "this is not the café.")
 
 
 def describe(error: httpx.RequestError) -> str:
-    """Say in a few words what happened to a connection, or why its answer cannot be read."""
+    """Return in a few words why a request failed, or its response cannot be read."""
     return str(error) or type(error).__name__
 
 
 def parse(response: httpx.Response, *members: str) -> dict[str, Any]:
-    """Give an answer's JSON object; raise UnexpectedAnswerError if it is none with these members.
+    """Return a response's JSON object; raise UnexpectedAnswerError if it lacks these members.
 
-    A reader of JSON raises RecursionError where that is too deep.
+    The JSON parser raises RecursionError if the nesting is too deep.
     """
     try:
         answer: Any = response.json()
@@ -140,6 +144,6 @@ def parse(response: httpx.Response, *members: str) -> dict[str, Any]:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Read Retry-After in seconds; its form as a date is not sent by the shop."""
+    """Return Retry-After in seconds; the shop does not send its form as a date."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else 0.0

@@ -1,44 +1,129 @@
-"""`cafe customers`: groups of customers who order, and wait for as long as it takes.
+"""`cafe customers`: groups of customers who order and wait, and the summary of what they got.
 
-Rule: 200 or nothing. A customer asks once; whatever else comes is counted and told, not retried.
+Rule: 200 or nothing. A customer orders once; any other outcome is counted and shown, not retried.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import repeat
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import httpx
 import trio
 import typer
+from rich.box import SIMPLE
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cafe.cli.board import as_text, plain_console, shown
-from cafe.cli.options import (
+from cafe.operations.charts import histograms, rank
+from cafe.players.board import as_text, plain_console, shown
+from cafe.players.client import OpenTransport, describe, open_client, open_tcp, wait_until_open
+from cafe.players.options import (
     BETWEEN_GROUPS,
     GROUP,
     Groups,
-    Patience,
     Pause,
+    RetryFor,
     Seed,
     Span,
-    dice,
     parse_address,
     parse_url,
+    seeded_random,
 )
-from cafe.operations.report import Summary, Visit, comparison, histograms
-from cafe.players.client import Door, describe, open_client, tcp, wait_until_open
 from cafe.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from random import Random
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How long one customer waited, and the outcome."""
+
+    waited: float
+    status: int | None
+    """The HTTP status, or None if there was no answer."""
+    why: str = ""
+    """The limit or the reason that the answer names, or why there was none."""
+
+    @property
+    def outcome(self) -> str:
+        """The kind of outcome, like `200`, `429 waiting` or `no answer: ...`."""
+        if self.status is None:
+            return f"no answer: {self.why}"
+        return f"{self.status} {self.why}".strip()
+
+
+class Waits(NamedTuple):
+    """The waits of the customers who were served, in seconds; percentiles by nearest rank."""
+
+    shortest: float
+    median: float
+    p95: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a crowd of customers got."""
+
+    customers: int
+    served: tuple[float, ...]
+    """The waits of the customers who got a 200, shortest first."""
+    others: tuple[tuple[str, int], ...]
+    """Every other outcome with its count, the most frequent first."""
+
+    @classmethod
+    def of(cls, visits: Sequence[Visit], customers: int) -> Summary:
+        """Sum up the visits of so many customers; those without a visit were still waiting."""
+        others = Counter(visit.outcome for visit in visits if visit.status != HTTPStatus.OK)
+        if unfinished := customers - len(visits):
+            others["gave up at the end"] = unfinished
+        served = sorted(visit.waited for visit in visits if visit.status == HTTPStatus.OK)
+        return cls(customers, tuple(served), tuple(others.most_common()))
+
+    @property
+    def all_served(self) -> bool:
+        """True when every customer got a 200."""
+        return len(self.served) == self.customers
+
+    @property
+    def waits(self) -> Waits | None:
+        """The waits of the customers who were served, or None if none were."""
+        if not self.served:
+            return None
+        return Waits(
+            self.served[0], rank(self.served, 0.5), rank(self.served, 0.95), self.served[-1]
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return it as rows of a name and a value; the same names for every summary."""
+        others = "\n".join(f"{count} x {outcome}" for outcome, count in self.others)
+        waits = self.waits or repeat(None)
+        return [
+            ("got their coffee (200)", f"{len(self.served)} of {self.customers}"),
+            ("got something else", others or "nobody"),
+            *(
+                (f"wait, {name}", "-" if seconds is None else f"{seconds:.2f} s")
+                for name, seconds in zip(Waits._fields, waits, strict=False)
+            ),
+        ]
+
+
+def comparison(columns: Mapping[str, Summary]) -> Table:
+    """Return a table with the summaries side by side, a column for each title."""
+    table = Table("", *columns, box=SIMPLE)
+    for rows in zip(*(summary.rows() for summary in columns.values()), strict=True):
+        table.add_row(rows[0][0], *(value for _, value in rows))
+    return table
+
+
 def split_into_groups(customers: int, sizes: Span, rng: Random) -> list[int]:
-    """Draw group sizes until all customers are in one; the last group has who is left."""
+    """Draw group sizes until all customers are in one; the last group may be smaller."""
     groups: list[int] = []
     while (left := customers - sum(groups)) > 0:
         groups.append(min(left, rng.randint(int(sizes.low), int(sizes.high))))
@@ -54,8 +139,8 @@ class Crowd:
     url: str
     rng: Random
     sources: Sequence[str | None] = (None,)
-    """The local addresses that the groups come from, in turn; None lets the system choose."""
-    door: Door = tcp
+    """The local addresses that the groups connect from, in turn; None lets the system choose."""
+    transport: OpenTransport = open_tcp
     arrived: int = 0
     visits: list[Visit] = field(default_factory=list[Visit])
 
@@ -66,20 +151,20 @@ class Crowd:
 
     @property
     def all_left(self) -> bool:
-        """True when nobody waits any more, or is still to come."""
+        """True when every customer has come and gone."""
         return len(self.visits) == self.customers
 
-    async def come(self) -> None:
-        """Let the groups arrive one after another, and return when everybody has left."""
+    async def arrive(self) -> None:
+        """Let the groups arrive one after another, and return when every customer has left."""
         async with trio.open_nursery() as nursery:
             for number, size in enumerate(self.groups):
                 if number:
                     await trio.sleep(self.pause.draw(self.rng))
                 source = self.sources[number % len(self.sources)]
-                nursery.start_soon(self._come_together, size, source)
+                nursery.start_soon(self._arrive_together, size, source)
 
-    async def _come_together(self, size: int, source: str | None) -> None:
-        client = open_client(self.url, door=self.door, source=source)
+    async def _arrive_together(self, size: int, source: str | None) -> None:
+        client = open_client(self.url, transport=self.transport, source=source)
         async with client, trio.open_nursery() as nursery:
             for _ in range(size):
                 self.arrived += 1
@@ -97,11 +182,11 @@ class Crowd:
         self.visits.append(Visit(trio.current_time() - start, status, printable(why)))
 
     def summary(self) -> Summary:
-        """Sum up what they got so far."""
+        """Sum up what the customers got so far."""
         return Summary.of(self.visits, self.customers)
 
     def line(self) -> str:
-        """Say how many wait, were served, or got something else."""
+        """Return how many customers wait, were served, or got something else."""
         served = sum(visit.status == HTTPStatus.OK for visit in self.visits)
         text = f"{self.arrived - len(self.visits)} waiting, {served} of {self.customers} served"
         if others := len(self.visits) - served:
@@ -109,7 +194,7 @@ class Crowd:
         return text
 
     def rows(self) -> Table:
-        """Draw one bar that fills with those who have left."""
+        """Draw one bar that fills as customers leave."""
         table = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=self.customers, completed=len(self.visits), width=32)
         table.add_row("customers", bar, as_text(self.line()))
@@ -117,7 +202,7 @@ class Crowd:
 
 
 def _reason(response: httpx.Response) -> str:
-    """Tell which limit or which reason a problem body names, where it names one."""
+    """Return the limit or the reason that a problem body names, or an empty string."""
     if response.is_success:
         return ""
     try:
@@ -127,11 +212,11 @@ def _reason(response: httpx.Response) -> str:
         return ""
 
 
-async def _play(crowd: Crowd, patience: float) -> None:
-    async with open_client(crowd.url, door=crowd.door, source=crowd.sources[0]) as client:
-        await wait_until_open(client, patience=patience)
+async def _play(crowd: Crowd, retry_for: float) -> None:
+    async with open_client(crowd.url, transport=crowd.transport, source=crowd.sources[0]) as client:
+        await wait_until_open(client, retry_for=retry_for)
     async with shown(crowd):
-        await crowd.come()
+        await crowd.arrive()
 
 
 def customers(
@@ -148,10 +233,10 @@ def customers(
             "--from",
             parser=parse_address,
             metavar="ADDRESS",
-            help="A local address to come from; given several times, the groups take turns.",
+            help="A local address to connect from; if given several times, groups take turns.",
         ),
     ] = None,
-    patience: Patience = 10.0,
+    retry_for: RetryFor = 10.0,
     seed: Seed = None,
 ) -> None:
     """Let groups of customers order in a running shop, and wait for as long as it takes.
@@ -159,9 +244,9 @@ def customers(
     Prints what they got and a histogram of their waits. The exit code is 0 only when every
     customer got a 200.
     """
-    rng = dice(seed)
+    rng = seeded_random(seed)
     crowd = Crowd(split_into_groups(number, groups, rng), pause, url, rng, source or (None,))
-    trio.run(_play, crowd, patience)
+    trio.run(_play, crowd, retry_for)
     summary = crowd.summary()
     plain_console().print(comparison({"customers": summary}))
     if summary.served:

@@ -1,47 +1,53 @@
 """`cafe rush`: the whole scenario in one command, first without and then with an attacker.
 
-Rule: both phases are the same but for the attacker: a fresh shop, the same groups, the same
-brewing times. So whatever differs between the two, he did.
+Rule: the phases differ in the attacker alone: each has a new shop in a subprocess, the same groups
+and the same brewing times. However a phase ends, its shop gets SIGTERM, and has exited afterwards.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import socket
+import subprocess
 import sys
+import tempfile
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import trio
 import typer
 from rich.console import Group
 
-from cafe.cli.board import plain_console, shown
-from cafe.cli.interrupts import INTERRUPTED
-from cafe.cli.options import AMERICANO, GROUP, Brew, Groups, Span, Speed, dice
-from cafe.operations.report import comparison, histograms
+from cafe.cli import INTERRUPTED
+from cafe.operations.charts import histograms
 from cafe.players import attacker
 from cafe.players.attacker import Attack
-from cafe.players.barista import Shift
-from cafe.players.baristas import Staff
-from cafe.players.client import Door, PlayerError, tcp
-from cafe.players.customers import Crowd, split_into_groups
-from cafe.players.shop_process import open_shop
+from cafe.players.baristas import Shift, Staff
+from cafe.players.board import plain_console, shown
+from cafe.players.client import OpenTransport, PlayerError, open_tcp
+from cafe.players.customers import Crowd, comparison, split_into_groups
+from cafe.players.options import AMERICANO, GROUP, Brew, Groups, Span, Speed, seeded_random
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from cafe.players.shop_process import Shop
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 _REGULARS = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 _ATTACKER = "127.0.0.66"
 _BETWEEN_GROUPS = Span(1, 2)
-_ATTACK_BEGINS = 0.5  # the first regulars wait, the second group is still on its way
+_ATTACK_BEGINS = 0.5  # seconds: the first group waits, the second is still to come
 _ATTACK_SECONDS = 8.0
+_START_SECONDS = 20.0
+_STOP_SECONDS = 15.0
+_FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
+_COMMAND = (sys.executable, "-m", "cafe", "serve", *_FREE_PORTS, "--log-format", "json")
+_ADDRESS = re.compile(r"^(client|worker) (https?://\S+?)/docs$", re.MULTILINE)
 
 
 class NoAddressError(PlayerError):
-    """A loopback address that the scenario needs is not this machine's."""
+    """This machine cannot bind a loopback address that the scenario needs."""
 
     def __init__(self, address: str) -> None:
         super().__init__(
@@ -50,9 +56,101 @@ class NoAddressError(PlayerError):
         )
 
 
+class ShopProcessError(PlayerError):
+    """The shop did not start, or did not exit with code 0."""
+
+    def __init__(self, what: str, code: int | None, last_line: str) -> None:
+        super().__init__(f"the shop {what} (exit code {code}): {last_line}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ShopAddresses:
+    """The URLs of a running shop's two ports."""
+
+    client: str
+    worker: str
+
+
+def parse_addresses(printed: str) -> ShopAddresses | None:
+    """Parse the addresses that `cafe serve` prints; return None until both are there."""
+    found = dict(_ADDRESS.findall(printed))
+    return ShopAddresses(**found) if len(found) == len(("client", "worker")) else None
+
+
+@asynccontextmanager
+async def open_shop() -> AsyncGenerator[ShopAddresses, None]:
+    """Start a shop and yield its addresses; raise ShopProcessError if it fails."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = await trio.lowlevel.open_process(
+            list(_COMMAND),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            # Ctrl-C is for the players. The shop gets one SIGTERM from us: a second signal would
+            # end it at once.
+            process_group=0,
+            # Without the machine's own settings, and with a database in memory: the scenario is
+            # the same on every machine, and leaves nothing behind.
+            env={key: value for key, value in os.environ.items() if not key.startswith("CAFE_")}
+            | {"CAFE_DATABASE_URL": "sqlite://"},
+        )
+        if process.stdout is None:
+            raise RuntimeError("a process opened with a pipe has one")
+        shop = await _read_addresses(process, process.stdout)
+        if shop is None:
+            raise ShopProcessError("did not start", process.returncode, _last_line(log))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, process.stdout)
+            try:
+                yield shop
+            finally:
+                await _stop(process)
+        if process.returncode:
+            raise ShopProcessError("ended badly", process.returncode, _last_line(log))
+
+
+async def _read_addresses(
+    process: trio.Process, stdout: trio.abc.ReceiveStream
+) -> ShopAddresses | None:
+    """Return the addresses when both are printed; else stop the process and return None."""
+    printed = ""
+    shop = None
+    try:
+        with trio.move_on_after(_START_SECONDS):
+            while shop is None and (chunk := await stdout.receive_some()):
+                printed += chunk.decode("utf-8", "replace")
+                shop = parse_addresses(printed)
+    finally:
+        if shop is None:
+            await _stop(process)
+    return shop
+
+
+async def _drain(stdout: trio.abc.ReceiveStream) -> None:
+    """Read until the process exits, so that a full pipe never blocks the shop."""
+    with trio.CancelScope(shield=True):
+        async for _ in stdout:
+            pass
+
+
+async def _stop(process: trio.Process) -> None:
+    with trio.CancelScope(shield=True):
+        process.terminate()
+        with trio.move_on_after(_STOP_SECONDS):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _last_line(log: IO[str]) -> str:
+    log.seek(0)
+    return (log.read().splitlines() or ["it said nothing"])[-1]
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is played in both phases."""
+    """What both phases have in common."""
 
     regulars: int
     groups: Span
@@ -62,17 +160,18 @@ class Scenario:
     """How many orders the attacker sends at once."""
     seed: int
 
-    def phase(self, title: str, shop: Shop, door: Door = tcp) -> Phase:
-        """Gather the players of one phase before `shop`; the same ones each time."""
-        rng = dice(self.seed, "regulars")
+    def phase(self, title: str, shop: ShopAddresses, transport: OpenTransport = open_tcp) -> Phase:
+        """Return a phase with players for `shop`; the same ones each time."""
+        rng = seeded_random(self.seed, "regulars")
         groups = split_into_groups(self.regulars, self.groups, rng)
-        crowd = Crowd(groups, _BETWEEN_GROUPS, shop.client, rng, _REGULARS, door)
-        return Phase(title, crowd, Staff(self.baristas, shop.worker, self.shift, door=door))
+        crowd = Crowd(groups, _BETWEEN_GROUPS, shop.client, rng, _REGULARS, transport)
+        staff = Staff(self.baristas, shop.worker, self.shift, transport=transport)
+        return Phase(title, crowd, staff)
 
 
 @dataclass(slots=True, eq=False)
 class Phase:
-    """One phase: the players in it, the board that shows them, and what came of it."""
+    """One phase: its players, the board that shows them, and its result."""
 
     title: str
     crowd: Crowd
@@ -80,30 +179,30 @@ class Phase:
     attack: Attack | None = None
 
     async def play(self, attack: Callable[[], Awaitable[Attack]] | None = None) -> None:
-        """Return when every regular has left, and the attacker, if there is one, has given up.
+        """Return when every regular has left, and the attack, if there is one, is over.
 
-        Baristas who give up, and Ctrl-C, end it early: see `check_ended`.
+        It returns early if the baristas give up, or at Ctrl-C: see `check_ended`.
         """
         async with shown(self), trio.open_nursery() as nursery:
-            nursery.start_soon(self._work, nursery.cancel_scope)
+            nursery.start_soon(self._run_baristas, nursery.cancel_scope)
             async with trio.open_nursery() as visitors:
-                visitors.start_soon(self.crowd.come)
+                visitors.start_soon(self.crowd.arrive)
                 if attack is not None:
-                    visitors.start_soon(self._suffer, attack)
+                    visitors.start_soon(self._run_attack, attack)
             nursery.cancel_scope.cancel()
 
     def check_ended(self) -> None:
-        """Raise PlayerError when the baristas gave up, typer.Exit when Ctrl-C ended it."""
-        if self.staff.trouble is not None:
-            raise self.staff.trouble
+        """Raise PlayerError if the baristas gave up, typer.Exit if Ctrl-C ended the phase."""
+        if self.staff.error is not None:
+            raise self.staff.error
         if not self.crowd.all_left:
             raise typer.Exit(INTERRUPTED)
 
-    async def _work(self, scope: trio.CancelScope) -> None:
+    async def _run_baristas(self, scope: trio.CancelScope) -> None:
         await self.staff.work()
-        scope.cancel()  # they all gave up; without them the regulars would wait for ever
+        scope.cancel()  # they all gave up: the regulars would wait for ever
 
-    async def _suffer(self, attack: Callable[[], Awaitable[Attack]]) -> None:
+    async def _run_attack(self, attack: Callable[[], Awaitable[Attack]]) -> None:
         await trio.sleep(_ATTACK_BEGINS)
         self.attack = await attack()
 
@@ -112,13 +211,13 @@ class Phase:
         return Group(self.title, self.crowd.rows(), self.staff.rows())
 
     def line(self) -> str:
-        """Say it in one line."""
+        """Return the state of both in one line."""
         return f"{self.title}: {self.crowd.line()}; {self.staff.line()}"
 
 
 async def _attack(url: str, orders: int) -> Attack:
-    """Let the attacker loose in a process of his own, so that he takes no time of the regulars."""
-    # By its file: as a module of this package it would first import the whole shop.
+    """Run the attacker in a process of its own, so that it takes no time from the regulars."""
+    # By its file: as a module of this package it would import the package first.
     command = [sys.executable, "-P", attacker.__file__, url, "--from", _ATTACKER]
     bounds = ["--orders", str(orders), "--seconds", str(_ATTACK_SECONDS)]
     done = await trio.run_process([*command, *bounds], capture_stdout=True)
@@ -126,7 +225,7 @@ async def _attack(url: str, orders: int) -> Attack:
 
 
 async def _play_both(scenario: Scenario) -> tuple[Phase, Phase]:
-    """Play both phases, each on a shop of its own: bans and queues begin anew."""
+    """Play both phases, each on a new shop, which has no bans and an empty queue."""
     async with open_shop() as shop:
         calm = scenario.phase("without an attacker", shop)
         await calm.play()
@@ -139,7 +238,7 @@ async def _play_both(scenario: Scenario) -> tuple[Phase, Phase]:
 
 
 def require_address(address: str) -> None:
-    """Return when a socket can come from `address`; raise NoAddressError otherwise."""
+    """Raise NoAddressError if a socket cannot be bound to `address`."""
     with socket.socket() as probe:
         try:
             probe.bind((address, 0))
@@ -147,7 +246,7 @@ def require_address(address: str) -> None:
             raise NoAddressError(address) from None
 
 
-def _tell(scenario: Scenario, calm: Phase, attacked: Phase, speed: float) -> None:
+def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float) -> None:
     console = plain_console()
     phases = (calm, attacked)
     groups = " and ".join(str(size) for size in calm.crowd.groups)
@@ -176,8 +275,8 @@ def rush(
 ) -> None:
     """Play the whole scenario on shops of its own: first without, then with an attacker.
 
-    Starts a shop on free ports twice, lets baristas and groups of regulars in, and in the second
-    phase an attacker from another loopback address. Prints what each side got. The exit code is 0
+    Starts a shop on free ports twice, with baristas and groups of regulars, and in the second phase
+    an attacker from another loopback address. Prints what each side got. The exit code is 0
     only when every regular got a 200 in both phases. Takes under a minute.
     """
     for address in (*_REGULARS, _ATTACKER):
@@ -185,6 +284,6 @@ def rush(
     shift = Shift(brew / speed, seed=seed)
     scenario = Scenario(regulars, groups, baristas, shift, attack, seed)
     calm, attacked = trio.run(_play_both, scenario)
-    _tell(scenario, calm, attacked, speed)
+    _print_result(scenario, calm, attacked, speed)
     if not (calm.crowd.summary().all_served and attacked.crowd.summary().all_served):
         raise typer.Exit(1)

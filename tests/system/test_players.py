@@ -23,7 +23,7 @@ def test_a_small_rush_serves_every_regular_and_tells_what_the_attacker_got() -> 
 
 
 def test_customers_who_find_no_shop_are_told_so_in_one_line() -> None:
-    nobody = cafe("customers", "1", "--url", "http://127.0.0.1:1", "--patience", "0.1")
+    nobody = cafe("customers", "1", "--url", "http://127.0.0.1:1", "--retry-for", "0.1")
     assert nobody.returncode == 1
     assert nobody.stdout == ""
     [line] = nobody.stderr.splitlines()

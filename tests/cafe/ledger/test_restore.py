@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cafe.cli.restore import restore_database
-from cafe.cli.run import run
+from cafe.cli.commands import run
+from cafe.cli.database import restore_database
 from cafe.ledger.backup import RestoreError, back_up, restore
 from cafe.ledger.errors import DatabaseInUse, LedgerError, NotALedger, WrongDatabaseError
 from tests.cafe.ledger.killed_restores import FORMER, RESTORED, holds, make_ledger

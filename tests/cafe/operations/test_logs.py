@@ -202,14 +202,14 @@ def test_lines_are_written_to_nothing_when_there_is_no_standard_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    (lines,) = set_up_logs("auto")
+    (writer,) = set_up_logs("auto")
     structlog.get_logger("test").info("order")
-    assert lines.dropped == 0
+    assert writer.dropped == 0
 
 
 def test_dropped_lines_are_counted_for_the_metric(capfd: pytest.CaptureFixture[str]) -> None:
-    (lines,) = set_up_logs("json")
+    (writer,) = set_up_logs("json")
     assert dropped_lines() == 0
-    lines.dropped = 7
+    writer.dropped = 7
     assert dropped_lines() == 7
     assert capfd.readouterr().err == ""

@@ -1,103 +1,148 @@
-"""Summaries and histograms of visits."""
+"""A day's figures, on this machine's calendar."""
 
 from __future__ import annotations
 
-import io
-from collections import Counter
+import time
+from collections.abc import Callable, Generator
+from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.console import Console
 
-from cafe.operations.report import Summary, Visit, Waits, bar_width, bars, comparison, histograms
+from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart
+from cafe.orders.order import Order, Status
+from cafe.orders.queries import Deed, Life
 
-SERVED = [Visit(float(seconds), 200) for seconds in range(1, 101)]
-
-
-def test_a_crowd_that_got_its_coffee_has_all_served_and_its_waits() -> None:
-    summary = Summary.of(list(reversed(SERVED)), customers=100)
-    assert summary.all_served
-    assert summary.others == ()
-    assert summary.waits == Waits(shortest=1, median=50, p95=95, longest=100)
+MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
+HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
+EIGHT = MIDNIGHT + 8 * 3600
+WAITING = Order("order", 1, "americano", None, "192.0.2.1", EIGHT)
+PLACE = Deed("place", None)
 
 
-def test_other_outcomes_are_counted_by_kind_the_most_frequent_first() -> None:
-    visits = [
-        Visit(1.0, 200),
-        Visit(0.1, 503, "closing"),
-        Visit(0.1, 429, "waiting"),
-        Visit(0.1, 429, "waiting"),
-        Visit(0.1, 429, "waiting"),
-        Visit(0.2, None, "All connection attempts failed"),
-        Visit(0.2, None, "All connection attempts failed"),
-        Visit(0.1, 404),
-    ]
-    summary = Summary.of(visits, customers=8)
-    assert not summary.all_served
-    assert summary.others == (
-        ("429 waiting", 3),
-        ("no answer: All connection attempts failed", 2),
-        ("503 closing", 1),
-        ("404", 1),
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
+    """Give a function that moves this machine to another time zone."""
+
+    def move(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+def ready(wait: float, brewing: float, *deeds: Deed, placed_at: float = EIGHT) -> Life:
+    done = placed_at + wait
+    order = WAITING._replace(
+        placed_at=placed_at, started_at=done - brewing, ended_at=done, status=Status.READY
+    )
+    return Life(order, (PLACE, *(deeds or (Deed("start", "Bo"), Deed("finish", "Bo")))))
+
+
+def ended(action: str) -> Life:
+    order = WAITING._replace(status=Status.CANCELLED, ended_at=EIGHT + 1)
+    return Life(order, (PLACE, Deed(action, None)))
+
+
+def test_each_order_is_counted_by_what_became_of_it() -> None:
+    collected, in_vain = ready(60, 30), ready(60, 30)
+    day = Day.of(
+        [
+            collected._replace(order=collected.order._replace(status=Status.DELIVERED)),
+            ready(60, 30),
+            in_vain._replace(order=in_vain.order._replace(abandoned=True)),
+            Life(WAITING, (PLACE,)),
+            Life(WAITING._replace(status=Status.PREPARATION), (PLACE, Deed("start", None))),
+            ended("cancel"),
+            *[ended("abandon")] * 2,
+            *[ended("cut off")] * 3,
+        ],
+        HOURS,
+    )
+    assert (day.orders, day.ready, day.collected, day.brewed_in_vain) == (11, 3, 1, 1)
+    assert (day.live, day.cancelled, day.abandoned, day.cut_off) == (2, 1, 2, 3)
+    assert day.ready + day.live + day.cancelled + day.abandoned + day.cut_off == day.orders
+
+
+def test_waits_and_brewing_times_are_those_of_what_was_brewed() -> None:
+    day = Day.of([*(ready(n * 10.0, float(n)) for n in range(1, 101)), ended("cancel")], HOURS)
+    assert day.wait == Spread(median=500, p95=950, worst=1000)
+    assert day.brewing == Spread(median=50, p95=95, worst=100)
+    assert Day.of([ended("cancel")], HOURS).wait is None
+
+
+def test_a_barista_has_what_he_finished_gave_back_and_let_lapse() -> None:
+    day = Day.of(
+        [
+            ready(60, 20, Deed("start", "Cy"), Deed("release", "Cy"), Deed("start", "Bo"))._replace(
+                deeds=(
+                    PLACE,
+                    Deed("start", "Cy"),
+                    Deed("release", "Cy"),
+                    Deed("start", "Bo"),
+                    Deed("finish", "Bo"),
+                )
+            ),
+            ready(60, 30, Deed("start", "Bo"), Deed("finish", "Bo"), Deed("hand over", None)),
+            ready(60, 40, Deed("start", "Di"), Deed("expire", None), Deed("finish late", None)),
+            ready(60, 50, Deed("start", None), Deed("finish", None)),
+            Life(WAITING, (PLACE, Deed("start", "Ed"))),
+        ],
+        HOURS,
+    )
+    assert day.baristas == (
+        Work("Bo", ready=2, released=0, lapsed=0, brewing=Spread(20, 30, 30)),
+        Work(None, ready=1, released=0, lapsed=0, brewing=Spread(50, 50, 50)),
+        Work("Di", ready=1, released=0, lapsed=1, brewing=Spread(40, 40, 40)),
+        Work("Cy", ready=0, released=1, lapsed=0, brewing=None),
+        Work("Ed", ready=0, released=0, lapsed=0, brewing=None),
     )
 
 
-def test_customers_who_never_came_to_an_end_are_told() -> None:
-    summary = Summary.of(SERVED[:1], customers=5)
-    assert summary.others == (("gave up at the end", 4),)
-    assert not summary.all_served
+def test_hours_reach_from_the_first_order_to_the_last() -> None:
+    placed = (EIGHT, EIGHT + 3599.9, EIGHT + 2 * 3600)
+    day = Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)
+    assert day.hours == (Hour(EIGHT, 2), Hour(EIGHT + 3600, 0), Hour(EIGHT + 7200, 1))
 
 
-def test_waits_are_those_of_the_served_alone() -> None:
-    summary = Summary.of([Visit(9.0, 429), Visit(2.0, 200)], customers=2)
-    assert summary.waits == Waits(2.0, 2.0, 2.0, 2.0)
-    assert Summary.of([Visit(9.0, 429)], customers=1).waits is None
-
-
-def test_a_comparison_has_a_column_for_each_summary() -> None:
-    console = Console(file=io.StringIO(), width=100)
-    calm = Summary.of(SERVED, customers=100)
-    nobody = Summary.of([Visit(0.1, 429, "banned")], customers=1)
-    console.print(comparison({"calm": calm, "attacked": nobody}))
-    assert isinstance(console.file, io.StringIO)
-    lines = [line.split() for line in console.file.getvalue().splitlines()]
-    assert ["calm", "attacked"] in lines
-    assert ["got", "something", "else", "nobody", "1", "x", "429", "banned"] in lines
-    assert ["wait,", "p95", "95.00", "s", "-"] in lines
+def test_a_day_without_orders_has_no_figures() -> None:
+    day = Day.of([], HOURS)
+    assert (day.orders, day.wait, day.brewing, day.baristas, day.hours) == (0, None, None, (), ())
 
 
 @pytest.mark.parametrize(
-    ("longest", "width"), [(15.9, 1), (16.1, 2), (60, 5), (900, 100), (0.5, 0.05)]
+    ("place", "day", "length"),
+    [
+        ("UTC0", date(2026, 11, 21), 24),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", date(2026, 3, 29), 23),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", date(2026, 10, 25), 25),
+    ],
 )
-def test_bars_have_a_round_width(longest: float, width: float) -> None:
-    assert bar_width(longest) == pytest.approx(width)
+def test_a_day_has_as_many_hours_as_here(
+    zone: Callable[[str], None], place: str, day: date, length: int
+) -> None:
+    zone(place)
+    hours = Hours.of(day)
+    assert hours.until - hours.since == length * 3600
+    assert len(hours.starts()) == length
 
 
-@given(st.lists(st.floats(0, 10_000), min_size=1))
-def test_every_wait_is_in_one_bar_and_bars_fit_the_screen(waits: list[float]) -> None:
-    width = bar_width(max(waits))
-    number = int(max(waits) / width) + 1
-    counts = bars(waits, width, number)
-    assert sum(counts) == len(waits)
-    assert number <= 16
+def test_a_day_begins_at_midnight_here(zone: Callable[[str], None]) -> None:
+    zone("UTC0")
+    assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT
+    zone("CET-1")
+    assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT - 3600
 
 
-def test_a_bar_holds_its_lower_edge() -> None:
-    assert bars([0.0, 0.99, 1.0, 2.5], 1.0, 3) == [2, 1, 1]
+def test_the_picture_has_a_bar_for_each_hour_by_the_clock_here(zone: Callable[[str], None]) -> None:
+    zone("CET-1")
+    placed = (EIGHT, EIGHT, EIGHT + 3600)
+    lines = as_chart(Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)).splitlines()
+    assert "orders by the hour" in lines[0]
+    assert lines[-1].split() == ["09", "10"]
+    assert lines[2].startswith("2┤█")
 
 
-def test_histograms_share_their_axes() -> None:
-    picture = histograms({"without": [1.0, 1.5, 9.0], "with": [2.0]})
-    lines = picture.splitlines()
-    first, second = lines[: len(lines) // 2], lines[len(lines) // 2 :]
-    assert "without" in first[0]
-    assert "with" in second[0]
-    assert first[-2:] == second[-2:]
-    assert max(len(line) for line in lines) <= 78
-    assert Counter(picture)["█"] > 0
-    assert "\x1b" not in picture
-
-
-def test_a_histogram_of_nobody_is_drawn_all_the_same() -> None:
-    assert "nobody" in histograms({"nobody": []})
+def test_the_picture_of_a_single_order_is_drawn() -> None:
+    assert "█" in as_chart(Day.of([ready(60, 30)], HOURS))

@@ -60,7 +60,7 @@ class FakeShop(httpx.AsyncBaseTransport):
         self._numbers = itertools.count(1)
         self._arrival = trio.Event()
 
-    def door(self, source: str | None) -> httpx.AsyncBaseTransport:
+    def transport(self, source: str | None) -> httpx.AsyncBaseTransport:
         self.sources.append(source)
         return self
 

@@ -10,9 +10,9 @@ import pytest
 import trio
 import trio.testing
 
-from cafe.cli.options import Span, dice
-from cafe.players.barista import Barista, Shift
+from cafe.players.baristas import Barista, Shift
 from cafe.players.client import UnexpectedAnswerError, UnreachableError, open_client
+from cafe.players.options import Span, seeded_random
 from tests.cafe.players.fake_shop import FakeShop
 
 
@@ -20,8 +20,8 @@ from tests.cafe.players.fake_shop import FakeShop
 async def employed(
     shop: FakeShop, shift: Shift, url: str = "http://shop.test"
 ) -> AsyncGenerator[Barista, None]:
-    async with open_client(url, door=shop.door) as client:
-        yield Barista("Bo", client, shift, dice(1))
+    async with open_client(url, transport=shop.transport) as client:
+        yield Barista("Bo", client, shift, seeded_random(1))
 
 
 async def test_a_barista_takes_the_oldest_order_brews_it_and_declares_it_ready(
@@ -74,7 +74,7 @@ async def test_an_idle_barista_goes_home(autojump_clock: trio.testing.MockClock)
         await barista.work(count())
     assert autojump_clock.current_time() - begin == pytest.approx(46, abs=1)
     assert barista.brewed == 1
-    assert barista.trouble is None
+    assert barista.error is None
 
 
 async def test_a_barista_who_is_called_off_gives_the_order_back(
@@ -127,7 +127,7 @@ async def test_a_barista_who_asks_too_often_comes_back_when_it_is_told_to(
         shop.asked_too_often = 2
         nursery.start_soon(barista.work, iter(range(1)))
         await trio.sleep(10)
-        assert barista.doing == "trying again: it answered 429"
+        assert barista.doing == "retrying: it answered 429"
         await trio.sleep(30)
         shop.asked_too_often = 1
     assert [round(when) for when, _ in shop.requests] == [0, 7, 14, 74, 81]
@@ -163,9 +163,9 @@ async def test_a_barista_gives_up_a_shop_that_does_not_come_back(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.refuses_connections = 1000
-    async with employed(shop, Shift(Span(60, 60), patience=5)) as barista:
+    async with employed(shop, Shift(Span(60, 60), retry_for=5)) as barista:
         await barista.work(count())
-    assert isinstance(barista.trouble, UnreachableError)
+    assert isinstance(barista.error, UnreachableError)
     assert barista.doing == "gave up"
 
 
@@ -176,8 +176,8 @@ async def test_a_barista_without_the_shops_token_says_so(
     shop.token = "beans"
     async with employed(shop, Shift(Span(60, 60))) as barista:
         await barista.work(count())
-    assert isinstance(barista.trouble, UnexpectedAnswerError)
-    assert "gave 401: the shop wants its worker token" in str(barista.trouble)
+    assert isinstance(barista.error, UnexpectedAnswerError)
+    assert "gave 401: the shop wants its worker token" in str(barista.error)
 
 
 async def test_a_barista_who_uses_a_name_that_the_shop_does_not_know_says_so(
@@ -187,8 +187,8 @@ async def test_a_barista_who_uses_a_name_that_the_shop_does_not_know_says_so(
     shop.knows_its_name = False
     async with employed(shop, Shift(Span(60, 60))) as barista:
         await barista.work(count())
-    assert isinstance(barista.trouble, UnexpectedAnswerError)
-    assert str(barista.trouble).endswith(
+    assert isinstance(barista.error, UnexpectedAnswerError)
+    assert str(barista.error).endswith(
         "gave 403: the shop does not know this name; list it in its CAFE_WORKER_HOSTS."
     )
 
@@ -197,7 +197,7 @@ async def test_a_barista_at_another_port_says_so(autojump_clock: trio.testing.Mo
     shop = FakeShop(autojump_clock)
     async with employed(shop, Shift(Span(60, 60)), "http://shop.test/elsewhere") as barista:
         await barista.work(count())
-    assert "gave 404: is this the café's worker port?" in str(barista.trouble)
+    assert "gave 404: is this the café's worker port?" in str(barista.error)
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_again(

@@ -9,9 +9,8 @@ import trio
 import trio.testing
 from rich.console import Console
 
-from cafe.cli.options import Span
-from cafe.players.barista import Shift
-from cafe.players.baristas import Staff
+from cafe.players.baristas import Shift, Staff
+from cafe.players.options import Span
 from tests.cafe.players.fake_shop import FakeShop
 
 URL = "http://shop.test"
@@ -29,7 +28,7 @@ async def test_the_staff_works_in_parallel_on_the_oldest_orders(
 ) -> None:
     shop = FakeShop(autojump_clock)
     orders = [shop.order() for _ in range(20)]
-    staff = Staff(10, URL, Shift(Span(60, 60), orders=20), door=shop.door)
+    staff = Staff(10, URL, Shift(Span(60, 60), orders=20), transport=shop.transport)
     begin = trio.current_time()
     await staff.work()
     assert trio.current_time() - begin == pytest.approx(120)
@@ -44,7 +43,7 @@ async def test_the_staff_goes_home_after_exactly_the_orders_it_was_asked_for(
     shop = FakeShop(autojump_clock)
     for _ in range(10):
         shop.order()
-    await Staff(4, URL, Shift(Span(30, 60), orders=7), door=shop.door).work()
+    await Staff(4, URL, Shift(Span(30, 60), orders=7), transport=shop.transport).work()
     assert len(shop.finished) == 7
     assert len(shop.waiting) == 3
 
@@ -58,7 +57,7 @@ async def test_the_same_seed_brews_the_same_times(
         for _ in range(9):
             shop.order()
         begin = trio.current_time()
-        await Staff(3, URL, Shift(Span(30, 60), orders=9, seed=4), door=shop.door).work()
+        await Staff(3, URL, Shift(Span(30, 60), orders=9, seed=4), transport=shop.transport).work()
         durations.append(trio.current_time() - begin)
     assert durations[0] == pytest.approx(durations[1])
 
@@ -69,10 +68,10 @@ async def test_each_barista_has_a_client_of_its_own_with_the_token(
     shop = FakeShop(autojump_clock)
     shop.token = "beans"
     shop.order()
-    staff = Staff(3, URL, Shift(Span(1, 1), idle=5), token="beans", door=shop.door)
+    staff = Staff(3, URL, Shift(Span(1, 1), idle=5), token="beans", transport=shop.transport)
     await staff.work()
     assert len(shop.sources) == 3
-    assert staff.trouble is None
+    assert staff.error is None
     assert shop.finished == ["order-1"]
 
 
@@ -81,9 +80,9 @@ async def test_why_a_barista_gave_up_is_the_trouble_of_the_staff(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.token = "beans"
-    staff = Staff(3, URL, Shift(Span(1, 1)), door=shop.door)
+    staff = Staff(3, URL, Shift(Span(1, 1)), transport=shop.transport)
     await staff.work()
-    assert "worker token" in str(staff.trouble)
+    assert "worker token" in str(staff.error)
 
 
 async def test_the_board_shows_each_barista_and_stays_bounded(
@@ -91,7 +90,7 @@ async def test_the_board_shows_each_barista_and_stays_bounded(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.order("Ada")
-    staff = Staff(40, URL, Shift(Span(60, 60), idle=90), door=shop.door)
+    staff = Staff(40, URL, Shift(Span(60, 60), idle=90), transport=shop.transport)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(staff.work)
         await trio.sleep(30)
@@ -109,7 +108,7 @@ async def test_the_line_tells_what_was_brewed_in_vain(
     shop.collected = False
     shop.cancelled = {shop.order().order_id}
     shop.order()
-    staff = Staff(1, URL, Shift(Span(1, 1), orders=2), door=shop.door)
+    staff = Staff(1, URL, Shift(Span(1, 1), orders=2), transport=shop.transport)
     await staff.work()
     assert staff.line() == (
         "0 of 1 baristas brewing, 1 brewed, 1 of them not collected, 1 cancelled meanwhile"
@@ -130,7 +129,7 @@ async def test_a_customer_s_name_is_text_on_the_board(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.order(name)
-    staff = Staff(1, URL, Shift(Span(60, 60), orders=1), door=shop.door)
+    staff = Staff(1, URL, Shift(Span(60, 60), orders=1), transport=shop.transport)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(staff.work)
         await trio.sleep(30)

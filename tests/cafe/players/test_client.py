@@ -10,8 +10,8 @@ import trio.testing
 from cafe.players.client import (
     UnexpectedAnswerError,
     UnreachableError,
-    ask_patiently,
     open_client,
+    request_with_retries,
     wait_until_open,
 )
 from tests.cafe.players.fake_shop import FakeShop
@@ -25,8 +25,8 @@ async def test_a_shop_that_comes_up_later_is_waited_for_with_growing_pauses(
     shop = FakeShop(autojump_clock)
     shop.refuses_connections = 6
     begin = autojump_clock.current_time()
-    async with open_client(URL, door=shop.door) as client:
-        await wait_until_open(client, patience=30)
+    async with open_client(URL, transport=shop.transport) as client:
+        await wait_until_open(client, retry_for=30)
     times = [when - begin for when, _ in shop.requests]
     assert times == pytest.approx([0, 0.25, 0.75, 1.75, 3.75, 7.75, 11.75])
 
@@ -37,12 +37,12 @@ async def test_a_shop_that_is_not_there_is_given_up_when_patience_ends(
     shop = FakeShop(autojump_clock)
     shop.refuses_connections = 1000
     begin = autojump_clock.current_time()
-    async with open_client(URL, door=shop.door) as client:
+    async with open_client(URL, transport=shop.transport) as client:
         with pytest.raises(UnreachableError, match=r"shop\.test cannot be reached") as caught:
-            await wait_until_open(client, patience=10)
+            await wait_until_open(client, retry_for=10)
     assert autojump_clock.current_time() - begin <= 10
     assert caught.value.exit_code == 1
-    assert "All connection attempts failed" in caught.value.trouble
+    assert "All connection attempts failed" in caught.value.reason
 
 
 async def test_no_patience_is_one_try(
@@ -50,9 +50,9 @@ async def test_no_patience_is_one_try(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.refuses_connections = 1000
-    async with open_client(URL, door=shop.door) as client:
+    async with open_client(URL, transport=shop.transport) as client:
         with pytest.raises(UnreachableError):
-            await wait_until_open(client, patience=0)
+            await wait_until_open(client, retry_for=0)
     assert len(shop.requests) == 1
 
 
@@ -63,23 +63,23 @@ async def test_a_closing_shop_is_left_alone_for_as_long_as_it_asks(
     shop.closing = 1
     troubles: list[str] = []
     begin = autojump_clock.current_time()
-    async with open_client(URL, door=shop.door) as client:
-        await ask_patiently(client, "GET", "/livez", patience=10, on_trouble=troubles.append)
+    async with open_client(URL, transport=shop.transport) as client:
+        await request_with_retries(client, "GET", "/livez", retry_for=10, on_retry=troubles.append)
     assert autojump_clock.current_time() - begin == pytest.approx(3)
     assert troubles == ["it answered 503"]
 
 
 async def test_what_is_not_the_cafe_is_said_so() -> None:
     stranger = httpx.MockTransport(lambda _: httpx.Response(404))
-    async with open_client(URL, door=lambda _: stranger) as client:
+    async with open_client(URL, transport=lambda _: stranger) as client:
         with pytest.raises(UnexpectedAnswerError, match="gave 404: this is not the café"):
-            await wait_until_open(client, patience=0)
+            await wait_until_open(client, retry_for=0)
 
 
 async def test_a_client_waits_for_its_answer_without_limit_and_connects_within_one(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_client(URL, door=FakeShop(autojump_clock).door) as client:
+    async with open_client(URL, transport=FakeShop(autojump_clock).transport) as client:
         assert client.timeout == httpx.Timeout(None, connect=30)
 
 
@@ -87,6 +87,6 @@ async def test_a_prefix_in_the_address_is_kept(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
-    async with open_client(f"{URL}/api/v1/client", door=shop.door) as client:
+    async with open_client(f"{URL}/api/v1/client", transport=shop.transport) as client:
         await client.get("/livez")
     assert [path for _, path in shop.requests] == ["/api/v1/client/livez"]

@@ -1,4 +1,7 @@
-"""The scenario's phases against a fake shop; that `cafe rush` runs is tested in tests/system."""
+"""The scenario's phases against a fake shop, and the addresses of a real one.
+
+That `cafe rush` runs is tested in tests/system.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,26 @@ import trio
 import trio.testing
 import typer
 
-from cafe.cli.options import Span
 from cafe.players.attacker import Attack
-from cafe.players.barista import Shift
+from cafe.players.baristas import Shift
 from cafe.players.client import UnreachableError
-from cafe.players.rush import NoAddressError, Scenario, require_address
-from cafe.players.shop_process import Shop
+from cafe.players.options import Span
+from cafe.players.rush import (
+    NoAddressError,
+    Scenario,
+    ShopAddresses,
+    parse_addresses,
+    require_address,
+)
 from tests.cafe.players.fake_shop import FakeShop
 
-SHOP = Shop("http://shop.test", "http://shop.test")
+SHOP = ShopAddresses("http://shop.test", "http://shop.test")
 ATTACK = Attack(orders=5000, answers={}, lost=5000, unanswered=0, first_cut=0.1, last_answer=None)
 SCENARIO = Scenario(
     regulars=300,
     groups=Span(100, 200),
     baristas=10,
-    shift=Shift(Span(30, 60), patience=5, seed=1),
+    shift=Shift(Span(30, 60), retry_for=5, seed=1),
     attack=5000,
     seed=1,
 )
@@ -39,7 +47,7 @@ async def test_a_phase_ends_when_every_regular_has_left(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
-    phase = SCENARIO.phase("calm", SHOP, shop.door)
+    phase = SCENARIO.phase("calm", SHOP, shop.transport)
     await phase.play()
     phase.check_ended()
     assert phase.crowd.summary().all_served
@@ -55,7 +63,8 @@ async def test_both_phases_bring_the_same_waits_where_the_attacker_is_not_felt(
         return ATTACK
 
     calm, attacked = (
-        SCENARIO.phase(title, SHOP, FakeShop(autojump_clock).door) for title in ("calm", "attacked")
+        SCENARIO.phase(title, SHOP, FakeShop(autojump_clock).transport)
+        for title in ("calm", "attacked")
     )
     await calm.play()
     await attacked.play(attack)
@@ -68,7 +77,7 @@ async def test_a_shop_that_dies_ends_the_phase_with_the_baristas_trouble(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
-    phase = SCENARIO.phase("calm", SHOP, shop.door)
+    phase = SCENARIO.phase("calm", SHOP, shop.transport)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(phase.play)
         await trio.sleep(100)
@@ -81,7 +90,7 @@ async def test_a_shop_that_dies_ends_the_phase_with_the_baristas_trouble(
 async def test_a_phase_that_was_interrupted_is_not_a_result(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).door)
+    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).transport)
     with trio.move_on_after(100):
         await phase.play()
     with pytest.raises(typer.Exit) as caught:
@@ -92,6 +101,28 @@ async def test_a_phase_that_was_interrupted_is_not_a_result(
 async def test_the_board_shows_customers_above_baristas(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).door)
+    phase = SCENARIO.phase("calm", SHOP, FakeShop(autojump_clock).transport)
     assert phase.line() == ("calm: 0 waiting, 0 of 300 served; 0 of 0 baristas brewing, 0 brewed")
     assert len(phase.rows().renderables) == 3
+
+
+PRINTED = """\
+client http://127.0.0.1:43001/api/v1/client/docs
+worker http://127.0.0.1:43002/api/v1/worker/docs
+"""
+
+
+def test_both_addresses_are_read_with_their_prefix() -> None:
+    assert parse_addresses(PRINTED) == ShopAddresses(
+        "http://127.0.0.1:43001/api/v1/client", "http://127.0.0.1:43002/api/v1/worker"
+    )
+
+
+def test_other_lines_between_them_do_not_matter() -> None:
+    noisy = PRINTED.replace("worker", "12:00 info started\nworker", 1)
+    assert parse_addresses(f"hello\n{noisy}") == parse_addresses(PRINTED)
+
+
+def test_one_address_or_half_a_line_is_not_enough() -> None:
+    for length in range(len(PRINTED) - 5):
+        assert parse_addresses(PRINTED[:length]) is None

@@ -1,6 +1,6 @@
-"""What the values of the players' options mean.
+"""The options of the players' commands: how their values are parsed, and what they are for.
 
-Rule: a value is parsed once, here; a wrong one is a single sentence that repeats it.
+Rule: a value is parsed once, here; the error for a wrong one is a sentence that repeats it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _SPAN = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range to draw from, both ends included."""
+    """A range of numbers, both ends included."""
 
     low: float
     high: float
 
     def __str__(self) -> str:
-        """Give the text that parses to this span; help shows defaults with it."""
+        """Return the text that parses to this span; help shows it as a default."""
         return f"{self.low:g}-{self.high:g}"
 
     def __truediv__(self, speed: float) -> Span:
         return Span(self.low / speed, self.high / speed)
 
     def draw(self, rng: Random) -> float:
-        """Draw a number, each equally likely."""
+        """Draw a number from the range, uniformly."""
         return rng.uniform(self.low, self.high)
 
 
@@ -42,16 +42,16 @@ GROUP = Span(100, 200)
 BETWEEN_GROUPS = Span(1, 3)
 
 
-def dice(seed: int | None, name: str = "") -> Random:
-    """Give a source of chance: always the same one for a seed and a name, else a fresh one."""
-    # A game of waiting needs no secrets: S311 warns of random for cryptography.
+def seeded_random(seed: int | None, name: str = "") -> Random:
+    """Return a random generator, the same for the same seed and name; unseeded for None."""
+    # S311 warns of random for cryptography, which this is not.
     return Random(None if seed is None else f"{seed} {name}")  # noqa: S311
 
 
 def parse_span(value: str | Span) -> Span:
     """Parse `30-60`, or `45` for exactly that; raise BadParameter for anything else.
 
-    typer passes defaults through the parser too, which is why a Span is taken as well.
+    typer passes defaults through the parser too, so a Span is accepted as well.
     """
     match = _SPAN.fullmatch(str(value))
     if match is None:
@@ -71,9 +71,9 @@ def parse_sizes(value: str | Span) -> Span:
 
 
 def parse_url(value: str) -> str:
-    """Parse the address of one of the shop's ports, with or without its prefix.
+    """Parse the URL of one of the shop's ports, with or without its prefix.
 
-    What `cafe serve` prints ends in /docs, and may be pasted as it is.
+    What `cafe serve` prints ends in /docs, which is removed. Raise BadParameter for anything else.
     """
     try:
         url = httpx.URL(value)
@@ -120,6 +120,9 @@ Speed = Annotated[float, typer.Option(min=0.01, max=10_000, help="Brew this many
 Seed = Annotated[
     int | None, typer.Option(help="Draw the same groups and brewing times in every run.")
 ]
-Patience = Annotated[
-    float, typer.Option(min=0, help="Seconds to keep trying while the shop cannot be reached.")
+RetryFor = Annotated[
+    float,
+    typer.Option(
+        min=0, metavar="SECONDS", help="How long to retry while the shop cannot be reached."
+    ),
 ]

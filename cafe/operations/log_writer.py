@@ -1,14 +1,14 @@
-"""Writes log lines to a file descriptor, without ever waiting for what reads them.
+"""Writes log lines to a file descriptor, without ever blocking on its reader.
 
-Rule: a reader that stalls costs log lines, never an order. Lines that nobody takes are kept up to
-`MOST_LINES`; those beyond are dropped and counted, and a line says so when the reader is back.
+Rule: a reader that stalls costs log lines, never an order. Up to `MOST_LINES` unwritten lines are
+kept; those beyond are dropped and counted, and a line says so when the reader goes on.
 
 O_NONBLOCK is a flag of the open file description, which is shared with every process that has
 inherited it: set on a terminal, it breaks the shell's own reads and writes. So a pipe or a terminal
-is opened once more through /proc/self/fd, for a description of our own. Where that is impossible
+is opened once more through /proc/self/fd, for a description of our own. If that is impossible
 (no /proc, or a pipe that was made by another user), poll(2) comes before each write, which then has
-at most PIPE_BUF bytes: a pipe that is ready has room for as many. A regular file is not waited for
-in this sense.
+at most PIPE_BUF bytes: a pipe that is ready has room for as many. A write to a regular file does
+not block in this sense.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from typing import Final, TextIO
 import trio
 
 Write = Callable[[bytes], int]
-"""Gives how many bytes were taken; raises BlockingIOError for none now, OSError for none ever."""
+"""Returns how many bytes were written; raises BlockingIOError for none now, OSError for never."""
 
 MOST_LINES: Final = 4_000
-"""Lines that are kept for a reader that stalls, besides those in its pipe: some 800 KiB."""
+"""Lines that are kept for a reader that stalls, besides those in its pipe: about 800 KiB."""
 CHUNK: Final = 65_536
-"""Bytes that are written at a time, about: what a pipe holds on Linux."""
+"""About how many bytes are written at a time: what a pipe holds on Linux."""
 PIPE_BUF: Final = select.PIPE_BUF
 
 
-class Lines(trio.abc.Instrument):
-    """Writes lines; while trio runs, those of one pass of its loop in one go.
+class LogWriter(trio.abc.Instrument):
+    """Writes lines; while trio runs, those of one iteration of its loop in one write.
 
-    A busy shop writes some ten lines a pass, and each write is a system call. Nothing is kept
-    longer than until the loop has nothing else to do, nor when it ends, unless the reader stalls.
-    `notice` gives the line that says how many were dropped.
+    A busy shop writes about ten lines an iteration, and each write is a system call. Lines are
+    written before trio waits for I/O, and when its run ends, unless the reader stalls. `notice`
+    returns the line that says how many were dropped.
     """
 
     def __init__(self, write: Write, notice: Callable[[int], bytes] | None = None) -> None:
@@ -55,9 +55,9 @@ class Lines(trio.abc.Instrument):
         self._writing = Lock()
 
     def msg(self, line: str | bytes) -> None:
-        """Write a line, unless the loop will; structlog calls this by one of its other names."""
+        """Write a line, at once or with its iteration; structlog calls this by another name."""
         if len(self._lines) >= MOST_LINES:
-            if not (self._runs and self._stalled):  # while trio runs, once a pass is enough
+            if not (self._runs and self._stalled):  # while trio runs, once an iteration is enough
                 self._flush()
             if len(self._lines) >= MOST_LINES:
                 self.dropped += 1
@@ -69,22 +69,22 @@ class Lines(trio.abc.Instrument):
     info = warning = error = critical = msg
 
     def before_run(self) -> None:
-        """Leave the writing to the loop; trio calls this."""
+        """Write once an iteration from now on; trio calls this."""
         self._runs = True
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
-        """Write what this pass has said; trio calls this."""
+        """Write the lines of this iteration; trio calls this."""
         if self._lines:
             self._flush()
 
     def after_run(self) -> None:
-        """Write at once again; trio calls this."""
+        """Write each line at once from now on; trio calls this."""
         self._runs = False
         self._flush()
 
     def _flush(self) -> None:
-        # Not waited for: it may be held further up on this very stack, by a line that a finalizer
-        # writes. The holder goes on until there are no lines left.
+        # Not blocking: the lock may be held further up on this very stack, if a finalizer logs a
+        # line. The holder goes on until there are no lines left.
         if not self._writing.acquire(blocking=False):
             return
         try:
@@ -95,7 +95,7 @@ class Lines(trio.abc.Instrument):
             self._writing.release()
 
     def _write_some(self) -> None:
-        """Write the first lines; other threads may add some at the end meanwhile."""
+        """Write the first lines; other threads may append more meanwhile."""
         number = size = 0
         for line in self._lines:
             number += 1
@@ -106,9 +106,9 @@ class Lines(trio.abc.Instrument):
             taken = self._write(b"".join(self._lines[:number]))
         except BlockingIOError:
             taken = 0
-        except (OSError, ValueError):  # nobody reads the log any more, or its file was closed
+        except (OSError, ValueError):  # the reader or the file is closed
             self.dropped += number
-            self._noticed += number  # there is nobody to tell
+            self._noticed += number  # nobody would read the notice
             taken = size
         if taken < size:
             self._stalled = True
@@ -119,7 +119,7 @@ class Lines(trio.abc.Instrument):
             self._noticed = self.dropped
 
     def _cut(self, taken: int) -> int:
-        """Give how many lines were taken whole, and keep only the rest of the next one."""
+        """Return how many lines were written whole, and cut what was written off the next one."""
         for number, line in enumerate(self._lines):
             if taken < len(line):
                 self._lines[number] = line[taken:]
@@ -128,13 +128,13 @@ class Lines(trio.abc.Instrument):
         return len(self._lines)
 
 
-def writing_to(stream: TextIO | None) -> Write:
-    """Give what writes to `stream` without waiting; to nothing, if it was closed at the start."""
+def non_blocking_write(stream: TextIO | None) -> Write:
+    """Return a function that writes to `stream` without blocking; None discards everything."""
     if stream is None:
         return len
     try:
         fd = stream.fileno()
-    except OSError:  # it is in memory: a test's
+    except OSError:  # a stream in memory, as a test has
 
         def write(data: bytes) -> int:
             stream.buffer.write(data)
@@ -142,22 +142,22 @@ def writing_to(stream: TextIO | None) -> Write:
             return len(data)
 
         return write
-    return writing_to_descriptor(fd)
+    return non_blocking_write_fd(fd)
 
 
-def writing_to_descriptor(fd: int) -> Write:
-    """Give what writes to `fd` without waiting, and leaves the flags of `fd` as they are."""
+def non_blocking_write_fd(fd: int) -> Write:
+    """Return a function that writes to `fd` without blocking, and leaves the flags of `fd`."""
     mode = os.fstat(fd).st_mode
-    if stat.S_ISSOCK(mode):  # of systemd's journal
+    if stat.S_ISSOCK(mode):  # as systemd's journal gives
         return partial(_send, fd)
     if stat.S_ISFIFO(mode) or os.isatty(fd):
         with suppress(OSError):
-            return partial(os.write, _reopened(fd))
+            return partial(os.write, _reopen(fd))
         return partial(_write_when_ready, fd)
     return partial(os.write, fd)
 
 
-def _reopened(fd: int) -> int:
+def _reopen(fd: int) -> int:
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     return os.open(f"/proc/self/fd/{fd}", flags)
 

@@ -1,8 +1,8 @@
-"""Shows what the players do while they do it: live on a terminal, else a plain line now and then.
+"""Shows the players' progress: live on a terminal, otherwise a plain line every five seconds.
 
 Rule: boards are pulled, never pushed. A player keeps its own state; drawing only reads it.
-Progress goes to stderr, so that stdout carries the result alone. What others have written, as the
-names of customers, is text: rich takes a plain string for markup, and lets control characters pass.
+Progress goes to stderr, so that stdout has the result alone. Untrusted text, such as a customer's
+name, is escaped: rich reads a plain string as markup, and lets control characters pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cafe.cli.streams import forget_errors
+from cafe.cli.streams import discard_stderr
 from cafe.printable import printable
 
 if TYPE_CHECKING:
@@ -29,39 +29,39 @@ _LINE_SECONDS = 5.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, the terminal closed
 
 
-def as_text(words: str) -> Text:
-    """Give words as rich shows them: names are no markup, and have no control characters."""
-    return Text(printable(words))
+def as_text(untrusted: str) -> Text:
+    """Return untrusted text for rich: never read as markup, control characters escaped."""
+    return Text(printable(untrusted))
 
 
 def plain_console(file: TextIO | None = None) -> Console:
-    """Make a console on stdout, or `file`, that takes strings for text and not for markup."""
+    """Return a console on stdout, or `file`, that prints strings as they are, not as markup."""
     return Console(file=file, highlight=False, markup=False, emoji=False)
 
 
 class ProgressConsole(Console):
-    """A console on stderr, where it does not matter whether anybody looks."""
+    """A console on stderr, whose failure does not matter."""
 
     def on_broken_pipe(self) -> None:
-        """Say no more; rich would let go of stdout, and end the program."""
+        """Print nothing from now on; rich would redirect stdout, and end the program."""
         self.quiet = True
 
 
 class Board(Protocol):
-    """What can be shown: as a few rows, and as one line."""
+    """Progress that can be shown, as a few rows or as one line."""
 
     def rows(self) -> RenderableType:
-        """Draw the state of now."""
+        """Draw the current state."""
         ...
 
     def line(self) -> str:
-        """Say the state of now in one line."""
+        """Return the current state in one line."""
         ...
 
 
 @asynccontextmanager
 async def shown(board: Board, console: Console | None = None) -> AsyncGenerator[None]:
-    """Show `board` while the block runs; Ctrl-C and the like cancel the block, not the program."""
+    """Show `board` while the block runs; SIGINT, SIGTERM and SIGHUP cancel the block only."""
     async with trio.open_nursery() as nursery:
         await nursery.start(_cancel_on_signal, nursery.cancel_scope)
         nursery.start_soon(_show, board, console or ProgressConsole(stderr=True))
@@ -80,12 +80,12 @@ async def _cancel_on_signal(
 
 
 async def _show(board: Board, console: Console) -> None:
-    """Show the board for ever, or until that cannot be written any more."""
+    """Show the board until this is cancelled, or until it cannot be written."""
     try:
         await _draw(board, console)
     except OSError:
         if console.stderr:
-            forget_errors()
+            discard_stderr()
 
 
 async def _draw(board: Board, console: Console) -> None:
@@ -93,7 +93,7 @@ async def _draw(board: Board, console: Console) -> None:
         while True:
             await trio.sleep(_LINE_SECONDS)
             console.print(as_text(board.line()), soft_wrap=True)
-    # Drawn by this task instead of rich's own thread, so that nothing changes during a drawing.
+    # Drawn by this task and not by rich's own thread, so that nothing changes meanwhile.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             live.update(board.rows(), refresh=True)

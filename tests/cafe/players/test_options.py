@@ -7,13 +7,13 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cafe.cli.options import (
+from cafe.players.options import (
     Span,
-    dice,
     parse_address,
     parse_sizes,
     parse_span,
     parse_url,
+    seeded_random,
 )
 
 
@@ -50,7 +50,7 @@ def test_a_span_is_shown_as_it_is_written_and_drawn_from_inside(
     text = f"{low}-{low + more}"
     span = parse_span(text)
     assert str(span) == text
-    assert span.low <= span.draw(dice(seed)) <= span.high
+    assert span.low <= span.draw(seeded_random(seed)) <= span.high
 
 
 def test_a_default_passes_the_parser_unchanged() -> None:
@@ -93,6 +93,6 @@ def test_a_local_address_is_an_ip_address() -> None:
 
 
 def test_the_same_seed_and_name_throw_the_same_dice() -> None:
-    throws = [dice(7, "barista-1").random() for _ in range(2)]
-    assert throws[0] == throws[1] != dice(7, "barista-2").random()
-    assert dice(None).random() != dice(None).random()
+    throws = [seeded_random(7, "barista-1").random() for _ in range(2)]
+    assert throws[0] == throws[1] != seeded_random(7, "barista-2").random()
+    assert seeded_random(None).random() != seeded_random(None).random()

@@ -25,17 +25,14 @@ import trio.testing
 from rich.console import Console, RenderableType
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli.board import plain_console, shown
 from cafe.cli.commands import run_command
-from cafe.cli.options import Span, dice
 from cafe.ledger.database import upgrade
-from cafe.operations.report import comparison
 from cafe.players.attacker import Attack
-from cafe.players.barista import Shift
-from cafe.players.baristas import Staff
-from cafe.players.customers import Crowd
-from cafe.players.rush import Phase
-from cafe.players.shop_process import ShopProcessError
+from cafe.players.baristas import Shift, Staff
+from cafe.players.board import plain_console, shown
+from cafe.players.customers import Crowd, comparison
+from cafe.players.options import Span, seeded_random
+from cafe.players.rush import Phase, ShopProcessError
 from cafe.printable import printable
 from tests.cafe.ledger.scribe import Scribe
 from tests.cafe.players.fake_shop import FakeShop
@@ -86,8 +83,8 @@ async def test_a_customer_s_name_on_the_baristas_board(
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.order(text)
-    staff = Staff(1, URL, Shift(Span(60, 60), orders=1), door=shop.door)
-    crowd = Crowd([1], Span(1, 1), URL, dice(1), door=shop.door)
+    staff = Staff(1, URL, Shift(Span(60, 60), orders=1), transport=shop.transport)
+    crowd = Crowd([1], Span(1, 1), URL, seeded_random(1), transport=shop.transport)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(staff.work)
         await trio.sleep(30)
@@ -103,8 +100,8 @@ async def test_the_trouble_of_a_barista_on_its_board(
     def break_off(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadError(text, request=request)
 
-    shift = Shift(Span(1, 1), orders=1, patience=60)
-    staff = Staff(1, URL, shift, door=lambda _: httpx.MockTransport(break_off))
+    shift = Shift(Span(1, 1), orders=1, retry_for=60)
+    staff = Staff(1, URL, shift, transport=lambda _: httpx.MockTransport(break_off))
     began = autojump_clock.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(staff.work)
@@ -117,8 +114,8 @@ async def test_the_trouble_of_a_barista_on_its_board(
 async def test_the_reason_that_a_customer_hears(text: str) -> None:
     body = json.dumps({"limit": text})
     shop = httpx.MockTransport(lambda _: httpx.Response(429, content=body))
-    crowd = Crowd([2], Span(1, 1), URL, dice(1), door=lambda _: shop)
-    await crowd.come()
+    crowd = Crowd([2], Span(1, 1), URL, seeded_random(1), transport=lambda _: shop)
+    await crowd.arrive()
     screen = io.StringIO()
     plain_console(screen).print(comparison({"customers": crowd.summary()}), width=200)
     check(screen.getvalue(), text)
@@ -315,7 +312,7 @@ def test_an_answer_to_a_barista_that_makes_no_sense_is_one_line(
 ) -> None:
     answers = {"/livez": ALIVE, "/start/": ORDER, "/release/": ALIVE, path: (200, *nonsense)}
     with answering(answers) as url:
-        options = ["--brew", "0", "--orders", "1", "--patience", "0"]
+        options = ["--brew", "0", "--orders", "1", "--retry-for", "0"]
         result, line = cafe("baristas", "1", "--url", url, *options).splitlines()
     assert result == "0 of 1 baristas brewing, 0 brewed"
     assert line.startswith("cafe: ")

@@ -13,7 +13,7 @@ import trio.testing
 from rich.console import Console
 from rich.text import Text
 
-from cafe.cli.board import ProgressConsole, shown
+from cafe.players.board import ProgressConsole, shown
 
 
 class Counter:
