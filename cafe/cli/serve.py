@@ -31,6 +31,7 @@ from cafe.settings import (
     read_settings,
     unknown_variables,
 )
+from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
 
 CRASHED = 1
@@ -53,7 +54,7 @@ def serve(**options: str | None) -> None:
         raise typer.Exit(status)
 
 
-def open_shop(options: Mapping[str, str | None]) -> int:
+def open_shop(options: Mapping[str, str | None], departments: Departments = OURS) -> int:
     """Run the shop until it has shut down; return the exit code."""
     wrong: list[Exception] = []
     crashed: list[Exception] = []
@@ -63,7 +64,7 @@ def open_shop(options: Mapping[str, str | None]) -> int:
         for sentence in unknown_variables():
             print_error(f"cafe: warning: {sentence}")
         collect_garbage_less_often()
-        trio.run(run_shop, settings, announce, instruments=instruments)
+        trio.run(run_shop, settings, announce, departments, instruments=instruments)
     except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
