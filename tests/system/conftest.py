@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Generator
 from itertools import count
 
@@ -58,6 +59,14 @@ def postgresql(postgresql_server: PostgresServer) -> str:
     url = postgresql_server.url(postgresql_server.new_database())
     upgrade(url)
     return url
+
+
+@pytest.fixture
+def seed() -> int:
+    """Give a seed, which pytest shows where a test fails."""
+    seed = secrets.randbelow(2**32)
+    print(f"seed {seed}")  # noqa: T201 - see above
+    return seed
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from math import inf
@@ -19,8 +19,10 @@ from typing import Any
 
 import trio
 
+from cafe.ledger.department import Department
+from cafe.shop.departments import DEPARTMENTS
 from tests.system.history import History, broken_promises, read, wrongs
-from tests.system.shop import PATIENCE, POLL, Shop, environment, open_shop, until_asked
+from tests.system.shop import COMMAND, PATIENCE, POLL, Shop, environment, open_shop, until_asked
 from tests.system.street import READY, Notes, Street
 
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
@@ -96,11 +98,11 @@ async def play(
 
 
 def open_until(
-    killed: signal.Signals | None, url: str, lease: float
+    killed: signal.Signals | None, url: str, lease: float, program: Sequence[str] = COMMAND
 ) -> AbstractContextManager[Shop]:
     """Open a shop without limits, to be ended by this signal, or as usual."""
     settings: dict[str, Any] = {"database_url": url, "lease_seconds": lease, **NO_LIMITS}
-    return open_shop(exit_code=-(killed or 0), **settings)
+    return open_shop(program=program, exit_code=-(killed or 0), **settings)
 
 
 async def db_check(url: str) -> int:
@@ -119,7 +121,13 @@ async def kill(shop: Shop) -> float:
     return time.time()
 
 
-async def check(shop: Shop, url: str, street: Street, kills: list[float]) -> Figures:
+async def check(
+    shop: Shop,
+    url: str,
+    street: Street,
+    kills: list[float],
+    departments: Iterable[Department[Any]] = DEPARTMENTS,
+) -> Figures:
     """Have all coffees brewed, and make sure that all is as it was promised."""
     await street.empty()
 
@@ -128,7 +136,7 @@ async def check(shop: Shop, url: str, street: Street, kills: list[float]) -> Fig
 
     await until_asked(is_nothing_left)
     history = await read_to_the_end(url)
-    broken = await trio.to_thread.run_sync(broken_promises, url)
+    broken = await trio.to_thread.run_sync(broken_promises, url, departments)
     found = [*wrongs(history, street.notes, kills), *broken]
     assert not found, "\n".join([f"{len(found)} are wrong", *found[:MOST_SHOWN]])
     return _figures(history, street.notes, kills)

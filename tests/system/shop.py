@@ -152,13 +152,20 @@ def _client(url: str, address: str | None, options: dict[str, Any]) -> httpx.Asy
 
 @contextmanager
 def open_shop(
-    options: Sequence[str] = FREE_PORTS, *, exit_code: int = 0, **settings: object
+    options: Sequence[str] = FREE_PORTS,
+    *,
+    program: Sequence[str] = COMMAND,
+    exit_code: int = 0,
+    **settings: object,
 ) -> Generator[Shop]:
-    """Run a shop for the length of the block, with command line `options` and CAFE_ `settings`."""
+    """Run a shop for the length of the block, with command line `options` and CAFE_ `settings`.
+
+    `program` is another command that opens one, and takes the same options and settings.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
         settings = {"database_url": f"sqlite:///{folder}/cafe.db", **settings}
-        with path.open("wb") as errors, _process(options, settings, errors) as run:
+        with path.open("wb") as errors, _process([*program, *options], settings, errors) as run:
             try:
                 found = _addresses(run, path)
                 shop = Shop(found[b"client"].decode(), found[b"worker"].decode(), run, Log(path))
@@ -171,10 +178,10 @@ def open_shop(
 
 
 def _process(
-    options: Sequence[str], settings: Mapping[str, object], errors: Any
+    command: Sequence[str], settings: Mapping[str, object], errors: Any
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*COMMAND, *options],
+        command,
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment(settings),

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
-import pytest
-
 from tests.system.killing import play
-
-
-@pytest.fixture
-def seed() -> int:
-    """Give a seed, which pytest shows where a test fails."""
-    seed = secrets.randbelow(2**32)
-    print(f"seed {seed}")  # noqa: T201 - see above
-    return seed
 
 
 async def test_what_was_acknowledged_outlives_each_kill(tmp_path: Path, seed: int) -> None:
