@@ -4,7 +4,7 @@ FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY requirements-build.lock requirements-image.lock ./
-# The shop's environment has no pip in it; the build's pip fills it from outside.
+# The shop's environment has no pip; the build's pip installs into it.
 RUN python -m venv --without-pip /opt/cafe \
     && python -m pip --python /opt/cafe/bin/python install --require-hashes --no-deps -r requirements-image.lock \
     && python -m pip install --require-hashes --no-deps -r requirements-build.lock
@@ -15,7 +15,7 @@ RUN python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
     && python -m pip --python /opt/cafe/bin/python install --no-deps --no-index dist/*.whl
 
 FROM python:3.13-slim-bookworm
-# Inside, all interfaces: which of them the world reaches is decided where ports are published.
+# All interfaces of the container: `docker run` decides which ports are published, and where.
 ENV PATH=/opt/cafe/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CAFE_CLIENT_BIND=0.0.0.0:8080 \
@@ -27,12 +27,12 @@ COPY --from=build /opt/cafe /opt/cafe
 WORKDIR /cafe
 COPY hypercorn_client.toml hypercorn_worker.toml ./
 USER 10001:10001
-# The ledger: without a volume here orders live no longer than the container.
+# The ledger: without a volume here, orders are lost with the container.
 VOLUME /var/lib/cafe
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
-# Whether it lives, not whether it is ready: to start it again would help nobody while it closes or its database is away.
-# http.client and not urllib, which would ask a proxy of the environment for the shop next door.
+# Liveness, not readiness: a restart would not help while the shop is closing or its database is down.
+# http.client and not urllib, which would use a proxy from the environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"]
 CMD ["cafe", "serve"]

@@ -1,10 +1,13 @@
-"""Text of others as it may be shown: on one line, and moving nothing on a terminal."""
+"""Untrusted text, such as a name or a file's path, as it may be printed: one line, escaped.
+
+Rule: it stands below the ledger, because each floor prints such text. It imports nothing.
+"""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""Give the text with whatever cannot be seen, or moves the cursor, escaped, as in `\x1b`."""
+    r"""Return the text with each unprintable character escaped, as in `\x1b` and `\n`."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

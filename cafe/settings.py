@@ -1,7 +1,7 @@
-"""The settings of the shop: `CAFE_` variables, each also an option of `cafe serve`, options first.
+"""The shop's settings: `CAFE_` variables, each also an option of `cafe serve`, which goes first.
 
-Rule: one field each, which names, explains, checks and defaults it; the command line is made of
-the fields. What goes wrong is one sentence that names the setting.
+Rule: a setting is one field, with its name, description, checks and default; the command line is
+made from the fields. An error is one sentence that names the setting.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from cafe.limits.address import parse_networks
 
 PREFIX = "CAFE_"
-
-
 LEAST_TOKEN = 16
-"""Characters of a token: fewer could be guessed."""
+"""Characters that a token has at least: fewer could be guessed."""
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 SECRETS = frozenset({"worker_token", "database_url"})
 
 
 class SettingsError(ValueError):
-    """A setting is wrong; the message is one clear sentence."""
+    """A setting is wrong; the message is one sentence that names it."""
 
 
 def _networks(text: str) -> str:
@@ -36,7 +34,7 @@ def _networks(text: str) -> str:
 
 
 def parse_hosts(text: str) -> frozenset[str]:
-    """Read comma-separated host names, in small letters; raises ValueError, one sentence."""
+    """Parse comma-separated host names, in lower case; raise ValueError with one sentence."""
     names = [name.strip().lower().removesuffix(".") for name in text.split(",")]
     for name in filter(None, names):
         if _HOST.fullmatch(name) is None:
@@ -59,33 +57,37 @@ def _token(token: SecretStr) -> SecretStr:
 
 
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-"""Up to thirty years: what is added to a time has to be a time."""
+"""At most thirty years, so that a time plus this is still a valid time."""
 Count = Annotated[int, Field(ge=1)]
 Bind = Annotated[str, Field(min_length=1)]
 
 
 class Settings(BaseModel):
-    """Everything that an operator may set."""
+    """All settings; a value is validated when it is constructed, and never changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     client_bind: Bind | None = Field(
-        None, description="host:port for customers, port 0 allowed, else as the toml file says"
+        None, description="host:port for customers, port 0 allowed; default: the toml file's"
     )
     worker_bind: Bind | None = Field(
-        None, description="host:port for baristas, port 0 allowed, else as the toml file says"
+        None, description="host:port for baristas, port 0 allowed; default: the toml file's"
     )
     client_config: Path | None = Field(
-        None, description="hypercorn's toml for customers, else hypercorn_client.toml"
+        None, description="hypercorn's toml for customers; default: hypercorn_client.toml"
     )
     worker_config: Path | None = Field(
-        None, description="hypercorn's toml for baristas, else hypercorn_worker.toml"
+        None, description="hypercorn's toml for baristas; default: hypercorn_worker.toml"
     )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="console, json, or auto: console on a terminal, json elsewhere"
     )
-    lease_seconds: Seconds = Field(180, description="a claimed order goes back after this")
-    max_waiting: Count = Field(10_000, description="orders in the queue; beyond: 503 queue_full")
+    lease_seconds: Seconds = Field(
+        180, description="after this, a claimed order goes back to the queue"
+    )
+    max_waiting: Count = Field(
+        10_000, description="most orders in the queue; beyond: 503 queue_full"
+    )
     limit_requests: Count = Field(600, description="requests per address and window")
     limit_window_seconds: Seconds = Field(10, description="length of the window")
     limit_waiting: Count = Field(400, description="waiting orders per address")
@@ -93,36 +95,36 @@ class Settings(BaseModel):
     worker_limit_requests: Count = Field(
         6_000, description="requests per address and window on the baristas' port without a token"
     )
-    ban_after: Count = Field(400, description="refusals within the window that cut an address off")
+    ban_after: Count = Field(400, description="refusals within the window that ban an address")
     ban_seconds: Seconds = Field(60, description="length of a first ban")
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
-        "", description="CIDRs of proxies whose Forwarded or X-Forwarded-For is believed"
+        "", description="CIDRs of proxies whose Forwarded or X-Forwarded-For is trusted"
     )
     worker_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
-        None, description="when set, baristas must send it as Bearer token; 16 characters or more"
+        None, description="if set, baristas must send it as Bearer token; 16 characters or more"
     )
     worker_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
         "",
-        description="names by which the baristas' port may be asked for where it has no token, "
-        "besides IP addresses and localhost",
+        description="host names that the baristas' port accepts if it has no token, besides IP "
+        "addresses and localhost",
     )
     database_url: SecretStr = Field(
         SecretStr("sqlite:///cafe.db"),
         min_length=1,
-        description="where orders are kept: sqlite:///FILE, sqlite:// for memory only, or "
+        description="where orders are stored: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
-    closing_seconds: Seconds = Field(5, description="from SIGTERM to the end, at most")
-    keep_days: Count = Field(400, description="how long orders are kept that have ended")
+    closing_seconds: Seconds = Field(5, description="the longest that a shutdown takes")
+    keep_days: Count = Field(400, description="how long ended orders are kept")
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Give the settings from the environment and `options` (by field name; None is not given).
+    """Return the settings from the environment and `options`, by field name; None is not given.
 
-    Raises SettingsError.
+    Raise SettingsError if any value is wrong.
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -132,21 +134,21 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
 
 
 def _variables() -> dict[str, str]:
-    """Give the variables that are settings, by field; their names in capitals or not."""
+    """Return the settings' variables by field; the case of a variable's name does not matter."""
     environ = {name.upper(): value for name, value in os.environ.items()}
     names = {field: PREFIX + field.upper() for field in Settings.model_fields}
     return {field: environ[name] for field, name in names.items() if name in environ}
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Give a sentence for each CAFE_ variable that is none of ours: a slip of the pen, probably."""
+    """Return a sentence for each CAFE_ variable that is not a setting: probably a typing error."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     unknown = [name for name in environ if name.startswith(PREFIX) and name not in known]
     return [f"{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown]
 
 
 def option_name(field: str) -> str:
-    """Give the command line's name of a field."""
+    """Return the name of a field's option."""
     return "--" + field.replace("_", "-")
 
 

@@ -1,7 +1,7 @@
-"""What installs and packs the shop: the locks, the Makefile, the image and the compose file.
+"""What installs and packages the shop: the locks, the Makefile, the image, the compose file.
 
-Rule: facts that no linter knows, because they are promises of ours. The files are read as text;
-hadolint and the compose-spec schema check their form in `make check`.
+Rule: facts that no linter checks, because they are promises of this project. The files are read as
+text; hadolint and the compose-spec schema check their syntax in `make check`.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def test_every_target_of_the_makefile_is_listed_by_make_help() -> None:
     assert sorted(described) == sorted(phony[1].split())
 
 
-def test_the_oldest_python_that_make_tries_is_the_floor_of_the_project() -> None:
+def test_the_oldest_python_that_make_tries_is_the_least_that_the_project_requires() -> None:
     versions = re.search(r"^VERSIONS := (\S+)", text_of("Makefile"), flags=re.MULTILINE)
     assert versions is not None
     assert project()["project"]["requires-python"] == f">={versions[1]}"
@@ -141,32 +141,32 @@ def test_ci_installs_then_checks_then_tests() -> None:
 
 
 def instructions(name: str) -> list[str]:
-    """Give what follows each Dockerfile instruction of this name, its lines joined."""
+    """Return the arguments of each Dockerfile instruction of this name, its lines joined."""
     joined = re.sub(r"\\\n\s*", "", text_of("Dockerfile"))
     return re.findall(rf"^{name} (.*)$", joined, flags=re.MULTILINE)
 
 
-def test_both_stages_of_the_image_stand_on_the_same_slim_python() -> None:
+def test_both_stages_of_the_image_are_based_on_the_same_slim_python() -> None:
     assert instructions("FROM") == [
         "python:3.13-slim-bookworm AS build",
         "python:3.13-slim-bookworm",
     ]
 
 
-def test_the_image_runs_as_a_numeric_user_who_is_not_root() -> None:
+def test_the_image_runs_as_a_numeric_user_other_than_root() -> None:
     assert [
         user.split(":")[0].isdecimal() and int(user.split(":")[0]) > 0
         for user in instructions("USER")
     ] == [True]
 
 
-def test_the_image_starts_the_shop_without_a_shell_and_ends_it_with_sigterm() -> None:
+def test_the_image_starts_the_shop_without_a_shell_and_stops_it_with_sigterm() -> None:
     assert [json.loads(command) for command in instructions("CMD")] == [["cafe", "serve"]]
     assert instructions("STOPSIGNAL") == ["SIGTERM"]
 
 
-def test_the_health_check_asks_livez_without_a_shell() -> None:
-    """A shop that closes, or whose database is away, lives: a restart would help nobody."""
+def test_the_health_check_requests_livez_without_a_shell() -> None:
+    """A restart would not help a shop that is closing, or whose database is down."""
     (health,) = instructions("HEALTHCHECK")
     program, option, source = json.loads(health.split("CMD ")[1])
     assert (program, option) == ("python", "-c")
@@ -204,7 +204,7 @@ def test_every_install_of_the_image_is_hashed_or_needs_no_index() -> None:
         "restart: unless-stopped",
     ],
 )
-def test_the_compose_file_says_what_keeps_the_shop_in_its_box(line: str) -> None:
+def test_the_compose_file_restricts_the_container(line: str) -> None:
     lines = [
         re.sub(r" #.*", "", line).strip() for line in text_of("docker-compose.yml").splitlines()
     ]

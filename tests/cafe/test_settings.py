@@ -1,4 +1,4 @@
-"""The settings: variables and options, and what is said when one is wrong."""
+"""The settings: variables and options, and the error when one is wrong."""
 
 from __future__ import annotations
 
@@ -54,24 +54,24 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert read_settings({}).model_dump() == DEFAULTS
 
 
-def test_a_variable_sets_and_an_option_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_goes_before_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAFE_LEASE_SECONDS", "90.5")
     monkeypatch.setenv("CAFE_MAX_WAITING", "7")
     settings = read_settings({"max_waiting": "9", "lease_seconds": None})
     assert (settings.lease_seconds, settings.max_waiting) == (90.5, 9)
 
 
-def test_the_name_of_a_variable_may_be_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_a_variable_may_be_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("cafe_lease_seconds", "90")
     assert read_settings({}).lease_seconds == 90
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - that is the point
+        read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - that is what is tested
 
 
-def test_everything_that_is_wrong_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAFE_BAN_AFTER", "0")
     with pytest.raises(SettingsError) as wrong:
         read_settings({"log_format": "xml", "trusted_proxies": "here"})
@@ -93,7 +93,7 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.worker_token.get_secret_value() == TOKEN
 
 
-def test_names_of_hosts_are_read_in_small_letters_without_their_dots() -> None:
+def test_host_names_are_parsed_in_lower_case_without_a_final_dot() -> None:
     names = read_settings({"worker_hosts": " Cafe, kasse.cafe.example. ,,my_service"}).worker_hosts
     assert parse_hosts(names) == {"cafe", "kasse.cafe.example", "my_service"}
     assert parse_hosts("") == frozenset()
@@ -102,7 +102,7 @@ def test_names_of_hosts_are_read_in_small_letters_without_their_dots() -> None:
 @pytest.mark.parametrize(
     "name", ["http://cafe", "cafe:8081", "*.example", "a b", "caf\u00e9", "[::1]", "a..b"]
 )
-def test_what_is_no_name_of_a_host_is_told_in_one_line(name: str) -> None:
+def test_what_is_not_a_host_name_is_an_error_of_one_line(name: str) -> None:
     with pytest.raises(SettingsError) as wrong:
         read_settings({"worker_hosts": f"cafe.example, {name}"})
     shown = name.removesuffix(".")
@@ -113,7 +113,7 @@ def test_what_is_no_name_of_a_host_is_told_in_one_line(name: str) -> None:
 @pytest.mark.parametrize(
     "token", ["", "x", TOKEN[:-1], 16 * " ", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\0{TOKEN}"]
 )
-def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+def test_a_token_that_can_be_guessed_or_cannot_be_sent_is_refused(token: str) -> None:
     with pytest.raises(SettingsError) as wrong:
         read_settings({"worker_token": token})
     assert str(wrong.value) == (
@@ -121,7 +121,7 @@ def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> No
     )
 
 
-def test_a_token_may_have_any_characters_that_can_be_printed() -> None:
+def test_a_token_may_have_any_printable_characters() -> None:
     for token in (TOKEN, f"caf\u00e9 {TOKEN}", 400 * "x"):
         assert read_settings({"worker_token": token}).worker_token == SecretStr(token)
 
@@ -143,11 +143,11 @@ def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -
         ("CAFE_XYZZY_QUX", ""),
     ],
 )
-def test_a_variable_that_is_none_of_ours_is_told_with_its_nearest(name: str, said: str) -> None:
+def test_an_unknown_variable_is_reported_with_the_nearest_name(name: str, said: str) -> None:
     environ = {name: "1", "CAFE_LEASE_SECONDS": "9", "PATH": "", "MYCAFE_X": ""}
     assert unknown_variables(environ) == [f"{name} is no setting of the café{said}"]
 
 
-def test_every_setting_is_explained_and_has_an_option() -> None:
+def test_every_setting_has_a_description_and_an_option() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert option_name("lease_seconds") == "--lease-seconds"

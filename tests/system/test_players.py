@@ -1,4 +1,4 @@
-"""The players as a person runs them: the command line, real shops, real sockets."""
+"""The players' commands with real shops and real sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cafe(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_small_rush_serves_every_regular_and_tells_what_the_attacker_got() -> None:
+def test_a_small_rush_serves_every_regular_and_prints_what_the_attacker_got() -> None:
     rush = cafe("rush", *SMALL_RUSH)
     assert rush.returncode == 0, rush.stderr
     lines = rush.stdout.splitlines()
@@ -22,7 +22,7 @@ def test_a_small_rush_serves_every_regular_and_tells_what_the_attacker_got() -> 
     assert any("The attacker, 127.0.0.66, ordered 10 at once" in line for line in lines)
 
 
-def test_customers_who_find_no_shop_are_told_so_in_one_line() -> None:
+def test_customers_without_a_shop_are_one_line_and_exit_code_1() -> None:
     nobody = cafe("customers", "1", "--url", "http://127.0.0.1:1", "--retry-for", "0.1")
     assert nobody.returncode == 1
     assert nobody.stdout == ""

@@ -1,4 +1,4 @@
-"""Commands that print and end: on a full device, for a reader that has gone, on closed streams."""
+"""Commands whose output cannot be written: full device, closed pipe, closed streams."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRINTING = [
     "python -m cafe report",
     "python -m cafe report --json",
 ]
-"""Buffered, or each write at once: then it fails as it prints, and not at the end."""
+"""Buffered, or with -u each write at once: then it fails while printing, and not at the end."""
 
 
 class Cafe:
@@ -34,7 +34,7 @@ class Cafe:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite:///{folder}/cafe.db"
-        assert DEPARTMENTS, "imported, so that their tables are made"
+        assert DEPARTMENTS, "imported, so that their tables are created"
         upgrade(self.url)
 
     def run(
@@ -45,7 +45,7 @@ class Cafe:
         stdout: int = subprocess.PIPE,
         **variables: str,
     ) -> Ended:
-        """Run a command to its end; give its exit code, and what it has printed."""
+        """Run a command; return its exit code, and what it has printed."""
         environ = environment({"database_url": self.url}) | variables
         environ.pop("PYTHONUNBUFFERED", None)
         words = [sys.executable, *command.split()[1:]]
@@ -75,10 +75,8 @@ def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(
 
 
 @pytest.mark.parametrize("command", PRINTING)
-def test_output_that_nobody_reads_any_more_is_no_line_and_exit_code_1(
-    cafe: Cafe, command: str
-) -> None:
-    """As when `head` has had enough."""
+def test_output_to_a_closed_pipe_is_no_line_and_exit_code_1(cafe: Cafe, command: str) -> None:
+    """As when `head` has exited."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -88,15 +86,15 @@ def test_output_that_nobody_reads_any_more_is_no_line_and_exit_code_1(
 
 
 @pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-"])
-def test_output_that_is_closed_is_done_without(cafe: Cafe, redirection: str) -> None:
+def test_closed_output_is_not_an_error(cafe: Cafe, redirection: str) -> None:
     assert cafe.run("python -m cafe db check", redirection=redirection) == (0, b"", b"")
 
 
-def test_a_complaint_that_is_closed_is_done_without(cafe: Cafe) -> None:
+def test_an_error_on_a_closed_stderr_is_its_exit_code_alone(cafe: Cafe) -> None:
     assert cafe.run("python -m cafe db backup cafe.db", redirection="2>&-") == (2, b"", b"")
 
 
-def test_what_the_encoding_of_standard_output_does_not_know_is_escaped(cafe: Cafe) -> None:
+def test_what_the_encoding_of_standard_output_lacks_is_escaped(cafe: Cafe) -> None:
     command = "python -m cafe db backup Zoë"
     code, printed, said = cafe.run(command, PYTHONIOENCODING="ascii")
     assert (code, said) == (0, b"")

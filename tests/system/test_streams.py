@@ -1,4 +1,4 @@
-"""Starting with standard streams that are closed, full or stalled; and interrupting the start."""
+"""The process with standard streams that are closed, full or stalled; and Ctrl-C at its start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADDRESSES = len(("client", "worker"))
 
 
 def redirected(redirection: str, *arguments: str) -> list[str]:
-    """Give the command line of a shop whose streams the shell has redirected."""
+    """Return the command line of a shop whose streams the shell redirects."""
     command = [*COMMAND, *FREE_PORTS, *arguments]
     return ["sh", "-c", f'exec "$@" {redirection}', "sh", *command]
 
@@ -32,7 +32,7 @@ def redirected(redirection: str, *arguments: str) -> list[str]:
 def started(
     command: Sequence[str], *, stderr: int = subprocess.PIPE
 ) -> Generator[subprocess.Popen[bytes]]:
-    """Start a process for the length of the block; end it there if it still runs."""
+    """Run a process for the length of the block; kill it if it still runs."""
     environ = environment(SETTINGS)
     environ.pop("PYTHONUNBUFFERED", None)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environ)
@@ -44,7 +44,7 @@ def started(
 
 
 def read_until(process: subprocess.Popen[bytes], name: str, number: int, word: bytes) -> bytes:
-    """Read one of its streams until it has so many lines with a word."""
+    """Read a stream until so many lines with this word have come; return what was read."""
     stream = getattr(process, name)
     read = b""
     while sum(word in line for line in read.splitlines(keepends=True)) < number:
@@ -56,7 +56,7 @@ def read_until(process: subprocess.Popen[bytes], name: str, number: int, word: b
 
 
 def alive(address: bytes, times: int = 1) -> bool:
-    """Ask a shop whether it lives, so many times on one connection."""
+    """Request /livez so many times on one connection."""
     host, _, port = address.removeprefix(b"http://").decode().rpartition(":")
     with socket.create_connection((host, int(port)), PATIENCE) as connection:
         for _ in range(times):
@@ -70,14 +70,14 @@ def alive(address: bytes, times: int = 1) -> bool:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on, for a shop that cannot tell which one it has got."""
+    """Return a port that nobody listens on, for a shop that cannot print the one that it got."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port
 
 
 def wait_for(place: str) -> None:
-    """Wait until somebody listens at an address."""
+    """Wait until a connection to an address is accepted."""
     host, _, port = place.rpartition(":")
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -99,14 +99,14 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
 def test_a_shop_whose_standard_error_is_closed_serves_without_it() -> None:
     with started(redirected("2>&-")) as process:
         printed = read_until(process, "stdout", ADDRESSES, b"/docs\n")
-        # Nothing else has got its number, which libraries in C write to.
+        # Nothing else has its number, which libraries in C write to.
         assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path(os.devnull)
         assert alive(ADDRESS.findall(printed)[0][1])
         assert ended(process) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "<&- >&- 2>&-"])
-def test_a_wrong_setting_is_not_told_on_standard_output_when_standard_error_is_closed(
+def test_a_wrong_setting_is_not_printed_on_stdout_when_stderr_is_closed(
     redirection: str,
 ) -> None:
     with started(redirected(redirection, "--lease-seconds", "soon")) as process:
@@ -118,9 +118,9 @@ def test_addresses_that_cannot_be_printed_are_in_the_log() -> None:
     with started(redirected("> /dev/full")) as process:
         log = read_until(process, "stderr", ADDRESSES, b"address not printed")
         lines = [json.loads(line) for line in log.splitlines()]
-        told = [line for line in lines if line["event"] == "address not printed"]
-        assert [line["reason"] for line in told] == ["No space left on device"] * ADDRESSES
-        assert alive(ADDRESS.findall(told[0]["line"].encode())[0][1])
+        missing = [line for line in lines if line["event"] == "address not printed"]
+        assert [line["reason"] for line in missing] == ["No space left on device"] * ADDRESSES
+        assert alive(ADDRESS.findall(missing[0]["line"].encode())[0][1])
         code, _, rest = ended(process)
         assert code == 0
         assert all(json.loads(line) for line in rest.splitlines())
@@ -136,13 +136,13 @@ def test_a_shop_whose_standard_output_is_closed_serves_without_it() -> None:
     assert all(json.loads(line) for line in log.splitlines())
 
 
-def test_a_wrong_setting_that_cannot_be_told_is_exit_code_2() -> None:
+def test_a_wrong_setting_that_cannot_be_printed_is_exit_code_2() -> None:
     with started(redirected("2> /dev/full", "--lease-seconds", "soon")) as process:
         assert process.communicate(timeout=PATIENCE) == (b"", b"")
     assert process.returncode == 2
 
 
-def test_a_log_that_nobody_reads_any_more_does_not_stop_the_shop() -> None:
+def test_a_log_whose_reader_stalls_does_not_stop_the_shop() -> None:
     """Its pipe is full after some hundred requests."""
     reader, writer = os.pipe()
     with started([*COMMAND, *FREE_PORTS], stderr=writer) as process:
@@ -158,7 +158,7 @@ def test_a_log_that_nobody_reads_any_more_does_not_stop_the_shop() -> None:
 
 INTERRUPTED = """
 import atexit, os, signal, sys
-# A shell has its background jobs ignore it, and the tests may be one.
+# A shell makes its background jobs ignore it, and the tests may be one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 name = {name!r}
 interrupted = []
@@ -206,23 +206,23 @@ main()
         "hypercorn_worker.toml",
     ],
 )
-def test_ctrl_c_during_the_start_is_exit_code_130_and_says_nothing(moment: str) -> None:
-    """At the import of a module, or at the reading of a file.
+def test_ctrl_c_during_the_start_is_exit_code_130_and_prints_nothing(moment: str) -> None:
+    """At the import of a module, when a file is read, or during garbage collection.
 
-    What is raised as garbage is collected Python drops, after a traceback.
+    Python would drop a KeyboardInterrupt of a finalizer, after a traceback.
     """
     assert interrupted(moment, ["serve", *FREE_PORTS]) == (130, b"", b"")
 
 
 def interrupted(moment: str, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
-    """Run a command that is interrupted then; give its exit code, and what it has printed."""
+    """Interrupt a command at a moment; return its exit code, and what it has printed."""
     program = INTERRUPTED.format(name=moment, arguments=[*arguments])
     with started([sys.executable, "-c", program]) as process:
         out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
-def test_ctrl_c_as_the_ports_are_opened_closes_the_shop_in_good_order() -> None:
+def test_ctrl_c_as_the_ports_are_opened_shuts_the_shop_down_in_good_order() -> None:
     code, out, log = interrupted("socket.bind", ["serve", *FREE_PORTS])
     assert code == 0
     assert len(out.splitlines()) in {0, ADDRESSES}
@@ -231,7 +231,7 @@ def test_ctrl_c_as_the_ports_are_opened_closes_the_shop_in_good_order() -> None:
     assert events[-1] == "closed"
 
 
-def test_ctrl_c_while_the_database_is_awaited_closes_the_shop() -> None:
+def test_ctrl_c_while_the_shop_waits_for_the_database_shuts_it_down() -> None:
     nobody = f"postgresql+psycopg://cafe:secret@127.0.0.1:{free_port()}/cafe"
     with started([*COMMAND, *FREE_PORTS, "--database-url", nobody]) as process:
         awaited = read_until(process, "stderr", 1, b"the database is awaited")
@@ -245,12 +245,12 @@ def test_ctrl_c_while_the_database_is_awaited_closes_the_shop() -> None:
 
 
 @pytest.mark.parametrize("player", ["baristas", "customers"])
-def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_says_nothing(player: str) -> None:
-    """There trio has a nursery open, which gives it as one of a group."""
+def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_prints_nothing(player: str) -> None:
+    """A nursery is open then, which wraps the KeyboardInterrupt in a group."""
     nobody = f"http://127.0.0.1:{free_port()}"
     assert interrupted("socket.connect", [player, "1", "--url", nobody]) == (130, b"", b"")
 
 
-def test_ctrl_c_as_python_ends_says_nothing() -> None:
+def test_ctrl_c_as_python_exits_prints_nothing() -> None:
     code, _, err = interrupted("atexit", ["--version"])
     assert (code, err) == (130, b"")

@@ -1,4 +1,4 @@
-"""Commands are run in this process, and set up its log: that is set back after each test."""
+"""Commands run in this process, and set up its log: that is undone after each test."""
 
 from __future__ import annotations
 

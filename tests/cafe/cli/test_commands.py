@@ -34,10 +34,10 @@ NOT_FOR_A_SERVER = {
 SERVE_AND_CLOSE = """
 import atexit, json, os, signal, sys
 
-def tell():
+def print_modules():
     print(json.dumps(sorted(sys.modules)))
 
-atexit.register(tell)
+atexit.register(print_modules)
 from cafe.cli import main
 sys.argv[1:] = json.loads(sys.argv[1])
 main()
@@ -45,7 +45,7 @@ main()
 
 
 def imported_by(*arguments: str) -> set[str]:
-    """Give what a process has imported when it ends that ran this command line."""
+    """Run this command line in a process; return the modules that it has imported when it exits."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("CAFE_")}
     run = subprocess.Popen(
         [sys.executable, "-c", SERVE_AND_CLOSE, json.dumps(arguments)],
@@ -62,7 +62,7 @@ def imported_by(*arguments: str) -> set[str]:
         return set(json.loads(line))
 
 
-def test_a_shop_imports_nothing_that_only_players_or_reports_need() -> None:
+def test_a_server_imports_nothing_that_only_players_or_reports_need() -> None:
     imported = imported_by("serve", "--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
     assert "cafe.shop.shop" in imported
     assert imported & NOT_FOR_A_SERVER == set()
@@ -143,7 +143,7 @@ def test_every_module_of_a_command_is_there() -> None:
     assert all(importlib.util.find_spec(module) for module in COMMANDS.values())
 
 
-def test_a_hidden_package_seems_not_to_be_installed_and_comes_back(
+def test_a_hidden_package_looks_as_if_it_were_not_installed_and_is_back_after_the_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "xyzzy.py").touch()
@@ -159,7 +159,7 @@ def test_a_hidden_package_seems_not_to_be_installed_and_comes_back(
     del sys.modules["xyzzy"]
 
 
-def test_a_command_that_is_not_there_is_told_with_the_nearest(
+def test_an_unknown_command_is_reported_with_the_nearest_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run_command(["servee"]) == 2
@@ -213,8 +213,8 @@ def test_cafe_alone_prints_its_help_and_nothing_on_stderr(
     assert printed.err == ""
 
 
-def play(outcome: str) -> None:
-    """Play a command that ends in some way."""
+def end(outcome: str) -> None:
+    """End in the given way, as a command."""
     if outcome == "exit":
         raise typer.Exit(3)
     if outcome == "unreachable":
@@ -233,10 +233,10 @@ def play(outcome: str) -> None:
         ),
     ],
 )
-def test_how_a_command_ends_is_its_exit_code(
+def test_the_outcome_of_a_command_is_its_exit_code(
     outcome: str, code: int, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player = typer.Typer()
-    player.command()(play)
-    assert run(player, [outcome]) == code
+    app = typer.Typer()
+    app.command()(end)
+    assert run(app, [outcome]) == code
     assert capsys.readouterr().err == complaint

@@ -31,16 +31,16 @@ EIGHT = datetime(2026, 11, 20, 8).astimezone().timestamp()
 def db(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    """Give a function that runs `cafe db` in an empty folder: code, out and err."""
+    """Return a function that runs `cafe db` in an empty folder: code, out and err."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CAFE_DATABASE_URL", raising=False)
 
-    def give(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["db", *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    return give
+    return run
 
 
 def fill(orders: int) -> None:
@@ -51,7 +51,7 @@ def fill(orders: int) -> None:
             scribe.place(1_795_000_000.0 + number)
 
 
-def test_a_sound_database_is_told_promise_by_promise(db: Command) -> None:
+def test_check_prints_every_promise_of_a_sound_database(db: Command) -> None:
     fill(2)
     code, out, err = db("check")
     assert (code, err) == (0, "")
@@ -61,7 +61,7 @@ def test_a_sound_database_is_told_promise_by_promise(db: Command) -> None:
     assert last == f"All {PROMISES} promises hold."
 
 
-def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Command) -> None:
+def test_check_lists_the_orders_that_break_a_promise_and_exits_with_1(db: Command) -> None:
     fill(30)
     with closing(sqlite3.connect("cafe.db")) as connection, connection:
         connection.execute("UPDATE orders SET barista = 'Bo' || char(27) WHERE number > 5")
@@ -77,7 +77,7 @@ def test_a_broken_promise_names_its_orders_and_ends_with_1(db: Command) -> None:
 
 
 @pytest.mark.parametrize("value", [1e30, -1e300, inf, "soon"])
-def test_a_time_that_has_no_date_is_found_like_any_other(db: Command, value: float | str) -> None:
+def test_a_time_without_a_date_is_found_like_any_other(db: Command, value: float | str) -> None:
     fill(1)
     with closing(sqlite3.connect("cafe.db")) as connection, connection:
         connection.execute("UPDATE orders SET placed_at = ?", (value,))
@@ -95,7 +95,7 @@ def test_check_and_backup_work_while_the_shop_runs(db: Command) -> None:
     assert db("check", "--database-url", "sqlite:///copy.db")[0] == 0
 
 
-def test_a_backup_tells_its_size_and_overwrites_nothing(db: Command) -> None:
+def test_a_backup_prints_its_size_and_overwrites_nothing(db: Command) -> None:
     fill(1)
     code, out, err = db("backup", "copy.db")
     size = Path("copy.db").stat().st_size
@@ -105,7 +105,7 @@ def test_a_backup_tells_its_size_and_overwrites_nothing(db: Command) -> None:
     assert Path("copy.db").stat().st_size == size
 
 
-def test_an_upgrade_of_the_newest_tables_is_told_beside_a_shop_too(db: Command) -> None:
+def test_an_upgrade_of_the_newest_tables_does_nothing_also_beside_a_shop(db: Command) -> None:
     upgrade(URL)
     said = f"The tables have version {newest()}, the newest; there is nothing to do.\n"
     with closing(open_store(URL)):
@@ -116,7 +116,7 @@ COMMANDS = (("upgrade",), ("check",), ("backup", "copy.db"), ("prune",))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_a_database_that_is_not_there_is_one_line_and_not_made(
+def test_a_missing_database_is_one_line_and_is_not_created(
     db: Command, command: tuple[str, ...]
 ) -> None:
     said = "cafe: cafe.db cannot be read: No such file or directory.\n"
@@ -125,7 +125,7 @@ def test_a_database_that_is_not_there_is_one_line_and_not_made(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_the_option_goes_before_the_variable_and_no_password_is_said(
+def test_the_option_goes_before_the_variable_and_no_password_is_printed(
     db: Command, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAFE_DATABASE_URL", "sqlite:///variable.db")
@@ -147,7 +147,7 @@ def test_an_empty_variable_is_one_line(db: Command, monkeypatch: pytest.MonkeyPa
 def report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    """Give a function that runs `cafe report` on a day with three orders: code, out and err."""
+    """Return a function that runs `cafe report` on a day with three orders: code, out, err."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CAFE_DATABASE_URL", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
@@ -160,19 +160,19 @@ def report(
         scribe.finish(first, EIGHT + 35)
         scribe.start(second, EIGHT + 36, None)
 
-    def give(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["report", *arguments])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    return give
+    return run
 
 
 def rows_of(printed: str) -> list[list[str]]:
     return [line.split() for line in printed.splitlines()]
 
 
-def test_a_day_is_told_in_figures_and_as_a_picture(report: Command) -> None:
+def test_a_report_has_tables_and_a_chart(report: Command) -> None:
     code, out, err = report("--day", "2026-11-20")
     assert (code, err) == (0, "")
     assert out.startswith("Friday, 20 November 2026\n")
@@ -188,13 +188,13 @@ def test_a_day_is_told_in_figures_and_as_a_picture(report: Command) -> None:
     assert "█" in out
 
 
-def test_a_barista_s_name_is_text_and_nothing_else(report: Command) -> None:
+def test_a_barista_s_name_in_a_report_is_escaped(report: Command) -> None:
     _, out, _ = report("--day", "2026-11-20")
     assert ["B[red]o\\x1b[2J", "1", "0", "0", *["30.0", "s"] * 3] in rows_of(out)
     assert "\x1b" not in out
 
 
-def test_a_machine_gets_json(report: Command) -> None:
+def test_a_report_as_json_has_every_figure(report: Command) -> None:
     code, out, err = report("--day", "2026-11-20", "--json")
     assert (code, err) == (0, "")
     half_a_minute = {"median": 30.0, "p95": 30.0, "worst": 30.0}
@@ -224,7 +224,7 @@ def test_a_machine_gets_json(report: Command) -> None:
     }
 
 
-def test_a_day_without_orders_is_a_sentence(report: Command) -> None:
+def test_a_report_on_a_day_without_orders_is_a_sentence(report: Command) -> None:
     assert report("--day", "2026-11-01") == (
         0,
         "Nobody ordered anything on Sunday, 1 November 2026.\n",
@@ -233,24 +233,24 @@ def test_a_day_without_orders_is_a_sentence(report: Command) -> None:
     assert json.loads(report("--day", "2026-11-01", "--json")[1])["orders"] == 0
 
 
-def test_without_a_day_it_is_today(report: Command) -> None:
+def test_a_report_is_on_today_by_default(report: Command) -> None:
     today = datetime.now().astimezone().date()
     assert json.loads(report("--json")[1])["day"] == today.isoformat()
 
 
-def test_it_is_told_while_the_shop_runs(report: Command) -> None:
+def test_a_report_works_while_the_shop_runs(report: Command) -> None:
     store = open_store("sqlite:///cafe.db")
     assert report("--day", "2026-11-20")[0] == 0
     store.close()
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "0001-01-01", "9999-12-31"])
-def test_what_is_no_day_is_one_line(report: Command, day: str) -> None:
+def test_a_wrong_day_is_one_line(report: Command, day: str) -> None:
     said = f"cafe: Invalid value for '--day': {day} is not a day like 2026-11-21.\n"
     assert report("--day", day) == (2, "", said)
 
 
-def test_a_database_that_is_not_there_is_one_line(report: Command) -> None:
+def test_a_report_on_a_missing_database_is_one_line(report: Command) -> None:
     said = "cafe: none.db cannot be read: No such file or directory.\n"
     assert report("--database-url", "sqlite:///none.db") == (2, "", said)
     assert not Path("none.db").exists()

@@ -1,4 +1,4 @@
-"""What `cafe serve` offers, and what it says when something is wrong before it serves."""
+"""The options of `cafe serve`, and its errors before it serves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start where there are no toml files."""
+    """Start in a folder without toml files."""
     monkeypatch.chdir(tmp_path)
 
 
 def fails_with(capsys: pytest.CaptureFixture[str], **options: object) -> str:
-    """Open the shop, which has to fail; give the one line that says why."""
+    """Open the shop, which must fail with exit code 2; return the line that it prints."""
     assert open_shop({**FREE_PORTS, **{name: str(value) for name, value in options.items()}}) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -97,6 +97,6 @@ def test_help_lists_every_setting_with_its_variable() -> None:
         assert f"CAFE_{name.upper()}" in shown.output
 
 
-def test_help_tells_the_default_of_a_setting_that_may_hold_a_secret() -> None:
+def test_help_shows_the_default_of_a_setting_that_may_be_a_secret() -> None:
     assert help_text("database_url").endswith("(CAFE_DATABASE_URL, default sqlite:///cafe.db)")
     assert help_text("worker_token").endswith("(CAFE_WORKER_TOKEN)")

@@ -1,7 +1,7 @@
-"""Names and errors that others have written are text, whichever command shows them.
+"""Untrusted text, such as names and errors, is escaped by every command that shows it.
 
-Each text is hostile in its own way: markup to rich, control characters to a terminal, no text at
-all to an encoder. It has to come out escaped, and readable where there is nothing to escape.
+Each text is hostile in its own way: markup for rich, control characters for a terminal, a lone
+surrogate for an encoder. Printable text is shown as it is.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ each_text_of_a_database = pytest.mark.parametrize(
 
 
 def check(printed: str, text: str) -> None:
-    """Check that what was printed shows a text, and does nothing to a terminal."""
+    """Check that what was printed shows a text, and has no control characters."""
     assert all(char.isprintable() or char == "\n" for char in printed), ascii(printed)
     assert printable(text) in printed
 
@@ -94,7 +94,7 @@ async def test_a_customer_s_name_on_the_baristas_board(
 
 
 @each_text
-async def test_the_trouble_of_a_barista_on_its_board(
+async def test_the_error_of_a_barista_on_its_board(
     autojump_clock: trio.testing.MockClock, text: str
 ) -> None:
     def break_off(request: httpx.Request) -> httpx.Response:
@@ -111,7 +111,7 @@ async def test_the_trouble_of_a_barista_on_its_board(
 
 
 @each_text
-async def test_the_reason_that_a_customer_hears(text: str) -> None:
+async def test_the_reason_of_a_refusal(text: str) -> None:
     body = json.dumps({"limit": text})
     shop = httpx.MockTransport(lambda _: httpx.Response(429, content=body))
     crowd = Crowd([2], Span(1, 1), URL, seeded_random(1), transport=lambda _: shop)
@@ -122,7 +122,7 @@ async def test_the_reason_that_a_customer_hears(text: str) -> None:
 
 
 @each_text
-async def test_what_an_attacker_was_answered(text: str) -> None:
+async def test_the_answers_to_an_attacker(text: str) -> None:
     attack = Attack(9, {f"429 {text}": 9}, 0, 0, None, None)
     screen = io.StringIO()
     plain_console(screen).print(attack.text(), soft_wrap=True)
@@ -155,7 +155,7 @@ Cafe = Callable[..., str]
 def cafe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Cafe:
-    """Give a function that runs `cafe` in an empty folder, and gives what it has printed."""
+    """Return a function that runs `cafe` in an empty folder, and returns what it has printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CAFE_DATABASE_URL", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
@@ -169,7 +169,7 @@ def cafe(
 
 
 def brew(barista: str) -> None:
-    """Make a ledger in which a barista has brewed one coffee."""
+    """Create a ledger in which a barista has brewed one coffee."""
     upgrade("sqlite:///cafe.db")
     with create_engine("sqlite:///cafe.db", poolclass=NullPool).begin() as connection:
         scribe = Scribe(connection)
@@ -184,7 +184,7 @@ def test_a_barista_s_name_in_the_report(cafe: Cafe, text: str) -> None:
 
 
 @each_text_of_a_database
-def test_a_barista_s_name_in_the_report_for_machines(cafe: Cafe, text: str) -> None:
+def test_a_barista_s_name_in_the_report_as_json(cafe: Cafe, text: str) -> None:
     brew(text)
     printed = cafe("report", *DAY, "--json")
     assert all(char.isprintable() or char == "\n" for char in printed), ascii(printed)
@@ -193,7 +193,7 @@ def test_a_barista_s_name_in_the_report_for_machines(cafe: Cafe, text: str) -> N
 
 
 @each_text_of_a_database
-def test_what_cafe_db_check_has_found(cafe: Cafe, text: str) -> None:
+def test_a_finding_of_cafe_db_check(cafe: Cafe, text: str) -> None:
     brew("Bo")
     with closing(sqlite3.connect("cafe.db")) as connection, connection:
         connection.execute(
@@ -237,7 +237,7 @@ def test_the_name_of_a_copy_that_is_not_unicode(cafe: Cafe) -> None:
     ],
     ids=" ".join,
 )
-def test_what_was_wrong_on_the_command_line(cafe: Cafe, command: list[str], text: str) -> None:
+def test_a_wrong_value_on_the_command_line(cafe: Cafe, command: list[str], text: str) -> None:
     printed = cafe(*(word.replace("{}", text) for word in command))
     assert printed.startswith("cafe: ")
     assert printed.count("\n") == 1
@@ -264,7 +264,7 @@ Answer = tuple[int, bytes, dict[str, str]]
 
 @contextmanager
 def answering(answers: Mapping[str, Answer]) -> Generator[str]:
-    """Give the address of a server with such answers, by path."""
+    """Yield the URL of a server with these answers, by path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -294,23 +294,23 @@ def answering(answers: Mapping[str, Answer]) -> Generator[str]:
 
 ALIVE: Answer = (HTTPStatus.OK, b"{}", {})
 ORDER: Answer = (HTTPStatus.OK, b'{"order_id": "1", "number": 1}', {})
-NONSENSE: dict[str, tuple[bytes, dict[str, str]]] = {
+UNREADABLE: dict[str, tuple[bytes, dict[str, str]]] = {
     "no JSON": (b"<html>[/]\x1b[2J", {}),
     "no object": (b"[1]", {}),
     "not all of it": (b'{"order_id": "1"}', {}),
-    "a bottomless pit": (b"[" * 100_000, {}),
+    "too deep": (b"[" * 100_000, {}),
     "no text": (b"\xff\xfe\xfd", {"Content-Type": "application/json; charset=utf-8"}),
     "no gzip": (b"[/]", {"Content-Encoding": "gzip"}),
 }
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpx, no gzip
-@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("path", ["/start/", "/finish/"])
-def test_an_answer_to_a_barista_that_makes_no_sense_is_one_line(
-    cafe: Cafe, path: str, nonsense: tuple[bytes, dict[str, str]]
+def test_an_unreadable_answer_to_a_barista_is_one_line(
+    cafe: Cafe, path: str, unreadable: tuple[bytes, dict[str, str]]
 ) -> None:
-    answers = {"/livez": ALIVE, "/start/": ORDER, "/release/": ALIVE, path: (200, *nonsense)}
+    answers = {"/livez": ALIVE, "/start/": ORDER, "/release/": ALIVE, path: (200, *unreadable)}
     with answering(answers) as url:
         options = ["--brew", "0", "--orders", "1", "--retry-for", "0"]
         result, line = cafe("baristas", "1", "--url", url, *options).splitlines()
@@ -321,18 +321,18 @@ def test_an_answer_to_a_barista_that_makes_no_sense_is_one_line(
 
 
 @each_text
-def test_the_reason_that_customers_hear_over_a_socket(cafe: Cafe, text: str) -> None:
+def test_the_reason_of_a_refusal_over_a_socket(cafe: Cafe, text: str) -> None:
     body = json.dumps({"limit": text}).encode()
     with answering({"/livez": ALIVE, "/order/": (429, body, {})}) as url:
         check(cafe("customers", "1", "--groups", "1", "--url", url), f"1 x 429 {text}")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpx, no gzip
-@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
-def test_a_refusal_of_a_customer_that_makes_no_sense_is_counted(
-    cafe: Cafe, nonsense: tuple[bytes, dict[str, str]]
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_refusal_of_a_customer_is_counted(
+    cafe: Cafe, unreadable: tuple[bytes, dict[str, str]]
 ) -> None:
-    with answering({"/livez": ALIVE, "/order/": (429, *nonsense)}) as url:
+    with answering({"/livez": ALIVE, "/order/": (429, *unreadable)}) as url:
         printed = cafe("customers", "2", "--groups", "2", "--url", url)
     check(printed, "2 x ")
     assert "0 of 2" in printed

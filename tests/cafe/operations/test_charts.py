@@ -27,7 +27,7 @@ def test_every_wait_is_in_one_bar_and_bars_fit_the_screen(waits: list[float]) ->
     assert number <= 16
 
 
-def test_a_bar_holds_its_lower_edge() -> None:
+def test_a_bar_includes_its_lower_edge() -> None:
     assert bars([0.0, 0.99, 1.0, 2.5], 1.0, 3) == [2, 1, 1]
 
 
@@ -43,5 +43,5 @@ def test_histograms_share_their_axes() -> None:
     assert "\x1b" not in picture
 
 
-def test_a_histogram_of_nobody_is_drawn_all_the_same() -> None:
+def test_a_histogram_without_waits_is_drawn() -> None:
     assert "nobody" in histograms({"nobody": []})

@@ -1,4 +1,4 @@
-"""The log's two forms, for people and for machines, of our lines and of others'."""
+"""The log's two forms, for people and for machines, of our lines and of libraries'."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def write(log_format: Format) -> None:
     """Write a line of ours, one of ours with an error, and one of a library's."""
     set_up_logs(log_format)
     log = structlog.get_logger("test")
-    log.debug("of no interest")
+    log.debug("not logged")
     log.info("order", name="Zoë\n\x1b[31mred", number=17)
     fail(log)
     logging.getLogger("hypercorn.error").warning("a library's %s", "line")
-    logging.getLogger("hypercorn.error").info("of no interest")
+    logging.getLogger("hypercorn.error").info("not logged")
 
 
 def fail(log: Any) -> None:
@@ -65,7 +65,7 @@ def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert SECRET not in printed.err
 
 
-def test_the_console_has_lines_that_nobody_else_can_write(
+def test_untrusted_text_cannot_add_lines_to_the_console(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     write("console")
@@ -81,7 +81,7 @@ def test_the_console_has_lines_that_nobody_else_can_write(
     assert SECRET not in printed.err
 
 
-def test_auto_is_json_where_nobody_looks(capfd: pytest.CaptureFixture[str]) -> None:
+def test_auto_is_json_if_stderr_is_not_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     write("auto")
     assert [json.loads(line)["level"] for line in capfd.readouterr().err.splitlines()] == [
         "info",
@@ -91,7 +91,7 @@ def test_auto_is_json_where_nobody_looks(capfd: pytest.CaptureFixture[str]) -> N
 
 
 def on_a_terminal(code: str, log_format: Format) -> str:
-    """Give what a process prints that sets up its logs on a terminal, and then runs `code`."""
+    """Return what a process prints that sets up its log on a terminal, and then runs `code`."""
     ours, theirs = pty.openpty()
     program = f"""
 import structlog
@@ -132,7 +132,7 @@ LINE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z "
 
 @pytest.fixture
 def console(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    """Set up lines for people; give a function that gives those printed so far, as split by LF."""
+    """Set up the console form; return a function that returns the lines since its last call."""
     set_up_logs("console")
     return lambda: capfd.readouterr().err.removesuffix("\n").split("\n")
 
@@ -145,7 +145,7 @@ def console(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
     ),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
-def test_whatever_is_told_is_one_line_for_people_that_can_be_seen(
+def test_every_event_is_one_printable_line(
     console: Callable[[], list[str]], event: str, values: dict[str, Any]
 ) -> None:
     structlog.get_logger("test").info(event, **values)
@@ -156,8 +156,8 @@ def test_whatever_is_told_is_one_line_for_people_that_can_be_seen(
     assert re.match(LINE + r"\[info     \] ", line)
 
 
-class Rude:
-    """A value whose text would write a line of its own, in red."""
+class Hostile:
+    """A value whose repr would add a line of its own, in red."""
 
     def __repr__(self) -> str:
         return "\n\x1b[31m2026"
@@ -166,7 +166,7 @@ class Rude:
 def test_the_text_of_an_object_and_of_a_library_is_escaped(
     console: Callable[[], list[str]],
 ) -> None:
-    structlog.get_logger("test").info("order", it=Rude())
+    structlog.get_logger("test").info("order", it=Hostile())
     logging.getLogger("hypercorn.error").warning("from %s", "\n\x1b[31m\u202eus")
     ours, theirs = console()
     assert ours.endswith(r"order it=\n\x1b[31m2026")
@@ -177,20 +177,23 @@ def refuse(name: str) -> None:
     raise ValueError(name)
 
 
-def test_no_text_of_an_exception_begins_a_line(console: Callable[[], list[str]]) -> None:
+def test_no_text_of_an_exception_starts_a_line(console: Callable[[], list[str]]) -> None:
     try:
         refuse("\n2026-11-26 [info] order\x1b[31m\r\x852026")
     except ValueError:
         structlog.get_logger("test").exception("bug")
         logging.getLogger("hypercorn.error").exception("theirs")
     lines = console()
-    told = [line for line in lines if not line.startswith("    ")]
-    assert [re.sub(LINE, "", line) for line in told] == ["[error    ] bug", "[error    ] theirs"]
+    unindented = [line for line in lines if not line.startswith("    ")]
+    assert [re.sub(LINE, "", line) for line in unindented] == [
+        "[error    ] bug",
+        "[error    ] theirs",
+    ]
     assert all(line.isprintable() for line in lines)
     assert sum(line.startswith("    2026-11-26 [info] order") for line in lines) == 2
 
 
-def test_a_library_s_wrong_call_is_told_and_harms_nobody(
+def test_a_library_s_wrong_log_call_is_reported_and_raises_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up_logs("json")
@@ -198,7 +201,7 @@ def test_a_library_s_wrong_call_is_told_and_harms_nobody(
     assert "Logging error" in capsys.readouterr().err
 
 
-def test_lines_are_written_to_nothing_when_there_is_no_standard_error(
+def test_lines_are_discarded_when_there_is_no_standard_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)

@@ -1,4 +1,4 @@
-"""The figures: what their owners say when Prometheus asks, and what is kept as it happens."""
+"""The metrics: what their owners answer at a scrape, and what is counted as it happens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESS = "192.0.2.1"
 
 
 def figures(exposed: bytes) -> dict[str, float]:
-    """Read Prometheus's text as Prometheus does, labels in the name."""
+    """Parse Prometheus's text; the keys are names followed by the labels' values."""
     return {
         sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
         for family in text_string_to_metric_families(exposed.decode())
@@ -33,7 +33,7 @@ def figures(exposed: bytes) -> dict[str, float]:
 
 
 @pytest.mark.schedules(1)
-async def test_every_owner_is_asked_for_his_figures() -> None:
+async def test_every_owner_is_asked_for_its_metrics() -> None:
     registry, client = CollectorRegistry(), Admission(per_address=1, total=10)
     worker = Admission(per_address=None, total=1)
     watching = PrometheusInstrument("cafe_actor")
@@ -71,7 +71,7 @@ async def test_every_owner_is_asked_for_his_figures() -> None:
 
 
 async def shed_one(admission: Admission) -> None:
-    """Fill it with an idle connection, and let another one come."""
+    """Fill it with an idle connection, and admit another one."""
     lease = admission.admit(ADDRESS)
     assert lease is not None
     lease.is_idle = lambda: True

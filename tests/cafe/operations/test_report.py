@@ -1,4 +1,4 @@
-"""A day's figures, on this machine's calendar."""
+"""A day's figures, in this machine's time zone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACE = Deed("place", None)
 
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
-    """Give a function that moves this machine to another time zone."""
+    """Return a function that sets another time zone."""
 
     def move(name: str) -> None:
         monkeypatch.setenv("TZ", name)
@@ -45,7 +45,7 @@ def ended(action: str) -> Life:
     return Life(order, (PLACE, Deed(action, None)))
 
 
-def test_each_order_is_counted_by_what_became_of_it() -> None:
+def test_each_order_is_counted_by_outcome() -> None:
     collected, in_vain = ready(60, 30), ready(60, 30)
     day = Day.of(
         [
@@ -72,7 +72,7 @@ def test_waits_and_brewing_times_are_those_of_what_was_brewed() -> None:
     assert Day.of([ended("cancel")], HOURS).wait is None
 
 
-def test_a_barista_has_what_he_finished_gave_back_and_let_lapse() -> None:
+def test_a_barista_has_counts_of_what_was_finished_released_and_lapsed() -> None:
     day = Day.of(
         [
             ready(60, 20, Deed("start", "Cy"), Deed("release", "Cy"), Deed("start", "Bo"))._replace(
@@ -119,7 +119,7 @@ def test_a_day_without_orders_has_no_figures() -> None:
         ("CET-1CEST,M3.5.0,M10.5.0/3", date(2026, 10, 25), 25),
     ],
 )
-def test_a_day_has_as_many_hours_as_here(
+def test_a_day_has_as_many_hours_as_in_this_time_zone(
     zone: Callable[[str], None], place: str, day: date, length: int
 ) -> None:
     zone(place)
@@ -128,14 +128,14 @@ def test_a_day_has_as_many_hours_as_here(
     assert len(hours.starts()) == length
 
 
-def test_a_day_begins_at_midnight_here(zone: Callable[[str], None]) -> None:
+def test_a_day_begins_at_midnight_in_this_time_zone(zone: Callable[[str], None]) -> None:
     zone("UTC0")
     assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT
     zone("CET-1")
     assert Hours.of(date(2026, 11, 21)).since == MIDNIGHT - 3600
 
 
-def test_the_picture_has_a_bar_for_each_hour_by_the_clock_here(zone: Callable[[str], None]) -> None:
+def test_the_chart_has_a_bar_for_each_hour_in_this_time_zone(zone: Callable[[str], None]) -> None:
     zone("CET-1")
     placed = (EIGHT, EIGHT, EIGHT + 3600)
     lines = as_chart(Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)).splitlines()
@@ -144,5 +144,5 @@ def test_the_picture_has_a_bar_for_each_hour_by_the_clock_here(zone: Callable[[s
     assert lines[2].startswith("2┤█")
 
 
-def test_the_picture_of_a_single_order_is_drawn() -> None:
+def test_the_chart_of_a_single_order_is_drawn() -> None:
     assert "█" in as_chart(Day.of([ready(60, 30)], HOURS))

@@ -1,6 +1,6 @@
-"""A shop that plays HTTP.md's part of the counter in memory, for players under virtual time.
+"""A fake shop that implements the HTTP contract in memory, for players under virtual time.
 
-Rule: it keeps the contract, and records; its troubles are scripted by the attributes below.
+Rule: it follows the contract and records the requests; its failures are set by attributes.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ class FakeOrder:
 
 
 class FakeShop(httpx.AsyncBaseTransport):
-    """One transport for every player; `door` is what the players take.
+    """One transport for every player; `transport` returns it.
 
-    It takes the clock of the test, for pytest-trio sets a clock only when the test itself asks.
+    It takes the clock of the test, because pytest-trio sets a clock only if the test has one.
     """
 
     def __init__(self, clock: trio.abc.Clock) -> None:
         self._clock = clock
         self.refuses_connections = 0
-        """So many requests from now on find nobody there."""
+        """How many of the next requests cannot connect."""
         self.closing = 0
-        """So many requests from now on get a 503 with Retry-After: 3."""
-        self.asked_too_often = 0
-        """So many requests from now on get a 429 with Retry-After: 7."""
-        self.knows_its_name = True
-        """Else every request gets a 403."""
+        """How many of the next requests get a 503 with Retry-After: 3."""
+        self.limited = 0
+        """How many of the next requests get a 429 with Retry-After: 7."""
+        self.accepts_host = True
+        """Otherwise every request gets a 403."""
         self.limit = 10_000
-        """Orders beyond this get a 429."""
+        """Orders beyond this number get a 429."""
         self.loses_answers = 0
-        """So many requests from now on are done, but their connection breaks before the answer."""
+        """How many of the next requests are handled, but disconnected before the response."""
         self.collected = True
         self.cancelled: set[str] = set()
-        """These orders cannot be finished any more."""
+        """Orders that cannot be finished, by id."""
         self.token: str | None = None
         self.waiting: deque[FakeOrder] = deque()
         self.orders: dict[str, FakeOrder] = {}
@@ -65,7 +65,7 @@ class FakeShop(httpx.AsyncBaseTransport):
         return self
 
     def order(self, name: str | None = None) -> FakeOrder:
-        """Put an order into the queue, as a customer elsewhere would."""
+        """Put an order into the queue, as another customer would."""
         number = next(self._numbers)
         order = FakeOrder(f"order-{number}", number, name)
         self.orders[order.order_id] = order
@@ -77,8 +77,8 @@ class FakeShop(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append((self._clock.current_time(), request.url.path))
         await trio.lowlevel.checkpoint()
-        if trouble := self._trouble(request):
-            return trouble
+        if failure := self._failure(request):
+            return failure
         response = await self._answer(request)
         if self.loses_answers:
             self.loses_answers -= 1
@@ -101,17 +101,17 @@ class FakeShop(httpx.AsyncBaseTransport):
             case path:
                 return httpx.Response(200 if path == "/livez" else 404)
 
-    def _trouble(self, request: httpx.Request) -> httpx.Response | None:
+    def _failure(self, request: httpx.Request) -> httpx.Response | None:
         if self.refuses_connections:
             self.refuses_connections -= 1
             raise httpx.ConnectError("All connection attempts failed", request=request)
         if self.closing:
             self.closing -= 1
             return httpx.Response(503, headers={"Retry-After": "3"}, json={"reason": "closing"})
-        if self.asked_too_often:
-            self.asked_too_often -= 1
+        if self.limited:
+            self.limited -= 1
             return httpx.Response(429, headers={"Retry-After": "7"}, json={"limit": "requests"})
-        if not self.knows_its_name:
+        if not self.accepts_host:
             return httpx.Response(403)
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return httpx.Response(401)
@@ -158,5 +158,5 @@ class FakeShop(httpx.AsyncBaseTransport):
 
 def _claim(order: FakeOrder) -> httpx.Response:
     answer = {"order_id": order.order_id, "number": order.number, "name": order.name}
-    # Not by httpx, which cannot encode half of a pair; JSON can hold it.
+    # Not encoded by httpx, which fails for a lone surrogate; JSON can escape it.
     return httpx.Response(200, content=json.dumps(answer))

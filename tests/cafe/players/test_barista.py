@@ -1,4 +1,4 @@
-"""One barista at a time: what it does with an order, and with a shop in trouble."""
+"""One barista: what it does with an order, and with a shop that fails."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_an_idle_barista_goes_home(autojump_clock: trio.testing.MockClock)
     assert barista.error is None
 
 
-async def test_a_barista_who_is_called_off_gives_the_order_back(
+async def test_a_cancelled_barista_releases_the_order(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -89,7 +89,7 @@ async def test_a_barista_who_is_called_off_gives_the_order_back(
     assert shop.finished == []
 
 
-async def test_a_barista_who_is_called_off_from_a_dead_shop_goes_all_the_same(
+async def test_a_cancelled_barista_of_a_dead_shop_stops_all_the_same(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -104,7 +104,7 @@ async def test_a_barista_who_is_called_off_from_a_dead_shop_goes_all_the_same(
     assert shop.released == []
 
 
-async def test_a_finish_that_the_shop_did_not_take_is_declared_again(
+async def test_a_finish_that_failed_is_retried(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -118,24 +118,24 @@ async def test_a_finish_that_the_shop_did_not_take_is_declared_again(
     assert barista.brewed == 1
 
 
-async def test_a_barista_who_asks_too_often_comes_back_when_it_is_told_to(
+async def test_a_barista_who_gets_a_429_retries_after_its_retry_after(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
     order = shop.order()
     async with employed(shop, Shift(Span(60, 60))) as barista, trio.open_nursery() as nursery:
-        shop.asked_too_often = 2
+        shop.limited = 2
         nursery.start_soon(barista.work, iter(range(1)))
         await trio.sleep(10)
         assert barista.doing == "retrying: it answered 429"
         await trio.sleep(30)
-        shop.asked_too_often = 1
+        shop.limited = 1
     assert [round(when) for when, _ in shop.requests] == [0, 7, 14, 74, 81]
     assert shop.finished == [order.order_id]
     assert (barista.brewed, barista.lost) == (1, 0)
 
 
-async def test_an_order_cancelled_meanwhile_is_counted_and_the_next_one_taken(
+async def test_an_order_cancelled_meanwhile_is_counted_and_the_next_one_claimed(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -158,7 +158,7 @@ async def test_a_coffee_that_nobody_collects_is_counted(
     assert (barista.brewed, barista.uncollected) == (1, 1)
 
 
-async def test_a_barista_gives_up_a_shop_that_does_not_come_back(
+async def test_a_barista_gives_up_on_a_shop_that_stays_unreachable(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -169,7 +169,7 @@ async def test_a_barista_gives_up_a_shop_that_does_not_come_back(
     assert barista.doing == "gave up"
 
 
-async def test_a_barista_without_the_shops_token_says_so(
+async def test_a_barista_without_the_shop_s_token_has_an_error(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -180,11 +180,11 @@ async def test_a_barista_without_the_shops_token_says_so(
     assert "gave 401: the shop wants its worker token" in str(barista.error)
 
 
-async def test_a_barista_who_uses_a_name_that_the_shop_does_not_know_says_so(
+async def test_a_barista_who_uses_an_unknown_host_name_has_an_error(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
-    shop.knows_its_name = False
+    shop.accepts_host = False
     async with employed(shop, Shift(Span(60, 60))) as barista:
         await barista.work(count())
     assert isinstance(barista.error, UnexpectedAnswerError)
@@ -193,14 +193,16 @@ async def test_a_barista_who_uses_a_name_that_the_shop_does_not_know_says_so(
     )
 
 
-async def test_a_barista_at_another_port_says_so(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_barista_at_another_port_has_an_error(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     shop = FakeShop(autojump_clock)
     async with employed(shop, Shift(Span(60, 60)), "http://shop.test/elsewhere") as barista:
         await barista.work(count())
     assert "gave 404: is this the café's worker port?" in str(barista.error)
 
 
-async def test_a_claim_whose_answer_was_lost_is_given_again(
+async def test_a_claim_whose_answer_was_lost_is_retried_with_its_key(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -214,7 +216,7 @@ async def test_a_claim_whose_answer_was_lost_is_given_again(
     assert len(set(shop.keys)) == 1
 
 
-async def test_a_claim_that_is_asked_for_again_has_its_key_after_a_restart_too(
+async def test_a_claim_is_retried_with_its_key_after_a_restart_too(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -240,7 +242,7 @@ async def test_each_claim_has_a_key_of_its_own(autojump_clock: trio.testing.Mock
     assert all(key is not None and key.isascii() and len(key) <= 255 for key in shop.keys)
 
 
-async def test_an_order_that_was_given_back_is_claimed_afresh(
+async def test_a_released_order_is_claimed_with_a_new_key(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)

@@ -1,4 +1,4 @@
-"""The staff of a shift: shared slots, the board, and the command."""
+"""The staff of a shift: shared slots and the board."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_the_staff_works_in_parallel_on_the_oldest_orders(
     assert all(each.brewed == 2 for each in staff.baristas)
 
 
-async def test_the_staff_goes_home_after_exactly_the_orders_it_was_asked_for(
+async def test_the_staff_goes_home_after_the_given_number_of_orders(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -75,7 +75,7 @@ async def test_each_barista_has_a_client_of_its_own_with_the_token(
     assert shop.finished == ["order-1"]
 
 
-async def test_why_a_barista_gave_up_is_the_trouble_of_the_staff(
+async def test_the_error_of_a_barista_who_gave_up_is_the_error_of_the_staff(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -101,7 +101,7 @@ async def test_the_board_shows_each_barista_and_stays_bounded(
         assert len(rows) == 14
 
 
-async def test_the_line_tells_what_was_brewed_in_vain(
+async def test_the_line_counts_what_was_brewed_in_vain(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -124,7 +124,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items())
-async def test_a_customer_s_name_is_text_on_the_board(
+async def test_a_customer_s_name_is_escaped_on_the_board(
     autojump_clock: trio.testing.MockClock, name: str, shown: str
 ) -> None:
     shop = FakeShop(autojump_clock)

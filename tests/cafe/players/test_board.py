@@ -55,7 +55,7 @@ async def test_what_is_not_a_terminal_gets_a_plain_line_now_and_then(
     assert screen.getvalue() == "all is well\n" * 3
 
 
-async def test_what_a_plain_line_says_is_text(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_plain_line_is_escaped(autojump_clock: trio.testing.MockClock) -> None:
     screen, board = io.StringIO(), Counter("[/] for [bold]Ada[/bold] \x1b[2J")
     begin = autojump_clock.current_time()
     async with shown(board, Console(file=screen, force_terminal=False, width=20)):
@@ -65,7 +65,7 @@ async def test_what_a_plain_line_says_is_text(autojump_clock: trio.testing.MockC
 
 
 class Broken(io.StringIO):
-    """What cannot be written to."""
+    """A file that raises an error at each write."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class Broken(io.StringIO):
 
 @pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE, errno.EIO])
-async def test_a_board_that_nobody_can_see_ends_nothing(
+async def test_a_board_that_cannot_be_written_does_not_end_the_block(
     autojump_clock: trio.testing.MockClock, number: int, *, terminal: bool
 ) -> None:
-    """As on a full device, or when the reader of stderr has gone."""
+    """As on a full device, or when the reader of stderr is gone."""
     screen = Broken(OSError(number, os.strerror(number)))
     output = os.fstat(1)
     begin = autojump_clock.current_time()

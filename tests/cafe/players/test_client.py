@@ -1,4 +1,4 @@
-"""Asking a shop that is there, is not there yet, is closing, or is another's."""
+"""Requests to a shop that is open, not open yet, closing, or not the café."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.cafe.players.fake_shop import FakeShop
 URL = "http://shop.test"
 
 
-async def test_a_shop_that_comes_up_later_is_waited_for_with_growing_pauses(
+async def test_a_shop_that_opens_later_is_retried_after_growing_pauses(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -31,7 +31,7 @@ async def test_a_shop_that_comes_up_later_is_waited_for_with_growing_pauses(
     assert times == pytest.approx([0, 0.25, 0.75, 1.75, 3.75, 7.75, 11.75])
 
 
-async def test_a_shop_that_is_not_there_is_given_up_when_patience_ends(
+async def test_an_unreachable_shop_is_given_up_after_the_time_for_retries(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -45,7 +45,7 @@ async def test_a_shop_that_is_not_there_is_given_up_when_patience_ends(
     assert "All connection attempts failed" in caught.value.reason
 
 
-async def test_no_patience_is_one_try(
+async def test_without_time_for_retries_there_is_one_try(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -56,27 +56,27 @@ async def test_no_patience_is_one_try(
     assert len(shop.requests) == 1
 
 
-async def test_a_closing_shop_is_left_alone_for_as_long_as_it_asks(
+async def test_a_closing_shop_is_retried_after_its_retry_after(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
     shop.closing = 1
-    troubles: list[str] = []
+    reasons: list[str] = []
     begin = autojump_clock.current_time()
     async with open_client(URL, transport=shop.transport) as client:
-        await request_with_retries(client, "GET", "/livez", retry_for=10, on_retry=troubles.append)
+        await request_with_retries(client, "GET", "/livez", retry_for=10, on_retry=reasons.append)
     assert autojump_clock.current_time() - begin == pytest.approx(3)
-    assert troubles == ["it answered 503"]
+    assert reasons == ["it answered 503"]
 
 
-async def test_what_is_not_the_cafe_is_said_so() -> None:
-    stranger = httpx.MockTransport(lambda _: httpx.Response(404))
-    async with open_client(URL, transport=lambda _: stranger) as client:
+async def test_another_server_is_an_error() -> None:
+    other = httpx.MockTransport(lambda _: httpx.Response(404))
+    async with open_client(URL, transport=lambda _: other) as client:
         with pytest.raises(UnexpectedAnswerError, match="gave 404: this is not the café"):
             await wait_until_open(client, retry_for=0)
 
 
-async def test_a_client_waits_for_its_answer_without_limit_and_connects_within_one(
+async def test_a_client_has_a_time_out_for_connecting_and_none_for_the_response(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with open_client(URL, transport=FakeShop(autojump_clock).transport) as client:

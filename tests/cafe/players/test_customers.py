@@ -76,7 +76,7 @@ async def test_groups_arrive_one_after_another_from_their_addresses_in_turn(
         nursery.cancel_scope.cancel()
 
 
-async def test_a_customer_asks_once_and_whatever_else_comes_is_told(
+async def test_a_customer_orders_once_and_every_other_outcome_is_counted(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -97,7 +97,7 @@ async def test_a_customer_asks_once_and_whatever_else_comes_is_told(
     assert len(crowd.summary().served) == 1
 
 
-async def test_what_the_shop_gives_as_a_reason_is_text() -> None:
+async def test_a_reason_from_the_shop_is_escaped() -> None:
     shop = httpx.MockTransport(lambda _: httpx.Response(429, json={"limit": "[/]\x1b[2J :coffee:"}))
     crowd = Crowd([2], Span(1, 1), URL, seeded_random(1), transport=lambda _: shop)
     await crowd.arrive()
@@ -120,7 +120,7 @@ async def test_the_board_is_one_row(
     assert len(console.file.getvalue().splitlines()) == 1
 
 
-def test_a_crowd_that_got_its_coffee_has_all_served_and_its_waits() -> None:
+def test_a_summary_of_served_customers_has_their_waits() -> None:
     summary = Summary.of(list(reversed(SERVED)), customers=100)
     assert summary.all_served
     assert summary.others == ()
@@ -148,13 +148,13 @@ def test_other_outcomes_are_counted_by_kind_the_most_frequent_first() -> None:
     )
 
 
-def test_customers_who_never_came_to_an_end_are_told() -> None:
+def test_customers_without_an_outcome_are_counted() -> None:
     summary = Summary.of(SERVED[:1], customers=5)
     assert summary.others == (("gave up at the end", 4),)
     assert not summary.all_served
 
 
-def test_waits_are_those_of_the_served_alone() -> None:
+def test_the_waits_of_customers_who_were_not_served_do_not_count() -> None:
     summary = Summary.of([Visit(9.0, 429), Visit(2.0, 200)], customers=2)
     assert summary.waits == Waits(2.0, 2.0, 2.0, 2.0)
     assert Summary.of([Visit(9.0, 429)], customers=1).waits is None

@@ -1,4 +1,4 @@
-"""What the values of options mean, and what wrong ones get."""
+"""How the values of options are parsed, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_a_wrong_span_is_one_sentence_that_repeats_it(text: str) -> None:
     assert "\n" not in caught.value.message
 
 
-def test_a_span_that_begins_above_its_end_is_told_the_right_way_round() -> None:
+def test_the_error_for_a_reversed_span_shows_the_right_order() -> None:
     with pytest.raises(typer.BadParameter, match="did you mean 30-60"):
         parse_span("60-30")
 
 
 @given(low=st.integers(0, 400_000), more=st.integers(0, 400_000), seed=st.integers())
-def test_a_span_is_shown_as_it_is_written_and_drawn_from_inside(
+def test_a_span_is_shown_as_it_is_written_and_draws_from_its_range(
     low: int, more: int, seed: int
 ) -> None:
     text = f"{low}-{low + more}"
@@ -76,7 +76,7 @@ def test_sizes_of_groups_are_whole_numbers_from_one() -> None:
         ("https://cafe.example/api/v1/client/docs", "https://cafe.example/api/v1/client"),
     ],
 )
-def test_an_address_may_be_pasted_as_serve_prints_it(text: str, url: str) -> None:
+def test_a_url_may_be_pasted_as_serve_prints_it(text: str, url: str) -> None:
     assert parse_url(text) == url
 
 
@@ -92,7 +92,7 @@ def test_a_local_address_is_an_ip_address() -> None:
         parse_address("localhost")
 
 
-def test_the_same_seed_and_name_throw_the_same_dice() -> None:
-    throws = [seeded_random(7, "barista-1").random() for _ in range(2)]
-    assert throws[0] == throws[1] != seeded_random(7, "barista-2").random()
+def test_the_same_seed_and_name_draw_the_same_numbers() -> None:
+    drawn = [seeded_random(7, "barista-1").random() for _ in range(2)]
+    assert drawn[0] == drawn[1] != seeded_random(7, "barista-2").random()
     assert seeded_random(None).random() != seeded_random(None).random()

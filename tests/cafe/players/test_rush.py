@@ -35,7 +35,7 @@ SCENARIO = Scenario(
 )
 
 
-def test_an_address_that_is_not_here_is_one_sentence_with_what_to_do() -> None:
+def test_an_address_that_cannot_be_bound_is_a_sentence_with_what_to_do() -> None:
     with pytest.raises(NoAddressError) as caught:
         require_address("192.0.2.1")
     assert str(caught.value).startswith("192.0.2.1 cannot be bound here")
@@ -55,7 +55,7 @@ async def test_a_phase_ends_when_every_regular_has_left(
     assert set(shop.sources) > {"127.0.0.11", "127.0.0.12"}
 
 
-async def test_both_phases_bring_the_same_waits_where_the_attacker_is_not_felt(
+async def test_both_phases_have_the_same_waits_if_the_attacker_has_no_effect(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def attack() -> Attack:
@@ -73,7 +73,7 @@ async def test_both_phases_bring_the_same_waits_where_the_attacker_is_not_felt(
     assert attacked.crowd.summary().waits == pytest.approx(calm.crowd.summary().waits, rel=0.02)
 
 
-async def test_a_shop_that_dies_ends_the_phase_with_the_baristas_trouble(
+async def test_a_shop_that_dies_ends_the_phase_with_the_baristas_error(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
@@ -112,7 +112,7 @@ worker http://127.0.0.1:43002/api/v1/worker/docs
 """
 
 
-def test_both_addresses_are_read_with_their_prefix() -> None:
+def test_both_addresses_are_parsed_with_their_prefix() -> None:
     assert parse_addresses(PRINTED) == ShopAddresses(
         "http://127.0.0.1:43001/api/v1/client", "http://127.0.0.1:43002/api/v1/worker"
     )

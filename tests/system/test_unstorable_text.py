@@ -1,4 +1,4 @@
-"""What no database can hold is refused at the edge, and never reaches the ledger."""
+"""Text that no database can store is refused by the API, and never reaches the ledger."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 
 from tests.system.shop import Shop
 
-ODD = ("%00", "a%00b", "%ff", "%ed%a0%80", "%0a")
+UNSTORABLE = ("%00", "a%00b", "%ff", "%ed%a0%80", "%0a")
 
 
-@pytest.mark.parametrize("order_id", ODD)
-async def test_an_order_id_that_cannot_be_is_unknown(
+@pytest.mark.parametrize("order_id", UNSTORABLE)
+async def test_an_order_id_that_cannot_be_stored_is_unknown(
     shop: Shop, address: str, order_id: str
 ) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
@@ -23,7 +23,7 @@ async def test_an_order_id_that_cannot_be_is_unknown(
             assert response.status_code in {400, 404}, response.text
 
 
-async def test_a_name_that_cannot_be_written_is_told_so(shop: Shop, address: str) -> None:
+async def test_a_name_that_cannot_be_stored_is_a_422(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         response = await customer.post("/order/", json={"name": "A\0da"})
         assert response.status_code == 422
