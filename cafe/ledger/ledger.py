@@ -17,7 +17,7 @@ import trio
 from cafe.ledger.committer import RETRY_SECONDS, Committer
 from cafe.ledger.department import Department, Logged
 from cafe.ledger.errors import DatabaseGone, LedgerError, LedgerUnavailable, NotRecorded
-from cafe.ledger.journal import Journal
+from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.log import MOST_AHEAD, OWN, Log, clock_set_right, prune_some, read_page
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.store import InLoop, InThread, Runner, Storing
@@ -71,6 +71,18 @@ class Ledger:
         journal = self._committer.open(department.name, chained=department.remembers)
         await self._committer.wait_free()
         return journal, await self._load(department.load)
+
+    async def open_until_given_up(self, department: Department[S], empty: S) -> tuple[Journal, S]:
+        """As `open`; return a closed journal and `empty` if the ledger gives up before that.
+
+        An actor that has loaded nothing still answers: its journal refuses every reply.
+        """
+        opened = closed_journal(department.name), empty
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._cancel_when_given_up, nursery.cancel_scope)
+            opened = await self.open(department)
+            nursery.cancel_scope.cancel()
+        return opened
 
     async def read(self, query: Query[T], *, behind: Journal | None = None) -> T:
         """Return what a query finds among the committed rows; raises LedgerUnavailable.
@@ -130,10 +142,6 @@ class Ledger:
         self._reader.give_up()
         self._given_up.set()
 
-    async def wait_given_up(self) -> None:
-        """Return when nothing shall wait for the database any longer."""
-        await self._given_up.wait()
-
     def statistics(self) -> LedgerStatistics:
         """Return how much was written."""
         committer = self._committer
@@ -158,6 +166,10 @@ class Ledger:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._commit, lost_seconds)
             nursery.start_soon(self._reader.run)
+
+    async def _cancel_when_given_up(self, scope: trio.CancelScope) -> None:
+        await self._given_up.wait()
+        scope.cancel()
 
     async def _commit(self, lost_seconds: float) -> None:
         try:

@@ -24,11 +24,11 @@ from cafe.offer import Offer, Start
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys
-from cafe.orders.dispatcher import Dispatcher, Rules, load_until
+from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import TRANSITIONS, Action, Status
 from cafe.orders.order_log import OrderLog, metrics_of
-from cafe.orders.queries import drop_expired_keys, load_orders
+from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import id_secret, keys, orders
 from cafe.settings import Settings
@@ -97,7 +97,8 @@ def dispatcher_factory(
     rules: Rules, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Dispatcher]]:
     """Return a factory of Dispatchers, for its start and each restart; waits for the database."""
-    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
+    # A Dispatcher without orders still answers, with refusals.
+    load = partial(ledger.open_until_given_up, ORDERS, Snapshot())
 
     async def make() -> Dispatcher:
         return Dispatcher(rules, ledger.now, load, await load(), closing)

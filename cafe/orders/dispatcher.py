@@ -22,10 +22,9 @@ from functools import partial
 from math import inf
 
 from actors import Actor, ActorError, Reply, Timer
-from cafe.first_of import first_of
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
-from cafe.ledger.journal import Journal, closed_journal
+from cafe.ledger.journal import Journal
 from cafe.orders.indexes import Recent
 from cafe.orders.messages import (
     AwaitOrder,
@@ -70,16 +69,6 @@ MOST_UNCOMMITTED = 50_000
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
 """Opens the next journal, and gives what the ledger has of orders."""
-
-
-async def load_until(
-    given_up: Callable[[], Awaitable[None]], load: Load
-) -> tuple[Journal, Snapshot]:
-    """Load, however long the database is away; give nothing when the ledger gives up before that.
-
-    A Dispatcher that knows no orders still answers: with refusals, which is what is left to say.
-    """
-    return await first_of(load, given_up) or (closed_journal("orders"), Snapshot())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 import structlog
 import trio
 
-from cafe.first_of import first_of
 from cafe.ledger.database import waits_for_server
 from cafe.ledger.errors import DatabaseGone, LoginRefused
 from cafe.ledger.store import Store, open_store
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
 """Between two tries to reach the database at the start."""
@@ -75,3 +77,20 @@ async def open_patiently(url: str) -> Store:
                 log.warning("the database is awaited", detail=str(gone))
             told = True
             await trio.sleep(RETRY_SECONDS)
+
+
+async def first_of(*waits: Callable[[], Awaitable[T]]) -> T:
+    """Return what the first of these returns, and cancel the others.
+
+    An exception is raised in a group, as a nursery does.
+    """
+    returned: list[T] = []
+
+    async def wait(one: Callable[[], Awaitable[T]], scope: trio.CancelScope) -> None:
+        returned.append(await one())
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for one in waits:
+            nursery.start_soon(wait, one, nursery.cancel_scope)
+    return returned[0]

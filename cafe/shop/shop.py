@@ -22,7 +22,6 @@ from starlette.types import ASGIApp
 from actors import Actor, ActorError, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
-from cafe.first_of import first_of
 from cafe.http.outer_layer import RequestMetrics
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
@@ -39,7 +38,7 @@ from cafe.shop.apps import client_app, worker_app
 from cafe.shop.departments import OURS, Departments, House
 from cafe.shop.doors import GRACE_SHARE, Door, open_door, read_doors
 from cafe.shop.housekeeping import keep_house
-from cafe.shop.process import opened, start_clock, tell_signal
+from cafe.shop.process import first_of, opened, start_clock, tell_signal
 
 MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""

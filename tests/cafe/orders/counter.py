@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 
 import trio
@@ -18,7 +17,7 @@ from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.department import ORDERS, load_when_refused
 from cafe.orders.desk import load_ids_and_keys
-from cafe.orders.dispatcher import Rules, load_until
+from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Action, Order
 from cafe.orders.queries import Snapshot
@@ -100,7 +99,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
     ids, keys = await load_ids_and_keys(ledger, ttl)
 
     async def load() -> Loaded:
-        return await load_until(ledger.wait_given_up, partial(ledger.open, ORDERS))
+        return await ledger.open_until_given_up(ORDERS, Snapshot())
 
     async def make() -> FragileDispatcher:
         return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)

@@ -26,7 +26,8 @@ from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import Limits, RateLimiter
 from cafe.orders.department import ORDERS, orders_offer
 from cafe.orders.desk import Desk, load_ids_and_keys
-from cafe.orders.dispatcher import Dispatcher, Rules, load_until
+from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.queries import Snapshot
 from cafe.settings import read_settings
 from cafe.shop.shop import READY_SECONDS, Shop, make_apps
 from tests.cafe.orders.counter import open_ledger
@@ -81,7 +82,7 @@ class Premises:
 
 
 def make_dispatcher(ledger: Ledger, closing: Closing) -> Callable[[], Awaitable[FragileDispatcher]]:
-    load = partial(load_until, ledger.wait_given_up, partial(ledger.open, ORDERS))
+    load = partial(ledger.open_until_given_up, ORDERS, Snapshot())
 
     async def make() -> FragileDispatcher:
         return FragileDispatcher(Rules(), ledger.now, load, await load(), closing)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from cafe.first_of import first_of
+from cafe.shop.process import first_of
 
 pytestmark = pytest.mark.schedules(5)
 
