@@ -1,7 +1,7 @@
-"""What the tables of orders promise, as queries: each gives the orders that break its promise.
+"""The invariants of the tables of orders, as queries that return the orders that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself; none believes what another has
-found to be so. What holds for the events of every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. What holds for the
+events of every department is checked by the ledger.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _differ(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement
 
 
 def _before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Tell that a time is earlier than another, and not because the clock was set right."""
+    """Return a condition: a time is earlier than another, though the clock was not set right."""
     return and_(one < other, one > other - MOST_AHEAD)
 
 
@@ -51,7 +51,7 @@ def _wrong_statuses() -> Executable:
 
 
 def _numbers_going_back() -> Executable:
-    # By the events, not by the clock, which somebody may have set.
+    # By the events, not by the clock, which may have been set.
     before = func.lag(_order.number).over(order_by=_event.position)
     placed = (
         select(*_WHO, before.label("after"))
@@ -104,7 +104,7 @@ def _shared_keys() -> Executable:
 
 
 def _seen() -> Any:
-    """Sum up what the events tell of each order."""
+    """Aggregate the events of each order."""
     starts = case((_event.action == "start", _event.position))
     last_start = func.max(starts).over(partition_by=_event.subject)
     numbered = select(*_event, last_start.label("last_start")).where(_ours).subquery()

@@ -1,7 +1,7 @@
-"""The customers' side of the counter: order, look, cancel.
+"""The customers' routes: order, look, cancel.
 
-Rule: turns HTTP into one question at the desk, and its answer into HTTP. A customer who hangs up
-abandons his ask, and the Dispatcher hears of it at once.
+Rule: HTTP into one ask of the desk, and its answer into HTTP. When a customer hangs up, the ask is
+cancelled, and the Dispatcher is told at once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ UNAVAILABLE = problems(
 
 
 def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
-    """Give the routes that customers use."""
+    """Return the routes that customers use."""
     router = APIRouter(tags=["orders"], responses=LIMITED, route_class=PlainRoute)
 
     @router.post(
@@ -89,7 +89,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
             return HUNG_UP
         if standing.order.ended or applied is None:
             return answer(order_out(standing))
-        if message.key is None:  # else the customer may ask again
+        if message.key is None:  # else the customer can repeat the request
             if_undelivered(request.scope, partial(desk.hang_up, standing.order.order_id))
         location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
         headers = {"Location": location, "Preference-Applied": applied}
@@ -121,7 +121,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
     @router.get("/queue", response_model=QueueOut)
     async def queue() -> Response:
-        """Tell how busy the shop is."""
+        """Show how busy the shop is."""
         return answer(queue_out(await desk.count()))
 
     return router
@@ -130,9 +130,9 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 async def waiting(
     request: Request, hold: float, work: Callable[[], Awaitable[Standing]]
 ) -> Standing | None:
-    """Give what `work` gives; who waits `hold` seconds and closes its side is taken for gone.
+    """Return the result of `work`; a client that waits and closes its side counts as disconnected.
 
-    Who does not wait may have closed it behind its request, and still reads.
+    One that does not wait may close its side after the request, and still read the answer.
     """
     return await (work() if hold <= 0 else unless_hung_up(request, work))
 
@@ -140,7 +140,7 @@ async def waiting(
 async def place(
     message: PlaceOrder, hold: float, desk: Desk, limiter: Ref[RateLimiter]
 ) -> Standing:
-    """Ask at the desk; where an address is over a limit, say it as the RateLimiter does."""
+    """Ask the desk; raises LimitExceeded, as the RateLimiter does, for an address over a limit."""
     try:
         return await desk.place(message, hold)
     except TooManyWaiting as no:
@@ -148,14 +148,14 @@ async def place(
         retry_after = no.retry_after or 0.0
         raise LimitExceeded("waiting", retry_after=retry_after, quota=no.most) from None
     except CutOffFromQueue:
-        await limiter.ask(Admit(message.address))  # which refuses whoever is banned
+        await limiter.ask(Admit(message.address))  # which refuses a banned address
         raise
 
 
 def place_order(
     order_id: str, request: Request, wish: OrderIn, key: str | None, hold: float
 ) -> PlaceOrder:
-    """Say what the customer wants, and who he is as far as the guard found out."""
+    """Return the message for what the customer wants, with the address that the guard found."""
     allowance: Allowance = request.scope["state"]["allowance"]
     return PlaceOrder(
         order_id=order_id,

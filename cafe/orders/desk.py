@@ -1,9 +1,9 @@
-"""The desk: where customers and baristas ask. It asks the Dispatcher, and the ledger beside it.
+"""The desk: what the APIs ask. It asks the Dispatcher, and reads old orders from the ledger.
 
-Rule: no state, no decisions about orders. An asker does not notice that the Dispatcher has crashed
-and started again from what is committed: the desk asks again, a few times, and every command has an
-id, so that it has its effect once. Each wait for the ledger is bounded here, once for a request.
-What was never there, a guessed id or a new key, is known without asking the ledger.
+Rule: no state, no decisions about orders. A crash of the Dispatcher is hidden from the client: the
+desk retries a few times, and every command has an id, so that it takes effect once. Each wait for
+the ledger has a time-out here, once for a request. A guessed id or a new key is recognized without
+asking the ledger.
 """
 
 from __future__ import annotations
@@ -54,37 +54,37 @@ from cafe.orders.refusals import (
 R = TypeVar("R")
 
 TRIES = 5
-"""How often something is asked before a crash is the asker's, too."""
+"""Attempts, before a crash is passed on to the client."""
 AT_ONCE = 1.0
-"""Who is failed by a crash twice, after fewer seconds than this, asks no more."""
+"""Seconds: two crashes in a row within so short a time are not retried."""
 LEDGER_SECONDS = 5.0
-"""How long a request may wait for the ledger, whatever it asks on its way."""
+"""How long a request may wait for the ledger in all."""
 REFUSED_SECONDS = 1.0
-"""How late an asker hears that its row is refused: the Dispatcher loads again for each such row,
-and would do nothing else for one who asks again at once."""
+"""How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
+client that retries at once would keep it busy."""
 BREWED = frozenset({Status.READY, Status.DELIVERED})
 
 
 class Retries:
-    """How often a request asks again because an actor has crashed."""
+    """Counts the retries of one request after crashes of the actor."""
 
     def __init__(self, *, waits: bool = False) -> None:
-        """Count; who only waits has not done it, however soon it was failed."""
+        """Start counting; an ask that only `waits` cannot have caused a crash."""
         self._left = TRIES
         self._waits = waits
         self._crashed_at_once = False
 
     def allows(self, seconds: float) -> bool:
-        """Tell whether to ask again after one more crash, so long after asking."""
+        """Return whether to retry after a crash that came so many seconds after the ask."""
         self._left -= 1
         again, self._crashed_at_once = self._crashed_at_once, seconds < AT_ONCE
-        # Twice: it may be this very message that does it.
+        # Twice in a row: this message may be the cause.
         return self._left > 0 and (self._waits or not (again and self._crashed_at_once))
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where customers and baristas ask."""
+    """What the APIs ask."""
 
     dispatcher: Ref[Dispatcher]
     ledger: Ledger
@@ -96,7 +96,7 @@ class Desk:
     # Customers
 
     async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
-        """Place an order, once, however often it is asked for; wait `hold` seconds for its end."""
+        """Place an order, once, however often it is repeated; wait `hold` seconds for its end."""
         try:
             return await self._order(message, hold, Retries())
         except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
@@ -104,12 +104,12 @@ class Desk:
             raise
 
     def hang_up(self, order_id: str) -> None:
-        """Withdraw an order whose customer has gone without its id, unless it has a key."""
-        with suppress(MailboxFull, ActorStopped):  # else the periodic look finds it while bound
+        """Cancel an order whose customer disconnected without its id, unless it has a key."""
+        with suppress(MailboxFull, ActorStopped):  # else the periodic check abandons it
             self.dispatcher.tell_nowait(HangUp(order_id))
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
-        """Look at an order, once it has ended or after `hold` seconds."""
+        """Return an order once it has ended, or after `hold` seconds."""
         self._refuse_guess(order_id)
         with Bounded():
             standing = await self._look(order_id)
@@ -156,7 +156,7 @@ class Desk:
                 return order
 
     async def release(self, message: ReleaseOrder) -> Order:
-        """Give an order back."""
+        """Release a claim."""
         self._refuse_guess(message.order_id)
         with Bounded():
             try:
@@ -166,19 +166,19 @@ class Desk:
                 raise OrderConflict(order.status, "released") from None
 
     async def count(self) -> QueueCount:
-        """Tell how busy the shop is."""
+        """Count the orders in memory."""
         with Bounded():
             return await self._ask(CountQueue())
 
     async def list(self, message: ListOrders) -> OrderPage:
-        """List what is waiting and being prepared."""
+        """List orders that wait or are in preparation."""
         with Bounded():
             return await self._ask(message)
 
     # How it asks
 
     def _refuse_guess(self, order_id: str) -> None:
-        """Raise UnknownOrder for an id that was never given, before anybody is asked."""
+        """Raise UnknownOrder for an id that the shop has never made, before any actor is asked."""
         if not self.ids.may_exist(order_id):
             raise UnknownOrder
 
@@ -199,7 +199,7 @@ class Desk:
             return await self._ask(KeepOrder(order_id), retries)
 
     async def _read_key(self, message: PlaceOrder) -> Order | None:
-        """Give the order that the ledger has under the message's key."""
+        """Return the order that the ledger has under the message's key."""
         if message.key is None:
             return None
         since = self.now() - self.key_ttl_seconds
@@ -213,7 +213,7 @@ class Desk:
             try:
                 return await self._ask(replace(message, held_by=held.order_id), retries)
             except ForgottenOrder:
-                await trio.lowlevel.checkpoint()  # it has ended meanwhile, and the ledger knows
+                await trio.lowlevel.checkpoint()  # it has ended meanwhile, and the ledger has it
                 held = await self._read_key(message)
             if held is not None and held.ended:
                 return await self._re_attach(message, held, retries)
@@ -222,7 +222,7 @@ class Desk:
     async def _await(self, message: AwaitOrder) -> Standing:
         try:
             return await self._ask(message, Retries(waits=True))
-        except UnknownOrder:  # it has ended since, and was forgotten
+        except UnknownOrder:  # it has ended since, and is only in the ledger
             with Bounded():
                 ended = await self._forgotten(message.order_id)
                 return await self._ask(CollectOrder(ended))
@@ -265,7 +265,7 @@ class Desk:
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
-    """Give what a desk knows of the ledger without asking it. To be called before any actor starts.
+    """Load what a desk keeps of the ledger in memory; call this before the Dispatcher starts.
 
     Waits for the database, however long it is away.
     """
@@ -277,9 +277,9 @@ async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[Ord
 
 
 class Bounded:
-    """Bounds a wait for the ledger; raises LedgerUnavailable when it is over.
+    """Bounds a wait for the ledger; raises LedgerUnavailable on time-out.
 
-    A class, since `contextmanager` costs as much again as the scope, three times an order.
+    A class, since `contextmanager` doubles the cost, three times an order.
     """
 
     __slots__ = ("_scope",)

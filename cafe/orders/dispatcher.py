@@ -1,15 +1,15 @@
-"""THE Dispatcher: the actor that owns all order state.
+"""The Dispatcher: the actor that owns all order state.
 
-Rule: whatever happens to an order happens here, in one atomic turn each (plain `def`), on the pure
-order book. Customers and baristas who wait are kept replies: the duty to answer them is a value.
+Rule: every change of an order is one atomic turn here (plain `def`), on the pure order book.
+Customers and baristas who wait are kept replies.
 
-Each change is written to the journal in the turn in which it happens, and every answer goes out
-through the journal: at once where everything is committed, else with the commit. So nobody is told
-of anything that a crash could undo, and the Dispatcher never waits. An order is handed to a barista
-only when it is committed: a row that the database refuses concerns nobody but its customer.
+Each change is written to the journal in the turn in which it happens, and replies are sent
+through the journal, which holds them until the entries before them are committed. So no client
+sees a state that a crash could undo, and the Dispatcher never waits. A barista is given an order
+only once it is committed: a row that the database refuses affects its customer alone.
 
 There is no time-out here. An asker bounds its own wait; an ask that is cancelled is a hang-up, and
-the callback that tells so is a turn like any other.
+its callback is a turn like any other.
 """
 
 from __future__ import annotations
@@ -65,25 +65,25 @@ from cafe.orders.view import View
 from cafe.orders.waiting import Customer, WaitingBaristas, WaitingCustomers
 
 MOST_UNCOMMITTED = 50_000
-"""Changes that wait for the ledger; beyond, orders are refused at once."""
+"""Changes that may wait for the ledger; beyond this, new orders are refused."""
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
-"""Opens the next journal, and gives what the ledger has of orders."""
+"""Opens the next journal, and returns what the ledger has of orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The shop's settings that concern orders."""
+    """The settings that concern orders."""
 
     lease_seconds: float = 180.0
     max_waiting: int = 10_000
     key_ttl_seconds: float = 86_400.0
     unclaimed_seconds: float = 10.0
-    """How long an order may be without the customer whose connection it is bound to."""
+    """How long a bound order may be without a waiting customer."""
 
 
 class Dispatcher(Actor):
-    """Owns every order, from the ticket to the hand-over."""
+    """Owns every order, from the ticket number to the hand-over."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class Dispatcher(Actor):
         loaded: tuple[Journal, Snapshot],
         closing: Closing,
     ) -> None:
-        """Keep orders by `rules`, beginning with what was `loaded`.
+        """Start from what was `loaded`.
 
-        `clock` tells seconds since the epoch, and never an earlier time than the last event's.
+        `clock` returns seconds since the epoch, never less than the time of the last event.
         """
         self._rules = rules
         self._clock = clock
@@ -104,7 +104,7 @@ class Dispatcher(Actor):
         self._customers = WaitingCustomers()
         self._baristas = WaitingBaristas()
         self._unclaimed: set[str] = set()
-        """Bound orders without a customer, as the last look found them."""
+        """Bound orders without a waiting customer at the last check."""
         self._lease_timer: Timer | None = None
         self._lease_timer_at = inf
         self._begin(*loaded)
@@ -125,29 +125,29 @@ class Dispatcher(Actor):
         for order in snapshot.recent:
             self._recent.add(order.order_id, 0)
         self._placing: deque[tuple[int, int]] = deque()
-        """Orders that may not be committed yet: the journal's count, and the ticket number."""
+        """Orders that may not be committed yet: the count of entries, and the ticket number."""
         self._placed_through = snapshot.last_number
         """The last ticket number that is committed."""
         journal.on_commit(self._on_commit)
 
     def on_start(self) -> None:
-        """Look after the orders that were there before: their leases, and their customers."""
+        """Watch the leases and the customers of the orders that were loaded."""
         self._watch_leases()
         self.every(self._rules.unclaimed_seconds, self._abandon_unclaimed)
         if self._journal.number == 1:
-            # Nobody is left who held a connection in the process before.
+            # The connections of the former process are closed.
             self._unclaimed = {order.order_id for order in self._book.live()}
             self._abandon_unclaimed()
 
     def on_stop(self) -> None:
-        """Hear no more of commits; what is written will be committed all the same."""
+        """Unsubscribe from commits; what is written is still committed."""
         self._journal.on_commit(None)
 
     @LoadOrders.handler
     async def load(self, _message: LoadOrders) -> None:
-        """Start again from what is committed; those who wait go on waiting."""
+        """Load the committed state again; those who wait keep waiting."""
         self._begin(*await self._load())
-        if self._journal.closed:  # the shop closes, and may have asked for that already in vain
+        if self._journal.closed:  # the shop closes, and its CloseShop may have come before this
             self._dismiss_all()
         self._watch_leases()
         self._hand_out()
@@ -156,7 +156,7 @@ class Dispatcher(Actor):
 
     @PlaceOrder.deferred
     def place(self, message: PlaceOrder, reply: Reply[Standing]) -> None:
-        """Give the message's key or id its order, or put a new one in the queue."""
+        """Answer with the order of the message's key or id, or place a new one."""
         order = self._find_placed(message)
         if order is None:
             order = self._place_new(message)
@@ -198,12 +198,12 @@ class Dispatcher(Actor):
 
     @HangUp.handler
     def hang_up(self, message: HangUp) -> None:
-        """Withdraw an order whose id nobody knows."""
+        """Cancel an order whose id was never delivered."""
         self._withdraw(message.order_id)
 
     @CollectOrder.deferred
     def collect(self, message: CollectOrder, reply: Reply[Standing]) -> None:
-        """Hand over an order that was forgotten."""
+        """Hand over an order that only the ledger still had."""
         order = message.order
         self._book.remember(order)
         self._recent.add(order.order_id, self._journal.written)
@@ -211,7 +211,7 @@ class Dispatcher(Actor):
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
-        """Show an order to somebody who knows its id."""
+        """Show an order to a client that knows its id."""
         with refusing("found"):
             order = self._book.find(message.order_id)
         self._journal.reply(reply, self._standing(order), looks=True)
@@ -232,7 +232,7 @@ class Dispatcher(Actor):
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
-        """Take a banned address's orders out of the queue, kept ones too."""
+        """Cancel the waiting orders of a banned address, those that were kept as well."""
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
             self._write(change)
@@ -244,7 +244,7 @@ class Dispatcher(Actor):
 
     @StartOrder.deferred
     def start(self, message: StartOrder, reply: Reply[Claim | None]) -> None:
-        """Let a barista wait for the next order; those who came first get theirs first."""
+        """Let a barista wait for the next order, first come first served."""
         if self._closing.refusal is not None:
             raise self._closing.refusal
         held = self._book.claimed_by(message.claim)
@@ -253,7 +253,7 @@ class Dispatcher(Actor):
             return
         if not message.waits and not self._has_claimable():
             if self._journal.closed:
-                raise self._journal.refusal  # what is claimable is about to be loaded again
+                raise self._journal.refusal  # the state is about to be loaded again
             reply.send(None)
             return
         self._baristas.add(reply, message)
@@ -262,7 +262,7 @@ class Dispatcher(Actor):
 
     @FinishOrder.deferred
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
-        """Declare an order ready, and hand it to its customer if that waits."""
+        """Declare an order ready, and hand it to its customer if they wait."""
         try:
             with refusing("finished"):
                 change = self._book.finish(message.order_id, self._clock())
@@ -277,7 +277,7 @@ class Dispatcher(Actor):
 
     @ReleaseOrder.deferred
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
-        """Give a claimed order back to its old place in the queue."""
+        """Put a claimed order back in its old place in the queue."""
         try:
             with refusing("released"):
                 changes = self._book.release(message.order_id, self._clock())
@@ -292,7 +292,7 @@ class Dispatcher(Actor):
 
     @ListOrders.deferred
     def list_orders(self, message: ListOrders, reply: Reply[OrderPage]) -> None:
-        """List what waits and what is being prepared, oldest first, a page of it."""
+        """List a page of the orders that wait or are in preparation, oldest first."""
         view, most = self._view, message.most
         orders = self._book.page(message.behind, most + 1, message.barista)
         standings = [view.standing(order) for order in orders[:most]]
@@ -300,13 +300,13 @@ class Dispatcher(Actor):
 
     @CountQueue.handler
     def count(self, _message: CountQueue) -> QueueCount:
-        """Tell how busy the shop is."""
+        """Count the orders in memory."""
         has_room = self._book.waiting < self._rules.max_waiting
         return self._view.count(accepting=has_room and self._closing.refusal is None)
 
     @CloseShop.handler
     def close(self, _message: CloseShop) -> int:
-        """Answer everybody who waits; the shop's `Closing` answers those who come."""
+        """Answer all who wait; later requests are refused by `Closing`."""
         return self._dismiss_all()
 
     # Placing
@@ -348,7 +348,7 @@ class Dispatcher(Actor):
     # Waiting customers
 
     def _give(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
-        """Answer with an order that has ended; hand it over if it is its customer who asks."""
+        """Answer with an order that has ended; hand it over if its customer asks."""
         if order.status is Status.CANCELLED and collects:
             self._journal.refuse(reply, OrderCancelled())
             return
@@ -359,7 +359,7 @@ class Dispatcher(Actor):
         self._journal.reply(reply, standing, looks=not handed_over)
 
     def _leave(self, message: AwaitOrder, customer: Customer) -> None:
-        """Let a customer go whose ask was cancelled; if it hung up, nobody can collect."""
+        """Remove a customer whose ask was cancelled; if they hung up, abandon the order."""
         waited = self._customers.remove(message.order_id, customer)
         if waited and customer.collects and not message.timed:
             self._abandon(message.order_id)
@@ -370,15 +370,15 @@ class Dispatcher(Actor):
             self._end(change)
 
     def _withdraw(self, order_id: str) -> None:
-        """Take out an order whose id nobody knows; one with a key may still be asked for."""
+        """Cancel an order whose id was never delivered, unless it can be found by its key."""
         if not self._book.knows(order_id) or self._book.find(order_id).key is not None:
             return
-        change = self._book.withdraw(order_id, self._clock(), "its customer had gone")
+        change = self._book.withdraw(order_id, self._clock(), "its customer had disconnected")
         if change is not None:
             self._end(change)
 
     def _abandon_unclaimed(self) -> None:
-        """Abandon bound orders that nobody has waited for since the last look."""
+        """Abandon bound orders that had no waiting customer at this check and the last."""
         unclaimed = {
             order.order_id
             for order in self._book.live()
@@ -389,16 +389,16 @@ class Dispatcher(Actor):
         self._unclaimed = unclaimed
 
     def _dismiss_all(self) -> int:
-        """Answer everybody who waits because the shop closes; count the customers."""
+        """On shutdown, answer all who wait; return the number of customers."""
         for barista in self._baristas.dismiss_all():
             barista.fail(self._closing.refusal or LedgerUnavailable())
         return sum(map(self._dismiss, self._customers.orders()))
 
     def _dismiss(self, order_id: str) -> int:
-        """Answer everybody who waits for an order because the shop closes; count the customers."""
+        """On shutdown, answer all who wait for an order; return the number of customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
         customers = self._customers.dismiss(order_id)
-        known = self._book.knows(order_id)  # else it could not be loaded again
+        known = self._book.knows(order_id)  # else loading it again has failed
         told = 0
         for customer in customers:
             if customer.collects or not known:
@@ -413,13 +413,13 @@ class Dispatcher(Actor):
     # Waiting baristas
 
     def _on_commit(self) -> None:
-        """Hand out in a turn of its own what has been committed."""
+        """Schedule a turn that hands out what has been committed."""
         if self._baristas:
-            with suppress(ActorError):  # this instance has crashed, and the next is not there yet
+            with suppress(ActorError):  # this instance has crashed, and the next has not started
                 self.after(0.0, self._hand_out)
 
     def _has_claimable(self) -> bool:
-        """Tell whether the oldest waiting order is committed."""
+        """Return whether the oldest waiting order is committed."""
         committed = self._journal.committed
         while self._placing and self._placing[0][0] <= committed:
             self._placed_through = self._placing.popleft()[1]
@@ -427,14 +427,14 @@ class Dispatcher(Actor):
         return first is not None and first <= self._placed_through
 
     def _hand_out(self) -> None:
-        """Give waiting orders to waiting baristas, both in the order in which they came."""
+        """Assign waiting orders to waiting baristas, both first come first served."""
         while self._baristas and self._has_claimable():
             reply, wish = self._baristas.take_first()
             change = self._book.start(wish.barista, self._clock(), wish.claim)
             self._write(change)
             order = change.order
             if not wish.keyed:
-                # Until it is answered, the order comes back from a barista who has gone.
+                # Until the answer is sent, a barista who disconnects releases the order.
                 reply.on_abandoned(partial(self._come_back, order))
             self._journal.reply(reply, Claim(order, self._book.waiting))
         self._watch_leases()
@@ -443,11 +443,11 @@ class Dispatcher(Actor):
         """Release an order whose claim was never delivered, if that claim still holds."""
         if self._book.is_claimed(order):
             now = self._clock()
-            self._end(*self._book.release(order.order_id, now, "its barista had gone"))
+            self._end(*self._book.release(order.order_id, now, "its barista had disconnected"))
             self._hand_out()
 
     def _watch_leases(self) -> None:
-        """Let the timer ring at the earliest expiry."""
+        """Set the timer to the earliest expiry."""
         expiry = self._book.next_expiry()
         if expiry is None or self._lease_timer_at <= expiry:
             return
@@ -462,10 +462,10 @@ class Dispatcher(Actor):
             self._end(*changes)
         self._hand_out()
 
-    # What a change entails
+    # Writing changes
 
     def _end(self, *changes: Change) -> None:
-        """Write changes; answer those who wait for an order that has ended, and hand it over."""
+        """Write changes; if the order has ended, answer its waiting clients and hand it over."""
         order = changes[-1].order
         if not order.ended:
             self._write(*changes)
@@ -482,7 +482,7 @@ class Dispatcher(Actor):
                 self._journal.reply(customer.reply, standing, looks=True)
 
     def _write(self, *changes: Change) -> None:
-        """Write changes of one order, all of which are committed or none."""
+        """Write changes of one order, which are committed together or not at all."""
         self._journal.write(*map(entry_of, changes))
         last = changes[-1].order
         if last.ended:

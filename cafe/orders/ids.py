@@ -1,9 +1,9 @@
-"""The ids of orders: each is signed, so that a guess is refused without a look for its order.
+"""The ids of orders: each is signed, so that a guess is refused without a look-up.
 
-Rule: pure, and the secret never leaves. An id is a random text and a MAC of it (keyed BLAKE2b, RFC
-7693), which only a shop on the same ledger can make. Who knows an id may look at its order and
-cancel it, so nobody may guess one: the random text has 96 bits. The MAC has 48 only, since a guess
-that passes costs no more than a look-up for nothing.
+Rule: pure, and the secret never leaves this object. An id is a random text and a MAC of it (keyed
+BLAKE2b, RFC 7693), which only a shop on the same ledger can make. A client that knows an id may
+look at its order and cancel it, so ids must not be guessable: the random text has 96 bits. The MAC
+has 48 only, since a guess that passes costs one look-up.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ UNSIGNED_LENGTH: Final = 16
 
 
 class OrderIds:
-    """Makes ids, and tells those that it may have made from all others."""
+    """Makes ids, and recognizes those that it may have made."""
 
     __slots__ = ("_has_unsigned", "_secret")
 
     def __init__(self, secret: bytes, *, has_unsigned: bool = False) -> None:
-        """Sign with `secret`; `has_unsigned`: there are orders from before ids were signed."""
+        """Sign with `secret`; `has_unsigned`: some orders are older than the signatures."""
         self._secret = secret
         self._has_unsigned = has_unsigned
 
     def new(self) -> str:
-        """Make an id that nobody guesses: 24 characters of A-Z, a-z, 0-9, `-` and `_`."""
+        """Return a new id that cannot be guessed: 24 characters of A-Z, a-z, 0-9, `-` and `_`."""
         random = secrets.token_urlsafe(RANDOM_BYTES)
         return random + self._sign(random)
 
     def may_exist(self, order_id: str) -> bool:
-        """Tell whether there may be such an order; whatever was never an id is False.
+        """Return whether there may be such an order; False for any other text.
 
-        How long this takes tells nothing of the right signature.
+        The time that this takes does not depend on the right signature.
         """
         if not order_id.isascii():
             return False

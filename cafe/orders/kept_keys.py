@@ -1,8 +1,7 @@
-"""Which Idempotency-Keys the ledger has: told in memory, so that a new key costs no look-up.
+"""Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
 
-Rule: a key that the ledger has is never denied. Keys are heard of as they are committed; one that
-is not is known to the Dispatcher, which knows all orders that live and those that ended last. What
-is not sure is answered with yes, and looked up.
+Rule: no false negatives. Keys are added as they are committed; the Dispatcher knows those that are
+not committed yet. A key that is not certain counts as present, and is looked up.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ from cafe.ledger.department import Logged, Put
 from cafe.orders.tables import keys
 
 MOST_KEYS: Final = 50_000
-"""Some 10 MB. Each is an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
+"""About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
 
 
 class KeptKeys:
-    """The keys that were used last."""
+    """The most recently used keys."""
 
     def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
-        """Know keys for `ttl_seconds`, and the newest only if there are more than `most`."""
+        """Keep keys for `ttl_seconds`, and at most the newest `most`."""
         self._ttl_seconds = ttl_seconds
         self._most = most
         self._used_at: OrderedDict[int, float] = OrderedDict()
-        """By the hash of address and key; those that were used last are the last."""
+        """By the hash of address and key, the most recently used last."""
         self._complete_after = -inf
-        """Whatever was used later is known."""
+        """All keys used after this time are here."""
 
     def may_have(self, address: str, key: str, since: float) -> bool:
-        """Tell whether the ledger may have a key that an address has used at `since` or later."""
+        """Return whether the ledger may have a key that an address used at `since` or later."""
         return hash((address, key)) in self._used_at or since <= self._complete_after
 
     def add(self, address: str, key: str, used_at: float) -> None:
-        """Know a key; those come first that were used first."""
+        """Add a key; call this in the order of use."""
         known = hash((address, key))
         self._used_at[known] = used_at
         self._used_at.move_to_end(known)
@@ -49,7 +48,7 @@ class KeptKeys:
         return next(iter(self._used_at.values()))
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Take in what has been committed: for a ledger to call."""
+        """Add the keys of committed entries; a follower for `Ledger.listen`."""
         for one in logged:
             for change in one.changes:
                 if change.table is not keys:

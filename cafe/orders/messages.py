@@ -1,7 +1,7 @@
-"""What can be said to the Dispatcher, and what it answers.
+"""The messages of the Dispatcher, and their answers.
 
 Rule: frozen values only. Every command carries an id that its sender made (of an order, of a
-claim), so that it can be repeated after any crash and does nothing twice.
+claim), so that it can be repeated after any crash and takes effect once.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ class Standing(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """An order that a barista has got, and how many are left."""
+    """An order that a barista has claimed, and how many still wait."""
 
     order: Order
     waiting: int
 
 
 class OrderPage(NamedTuple):
-    """Some of what waits and is being prepared, oldest first."""
+    """Some of the orders that wait or are in preparation, oldest first."""
 
     standings: list[Standing]
     goes_on: bool
-    """There are more behind these."""
+    """Whether there are more after these."""
 
 
 MOST_LISTED = 500
-"""Orders on one page: the Dispatcher does nothing else while it writes one."""
+"""Orders on one page: the Dispatcher handles nothing else while it makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class QueueCount:
     waiting: int
     preparing: int
     baristas: int
-    """Those with an order in hand or waiting for one."""
+    """Those who hold an order or wait for one."""
     eta_seconds: float | None
-    """For whoever orders now."""
+    """For a customer who orders now."""
     accepting: bool
     by_status: dict[Status, int]
-    """Orders that live, and those that ended lately."""
+    """Orders in memory: those that have not ended, and recently ended ones."""
 
 
 _PROCESS = secrets.token_urlsafe(12)
@@ -67,24 +67,24 @@ _claims = count(1)
 
 
 def new_claim() -> str:
-    """Make an id for a claim: of a kind that no other process makes, and no secret."""
+    """Return a new id for a claim, unique across processes; it is no secret."""
     return f"{_PROCESS} {next(_claims)}"
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder(Message["Dispatcher", Standing]):
-    """Order; answered when the order is committed. The same id or key is the same order."""
+    """Place an order; answered when it is committed. The same id or key is the same order."""
 
     order_id: str
-    """Of the order, if this makes a new one: `OrderIds.new`."""
+    """The id of the order, if this makes a new one: from `OrderIds.new`."""
     drink: str
     name: str | None
     address: str
     max_waiting: int
-    """How many of this address may wait: the RateLimiter's allowance, counted here."""
+    """How many orders of this address may wait: the RateLimiter's allowance, enforced here."""
     key: str | None = None
     bound: bool = True
-    """Cancelled when its customer's connection is lost. One with a key never is."""
+    """Whether it is cancelled when its customer disconnects. One with a key never is."""
     held_by: str | None = None
     """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
 
@@ -95,28 +95,28 @@ class AwaitOrder(Message["Dispatcher", Standing]):
 
     order_id: str
     collects: bool = True
-    """Its customer, who is handed the coffee; else somebody who only looks."""
+    """Whether the asker is its customer, to whom the coffee is handed over."""
     timed: bool = False
-    """Bounded by its asker, who says afterwards what has become of it: KeepOrder or HangUp."""
+    """The asker bounds its wait, and sends KeepOrder or HangUp afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepOrder(Message["Dispatcher", Standing]):
-    """Let an order live without its connection: its customer is about to be told its id."""
+    """Unbind an order from its connection: its customer is about to be told its id."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp(Message["Dispatcher", None]):
-    """The customer has gone, or was refused, before being told the order's id."""
+    """The customer disconnected, or was refused, before they were told the order's id."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CollectOrder(Message["Dispatcher", Standing]):
-    """Hand over an order that the Dispatcher has forgotten, as the ledger has it."""
+    """Hand over an order that only the ledger still has."""
 
     order: Order
 
@@ -141,45 +141,46 @@ class StartOrder(Message["Dispatcher", Claim | None]):
 
     barista: str | None = None
     waits: bool = False
-    """Until there is one, as long as the ask lasts; else the answer is None where there is none."""
+    """Whether to wait for an order, as long as the ask lasts; else None is answered."""
     claim: str = field(default_factory=new_claim)
     keyed: bool = False
-    """The barista has the claim's id, and asks again after a lost answer: it is not released."""
+    """Whether the barista chose the claim's id, and can repeat it after a lost answer: then the
+    claim is not released when its answer is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishOrder(Message["Dispatcher", Order]):
-    """Declare a claimed order ready; again is the same."""
+    """Declare a claimed order ready; repeating it does nothing."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOrder(Message["Dispatcher", Order]):
-    """Give a claimed order back."""
+    """Release a claimed order."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ListOrders(Message["Dispatcher", OrderPage]):
-    """List what waits and what is being prepared, oldest first: one page of it."""
+    """List orders that wait or are in preparation, oldest first: one page."""
 
     barista: str | None = None
-    """Only what this barista has in hand."""
+    """Only the claims of this barista."""
     behind: int = 0
-    """The page begins with the next ticket number."""
+    """The page begins after this ticket number."""
     most: int = MOST_LISTED
 
 
 @dataclass(frozen=True, slots=True)
 class CountQueue(Message["Dispatcher", QueueCount]):
-    """Tell how busy the shop is."""
+    """Count the orders in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff(Message["Dispatcher", int]):
-    """Take a banned address's orders out of the queue; answered with how many."""
+    """Cancel the waiting orders of a banned address; answered with how many."""
 
     address: str
     seconds: float
@@ -187,9 +188,9 @@ class CutOff(Message["Dispatcher", int]):
 
 @dataclass(frozen=True, slots=True)
 class CloseShop(Message["Dispatcher", int]):
-    """Refuse everybody who waits, and give up their orders; answered with how many customers."""
+    """Refuse all who wait, and cancel their orders; answered with the number of customers."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOrders(Message["Dispatcher", None]):
-    """Start again from what is committed: the database has refused a row."""
+    """Load the committed state again: the database has refused a row."""

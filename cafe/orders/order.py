@@ -4,8 +4,8 @@ Rule: pure. Time is passed in, in seconds since the Unix epoch.
 
     waiting --start--> preparation --finish--> ready --hand over--> delivered
 
-with a way back to the queue (release, expire), a way out of it (cancel, abandon, cut off), and what
-changes an order where it stands (unbind, abandon). Whatever changes an order is a transition.
+with a way back to the queue (release, expire), a way out of it (cancel, abandon, cut off), and
+transitions that keep the status (unbind, abandon). Every change of an order is one of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Action(StrEnum):
     """What can happen to an order, and who does it."""
 
     PLACE = "place"
-    """A customer orders; with this a life begins, so the table below has no row for it."""
+    """A customer orders. This is how an order begins, so the table below has no row for it."""
     START = "start"
     """A barista claims it."""
     FINISH = "finish"
@@ -36,17 +36,17 @@ class Action(StrEnum):
     RELEASE = "release"
     """A barista gives it back."""
     EXPIRE = "expire"
-    """Its lease ran out: the barista has vanished."""
+    """Its lease expired: the barista has disconnected or crashed."""
     FINISH_LATE = "finish late"
-    """A barista whose lease ran out declares it ready after all."""
+    """A barista declares it ready after their lease expired."""
     HAND_OVER = "hand over"
-    """The customer has got it."""
+    """The customer was given it."""
     UNBIND = "unbind"
-    """Somebody was told that it can be collected later."""
+    """Its customer was told that it can be collected later."""
     CANCEL = "cancel"
-    """The customer wants it no more."""
+    """The customer no longer wants it."""
     ABANDON = "abandon"
-    """Nobody is left who could collect it. One in preparation is brewed to its end all the same."""
+    """No customer can collect it any longer. One in preparation is still finished."""
     CUT_OFF = "cut off"
     """Its address is banned."""
 
@@ -71,7 +71,7 @@ class NotAllowedError(Exception):
     """The table has no such transition."""
 
     def __init__(self, status: Status, action: Action) -> None:
-        """Carry both, so that whoever refuses can say where the order stands."""
+        """Carry both, so that a refusal can name the status."""
         super().__init__(f"an order that is {status} cannot {action}")
         self.status = status
         self.action = action
@@ -80,24 +80,25 @@ class NotAllowedError(Exception):
 class Order(NamedTuple):
     """One order, at one moment; a change makes a new one.
 
-    A tuple: a new one is made at each of its changes, at a third of a frozen dataclass's price.
+    A tuple: a new one is made at each of its changes, at a third of the cost of a frozen
+    dataclass.
     """
 
     order_id: str
-    """Opaque, and hard to guess: who knows it may look at the order and cancel it."""
+    """Opaque, and hard to guess: a client that knows it may look at the order and cancel it."""
     number: int
     """The ticket number: oldest first means lowest first."""
     drink: str
     name: str | None
     address: str
-    """Who ordered, as `cafe.limits.address` names it."""
+    """The customer's address, as `cafe.limits.address` normalizes it."""
     placed_at: float
     key: str | None = None
     """The customer's Idempotency-Key."""
     bound: bool = True
-    """Tied to the customer's connection: when he hangs up, nobody can collect it."""
+    """Bound to the customer's connection: once they hang up, it cannot be collected."""
     abandoned: bool = False
-    """Its customer hung up during the brewing."""
+    """Its customer hung up while it was in preparation."""
     status: Status = Status.WAITING
     barista: str | None = None
     claim: str | None = None
@@ -105,12 +106,12 @@ class Order(NamedTuple):
     started_at: float | None = None
     lease_expires_at: float | None = None
     lapsed: bool = False
-    """A lease on it ran out, so a late finish still counts."""
+    """A lease on it expired, so a late finish still counts."""
     ended_at: float | None = None
     """When it became ready, or was cancelled."""
 
     def after(self, action: Action, **changes: Any) -> Order:
-        """Give the order as it is after `action`.
+        """Return the order as it is after `action`.
 
         Raises NotAllowedError where the table has no such transition.
         """
@@ -121,16 +122,16 @@ class Order(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether no barista will touch it any more."""
+        """Whether it has left the queue for good: ready, delivered or cancelled."""
         return self.status not in {Status.WAITING, Status.PREPARATION}
 
     def waited_seconds(self, now: float) -> float:
-        """Give the seconds from placing it to its end, or to `now`."""
+        """Return the seconds from placing it to its end, or to `now`."""
         return max(0.0, (self.ended_at or now) - self.placed_at)
 
     @property
     def brewed_seconds(self) -> float:
-        """Give the seconds from the last start to the finish; 0 while there is none."""
+        """Return the seconds from the last start to the finish; 0 while there is none."""
         if self.started_at is None or self.ended_at is None:
             return 0.0
         return max(0.0, self.ended_at - self.started_at)
@@ -144,6 +145,6 @@ class Change(NamedTuple):
     order: Order
     at: float
     by: str | None = None
-    """The barista who did it, where he gave a name."""
+    """The barista who did it, if they gave a name."""
     reason: str | None = None
     """Why, where the action does not say it."""

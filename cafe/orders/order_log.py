@@ -1,7 +1,7 @@
-"""What the shop tells of its orders: one log line a transition, the counts and the histograms.
+"""The log lines and metrics of orders: one line a transition, counts and histograms.
 
-Rule: it listens to the ledger's log, so it tells of what is committed and of nothing else; it never
-waits and never fails. Customers' names and orders' ids stay out of it: who knows an id may cancel.
+Rule: it listens to the ledger's log, so only committed transitions appear; it never waits and never
+fails. Customers' names and orders' ids are left out: an id is enough to cancel an order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cafe.orders.tables import order_of, orders
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
 FINISHED = frozenset({Action.FINISH.value, Action.FINISH_LATE.value})
 
-# Where in a row what every line tells is: an order of each would cost a third of the line.
+# Positions in a row: making an Order for each line would add a third to its cost.
 NUMBER, ADDRESS, PLACED_AT, ENDED_AT = map(
     Order._fields.index, ("number", "address", "placed_at", "ended_at")
 )
@@ -29,7 +29,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
 
 
 class OrderLog:
-    """Tells of every transition of an order."""
+    """Logs and counts every transition of an order."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._events = Counter(
@@ -47,12 +47,12 @@ class OrderLog:
             buckets=SECONDS,
             registry=registry,
         )
-        self._log = log.bind()  # once: the lazy one binds again at each line
-        # The library takes a lock each time that it looks a child up.
+        self._log = log.bind()  # once: the lazy logger binds again for each line
+        # The library takes a lock for each look-up of a child.
         self._by_action = {one.value: self._events.labels(one.value) for one in Action}
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Take in what has been committed."""
+        """Log and count committed entries."""
         for one in logged:
             if one.department == "orders":
                 self._tell(one)
@@ -80,7 +80,7 @@ class OrderLog:
 
 
 def metrics_of(queue: QueueCount) -> Iterator[Metric]:
-    """Yield the metric families of what the Dispatcher counts at this moment."""
+    """Yield the metric families of the Dispatcher's counts."""
     orders = GaugeMetricFamily(
         "cafe_orders",
         "Orders in memory: those that have not ended, and recently ended ones.",

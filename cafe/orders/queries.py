@@ -19,7 +19,7 @@ from cafe.orders.order import Order, Status
 from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
 
 MOST_RECENT = 1_000
-"""Ended orders that are kept in memory, so that who repeats a request is answered from there."""
+"""Ended orders that are kept in memory, to answer repeated requests."""
 LAST_BREWED = 20
 
 
@@ -28,15 +28,15 @@ class Snapshot:
     """What the Dispatcher starts from."""
 
     live: tuple[Order, ...] = ()
-    """Orders that wait or are being prepared, by number."""
+    """Orders that wait or are in preparation, by number."""
     recent: tuple[Order, ...] = ()
-    """Those that ended last, the last one last."""
+    """Those that ended last, the newest at the end."""
     last_number: int = 0
     brewing_seconds: tuple[float, ...] = ()
-    """How long the last coffees took to brew, oldest first."""
+    """Brewing times of the last coffees, oldest first."""
 
 
-# Spelled out, as the partial index is, so that it serves: a bound value would not prove anything.
+# As literals: the database uses the partial index only where it can see the values.
 _live = (
     select(*orders.c)
     .where(orders.c.status.in_(bindparam("live", LIVE, expanding=True, literal_execute=True)))
@@ -62,7 +62,7 @@ _find_by_key = (
 
 
 def load_orders(connection: Connection) -> Snapshot:
-    """Read what the Dispatcher starts from; takes no longer with more orders that have ended."""
+    """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
     recent = [order_of(row) for row in connection.execute(_recent)]
     brewed = [order.brewed_seconds for order in recent if order.status is not Status.CANCELLED]
     return Snapshot(
@@ -74,9 +74,9 @@ def load_orders(connection: Connection) -> Snapshot:
 
 
 def load_ids(connection: Connection) -> OrderIds:
-    """Give what makes and knows the ids of this ledger's orders; the first time, make its secret.
+    """Return the maker of order ids; the first time, also make and store its secret.
 
-    Once the orders with unsigned ids are pruned, such an id is as unknown as any other guess.
+    Once the orders with unsigned ids are pruned, such an id is refused as a guess.
     """
     row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
     secret, through = row or _make_secret(connection)
@@ -92,7 +92,7 @@ def _make_secret(connection: Connection) -> tuple[bytes, int]:
 
 
 def load_keys(connection: Connection, ttl_seconds: float, now: float) -> KeptKeys:
-    """Give the keys that are remembered."""
+    """Return the keys that have not expired."""
     kept = KeptKeys(ttl_seconds)
     last = (
         select(keys.c.address, keys.c.key, keys.c.placed_at)
@@ -106,14 +106,14 @@ def load_keys(connection: Connection, ttl_seconds: float, now: float) -> KeptKey
 
 
 def find_order(connection: Connection, order_id: str) -> Order | None:
-    """Give an order as it is committed."""
+    """Return an order as it is committed."""
     if not order_id.isprintable():
-        return None  # no database could hold it; an id from a URL may be anything
+        return None  # no database could store it; an id in a URL may be any text
     return _order(connection.execute(_find, {"order_id": order_id}).first())
 
 
 def find_by_key(connection: Connection, address: str, key: str, since: float) -> Order | None:
-    """Give the order that holds a key, if it was placed at `since` or later."""
+    """Return the order that holds a key, if it was placed at `since` or later."""
     wanted = {"address": address, "key": key, "since": since}
     return _order(connection.execute(_find_by_key, wanted).first())
 
@@ -123,28 +123,28 @@ def _order(row: Sequence[Any] | None) -> Order | None:
 
 
 def drop_expired_keys(connection: Connection, placed_before: float) -> int:
-    """Delete the keys of ended orders that are remembered no longer; give how many."""
+    """Delete the expired keys of ended orders; return how many."""
     ended = select(orders.c.order_id).where(orders.c.ended_at.is_not(None))
     expired = delete(keys).where(keys.c.placed_at < placed_before, keys.c.order_id.in_(ended))
     return connection.execute(expired).rowcount
 
 
 class Deed(NamedTuple):
-    """Something that happened to an order, and which barista did it, if he gave a name."""
+    """One transition of an order, and the barista who did it, if they gave a name."""
 
     action: str
     by: str | None
 
 
 class Life(NamedTuple):
-    """One order, and all that happened to it, first things first."""
+    """One order, and its transitions in order."""
 
     order: Order
     deeds: tuple[Deed, ...]
 
 
 def read_lives(connection: Connection, since: float, until: float) -> list[Life]:
-    """Give the orders placed from `since` on and before `until`, by number.
+    """Return the orders placed from `since` on and before `until`, by number.
 
     Both are seconds since the Unix epoch.
     """

@@ -1,12 +1,12 @@
-"""The order book: every order there is, and whose turn it is.
+"""The order book: every order there is, and which is next.
 
-Rule: pure, and the oldest first, always. Baristas only ever get the lowest ticket number that
-waits; an order that comes back (released, lease expired) stands where it stood before.
+Rule: pure, and the oldest first, always. A barista gets the lowest ticket number that waits; an
+order that comes back (released, lease expired) returns to its old place.
 
 Theory of operation. An order is in exactly one place: in the queue (`waiting`), under a lease
-(`preparation`) or among the ended ones, until it is forgotten, since the ledger has it. `_move` is
-the only way from one to another, so that the places and the counts cannot disagree. What changes an
-order gives the `Change`s that it made.
+(`preparation`) or among the ended ones, until it is forgotten (the ledger still has it). `_move`
+is the only way from one to another, so that places and counts cannot disagree. A method that
+changes an order returns the `Change`s that it made.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class BrewingTime:
 
 
 CLOCK_AHEAD = 300.0
-"""Seconds that an order may have been claimed in the future before the clock is taken for wrong: as
+"""Seconds that an order may have been claimed in the future before the clock counts as wrong: as
 much as the ledger lets its last event be ahead. A test holds the two equal."""
 BARISTAS_DO = frozenset({Action.START, Action.FINISH, Action.FINISH_LATE, Action.RELEASE})
 
@@ -69,12 +69,12 @@ class OrderBook:
         self._lease_seconds = lease_seconds
         self._last_number = 0
         self._live: dict[str, Order] = {}
-        self._row = Tickets()  # of all that live
+        self._row = Tickets()  # all that have not ended
         self._queue = Tickets()
         self._in_hand = Hands()
         self._leases: dict[str, float] = {}
         self._key_ttl_seconds = key_ttl_seconds
-        self._claims: dict[str, str] = {}  # by the claim's id, those that hold
+        self._claims: dict[str, str] = {}  # by the claim's id, while the claim holds
         self._ended: dict[str, Order] = {}
         self._keys = Keys()
         self._waiting_by_address: Counter[str] = Counter()
@@ -85,17 +85,17 @@ class OrderBook:
 
     @property
     def waiting(self) -> int:
-        """Give the length of the queue."""
+        """Return the length of the queue."""
         return len(self._queue)
 
     @property
     def preparing(self) -> int:
-        """Give the number of claimed orders."""
+        """Return the number of claimed orders."""
         return len(self._leases)
 
     @property
     def by_status(self) -> dict[Status, int]:
-        """Count the orders that live, and those that ended and are not forgotten, by status."""
+        """Count the orders in memory, by status."""
         return {status: self._by_status[status] for status in Status}
 
     def waiting_from(self, address: str) -> int:
@@ -103,14 +103,14 @@ class OrderBook:
         return self._waiting_by_address[address]
 
     def find(self, order_id: str) -> Order:
-        """Give the order as it stands; raises UnknownOrderError."""
+        """Return the order as it stands; raises UnknownOrderError."""
         order = self._live.get(order_id) or self._ended.get(order_id)
         if order is None:
             raise UnknownOrderError(order_id)
         return order
 
     def find_by_key(self, address: str, key: str, now: float) -> Order | None:
-        """Give the order that this address placed with this Idempotency-Key, while it holds."""
+        """Return the order that this address placed with this Idempotency-Key, while it holds."""
         order_id = self._keys.find(address, key)
         if order_id is None:
             return None
@@ -121,22 +121,22 @@ class OrderBook:
         return order
 
     def position(self, order: Order) -> int | None:
-        """Give 1 for the next to be started; None for an order that does not wait."""
+        """Return 1 for the next to be started; None for an order that does not wait."""
         if order.status is not Status.WAITING:
             return None
         return self._queue.position(order)
 
     def live(self) -> list[Order]:
-        """Give all that wait or are being prepared, oldest first."""
+        """Return all that wait or are being prepared, oldest first."""
         return [self._live[order_id] for order_id in self._row]
 
     def page(self, behind: int, most: int, barista: str | None = None) -> list[Order]:
-        """Give up to `most` of these with the next numbers; or of those that a barista has."""
+        """Return up to `most` of these with the next numbers; or of those that a barista has."""
         row = self._row if barista is None else self._in_hand.of(barista)
         return [self._live[order_id] for order_id in row.behind(behind, most)]
 
     def is_claimed(self, claimed: Order) -> bool:
-        """Tell whether the claim that made an order this still holds."""
+        """Return whether the claim that made an order this still holds."""
         order = self._live.get(claimed.order_id)
         return (
             order is not None
@@ -145,20 +145,20 @@ class OrderBook:
         )
 
     def claimed_by(self, claim: str) -> Order | None:
-        """Give the order of a claim that still holds."""
+        """Return the order of a claim that still holds."""
         order_id = self._claims.get(claim)
         return None if order_id is None else self._live[order_id]
 
     @property
     def first_number(self) -> int | None:
-        """Give the ticket number of the oldest waiting order."""
+        """Return the ticket number of the oldest waiting order."""
         return self._queue.first()[0] if self._queue else None
 
     def next_expiry(self) -> float | None:
-        """Give the time at which the next lease runs out."""
+        """Return the time at which the next lease runs out."""
         return min(self._leases.values(), default=None)
 
-    # Going on from the ledger
+    # Loading from the ledger
 
     def resume(
         self,
@@ -168,7 +168,7 @@ class OrderBook:
         brewing_seconds: Iterable[float],
         now: float,
     ) -> None:
-        """Begin with what the ledger has: live orders, and those that ended last."""
+        """Load what the ledger has: orders that have not ended, and those that ended last."""
         for order in recent:
             self.remember(order)
         for order in live:
@@ -179,7 +179,7 @@ class OrderBook:
             self.brewing.observe(seconds)
 
     def remember(self, order: Order) -> None:
-        """Take in an order that has ended, if it is not known."""
+        """Add an order that has ended, unless it is known."""
         if order.ended and not self.knows(order.order_id):
             self._by_status[order.status] += 1
             self._ended[order.order_id] = order
@@ -187,13 +187,13 @@ class OrderBook:
                 self._keys.remember(order)
 
     def forget(self, order_id: str) -> None:
-        """Forget an order that has ended; the ledger has it."""
+        """Drop an ended order from memory; the ledger has it."""
         order = self._ended.pop(order_id)
         self._by_status[order.status] -= 1
         self._keys.forget(order)
 
     def knows(self, order_id: str) -> bool:
-        """Tell whether an order is live or not forgotten yet."""
+        """Return whether an order is in memory."""
         return order_id in self._live or order_id in self._ended
 
     # Changing
@@ -232,9 +232,9 @@ class OrderBook:
         )
 
     def finish(self, order_id: str, now: float) -> Change | None:
-        """Declare an order ready; None where it has been already.
+        """Declare an order ready; None if it is already.
 
-        A finish after the lease ran out still counts.
+        A finish after the lease expired still counts.
         Raises UnknownOrderError, or NotAllowedError where it was never started or is cancelled.
         """
         order = self.find(order_id)
@@ -247,20 +247,20 @@ class OrderBook:
         return change
 
     def release(self, order_id: str, now: float, reason: str | None = None) -> list[Change]:
-        """Give a claimed order back to its old place, or drop it where nobody wants it."""
+        """Put a claimed order back in its old place, or cancel it if it was abandoned."""
         return self._give_back(order_id, Action.RELEASE, now, reason=reason)
 
     def expire(self, now: float) -> list[list[Change]]:
-        """Give back every order whose lease has run out by `now`; a list of changes for each."""
+        """Put back every order whose lease has expired; return a list of changes for each."""
         due = [order_id for order_id, expiry in self._leases.items() if expiry <= now]
         return [self._give_back(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
 
     def hand_over(self, order_id: str, now: float) -> Change:
-        """Note that the customer has got it."""
+        """Record that the customer was given it."""
         return self._move(order_id, Action.HAND_OVER, now)
 
     def cancel(self, order_id: str, now: float) -> Change | None:
-        """Take a waiting order out at its customer's wish; None where it is cancelled already.
+        """Cancel a waiting order for its customer; None if it is cancelled already.
 
         Raises UnknownOrderError, or NotAllowedError once it is in preparation or later.
         """
@@ -269,9 +269,9 @@ class OrderBook:
         return self._move(order_id, Action.CANCEL, now, ended_at=now)
 
     def unbind(self, order_id: str, now: float) -> Change | None:
-        """Let the order live without its connection: somebody can collect it later.
+        """Unbind the order from its connection, so that it can be collected later.
 
-        None where it is so already, or does not matter any more.
+        None if it is unbound already, or has ended.
         """
         order = self.find(order_id)
         if not order.bound or order.ended:
@@ -279,10 +279,10 @@ class OrderBook:
         return self._move(order_id, Action.UNBIND, now, bound=False)
 
     def abandon(self, order_id: str, now: float, reason: str | None = None) -> Change | None:
-        """Note that nobody holds the connection of a bound order any more.
+        """Record that the connection of a bound order is closed.
 
-        Waiting, it leaves the queue unbrewed; in preparation, it is marked, to be dropped if it
-        comes back and else to be finished uncollected.
+        A waiting order is cancelled. One in preparation is marked: it is cancelled if it comes
+        back, else finished and not collected.
         """
         order = self.find(order_id)
         if not order.bound or order.ended or order.abandoned:
@@ -292,10 +292,10 @@ class OrderBook:
         return self._move(order_id, Action.ABANDON, now, reason, abandoned=True)
 
     def withdraw(self, order_id: str, now: float, reason: str) -> Change | None:
-        """Take out an order of which nobody could be told; None where nothing is to be done.
+        """Cancel an order whose id was never delivered; None if there is nothing to do.
 
-        One in preparation is marked, to be dropped if it comes back; but not one with a key, for
-        whoever has that may still ask for it.
+        One in preparation is marked, to be cancelled if it comes back; but not one with a key,
+        whose customer can still ask for it.
         """
         order = self._live.get(order_id)
         if order is None or order.abandoned:
@@ -307,11 +307,11 @@ class OrderBook:
         return None
 
     def cut_off(self, address: str, now: float) -> list[Change]:
-        """Take every waiting order of a banned address out of the queue."""
+        """Cancel every waiting order of a banned address."""
         waiting = [order_id for order_id in self._queue if self._live[order_id].address == address]
         return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in waiting]
 
-    # The one way from place to place
+    # The one way from one place to another
 
     def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
         changes.update(barista=None, claim=None, lease_expires_at=None)
@@ -371,7 +371,7 @@ class OrderBook:
             self._keys.forget(order)
 
     def _with_a_lease(self, order: Order, now: float) -> Order:
-        """Give the order with a lease from now on, if it was claimed far in the future."""
+        """Return the order with a lease from now on, if it was claimed far in the future."""
         if order.started_at is None or order.lease_expires_at is None:
             return order
         if order.started_at <= now + CLOCK_AHEAD:

@@ -1,6 +1,6 @@
-"""Every "no" that a customer or a barista can hear about an order.
+"""The refusals about orders.
 
-Rule: one sentence each, its data as members, its status as HTTP.md has it.
+Rule: one sentence each, its data as members, its HTTP status from the contract.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cafe.orders.queue import UnknownOrderError
 
 
 class UnknownOrder(CafeRefusal):
-    """No such order, or it is long forgotten."""
+    """No such order, or it has been pruned."""
 
     status = 404
 
@@ -24,7 +24,7 @@ class UnknownOrder(CafeRefusal):
 
 
 class ForgottenOrder(CafeRefusal):
-    """The Dispatcher knows the order no more: it has ended, and the ledger has it."""
+    """The order is no longer in memory: it has ended, and the ledger has it."""
 
     status = 503
 
@@ -33,7 +33,7 @@ class ForgottenOrder(CafeRefusal):
 
 
 class OrderConflict(CafeRefusal):
-    """The order stands where this cannot be done with it."""
+    """The order has a status in which this is not allowed."""
 
     status = 409
     told = ("order_status",)
@@ -44,7 +44,7 @@ class OrderConflict(CafeRefusal):
 
 
 class OrderCancelled(CafeRefusal):
-    """Told to a customer who waits for an order that somebody cancelled."""
+    """The order was cancelled while its customer waited."""
 
     status = 409
     told = ("order_status",)
@@ -72,7 +72,7 @@ class OverLimit(CafeRefusal):
 
 
 class TooManyWaiting(OverLimit):
-    """As many orders of one address wait as may."""
+    """As many orders of the address wait as are allowed."""
 
     limit = "waiting"
 
@@ -93,14 +93,14 @@ class CutOffFromQueue(OverLimit):
 
 
 class QueueFull(Unavailable):
-    """As many orders wait as the shop can take."""
+    """As many orders wait as are allowed."""
 
     reason = "queue_full"
 
 
 @contextmanager
 def refusing(wish: str) -> Generator[None]:
-    """Say the order book's errors as refusals; `wish` is what could not be done."""
+    """Turn the order book's errors into refusals; `wish` is what could not be done."""
     try:
         yield
     except UnknownOrderError:

@@ -1,7 +1,6 @@
-"""What requests about orders say: how long to wait, which key, which page; and which of them miss.
+"""What requests about orders have in common: `Prefer`, `Idempotency-Key`, cursors, unknown ids.
 
-Rule: read strictly, and nothing is decided here. A key or a cursor that is not well-formed is
-refused before an actor is asked.
+Rule: read strictly, decide nothing. A malformed key or cursor is refused before an actor is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from cafe.orders.refusals import UnknownOrder
 
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
-# A list's element may hold commas in quotes (RFC 9110, 5.6.1); one that is left open has the rest.
+# An element may hold commas in quotes (RFC 9110, 5.6.1); an open quote takes the rest.
 _ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++')
 _PREFERENCE = re.compile(
     r"[ \t]*(?:(?P<later>respond-async)|"
@@ -37,7 +36,7 @@ _PREFERENCE = re.compile(
 
 
 class MalformedKey(CafeRefusal):
-    """The Idempotency-Key is not one."""
+    """The Idempotency-Key is malformed."""
 
     status = 400
 
@@ -46,16 +45,16 @@ class MalformedKey(CafeRefusal):
 
 
 def checked_key(key: str | None) -> str | None:
-    """Give the key back; raises MalformedKey."""
+    """Return the key; raises MalformedKey."""
     if key is not None and _KEY.fullmatch(key) is None:
         raise MalformedKey
     return key
 
 
 def preferred_wait(prefer: Sequence[str] | None, *, otherwise: float) -> tuple[float, str | None]:
-    """Give the seconds to wait, and the preference that was applied, if any was.
+    """Return the seconds to wait, and the preference that was applied, if any.
 
-    `prefer` has the header's lines, which are one list. `otherwise` holds without a preference.
+    `prefer` has the header's lines, which are one list. `otherwise` is the default.
     `respond-async` is a wait of 0 seconds.
     """
     wait, applied = otherwise, None
@@ -75,12 +74,12 @@ _BEHIND: Final = "behind "
 
 
 def written_cursor(number: int) -> str:
-    """Write the cursor of the page that begins behind this ticket number."""
+    """Return the cursor of the page that begins after this ticket number."""
     return urlsafe_b64encode(f"{_BEHIND}{number}".encode()).rstrip(b"=").decode()
 
 
 def read_cursor(cursor: str) -> int:
-    """Read the ticket number back; raises ValueError for what was never written here."""
+    """Return the ticket number of a cursor; raises ValueError for any other text."""
     if len(cursor) <= LONGEST:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         number = int(text.removeprefix(_BEHIND))
@@ -121,7 +120,7 @@ LINKED: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def link_headers(page: OrderPage, prefix: str, limit: int, barista: str | None) -> dict[str, str]:
-    """Give the `Link` to the page that follows (RFC 8288), nothing where none does."""
+    """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
     if not page.goes_on:
         return {}
     query = {"limit": str(limit), "cursor": written_cursor(page.standings[-1].order.number)}
@@ -136,7 +135,7 @@ R = TypeVar("R")
 async def counting_misses(
     scope: Scope, limiter: Ref[RateLimiter], ask: Callable[[], Awaitable[R]]
 ) -> R:
-    """Ask, and count an order that is not there against the request's address."""
+    """Ask, and count an unknown order against the request's address."""
     try:
         return await ask()
     except UnknownOrder:

@@ -1,6 +1,6 @@
-"""What goes over the wire about orders; pydantic lives only here, at the edge.
+"""What goes over the wire about orders; pydantic is used only here, at the edge.
 
-Rule: one function a shape makes it of the Dispatcher's value. Times are RFC 3339 in UTC, durations
+Rule: one function a shape, from the Dispatcher's value. Times are RFC 3339 in UTC, durations
 seconds.
 """
 
@@ -67,7 +67,7 @@ RELEASED: Final = {**TICKET, "status": "waiting"}
 
 
 MENU: Final = ("americano",)
-"""What the plain counter serves."""
+"""The drinks of the plain counter."""
 
 
 CONFLICT: Final = problems(
@@ -76,7 +76,7 @@ CONFLICT: Final = problems(
 
 
 def on_the_menu(drink: str) -> str:
-    """Give `drink` back, or an error that lists what there is."""
+    """Return `drink`; raises an error that lists the drinks."""
     if drink not in MENU:
         raise PydanticCustomError(
             "not_on_the_menu",
@@ -88,12 +88,12 @@ def on_the_menu(drink: str) -> str:
 
 Drink = Annotated[str, AfterValidator(on_the_menu), Field(json_schema_extra={"enum": list(MENU)})]
 NO_NUL = r"^[^\x00]*$"
-"""Databases cannot hold a NUL."""
+"""Databases cannot store a NUL."""
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 
 
 class OrderIn(BaseModel):
-    """What a customer may say about his order; all of it is optional."""
+    """What a customer may say about an order; all of it is optional."""
 
     model_config = example(WISH, extra="forbid")
 
@@ -143,7 +143,7 @@ class QueueOut(BaseModel):
 
 
 class ClaimOut(BaseModel):
-    """The order that a barista has got."""
+    """The order that a barista has claimed."""
 
     model_config = example(CLAIM)
 
@@ -171,7 +171,7 @@ class FinishedOut(BaseModel):
 
 
 class ReleasedOut(BaseModel):
-    """The order that a barista has given back; cancelled where nobody wants it any more."""
+    """The order that a barista has released; cancelled if its customer has hung up."""
 
     model_config = example(RELEASED)
 
@@ -181,7 +181,7 @@ class ReleasedOut(BaseModel):
 
 
 class OrdersOut(BaseModel):
-    """What waits and what is being prepared, oldest first."""
+    """Orders that wait or are in preparation, oldest first."""
 
     model_config = example(ORDERS)
 
@@ -214,7 +214,7 @@ def order_out(standing: Standing) -> Members:
 
 
 def message(order: Order, position: int | None) -> str:
-    """Say where an order stands, in one sentence for people."""
+    """Return where an order stands, in one sentence for people."""
     if position is not None:
         return f"Order {order.number} is number {position} in the queue."
     said = {
@@ -238,7 +238,7 @@ def queue_out(count: QueueCount) -> QueueOut:
 
 
 def claim_out(claim: Claim) -> Members:
-    """Show a barista the order that it has got."""
+    """Show a barista the order that they have claimed."""
     order = claim.order
     return {
         "order_id": order.order_id,
@@ -254,7 +254,7 @@ def claim_out(claim: Claim) -> Members:
 
 
 def finished_out(order: Order) -> Members:
-    """Show a barista what it has finished."""
+    """Show a barista what they have finished."""
     return {
         "order_id": order.order_id,
         "number": order.number,
@@ -265,15 +265,15 @@ def finished_out(order: Order) -> Members:
 
 
 def released_out(order: Order) -> ReleasedOut:
-    """Show a barista what it has given back."""
+    """Show a barista what they have released."""
     return ReleasedOut(order_id=order.order_id, number=order.number, status=order.status)
 
 
 def moment(seconds: float | None) -> datetime:
-    """Turn seconds since the epoch into a time in UTC."""
+    """Return seconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(seconds or 0.0, UTC)
 
 
 def rounded(seconds: float | None) -> float | None:
-    """Give milliseconds' precision; more would pretend."""
+    """Round to milliseconds: more digits would mean nothing."""
     return None if seconds is None else round(seconds, 3)

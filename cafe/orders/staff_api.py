@@ -1,6 +1,6 @@
-"""The baristas' side of the counter: start, finish, release, and what there is to do.
+"""The baristas' routes: start, finish, release, list.
 
-Rule: turns HTTP into one question at the desk, and its answer into HTTP.
+Rule: HTTP into one ask of the desk, and its answer into HTTP.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 
 def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
-    """Give the routes that baristas use."""
+    """Return the routes that baristas use."""
     router = APIRouter(tags=["orders"], responses=BARISTAS_ONLY, route_class=PlainRoute)
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
@@ -116,24 +116,24 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     async def finish(
         request: Request, body: IdInBody = None, order_id: IdInQuery = None
     ) -> Response:
-        """Declare a claimed order ready; again is the same."""
+        """Declare a claimed order ready; repeating it does nothing."""
         return await finish_one(request, the_one_of(body, order_id))
 
     @router.post("/finish/{order_id}/", response_model=FinishedOut, responses=NAMING_ONE)
     async def finish_by_path(request: Request, order_id: str) -> Response:
-        """Declare a claimed order ready; again is the same."""
+        """Declare a claimed order ready; repeating it does nothing."""
         return await finish_one(request, the_one_in_path(request, order_id))
 
     @router.post("/release/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release(
         request: Request, body: IdInBody = None, order_id: IdInQuery = None
     ) -> Response:
-        """Give a claimed order back; it returns to its old place in the queue."""
+        """Release a claimed order; it returns to its old place in the queue."""
         return await release_one(request, the_one_of(body, order_id))
 
     @router.post("/release/{order_id}/", response_model=ReleasedOut, responses=NAMING_ONE)
     async def release_by_path(request: Request, order_id: str) -> Response:
-        """Give a claimed order back; it returns to its old place in the queue."""
+        """Release a claimed order; it returns to its old place in the queue."""
         return await release_one(request, the_one_in_path(request, order_id))
 
     @router.get("/orders", response_model=OrdersOut, responses=LINKED)
@@ -143,7 +143,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         limit: Limit = MOST_LISTED,
         cursor: Cursor = None,
     ) -> Response:
-        """List what waits and what is being prepared, oldest first; or what a barista has."""
+        """List orders that wait or are in preparation, oldest first; or one barista's claims."""
         page = await desk.list(ListOrders(barista, cursor or 0, limit))
         links = link_headers(page, request.scope.get("root_path", ""), limit, barista)
         return answer({"orders": [order_out(one) for one in page.standings]}, headers=links)
@@ -152,7 +152,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
 
 def start_order(request: Request, barista: str | None, key: str | None) -> StartOrder:
-    """Say what a barista wants; a key is its own address's."""
+    """Return the message for what a barista wants; a key belongs to its address."""
     if key is None:
         return StartOrder(barista)
     peer, _ = request.scope["client"] or ("", None)
@@ -160,7 +160,7 @@ def start_order(request: Request, barista: str | None, key: str | None) -> Start
 
 
 def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:
-    """Give the one order that is named; raises WhichOrder where it is none or two."""
+    """Return the one order id that is given; raises WhichOrder for none or two."""
     named = {in_query, None if body is None else body.order_id} - {None}
     if len(named) != 1:
         raise WhichOrder
@@ -168,7 +168,7 @@ def the_one_of(body: OrderIdIn | None, in_query: str | None) -> str:
 
 
 def the_one_in_path(request: Request, order_id: str) -> str:
-    """Give the order in the path; raises WhichOrder where the query names one, too."""
+    """Return the order id in the path; raises WhichOrder if the query has one as well."""
     if "order_id" in request.query_params:
         raise WhichOrder
     return order_id

@@ -1,6 +1,6 @@
 """The tables of orders, and how an order becomes a row.
 
-Rule: nothing is lost on the way: `order_of(row_of(order)) == order`. An order's fields are the
+Rule: the conversion loses nothing: `order_of(row_of(order)) == order`. An order's fields are the
 columns of its table, in the same order.
 """
 
@@ -56,7 +56,7 @@ orders = Table(
     Column("ended_at", Float(53)),
     CheckConstraint(_one_of("status", tuple(Status)), name="status"),
 )
-# Few live orders among very many that have ended.
+# Few orders wait or are in preparation, very many have ended.
 Index(
     "ix_orders_live",
     orders.c.number,
@@ -90,32 +90,32 @@ _STATUS = Order._fields.index("status")
 
 
 def row_of(order: Order) -> tuple[Any, ...]:
-    """Give an order as plain values; drivers know texts, and not what else a status may be."""
+    """Return an order as plain values: drivers do not know enums."""
     return (*order[:_STATUS], order.status.value, *order[_STATUS + 1 :])
 
 
 def order_of(row: Sequence[Any]) -> Order:
-    """Give the order that a row holds."""
+    """Return the order that a row holds."""
     return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 :]))
 
 
 def put_order(order: Order) -> Put:
-    """Write an order as it stands."""
+    """Return the entry that stores an order."""
     return Put(orders, row_of(order))
 
 
 def put_key(order: Order) -> Put:
-    """Let the key of an order lead to it."""
+    """Return the entry that maps the key of an order to it."""
     return Put(keys, (order.address, order.key, order.order_id, order.placed_at))
 
 
 def drop_key(order: Order) -> Drop:
-    """Free the key of an order."""
+    """Return the entry that frees the key of an order."""
     return Drop(keys, (order.address, order.key))
 
 
 def entry_of(change: Change) -> Entry:
-    """Say a change as the ledger keeps it."""
+    """Return a change as an entry of the ledger."""
     action, before, order, at, by, reason = change
     event = Event(
         order.order_id,

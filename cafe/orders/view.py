@@ -1,6 +1,6 @@
-"""What can be said of the order book: where an order stands, how busy the shop is.
+"""What is derived from the order book: positions, estimates, counts.
 
-Rule: pure, and nothing is kept: every answer is read off the book.
+Rule: pure, and nothing is stored: every answer is computed from the book.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from cafe.orders.order import Order
 from cafe.orders.queue import OrderBook
 
 RETRY_SECONDS = 5.0
-"""What Retry-After says while no brewing time is known."""
+"""Retry-After while no brewing time is known."""
 
 
 class View:
@@ -23,17 +23,17 @@ class View:
 
     @property
     def baristas(self) -> int:
-        """Count the baristas; whoever has just finished is not seen, but there was one."""
+        """Count the baristas: those who hold a claim or wait, and at least the last to finish."""
         seen = self._book.preparing + self._idle_baristas
         return max(seen, 0 if self._book.brewing.mean is None else 1)
 
     @property
     def retry_after(self) -> float:
-        """Give the seconds in which about one place becomes free."""
+        """Return the seconds after which about one place in the queue is free."""
         return self._book.brewing.eta_seconds(1, self.baristas) or RETRY_SECONDS
 
     def standing(self, order: Order) -> Standing:
-        """Say where an order stands."""
+        """Return where an order stands."""
         position = self._book.position(order)
         return Standing(
             order=order,
@@ -43,7 +43,7 @@ class View:
         )
 
     def count(self, *, accepting: bool) -> QueueCount:
-        """Say how busy the shop is."""
+        """Return how busy the shop is."""
         return QueueCount(
             waiting=self._book.waiting,
             preparing=self._book.preparing,
@@ -58,5 +58,5 @@ class View:
             return self._book.brewing.eta_seconds(position, self.baristas)
         if order.ended or order.started_at is None:
             return None
-        # Not less than nothing: the clock may have been ahead when it was started.
+        # Not negative: the clock may have been ahead when it was started.
         return self._book.brewing.remaining_seconds(max(0.0, self._now - order.started_at))

@@ -1,6 +1,6 @@
-"""Who waits at the counter: customers for their order, baristas for the next one.
+"""The replies that the Dispatcher keeps, of customers and of baristas who wait.
 
-Rule: bookkeeping of kept replies, no decisions. The Dispatcher owns one of each and decides.
+Rule: bookkeeping, no decisions. The Dispatcher owns one of each and decides.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from cafe.orders.messages import Claim, Standing, StartOrder
 
 @dataclass(slots=True, eq=False)
 class Customer:
-    """Somebody who waits for an order to end."""
+    """One client that waits for an order to end."""
 
     reply: Reply[Standing]
     collects: bool
-    """Placed it, and so gets it; else only looks on."""
+    """Whether it placed the order, and so is handed it; else it only looks."""
 
 
 class WaitingCustomers:
-    """By order: an order with a key may have several, who all get the same answer."""
+    """The waiting clients of each order: one with a key may have several, with the same answer."""
 
     def __init__(self) -> None:
         self._by_order: dict[str, list[Customer]] = {}
 
     def add(self, order_id: str, customer: Customer) -> None:
-        """Let `customer` wait."""
+        """Add a waiting client."""
         self._by_order.setdefault(order_id, []).append(customer)
 
     def remove(self, order_id: str, customer: Customer) -> bool:
-        """Let one customer wait no more; tell whether it did until now."""
+        """Remove one; return whether it was there."""
         customers = self._by_order.get(order_id, [])
         if customer not in customers:
             return False
@@ -41,20 +41,20 @@ class WaitingCustomers:
         return True
 
     def collect(self, order_id: str) -> bool:
-        """Tell whether somebody waits to be given an order."""
+        """Return whether a client waits to be handed an order."""
         return any(customer.collects for customer in self._by_order.get(order_id, ()))
 
     def dismiss(self, order_id: str) -> list[Customer]:
-        """Give all who wait for an order, who from now on wait no more."""
+        """Remove and return all that wait for an order."""
         return self._by_order.pop(order_id, [])
 
     def orders(self) -> list[str]:
-        """List the orders that somebody waits for."""
+        """List the orders that clients wait for."""
         return list(self._by_order)
 
 
 class WaitingBaristas:
-    """In the order in which they came."""
+    """The waiting baristas, first come first served."""
 
     def __init__(self) -> None:
         self._by_reply: dict[Reply[Claim | None], StartOrder] = {}
@@ -63,20 +63,20 @@ class WaitingBaristas:
         return len(self._by_reply)
 
     def add(self, reply: Reply[Claim | None], wish: StartOrder) -> None:
-        """Let a barista wait behind the others."""
+        """Add a barista after the others."""
         self._by_reply[reply] = wish
 
     def remove(self, reply: Reply[Claim | None]) -> None:
-        """Let one barista wait no more, if it did."""
+        """Remove a barista, if it waits."""
         self._by_reply.pop(reply, None)
 
     def take_first(self) -> tuple[Reply[Claim | None], StartOrder]:
-        """Give who has waited longest, and from now on waits no more."""
+        """Remove and return the one that has waited longest."""
         reply = next(iter(self._by_reply))
         return reply, self._by_reply.pop(reply)
 
     def dismiss_all(self) -> list[Reply[Claim | None]]:
-        """Give everybody, who from now on waits no more."""
+        """Remove and return all."""
         replies = list(self._by_reply)
         self._by_reply.clear()
         return replies

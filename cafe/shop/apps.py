@@ -1,7 +1,7 @@
 """The two ASGI applications: the layers that a request passes, from the outermost in.
 
-Rule: this order, and no other. The log sees everything, also what the guards refuse; a guard
-refuses before a body is read, which the connection bounds.
+Rule: this order, and no other. The request log sees all requests, also those that the guards
+refuse; a guard refuses before the body is read, which the connection bounds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def client_app(
     why_not_ready: WhyNotReady,
     metrics: RequestMetrics,
 ) -> ASGIApp:
-    """Give the customers' application."""
+    """Return the customers' application."""
     api = create_app(
         [*(one for offer in offers for one in offer.customer_routes), health_routes(why_not_ready)],
         title="The café: customers",
@@ -63,11 +63,11 @@ def worker_app(
     expose: Expose,
     metrics: RequestMetrics,
 ) -> ASGIApp:
-    """Give the baristas' application.
+    """Return the staff's application.
 
-    With a token, a request that has it is never limited, and one without it is refused each time.
-    Without one, requests are counted, and only names in `hosts` are known. Pages of other sites
-    come first: what they ask does not count against the one whose browser it is.
+    With a token, a request that has it is never limited, and one without it is always refused.
+    Without one, requests are counted, and only host names in `hosts` are accepted. Pages of other
+    sites are refused first: their requests do not count against the address of the browser.
     """
     api = create_app(
         [

@@ -1,7 +1,7 @@
 """The departments of the house: one line each, twice.
 
-Rule: what one department needs of another is passed in here, as a ref. `DEPARTMENTS` is for those
-who look into the database: importing this makes all of their tables known.
+Rule: what one department needs of another is passed in here, as a ref. `DEPARTMENTS` is for
+commands that read the database: importing this module defines all tables.
 """
 
 from __future__ import annotations

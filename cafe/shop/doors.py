@@ -1,6 +1,6 @@
-"""The two doors of the shop: where each listens, whom it admits, and how it is opened.
+"""The two ports of the shop: where each listens, which connections it admits, what it serves.
 
-Rule: all that is read from files and limits of the process is read before anything is served.
+Rule: files and limits of the process are read before anything is served.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from cafe.settings import Settings
 from cafe.shop.apps import CLIENT_PREFIX, WORKER_PREFIX
 
 GRACE_SHARE = 0.5
-"""Of the closing time: how long answers under way may take to be read."""
+"""Of the shutdown time: how long answers under way may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One of the two servers: where it listens, whom it admits, and what it serves."""
+    """One of the two servers: where it listens, which connections it admits, what it serves."""
 
     name: str
     config: DoorConfig
@@ -69,7 +69,7 @@ def read_doors(settings: Settings) -> tuple[Door, Door]:
 
 
 async def open_door(doors: trio.Nursery, door: Door, app: ASGIApp, shut: trio.Event) -> list[str]:
-    """Serve `app` until it is shut; give a line with each address once it accepts."""
+    """Serve `app` until `shut` is set; return a line for each address once it accepts."""
     serving = partial(serve, app, door.config, door.admission, shutdown_trigger=shut.wait)
     urls: list[str] = await doors.start(serving)
     return [f"{door.name} {url}{door.docs}" for url in urls]

@@ -1,6 +1,6 @@
 """Housekeeping: deletes what is kept no longer, and gives space back that is not needed.
 
-Rule: it may wait. A failure is logged, and the next look tries again.
+Rule: not urgent. A failure is logged, and the next run retries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Departments = Sequence[Department[Any]]
 DAY = 86_400.0
 TIDY_SECONDS = 20.0
 PRUNE_SECONDS = 3_600.0
-"""Between two looks for what is kept no longer."""
+"""Between two runs."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -38,7 +38,7 @@ async def keep_house(
             prune_at += PRUNE_SECONDS
             try:
                 await prune(ledger, keep_days, departments, offers)
-            except LedgerError as error:  # the next time will do
+            except LedgerError as error:  # the next run retries
                 log.error("not pruned", detail=str(error))  # noqa: TRY400 - it tells all
 
 

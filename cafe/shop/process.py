@@ -23,19 +23,19 @@ from cafe.ledger.store import Store, open_store
 T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
-"""Between two tries to reach the database at the start."""
+"""Between two attempts to connect to the database at the start."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 
 def start_clock() -> Callable[[], float]:
-    """Give a function that tells seconds since the Unix epoch, at trio's own pace from now on."""
+    """Return a clock: seconds since the Unix epoch, advancing with trio's clock from now on."""
     offset = time.time() - trio.current_time()
     return lambda: offset + trio.current_time()
 
 
 async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
-    """Set the event with the first of these signals; the next one ends the process at once."""
+    """Set the event at the first signal; a second one ends the process at once."""
     signum = await anext(signals)
     log.info("signal", name=signal.Signals(signum).name)
     for either in (signal.SIGTERM, signal.SIGINT):
@@ -47,9 +47,9 @@ async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> 
 async def opened(
     url: str, closing_time: trio.Event, seconds: float
 ) -> AsyncGenerator[Store | None]:
-    """Open the ledger's database, waiting for its server; None if it is closing time before that.
+    """Open the ledger's database, waiting for its server; None if the shutdown begins before that.
 
-    At the end the database is given `seconds` to let go of its connections.
+    At the end, closing its connections may take `seconds`.
     """
     store = await first_of(partial(open_patiently, url), closing_time.wait)
     try:
@@ -64,7 +64,7 @@ async def opened(
 async def open_patiently(url: str) -> Store:
     """Open the ledger, however long its server is away; raises LedgerError for all else.
 
-    A server that refuses the login is no such outage: only another setting helps.
+    A refused login is not an outage: it takes another setting.
     """
     told = False
     while True:

@@ -1,8 +1,7 @@
 """The composition root: opens the ledger, starts the actors in order, then both servers.
 
-Rule: only this module starts anything, and it stops everything in reverse. Closing has its order,
-too: everybody who waits is answered, then the doors shut, then the actors stop, and at last the
-ledger writes what is left.
+Rule: only this module starts anything, and it stops everything in reverse. On shutdown all waiting
+clients are answered, then the ports close, the actors stop, and the ledger writes what is left.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""
 RESTART = Restart(limit=5, within=60)
 DRAIN_SHARE = 0.2
-"""Of the closing time: how long the ports go on answering 503, so that load balancers see it."""
+"""Of the shutdown time: how long the ports still answer 503, for load balancers to see it."""
 LEDGER_SHARE = 0.05
-"""Of the closing time: how long the ledger may write at the end, and then disconnect."""
+"""Of the shutdown time: how long the ledger may write at the end, and then disconnect."""
 READY_SECONDS = 1.0
-"""How long the actors and the ledger may take to answer."""
+"""How long the actors and the ledger may take to answer a readiness check."""
 
 A = TypeVar("A", bound=Actor)
 
@@ -68,7 +67,7 @@ class Shop:
     doors_shut: trio.Event = field(default_factory=trio.Event)
 
     async def why_not_ready(self) -> str | None:
-        """Give None when the shop takes orders, else a sentence."""
+        """Return None if the shop takes orders, else a sentence."""
         if self.closing.refusal is not None:
             return "The shop is closing."
         why_not = "The actors do not answer."
@@ -86,7 +85,7 @@ class Shop:
         return sum([await offer.cut_off(address, seconds) for offer in self.offers])
 
     async def close(self) -> None:
-        """Refuse new orders, answer everybody who waits, then shut the doors."""
+        """Refuse new requests, answer all who wait, then close the ports."""
         seconds = self.settings.closing_seconds
         drained = trio.current_time() + DRAIN_SHARE * seconds
         lost = LedgerUnavailable() if self.ledger.lost_by is not None else None
@@ -106,13 +105,13 @@ async def run_shop(
 ) -> None:
     """Run the shop until SIGTERM or SIGINT; a second signal ends the process at once.
 
-    `announce` is given the lines with the real addresses, once both ports accept.
+    `announce` is called with a line for each address, once both ports accept.
     Raises ConfigError, LedgerError or BindError before anything is served, and LedgerError later,
     where the database is no longer the one that the shop has written to.
     """
     doors = read_doors(settings)
     url = settings.database_url.get_secret_value()
-    # From the start: whoever has been told that the shop is open may close it.
+    # From the start: the process that is told the addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             closing_time = trio.Event()
@@ -142,7 +141,7 @@ async def open_until(
     """Run the shop until `closing_time` returns, then close it."""
     registry, watching = CollectorRegistry(), PrometheusInstrument("cafe_actor")
     registry.register(watching)
-    # When the doors are shut nothing is left to do but what the actors have queued.
+    # Once the ports are closed, only what the actors have queued is left to do.
     grace = GRACE_SHARE * settings.closing_seconds / 2
     ledger = new_ledger(store, start_clock())
     async with (
@@ -172,7 +171,7 @@ async def open_until(
                 await first_of(closing_time, ledger.wait_lost)
                 await shop.close()
             nursery.cancel_scope.cancel()
-        # The last word of each: what it did, whether it crashed, what it leaves undone.
+        # The final statistics of each: handled, crashed, left undone.
         log.info("actors", tree=str(system.tree()).splitlines())
     log.info("closed")
 
@@ -213,7 +212,7 @@ def make_apps(
     client: Admission,
     worker: Admission,
 ) -> tuple[ASGIApp, ASGIApp]:
-    """Give the customers' and the baristas' applications."""
+    """Return the customers' and the staff's applications."""
     metrics = RequestMetrics(registry)
     token, trusted = shop.settings.worker_token, parse_networks(shop.settings.trusted_proxies)
     exposition = Exposition(
