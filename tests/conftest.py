@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from tests.chance import make_profiles
 
-HANGS_AFTER = 120.0
+HANGS_AFTER = 300.0
 """Seconds in which no test begins, nor a schedule of one that is swept."""
 ANEW_AFTER = 1.0
 

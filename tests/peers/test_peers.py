@@ -45,6 +45,12 @@ def ask(server: Server, case: Case) -> Conversation:
     return server.talk((*case.pieces, PROBE), case.methods)
 
 
+@pytest.fixture(scope="module")
+def answered(servers: Servers) -> Mapping[str, Mapping[str, Conversation]]:
+    """Give each case with what each server has answered, asked once for all that looks at it."""
+    return {name: answers(servers, case) for name, case in CASES.items()}
+
+
 def reasons_for(case: Case, found: Difference) -> list[Reason]:
     raw = b"".join(case.pieces)
     return [reason for reason in REASONS if reason.explains(raw, found)]
@@ -63,10 +69,12 @@ def check_each(names: Iterable[str], check: Callable[[str], None]) -> None:
         raise ExceptionGroup("some cases fail", failures)
 
 
-def test_where_both_peers_agree_ours_agrees_or_has_a_reason(servers: Servers) -> None:
+def test_where_both_peers_agree_ours_agrees_or_has_a_reason(
+    answered: Mapping[str, Mapping[str, Conversation]],
+) -> None:
     def check(name: str) -> None:
         listed = [reason for reason in REASONS if name in reason.cases]
-        found = difference(answers(servers, CASES[name]))
+        found = difference(answered[name])
         # the other way round too: what is listed still differs, and its reason recognises it
         assert (reasons_for(CASES[name], found) if found else []) == listed, found
 
@@ -77,9 +85,11 @@ def test_every_listed_difference_is_of_a_case_that_there_is() -> None:
     assert {name for reason in REASONS for name in reason.cases} <= CASES.keys()
 
 
-def test_h11_reads_every_answer_of_ours(servers: Servers) -> None:
+def test_h11_reads_every_answer_of_ours(
+    answered: Mapping[str, Mapping[str, Conversation]],
+) -> None:
     def check(name: str) -> None:
-        check_readable(CASES[name], ask(servers["ours"], CASES[name]))
+        check_readable(CASES[name], answered[name]["ours"])
 
     check_each(CASES, check)
 
