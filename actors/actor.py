@@ -159,6 +159,9 @@ class Timers:
 
         Not what that sets in turn: a timer that always sets another must not be all that runs.
         """
+        if self._scope is None:
+            # No timer was ever set.
+            return
         until = trio.current_time(), next(self._order)
         while self._run_due(until):
             await trio.lowlevel.checkpoint()

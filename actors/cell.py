@@ -201,9 +201,9 @@ class Cell(Generic[A]):
         """Handle a message with an async handler, then the timers that it kept waiting."""
         function = self.handlers[type(envelope.message)].function
         instance = self._supervisor.instance
-        self.async_call = call = HandlerCall(envelope)
+        self.async_call = call = HandlerCall(envelope.deadline)
         try:
-            if await call.run(function(instance.actor, envelope.message)):
+            if await call.run(envelope, function(instance.actor, envelope.message)):
                 self.counts.handled += 1
             elif call.interrupted:
                 self._supervisor.fail_later(envelope)

@@ -61,25 +61,21 @@ class HandlerCall(AsyncCall):
     However it is cancelled, the asker is resumed only when the handler has unwound.
     """
 
-    __slots__ = ("_envelope",)
+    __slots__ = ()
 
-    def __init__(self, envelope: "Envelope") -> None:
-        super().__init__(envelope.deadline)
-        self._envelope = envelope
-
-    async def run(self, answer: Awaitable[Any]) -> bool:
+    async def run(self, envelope: "Envelope", answer: Awaitable[Any]) -> bool:
         """Await the answer and deliver it; return False if the handler was cancelled before.
 
         Then the asker has been told why, unless the call was interrupted: then the asker is still
         to be failed. Raises what the handler raises.
         """
-        self._envelope.scope = self.scope
+        envelope.scope = self.scope
         try:
             with self.scope:
-                self._envelope.settle(outcome.Value(await answer))
+                envelope.settle(outcome.Value(await answer))
         finally:
             # From now on the asker may leave at once, however long the restart takes.
-            self._envelope.scope = None
+            envelope.scope = None
         if self.scope.cancelled_caught and not self.interrupted:
-            self._envelope.unwound(trio.TooSlowError())
+            envelope.unwound(trio.TooSlowError())
         return not self.scope.cancelled_caught

@@ -40,7 +40,7 @@ class Event:
     """What happens, to which actor or asker, and for how long if it takes time."""
 
     what: str
-    whom: int
+    target: int
     seconds: float
 
 
@@ -106,7 +106,7 @@ class Run(Members):
         return self._faults[name] - len(self.in_on_start.get(name, ()))
 
     async def do(self, event: Event) -> None:
-        name = f"p{event.whom % len(self.refs)}"
+        name = f"p{event.target % len(self.refs)}"
         match event.what:
             case "sleep":
                 await trio.sleep(event.seconds)
@@ -117,7 +117,7 @@ class Run(Members):
             case "stop":
                 self.refs[name].stop()
             case "cancel":
-                for _, _, asker in self.askers[event.whom : event.whom + 1]:
+                for _, _, asker in self.askers[event.target : event.target + 1]:
                     asker.cancel()
             case "fail-to-start":
                 self._faults[name] += 1

@@ -7,7 +7,7 @@ from typing import Any
 from actors import Instrument, Message, Ref, Refusal
 
 WHOLE = ["enqueued", "started", "finished"]
-"""What a message goes through."""
+"""The events of one message."""
 
 
 class Recorder(Instrument):

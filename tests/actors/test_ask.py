@@ -25,7 +25,7 @@ class AnswerLater(Message["Keeper", None]):
 
 @dataclass(frozen=True, slots=True)
 class AnswerAll(Message["Keeper", None]):
-    """Answers those who asked for it."""
+    """Answers all AnswerLater."""
 
 
 class Keeper(Actor):

@@ -82,11 +82,11 @@ async def test_what_an_async_factory_raises_start_raises_and_nothing_is_left(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [(None, "None"), (Counter, "<class '.*Counter'>"), (3, "3")], ids=str
+    ("given", "shown"), [(None, "None"), (Counter, "<class '.*Counter'>"), (3, "3")], ids=str
 )
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_factory_that_returns_no_actor_is_refused_with_what_it_returned(
-    given: object, told: str, *, waits: bool
+    given: object, shown: str, *, waits: bool
 ) -> None:
     async def later() -> object:
         await trio.sleep(5)
@@ -94,7 +94,7 @@ async def test_a_factory_that_returns_no_actor_is_refused_with_what_it_returned(
 
     factory: Any = later if waits else lambda: given
     async with open_system() as system:
-        with pytest.raises(ActorError, match=f"^a factory gave {told}, which is no actor$"):
+        with pytest.raises(ActorError, match=f"^a factory gave {shown}, which is no actor$"):
             await system.start(factory)
         assert list(system.tree()) == []
 

@@ -82,12 +82,12 @@ async def test_a_failed_start_in_a_restart_with_another_spends_the_members_own_b
         await scenario()
 
 
-@pytest.mark.parametrize("who", "ab")
-async def test_the_first_cause_stays_in_the_chain_of_what_the_system_raises(who: str) -> None:
+@pytest.mark.parametrize("name", "ab")
+async def test_the_first_cause_stays_in_the_chain_of_what_the_system_raises(name: str) -> None:
     async def scenario() -> None:
         async with open_members() as members:
             await members.start(members.system.group(ALL), "ab", Restart(limit=3))
-            members.in_on_start[who] = [crash] * 9
+            members.in_on_start[name] = [crash] * 9
             trigger = Keep(fail_first)
             async with trio.open_nursery() as nursery:
                 asker = Asker(nursery, members["a"], trigger)

@@ -1,4 +1,4 @@
-"""A plain handler that answers with a coroutine crashes, if a checker could have told or not."""
+"""A plain handler that answers with a coroutine crashes, whether or not a checker sees it."""
 
 from __future__ import annotations
 

@@ -58,23 +58,23 @@ async def test_the_chain_names_each_actor_before_the_one_it_waits_for(
 
 async def test_the_ask_that_closes_the_cycle_is_refused(system: System, peers: Peers) -> None:
     a, b = await peers.start(system, "a", "b")
-    heard: list[str] = []
+    outcomes: list[str] = []
 
-    async def ask_later(me: Peer, whom: str) -> str:
+    async def ask_later(me: Peer, target: str) -> str:
         await trio.sleep(1)
         try:
-            return await me.peers.refs[whom].ask(Ping())
+            return await me.peers.refs[target].ask(Ping())
         except Deadlock as deadlock:
             return str(deadlock)
 
-    async def hear(player: str, whom: str) -> None:
-        code = RunAsync(lambda me: ask_later(me, whom))
-        heard.append(await peers.refs[player].ask(code))
+    async def collect(name: str, target: str) -> None:
+        code = RunAsync(lambda me: ask_later(me, target))
+        outcomes.append(await peers.refs[name].ask(code))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hear, "a", "b")
-        nursery.start_soon(hear, "b", "a")
-    assert sorted(heard) in (["a -> b -> a", "pong"], ["b -> a -> b", "pong"])
+        nursery.start_soon(collect, "a", "b")
+        nursery.start_soon(collect, "b", "a")
+    assert sorted(outcomes) in (["a -> b -> a", "pong"], ["b -> a -> b", "pong"])
     assert await a.ask(Ping()) == await b.ask(Ping()) == "pong"
 
 
@@ -199,7 +199,7 @@ async def test_an_answer_that_was_sent_ends_the_wait(system: System, peers: Peer
 
     peers.nursery.start_soon(peers.collect, a.ask(RunAsync(ask_b)))
     await settle()
-    # Queued behind: begun right after the answer, before a has heard it.
+    # Queued behind: begun right after the answer, before a has resumed.
     peers.nursery.start_soon(peers.collect, b.ask(peers.ask_path("a")))
     await trio.sleep(2)
     assert sorted(peers.answers) == ["answered", "pong"]

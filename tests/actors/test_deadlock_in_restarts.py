@@ -75,7 +75,7 @@ async def test_clean_up_is_refused_also_if_it_asks_through_an_actor_outside_of_t
         through = Await(lambda: members["a"].ask(Say("bye")))
         work = Await(partial(clean_up, members, "d", through))
         await start_and_crash(members, Strategy.ALL_FOR_ONE, "a", b=work)
-        assert members["d"].statistics().crashed == 1, "d closed the circle"
+        assert members["d"].statistics().crashed == 1, "d closed the cycle"
         assert members.restarts() == "abcd"
 
 

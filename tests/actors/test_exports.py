@@ -1,4 +1,4 @@
-"""The public surface, pinned: a name comes or goes on purpose only."""
+"""The public surface, pinned: no name is added or removed by accident."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.schedules
 
 
 async def burst_as_it_ends(children: int) -> None:
-    """Crash as it is cancelled; beside children, who are cancelled only."""
+    """Crash as it is cancelled; its child tasks are only cancelled."""
     async with trio.open_nursery() as nursery:
         for _ in range(children):
             nursery.start_soon(trio.sleep_forever)
@@ -70,7 +70,7 @@ async def test_actors_cancelled_by_the_end_unwind_concurrently_and_stop_in_order
 
 
 async def test_clean_up_that_asks_a_stopped_actor_gets_actor_stopped() -> None:
-    heard: list[str] = []
+    stopped_names: list[str] = []
 
     async def clean_up(members: MembersInSystem) -> None:
         """Ask for what is queued, for what is kept, and for what is not even taken any more."""
@@ -79,14 +79,14 @@ async def test_clean_up_that_asks_a_stopped_actor_gets_actor_stopped() -> None:
                 try:
                     await members["a"].ask(message)
                 except ActorStopped as stopped:
-                    heard.append(stopped.name)
+                    stopped_names.append(stopped.name)
 
     async with open_members(grace=5) as members:
         await members.start(members.system, "ab")
         await members["b"].tell(Await(partial(clean_up, members)))
         await settle()
     assert trio.current_time() == pytest.approx(5)
-    assert heard == ["a", "a"]
+    assert stopped_names == ["a", "a"]
     assert members.journal[2:] == ["b stops", "a stops"]
 
 

@@ -31,10 +31,10 @@ async def tell_of_life(ref: Ref[Member], made: list[str]) -> None:
     made.append(await ref.ask(Say()))
 
 
-def check_restarted_with(asker: Asker[Any], who: str, other: str) -> None:
+def check_restarted_with(asker: Asker[Any], name: str, other: str) -> None:
     error = asker.error
     assert type(error) is ActorCrashed
-    assert (error.name, str(error)) == (who, f"{who} was restarted with {other}")
+    assert (error.name, str(error)) == (name, f"{name} was restarted with {other}")
     crash = error.__cause__
     assert type(crash) is ActorCrashed
     assert (crash.name, str(crash)) == (other, f"{other} crashed")
@@ -76,7 +76,7 @@ async def test_queues_keep_their_order_in_a_restart_and_nothing_is_handled_twice
             said = [line for line in members.journal if line.startswith(f"{name} says")]
             assert said == [f"{name} says {number}" for number in range(200)]
             assert members[name].statistics().handled == 200
-        # Who had not come up yet when the next crash came was restarted once for both.
+        # A member that was not up yet at the next crash was restarted once for both.
         assert sum(ref.statistics().crashed for ref in members.refs.values()) == 4
 
 
@@ -113,7 +113,9 @@ async def test_no_member_starts_before_the_last_handler_of_the_group_has_unwound
         assert members.journal == []
         assert {r.statistics().state for r in members.refs.values()} == {"restarting"}
         assert [asker.done.is_set() for asker in workers.values()] == [False, False]
-        assert str(crashing.error) == "b crashed", "who need not wait, need not wait"
+        assert str(crashing.error) == "b crashed", (
+            "an asker is not kept waiting by a handler of another member"
+        )
         await trio.sleep(2)
         assert sorted(members.journal[:2]) == ["a unwound", "c unwound"]
         assert members.journal[2:] == [f"{name} starts" for name in "abcd"]
@@ -201,9 +203,9 @@ async def test_a_handler_that_fails_as_it_unwinds_is_logged_and_is_no_second_cra
         await asker.done.wait()
         check_restarted_with(asker, "c", "a")
         assert members["c"].statistics().crashed == 0
-    (told,) = [one for one in caplog.records if one.message == "c crashed as it unwound"]
-    assert told.exc_info is not None
-    assert told.exc_info[0] is Boom
+    (record,) = [one for one in caplog.records if one.message == "c crashed as it unwound"]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is Boom
 
 
 async def test_an_ask_that_is_cancelled_while_the_handler_unwinds_ends_after_it() -> None:

@@ -30,7 +30,7 @@ ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_O
 
 
 async def crash_and_settle(members: MembersInSystem, name: str) -> None:
-    """Crash one, and let all who restart do so."""
+    """Crash one, and wait until all restarts are done."""
     members.journal.clear()
     with pytest.raises(ActorCrashed, match=f"{name} crashed"):
         await members[name].ask(CRASH)
@@ -75,7 +75,7 @@ async def test_after_the_crashed_one_the_others_end_last_started_first(
         trigger = Asker(nursery, members["b"], Keep(crash))
         await settle()
         for name in "abcd":
-            # o, outside the group, is told at once when a handler in it is interrupted.
+            # o, outside the group, notes it at once when a handler in it is interrupted.
             kept = Keep(partial(Member.note, text=name))
             Asker(nursery, members[name], Await(partial(members["o"].ask, kept)))
         await settle()

@@ -1,4 +1,4 @@
-"""Which method takes which message: inheritance, overriding, and mistakes that are told early."""
+"""Which method takes which message: inheritance, overriding, and mistakes that are found early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes with an instance, when it crashes or stops."""
+"""What ends with an instance, when it crashes or stops."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ async def test_a_message_that_waited_for_room_is_enqueued_once(how: str) -> None
         nursery.start_soon(getattr(counter, how), Add())
         await trio.sleep(4)
         assert seen.of("Add") == []
-    # By its sender, who may run later than the actor.
+    # By its sender, which may run later than the actor.
     assert sorted(seen.of("Add")) == sorted(WHOLE)
     assert [event for event in seen.of("Add") if event != "enqueued"] == ["started", "finished"]
 

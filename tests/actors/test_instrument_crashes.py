@@ -176,10 +176,12 @@ async def test_an_instrument_that_raises_is_logged_and_not_called_again(
     assert others[0].lines == others[1].lines
     assert faulted.lines == others[0].lines[: len(faulted.lines)]
     assert faulted.lines[-1].split()[1] == event
-    told = [record for record in caplog.records if "is not called any more" in record.message]
-    assert [record.message for record in told] == ["<Faulted> failed and is not called any more"]
-    assert told[0].exc_info is not None
-    assert told[0].exc_info[0] is Boom
+    failures = [record for record in caplog.records if "is not called any more" in record.message]
+    assert [record.message for record in failures] == [
+        "<Faulted> failed and is not called any more"
+    ]
+    assert failures[0].exc_info is not None
+    assert failures[0].exc_info[0] is Boom
 
 
 async def test_several_instruments_are_called_in_the_order_in_which_they_were_given() -> None:
@@ -193,7 +195,7 @@ async def test_several_instruments_are_called_in_the_order_in_which_they_were_gi
 
 
 async def test_a_method_of_an_instrument_may_be_a_static_one() -> None:
-    heard: list[Message[Any, Any]] = []
+    seen: list[Message[Any, Any]] = []
 
     class Hearsay(Instrument):
         # What calls it sees no difference, but pyright does.
@@ -202,11 +204,11 @@ async def test_a_method_of_an_instrument_may_be_a_static_one() -> None:
             actor: Ref[Any],  # noqa: ARG004 - there is one actor only
             message: Message[Any, Any],
         ) -> None:
-            heard.append(message)
+            seen.append(message)
 
     async with open_system(instruments=[Hearsay()]) as system:
         await (await system.start(Counter)).ask(Add(3))
-    assert heard == [Add(3)]
+    assert seen == [Add(3)]
 
 
 async def test_an_instrument_that_fails_in_events_of_its_own_disturbs_no_actor() -> None:

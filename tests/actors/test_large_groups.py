@@ -90,7 +90,7 @@ async def only_start(members: MembersInSystem, group: System, size: int) -> None
 
 
 async def start_all_at_once(members: MembersInSystem, group: System, size: int) -> None:
-    """Join as the one who is there is being restarted."""
+    """Start members while the first is being restarted."""
     await members.start(group, ["first"], SOON)
     await members["first"].tell(CRASH)
     await settle()
@@ -155,7 +155,7 @@ async def ask_while_down(members: MembersInSystem, group: System, size: int) -> 
 
 
 async def ask_in_circles(members: MembersInSystem, group: System, size: int) -> None:
-    """Ask who waits for oneself to tidy up, as all others do."""
+    """Ask a member that waits for this one to unwind, as all others do."""
     circles: list[str] = []
 
     async def clean_up() -> None:

@@ -54,7 +54,7 @@ async def exchange(counter: Ref[Silent], messages: int) -> None:
             Asker(nursery, counter, Nap(0.5), within=0.1)
             Asker(nursery, counter, Reach(number + 1), within=1)
             if number % 8 == 0:
-                # Let those who wait so shortly go, before there are ever more.
+                # Let the short waits end, so that they do not pile up.
                 await trio.sleep(1)
 
 

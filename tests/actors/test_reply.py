@@ -118,7 +118,7 @@ class TakeTicket(Message["TicketKeeper", int]):
 
 
 class ForgetAll(Message["TicketKeeper", int]):
-    """Answered with the number of those who were forgotten."""
+    """Answered with the number of replies that were dropped."""
 
 
 class TicketKeeper(Actor):
@@ -256,11 +256,11 @@ async def test_one_error_may_fail_many(error: Exception) -> None:
         for _, reply in keeper.kept:
             assert reply.fail(error)
         await settle()
-        heard = [asker.error for asker in askers]
-        assert len({id(one) for one in [*heard, error]}) == 4, (
+        errors = [asker.error for asker in askers]
+        assert len({id(one) for one in [*errors, error]}) == 4, (
             "each asker gets a traceback of its own"
         )
-        assert {repr(one) for one in heard} == {repr(error)}
+        assert {repr(one) for one in errors} == {repr(error)}
         assert error.__traceback__ is None
 
 

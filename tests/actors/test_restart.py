@@ -61,7 +61,7 @@ async def test_a_budget_is_counted_for_each_actor_in_a_window_that_slides() -> N
 
 @pytest.mark.schedules
 async def test_a_budget_that_is_exceeded_is_raised_by_the_system_with_its_cause() -> None:
-    heard: list[ActorCrashed] = []
+    crashes: list[ActorCrashed] = []
     journal: list[str] = []
 
     async def crash_twice() -> None:
@@ -73,7 +73,7 @@ async def test_a_budget_that_is_exceeded_is_raised_by_the_system_with_its_cause(
                 try:
                     await counter.ask(Crash())
                 except ActorCrashed as crash:
-                    heard.append(crash)
+                    crashes.append(crash)
             await trio.sleep_forever()
 
     with pytest.raises(RestartLimitExceeded, match="more than 1 times within 10 s") as exceeded:
@@ -81,7 +81,7 @@ async def test_a_budget_that_is_exceeded_is_raised_by_the_system_with_its_cause(
     assert isinstance(exceeded.value.__cause__, Boom)
     assert (exceeded.value.limit, exceeded.value.within) == (1, 10)
     assert exceeded.value.name == "Counter"
-    assert len(heard) == 2
+    assert len(crashes) == 2
     assert journal == ["start", "crash", "start", "crash"], "no on_stop of a crashed instance"
 
 
@@ -205,14 +205,14 @@ def test_an_impossible_budget_is_refused() -> None:
 
 @pytest.mark.schedules
 async def test_a_message_that_was_on_its_way_to_a_failing_instance_is_failed() -> None:
-    heard: list[Asker[str]] = []
+    asked: list[Asker[str]] = []
 
     async def break_as_a_message_arrives(outside: trio.Nursery) -> None:
         async with open_system() as system:
             fragile = await system.start(Fragile, restart=NEVER)
             holding = Asker(outside, fragile, Hold())
             await settle()
-            heard.append(Asker(outside, fragile, Echo("too late")))
+            asked.append(Asker(outside, fragile, Echo("too late")))
             # Handed over by now, or not: the new asker's task and this one run in any order.
             await trio.lowlevel.checkpoint()
             holding.cancel()
@@ -222,5 +222,5 @@ async def test_a_message_that_was_on_its_way_to_a_failing_instance_is_failed() -
         with pytest.raises(RestartLimitExceeded):
             await break_as_a_message_arrives(outside)
         await settle()
-        (asker,) = heard
+        (asker,) = asked
         assert asker.outcome is not None, "whichever came first, the asker knows"

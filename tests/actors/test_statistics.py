@@ -1,4 +1,4 @@
-"""Rule 9, as far as it goes: an actor seen from outside."""
+"""Rule 9: what statistics and the tree show of actors."""
 
 from __future__ import annotations
 

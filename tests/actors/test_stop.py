@@ -216,9 +216,9 @@ async def test_an_on_stop_that_fails_is_raised_by_the_system(
         await stop_badly()
     assert isinstance(crash.value.__cause__, Boom)
     assert journal == ["start", "stop"]
-    (told,) = caplog.records
-    assert told.getMessage() == "Sore crashed as it stopped"
-    assert (told.exc_info or [None])[0] is Boom
+    (record,) = caplog.records
+    assert record.getMessage() == "Sore crashed as it stopped"
+    assert (record.exc_info or [None])[0] is Boom
 
 
 class Sore(Actor):

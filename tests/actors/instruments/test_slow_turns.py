@@ -27,7 +27,7 @@ from tests.actors.instruments.works import (
 pytestmark = pytest.mark.schedules(10)
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Give the warnings about slow turns, and no others."""
     return [one.getMessage() for one in caplog.records if " s to handle " in one.getMessage()]
 
@@ -46,14 +46,14 @@ async def test_a_slow_turn_is_logged_with_actor_type_and_seconds(
     message: Message[Works, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     await scenario(message)
-    assert told(caplog) == [f"works took 0.250 s to handle {type(message).__name__}"]
+    assert logged(caplog) == [f"works took 0.250 s to handle {type(message).__name__}"]
     (record,) = [one for one in caplog.records if " s to handle " in one.getMessage()]
     assert (record.name, record.levelname) == ("actors", "WARNING")
 
 
 async def test_the_content_of_a_message_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(Work(0.25, secret="open-sesame"))
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
     assert "open-sesame" not in caplog.text
 
 
@@ -61,7 +61,7 @@ async def test_a_turn_that_took_no_longer_than_the_limit_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await scenario(Work(0.5), Work(0.5078125), Work(0.25), limit=0.5)
-    assert told(caplog) == ["works took 0.508 s to handle Work"]
+    assert logged(caplog) == ["works took 0.508 s to handle Work"]
 
 
 async def test_a_tenth_of_a_second_is_the_limit_where_none_is_given(
@@ -72,22 +72,22 @@ async def test_a_tenth_of_a_second_is_the_limit_where_none_is_given(
         works = await system.start(partial(Works, stopwatch), name="works")
         await works.ask(Work(0.09))
         await works.ask(Work(0.11))
-    assert told(caplog) == ["works took 0.110 s to handle Work"]
+    assert logged(caplog) == ["works took 0.110 s to handle Work"]
 
 
 async def test_each_slow_turn_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(*[Work(0.25)] * 3)
-    assert len(told(caplog)) == 3
+    assert len(logged(caplog)) == 3
 
 
 async def test_an_async_handler_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(Wait(5), Wait(5, working=5))
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 async def test_a_quick_turn_after_a_long_wait_is_quick(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(Wait(5), Work(0))
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 async def test_a_turn_beside_an_async_handler_is_logged_with_its_own_time(
@@ -102,7 +102,7 @@ async def test_a_turn_beside_an_async_handler_is_logged_with_its_own_time(
         await works.ask(Work(0.25))
         await works.ask(Work(0))
         await waiting.ask(WorkElsewhere(works, 0.5))
-    assert told(caplog) == [
+    assert logged(caplog) == [
         "works took 0.250 s to handle Work",
         "works took 0.500 s to handle Work",
     ]

@@ -1,4 +1,4 @@
-"""An actor whose handlers take as long as they are told, by a stopwatch that moves with them."""
+"""Works, an actor whose handlers take as long as a message says, and the clock that they move."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ async def test_an_ask_without_a_script_waits_for_its_reply() -> None:
         assert not second.done.is_set()
     assert second.answer == 20
     assert isinstance(first.error, No)
-    assert probe.unasked == ((Add, 9),), "a script is for those who come later"
+    assert probe.unasked == ((Add, 9),), "a script is for later asks"
 
 
 async def test_a_refusal_that_an_ask_fails_with_is_a_copy() -> None:
@@ -237,7 +237,7 @@ async def test_an_object_that_several_ask_with_is_answered_once_for_each() -> No
         leaver, stayer = (Asker(nursery, probe, message) for _ in range(2))
         await settle()
         leaver.cancel()
-        assert probe.reply(message, 3), "to the one who still waits"
+        assert probe.reply(message, 3), "to the ask that still waits"
         assert not probe.reply(message, 4)
         with pytest.raises(ActorError, match="answered twice"):
             probe.reply(message, 5)

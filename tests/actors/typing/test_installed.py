@@ -62,7 +62,7 @@ def test_a_checker_sees_the_types_from_another_project(tmp_path: Path) -> None:
 
 
 def test_the_wheel_says_that_both_packages_are_typed(tmp_path: Path) -> None:
-    told = run("hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=ROOT)
+    output = run("hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=ROOT)
     (wheel,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as files:
-        assert {"actors/py.typed", "cafe/py.typed"} <= set(files.namelist()), told
+        assert {"actors/py.typed", "cafe/py.typed"} <= set(files.namelist()), output
