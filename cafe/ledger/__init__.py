@@ -1,1 +1,1 @@
-"""The ledger: what the shop has promised, on disk before it is said."""
+"""The ledger: one log of events and every department's rows, committed before a reply is sent."""

@@ -6,10 +6,10 @@ restored one.
 
 Theory of operation. A ledger is a file and a log that belong together, and no file system replaces
 two files at once: a copy beside the former log is overwritten by it. So the copy is made whole and
-gets the name `cafe.db.restored`, which decides that it is to be the ledger. What is left is done by
-the process that owns the ledger then, this one or a shop that starts: `complete_restore`.
+gets the name `cafe.db.restored`; from then on it is to be the ledger. The remaining steps are done
+by the process that owns the ledger next, this one or a shop that starts: `complete_restore`.
 
-PostgreSQL has programs for both; the errors here say how they are run.
+PostgreSQL has its own programs for both; the errors here quote the commands.
 """
 
 from __future__ import annotations

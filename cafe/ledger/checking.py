@@ -1,8 +1,7 @@
 """Looks into a ledger from outside, beside a shop that runs: reads one moment of it, and checks it.
 
 Rule: nothing is made and nothing is changed, whatever the address names. What cannot be read is one
-sentence, without a password. A check gives what it found; whether that is bad news is for others to
-say.
+sentence, without a password. A check yields what it found; the caller decides what that means.
 """
 
 from __future__ import annotations
@@ -97,8 +96,8 @@ def damages_of(connection: Connection) -> list[str]:
     """Return what the database itself finds wrong with its file."""
     if connection.dialect.name != "sqlite":
         return []
-    said = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
-    return [line for line in said if line != "ok"]
+    lines = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
+    return [line for line in lines if line != "ok"]
 
 
 def _engine(url: URL) -> Engine:
@@ -131,8 +130,8 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         """Return it as a line; ids, keys and names are others' text, and so escaped."""
-        said = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
-        return printable(f"{self.what}: {said}" if said else self.what)
+        details = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
+        return printable(f"{self.what}: {details}" if details else self.what)
 
 
 class Promise(NamedTuple):

@@ -217,9 +217,9 @@ def _login_refused(cause: Exception, secrets: Iterable[str]) -> LoginRefused:
     )
 
 
-def _refused(said: str, reason: Reason, sqlstate: str | None = None) -> RowRefused:
-    first = (said.splitlines() or [""])[0].rstrip(".?!")[:LONGEST_TEXT]
-    sentence = f"The database refuses a statement: {first or 'it does not say why'}."
+def _refused(message: str, reason: Reason, sqlstate: str | None = None) -> RowRefused:
+    first = (message.splitlines() or [""])[0].rstrip(".?!")[:LONGEST_TEXT]
+    sentence = f"The database refuses a statement: {first or 'no reason is given'}."
     return RowRefused(sentence, reason=reason, sqlstate=sqlstate)
 
 

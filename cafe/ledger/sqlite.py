@@ -116,7 +116,7 @@ truncated each time."""
 
 
 class FileDatabase:
-    """One file, owned by whoever holds the lock on the file beside it."""
+    """One file, owned by the process that holds the lock on the file beside it."""
 
     secrets = ()
     shares_connection = False

@@ -1,4 +1,4 @@
-"""The SQL of a commit: which rows are left to write, and statements compiled once for each table.
+"""The SQL of a commit: which rows it has to write, and statements compiled once for each table.
 
 Rule: rows go in as plain tuples by `exec_driver_sql`, many by one statement. That is a third of the
 cost of SQLAlchemy's own execution with parameters, which matters for what is done thousands of

@@ -1,4 +1,4 @@
-"""How the tables came to be, version by version; `cafe.ledger.tables` runs them."""
+"""The migrations of the tables, version by version; `cafe.ledger.tables` runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What alembic runs to migrate: on the connection, and in the transaction, of whoever asks for it.
+"""What alembic runs to migrate: on the caller's connection, and in the caller's transaction.
 
 Rule: no settings of its own. So a migration is all or nothing on SQLite as well, and it happens
 under the lock of the one owner.

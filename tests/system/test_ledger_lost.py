@@ -1,4 +1,4 @@
-"""The database is another's, or another one: everybody is answered before the process ends."""
+"""The database has another owner or other content: all requests are answered before the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START = b"GET /start/?wait=60 HTTP/1.1\r\nHost: cafe\r\n\r\n"
 
 
 def own(path: Path) -> Store:
-    """Own a shop's file, as another program can if somebody removes the lock file."""
+    """Own a shop's file, as another program can once the lock file is removed."""
     path.with_name(path.name + ".lock").unlink()
     return open_store(f"sqlite:///{path}")
 
@@ -46,7 +46,7 @@ async def are_at_work(shop: Shop, baristas: int) -> bool:
     ("take", "said"),
     [(own, " is in use by process "), (write, "cafe: The database does not end with event ")],
 )
-async def test_who_waits_as_the_database_becomes_another_s_is_told_before_the_process_ends(
+async def test_all_who_wait_are_refused_before_the_process_ends_when_another_owns_the_database(
     tmp_path: Path, take: Callable[[Path], Store], said: str
 ) -> None:
     url, path = f"sqlite:///{tmp_path}/cafe.db", tmp_path / "cafe.db"

@@ -60,7 +60,7 @@ async def test_a_second_shop_is_refused_and_takes_over_when_the_first_is_killed(
                 assert (await brew(barista))["order_id"] == placed["order_id"]
 
 
-async def test_what_was_kept_is_in_its_place_after_a_stop(file_url: str) -> None:
+async def test_kept_orders_are_in_their_place_after_a_stop(file_url: str) -> None:
     with open_shop(database_url=file_url) as shop:
         async with shop.customers() as customer, shop.baristas() as barista:
             brewed = await order_with_key(customer, "brewed")
@@ -88,7 +88,9 @@ async def test_what_was_kept_is_in_its_place_after_a_stop(file_url: str) -> None
             assert ids == [one["order_id"] for one in (*kept, new)]
 
 
-async def test_whoever_waited_when_the_shop_was_killed_is_not_brewed_for(file_url: str) -> None:
+async def test_customers_who_waited_when_the_shop_was_killed_are_not_brewed_for(
+    file_url: str,
+) -> None:
     with open_shop(database_url=file_url, exit_code=KILLED) as shop:
         async with await park(shop, "127.0.0.9"), shop.baristas() as barista:
             begun = await start(barista, wait=20)
