@@ -24,7 +24,7 @@ TABLES = (events, prunings, *(table for one in DEPARTMENTS for table in one.tabl
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[PostgresServer]:
-    """Give a server that runs; a test that stops it starts it again."""
+    """Yield a server that runs; a test that stops it starts it again."""
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
@@ -37,7 +37,7 @@ def postgres() -> Generator[PostgresServer]:
 
 @pytest.fixture
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Give a function that gives the URL of a new, empty ledger of a kind."""
+    """Return a function that gives the URL of a new, empty ledger of a kind."""
 
     numbers = count(1)
 
@@ -54,7 +54,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
 
 @pytest.fixture
 def shared_url(postgres: PostgresServer) -> str:
-    """Give the URL of an empty ledger on PostgreSQL, for tests as those of `url`."""
+    """Return the URL of an empty ledger on PostgreSQL, for tests as those of `url`."""
     postgres.execute(f"TRUNCATE {', '.join(table.name for table in TABLES)}", SHARED)
     return postgres.url(SHARED)
 
@@ -67,13 +67,13 @@ def url_of(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
-    """Give the URL of an empty ledger, for tests that leave its tables and rights as they are."""
+    """Return the URL of an empty ledger, for tests that leave its tables and rights as they are."""
     return url_of(request, new_url)
 
 
 @pytest.fixture(params=DURABLE)
 def kept_url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
-    """Give the URL of such a ledger that outlives its connections."""
+    """Return the URL of such a ledger that outlives its connections."""
     return url_of(request, new_url)
 
 

@@ -1,4 +1,4 @@
-"""What may not be in a ledger: as SQL that makes it so, and what each breaks, by whom.
+"""Damages of a ledger, as SQL, and the promise that each breaks, with the order that breaks it.
 
 The orders are those of `tests.cafe.ledger.test_checking`.
 """
@@ -114,7 +114,7 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         WHERE subject = 'order-2' AND action = 'finish'""",
         {LATER: ["order-2"], TIMES: ["order-2"]},
     ),
-    "a coffee that nobody began": (
+    "a coffee that was not started": (
         "UPDATE orders SET started_at = NULL WHERE order_id = 'order-1'",
         {TIMES: ["order-1"], FIELDS: ["order-1"]},
     ),
@@ -122,7 +122,7 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         "UPDATE orders SET ended_at = NULL WHERE order_id = 'order-4'",
         {TIMES: ["order-4"], FIELDS: ["order-4"]},
     ),
-    "a start that no event tells": (
+    "a start without an event": (
         "UPDATE orders SET started_at = started_at + 1 WHERE order_id = 'order-2'",
         {TIMES: ["order-2"]},
     ),
@@ -134,7 +134,7 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         "UPDATE orders SET lease_expires_at = NULL WHERE order_id = 'order-5'",
         {FIELDS: ["order-5"]},
     ),
-    "a waiting order in somebody's hand": (
+    "a waiting order with a barista": (
         "UPDATE orders SET barista = 'Bo' WHERE order_id = 'order-8'",
         {FIELDS: ["order-8"]},
     ),

@@ -1,4 +1,4 @@
-"""A ledger's database that fails when it is told to, and its threads without a thread."""
+"""A ledger's database that fails on demand, and a runner without threads."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CopiedMemory(MemoryDatabase):
 
 
 class FaultyLink(Link):
-    """A connection that is gone when it is told to be."""
+    """A connection that fails on demand."""
 
     gone = False
     mute = 0
@@ -65,18 +65,18 @@ class FaultyLink(Link):
             yield connection
         if writing and self.mute:
             self.mute -= 1
-            raise DatabaseGone("nobody knows whether it was written")
+            raise DatabaseGone("the answer was lost")
 
 
 class FaultyStore(Store):
-    """A real store in memory, whose connection fails when it is told to."""
+    """A real store in memory, whose connection fails on demand."""
 
     def __init__(self, original: sqlite3.Connection | None = None) -> None:
         self.link = FaultyLink(CopiedMemory(original or template()))
         super().__init__(self.link, self.link)
 
     def survivor(self) -> FaultyStore:
-        """Give what is left of it, for another process, when this one is killed."""
+        """Return what is left of it, for another process, when this one is killed."""
         with Link.transaction(self.link, writing=False) as connection:
             driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
@@ -84,26 +84,26 @@ class FaultyStore(Store):
 
     @property
     def orders(self) -> dict[str, Order]:
-        """Give what is committed, also while it is gone."""
+        """Return what is committed, also while it is gone."""
         with Link.transaction(self.link, writing=False) as connection:
             found = [order_of(row) for row in connection.execute(select(*orders.c))]
         return {order.order_id: order for order in found}
 
     def find(self, order_id: str) -> Order | None:
-        """Give one order as it is committed, also while it is gone."""
+        """Return one order as it is committed, also while it is gone."""
         with Link.transaction(self.link, writing=False) as connection:
             row = connection.execute(select(*orders.c).where(orders.c.order_id == order_id)).first()
         return None if row is None else order_of(row)
 
     @property
     def logged(self) -> list[Logged]:
-        """Give every event that is committed."""
+        """Return every event that is committed."""
         with Link.transaction(self.link, writing=False) as connection:
             rows = connection.execute(select(events).order_by(events.c.position)).all()
         return [Logged(row[0], row[1], Event(*row[2:])) for row in rows]
 
     def broken_promises(self) -> list[str]:
-        """Give what `cafe db check` would complain of."""
+        """Return what `cafe db check` would complain of."""
         with Link.transaction(self.link, writing=False) as connection:
             promises = list(check(connection, cafe.shop.departments.DEPARTMENTS))
         return [str(promise) for promise in promises if promise.findings]
@@ -111,7 +111,7 @@ class FaultyStore(Store):
 
 @cache
 def template() -> sqlite3.Connection:
-    """Give an empty ledger to copy, which is much faster than to make one."""
+    """Return an empty ledger to copy, which is much faster than to make one."""
     connection = open_database("sqlite://").connect()
     connection.exec_driver_sql(_REFUSE)
     connection.commit()

@@ -1,4 +1,4 @@
-"""A shop on a disk that fills up; `python -m tests.cafe.ledger.cramped FILE`.
+"""A shop on a disk that fills up; `python -m tests.cafe.ledger.full_disk FILE`.
 
 A limit on the size of files stands for the disk: the kernel then refuses to let any file grow, as
 it does where there is no room. It holds for a process, so this needs one of its own.
@@ -37,7 +37,7 @@ def fill(store: Store, writer: Writer) -> None:
 
 
 def is_full(store: Store) -> bool:
-    """Say what a ping finds."""
+    """Return what a ping finds."""
     try:
         store.ping()
     except DatabaseGone:
@@ -45,9 +45,9 @@ def is_full(store: Store) -> bool:
     return False
 
 
-def free(store: Store, units: list[Unit], number: int, told: str) -> int:
+def free(store: Store, units: list[Unit], number: int, label: str) -> int:
     """Make room, and go on with the same store: first with what had no room."""
-    print(told)  # noqa: T201 - for the test
+    print(label)  # noqa: T201 - for the test
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     store.ping()
     positions = [one.position for one in store.commit(units).logged]

@@ -1,4 +1,4 @@
-"""Kills a restore at each of its steps, one after the other, and tells what a shop finds then.
+"""Kills a restore at each of its steps, one after the other, and prints what a shop finds then.
 
 `python -m tests.cafe.ledger.killed_restores FOLDER` prints a line for each: how the restore ended,
 and the orders that the shop has. A step is whatever Python's audit hooks see in the folder.
@@ -37,7 +37,7 @@ def make_ledger(file: Path, order_id: str, lives: int) -> None:
 
 
 def holds(file: Path) -> str:
-    """Tell whose orders a shop has that opens the ledger."""
+    """Return whose orders a shop has that opens the ledger."""
     store = open_store(f"sqlite:///{file}")
     whose = [
         f"{name} {last_position(store)}"

@@ -1,4 +1,4 @@
-"""Orders' lives as units, told in one line each, and what a store has of them."""
+"""Orders' lives as units, written in one line each, and what a store has of them."""
 
 from __future__ import annotations
 
@@ -51,50 +51,50 @@ class Writer:
     def changes(
         self, order_id: str, *, key: str | None = None, brewed: float = 40.0
     ) -> list[Change]:
-        """Give a whole life, from the order to the hand-over."""
+        """Return a whole life, from the order to the hand-over."""
         placed = self.place(order_id, key=key)
         started = self.start(placed.order)
         finished = self.finish(started.order, at=NOON + 5 + brewed)
         return [placed, started, finished, self.hand_over(finished.order, at=finished.at)]
 
     def life(self, order_id: str, *, key: str | None = None, brewed: float = 40.0) -> list[Unit]:
-        """Give a whole life of four events, as the unit of each turn."""
+        """Return a whole life of four events, as the unit of each turn."""
         return [unit(change) for change in self.changes(order_id, key=key, brewed=brewed)]
 
 
 def unit(*changes: Change) -> Unit:
-    """Give what one turn of the Dispatcher writes."""
+    """Return what one turn of the Dispatcher writes."""
     return Unit("orders", tuple(map(entry_of, changes)))
 
 
 def find(store: Store, order_id: str) -> Order | None:
-    """Give an order as it is committed."""
+    """Return an order as it is committed."""
     return store.read(lambda connection: find_order(connection, order_id))
 
 
 def find_key(store: Store, key: str, since: float = 0.0) -> Order | None:
-    """Give the order that holds a key of ADDRESS."""
+    """Return the order that holds a key of ADDRESS."""
     return store.read(lambda connection: find_by_key(connection, ADDRESS, key, since))
 
 
 def load(store: Store) -> Snapshot:
-    """Give what a Dispatcher would start from."""
+    """Return what a Dispatcher would start from."""
     return store.read(load_orders)
 
 
 def last_position(store: Store) -> int:
-    """Give the position of the last event; the store learns nothing by that."""
+    """Return the position of the last event; the store learns nothing by that."""
     last = store.read(lambda connection: connection.execute(last_event).first())
     return 0 if last is None else last.position
 
 
 def refused(committed: Committed) -> list[int]:
-    """Give which units of a commit were not written."""
+    """Return which units of a commit were not written."""
     return sorted(committed.refused)
 
 
 def failure_of(store: Store, units: list[Unit]) -> LedgerError:
-    """Give what a commit raises."""
+    """Return what a commit raises."""
     try:
         store.commit(units)
     except LedgerError as error:

@@ -1,6 +1,6 @@
 """PgBouncer before the tests' own server, from Debian's package, in the server's folder.
 
-Rule: as for the server. Nobody else can reach it, and it is gone afterwards.
+Rule: as for the server. Others cannot reach it, and it is removed afterwards.
 """
 
 from __future__ import annotations

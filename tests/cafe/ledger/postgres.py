@@ -1,7 +1,7 @@
 """A PostgreSQL server of the tests' own, from Debian's package, in a temporary folder.
 
-Rule: nobody else can reach it (a Unix socket in that folder, no port), and it is gone afterwards,
-all of its databases at once: to drop each takes the server a checkpoint.
+Rule: others cannot reach it (a Unix socket in that folder, no port); it is removed afterwards, all
+of its databases at once: to drop each takes the server a checkpoint.
 PostgreSQL refuses to run as root, so root runs it as the package's user.
 """
 
@@ -32,7 +32,7 @@ full_page_writes = off
 autovacuum = off
 jit = off
 """
-# Whoever is called `guarded` has to know the password; all others are let in.
+# The role `guarded` needs the password; all others are let in.
 DOOR = """
 local all guarded scram-sha-256
 local all all trust
@@ -52,7 +52,7 @@ def programs() -> Path | None:
 
 
 def why_not() -> str | None:
-    """Say why no server can be started here; None where one can."""
+    """Return why no server can be started here; None where one can."""
     if programs() is None:
         return missing("no PostgreSQL server here (on Debian: apt install postgresql)")
     if os.geteuid() == 0 and _unprivileged() is None:
@@ -61,7 +61,7 @@ def why_not() -> str | None:
 
 
 def missing(reason: str) -> str:
-    """Give the reason, for a test to be skipped; in CI that is a failure."""
+    """Return the reason, for a test to be skipped; in CI that is a failure."""
     if os.environ.get("CI"):
         pytest.fail(f"In CI nothing is skipped: {reason}")
     return reason
@@ -90,12 +90,12 @@ class PostgresServer:
         self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}")
 
     def stop(self, mode: str = "fast") -> None:
-        """Disconnect everybody and stop; `immediate` is a crash."""
+        """Disconnect all clients and stop; `immediate` is a crash."""
         self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}")
 
     @contextmanager
     def frozen(self) -> Generator[None]:
-        """Let nobody connect, and answer nobody who tries: the kernel does so for the server."""
+        """Freeze the server: the kernel still accepts connections, and nothing answers."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -110,7 +110,7 @@ class PostgresServer:
         return name
 
     def url(self, database: str, login: str = "cafe") -> str:
-        """Give the URL of a database of this server."""
+        """Return the URL of a database of this server."""
         return f"postgresql+psycopg://{login}@/{database}?host={self.folder}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:

@@ -56,7 +56,7 @@ TOO_LITTLE = -1
 
 
 def load_jars(connection: Connection) -> dict[str, int]:
-    """Give the grams in each jar."""
+    """Return the grams in each jar."""
     return {jar: grams for jar, grams, *_ in connection.execute(select(jars))}
 
 
@@ -117,8 +117,8 @@ class Clerk(Actor):
 
 
 @dataclass
-class Told:
-    """What askers were told, in that order, and when."""
+class Askers:
+    """Ask in tasks of their own, and keep the answers in the order of their arrival, with times."""
 
     nursery: trio.Nursery
     answers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -141,19 +141,19 @@ class Told:
         self.times[name] = trio.current_time()
 
     def of(self, name: str) -> str | None:
-        """Give what one was told; None if nothing."""
+        """Return one asker's answer; None if there is none."""
         return dict(self.answers).get(name)
 
 
 @dataclass
 class Shop:
-    """A ledger that runs in virtual time, and who uses it."""
+    """A ledger that runs in virtual time, with its actors and askers."""
 
     ledger: Ledger
     store: FaultyStore
     disk: Disk
     system: System
-    told: Told
+    askers: Askers
 
     async def open(self, department: Department[Any]) -> Ref[Clerk]:
         """Start a clerk with the department's next journal."""
@@ -162,7 +162,7 @@ class Shop:
 
     @property
     def jars(self) -> dict[str, int]:
-        """Give what is committed, also while the database is gone."""
+        """Return what is committed, also while the database is gone."""
         with Link.transaction(self.store.link, writing=False) as connection:
             return load_jars(connection)
 
@@ -173,7 +173,7 @@ class Shop:
 
     @property
     def subjects(self) -> list[str]:
-        """Give whose events are committed, in the order of their positions."""
+        """Return whose events are committed, in the order of their positions."""
         return [one.event.subject for one in self.store.logged]
 
 
@@ -201,7 +201,7 @@ async def open_shop(
         open_system() as system,
         trio.open_nursery() as nursery,
     ):
-        shop = Shop(ledger, store, disk, system, Told(nursery))
+        shop = Shop(ledger, store, disk, system, Askers(nursery))
         await ledger.ping()
         disk.seconds = writing
         yield shop

@@ -35,7 +35,7 @@ CHANGES = {
 
 @pytest.fixture
 def store(durable_url: str) -> Generator[Store]:
-    """Give a store that has written four events."""
+    """Yield a store that has written four events."""
     store = open_store(durable_url)
     store.commit(Writer().life("a"))
     yield store

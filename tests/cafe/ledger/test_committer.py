@@ -1,4 +1,4 @@
-"""The committer: groups, outages and refused rows, as those see it who wait for their replies."""
+"""The committer: groups, outages and refused rows, as the askers see them."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ pytestmark = pytest.mark.schedules(10)
 async def test_a_reply_goes_out_when_its_unit_is_committed_and_the_event_is_in_the_log() -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
-        assert (shop.told.answers, shop.subjects) == ([], [])
+        await shop.askers.ask(clerk, "ada", fill("a"))
+        assert (shop.askers.answers, shop.subjects) == ([], [])
         await trio.sleep(1)
         await settle()
-        assert (shop.told.of("ada"), shop.told.times["ada"]) == ("written", 1)
+        assert (shop.askers.of("ada"), shop.askers.times["ada"]) == ("written", 1)
         assert (shop.subjects, shop.jars) == (["a"], {"a": 250})
         assert shop.ledger.statistics().position == 1
 
 
-async def test_while_one_group_is_written_the_next_gathers_whoever_writes_it() -> None:
+async def test_while_one_group_is_written_the_next_gathers_from_all_departments() -> None:
     async with open_shop(writing=1.0) as shop:
         shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
-        await shop.told.ask(shelf, "first", fill("a"))
+        await shop.askers.ask(shelf, "first", fill("a"))
         for number in range(50):
-            await shop.told.ask(shelf, f"shelf {number}", fill(f"jar {number}"))
-            await shop.told.ask(book, f"book {number}", sign(f"guest {number}"))
+            await shop.askers.ask(shelf, f"shelf {number}", fill(f"jar {number}"))
+            await shop.askers.ask(book, f"book {number}", sign(f"guest {number}"))
         assert shop.ledger.statistics().uncommitted == 101
         await shop.ledger.wait_written()
         await settle()
         statistics = shop.ledger.statistics()
         assert (statistics.groups, statistics.events, statistics.uncommitted) == (2, 101, 0)
-        assert {shop.told.times[name] for name, _ in shop.told.answers} == {1, 2}
+        assert {shop.askers.times[name] for name, _ in shop.askers.answers} == {1, 2}
         assert [one.position for one in shop.store.logged] == list(range(1, 102))
         # Whatever the order between departments, each one's own is kept.
         jars = [one for one in shop.subjects if not one.startswith("guest")]
@@ -68,41 +68,41 @@ async def test_a_backlog_is_written_in_several_groups(monkeypatch: pytest.Monkey
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
         for number in range(25):
-            await shop.told.ask(clerk, f"asker {number}", fill(f"jar {number}"))
+            await shop.askers.ask(clerk, f"asker {number}", fill(f"jar {number}"))
         # One was under way before the rest had gathered.
         await shop.ledger.wait_written()
         await settle()
         assert shop.ledger.statistics().groups == 6
         assert shop.subjects == [f"jar {number}" for number in range(25)]
-        assert [answer for _, answer in shop.told.answers] == ["written"] * 25
-        assert shop.told.times["asker 24"] == 6
+        assert [answer for _, answer in shop.askers.answers] == ["written"] * 25
+        assert shop.askers.times["asker 24"] == 6
 
 
 async def test_the_last_row_of_a_group_counts() -> None:
     async with open_shop() as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "first", fill("a", 1))
-        await shop.told.ask(clerk, "second", fill("a", 2), fill("b", 3))
-        await shop.told.ask(clerk, "third", drop("b"), fill("a", 4), fill("c", 5))
+        await shop.askers.ask(clerk, "first", fill("a", 1))
+        await shop.askers.ask(clerk, "second", fill("a", 2), fill("b", 3))
+        await shop.askers.ask(clerk, "third", drop("b"), fill("a", 4), fill("c", 5))
         await shop.ledger.wait_written()
         assert shop.jars == {"a": 4, "c": 5}
         assert shop.subjects == ["a", "a", "b", "b", "a", "c"]
 
 
-async def test_the_events_of_a_group_go_by_time_whoever_wrote_them() -> None:
+async def test_the_events_of_a_group_are_sorted_by_time_across_departments() -> None:
     async with open_shop(writing=1.0) as shop:
         shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
-        await shop.told.ask(shelf, "first", fill("a", at=1))
-        await shop.told.ask(book, "bo", sign("bo", at=2))
-        await shop.told.ask(shelf, "c", fill("c", at=3), fill("d", at=3))
-        await shop.told.ask(shelf, "moves on", Entry(None))
-        await shop.told.ask(book, "refused", sign("", at=4))
-        await shop.told.ask(book, "ed", sign("ed", at=4))
-        await shop.told.ask(shelf, "f", fill("f", at=5))
+        await shop.askers.ask(shelf, "first", fill("a", at=1))
+        await shop.askers.ask(book, "bo", sign("bo", at=2))
+        await shop.askers.ask(shelf, "c", fill("c", at=3), fill("d", at=3))
+        await shop.askers.ask(shelf, "moves on", Entry(None))
+        await shop.askers.ask(book, "refused", sign("", at=4))
+        await shop.askers.ask(book, "ed", sign("ed", at=4))
+        await shop.askers.ask(shelf, "f", fill("f", at=5))
         await shop.ledger.wait_written()
         await settle()
         assert shop.subjects == ["a", "bo", "c", "d", "ed", "f"]
-        assert dict(shop.told.answers) == {
+        assert dict(shop.askers.answers) == {
             **dict.fromkeys(("first", "bo", "c", "moves on", "ed", "f"), "written"),
             "refused": "NotRecorded",
         }
@@ -115,20 +115,20 @@ async def test_the_events_of_a_group_go_by_time_whoever_wrote_them() -> None:
 async def test_through_an_outage_a_commit_is_repeated_and_written_once(*, answered: bool) -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
+        await shop.askers.ask(clerk, "ada", fill("a"))
         await trio.sleep(0.5)
         shop.store.link.mute = int(answered)
         shop.store.link.gone = not answered
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(1)
-            await shop.told.ask(clerk, "bo", fill("b"))
-            assert shop.told.answers == []
+            await shop.askers.ask(clerk, "bo", fill("b"))
+            assert shop.askers.answers == []
             assert shop.subjects == (["a"] if answered else [])
             await trio.sleep(10 if not answered else 0)
             shop.store.link.gone = False
             await shop.ledger.wait_written()
         await settle()
-        assert [answer for _, answer in shop.told.answers] == ["written"] * 2
+        assert [answer for _, answer in shop.askers.answers] == ["written"] * 2
         assert shop.subjects == ["a", "b"]
         # Said once, however often it was tried.
         assert [line["event"] for line in logs] == ["unavailable", "available"]
@@ -159,7 +159,7 @@ async def test_a_department_that_starts_during_an_outage_waits_for_it() -> None:
 
     async with open_shop(writing=0.0) as shop, trio.open_nursery() as nursery:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a", 5))
+        await shop.askers.ask(clerk, "ada", fill("a", 5))
         await settle()
         shop.store.link.gone = True
 
@@ -177,48 +177,48 @@ async def test_a_department_that_starts_during_an_outage_waits_for_it() -> None:
 async def test_a_department_that_starts_again_waits_for_the_group_under_way() -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "under way", fill("a", 5))
-        await shop.told.ask(clerk, "gathered", fill("b", 6))
+        await shop.askers.ask(clerk, "under way", fill("a", 5))
+        await shop.askers.ask(clerk, "gathered", fill("b", 6))
         _, jars = await shop.ledger.open(SHELF)
         await settle()
         assert (trio.current_time(), jars) == (1, {"a": 5})
         # What was under way is committed and acknowledged; what had only gathered never happened.
-        assert dict(shop.told.answers) == {"under way": "written", "gathered": "JournalClosed"}
-        await shop.told.ask(clerk, "too late", fill("c", 7))
+        assert dict(shop.askers.answers) == {"under way": "written", "gathered": "JournalClosed"}
+        await shop.askers.ask(clerk, "too late", fill("c", 7))
         await shop.ledger.wait_written()
-        assert (shop.told.of("too late"), shop.jars) == ("JournalClosed", {"a": 5})
+        assert (shop.askers.of("too late"), shop.jars) == ("JournalClosed", {"a": 5})
 
 
-async def test_another_department_s_start_disturbs_nobody() -> None:
+async def test_another_department_s_start_disturbs_no_other() -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
-        await shop.told.ask(clerk, "bo", fill("b"))
+        await shop.askers.ask(clerk, "ada", fill("a"))
+        await shop.askers.ask(clerk, "bo", fill("b"))
         await shop.open(GUESTBOOK)
         await shop.ledger.wait_written()
         await settle()
-        assert [answer for _, answer in shop.told.answers] == ["written"] * 2
+        assert [answer for _, answer in shop.askers.answers] == ["written"] * 2
 
 
 # Refused rows
 
 
-async def test_a_refused_unit_fails_alone_and_who_asked_for_it_is_told() -> None:
+async def test_a_refused_unit_fails_alone_and_its_asker_is_refused() -> None:
     async with open_shop() as shop:
         shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
-        await shop.told.ask(book, "first", sign("zoe"))
-        await shop.told.ask(shelf, "before", fill("a"))
-        await shop.told.ask(shelf, "bad", fill("b", TOO_LITTLE))
-        await shop.told.ask(shelf, "behind", fill("c"))
-        await shop.told.ask(book, "beside", sign("ada"))
+        await shop.askers.ask(book, "first", sign("zoe"))
+        await shop.askers.ask(shelf, "before", fill("a"))
+        await shop.askers.ask(shelf, "bad", fill("b", TOO_LITTLE))
+        await shop.askers.ask(shelf, "behind", fill("c"))
+        await shop.askers.ask(book, "beside", sign("ada"))
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(2)
             await settle()  # it is refused at this very moment
-        await shop.told.ask(shelf, "later", fill("d"))
-        await shop.told.ask(book, "later beside", sign("bo"))
+        await shop.askers.ask(shelf, "later", fill("d"))
+        await shop.askers.ask(book, "later beside", sign("bo"))
         await shop.ledger.wait_written()
         await settle()
-        assert dict(shop.told.answers) == {
+        assert dict(shop.askers.answers) == {
             "first": "written",
             "before": "written",
             "bad": "NotRecorded",
@@ -232,7 +232,7 @@ async def test_a_refused_unit_fails_alone_and_who_asked_for_it_is_told() -> None
         assert [(line["event"], line["reason"]) for line in logs] == [("row refused", "conflict")]
 
 
-async def test_a_department_is_told_that_it_has_to_load_and_goes_on_then() -> None:
+async def test_a_department_learns_that_it_has_to_load_and_goes_on_then() -> None:
     async with open_shop() as shop, trio.open_nursery() as nursery:
         loaded = list[tuple[float, dict[str, int]]]()
 
@@ -244,12 +244,12 @@ async def test_a_department_is_told_that_it_has_to_load_and_goes_on_then() -> No
 
         nursery.start_soon(load_when_refused)
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a", 5))
-        await shop.told.ask(clerk, "bo", fill("b", TOO_LITTLE))
+        await shop.askers.ask(clerk, "ada", fill("a", 5))
+        await shop.askers.ask(clerk, "bo", fill("b", TOO_LITTLE))
         await trio.sleep(10)
         assert loaded == [(2, {"a": 5})]
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "cy", fill("c", TOO_LITTLE))
+        await shop.askers.ask(clerk, "cy", fill("c", TOO_LITTLE))
         await trio.sleep(10)
         assert [jars for _, jars in loaded] == [{"a": 5}] * 2
         nursery.cancel_scope.cancel()
@@ -257,34 +257,37 @@ async def test_a_department_is_told_that_it_has_to_load_and_goes_on_then() -> No
 
 async def test_a_department_that_has_loaded_meanwhile_need_not_load_again() -> None:
     async with open_shop() as shop, trio.open_nursery() as nursery:
-        told = list[None]()
+        refused = list[None]()
 
         async def wait_refused() -> None:
             await shop.ledger.wait_refused(SHELF)
-            told.append(None)
+            refused.append(None)
 
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "bad", fill("b", TOO_LITTLE))
+        await shop.askers.ask(clerk, "bad", fill("b", TOO_LITTLE))
         # It crashes, say, while its row is on its way to be refused.
         clerk = await shop.open(SHELF)
         nursery.start_soon(wait_refused)
-        await shop.told.ask(clerk, "good", fill("a"))
+        await shop.askers.ask(clerk, "good", fill("a"))
         await trio.sleep(5)
-        assert (dict(shop.told.answers), told) == ({"bad": "NotRecorded", "good": "written"}, [])
+        assert (dict(shop.askers.answers), refused) == (
+            {"bad": "NotRecorded", "good": "written"},
+            [],
+        )
         nursery.cancel_scope.cancel()
 
 
 async def test_a_department_without_memory_goes_on_after_a_refused_row() -> None:
     async with open_shop() as shop:
         book = await shop.open(GUESTBOOK)
-        await shop.told.ask(book, "first", sign("zoe"))
-        await shop.told.ask(book, "bad", sign(""))
-        await shop.told.ask(book, "behind", sign("ada"))
+        await shop.askers.ask(book, "first", sign("zoe"))
+        await shop.askers.ask(book, "bad", sign(""))
+        await shop.askers.ask(book, "behind", sign("ada"))
         await shop.ledger.wait_written()
-        await shop.told.ask(book, "later", sign("bo"))
+        await shop.askers.ask(book, "later", sign("bo"))
         await shop.ledger.wait_written()
         await settle()
-        assert dict(shop.told.answers) == {
+        assert dict(shop.askers.answers) == {
             "first": "written",
             "bad": "NotRecorded",
             "behind": "written",
@@ -296,15 +299,15 @@ async def test_a_department_without_memory_goes_on_after_a_refused_row() -> None
 async def test_a_refused_group_whose_answer_is_lost_ends_the_same_way() -> None:
     async with open_shop() as shop:
         shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
-        await shop.told.ask(book, "first", sign("zoe"))
-        await shop.told.ask(shelf, "before", fill("a"))
-        await shop.told.ask(shelf, "bad", fill("b", TOO_LITTLE))
-        await shop.told.ask(book, "beside", sign("ada"))
+        await shop.askers.ask(book, "first", sign("zoe"))
+        await shop.askers.ask(shelf, "before", fill("a"))
+        await shop.askers.ask(shelf, "bad", fill("b", TOO_LITTLE))
+        await shop.askers.ask(book, "beside", sign("ada"))
         await trio.sleep(1.5)
         shop.store.link.mute = 1
         await trio.sleep(5)
         assert shop.store.link.mute == 0
-        assert dict(shop.told.answers) == {
+        assert dict(shop.askers.answers) == {
             "first": "written",
             "before": "written",
             "bad": "NotRecorded",
@@ -338,22 +341,22 @@ async def test_many_pings_are_one() -> None:
 async def test_a_ping_is_answered_with_the_group_that_it_comes_with() -> None:
     async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
-        await shop.told.ask(clerk, "bo", fill("b"))
+        await shop.askers.ask(clerk, "ada", fill("a"))
+        await shop.askers.ask(clerk, "bo", fill("b"))
         nursery.start_soon(shop.ledger.ping)
         await shop.ledger.wait_written()
     assert trio.current_time() == 2
 
 
-async def test_giving_up_refuses_who_waits_and_writes_it_all_the_same() -> None:
+async def test_giving_up_refuses_the_held_replies_and_writes_their_entries_all_the_same() -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "under way", fill("a"))
-        await shop.told.ask(clerk, "gathered", fill("b"))
-        await shop.told.send(clerk, "looks", Write())
+        await shop.askers.ask(clerk, "under way", fill("a"))
+        await shop.askers.ask(clerk, "gathered", fill("b"))
+        await shop.askers.send(clerk, "looks", Write())
         shop.ledger.give_up()
         await settle()
-        assert [answer for _, answer in shop.told.answers] == ["LedgerUnavailable"] * 3
+        assert [answer for _, answer in shop.askers.answers] == ["LedgerUnavailable"] * 3
         await shop.ledger.wait_written()
         assert shop.jars == {"a": 250, "b": 250}
 
@@ -364,15 +367,15 @@ async def test_what_is_left_is_written_at_the_end_and_no_longer_than_the_grace()
         async with open_shop(store, writing=1.0, grace=grace) as shop:
             clerk = await shop.open(SHELF)
             for jar in "ab" if grace == 60.0 else "cd":
-                await shop.told.ask(clerk, jar, fill(jar))
+                await shop.askers.ask(clerk, jar, fill(jar))
         assert shop.subjects == left
 
 
 async def test_after_a_refused_row_nothing_is_left_to_be_waited_for() -> None:
     async with open_shop(writing=1.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "bad", fill("b", TOO_LITTLE))
-        await shop.told.ask(clerk, "behind", fill("c"))
+        await shop.askers.ask(clerk, "bad", fill("b", TOO_LITTLE))
+        await shop.askers.ask(clerk, "behind", fill("c"))
         with trio.fail_after(5):
             await shop.ledger.wait_written()
         assert shop.ledger.statistics().uncommitted == 0
@@ -381,7 +384,7 @@ async def test_after_a_refused_row_nothing_is_left_to_be_waited_for() -> None:
 async def test_the_end_waits_for_the_group_under_way_of_a_journal_that_is_closed() -> None:
     async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
+        await shop.askers.ask(clerk, "ada", fill("a"))
         nursery.start_soon(partial(shop.ledger.open, SHELF))
         await settle()
         await shop.ledger.wait_written()

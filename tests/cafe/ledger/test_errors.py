@@ -56,7 +56,9 @@ def on_sqlite(code: int) -> sqlite3.Error:
         (ValueError("of Python's"), type(None)),
     ],
 )
-def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) -> None:
+def test_a_driver_s_error_is_translated_by_what_a_retry_would_do(
+    error: Exception, kind: type
+) -> None:
     assert type(translate(error)) is kind
     assert type(translate(OperationalError("COMMIT", None, error))) is kind
 
@@ -81,9 +83,9 @@ def test_an_error_is_what_it_means_for_the_shop(error: Exception, kind: type) ->
 def test_what_a_retry_would_meet_again_is_a_statement_refused(
     error: Exception, reason: str, sqlstate: str | None
 ) -> None:
-    for told in (translate(error), translate(OperationalError("COMMIT", None, error))):
-        assert isinstance(told, RowRefused)
-        assert (told.reason, told.sqlstate) == (reason, sqlstate)
+    for translated in (translate(error), translate(OperationalError("COMMIT", None, error))):
+        assert isinstance(translated, RowRefused)
+        assert (translated.reason, translated.sqlstate) == (reason, sqlstate)
 
 
 @pytest.mark.parametrize("value", [2**63, "\ud800", object(), "x" * 2000])
@@ -93,18 +95,20 @@ def test_a_value_that_sqlite_cannot_store_is_refused_as_invalid(value: object) -
     with pytest.raises(Exception, match=r"(?s).+") as caught:
         connection.execute("SELECT ?", (value,))
     connection.close()
-    told = translate(caught.value)
-    assert isinstance(told, RowRefused)
-    assert told.reason == "invalid"
+    translated = translate(caught.value)
+    assert isinstance(translated, RowRefused)
+    assert translated.reason == "invalid"
 
 
-def test_of_a_refused_statement_only_the_line_without_the_row_is_told() -> None:
+def test_of_a_refused_statement_only_the_line_without_the_row_is_quoted() -> None:
     error = psycopg.DataError("no room for this\nDETAIL:  Failing row contains (Zoë).")
     assert str(translate(error)) == "The database refuses a statement: no room for this."
 
 
-def test_what_the_driver_says_becomes_one_line_without_secrets_and_not_endless() -> None:
+def test_a_driver_s_message_becomes_one_short_line_without_secrets() -> None:
     error = psycopg.OperationalError("connection failed:\n\tpassword 'pa' of cafe\n" + "x" * 999)
-    told = str(translate(error, ["pa"]))
-    assert told.startswith("The database cannot be used now: connection failed: ***ssword '***'")
-    assert len(told) < LONGEST_TEXT + 50
+    translated = str(translate(error, ["pa"]))
+    assert translated.startswith(
+        "The database cannot be used now: connection failed: ***ssword '***'"
+    )
+    assert len(translated) < LONGEST_TEXT + 50

@@ -36,7 +36,7 @@ OLD_TABLES = ("orders", "order_events", "idempotency_keys")
 
 
 def play() -> list[Change]:
-    """Give a day on which everything happened that can happen to an order."""
+    """Return a day on which everything happened that can happen to an order."""
     book, day = OrderBook(lease_seconds=LEASE, key_ttl_seconds=DAY), list[Change | None]()
 
     def order(order_id: str, at: float, key: str | None = None, name: str | None = "Ada") -> None:
@@ -75,7 +75,7 @@ def test_the_day_has_everything() -> None:
 
 
 def orders_of(day: list[Change]) -> dict[str, Order]:
-    """Give how each order stands in the end; the first version knew no claims."""
+    """Return how each order stands in the end; the first version knew no claims."""
     return {change.order.order_id: change.order for change in day}
 
 
@@ -89,7 +89,7 @@ def keys_of(day: list[Change]) -> set[tuple[str, str | None, str, float]]:
 
 @pytest.fixture(params=["file", "postgresql"])
 def old(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
-    """Give the URL of a ledger of version 0001 with the day in it."""
+    """Return the URL of a ledger of version 0001 with the day in it."""
     if request.param == "file":
         url = new_url("file")
     else:
@@ -166,7 +166,7 @@ def test_the_upgraded_ledger_passes_the_check(old: str, capsys: pytest.CaptureFi
     assert printed.err == ""
 
 
-def test_a_backup_of_the_first_version_says_which_command_comes_first(
+def test_a_backup_of_the_first_version_names_the_command_that_comes_first(
     old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = tmp_path / "copy.db"

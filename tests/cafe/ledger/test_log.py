@@ -1,4 +1,4 @@
-"""Followers see every event once, in the order of its position, and nobody waits for them."""
+"""Followers see every event once, in the order of its position; the committer does not wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.schedules(10)
 
 
 def logged(first: int, last: int) -> list[Logged]:
-    """Give events, such as a database would give them."""
+    """Return events, such as a database would give them."""
     return [
         Logged(position, "shelf", Event(f"jar {position}", "fill", None, "full", 0.0))
         for position in range(first, last + 1)
@@ -92,7 +92,7 @@ async def test_what_memory_does_not_hold_is_read_in_pages() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_follower_begins_behind_its_position_in_the_middle_of_memory() -> None:
+async def test_a_follower_begins_after_its_position_in_the_middle_of_memory() -> None:
     pages = Pages()
     log = Log(pages.read, most=10)
     log.begin(100)
@@ -124,7 +124,7 @@ async def test_one_further_behind_than_memory_reads_pages_until_it_gets_there() 
         nursery.cancel_scope.cancel()
 
 
-async def test_an_event_that_is_read_from_the_database_before_its_commit_is_told_comes_once() -> (
+async def test_an_event_that_is_read_from_the_database_before_the_commit_returns_comes_once() -> (
     None
 ):
     # The thread has committed 4 and 5, and the event loop does not know it yet.
@@ -171,10 +171,10 @@ async def test_a_slow_follower_never_delays_a_commit() -> None:
         nursery.start_soon(follower.run)
         clerk = await shop.open(SHELF)
         for jar in "abc":
-            await shop.told.ask(clerk, jar, fill(jar))
+            await shop.askers.ask(clerk, jar, fill(jar))
             await shop.ledger.wait_written()
         await settle()
-        assert shop.told.times == {"a": 1, "b": 2, "c": 3}
+        assert shop.askers.times == {"a": 1, "b": 2, "c": 3}
         await trio.sleep(1_000)
         assert follower.seen == up_to(3)
         nursery.cancel_scope.cancel()
@@ -188,8 +188,8 @@ async def test_a_follower_sees_the_events_of_every_department_as_they_were_commi
     async with open_shop(store) as shop:
         shelf, book = await shop.open(SHELF), await shop.open(GUESTBOOK)
         for name in "abcde":
-            await shop.told.ask(shelf, name, fill(name))
-            await shop.told.ask(book, name, sign(name))
+            await shop.askers.ask(shelf, name, fill(name))
+            await shop.askers.ask(book, name, sign(name))
         await shop.ledger.wait_written()
     got = list[Logged]()
 
@@ -205,7 +205,7 @@ async def test_a_follower_sees_the_events_of_every_department_as_they_were_commi
         await trio.sleep(1)
         assert got == shop.store.logged
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "more", fill("f", 7))
+        await shop.askers.ask(clerk, "more", fill("f", 7))
         await shop.ledger.wait_written()
         await settle()
         assert [one.position for one in got] == up_to(11)
@@ -216,12 +216,12 @@ async def test_a_follower_sees_the_events_of_every_department_as_they_were_commi
         nursery.cancel_scope.cancel()
 
 
-async def test_nobody_is_told_of_an_event_that_is_not_committed() -> None:
+async def test_no_follower_sees_an_event_that_is_not_committed() -> None:
     async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
         follower = Follower(shop.ledger)
         nursery.start_soon(follower.run)
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a"))
+        await shop.askers.ask(clerk, "ada", fill("a"))
         shop.store.link.gone = True
         await trio.sleep(10)
         assert follower.seen == []
@@ -232,7 +232,7 @@ async def test_nobody_is_told_of_an_event_that_is_not_committed() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_listens_is_called_with_what_each_commit_adds_once() -> None:
+async def test_a_listener_is_called_once_with_what_each_commit_adds() -> None:
     heard = list[list[int]]()
 
     def hear(added: Sequence[Logged]) -> None:
@@ -241,9 +241,9 @@ async def test_who_listens_is_called_with_what_each_commit_adds_once() -> None:
     async with open_shop() as shop:
         shop.ledger.listen(hear)
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "first", fill("a"))
-        await shop.told.ask(clerk, "second", fill("b"))
-        await shop.told.ask(clerk, "third", fill("c"))
+        await shop.askers.ask(clerk, "first", fill("a"))
+        await shop.askers.ask(clerk, "second", fill("b"))
+        await shop.askers.ask(clerk, "third", fill("c"))
         shop.store.link.mute = 2
         await shop.ledger.wait_written()
         assert heard == [[1], [2, 3]]

@@ -1,11 +1,11 @@
-"""The migrations make the tables that the metadata draw, no more and no less."""
+"""Migrations make the tables of the metadata, no others; `cafe db upgrade` runs them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
+from cafe.cli.commands import run_command
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import make_tables, metadata, migrate, newest, version_in
@@ -24,9 +25,11 @@ from cafe.migrations import VERSIONS
 from cafe.orders.order import Status
 from cafe.orders.queries import find_by_key, find_order, load_orders
 from cafe.orders.tables import orders
+from tests.cafe.ledger.conftest import TEMPLATE
+from tests.cafe.ledger.lives import load
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer
-from tests.cafe.ledger.test_upgraded import make_first_version
+from tests.cafe.ledger.test_first_version import make_first_version
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def connected(url: str) -> Generator[Connection]:
 
 
 def definitions(connection: Connection) -> dict[str, list[str]]:
-    """Give how SQLite spells what is in it, by name; the order within brackets does not matter."""
+    """Return SQLite's SQL of each table and index, by name, with each bracket's parts sorted."""
     rows = connection.exec_driver_sql(
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
     )
@@ -127,7 +130,7 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"alembic", "mako", 
 
 
 def imported_with(url: str) -> str:
-    """Tell which of the heavy modules a process has imported that has opened a ledger."""
+    """Return which of the heavy modules a process has imported that has opened a ledger."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, url], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -207,7 +210,7 @@ def test_an_order_is_found_by_indexes_by_its_id_and_by_its_key(durable_url: str)
 
 
 def plans_of(connection: Connection, read: Callable[[], object]) -> list[str]:
-    """Give how the database would run each statement that a function runs."""
+    """Return how the database would run each statement that a function runs."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET enable_seqscan = off")
     seen = list[tuple[str, Any]]()
@@ -240,3 +243,29 @@ def test_the_wheel_holds_the_migrations(tmp_path: Path) -> None:
     packed = {name for name in ZipFile(wheel).namelist() if "/migrations/" in name}
     folder = ROOT / "cafe" / "migrations"
     assert packed == {str(path.relative_to(ROOT)) for path in folder.rglob("*.py")}
+
+
+def test_an_upgrade_says_from_what_to_what(
+    postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgres.url(postgres.new_database())
+    assert run_command(["db", "upgrade", "--database-url", url]) == 0
+    said = f"The tables had no version, and have version {newest()}.\n"
+    assert capsys.readouterr() == (said, "")
+    with closing(open_store(url)) as store:
+        assert load(store).last_number == 0
+
+
+def test_an_upgrade_beside_a_shop_is_refused_in_one_line(
+    postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = postgres.new_database(TEMPLATE)
+    url = postgres.url(name)
+    with closing(open_store(url)) as store:
+        store.ping()
+        postgres.execute("DELETE FROM alembic_version", name)
+        assert run_command(["db", "upgrade", "--database-url", url]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("cafe: Another shop uses ")
+    assert len(printed.err.splitlines()) == 1

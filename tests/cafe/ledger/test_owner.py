@@ -56,7 +56,7 @@ def test_a_second_owner_is_refused_at_once(durable_url: str) -> None:
     open_store(durable_url).close()
 
 
-def test_a_second_owner_is_told_which_process_has_the_file(file: Path) -> None:
+def test_a_second_owner_is_refused_with_the_process_id_of_the_first(file: Path) -> None:
     url = f"sqlite:///{file}"
     with another_owner(url) as owner, pytest.raises(DatabaseInUse) as caught:
         open_store(url)
@@ -104,7 +104,7 @@ def test_a_commit_before_the_beginning_does_not_write_over_what_is_there(durable
     store.close()
 
 
-def test_the_lock_says_only_who_has_it_now(file: Path) -> None:
+def test_the_lock_file_holds_the_present_owner_s_process_id_only(file: Path) -> None:
     lock = file.with_name("cafe.db.lock")
     lock.write_text("99999999\n")
     store = open_store(f"sqlite:///{file}")
@@ -142,7 +142,7 @@ def test_a_shop_whose_lock_file_was_removed_stops_when_another_has_taken_a_new_o
                     store.commit(units)
             owner.kill()
             owner.wait()
-        # Free again, but somebody else has written to it.
+        # Free again, but another process has written to it.
         with pytest.raises(LedgerChanged):
             store.commit(units)
         assert last_position(store) == 16

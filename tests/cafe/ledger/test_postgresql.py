@@ -1,4 +1,4 @@
-"""Opening a ledger on PostgreSQL: its tables, its roles, its settings."""
+"""Opening a ledger on PostgreSQL: its tables, roles, settings; a connection pooler before it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from cafe.ledger.errors import (
 from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.lives import Writer, find, unit
-from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
+from tests.cafe.ledger.pgbouncer import PORT, program, running_pooler
+from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, missing
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_an_empty_database_is_refused_with_what_to_do_and_then_upgraded(
         "DROP TABLE alembic_version",
     ],
 )
-def test_tables_of_a_newer_program_or_of_somebody_else_are_refused(
+def test_tables_of_a_newer_or_another_program_are_refused(
     postgres: PostgresServer, database: str, statement: str
 ) -> None:
     postgres.execute(statement, database)
@@ -86,7 +87,7 @@ def test_tables_of_a_newer_program_or_of_somebody_else_are_refused(
             opening(postgres.url(database))
 
 
-def test_other_tables_beside_the_ledger_are_nobody_s_business(postgres: PostgresServer) -> None:
+def test_other_tables_beside_the_ledger_are_ignored(postgres: PostgresServer) -> None:
     database = postgres.new_database()
     postgres.execute("CREATE TABLE songs (title TEXT)", database)
     upgrade(postgres.url(database))
@@ -95,7 +96,7 @@ def test_other_tables_beside_the_ledger_are_nobody_s_business(postgres: Postgres
 
 
 @pytest.mark.parametrize("wrong", ["wr0ng-word", "p%40ss%2Fword"])
-def test_no_password_is_in_what_is_told(postgres: PostgresServer, wrong: str) -> None:
+def test_no_error_holds_the_password(postgres: PostgresServer, wrong: str) -> None:
     url = postgres.url(TEMPLATE, login=f"guarded:{wrong}")
     with pytest.raises(LoginRefused, match="password authentication failed") as caught:
         open_store(url)
@@ -103,7 +104,7 @@ def test_no_password_is_in_what_is_told(postgres: PostgresServer, wrong: str) ->
     assert "p@ss/word" not in repr(caught.value) + repr(caught.value.__cause__)
 
 
-def test_who_knows_the_password_gets_in(postgres: PostgresServer) -> None:
+def test_the_right_password_is_let_in(postgres: PostgresServer) -> None:
     database = postgres.new_database()
     postgres.execute("GRANT ALL ON SCHEMA public TO guarded", database)
     url = postgres.url(database, login=f"guarded:{PASSWORD}")
@@ -165,3 +166,37 @@ def test_names_come_back_as_they_went_in_whatever_encoding_the_role_asks_for(
         named = placed._replace(order=placed.order._replace(name="咖啡"))
         store.commit([unit(named)])
         assert find(store, "a") == named.order
+
+
+LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+
+
+@pytest.fixture
+def pooled_server(postgres: PostgresServer) -> PostgresServer:
+    if program() is None:
+        pytest.skip(missing("no PgBouncer here (on Debian: apt install pgbouncer)"))
+    return postgres
+
+
+@pytest.mark.parametrize("round_robin", [False, True])
+@pytest.mark.parametrize("opening", [open_store, upgrade])
+def test_a_pooler_that_pools_transactions_is_refused_in_one_line(
+    pooled_server: PostgresServer, opening: Callable[[str], object], *, round_robin: bool
+) -> None:
+    name = pooled_server.new_database(TEMPLATE)
+    with running_pooler(pooled_server, "transaction", round_robin=round_robin):
+        with pytest.raises(WrongDatabaseError, match=r"^A connection pooler [^\n]*\.$"):
+            opening(f"{pooled_server.url(name)}&port={PORT}")
+        assert pooled_server.execute(LOCKS) == [(0,)]
+
+
+def test_a_pooler_that_pools_sessions_is_none_of_the_ledger_s_business(
+    pooled_server: PostgresServer,
+) -> None:
+    name = pooled_server.new_database(TEMPLATE)
+    with (
+        running_pooler(pooled_server, "session"),
+        closing(open_store(f"{pooled_server.url(name)}&port={PORT}")) as store,
+    ):
+        store.commit(Writer().life("a"))
+        assert pooled_server.execute(LOCKS) == [(1,)]

@@ -34,7 +34,7 @@ def store(postgres: PostgresServer, database: str) -> Generator[Store]:
 
 @pytest.fixture
 def disconnect(postgres: PostgresServer, database: str) -> Callable[[], None]:
-    """Give a function that ends the store's session and waits until it has ended."""
+    """Return a function that ends the store's session and waits until it has ended."""
     return partial(disconnect_all, postgres, database)
 
 
@@ -72,7 +72,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     writer = Writer()
     units = writer.life("a", key="k")
     committed = store.commit(units)
-    # What the store knows when the answer to a commit is lost: what it has sent, no more.
+    # What the store knows when the answer to a commit is lost: what it has sent, and nothing else.
     store._last, store._unanswered = None, committed  # pyright: ignore[reportPrivateUsage]
     disconnect()
     with pytest.raises(DatabaseGone):
@@ -83,7 +83,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     assert len(load(store).recent) == 2
 
 
-def test_a_broken_connection_is_made_anew_for_reading_too(
+def test_a_broken_connection_is_made_again_for_reading_too(
     store: Store, disconnect: Callable[[], None]
 ) -> None:
     changes = Writer().changes("a")

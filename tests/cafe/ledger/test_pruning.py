@@ -29,7 +29,7 @@ pytestmark = pytest.mark.schedules(3)
 
 
 class Calendar:
-    """Tells the time; days pass at once."""
+    """A clock on which days pass at once."""
 
     def __init__(self) -> None:
         self.days = 0.0

@@ -101,14 +101,14 @@ async def test_a_query_for_which_the_database_gives_no_answer_fails_alone() -> N
 
 
 @pytest.mark.schedules(10)
-async def test_while_the_database_is_away_everybody_is_told_by_the_first_tries() -> None:
+async def test_while_the_database_is_away_all_are_refused_by_the_first_tries() -> None:
     store = CountingStore()
     store.link.gone = True
     reader = Reader(store, Disk(1.0))
     answers = await answers_of(reader, *[one] * 100)
     assert answers == [LedgerUnavailable] * 100
     # Each try may take as long as a time-out: not one for each asker.
-    # (Once for whoever came first, then for all and for two of them.)
+    # (Once for the first asker, then for all and for two of them.)
     assert store.reads <= 4
     store.link.gone = False
     assert await answers_of(reader, one) == [1]
@@ -118,22 +118,22 @@ async def test_while_the_database_is_away_everybody_is_told_by_the_first_tries()
 async def test_what_is_committed_is_read() -> None:
     async with open_shop() as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a", 5))
+        await shop.askers.ask(clerk, "ada", fill("a", 5))
         assert await shop.ledger.read(load_jars) == {}
         await shop.ledger.wait_written()
         assert await shop.ledger.read(load_jars) == {"a": 5}
 
 
-# Who waits for whom
+# Reads and commits do not wait for each other
 
 
 @pytest.mark.schedules(10)
 async def test_reads_go_on_while_a_commit_stalls() -> None:
     async with open_shop(writing=100.0) as shop:
         clerk = await shop.open(SHELF)
-        await shop.told.ask(clerk, "ada", fill("a", 5))
+        await shop.askers.ask(clerk, "ada", fill("a", 5))
         assert await shop.ledger.read(load_jars) == {}
-        assert (trio.current_time(), shop.told.of("ada")) == (0, None)
+        assert (trio.current_time(), shop.askers.of("ada")) == (0, None)
 
 
 @pytest.mark.schedules(10)
@@ -152,7 +152,7 @@ async def test_commits_go_on_while_a_read_stalls() -> None:
 
 @pytest.mark.schedules(10)
 @pytest.mark.parametrize("begun", [False, True])
-async def test_an_asker_who_leaves_does_so_at_once(*, begun: bool) -> None:
+async def test_an_asker_that_is_cancelled_leaves_at_once(*, begun: bool) -> None:
     store = CountingStore()
     reader = Reader(store, Disk(10.0))
     async with trio.open_nursery() as nursery:
@@ -169,7 +169,7 @@ async def test_an_asker_who_leaves_does_so_at_once(*, begun: bool) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_an_asker_who_leaves_does_not_wait_for_a_thread_that_is_stuck() -> None:
+async def test_an_asker_that_is_cancelled_does_not_wait_for_a_thread_that_is_stuck() -> None:
     stuck, release = ThreadEvent(), ThreadEvent()
 
     def hang(_connection: Connection) -> None:

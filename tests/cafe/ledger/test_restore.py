@@ -18,12 +18,12 @@ from cafe.ledger.backup import RestoreError, back_up, restore
 from cafe.ledger.errors import DatabaseInUse, LedgerError, NotALedger, WrongDatabaseError
 from tests.cafe.ledger.killed_restores import FORMER, RESTORED, holds, make_ledger
 from tests.cafe.ledger.owner import ROOT, another_owner
-from tests.cafe.ledger.test_not_a_ledger import DAMAGED, FOREIGN, contents
+from tests.cafe.ledger.test_sqlite_file import DAMAGED, FOREIGN, contents
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Give a copy of another ledger."""
+    """Return a copy of another ledger."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     make_ledger(folder / "cafe.db", RESTORED, 2)

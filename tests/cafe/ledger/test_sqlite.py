@@ -68,7 +68,7 @@ def test_a_file_that_is_locked_at_the_start_is_a_database_gone(file: Path) -> No
 
 def test_a_full_disk_takes_nothing_back_and_work_goes_on_when_there_is_room(file: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cafe.ledger.cramped", file],
+        [sys.executable, "-m", "tests.cafe.ledger.full_disk", file],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -122,8 +122,8 @@ def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, f
     quick_store.commit(writer.life("a"))
     units, aside = writer.life("b"), file.with_name("aside.db")
     file.rename(aside)
-    for anew in (False, True):
-        if anew:
+    for again in (False, True):
+        if again:
             quick_store._writer._disconnect()  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(DatabaseGone):
             quick_store.commit(units)
@@ -166,7 +166,7 @@ def test_what_was_in_a_log_that_was_removed_is_saved_and_the_shop_ends(
     for _ in range(2):
         with pytest.raises(LedgerError, match=r"cafe\.db-wal was removed .* nothing is lost"):
             quick_store.commit(writer.life("c"))
-    # As a kill would leave it: nobody has closed the connections.
+    # As a kill would leave it: the connections are not closed.
     copy = file.with_name("copy.db")
     copy.write_bytes(file.read_bytes())
     with closing(open_store(f"sqlite:///{copy}")) as again:

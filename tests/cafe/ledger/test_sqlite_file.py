@@ -1,4 +1,4 @@
-"""Files that are damaged or somebody else's are refused, and stay as they are to the byte."""
+"""Files that are damaged or another program's are refused, and stay as they are to the byte."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def make_newer_in_its_log(file: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Give what is in a folder, and when it was written; the lock of an owner apart."""
+    """Return what is in a folder, and when it was written; the lock of an owner apart."""
     return {
         path.name: (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.iterdir()
@@ -152,7 +152,7 @@ def test_what_is_no_ledger_is_refused_and_not_touched(
 
 
 @pytest.mark.parametrize("make", FOREIGN)
-def test_no_lock_is_left_beside_what_is_somebody_else_s(
+def test_no_lock_is_left_beside_another_program_s_file(
     make: Callable[[Path], None], file: Path
 ) -> None:
     make(file)
@@ -179,7 +179,7 @@ def test_an_empty_file_becomes_a_ledger(file: Path) -> None:
     assert file.stat().st_size > 0
 
 
-def test_a_ledger_whose_making_was_interrupted_is_made_anew(file: Path) -> None:
+def test_a_ledger_whose_making_was_interrupted_is_made_again(file: Path) -> None:
     file.with_name("cafe.db.new").write_text("half of a ledger")
     file.with_name("cafe.db.new-journal").write_text("half of a journal")
     make_ledger(file)

@@ -19,7 +19,7 @@ Changes = Sequence[Put | Drop]
 
 @pytest.fixture
 def shelf(url: str) -> Generator[Store]:
-    """Give a store with the tables of the shelf: jars in boxes, with seals that are unique."""
+    """Yield a store with the tables of the shelf: jars in boxes, with seals that are unique."""
     link = Link(open_database(url))
     with link.transaction(writing=True) as connection:
         metadata.drop_all(connection)
@@ -51,7 +51,7 @@ def no_box(name: str) -> Drop:
 
 
 def rows(store: Store) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Give the seal of each jar and the colour of each box."""
+    """Return the seal of each jar and the colour of each box."""
 
     def read(connection: Connection) -> tuple[dict[str, str | None], dict[str, str]]:
         seals = {name: seal for name, _, seal, _ in connection.execute(select(jars))}

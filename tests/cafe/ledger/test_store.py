@@ -225,7 +225,7 @@ def test_a_text_that_has_no_encoding_is_refused_alone(store: Store) -> None:
     assert find(store, "b") is None
 
 
-def test_a_refusal_of_the_tables_tells_no_names(store: Store) -> None:
+def test_a_refused_row_s_error_holds_no_names(store: Store) -> None:
     store.commit([unit(Writer().place("a"))])
     refusal = store.commit([unit(Writer().place("b"))]).refused[0]
     assert refusal is not None

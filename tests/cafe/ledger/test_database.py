@@ -1,4 +1,4 @@
-"""Two connections to a ledger, one that writes and one that reads, and how a thread leaves them."""
+"""URLs that name a ledger, its two connections, and how a thread is ended that waits for one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, make_url
 
-from cafe.ledger.database import Link, open_database, open_links
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse, NotALedger, SchemaBehind
+from cafe.ledger.database import Link, open_database, open_links, upgrade
+from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerError, NotALedger, SchemaBehind
 from cafe.ledger.postgresql import PostgresDatabase
 from cafe.ledger.postgresql_connection import CONNECT_SECONDS
+from cafe.ledger.store import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
+from tests.cafe.ledger.lives import Writer, last_position
 from tests.cafe.ledger.postgres import PostgresServer
 
 KEY = "INSERT INTO idempotency_keys VALUES ('192.0.2.1', '{}', 'a', 0)"
@@ -154,9 +157,7 @@ def test_a_server_that_is_frozen_keeps_a_reader_for_no_longer_than_its_time_out(
         assert orders_in(reader) == 0
 
 
-def test_a_server_that_is_frozen_before_it_is_connected_to_keeps_nobody_for_long(
-    postgres: PostgresServer, shared_url: str
-) -> None:
+def test_connecting_to_a_frozen_server_times_out(postgres: PostgresServer, shared_url: str) -> None:
     with links_to(shared_url) as links:
         with postgres.frozen(), ThreadPoolExecutor() as pool:
             began = monotonic()
@@ -191,7 +192,7 @@ def give_up(link: Link, stuck: Future[Any]) -> None:
 
 
 @pytest.mark.parametrize("reading", [False, True])
-def test_a_transaction_that_is_given_up_from_another_thread_ends_and_the_next_one_works(
+def test_a_transaction_that_is_aborted_by_another_thread_ends_and_the_next_one_works(
     kept_url: str, *, reading: bool
 ) -> None:
     kind = make_url(kept_url).get_backend_name()
@@ -211,7 +212,7 @@ def test_a_transaction_that_is_given_up_from_another_thread_ends_and_the_next_on
         assert orders_in(link) == 0
 
 
-def test_a_transaction_that_is_given_up_between_two_statements_is_not_committed(
+def test_a_transaction_that_is_aborted_between_two_statements_is_not_committed(
     kept_url: str,
 ) -> None:
     def write(link: Link) -> None:
@@ -246,3 +247,99 @@ def test_giving_up_where_nothing_runs_changes_nothing(kept_url: str) -> None:
             assert orders_in(link) == 0
             assert link.generation == 1
     writer.abort()
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_ledger_without_a_file_is_in_memory(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store(url)
+    store.commit(Writer().life("a"))
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_path_is_below_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_store("sqlite:///cafe.db").close()
+    assert (tmp_path / "cafe.db").exists()
+
+
+@pytest.mark.parametrize("name", ["two words.db", "100%.db", "café#1.db", "file:x"])
+def test_a_file_may_be_called_what_it_likes(tmp_path: Path, name: str) -> None:
+    url = f"sqlite:///{tmp_path}/{name}"
+    store = open_store(url)
+    store.commit(Writer().life("a"))
+    store.close()
+    store = open_store(url)
+    assert last_position(store) == 4
+    store.close()
+    assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "cafe.db",
+        "sqlite:/cafe.db",
+        "sqlite://cafe.db",
+        "sqlite:///cafe.db?mode=ro",
+        "postgres://cafe@localhost/cafe",
+        "postgresql://cafe:s3cret@localhost/cafe",
+        "postgresql+asyncpg://cafe:s3cret@localhost/cafe",
+        "mysql://cafe:s3cret@localhost/cafe",
+        "postgresql+psycopg://cafe:x@localhost:s3cret/cafe",
+        "://:s3cret@",
+    ],
+)
+def test_a_url_that_names_no_ledger_is_refused_with_what_would_without_its_password(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for opening in (open_store, upgrade):
+        with pytest.raises(LedgerError, match=r"^[^\n]*sqlite:///FILE[^\n]*\.$") as caught:
+            opening(url)
+        assert SECRET not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_is_not_there_is_a_database_gone_without_a_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://cafe:{SECRET}@/cafe?host={tmp_path}&password={SECRET}"
+    with pytest.raises(
+        DatabaseGone, match=r"^The database cannot be used now: [^\n]*\.$"
+    ) as caught:
+        open_store(url)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in str(caught.value.__cause__)
+
+
+def test_upgrading_a_file_makes_it_and_lets_it_go(file: Path) -> None:
+    upgrade(f"sqlite:///{file}")
+    upgrade(f"sqlite:///{file}")
+    open_store(f"sqlite:///{file}").close()
+
+
+# A folder in the place of a file: that stops root as well, which no permission stops.
+
+
+def test_a_lock_that_cannot_be_written_is_named(file: Path) -> None:
+    lock = file.with_name("cafe.db.lock")
+    lock.mkdir()
+    with pytest.raises(LedgerError, match=rf"^Cannot write {lock}: Is a directory\.$"):
+        open_store(f"sqlite:///{file}")
+
+
+def test_a_file_whose_log_cannot_be_written_is_a_database_gone(file: Path) -> None:
+    open_store(f"sqlite:///{file}").close()
+    file.with_name("cafe.db-wal").mkdir()
+    with pytest.raises(DatabaseGone, match="unable to open"):
+        open_store(f"sqlite:///{file}")
+    file.with_name("cafe.db-wal").rmdir()
+    open_store(f"sqlite:///{file}").close()
