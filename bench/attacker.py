@@ -1,10 +1,10 @@
 """The attacker: one address, many connections, orders as fast as it can, for a bounded time.
 
-Rule: it never waits for coffee. Each order asks for an answer at once (202), so the flood goes on
-until it is refused, and a closed connection is opened again at once. So is one that gets no answer:
-a banned address's packets are dropped, and to wait for them to be sent again would be to give up.
-Waits for a line before it begins; run as `python -m bench.attacker PORT SECONDS`; prints what it
-got as JSON.
+Rule: it never waits for coffee. Each order asks for a response at once (202), so the flood goes on
+until it is refused, and a closed connection is opened again at once. So is one that gets no
+response: the packets of a banned address are dropped, and the kernel's retries would take seconds.
+Waits for a line before it begins; run as `python -m bench.attacker PORT SECONDS`; prints the counts
+of its responses and errors as JSON.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from bench.wire import Client, request
 
 ADDRESS = "127.0.0.66"
 CONNECTIONS = 64
-PATIENCE = 0.1
-KNOCKING = 0.005  # his patience once he has had no answer; it takes all of a process's time
+TIMEOUT = 0.1
+SHORT_TIMEOUT = 0.005  # after a time-out; short enough to keep a processor busy
 ORDER = request("POST", "/order/", fields="Prefer: respond-async\r\n")
 
 
 async def flood(port: int, until: float, got: Counter[str]) -> None:
     """Order on one connection after the other until the time is over."""
-    client, patience = Client(port, ADDRESS), PATIENCE
+    client, timeout = Client(port, ADDRESS), TIMEOUT
     while perf_counter() < until:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 answer = await client.ask(ORDER)
         except OSError as error:  # TimeoutError is one, too
             got[type(error).__name__] += 1
-            patience = KNOCKING
+            timeout = SHORT_TIMEOUT
             client.close()
             await asyncio.sleep(0)
         else:
             got[str(answer.status)] += 1
-            patience = PATIENCE
+            timeout = TIMEOUT
     client.close()
 
 
 async def attack(port: int, seconds: float) -> Counter[str]:
-    """Flood on every connection at once, and count the answers by what they were."""
+    """Flood on every connection at once; return the counts of responses by status."""
     got: Counter[str] = Counter()
     until = perf_counter() + seconds
     with suppress(TimeoutError):

@@ -1,16 +1,16 @@
 """Regulars under a flood: their orders per second while one address attacks.
 
-The attacker takes a processor's time for himself wherever he floods; so the peer is the same shop
-while the same attacker floods a port where nobody listens. There each of his connects is refused at
-once, and he spins. The shop, once it has cut him off, has the kernel drop his packets, and if he
-then waited for his own kernel's retries, he would leave the machine to the regulars and flatter us.
-So he does not: he gives an attempt up after some milliseconds and makes the next, on as many
-sockets at once as keep him busy. Seconds of processor that he used are printed for both, so that
-anybody can see whether it was one attacker; where they are alike, what is left is the shop's cost.
+The attacker takes processor time wherever it floods. So the peer is the same shop while the same
+attacker floods a port that is not listened on: there each connect is refused at once, and the
+attacker spins. The shop, once it has banned the attacker, has the kernel drop its packets. An
+attacker that then waited for its own kernel's retries would leave the machine to the regulars, and
+flatter the shop. So it gives an attempt up after some milliseconds and makes the next, on as many
+sockets at once as keep it busy. The processor seconds that it used are printed for both: if they
+are alike it was the same attacker, and the difference that is left is the shop's cost.
 
-That includes his beginning, which costs the most: every round has a fresh shop, which must answer
-him hundreds of times before it may ban him. Who comes first, shop or dead port, changes with every
-round.
+That includes the beginning, which costs the most: every round has a fresh shop, which must answer
+hundreds of requests before it may impose a ban. Shop and dead port are measured in turn, and every
+round begins with the other one.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def regulars_rate(scale: Scale, *, here: bool) -> float:
-    """Give the regulars' orders per second from the moment that the attack begins."""
+    """Return the regulars' orders per second from the moment that the attack begins."""
     seconds = 2 * scale.seconds
-    with serving(CAFE) as server, socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound and not listening: refused, and nobody else's
-        port = server.client_port if here else nobody.getsockname()[1]
+    with serving(CAFE) as server, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        port = server.client_port if here else unused.getsockname()[1]
         attack = ("bench.attacker", str(port), str(seconds))
         plan = {"warm": 1.0, "seconds": seconds, "strangers": True}
         with program(*attack, most_seconds=60) as attacker, load(server, **plan) as regulars:

@@ -26,7 +26,7 @@ async def attack(shop: Shop, orders: int) -> Attack:
     return Attack.parse(run.stdout.decode())
 
 
-async def test_the_attacker_is_cut_off_and_the_regulars_do_not_notice_him(
+async def test_the_attacker_is_banned_and_the_regulars_do_not_notice(
     shop: Shop, nursery: trio.Nursery
 ) -> None:
     attacks: list[Attack] = []
@@ -50,31 +50,31 @@ async def test_the_attacker_is_cut_off_and_the_regulars_do_not_notice_him(
     assert numbers(shop, "start") == numbers(shop, "place") == sorted(crew.numbers)
     assert len(crew.numbers) == 120
     assert ban["orders"] <= 400
-    assert_that_he_was_cut_off(shop, attacks[0])
+    assert_that_it_was_cut_off(shop, attacks[0])
     await others_are_served(shop)
 
 
 def numbers(shop: Shop, action: str) -> list[int]:
-    """Give the ticket numbers of the regulars to whose orders this happened, in that order."""
+    """Return the ticket numbers of the regulars to whose orders this happened, in that order."""
     lines = shop.log.lines("order", action=action)
     return [one["number"] for one in lines if one["address"] in OFFICES]
 
 
-def assert_that_he_was_cut_off(shop: Shop, result: Attack) -> None:
-    """Check what he got: first 429s, then a closed door or none at all, and never a coffee."""
+def assert_that_it_was_cut_off(shop: Shop, result: Attack) -> None:
+    """Check what the attacker got: 429s, then refused connections, and never a coffee."""
     assert not any(answer.startswith("200") for answer in result.answers)
     assert result.answers["429 waiting"] > 0
     assert result.lost > 400
     assert result.lost + result.unanswered > 3000
-    his = [one["action"] for one in shop.log.lines("order", address=ATTACKER)]
-    assert set(his) <= {"place", "cut off", "abandon"}
-    waiting = list(accumulate(1 if action == "place" else -1 for action in his))
+    actions = [one["action"] for one in shop.log.lines("order", address=ATTACKER)]
+    assert set(actions) <= {"place", "cut off", "abandon"}
+    waiting = list(accumulate(1 if action == "place" else -1 for action in actions))
     assert max(waiting) <= 400  # where the machine is busy some give up, and others come instead
     assert waiting[-1] == 0
 
 
 async def others_are_served(shop: Shop) -> None:
-    """Check that nobody else is limited, and that the figures tell what happened."""
+    """Check that no other address is limited, and that the metrics show what happened."""
     async with shop.customers("127.5.0.4") as customer:
         await order(customer)
     crew = Crew(shop)

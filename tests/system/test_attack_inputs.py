@@ -32,7 +32,7 @@ CUT_OFF_AFTER = {
 
 
 async def sells_on(shop: Shop, address: str) -> None:
-    """Check that somebody gets his coffee, and that nothing of the attack is left."""
+    """Check that a customer gets a coffee, and that nothing of the attack is left."""
     async with shop.customers(address) as customer, shop.baristas() as barista:
         await until_asked(lambda: has_connections(shop, client=0, worker=1))
         placed = await order(customer)
@@ -42,7 +42,7 @@ async def sells_on(shop: Shop, address: str) -> None:
 
 
 async def has_connections(shop: Shop, *, client: int, worker: int) -> bool:
-    """Tell whether so many are open; to ask takes one to the baristas' app."""
+    """Return whether so many are open; to ask takes one to the baristas' app."""
     return (
         await shop.figure('cafe_connections_open{app="client"}') == client
         and await shop.figure('cafe_connections_open{app="worker"}') == worker
@@ -62,7 +62,7 @@ async def test_what_ends_a_stock_hypercorn_does_not_end_the_shop(
 
 
 @pytest.mark.parametrize(("raw", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
-async def test_what_is_no_http_gets_a_problem_with_an_id(
+async def test_malformed_http_gets_a_problem_with_an_id(
     shop: Shop, address: str, raw: bytes, status: int
 ) -> None:
     for url in (shop.client, shop.worker):
@@ -88,7 +88,7 @@ async def test_a_reset_in_any_state_leaves_nothing_behind(
 
 
 async def cut_off(shop: Shop, address: str, url: str, raw: bytes) -> None:
-    """Send this and reset the connection, as a machine does that crashes and starts anew."""
+    """Send this and reset the connection, as a machine does that crashes and restarts."""
     stream = await shop.connect(address, url)
     await stream.send_all(raw)
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -13,7 +13,7 @@ from tests.system.play import LATER, order
 from tests.system.shop import Shop
 
 JSON = "application/json"
-NOBODYS = "nobody-placed-it"
+UNKNOWN = "no-such-order"
 
 FINISHES: list[tuple[str, bytes, str | None, int, list[str]]] = [
     # query, body, content type; status, what is wrong where
@@ -24,18 +24,18 @@ FINISHES: list[tuple[str, bytes, str | None, int, list[str]]] = [
     ("", b"[]", JSON, 422, ["body: model_attributes_type"]),
     ("", b'"x"', JSON, 422, ["body: model_attributes_type"]),
     ("", b"{", JSON, 400, ["body.1: json_invalid"]),
-    ("", b'\xef\xbb\xbf{"order_id": "%s"}' % NOBODYS.encode(), JSON, 404, []),
+    ("", b'\xef\xbb\xbf{"order_id": "%s"}' % UNKNOWN.encode(), JSON, 404, []),
     ("", b'{"order_id": ""}', JSON, 422, ["body.order_id: string_too_short"]),
     ("", b'{"order_id": "' + b"x" * 65 + b'"}', JSON, 422, ["body.order_id: string_too_long"]),
     ("", b'{"order_id": 7}', JSON, 422, ["body.order_id: string_type"]),
     ("", b'{"order_id": "x", "more": 1}', JSON, 422, ["body.more: extra_forbidden"]),
     ("", b'{"order_id": "\xff"}', JSON, 400, []),
-    ("", b'{"order_id": "a", "order_id": "%s"}' % NOBODYS.encode(), JSON, 404, []),
-    ("", b'{"order_id": "%s"}' % NOBODYS.encode(), "application/problem+json", 404, []),
+    ("", b'{"order_id": "a", "order_id": "%s"}' % UNKNOWN.encode(), JSON, 404, []),
+    ("", b'{"order_id": "%s"}' % UNKNOWN.encode(), "application/problem+json", 404, []),
     ("", b'{"order_id": "x"}', "text/plain", 422, ["body: model_attributes_type"]),
     ("", b'{"order_id": "x"}', None, 422, ["body: model_attributes_type"]),
-    (f"?order_id={NOBODYS}", b"", None, 404, []),
-    (f"?order_id={NOBODYS}&way=long", b"null", JSON, 404, []),
+    (f"?order_id={UNKNOWN}", b"", None, 404, []),
+    (f"?order_id={UNKNOWN}&way=long", b"null", JSON, 404, []),
     ("?order_id=x", b'{"order_id": "y"}', JSON, 422, []),
     ("?order_id=", b"", None, 422, ["query.order_id: string_too_short"]),
     (
@@ -79,18 +79,18 @@ ORDERS: list[tuple[bytes, str | None, int, list[str]]] = [
 
 
 def check(response: httpx.Response, status: int, wrong: list[str]) -> None:
-    """See that a response has this status, and tells what is wrong where."""
+    """Check that a response has this status, and tells what is wrong where."""
     assert response.status_code == status, response.text
     if status < 400:
         return
     problem = response.json()
     assert response.headers["content-type"] == "application/problem+json"
     assert problem["instance"] == f"urn:request:{response.headers['x-request-id']}"
-    told = [
+    errors = [
         f"{'.'.join(map(str, error['loc']))}: {error['type']}"
         for error in problem.get("errors", ())
     ]
-    assert told == wrong
+    assert errors == wrong
 
 
 def typed(kind: str | None) -> dict[str, str]:
@@ -98,7 +98,7 @@ def typed(kind: str | None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("query", "body", "kind", "status", "wrong"), FINISHES)
-async def test_finishing_nothing_that_could_be_finished(
+async def test_a_finish_of_no_such_order_is_refused(
     shop: Shop, query: str, body: bytes, *, kind: str | None, status: int, wrong: list[str]
 ) -> None:
     async with shop.baristas() as barista:
@@ -108,7 +108,7 @@ async def test_finishing_nothing_that_could_be_finished(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(("query", "status", "wrong"), STARTS)
-async def test_starting_where_nothing_waits(
+async def test_a_start_while_no_order_waits(
     shop: Shop, method: str, query: str, status: int, wrong: list[str]
 ) -> None:
     async with shop.baristas() as barista:
@@ -120,7 +120,7 @@ async def test_starting_where_nothing_waits(
 
 
 @pytest.mark.parametrize(("body", "kind", "status", "wrong"), ORDERS)
-async def test_ordering(
+async def test_an_order_is_accepted_or_refused_by_its_body(
     shop: Shop, address: str, body: bytes, *, kind: str | None, status: int, wrong: list[str]
 ) -> None:
     async with shop.customers(address) as customer:
@@ -142,7 +142,7 @@ async def test_ordering(
         ({**LATER, "Idempotency-Key": ""}, 400),
     ],
 )
-async def test_ordering_with_headers(
+async def test_an_order_is_accepted_or_refused_by_its_headers(
     shop: Shop, address: str, headers: dict[str, str], status: int
 ) -> None:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]

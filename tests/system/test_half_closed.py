@@ -1,4 +1,4 @@
-"""Customers and baristas who close their side behind a request and still read, and who do not."""
+"""Clients that close their side after a request: some still read, and some have disconnected."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def status(heard: bytes) -> int:
 
 @pytest.mark.parametrize("body", [b"", b'{"name":"Ada"}'])
 @pytest.mark.parametrize("prefer", AT_ONCE)
-async def test_who_does_not_wait_is_told_the_id_also_after_closing_its_side(
+async def test_a_customer_that_does_not_wait_gets_the_id_also_after_closing_its_side(
     shop: Shop, address: str, prefer: str, body: bytes
 ) -> None:
     raw = asking("POST", "/order/", {"Prefer": prefer, **JSON}, body)
@@ -70,7 +70,7 @@ async def test_two_orders_in_one_packet_are_both_answered_and_kept(
 
 
 @pytest.mark.parametrize("prefer", AT_ONCE)
-async def test_an_order_whose_customer_had_gone_before_its_id_was_told_is_withdrawn(
+async def test_an_order_whose_customer_disconnected_before_it_got_the_id_is_cancelled(
     shop: Shop, address: str, prefer: str
 ) -> None:
     await gone(shop, asking("POST", "/order/", {"Prefer": prefer}), address)
@@ -79,7 +79,9 @@ async def test_an_order_whose_customer_had_gone_before_its_id_was_told_is_withdr
     assert await shop.orders() == []
 
 
-async def test_an_order_with_a_key_is_kept_for_who_has_gone(shop: Shop, address: str) -> None:
+async def test_an_order_with_a_key_is_kept_for_a_customer_that_disconnected(
+    shop: Shop, address: str
+) -> None:
     fields = {**LATER, "Idempotency-Key": "gone"}
     await gone(shop, asking("POST", "/order/", fields), address)
     await shop.log.line("request", address=address, status=202)
@@ -89,7 +91,7 @@ async def test_an_order_with_a_key_is_kept_for_who_has_gone(shop: Shop, address:
         assert (await brew(barista))["order_id"] == placed["order_id"]
 
 
-async def test_a_customer_who_waits_is_taken_for_gone_and_told_nothing(
+async def test_a_waiting_customer_that_closes_its_side_counts_as_disconnected(
     shop: Shop, address: str
 ) -> None:
     for fields in (NOTHING, {"Prefer": "wait=60"}):
@@ -99,14 +101,18 @@ async def test_a_customer_who_waits_is_taken_for_gone_and_told_nothing(
     assert await shop.orders() == []
 
 
-async def test_so_is_who_waits_for_a_look(shop: Shop, address: str) -> None:
+async def test_a_customer_that_waits_for_a_look_and_closes_its_side_counts_as_disconnected(
+    shop: Shop, address: str
+) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         path = f"/order/{(await order(customer))['order_id']}"
         assert await half_closed(shop, asking("GET", path, {"Prefer": "wait=60"}), address) == b""
         await brew(barista)
 
 
-async def test_who_looks_or_cancels_is_answered(shop: Shop, address: str) -> None:
+async def test_a_customer_that_looks_or_cancels_and_closes_its_side_is_answered(
+    shop: Shop, address: str
+) -> None:
     async with shop.customers(address) as customer:
         path = f"/order/{(await order(customer))['order_id']}"
         for method in ("GET", "DELETE"):
@@ -121,13 +127,15 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("app", LOOKS)
-async def test_who_looks_at_the_shop_is_answered(shop: Shop, app: str) -> None:
+async def test_a_client_that_looks_at_the_shop_and_closes_its_side_is_answered(
+    shop: Shop, app: str
+) -> None:
     url = shop.client if app == "client" else shop.worker
     for path in LOOKS[app]:
         assert status(await half_closed(shop, asking("GET", path), url=url)) == 200, path
 
 
-async def test_a_barista_who_closes_its_side_gets_an_order_or_none_is_lost(
+async def test_a_barista_that_closes_its_side_gets_an_order_or_none_is_lost(
     shop: Shop, address: str
 ) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
@@ -143,14 +151,14 @@ async def test_a_barista_who_closes_its_side_gets_an_order_or_none_is_lost(
 
 
 @pytest.mark.parametrize("app", LOOKS)
-async def test_who_leaves_in_a_body_is_told_nothing(shop: Shop, app: str) -> None:
+async def test_a_client_that_disconnects_in_a_body_gets_no_response(shop: Shop, app: str) -> None:
     url, path = {"client": (shop.client, "/order/"), "worker": (shop.worker, "/finish/")}[app]
     raw = asking("POST", path, JSON, b'{"order_id": "x"}')
     assert await half_closed(shop, raw[:-5], url=url) == b""
     await shop.log.line("request", app=app, status=499)
 
 
-async def test_who_is_answered_on_a_kept_connection_may_then_close_its_side(
+async def test_a_client_that_was_answered_on_a_kept_connection_may_close_its_side(
     shop: Shop, address: str
 ) -> None:
     async with await shop.connect(address) as stream, shop.baristas() as barista:

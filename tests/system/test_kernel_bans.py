@@ -1,4 +1,4 @@
-"""Bans in the kernel, on real sockets: whoever is banned does not even connect."""
+"""Bans in the kernel, on real sockets: a banned address cannot connect."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ NO_ANSWER_SECONDS = 0.3
 
 
 async def connects(door: OpenDoor, source: str | None = None, url: str | None = None) -> bool:
-    """Tell whether a connection is established, whatever becomes of it."""
-    with trio.move_on_after(NO_ANSWER_SECONDS) as patience:
+    """Return whether a connection is established, whatever becomes of it."""
+    with trio.move_on_after(NO_ANSWER_SECONDS) as scope:
         with suppress(ConnectionResetError):  # it was, and the accept loop was quick
             await (await door.connect(source, url)).aclose()
-    return not patience.cancelled_caught
+    return not scope.cancelled_caught
 
 
 async def ban(door: OpenDoor, address: str, seconds: float = 60) -> None:
@@ -52,11 +52,11 @@ async def test_a_banned_address_does_not_connect_and_costs_the_process_nothing()
         assert door.admission.take_refusals() == ()
 
 
-async def test_whoever_has_served_his_ban_connects_even_with_the_same_attempt() -> None:
+async def test_after_its_ban_an_address_connects_even_with_the_same_attempt() -> None:
     async with open_door() as door:
         await ban(door, ATTACKER, seconds=0.5)
         assert not await connects(door, ATTACKER)
-        assert await door.gets_served(ATTACKER)  # his kernel tries again after a second
+        assert await door.gets_served(ATTACKER)  # its kernel retries after a second
         assert door.admission.in_kernel == 0
         assert await connects(door, ATTACKER)
 
@@ -74,7 +74,7 @@ async def test_a_ban_of_an_ipv6_network_leaves_ipv4_alone_on_a_dual_stack_listen
         assert await connects(door, REGULAR, url=v4)
 
 
-async def test_every_listener_of_the_server_is_closed_to_him() -> None:
+async def test_every_listener_of_the_server_drops_a_banned_address() -> None:
     async with open_door(bind=["127.0.0.1:0", "[::1]:0", "127.0.0.1:0"]) as door:
         await ban(door, ATTACKER)
         await ban(door, address_key("::1"))
@@ -84,7 +84,7 @@ async def test_every_listener_of_the_server_is_closed_to_him() -> None:
         assert await connects(door, REGULAR, url=door.urls[2])
 
 
-async def test_those_who_came_while_somebody_was_banned_are_served_on() -> None:
+async def test_connections_made_during_a_ban_of_another_address_are_still_served() -> None:
     async with open_door() as door:
         await ban(door, ATTACKER)
         async with await door.connect(REGULAR) as regular:
@@ -95,7 +95,7 @@ async def test_those_who_came_while_somebody_was_banned_are_served_on() -> None:
             assert (await ask(regular, GET)).status == 200
 
 
-async def test_the_kernel_takes_the_largest_filter_and_one_after_the_other() -> None:
+async def test_the_kernel_accepts_the_largest_filter_time_after_time() -> None:
     async with open_door(admission=Admission(10, 100)) as door:
         start = int(ip_address("203.0.0.0"))
         for n in range(ROOM + 50):
@@ -108,12 +108,12 @@ async def test_the_kernel_takes_the_largest_filter_and_one_after_the_other() -> 
             door.admission.ban(f"2001:db8:{n:x}::/64", until=trio.current_time() + 60)
         await ban(door, "2001:db8:ffff::/64")
         await until(lambda: door.admission.in_kernel == ROOM // 3)
-        assert await connects(door, ATTACKER)  # there is no more room for him
+        assert await connects(door, ATTACKER)  # the filter has no room for it
         assert not await door_is_open_to(door, ATTACKER)
 
 
 async def door_is_open_to(door: OpenDoor, source: str) -> bool:
-    """Tell whether he is served once he has connected."""
+    """Return whether an address is served once it has connected."""
     try:
         return await door.gets_served(source)
     except (OSError, trio.BrokenResourceError, h11.RemoteProtocolError):
@@ -129,7 +129,7 @@ def lock_filter(url: str) -> None:
                 twin.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
 
 
-async def test_where_the_kernel_refuses_one_line_says_so_and_bans_act_at_accept() -> None:
+async def test_if_the_kernel_refuses_the_filter_one_line_says_so_and_bans_act_at_accept() -> None:
     with structlog.testing.capture_logs() as lines:
         async with open_door() as door:
             lock_filter(door.urls[0])

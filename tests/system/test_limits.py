@@ -20,7 +20,7 @@ REQUESTS, WAITING, CONNECTIONS, BAN_AFTER, BAN_SECONDS, QUEUE = 20, 3, 8, 15, 5,
 
 @pytest.fixture(scope="module")
 def strict() -> Generator[Shop]:
-    """Give a shop with low limits and a trusted proxy."""
+    """Yield a shop with low limits and a trusted proxy."""
     with open_shop(
         limit_requests=REQUESTS,
         limit_window_seconds=2,
@@ -35,7 +35,7 @@ def strict() -> Generator[Shop]:
 
 
 def limited(response: httpx.Response, limit: str) -> Line:
-    """Give the body of a 429 of this limit, after a look at its header fields."""
+    """Return the body of a 429 of this limit, after a look at its header fields."""
     body = problem(response, 429)
     assert body["limit"] == limit
     seconds = int(response.headers["retry-after"])
@@ -68,20 +68,20 @@ async def test_too_many_requests_are_refused_but_not_those_of_others(
         assert (await other.get("/queue")).status_code == 200
 
 
-async def test_every_route_counts_but_health(strict: Shop, address: str) -> None:
+async def test_every_route_counts_except_health_routes(strict: Shop, address: str) -> None:
     health = ("/livez", "/readyz", "/api/v1/client/livez", "/api/v1/client/readyz")
     async with strict.customers(address) as customer:
         for path in health * REQUESTS:
             assert (await customer.get(path)).status_code == 200
         for n in range(REQUESTS):
-            path = ("/queue", "/no/such/path", "/order/nobody-placed-it", "/docs")[n % 4]
+            path = ("/queue", "/no/such/path", "/order/no-such-order", "/docs")[n % 4]
             assert (await customer.get(path)).status_code in {200, 404}
         await ask_until(customer, "requests")
         for path in health:
             assert (await customer.get(path)).status_code == 200
 
 
-async def test_what_customers_may_ask_does_not_limit_the_baristas_at_their_address(
+async def test_the_customers_limit_does_not_limit_baristas_at_the_same_address(
     strict: Shop, address: str
 ) -> None:
     async with strict.customers(address) as customer, strict.baristas(address) as barista:
@@ -108,7 +108,7 @@ async def test_too_many_waiting_orders_are_refused_until_one_is_ready(
             await brew(barista)
 
 
-async def test_a_full_queue_refuses_everybody(strict: Shop) -> None:
+async def test_a_full_queue_refuses_every_order(strict: Shop) -> None:
     async with AsyncExitStack() as stack, strict.baristas() as barista:
         for n in range(QUEUE):
             customer = await stack.enter_async_context(strict.customers(f"127.6.1.{n + 1}"))
@@ -124,11 +124,11 @@ async def test_a_full_queue_refuses_everybody(strict: Shop) -> None:
 
 
 CUT_OFF_SECONDS = 0.5
-"""Whoever is banned may not even connect, and is not told so: his packets are dropped."""
+"""A banned address cannot connect and gets no answer: its packets are dropped."""
 
 
 async def is_served(shop: Shop, address: str) -> bool:
-    """Tell whether a new connection from this address gets an answer, a 200."""
+    """Return whether a new connection from this address gets an answer, a 200."""
     with trio.move_on_after(CUT_OFF_SECONDS):
         try:
             async with shop.customers(address) as customer:
@@ -139,12 +139,12 @@ async def is_served(shop: Shop, address: str) -> bool:
 
 
 async def ask_until_cut_off(customer: httpx.AsyncClient) -> None:
-    """Ask until there is no answer any more."""
+    """Ask until there is no response."""
     with suppress(httpx.TransportError, trio.TooSlowError):
         for _ in range(10 * REQUESTS):
             with trio.fail_after(CUT_OFF_SECONDS):
                 await customer.get("/queue")
-        pytest.fail("he was never cut off")
+        pytest.fail("the address was never banned")
 
 
 async def test_too_many_connections_are_refused_until_one_closes(
@@ -163,11 +163,11 @@ async def test_too_many_connections_are_refused_until_one_closes(
 
 
 async def are_over(shop: Shop) -> bool:
-    """Tell whether nobody is banned any more."""
+    """Return whether no address is banned."""
     return await shop.figure("cafe_bans_now") == 0
 
 
-async def test_whoever_is_refused_too_often_is_cut_off_and_may_return(
+async def test_an_address_that_is_refused_too_often_is_banned_until_the_ban_ends(
     strict: Shop, address: str
 ) -> None:
     bans = await strict.figure("cafe_bans_total")
@@ -183,24 +183,24 @@ async def test_whoever_is_refused_too_often_is_cut_off_and_may_return(
         assert not await is_served(strict, address)
         assert await strict.figure("cafe_bans_now") == 1
         assert ban["seconds"] == BAN_SECONDS
-        assert ban["orders"] <= 2  # those whose connections were quicker to tell are not counted
+        assert ban["orders"] <= 2  # an order that its connection cancelled first is not counted
         assert [await read_to_end(stream) for stream in parked] == [b"", b""]
         assert [one["order_id"] for one in await strict.orders()] == [regular["order_id"]]
         assert await strict.figure("cafe_bans_total") == bans + 1
         assert await is_served(strict, "127.6.0.5")
     async with strict.baristas() as barista:
         await brew(barista)
-    await until_asked(partial(are_over, strict))  # whoever knocks meanwhile earns the next ban
+    await until_asked(partial(are_over, strict))  # who connects meanwhile earns the next ban
     await until_asked(lambda: is_served(strict, address))
 
 
-async def test_whoever_sends_what_is_no_http_too_often_is_cut_off(
+async def test_an_address_that_sends_no_http_too_often_is_banned(
     strict: Shop, address: str
 ) -> None:
     answers: list[bytes] = []
 
     async def is_banned() -> bool:
-        # Once he is banned nobody answers him.
+        # A banned address gets no response.
         with trio.move_on_after(1), suppress(OSError, trio.BrokenResourceError):
             async with await strict.connect(address) as stream:
                 await stream.send_all(b"BREW\r\n\r\n")
@@ -214,11 +214,11 @@ async def test_whoever_sends_what_is_no_http_too_often_is_cut_off(
 
 
 def behind_the_proxy(shop: Shop, host: str) -> httpx.AsyncClient:
-    """Give a client that comes through the trusted proxy, with a lie in front."""
+    """Return a client behind the trusted proxy, which forges the leftmost address."""
     return shop.customers(PROXY, headers={"X-Forwarded-For": f"192.0.2.99, {host}, 10.0.0.1"})
 
 
-async def test_customers_behind_a_trusted_proxy_are_counted_one_by_one(strict: Shop) -> None:
+async def test_customers_behind_a_trusted_proxy_are_counted_separately(strict: Shop) -> None:
     hosts = [f"198.51.100.{n}" for n in range(1, 11)]
     async with AsyncExitStack() as stack:  # more connections than one address may have
         customers = [
@@ -233,7 +233,7 @@ async def test_customers_behind_a_trusted_proxy_are_counted_one_by_one(strict: S
     assert await strict.log.line("request", address=hosts[0], status=429)
 
 
-async def test_a_ban_behind_a_trusted_proxy_hurts_nobody_else_there(strict: Shop) -> None:
+async def test_a_ban_behind_a_trusted_proxy_does_not_affect_others_there(strict: Shop) -> None:
     host = "198.51.100.200"
     parked = f"POST /order/ HTTP/1.1\r\nHost: cafe\r\nX-Forwarded-For: {host}\r\n\r\n".encode()
     async with (
@@ -243,8 +243,8 @@ async def test_a_ban_behind_a_trusted_proxy_hurts_nobody_else_there(strict: Shop
     ):
         await strict.has_waiting(1)
         limited((await ask_until(customer, "banned"))[-1], "banned")
-        told = await Client(stream).read("POST")
-        headers = [(name, value) for name, value in told.headers.items()]
-        limited(httpx.Response(told.status, headers=headers, content=told.body), "banned")
+        response = await Client(stream).read("POST")
+        headers = [(name, value) for name, value in response.headers.items()]
+        limited(httpx.Response(response.status, headers=headers, content=response.body), "banned")
         await strict.has_waiting(0)
         assert (await other.get("/queue")).status_code == 200

@@ -26,7 +26,7 @@ ORDERS = 60
 
 @pytest.fixture
 def generous() -> Generator[Shop]:
-    """Give a shop that limits nobody."""
+    """Yield a shop without limits."""
     limits: dict[str, Any] = dict.fromkeys(
         ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
     )
@@ -38,7 +38,7 @@ def generous() -> Generator[Shop]:
 
 
 async def failures(url: str, folder: Path) -> str:
-    """Give what schemathesis has to say against the app at `url`, nothing where all is well."""
+    """Return what schemathesis has to say against the app at `url`, nothing where all is well."""
     ended = await trio.run_process(
         [*COMMAND, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS],
         capture_stdout=True,

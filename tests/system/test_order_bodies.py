@@ -1,4 +1,4 @@
-"""What a customer may write in the body of an order, and what he is told where he may not."""
+"""What the body of an order may have in it, and the errors that any other body gets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize(("content", "status", "said"), BAD_BODIES.values(), ids=BAD_BODIES)
-async def test_a_wrong_body_is_told_what_is_wrong(
+async def test_an_invalid_body_gets_its_errors(
     shop: Shop, address: str, content: bytes, status: int, said: str
 ) -> None:
     async with shop.customers(address) as customer:

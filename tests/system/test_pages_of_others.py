@@ -16,14 +16,14 @@ NAME = "kasse.example"
 
 @pytest.fixture(scope="module")
 def plain() -> Generator[Shop]:
-    """Give a shop without a token that has a name."""
+    """Yield a shop without a token that has a name."""
     with open_shop(worker_hosts=f"other.example, {NAME}") as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Generator[Shop]:
-    """Give a shop whose baristas need a token."""
+    """Yield a shop whose baristas need a token."""
     with open_shop(worker_hosts="", worker_token=TOKEN) as shop:
         yield shop
 
@@ -55,7 +55,7 @@ TABLE: list[tuple[tuple[str, ...], int, int]] = [
 
 
 async def statuses(shop: Shop, path: str, lines: tuple[str, ...], *more: str) -> list[int]:
-    """Give the statuses of a GET and a POST with these header lines, over one connection."""
+    """Return the statuses of a GET and a POST with these header lines, over one connection."""
     port = shop.worker.rpartition(":")[2]
     fields = "".join(f"{line}\r\n" for line in (*lines, *more)).replace("{}", port)
     async with await shop.connect(url=shop.worker) as stream:
@@ -69,7 +69,7 @@ async def statuses(shop: Shop, path: str, lines: tuple[str, ...], *more: str) ->
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1/worker"])
 @pytest.mark.parametrize(("lines", "status", "_"), TABLE)
-async def test_who_may_ask_without_a_token(
+async def test_requests_that_pass_without_a_token(
     plain: Shop, lines: tuple[str, ...], status: int, _: int, prefix: str
 ) -> None:
     assert await statuses(plain, f"{prefix}/start/", lines) == [status, status]
@@ -78,7 +78,7 @@ async def test_who_may_ask_without_a_token(
 
 
 @pytest.mark.parametrize(("lines", "_", "status"), TABLE)
-async def test_who_may_ask_with_a_token(
+async def test_requests_that_pass_with_a_token(
     guarded: Shop, lines: tuple[str, ...], _: int, status: int
 ) -> None:
     bearer = f"Authorization: Bearer {TOKEN}"
@@ -110,7 +110,7 @@ async def test_a_page_gets_no_order_and_ends_none(plain: Shop, address: str) -> 
         assert (await barista.post(f"/finish/{placed['order_id']}", headers=page)).is_success
 
 
-async def test_the_customers_port_is_open_to_pages_as_before(plain: Shop, address: str) -> None:
+async def test_the_customers_port_is_open_to_pages(plain: Shop, address: str) -> None:
     async with plain.customers(address) as customer:
         for headers in ({"Origin": "https://evil.example"}, {"Host": "cafe.example"}):
             assert (await customer.get("/queue", headers=headers)).status_code == 200

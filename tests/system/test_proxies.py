@@ -22,7 +22,7 @@ LIMIT = 20
 
 @pytest.fixture(scope="module")
 def direct() -> Generator[Shop]:
-    """Give a shop that believes the proxy, with limits that a test reaches soon."""
+    """Yield a shop that believes the proxy, with limits that a test reaches soon."""
     with open_shop(
         trusted_proxies="127.0.0.1", limit_requests=LIMIT, limit_window_seconds=60, ban_after=30
     ) as shop:
@@ -33,7 +33,7 @@ def direct() -> Generator[Shop]:
 def proxied(
     request: pytest.FixtureRequest, direct: Shop, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Shop]:
-    """Give the shop as it is reached through a proxy."""
+    """Yield the shop as it is reached through a proxy."""
     if program(request.param) is None:
         pytest.skip(missing(f"no {request.param} here (on Debian: apt install {request.param})"))
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -94,7 +94,7 @@ async def test_each_customer_behind_the_proxy_has_limits_of_their_own(
         assert (await regular.get("/queue")).status_code == 200
 
 
-async def test_nobody_behind_the_proxy_can_claim_to_be_somebody_else(
+async def test_no_client_behind_the_proxy_can_claim_to_be_another(
     proxied: Shop, address: str
 ) -> None:
     lie = {"X-Forwarded-For": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
@@ -104,7 +104,7 @@ async def test_nobody_behind_the_proxy_can_claim_to_be_somebody_else(
     assert not proxied.log.lines("request", address="192.0.2.7")
 
 
-async def test_whoever_is_banned_behind_the_proxy_is_told_so_and_others_are_served(
+async def test_a_banned_client_behind_the_proxy_gets_429_and_others_are_served(
     proxied: Shop, address: str
 ) -> None:
     async with proxied.customers(address) as flood, proxied.customers("127.9.9.8") as regular:
@@ -117,7 +117,7 @@ async def test_whoever_is_banned_behind_the_proxy_is_told_so_and_others_are_serv
         assert (await regular.delete(f"/order/{kept.json()['order_id']}")).status_code == 200
 
 
-async def test_the_health_routes_are_the_proxys_alone(proxied: Shop, address: str) -> None:
+async def test_only_the_proxy_reaches_the_health_routes(proxied: Shop, address: str) -> None:
     async with proxied.customers(address) as stranger:
         for path in ("/livez", "/readyz", "/api/v1/client/readyz", "/readyz/"):
             assert (await stranger.get(path)).status_code == 404
@@ -125,7 +125,7 @@ async def test_the_health_routes_are_the_proxys_alone(proxied: Shop, address: st
 
 @pytest.fixture(scope="module")
 def with_room() -> Generator[Shop]:
-    """Give a shop with its usual limits: OPTIONS / is a request like any other, and counted."""
+    """Yield a shop with its usual limits: OPTIONS / is a request like any other, and counted."""
     with open_shop(trusted_proxies="127.0.0.1") as shop:
         yield shop
 

@@ -37,7 +37,7 @@ ALLOWED = {
 
 
 def visitor(shop: Shop, app: str, address: str) -> httpx.AsyncClient:
-    """Give a client of one of the apps."""
+    """Return a client of one of the apps."""
     return shop.customers(address) if app == "client" else shop.baristas()
 
 
@@ -120,7 +120,7 @@ async def test_an_unknown_path_is_a_problem(shop: Shop, address: str, app: str) 
 
 
 @pytest.mark.parametrize(("app", "path"), ALLOWED)
-async def test_a_wrong_method_is_told_the_right_ones(
+async def test_a_wrong_method_gets_the_allowed_ones(
     shop: Shop, address: str, app: str, path: str
 ) -> None:
     async with visitor(shop, app, address) as client:
@@ -135,7 +135,7 @@ async def test_a_wrong_method_is_told_the_right_ones(
 
 
 @pytest.mark.parametrize("app", APPS)
-async def test_options_of_the_root_tells_all_methods_of_the_app(
+async def test_options_of_the_root_returns_all_methods_of_the_app(
     shop: Shop, address: str, app: str
 ) -> None:
     every = {"client": "DELETE, GET, HEAD, OPTIONS, POST", "worker": "GET, HEAD, OPTIONS, POST"}
@@ -155,20 +155,20 @@ UNKEPT = [
     *[("client", "GET", path, 200) for path in ("/queue", "/livez", "/readyz")],
     *[("worker", "GET", path, 200) for path in ("/orders", "/actors", "/metrics", "/livez")],
     ("client", "HEAD", "/queue", 200),
-    ("client", "GET", "/order/nobody-s", 404),
-    ("client", "DELETE", "/order/nobody-s", 404),
+    ("client", "GET", "/order/no-such-order", 404),
+    ("client", "DELETE", "/order/no-such-order", 404),
     ("client", "PUT", "/queue", 405),
     ("client", "GET", "/nothing", 404),
     ("client", "BREW", "/queue", 501),
     ("worker", "GET", "/start/", 204),
     ("worker", "GET", "/start/?wait=x", 422),
     ("worker", "POST", "/finish/", 422),
-    ("worker", "POST", "/finish/nobody-s", 404),
+    ("worker", "POST", "/finish/no-such-order", 404),
 ]
 
 
 @pytest.mark.parametrize(("app", "method", "path", "status"), UNKEPT)
-async def test_no_answer_of_ours_may_be_kept_by_a_cache(
+async def test_no_response_may_be_cached(
     shop: Shop, address: str, app: str, method: str, *, path: str, status: int
 ) -> None:
     async with visitor(shop, app, address) as client:
@@ -177,7 +177,7 @@ async def test_no_answer_of_ours_may_be_kept_by_a_cache(
         assert response.headers.get_list("cache-control") == ["no-store"]
 
 
-async def test_nor_may_an_order_nor_a_tree_of_actors(shop: Shop, address: str) -> None:
+async def test_an_order_and_the_tree_of_actors_may_not_be_cached(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         placed = await customer.post("/order/", headers=LATER)
         path = placed.headers["location"]
@@ -209,7 +209,7 @@ async def test_head_looks_at_an_order_and_claims_none(shop: Shop, address: str) 
     async with shop.customers(address) as customer, shop.baristas() as barista:
         placed = await order(customer)
         assert (await customer.head(f"/order/{placed['order_id']}")).status_code == 200
-        assert (await customer.head("/order/nobody-s")).status_code == 404
+        assert (await customer.head("/order/no-such-order")).status_code == 404
         for path in ("/start/", "/start"):
             refused = await barista.head(path)
             assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS, POST")
@@ -217,7 +217,7 @@ async def test_head_looks_at_an_order_and_claims_none(shop: Shop, address: str) 
         await brew(barista)
 
 
-async def test_a_method_that_nobody_knows_is_not_implemented(shop: Shop, address: str) -> None:
+async def test_an_unknown_method_is_not_implemented(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer:
         problem(await customer.request("BREW", "/order/"), 501)
 
@@ -236,7 +236,9 @@ async def test_a_body_over_64_kib_is_refused(shop: Shop, address: str) -> None:
 
 @pytest.mark.parametrize("app", APPS)
 @pytest.mark.parametrize("given", ["a", "req-17", "A.b_c:d-9", "x" * 64])
-async def test_a_sane_request_id_is_taken(shop: Shop, address: str, app: str, given: str) -> None:
+async def test_a_clients_request_id_that_is_harmless_in_a_log_is_used(
+    shop: Shop, address: str, app: str, given: str
+) -> None:
     async with visitor(shop, app, address) as client:
         for path in ("/livez", "/nothing"):
             response = await client.get(path, headers={"X-Request-ID": given})
@@ -247,7 +249,7 @@ async def test_a_sane_request_id_is_taken(shop: Shop, address: str, app: str, gi
 @pytest.mark.parametrize(
     "given", [None, "", "x" * 65, "two words", 'quo"te', "new\tline", "caf\u00e9"]
 )
-async def test_any_other_request_id_is_made(
+async def test_any_other_request_gets_a_new_id(
     shop: Shop, address: str, app: str, given: str | None
 ) -> None:
     headers = [] if given is None else [(b"X-Request-ID", given.encode())]
@@ -270,7 +272,7 @@ async def test_the_docs_need_nothing_from_elsewhere(shop: Shop, address: str, ap
 
 
 @pytest.mark.parametrize("app", APPS)
-async def test_openapi_tells_all_that_a_route_may_answer(
+async def test_openapi_documents_every_status_of_a_route(
     shop: Shop, address: str, app: str
 ) -> None:
     async with visitor(shop, app, address) as client:
@@ -331,7 +333,7 @@ async def test_every_body_in_openapi_has_an_example(shop: Shop, address: str, ap
 
 
 @pytest.mark.parametrize("app", APPS)
-async def test_a_shop_that_is_open_lives_and_is_ready(shop: Shop, address: str, app: str) -> None:
+async def test_an_open_shop_is_live_and_ready(shop: Shop, address: str, app: str) -> None:
     async with visitor(shop, app, address) as client:
         for path in ("/livez", "/readyz"):
             response = await client.get(path)

@@ -53,9 +53,9 @@ class Counter:
             return await Client(stream).ask(raw, method)
 
     async def live(self) -> list[Line]:
-        """Give all orders, as far as they are something that can be changed by a request."""
-        told = ("order_id", "status")
-        return [{name: one[name] for name in told} for one in await self.shop.orders()]
+        """Return all orders, as far as they are something that can be changed by a request."""
+        members = ("order_id", "status")
+        return [{name: one[name] for name in members} for one in await self.shop.orders()]
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def open_counter(shop: Shop, address: str) -> AsyncGenerator[Counter]:
 
 
 def said(answer: Answer) -> set[bytes]:
-    """Give which headers an answer has."""
+    """Return which headers an answer has."""
     return set(answer.headers) - {b"connection"}
 
 
@@ -90,7 +90,9 @@ NO_HOSTS = ("a b", "x/y", "x:abc", "[::1", "###", "a@b", ":80", "a:65536", "a, b
 
 
 @every_look
-async def test_hosts(shop: Shop, address: str, app: str, path: str) -> None:
+async def test_a_host_that_is_accepted_in_any_spelling(
+    shop: Shop, address: str, app: str, path: str
+) -> None:
     async with open_counter(shop, address) as counter:
         for host in (*OUR_HOSTS, *OTHER_HOSTS):
             answers = 403 if app == "worker" and host in OTHER_HOSTS else 200
@@ -102,7 +104,9 @@ async def test_hosts(shop: Shop, address: str, app: str, path: str) -> None:
 
 
 @every_look
-async def test_what_is_no_host(shop: Shop, address: str, app: str, path: str) -> None:
+async def test_a_host_that_is_malformed_is_refused(
+    shop: Shop, address: str, app: str, path: str
+) -> None:
     async with open_counter(shop, address) as counter:
         for host in NO_HOSTS:
             assert is_problem(await counter.ask(app, "GET", path, host=host), 400), host
@@ -112,7 +116,7 @@ async def test_what_is_no_host(shop: Shop, address: str, app: str, path: str) ->
 
 
 @every_look
-async def test_the_spellings_of_a_path_with_every_method(
+async def test_each_spelling_of_a_path_answers_every_method_alike(
     shop: Shop, address: str, app: str, path: str
 ) -> None:
     async with open_counter(shop, address) as counter:
@@ -182,7 +186,9 @@ PREFERENCES = [
 
 
 @pytest.mark.parametrize(("lines", "applied"), PREFERENCES)
-async def test_a_preference(shop: Shop, address: str, lines: list[str], applied: bytes) -> None:
+async def test_a_preference_is_applied(
+    shop: Shop, address: str, lines: list[str], applied: bytes
+) -> None:
     prefer = [f"Prefer: {line}" for line in lines]
     async with open_counter(shop, address) as counter:
         looked = await counter.ask("client", "GET", "/order/{order_id}", *prefer)
@@ -196,7 +202,7 @@ async def test_a_preference(shop: Shop, address: str, lines: list[str], applied:
 
 
 @pytest.mark.parametrize("prefer", ['x="a, respond-async"', "respond-asynchronously", "wait=-1"])
-async def test_no_preference(shop: Shop, address: str, prefer: str) -> None:
+async def test_a_malformed_preference_is_ignored(shop: Shop, address: str, prefer: str) -> None:
     async with open_counter(shop, address) as counter:
         looked = await counter.ask("client", "GET", "/order/{order_id}", f"Prefer: {prefer}")
         assert looked.status == 200
@@ -224,7 +230,7 @@ ONCE: list[tuple[str, str, str, list[str], str]] = [
 
 
 @pytest.mark.parametrize(("app", "method", "target", "lines", "wrong"), ONCE)
-async def test_what_may_come_once_and_comes_twice(
+async def test_a_parameter_that_may_be_sent_once_is_refused_when_sent_twice(
     shop: Shop, address: str, app: str, method: str, *, target: str, lines: list[str], wrong: str
 ) -> None:
     async with open_counter(shop, address) as counter:
@@ -250,7 +256,9 @@ async def test_a_body_has_one_type(
 
 @pytest.mark.parametrize("key", ["", "two words", "é", "x" * 256])
 @pytest.mark.parametrize(("app", "path"), [("client", "/order/"), ("worker", "/start/")])
-async def test_a_malformed_key(shop: Shop, address: str, app: str, path: str, key: str) -> None:
+async def test_a_malformed_key_is_refused(
+    shop: Shop, address: str, app: str, path: str, key: str
+) -> None:
     async with open_counter(shop, address) as counter:
         lines = [f"Idempotency-Key: {key}", "Prefer: respond-async"]
         assert is_problem(await counter.ask(app, "POST", path, *lines), 400)

@@ -18,7 +18,7 @@ from tests.system.shop import Shop, open_shop, until_asked
 TOKEN = "open-sesame-4711"
 REQUESTS, BAN_AFTER, BAN_SECONDS = 40, 15, 3
 CUT_OFF_SECONDS = 0.5
-"""A banned address may not even connect, and is not told so: its packets are dropped."""
+"""A banned address cannot connect and gets no answer: its packets are dropped."""
 LIMITS: dict[str, Any] = {
     "limit_window_seconds": 2,
     "ban_after": BAN_AFTER,
@@ -29,20 +29,20 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module")
 def strict() -> Generator[Shop]:
-    """Give a shop without a token and with low limits."""
+    """Yield a shop without a token and with low limits."""
     with open_shop(worker_limit_requests=REQUESTS, limit_requests=REQUESTS, **LIMITS) as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Generator[Shop]:
-    """Give a shop whose baristas need a token."""
+    """Yield a shop whose baristas need a token."""
     with open_shop(worker_token=TOKEN, worker_limit_requests=1, **LIMITS) as shop:
         yield shop
 
 
 async def gets_an_answer(client: httpx.AsyncClient, path: str) -> bool:
-    """Tell whether a new connection is answered."""
+    """Return whether a new connection is answered."""
     with trio.move_on_after(CUT_OFF_SECONDS), suppress(httpx.TransportError):
         async with client:
             return (await client.get(path)).status_code > 0
@@ -66,7 +66,7 @@ async def returns(shop: Shop, address: str) -> None:
         await until_asked(lambda: gets_an_answer(client(address), path))  # noqa: B023 - at once
 
 
-async def test_who_guesses_tokens_is_cut_off_from_both_ports_and_may_return(
+async def test_an_address_that_guesses_tokens_is_banned_from_both_ports_until_the_ban_ends(
     guarded: Shop, address: str
 ) -> None:
     async with (
@@ -89,23 +89,23 @@ async def test_who_guesses_tokens_is_cut_off_from_both_ports_and_may_return(
     await returns(guarded, address)
 
 
-async def test_who_guesses_orders_is_cut_off_although_it_has_the_token(
+async def test_an_address_that_guesses_orders_is_banned_although_it_has_the_token(
     guarded: Shop, address: str
 ) -> None:
     async with guarded.baristas(address, headers=BEARER) as guesser:
-        statuses = await ask_until_cut_off(partial(guesser.post, "/finish/nobody-placed-it"))
+        statuses = await ask_until_cut_off(partial(guesser.post, "/finish/no-such-order"))
         assert set(statuses) == {404}
     assert not await gets_an_answer(guarded.customers(address), "/livez")
     await returns(guarded, address)
 
 
-async def test_who_has_the_token_is_never_limited(guarded: Shop, address: str) -> None:
+async def test_a_client_with_the_token_is_never_limited(guarded: Shop, address: str) -> None:
     async with guarded.baristas(address, headers=BEARER) as barista:
         for _ in range(5 * REQUESTS):
             assert (await barista.get("/start/")).status_code == 204
 
 
-async def test_without_a_token_who_asks_too_often_is_refused_and_then_cut_off(
+async def test_without_a_token_an_address_that_asks_too_often_is_refused_and_then_banned(
     strict: Shop, address: str
 ) -> None:
     async with strict.baristas(address) as barista:
@@ -125,7 +125,7 @@ async def test_without_a_token_who_asks_too_often_is_refused_and_then_cut_off(
     await returns(strict, address)
 
 
-async def test_what_is_no_http_on_the_baristas_port_is_counted_too(
+async def test_malformed_http_on_the_baristas_port_is_counted_too(
     strict: Shop, address: str
 ) -> None:
     async def is_banned() -> bool:
@@ -139,7 +139,7 @@ async def test_what_is_no_http_on_the_baristas_port_is_counted_too(
     await returns(strict, address)
 
 
-async def test_who_is_cut_off_as_a_customer_is_cut_off_as_a_barista(
+async def test_an_address_that_is_banned_on_the_customers_port_is_banned_on_the_baristas(
     strict: Shop, address: str
 ) -> None:
     async with strict.customers(address) as customer, strict.baristas(address) as barista:

@@ -1,4 +1,4 @@
-"""One FastAPI app as this shop wants it: slashes, problems for every error, bugs kept inside."""
+"""The app factory: slashes, problems for every error, and no exception in a response."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def lines() -> Generator[list[EventDict]]:
         yield captured
 
 
-async def test_a_bug_is_a_500_without_internals_and_logged_with_its_request_id(
+async def test_an_exception_is_a_500_without_internals_and_logged_with_its_request_id(
     client: httpx.AsyncClient, lines: list[EventDict]
 ) -> None:
     response = await client.get("/bug/blue", headers={"X-Request-ID": "r17"})
@@ -102,7 +102,7 @@ async def test_a_bug_is_a_500_without_internals_and_logged_with_its_request_id(
     assert (request["event"], request["status"]) == ("request", 500)
 
 
-async def test_a_bug_outside_of_the_app_is_a_500_too(lines: list[EventDict]) -> None:
+async def test_an_exception_outside_of_the_app_is_a_500_too(lines: list[EventDict]) -> None:
     async def layer(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RuntimeError(SECRET)
 
@@ -121,24 +121,24 @@ async def test_a_refusal_is_a_problem_with_its_members(client: httpx.AsyncClient
     assert response.headers["retry-after"] == "3"
 
 
-async def test_a_405_tells_all_methods_of_the_path(client: httpx.AsyncClient) -> None:
+async def test_a_405_has_all_methods_of_the_path(client: httpx.AsyncClient) -> None:
     for path in ("/milk/", "/milk", "/api/milk"):
         response = await client.put(path)
         assert response.status_code == 405
         assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-async def test_head_is_answered_where_get_is_but_not_where_get_does_what_post_does(
+async def test_head_is_answered_where_get_is_unless_get_does_what_post_does(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     for path in ("/teapot", "/milk/", "/milk", "/api/milk", "/docs", "/openapi.json"):
         get, head = await client.get(path), await client.head(path)
         assert (path, head.status_code) == (path, get.status_code)
-        told = [dict(one.headers) for one in (get, head)]
-        for headers in told:
+        fields = [dict(one.headers) for one in (get, head)]
+        for headers in fields:
             headers.pop("x-request-id")
-        assert told[0] == told[1]
-        assert int(told[0]["content-length"]) > 0
+        assert fields[0] == fields[1]
+        assert int(fields[0]["content-length"]) > 0
     refused = await client.head("/take")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS, POST")
     assert [list(item) for item in app.openapi()["paths"].values()] == [
@@ -164,7 +164,7 @@ async def test_head_is_answered_where_get_is_but_not_where_get_does_what_post_do
         ("/openapi.json", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_options_tells_the_methods_of_a_path_or_of_the_app(
+async def test_options_returns_the_methods_of_a_path_or_of_the_app(
     app: FastAPI, path: str, allowed: str
 ) -> None:
     sent: list[Message] = []
@@ -182,12 +182,12 @@ async def test_options_tells_the_methods_of_a_path_or_of_the_app(
     assert (sent[0]["status"], dict(sent[0]["headers"])[b"allow"]) == (204, allowed.encode())
 
 
-async def test_options_of_what_is_not_there_is_a_404(client: httpx.AsyncClient) -> None:
+async def test_options_of_an_unknown_path_is_a_404(client: httpx.AsyncClient) -> None:
     for path in ("/nothing", "/api/nothing", "/apis/", "/milk/x"):
         assert (await client.options(path)).status_code == 404
 
 
-async def test_a_file_of_the_docs_tells_its_methods(client: httpx.AsyncClient) -> None:
+async def test_options_of_a_file_of_the_docs_returns_its_methods(client: httpx.AsyncClient) -> None:
     (link, *_) = re.findall(r'(?:href|src)="([^"]+)"', (await client.get("/docs")).text)
     assert (await client.get(link)).status_code == 200
     for method, status in (("OPTIONS", 204), ("POST", 405)):
@@ -201,7 +201,7 @@ async def test_an_http_error_keeps_its_headers(client: httpx.AsyncClient) -> Non
     assert response.json()["title"] == "I'm a Teapot"
 
 
-async def test_wrong_input_is_told_where_it_is_wrong(client: httpx.AsyncClient) -> None:
+async def test_invalid_input_gets_the_places_of_its_errors(client: httpx.AsyncClient) -> None:
     response = await client.post("/milk", json={"grams": "many"})
     body = response.json()
     assert response.status_code == 422
@@ -210,20 +210,20 @@ async def test_wrong_input_is_told_where_it_is_wrong(client: httpx.AsyncClient) 
     assert "many" not in response.text
 
 
-async def test_a_body_of_another_type_is_told_what_to_send(client: httpx.AsyncClient) -> None:
+async def test_a_body_of_another_type_gets_the_type_to_send(client: httpx.AsyncClient) -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     response = await client.post("/milk/", content=b'{"grams": 18}', headers=form)
     assert response.status_code == 422
     assert "Content-Type: application/json" in response.json()["detail"]
 
 
-async def test_a_path_that_is_not_there_points_to_the_docs(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_points_to_the_docs(client: httpx.AsyncClient) -> None:
     response = await client.get("/")
     assert response.status_code == 404
     assert "/docs" in response.json()["detail"]
 
 
-async def test_a_path_with_a_line_feed_behind_it_is_another(client: httpx.AsyncClient) -> None:
+async def test_a_path_that_ends_with_a_line_feed_is_another_path(client: httpx.AsyncClient) -> None:
     for path in (
         "/milk%0a",
         "/milk/%0a",
@@ -235,7 +235,7 @@ async def test_a_path_with_a_line_feed_behind_it_is_another(client: httpx.AsyncC
         assert (await client.get(path)).status_code == 404
 
 
-async def test_json_that_cannot_be_read_is_a_400(client: httpx.AsyncClient) -> None:
+async def test_malformed_json_is_a_400(client: httpx.AsyncClient) -> None:
     response = await client.post(
         "/milk", content=b"{", headers={"Content-Type": "application/json"}
     )

@@ -1,4 +1,4 @@
-"""Noticing that the client has gone, under many schedules."""
+"""Noticing that the client has disconnected, under many schedules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cafe.http.refusals import CafeRefusal
 
 
 class Line:
-    """A connection on which the client may hang up."""
+    """A connection on which the client may disconnect."""
 
     def __init__(self) -> None:
         self.hung_up = trio.Event()
@@ -40,12 +40,12 @@ def giving(result: str, after: float) -> Callable[[], Awaitable[str]]:
 
 
 @pytest.mark.schedules(5)
-async def test_what_is_done_in_time_is_given() -> None:
+async def test_the_result_of_the_work_is_returned() -> None:
     assert await unless_hung_up(Line().request, giving("coffee", after=900)) == "coffee"
 
 
 @pytest.mark.schedules(5)
-async def test_the_work_is_cancelled_when_the_client_hangs_up() -> None:
+async def test_the_work_is_cancelled_when_the_client_disconnects() -> None:
     line, cancelled = Line(), trio.Event()
 
     async def work() -> str:
@@ -70,7 +70,7 @@ async def hang_up(line: Line, after: float) -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_a_refusal_comes_through_as_it_is() -> None:
+async def test_a_refusal_is_raised_as_it_is() -> None:
     async def work() -> str:
         await trio.sleep(1)
         raise CafeRefusal("No.")
@@ -80,7 +80,7 @@ async def test_a_refusal_comes_through_as_it_is() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_somebody_elses_cancellation_goes_on() -> None:
+async def test_a_cancellation_from_outside_is_passed_on() -> None:
     with trio.move_on_after(3) as scope:
         await unless_hung_up(Line().request, giving("coffee", after=900))
         raise AssertionError
@@ -88,7 +88,7 @@ async def test_somebody_elses_cancellation_goes_on() -> None:
 
 
 @pytest.mark.schedules
-async def test_what_is_done_as_the_client_hangs_up_is_given_or_was_never_done() -> None:
+async def test_work_that_ends_as_the_client_disconnects_is_returned_or_was_never_done() -> None:
     line, made = Line(), list[str]()
 
     async def work() -> str:

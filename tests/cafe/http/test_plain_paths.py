@@ -1,4 +1,4 @@
-"""Plain routes with parameters in their path: found and answered as FastAPI does, without it."""
+"""Plain routes with parameters in their path: found and answered as FastAPI does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def wrong(number: str) -> Response:
 
 
 def routes(route_class: type[APIRoute]) -> APIRouter:
-    """Give the same routes of one class."""
+    """Return the same routes of one class."""
     router = APIRouter(route_class=route_class)
     router.get("/cup/{number}")(cup)
     router.delete("/cup/{name}")(drink)
@@ -100,7 +100,7 @@ APPS = PLAIN, PlainRoutes(app_of(routes(APIRoute)))
         ("GET", "/wrong/7", 422),
     ],
 )
-async def test_a_path_with_parameters_is_taken_or_refused_as_by_fastapi(
+async def test_a_path_with_parameters_is_accepted_or_refused_as_by_fastapi(
     method: str, path: str, status: int
 ) -> None:
     root_path = "/api" if path.startswith("/api/") else ""
@@ -121,7 +121,7 @@ async def test_a_path_with_parameters_is_taken_or_refused_as_by_fastapi(
 
 
 @pytest.mark.schedules(1)
-async def test_all_that_is_wrong_is_told_of_a_path_with_parameters_too() -> None:
+async def test_all_errors_are_returned_of_a_path_with_parameters_too() -> None:
     asked = await ask_both(
         piece(b'{"grams":0}'), apps=APPS, path="/table/3333/", query_string=b"size=larger"
     )
@@ -133,13 +133,13 @@ async def test_all_that_is_wrong_is_told_of_a_path_with_parameters_too() -> None
 
 
 @pytest.mark.schedules(1)
-async def test_another_method_of_such_a_path_is_told_which_it_has() -> None:
+async def test_another_method_of_such_a_path_gets_the_allowed_ones() -> None:
     asked = await ask_both(apps=APPS, method="PUT", path="/cup/7")
     assert asked.headers[b"allow"] == b"DELETE, GET, HEAD, OPTIONS"
 
 
 @pytest.mark.schedules(1)
-async def test_the_route_is_the_log_s_to_name() -> None:
+async def test_the_route_is_in_the_scope_for_the_log() -> None:
     for path in ("/table/3/", "/table/3"):
         asked = await ask(PLAIN, piece(b""), path=path)
         assert asked.scope["route"].path.rstrip("/") == "/table/{table}"
@@ -150,7 +150,7 @@ def test_openapi_is_the_same() -> None:
 
 
 def in_turn(declared: list[tuple[str, str, type[APIRoute]]]) -> PlainRoutes:
-    """Give an app with these routes, each of which says its own path."""
+    """Return an app with these routes, each of which says its own path."""
     router = APIRouter()
 
     def declare(method: str, path: str, route_class: type[APIRoute]) -> None:

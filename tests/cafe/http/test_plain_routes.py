@@ -1,4 +1,4 @@
-"""Plain routes: FastAPI's in all that is declared, documented and refused, but for the way there.
+"""Plain routes: declared, documented and refused as FastAPI does, and called without it.
 
 Each request of the tables goes to two routes of one endpoint, a plain one and FastAPI's own.
 """
@@ -87,10 +87,10 @@ async def taste(wish: Annotated[Beans | None, Body()] = None) -> Response:
 
 async def look(
     mill: Annotated[Mill, Query()],
-    told: Annotated[str, Depends(milled_for)],
+    milled: Annotated[str, Depends(milled_for)],
     x_size: Annotated[int, Header()],
 ) -> Response:
-    return Response(f"{mill.size} {told} {x_size}")
+    return Response(f"{mill.size} {milled} {x_size}")
 
 
 async def bug() -> Response:
@@ -102,7 +102,7 @@ async def stir(times: int = 1) -> Response:
 
 
 def routes(route_class: type[APIRoute]) -> APIRouter:
-    """Give the same routes of one class."""
+    """Return the same routes of one class."""
     router = APIRouter(route_class=route_class)
     router.post("/grind/", response_model=Beans)(grind)
     router.put("/taste/")(taste)
@@ -122,20 +122,20 @@ FASTAPIS = PlainRoutes(app_of(routes(APIRoute)))
 
 @dataclass
 class Asked:
-    """What became of one request."""
+    """What a request got."""
 
     status: int
     headers: dict[bytes, bytes]
     body: bytes
     scope: Scope
     bug: bool
-    """Whether it was raised, too, for the log."""
+    """Whether the exception was also raised, for the log."""
 
 
 async def ask(
     app: PlainRoutes, *messages: Message | Exception, method: str = "POST", **members: Any
 ) -> Asked:
-    """Ask with a body that arrives in these pieces, or fails to."""
+    """Send a request with a body of these pieces, one of which may be an exception."""
     coming = list(messages)
     sent: list[Message] = []
 
@@ -175,7 +175,7 @@ async def ask_both(
     apps: tuple[PlainRoutes, PlainRoutes] = (OURS, FASTAPIS),
     **members: Any,
 ) -> Asked:
-    """Give what a plain route answers, after a look whether FastAPI's answers the same."""
+    """Return the response of a plain route, after a check that FastAPI's is the same."""
     asked, again = [await ask(app, *messages, **members) for app in apps]
     assert replace(asked, scope={}) == replace(again, scope={})
     return asked
@@ -216,7 +216,7 @@ BODIES: list[tuple[bytes, int, Any]] = [
 
 @pytest.mark.schedules(1)
 @pytest.mark.parametrize(("body", "status", "error"), BODIES)
-async def test_a_body_is_taken_or_refused_as_by_fastapi(
+async def test_a_body_is_accepted_or_refused_as_by_fastapi(
     body: bytes, status: int, error: Any
 ) -> None:
     asked = await ask_both(piece(body))
@@ -265,7 +265,7 @@ ONCE: list[tuple[dict[str, Any], list[list[str]]]] = [
 
 @pytest.mark.schedules(1)
 @pytest.mark.parametrize(("members", "wrong"), ONCE)
-async def test_what_may_come_once_and_comes_twice_is_refused(
+async def test_a_parameter_that_may_be_sent_once_is_refused_if_sent_twice(
     members: dict[str, Any], wrong: list[list[str]]
 ) -> None:
     asked = await ask(OURS, piece(b'{"grams":18}'), **members)
@@ -275,7 +275,7 @@ async def test_what_may_come_once_and_comes_twice_is_refused(
 
 
 @pytest.mark.schedules(1)
-async def test_what_nobody_asked_for_may_come_as_often_as_it_likes() -> None:
+async def test_unknown_parameters_may_be_sent_any_number_of_times() -> None:
     other = (b"x-other", b"1")
     headers = [JSON, other, other]
     query = b"sort=1&sort=2"
@@ -289,7 +289,7 @@ async def test_what_nobody_asked_for_may_come_as_often_as_it_likes() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_a_models_members_and_a_dependencys_arguments_may_come_once_as_well() -> None:
+async def test_members_of_a_model_and_arguments_of_a_dependency_may_be_sent_once_too() -> None:
     headers = [(b"host", b"cafe"), (b"customer", b"17"), (b"customer", b"17"), (b"x-size", b"4")]
     members: dict[str, Any] = {"path": "/mill", "server": ("cafe", 80), "scheme": "http"}
     members["method"] = "GET"
@@ -315,7 +315,7 @@ async def test_a_models_members_and_a_dependencys_arguments_may_come_once_as_wel
         (b"fineness=%ff", 422),
     ],
 )
-async def test_a_query_is_taken_or_refused_as_by_fastapi(query: bytes, status: int) -> None:
+async def test_a_query_is_accepted_or_refused_as_by_fastapi(query: bytes, status: int) -> None:
     assert (await ask_both(piece(b'{"grams":18}'), query_string=query)).status == status
 
 
@@ -330,13 +330,15 @@ async def test_a_query_is_taken_or_refused_as_by_fastapi(query: bytes, status: i
         ((b"cookie", b"sugar=much"), 422),
     ],
 )
-async def test_so_are_headers_and_cookies(header: tuple[bytes, bytes], status: int) -> None:
+async def test_headers_and_cookies_are_accepted_or_refused_as_by_fastapi(
+    header: tuple[bytes, bytes], status: int
+) -> None:
     asked = await ask_both(piece(b'{"grams":18}'), headers=[JSON, header])
     assert asked.status == status
 
 
 @pytest.mark.schedules(1)
-async def test_all_that_is_wrong_is_told_at_once() -> None:
+async def test_all_errors_are_returned_at_once() -> None:
     headers = [JSON, (b"x-mill", b"larger"), (b"cookie", b"sugar=much")]
     asked = await ask_both(piece(b"{}"), headers=headers, query_string=b"fineness=11")
     locations = [error["loc"] for error in json.loads(asked.body)["errors"]]
@@ -401,7 +403,7 @@ async def test_a_query_may_be_left_out_and_a_dependency_s_result_too() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_what_is_no_request_is_fastapis() -> None:
+async def test_what_is_no_request_is_passed_to_fastapi() -> None:
     coming: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[Message] = []
 
@@ -436,9 +438,9 @@ async def test_a_dependency_of_a_router_can_refuse() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_a_security_scheme_is_a_dependency_as_any_other() -> None:
+async def test_a_security_scheme_is_a_dependency_like_any_other() -> None:
     async def secret(key: Annotated[Any, Depends(HTTPBearer(auto_error=False))]) -> Response:
-        return Response("nobody" if key is None else key.credentials)
+        return Response("no key" if key is None else key.credentials)
 
     router = APIRouter(route_class=PlainRoute)
     router.get("/secret")(secret)
@@ -455,7 +457,7 @@ def test_openapi_is_the_same() -> None:
 
 @pytest.mark.schedules(1)
 @pytest.mark.parametrize("path", ["/grind", "/api/grind/", "/api/grind"])
-async def test_it_is_found_without_the_slash_and_under_the_prefix(path: str) -> None:
+async def test_a_route_is_found_without_its_slash_and_under_the_prefix(path: str) -> None:
     root_path = "/api" if path.startswith("/api") else ""
     asked = await ask_both(piece(b'{"grams":18}'), path=path, root_path=root_path)
     assert asked.status == 200
@@ -472,14 +474,14 @@ async def test_head_is_answered_as_get_is() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_another_method_and_another_path_are_fastapis_to_refuse() -> None:
+async def test_another_method_and_another_path_are_refused_by_fastapi() -> None:
     asked = await ask_both(piece(b""), method="PUT")
     assert (asked.status, asked.headers[b"allow"]) == (405, b"OPTIONS, POST")
     assert (await ask_both(piece(b""), path="/roast/")).status == 404
 
 
 @pytest.mark.schedules(1)
-async def test_a_default_that_can_change_is_made_anew_for_each_request() -> None:
+async def test_a_mutable_default_is_made_for_each_request() -> None:
     for _ in range(2):
         asked = await ask_both(piece(b'{"grams":18}'))
         assert json.loads(asked.body)[2] == ["POST"]
@@ -492,12 +494,12 @@ async def test_a_body_that_the_connection_refuses_is_a_problem_too() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_a_client_that_leaves_within_its_body_is_told_nothing() -> None:
+async def test_a_client_that_disconnects_within_its_body_gets_no_response() -> None:
     assert (await ask(OURS, piece(b'{"grams":', more=True), GONE)).status == 499
 
 
 @pytest.mark.schedules(1)
-async def test_a_bug_is_left_to_the_log() -> None:
+async def test_an_exception_is_answered_and_raised_for_the_log() -> None:
     asked = await ask_both(method="GET", path="/bug")
     assert (asked.status, asked.bug) == (500, True)
 
@@ -558,7 +560,7 @@ async def with_scopes(scope: Annotated[str, Depends(scoped)]) -> Response:
         with_scopes,
     ],
 )
-def test_what_a_plain_route_does_not_do_is_refused_when_it_is_declared(
+def test_what_a_plain_route_does_not_support_is_refused_when_it_is_declared(
     endpoint: Callable[..., Awaitable[Response]],
 ) -> None:
     router = APIRouter(route_class=PlainRoute)
@@ -566,7 +568,7 @@ def test_what_a_plain_route_does_not_do_is_refused_when_it_is_declared(
         router.post("/")(endpoint)
 
 
-def test_so_is_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_form_is_refused_when_it_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     # FastAPI itself refuses one while python-multipart is not installed.
     monkeypatch.setattr("fastapi.dependencies.utils.ensure_multipart_is_installed", lambda: None)
     router = APIRouter(route_class=PlainRoute)

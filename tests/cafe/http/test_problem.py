@@ -43,7 +43,7 @@ def test_title_and_detail_may_be_given_and_are_utf_8() -> None:
     assert json.loads(body)["title"] == "No"
 
 
-def test_an_unknown_status_has_a_phrase_too() -> None:
+def test_an_unknown_status_has_a_phrase() -> None:
     assert (phrase(429), phrase(599)) == ("Too Many Requests", "Unknown status")
 
 
@@ -64,14 +64,14 @@ def test_a_request_without_an_id_gets_one_and_keeps_it(scope: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(None, None), (0.0, "1"), (0.2, "1"), (5.0, "5"), (5.1, "6")]
+    ("seconds", "retry_after"), [(None, None), (0.0, "1"), (0.2, "1"), (5.0, "5"), (5.1, "6")]
 )
-def test_a_refusal_tells_whole_seconds_and_never_too_few(
-    seconds: float | None, told: str | None
+def test_retry_after_is_rounded_up_to_whole_seconds(
+    seconds: float | None, retry_after: str | None
 ) -> None:
     refusal = Closed("The shop is closing.")
     refusal.retry_after = seconds
     response = refusal_response({}, refusal)
     assert response.status_code == 503
-    assert response.headers.get("retry-after") == told
+    assert response.headers.get("retry-after") == retry_after
     assert json.loads(bytes(response.body))["reason"] == "closing"

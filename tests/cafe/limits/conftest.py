@@ -1,4 +1,4 @@
-"""The actor, alone in its system, with a clock that the tests turn by hand."""
+"""The actor, alone in its system, with a clock that the tests set."""
 
 from collections.abc import AsyncIterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""A RateLimiter for tests: small limits, a clock turned by hand, and what addresses do."""
+"""A RateLimiter for tests: small limits, a clock to set, and what addresses do."""
 
 import pytest
 
@@ -19,7 +19,7 @@ LIMITS = Limits(
 
 
 class HandClock:
-    """Tells the time that a test has set; a bucket of the windows begins with the test."""
+    """Returns the time that a test has set; a bucket of the windows begins with the test."""
 
     def __init__(self) -> None:
         self.now = START

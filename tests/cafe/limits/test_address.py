@@ -68,12 +68,12 @@ def test_a_mapped_network_is_the_ipv4_network_that_hosts_are_compared_as() -> No
 
 
 @pytest.mark.parametrize("text", ["", " ", ","])
-def test_no_text_is_no_network(text: str) -> None:
+def test_empty_text_is_no_network(text: str) -> None:
     assert parse_networks(text) == ()
 
 
 @pytest.mark.parametrize("item", ["proxy.example", "10.0.0.1/8", "10.0.0.0/33", "::/200"])
-def test_what_is_not_a_network_is_refused_in_a_sentence_that_names_it(item: str) -> None:
+def test_a_malformed_network_raises_a_sentence_that_names_it(item: str) -> None:
     with pytest.raises(ValueError, match=rf"^'{item}' is not a network like .+") as refused:
         parse_networks(f"192.0.2.0/24,{item}")
     assert "\n" not in str(refused.value)
@@ -152,7 +152,7 @@ def test_an_ipv6_client_is_known_by_its_64(headers: list[tuple[bytes, bytes]]) -
         forwarded("192.0.2.7"),
     ],
 )
-def test_a_client_that_cannot_be_told_is_counted_as_the_proxy(
+def test_a_client_that_is_not_known_is_counted_as_the_proxy(
     headers: list[tuple[bytes, bytes]],
 ) -> None:
     assert client_address(PROXY, headers, TRUSTED) == PROXY
@@ -183,7 +183,7 @@ def test_what_a_client_writes_into_x_forwarded_for_never_matters(
 
 
 @given(header_text, addresses)
-def test_the_header_that_the_proxy_passes_on_unread_makes_nobody_somebody_else(
+def test_a_header_that_the_proxy_passes_on_unread_never_changes_the_client(
     spoofed: str, client: IPv4Address | IPv6Address
 ) -> None:
     headers = forwarded(spoofed) + xff(str(client))

@@ -1,4 +1,4 @@
-"""The book of bans against a naive one that logs every refusal and forgets nobody."""
+"""The book of bans compared with a model that logs every refusal and drops no address."""
 
 import pytest
 from hypothesis import settings
@@ -96,7 +96,7 @@ BanPlay.TestCase.settings = settings(max_examples=examples(30))
 test_the_book_agrees_with_a_naive_one = BanPlay.TestCase
 
 
-def test_the_last_refusal_that_is_too_many_imposes_the_ban() -> None:
+def test_the_refusal_that_is_one_too_many_imposes_the_ban() -> None:
     book = new_book()
     book.record("192.0.2.1", AFTER - 1, START)
     assert book.seconds_left("192.0.2.1", START) == 0.0
@@ -119,7 +119,7 @@ def test_one_burst_is_one_offence_however_large() -> None:
     assert book.seconds_left("192.0.2.1", START + 1) == SECONDS - 1
 
 
-def test_bans_of_somebody_who_never_stops_double_up_to_the_longest() -> None:
+def test_bans_of_an_address_that_never_stops_double_up_to_the_longest() -> None:
     book = new_book()
     lengths: list[float] = []
     for n in range(10):
@@ -128,7 +128,7 @@ def test_bans_of_somebody_who_never_stops_double_up_to_the_longest() -> None:
     assert lengths == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]
 
 
-def test_a_ban_that_was_served_is_remembered_in_the_next_one() -> None:
+def test_a_ban_that_has_ended_doubles_the_next_one() -> None:
     book = new_book()
     earn(book, "192.0.2.1", START)
     later = START + LONGEST - 1
@@ -138,7 +138,7 @@ def test_a_ban_that_was_served_is_remembered_in_the_next_one() -> None:
     assert book.count(later) == 1
 
 
-def test_a_ban_that_was_lengthened_is_the_latest_news() -> None:
+def test_a_ban_that_was_lengthened_is_the_newest() -> None:
     book = new_book()
     earn(book, "192.0.2.1", START)
     earn(book, "192.0.2.2", START)
@@ -147,7 +147,7 @@ def test_a_ban_that_was_lengthened_is_the_latest_news() -> None:
     assert news == (Ban("192.0.2.1", START + WINDOW + 2 * SECONDS, 2 * SECONDS),)
 
 
-def test_a_ban_long_past_is_forgiven() -> None:
+def test_a_ban_long_past_does_not_double_the_next_one() -> None:
     book = new_book()
     earn(book, "192.0.2.1", START)
     later = START + LONGEST
@@ -162,7 +162,7 @@ def test_a_first_ban_may_be_set_to_outlast_the_longest() -> None:
         assert book.seconds_left("192.0.2.1", START + n * WINDOW) == 2 * LONGEST
 
 
-def test_a_full_book_bans_nobody_else_and_lets_nobody_off() -> None:
+def test_a_full_book_bans_no_other_address_and_keeps_its_bans() -> None:
     book = new_book(most=2)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
         earn(book, address, START)
@@ -177,7 +177,7 @@ def test_a_full_book_still_lengthens_its_bans() -> None:
     assert book.seconds_left("192.0.2.1", START + WINDOW) == 2 * SECONDS
 
 
-def test_a_full_book_forgets_the_forgiven_for_the_next() -> None:
+def test_a_full_book_drops_a_ban_that_no_longer_counts_for_the_next() -> None:
     book = new_book(most=2)
     earn(book, "192.0.2.1", START)
     earn(book, "192.0.2.2", START + 1)
@@ -187,14 +187,14 @@ def test_a_full_book_forgets_the_forgiven_for_the_next() -> None:
     assert book.count(START + LONGEST) == 1
 
 
-def test_a_full_book_bans_those_again_whom_it_remembers() -> None:
+def test_a_full_book_bans_the_addresses_in_it_again() -> None:
     book = new_book(most=1)
     earn(book, "192.0.2.1", START)
     earn(book, "192.0.2.1", START + SECONDS)
     assert book.seconds_left("192.0.2.1", START + SECONDS) == 2 * SECONDS
 
 
-def test_nobody_is_banned_for_what_strangers_did_who_share_a_window() -> None:
+def test_an_address_that_shares_a_window_is_not_banned() -> None:
     book = new_book(most=1)
     book.record("192.0.2.1", 1, START)
     for n in range(2, 200):

@@ -1,4 +1,4 @@
-"""Credit: who is far from the limits is not asked for each time, and they hold all the same."""
+"""Credit: requests far from the limits are not all asked about, and the limits still hold."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, MutableMapping
@@ -28,7 +28,7 @@ async def greet(scope: Scope, receive: Receive, send: Send) -> None:
 
 @dataclass
 class Gate:
-    """A guard, its RateLimiter, and what became of the requests that came."""
+    """A guard, its RateLimiter, and the statuses of the responses."""
 
     system: System
     limiter: Ref[RateLimiter]
@@ -37,7 +37,7 @@ class Gate:
 
     async def come(self, peer: str = OFFICE, headers: Any = ()) -> None:
         async def receive() -> MutableMapping[str, Any]:
-            raise AssertionError("nobody reads the body")
+            raise AssertionError("the body was read")
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,7 +61,7 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 @pytest.mark.schedules(1)
-async def test_who_is_far_from_the_limit_is_asked_for_once_in_a_while(gate: Gate) -> None:
+async def test_an_address_far_from_the_limit_is_asked_about_once_in_a_while(gate: Gate) -> None:
     for _ in range(1 + MOST_CREDIT):
         await gate.come()
     assert gate.asked == 1
@@ -71,7 +71,9 @@ async def test_who_is_far_from_the_limit_is_asked_for_once_in_a_while(gate: Gate
 
 
 @pytest.mark.schedules(1)
-async def test_what_was_let_through_is_counted_with_the_next_that_is_asked_for(gate: Gate) -> None:
+async def test_requests_passed_by_credit_are_counted_with_the_next_one_asked_about(
+    gate: Gate,
+) -> None:
     for _ in range(10):
         await gate.come()
     await trio.sleep(CREDIT_SECONDS)
@@ -116,14 +118,14 @@ async def test_the_limit_holds_for_an_address_that_also_comes_through_a_proxy(ga
 
 
 @pytest.mark.schedules(1)
-async def test_customers_behind_a_proxy_have_none(gate: Gate) -> None:
+async def test_clients_behind_a_proxy_have_no_credit(gate: Gate) -> None:
     for _ in range(5):
         await gate.come(PROXY, [(b"x-forwarded-for", OFFICE.encode())])
     assert gate.asked == 5
 
 
 @pytest.mark.schedules(1)
-async def test_beyond_so_many_addresses_each_request_is_asked_for(
+async def test_beyond_the_most_credits_each_request_is_asked_about(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cafe.limits.guard.MOST_CREDITS", 2)

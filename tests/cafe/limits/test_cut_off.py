@@ -1,4 +1,4 @@
-"""Carrying out bans: what the RateLimiter decides reaches the door and the queue."""
+"""Enforcing bans: what the RateLimiter decides reaches the connections and the queue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIMITS = Limits(ban_after=10, ban_seconds=60)
 
 @dataclass
 class House:
-    """A limiter, a Dispatcher and a door, with what carries out bans between them."""
+    """A limiter, a Dispatcher and both admissions, with the task that enforces bans."""
 
     limiter: Ref[RateLimiter]
     dispatcher: Ref[Dispatcher]
@@ -52,7 +52,7 @@ class House:
         await self.dispatcher.ask(PlaceOrder(order_id, "americano", None, address, 400))
 
     async def refuse(self, address: str) -> None:
-        """Refuse somebody often enough to earn a ban."""
+        """Refuse an address often enough to earn a ban."""
         await self.limiter.ask(RecordRefusals(((address, LIMITS.ban_after),)))
         await trio.testing.wait_all_tasks_blocked()
 
@@ -106,7 +106,7 @@ async def test_a_ban_closes_connections_and_takes_orders_out_of_the_queue() -> N
 
 
 @pytest.mark.schedules(5)
-async def test_whoever_is_refused_at_the_door_too_often_earns_a_ban() -> None:
+async def test_an_address_that_is_refused_at_accept_too_often_earns_a_ban() -> None:
     async with open_house(per_address=1) as house:
         await house.order(ATTACKER)
         for _ in range(1 + LIMITS.ban_after):
@@ -134,7 +134,7 @@ async def test_a_ban_closes_the_connections_of_both_ports() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_what_is_no_http_on_the_baristas_port_earns_a_ban_as_well() -> None:
+async def test_connections_without_http_on_the_baristas_port_earn_a_ban_too() -> None:
     async with open_house() as house:
         for _ in range(LIMITS.ban_after):
             lease = house.worker.admit(ATTACKER)
@@ -145,7 +145,7 @@ async def test_what_is_no_http_on_the_baristas_port_earns_a_ban_as_well() -> Non
 
 
 @pytest.mark.schedules(5)
-async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
+async def test_bans_are_enforced_after_a_restart_of_the_limiter() -> None:
     async with open_house() as house:
         await house.refuse(ATTACKER)
         nonsense = cast("Any", "no number")
@@ -160,7 +160,7 @@ async def test_bans_go_on_when_the_limiter_was_restarted() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_bans_are_carried_out_again_when_the_dispatcher_failed_at_one() -> None:
+async def test_bans_are_carried_out_again_when_the_dispatcher_crashed_at_one() -> None:
     limiter, dispatcher, door = Probe(RateLimiter), Probe(Dispatcher), Admission(None, 100)
     news = Bans(1, (Ban(ATTACKER, until=60, seconds=60), Ban(OTHER, until=60, seconds=60)))
     limiter.answer(WatchBans, news, news)

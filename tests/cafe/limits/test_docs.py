@@ -15,13 +15,13 @@ ROWS: list[tuple[str, str]] = re.findall(
 
 
 @pytest.mark.parametrize(("name", "default"), ROWS)
-def test_the_page_tells_the_default_of_each_setting(name: str, default: str) -> None:
+def test_the_page_has_the_default_of_each_setting(name: str, default: str) -> None:
     assert Settings.model_fields[name.lower()].default == int(default)
 
 
 def test_the_limiters_own_defaults_are_those_of_the_settings() -> None:
-    told = {name.lower().replace("limit_", ""): int(default) for name, default in ROWS}
-    del told["connections"]  # the door's
-    assert told | {"max_addresses": 100_000} == {
+    shown = {name.lower().replace("limit_", ""): int(default) for name, default in ROWS}
+    del shown["connections"]  # of Admission
+    assert shown | {"max_addresses": 100_000} == {
         name: getattr(Limits(), name) for name in Limits.__dataclass_fields__
     }

@@ -1,4 +1,4 @@
-"""The middleware in front of a bare ASGI app that answers with what it was told."""
+"""The guard in front of an ASGI app that answers with what the guard has put into its scope."""
 
 from collections.abc import AsyncIterator, MutableMapping
 from functools import partial
@@ -27,10 +27,10 @@ LIMITS = Limits(requests=2, worker_requests=3, window_seconds=10.0, waiting=4)
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the request's address, and what it may do if anybody was asked."""
+    """Answer with the address and, if the RateLimiter was asked, the orders that may wait."""
     allowance = scope["state"].get("allowance")
-    told = {"address": scope["state"]["address"], "waiting": allowance and allowance.waiting}
-    await JSONResponse(told)(scope, receive, send)
+    state = {"address": scope["state"]["address"], "waiting": allowance and allowance.waiting}
+    await JSONResponse(state)(scope, receive, send)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def client_at(host: str, guard: Guard) -> httpx.AsyncClient:
     )
 
 
-async def test_the_app_is_told_who_asks_and_what_he_may(guard: Guard) -> None:
+async def test_the_app_gets_the_address_and_its_allowance(guard: Guard) -> None:
     async with client_at("::ffff:192.0.2.7", guard) as client:
         response = await client.post("/order/")
     assert response.json() == {"address": OFFICE, "waiting": 4}
@@ -64,7 +64,7 @@ async def test_an_admitted_request_gets_no_limit_headers(guard: Guard) -> None:
     assert not {"retry-after", "ratelimit", "ratelimit-policy"} & set(response.headers)
 
 
-async def test_a_request_over_the_limit_gets_a_problem_that_says_when_to_come_back(
+async def test_a_request_over_the_limit_gets_a_problem_that_says_when_to_retry(
     guard: Guard,
 ) -> None:
     async with client_at(OFFICE, guard) as client:
@@ -82,7 +82,9 @@ async def test_a_request_over_the_limit_gets_a_problem_that_says_when_to_come_ba
 
 
 @pytest.mark.parametrize("path", ["/livez", "/api/v1/client/livez", "/readyz"])
-async def test_health_is_never_counted(guard: Guard, limiter: Ref[RateLimiter], path: str) -> None:
+async def test_health_routes_are_never_counted(
+    guard: Guard, limiter: Ref[RateLimiter], path: str
+) -> None:
     async with client_at(OFFICE, guard) as client:
         answers = [(await client.get(path)).json() for _ in range(2 * LIMITS.requests)]
     assert answers == [{"address": OFFICE, "waiting": None}] * 4
@@ -90,7 +92,7 @@ async def test_health_is_never_counted(guard: Guard, limiter: Ref[RateLimiter], 
 
 
 @pytest.mark.parametrize("path", ["/livez/../order/", "/order/livez", "/livezz", "/api/livez"])
-async def test_a_path_that_only_looks_like_health_is_counted(
+async def test_a_path_that_only_looks_like_a_health_route_is_counted(
     guard: Guard, limiter: Ref[RateLimiter], path: str
 ) -> None:
     async with client_at(OFFICE, guard) as client:
@@ -98,7 +100,7 @@ async def test_a_path_that_only_looks_like_health_is_counted(
     assert (await limiter.ask(CountLimits())).addresses == 1
 
 
-async def test_customers_behind_a_trusted_proxy_are_told_apart(guard: Guard) -> None:
+async def test_clients_behind_a_trusted_proxy_are_counted_separately(guard: Guard) -> None:
     async with client_at(PROXY, guard) as client:
         statuses = [
             (
@@ -113,7 +115,7 @@ async def test_customers_behind_a_trusted_proxy_are_told_apart(guard: Guard) -> 
     assert statuses == [200, 200, 429, 200]
 
 
-async def test_headers_of_anybody_else_are_not_believed(guard: Guard) -> None:
+async def test_forwarding_headers_of_other_peers_are_ignored(guard: Guard) -> None:
     async with client_at(OFFICE, guard) as client:
         response = await client.get("/queue", headers={"X-Forwarded-For": "192.0.2.99"})
     assert response.json()["address"] == OFFICE
@@ -136,7 +138,7 @@ async def test_the_baristas_port_counts_in_a_window_of_its_own(
         assert statuses == [200, 200, 200, 429]
 
 
-async def test_without_a_window_nobody_is_asked_but_of_who_comes_through_a_proxy(
+async def test_without_a_window_only_requests_through_a_proxy_are_asked_about(
     limiter: Ref[RateLimiter],
 ) -> None:
     forwarded = {"X-Forwarded-For": OFFICE}
@@ -160,14 +162,14 @@ def request_scope(**changes: Any) -> dict[str, Any]:
 
 
 async def receive_nothing() -> MutableMapping[str, Any]:
-    raise AssertionError("nobody reads the body")
+    raise AssertionError("the body was read")
 
 
 async def send_nowhere(_message: MutableMapping[str, Any]) -> None:
     """Take any part of a response."""
 
 
-async def test_those_behind_a_unix_socket_are_counted_as_one(guard: Guard) -> None:
+async def test_clients_of_a_unix_socket_are_counted_as_one(guard: Guard) -> None:
     scope = request_scope(client=None)
     await guard(scope, receive_nothing, send_nowhere)
     assert scope["state"]["address"] == ""

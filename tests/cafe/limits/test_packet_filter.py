@@ -20,7 +20,7 @@ NETWORK_HEADER = 2**32 - 0x100000
 
 
 def packet(source: str) -> bytes:
-    """Give an IP header from `source`, as the kernel shows it to a filter."""
+    """Return an IP header from `source`, as the kernel shows it to a filter."""
     address = ip_address(source)
     if isinstance(address, IPv4Address):
         return bytes([0x45]) + bytes(11) + address.packed + bytes(4)
@@ -82,14 +82,12 @@ hosts = (
 
 
 def is_ipv4_in_ipv6(host: str) -> bool:
-    """Tell whether it never comes in an IPv6 packet."""
+    """Return whether it never comes in an IPv6 packet."""
     return address_key(host) != host and ":" not in address_key(host)
 
 
 @given(st.lists(hosts, max_size=300), st.lists(hosts, min_size=1))
-def test_it_drops_whoever_is_in_a_plain_set_and_nobody_else(
-    banned: list[str], others: list[str]
-) -> None:
+def test_it_drops_the_same_packets_as_a_plain_set(banned: list[str], others: list[str]) -> None:
     keys = list(dict.fromkeys(map(address_key, banned)))
     program = filter_of(keys)
     in_it = {str(one).removesuffix("/32") for one in fitting((key, FOREVER) for key in keys)}
@@ -121,19 +119,19 @@ def test_a_network_that_overlaps_with_trusted_proxies_is_left_out(ban: str, prox
     assert fitting([(ban, FOREVER)], parse_networks(proxies)) == {}
 
 
-def test_loopback_of_ipv6_is_not_all_of_ipv4() -> None:
+def test_a_ban_of_ipv6_loopback_does_not_drop_ipv4() -> None:
     program = filter_of([address_key("::1")])
     assert dropped(program, "::1")
     assert not dropped(program, "127.0.0.1")
     assert not dropped(program, "0.0.0.0")
 
 
-def test_what_is_no_ip_address_is_skipped() -> None:
+def test_keys_that_are_no_ip_address_are_skipped() -> None:
     keys = ["unix:/run/cafe", "", "10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]
     assert [str(one) for one in fitting((key, FOREVER) for key in keys)] == ["192.0.2.1/32"]
 
 
-def test_it_has_room_for_the_first_ones_and_leaves_out_the_rest() -> None:
+def test_it_has_room_for_the_first_bans_and_skips_the_rest() -> None:
     v4 = [f"10.0.{n // 256}.{n % 256}" for n in range(module.ROOM + 1)]
     program = filter_of(v4)
     assert [dropped(program, host) for host in v4] == [True] * module.ROOM + [False]
@@ -159,7 +157,7 @@ def test_the_kernel_would_accept_its_jumps(banned: list[str]) -> None:
         assert len(one.packed()) == 8
 
 
-def test_the_page_for_operators_tells_how_many_there_is_room_for() -> None:
+def test_the_page_for_operators_says_how_many_bans_fit() -> None:
     page = Path(__file__).parents[3].joinpath("docs", "attacks.md").read_text("utf-8")
     room, networks = module.ROOM, module.ROOM // module.IPV6_ROOM
     assert f"{room} IPv4 addresses or {networks} IPv6 networks" in page

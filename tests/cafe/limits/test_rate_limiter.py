@@ -35,7 +35,7 @@ async def test_a_request_within_the_limit_is_admitted(limiter: Ref[RateLimiter])
     assert allowance == Allowance(remaining=9, reset_seconds=20.0, waiting=4)
 
 
-async def test_what_remains_runs_down_to_nothing_and_then_the_next_is_refused(
+async def test_what_remains_falls_to_0_and_then_the_next_request_is_refused(
     limiter: Ref[RateLimiter],
 ) -> None:
     remaining = [(await limiter.ask(Admit(OFFICE))).remaining for _ in range(10)]
@@ -46,7 +46,7 @@ async def test_what_remains_runs_down_to_nothing_and_then_the_next_is_refused(
     assert str(refused) == "Your address may make 10 requests in 10 s and has made them."
 
 
-async def test_whoever_comes_back_when_he_was_told_is_admitted(
+async def test_a_retry_after_retry_after_is_admitted(
     limiter: Ref[RateLimiter], clock: HandClock
 ) -> None:
     await use_up(limiter, OFFICE)
@@ -54,7 +54,7 @@ async def test_whoever_comes_back_when_he_was_told_is_admitted(
     assert (await limiter.ask(Admit(OFFICE))).remaining == 0
 
 
-async def test_other_addresses_do_not_notice(limiter: Ref[RateLimiter]) -> None:
+async def test_other_addresses_are_not_affected(limiter: Ref[RateLimiter]) -> None:
     await use_up(limiter, ATTACKER)
     await refusal(limiter, ATTACKER)
     assert (await limiter.ask(Admit(OFFICE))).remaining == 9
@@ -70,10 +70,10 @@ async def test_refused_requests_do_not_delay_the_next_that_is_admitted(
 
 async def test_too_many_refusals_earn_a_ban(limiter: Ref[RateLimiter]) -> None:
     await use_up(limiter, ATTACKER)
-    told = [await refusal(limiter, ATTACKER) for _ in range(LIMITS.ban_after + 1)]
-    assert [each.limit for each in told] == ["requests"] * 5 + ["banned"]
+    refusals = [await refusal(limiter, ATTACKER) for _ in range(LIMITS.ban_after + 1)]
+    assert [each.limit for each in refusals] == ["requests"] * 5 + ["banned"]
     # The one that was too many already knows how long the ban lasts.
-    assert [each.retry_after for each in told[-2:]] == [60.0, 60.0]
+    assert [each.retry_after for each in refusals[-2:]] == [60.0, 60.0]
 
 
 async def test_a_ban_ends_by_itself(limiter: Ref[RateLimiter], clock: HandClock) -> None:
@@ -84,14 +84,16 @@ async def test_a_ban_ends_by_itself(limiter: Ref[RateLimiter], clock: HandClock)
     assert (await limiter.ask(Admit(ATTACKER))).remaining == 9
 
 
-async def test_a_ban_grows_while_he_goes_on(limiter: Ref[RateLimiter], clock: HandClock) -> None:
+async def test_a_ban_grows_while_its_address_goes_on(
+    limiter: Ref[RateLimiter], clock: HandClock
+) -> None:
     await get_banned(limiter, ATTACKER)
     clock.now += LIMITS.window_seconds
-    told = [await refusal(limiter, ATTACKER) for _ in range(LIMITS.ban_after)]
-    assert [each.retry_after for each in told] == [50.0, 50.0, 50.0, 50.0, 120.0]
+    refusals = [await refusal(limiter, ATTACKER) for _ in range(LIMITS.ban_after)]
+    assert [each.retry_after for each in refusals] == [50.0, 50.0, 50.0, 50.0, 120.0]
 
 
-async def test_each_port_counts_requests_for_itself(limiter: Ref[RateLimiter]) -> None:
+async def test_each_port_counts_requests_separately(limiter: Ref[RateLimiter]) -> None:
     await use_up(limiter, OFFICE)
     for remaining in range(LIMITS.worker_requests, 0, -1):
         allowance = await limiter.ask(Admit(OFFICE, window="baristas"))
@@ -140,7 +142,7 @@ def test_a_cap_on_waiting_orders_is_a_policy_of_its_own() -> None:
     }
 
 
-async def test_what_has_happened_is_counted(limiter: Ref[RateLimiter], clock: HandClock) -> None:
+async def test_everything_is_counted(limiter: Ref[RateLimiter], clock: HandClock) -> None:
     await use_up(limiter, OFFICE)
     await refusal(limiter, OFFICE)
     await limiter.ask(RecordRefusals(((ATTACKER, 5), ("192.0.2.8", 2))))
@@ -180,7 +182,7 @@ async def test_five_thousand_orders_at_once_get_the_quota_and_a_ban_of_a_minute(
     assert (await limiter.ask(Admit(OFFICE))).remaining == 599
 
 
-async def test_a_flood_of_addresses_shares_what_is_left_and_leaves_the_known_alone(
+async def test_a_flood_of_addresses_shares_one_window_and_does_not_affect_known_ones(
     system: System,
 ) -> None:
     limits = Limits(requests=10, window_seconds=10.0, ban_after=5, max_addresses=3)
@@ -203,7 +205,7 @@ def test_the_defaults_let_two_groups_of_an_office_in_at_once() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_a_limit_that_would_let_nobody_through_is_refused(value: float) -> None:
+def test_a_limit_that_would_refuse_every_request_raises(value: float) -> None:
     with pytest.raises(ValueError, match=r"^window_seconds must be more than 0$"):
         Limits(window_seconds=value)
 

@@ -33,7 +33,7 @@ class Crowd:
         return lease
 
 
-def test_at_the_total_idle_connections_make_way_for_newcomers() -> None:
+def test_at_the_total_idle_connections_are_closed_for_new_ones() -> None:
     crowd = Crowd([A, B], total=2)
     admit(crowd.admission, C)
     assert sorted(crowd.closed, key=str) == [A, B]
@@ -43,7 +43,7 @@ def test_at_the_total_idle_connections_make_way_for_newcomers() -> None:
     assert crowd.admission.open == 1
 
 
-def test_nobody_who_is_busy_or_has_only_just_come_makes_way() -> None:
+def test_busy_and_fresh_connections_are_not_closed() -> None:
     crowd = Crowd([A, B], total=3)
     crowd.leases[0].is_idle = lambda: False
     crowd.come(A)
@@ -51,7 +51,7 @@ def test_nobody_who_is_busy_or_has_only_just_come_makes_way() -> None:
     assert crowd.closed == [B]
 
 
-def test_where_nobody_is_idle_the_newcomer_is_refused_and_not_everybody_looked_at_again() -> None:
+def test_if_none_is_idle_the_new_one_is_refused_and_they_are_not_searched_again_at_once() -> None:
     crowd = Crowd([A], total=1)
     looks: list[None] = []
 
@@ -69,7 +69,7 @@ def test_where_nobody_is_idle_the_newcomer_is_refused_and_not_everybody_looked_a
     assert crowd.admission.refused == 101
 
 
-def test_a_batch_makes_way_at_once_and_the_most_idle_address_first() -> None:
+def test_a_batch_is_closed_at_once_and_the_address_with_most_idle_ones_first() -> None:
     crowd = Crowd([A] * 100 + [B] * 50 + [C])
     assert crowd.admission.make_room() == module.SHED_AT_ONCE
     assert (crowd.closed.count(A), crowd.closed.count(B), crowd.closed.count(C)) == (57, 7, 0)
@@ -77,7 +77,7 @@ def test_a_batch_makes_way_at_once_and_the_most_idle_address_first() -> None:
     assert (crowd.closed.count(A), crowd.closed.count(B), crowd.closed.count(C)) == (89, 39, 0)
 
 
-def test_of_one_address_those_who_have_been_there_longest_go_first() -> None:
+def test_of_one_address_the_oldest_connections_are_closed_first() -> None:
     crowd = Crowd([A] * 70)
     gone: list[int] = []
     for number, lease in enumerate(crowd.leases):
@@ -86,7 +86,7 @@ def test_of_one_address_those_who_have_been_there_longest_go_first() -> None:
     assert gone == list(range(module.SHED_AT_ONCE))
 
 
-def test_trusted_proxies_make_way_only_where_nobody_else_does() -> None:
+def test_connections_of_trusted_proxies_are_closed_only_if_no_others_are_idle() -> None:
     crowd = Crowd([PROXY] * 3 + [A])
     assert crowd.admission.make_room() == 1
     assert crowd.closed == [A]
@@ -96,7 +96,7 @@ def test_trusted_proxies_make_way_only_where_nobody_else_does() -> None:
 
 
 @given(st.lists(st.sampled_from([A, B, C]), max_size=200), st.integers(0, 70))
-def test_it_sheds_like_somebody_who_counts_anew_each_time(hosts: list[str], busy: int) -> None:
+def test_it_sheds_like_a_model_that_counts_again_for_each_one(hosts: list[str], busy: int) -> None:
     crowd = Crowd(hosts)
     for lease in crowd.leases[:busy]:
         lease.is_idle = lambda: False

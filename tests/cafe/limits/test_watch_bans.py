@@ -10,7 +10,7 @@ from cafe.limits.rate_limiter import Admit, Bans, RateLimiter, RecordRefusals, W
 from tests.cafe.limits.limiting import ATTACKER, LIMITS, OFFICE, START, HandClock, get_banned
 
 
-async def test_a_watcher_hears_of_a_ban_at_once(
+async def test_a_watcher_is_answered_as_soon_as_there_is_a_ban(
     limiter: Ref[RateLimiter], clock: HandClock, nursery: trio.Nursery
 ) -> None:
     heard: list[Bans] = []
@@ -26,7 +26,7 @@ async def test_a_watcher_hears_of_a_ban_at_once(
     assert [news.bans for news in heard] == [(Ban(ATTACKER, START + 67, 60.0),)]
 
 
-async def test_a_watcher_who_comes_late_is_told_what_is_in_force(
+async def test_a_late_watcher_gets_the_bans_in_force(
     limiter: Ref[RateLimiter],
     clock: HandClock,
 ) -> None:
@@ -37,7 +37,7 @@ async def test_a_watcher_who_comes_late_is_told_what_is_in_force(
     assert [ban.address for ban in (await limiter.ask(WatchBans())).bans] == ["192.0.2.2"]
 
 
-async def test_a_watcher_hears_of_each_ban_once(
+async def test_a_watcher_gets_each_ban_once(
     limiter: Ref[RateLimiter], nursery: trio.Nursery
 ) -> None:
     heard: list[list[str]] = []
@@ -58,7 +58,7 @@ async def test_a_watcher_hears_of_each_ban_once(
     nursery.cancel_scope.cancel()
 
 
-async def test_a_watcher_hears_that_a_ban_was_lengthened(
+async def test_a_watcher_gets_a_ban_that_was_lengthened(
     limiter: Ref[RateLimiter], clock: HandClock
 ) -> None:
     await get_banned(limiter, ATTACKER)
@@ -69,7 +69,9 @@ async def test_a_watcher_hears_that_a_ban_was_lengthened(
     assert [(ban.address, ban.seconds) for ban in second.bans] == [(ATTACKER, 120.0)]
 
 
-async def test_a_watcher_who_has_gone_is_forgotten(system: System, nursery: trio.Nursery) -> None:
+async def test_a_watcher_that_is_cancelled_is_dropped(
+    system: System, nursery: trio.Nursery
+) -> None:
     instances: list[RateLimiter] = []
 
     def make() -> RateLimiter:
@@ -87,18 +89,18 @@ async def test_a_watcher_who_has_gone_is_forgotten(system: System, nursery: trio
 
 
 @pytest.mark.schedules(30)
-async def test_every_watcher_hears_of_every_ban_under_any_schedule() -> None:
-    """Two follow closely, one comes and goes; each asks on from what it has seen."""
+async def test_every_watcher_gets_every_ban_under_any_schedule() -> None:
+    """Two watch all the time, one comes and goes; each asks from its last revision on."""
     heard: dict[str, list[str]] = {"close": [], "other": [], "fickle": []}
-    everybody = [f"192.0.2.{n}" for n in range(6)]
+    addresses = [f"192.0.2.{n}" for n in range(6)]
 
-    async def follow(who: str, limiter: Ref[RateLimiter], patience: float) -> None:
+    async def follow(watcher: str, limiter: Ref[RateLimiter], seconds: float) -> None:
         seen = 0
-        while len(heard[who]) < len(everybody):
-            with trio.move_on_after(patience):
+        while len(heard[watcher]) < len(addresses):
+            with trio.move_on_after(seconds):
                 news = await limiter.ask(WatchBans(seen))
                 seen = news.revision
-                heard[who] += [ban.address for ban in news.bans]
+                heard[watcher] += [ban.address for ban in news.bans]
 
     async with open_system() as system:
         limiter = await system.start(partial(RateLimiter, LIMITS))
@@ -107,10 +109,10 @@ async def test_every_watcher_hears_of_every_ban_under_any_schedule() -> None:
                 nursery.start_soon(follow, "close", limiter, 1000)
                 nursery.start_soon(follow, "other", limiter, 1000)
                 nursery.start_soon(follow, "fickle", limiter, 0.5)
-                for address in everybody:
+                for address in addresses:
                     nursery.start_soon(get_banned, limiter, address)
                     await trio.sleep(1 / 3)
-    assert {who: sorted(told) for who, told in heard.items()} == dict.fromkeys(heard, everybody)
+    assert {one: sorted(banned) for one, banned in heard.items()} == dict.fromkeys(heard, addresses)
 
 
 class Break(Message["Breakable", None]):

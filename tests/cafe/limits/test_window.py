@@ -139,7 +139,7 @@ keys = st.integers(0, 9).map("192.0.2.{}".format)
 
 
 class TablePlay(RuleBasedStateMachine):
-    """A table of four keys against a dictionary of logs that forgets nobody."""
+    """A table of four keys compared with a dictionary of logs that drops no key."""
 
     def __init__(self) -> None:
         super().__init__()
