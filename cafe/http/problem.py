@@ -69,7 +69,7 @@ def refusal_response(scope: MutableMapping[str, Any], refusal: CafeRefusal) -> R
         refusal.status,
         detail=str(refusal),
         headers=refusal.headers(),
-        **refusal.members(),
+        **refusal.problem_members(),
     )
 
 

@@ -17,14 +17,14 @@ class CafeRefusal(Refusal):
     """An expected "no": the ask raises it, and the actor goes on."""
 
     status: ClassVar[int] = 400
-    told: ClassVar[tuple[str, ...]] = ()
+    members: ClassVar[tuple[str, ...]] = ()
     """The attributes that become members of the problem, beside those of RFC 9457."""
     retry_after: float | None = None
     """Seconds after which a retry makes sense, if that is known."""
 
-    def members(self) -> dict[str, Any]:
+    def problem_members(self) -> dict[str, Any]:
         """Return the further members of the problem by name."""
-        return {name: getattr(self, name) for name in self.told}
+        return {name: getattr(self, name) for name in self.members}
 
     def headers(self) -> HeaderFields:
         """Return the header fields of the response: `Retry-After`, if it is known."""
@@ -37,7 +37,7 @@ class Unavailable(CafeRefusal):
     """The shop cannot do it at the moment; `reason` says why in one word."""
 
     status = 503
-    told = ("reason",)
+    members = ("reason",)
     reason: ClassVar[str]
 
     def __init__(self, detail: str, retry_after: float) -> None:

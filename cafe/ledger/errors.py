@@ -83,7 +83,7 @@ class LedgerUnavailable(CafeRefusal):
     """The database cannot be written or read at the moment."""
 
     status = 503
-    told = ("reason",)
+    members = ("reason",)
     reason = "ledger"
     retry_after = 5.0
 
@@ -102,7 +102,7 @@ class NotRecorded(CafeRefusal):
     """The database refuses the row, and would refuse a retry, too."""
 
     status = 422
-    told = ("reason",)
+    members = ("reason",)
 
     def __init__(self, reason: Literal["invalid", "conflict", "internal"]) -> None:
         super().__init__("The shop's database refuses to store this as it was sent.")

@@ -80,7 +80,7 @@ class LimitExceeded(CafeRefusal):
     """An address is over one of its limits, or banned."""
 
     status = 429
-    told = ("limit",)
+    members = ("limit",)
 
     def __init__(
         self, limit: Limit, *, retry_after: float, quota: int, window_seconds: float = 0.0

@@ -150,9 +150,9 @@ async def answer_all(dispatcher: Ref[Dispatcher]) -> Mapping[str, int]:
 
     A Dispatcher that crashes meanwhile is asked again: its next instance still has their replies.
     """
-    told: int | None = None
-    while told is None:
+    answered: int | None = None
+    while answered is None:
         with suppress(ActorCrashed):
-            told = await dispatcher.ask(CloseShop())
+            answered = await dispatcher.ask(CloseShop())
     left = await dispatcher.ask(CountQueue())
-    return {"customers_told": told, "waiting": left.waiting, "preparing": left.preparing}
+    return {"customers_answered": answered, "waiting": left.waiting, "preparing": left.preparing}

@@ -399,16 +399,16 @@ class Dispatcher(Actor):
         refusal = self._closing.refusal or LedgerUnavailable()
         customers = self._customers.dismiss(order_id)
         known = self._book.knows(order_id)  # else loading it again has failed
-        told = 0
+        answered = 0
         for customer in customers:
             if customer.collects or not known:
-                told += customer.reply.fail(refusal)
+                answered += customer.reply.fail(refusal)
             else:
                 standing = self._standing(self._book.find(order_id))
                 self._journal.reply(customer.reply, standing, looks=True)
         if known and any(customer.collects for customer in customers):
             self._abandon(order_id, "the shop closed")
-        return told
+        return answered
 
     # Waiting baristas
 

@@ -36,7 +36,7 @@ class OrderConflict(CafeRefusal):
     """The order has a status in which this is not allowed."""
 
     status = 409
-    told = ("order_status",)
+    members = ("order_status",)
 
     def __init__(self, order_status: Status, wish: str) -> None:
         super().__init__(f"An order that is {order_status} cannot be {wish}.")
@@ -47,7 +47,7 @@ class OrderCancelled(CafeRefusal):
     """The order was cancelled while its customer waited."""
 
     status = 409
-    told = ("order_status",)
+    members = ("order_status",)
     order_status = Status.CANCELLED
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class OverLimit(CafeRefusal):
     """This address has more than its share of the queue, or is banned from it."""
 
     status = 429
-    told = ("limit",)
+    members = ("limit",)
     limit: ClassVar[str]
 
 

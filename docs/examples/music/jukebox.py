@@ -53,7 +53,7 @@ class OneWishEach(CafeRefusal):
     """The order has a wish on the list."""
 
     status = 409
-    told = ("song",)
+    members = ("song",)
 
     def __init__(self, song: str) -> None:
         super().__init__("You have a wish on the list; wait until it is played, or withdraw it.")

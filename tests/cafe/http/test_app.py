@@ -24,7 +24,7 @@ SECRET = "the-recipe"
 
 class NoMilk(CafeRefusal):
     status = 409
-    told = ("left",)
+    members = ("left",)
     left = 0
     retry_after = 2.5
 

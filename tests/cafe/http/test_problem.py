@@ -21,7 +21,7 @@ from cafe.http.refusals import CafeRefusal
 
 class Closed(CafeRefusal):
     status = 503
-    told = ("reason",)
+    members = ("reason",)
     reason = "closing"
 
 

@@ -195,7 +195,7 @@ async def test_finishing_what_nobody_started_is_a_conflict_that_says_where_it_st
         standing = await counter.order(hold=0)
         with pytest.raises(OrderConflict) as caught:
             await counter.ref.ask(FinishOrder(standing.order.order_id))
-        assert caught.value.members() == {"order_status": Status.WAITING}
+        assert caught.value.problem_members() == {"order_status": Status.WAITING}
 
 
 @pytest.mark.schedules

@@ -189,7 +189,7 @@ async def test_the_queue_takes_no_more_than_it_may() -> None:
             await counter.order(hold=0)
         with pytest.raises(QueueFull) as caught:
             await counter.order(hold=0)
-        assert caught.value.members() == {"reason": "queue_full"}
+        assert caught.value.problem_members() == {"reason": "queue_full"}
         assert not (await counter.ref.ask(CountQueue())).accepting
 
 
@@ -198,7 +198,7 @@ async def test_an_address_has_no_more_waiting_than_it_may() -> None:
         await counter.ref.ask(PlaceOrder("first", "americano", None, REGULAR, max_waiting=1))
         with pytest.raises(TooManyWaiting) as caught:
             await counter.ref.ask(PlaceOrder("second", "americano", None, REGULAR, max_waiting=1))
-        assert caught.value.members() == {"limit": "waiting"}
+        assert caught.value.problem_members() == {"limit": "waiting"}
         await counter.order(address="192.0.2.2", hold=0)
 
 
