@@ -1,7 +1,7 @@
-"""Noticing that the client has gone while its request is being answered.
+"""Noticing that the client disconnects while its request is being answered.
 
-Rule: FastAPI does not cancel a handler on a disconnect, and `request.is_disconnected()` is never
-true on trio (hypercorn#210); so whoever waits long waits in here.
+Rule: a route that may wait long waits in `unless_disconnected`. FastAPI does not cancel a handler
+on a disconnect, and `request.is_disconnected()` is never true on trio (hypercorn#210).
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from starlette.types import Scope
 
 T = TypeVar("T")
 CONNECTION: Final = "cafe.connection"
-"""The ASGI extension under which our own server offers what `Watched` has."""
+"""The ASGI extension under which our own server gives the request's `Watched` connection."""
 
 
 class Watched(Protocol):
-    """What a request came on, where it can tell that the client has left."""
+    """The connection of a request, as far as it is watched for a disconnect."""
 
     def end_when_left(self) -> bool:
-        """Cancel the application when the client leaves; False: that cannot be told."""
+        """Cancel the application if the client disconnects; return False if that cannot be seen."""
         ...
 
     def stay(self) -> None:
-        """Do so no more."""
+        """Stop watching for a disconnect."""
 
     def has_left(self) -> bool:
-        """Tell whether it has been heard that the client has left."""
+        """Return whether the client is known to have disconnected."""
         ...
 
     def if_undelivered(self, callback: Callable[[], None]) -> None:
-        """Call back if the answer that is given next turns out to have reached nobody."""
+        """Call back if the next response turns out not to have reached the client."""
 
 
-async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
-    """Give what `work` gives; where the client hangs up first, `work` is cancelled.
+async def unless_disconnected(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
+    """Return what `work` returns; if the client disconnects first, `work` is cancelled.
 
-    So is the whole request, on a connection of ours; elsewhere this gives None. The request's body
-    must have been read. What `work` has finished in the same instant as the client hung up is
-    given, not lost.
+    On our own server the whole request is cancelled then; on any other this returns None. The body
+    of the request must have been read. If `work` ends in the same instant as the client
+    disconnects, its result is returned and not lost.
     """
     connection = connection_of(request.scope)
     if connection is None or not connection.end_when_left():
@@ -52,17 +52,17 @@ async def unless_hung_up(request: Request, work: Callable[[], Awaitable[T]]) -> 
         connection.stay()
 
 
-def has_hung_up(scope: Scope) -> bool:
-    """Tell whether a request was cancelled because its client has left."""
+def has_disconnected(scope: Scope) -> bool:
+    """Return whether the client of a request is known to have disconnected."""
     connection = connection_of(scope)
     return connection is not None and connection.has_left()
 
 
 def if_undelivered(scope: Scope, callback: Callable[[], None]) -> None:
-    """Call back if the answer that is given next to this request has reached nobody.
+    """Call back if the next response to this request has not reached the client.
 
-    A client that has closed its side may read on, or be gone: of the two only the latter answers
-    with a reset, and only one that has closed its side by now is looked at.
+    A client that has closed its side may still read, or may have disconnected: then it answers the
+    response with a reset. Only a client that has closed its side by now is checked.
     """
     connection = connection_of(scope)
     if connection is not None:
@@ -70,17 +70,17 @@ def if_undelivered(scope: Scope, callback: Callable[[], None]) -> None:
 
 
 def connection_of(scope: Scope) -> Watched | None:
-    """Give the connection of ours that a request came on, if it did."""
+    """Return the connection of a request on our own server, None on any other."""
     connection: Watched | None = scope.get("extensions", {}).get(CONNECTION)
     return connection
 
 
 async def _beside_a_reader(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
-    """Have a second task receive, at ten times the price: ASGI has no other way."""
+    """Have a second task receive: ten times the cost, but all that ASGI offers."""
     result: T | None = None
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_on_hang_up, request, nursery.cancel_scope)
+        nursery.start_soon(_cancel_on_disconnect, request, nursery.cancel_scope)
         try:
             result = await work()
         except Exception as error:  # noqa: BLE001 - raised below, not inside of a nursery's group
@@ -91,7 +91,7 @@ async def _beside_a_reader(request: Request, work: Callable[[], Awaitable[T]]) -
     return result
 
 
-async def _cancel_on_hang_up(request: Request, scope: trio.CancelScope) -> None:
+async def _cancel_on_disconnect(request: Request, scope: trio.CancelScope) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

@@ -22,9 +22,9 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.http.disconnect import has_hung_up
+from cafe.http.disconnect import has_disconnected
 from cafe.http.problem import problem_response
-from cafe.http.reply import HUNG_UP
+from cafe.http.reply import DISCONNECTED
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
@@ -126,8 +126,8 @@ class OuterLayer:
             if not response.status:
                 await problem_response(scope, 500)(scope, receive, response.send)
         finally:
-            if not response.status and has_hung_up(scope):
-                response.status = HUNG_UP.status_code
+            if not response.status and has_disconnected(scope):
+                response.status = DISCONNECTED.status_code
             self._record(scope, response, trio.current_time() - began)
 
     def _record(self, scope: Scope, response: _Response, seconds: float) -> None:

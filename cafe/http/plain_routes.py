@@ -56,7 +56,7 @@ from cafe.http.app import on_bug, on_http_exception, on_invalid_request
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.http.refusals import CafeRefusal
-from cafe.http.reply import HUNG_UP
+from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 UNSUPPORTED: Final = {
@@ -189,7 +189,7 @@ class PlainRoutes:
         try:
             response = await route.endpoint(**await route.arguments(scope, receive))
         except ClientDisconnect:
-            response = HUNG_UP
+            response = DISCONNECTED
         except CafeRefusal as no:
             response = refusal_response(scope, no)
         except HTTPException as error:

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.http.problem import NO_STORE
 
-HUNG_UP = Response(status_code=499)
+DISCONNECTED = Response(status_code=499)
 """For the log: nginx's status for a client that disconnected. Nobody reads the response."""
 
 JSON: Final = (b"content-type", b"application/json")

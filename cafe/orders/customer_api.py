@@ -17,9 +17,9 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.http.app import problems
-from cafe.http.disconnect import if_undelivered, unless_hung_up
+from cafe.http.disconnect import if_undelivered, unless_disconnected
 from cafe.http.plain_routes import PlainRoute
-from cafe.http.reply import HUNG_UP, answer
+from cafe.http.reply import DISCONNECTED, answer
 from cafe.limits.rate_limiter import (
     Admit,
     Allowance,
@@ -86,7 +86,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         message = place_order(desk.ids.new(), request, wish, key, hold)
         standing = await waiting(request, hold, lambda: place(message, hold, desk, limiter))
         if standing is None:
-            return HUNG_UP
+            return DISCONNECTED
         if standing.order.ended or applied is None:
             return answer(order_out(standing))
         if message.key is None:  # else the customer can repeat the request
@@ -105,7 +105,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         counting = partial(counting_misses, request.scope, limiter, looking)
         standing = await waiting(request, hold, counting)
         if standing is None:
-            return HUNG_UP
+            return DISCONNECTED
         headers = {} if applied is None else {"Preference-Applied": applied}
         return answer(order_out(standing), headers=headers)
 
@@ -134,7 +134,7 @@ async def waiting(
 
     One that does not wait may close its side after the request, and still read the answer.
     """
-    return await (work() if hold <= 0 else unless_hung_up(request, work))
+    return await (work() if hold <= 0 else unless_disconnected(request, work))
 
 
 async def place(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.http.app import problems
-from cafe.http.disconnect import unless_hung_up
+from cafe.http.disconnect import unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
@@ -99,7 +99,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     ) -> Response:
         """Claim the oldest waiting order; the same key gets the same claim, while it holds."""
         message = start_order(request, barista, checked_key(idempotency_key))
-        claim = await unless_hung_up(request, lambda: desk.start(message, wait))
+        claim = await unless_disconnected(request, lambda: desk.start(message, wait))
         if claim is None:
             return NOTHING
         return answer(claim_out(claim))

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.http.app import problems
-from cafe.http.disconnect import unless_hung_up
+from cafe.http.disconnect import unless_disconnected
 from cafe.http.reply import answer
 from cafe.http.worker_guards import BARISTAS_ONLY
 from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, Wish, Withdraw
@@ -57,7 +57,7 @@ def player_routes(jukebox: Ref[Jukebox]) -> APIRouter:
     @router.post("/songs/next/", response_model=SongOut, responses=SILENCE)
     async def next_song(request: Request, wait: Wait = 0.0) -> Response:
         """Take the next song off the list, to play it."""
-        song = await unless_hung_up(request, lambda: jukebox.ask(NextSong(wait)))
+        song = await unless_disconnected(request, lambda: jukebox.ask(NextSong(wait)))
         return Response(status_code=204) if song is None else answer(song_out(song))
 
     return router

@@ -9,7 +9,7 @@ import trio
 from starlette.requests import Request
 from starlette.types import Message
 
-from cafe.http.disconnect import unless_hung_up
+from cafe.http.disconnect import unless_disconnected
 from cafe.http.refusals import CafeRefusal
 
 
@@ -17,7 +17,7 @@ class Line:
     """A connection on which the client may disconnect."""
 
     def __init__(self) -> None:
-        self.hung_up = trio.Event()
+        self.disconnected = trio.Event()
         self.rest = [{"type": "http.request", "body": b"", "more_body": False}]
 
     @property
@@ -27,7 +27,7 @@ class Line:
     async def receive(self) -> Message:
         if self.rest:
             return self.rest.pop()
-        await self.hung_up.wait()
+        await self.disconnected.wait()
         return {"type": "http.disconnect"}
 
 
@@ -41,7 +41,7 @@ def giving(result: str, after: float) -> Callable[[], Awaitable[str]]:
 
 @pytest.mark.schedules(5)
 async def test_the_result_of_the_work_is_returned() -> None:
-    assert await unless_hung_up(Line().request, giving("coffee", after=900)) == "coffee"
+    assert await unless_disconnected(Line().request, giving("coffee", after=900)) == "coffee"
 
 
 @pytest.mark.schedules(5)
@@ -59,14 +59,14 @@ async def test_the_work_is_cancelled_when_the_client_disconnects() -> None:
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hang_up, line, 5.0)
-        assert await unless_hung_up(line.request, work) is None
+        assert await unless_disconnected(line.request, work) is None
     assert cancelled.is_set()
     assert trio.current_time() - began == 5.0
 
 
 async def hang_up(line: Line, after: float) -> None:
     await trio.sleep(after)
-    line.hung_up.set()
+    line.disconnected.set()
 
 
 @pytest.mark.schedules(5)
@@ -76,13 +76,13 @@ async def test_a_refusal_is_raised_as_it_is() -> None:
         raise CafeRefusal("No.")
 
     with pytest.raises(CafeRefusal, match=r"No\."):
-        await unless_hung_up(Line().request, work)
+        await unless_disconnected(Line().request, work)
 
 
 @pytest.mark.schedules(5)
 async def test_a_cancellation_from_outside_is_passed_on() -> None:
     with trio.move_on_after(3) as scope:
-        await unless_hung_up(Line().request, giving("coffee", after=900))
+        await unless_disconnected(Line().request, giving("coffee", after=900))
         raise AssertionError
     assert scope.cancelled_caught
 
@@ -98,5 +98,5 @@ async def test_work_that_ends_as_the_client_disconnects_is_returned_or_was_never
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hang_up, line, 0)
-        given = await unless_hung_up(line.request, work)
+        given = await unless_disconnected(line.request, work)
     assert made == ([] if given is None else [given])

@@ -13,7 +13,7 @@ import trio
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from cafe.http.disconnect import CONNECTION, has_hung_up, unless_hung_up
+from cafe.http.disconnect import CONNECTION, has_disconnected, unless_disconnected
 from cafe.server.disconnects import HangUps, hearing_hang_ups
 from cafe.server.socket_stream import EagerStream
 from tests.cafe.http.layers import with_outer_layer
@@ -139,14 +139,14 @@ async def test_a_request_is_cancelled_by_the_kernels_word_without_a_task(
 
         async def work() -> str:
             assert trio.lowlevel.current_statistics().tasks_living == tasks
-            assert not has_hung_up(request.scope)
+            assert not has_disconnected(request.scope)
             client.close()
             return str(await trio.sleep_forever())
 
         with connection.scope:
-            await unless_hung_up(request, work)
+            await unless_disconnected(request, work)
         assert connection.scope.cancelled_caught
-        assert has_hung_up(request.scope)
+        assert has_disconnected(request.scope)
 
 
 async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
@@ -159,7 +159,7 @@ async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
             return "coffee"
 
         with connection.scope:
-            assert await unless_hung_up(request, work) == "coffee"
+            assert await unless_disconnected(request, work) == "coffee"
 
 
 async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_a_line_of_log(
@@ -175,7 +175,7 @@ async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_
             finally:
                 cancelled.set()
 
-        await unless_hung_up(Request(scope, receive), work)
+        await unless_disconnected(Request(scope, receive), work)
 
     with structlog.testing.capture_logs() as lines, line(hang_ups) as (stream, client):
         async with open_memory_door(with_outer_layer(app)) as door:
