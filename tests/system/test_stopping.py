@@ -43,7 +43,7 @@ async def test_closing_tells_everybody_and_takes_no_more_orders() -> None:
             placed = await order(late)
             began = trio.current_time()
             shop.process.send_signal(signal.SIGTERM)
-            await shop.log.line("closing", customers_told=200)
+            await shop.log.line("closing", customers_answered=200)
             for client in (late, barista):
                 answer = await client.get("/readyz")
                 assert int(answer.headers["retry-after"]) >= 1
