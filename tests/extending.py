@@ -1,26 +1,21 @@
-"""What docs/extending.md shows: done in a copy of the project, and its first actor done wrong.
+"""What the tests of docs/extending.md share: the blocks of the page, and its actor done wrong.
 
-Rule: a block of shell is run as it stands, a block of diff is applied as it stands. So whoever
-follows the page gets what the tests get.
+Rule: a block of diff is applied as it stands, so a reader who follows the page gets what the tests
+get.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "extending.md"
-DEPARTMENT = ROOT / "docs" / "examples" / "music"
-COPIED = ("actors", "cafe", "docs", "tests", "pyproject.toml", "README.md")
+EXAMPLES = ROOT / "docs" / "examples"
 
 FENCE = re.compile(r"^<!-- ([^\n]+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MOVE = "into the café"
 GAP = "@@\n"
 
 
@@ -41,37 +36,21 @@ def change(text: str, diff: str) -> str:
     return text
 
 
-def move_in(tree: Path) -> None:
-    """Copy the project to a folder, and do there all that the page says, from its top down."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, tree / name)
-    (tree / ".venv").symlink_to(sys.prefix)
-    for comment, language, text in FENCE.findall(PAGE.read_text("utf-8")):
-        if (comment, language) == (MOVE, "sh"):
-            script = ["/bin/sh", "-e", "-c", text]
-            subprocess.run(script, cwd=tree, check=True, capture_output=True)
-        elif language == "diff":
-            path = tree / comment
-            path.write_text(change(path.read_text("utf-8"), text), "utf-8")
-
-
 class Workshop:
-    """Makes Jukeboxes that have something wrong in the place of something right."""
+    """Makes modules of the Jukebox that have something wrong in the place of something right."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "wrong_jukebox.py"
 
-    def write(self, right: str, wrong: str) -> None:
-        """Write the wrong module."""
-        source = (DEPARTMENT / "jukebox.py").read_text("utf-8")
-        assert source.count(right) == 1
-        self.file.write_text(source.replace(right, wrong), "utf-8")
+    def write(self, *changes: tuple[str, str]) -> None:
+        """Write the module, with each right part replaced by a wrong one."""
+        source = (EXAMPLES / "music" / "jukebox.py").read_text("utf-8")
+        for right, wrong in changes:
+            assert source.count(right) == 1
+            source = source.replace(right, wrong)
+        self.file.write_text(source, "utf-8")
 
     def make(self, right: str, wrong: str) -> Any:
-        """Import the wrong module."""
-        self.write(right, wrong)
+        """Import the module that has this one mistake."""
+        self.write((right, wrong))
         return importlib.import_module(self.file.stem)

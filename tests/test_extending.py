@@ -1,90 +1,124 @@
-"""What docs/extending.md shows are its departments, and they work in the café as the page says."""
+"""What docs/extending.md shows are its departments, and its two diffs do what the page says."""
 
 from __future__ import annotations
 
-import subprocess
+import re
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import trio
+from prometheus_client import CollectorRegistry
 
-from tests.extending import DEPARTMENT, PAGE, blocks, change, move_in
+from actors import open_system
+from cafe.ledger.database import Link
+from cafe.orders.department import ORDERS
+from cafe.settings import read_settings
+from cafe.shop.shop import open_house
+from docs.examples.shop import EXTENDED
+from docs.examples.tips.department import TIPS
+from docs.examples.tips.tables import metadata
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.orders.counter import open_ledger
+from tests.extending import EXAMPLES, PAGE, ROOT, blocks, change
 
-SOURCES = sorted(path for path in DEPARTMENT.glob("*.py") if not path.name.startswith("test_"))
-TESTS = sorted(DEPARTMENT.glob("test_*.py"))
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the project that has both departments."""
-    folder = tmp_path_factory.mktemp("tree")
-    move_in(folder)
-    return folder
-
-
-def run_pytest(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run some of the tests of a copy."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_every_line_of_the_department_is_shown(path: Path) -> None:
-    shown = "".join(text for name, text in blocks("python") if f"/{path.name}" in name)
-    missing = [line for line in path.read_text("utf-8").splitlines() if line not in shown]
-    assert missing == [] or path.name == "__init__.py"
+DEPARTMENTS = ("music", "tips")
+FILES = sorted(
+    path
+    for name in DEPARTMENTS
+    for path in (EXAMPLES / name).glob("*.py")
+    if path.name != "__init__.py"
+)
+MODULES = [path for path in FILES if not path.name.startswith("test_")]
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
-def test_something_of_each_of_its_tests_is_shown(path: Path) -> None:
-    assert any(f"/{path.name}" in name for name, _ in blocks("python"))
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_each_file_of_a_department_is_shown_in_part_or_linked(path: Path) -> None:
+    shown = {name.removesuffix(", in part") for name, _ in blocks("python")}
+    links = re.findall(r"\]\(([^)#\s]+)\)", PAGE.read_text("utf-8"))
+    assert named(path) in shown or path.relative_to(PAGE.parent).as_posix() in links
 
 
 @pytest.mark.parametrize(
     ("text", "diff"),
     [("a\nb\n", " a\n-c\n"), ("a\nb\na\nb\n", " a\n-b\n"), ("a\nb\n", "-a\n@@\n-c\n")],
 )
-def test_a_change_of_what_is_not_there_once_is_found(text: str, diff: str) -> None:
+def test_a_diff_of_what_is_not_there_once_is_found(text: str, diff: str) -> None:
     assert change("a\nb\nc\n", " a\n-b\n@@\n c\n+d\n") == "a\nc\nd\n"
     with pytest.raises(AssertionError):
         change(text, diff)
 
 
-def test_in_the_cafe_its_tests_and_those_of_the_shop_pass(tree: Path) -> None:
-    passed = run_pytest(
-        tree,
-        "--schedules=1",
-        "tests/cafe/music",
-        "tests/cafe/tips",
-        "tests/cafe/cli/test_database.py",
-        "tests/cafe/shop/test_apps.py",
-        "tests/cafe/shop/test_shop.py",
-        "tests/test_layout.py::test_imports_point_only_downward",
-        "tests/test_layout.py::test_each_floor_and_each_model_is_there",
-        "tests/test_layout.py::test_only_the_shop_starts_actors_and_groups",
-    )
-    assert passed.returncode == 0, passed.stdout
+def changed(path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a module as the page's diff makes it, with the departments where they are."""
+    [diff] = [text for name, text in blocks("diff") if name == path]
+    text = change((ROOT / path).read_text("utf-8"), diff)
+    for name in DEPARTMENTS:
+        text = text.replace(f"cafe/{name}", f"docs/examples/{name}")
+        text = text.replace(f"cafe.{name}", f"docs.examples.{name}")
+    module = ModuleType("changed")
+    module.__file__ = str(ROOT / path)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - it is ours
+    return module
 
 
-def against_the_direction(tree: Path, department: str = "music") -> list[str]:
-    """List what the layout's own test would find in a department, in a copy."""
-    spec = spec_from_file_location("layout_of_the_copy", tree / "tests" / "test_layout.py")
-    assert spec is not None
-    assert spec.loader is not None
-    layout = module_from_spec(spec)
-    sys.modules[spec.name] = layout
-    spec.loader.exec_module(layout)
-    sources = sorted((tree / "cafe" / department).glob("*.py"))
-    found = [one for path in sources for one in layout.imports_of(path)]
-    return [f"{one}: {why}" for one in found if (why := layout.objection(one))]
+def test_the_page_has_two_diffs_and_only_one_for_the_shop() -> None:
+    assert [path for path, _ in blocks("diff")] == ["cafe/shop/departments.py", TEST_LAYOUT]
 
 
-def test_in_the_cafe_it_keeps_the_directions_and_breaking_them_is_told(tree: Path) -> None:
-    assert against_the_direction(tree) == against_the_direction(tree, "tips") == []
-    playlist = tree / "cafe" / "music" / "playlist.py"
-    right = playlist.read_text("utf-8")
-    playlist.write_text(right.replace("\nfrom coll", "\nimport trio\nfrom coll"), "utf-8")
-    (told,) = against_the_direction(tree)
-    playlist.write_text(right, "utf-8")
-    assert f"`{told}`" in PAGE.read_text("utf-8")
+async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
+) -> None:
+    shop = changed("cafe/shop/departments.py", monkeypatch)
+    assert shop.DEPARTMENTS == (ORDERS, TIPS) == EXTENDED.kept
+    store = FaultyStore()
+    with Link.transaction(store.link, writing=True) as connection:
+        metadata.create_all(connection)
+    async with open_ledger(store) as ledger, open_system() as system:
+        settings = read_settings({"database_url": "sqlite://", "closing_seconds": "0.1"})
+        house = await open_house(settings, system, ledger, CollectorRegistry(), shop.OURS)
+        assert [offer.name for offer in house.offers] == ["orders", "music", "tips"]
+        assert await house.why_not_ready() is None
+        await house.close()
+
+
+TEST_LAYOUT = "tests/test_layout.py"
+
+
+@pytest.fixture
+def layout(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the test of the layout with the departments on their floor."""
+    return changed(TEST_LAYOUT, monkeypatch)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_with_the_diff_for_the_layout_each_module_keeps_the_directions(
+    layout: Any, path: Path
+) -> None:
+    found = [(str(one), layout.objection(one)) for one in layout.imports_of(path)]
+    assert [(one, why) for one, why in found if why is not None] == []
+    assert layout.room_of(named(path)) in layout.DEPARTMENTS
+
+
+def test_with_the_diff_for_the_layout_an_import_against_the_directions_is_found(
+    layout: Any,
+) -> None:
+    playlist = layout.Import("docs/examples/music/playlist.py", 8, "trio")
+    said = f"{playlist}: {layout.objection(playlist)}".replace("docs/examples/", "cafe/")
+    assert f"`{said}`" in PAGE.read_text("utf-8")
+    jukebox = layout.Import("docs/examples/music/jukebox.py", 1, "cafe.orders.queue")
+    assert layout.objection(jukebox) is not None
+
+
+def test_with_the_diff_for_the_layout_each_room_and_model_is_there(layout: Any) -> None:
+    layout.test_each_floor_and_each_model_is_there()
+    rooms = {floor for floor in layout.FLOORS if not floor.endswith(".py")}
+    assert len(rooms) <= layout.MOST_ROOMS

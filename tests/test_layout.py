@@ -64,14 +64,10 @@ MODELS = (
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",
-    "cafe/orders/queue.py",
     "cafe/orders/ids.py",
-    "cafe/orders/indexes.py",
     "cafe/orders/indexes.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
-    "cafe/orders/indexes.py",
-    "cafe/orders/indexes.py",
 )
 """Pure: values, transitions as tables, time passed in. They import the standard library and each
 other."""

@@ -1,8 +1,8 @@
 """Everything that can go wrong between two departments and the disk, composed by Hypothesis.
 
-Customers order and tip, baristas brew, vanish and come late, actors crash, the database goes,
-stalls, refuses and forgets to answer, and processes are killed, each story under a schedule of its
-own. At the end the trouble is over, and baristas have got what the events and the tips come to.
+Customers order and tip, baristas brew, vanish and come late, actors crash, the database goes away,
+stalls, refuses rows and loses answers, and processes are killed, each story under a schedule of its
+own. At the end all faults are over, and baristas have got what the events and the tips add up to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import CancelOrder, ReleaseOrder
 from cafe.orders.refusals import OrderConflict
-from docs.examples.tips.messages import NotBrewed, OneTipEach, UnknownOrder
+from docs.examples.tips.refusals import NotBrewed, OneTipEach, UnknownOrder
 from docs.examples.tips.tip import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.chance import examples
@@ -40,7 +40,7 @@ PEOPLE = st.one_of(
     st.tuples(st.just("refused_customer")),
     st.tuples(st.just("leave"), st.integers(0, 5)),
 )
-TROUBLE = st.one_of(
+FAULTS = st.one_of(
     st.tuples(st.just("gone")),
     st.tuples(st.just("back")),
     st.tuples(st.just("crash_dispatcher")),
@@ -48,7 +48,7 @@ TROUBLE = st.one_of(
     st.tuples(st.just("stall"), st.sampled_from([0.0, 0.2, 2.0])),
     st.tuples(st.just("mute"), st.integers(1, 3)),
 )
-LIFE = st.lists(st.tuples(PAUSES, st.one_of(PEOPLE, TROUBLE)), min_size=4, max_size=16)
+LIFE = st.lists(st.tuples(PAUSES, st.one_of(PEOPLE, FAULTS)), min_size=4, max_size=16)
 Story = list[list[tuple[float, tuple[object, ...]]]]
 """Lives of the shop; each a list of pauses, and what happens then."""
 
@@ -58,14 +58,14 @@ def noon() -> float:
 
 
 class Town:
-    """What people know, whatever shop it was that told them."""
+    """What people have been answered, by all processes of the shop together."""
 
     def __init__(self) -> None:
         self.orders: list[str] = []
         self.given: dict[str, tuple[str, int]] = {}
         """By the ids of tips that were acknowledged."""
         self.refused: set[str] = set()
-        """The ids of tips of which somebody was told that there will be none."""
+        """The ids of tips that were refused for good."""
         self.numbers = 0
 
     def new_id(self) -> str:
@@ -171,7 +171,7 @@ class Life:
     # The end
 
     async def come_to_an_end(self) -> None:
-        """End all trouble, and brew what there is."""
+        """End all faults, and brew what there is."""
         link = self.till.store.link
         link.gone, link.mute, self.till.counter.disk.seconds = False, 0, 0.0
         await trio.sleep(4 * LEASE)
@@ -225,7 +225,9 @@ CRASHED_BOTH: Story = [
 @example(seed=0, lives=CRASHED_BOTH)
 @given(seed=st.integers(0, 2**32), lives=st.lists(LIFE, min_size=1, max_size=3))
 @settings(max_examples=examples(50), deadline=None)
-def test_whatever_happens_each_tip_goes_once_to_who_has_earned_it(seed: int, lives: Story) -> None:
+def test_whatever_happens_the_barista_that_has_earned_a_tip_gets_it_once(
+    seed: int, lives: Story
+) -> None:
     town, store = run_seeded(seed, partial(tell, lives))
     assert wrong_in(store) == []
     found = tips_in(store)

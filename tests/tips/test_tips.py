@@ -1,4 +1,4 @@
-"""Tips for orders in every state, each given once, beside a Dispatcher that does not notice."""
+"""Tips for orders in every status, each given once, beside an undisturbed Dispatcher."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from cafe.ledger.department import Event, Logged
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import CancelOrder
 from docs.examples.tips.department import TIPS
-from docs.examples.tips.messages import (
-    Follow,
-    NotBrewed,
-    OneTipEach,
-    TipIdReused,
-    UnknownOrder,
-)
+from docs.examples.tips.messages import Follow
+from docs.examples.tips.refusals import NotBrewed, OneTipEach, TipIdReused, UnknownOrder
 from docs.examples.tips.tip import Status
 from tests.tips.till import (
     DEPARTMENTS,
@@ -53,7 +48,7 @@ async def test_a_tip_that_is_given_after_the_finish_is_paid_at_once() -> None:
         assert wrong_in(till.store) == []
 
 
-async def test_who_finishes_late_gets_the_tip_though_the_finish_names_nobody() -> None:
+async def test_a_barista_that_finishes_late_gets_the_tip_though_the_finish_has_no_name() -> None:
     async with open_till(rules=Rules(lease_seconds=5)) as till:
         order = (await till.counter.order(hold=0)).order
         await till.give(order.order_id)
@@ -80,7 +75,7 @@ async def test_the_tip_of_an_order_that_is_cancelled_is_returned() -> None:
         assert wrong_in(till.store) == []
 
 
-async def test_the_same_id_is_the_same_tip_whatever_has_become_of_it() -> None:
+async def test_the_same_id_is_the_same_tip_whatever_its_status() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await till.give(order.order_id)
@@ -98,19 +93,19 @@ async def test_the_same_id_is_the_same_tip_whatever_has_become_of_it() -> None:
 async def test_an_order_has_one_tip_and_the_database_says_so() -> None:
     async with open_till() as till, trio.open_nursery() as nursery:
         order = (await till.counter.order(hold=0)).order
-        told: list[str] = []
+        answers: list[str] = []
 
         async def give(tip_id: str) -> None:
             try:
                 await till.give(order.order_id, tip_id=tip_id)
-                told.append("given")
+                answers.append("given")
             except OneTipEach:
-                told.append("refused")
+                answers.append("refused")
 
         for number in range(3):
             nursery.start_soon(give, f"tip-{number}")
         await settle()
-        assert sorted(told) == ["given", "refused", "refused"]
+        assert sorted(answers) == ["given", "refused", "refused"]
         assert len(tips_in(till.store)) == 1
         assert till.tips.statistics().crashed == 0
         assert wrong_in(till.store) == []
@@ -146,7 +141,7 @@ async def test_tips_of_long_ago_can_be_deleted_and_the_totals_stay() -> None:
         assert wrong_in(till.store) == []
 
 
-async def test_an_event_that_has_had_its_effect_has_none_again() -> None:
+async def test_an_event_that_was_applied_is_not_applied_again() -> None:
     async with open_till(rules=Rules(lease_seconds=5)) as till:
         order = (await till.counter.order(hold=0)).order
         await till.give(order.order_id)
@@ -163,7 +158,9 @@ async def test_an_event_that_has_had_its_effect_has_none_again() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5, 3.5])
-async def test_a_giver_who_leaves_has_given_or_not_and_may_ask_again(seconds: float) -> None:
+async def test_a_customer_that_disconnects_may_repeat_its_tip(
+    seconds: float,
+) -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await caught_up(till)

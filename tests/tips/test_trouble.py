@@ -1,4 +1,4 @@
-"""Crashes, outages and refused rows: tips have their effect once, and orders do not notice."""
+"""Crashes, outages and refused rows: tips have their effect once, and orders are undisturbed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.department import ORDERS
 from cafe.orders.order import Status as OrderStatus
 from docs.examples.tips.department import TIPS
-from docs.examples.tips.messages import OneTipEach
+from docs.examples.tips.refusals import OneTipEach
 from docs.examples.tips.tip import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import waiting_customers
@@ -50,7 +50,7 @@ async def brew_one(till: Till, barista: str) -> None:
 
 
 @pytest.mark.parametrize("in_a_turn", [False, True])
-async def test_a_crash_of_tips_is_noticed_by_nobody(*, in_a_turn: bool) -> None:
+async def test_a_crash_of_tips_disturbs_no_order_and_no_customer(*, in_a_turn: bool) -> None:
     async with open_till() as till, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(till.counter, nursery, 1)
         claim = await till.counter.claimed("Bo")
@@ -102,7 +102,7 @@ async def test_what_tips_have_not_followed_is_not_pruned_however_long_ago_it_was
         assert wrong_in(till.store) == []
 
 
-async def test_a_crash_of_the_dispatcher_is_not_noticed_by_tips() -> None:
+async def test_a_crash_of_the_dispatcher_does_not_disturb_tips() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await till.counter.crash()
@@ -135,13 +135,13 @@ async def test_tips_that_are_refused_leave_the_orders_of_their_group_alone() -> 
     async with open_till() as till, trio.open_nursery() as nursery:
         orders = [(await till.counter.order(hold=0)).order for _ in range(3)]
         await caught_up(till)
-        told: list[str] = []
+        refused: list[str] = []
 
         async def give(order_id: str) -> None:
             try:
                 await till.give(order_id)
             except OneTipEach:  # the trigger speaks of a conflict, as a constraint does
-                told.append(order_id)
+                refused.append(order_id)
 
         async with refusing(till, "tips"):
             till.counter.disk.seconds = 0.1
@@ -154,7 +154,7 @@ async def test_tips_that_are_refused_leave_the_orders_of_their_group_alone() -> 
             await brew_one(till, "Bo")
         await settle()
         assert all(customer.got for customer in customers)
-        assert sorted(told) == sorted(order.order_id for order in orders)
+        assert sorted(refused) == sorted(order.order_id for order in orders)
         for ref in (till.tips, till.counter.ref):
             assert (ref.statistics().crashed, ref.statistics().restarts) == (0, 0)
         await caught_up(till)
@@ -179,7 +179,7 @@ async def test_events_whose_rows_are_refused_wait_and_the_orders_go_on() -> None
         assert wrong_in(till.store) == []
 
 
-async def test_an_order_that_is_refused_is_not_noticed_by_tips() -> None:
+async def test_a_refused_order_does_not_disturb_tips() -> None:
     async with open_till() as till, trio.open_nursery() as nursery:
         order = (await till.counter.order(hold=0)).order
         await caught_up(till)
@@ -242,7 +242,7 @@ async def test_a_commit_whose_answer_is_lost_pays_once() -> None:
         assert wrong_in(till.store) == []
 
 
-async def test_a_process_that_is_killed_goes_on_from_the_events_that_had_their_effect() -> None:
+async def test_after_a_kill_the_next_process_goes_on_behind_the_last_applied_event() -> None:
     store: FaultyStore | None = None
     for life in range(3):
         async with open_till(store) as till, trio.open_nursery() as nursery:

@@ -1,7 +1,7 @@
-"""Tips beside a Dispatcher on one ledger, in virtual time, and what has to be so at the end.
+"""Tips beside a Dispatcher on one ledger, in virtual time, and what must hold at the end.
 
-Rule: what baristas have to have got is worked out from the orders' events and the tips alone, by
-nothing that the department itself uses.
+Rule: what baristas must have got is worked out from the orders' events and the tips alone, without
+any code of the department.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from cafe.shop.shop import RESTART
 from docs.examples.tips.department import TIPS
 from docs.examples.tips.jar import TipJar
 from docs.examples.tips.messages import AwaitPosition, GiveTip
-from docs.examples.tips.metadata import metadata
-from docs.examples.tips.tables import tip_of, tips, totals
+from docs.examples.tips.tables import metadata, tip_of, tips, totals
 from docs.examples.tips.tip import Tip, TipBook
 from docs.examples.tips.tips import Tips, follow_orders, until_done
 from tests.cafe.ledger.fakes import Disk, FaultyStore
@@ -41,13 +40,13 @@ MAILBOX = 10_000
 
 @dataclass(frozen=True)
 class CrashTips(Message["FragileTips", None]):
-    """Crash, between two turns or in the middle of the next one that follows events."""
+    """Crash, between two turns or in the middle of the next one that applies events."""
 
     in_a_turn: bool = False
 
 
 class FragileTips(Tips):
-    """Tips that crash when they are told to."""
+    """Tips that crash on request."""
 
     _crashes = False
 
@@ -76,7 +75,7 @@ class Till:
         return self.counter.store
 
     async def give(self, order_id: str, cents: int = 50, tip_id: str | None = None) -> Tip:
-        """Give a tip; its id is the order's unless told otherwise."""
+        """Give a tip; by default under the id of its order."""
         return await self.jar.give(GiveTip(tip_id or f"for-{order_id}", order_id, cents))
 
     async def crash(self, *, in_a_turn: bool = False) -> None:
@@ -120,25 +119,25 @@ def looked_up(store: FaultyStore, query: Callable[[Connection], T]) -> T:
 
 
 def tips_in(store: FaultyStore) -> dict[str, Tip]:
-    """Give every tip, by its id."""
+    """Return every tip, by its id."""
     rows = looked_up(store, lambda connection: connection.execute(select(tips)).all())
     return {row.tip_id: tip_of(row) for row in rows}
 
 
 def got_in(store: FaultyStore) -> dict[str, int]:
-    """Give what each barista has got in all, as it is written."""
+    """Return what each barista has got in all, by the table of totals."""
     rows = looked_up(store, lambda connection: connection.execute(select(totals)).all())
     return {row.barista: row.cents for row in rows}
 
 
 def earned_in(store: FaultyStore) -> dict[str, int]:
-    """Give what each barista has to have got."""
+    """Return what each barista must have got."""
     orders = [one.event for one in store.logged if one.department == "orders"]
     return earned_by(orders, tips_in(store).values())
 
 
 def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
-    """Give what each barista has to have got for the orders of these events."""
+    """Return what each barista must have got for the orders of these events."""
     starter, earner = dict[str, str](), dict[str, str]()
     for event in events:
         if event.action == "start":
@@ -153,13 +152,13 @@ def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
 
 
 def wrong_in(store: FaultyStore) -> list[str]:
-    """Give what `cafe db check` would say of a shop with both departments."""
+    """Return what `cafe db check` would say of a shop with both departments."""
     promises = looked_up(store, lambda connection: list(check(connection, DEPARTMENTS)))
     return [str(promise) for promise in promises if promise.findings]
 
 
 async def caught_up(till: Till) -> None:
-    """Wait until all that is committed has had its effect."""
+    """Wait until every committed event was applied."""
     await till.counter.ledger.wait_written()
     position = till.counter.ledger.statistics().position
     await until_done(partial(till.tips.ask, AwaitPosition(position)))

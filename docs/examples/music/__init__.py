@@ -1,1 +1,1 @@
-"""Music in the shop: a department as docs/extending.md builds it."""
+"""Music: customers wish for songs while they wait. A department as docs/extending.md builds it."""

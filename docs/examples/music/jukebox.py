@@ -1,112 +1,52 @@
-"""THE Jukebox: the actor who owns the playlist, and the players who wait for a song.
+"""THE Jukebox: the actor that owns the playlist, and the replies to players that wait for a song.
 
-Rule: a song goes to one player, and only to one who is still there.
+Rule: a song goes to one player, and only to one that still waits for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
-from actors import Actor, ActorCrashed, Message, Ref, Reply, Timer
-from cafe.http.refusals import CafeRefusal
-from cafe.orders.dispatcher import Dispatcher
+from actors import Actor, ActorCrashed, Ref, Reply, Timer
+from cafe.http.refusals import Closing
 from cafe.orders.messages import FindOrder
+from docs.examples.music.messages import AnswerPlayers, ListSongs, NextSong, Wish, Withdraw
 from docs.examples.music.playlist import HasWishedError, Playlist, Wished
+from docs.examples.music.refusals import ListFull, NoWish, OneWishEach, OrdersAway
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Dispatcher
 
 MOST_WISHES = 200
-"""Memory is bounded, whatever comes: here a list that takes hours to play."""
+"""Bounds the memory of the list, which then takes hours to play."""
 MOST_SECONDS = 5.0
-"""How long a wish may wait for the Dispatcher, and all others behind it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish(Message["Jukebox", Wished]):
-    """Wish for a song, as whoever has an order may; answered with all the wishes for it."""
-
-    order_id: str
-    song: str
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw(Message["Jukebox", None]):
-    """Take an order's wish back."""
-
-    order_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListSongs(Message["Jukebox", tuple[Wished, ...]]):
-    """List what is wished for, the next one first."""
-
-
-@dataclass(frozen=True, slots=True)
-class NextSong(Message["Jukebox", Wished | None]):
-    """Take the next song off the list; None where there is none within `hold` seconds."""
-
-    hold: float = 0.0
-
-
-class OneWishEach(CafeRefusal):
-    """The order has a wish on the list."""
-
-    status = 409
-    members = ("song",)
-
-    def __init__(self, song: str) -> None:
-        super().__init__("You have a wish on the list; wait until it is played, or withdraw it.")
-        self.song = song
-
-
-class NoWish(CafeRefusal):
-    """There is nothing to withdraw."""
-
-    status = 404
-
-    def __init__(self) -> None:
-        super().__init__("You have no wish on the list.")
-
-
-class ListFull(CafeRefusal):
-    """As many wishes wait as the list takes."""
-
-    status = 503
-    retry_after = 180.0
-
-    def __init__(self) -> None:
-        super().__init__("The list is full; wish again after a song or two.")
-
-
-class CounterAway(CafeRefusal):
-    """Nobody can say whether the order exists."""
-
-    status = 503
-    retry_after = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("The counter does not answer; wish again in a moment.")
+"""How long a wish, and all messages behind it, may wait for the Dispatcher."""
 
 
 class Jukebox(Actor):
-    """Owns the playlist. A restart forgets it: the wishes are few, and soon made again."""
+    """Owns the playlist. A restart empties it: the wishes are few, and soon made again."""
 
-    def __init__(self, dispatcher: Ref[Dispatcher], most_wishes: int = MOST_WISHES) -> None:
+    def __init__(
+        self, dispatcher: Ref[Dispatcher], closing: Closing, most_wishes: int = MOST_WISHES
+    ) -> None:
         self._dispatcher = dispatcher
+        self._closing = closing
         self._most_wishes = most_wishes
         self._playlist = Playlist()
-        # In the order in which they came, each with the timer that ends its wait.
+        # In the order in which they asked, each with the timer that ends its wait.
         self._players: dict[Reply[Wished | None], Timer] = {}
 
     @Wish.handler
     async def wish(self, message: Wish) -> Wished:
-        """Note a wish, if the Dispatcher knows the order; if not, its refusal goes on as ours."""
+        """Note a wish, if the Dispatcher knows the order; if not, pass its refusal on."""
         try:
             with trio.fail_after(MOST_SECONDS):
                 await self._dispatcher.ask(FindOrder(message.order_id))
         except (ActorCrashed, trio.TooSlowError):
-            raise CounterAway from None
+            raise OrdersAway from None
         if len(self._playlist) >= self._most_wishes:
             raise ListFull
         try:
@@ -129,20 +69,29 @@ class Jukebox(Actor):
 
     @NextSong.deferred
     def next_song(self, message: NextSong, reply: Reply[Wished | None]) -> None:
-        """Let a player wait for a song; those who came first get theirs first."""
-        self._players[reply] = self.after(message.hold, partial(self._send_away, reply))
+        """Keep a player's reply until there is a song; the first to ask is the first to get one."""
+        hold = message.hold if self._closing.refusal is None else 0.0
+        self._players[reply] = self.after(hold, partial(self._send_nothing, reply))
         reply.on_abandoned(partial(self._forget, reply))
         self._hand_out()
 
+    @AnswerPlayers.handler
+    def answer_players(self, _message: AnswerPlayers) -> int:
+        """Send None to all players that wait."""
+        waiting = list(self._players)
+        for reply in waiting:
+            self._send_nothing(reply)
+        return len(waiting)
+
     def _hand_out(self) -> None:
-        """Give songs to players, as long as there are both."""
+        """Send songs to players, as long as there are both."""
         while self._players and (song := self._playlist.take_next()):
             reply = next(iter(self._players))
             self._forget(reply)
-            # True, always: whoever has gone was forgotten at that moment.
+            # Always True: a reply is forgotten as soon as it is abandoned.
             reply.send(song)
 
-    def _send_away(self, reply: Reply[Wished | None]) -> None:
+    def _send_nothing(self, reply: Reply[Wished | None]) -> None:
         self._forget(reply)
         reply.send(None)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A song, and how many wish for it."""
+    """A song, and how many wishes there are for it."""
 
     song: str
     wishes: int
@@ -48,13 +48,13 @@ class Playlist:
         return Wished(song, list(self._wishes.values()).count(song))
 
     def withdraw(self, order_id: str) -> bool:
-        """Take an order's wish off the list; tell whether there was one."""
+        """Take an order's wish off the list; return whether there was one."""
         return self._wishes.pop(order_id, None) is not None
 
     def take_next(self) -> Wished | None:
-        """Take the next song off the list, with all the wishes for it."""
+        """Take the next song off the list, with all wishes for it; None where the list is empty."""
         if not self._wishes:
             return None
         first = self.songs()[0]
-        self._wishes = {who: song for who, song in self._wishes.items() if song != first.song}
+        self._wishes = {order: song for order, song in self._wishes.items() if song != first.song}
         return first

@@ -1,4 +1,7 @@
-"""What goes over the wire about songs; pydantic lives only here, at the edge."""
+"""What goes over the wire about songs.
+
+Rule: pydantic stands here only, at the edge.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class WishIn(BaseModel):
 
 
 class SongOut(BaseModel):
-    """A song, and how many wish for it."""
+    """A song, and how many wishes there are for it."""
 
     model_config = example(SONG)
 
@@ -31,7 +34,7 @@ class SongOut(BaseModel):
 
 
 class SongsOut(BaseModel):
-    """What is wished for, the next one first."""
+    """What is wished for, the next song first."""
 
     model_config = example({"songs": [SONG]})
 
@@ -39,5 +42,5 @@ class SongsOut(BaseModel):
 
 
 def song_out(wished: Wished) -> SongOut:
-    """Show one song."""
+    """Return what is shown of a song."""
     return SongOut(song=wished.song, wishes=wished.wishes)

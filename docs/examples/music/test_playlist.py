@@ -1,4 +1,4 @@
-"""The playlist against a naive one: a list of wishes that is sorted anew for every question."""
+"""The playlist against a naive one: a list of wishes that is sorted for each question."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The jar: where customers give tips, and baristas see what they have got.
+"""The jar: where the routes ask. It asks Tips, and reads the totals from the ledger.
 
-Rule: no state, no decisions about tips. It asks again after a crash, bounds each wait for the
-ledger, and does not call an order unknown that was placed a moment ago.
+Rule: no state, no decisions about tips. It retries after a crash, bounds each wait for the ledger,
+and finds also an order that was placed a moment ago.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import trio
 from actors import ActorCrashed, Message, Ref
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable
 from cafe.ledger.ledger import Ledger
-from docs.examples.tips.department import read_totals
-from docs.examples.tips.messages import AwaitPosition, GiveTip, UnknownOrder
+from docs.examples.tips.messages import AwaitPosition, GiveTip
+from docs.examples.tips.queries import read_totals
+from docs.examples.tips.refusals import UnknownOrder
 from docs.examples.tips.tip import Tip
 from docs.examples.tips.tips import Tips
 
@@ -27,13 +28,16 @@ LEDGER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class TipJar:
-    """Where tips are given and looked at."""
+    """Where tips are given and totals are read."""
 
     tips: Ref[Tips]
     ledger: Ledger
 
     async def give(self, message: GiveTip) -> Tip:
-        """Give a tip, once, however often it is asked for."""
+        """Give a tip once, however often it is asked for; raises what Tips refuses it with.
+
+        Raises LedgerUnavailable after LEDGER_SECONDS.
+        """
         with trio.move_on_after(LEDGER_SECONDS):
             end = self.ledger.statistics().position
             try:
@@ -44,7 +48,7 @@ class TipJar:
         raise LedgerUnavailable
 
     async def totals(self) -> dict[str, int]:
-        """Give the cents that each barista has got."""
+        """Return the cents that each barista has got; raises LedgerUnavailable as `give` does."""
         with trio.move_on_after(LEDGER_SECONDS):
             return await self.ledger.read(read_totals)
         raise LedgerUnavailable

@@ -1,4 +1,7 @@
-"""What goes over the wire about tips; pydantic lives only here, at the edge."""
+"""What goes over the wire about tips.
+
+Rule: pydantic stands here only, at the edge.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class TipOut(BaseModel):
 
 
 class TotalsOut(BaseModel):
-    """What each barista has got; nobody's name is that of the house."""
+    """The cents that each barista has got; the empty name is that of the house."""
 
     model_config = example({"cents": {"Bo": 250, "": 50}})
 
@@ -43,5 +46,5 @@ class TotalsOut(BaseModel):
 
 
 def tip_out(tip: Tip) -> TipOut:
-    """Show one tip; not who has got it."""
+    """Return what a customer is shown of a tip: not which barista has got it."""
     return TipOut(order_id=tip.order_id, cents=tip.cents, status=tip.status)

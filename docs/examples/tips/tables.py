@@ -1,6 +1,6 @@
 """The tables of tips, and how values become rows.
 
-Rule: tables of its own only, of orders too: there is a row for each that the log has told of.
+Rule: its own tables only. What it has to know of orders is a row for each that the log told of.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Integer,
+    MetaData,
     String,
     Table,
     Text,
@@ -22,8 +23,12 @@ from sqlalchemy import (
 
 from cafe.ledger.department import Entry, Event, Put
 from cafe.ledger.tables import CONSTANT
-from docs.examples.tips.metadata import metadata
+from cafe.ledger.tables import metadata as of_the_cafe
 from docs.examples.tips.tip import Brew, Change, Status, Tip
+
+metadata = MetaData(naming_convention=of_the_cafe.naming_convention)
+"""An example has its own. A department of the house adds its tables to the café's,
+`cafe.ledger.tables.metadata`, which its migrations are held against."""
 
 brews = Table(
     "tip_brews",
@@ -71,12 +76,12 @@ _STATUS = Tip._fields.index("status")
 
 
 def tip_of(row: Sequence[Any]) -> Tip:
-    """Give the tip that a row holds."""
+    """Return the tip that a row holds."""
     return Tip._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 :]))
 
 
 def entry_of(change: Change) -> Entry:
-    """Say a change as the ledger keeps it; the subject is the order whose tip it is."""
+    """Return a change as the ledger keeps it; its subject is the order of the tip."""
     action, before, tip, at, total = change
     event = Event(
         tip.order_id,
@@ -93,5 +98,5 @@ def entry_of(change: Change) -> Entry:
 
 
 def entry_of_brews(of: Sequence[Brew], position: int) -> Entry:
-    """Say what the events up to a position have told of orders."""
+    """Return what the events up to a position have told of orders, as the ledger keeps it."""
     return Entry(None, (*(Put(brews, tuple(brew)) for brew in of), Put(followed, (1, position))))

@@ -1,4 +1,4 @@
-"""The model of tips: whatever happens to an order, its tip goes to who has earned it."""
+"""The model of tips: whatever happens to an order, the barista that brewed it gets its tip."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def steps_of(starts: list[str | None], end: str) -> list[Step]:
         st.tuples(st.lists(NAMES, min_size=1, max_size=3), ENDS, st.integers(0, 9)), max_size=4
     )
 )
-def test_who_started_an_order_last_gets_its_tip_before_or_after_the_end_of_the_brewing(
+def test_the_barista_that_started_an_order_last_gets_its_tip_given_before_or_after_it_was_ready(
     lives: list[tuple[list[str | None], str, int]],
 ) -> None:
     book = TipBook([], [], {})

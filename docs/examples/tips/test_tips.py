@@ -10,11 +10,13 @@ import trio
 
 from actors import open_system
 from cafe.ledger.database import Link
+from docs.examples.tips.department import tips_factory
 from docs.examples.tips.jar import TipJar
-from docs.examples.tips.messages import AwaitPosition, GiveTip, OneTipEach
-from docs.examples.tips.metadata import metadata
+from docs.examples.tips.messages import AwaitPosition, GiveTip
+from docs.examples.tips.refusals import OneTipEach
+from docs.examples.tips.tables import metadata
 from docs.examples.tips.tip import Status
-from docs.examples.tips.tips import follow_orders, tips_factory
+from docs.examples.tips.tips import follow_orders
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.schedules(5)
 
 @asynccontextmanager
 async def open_jar() -> AsyncGenerator[tuple[TipJar, Counter]]:
-    """Start a Dispatcher and Tips, and the task by which these follow those."""
+    """Start a Dispatcher and Tips, and the task that follows the orders."""
     store = FaultyStore()
     with Link.transaction(store.link, writing=True) as connection:
         metadata.create_all(connection)
@@ -38,7 +40,7 @@ async def open_jar() -> AsyncGenerator[tuple[TipJar, Counter]]:
         nursery.cancel_scope.cancel()
 
 
-async def test_whoever_brews_an_order_gets_its_tip_once() -> None:
+async def test_the_barista_that_brews_an_order_gets_its_tip_once() -> None:
     async with open_jar() as (jar, counter):
         order_id = (await counter.order(hold=0)).order.order_id
         for _ in range(2):

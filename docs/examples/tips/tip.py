@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 HOUSE = ""
-"""Who gets the tip where the barista gave no name."""
+"""The name that gets the tip where the barista gave none."""
 
 
 class Status(StrEnum):
@@ -51,13 +51,13 @@ class Tip(NamedTuple):
     """One customer's tip for one order."""
 
     tip_id: str
-    """Made by who gives it, so that it can be given again after a lost answer."""
+    """Made by the customer, so that the request can be repeated after a lost answer."""
     order_id: str
     cents: int
     given_at: float
     status: Status = Status.PLEDGED
     barista: str | None = None
-    """Who has got it."""
+    """The one that has got it."""
     settled_at: float | None = None
     """When it was paid or returned."""
 
@@ -67,7 +67,7 @@ class Brew(NamedTuple):
 
     order_id: str
     barista: str = HOUSE
-    """Who started it last: a finish after the lease ran out does not say whose it is."""
+    """The one that started it last: a finish after the lease ran out does not say whose it is."""
     outcome: str | None = None
     """`ready` or `cancelled`; None while it can still be either."""
     ended_at: float | None = None
@@ -95,7 +95,7 @@ class TipBook:
         self.totals = dict(totals)
 
     def give(self, tip_id: str, order_id: str, cents: int, now: float) -> list[Change]:
-        """Give a tip for an order; raise NoOrderError or NotBrewedError where that cannot be."""
+        """Give a tip for an order; raises NoOrderError or NotBrewedError."""
         brew = self.brews.get(order_id)
         if brew is None:
             raise NoOrderError
@@ -108,7 +108,7 @@ class TipBook:
     def follow(
         self, order_id: str, action: str, after: str, by: str | None, now: float
     ) -> list[Change]:
-        """Take in what has happened to an order, as the log has it; give what that does to tips."""
+        """Apply what has happened to an order, as the log has it; return what that does to tips."""
         brew = self.brews.get(order_id, Brew(order_id))
         if action == "start":
             brew = brew._replace(barista=by or HOUSE)

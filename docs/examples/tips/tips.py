@@ -1,8 +1,8 @@
 """THE Tips: the actor that owns all tips, and the task that follows the orders' events for it.
 
-Rule: nothing is kept in memory but how far the log was followed. Each turn reads what it needs,
-decides by the model, and commits: so the next turn finds all that was done before, and a crash, a
-kill and a refused row have nothing to undo.
+Rule: memory holds only how far the log was followed. Each turn reads what it needs, decides by the
+model, and commits: so the next turn finds all that was done before, and a crash, a kill or a
+refused row leaves nothing to undo.
 """
 
 from __future__ import annotations
@@ -19,28 +19,21 @@ from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
-from docs.examples.tips.department import TIPS, load_position, look_up, look_up_all
-from docs.examples.tips.messages import (
-    AwaitPosition,
-    Follow,
-    GiveTip,
-    NotBrewed,
-    OneTipEach,
-    TipIdReused,
-    UnknownOrder,
-)
+from docs.examples.tips.messages import AwaitPosition, Follow, GiveTip
+from docs.examples.tips.queries import load_position, look_up, look_up_all
+from docs.examples.tips.refusals import NotBrewed, OneTipEach, TipIdReused, UnknownOrder
 from docs.examples.tips.tables import entry_of, entry_of_brews
 from docs.examples.tips.tip import NoOrderError, NotBrewedError, Tip, TipBook
 
 R = TypeVar("R")
 RETRY_SECONDS = 0.5
-"""Between two tries to follow, while the database cannot be written or refuses a row."""
+"""Between two retries, while the database cannot be written or refuses a row."""
 MOST_EVENTS = 1_000
 """In one turn."""
 
 
 class Tips(Actor):
-    """Owns tips, from the pledge to the barista."""
+    """Owns tips, from the pledge until they are paid or returned."""
 
     def __init__(self, ledger: Ledger, opened: tuple[Journal, int]) -> None:
         self._ledger = ledger
@@ -73,7 +66,7 @@ class Tips(Actor):
 
     @Follow.handler
     async def follow(self, message: Follow) -> None:
-        """Let events have their effects, unless they have had them."""
+        """Apply events, unless they were applied before."""
         last = message.batch[-1].position
         events = [one for one in message.batch if one.department == "orders"]
         position, book = await self._read(partial(look_up_all, events=events))
@@ -87,7 +80,7 @@ class Tips(Actor):
 
     @AwaitPosition.deferred
     def wait(self, message: AwaitPosition, reply: Reply[None]) -> None:
-        """Answer when so much of the log was followed."""
+        """Answer when the log was followed up to a position."""
         if message.position <= self._position:
             reply.send(None)
             return
@@ -108,21 +101,12 @@ class Tips(Actor):
         await self._journal.commit(entry_of_brews(brews, last), *map(entry_of, changes))
 
     async def _read(self, query: Query[R]) -> R:
-        """Read behind what was written, by a turn that was cancelled for instance."""
+        """Read behind all that was written, also by a turn that was cancelled meanwhile."""
         return await self._ledger.read(query, behind=self._journal)
 
 
-def tips_factory(ledger: Ledger) -> Callable[[], Awaitable[Tips]]:
-    """Give what makes Tips, first and after each crash; it waits for the database."""
-
-    async def make() -> Tips:
-        return Tips(ledger, await ledger.open(TIPS))
-
-    return make
-
-
 async def follow_orders(tips: Ref[Tips], ledger: Ledger) -> None:
-    """Tell Tips of every event of the log, for ever; what it has had already does nothing."""
+    """Send every event of the log to Tips, which skips those that it has applied; never returns."""
     after = await until_done(partial(ledger.read, load_position))
     async with ledger.follow(after) as batches:
         async for batch in batches:
@@ -132,9 +116,9 @@ async def follow_orders(tips: Ref[Tips], ledger: Ledger) -> None:
 
 
 async def until_done(ask: Callable[[], Awaitable[R]]) -> R:
-    """Ask until there is an answer: after a crash again, and however long the ledger is away.
+    """Ask until there is an answer, and return it; retry after a crash and during an outage.
 
-    An event whose rows are refused is not skipped: whoever runs the shop has to see to it.
+    An event whose rows are refused is not skipped: it is retried until an operator has helped.
     """
     while True:
         try:

@@ -10,10 +10,12 @@ import pytest
 
 from actors.testing import Probe
 from cafe.http.app import create_app
+from docs.examples.tips.customer_api import customer_routes
 from docs.examples.tips.jar import TipJar
-from docs.examples.tips.messages import GiveTip, OneTipEach
+from docs.examples.tips.messages import GiveTip
+from docs.examples.tips.refusals import OneTipEach
+from docs.examples.tips.staff_api import barista_routes
 from docs.examples.tips.tip import Tip
-from docs.examples.tips.tip_api import giving_routes, total_routes
 from docs.examples.tips.tips import Tips
 from tests.cafe.orders.counter import open_ledger
 
@@ -24,7 +26,7 @@ TIP = {"order_id": "o1", "cents": 50}
 async def visiting(tips: Probe[Tips]) -> AsyncGenerator[httpx.AsyncClient]:
     async with open_ledger() as ledger:
         jar = TipJar(tips, ledger)
-        routes = [giving_routes(jar), total_routes(jar)]
+        routes = [customer_routes(jar), barista_routes(jar)]
         app = create_app(routes, title="t", description="d", version="1", prefix="/api")
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as client:
@@ -51,7 +53,7 @@ async def test_a_second_tip_is_a_problem() -> None:
 @pytest.mark.parametrize(
     "tip", [{}, {**TIP, "cents": 0}, {**TIP, "cents": 2.0}, {**TIP, "order_id": "\x00"}]
 )
-async def test_a_tip_that_is_none_does_not_reach_the_actor(tip: dict[str, object]) -> None:
+async def test_a_body_that_is_no_tip_does_not_reach_the_actor(tip: dict[str, object]) -> None:
     tips = Probe(Tips)
     async with visiting(tips) as customer:
         response = await customer.put("/tips/t1", json=tip)

@@ -1,22 +1,26 @@
-"""The routes of music: with a Probe, with the real actors, and with a player who hangs up."""
+"""The routes of music: with a Probe, with the real actors, and with a player that disconnects."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from actors import Ref, open_system
+from actors import open_system
 from actors.testing import Probe, settle
 from cafe.http.app import create_app
-from docs.examples.music.jukebox import Jukebox, ListSongs, NextSong, OneWishEach, Wish
-from docs.examples.music.music_api import player_routes, wish_routes
+from cafe.offer import Offer
+from docs.examples.music.customer_api import customer_routes
+from docs.examples.music.department import open_music
+from docs.examples.music.jukebox import Jukebox
+from docs.examples.music.messages import NextSong, Wish
 from docs.examples.music.playlist import Wished
+from docs.examples.music.refusals import OneWishEach
+from docs.examples.music.staff_api import player_routes
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.server.memory_door import open_memory_door
 
@@ -35,7 +39,7 @@ def visiting(app: FastAPI) -> httpx.AsyncClient:
 async def test_a_wish_is_one_ask_and_its_answer() -> None:
     jukebox = Probe(Jukebox)
     jukebox.answer(Wish, SO_WHAT)
-    async with visiting(serving(wish_routes(jukebox))) as customer:
+    async with visiting(serving(customer_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=WISH)
     assert jukebox.received == (Wish("o1", "So What"),)
     assert (response.status_code, response.json()) == (200, {"song": "So What", "wishes": 1})
@@ -44,7 +48,7 @@ async def test_a_wish_is_one_ask_and_its_answer() -> None:
 async def test_a_refusal_is_a_problem() -> None:
     jukebox = Probe(Jukebox)
     jukebox.answer(Wish, OneWishEach("Naima"))
-    async with visiting(serving(wish_routes(jukebox))) as customer:
+    async with visiting(serving(customer_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=WISH)
     problem: dict[str, Any] = response.json()
     assert response.headers["content-type"] == "application/problem+json"
@@ -53,15 +57,15 @@ async def test_a_refusal_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize("wish", [{}, {**WISH, "song": ""}, {**WISH, "volume": 11}])
-async def test_a_wish_that_is_none_does_not_reach_the_actor(wish: dict[str, object]) -> None:
+async def test_a_body_that_is_no_wish_does_not_reach_the_actor(wish: dict[str, object]) -> None:
     jukebox = Probe(Jukebox)
-    async with visiting(serving(wish_routes(jukebox))) as customer:
+    async with visiting(serving(customer_routes(jukebox))) as customer:
         response = await customer.post("/songs/", json=wish)
     assert response.status_code == 422
     assert jukebox.received == ()
 
 
-async def test_a_player_who_gets_nothing_is_told_so() -> None:
+async def test_where_nothing_is_wished_for_a_player_gets_204() -> None:
     jukebox = Probe(Jukebox)
     jukebox.answer(NextSong, None)
     async with visiting(serving(player_routes(jukebox))) as player:
@@ -71,20 +75,23 @@ async def test_a_player_who_gets_nothing_is_told_so() -> None:
 
 
 @asynccontextmanager
-async def open_music() -> AsyncGenerator[tuple[Ref[Jukebox], Counter]]:
-    """Start a real Dispatcher and a real Jukebox."""
+async def open_both() -> AsyncGenerator[tuple[Offer, Counter]]:
+    """Start a real Dispatcher, and music as the shop opens it."""
     async with open_counter() as counter, open_system() as system:
-        yield await system.start(partial(Jukebox, counter.ref)), counter
+        music = await open_music(
+            start=system.start, dispatcher=counter.ref, closing=counter.closing
+        )
+        yield music, counter
 
 
 @pytest.mark.schedules(20)
-async def test_whoever_has_an_order_has_one_wish() -> None:
+async def test_an_order_that_the_dispatcher_knows_has_one_wish() -> None:
     async with (
-        open_music() as (jukebox, counter),
-        visiting(serving(wish_routes(jukebox), player_routes(jukebox))) as client,
+        open_both() as (music, counter),
+        visiting(serving(*music.customer_routes, *music.staff_routes)) as client,
     ):
-        nobodys = await client.post("/songs/", json=WISH)
-        assert (nobodys.status_code, nobodys.json()["detail"]) == (404, "There is no such order.")
+        unknown = await client.post("/songs/", json=WISH)
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "There is no such order.")
         order = (await counter.order(hold=0)).order
         wish = {**WISH, "order_id": order.order_id}
         assert (await client.post("/songs/", json=wish)).status_code == 200
@@ -102,18 +109,32 @@ TAKE = b"POST /songs/next/?wait=60 HTTP/1.1\r\nHost: cafe\r\nContent-Length: 0\r
 
 
 @pytest.mark.schedules(20)
-async def test_a_player_who_hangs_up_takes_no_song_along() -> None:
-    async with (
-        open_music() as (jukebox, counter),
-        open_memory_door(serving(player_routes(jukebox))) as door,
-    ):
-        gone, stays = door.visit(), door.visit()
-        for player in (gone, stays):
-            await player.say(TAKE)
+async def test_a_player_that_disconnects_takes_no_song_with_it() -> None:
+    async with open_both() as (music, counter):
+        app = serving(*music.customer_routes, *music.staff_routes)
+        async with open_memory_door(app) as door, visiting(app) as customer:
+            gone, stays = door.visit(), door.visit()
+            for player in (gone, stays):
+                await player.say(TAKE)
+                await settle()
+            await gone.leave()
             await settle()
-        await gone.leave()
+            order = (await counter.order(hold=0)).order
+            await customer.post("/songs/", json={**WISH, "order_id": order.order_id})
+            assert (await stays.hear("POST")).body == b'{"song":"So What","wishes":1}'
+            assert (await customer.get("/songs/")).json() == {"songs": []}
+
+
+@pytest.mark.schedules(20)
+async def test_when_the_shop_closes_a_player_that_waits_is_answered() -> None:
+    async with (
+        open_both() as (music, counter),
+        open_memory_door(serving(*music.staff_routes)) as door,
+    ):
+        player = door.visit()
+        await player.say(TAKE)
         await settle()
-        order = (await counter.order(hold=0)).order
-        await jukebox.ask(Wish(order.order_id, "So What"))
-        assert (await stays.hear("POST")).body == b'{"song":"So What","wishes":1}'
-        assert await jukebox.ask(ListSongs()) == ()
+        await music.answers()
+        counter.closing.begin(retry_after=1.0)
+        assert await music.close() == {"players": 1}
+        assert (await player.hear("POST")).status == 204

@@ -1,0 +1,41 @@
+"""What the shop needs to know of music: how to start it, and what it offers when it is open.
+
+Rule: values only. The shop starts the Jukebox and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from actors import ActorCrashed, Ref
+from cafe.http.refusals import Closing
+from cafe.offer import Offer, Start
+from docs.examples.music.customer_api import customer_routes
+from docs.examples.music.jukebox import Jukebox
+from docs.examples.music.messages import AnswerPlayers, ListSongs
+from docs.examples.music.staff_api import player_routes
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Dispatcher
+
+
+async def open_music(*, start: Start, dispatcher: Ref[Dispatcher], closing: Closing) -> Offer:
+    """Start the Jukebox, and return what music offers."""
+    jukebox = await start(partial(Jukebox, dispatcher, closing), name="Jukebox")
+    return Offer(
+        name="music",
+        customer_routes=(customer_routes(jukebox),),
+        staff_routes=(player_routes(jukebox),),
+        answers=partial(jukebox.ask, ListSongs()),
+        close=partial(answer_players, jukebox),
+    )
+
+
+async def answer_players(jukebox: Ref[Jukebox]) -> Mapping[str, int]:
+    """Answer all players that wait because the shop closes; return how many those were."""
+    with suppress(ActorCrashed):  # which answers them, too
+        return {"players": await jukebox.ask(AnswerPlayers())}
+    return {}
