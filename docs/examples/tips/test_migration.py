@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from docs.examples.shop import make_tables
 from docs.examples.tips.department import TIPS
@@ -25,7 +25,7 @@ def is_ours_too(_object: Any, name: str | None, kind: str, _is_found: object, _o
 
 def test_the_migration_makes_the_tables_once() -> None:
     options = {"include_name": is_ours, "include_object": is_ours_too}
-    with create_engine("sqlite://").connect() as connection:
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert len(compare_metadata(context, metadata)) > len(NAMES)
         for _ in range(2):
