@@ -288,3 +288,62 @@ async def test_a_handler_may_start_an_actor_that_waits_for_others() -> None:
         await trio.sleep(6)
         assert asker.answer is None
         assert members.journal[-2:] == ["a starts", "c starts"]
+
+
+async def test_a_factory_in_a_nested_group_that_asks_a_member_behind_the_group_is_refused() -> None:
+    asking = trio.Event()
+
+    async def ask_later() -> object:
+        await asking.wait()
+        return await members["b"].ask(Say())
+
+    async with open_members() as members:
+        outer = members.system.group(Strategy.REST_FOR_ONE)
+        factories = AsyncFactories(members)
+        await factories.start("a", outer.group(Strategy.ONE_FOR_ONE))
+        await members.start(outer, "b")
+        factories.waits["a"] = noted(members, ask_later)
+        await members["a"].tell(CRASH)
+        await settle()
+        await members["b"].tell(CRASH)
+        await settle()
+        asking.set()
+        await settle()
+        assert members.journal[2:] == ["a waits", "gets a -> b -> a", "a starts", "b starts"]
+
+
+async def test_clean_up_in_a_nested_group_that_asks_an_outer_member_is_refused() -> None:
+    async with open_members() as members:
+        outer = members.system.group(Strategy.ALL_FOR_ONE)
+        await members.start(outer, "a")
+        await members.start(outer.group(Strategy.ONE_FOR_ONE), "b")
+        await members["b"].tell(Await(partial(clean_up, members, "a", Say("bye"))))
+        await settle()
+        members.journal.clear()
+        await members["a"].tell(CRASH)
+        await settle()
+        assert members.journal == ["gets b -> a -> b", "a starts", "b starts"]
+
+
+async def test_clean_up_at_the_end_that_waits_for_the_end_of_an_earlier_member_is_refused() -> None:
+    async def wait_for_a() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(5)
+                await noted(opened[0], opened[0]["a"].wait_stopped)()
+
+    opened: list[MembersInSystem] = []
+    with trio.CancelScope() as block:
+        async with open_members() as members:
+            opened.append(members)
+            await members.start(members.system.group(Strategy.ALL_FOR_ONE), "abc")
+            await members["b"].tell(Work(cleanup=1))
+            await members["c"].tell(Await(wait_for_a))
+            await settle()
+            await members["a"].tell(CRASH)
+            await settle()
+            block.cancel()
+    # By then b has unwound, too, and waits for c to end, as a does.
+    assert opened[0].journal[3:] == ["b unwound", "gets c -> a -> c"]
