@@ -105,7 +105,7 @@ class Database(Protocol):
         ...
 
     def close(self) -> None:
-        """Return back the ownership."""
+        """Release the ownership."""
         ...
 
 
@@ -117,7 +117,7 @@ class Link:
     ) -> None:
         """Connect with the first transaction: by `connect_reader` where `reading`.
 
-        Only the writer's link gives back the ownership when it is closed.
+        Only the writer's link releases the ownership when it is closed.
         """
         self._database = database
         self._reading = reading
@@ -177,7 +177,7 @@ class Link:
             self._tidy()
 
     def close(self) -> None:
-        """Disconnect, and give back the ownership; waits for a transaction to end.
+        """Disconnect, and release the ownership; waits for a transaction to end.
 
         Doing it again does nothing.
         """
@@ -261,7 +261,7 @@ def waits_for_server(url: str) -> bool:
 def open_links(database: Database) -> tuple[Link, Link]:
     """Return the writer's link and the reader's; the same one twice where there is one connection.
 
-    Neither has connected yet. Close the reader's first: the writer's gives back the ownership.
+    Neither has connected yet. Close the reader's first: the writer's releases the ownership.
     """
     writer = Link(database)
     return writer, writer if database.shares_connection else Link(database, reading=True)

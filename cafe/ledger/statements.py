@@ -32,7 +32,7 @@ class Statements:
         self._drops: dict[str, str] = {}
 
     def puts(self, into: Table, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
-        """Return statements that insert or replace rows of `into`, each with its parameters."""
+        """Yield statements that insert or replace rows of `into`, each with its parameters."""
         first = 0
         while first < len(rows):
             number = min(MOST_ROWS, 1 << (len(rows) - first).bit_length() - 1)
