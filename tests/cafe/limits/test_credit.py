@@ -133,7 +133,7 @@ async def test_beyond_the_most_credits_each_request_is_asked_about(
         for _ in range(5):
             await gate.come(f"192.0.2.{number}")
     assert gate.asked == 1 + 1 + 5
-    # What the first ones were let through would count no more by then.
+    # By then the requests of the first ones no longer count.
     await trio.sleep(CREDIT_SECONDS + 2 * LIMITS.window_seconds)
     for _ in range(5):
         await gate.come("192.0.2.3")
