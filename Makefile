@@ -55,7 +55,7 @@ sweep: install ## Run what chance decides under 500 schedules, with many example
 torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
 	@$(BIN)/python -m tests.system.torture $(ARGS)
 
-CONNECTION = heads bodies answers exchange connection phases eager_stream hang_ups hangup deadlines pace plain_routes arguments door
+CONNECTION = request response exchange connection context socket_stream disconnects deadlines
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/server/%.py) | tr ' ' ',')
 coverage: install ## Show that the tests take every branch of the toolkit and of the connection
 	@COVERAGE_FILE=$(VENV)/coverage $(BIN)/coverage run --branch --include='actors/*',$(CONNECTION_FILES) \

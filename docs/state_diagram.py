@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cafe.orders.order import TRANSITIONS, Action, Status
-from cafe.server.phases import DEADLINES, NEXT, Phase
+from cafe.server.connection import DEADLINES, NEXT, Phase
 
 BEGIN, END = "<!-- drawn by state_diagram.py -->\n", "<!-- end -->\n"
 

@@ -19,6 +19,7 @@ LONGER: dict[str, str] = {
     "tests/actors/test_deadlock.py": "what is a deadlock and what is none, side by side",
     "cafe/http/plain_routes.py": "one way from a request to its endpoint, and all that it refuses",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
+    "tests/cafe/server/test_request.py": "a table of heads, and how each is read or refused",
     "tests/cafe/http/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
 }
 

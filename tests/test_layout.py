@@ -47,13 +47,7 @@ FEWER: dict[str, tuple[str, ...]] = {
     "actors": ("actors",),
     "actors/instruments": ("actors", "actors/instruments"),
     "actors/testing": ("actors", "actors/testing"),
-    "cafe/server": (
-        "cafe/server",
-        "cafe/limits/admission.py",
-        "cafe/limits/packet_filter.py",
-        "cafe/http/problem.py",
-        "cafe/http/disconnect.py",
-    ),
+    "cafe/server": ("cafe/server",),
     "cafe/migrations": ("cafe/migrations",),
     # Knows rows and events. What it refuses has a status, as every refusal has.
     "cafe/ledger": ("actors", "cafe", "cafe/http/refusals.py", "cafe/migrations", "cafe/ledger"),

@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.peers.bare import on_bare_trio
 from bench.peers.stock import announce, on_hypercorn, on_uvicorn
+from cafe.http.problem import problem_response, request_id_of
 from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig
+from cafe.server.config import ServerConfig
+from cafe.server.context import Problems
 from cafe.server.serve import serve
 
 fastapi_app = FastAPI()
@@ -45,10 +47,11 @@ def on_door(app: ASGIApp) -> None:
 
 
 async def _serve_on_door(app: ASGIApp) -> None:
-    config = DoorConfig()
+    config = ServerConfig()
     config.bind = ["127.0.0.1:0"]
     uncapped = Admission(per_address=None, total=10**6)
-    served = partial(serve, app, config, uncapped, shutdown_trigger=trio.sleep_forever)
+    problems = Problems(problem_response, request_id_of)
+    served = partial(serve, app, config, uncapped, problems, shutdown_trigger=trio.sleep_forever)
     async with trio.open_nursery() as nursery:
         urls: list[str] = await nursery.start(served)
         announce(urls[0])

@@ -87,6 +87,16 @@ class Lease:
         Called when the address is banned, and when the connection is idle and its place is needed.
         """
 
+    def attach(self, *, is_idle: Callable[[], bool], abort: Callable[[], None]) -> None:
+        """Set how the connection is checked and closed."""
+        self.is_idle = is_idle
+        self.abort = abort
+
+    def blame(self) -> None:
+        """Count that this connection did not carry HTTP, against its address."""
+        if self._admission is not None:
+            self._admission.blame(self)
+
     def release(self) -> None:
         """Give the place back."""
         if self._admission is not None:
@@ -131,27 +141,24 @@ class Admission:
         self._shed_after = 0.0
         self._refusals: dict[str, int] = {}
 
-    def admit(self, host: str) -> Lease | None:
-        """Return the place of a new connection from `host`, None if it is refused."""
+    def admit(self, host: str, has_left: Callable[[], bool] | None = None) -> Lease | None:
+        """Return the place of a new connection from `host`, None if it is refused.
+
+        A connection whose client `has_left` already is refused as well; only addresses that have
+        wasted connections are checked for that.
+        """
         address = None if is_trusted(host, self.trusted) else address_key(host)
         if address is not None and self._is_refused(address):
             self._report(address)
         elif self.open < self._total or self.make_room():
-            return self._enter(address)
+            lease = self._enter(address)
+            if has_left is None or not (self._is_suspect(address) and has_left()):
+                return lease
+            lease.release()
+            if address is not None:
+                self._report(address)
         self.refused += 1
         return None
-
-    def is_suspect(self, lease: Lease) -> bool:
-        """Return whether its client may have left already: its address has wasted connections."""
-        pace, address = self._pace, lease.address
-        return bool(pace and address and pace.is_suspect(address, self._now()))
-
-    def refuse(self, lease: Lease) -> None:
-        """Release a connection whose client had left at accept, and count it as refused."""
-        lease.release()
-        self.refused += 1
-        if lease.address is not None:
-            self._report(lease.address)
 
     def blame(self, lease: Lease) -> None:
         """Count that this connection did not carry HTTP, against its address."""
@@ -211,6 +218,10 @@ class Admission:
     def _report(self, address: str) -> None:
         if address in self._refusals or len(self._refusals) < MAX_REPORTED:
             self._refusals[address] = self._refusals.get(address, 0) + 1
+
+    def _is_suspect(self, address: str | None) -> bool:
+        pace = self._pace
+        return bool(pace and address and pace.is_suspect(address, self._now()))
 
     def _is_refused(self, address: str) -> bool:
         until = self._bans.get(address)

@@ -1,6 +1,6 @@
-"""hypercorn made safe: its configuration, binds, TLS and lifespans, with connections of our own.
+"""HTTP/1.1 servers for one ASGI application each: hypercorn, with connections of our own.
 
-`server.serve` is the way in. One connection is, from the socket inwards: `admission` (may it be),
-`connection` (its deadlines and its end), `http1` (its bytes), `request` (the application's task),
-`body` (what may be uploaded), then the application.
+`serve` is the way in, from the outside to the inside: `serve` accepts, `connection` lives from
+accept to close on a `socket_stream`, `exchange` calls the application for one request, `request`
+and `response` are its bytes. Nothing here knows the café; `context` says what its caller gives.
 """

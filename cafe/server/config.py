@@ -1,7 +1,8 @@
-"""hypercorn's toml files, read strictly.
+"""hypercorn's toml files, read strictly: which keys work here, and why the others cannot be set.
 
-Rule: nothing is accepted in silence. hypercorn takes any key and forgets the misspelt ones; here
-each key is one that works, or an error that says in one sentence what is wrong.
+Rule: nothing is ignored silently. hypercorn takes any key and ignores a misspelt one; here each key
+works, or is an error in one sentence. Every key of hypercorn is in exactly one of the two tables; a
+test compares them with it.
 """
 
 from __future__ import annotations
@@ -10,30 +11,147 @@ import logging
 import re
 import ssl
 import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypercorn.config import Config
-
-from cafe.server.config_keys import KEYS, REFUSED
 
 _BIND = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
 _LAST_PORT = 65535
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value has to be: a predicate, and its description."""
+
+    fits: Callable[[object], bool]
+    wants: str
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_binds(value: object) -> bool:
+    if not isinstance(value, list):
+        return _is_text(value)
+    items = cast("list[object]", value)
+    return items != [] and all(map(_is_text, items))
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not _is_switch(value) and value > 0
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not _is_switch(value) and 0 < value < inf
+
+
+BINDS = Kind(_is_binds, 'an address like "127.0.0.1:8080", or a list of them')
+TEXT = Kind(_is_text, "a text")
+SWITCH = Kind(_is_switch, "true or false")
+COUNT = Kind(_is_count, "a whole number above 0")
+SECONDS = Kind(_is_seconds, "a number of seconds above 0")
+
+KEYS: Mapping[str, Kind] = {
+    "bind": BINDS,
+    "insecure_bind": BINDS,
+    "backlog": COUNT,
+    "graceful_timeout": SECONDS,
+    "keep_alive_timeout": SECONDS,
+    "keep_alive_max_requests": COUNT,
+    "startup_timeout": SECONDS,
+    "shutdown_timeout": SECONDS,
+    "ssl_handshake_timeout": SECONDS,
+    "head_timeout": SECONDS,
+    "body_timeout": SECONDS,
+    "send_timeout": SECONDS,
+    "linger_timeout": SECONDS,
+    "certfile": TEXT,
+    "keyfile": TEXT,
+    "keyfile_password": TEXT,
+    "ciphers": TEXT,
+    "include_date_header": SWITCH,
+    "include_server_header": SWITCH,
+}
+
+_REASONS: Mapping[str, tuple[str, ...]] = {
+    "it also fires while a healthy customer waits for coffee": ("read_timeout",),
+    "the process would end while orders wait": ("max_requests", "max_requests_jitter"),
+    "all orders live in this one process, which runs on trio": ("workers", "worker_class"),
+    "only HTTP/1.1 is spoken here": (
+        "alpn_protocols",
+        "alt_svc_headers",
+        "h2_max_concurrent_streams",
+        "h2_max_header_list_size",
+        "h2_max_inbound_frame_size",
+        "quic_bind",
+        "websocket_max_message_size",
+        "websocket_ping_interval",
+    ),
+    "the limits of a request's head are fixed": ("h11_max_incomplete_size",),
+    "a Host that is no text would fail in there; a proxy in front can check it": ("server_names",),
+    "client certificates are not asked for": (
+        "ca_certs",
+        "cert_reqs",
+        "verify_flags",
+        "verify_mode",
+    ),
+    "the shop writes its own log, see --log-format": (
+        "access_log_format",
+        "accesslog",
+        "errorlog",
+        "logconfig",
+        "logconfig_dict",
+        "logger_class",
+        "loglevel",
+    ),
+    "the shop has metrics of its own, see GET /metrics": (
+        "dogstatsd_tags",
+        "statsd_host",
+        "statsd_prefix",
+    ),
+    "the apps are fixed, and know their own prefix": (
+        "application_path",
+        "h11_pass_raw_headers",
+        "max_app_queue_size",
+        "root_path",
+        "wsgi_max_body_size",
+    ),
+    "it is up to whatever starts the process": (
+        "daemon",
+        "debug",
+        "group",
+        "pid_path",
+        "umask",
+        "use_reloader",
+        "user",
+    ),
+}
+
+REFUSED: Mapping[str, str] = {key: reason for reason, keys in _REASONS.items() for key in keys}
+
+
 class ConfigError(ValueError):
-    """What stands in the way of serving, in one sentence for the user."""
+    """Why the server cannot start, in one sentence for the user."""
 
 
-class DoorConfig(Config):
-    """hypercorn's configuration with this shop's defaults, and four deadlines of its own.
+class ServerConfig(Config):
+    """hypercorn's configuration with other defaults, and four time-outs of its own.
 
     In seconds: `head_timeout` runs from accept and again from the first byte of a head,
     `body_timeout` while the application waits for a body, `send_timeout` while a client does not
-    read, `linger_timeout` for what he still sends after his last answer. An idle connection has
-    `keep_alive_timeout`, longer than the 5 s after which httpx drops one: so it is the client who
-    hangs up, and no request crosses our close.
+    read, `linger_timeout` for what it still sends after its last response. An idle connection has
+    `keep_alive_timeout`, longer than the 5 s after which httpx drops one: so the client closes
+    first, and no request is lost to a close from here.
     """
 
     alpn_protocols = ["http/1.1"]  # noqa: RUF012 - hypercorn's Config is made of class attributes
@@ -51,14 +169,14 @@ class DoorConfig(Config):
 
 def load_config(
     path: Path | None, *, default: Path, bind: str | None, default_bind: str
-) -> DoorConfig:
-    """Read the toml file at `path`, else at `default`, else give the defaults.
+) -> ServerConfig:
+    """Read the toml file at `path`, else the one at `default`, else return the defaults.
 
-    Only a file that was named has to exist. `bind` ("host:port", port 0 allowed) goes before the
+    Only a file that was named has to exist. `bind` ("host:port", port 0 allowed) overrides the
     file's, `default_bind` is for a file that has none. Raises ConfigError.
     """
     values = _read(default, required=False) if path is None else _read(path, required=True)
-    config = DoorConfig()
+    config = ServerConfig()
     config.bind = default_bind
     for key, value in values.items():
         setattr(config, key, value)
@@ -110,8 +228,8 @@ def _complaint(key: str, value: object) -> str | None:
     return None if kind.fits(value) else f"{key} has to be {kind.wants}, not {value!r}"
 
 
-def _check_certificate(config: DoorConfig) -> None:
-    """Load the certificate before anything is bound, to say in one sentence what is wrong."""
+def _check_certificate(config: ServerConfig) -> None:
+    """Load the certificate before anything is bound. Raises ConfigError."""
     if (config.certfile is None) != (config.keyfile is None):
         raise ConfigError("TLS takes both a certfile and a keyfile.")
     for file in filter(None, (config.certfile, config.keyfile)):

@@ -1,10 +1,10 @@
-"""How long connections may wait for their clients: one task for all of a server's deadlines.
+"""Time-outs of connections that wait for their clients: one task for all of a server's deadlines.
 
-Rule: to begin a wait and to end it costs two entries in a dictionary, for nearly every wait ends in
-time. A deadline of trio's own costs ten times that: each change of it goes through a heap.
+Rule: a wait that ends in time, as nearly every wait does, costs two operations on a dictionary. A
+deadline of trio's own costs ten times that: each change of it goes through a heap.
 
-There are as many queues as there are lengths of a wait, a handful. What begins later in one of them
-ends later, so only the first of each need be looked at.
+There is a queue for each length of a wait, a handful. What begins later in one of them ends later,
+so only the first of each has to be checked.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import trio
 
 
 class Waiter(Protocol):
-    """Somebody whose wait can take too long."""
+    """Whatever waits, and has to stop in time."""
 
     def time_out(self) -> None:
-        """Wait no longer; called once, at the deadline, by the task that watches all of them."""
+        """End the wait; called once, at the deadline, by the task that watches all of them."""
 
 
 class Deadlines:
@@ -29,12 +29,12 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._queues: dict[float, dict[Waiter, float]] = {}
-        """By the seconds that a wait may take: who waits until when, the first due first."""
+        """By the seconds of a wait: the waiters and when each is due, the first due first."""
         self._wakes_at = inf
         self._sooner = trio.Event()
 
     def begin(self, waiter: Waiter, seconds: float) -> None:
-        """End this wait after so many seconds; a waiter has one wait at a time."""
+        """Time this wait out after so many seconds; a waiter has one wait at a time."""
         queue = self._queues.get(seconds)
         if queue is None:
             queue = self._queues[seconds] = {}
@@ -44,11 +44,11 @@ class Deadlines:
             self._sooner.set()
 
     def end(self, waiter: Waiter, seconds: float) -> None:
-        """Forget a wait that was begun with so many seconds, and may have timed out already."""
+        """Forget a wait that began with so many seconds; it may have timed out already."""
         self._queues[seconds].pop(waiter, None)
 
     async def run(self) -> NoReturn:
-        """Watch all deadlines, for ever."""
+        """Time out what is due, for ever."""
         while True:
             self._sooner = trio.Event()
             self._wakes_at = min(map(self._time_out, self._queues.values()), default=inf)
@@ -57,7 +57,7 @@ class Deadlines:
 
     @staticmethod
     def _time_out(queue: dict[Waiter, float]) -> float:
-        """Time out who is due, and give when the next one is."""
+        """Time out the waiters that are due, and return when the next one is."""
         now = trio.current_time()
         while queue:
             waiter, due = next(iter(queue.items()))
@@ -69,8 +69,8 @@ class Deadlines:
 
 
 @asynccontextmanager
-async def keeping_deadlines() -> AsyncGenerator[Deadlines]:
-    """Keep them inside of the block."""
+async def watching_deadlines() -> AsyncGenerator[Deadlines]:
+    """Run the task inside the block."""
     deadlines = Deadlines()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)

@@ -1,10 +1,11 @@
 """File descriptors: how many connections this process can hold.
 
-Rule: connections never take the last descriptor. A reserve stays for what the shop opens besides
-(listeners, database, logs), and a share for the baristas, whom no crowd of customers locks out.
+Rule: connections never take the last descriptor. A reserve is kept for what the shop opens besides
+(listeners, database, logs), and a share for the baristas, so that no crowd of customers locks them
+out.
 
-Should something else use up the reserve, each server has a spare descriptor left: whoever
-connects then is accepted on its number and reset, instead of being left to hope.
+If something else uses up the reserve, each server still has a spare descriptor: a client that
+connects then is accepted on its number and reset, instead of being left to wait.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ class Shares:
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open descriptors to the hard one; give what it is then."""
+    """Raise the soft limit of open descriptors to the hard one; return what it is then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return PLENTY
     wanted = PLENTY if hard == resource.RLIM_INFINITY else hard
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # macOS calls its hard limit unlimited, and does not mean it
+    except (OSError, ValueError):  # macOS calls its hard limit unlimited, and refuses that
         return soft
     return wanted
 
@@ -51,22 +52,22 @@ def share_out(limit: int) -> Shares:
 
 
 class Spare:
-    """A descriptor that is kept only to be given up for a moment; close it in the end."""
+    """A descriptor that is kept only to be closed for a moment when there are no others."""
 
     def __init__(self) -> None:
         self._descriptor = _open()
 
     def reset_one(self, listener: int) -> bool:
-        """Accept whoever connects to this listening descriptor, and reset him.
+        """Accept the next client of this listening descriptor, if there is one, and reset it.
 
-        Does not wait. Gives False when somebody else has taken even the spare; then nobody was
-        accepted.
+        Does not wait. Returns False, with no client accepted, when something else in the process
+        has taken even the spare.
         """
         self.close()
         try:
             _reset_one(listener)
         except BlockingIOError:
-            pass  # he has left meanwhile
+            pass  # the client has left meanwhile
         except OSError:
             return False
         finally:
@@ -74,7 +75,7 @@ class Spare:
         return True
 
     def close(self) -> None:
-        """Give it back."""
+        """Close it, if it is open."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,8 +1,8 @@
-"""Who has left, for all connections of one server: the kernel tells, and one task hears it.
+"""Disconnects, for all connections of one server: the kernel reports them to one task.
 
-Rule: a callback, not a task, for each who waits. A second task beside a customer's own would cost
-more than the rest of his wait, and would have to read what he sends meanwhile to see the end of it;
-EPOLLRDHUP tells of the end whatever stands before it unread.
+Rule: each request that waits costs a callback, not a task. A second task beside a customer's own
+would cost more than the rest of the wait, and would have to read what the client sends meanwhile to
+see the end of it; EPOLLRDHUP reports the end whatever is unread before it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NoReturn
 import trio
 
 
-class HangUps:
+class Disconnects:
     """Calls back, once, when the peer of a watched socket has closed its side."""
 
     def __init__(self) -> None:
@@ -24,49 +24,49 @@ class HangUps:
         self._registered: set[int] = set()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Close the epoll descriptor; nothing is watched after that."""
         self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back when the peer leaves; soon, but not from in here, if he has left already."""
+        """Call back when the peer disconnects; if it already has, soon, but not from in here."""
         self._callbacks[descriptor] = callback
         if descriptor not in self._registered:
             self._registered.add(descriptor)
             self._epoll.register(descriptor, select.EPOLLRDHUP)
 
     def unwatch(self, descriptor: int) -> None:
-        """Call back no more. The kernel goes on: the next order is not long in coming."""
+        """Drop the callback. The descriptor stays registered: the next order soon follows."""
         self._callbacks.pop(descriptor, None)
 
     def forget(self, descriptor: int) -> None:
-        """Have nothing more to do with it; before it is closed, for its number is given again."""
+        """Drop the callback and the registration; call it before the descriptor is closed."""
         self.unwatch(descriptor)
         if descriptor in self._registered:
             self._registered.remove(descriptor)
             self._epoll.unregister(descriptor)
 
     async def run(self) -> NoReturn:
-        """Hear who leaves, for ever."""
+        """Call back for each disconnect, for ever."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             for descriptor, _ in self._epoll.poll(0):
-                callback = self._callbacks.get(descriptor, _nothing)
+                callback = self._callbacks.get(descriptor, _ignore)
                 self.forget(descriptor)
                 callback()
 
 
-def _nothing() -> None:
-    """Stand in where nobody waits for this."""
+def _ignore() -> None:
+    """Stand in for a callback that was dropped."""
 
 
 @asynccontextmanager
-async def hearing_hang_ups() -> AsyncGenerator[HangUps | None]:
-    """Hear them inside of the block; None where the kernel has no such thing."""
+async def watching_disconnects() -> AsyncGenerator[Disconnects | None]:
+    """Run the task inside the block; give None where the kernel has no epoll."""
     if not hasattr(select, "epoll"):
         yield None
         return
-    with closing(HangUps()) as hang_ups:
+    with closing(Disconnects()) as disconnects:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(hang_ups.run)
-            yield hang_ups
+            nursery.start_soon(disconnects.run)
+            yield disconnects
             nursery.cancel_scope.cancel()

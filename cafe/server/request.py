@@ -1,7 +1,8 @@
-"""Heads of requests: llhttp reads them, and what it is too lenient about is refused here.
+"""Requests as bytes: heads are parsed and bodies are cut out of what has arrived.
 
-Rule: pure, and nothing ambiguous. Two readers who disagree on what a request says can be played
-against each other, so whatever could be read in two ways is refused (RFC 9112, 11.2).
+Rule: pure, and nothing ambiguous. Two parsers that disagree on a request can be played against each
+other (RFC 9112, 11.2), so what could be read in two ways is refused, also where llhttp allows it;
+and a body takes no byte of the next request.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from httptools import (
@@ -26,7 +27,7 @@ MAX_TARGET: Final = 8 * 1024
 MAX_FIELDS: Final = 100
 MAX_PORT: Final = 65_535
 MAX_METHOD: Final = 32  # as in the patterns below
-SHORT: Final = 1024  # so that what is remembered has its bounds
+CACHED_HEAD: Final = 1024  # longer ones are not cached, which bounds the cache
 
 NOT_HTTP: Final = "This is not HTTP/1.1 as RFC 9112 has it."
 NO_HOST: Final = "This Host, or the authority of this target, names no host (RFC 9110, 7.2)."
@@ -35,6 +36,12 @@ TOO_LARGE: Final = f"The head of a request may have {MAX_HEAD} bytes and {MAX_FI
 NO_SUCH_METHOD: Final = "This method is not implemented."
 NO_SUCH_CODING: Final = "This transfer coding is not implemented, only chunked is."
 NO_SUCH_VERSION: Final = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
+
+FRAMING_FACTOR: Final = 16
+FRAMING_ROOM: Final = 8 * 1024
+"""Bytes that chunk sizes, extensions and trailers may take: so many, and so often the body's."""
+
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 # RFC 9112, 3. llhttp also takes two spaces, other protocols, and no version at all.
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d\.\d)\r\n")
@@ -53,15 +60,15 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class BadRequest(HTTPException):
-    """A request that the connection itself refuses; it closes after saying so.
+    """A request that the connection itself refuses; it closes after that answer.
 
-    Where it shows in the body it is raised out of the application's `receive`: it is Starlette's
-    exception, so that FastAPI lets it through.
+    An error in a body is raised out of the application's `receive`: this is Starlette's exception,
+    so that FastAPI lets it through.
     """
 
 
 class CutShort(BadRequest):
-    """A client who ended in the middle of a head; nobody is to be blamed for that."""
+    """The client closed in the middle of a head, which is not held against its address."""
 
     def __init__(self) -> None:
         super().__init__(400, "The request ends in the middle of its head.")
@@ -72,23 +79,19 @@ class Head(NamedTuple):
 
     method: str
     version: str
+    path: str
+    """The path as ASGI wants it: percent-decoded, as UTF-8."""
     raw_path: bytes
     query: bytes
     headers: Headers
     body_length: float
-    """Bytes of body that follow; infinity for a chunked one, which tells its end itself."""
+    """Bytes of body that follow; infinity for a chunked one, which marks its end itself."""
     keeps_alive: bool
     expects_continue: bool
 
-    @property
-    def path(self) -> str:
-        """The path as ASGI wants it: percent-decoded, as UTF-8."""
-        path = self.raw_path.decode("ascii")
-        return unquote(path) if "%" in path else path
-
 
 class _Fields:
-    """What llhttp calls back."""
+    """Collects the headers that llhttp calls back with."""
 
     __slots__ = ("headers",)
 
@@ -100,15 +103,15 @@ class _Fields:
 
 
 def without_blank_lines(data: bytes) -> bytes:
-    """Leave out the empty lines before a head (RFC 9112, 2.2)."""
+    """Return `data` without the empty lines before a head (RFC 9112, 2.2)."""
     blank = _BLANK_LINES.match(data)
     return data[blank.end() :] if blank else data
 
 
 def end_of_head(data: bytes) -> int:
-    """Give where the head at the beginning of `data` ends, 0 while its end is not there.
+    """Return where the head at the beginning of `data` ends, 0 while its end has not arrived.
 
-    Raises BadRequest as soon as it can become none.
+    Raises BadRequest as soon as `data` cannot become a head.
     """
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end >= 0:
@@ -128,12 +131,12 @@ def end_of_head(data: bytes) -> int:
 
 
 def parse_head(data: bytes) -> Head:
-    """Read a whole head. Raises BadRequest.
+    """Parse a whole head. Raises BadRequest.
 
-    A client on a kept connection, or that polls, sends the same head again and again; so what a
-    short one says is remembered. Its headers belong to all who are given it: copy them to change.
+    A client on a kept connection, or one that polls, sends the same head again and again; so short
+    heads are cached. Callers share the result: copy its headers to change them.
     """
-    return _remembered(data) if len(data) <= SHORT else _parse(data)
+    return _cached(data) if len(data) <= CACHED_HEAD else _parse(data)
 
 
 def _parse(data: bytes) -> Head:
@@ -152,14 +155,15 @@ def _parse(data: bytes) -> Head:
     is_current = version == b"1.1"
     if is_current and b"host" not in fields:
         raise BadRequest(400, NOT_HTTP)
-    if (host := fields.get(b"host")) and not _is_host(host):  # an empty one names nobody, rightly
+    if (host := fields.get(b"host")) and not _is_host(host):  # an empty one is allowed
         raise BadRequest(400, NO_HOST)
     raw_path, query = _parse_target(method, target, headers)
-    closes = b"connection" in fields and _says(headers, b"connection", b"close")
-    expects = b"expect" in fields and _says(headers, b"expect", b"100-continue")
+    closes = b"connection" in fields and _has_token(headers, b"connection", b"close")
+    expects = b"expect" in fields and _has_token(headers, b"expect", b"100-continue")
     return Head(
         method.decode("ascii"),
         version.decode("ascii"),
+        unquote(raw_path.decode("ascii")),
         raw_path,
         query,
         headers,
@@ -169,13 +173,13 @@ def _parse(data: bytes) -> Head:
     )
 
 
-_remembered = lru_cache(maxsize=512)(_parse)
+_cached = lru_cache(maxsize=512)(_parse)
 
 
-def stand_in(data: bytes) -> Head:
-    """Give a head for what could not be read as one; it tells whether its answer has a body."""
+def unparsed_head(data: bytes) -> Head:
+    """Return a head for one that cannot be parsed: it says whether the answer may have a body."""
     method = "HEAD" if data.startswith(b"HEAD ") else "GET"
-    return Head(method, "1.1", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
+    return Head(method, "1.1", "/", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
 
 
 def _parse_fields(data: bytes) -> Headers:
@@ -203,7 +207,7 @@ def _check_repeated(headers: Headers) -> None:
 
 
 def _parse_target(method: bytes, target: bytes, headers: Headers) -> tuple[bytes, bytes]:
-    """Give path and query; an absolute target's authority takes the place of Host."""
+    """Return path and query; an absolute target's authority replaces Host."""
     if method == b"CONNECT":
         raise BadRequest(501, NO_SUCH_METHOD)
     if target.startswith(b"/") and b"#" not in target:
@@ -223,7 +227,7 @@ def _parse_target(method: bytes, target: bytes, headers: Headers) -> tuple[bytes
 
 
 def _is_host(value: bytes) -> bool:
-    """Tell whether this is a host with or without a port, as a Host header and a URI have it."""
+    """Return whether this is a host, perhaps with a port, as in a Host header or a URI."""
     match = _HOST.fullmatch(value)
     if match is None:
         return False
@@ -237,7 +241,7 @@ def _is_host(value: bytes) -> bool:
 
 
 def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
-    """Give the length; llhttp has refused what is no number, and both fields together."""
+    """Return the length; llhttp has refused what is no number, and both fields together."""
     coding = fields.get(b"transfer-encoding")
     if coding is None:
         length = fields.get(b"content-length")
@@ -249,7 +253,88 @@ def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
     return inf
 
 
-def _says(headers: Headers, name: bytes, token: bytes) -> bool:
-    """Tell whether a list of tokens, in one line or several, has this one."""
+def _has_token(headers: Headers, name: bytes, token: bytes) -> bool:
+    """Return whether a list of tokens, in one line or several, has this one."""
     values = b",".join(value for field, value in headers if field == name)
     return token in (one.strip(b" \t").lower() for one in values.split(b","))
+
+
+class Body(Protocol):
+    """The body of one request, while it arrives."""
+
+    complete: bool
+    """Whether all of it has been taken."""
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """Split `data` into body and what comes after it. Raises BadRequest."""
+        ...
+
+
+class SizedBody:
+    """A body of a known length."""
+
+    __slots__ = ("_left", "complete")
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.complete = not length
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """Split `data` into body and what comes after it."""
+        piece = data[: self._left]
+        self._left -= len(piece)
+        self.complete = not self._left
+        return piece, data[len(piece) :]
+
+
+class ChunkedBody:
+    """A body in chunks, parsed by llhttp.
+
+    llhttp cannot be made to stop where a request ends, and would go on with the next. So it is fed
+    line by line: the end of a chunked body is the end of a line.
+    """
+
+    __slots__ = ("_framing", "_llhttp", "_pieces", "complete")
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._pieces: list[bytes] = []
+        self._framing = FRAMING_ROOM
+        self._llhttp = HttpRequestParser(self)
+        self._llhttp.feed_data(_CHUNKED_HEAD)
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep a piece; called by llhttp."""
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the body; called by llhttp."""
+        self.complete = True
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """Split `data` into body and what comes after it. Raises BadRequest."""
+        begin = 0
+        try:
+            while begin < len(data) and not self.complete:
+                end = data.find(b"\n", begin) + 1 or len(data)
+                self._llhttp.feed_data(data[begin:end])
+                begin = end
+        except HttpParserError:
+            raise BadRequest(400, NOT_HTTP) from None
+        piece = b"".join(self._pieces)
+        self._pieces.clear()
+        self._framing -= begin - len(piece) - FRAMING_FACTOR * len(piece)
+        if self._framing < 0:
+            raise BadRequest(400, NOT_HTTP)
+        return piece, data[begin:]
+
+
+NO_BODY: Final = SizedBody(0)
+"""Complete from the start, so all requests without a body share it."""
+
+
+def body_of(length: float) -> Body:
+    """Return a body of this length, infinity for chunks."""
+    if not length:
+        return NO_BODY
+    return ChunkedBody() if length == inf else SizedBody(int(length))

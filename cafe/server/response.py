@@ -1,34 +1,33 @@
-"""Answers: ASGI's messages become bytes.
+"""Responses as bytes: ASGI's messages are written as HTTP/1.1.
 
-Rule: pure; the table is the state machine. What would not be HTTP raises AnswerError before a byte
-of it is written, so that no application can make a client read what it did not say.
+Rule: pure; the table is the state machine. What would not be HTTP raises ResponseError before a
+byte of it is written, so that no value of an application is read as a header or as a body.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final
 
-from cafe.http.problem import MEDIA_TYPE, NO_STORE, instance_of, problem_body, request_id_of
 from cafe.server.request import Head
 
 
 class Stage(StrEnum):
-    """How far an answer is."""
+    """How much of a response has been written."""
 
     AWAITED = "has not begun"
-    HEAD = "has a head, which leaves with the first of the body"
-    BODY = "is under way"
+    HEAD = "has a head, which is sent with the first of its body"
+    BODY = "is being sent"
     COMPLETE = "is complete"
 
 
 NEXT: Final[Mapping[tuple[Stage, str, bool], Stage]] = {
-    # stage, message, more of the body to come
+    # stage, message, whether more of the body follows
     (Stage.AWAITED, "http.response.start", False): Stage.HEAD,
     (Stage.HEAD, "http.response.body", True): Stage.BODY,
     (Stage.HEAD, "http.response.body", False): Stage.COMPLETE,
@@ -39,24 +38,24 @@ NEXT: Final[Mapping[tuple[Stage, str, bool], Stage]] = {
 STATUS_LINES: Final[Mapping[int, bytes]] = {
     status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
-STATUSES: Final = range(200, 1000)  # ASGI has no way to send an interim answer
+STATUSES: Final = range(200, 1000)  # ASGI has no message for an interim response
 NO_CONTENT: Final = 204
 BODILESS: Final = frozenset({NO_CONTENT, 304})
 FIELD: Final = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t -~\x80-\xff]*+\r\n"  # RFC 9110, 5.1 and 5.5
 )
 FRAMING: Final = frozenset({b"content-length", b"connection", b"transfer-encoding"})
-"""What an answer's header says of it as a message; all others are passed on as they are."""
+"""The headers that frame a response and its connection; all others are passed on as they are."""
 CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 CLOSE: Final = b"connection: close\r\n"
 
 
-class AnswerError(Exception):
-    """An application answered in a way that ASGI or HTTP does not have."""
+class ResponseError(Exception):
+    """An application sent what ASGI or HTTP does not allow."""
 
 
-class Answer:
-    """The answer to one request."""
+class ResponseWriter:
+    """Writes the response to one request."""
 
     __slots__ = (
         "_chunked",
@@ -70,10 +69,10 @@ class Answer:
     )
 
     def __init__(self, request: Head, defaults: Mapping[bytes, bytes]) -> None:
-        """Answer `request`; `defaults` are lines, by name, of what the application does not say."""
+        """Respond to `request`; `defaults` are lines, by name, of headers that are not set."""
         self.stage = Stage.AWAITED
         self.closes = not request.keeps_alive
-        """Whether the connection ends with this answer."""
+        """Whether the connection ends with this response."""
         self._request = request
         self.defaults = defaults
         self._head = b""
@@ -82,16 +81,16 @@ class Answer:
         self._has_body = True
 
     @property
-    def has_left(self) -> bool:
-        """Whether the client has been told anything."""
+    def has_started(self) -> bool:
+        """Whether anything of it has been written."""
         return self.stage in {Stage.BODY, Stage.COMPLETE}
 
     def write(self, message: Mapping[str, Any]) -> bytes:
-        """Give the bytes that this message adds; a head waits for its body. Raises AnswerError."""
+        """Return the bytes for this message; a head waits for its body. Raises ResponseError."""
         more = message.get("more_body", False)
         stage = NEXT.get((self.stage, message["type"], bool(more)))
         if stage is None:
-            raise AnswerError(f"{message['type']} does not fit: the answer {self.stage.value}")
+            raise ResponseError(f"{message['type']} does not fit: the response {self.stage.value}")
         if stage is Stage.HEAD:
             written = b""
             self._head = self._write_head(message["status"], message.get("headers", ()))
@@ -103,7 +102,7 @@ class Answer:
 
     def _write_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if status not in STATUSES:
-            raise AnswerError(f"{status!r} is no status of an answer")
+            raise ResponseError(f"{status!r} is no status of a response")
         self._has_body = status not in BODILESS and self._request.method != "HEAD"
         lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         self._write_fields(lines, headers, has_length=status != NO_CONTENT)
@@ -120,29 +119,29 @@ class Answer:
     def _write_fields(
         self, lines: list[bytes], headers: Iterable[tuple[bytes, bytes]], *, has_length: bool
     ) -> None:
-        """Write what the application says, and what it need not; see RFC 9110, 8.6, for lengths."""
+        """Write the headers of the application and the defaults; RFC 9110, 8.6, has the lengths."""
         self._left = inf
-        said: set[bytes] = set()
+        seen: set[bytes] = set()
         for name, value in headers:
             field, line = field_line(name, value)
             if field in FRAMING:
                 if field == b"connection":
                     self.closes |= b"close" in value.lower()
                     continue
-                if field == b"transfer-encoding":  # the framing is ours to choose
+                if field == b"transfer-encoding":  # framing is chosen here
                     continue
                 self._left = self._read_length(value)
                 if not has_length:
                     continue
-            said.add(field)
+            seen.add(field)
             lines.append(line)
         for field, line in self.defaults.items():
-            if field not in said:
+            if field not in seen:
                 lines.append(line)
 
     def _read_length(self, value: bytes) -> int:
         if self._left != inf or not value.isdigit():
-            raise AnswerError("content-length is said twice, or is no number")
+            raise ResponseError("content-length is repeated, or is no number")
         return int(value)
 
     def _write_body(self, body: bytes, *, last: bool) -> bytes:
@@ -153,39 +152,32 @@ class Answer:
             return chunk + b"0\r\n\r\n" if last else chunk
         left = self._left - len(body)
         if left < 0 or (last and 0 < left < inf):
-            raise AnswerError("the body has another length than its head says")
+            raise ResponseError("the body has another length than its content-length")
         self._left = left
         return bytes(body)
 
 
-@lru_cache(maxsize=256)  # most headers of most answers are the same
+@lru_cache(maxsize=256)  # most headers of most responses are the same
 def field_line(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Give a header's name in lower case, and its line. Raises AnswerError for what is no header.
+    """Return a header's name in lower case, and its line. Raises ResponseError for no valid header.
 
-    One line, whatever is in there: a value that went on like another header would not match.
+    Always one line: a value that continued as another header would not match.
     """
     line = b"%s: %s\r\n" % (name, value)
     if b":" in name or FIELD.fullmatch(line) is None:
-        raise AnswerError("a header has a name or a value that HTTP has not")
+        raise ResponseError("a header has a name or a value that HTTP does not allow")
     return name.lower(), line
 
 
-def write_problem(
+def write_response(
     request: Head,
-    defaults: Mapping[bytes, bytes],
-    scope: MutableMapping[str, Any],
     status: int,
-    detail: str = "",
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    defaults: Mapping[bytes, bytes],
 ) -> bytes:
-    """Give a whole answer, a problem (RFC 9457), after which the connection closes."""
-    answer = Answer(request, defaults)
-    answer.closes = True
-    body = problem_body(status, detail=detail, instance=instance_of(scope))
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        NO_STORE,
-        (b"x-request-id", request_id_of(scope).encode()),
-    ]
+    """Return a whole response, after which the connection closes."""
+    response = ResponseWriter(request, defaults)
+    response.closes = True
     start = {"type": "http.response.start", "status": status, "headers": headers}
-    return answer.write(start) + answer.write({"type": "http.response.body", "body": body})
+    return response.write(start) + response.write({"type": "http.response.body", "body": body})

@@ -17,8 +17,10 @@ from __future__ import annotations
 import errno
 import select
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from math import inf
 from ssl import SSLContext
 from types import FunctionType, SimpleNamespace
@@ -29,15 +31,12 @@ from hypercorn.config import Sockets
 from hypercorn.trio import run
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig
+from cafe.server.config import ConfigError, ServerConfig, parse_bind
 from cafe.server.connection import Address, Connection
-from cafe.server.deadlines import keeping_deadlines
+from cafe.server.context import Admission, Problems, ServerContext
+from cafe.server.deadlines import watching_deadlines
 from cafe.server.descriptors import Spare
-from cafe.server.disconnects import hearing_hang_ups
-from cafe.server.door import Door
-from cafe.server.kernel_bans import drop_banned
-from cafe.server.listeners import Listener, listening
+from cafe.server.disconnects import watching_disconnects
 from cafe.server.socket_stream import EagerStream, has_hung_up, own_address, reset
 
 ACCEPT_PAUSE = 0.1
@@ -63,44 +62,58 @@ PEER_ERRORS = frozenset(
 )
 """Errors of accept(2) that concern the one client that was to be accepted."""
 
+VANISHED_SECONDS = 60
+"""A client whose machine or network has gone without a word is given up after about this."""
+
+# Not every platform has all of them; accepted sockets inherit them.
+TCP_OPTIONS = (
+    ("TCP_NODELAY", 1),
+    ("TCP_KEEPIDLE", VANISHED_SECONDS // 2),
+    ("TCP_KEEPINTVL", VANISHED_SECONDS // 6),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", VANISHED_SECONDS * 1000),
+)
+
 
 async def serve(
     app: ASGIApp,
-    config: DoorConfig,
+    config: ServerConfig,
     admission: Admission,
+    problems: Problems,
     *,
     shutdown_trigger: Callable[[], Awaitable[object]],
+    beside: Callable[[Sequence[socket.socket]], Awaitable[object]] | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `app` until `shutdown_trigger` returns, then stop gracefully.
 
-    Reports its URLs, as in "http://127.0.0.1:8080", once it accepts and the application's lifespan
-    has started up. Raises BindError before anything has started, and LifespanFailureError or
-    LifespanTimeoutError, in a group, where the application's lifespan fails.
+    `beside` runs while connections are accepted, with the listening sockets. Reports the URLs, as
+    in "http://127.0.0.1:8080", once it accepts and the lifespan has started up. Raises BindError
+    before anything has started, and LifespanFailureError or LifespanTimeoutError, in a group,
+    where the lifespan fails.
     """
     lifespan = Lifespan(app)
     with listening(config) as listeners, closing(Spare()) as spare:
-        async with keeping_deadlines() as deadlines, hearing_hang_ups() as hang_ups:
+        async with watching_deadlines() as deadlines, watching_disconnects() as disconnects:
+            context = ServerContext(
+                app, config, admission, problems, deadlines, disconnects=disconnects
+            )
 
-            async def serve_listeners(
-                _handler: object, _listeners: object, *, handler_nursery: trio.Nursery
-            ) -> None:
+            async def serve_listeners(*_: object, handler_nursery: trio.Nursery) -> None:
                 if lifespan.has_failed:  # hypercorn goes on until the failure has reached it
                     await trio.sleep_forever()
-                door = Door(app, config, admission, lifespan.state, deadlines, hang_ups=hang_ups)
-                task_status.started([listener.url for listener in listeners])
-                await _serve_listeners(door, listeners, spare, handler_nursery)
+                context.state = dict(lifespan.state)
+                async with trio.open_nursery() as nursery:
+                    if beside is not None:
+                        nursery.start_soon(beside, [listener.socket for listener in listeners])
+                    task_status.started([listener.url for listener in listeners])
+                    await AcceptLoop(context, listeners, spare, handler_nursery).run()
 
-            await _worker_serve(serve_listeners)(
-                lifespan,
-                config,
-                sockets=Sockets(
-                    [listener.socket for listener in listeners if listener.tls],
-                    [listener.socket for listener in listeners if not listener.tls],
-                    quic_sockets=[],
-                ),
-                shutdown_trigger=shutdown_trigger,
-            )
+            secure = [listener.socket for listener in listeners if listener.tls]
+            insecure = [listener.socket for listener in listeners if not listener.tls]
+            sockets = Sockets(secure, insecure, quic_sockets=[])
+            worker_serve = _worker_serve(serve_listeners)
+            await worker_serve(lifespan, config, sockets=sockets, shutdown_trigger=shutdown_trigger)
 
 
 class Lifespan:
@@ -149,87 +162,138 @@ def _worker_serve(
     return copy
 
 
-async def _serve_listeners(
-    door: Door, listeners: Sequence[Listener], spare: Spare, connections: trio.Nursery
-) -> None:
-    """Accept on all listeners until cancelled; then close them and all idle connections."""
-    tls = door.config.create_ssl_context()
+class BindError(ConfigError):
+    """An address that cannot be listened on; `address` is "host:port" as configured."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Cannot listen on {address}: {reason}.")
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, whether it speaks TLS, and its URL."""
+
+    socket: socket.socket
+    tls: bool
+    url: str
+
+
+@contextmanager
+def listening(config: ServerConfig) -> Generator[tuple[Listener, ...]]:
+    """Listen on all addresses of `config` inside the block. Raises BindError.
+
+    Not with hypercorn's `create_sockets`: when an address is in use, that leaves open the sockets
+    bound before, and its error does not say which address it was.
+    """
+    binds = [(text, config.ssl_enabled) for text in config.bind]
+    binds += [(text, False) for text in config.insecure_bind]
+    with ExitStack() as stack:
+        yield tuple(_listen(stack, text, tls, config.backlog) for text, tls in binds)
+
+
+def _listen(stack: ExitStack, text: str, tls: bool, backlog: int) -> Listener:  # noqa: FBT001
+    host, port = parse_bind(text)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in TCP_OPTIONS:
+        if (option := getattr(socket, name, None)) is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
     try:
-        async with trio.open_nursery() as accepting:
-            accepting.start_soon(drop_banned, listeners, door.admission)
-            for listener in listeners:
-                secure = tls if listener.tls else None
-                accepting.start_soon(_accept, door, listener, secure, spare, connections)
-    finally:
-        for listener in listeners:
-            listener.socket.close()
-        door.closing = True
-        for connection in tuple(door.connections):
-            connection.drop()
+        listener.bind((host, port))
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError as error:
+        raise BindError(text, error.strerror or str(error)) from None
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
+    scheme = "https" if tls else "http"
+    return Listener(listener, tls, f"{scheme}://{address}")
 
 
-async def _accept(
-    door: Door,
-    listener: Listener,
-    tls: SSLContext | None,
-    spare: Spare,
-    connections: trio.Nursery,
-) -> NoReturn:
-    """Accept for ever, a few at once; a refused connection is reset before it costs a task."""
-    while True:
-        await trio.lowlevel.wait_readable(listener.socket)
+class AcceptLoop:
+    """Accepts on all listeners of one server, and starts a task for each connection."""
+
+    def __init__(
+        self,
+        context: ServerContext,
+        listeners: Sequence[Listener],
+        spare: Spare,
+        connections: trio.Nursery,
+    ) -> None:
+        self._context = context
+        self._admission = context.admission
+        self._listeners = listeners
+        self._spare = spare
+        self._connections = connections
+
+    async def run(self) -> None:
+        """Accept until cancelled; then close the listeners and all idle connections."""
+        tls = self._context.config.create_ssl_context()
         try:
-            for _ in range(ACCEPT_AT_ONCE):
-                sock, peer = listener.socket.accept()
-                connection = _admit(door, sock, tls, peer[:2])
-                if connection is not None:
-                    connections.start_soon(connection.run)
-        except BlockingIOError:
-            pass  # that was all
-        except OSError as error:
-            await _recover(error, door, listener, spare)
+            async with trio.open_nursery() as nursery:
+                for listener in self._listeners:
+                    nursery.start_soon(self._accept, listener, tls if listener.tls else None)
+        finally:
+            for listener in self._listeners:
+                listener.socket.close()
+            self._context.closing = True
+            for connection in tuple(self._context.connections):
+                connection.drop()
 
+    async def _accept(self, listener: Listener, tls: SSLContext | None) -> NoReturn:
+        """Accept for ever, a few at once; a refused connection is reset before it costs a task."""
+        while True:
+            await trio.lowlevel.wait_readable(listener.socket)
+            try:
+                for _ in range(ACCEPT_AT_ONCE):
+                    sock, peer = listener.socket.accept()
+                    connection = self._admit(sock, tls, peer[:2])
+                    if connection is not None:
+                        self._connections.start_soon(connection.run)
+            except BlockingIOError:
+                pass  # that was all
+            except OSError as error:
+                await self._recover(error, listener)
 
-def _admit(
-    door: Door, sock: socket.socket, tls: SSLContext | None, peer: Address
-) -> Connection | None:
-    """Give what serves a connection that was accepted; None where it was refused, and reset."""
-    lease = door.admission.admit(peer[0])
-    if lease is None:
-        reset(sock)
-        return None
-    if door.admission.is_suspect(lease) and has_hung_up(sock.fileno()):
-        door.admission.refuse(lease)
-        reset(sock)
-        return None
-    sock.setblocking(False)
-    transport = EagerStream(sock, door.config.send_timeout, door.hang_ups)
-    return Connection(door, transport, tls=tls, peer=peer, own=own_address(sock), lease=lease)
+    def _admit(
+        self, sock: socket.socket, tls: SSLContext | None, peer: Address
+    ) -> Connection | None:
+        """Return what serves an accepted connection; None if it was refused, and reset."""
+        lease = self._admission.admit(peer[0], partial(has_hung_up, sock.fileno()))
+        if lease is None:
+            reset(sock)
+            return None
+        sock.setblocking(False)
+        context, own = self._context, own_address(sock)
+        transport = EagerStream(sock, context.config.send_timeout, context.disconnects)
+        return Connection(context, transport, tls=tls, peer=peer, own=own, lease=lease)
 
-
-async def _recover(error: OSError, door: Door, listener: Listener, spare: Spare) -> None:
-    """Return when accepting may be tried again after it failed: it must neither spin nor stop."""
-    if error.errno in NO_DESCRIPTOR and not _is_wanted(listener.socket):
-        # Accept fails so even while no client waits. When one comes, there may be a descriptor.
-        await trio.lowlevel.wait_readable(listener.socket)
-        return
-    door.tell("accept failed", error=str(error), url=listener.url)
-    if error.errno in PEER_ERRORS:
-        return  # the next client is another
-    if error.errno in NO_DESCRIPTOR:
-        if door.admission.make_room():
+    async def _recover(self, error: OSError, listener: Listener) -> None:
+        """Return when to accept again after an error: the loop must neither spin nor stop."""
+        if error.errno in NO_DESCRIPTOR and not _is_readable(listener.socket):
+            # Accept fails so even while no client waits. When one does, there may be a descriptor.
+            await trio.lowlevel.wait_readable(listener.socket)
             return
-        if spare.reset_one(listener.socket.fileno()):
-            door.admission.refused += 1
-            return
-    if door.admission.released.is_set():
-        door.admission.released = trio.Event()
-    with trio.move_on_after(ACCEPT_PAUSE):
-        await door.admission.released.wait()
+        self._context.log_failure("accept failed", error=str(error), url=listener.url)
+        if error.errno in PEER_ERRORS:
+            return  # the next client is another
+        if error.errno in NO_DESCRIPTOR:
+            if self._admission.make_room():
+                return
+            if self._spare.reset_one(listener.socket.fileno()):
+                self._admission.refused += 1
+                return
+        if self._admission.released.is_set():
+            self._admission.released = trio.Event()
+        with trio.move_on_after(ACCEPT_PAUSE):
+            await self._admission.released.wait()
 
 
-def _is_wanted(listener: socket.socket) -> bool:
-    """Tell whether a client waits to be accepted."""
+def _is_readable(listener: socket.socket) -> bool:
+    """Return whether a client waits to be accepted."""
     poll = select.poll()
     poll.register(listener.fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -1,8 +1,8 @@
 """A socket as a trio stream that does not wait where the kernel does not make it wait.
 
-Rule: no checkpoint where bytes can be sent or are there at once. trio's SocketStream has one for
-each, twice a request. Its user yields instead, once a request: by then the next one may have come,
-and epoll need not be asked for it.
+Rule: no checkpoint where bytes can be sent or received at once. trio's SocketStream has one for
+each, twice a request. The connection has one instead, after a request: by then the next request may
+have arrived, and epoll need not be asked for it.
 """
 
 from __future__ import annotations
@@ -19,72 +19,72 @@ from typing import Final
 
 import trio
 
-from cafe.server.disconnects import HangUps
+from cafe.server.disconnects import Disconnects
 
 PIECE = 2**14
-# Where there is no POLLRDHUP: once both sides are closed.
-HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
-FIRST_LOOK: Final = 0.005
-"""Seconds to the second look for what the peer says to an answer; each takes twice as long."""
+# POLLHUP, where there is no POLLRDHUP, is reported only once both sides are closed.
+PEER_CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)
+FIRST_PAUSE: Final = 0.005
+"""Seconds from the first check for an acknowledgement to the second; each pause is doubled."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 
 
 class Transport(trio.abc.HalfCloseableStream):
-    """What a connection needs of what carries it: a stream, and two ways to know better."""
+    """What a connection needs of its stream: trio's methods, and how it learns of a disconnect."""
 
     has_left = False
-    """Whether it is known that the peer has closed its side, for whoever waited has been told."""
+    """Whether the peer is known to have closed its side; a task that watches is cancelled then."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Reset it now, whoever may be waiting for it."""
+        """Reset it now, also under a task that waits for it."""
 
     @abstractmethod
-    def has_gone(self) -> bool:
-        """Tell whether the peer has closed his side, without reading what he sent before."""
+    def peer_has_closed(self) -> bool:
+        """Return whether the peer has closed its side, without reading what it sent before."""
 
-    async def is_taken(self) -> bool:
-        """Wait until the peer has taken all that was sent; False: it answered with a reset.
+    async def is_acknowledged(self) -> bool:
+        """Wait until the peer has acknowledged all that was sent; False: it has sent a reset.
 
-        True at once where that cannot be told. Before `send_eof`, which hides it.
+        True at once where that cannot be seen. To be called before `send_eof`, which hides it.
         """
         await trio.lowlevel.checkpoint()
         return True
 
     def receive_nowait(self) -> bytes:
-        """Give what is there; b"" where that is nothing, or cannot be told without waiting."""
+        """Return what has arrived; b"" if that is nothing, or cannot be seen without waiting."""
         return b""
 
     def watch(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002
-        """Call back once he has closed his side, or `abort` was called; False: it cannot be told.
+        """Call back once the peer closes its side or `abort` is called; False: it cannot.
 
         Until `unwatch`, and never from in here.
         """
         return False
 
     def unwatch(self) -> None:
-        """Call back no more."""
+        """Drop the callback."""
 
 
-def _nobody() -> None:
-    """Stand in where nobody watches."""
+def _ignore() -> None:
+    """Stand in for a callback where none is registered."""
 
 
 class EagerStream(Transport):
     """Sends and receives on a connected, non-blocking socket."""
 
     def __init__(
-        self, sock: socket.socket, send_timeout: float, hang_ups: HangUps | None = None
+        self, sock: socket.socket, send_timeout: float, disconnects: Disconnects | None = None
     ) -> None:
-        """Give up a send after `send_timeout` seconds in which the peer has taken nothing."""
+        """Break a send after `send_timeout` seconds in which the peer has taken nothing."""
         self._socket = sock
         self._send_timeout = send_timeout
-        self._hang_ups = hang_ups
-        self._watcher: Callable[[], None] = _nobody
-        self._is_dry = False  # when last looked: so waiting comes before the next look
+        self._disconnects = disconnects
+        self._callback: Callable[[], None] = _ignore
+        self._is_dry = False  # nothing was there at the last read: wait before the next
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait for bytes and give them, b"" for the end; raises as trio's streams do."""
+        """Wait for bytes and return them, b"" for the end; raises as trio's streams do."""
         if self._is_dry and self._socket.fileno() >= 0:
             self._is_dry = False
             await trio.lowlevel.wait_readable(self._socket)
@@ -94,15 +94,15 @@ class EagerStream(Transport):
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
             except OSError as error:
-                raise self._why(error) from error
+                raise self._stream_error(error) from error
 
     def receive_nowait(self) -> bytes:
-        """Read without having been told that there is something."""
+        """Read without waiting until there is something."""
         try:
             return self._socket.recv(PIECE)
         except BlockingIOError:
             self._is_dry = True
-        except OSError:  # it is broken or closed: who waits will be told
+        except OSError:  # broken or closed: the next receive raises it
             pass
         return b""
 
@@ -117,32 +117,32 @@ class EagerStream(Transport):
                 sent += self._send_some(left[sent:])
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the peer has taken something, as long as a send may."""
-        with trio.move_on_after(self._send_timeout) as patience:
+        """Wait until the peer has taken something; raises BrokenResourceError at `send_timeout`."""
+        with trio.move_on_after(self._send_timeout) as scope:
             self._check_open()
             await trio.lowlevel.wait_writable(self._socket)
-        if patience.cancelled_caught:
+        if scope.cancelled_caught:
             raise trio.BrokenResourceError(f"nothing was read for {self._send_timeout:g} s")
 
     async def send_eof(self) -> None:
-        """Tell the peer that this was all; he may go on sending."""
+        """Close the sending side; the peer may go on sending."""
         self._check_open()
-        with suppress(OSError):  # he has gone
+        with suppress(OSError):  # the peer has disconnected
             self._socket.shutdown(socket.SHUT_WR)
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        """Close it; what was sent still arrives."""
+        """Close it; what was sent is still delivered."""
         self._close()
         await trio.lowlevel.checkpoint()
 
-    def has_gone(self) -> bool:
-        """Ask the kernel; a closed socket has nobody at the other end."""
+    def peer_has_closed(self) -> bool:
+        """Ask the kernel; True for a socket that is closed here."""
         return self._socket.fileno() < 0 or has_hung_up(self._socket.fileno())
 
-    async def is_taken(self) -> bool:
-        """Look, less and less often: no event tells that the peer's kernel has acknowledged."""
-        pause = FIRST_LOOK
+    async def is_acknowledged(self) -> bool:
+        """Poll, less and less often: there is no event for the acknowledgement."""
+        pause = FIRST_PAUSE
         while self._socket.fileno() >= 0:
             if _polls(self._socket.fileno(), 0):  # an error, or closed on both sides: a reset
                 return False
@@ -154,37 +154,37 @@ class EagerStream(Transport):
         return True
 
     def abort(self) -> None:
-        """Close it so that what was not sent is dropped, and the peer reads a reset."""
+        """Close it so that unsent data is dropped and the peer gets a reset."""
         with suppress(OSError):  # it may be closed already
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._close()
 
     def watch(self, callback: Callable[[], None]) -> bool:
-        """Have the kernel tell, where it can."""
-        if self._hang_ups is None or self._socket.fileno() < 0:
+        """Have the kernel report it, where it can."""
+        if self._disconnects is None or self._socket.fileno() < 0:
             return False
-        self._watcher = callback
-        self._hang_ups.watch(self._socket.fileno(), self._hear_hang_up)
+        self._callback = callback
+        self._disconnects.watch(self._socket.fileno(), self._note_disconnect)
         return True
 
     def unwatch(self) -> None:
-        """Call back no more."""
-        if self._hang_ups is not None and self._watcher is not _nobody:
-            self._watcher = _nobody
-            self._hang_ups.unwatch(self._socket.fileno())
+        """Drop the callback."""
+        if self._disconnects is not None and self._callback is not _ignore:
+            self._callback = _ignore
+            self._disconnects.unwatch(self._socket.fileno())
 
-    def _hear_hang_up(self) -> None:
+    def _note_disconnect(self) -> None:
         self.has_left = True
-        self._watcher()
+        self._callback()
 
     def _close(self) -> None:
         if self._socket.fileno() < 0:
             return
-        if self._hang_ups is not None:
-            self._hang_ups.forget(self._socket.fileno())
-        if self._watcher is not _nobody:
-            self._hear_hang_up()
-            self._watcher = _nobody
+        if self._disconnects is not None:
+            self._disconnects.forget(self._socket.fileno())
+        if self._callback is not _ignore:
+            self._note_disconnect()
+            self._callback = _ignore
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
@@ -198,17 +198,17 @@ class EagerStream(Transport):
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise self._why(error) from error
+            raise self._stream_error(error) from error
 
-    def _why(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
-        """Tell whose doing an error is: ours, who have closed the socket, or the peer's."""
+    def _stream_error(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
+        """Return the error of trio's streams: closed if it was closed here, else broken."""
         if self._socket.fileno() < 0:
             return trio.ClosedResourceError("this socket is closed")
         return trio.BrokenResourceError(str(error))
 
 
 def own_address(sock: socket.socket) -> tuple[str, int] | None:
-    """Give the address that the client reached, None on platforms where a reset takes it away."""
+    """Return the address that the client reached; None where a reset has removed it."""
     try:
         host, port = sock.getsockname()[:2]
     except OSError:
@@ -217,25 +217,25 @@ def own_address(sock: socket.socket) -> tuple[str, int] | None:
 
 
 def has_hung_up(descriptor: int) -> bool:
-    """Tell whether the peer of a socket has closed its side, without reading what came before."""
-    return _polls(descriptor, HANG_UP)
+    """Return whether the peer of a socket has closed its side, without reading what came before."""
+    return _polls(descriptor, PEER_CLOSED)
 
 
 def unacknowledged(sock: socket.socket) -> int:
-    """Give how many bytes that were sent the peer's kernel has not acknowledged yet."""
+    """Return how many sent bytes the peer's kernel has not acknowledged yet."""
     count: int
     (count,) = struct.unpack("i", ioctl(sock, termios.TIOCOUTQ, bytes(4)))
     return count
 
 
 def _polls(descriptor: int, events: int) -> bool:
-    looking = select.poll()
-    looking.register(descriptor, events)
-    return bool(looking.poll(0))
+    poll = select.poll()
+    poll.register(descriptor, events)
+    return bool(poll.poll(0))
 
 
 def reset(sock: socket.socket) -> None:
-    """Reset what has just been accepted, and has no stream yet."""
+    """Reset a socket that has just been accepted and has no stream yet."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     sock.close()

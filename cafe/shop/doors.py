@@ -12,13 +12,19 @@ from pathlib import Path
 import trio
 from starlette.types import ASGIApp
 
+from cafe.http.problem import problem_response, request_id_of
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig, load_config
+from cafe.limits.kernel_bans import drop_banned
+from cafe.server.config import ServerConfig, load_config
+from cafe.server.context import Problems
 from cafe.server.descriptors import raise_limit, share_out
 from cafe.server.serve import serve
 from cafe.settings import Settings
 from cafe.shop.apps import CLIENT_PREFIX, WORKER_PREFIX
+
+PROBLEMS = Problems(problem_response, request_id_of)
+"""How the servers write their own errors: as all others of the shop."""
 
 GRACE_SHARE = 0.5
 """Of the shutdown time: how long answers under way may take."""
@@ -29,7 +35,7 @@ class Door:
     """One of the two servers: where it listens, which connections it admits, what it serves."""
 
     name: str
-    config: DoorConfig
+    config: ServerConfig
     admission: Admission
     docs: str
 
@@ -70,6 +76,14 @@ def read_doors(settings: Settings) -> tuple[Door, Door]:
 
 async def open_door(doors: trio.Nursery, door: Door, app: ASGIApp, shut: trio.Event) -> list[str]:
     """Serve `app` until `shut` is set; return a line for each address once it accepts."""
-    serving = partial(serve, app, door.config, door.admission, shutdown_trigger=shut.wait)
+    serving = partial(
+        serve,
+        app,
+        door.config,
+        door.admission,
+        PROBLEMS,
+        shutdown_trigger=shut.wait,
+        beside=partial(drop_banned, admission=door.admission),
+    )
     urls: list[str] = await doors.start(serving)
     return [f"{door.name} {url}{door.docs}" for url in urls]

@@ -28,9 +28,10 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig
+from cafe.server.config import ServerConfig
 from cafe.server.serve import serve
 from tests.peers.application import application
+from tests.system.door import PROBLEMS
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_SECONDS = 300
@@ -50,13 +51,15 @@ def listener() -> socket.socket:
 
 async def serve_ours() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    config = DoorConfig()
+    config = ServerConfig()
     config.bind = ["127.0.0.1:0"]
     config.keep_alive_timeout = config.head_timeout = PATIENCE
     config.keep_alive_max_requests = MOST_REQUESTS
     guard = Admission(per_address=None, total=1000)
     async with trio.open_nursery() as nursery:
-        served = partial(serve, application, config, guard, shutdown_trigger=trio.sleep_forever)
+        served = partial(
+            serve, application, config, guard, PROBLEMS, shutdown_trigger=trio.sleep_forever
+        )
         urls: list[str] = await nursery.start(served)
         announce(urlsplit(urls[0]).port or 0)
 

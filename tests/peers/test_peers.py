@@ -81,11 +81,11 @@ def test_where_both_peers_agree_ours_agrees_or_has_a_reason(
     check_each(CASES, check)
 
 
-def test_every_listed_difference_is_of_a_case_that_there_is() -> None:
+def test_every_listed_difference_is_of_an_existing_case() -> None:
     assert {name for reason in REASONS for name in reason.cases} <= CASES.keys()
 
 
-def test_h11_reads_every_answer_of_ours(
+def test_h11_reads_every_response_of_ours(
     answered: Mapping[str, Mapping[str, Conversation]],
 ) -> None:
     def check(name: str) -> None:
@@ -125,7 +125,7 @@ def says_all_at_once(case: Case) -> bool:
     return b"Expect" not in raw and 0 < len(raw) <= MOST_BYTES
 
 
-def test_an_answer_does_not_depend_on_how_the_bytes_arrive(servers: Servers) -> None:
+def test_a_response_does_not_depend_on_how_the_bytes_arrive(servers: Servers) -> None:
     def check(name: str) -> None:
         case = CASES[name]
         raw = b"".join(case.pieces)
@@ -163,7 +163,7 @@ def test_an_upgrade_is_ignored_and_what_follows_served(servers: Servers, name: s
         (b"http://cafe?b", "cafe", "/", "b"),
     ],
 )
-def test_the_authority_of_an_absolute_target_takes_the_place_of_host(
+def test_the_authority_of_an_absolute_target_replaces_host(
     servers: Servers, target: bytes, host: str, path: str, query: str
 ) -> None:
     first, after = ask(servers["ours"], Case((request(target, b"X-A: b"),))).answers
@@ -174,7 +174,7 @@ def test_the_authority_of_an_absolute_target_takes_the_place_of_host(
 
 
 @pytest.mark.parametrize("name", [name for name in VALID if "1.0" in name])
-def test_http_1_0_gets_no_chunks_and_no_second_answer(servers: Servers, name: str) -> None:
+def test_http_1_0_gets_no_chunks_and_no_second_response(servers: Servers, name: str) -> None:
     talk = ask(servers["ours"], CASES[name])
     assert len(talk.answers) == 1
     assert b"transfer-encoding" not in dict(talk.answers[0].headers)

@@ -15,8 +15,11 @@ import h11
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cafe.http.problem import problem_response, request_id_of
 from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig
+from cafe.limits.kernel_bans import drop_banned
+from cafe.server.config import ServerConfig
+from cafe.server.context import Problems
 from cafe.server.exchange import allow_body
 from cafe.server.serve import serve
 
@@ -27,6 +30,7 @@ Certificate = dict[str, Any]
 """Settings for `open_door` that let it speak TLS."""
 PATIENCE = 20.0
 """No test waits longer than this for anything."""
+PROBLEMS = Problems(problem_response, request_id_of)
 
 
 @dataclass
@@ -64,7 +68,7 @@ class TinyShop:
             await answer(send, f"{scope['method']} {path}".encode())
 
     async def _park(self, receive: Receive, send: Send) -> None:
-        """Wait like a customer: until released, or until he hangs up."""
+        """Wait like a customer: until released, or until it hangs up."""
         self.parked += 1
         try:
             async with trio.open_nursery() as nursery:
@@ -158,7 +162,7 @@ async def open_door(
     **settings: object,
 ) -> AsyncGenerator[OpenDoor]:
     """Serve a TinyShop (inside of what `app` makes of it) on port 0; stop it after the block."""
-    config = DoorConfig()
+    config = ServerConfig()
     for key, value in {"bind": "127.0.0.1:0", "graceful_timeout": 1.0, **settings}.items():
         setattr(config, key, value)
     shop, stop = TinyShop(), trio.Event()
@@ -166,7 +170,13 @@ async def open_door(
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             served = partial(
-                serve, app(shop) if app else shop, config, guard, shutdown_trigger=stop.wait
+                serve,
+                app(shop) if app else shop,
+                config,
+                guard,
+                PROBLEMS,
+                shutdown_trigger=stop.wait,
+                beside=partial(drop_banned, admission=guard),
             )
             urls: list[str] = await nursery.start(served)
             yield OpenDoor(urls, guard, shop, stop.set)

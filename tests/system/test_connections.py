@@ -57,7 +57,7 @@ async def test_a_client_may_pipeline_more_than_is_read_ahead() -> None:
             assert [(await client.read()).status for _ in range(40)] == [200] * 40
 
 
-async def test_head_and_body_of_an_answer_arrive_together() -> None:
+async def test_head_and_body_of_a_response_arrive_together() -> None:
     async with open_door() as door, await door.connect() as stream:
         await stream.send_all(GET)
         received = bytes(await stream.receive_some(65536))
@@ -65,7 +65,7 @@ async def test_head_and_body_of_an_answer_arrive_together() -> None:
         assert received.endswith(b"\r\n\r\nGET /")
 
 
-async def test_each_piece_of_a_streamed_answer_goes_out_at_once() -> None:
+async def test_each_piece_of_a_streamed_response_is_sent_at_once() -> None:
     async with open_door() as door, await door.connect() as stream:
         await stream.send_all(b"GET /stream HTTP/1.1\r\nHost: cafe\r\n\r\n")
         received = b""
@@ -93,7 +93,7 @@ async def test_a_last_request_is_answered_and_the_connection_closed(last: bytes)
         assert await read_to_end(stream) == b""
 
 
-async def test_the_answer_to_head_has_no_body() -> None:
+async def test_the_response_to_head_has_no_body() -> None:
     async with open_door() as door, await door.connect() as stream:
         answer = await ask(stream, GET.replace(b"GET", b"HEAD"), "HEAD")
         assert answer.headers[b"content-length"] == b"6"
@@ -115,7 +115,7 @@ async def test_a_large_body_arrives_whole_where_a_route_allows_it() -> None:
             assert (await Client(stream).read("POST")).body == body
 
 
-async def test_a_client_that_asks_whether_to_go_on_is_told_to() -> None:
+async def test_a_client_that_expects_100_continue_gets_it() -> None:
     async with open_door() as door, await door.connect() as stream:
         whole = post(b"milk", b"Expect: 100-continue\r\n")
         await stream.send_all(whole.removesuffix(b"milk"))
@@ -124,7 +124,7 @@ async def test_a_client_that_asks_whether_to_go_on_is_told_to() -> None:
 
 
 @pytest.mark.parametrize("size", [10, 60_000])
-async def test_a_body_that_nobody_reads_does_not_hurt_the_next_request(size: int) -> None:
+async def test_an_unread_body_does_not_affect_the_next_request(size: int) -> None:
     async with open_door() as door, await door.connect() as stream:
         client = Client(stream)
         unread = post(bytes(size)).replace(b"/echo", b"/")
@@ -134,7 +134,7 @@ async def test_a_body_that_nobody_reads_does_not_hurt_the_next_request(size: int
         assert (await client.ask(GET)).status == 200
 
 
-async def test_after_a_body_too_large_that_nobody_reads_the_connection_is_closed() -> None:
+async def test_after_an_unread_body_that_is_too_large_the_connection_is_closed() -> None:
     async with open_door() as door, await door.connect() as stream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stream.send_all, post(bytes(3_000_000)).replace(b"/echo", b"/"))
@@ -144,7 +144,7 @@ async def test_after_a_body_too_large_that_nobody_reads_the_connection_is_closed
         assert await read_to_end(stream) == b""
 
 
-async def test_a_client_that_hangs_up_while_he_waits_is_noticed() -> None:
+async def test_a_client_that_hangs_up_while_it_waits_is_noticed() -> None:
     async with open_door() as door:
         async with await door.connect() as stream:
             await stream.send_all(PARK)
@@ -158,7 +158,7 @@ async def test_a_client_that_hangs_up_while_he_waits_is_noticed() -> None:
     [PARK + GET, PARK.replace(b"Host", b"Upgrade: h2c\r\nConnection: upgrade\r\nHost")],
     ids=["pipelined", "upgrade"],
 )
-async def test_he_is_noticed_also_when_more_than_his_request_was_sent(raw: bytes) -> None:
+async def test_a_hang_up_is_noticed_also_behind_more_than_the_request(raw: bytes) -> None:
     async with open_door() as door:
         async with await door.connect() as stream:
             await stream.send_all(raw)
@@ -175,7 +175,7 @@ async def test_a_half_close_looks_like_a_hang_up() -> None:
         await until(lambda: door.shop.hung_up == 1)
 
 
-async def test_an_application_that_fails_is_a_problem_without_its_insides() -> None:
+async def test_an_application_that_fails_is_answered_with_a_problem_without_details() -> None:
     async with open_door() as door, await door.connect() as stream:
         answer = await ask(stream, b"GET /fail HTTP/1.1\r\nHost: cafe\r\n\r\n")
         assert answer.status == 500
@@ -186,7 +186,7 @@ async def test_an_application_that_fails_is_a_problem_without_its_insides() -> N
         assert await door.gets_served()
 
 
-async def test_an_application_that_fails_in_its_answer_cuts_it_off() -> None:
+async def test_an_application_that_fails_in_its_response_cuts_it_off() -> None:
     async with open_door() as door, await door.connect() as stream:
         await stream.send_all(b"GET /fail-late HTTP/1.1\r\nHost: cafe\r\n\r\n")
         received = await read_to_end(stream)
@@ -197,7 +197,7 @@ async def test_an_application_that_fails_in_its_answer_cuts_it_off() -> None:
 
 
 @pytest.mark.parametrize("length", [3, 7])
-async def test_an_answer_of_another_length_than_it_says_is_cut_off(length: int) -> None:
+async def test_a_response_of_another_length_than_its_header_is_cut_off(length: int) -> None:
     async with open_door() as door, await door.connect() as stream:
         await stream.send_all(GET.replace(b"/ ", b"/promises-%d " % length))
         assert not (await read_to_end(stream)).endswith(b"latte")

@@ -49,7 +49,7 @@ async def test_an_address_at_its_cap_is_refused_and_others_are_served() -> None:
         assert await door.gets_served(ATTACKER)
 
 
-async def test_the_total_is_nobodys_fault() -> None:
+async def test_a_refusal_by_the_total_counts_against_no_address() -> None:
     admission = Admission(per_address=100, total=2)
     async with open_door(admission=admission) as door:
         async with await door.connect(ATTACKER), await door.connect(REGULAR):
@@ -136,7 +136,7 @@ def connect_for_nothing(door: OpenDoor, source: str, times: int) -> None:
             client.sendall(PARK)
 
 
-async def test_whoever_orders_and_hangs_up_at_once_is_soon_refused_unread() -> None:
+async def test_a_client_that_orders_and_hangs_up_at_once_is_soon_refused_unread() -> None:
     async with open_door() as door, await door.connect(REGULAR) as regular:
         await regular.send_all(PARK)
         await until(lambda: door.shop.parked == 1)

@@ -76,7 +76,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("attack", HYPERCORN_KILLERS.values(), ids=HYPERCORN_KILLERS)
-async def test_what_ends_a_stock_hypercorn_hurts_nobody(attack: bytes) -> None:
+async def test_what_ends_a_stock_hypercorn_has_no_effect_on_others(attack: bytes) -> None:
     async with open_door() as door:
         async with await door.connect() as stream:
             await stream.send_all(attack)
@@ -109,7 +109,7 @@ async def test_a_bad_request_gets_a_problem_and_a_close(raw: bytes, status: int)
         assert await door.gets_served()
 
 
-async def test_a_bad_request_is_a_line_of_log_with_its_id_and_a_refusal_of_its_address() -> None:
+async def test_a_bad_request_is_logged_with_its_id_and_counted_against_its_address() -> None:
     async with open_door() as door, await door.connect("127.0.0.8") as stream:
         with structlog.testing.capture_logs() as logs:
             answer = await ask(stream, b"GET / HTTP/1.1\r\n\r\n")
@@ -127,7 +127,7 @@ async def test_a_bad_request_is_a_line_of_log_with_its_id_and_a_refusal_of_its_a
         assert door.admission.take_refusals() == (("127.0.0.8", 1),)
 
 
-async def test_who_ends_in_the_middle_of_a_head_is_not_blamed() -> None:
+async def test_a_client_that_closes_in_the_middle_of_a_head_is_not_blamed() -> None:
     async with open_door() as door, await door.connect() as stream:
         await stream.send_all(b"GET / HTT")
         await stream.send_eof()
@@ -136,7 +136,7 @@ async def test_who_ends_in_the_middle_of_a_head_is_not_blamed() -> None:
         assert door.admission.take_refusals() == ()
 
 
-async def test_a_failure_of_our_own_ends_one_connection_and_is_told() -> None:
+async def test_a_failure_in_the_server_ends_one_connection_and_is_logged() -> None:
     """Planted in the configuration, which is asked how long a head may take."""
     fails = False
 

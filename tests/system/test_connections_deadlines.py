@@ -29,7 +29,7 @@ async def trickle(stream: trio.SocketStream, piece: bytes) -> None:
         pass
 
 
-async def test_a_client_that_says_nothing_is_closed() -> None:
+async def test_a_client_that_sends_nothing_is_closed() -> None:
     async with open_door(head_timeout=0.1) as door, await door.connect() as stream:
         assert await read_to_end(stream) == b""
         await until(lambda: door.admission.open == 0)

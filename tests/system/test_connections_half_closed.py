@@ -31,7 +31,7 @@ class Waiter:
         connection: Connection = scope["extensions"][CONNECTION]
         self.asked += 1
         if scope["path"] != "/again":
-            await until(connection.transport.has_gone)
+            await until(connection.transport.peer_has_closed)
         if_undelivered(scope, lambda: self.lost.append(scope["path"]))
         await answer(send, b"latte")
 
@@ -56,7 +56,7 @@ def socket_of(stream: Stream) -> trio.SocketStream:
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("requests", [1, 3])
-async def test_who_half_closes_reads_all_its_answers(
+async def test_a_client_that_half_closes_reads_all_its_responses(
     authority: trustme.CA, certificate: Certificate, *, tls: bool, requests: int
 ) -> None:
     waiter = Waiter()
@@ -86,7 +86,7 @@ def reset(stream: trio.SocketStream) -> None:
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("leave", [close, reset])
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
-async def test_who_has_gone_is_told_of(
+async def test_a_client_that_has_gone_calls_back(
     authority: trustme.CA,
     certificate: Certificate,
     leave: Callable[[trio.SocketStream], None],
@@ -107,7 +107,7 @@ async def test_who_has_gone_is_told_of(
     assert door.admission.isolated == 0
 
 
-async def test_who_leaves_after_its_answer_has_had_it() -> None:
+async def test_a_client_that_leaves_after_its_response_does_not_call_back() -> None:
     waiter = Waiter()
     async with open_door(lambda _: waiter) as door:
         stream = await door.connect()

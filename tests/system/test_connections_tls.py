@@ -31,7 +31,7 @@ async def test_tls_serves_and_speaks_http1_to_a_client_that_offers_http2(
             assert (await client.ask(GET)).body == b"GET /"
 
 
-async def test_tls_says_goodbye_when_it_closes(
+async def test_tls_sends_close_notify_when_it_closes(
     certificate: Certificate, context: ssl.SSLContext
 ) -> None:
     async with open_door(**certificate, linger_timeout=60.0) as door:
@@ -72,7 +72,7 @@ HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 
 @pytest.mark.parametrize("raw", [GET, b"\x00" * 100, HELLO, b""])
-async def test_who_does_not_shake_hands_is_closed(
+async def test_a_client_that_does_not_shake_hands_is_closed(
     certificate: Certificate, context: ssl.SSLContext, raw: bytes
 ) -> None:
     async with open_door(**certificate, ssl_handshake_timeout=0.3) as door:

@@ -69,7 +69,7 @@ async def idlers(door: OpenDoor, number: int) -> AsyncGenerator[list[trio.Socket
         yield idle
 
 
-async def test_without_descriptors_newcomers_are_reset_and_those_inside_are_served() -> None:
+async def test_without_descriptors_new_clients_are_reset_and_connected_ones_are_served() -> None:
     async with open_door() as door, await door.connect() as inside:
         await ask(inside, GET)
         with ExitStack() as stack:
@@ -82,7 +82,7 @@ async def test_without_descriptors_newcomers_are_reset_and_those_inside_are_serv
         assert await door.gets_served()
 
 
-async def test_where_nobody_comes_the_lack_of_descriptors_costs_no_time() -> None:
+async def test_while_no_client_connects_the_lack_of_descriptors_costs_no_time() -> None:
     async with open_door() as door:
         with Client(door) as client, no_more_descriptors_than_now():
             assert await client.is_reset()
@@ -92,7 +92,7 @@ async def test_where_nobody_comes_the_lack_of_descriptors_costs_no_time() -> Non
         assert await door.gets_served()
 
 
-async def test_with_the_spare_one_gone_as_well_those_who_come_wait_for_the_next_free_one() -> None:
+async def test_without_even_the_spare_descriptor_clients_wait_for_the_next_free_one() -> None:
     async with open_door() as door:
         with Client(door) as client, no_more_descriptors_than_now():
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -105,7 +105,7 @@ async def test_with_the_spare_one_gone_as_well_those_who_come_wait_for_the_next_
             assert (await ask(stream, GET)).status == 200
 
 
-async def test_at_the_total_whoever_is_idle_makes_way_and_whoever_waits_for_coffee_stays() -> None:
+async def test_at_the_total_idle_connections_are_closed_and_waiting_ones_stay() -> None:
     admission = Admission(per_address=100, total=12)
     async with (
         open_door(admission=admission) as door,
@@ -124,7 +124,7 @@ async def test_at_the_total_whoever_is_idle_makes_way_and_whoever_waits_for_coff
             assert b"coffee" in await stream.receive_some(65536)
 
 
-async def test_without_descriptors_whoever_is_idle_makes_way() -> None:
+async def test_without_descriptors_idle_connections_are_closed() -> None:
     async with open_door() as door, idlers(door, 4) as idle:
         with Client(door) as client, no_more_descriptors_than_now():
             assert (await ask(await client.connect(), GET)).status == 200
@@ -132,7 +132,7 @@ async def test_without_descriptors_whoever_is_idle_makes_way() -> None:
         assert (door.admission.shed, door.admission.refused) == (4, 0)
 
 
-def test_a_spare_descriptor_resets_one_newcomer_and_is_kept_again() -> None:
+def test_a_spare_descriptor_resets_one_client_and_is_kept_again() -> None:
     before = descriptors()
     spare = Spare()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -159,7 +159,7 @@ def is_reset(client: socket.socket) -> bool:
         return True
 
 
-def test_a_spare_descriptor_that_somebody_else_has_taken_resets_nobody() -> None:
+def test_a_spare_descriptor_that_is_taken_resets_no_client() -> None:
     spare = Spare()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)

@@ -94,7 +94,7 @@ async def test_hanging_up_is_noticed_over_tls_too(set_up: Shop, authority: trust
         await set_up.log.line("request", status=499, route="/order")
 
 
-async def test_who_half_closes_under_tls_is_told_its_order(
+async def test_a_client_that_half_closes_under_tls_gets_its_orders_id(
     set_up: Shop, authority: trustme.CA
 ) -> None:
     async with await tls(set_up, trusting(authority)) as stream, set_up.baristas() as barista:
@@ -106,7 +106,7 @@ async def test_who_half_closes_under_tls_is_told_its_order(
         assert (await brew(barista))["order_id"] == json.loads(answer.body)["order_id"]
 
 
-async def test_who_half_closes_under_tls_and_waits_is_told_nothing(
+async def test_a_client_that_half_closes_under_tls_and_waits_gets_no_response(
     set_up: Shop, authority: trustme.CA
 ) -> None:
     async with await tls(set_up, trusting(authority)) as stream:
@@ -124,7 +124,7 @@ async def tls(shop: Shop, context: ssl.SSLContext) -> trio.SSLStream[trio.Socket
 
 
 @pytest.mark.parametrize("raw", [ORDER, b"\x16\x03\x01\x02", b""], ids=["http", "half", "nothing"])
-async def test_whoever_does_not_speak_tls_is_let_go(set_up: Shop, raw: bytes) -> None:
+async def test_a_client_that_does_not_speak_tls_is_closed(set_up: Shop, raw: bytes) -> None:
     async with await set_up.connect() as stream:
         await stream.send_all(raw)
         await stream.send_eof()

@@ -135,7 +135,7 @@ def test_a_connection_without_http_counts_against_its_address_but_not_against_a_
     for host in (A, A, C):
         lease = admission.admit(host)
         assert lease is not None
-        admission.blame(lease)
+        lease.blame()
     assert (admission.malformed, admission.refused) == (3, 0)
     assert admission.take_refusals() == ((A, 2),)
 
@@ -233,17 +233,16 @@ def test_a_connection_that_was_answered_or_lasted_is_not_wasted() -> None:
     clock.seconds += QUICK_SECONDS
     for lease in leases:
         lease.release()
-    assert not admission.is_suspect(admit(admission, A))
+    assert admission.admit(A, has_left=lambda: True) is not None
 
 
-def test_a_suspect_that_has_left_at_accept_is_refused_afterwards() -> None:
+def test_a_suspect_that_has_left_already_is_refused() -> None:
     admission = Admission(1000, 1000, now=Clock())
     waste(admission, A, SUSPICIOUS)
-    lease = admit(admission, A)
-    assert admission.is_suspect(lease)
-    admission.refuse(lease)
+    assert admission.admit(A, has_left=lambda: True) is None
     assert (admission.open, admission.refused) == (0, 1)
     assert admission.take_refusals() == ((A, 1),)
+    assert admission.admit(A, has_left=lambda: False) is not None
 
 
 def test_a_proxy_and_addresses_without_a_cap_may_waste_connections() -> None:
@@ -252,7 +251,7 @@ def test_a_proxy_and_addresses_without_a_cap_may_waste_connections() -> None:
         Admission(None, 1000, now=Clock()),
     ):
         waste(admission, A, 2 * MOST_WASTED)
-        assert not admission.is_suspect(admit(admission, A))
+        assert admission.admit(A, has_left=lambda: True) is not None
 
 
 def come(pace: Pace, times: int, now: float) -> int:

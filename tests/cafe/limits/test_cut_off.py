@@ -139,7 +139,7 @@ async def test_connections_without_http_on_the_baristas_port_earn_a_ban_too() ->
         for _ in range(LIMITS.ban_after):
             lease = house.worker.admit(ATTACKER)
             assert lease is not None
-            house.worker.blame(lease)
+            lease.blame()
         await trio.sleep(2 * REPORT_SECONDS)
         assert house.door.admit(ATTACKER) is None
 

@@ -6,7 +6,7 @@ and nothing is left in the door. `open_memory_door` checks that on the way out.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,12 +15,12 @@ import trio.testing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cafe.limits.admission import Admission, Lease
-from cafe.server.config import DoorConfig
+from cafe.server.config import ServerConfig
 from cafe.server.connection import Connection
-from cafe.server.deadlines import keeping_deadlines
-from cafe.server.door import Door
+from cafe.server.context import ServerContext
+from cafe.server.deadlines import watching_deadlines
 from cafe.server.socket_stream import Transport
-from tests.system.door import Answer, Client, answer, read_body
+from tests.system.door import PROBLEMS, Answer, Client, answer, read_body
 
 HOUR = 3600.0
 SEND_TIMEOUT = 10.0
@@ -66,16 +66,16 @@ class MemoryTransport(Transport):
             self._half.send_stream.close()
         self._half.receive_stream.close()
 
-    def has_gone(self) -> bool:
+    def peer_has_closed(self) -> bool:
         return self._peer_has_gone or self.aborted
 
     def lose_peer(self) -> None:
-        """Know that the client closes his side now."""
+        """Note that the client has closed its side."""
         self._peer_has_gone = True
         self._over.set()
 
     def stop_taking(self) -> None:
-        """Have the client take nothing more, until he is cut off as a socket would do it."""
+        """Have the client take nothing more, until it is cut off as by a socket."""
         self._half.send_stream.send_all_hook = self._wait_in_vain
 
     async def _wait_in_vain(self) -> None:
@@ -137,8 +137,8 @@ class CountingAdmission(Admission):
         self.given: list[Lease] = []
         self.forgotten: list[Lease] = []
 
-    def admit(self, host: str) -> Lease | None:
-        lease = super().admit(host)
+    def admit(self, host: str, has_left: Callable[[], bool] | None = None) -> Lease | None:
+        lease = super().admit(host, has_left)
         assert lease is not None
         self.given.append(lease)
         return lease
@@ -152,7 +152,7 @@ class CountingAdmission(Admission):
 class MemoryDoor:
     """Lets visitors in."""
 
-    door: Door
+    context: ServerContext
     admission: CountingAdmission
     nursery: trio.Nursery
     visitors: list[Visitor] = field(default_factory=list[Visitor])
@@ -166,39 +166,40 @@ class MemoryDoor:
         return visitor
 
     def let_in(self, transport: Transport) -> Connection:
-        """Accept somebody; his connection has still to be run."""
+        """Accept a client; its connection has still to be run."""
         lease = self.admission.admit(PEER)
         assert lease is not None
-        return Connection(self.door, transport, tls=None, peer=(PEER, 5), own=None, lease=lease)
+        return Connection(self.context, transport, tls=None, peer=(PEER, 5), own=None, lease=lease)
 
     def close(self) -> None:
-        """Have each answer be the last, and end who is idle, as a server that stops does."""
-        self.door.closing = True
-        for connection in tuple(self.door.connections):
+        """Close idle connections, and the others with their response, as a server that stops."""
+        self.context.closing = True
+        for connection in tuple(self.context.connections):
             connection.drop()
 
 
 @asynccontextmanager
 async def open_memory_door(app: ASGIApp, **settings: object) -> AsyncGenerator[MemoryDoor]:
     """Open a door to `app`; after the block all visitors leave, and nothing may be left of them."""
-    config = DoorConfig()
+    config = ServerConfig()
     for key, value in settings.items():
         setattr(config, key, value)
     admission = CountingAdmission()
     with trio.fail_after(HOUR):
-        async with keeping_deadlines() as deadlines, trio.open_nursery() as nursery:
-            memory = MemoryDoor(Door(app, config, admission, {}, deadlines), admission, nursery)
+        async with watching_deadlines() as deadlines, trio.open_nursery() as nursery:
+            context = ServerContext(app, config, admission, PROBLEMS, deadlines)
+            memory = MemoryDoor(context, admission, nursery)
             yield memory
             for visitor in memory.visitors:
                 await visitor.leave()
     assert admission.open == 0
     assert sorted(map(id, admission.forgotten)) == sorted(map(id, admission.given))
-    assert not memory.door.connections
+    assert not memory.context.connections
     assert all(visitor.transport.closed for visitor in memory.visitors)
 
 
 async def settle() -> None:
-    """Wait until everybody waits."""
+    """Wait until all tasks wait."""
     await trio.testing.wait_all_tasks_blocked()
 
 
@@ -214,7 +215,7 @@ async def greet(scope: Scope, _receive: Receive, send: Send) -> None:
 
 @dataclass
 class Parked:
-    """Waits like an order: until it is released or the customer hangs up, and notes which."""
+    """Waits like an order: until it is released or the customer hangs up; notes which."""
 
     waiting: int = 0
     released: trio.Event = field(default_factory=trio.Event)

@@ -13,15 +13,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypercorn.config import Config
 
-from cafe.server.config import ConfigError, DoorConfig, load_config, parse_bind
-from cafe.server.config_keys import KEYS, REFUSED
+from cafe.server.config import KEYS, REFUSED, ConfigError, ServerConfig, load_config, parse_bind
 
 ROOT = Path(__file__).parents[3]
 METHODS = (FunctionType, classmethod)
 NOWHERE = Path("nowhere.toml")
 
 
-def load(tmp_path: Path, text: str, bind: str | None = None) -> DoorConfig:
+def load(tmp_path: Path, text: str, bind: str | None = None) -> ServerConfig:
     file = tmp_path / "door.toml"
     file.write_text(text, "utf-8")
     return load_config(file, default=NOWHERE, bind=bind, default_bind="127.0.0.1:8080")
@@ -42,7 +41,7 @@ def test_the_files_in_the_repository_bind_the_two_ports() -> None:
 
 
 def test_the_files_in_the_repository_say_what_the_defaults_are() -> None:
-    defaults = DoorConfig()
+    defaults = ServerConfig()
     for name in ("client", "worker"):
         file = ROOT / f"hypercorn_{name}.toml"
         config = load_config(file, default=NOWHERE, bind=None, default_bind="unused:1")
@@ -62,7 +61,7 @@ def test_a_file_that_was_named_has_to_exist() -> None:
         load_config(NOWHERE, default=NOWHERE, bind=None, default_bind="127.0.0.1:8081")
 
 
-def test_the_bind_of_the_caller_goes_first_and_the_default_last(tmp_path: Path) -> None:
+def test_the_callers_bind_overrides_the_files_and_the_default_comes_last(tmp_path: Path) -> None:
     assert load(tmp_path, 'bind = "[::1]:1"', bind="127.0.0.1:0").bind == ["127.0.0.1:0"]
     assert load(tmp_path, 'bind = "[::1]:1"').bind == ["[::1]:1"]
     assert load(tmp_path, "backlog = 1").bind == ["127.0.0.1:8080"]
@@ -73,7 +72,7 @@ def test_an_unknown_key_is_named_with_the_nearest_right_one(tmp_path: Path) -> N
     assert "there is no key 'keep_alive_timout', the nearest is keep_alive_timeout" in said
 
 
-def test_a_key_like_no_other_is_answered_with_all_of_them(tmp_path: Path) -> None:
+def test_a_key_like_no_other_is_refused_with_a_list_of_all(tmp_path: Path) -> None:
     assert "only bind, " in complaint(tmp_path, "zzzzzz = 3")
 
 
@@ -115,7 +114,7 @@ def test_every_key_of_hypercorn_works_or_is_refused_and_no_other() -> None:
         'certfile = ""',
     ],
 )
-def test_a_value_of_the_wrong_kind_is_said_with_its_key(tmp_path: Path, line: str) -> None:
+def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, line: str) -> None:
     assert f"{line.partition(' ')[0]} has to be " in complaint(tmp_path, line)
 
 
@@ -146,11 +145,11 @@ def test_another_address_is_refused_and_named(tmp_path: Path, bind: str) -> None
 
 
 @pytest.mark.parametrize("text", ["bind =", "[[", "bind = 'a'\nbind = 'b'"])
-def test_what_is_not_toml_is_said(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
     assert "is not TOML" in complaint(tmp_path, text)
 
 
-def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "door.toml"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not TOML"):

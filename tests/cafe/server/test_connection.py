@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import structlog
 import trio
+import trio.testing
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cafe.server.phases import DEADLINES, NEXT, Event, Phase
-from tests.cafe.server.memory_door import Parked, echo, greet, open_memory_door, settle
+from cafe.server.connection import DEADLINES, NEXT, Event, Phase
+from tests.cafe.server.memory_door import (
+    MemoryTransport,
+    Parked,
+    echo,
+    greet,
+    open_memory_door,
+    settle,
+)
 from tests.system.door import GET, answer
 
 CLOSE = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -57,7 +67,7 @@ async def test_a_head_may_come_byte_by_byte_and_after_empty_lines() -> None:
 
 
 @pytest.mark.schedules
-async def test_pipelined_requests_are_answered_in_their_order_whoever_is_quicker() -> None:
+async def test_pipelined_requests_are_answered_in_order_however_long_each_takes() -> None:
     async def dawdle(scope: Scope, receive: Receive, send: Send) -> None:
         await trio.sleep(float(scope["path"][1:] or 0))
         await echo(scope, receive, send)
@@ -72,7 +82,7 @@ async def test_pipelined_requests_are_answered_in_their_order_whoever_is_quicker
 
 
 @pytest.mark.schedules(20)
-async def test_others_come_first_between_two_pipelined_requests() -> None:
+async def test_other_tasks_run_between_two_pipelined_requests() -> None:
     order: list[str] = []
 
     async def note(scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +101,7 @@ LAST = {"close": CLOSE, "HTTP/1.0": b"GET / HTTP/1.0\r\n\r\n", "bad": b"BREW / H
 
 @pytest.mark.parametrize("last", LAST.values(), ids=LAST)
 @pytest.mark.schedules
-async def test_after_the_last_answer_nothing_more_is_read_as_a_request(last: bytes) -> None:
+async def test_after_the_last_response_nothing_is_read_as_a_request(last: bytes) -> None:
     served: list[str] = []
 
     async def note(scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +118,7 @@ async def test_after_the_last_answer_nothing_more_is_read_as_a_request(last: byt
 
 
 @pytest.mark.schedules
-async def test_a_connection_has_so_many_requests_and_no_more() -> None:
+async def test_a_connection_has_a_maximum_of_requests() -> None:
     async with open_memory_door(greet, keep_alive_max_requests=3) as door:
         visitor = door.visit()
         await visitor.say(get("/") * 9)
@@ -162,7 +172,9 @@ FAILING: list[ASGIApp] = [
 
 @pytest.mark.parametrize("app", FAILING)
 @pytest.mark.schedules(20)
-async def test_an_application_that_fails_before_its_answer_is_a_problem(app: ASGIApp) -> None:
+async def test_an_application_that_fails_before_its_response_is_answered_with_a_problem(
+    app: ASGIApp,
+) -> None:
     with structlog.testing.capture_logs() as logs:
         async with open_memory_door(app) as door:
             visitor = door.visit()
@@ -174,11 +186,11 @@ async def test_an_application_that_fails_before_its_answer_is_a_problem(app: ASG
             assert await visitor.hear_all() == b""
         assert door.admission.isolated == 0
     assert [log["event"] for log in logs] == ["application failed"]
-    assert logs[0]["instance"].encode() in answer.body
+    assert f"urn:request:{logs[0]['request_id']}".encode() in answer.body
 
 
 @pytest.mark.schedules(20)
-async def test_an_application_that_fails_in_its_answer_breaks_it_off() -> None:
+async def test_an_application_that_fails_in_its_response_breaks_it_off() -> None:
     async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -193,7 +205,7 @@ async def test_an_application_that_fails_in_its_answer_breaks_it_off() -> None:
 
 
 @pytest.mark.schedules(20)
-async def test_an_application_that_fails_after_its_answer_closes_the_connection() -> None:
+async def test_an_application_that_fails_after_its_response_closes_the_connection() -> None:
     async def late(scope: Scope, receive: Receive, send: Send) -> None:
         await greet(scope, receive, send)
         raise RuntimeError("secret")
@@ -207,7 +219,7 @@ async def test_an_application_that_fails_after_its_answer_closes_the_connection(
 
 
 @pytest.mark.schedules(20)
-async def test_a_failure_of_our_own_ends_one_connection_is_counted_and_told() -> None:
+async def test_a_failure_in_the_server_ends_one_connection_and_is_counted_and_logged() -> None:
     class Planted(float):
         def __radd__(self, other: float) -> float:
             raise RuntimeError("planted")
@@ -218,7 +230,7 @@ async def test_a_failure_of_our_own_ends_one_connection_is_counted_and_told() ->
             customer = door.visit()
             await customer.say(GET)
             await settle()
-            door.door.config.head_timeout = Planted()
+            door.context.config.head_timeout = Planted()
             assert await door.visit().hear_all() == b""
             parked.released.set()
             assert (await customer.hear()).body == b"coffee"
@@ -226,8 +238,48 @@ async def test_a_failure_of_our_own_ends_one_connection_is_counted_and_told() ->
     assert [log["event"] for log in logs] == ["connection isolated"]
 
 
+class Stop(BaseException):
+    """Like KeyboardInterrupt: more than an Exception."""
+
+
+ANYTHING_ELSE = (Stop, BaseExceptionGroup)
+FAILURES: dict[str, tuple[BaseException, bool, bool]] = {
+    "an exception": (ValueError("x"), True, False),
+    "a group of exceptions": (ExceptionGroup("two", [ValueError("x"), OSError("y")]), True, False),
+    "more than an exception": (Stop(), False, True),
+    "a group without an exception": (BaseExceptionGroup("only", [Stop()]), False, True),
+    "a mixed group": (
+        BaseExceptionGroup("outer", [BaseExceptionGroup("inner", [Stop(), ValueError("x")])]),
+        True,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "logged", "raised"), FAILURES.values(), ids=FAILURES)
+@pytest.mark.schedules(5)
+async def test_exceptions_end_with_the_connection_and_anything_else_propagates(
+    error: BaseException, *, logged: bool, raised: bool
+) -> None:
+    class Failing(MemoryTransport):
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002
+            raise error
+
+    with structlog.testing.capture_logs() as logs:
+        async with open_memory_door(greet) as door:
+            transport = Failing(trio.testing.memory_stream_pair()[0])
+            connection = door.let_in(transport)
+            with pytest.raises(ANYTHING_ELSE) if raised else nullcontext() as caught:
+                await connection.run()
+            assert transport.closed
+            assert door.admission.isolated == logged
+    assert [log["event"] for log in logs] == ["connection isolated"] * logged
+    if caught is not None and caught.type is not Stop:
+        assert not caught.group_contains(Exception)
+
+
 @pytest.mark.schedules(20)
-async def test_a_streamed_answer_goes_out_piece_by_piece_and_leaves_time_to_others() -> None:
+async def test_a_streamed_response_is_sent_piece_by_piece_and_lets_other_tasks_run() -> None:
     async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
         for _ in range(100):

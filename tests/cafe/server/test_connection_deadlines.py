@@ -45,7 +45,7 @@ async def status_and_end(visitor: Visitor) -> tuple[bytes, float]:
 
 
 @pytest.mark.schedules
-async def test_a_client_that_says_nothing_is_closed_after_5_seconds() -> None:
+async def test_a_client_that_sends_nothing_is_closed_after_5_seconds() -> None:
     async with open_memory_door(greet) as door:
         await trio.sleep(3)
         assert await status_and_end(door.visit()) == (b"", 8)
@@ -71,7 +71,7 @@ async def test_a_head_that_trickles_has_no_longer() -> None:
 
 
 @pytest.mark.schedules
-async def test_empty_lines_are_no_beginning_of_a_head() -> None:
+async def test_empty_lines_do_not_begin_a_head() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
         door.nursery.start_soon(trickle, visitor, b"\r\n\r", 0.25)
@@ -136,7 +136,9 @@ async def test_a_body_has_10_seconds_from_when_it_is_waited_for(
 
 
 @pytest.mark.schedules
-async def test_who_does_not_close_after_the_last_answer_is_closed_after_2_seconds() -> None:
+async def test_a_client_that_does_not_close_after_the_last_response_is_closed_after_2_seconds() -> (
+    None
+):
     async with open_memory_door(greet) as door:
         for raw in (BAD, GET.replace(b"1.1", b"1.0")):
             visitor = door.visit()
@@ -150,7 +152,7 @@ async def test_who_does_not_close_after_the_last_answer_is_closed_after_2_second
 
 
 @pytest.mark.schedules
-async def test_who_closes_after_the_last_answer_is_not_lingered_for() -> None:
+async def test_a_client_that_closes_after_the_last_response_is_not_lingered_for() -> None:
     async with open_memory_door(greet) as door:
         visitor = door.visit()
         await visitor.say(BAD)
@@ -196,7 +198,7 @@ FLOODS = {
 
 @pytest.mark.parametrize(("begin", "flood", "has_deadline"), FLOODS.values(), ids=FLOODS)
 @pytest.mark.schedules(5)
-async def test_a_flood_leaves_time_to_others_and_its_deadlines_fall(
+async def test_a_flood_lets_other_tasks_run_and_times_out(
     begin: bytes, flood: bytes, *, has_deadline: bool
 ) -> None:
     async with open_memory_door(greet) as door:
@@ -211,7 +213,7 @@ async def test_a_flood_leaves_time_to_others_and_its_deadlines_fall(
                 await trio.lowlevel.checkpoint()
         assert transport.closed or not has_deadline
         assert door.admission.isolated == 0
-        connection.abort()
+        connection.transport.abort()
 
 
 def jump(seconds: float) -> None:
@@ -224,7 +226,7 @@ def pass_the_deadline(_connection: Connection) -> None:
 
 @pytest.mark.parametrize("end", [pass_the_deadline, Connection.drop])
 @pytest.mark.schedules(20)
-async def test_a_deadline_that_passes_while_a_head_arrives_does_not_fall_upon_the_application(
+async def test_a_deadline_that_passes_while_a_head_arrives_does_not_cancel_the_application(
     end: Callable[[Connection], None],
 ) -> None:
     """On a real socket: the bytes are there and the deadline has passed when the loop wakes."""

@@ -11,8 +11,7 @@ import trio
 from starlette.types import Message, Receive, Scope, Send
 
 from cafe.http.disconnect import if_undelivered
-from cafe.server.connection import LOOK_SECONDS, READ_AHEAD
-from cafe.server.phases import Phase
+from cafe.server.connection import POLL_SECONDS, READ_AHEAD, Phase
 from cafe.server.socket_stream import PIECE
 from tests.cafe.server.memory_door import (
     MemoryDoor,
@@ -81,7 +80,7 @@ def drop(visitor: Visitor) -> None:
 
 
 def abort(visitor: Visitor) -> None:
-    visitor.connection.abort()
+    visitor.connection.transport.abort()
 
 
 async def how_it_ends(raw: bytes, phase: Phase, end: Callable[[Visitor], None]) -> float:
@@ -112,7 +111,7 @@ async def test_a_reset_ends_it_in_every_phase(raw: bytes, phase: Phase) -> None:
 
 @in_every_phase
 @pytest.mark.schedules
-async def test_a_drop_ends_only_what_nobody_works_for(raw: bytes, phase: Phase) -> None:
+async def test_a_drop_closes_idle_connections_only(raw: bytes, phase: Phase) -> None:
     async with open_memory_door(Stage(Parked())) as door:
         visitor = await arrive(door, raw, phase)
         assert visitor.connection.is_idle() is (phase in {Phase.FRESH, Phase.HEAD, Phase.IDLE})
@@ -149,7 +148,7 @@ async def test_a_client_may_leave_in_every_phase(raw: bytes, phase: Phase) -> No
 
 @pytest.mark.parametrize("behind", [b"", GET * 3, GET[:7], b"\r\n" * 1000])
 @pytest.mark.schedules
-async def test_a_hang_up_is_told_at_once_also_behind_pipelined_bytes(behind: bytes) -> None:
+async def test_a_disconnect_is_received_at_once_also_behind_pipelined_bytes(behind: bytes) -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
         visitor = door.visit()
@@ -163,7 +162,7 @@ async def test_a_hang_up_is_told_at_once_also_behind_pipelined_bytes(behind: byt
 
 
 @pytest.mark.schedules(20)
-async def test_what_is_read_ahead_is_bounded_and_a_hang_up_behind_it_is_looked_for() -> None:
+async def test_what_is_read_ahead_is_bounded_and_a_disconnect_behind_it_is_polled_for() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
         visitor = door.visit()
@@ -171,7 +170,7 @@ async def test_what_is_read_ahead_is_bounded_and_a_hang_up_behind_it_is_looked_f
         await trio.sleep(900)
         assert visitor.transport.taken < len(GET) + READ_AHEAD + PIECE
         await visitor.leave()
-        await trio.sleep(LOOK_SECONDS)
+        await trio.sleep(POLL_SECONDS)
         await settle()
         assert parked.waiting == 0
 
@@ -189,7 +188,7 @@ async def test_what_was_read_ahead_is_served_next() -> None:
 
 
 @pytest.mark.schedules
-async def test_at_a_closing_door_answers_are_the_last_and_who_is_idle_goes() -> None:
+async def test_a_closing_server_ends_responses_with_a_close_and_drops_idle_connections() -> None:
     parked = Parked()
     async with open_memory_door(parked) as door:
         customer, idle, silent = door.visit(), door.visit(), door.visit()
@@ -209,7 +208,7 @@ async def test_at_a_closing_door_answers_are_the_last_and_who_is_idle_goes() -> 
 
 
 @pytest.mark.schedules
-async def test_an_answer_that_has_begun_before_the_door_closes_is_the_last_as_well() -> None:
+async def test_a_response_that_has_started_before_the_server_closes_is_the_last_as_well() -> None:
     async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
@@ -227,7 +226,7 @@ async def test_an_answer_that_has_begun_before_the_door_closes_is_the_last_as_we
 
 
 @pytest.mark.schedules
-async def test_an_answer_that_reached_nobody_is_told_of_and_one_that_is_read_is_not() -> None:
+async def test_an_undelivered_response_calls_back_and_a_delivered_one_does_not() -> None:
     lost: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -250,7 +249,7 @@ async def test_an_answer_that_reached_nobody_is_told_of_and_one_that_is_read_is_
 
 
 @pytest.mark.schedules
-async def test_sending_to_who_has_left_does_nothing() -> None:
+async def test_sending_to_a_client_that_has_left_does_nothing() -> None:
     ended: list[Message] = []
 
     async def talk(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -274,7 +273,7 @@ async def test_sending_to_who_has_left_does_nothing() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"la"])
 @pytest.mark.schedules
-async def test_to_who_has_left_nothing_is_written_whatever_the_application_says(
+async def test_nothing_is_written_to_a_client_that_has_left_whatever_the_application_sends(
     body: bytes,
 ) -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:

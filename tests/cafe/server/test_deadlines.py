@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
-from cafe.server.deadlines import Deadlines, keeping_deadlines
+from cafe.server.deadlines import Deadlines, watching_deadlines
 
 pytestmark = pytest.mark.schedules(10)
 
@@ -23,7 +23,7 @@ class Guest:
 
 
 async def test_a_wait_is_timed_out_once_at_its_deadline() -> None:
-    async with keeping_deadlines() as deadlines:
+    async with watching_deadlines() as deadlines:
         begun, guest = trio.current_time(), Guest()
         deadlines.begin(guest, 5)
         await trio.sleep(20)
@@ -32,7 +32,7 @@ async def test_a_wait_is_timed_out_once_at_its_deadline() -> None:
 
 
 async def test_a_wait_that_has_ended_is_not_timed_out() -> None:
-    async with keeping_deadlines() as deadlines:
+    async with watching_deadlines() as deadlines:
         guest = Guest()
         deadlines.begin(guest, 5)
         await trio.sleep(4)
@@ -42,7 +42,7 @@ async def test_a_wait_that_has_ended_is_not_timed_out() -> None:
 
 
 async def test_a_shorter_wait_that_begins_later_ends_first() -> None:
-    async with keeping_deadlines() as deadlines:
+    async with watching_deadlines() as deadlines:
         begun, patient, impatient, next_one = trio.current_time(), Guest(), Guest(), Guest()
         deadlines.begin(patient, 15)
         await trio.sleep(1)
@@ -56,7 +56,7 @@ async def test_a_shorter_wait_that_begins_later_ends_first() -> None:
 
 
 async def test_a_wait_that_begins_again_has_all_of_its_time_again() -> None:
-    async with keeping_deadlines() as deadlines:
+    async with watching_deadlines() as deadlines:
         begun, guest, other = trio.current_time(), Guest(), Guest()
         for _ in range(5):
             deadlines.begin(guest, 5)
@@ -70,7 +70,7 @@ async def test_a_wait_that_begins_again_has_all_of_its_time_again() -> None:
         assert other.timed_out_at == []
 
 
-async def test_whoever_is_timed_out_may_end_the_wait_of_another_who_is_due_too() -> None:
+async def test_a_waiter_that_is_timed_out_may_end_the_wait_of_another_that_is_due() -> None:
     @dataclass(eq=False)
     class Friend(Guest):
         deadlines: Deadlines = field(default_factory=Deadlines)
@@ -80,7 +80,7 @@ async def test_whoever_is_timed_out_may_end_the_wait_of_another_who_is_due_too()
             super().time_out()
             self.deadlines.end(self.other, 5)
 
-    async with keeping_deadlines() as deadlines:
+    async with watching_deadlines() as deadlines:
         other = Guest()
         friend = Friend(deadlines=deadlines, other=other)
         deadlines.begin(friend, 5)

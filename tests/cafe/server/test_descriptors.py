@@ -19,7 +19,7 @@ def test_the_baristas_share_grows_no_further_than_a_thousand() -> None:
     assert share_out(2**20).worker == 1024
 
 
-def test_even_a_tiny_limit_lets_somebody_in() -> None:
+def test_even_a_tiny_limit_admits_some_clients() -> None:
     shares = share_out(0)
     assert shares.client >= LEAST
     assert shares.worker >= LEAST

@@ -1,4 +1,4 @@
-"""Hearing who hangs up, on real sockets: only the kernel can tell."""
+"""Disconnects, on real sockets: only the kernel can report them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from cafe.http.disconnect import CONNECTION, has_disconnected, unless_disconnected
-from cafe.server.disconnects import HangUps, hearing_hang_ups
+from cafe.server import exchange
+from cafe.server.disconnects import Disconnects, watching_disconnects
 from cafe.server.socket_stream import EagerStream
 from tests.cafe.http.layers import with_outer_layer
 from tests.cafe.server.memory_door import open_memory_door
@@ -22,26 +23,28 @@ from tests.system.door import GET
 
 
 @pytest.fixture
-async def hang_ups() -> AsyncGenerator[HangUps]:
+async def disconnects() -> AsyncGenerator[Disconnects]:
     with trio.fail_after(10):
-        async with hearing_hang_ups() as heard:
-            assert heard is not None
-            yield heard
+        async with watching_disconnects() as watching:
+            assert watching is not None
+            yield watching
 
 
 @contextmanager
-def line(hang_ups: HangUps) -> Generator[tuple[EagerStream, socket.socket]]:
-    """Give our end of a connection, and the client's."""
+def line(disconnects: Disconnects) -> Generator[tuple[EagerStream, socket.socket]]:
+    """Yield the server's end of a connection, and the client's."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         ours, _ = listener.accept()
     with client, ours:
         ours.setblocking(False)
-        yield EagerStream(ours, 10.0, hang_ups), client
+        yield EagerStream(ours, 10.0, disconnects), client
 
 
-async def test_whoever_leaves_is_heard_also_behind_what_nobody_has_read(hang_ups: HangUps) -> None:
-    with line(hang_ups) as (stream, client):
+async def test_a_disconnect_is_reported_also_behind_unread_bytes(
+    disconnects: Disconnects,
+) -> None:
+    with line(disconnects) as (stream, client):
         gone = trio.Event()
         assert stream.watch(gone.set)
         client.sendall(b"x" * 100_000)
@@ -51,10 +54,10 @@ async def test_whoever_leaves_is_heard_also_behind_what_nobody_has_read(hang_ups
         await gone.wait()
 
 
-async def test_whoever_has_left_before_is_heard_as_soon_as_somebody_cares(
-    hang_ups: HangUps,
+async def test_an_earlier_disconnect_is_reported_as_soon_as_it_is_watched_for(
+    disconnects: Disconnects,
 ) -> None:
-    with line(hang_ups) as (stream, client):
+    with line(disconnects) as (stream, client):
         for _ in "ab":
             gone = trio.Event()
             stream.watch(gone.set)
@@ -63,53 +66,57 @@ async def test_whoever_has_left_before_is_heard_as_soon_as_somebody_cares(
             stream.unwatch()
 
 
-async def test_a_customer_who_stays_may_be_watched_again(hang_ups: HangUps) -> None:
-    with line(hang_ups) as (stream, client):
-        told = list[int]()
+async def test_a_connection_may_be_watched_again(disconnects: Disconnects) -> None:
+    with line(disconnects) as (stream, client):
+        called = list[int]()
         for order in range(3):
-            assert stream.watch(partial(told.append, order))
+            assert stream.watch(partial(called.append, order))
             stream.unwatch()
         gone = trio.Event()
         stream.watch(gone.set)
         client.close()
         await gone.wait()
-        assert told == []
+        assert called == []
 
 
-async def test_nobody_is_told_who_no_longer_cares(hang_ups: HangUps) -> None:
-    with line(hang_ups) as (stream, client), line(hang_ups) as (other, neighbour):
-        told, gone = list[str](), trio.Event()
-        stream.watch(lambda: told.append("too late"))
+async def test_after_unwatch_nothing_is_called_back(disconnects: Disconnects) -> None:
+    with line(disconnects) as (stream, client), line(disconnects) as (other, neighbour):
+        called, gone = list[str](), trio.Event()
+        stream.watch(lambda: called.append("too late"))
         other.watch(gone.set)
         stream.unwatch()
         client.close()
         neighbour.close()
         await gone.wait()
-        assert told == []
+        assert called == []
 
 
-async def test_to_reset_a_connection_is_to_see_its_client_gone(hang_ups: HangUps) -> None:
-    with line(hang_ups) as (stream, _client):
-        told = list[str]()
-        stream.watch(lambda: told.append("gone"))
+async def test_a_reset_calls_back_as_a_disconnect(disconnects: Disconnects) -> None:
+    with line(disconnects) as (stream, _client):
+        called = list[str]()
+        stream.watch(lambda: called.append("gone"))
         stream.abort()
-        assert told == ["gone"]
+        assert called == ["gone"]
         stream.unwatch()
         assert not stream.watch(lambda: None)
 
 
-async def test_a_number_that_is_given_again_belongs_to_the_next_connection(
-    hang_ups: HangUps,
+async def test_a_reused_descriptor_belongs_to_the_next_connection(
+    disconnects: Disconnects,
 ) -> None:
-    with line(hang_ups) as (stream, client):
+    with line(disconnects) as (stream, client):
         stream.watch(lambda: None)
         stream.abort()
         client.close()
-    with line(hang_ups) as (stream, client):
+    with line(disconnects) as (stream, client):
         gone = trio.Event()
         stream.watch(gone.set)
         client.close()
         await gone.wait()
+
+
+def test_handlers_look_for_the_connection_where_the_server_puts_it() -> None:
+    assert CONNECTION == exchange.CONNECTION
 
 
 class Connection:
@@ -129,10 +136,10 @@ class Connection:
         return self.stream.has_left
 
 
-async def test_a_request_is_cancelled_by_the_kernels_word_without_a_task(
-    hang_ups: HangUps,
+async def test_a_request_is_cancelled_when_the_kernel_reports_a_disconnect_without_a_task(
+    disconnects: Disconnects,
 ) -> None:
-    with line(hang_ups) as (stream, client):
+    with line(disconnects) as (stream, client):
         connection = Connection(stream)
         request = Request({"type": "http", "extensions": {CONNECTION: connection}})
         tasks = trio.lowlevel.current_statistics().tasks_living
@@ -149,8 +156,8 @@ async def test_a_request_is_cancelled_by_the_kernels_word_without_a_task(
         assert has_disconnected(request.scope)
 
 
-async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
-    with line(hang_ups) as (stream, client):
+async def test_work_that_is_done_in_time_is_returned(disconnects: Disconnects) -> None:
+    with line(disconnects) as (stream, client):
         connection = Connection(stream)
         request = Request({"type": "http", "extensions": {CONNECTION: connection}})
 
@@ -162,8 +169,8 @@ async def test_work_that_is_done_in_time_is_given(hang_ups: HangUps) -> None:
             assert await unless_disconnected(request, work) == "coffee"
 
 
-async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_a_line_of_log(
-    hang_ups: HangUps,
+async def test_a_hang_up_during_a_wait_ends_the_connection_and_is_logged(
+    disconnects: Disconnects,
 ) -> None:
     cancelled = trio.Event()
 
@@ -177,7 +184,7 @@ async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_
 
         await unless_disconnected(Request(scope, receive), work)
 
-    with structlog.testing.capture_logs() as lines, line(hang_ups) as (stream, client):
+    with structlog.testing.capture_logs() as lines, line(disconnects) as (stream, client):
         async with open_memory_door(with_outer_layer(app)) as door:
             client.sendall(GET)
             connection = door.let_in(stream)
@@ -187,9 +194,9 @@ async def test_whoever_hangs_up_while_he_waits_is_the_end_of_his_connection_and_
     assert [(one["event"], one["status"]) for one in lines] == [("request", 499)]
 
 
-async def test_where_the_kernel_cannot_tell_nothing_is_promised(
+async def test_without_epoll_nothing_is_watched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr("select.epoll")
-    async with hearing_hang_ups() as heard:
+    async with watching_disconnects() as heard:
         assert heard is None

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from cafe.server.disconnects import hearing_hang_ups
+from cafe.server.disconnects import watching_disconnects
 from cafe.server.socket_stream import PIECE, EagerStream, own_address, reset
 from tests.cafe.server.memory_door import MemoryTransport
 
@@ -62,7 +62,7 @@ def socket_of(stream: EagerStream) -> socket.socket:
     return stream._socket  # pyright: ignore[reportPrivateUsage] - nobody else needs it
 
 
-async def test_but_for_its_haste_it_is_a_stream_as_trio_defines_it() -> None:
+async def test_except_for_checkpoints_it_is_a_stream_as_trio_defines_it() -> None:
     await trio.testing.check_two_way_stream(polite_pair, clogged_pair)
 
 
@@ -78,7 +78,7 @@ def pair(send_timeout: float = PATIENCE) -> Generator[tuple[EagerStream, socket.
         yield EagerStream(ours, send_timeout), client
 
 
-async def test_what_is_there_is_received_and_what_fits_is_sent_without_a_checkpoint() -> None:
+async def test_receiving_and_sending_at_once_take_no_checkpoint() -> None:
     with pair() as (stream, client):
         client.sendall(b"latte")
         await trio.lowlevel.wait_readable(socket_of(stream))
@@ -99,7 +99,7 @@ async def test_it_receives_a_piece_at_most() -> None:
             received += len(piece)
 
 
-async def test_a_client_that_takes_nothing_is_given_up() -> None:
+async def test_a_send_to_a_client_that_takes_nothing_times_out() -> None:
     with pair(send_timeout=0.1) as (stream, _client):
         began = trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match=r"nothing was read for 0\.1 s"):
@@ -120,7 +120,7 @@ async def test_a_client_that_takes_something_now_and_then_gets_everything() -> N
         assert waits > 2
 
 
-async def test_a_reset_is_a_broken_stream_to_who_receives_and_to_who_sends() -> None:
+async def test_a_reset_breaks_the_stream_for_receiving_and_for_sending() -> None:
     with pair() as (stream, client):
         reset_client(client)
         with pytest.raises(trio.BrokenResourceError):
@@ -131,12 +131,12 @@ async def test_a_reset_is_a_broken_stream_to_who_receives_and_to_who_sends() -> 
         await stream.aclose()
 
 
-async def test_a_closed_stream_says_so() -> None:
+async def test_a_closed_stream_raises_that_it_is_closed() -> None:
     with pair() as (stream, _client):
         await stream.aclose()
         await stream.aclose()
         stream.abort()
-        assert stream.has_gone()
+        assert stream.peer_has_closed()
         for use in (
             stream.receive_some(),
             stream.send_all(b""),
@@ -148,7 +148,7 @@ async def test_a_closed_stream_says_so() -> None:
 
 
 @pytest.mark.parametrize("end", ["abort", "aclose"])
-async def test_closing_it_wakes_who_sends_and_who_receives(end: str) -> None:
+async def test_closing_it_wakes_senders_and_receivers(end: str) -> None:
     async def use(stream: EagerStream, method: str) -> None:
         with pytest.raises(trio.ClosedResourceError):
             await (stream.receive_some() if method == "receive" else stream.send_all(MUCH))
@@ -178,29 +178,29 @@ async def test_an_abort_is_a_reset_to_the_client_and_a_close_is_an_end() -> None
             client.recv(100)
 
 
-async def test_it_knows_that_the_client_has_left_without_reading_what_he_sent() -> None:
+async def test_it_knows_that_the_client_has_left_without_reading_what_it_sent() -> None:
     with pair() as (stream, client), trio.fail_after(PATIENCE):
         client.sendall(bytes(100))
-        assert not stream.has_gone()
+        assert not stream.peer_has_closed()
         client.shutdown(socket.SHUT_WR)
-        while not stream.has_gone():  # noqa: ASYNC110 - the kernel has no event for this test
+        while not stream.peer_has_closed():  # noqa: ASYNC110 - the kernel has no event for this test
             await trio.sleep(0.001)
         assert await stream.receive_some() == bytes(100)
         assert await stream.receive_some() == b""
 
 
-async def test_what_the_peer_has_taken_is_told_from_what_it_has_answered_with_a_reset() -> None:
+async def test_an_acknowledgement_is_told_apart_from_a_reset() -> None:
     with pair() as (stream, client):
         client.shutdown(socket.SHUT_WR)
         await stream.send_all(b"latte")  # which nobody reads: the peer's kernel has it
-        assert await stream.is_taken()
+        assert await stream.is_acknowledged()
     with pair() as (stream, client):
         client.close()
         await stream.send_all(b"latte")
-        assert not await stream.is_taken()
+        assert not await stream.is_acknowledged()
 
 
-async def test_as_long_as_nothing_is_heard_from_the_peer_it_is_waited_for(
+async def test_an_acknowledgement_is_awaited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def on_their_way(_sock: socket.socket) -> int:
@@ -210,20 +210,20 @@ async def test_as_long_as_nothing_is_heard_from_the_peer_it_is_waited_for(
     # Loopback is too fast to see bytes on their way.
     monkeypatch.setattr("cafe.server.socket_stream.unacknowledged", on_their_way)
     with pair() as (stream, _client):
-        assert await stream.is_taken()
+        assert await stream.is_acknowledged()
         assert answers == []
         answers[:] = [1] * 100
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.is_taken)
+            nursery.start_soon(stream.is_acknowledged)
             await trio.testing.wait_all_tasks_blocked()
             stream.abort()
 
 
-async def test_in_memory_everything_is_taken() -> None:
-    assert await MemoryTransport(trio.testing.memory_stream_pair()[0]).is_taken()
+async def test_in_memory_everything_is_acknowledged() -> None:
+    assert await MemoryTransport(trio.testing.memory_stream_pair()[0]).is_acknowledged()
 
 
-async def test_an_end_is_told_once_and_the_client_may_go_on() -> None:
+async def test_eof_is_sent_once_and_the_client_may_go_on() -> None:
     with pair() as (stream, client):
         await stream.send_eof()
         await stream.send_eof()
@@ -232,7 +232,7 @@ async def test_an_end_is_told_once_and_the_client_may_go_on() -> None:
         assert await stream.receive_some() == b"more"
 
 
-async def test_where_nobody_hears_hang_ups_there_is_nothing_to_watch() -> None:
+async def test_without_a_task_for_disconnects_nothing_is_watched() -> None:
     with pair() as (stream, _client):
         assert not stream.watch(lambda: None)
         stream.unwatch()
@@ -240,7 +240,7 @@ async def test_where_nobody_hears_hang_ups_there_is_nothing_to_watch() -> None:
     assert not transport.watch(lambda: None)
     transport.unwatch()
     with socket.socket() as sock:
-        async with hearing_hang_ups() as hang_ups:
+        async with watching_disconnects() as hang_ups:
             stream = EagerStream(sock, PATIENCE, hang_ups)
             await stream.aclose()
             assert not stream.watch(lambda: None)
@@ -253,7 +253,7 @@ def test_the_address_that_a_client_reached_is_its_sockets_own_if_it_is_still_ope
     assert own_address(listener) is None
 
 
-async def test_who_is_refused_reads_a_reset() -> None:
+async def test_a_refused_client_gets_a_reset() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname(), PATIENCE) as client,

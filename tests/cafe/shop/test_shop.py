@@ -26,7 +26,7 @@ from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
 from cafe.server.config import ConfigError
-from cafe.server.listeners import BindError
+from cafe.server.serve import BindError
 from cafe.settings import Settings, read_settings
 from cafe.shop.departments import OURS
 from cafe.shop.doors import read_doors

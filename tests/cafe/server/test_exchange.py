@@ -1,4 +1,4 @@
-"""Bodies on a connection: as fast as they are asked for, within their limits, and whole or not."""
+"""What an application receives, bodies within their limits and the disconnect, and when."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from contextlib import suppress
 import pytest
 import structlog
 import trio
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.server.exchange import MAX_BODY, allow_body
+from cafe.server.exchange import CONTINUE, MAX_BODY, allow_body
 from cafe.server.request import BadRequest
 from cafe.server.socket_stream import PIECE
 from tests.cafe.server.memory_door import echo, greet, open_memory_door, settle
 from tests.system.door import GET, answer, read_body
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"
+EXPECT = b"POST / HTTP/1.1\r\nHost: cafe\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+DISCONNECT = {"type": "http.disconnect"}
 
 
 def post(body: bytes, length: int | None = None) -> bytes:
@@ -30,7 +32,7 @@ def chunked(body: bytes) -> bytes:
 
 @pytest.mark.parametrize("frame", [post, chunked])
 @pytest.mark.schedules(20)
-async def test_no_more_of_a_body_is_taken_than_the_application_asks_for(
+async def test_only_as_much_of_a_body_is_taken_as_the_application_asks_for(
     frame: Callable[[bytes], bytes],
 ) -> None:
     asked = trio.Semaphore(0)
@@ -150,7 +152,7 @@ async def test_a_bad_body_is_refused_however_the_application_takes_it(
 
 
 @pytest.mark.schedules(20)
-async def test_a_bad_body_breaks_off_an_answer_that_has_begun() -> None:
+async def test_a_bad_body_breaks_off_a_response_that_has_started() -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -176,3 +178,159 @@ async def test_a_route_may_allow_more_or_less() -> None:
                 visitor = door.visit()
                 await visitor.say(frame(b"x" * size).replace(b"/ ", b"/%d " % most, 1))
                 assert (await visitor.hear("POST")).status == status
+
+
+@pytest.mark.schedules
+async def test_100_continue_is_sent_when_the_body_is_received() -> None:
+    async with open_memory_door(echo) as door:
+        visitor = door.visit()
+        await visitor.say(EXPECT)
+        assert await visitor.stream.receive_some() == CONTINUE
+        assert (await visitor.ask(b"milk", "POST")).body == b"milk"
+        await visitor.say(EXPECT + b"milk" + GET)  # he did not wait
+        assert (await visitor.hear("POST")).body == b"milk"
+        assert (await visitor.hear()).body == b"/"
+
+
+@pytest.mark.schedules
+async def test_a_response_without_100_continue_is_the_last_to_a_client_that_expects_it() -> None:
+    async with open_memory_door(greet) as door:
+        visitor = door.visit()
+        await visitor.say(EXPECT)
+        heard = await visitor.hear_all()
+        assert heard.startswith(b"HTTP/1.1 200")
+        assert b"\r\nconnection: close\r\n" in heard
+
+
+@pytest.mark.schedules
+async def test_100_continue_is_not_sent_in_the_middle_of_a_response() -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        await read_body(receive)
+        await send({"type": "http.response.body", "body": b"whole"})
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        await visitor.say(EXPECT)
+        await settle()
+        await visitor.say(b"milk")
+        assert (await visitor.hear("POST")).body == b"halfwhole"
+        assert await visitor.hear_all() == b""
+
+
+@pytest.mark.schedules(20)
+async def test_a_receive_that_is_cancelled_while_the_client_does_not_read_resets_it() -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        with trio.move_on_after(1):
+            await receive()
+        await answer(send, b"coffee")
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        visitor.transport.stop_taking()
+        await visitor.say(EXPECT)
+        await visitor.ended.wait()
+        assert visitor.transport.aborted
+        assert trio.current_time() == 1
+
+
+@pytest.mark.parametrize("raw", [GET, post(b"lat", 5), CHUNKED, EXPECT, post(b"latte") + GET[:9]])
+@pytest.mark.parametrize("pause", [0, 1])
+@pytest.mark.schedules
+async def test_after_the_response_receive_returns_a_disconnect(raw: bytes, pause: float) -> None:
+    received: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        async def listen() -> None:
+            while (message := await receive()) != DISCONNECT:
+                received.append(message)
+            received.append(message)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await trio.sleep(pause)
+            await answer(send, b"coffee")
+        received.append(await receive())
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        await visitor.say(raw)
+        heard = await visitor.stream.receive_some()
+        if heard == CONTINUE:
+            heard = await visitor.stream.receive_some()
+        await trio.sleep(0.5)
+        assert received[-2:] == [DISCONNECT] * 2
+        assert heard.endswith(b"\r\n\r\ncoffee")
+        assert trio.current_time() == pause + 0.5
+
+
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.schedules(20)
+async def test_a_receive_that_begins_while_the_response_ends_returns(turns: int) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        async def listen() -> None:
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            assert (await receive()) == DISCONNECT
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await answer(send, b"coffee")
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        await visitor.say(CHUNKED)
+        assert (await visitor.hear("POST")).body == b"coffee"
+        await settle()
+        await visitor.say(b"0\r\n\r\n")
+        assert trio.current_time() == 0
+        assert (await visitor.ask(CHUNKED, "POST")).body == b"coffee"
+
+
+@pytest.mark.schedules
+async def test_after_its_response_an_application_receives_nothing_of_the_body() -> None:
+    received: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, b"coffee")
+        received.append(await receive())
+
+    async with open_memory_door(app) as door:
+        visitor = door.visit()
+        for raw in (post(b"latte"), chunked(b"latte"), post(b"lat", 5)):
+            await visitor.say(raw)
+            assert (await visitor.hear("POST")).body == b"coffee"
+    assert received == [DISCONNECT] * 3
+
+
+@pytest.mark.schedules
+async def test_a_client_that_leaves_in_its_body_is_a_disconnect() -> None:
+    received: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while not received or received[-1] != DISCONNECT:
+            received.append(await receive())
+        received.append(await receive())
+
+    with structlog.testing.capture_logs() as logs:
+        async with open_memory_door(app) as door:
+            visitor = door.visit()
+            await visitor.say(post(b"lat", 5))
+            await settle()
+            await visitor.leave()
+    assert received[1:] == [DISCONNECT] * 2
+    assert logs == []
+
+
+@pytest.mark.schedules
+async def test_what_an_application_does_to_its_headers_is_not_seen_by_the_next_request() -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        names = b" ".join(name for name, _ in scope["headers"])
+        scope["headers"].clear()
+        await answer(send, names)
+
+    async with open_memory_door(app) as door:
+        for visitor in (door.visit(), door.visit()):
+            for _ in range(2):
+                assert (await visitor.ask(GET)).body == b"host"

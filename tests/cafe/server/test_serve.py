@@ -1,7 +1,8 @@
-"""What hypercorn's `worker_serve` does with the application's lifespan, and with ours around it."""
+"""The listening sockets, and what hypercorn's `worker_serve` does with the lifespan."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -13,27 +14,28 @@ from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cafe.limits.admission import Admission
-from cafe.server.config import DoorConfig
-from cafe.server.serve import serve
-from tests.system.door import GET, answer, ask
+from cafe.server.config import ServerConfig
+from cafe.server.serve import BindError, listening, serve
+from tests.system.door import GET, PROBLEMS, answer, ask
 
 
-def config() -> DoorConfig:
-    config = DoorConfig()
-    config.bind = "127.0.0.1:0"
+def config(*binds: str) -> ServerConfig:
+    config = ServerConfig()
+    config.bind = list(binds)
     return config
 
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncGenerator[str]:
-    """Serve `app` around the block, stop it gracefully after; give its URL."""
+    """Serve `app` around the block, stop it gracefully after; yield its URL."""
     stop = trio.Event()
 
     async def run(task_status: trio.TaskStatus[list[str]]) -> None:
         await serve(
             app,
-            config(),
+            config("127.0.0.1:0"),
             Admission(None, 10),
+            PROBLEMS,
             shutdown_trigger=stop.wait,
             task_status=task_status,
         )
@@ -61,6 +63,7 @@ async def test_an_application_is_served_between_its_start_up_and_its_shutdown() 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             happened.append(scope["state"]["menu"])
+            scope["state"]["menu"] = "seen by this request only"
             await answer(send, b"coffee")
             return
         scope["state"]["menu"] = "americano"
@@ -70,8 +73,9 @@ async def test_an_application_is_served_between_its_start_up_and_its_shutdown() 
             await send({"type": f"{event}.complete"})
 
     async with served(app) as url:
-        assert await get(url) == b"coffee"
-    assert happened == ["lifespan.startup", "americano", "lifespan.shutdown"]
+        for _ in range(2):
+            assert await get(url) == b"coffee"
+    assert happened == ["lifespan.startup", "americano", "americano", "lifespan.shutdown"]
 
 
 async def test_nothing_is_served_after_a_start_up_that_failed() -> None:
@@ -101,7 +105,7 @@ async def test_an_application_without_a_lifespan_is_served() -> None:
             assert await get(url) == b"{}"
 
 
-async def test_an_application_that_never_says_that_it_has_started_is_not_served(
+async def test_an_application_that_never_completes_its_start_up_is_not_served(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -111,7 +115,7 @@ async def test_an_application_that_never_says_that_it_has_started_is_not_served(
         async with served(app):
             pytest.fail("served all the same")
     assert raised.group_contains(LifespanTimeoutError)
-    assert autojump_clock.current_time() == pytest.approx(DoorConfig().startup_timeout)
+    assert autojump_clock.current_time() == pytest.approx(ServerConfig().startup_timeout)
 
 
 async def test_an_application_that_calls_its_cancellation_a_failure_raises_nothing_more() -> None:
@@ -128,3 +132,44 @@ async def test_an_application_that_calls_its_cancellation_a_failure_raises_nothi
         async with served(app):
             raise KeyError("the shop has crashed")
     assert [type(one) for one in raised.value.exceptions] == [KeyError]
+
+
+def test_port_0_becomes_a_real_port_in_the_url() -> None:
+    with listening(config("127.0.0.1:0", "[::1]:0")) as (v4, v6):
+        assert v4.url == f"http://127.0.0.1:{v4.socket.getsockname()[1]}"
+        assert v6.url == f"http://[::1]:{v6.socket.getsockname()[1]}"
+
+
+def test_sockets_are_closed_after_the_block() -> None:
+    with listening(config("127.0.0.1:0")) as (listener,):
+        pass
+    assert listener.socket.fileno() == -1
+
+
+def test_an_address_in_use_is_named_and_nothing_stays_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(BindError) as raised, listening(config("127.0.0.1:0", address)):
+            pass
+        assert raised.value.address == address
+        assert str(raised.value) == f"Cannot listen on {address}: Address already in use."
+
+
+@pytest.mark.parametrize("bind", ["192.0.2.1:0", "nowhere.invalid:0"])
+def test_an_address_that_is_not_ours_is_named(bind: str) -> None:
+    with pytest.raises(BindError, match=f"Cannot listen on {bind}: "), listening(config(bind)):
+        pass
+
+
+def test_a_client_that_vanishes_is_noticed_by_the_kernel() -> None:
+    with listening(config("127.0.0.1:0")) as (listener,):
+        assert listener.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            level = socket.IPPROTO_TCP
+            assert listener.socket.getsockopt(level, socket.TCP_USER_TIMEOUT) == 60_000
+
+
+def test_one_ipv6_wildcard_listens_on_ipv4_too() -> None:
+    with listening(config("[::]:0")) as (listener,):
+        port = listener.socket.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port)).close()

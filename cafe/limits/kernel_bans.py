@@ -27,7 +27,6 @@ import trio
 
 from cafe.limits.admission import Admission
 from cafe.limits.packet_filter import Network, assemble, fitting
-from cafe.server.listeners import Listener
 
 REWRITE_SECONDS = 0.1
 """The filter is rewritten at most this often; the bans that come meanwhile go in together."""
@@ -40,13 +39,13 @@ _SO_DETACH_FILTER = 27
 
 
 async def drop_banned(
-    listeners: Sequence[Listener], admission: Admission, platform: str = sys.platform
+    sockets: Sequence[socket.socket], admission: Admission, platform: str = sys.platform
 ) -> None:
-    """Keep the newest bans of `admission` in a filter on `listeners`, for ever.
+    """Keep the newest bans of `admission` in a filter on these listening sockets, for ever.
 
     Returns only where that cannot be had, and says so in one line of the log.
     """
-    kernel = _Kernel([listener.socket for listener in listeners], platform)
+    kernel = _Kernel(sockets, platform)
     while True:
         admission.bans_changed = trio.Event()
         ends = fitting(admission.newest_bans(), admission.trusted)

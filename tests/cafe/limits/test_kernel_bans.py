@@ -13,8 +13,7 @@ import trio.testing
 
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
-from cafe.server.kernel_bans import REWRITE_SECONDS, drop_banned
-from cafe.server.listeners import Listener
+from cafe.limits.kernel_bans import REWRITE_SECONDS, drop_banned
 
 FOREVER = 1e9
 
@@ -39,9 +38,8 @@ class Socket:
 async def kept(*sockets: Socket, platform: str = "linux") -> AsyncGenerator[Admission]:
     """Keep the filter on these sockets; give whom to tell of bans."""
     admission = Admission(None, 10, parse_networks("198.51.100.0/24"))
-    listeners = [Listener(cast("Any", one), tls=False, url="") for one in sockets]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(drop_banned, listeners, admission, platform)
+        nursery.start_soon(drop_banned, cast("Any", sockets), admission, platform)
         await trio.testing.wait_all_tasks_blocked()
         yield admission
         nursery.cancel_scope.cancel()

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cafe.server.bodies import FRAMING_FACTOR, FRAMING_ROOM, Body, ChunkedBody, body_of
-from cafe.server.request import BadRequest
+from cafe.server.request import FRAMING_FACTOR, FRAMING_ROOM, BadRequest, Body, ChunkedBody, body_of
 from tests.chance import examples
 
 NEXT = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
@@ -24,7 +23,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 def take_all(body: Body, pieces: list[bytes]) -> tuple[bytes, bytes]:
-    """Give the body that is in these pieces, and what comes after it."""
+    """Return the body that is in these pieces, and what comes after it."""
     taken = rest = b""
     for piece in pieces:
         if body.complete:
@@ -133,7 +132,7 @@ def test_framing_without_a_body_is_refused_however_it_is_cut(endless: bytes) -> 
 
 
 def as_h11_reads(raw: bytes) -> tuple[bytes, bool, bytes] | None:
-    """Give the body in `raw`, whether it is complete, and the rest; None where it is refused."""
+    """Return the body in `raw`, whether it is complete, and the rest; None where it is refused."""
     server = h11.Connection(h11.SERVER)
     server.receive_data(
         b"POST / HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n" + raw
