@@ -249,7 +249,7 @@ def reason_to_raise(
 
 
 def is_consequence(error: BaseException) -> bool:
-    """Tell whether an error says no more than that an actor failed and the block was cancelled."""
+    """Tell whether an error says only that an actor failed and the block was cancelled."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return all(is_consequence(inner) for inner in group.exceptions)

@@ -17,11 +17,11 @@
             assert await card.ask(Count()) == 2
 
 **Many schedules.** trio runs tasks that are ready at the same time in a random order, so a race may
-hide for months. An async test marked `@pytest.mark.schedules` is run under 50 orders, each
-drawn from a seed; `schedules(20)` under 20. Each is a test of its own, with fresh fixtures, and the
-name of one that fails holds its seed, with which it can be run again:
+hide for months. An async test marked `@pytest.mark.schedules` is run under 3 orders, each drawn
+from a seed, with fresh fixtures each time; `schedules(20)` under 20. It stays one test. A failure
+ends its sweep and names the seed, `[schedule 17]`, with which it can be run again:
 
-    pytest "tests/test_card.py::test_two_tills_may_stamp_at_once[schedule-17]"
+    pytest --schedule=17 tests/test_card.py::test_two_tills_may_stamp_at_once
 
 `pytestmark = pytest.mark.schedules` in a module marks all of its async tests. The marker goes
 together with `parametrize` and with async fixtures. `pytest --schedules=N` sets another number for

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cafe.server.request import Head
 from cafe.server.response import NEXT, ResponseError, ResponseWriter, Stage
+from tests.chance import examples
 
 GET = Head("GET", "1.1", "/", b"/", b"", [], 0, keeps_alive=True, expects_continue=False)
 HEAD = GET._replace(method="HEAD")
