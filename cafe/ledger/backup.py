@@ -51,13 +51,13 @@ def back_up(address: str, target: Path) -> int:
     Raises BackupError, also on PostgreSQL, and what `open_reader` raises.
     """
     url = parse_address(address)
-    if url.drivername != "sqlite":
-        dump = _command("pg_dump --format=custom", url)
-        raise BackupError(f"The shop may run; run: {dump} {shlex.quote(f'--file={target}')}")
     if os.path.lexists(target):
         raise BackupError(f"{target} is there already; nothing was copied.")
     with open_reader(address):
         pass  # it is a ledger that can be read, or this raises
+    if url.drivername != "sqlite":
+        dump = _command("pg_dump --format=custom", url)
+        raise BackupError(f"The shop may run; run: {dump} {shlex.quote(f'--file={target}')}")
     try:
         return _put(target, lambda part: _copy_file(url, part))
     except OSError as error:

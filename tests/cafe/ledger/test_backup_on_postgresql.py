@@ -81,7 +81,8 @@ def test_the_commands_in_the_docs_copy_a_ledger_and_put_it_back(cafe: str, tmp_p
 
 
 def test_the_commands_that_are_printed_hold_no_password(server: PostgresServer) -> None:
-    url = server.url("cafe", f"guarded:{PASSWORD}") + f"&sslpassword={PASSWORD}"
+    database = server.new_database(TEMPLATE)
+    url = server.url(database, f"cafe:{PASSWORD}") + f"&sslpassword={PASSWORD}"
     for command in (back_up, restore):
         with pytest.raises((BackupError, RestoreError)) as wrong:
             command(f"{url}&password={PASSWORD}", Path("archive"))
