@@ -31,7 +31,7 @@ from cafe.limits.admission import Admission
 from cafe.server.config import ServerConfig
 from cafe.server.serve import serve
 from tests.peers.application import application
-from tests.system.door import PROBLEMS
+from tests.system.tiny_server import PROBLEMS
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_SECONDS = 300

@@ -1,4 +1,4 @@
-"""One shop for all the tests that need no settings of their own, and a database server."""
+"""One shop for all tests that need no settings of their own, and a database server."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import trustme
 
 from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
-from tests.system.door import Certificate
 from tests.system.shop import Shop, open_shop
+from tests.system.tiny_server import Certificate
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def open_all_day() -> Generator[Shop]:
-    """Give a shop with the settings that it has by default."""
+def default_shop() -> Generator[Shop]:
+    """Yield a shop with the default settings."""
     with open_shop() as shop:
         yield shop
 
 
 @pytest.fixture
-async def shop(open_all_day: Shop) -> AsyncGenerator[Shop]:
-    """Give the shop that all share, whose queue the test has to leave empty."""
-    yield open_all_day
-    left = await open_all_day.orders()
-    async with open_all_day.baristas() as barista:
-        for order in left:  # the next test must not suffer
+async def shop(default_shop: Shop) -> AsyncGenerator[Shop]:
+    """Yield the shop that tests share; the test has to leave its queue empty."""
+    yield default_shop
+    left = await default_shop.orders()
+    async with default_shop.baristas() as barista:
+        for order in left:  # so that the next test does not fail too
             await barista.get("/start/")
             await barista.post("/finish/", json={"order_id": order["order_id"]})
     assert left == []
@@ -38,14 +38,14 @@ async def shop(open_all_day: Shop) -> AsyncGenerator[Shop]:
 
 @pytest.fixture
 def address() -> str:
-    """Give a loopback address of the test's own, with limits of its own."""
+    """Return a loopback address that no other test uses, so that its limits are unused."""
     number = next(_numbers)
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Generator[PostgresServer]:
-    """Give a database server that runs."""
+    """Yield a running PostgreSQL server."""
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
@@ -55,7 +55,7 @@ def postgresql_server() -> Generator[PostgresServer]:
 
 @pytest.fixture
 def postgresql(postgresql_server: PostgresServer) -> str:
-    """Give the URL of an empty ledger on PostgreSQL."""
+    """Return the URL of an empty ledger on PostgreSQL."""
     url = postgresql_server.url(postgresql_server.new_database())
     upgrade(url)
     return url
@@ -63,7 +63,7 @@ def postgresql(postgresql_server: PostgresServer) -> str:
 
 @pytest.fixture
 def seed() -> int:
-    """Give a seed, which pytest shows where a test fails."""
+    """Return a seed, which pytest shows if the test fails."""
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - see above
     return seed

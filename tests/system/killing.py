@@ -1,8 +1,8 @@
-"""A shop at full speed that is killed again and again, always opened on the same database.
+"""A shop under load that is killed and restarted on the same database, again and again.
 
-Rule: the process gets SIGKILL at a random moment, by its handle. After a kill, once everybody who
-has a key has his coffee and nothing is left to brew, the ledger is held against what was heard;
-some kills come before that, while everybody is still coming back.
+Rule: the process gets SIGKILL at a random moment, by its handle. After a restart, once each
+customer with a key has been served and no order is left, the ledger is compared with what clients
+were answered; some kills come before that, while clients still retry.
 """
 
 from __future__ import annotations
@@ -21,92 +21,94 @@ import trio
 
 from cafe.ledger.department import Department
 from cafe.shop.departments import DEPARTMENTS
-from tests.system.history import History, broken_promises, read, wrongs
-from tests.system.shop import COMMAND, PATIENCE, POLL, Shop, environment, open_shop, until_asked
-from tests.system.street import READY, Notes, Street
+from tests.system.history import History, broken_promises, read, violations
+from tests.system.load import READY, Load, Record
+from tests.system.shop import COMMAND, POLL, TIMEOUT, Shop, environment, open_shop, until_asked
 
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
-REGULARS, PASSERS_BY, BARISTAS = 60, 60, (4, 24)
+WITH_KEY, WITHOUT_KEY, BARISTAS = 60, 60, (4, 24)
 LEASES = (0.3, 0.6, 1.5)
 MOST_SHOWN = 20
 CHECKED = 0.8
-"""The share of kills after which all is brewed and checked before the next."""
+"""The share of kills after which all orders are brewed and checked before the next kill."""
 FULL_SPEED = (0.2, 3.0)
-"""Seconds between which a moment is drawn for a kill."""
+"""Least and most seconds from the start of the load to a kill."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What came together."""
+class Totals:
+    """What all processes of a shop did."""
 
     kills: int = 0
     orders: int = 0
     keyed: int = 0
-    """Coffees that customers with keys have got."""
+    """Customers with keys."""
     acknowledged: int = 0
-    """Answers of 200 and 202 that told of something that had happened."""
+    """Changes that a 200 or 202 acknowledged."""
     recovered: int = 0
-    """Orders that were live when a shop was killed, and were brewed afterwards."""
+    """Orders that were live at a kill, and were brewed afterwards."""
     given_up: int = 0
-    """Orders that were live when a shop was killed and whose customers went with it."""
+    """Orders that were live at a kill, and whose customers lost their connection with it."""
     expired: int = 0
-    """Leases that ran out."""
+    """Leases that expired."""
     refused: int = 0
     """Answers of 503."""
 
-    def __add__(self, other: Figures) -> Figures:
-        return Figures(
-            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self))
-        )
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     def __str__(self) -> str:
         return ", ".join(f"{one.name} {getattr(self, one.name):,}" for one in fields(self))
 
 
-async def play(
-    url: str, *, kills: int, seed: int, tell: Callable[[int, Figures | None], object] | None = None
-) -> Figures:
-    """Kill a shop so often, and raise AssertionError where it has not kept its word.
+async def kill_repeatedly(
+    url: str,
+    *,
+    kills: int,
+    seed: int,
+    report: Callable[[int, Totals | None], object] | None = None,
+) -> Totals:
+    """Kill and restart a shop so often; raise AssertionError if it breaks a promise.
 
-    `tell` hears of each kill, with what has come together if it was checked.
+    `report` is called after each kill, with the totals so far if the ledger was checked.
     """
-    chance = Random(seed)  # noqa: S311 - a draw, and the seed is told where it went wrong
+    chance = Random(seed)  # noqa: S311 - repeatable, with the seed that a failure shows
     killed_at: list[float] = []
-    figures = Figures()
+    totals = Totals()
     async with trio.open_nursery() as nursery:
-        street = Street(nursery, chance)
-        street.hire(chance.randint(*BARISTAS))
-        for life in range(kills + 1):
-            is_last = life == kills
+        load = Load(nursery, chance)
+        load.start_baristas(chance.randint(*BARISTAS))
+        for number in range(kills + 1):
+            is_last = number == kills
             lease = chance.choice(LEASES)
             with open_until(None if is_last else signal.SIGKILL, url, lease) as shop:
-                street.open(shop)
-                found: Figures | None = None
-                if is_last or (life and chance.random() < CHECKED):
-                    found = figures = await check(shop, url, street, killed_at)
-                if tell is not None and life:
-                    tell(life, found)
+                load.use(shop)
+                checked: Totals | None = None
+                if is_last or (number and chance.random() < CHECKED):
+                    checked = totals = await check(shop, url, load, killed_at)
+                if report is not None and number:
+                    report(number, checked)
                 if is_last:
                     assert await db_check(url) == 0
                     nursery.cancel_scope.cancel()
                 else:
-                    street.invite(regulars=REGULARS, passers_by=PASSERS_BY)
+                    load.start_customers(with_key=WITH_KEY, without_key=WITHOUT_KEY)
                     await trio.sleep(chance.uniform(*FULL_SPEED))
                     killed_at.append(await kill(shop))
-                    street.shut()
-    return figures
+                    load.pause()
+    return totals
 
 
 def open_until(
     killed: signal.Signals | None, url: str, lease: float, program: Sequence[str] = COMMAND
 ) -> AbstractContextManager[Shop]:
-    """Open a shop without limits, to be ended by this signal, or as usual."""
+    """Open a shop without limits, which is to be killed by this signal, or stopped as usual."""
     settings: dict[str, Any] = {"database_url": url, "lease_seconds": lease, **NO_LIMITS}
     return open_shop(program=program, exit_code=-(killed or 0), **settings)
 
 
 async def db_check(url: str) -> int:
-    """Give the exit code of `cafe db check`, whose complaints everybody can see."""
+    """Return the exit code of `cafe db check`; what it prints on stderr is shown."""
     command = [sys.executable, "-m", "cafe", "db", "check"]
     ended = await trio.run_process(
         command, env=environment({"database_url": url}), capture_stdout=True, check=False
@@ -115,7 +117,7 @@ async def db_check(url: str) -> int:
 
 
 async def kill(shop: Shop) -> float:
-    """End the process as the machine's trouble does, and give a time when it is dead."""
+    """Kill the process; return a time at which it has ended."""
     shop.process.kill()
     await shop.ended()
     return time.time()
@@ -124,12 +126,12 @@ async def kill(shop: Shop) -> float:
 async def check(
     shop: Shop,
     url: str,
-    street: Street,
+    load: Load,
     kills: list[float],
     departments: Iterable[Department[Any]] = DEPARTMENTS,
-) -> Figures:
-    """Have all coffees brewed, and make sure that all is as it was promised."""
-    await street.empty()
+) -> Totals:
+    """Drain the load, and raise AssertionError if a promise is broken; return the totals."""
+    await load.drain()
 
     async def is_nothing_left() -> bool:
         return not await shop.orders()
@@ -137,14 +139,14 @@ async def check(
     await until_asked(is_nothing_left)
     history = await read_to_the_end(url)
     broken = await trio.to_thread.run_sync(broken_promises, url, departments)
-    found = [*wrongs(history, street.notes, kills), *broken]
-    assert not found, "\n".join([f"{len(found)} are wrong", *found[:MOST_SHOWN]])
-    return _figures(history, street.notes, kills)
+    found = [*violations(history, load.record, kills), *broken]
+    assert not found, "\n".join([f"{len(found)} violations", *found[:MOST_SHOWN]])
+    return _totals(history, load.record, kills)
 
 
 async def read_to_the_end(url: str) -> History:
-    """Read the tables once all has come there: a list of orders shows what is on its way, too."""
-    with trio.fail_after(PATIENCE):
+    """Read the tables until no order is live: `GET /orders` is ahead of the commits."""
+    with trio.fail_after(TIMEOUT):
         while True:
             history = await trio.to_thread.run_sync(read, url)
             if not history.live_at(inf):
@@ -152,17 +154,17 @@ async def read_to_the_end(url: str) -> History:
             await trio.sleep(POLL)
 
 
-def _figures(history: History, notes: Notes, kills: list[float]) -> Figures:
+def _totals(history: History, record: Record, kills: list[float]) -> Totals:
     live = [order_id for at in kills for order_id in history.live_at(at)]
     brewed = sum(history.orders[order_id].status in READY for order_id in live)
     events = (event for events in history.events.values() for event in events)
-    return Figures(
+    return Totals(
         kills=len(kills),
         orders=len(history.orders),
-        keyed=len(notes.coffees),
-        acknowledged=len({(one.order_id, one.action, one.at) for one in notes.heard}),
+        keyed=len(record.orders),
+        acknowledged=len({(one.order_id, one.action, one.at) for one in record.acknowledged}),
         recovered=brewed,
         given_up=len(live) - brewed,
         expired=sum(event.action == "expire" for event in events),
-        refused=notes.refused.total(),
+        refused=record.refused.total(),
     )

@@ -1,7 +1,7 @@
-"""nginx and HAProxy before a real shop, by the configurations that docs/limits.md shows.
+"""nginx and HAProxy in front of a real shop, with the configurations of docs/limits.md.
 
-Rule: only addresses, ports and the folder are other than in the document. A proxy listens on
-loopback, and is gone afterwards.
+Rule: only addresses, ports, limits on descriptors and the folder differ from the document. A proxy
+listens on loopback, and has ended when the block ends.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from tests.system.shop import PATIENCE, POLL, Shop
+from tests.system.shop import POLL, TIMEOUT, Shop
 
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 PROXIES = ("nginx", "haproxy")
 OPEN_FILES = "worker_rlimit_nofile 65536;"
-"""More than a container may have, where the test needs a few."""
+"""Left out: more than a container may have, and a test needs few."""
 NGINX_PLACES = """
     access_log off;
     client_body_temp_path {folder}/body;
@@ -34,7 +34,7 @@ NGINX_PLACES = """
 
 
 def program(name: str) -> str | None:
-    """Find a proxy on PATH, or where Debian puts it."""
+    """Return the path of a proxy, on PATH or where Debian installs it; None if there is none."""
     return shutil.which(name) or shutil.which(f"/usr/sbin/{name}")
 
 
@@ -42,9 +42,9 @@ def program(name: str) -> str | None:
 def running_proxy(
     name: str, shop: Shop, folder: Path, changes: Mapping[str, str] | None = None
 ) -> Generator[Shop]:
-    """Run a proxy before the shop's client app; give the shop as it is reached through it.
+    """Run a proxy in front of the customers' port; yield the shop as it is reached through it.
 
-    `changes` are made to the document's configuration.
+    `changes` are replacements in the document's configuration.
     """
     found = program(name)
     assert found is not None
@@ -66,16 +66,16 @@ def running_proxy(
         yield replace(shop, client=f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
 def main(folder: Path) -> str:
-    """Give nginx's directives that say how it runs, and not what it does."""
+    """Return nginx's directives for running in the foreground in a folder."""
     return f"daemon off; pid {folder}/pid;"
 
 
 def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
-    """Give the configuration in the document, with the test's own addresses."""
+    """Return the configuration in the document, with the test's own addresses."""
     block = re.compile(rf"^```{name}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     (text,) = block.findall(LIMITS.read_text("utf-8"))
     assert isinstance(text, str)
@@ -93,14 +93,14 @@ def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that is free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when the proxy accepts connections."""
-    end = monotonic() + PATIENCE
+    """Wait until the proxy accepts connections."""
+    end = monotonic() + TIMEOUT
     while monotonic() < end and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()

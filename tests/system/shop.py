@@ -1,7 +1,7 @@
 """The real shop in a process of its own, started as an operator starts it, with its log.
 
-Rule: it listens on free ports and sees none of our own CAFE_ variables; it ends on SIGTERM with
-exit code 0 and nothing in its log that tells of a bug, unless the test says that it ends otherwise.
+Rule: it listens on free ports and gets no CAFE_ variables of this process. It has to end on SIGTERM
+with exit code 0, unless the test expects another, and with no sign of a bug in its log.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
-PATIENCE = 30.0
-"""No test waits longer than this for anything; it is long because machines can be busy."""
+TIMEOUT = 30.0
+"""Seconds after which a wait for anything fails the test; long, because machines can be busy."""
 POLL = 0.01
-"""Seconds from one look to the next at what has no event here, because a process does it."""
+"""Seconds between polls: what another process does has no event here."""
 
 COMMAND = (sys.executable, "-m", "cafe", "serve")
 FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
 SETTINGS: Mapping[str, object] = {
     "log_format": "json",
     "closing_seconds": 1.0,
-    # One address has all the baristas of a test, who do not pause, and asks for figures meanwhile.
+    # All baristas of a test have one address, do not pause, and read metrics meanwhile.
     "worker_limit_requests": 10**6,
-    "worker_hosts": "cafe",  # what is written by hand is for this host
+    "worker_hosts": "other.example, cafe",  # "cafe" is the host of raw requests
 }
 ADDRESS = re.compile(rb"^(client|worker) (https?://[^/\s]+)(/api/v1/\1)/docs$", re.MULTILINE)
-TLS = httpx.create_ssl_context()  # once: it takes longer than a request
+TLS = httpx.create_ssl_context()  # once, because it takes longer than a request
 SIGNS_OF_A_BUG = {"bug", "application failed", "connection isolated", "crashed"}
 
 Line = dict[str, Any]
 
 
 class Log:
-    """What a shop has written to its standard error so far."""
+    """What a shop has written to its standard error."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -56,11 +56,11 @@ class Log:
 
     @property
     def text(self) -> str:
-        """Everything, as it was written."""
+        """All of it, as it was written."""
         return self._path.read_text("utf-8")
 
     def lines(self, event: str | None = None, **members: object) -> list[Line]:
-        """Give the lines so far that are of this event and have these members."""
+        """Return the lines so far that are of this event and have these members."""
         with self._path.open("rb") as file:
             file.seek(self._read)
             *whole, _rest = file.read().split(b"\n")
@@ -70,14 +70,14 @@ class Log:
         return [line for line in self._lines if wanted.items() <= line.items()]
 
     async def line(self, event: str, **members: object) -> Line:
-        """Wait for such a line, and give the first."""
+        """Wait for such a line, and return the first."""
         await until(lambda: self.lines(event, **members))
         return self.lines(event, **members)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A shop that is open, with the URLs of its two apps, without their prefixes."""
+    """A shop that is open, with the URLs of its two apps, without prefixes."""
 
     client: str
     worker: str
@@ -85,15 +85,15 @@ class Shop:
     log: Log
 
     def customers(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
-        """Give a client of the customers' app that connects from `address`."""
+        """Return a client of the customers' app that connects from `address`."""
         return _client(self.client, address, options)
 
     def baristas(self, address: str | None = None, **options: Any) -> httpx.AsyncClient:
-        """Give a client of the baristas' app, that connects from `address` if one is given."""
+        """Return a client of the baristas' app that connects from `address`, if given."""
         return _client(self.worker, address, options)
 
     async def connect(self, address: str | None = None, url: str = "") -> trio.SocketStream:
-        """Open a bare connection from `address`, to the customers' app unless `url` says else."""
+        """Open a connection from `address`, to the customers' app unless `url` is another."""
         place = urlsplit(url or self.client)
         host, port = place.hostname or "", place.port or 0
         sock = trio.socket.socket(trio.socket.AF_INET6 if ":" in host else trio.socket.AF_INET)
@@ -107,7 +107,7 @@ class Shop:
         return trio.SocketStream(sock)
 
     async def orders(self, status: str = "") -> list[Line]:
-        """List what waits and is being prepared, oldest first, or only what has this status."""
+        """Return the live orders, oldest first, or only those with this status."""
         orders: list[Line] = []
         async with self.baristas() as worker:
             page: str | None = "/orders"
@@ -117,15 +117,15 @@ class Shop:
                 page = response.links.get("next", {}).get("url")
         return [order for order in orders if status in {"", order["status"]}]
 
-    async def figure(self, name: str) -> float:
-        """Give one of the figures that /metrics shows, by its name and labels."""
+    async def metric(self, name: str) -> float:
+        """Return the value of a metric, given its name and labels as /metrics shows them."""
         async with self.baristas() as worker:
             text = (await worker.get("/metrics")).text
         (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(value)
 
     async def settle(self) -> None:
-        """Wait until the log has all that has happened so far: its lines stand in their order."""
+        """Wait until the log has a line for all that has happened so far."""
         mark = secrets.token_hex(8)
         async with self.baristas() as worker:
             await worker.get("/livez", headers={"X-Request-ID": mark})
@@ -135,19 +135,19 @@ class Shop:
         """Wait until so many orders wait."""
 
         async def are_so_many() -> bool:
-            return await self.figure("cafe_queue_length") == number
+            return await self.metric("cafe_queue_length") == number
 
         await until_asked(are_so_many)
 
     async def ended(self) -> int:
-        """Wait for the process to end, and give its exit code."""
-        return await trio.to_thread.run_sync(self.process.wait, PATIENCE)
+        """Wait for the process to end, and return its exit code."""
+        return await trio.to_thread.run_sync(self.process.wait, TIMEOUT)
 
 
 def _client(url: str, address: str | None, options: dict[str, Any]) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     transport = httpx.AsyncHTTPTransport(verify=TLS, local_address=address, limits=limits)
-    return httpx.AsyncClient(base_url=url, transport=transport, timeout=PATIENCE, **options)
+    return httpx.AsyncClient(base_url=url, transport=transport, timeout=TIMEOUT, **options)
 
 
 @contextmanager
@@ -158,9 +158,9 @@ def open_shop(
     exit_code: int = 0,
     **settings: object,
 ) -> Generator[Shop]:
-    """Run a shop for the length of the block, with command line `options` and CAFE_ `settings`.
+    """Run a shop during the block, with command line `options` and CAFE_ `settings`.
 
-    `program` is another command that opens one, and takes the same options and settings.
+    `program` is another command that opens a shop, with the same options and settings.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
@@ -170,8 +170,8 @@ def open_shop(
                 found = _addresses(run, path)
                 shop = Shop(found[b"client"].decode(), found[b"worker"].decode(), run, Log(path))
                 yield shop
-                run.send_signal(signal.SIGTERM)  # nothing happens where it has ended already
-                assert run.wait(PATIENCE) == exit_code, path.read_text("utf-8")
+                run.send_signal(signal.SIGTERM)  # does nothing if it has ended
+                assert run.wait(TIMEOUT) == exit_code, path.read_text("utf-8")
                 assert [one for one in shop.log.lines() if one["event"] in SIGNS_OF_A_BUG] == []
             finally:
                 run.kill()
@@ -189,7 +189,7 @@ def _process(
 
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
-    """Give an environment with no other CAFE_ variables than these, and our usual ones."""
+    """Return an environment with these CAFE_ variables and our usual ones, and no others."""
     ours = {f"CAFE_{name.upper()}": str(value) for name, value in {**SETTINGS, **settings}.items()}
     others = {name: value for name, value in os.environ.items() if not name.startswith("CAFE_")}
     return others | ours
@@ -201,7 +201,7 @@ def _addresses(run: subprocess.Popen[bytes], log: Path) -> dict[bytes, bytes]:
     printed = b""
     found: dict[bytes, bytes] = {}
     while len(found) < len(("client", "worker")):
-        readable, _, _ = select.select([run.stdout], [], [], PATIENCE)
+        readable, _, _ = select.select([run.stdout], [], [], TIMEOUT)
         piece = os.read(run.stdout.fileno(), 4096) if readable else b""
         assert piece, f"the shop did not start: {log.read_text('utf-8')}"
         printed += piece
@@ -219,7 +219,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def until_asked(condition: Callable[[], Awaitable[object]]) -> None:
-    """Wait until `condition`, which asks somebody, holds."""
-    with trio.fail_after(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 - a process has no events for us
+    """Wait until the async `condition` holds."""
+    with trio.fail_after(TIMEOUT):
+        while not await condition():  # noqa: ASYNC110 - another process has no event here
             await trio.sleep(POLL)

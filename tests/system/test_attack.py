@@ -10,7 +10,7 @@ import trio
 
 from cafe.players import attacker
 from cafe.players.attacker import Attack
-from tests.system.play import Crew, crowd, order, read_all
+from tests.system.api import Crew, crowd, order, read_all
 from tests.system.shop import Shop, until
 
 ATTACKER = "127.0.0.66"
@@ -80,8 +80,8 @@ async def others_are_served(shop: Shop) -> None:
     crew = Crew(shop)
     await crew.work(baristas=1)
     assert len(crew.numbers) == 1
-    assert await shop.figure("cafe_bans_now") == 1
+    assert await shop.metric("cafe_bans_now") == 1
     bans, filters = (f'cafe_kernel_{what}{{app="client"}}' for what in ("bans", "filter"))
-    assert await shop.figure(bans) == await shop.figure(filters)  # 1 where the kernel has filters
-    assert await shop.figure('cafe_refusals_total{limit="waiting"}') > 0
-    assert await shop.figure('cafe_connections_isolated_total{app="client"}') == 0
+    assert await shop.metric(bans) == await shop.metric(filters)  # 1 where the kernel has filters
+    assert await shop.metric('cafe_refusals_total{limit="waiting"}') > 0
+    assert await shop.metric('cafe_connections_isolated_total{app="client"}') == 0

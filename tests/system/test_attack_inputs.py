@@ -9,8 +9,8 @@ import struct
 import pytest
 import trio
 
-from tests.system.door import read_to_end
-from tests.system.play import ORDER, brew, order
+from tests.system.api import ORDER, brew, order
+from tests.system.raw_client import read_to_end
 from tests.system.shop import Shop, until_asked
 from tests.system.test_connections_attacked import BAD_REQUESTS, HYPERCORN_KILLERS
 
@@ -38,14 +38,14 @@ async def sells_on(shop: Shop, address: str) -> None:
         placed = await order(customer)
         assert (await brew(barista))["order_id"] == placed["order_id"]
     for app in ("client", "worker"):
-        assert await shop.figure(f'cafe_connections_isolated_total{{app="{app}"}}') == 0
+        assert await shop.metric(f'cafe_connections_isolated_total{{app="{app}"}}') == 0
 
 
 async def has_connections(shop: Shop, *, client: int, worker: int) -> bool:
     """Return whether so many are open; to ask takes one to the baristas' app."""
     return (
-        await shop.figure('cafe_connections_open{app="client"}') == client
-        and await shop.figure('cafe_connections_open{app="worker"}') == worker
+        await shop.metric('cafe_connections_open{app="client"}') == client
+        and await shop.metric('cafe_connections_open{app="worker"}') == worker
     )
 
 

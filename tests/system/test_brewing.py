@@ -6,7 +6,7 @@ import httpx
 import pytest
 import trio
 
-from tests.system.play import brew, finish, look, order, problem, start
+from tests.system.api import brew, finish, look, order, problem, start
 from tests.system.shop import Line, Shop, until_asked
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.system.play import LATER, order
+from tests.system.api import LATER, order
 from tests.system.shop import Shop
 
 JSON = "application/json"

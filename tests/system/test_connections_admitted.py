@@ -11,7 +11,8 @@ import trio
 
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
-from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, read_to_end, until
+from tests.system.raw_client import GET, PARK, ask, read_to_end
+from tests.system.tiny_server import TinyServer, descriptors, open_server, until
 
 ATTACKER, REGULAR, PROXY = "127.0.0.66", "127.0.0.5", "127.0.0.99"
 
@@ -20,14 +21,14 @@ NO_ANSWER_SECONDS = 0.3
 """On loopback a connection stands in a millisecond, and a lost SYN is sent again after a second."""
 
 
-async def is_refused(door: OpenDoor, source: str) -> bool:
+async def is_refused(server: TinyServer, source: str) -> bool:
     """Tell whether a new connection is reset before anything is read from it, or not established.
 
     Whoever is banned may be kept away by the kernel already: see test_kernel_bans.
     """
     with trio.move_on_after(NO_ANSWER_SECONDS):
         try:
-            async with await door.connect(source) as stream:
+            async with await server.connect(source) as stream:
                 return await stream.receive_some(1) == b""
         except (OSError, trio.BrokenResourceError):
             return True
@@ -36,42 +37,42 @@ async def is_refused(door: OpenDoor, source: str) -> bool:
 
 async def test_an_address_at_its_cap_is_refused_and_others_are_served() -> None:
     admission = Admission(per_address=3, total=100)
-    async with open_door(admission=admission) as door:
-        streams = [await door.connect(ATTACKER) for _ in range(3)]
+    async with open_server(admission=admission) as server:
+        streams = [await server.connect(ATTACKER) for _ in range(3)]
         await until(lambda: admission.open == 3)
-        assert await is_refused(door, ATTACKER)
-        assert await door.gets_served(REGULAR)
+        assert await is_refused(server, ATTACKER)
+        assert await server.gets_served(REGULAR)
         assert admission.refused == 1
         assert admission.take_refusals() == ((ATTACKER, 1),)
         for stream in streams:
             await stream.aclose()
         await until(lambda: admission.open == 0)
-        assert await door.gets_served(ATTACKER)
+        assert await server.gets_served(ATTACKER)
 
 
 async def test_a_refusal_by_the_total_counts_against_no_address() -> None:
     admission = Admission(per_address=100, total=2)
-    async with open_door(admission=admission) as door:
-        async with await door.connect(ATTACKER), await door.connect(REGULAR):
+    async with open_server(admission=admission) as server:
+        async with await server.connect(ATTACKER), await server.connect(REGULAR):
             await until(lambda: admission.open == 2)
-            assert await is_refused(door, "127.0.0.7")
+            assert await is_refused(server, "127.0.0.7")
             assert admission.refused == 1
             assert admission.take_refusals() == ()
         await until(lambda: admission.open == 0)
-        assert await door.gets_served("127.0.0.7")
+        assert await server.gets_served("127.0.0.7")
 
 
 async def test_a_trusted_proxy_has_no_cap_but_the_total() -> None:
     admission = Admission(per_address=1, total=4, trusted=parse_networks(f"{PROXY}/32"))
-    async with open_door(admission=admission) as door:
-        streams = [await door.connect(PROXY) for _ in range(4)]
+    async with open_server(admission=admission) as server:
+        streams = [await server.connect(PROXY) for _ in range(4)]
         await until(lambda: admission.open == 4)
-        assert await is_refused(door, PROXY)
+        assert await is_refused(server, PROXY)
         for stream in streams:
             await stream.aclose()
         await until(lambda: admission.open == 0)
         admission.ban(PROXY, until=inf)
-        assert await door.gets_served(PROXY)
+        assert await server.gets_served(PROXY)
 
 
 STATES = {
@@ -90,77 +91,77 @@ STATES = {
 @pytest.mark.parametrize("raw", STATES.values(), ids=STATES)
 async def test_a_ban_closes_what_is_open_in_every_state_and_refuses_what_comes(raw: bytes) -> None:
     async with (
-        open_door() as door,
-        await door.connect(ATTACKER) as attacker,
-        await door.connect(REGULAR) as regular,
+        open_server() as server,
+        await server.connect(ATTACKER) as attacker,
+        await server.connect(REGULAR) as regular,
     ):
         await attacker.send_all(raw)
         await regular.send_all(PARK)
-        await until(lambda: door.shop.parked == 1 + (PARK in raw))
-        await until(lambda: door.admission.open == 2)
-        door.admission.ban(ATTACKER, until=trio.current_time() + 60)
-        await until(lambda: door.admission.open == 1)
+        await until(lambda: server.app.parked == 1 + (PARK in raw))
+        await until(lambda: server.admission.open == 2)
+        server.admission.ban(ATTACKER, until=trio.current_time() + 60)
+        await until(lambda: server.admission.open == 1)
         await read_to_end(attacker)
-        assert await is_refused(door, ATTACKER)
-        assert await door.gets_served("127.0.0.7")
-        door.shop.released.set()
+        assert await is_refused(server, ATTACKER)
+        assert await server.gets_served("127.0.0.7")
+        server.app.released.set()
         assert b"coffee" in bytes(await regular.receive_some(65536))
 
 
 async def test_a_ban_ends_by_itself() -> None:
-    async with open_door() as door:
-        door.admission.ban(ATTACKER, until=trio.current_time() + 0.4)
-        assert await is_refused(door, ATTACKER)
-        await until(lambda: not list(door.admission.newest_bans()))
-        assert await door.gets_served(ATTACKER)
+    async with open_server() as server:
+        server.admission.ban(ATTACKER, until=trio.current_time() + 0.4)
+        assert await is_refused(server, ATTACKER)
+        await until(lambda: not list(server.admission.newest_bans()))
+        assert await server.gets_served(ATTACKER)
 
 
 async def test_descriptors_are_back_where_they_were_after_many_connections() -> None:
     before = descriptors()
-    async with open_door() as door:
+    async with open_server() as server:
         for _ in range(5):
-            streams = [await door.connect(f"127.0.0.{n}") for n in range(2, 42)]
+            streams = [await server.connect(f"127.0.0.{n}") for n in range(2, 42)]
             for stream in streams:
                 await ask(stream, GET)
             for stream in streams:
                 await stream.aclose()
-        await until(lambda: door.admission.open == 0)
+        await until(lambda: server.admission.open == 0)
     assert descriptors() == before
 
 
-def connect_for_nothing(door: OpenDoor, source: str, times: int) -> None:
+def connect_for_nothing(server: TinyServer, source: str, times: int) -> None:
     """Order so often and hang up at once, before the server has had its turn."""
-    place = urlsplit(door.urls[0])
+    place = urlsplit(server.urls[0])
     for _ in range(times):
         with socket.create_connection((place.hostname, place.port), 5, (source, 0)) as client:
             client.sendall(PARK)
 
 
 async def test_a_client_that_orders_and_hangs_up_at_once_is_soon_refused_unread() -> None:
-    async with open_door() as door, await door.connect(REGULAR) as regular:
+    async with open_server() as server, await server.connect(REGULAR) as regular:
         await regular.send_all(PARK)
-        await until(lambda: door.shop.parked == 1)
-        connect_for_nothing(door, ATTACKER, 500)
-        await until(lambda: door.admission.refused > 300)
-        await until(lambda: door.admission.open == 1)
-        ((who, times),) = door.admission.take_refusals()
+        await until(lambda: server.app.parked == 1)
+        connect_for_nothing(server, ATTACKER, 500)
+        await until(lambda: server.admission.refused > 300)
+        await until(lambda: server.admission.open == 1)
+        ((who, times),) = server.admission.take_refusals()
         assert who == ATTACKER
-        assert times == door.admission.refused
-        assert await door.gets_served(REGULAR)
-        door.shop.released.set()
+        assert times == server.admission.refused
+        assert await server.gets_served(REGULAR)
+        server.app.released.set()
         assert b"coffee" in bytes(await regular.receive_some(65536))
 
 
 async def test_groups_of_200_from_one_address_are_never_refused() -> None:
-    async with open_door() as door:
+    async with open_server() as server:
         for _ in range(3):
-            streams = [await door.connect(REGULAR) for _ in range(200)]
+            streams = [await server.connect(REGULAR) for _ in range(200)]
             async with trio.open_nursery() as nursery:
                 for stream in streams:
                     nursery.start_soon(ask, stream, GET)
             for stream in streams:
                 await stream.aclose()
         # A whole group that hangs up at once, unanswered, is not refused either.
-        connect_for_nothing(door, REGULAR, 19)
-        assert await door.gets_served(REGULAR)
-        assert door.admission.refused == 0
+        connect_for_nothing(server, REGULAR, 19)
+        assert await server.gets_served(REGULAR)
+        assert server.admission.refused == 0

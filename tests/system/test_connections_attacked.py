@@ -9,7 +9,8 @@ import pytest
 import structlog
 import trio
 
-from tests.system.door import GET, PARK, ask, open_door, read_to_end, until
+from tests.system.raw_client import GET, PARK, ask, read_to_end
+from tests.system.tiny_server import open_server, until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -77,19 +78,19 @@ BAD_REQUESTS = {
 
 @pytest.mark.parametrize("attack", HYPERCORN_KILLERS.values(), ids=HYPERCORN_KILLERS)
 async def test_what_ends_a_stock_hypercorn_has_no_effect_on_others(attack: bytes) -> None:
-    async with open_door() as door:
-        async with await door.connect() as stream:
+    async with open_server() as server:
+        async with await server.connect() as stream:
             await stream.send_all(attack)
             await stream.send_eof()
             await read_to_end(stream)
-        assert await door.gets_served()
-        await until(lambda: door.admission.open == 0)
-        assert door.admission.isolated == 0
+        assert await server.gets_served()
+        await until(lambda: server.admission.open == 0)
+        assert server.admission.isolated == 0
 
 
 @pytest.mark.parametrize("upgrade", [WEBSOCKET, H2C], ids=["websocket", "h2c"])
 async def test_an_upgrade_is_ignored_and_the_request_served(upgrade: bytes) -> None:
-    async with open_door() as door, await door.connect() as stream:
+    async with open_server() as server, await server.connect() as stream:
         await stream.send_all(upgrade + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         received = await read_to_end(stream)
         assert received.count(b"HTTP/1.1 200") == 2
@@ -97,7 +98,7 @@ async def test_an_upgrade_is_ignored_and_the_request_served(upgrade: bytes) -> N
 
 @pytest.mark.parametrize(("raw", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 async def test_a_bad_request_gets_a_problem_and_a_close(raw: bytes, status: int) -> None:
-    async with open_door() as door, await door.connect() as stream:
+    async with open_server() as server, await server.connect() as stream:
         await stream.send_all(raw)
         await stream.send_eof()
         received = await read_to_end(stream)
@@ -106,11 +107,11 @@ async def test_a_bad_request_gets_a_problem_and_a_close(raw: bytes, status: int)
         assert b"application/problem+json" in head
         assert b"connection: close" in head.lower()
         assert b'"status":%d' % status in body
-        assert await door.gets_served()
+        assert await server.gets_served()
 
 
 async def test_a_bad_request_is_logged_with_its_id_and_counted_against_its_address() -> None:
-    async with open_door() as door, await door.connect("127.0.0.8") as stream:
+    async with open_server() as server, await server.connect("127.0.0.8") as stream:
         with structlog.testing.capture_logs() as logs:
             answer = await ask(stream, b"GET / HTTP/1.1\r\n\r\n")
             await until(lambda: logs != [])
@@ -123,17 +124,17 @@ async def test_a_bad_request_is_logged_with_its_id_and_counted_against_its_addre
                 "request_id": answer.headers[b"x-request-id"].decode(),
             }
         ]
-        assert door.admission.malformed == 1
-        assert door.admission.take_refusals() == (("127.0.0.8", 1),)
+        assert server.admission.malformed == 1
+        assert server.admission.take_refusals() == (("127.0.0.8", 1),)
 
 
 async def test_a_client_that_closes_in_the_middle_of_a_head_is_not_blamed() -> None:
-    async with open_door() as door, await door.connect() as stream:
+    async with open_server() as server, await server.connect() as stream:
         await stream.send_all(b"GET / HTT")
         await stream.send_eof()
         assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
-        assert door.admission.malformed == 0
-        assert door.admission.take_refusals() == ()
+        assert server.admission.malformed == 0
+        assert server.admission.take_refusals() == ()
 
 
 async def test_a_failure_in_the_server_ends_one_connection_and_is_logged() -> None:
@@ -147,30 +148,30 @@ async def test_a_failure_in_the_server_ends_one_connection_and_is_logged() -> No
             return other + float(self)
 
     planted = Planted(5.0)
-    async with open_door(head_timeout=planted) as door, await door.connect() as customer:
+    async with open_server(head_timeout=planted) as server, await server.connect() as customer:
         await customer.send_all(PARK)
-        await until(lambda: door.shop.parked == 1)
+        await until(lambda: server.app.parked == 1)
         fails = True
         with structlog.testing.capture_logs() as logs:
             for raw in (b"", GET[:10]):  # whose deadline has to be known
-                async with await door.connect() as stream:
+                async with await server.connect() as stream:
                     await stream.send_all(raw)
                     assert await read_to_end(stream) == b""
         assert [entry["event"] for entry in logs] == ["connection isolated"] * 2
-        assert door.admission.isolated == 2
+        assert server.admission.isolated == 2
         fails = False
-        door.shop.released.set()
+        server.app.released.set()
         assert b"coffee" in bytes(await customer.receive_some(65536))
-        assert await door.gets_served()
+        assert await server.gets_served()
 
 
 async def test_a_bad_body_ends_a_request_that_is_under_way() -> None:
-    async with open_door() as door, await door.connect() as stream:
+    async with open_server() as server, await server.connect() as stream:
         await stream.send_all(PARK.replace(b"\n\r", b"\nTransfer-Encoding: chunked\r\n\r"))
-        await until(lambda: door.shop.parked == 1)
+        await until(lambda: server.app.parked == 1)
         await stream.send_all(b"not a chunk\r\n")
         assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
-        assert door.shop.parked == 0
+        assert server.app.parked == 0
 
 
 async def reset(stream: trio.SocketStream) -> None:
@@ -196,14 +197,14 @@ RESET_AFTER = {
 @pytest.mark.parametrize("end", [reset, trio.SocketStream.aclose], ids=["reset", "closed"])
 @pytest.mark.parametrize("raw", RESET_AFTER.values(), ids=RESET_AFTER)
 async def test_a_client_may_leave_in_any_state(raw: bytes, end: object) -> None:
-    async with open_door() as door:
-        streams = [await door.connect() for _ in range(3)]
+    async with open_server() as server:
+        streams = [await server.connect() for _ in range(3)]
         for stream in streams:
             await stream.send_all(raw)
-        await until(lambda: door.admission.open == 3)
+        await until(lambda: server.admission.open == 3)
         for stream in streams:
             await (reset(stream) if end is reset else stream.aclose())
-        door.shop.released.set()
-        await until(lambda: door.admission.open == 0)
-        assert await door.gets_served()
-        assert door.admission.isolated == 0
+        server.app.released.set()
+        await until(lambda: server.admission.open == 0)
+        assert await server.gets_served()
+        assert server.admission.isolated == 0

@@ -12,20 +12,13 @@ import structlog
 import trio
 
 from tests.chance import examples
-from tests.system.door import (
-    GET,
-    PARK,
-    Client,
-    OpenDoor,
-    descriptors,
-    open_door,
-    until,
-)
+from tests.system.raw_client import GET, PARK, Client
 from tests.system.test_connections_attacked import H2C, PREFACE, WEBSOCKET
+from tests.system.tiny_server import TinyServer, descriptors, open_server, until
 
 CONNECTIONS = examples(10_000)
 PARTS = 10
-"""So that none takes as long as an open door has patience for."""
+"""So that none takes as long as an open server has patience for."""
 AT_ONCE = 50
 CUSTOMERS = 5
 NEVER_COMPLETE = "the application returned before its response was complete"
@@ -64,11 +57,11 @@ def garbled(dice: random.Random) -> bytes:
     return bytes(raw)
 
 
-async def make_noise(door: OpenDoor, dice: random.Random, source: str) -> None:
+async def make_noise(server: TinyServer, dice: random.Random, source: str) -> None:
     """Send it in two pieces; then leave in one way or another."""
     raw = garbled(dice)
     cut = dice.randrange(len(raw) + 1)
-    stream = await door.connect(source)
+    stream = await server.connect(source)
     try:
         await stream.send_all(raw[:cut])
         if dice.random() < 0.3:
@@ -102,33 +95,33 @@ async def read_some(stream: trio.SocketStream) -> None:
 async def test_ten_thousand_connections_of_noise_have_no_effect_on_others(part: int) -> None:
     before = descriptors()
     with structlog.testing.capture_logs() as logs:
-        async with open_door() as door:
-            customers = [await door.connect("127.0.0.2") for _ in range(CUSTOMERS)]
+        async with open_server() as server:
+            customers = [await server.connect("127.0.0.2") for _ in range(CUSTOMERS)]
             for customer in customers:
                 await customer.send_all(PARK)
-            await until(lambda: door.shop.parked == CUSTOMERS)
+            await until(lambda: server.app.parked == CUSTOMERS)
             turns = iter(range(part, CONNECTIONS, PARTS))
             async with trio.open_nursery() as nursery:
                 for number in range(AT_ONCE):
-                    nursery.start_soon(make_noise_in_turn, door, turns, f"127.0.1.{number + 1}")
-            await until(lambda: door.admission.open == CUSTOMERS)
-            assert door.shop.parked == CUSTOMERS
-            assert await door.gets_served()
-            door.shop.released.set()
+                    nursery.start_soon(make_noise_in_turn, server, turns, f"127.0.1.{number + 1}")
+            await until(lambda: server.admission.open == CUSTOMERS)
+            assert server.app.parked == CUSTOMERS
+            assert await server.gets_served()
+            server.app.released.set()
             for customer in customers:
                 answer = await Client(customer).read()
                 assert (answer.status, answer.body) == (200, b"coffee")
                 await customer.aclose()
-            await until(lambda: door.admission.open == 0)
-            assert door.admission.isolated == 0
-            assert door.admission.refused == 0
+            await until(lambda: server.admission.open == 0)
+            assert server.admission.isolated == 0
+            assert server.admission.refused == 0
     assert descriptors() == before
     # The endless one never completes its answer; nothing else has failed.
     failures = [log for log in logs if log["event"] != "request refused"]
     assert {str(log["exc_info"]) for log in failures} <= {NEVER_COMPLETE}
 
 
-async def make_noise_in_turn(door: OpenDoor, turns: Iterator[int], source: str) -> None:
+async def make_noise_in_turn(server: TinyServer, turns: Iterator[int], source: str) -> None:
     for number in turns:
         # Each has a seed of its own, for the order in which they come is not ours to say.
-        await make_noise(door, random.Random(number), source)  # noqa: S311
+        await make_noise(server, random.Random(number), source)  # noqa: S311

@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.http.disconnect import CONNECTION, if_undelivered
 from cafe.server.connection import Connection
-from tests.system.door import Certificate, Client, OpenDoor, answer, open_door, read_to_end, until
+from tests.system.raw_client import Client, read_to_end
+from tests.system.tiny_server import Certificate, TinyServer, answer, open_server, until
 
 POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\n\r\n"
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
@@ -39,15 +40,15 @@ class Waiter:
 @asynccontextmanager
 async def connected(
     waiter: Waiter, *, tls: bool, authority: trustme.CA, certificate: Certificate
-) -> AsyncGenerator[tuple[OpenDoor, Stream]]:
+) -> AsyncGenerator[tuple[TinyServer, Stream]]:
     context = ssl.create_default_context()
     authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL
     settings = certificate if tls else {}
     async with (
-        open_door(lambda _: waiter, linger_timeout=0.2, **settings) as door,
-        await (door.connect_tls(context) if tls else door.connect()) as stream,
+        open_server(lambda _: waiter, linger_timeout=0.2, **settings) as server,
+        await (server.connect_tls(context) if tls else server.connect()) as stream,
     ):
-        yield door, stream
+        yield server, stream
 
 
 def socket_of(stream: Stream) -> trio.SocketStream:
@@ -61,7 +62,7 @@ async def test_a_client_that_half_closes_reads_all_its_responses(
 ) -> None:
     waiter = Waiter()
     async with connected(waiter, tls=tls, authority=authority, certificate=certificate) as (
-        door,
+        server,
         stream,
     ):
         await stream.send_all(POST % b"x" * requests)
@@ -70,7 +71,7 @@ async def test_a_client_that_half_closes_reads_all_its_responses(
         for _ in range(requests):
             assert (await client.read("POST")).body == b"latte"
         assert await read_to_end(stream) == b""
-        await until(lambda: door.admission.open == 0)
+        await until(lambda: server.admission.open == 0)
     assert (waiter.asked, waiter.lost) == (requests, [])
 
 
@@ -96,23 +97,23 @@ async def test_a_client_that_has_gone_calls_back(
 ) -> None:
     waiter = Waiter()
     async with connected(waiter, tls=tls, authority=authority, certificate=certificate) as (
-        door,
+        server,
         stream,
     ):
         await stream.send_all((POST % b"x").replace(b"Host", last + b"Host"))
         await until(lambda: waiter.asked == 1)
         leave(socket_of(stream))
         await until(lambda: waiter.lost == ["/x"])
-        await until(lambda: door.admission.open == 0)
-    assert door.admission.isolated == 0
+        await until(lambda: server.admission.open == 0)
+    assert server.admission.isolated == 0
 
 
 async def test_a_client_that_leaves_after_its_response_does_not_call_back() -> None:
     waiter = Waiter()
-    async with open_door(lambda _: waiter) as door:
-        stream = await door.connect()
+    async with open_server(lambda _: waiter) as server:
+        stream = await server.connect()
         await stream.send_all(POST % b"again")
         assert (await Client(stream).read("POST")).body == b"latte"
         reset(stream)
-        await until(lambda: door.admission.open == 0)
+        await until(lambda: server.admission.open == 0)
     assert waiter.lost == []

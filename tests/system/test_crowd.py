@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import httpx
 import trio
 
-from tests.system.play import Crew, brew, crowd, finish, look, order, park, read_all, start
+from tests.system.api import Crew, brew, crowd, finish, look, order, park, read_all, start
 from tests.system.shop import Line, Shop, until, until_asked
 
 

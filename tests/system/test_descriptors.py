@@ -13,7 +13,8 @@ import trio
 
 from cafe.limits.admission import FRESH_SECONDS, Admission
 from cafe.server.descriptors import Spare
-from tests.system.door import GET, PARK, OpenDoor, ask, descriptors, open_door, read_to_end, until
+from tests.system.raw_client import GET, PARK, ask, read_to_end
+from tests.system.tiny_server import TinyServer, descriptors, open_server, until
 
 ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"
 
@@ -34,9 +35,9 @@ def no_more_descriptors_than_now() -> Generator[None]:
 class Client:
     """A client whose descriptor is there before there are none any more; closed with the block."""
 
-    def __init__(self, door: OpenDoor) -> None:
+    def __init__(self, server: TinyServer) -> None:
         self._socket = trio.socket.socket()
-        self._port = int(door.urls[0].rpartition(":")[2])
+        self._port = int(server.urls[0].rpartition(":")[2])
 
     def __enter__(self) -> Self:
         return self
@@ -57,11 +58,11 @@ class Client:
 
 
 @asynccontextmanager
-async def idlers(door: OpenDoor, number: int) -> AsyncGenerator[list[trio.SocketStream]]:
+async def idlers(server: TinyServer, number: int) -> AsyncGenerator[list[trio.SocketStream]]:
     """Give connections of the attacker that have had their answer, and not only just come."""
     async with AsyncExitStack() as stack:
         idle = [
-            await stack.enter_async_context(await door.connect(ATTACKER)) for _ in range(number)
+            await stack.enter_async_context(await server.connect(ATTACKER)) for _ in range(number)
         ]
         for stream in idle:
             await ask(stream, GET)
@@ -70,31 +71,31 @@ async def idlers(door: OpenDoor, number: int) -> AsyncGenerator[list[trio.Socket
 
 
 async def test_without_descriptors_new_clients_are_reset_and_connected_ones_are_served() -> None:
-    async with open_door() as door, await door.connect() as inside:
+    async with open_server() as server, await server.connect() as inside:
         await ask(inside, GET)
         with ExitStack() as stack:
-            clients = [stack.enter_context(Client(door)) for _ in range(8)]
+            clients = [stack.enter_context(Client(server)) for _ in range(8)]
             stack.enter_context(no_more_descriptors_than_now())
             for client in clients:
                 assert await client.is_reset()
             assert (await ask(inside, GET)).status == 200
-        assert door.admission.refused == 8
-        assert await door.gets_served()
+        assert server.admission.refused == 8
+        assert await server.gets_served()
 
 
 async def test_while_no_client_connects_the_lack_of_descriptors_costs_no_time() -> None:
-    async with open_door() as door:
-        with Client(door) as client, no_more_descriptors_than_now():
+    async with open_server() as server:
+        with Client(server) as client, no_more_descriptors_than_now():
             assert await client.is_reset()
             began = process_time()
             await trio.sleep(0.3)
             assert process_time() - began < 0.1
-        assert await door.gets_served()
+        assert await server.gets_served()
 
 
 async def test_without_even_the_spare_descriptor_clients_wait_for_the_next_free_one() -> None:
-    async with open_door() as door:
-        with Client(door) as client, no_more_descriptors_than_now():
+    async with open_server() as server:
+        with Client(server) as client, no_more_descriptors_than_now():
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # not even the spare's number
             stream = await client.connect()
@@ -108,28 +109,28 @@ async def test_without_even_the_spare_descriptor_clients_wait_for_the_next_free_
 async def test_at_the_total_idle_connections_are_closed_and_waiting_ones_stay() -> None:
     admission = Admission(per_address=100, total=12)
     async with (
-        open_door(admission=admission) as door,
-        await door.connect(ATTACKER) as parked,
-        await door.connect(REGULAR) as patient,
+        open_server(admission=admission) as server,
+        await server.connect(ATTACKER) as parked,
+        await server.connect(REGULAR) as patient,
     ):
         for stream in (parked, patient):
             await stream.send_all(PARK)
-        async with idlers(door, 10) as idle:
-            assert await door.gets_served(REGULAR)
+        async with idlers(server, 10) as idle:
+            assert await server.gets_served(REGULAR)
             assert [await read_to_end(stream) for stream in idle] == [b""] * 10
-        assert (admission.shed, admission.refused, door.shop.hung_up) == (10, 0, 0)
+        assert (admission.shed, admission.refused, server.app.hung_up) == (10, 0, 0)
         await until(lambda: admission.open == 2)
-        door.shop.released.set()
+        server.app.released.set()
         for stream in (parked, patient):
             assert b"coffee" in await stream.receive_some(65536)
 
 
 async def test_without_descriptors_idle_connections_are_closed() -> None:
-    async with open_door() as door, idlers(door, 4) as idle:
-        with Client(door) as client, no_more_descriptors_than_now():
+    async with open_server() as server, idlers(server, 4) as idle:
+        with Client(server) as client, no_more_descriptors_than_now():
             assert (await ask(await client.connect(), GET)).status == 200
         assert [await read_to_end(one) for one in idle] == [b""] * 4
-        assert (door.admission.shed, door.admission.refused) == (4, 0)
+        assert (server.admission.shed, server.admission.refused) == (4, 0)
 
 
 def test_a_spare_descriptor_resets_one_client_and_is_kept_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.system.play import brew, order
+from tests.system.api import brew, order
 from tests.system.shop import Shop, open_shop, until_asked
 from tests.tips.killing import PROGRAM
 

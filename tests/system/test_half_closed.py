@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.system.door import Client, read_to_end
-from tests.system.play import LATER, brew, look, order
+from tests.system.api import LATER, brew, look, order
+from tests.system.raw_client import Client, read_to_end
 from tests.system.shop import Shop, until
 
 AT_ONCE = ("respond-async", "wait=0")

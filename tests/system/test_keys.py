@@ -6,7 +6,7 @@ import httpx
 import pytest
 import trio
 
-from tests.system.play import LATER, brew, finish, look, park, problem, start
+from tests.system.api import LATER, brew, finish, look, park, problem, start
 from tests.system.shop import Line, Shop
 
 OTHER_ADDRESS = "127.9.9.9"

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.system.play import brew, finish, look, order, park, start
+from tests.system.api import brew, finish, look, order, park, start
 from tests.system.shop import Shop, open_shop
 
 SOON = 0.5

@@ -12,8 +12,8 @@ import trio
 
 from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.lives import Writer
-from tests.system.door import Client
-from tests.system.play import LATER, ORDER, order, park, problem, start
+from tests.system.api import LATER, ORDER, order, park, problem, start
+from tests.system.raw_client import Client
 from tests.system.shop import Shop, open_shop, until_asked
 
 ADDRESS = "127.0.0.14"
@@ -39,7 +39,7 @@ def write(path: Path) -> Store:
 
 
 async def are_at_work(shop: Shop, baristas: int) -> bool:
-    return await shop.figure("cafe_baristas") == baristas
+    return await shop.metric("cafe_baristas") == baristas
 
 
 @pytest.mark.parametrize(

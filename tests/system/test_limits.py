@@ -10,8 +10,8 @@ import httpx
 import pytest
 import trio
 
-from tests.system.door import Client, read_to_end
-from tests.system.play import LATER, brew, crowd, order, park, problem
+from tests.system.api import LATER, brew, crowd, order, park, problem
+from tests.system.raw_client import Client, read_to_end
 from tests.system.shop import Line, Shop, open_shop, until_asked
 
 PROXY = "127.0.0.99"
@@ -96,10 +96,10 @@ async def test_too_many_waiting_orders_are_refused_until_one_is_ready(
     async with strict.customers(address) as customer, strict.baristas() as barista:
         for _ in range(WAITING):
             await order(customer)
-        before = await strict.figure('cafe_refusals_total{limit="waiting"}')
+        before = await strict.metric('cafe_refusals_total{limit="waiting"}')
         body = limited(await customer.post("/order/"), "waiting")
         assert body["detail"] == "Your address has 3 orders waiting, as many as it may."
-        assert await strict.figure('cafe_refusals_total{limit="waiting"}') == before + 1
+        assert await strict.metric('cafe_refusals_total{limit="waiting"}') == before + 1
         async with strict.customers("127.6.0.2") as other:
             await order(other)
         await brew(barista)
@@ -151,26 +151,26 @@ async def test_too_many_connections_are_refused_until_one_closes(
     strict: Shop, address: str
 ) -> None:
     refused = 'cafe_connections_refused_total{app="client"}'
-    before = await strict.figure(refused)
+    before = await strict.metric(refused)
     async with AsyncExitStack() as stack:
         for _ in range(CONNECTIONS):
             stream = await stack.enter_async_context(await strict.connect(address))
             await Client(stream).ask(b"GET /livez HTTP/1.1\r\nHost: cafe\r\n\r\n")
         assert not await is_served(strict, address)
-        assert await strict.figure(refused) == before + 1
+        assert await strict.metric(refused) == before + 1
         assert await is_served(strict, "127.6.0.3")
     await until_asked(lambda: is_served(strict, address))
 
 
 async def are_over(shop: Shop) -> bool:
     """Return whether no address is banned."""
-    return await shop.figure("cafe_bans_now") == 0
+    return await shop.metric("cafe_bans_now") == 0
 
 
 async def test_an_address_that_is_refused_too_often_is_banned_until_the_ban_ends(
     strict: Shop, address: str
 ) -> None:
-    bans = await strict.figure("cafe_bans_total")
+    bans = await strict.metric("cafe_bans_total")
     async with (
         crowd(strict, [address] * 2) as parked,
         strict.customers("127.6.0.4") as other,
@@ -181,12 +181,12 @@ async def test_an_address_that_is_refused_too_often_is_banned_until_the_ban_ends
         await ask_until_cut_off(customer)
         ban = await strict.log.line("banned", address=address)
         assert not await is_served(strict, address)
-        assert await strict.figure("cafe_bans_now") == 1
+        assert await strict.metric("cafe_bans_now") == 1
         assert ban["seconds"] == BAN_SECONDS
         assert ban["orders"] <= 2  # an order that its connection cancelled first is not counted
         assert [await read_to_end(stream) for stream in parked] == [b"", b""]
         assert [one["order_id"] for one in await strict.orders()] == [regular["order_id"]]
-        assert await strict.figure("cafe_bans_total") == bans + 1
+        assert await strict.metric("cafe_bans_total") == bans + 1
         assert await is_served(strict, "127.6.0.5")
     async with strict.baristas() as barista:
         await brew(barista)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.system.play import order, start
+from tests.system.api import order, start
 from tests.system.shop import open_shop, until_asked
 
 START = b"GET /start/?barista=gone HTTP/1.1\r\nHost: cafe\r\n\r\n"
@@ -37,7 +37,7 @@ async def test_a_claim_whose_barista_hangs_up_before_the_answer_comes_back_at_on
                     await gone.send_all(START)
 
                     async def is_claimed() -> bool:
-                        return await shop.figure('cafe_orders{status="preparation"}') == 1
+                        return await shop.metric('cafe_orders{status="preparation"}') == 1
 
                     await until_asked(is_claimed)
                 await shop.log.line("request", route="/start", status=499)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import trio
 
-from tests.system.play import LATER
+from tests.system.api import LATER
 from tests.system.shop import Shop, open_shop
 
 COMMAND = (sys.executable, "-m", "schemathesis.cli")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.play import LATER, finish, problem, start
+from tests.system.api import LATER, finish, problem, start
 from tests.system.shop import Shop
 
 

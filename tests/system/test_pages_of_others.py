@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.system.door import Client
-from tests.system.play import look, order, problem
+from tests.system.api import look, order, problem
+from tests.system.raw_client import Client
 from tests.system.shop import Shop, open_shop
 
 TOKEN = "open-sesame-4711"

@@ -8,12 +8,12 @@ import trio
 
 from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer
+from tests.system.api import problem
 from tests.system.killing import check, db_check, open_until
-from tests.system.play import problem
+from tests.system.load import Load
 from tests.system.shop import Shop, until_asked
-from tests.system.street import Street
 
-REGULARS, PASSERS_BY, BARISTAS = 15, 15, 6
+WITH_KEY, WITHOUT_KEY, BARISTAS = 15, 15, 6
 RUSH = 1.5
 LEASE = 3.0
 AWAY = 7.0
@@ -32,10 +32,10 @@ async def test_a_rush_goes_on_by_itself_when_the_database_is_back(
     upgrade(url)
     with open_until(None, url, LEASE) as shop:
         async with trio.open_nursery() as nursery:
-            street = Street(nursery, Random(5))  # noqa: S311 - what they draw is no secret
-            street.hire(BARISTAS)
-            street.open(shop)
-            street.invite(regulars=REGULARS, passers_by=PASSERS_BY)
+            load = Load(nursery, Random(5))  # noqa: S311 - what they draw is no secret
+            load.start_baristas(BARISTAS)
+            load.use(shop)
+            load.start_customers(with_key=WITH_KEY, without_key=WITHOUT_KEY)
             await trio.sleep(RUSH)
             await trio.to_thread.run_sync(postgresql_server.stop, "immediate")
             try:
@@ -53,8 +53,8 @@ async def test_a_rush_goes_on_by_itself_when_the_database_is_back(
 
             await until_asked(is_ready_again)
             await trio.sleep(RUSH)
-            figures = await check(shop, url, street, [])
-            assert street.notes.refused[503] > 0, "some had to hear of it"
-            assert figures.orders > 0
+            totals = await check(shop, url, load, [])
+            assert load.record.refused[503] > 0, "some had to hear of it"
+            assert totals.orders > 0
             nursery.cancel_scope.cancel()
         assert await db_check(url) == 0

@@ -11,7 +11,7 @@ import pytest
 
 from cafe.ledger.database import upgrade
 from cafe.shop.departments import DEPARTMENTS
-from tests.system.shop import PATIENCE, environment
+from tests.system.shop import TIMEOUT, environment
 
 Ended = tuple[int, bytes, bytes]
 
@@ -55,7 +55,7 @@ class Cafe:
             stderr=subprocess.PIPE,
             cwd=self.folder,
             env=environ,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
         return ended.returncode, ended.stdout or b"", ended.stderr

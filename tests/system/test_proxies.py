@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from tests.cafe.ledger.postgres import missing
-from tests.system.play import LATER, brew, order, park, start
+from tests.system.api import LATER, brew, order, park, start
 from tests.system.proxies import PROXIES, program, running_proxy
 from tests.system.shop import Shop, open_shop, until
 

@@ -10,8 +10,8 @@ from subprocess import CompletedProcess
 import pytest
 import trio
 
-from tests.system.play import ORDER, brew, finish, look, order, park, start
-from tests.system.shop import COMMAND, FREE_PORTS, PATIENCE, environment, open_shop
+from tests.system.api import ORDER, brew, finish, look, order, park, start
+from tests.system.shop import COMMAND, FREE_PORTS, TIMEOUT, environment, open_shop
 from tests.system.test_keys import order as order_with_key
 
 KILLED = -signal.SIGKILL
@@ -32,7 +32,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 async def serve_too(url: str) -> CompletedProcess[bytes]:
     """Run another shop on a database, to its end."""
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(TIMEOUT):
         return await trio.run_process(
             [*COMMAND, *FREE_PORTS],
             env=environment({"database_url": url}),

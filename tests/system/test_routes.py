@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from tests.system.door import Client
-from tests.system.play import LATER, MEDIA_TYPE, brew, order, problem
+from tests.system.api import LATER, MEDIA_TYPE, brew, order, problem
+from tests.system.raw_client import Client
 from tests.system.shop import Shop
 
 JSON = {"Content-Type": "application/json"}

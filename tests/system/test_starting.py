@@ -9,11 +9,11 @@ import pytest
 import trio
 
 from tests.cafe.ledger.postgres import PostgresServer
-from tests.system.shop import COMMAND, FREE_PORTS, PATIENCE, environment
+from tests.system.shop import COMMAND, FREE_PORTS, TIMEOUT, environment
 
 
 async def run_to_its_end(*options: str, **settings: object) -> CompletedProcess[bytes]:
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(TIMEOUT):
         return await trio.run_process(
             [*COMMAND, *FREE_PORTS, *options],
             env=environment(settings),

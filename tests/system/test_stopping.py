@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 import httpx
 import trio
 
-from tests.system.door import Client, read_to_end
-from tests.system.play import ORDER, crowd, finish, order, park, problem, read_all, start
+from tests.system.api import ORDER, crowd, finish, order, park, problem, read_all, start
+from tests.system.raw_client import Client, read_to_end
 from tests.system.shop import Shop, open_shop, until_asked
 
 CLOSING = 4.0
@@ -131,7 +131,7 @@ async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_an
 
 
 async def are_at_work(shop: Shop, baristas: int) -> bool:
-    return await shop.figure("cafe_baristas") == baristas
+    return await shop.metric("cafe_baristas") == baristas
 
 
 async def test_a_second_signal_ends_it_at_once() -> None:

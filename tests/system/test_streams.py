@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, PATIENCE, POLL, environment
+from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, POLL, TIMEOUT, environment
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
 ADDRESSES = len(("client", "worker"))
@@ -48,7 +48,7 @@ def read_until(process: subprocess.Popen[bytes], name: str, number: int, word: b
     stream = getattr(process, name)
     read = b""
     while sum(word in line for line in read.splitlines(keepends=True)) < number:
-        assert select.select([stream], [], [], PATIENCE)[0]
+        assert select.select([stream], [], [], TIMEOUT)[0]
         piece = os.read(stream.fileno(), 65_536)
         assert piece, read
         read += piece
@@ -58,7 +58,7 @@ def read_until(process: subprocess.Popen[bytes], name: str, number: int, word: b
 def alive(address: bytes, times: int = 1) -> bool:
     """Request /livez so many times on one connection."""
     host, _, port = address.removeprefix(b"http://").decode().rpartition(":")
-    with socket.create_connection((host, int(port)), PATIENCE) as connection:
+    with socket.create_connection((host, int(port)), TIMEOUT) as connection:
         for _ in range(times):
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: shop\r\n\r\n")
             answer = b""
@@ -79,10 +79,10 @@ def free_port() -> int:
 def wait_for(place: str) -> None:
     """Wait until a connection to an address is accepted."""
     host, _, port = place.rpartition(":")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
-            socket.create_connection((host, int(port)), PATIENCE).close()
+            socket.create_connection((host, int(port)), TIMEOUT).close()
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
             time.sleep(POLL)
@@ -92,7 +92,7 @@ def wait_for(place: str) -> None:
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out, err or b""
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_not_printed_on_stdout_when_stderr_is_closed(
     redirection: str,
 ) -> None:
     with started(redirected(redirection, "--lease-seconds", "soon")) as process:
-        assert process.communicate(timeout=PATIENCE) == (b"", b"")
+        assert process.communicate(timeout=TIMEOUT) == (b"", b"")
         assert process.returncode == 2
 
 
@@ -138,7 +138,7 @@ def test_a_shop_whose_standard_output_is_closed_serves_without_it() -> None:
 
 def test_a_wrong_setting_that_cannot_be_printed_is_exit_code_2() -> None:
     with started(redirected("2> /dev/full", "--lease-seconds", "soon")) as process:
-        assert process.communicate(timeout=PATIENCE) == (b"", b"")
+        assert process.communicate(timeout=TIMEOUT) == (b"", b"")
     assert process.returncode == 2
 
 
@@ -218,7 +218,7 @@ def interrupted(moment: str, arguments: Sequence[str]) -> tuple[int, bytes, byte
     """Interrupt a command at a moment; return its exit code, and what it has printed."""
     program = INTERRUPTED.format(name=moment, arguments=[*arguments])
     with started([sys.executable, "-c", program]) as process:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out, err
 
 
@@ -236,7 +236,7 @@ def test_ctrl_c_while_the_shop_waits_for_the_database_shuts_it_down() -> None:
     with started([*COMMAND, *FREE_PORTS, "--database-url", nobody]) as process:
         awaited = read_until(process, "stderr", 1, b"the database is awaited")
         process.send_signal(signal.SIGINT)
-        out, rest = process.communicate(timeout=PATIENCE)
+        out, rest = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, out) == (0, b"")
     assert [json.loads(line)["event"] for line in (awaited + rest).splitlines()] == [
         "the database is awaited",

@@ -13,9 +13,9 @@ import pytest
 import trio
 import trustme
 
-from tests.system.door import Client, read_to_end
-from tests.system.play import ORDER, brew, start
-from tests.system.shop import PATIENCE, Shop, open_shop
+from tests.system.api import ORDER, brew, start
+from tests.system.raw_client import Client, read_to_end
+from tests.system.shop import TIMEOUT, Shop, open_shop
 
 
 def has_ipv6() -> bool:
@@ -66,7 +66,7 @@ async def test_customers_order_over_tls(set_up: Shop, authority: trustme.CA) -> 
     assert set_up.client.startswith("https://127.0.0.1:")
     async with (
         httpx.AsyncClient(
-            base_url=set_up.client, verify=trusting(authority), timeout=PATIENCE
+            base_url=set_up.client, verify=trusting(authority), timeout=TIMEOUT
         ) as customer,
         set_up.baristas() as barista,
     ):

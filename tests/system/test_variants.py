@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.system.door import Answer, Client
-from tests.system.play import MEDIA_TYPE, order
+from tests.system.api import MEDIA_TYPE, order
+from tests.system.raw_client import Answer, Client
 from tests.system.shop import Line, Shop
 
 PREFIXES = {"client": "/api/v1/client", "worker": "/api/v1/worker"}

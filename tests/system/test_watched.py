@@ -7,7 +7,7 @@ from collections.abc import Generator
 import httpx
 import pytest
 
-from tests.system.play import brew, finish, order, park, problem, start
+from tests.system.api import brew, finish, order, park, problem, start
 from tests.system.shop import Shop, open_shop, until
 
 TOKEN = "open-sesame-4711"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 import trio
 
-from tests.system.door import read_to_end
-from tests.system.play import brew, crowd, order, problem
+from tests.system.api import brew, crowd, order, problem
+from tests.system.raw_client import read_to_end
 from tests.system.shop import Shop, open_shop, until_asked
 
 TOKEN = "open-sesame-4711"

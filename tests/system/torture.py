@@ -1,6 +1,6 @@
-"""`make torture`: kill the shop at full speed, a hundred times, and tell what came of it.
+"""`make torture`: kill the shop under load a hundred times, and print the totals.
 
-Rule: each ten kills have a database of their own, and a seed, which is told before they begin.
+Rule: each ten kills have a new database, and a seed, which is printed before they begin.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from time import monotonic
 
 import trio
 
-from tests.system.killing import Figures, play
+from tests.system.killing import Totals, kill_repeatedly
 
 KILLS_A_DATABASE = 10
 
 
 def main() -> None:
-    """Read the number of rounds from the command line, and play them."""
-    parser = argparse.ArgumentParser(description="Kill the shop, and see whether it keeps its word")
+    """Kill the shop as often as the command line says."""
+    parser = argparse.ArgumentParser(description="Kill the shop, and check its ledger")
     parser.add_argument("rounds", nargs="?", type=int, default=100, help="how many kills (100)")
-    parser.add_argument("--seed", type=int, help="of the first ten, as it was told")
+    parser.add_argument("--seed", type=int, help="of the first ten, as printed")
     arguments = parser.parse_args()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
-    began, total = monotonic(), Figures()
+    began, total = monotonic(), Totals()
     for first in range(0, arguments.rounds, KILLS_A_DATABASE):
         kills = min(KILLS_A_DATABASE, arguments.rounds - first)
         say(f"seed {seed + first}")
-        total += play_on_a_new_database(kills, seed + first, first, began)
-    say(f"In {monotonic() - began:.0f} s all was kept: {total}")
+        total += kill_on_a_new_database(kills, seed + first, first, began)
+    say(f"In {monotonic() - began:.0f} s no promise was broken: {total}")
 
 
-def play_on_a_new_database(kills: int, seed: int, first: int, began: float) -> Figures:
-    """Kill a new shop so often."""
+def kill_on_a_new_database(kills: int, seed: int, first: int, began: float) -> Totals:
+    """Kill a shop with a new database so often; return the totals."""
 
-    def tell(life: int, figures: Figures | None) -> None:
-        what = figures or "to be killed again before all have come back"
-        say(f"{monotonic() - began:6.0f} s  round {first + life}: {what}")
+    def report(number: int, totals: Totals | None) -> None:
+        what = totals or "to be killed again while clients still retry"
+        say(f"{monotonic() - began:6.0f} s  round {first + number}: {what}")
 
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/cafe.db"
-        return trio.run(partial(play, url, kills=kills, seed=seed, tell=tell))
+        return trio.run(partial(kill_repeatedly, url, kills=kills, seed=seed, report=report))
 
 
 def say(line: str) -> None:

@@ -20,20 +20,20 @@ from cafe.ledger.tables import events
 from docs.examples.shop import EXTENDED
 from docs.examples.tips.tables import followed, tip_of, tips, totals
 from docs.examples.tips.tip import Status, Tip
-from tests.system.door import Client
 from tests.system.history import broken_promises
 from tests.system.killing import (
     BARISTAS,
     FULL_SPEED,
     LEASES,
-    PASSERS_BY,
-    REGULARS,
+    WITH_KEY,
+    WITHOUT_KEY,
     check,
     kill,
     open_until,
 )
+from tests.system.load import Load
+from tests.system.raw_client import Client
 from tests.system.shop import Line, until_asked
-from tests.system.street import Street
 from tests.tips.till import earned_by
 
 PROGRAM = (sys.executable, "-m", "docs.examples.shop")
@@ -48,7 +48,7 @@ class Given:
     acknowledged: int = 0
 
 
-class TippingStreet(Street):
+class TippingLoad(Load):
     """Where each customer gives a tip with every answer about an order, the same tip each time."""
 
     given: Given
@@ -71,7 +71,7 @@ class TippingStreet(Street):
             self.given.cents[order["order_id"]] = cents
             self.given.acknowledged += 1
         elif answer.status != 503:
-            self.notes.wrong.append(f"a tip was answered with {answer.status}")
+            self.record.wrong.append(f"a tip was answered with {answer.status}")
 
 
 async def play(url: str, *, kills: int, seed: int) -> Tally:
@@ -79,20 +79,20 @@ async def play(url: str, *, kills: int, seed: int) -> Tally:
     chance = Random(seed)  # noqa: S311 - a draw, whose seed is printed
     killed_at: list[float] = []
     async with trio.open_nursery() as nursery:
-        street = TippingStreet(nursery, chance)
-        street.given = Given()
-        street.hire(chance.randint(*BARISTAS))
+        load = TippingLoad(nursery, chance)
+        load.given = Given()
+        load.start_baristas(chance.randint(*BARISTAS))
         for _ in range(kills):
             with open_until(signal.SIGKILL, url, chance.choice(LEASES), PROGRAM) as shop:
-                street.open(shop)
-                street.invite(regulars=REGULARS, passers_by=PASSERS_BY)
+                load.use(shop)
+                load.start_customers(with_key=WITH_KEY, without_key=WITHOUT_KEY)
                 await trio.sleep(chance.uniform(*FULL_SPEED))
                 killed_at.append(await kill(shop))
-                street.shut()
+                load.pause()
         with open_until(None, url, LEASES[-1], PROGRAM) as shop:
-            street.open(shop)
-            await check(shop, url, street, killed_at, EXTENDED.kept)
-            tally = await check_tips(url, street.given)
+            load.use(shop)
+            await check(shop, url, load, killed_at, EXTENDED.kept)
+            tally = await check_tips(url, load.given)
             async with shop.baristas() as barista:
                 shown: dict[str, int] = (await barista.get("/tips/")).json()["cents"]
             assert await trio.to_thread.run_sync(broken_promises, url, EXTENDED.kept) == []

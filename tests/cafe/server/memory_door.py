@@ -20,7 +20,8 @@ from cafe.server.connection import Connection
 from cafe.server.context import ServerContext
 from cafe.server.deadlines import watching_deadlines
 from cafe.server.socket_stream import Transport
-from tests.system.door import PROBLEMS, Answer, Client, answer, read_body
+from tests.system.raw_client import Answer, Client
+from tests.system.tiny_server import PROBLEMS, answer, read_body
 
 HOUR = 3600.0
 SEND_TIMEOUT = 10.0

@@ -19,7 +19,8 @@ from tests.cafe.server.memory_door import (
     open_memory_door,
     settle,
 )
-from tests.system.door import GET, answer
+from tests.system.raw_client import GET
+from tests.system.tiny_server import answer
 
 CLOSE = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 EVENTS = frozenset(event for _, event in NEXT)

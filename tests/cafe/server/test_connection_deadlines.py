@@ -22,7 +22,7 @@ from tests.cafe.server.memory_door import (
     open_memory_door,
     settle,
 )
-from tests.system.door import GET
+from tests.system.raw_client import GET
 
 POST = b"POST / HTTP/1.1\r\nHost: cafe\r\nContent-Length: 10\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"

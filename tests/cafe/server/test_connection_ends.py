@@ -22,7 +22,8 @@ from tests.cafe.server.memory_door import (
     open_memory_door,
     settle,
 )
-from tests.system.door import GET, answer
+from tests.system.raw_client import GET
+from tests.system.tiny_server import answer
 
 GET_LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\nContent-Length: 10\r\n\r\nhalf"

@@ -17,7 +17,8 @@ from cafe.server.deadlines import Deadlines
 from tests.cafe.server.memory_door import MemoryTransport, open_memory_door
 from tests.cafe.server.test_response import DEFAULTS, HEAD, read
 from tests.cafe.server.test_response import GET as GET_HEAD
-from tests.system.door import GET, PROBLEMS, answer
+from tests.system.raw_client import GET
+from tests.system.tiny_server import PROBLEMS, answer
 
 
 async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:

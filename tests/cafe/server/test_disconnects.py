@@ -19,7 +19,7 @@ from cafe.server.disconnects import Disconnects, watching_disconnects
 from cafe.server.socket_stream import EagerStream
 from tests.cafe.http.layers import with_outer_layer
 from tests.cafe.server.memory_door import open_memory_door
-from tests.system.door import GET
+from tests.system.raw_client import GET
 
 
 @pytest.fixture

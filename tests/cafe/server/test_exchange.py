@@ -14,7 +14,8 @@ from cafe.server.exchange import CONTINUE, MAX_BODY, allow_body
 from cafe.server.request import BadRequest
 from cafe.server.socket_stream import PIECE
 from tests.cafe.server.memory_door import echo, greet, open_memory_door, settle
-from tests.system.door import GET, answer, read_body
+from tests.system.raw_client import GET
+from tests.system.tiny_server import answer, read_body
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"
 EXPECT = b"POST / HTTP/1.1\r\nHost: cafe\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"

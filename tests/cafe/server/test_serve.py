@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cafe.limits.admission import Admission
 from cafe.server.config import ServerConfig
 from cafe.server.serve import BindError, listening, serve
-from tests.system.door import GET, PROBLEMS, answer, ask
+from tests.system.raw_client import GET, ask
+from tests.system.tiny_server import PROBLEMS, answer
 
 
 def config(*binds: str) -> ServerConfig:

@@ -1,4 +1,4 @@
-"""What customers and baristas do again and again."""
+"""The requests that most tests make of a shop: order, look, claim, finish, wait for coffee."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import trio
 
-from tests.system.door import Answer, Client
+from tests.system.raw_client import Answer, Client, request
 from tests.system.shop import Line, Shop
 
 LATER = {"Prefer": "respond-async"}
-ORDER = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nContent-Length: 0\r\n\r\n"
+ORDER = request("POST", "/order/")
 MEDIA_TYPE = "application/problem+json"
 
 
 async def order(customer: httpx.AsyncClient, **members: str) -> Line:
-    """Order without waiting, and give the order as it stands."""
+    """Place an order without waiting; return it."""
     response = await customer.post("/order/", headers=LATER, json=members)
     assert response.status_code == 202, response.text
     placed: Line = response.json()
@@ -26,7 +26,7 @@ async def order(customer: httpx.AsyncClient, **members: str) -> Line:
 
 
 async def look(customer: httpx.AsyncClient, order_id: str) -> Line:
-    """Look at an order."""
+    """Return an order as the customers' app shows it."""
     response = await customer.get(f"/order/{order_id}")
     assert response.status_code == 200, response.text
     found: Line = response.json()
@@ -34,7 +34,7 @@ async def look(customer: httpx.AsyncClient, order_id: str) -> Line:
 
 
 async def start(barista: httpx.AsyncClient, wait: int = 0) -> Line:
-    """Claim the oldest order."""
+    """Claim the oldest order; return the claim."""
     response = await barista.get("/start/", params={"wait": wait})
     assert response.status_code == 200, response.text
     claim: Line = response.json()
@@ -42,7 +42,7 @@ async def start(barista: httpx.AsyncClient, wait: int = 0) -> Line:
 
 
 async def finish(barista: httpx.AsyncClient, order_id: str) -> Line:
-    """Declare an order ready."""
+    """Declare an order ready; return the answer."""
     response = await barista.post("/finish/", json={"order_id": order_id})
     assert response.status_code == 200, response.text
     finished: Line = response.json()
@@ -50,19 +50,19 @@ async def finish(barista: httpx.AsyncClient, order_id: str) -> Line:
 
 
 async def brew(barista: httpx.AsyncClient) -> Line:
-    """Claim the oldest order and declare it ready."""
+    """Claim the oldest order and declare it ready; return the answer."""
     return await finish(barista, (await start(barista))["order_id"])
 
 
 async def park(shop: Shop, address: str, request: bytes = ORDER) -> trio.SocketStream:
-    """Order over a bare connection, and wait on it."""
+    """Order on a new connection, which is left waiting."""
     stream = await shop.connect(address)
     await stream.send_all(request)
     return stream
 
 
 def problem(response: httpx.Response, status: int) -> Line:
-    """Give a problem's body, after a look at what every problem has."""
+    """Check what every problem has, and return its body."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == MEDIA_TYPE
     body: Line = response.json()
@@ -76,18 +76,18 @@ def problem(response: httpx.Response, status: int) -> Line:
 
 @asynccontextmanager
 async def crowd(shop: Shop, addresses: list[str]) -> AsyncGenerator[list[trio.SocketStream]]:
-    """Give one parked order for each of these addresses, in this order."""
+    """Yield a connection with a waiting order for each address, in this order."""
     async with AsyncExitStack() as streams:
         yield [await streams.enter_async_context(await park(shop, one)) for one in addresses]
 
 
 async def read_all(streams: list[trio.SocketStream]) -> list[Answer]:
-    """Give everybody's answer, in the order of the streams."""
+    """Return the answer on each stream, in their order."""
     return [await Client(stream).read("POST") for stream in streams]
 
 
 class Crew:
-    """Baristas who brew until there is nothing left to do, and note what they have started."""
+    """Baristas who brew until no order waits, and record the numbers that they claimed."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
@@ -106,7 +106,3 @@ class Crew:
                 self.numbers.append(body["number"])
                 finished = await client.ask(request("POST", f"/finish/{body['order_id']}"), "POST")
                 assert finished.status == 200
-
-
-def request(method: str, path: str) -> bytes:
-    return f"{method} {path} HTTP/1.1\r\nHost: cafe\r\nContent-Length: 0\r\n\r\n".encode()

@@ -1,4 +1,7 @@
-"""A real server on a real socket around a tiny application, and a client that allows no mistake."""
+"""A server of ours on a real socket, in this process, around a tiny ASGI application.
+
+Rule: it listens on port 0 of loopback, and has stopped when the block ends.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import h11
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,19 +24,18 @@ from cafe.server.config import ServerConfig
 from cafe.server.context import Problems
 from cafe.server.exchange import allow_body
 from cafe.server.serve import serve
+from tests.system.raw_client import GET, ask
 
-GET = b"GET / HTTP/1.1\r\nHost: cafe\r\n\r\n"
-PARK = b"GET /park HTTP/1.1\r\nHost: cafe\r\n\r\n"
 LARGE = 2**22
 Certificate = dict[str, Any]
-"""Settings for `open_door` that let it speak TLS."""
-PATIENCE = 20.0
-"""No test waits longer than this for anything."""
+"""Settings of `open_server` that turn on TLS."""
+TIMEOUT = 20.0
+"""Seconds after which a wait for anything fails the test."""
 PROBLEMS = Problems(problem_response, request_id_of)
 
 
 @dataclass
-class TinyShop:
+class TinyApp:
     """An ASGI application with one path for each way in which an application can behave."""
 
     parked: int = 0
@@ -68,7 +69,7 @@ class TinyShop:
             await answer(send, f"{scope['method']} {path}".encode())
 
     async def _park(self, receive: Receive, send: Send) -> None:
-        """Wait like a customer: until released, or until it hangs up."""
+        """Wait like a customer: until released, or until the client hangs up."""
         self.parked += 1
         try:
             async with trio.open_nursery() as nursery:
@@ -109,19 +110,19 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def endless(send: Send) -> None:
-    """Answer for as long as anybody is told to read; stop by being cut off."""
+    """Send a body of 64 MiB, which no client here reads to its end."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     for _ in range(64):
         await send({"type": "http.response.body", "body": bytes(2**20), "more_body": True})
 
 
 @dataclass(frozen=True, slots=True)
-class OpenDoor:
-    """A server that accepts."""
+class TinyServer:
+    """A server that accepts connections."""
 
     urls: Sequence[str]
     admission: Admission
-    shop: TinyShop
+    app: TinyApp
     stop: Callable[[], None]
 
     async def connect(self, source: str | None = None, url: str | None = None) -> trio.SocketStream:
@@ -149,29 +150,29 @@ class OpenDoor:
         return stream
 
     async def gets_served(self, source: str | None = None) -> bool:
-        """Tell whether a normal request on a new connection gets its normal answer."""
+        """Return whether a request on a new connection gets its usual answer."""
         async with await self.connect(source) as stream:
             response = await ask(stream, GET)
         return response.status == 200 and response.body == b"GET /"
 
 
 @asynccontextmanager
-async def open_door(
-    app: Callable[[TinyShop], ASGIApp] | None = None,
+async def open_server(
+    app: Callable[[TinyApp], ASGIApp] | None = None,
     admission: Admission | None = None,
     **settings: object,
-) -> AsyncGenerator[OpenDoor]:
-    """Serve a TinyShop (inside of what `app` makes of it) on port 0; stop it after the block."""
+) -> AsyncGenerator[TinyServer]:
+    """Serve a TinyApp (wrapped by `app`, if given) on port 0; stop it after the block."""
     config = ServerConfig()
     for key, value in {"bind": "127.0.0.1:0", "graceful_timeout": 1.0, **settings}.items():
         setattr(config, key, value)
-    shop, stop = TinyShop(), trio.Event()
+    tiny, stop = TinyApp(), trio.Event()
     guard = admission or Admission(per_address=1200, total=4000)
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(TIMEOUT):
         async with trio.open_nursery() as nursery:
             served = partial(
                 serve,
-                app(shop) if app else shop,
+                app(tiny) if app else tiny,
                 config,
                 guard,
                 PROBLEMS,
@@ -179,75 +180,17 @@ async def open_door(
                 beside=partial(drop_banned, admission=guard),
             )
             urls: list[str] = await nursery.start(served)
-            yield OpenDoor(urls, guard, shop, stop.set)
+            yield TinyServer(urls, guard, tiny, stop.set)
             stop.set()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One response as h11 reads it."""
-
-    status: int
-    headers: dict[bytes, bytes]
-    body: bytes
-
-
-class Client:
-    """Reads responses with h11, which raises for anything that is not HTTP/1.1."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self._connection = h11.Connection(h11.CLIENT)
-
-    async def ask(self, raw: bytes, method: str = "GET") -> Answer:
-        """Send `raw`, give the answer; then the connection is ready for the next."""
-        await self.stream.send_all(raw)
-        return await self.read(method)
-
-    async def read(self, method: str = "GET") -> Answer:
-        """Give the answer to what has been sent."""
-        self._pretend(method)
-        head, body = h11.Response(status_code=599, headers=[]), b""
-        while not isinstance(event := self._connection.next_event(), h11.EndOfMessage):
-            if event is h11.NEED_DATA:
-                self._connection.receive_data(bytes(await self.stream.receive_some(65536)))
-            elif isinstance(event, h11.Response):
-                head = event
-            elif isinstance(event, h11.Data):
-                body += event.data
-        if self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE:
-            self._connection.start_next_cycle()
-        return Answer(head.status_code, dict(head.headers), body)
-
-    def _pretend(self, method: str) -> None:
-        """Have h11 believe that it wrote the request, which is often one that it would not."""
-        self._connection.send(h11.Request(method=method, target="/", headers=[("Host", "cafe")]))
-        self._connection.send(h11.EndOfMessage())
-
-
-async def ask(stream: trio.abc.Stream, raw: bytes, method: str = "GET") -> Answer:
-    """Send one request, give its answer."""
-    return await Client(stream).ask(raw, method)
-
-
-async def read_to_end(stream: trio.abc.ReceiveStream) -> bytes:
-    """Give all that still comes; a reset ends it as well as a close."""
-    received = b""
-    try:
-        while data := await stream.receive_some(65536):
-            received += data
-    except trio.BrokenResourceError:
-        pass
-    return received
-
-
 def descriptors() -> int:
-    """Count the descriptors that this process has open."""
+    """Return how many descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds: what the other side of a real socket does has no event here."""
-    with trio.fail_after(PATIENCE):
+    """Wait until `condition` holds: no event tells what the other end of a socket does."""
+    with trio.fail_after(TIMEOUT):
         while not condition():  # noqa: ASYNC110 - see above
             await trio.sleep(0.002)
