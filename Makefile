@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test sweep torture coverage mutants test-all bench lock clean
+.PHONY: help install serve check test sweep torture coverage mutants test-all bench graph docs lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -81,6 +81,12 @@ test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machi
 
 bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
 	@$(BIN)/python -m bench $(ARGS)
+
+graph: install ## Print the rooms, how many imports lead from each to each, and their sizes
+	@$(BIN)/python -m docs.graph
+
+docs: install ## Write what is generated in README.md and docs/: tree, settings, diagrams
+	@$(BIN)/python -m docs.generate $(ARGS)
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)

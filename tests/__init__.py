@@ -1,0 +1,1 @@
+"""Tests: they mirror the packages; `system` runs the real process over real sockets."""

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from actors.testing import run_seeded
+from docs.generate import PART, PARTS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("actors/**/*.md"), *ROOT.glob("docs/**/*.md")])
@@ -126,7 +127,12 @@ def test_each_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_diagrams_are_drawn_from_the_tables() -> None:
-    check = [sys.executable, "docs/state_diagram.py", "--check"]
+def test_make_docs_would_change_nothing() -> None:
+    check = [sys.executable, "-m", "docs.generate", "--check"]
     done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_part_that_is_generated_has_its_place_in_one_page() -> None:
+    names = [found["name"] for page in PAGES for found in PART.finditer(page.read_text("utf-8"))]
+    assert sorted(names) == sorted(PARTS)

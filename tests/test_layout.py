@@ -1,8 +1,8 @@
 """The floors of the house: which room may import which, held against the sources.
 
 Rule: the floors are a list here, not what a module happens to import. A room imports from itself
-and from the rooms below it, so no two rooms import each other. Nothing is imported to be looked
-at: the syntax trees tell.
+and from the rooms below it, so no two rooms import each other. `make graph` prints what they
+import.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import ast
 import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SOURCES = sorted(path for top in ("actors", "cafe") for path in (ROOT / top).rglob("*.py"))
+from tests.imports import ROOT, SOURCES, Import, file_of, imports_of, named, parsed
+
 STDLIB = frozenset(sys.stdlib_module_names)
 
 FLOORS = (
@@ -74,43 +73,6 @@ THIRD_PARTIES: dict[str, frozenset[str]] = {
     "cafe/migrations": frozenset({"sqlalchemy", "alembic"}),
 }
 """What these rooms may import of others; the rest any library that the project has."""
-
-
-class Import(NamedTuple):
-    """One `import` or `from ... import`: which module imports which."""
-
-    importer: str
-    line: int
-    module: str
-
-    def __str__(self) -> str:
-        return f"{self.importer}:{self.line} imports {self.module}"
-
-
-def named(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def file_of(module: str) -> str | None:
-    """Return the path of one of our modules, given its dotted name."""
-    base = ROOT.joinpath(*module.split("."))
-    paths = (base.with_suffix(".py"), base / "__init__.py")
-    return next((named(path) for path in paths if path.is_file()), None)
-
-
-def imports_of(path: Path) -> list[Import]:
-    """List what a module imports; a name that is itself a module of ours counts as that module."""
-    found: list[Import] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [Import(named(path), node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{path}:{node.lineno}: relative import"
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                module = inner if file_of(inner) else node.module
-                found.append(Import(named(path), node.lineno, module))
-    return found
 
 
 def room_of(file: str) -> str:
@@ -222,8 +184,7 @@ def test_the_pytest_plugin_and_the_instruments_are_imported_by_the_shop_only() -
 
 def starts_of(path: Path) -> list[int]:
     """List the lines where a module opens a system or a group of actors, or starts an actor."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     starters = re.compile(r"open_system|(.+\.)?(system|\w*group)\.(start|group)")
     return [call.lineno for call in calls if starters.fullmatch(ast.unparse(call.func))]
 

@@ -1,0 +1,108 @@
+"""Write the parts of the pages that are generated: `make docs`.
+
+python -m docs.generate            writes them
+python -m docs.generate --check    writes nothing, and exits with 1 if a page would change
+
+Rule: a generated part stands between two comments, which say what makes it. It is made from what
+the code says of itself: the docstrings of packages, the fields of the settings, the tables of
+states.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from cafe.settings import PREFIX, Settings
+from docs.state_diagram import a_connections_phases, an_orders_life
+from tests.test_layout import FLOORS
+
+ROOT = Path(__file__).parent.parent
+PART = re.compile(
+    r"^(?P<begin><!-- docs/generate\.py makes (?P<name>\w+) -->\n).*?(?=^<!-- end -->$)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def tree() -> list[str]:
+    """Return the folders, each with the first line of its package's docstring."""
+    rooms = [floor for floor in FLOORS if not floor.endswith(".py")]
+    folders = [*sorted(rooms, key=lambda room: room.split("/")[0]), "bench", "docs", "tests"]
+    lines = [f"{'  ' * folder.count('/')}{Path(folder).name}/" for folder in folders]
+    width = max(map(len, lines)) + 2
+    shown = [
+        f"{line:{width}}{first_line(folder)}" for line, folder in zip(lines, folders, strict=True)
+    ]
+    return ["```", *shown, "```"]
+
+
+def first_line(folder: str) -> str:
+    """Return the first line of a package's docstring."""
+    module = ast.parse((ROOT / folder / "__init__.py").read_text("utf-8"))
+    docstring = ast.get_docstring(module)
+    if docstring is None:
+        raise ValueError(f"{folder}/__init__.py has no docstring for the tree in README.md")
+    return docstring.splitlines()[0]
+
+
+def settings() -> list[str]:
+    """Return a table with a row for each setting."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {default_of(name)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return ["| variable | default | what |", "|---|---|---|", *rows]
+
+
+def default_of(name: str) -> str:
+    """Return a setting's default as it is written in the environment."""
+    value: object = Settings.model_fields[name].default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return "none" if value in {None, ""} else f"`{value}`"
+
+
+def diagram(rows: list[str]) -> list[str]:
+    """Return a state diagram in Mermaid, which GitHub draws."""
+    return ["```mermaid", "stateDiagram-v2", *rows, "```"]
+
+
+PARTS: dict[str, Callable[[], list[str]]] = {
+    "tree": tree,
+    "settings": settings,
+    "order": lambda: diagram(an_orders_life()),
+    "connection": lambda: diagram(a_connections_phases()),
+}
+
+
+def generated(page: str) -> str:
+    """Return a page with its parts as they are now."""
+    return PART.sub(lambda found: found["begin"] + "\n".join([*PARTS[found["name"]](), ""]), page)
+
+
+def pages() -> list[Path]:
+    """Return the pages that have a part that is generated, or could."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def main() -> int:
+    """Write the pages, or check them; return the exit code."""
+    changed: list[Path] = []
+    for path in pages():
+        page = path.read_text("utf-8")
+        if (text := generated(page)) != page:
+            changed.append(path)
+            if "--check" not in sys.argv[1:]:
+                path.write_text(text, "utf-8")
+    for path in changed:
+        print(f"{path.relative_to(ROOT)} was not what the code says")
+    return int(bool(changed) and "--check" in sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
