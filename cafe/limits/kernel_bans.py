@@ -1,13 +1,13 @@
 """Bans in the kernel: a filter on the listening sockets drops what banned addresses send.
 
-Rule: it saves work and decides nothing. The accept loop enforces every ban, and refuses whoever is
-not in the filter: for want of room, of a kernel that takes it, or because a proxy has to be spared.
+Rule: it saves work and decides nothing. The accept loop enforces every ban, and refuses a client
+that is not in the filter: for want of room, of a kernel that takes it, or to spare a proxy.
 
 A SYN that the filter drops is as lost as one in the network: no connection, no answer, and nothing
 for this process to do. A process needs no privileges to put such a filter on its own sockets.
 
-Accepted sockets inherit the filter that their listener has just then, and keep it. That hurts
-nobody: a socket has one peer, whose handshake has passed a filter that looks at nothing but his
+Accepted sockets inherit the filter that their listener has just then, and keep it. That does no
+harm: a socket has one peer, whose handshake has passed a filter that looks at nothing but its
 address. It costs them a fraction of a microsecond for each packet; taking it off again would
 cost a system call for each connection instead.
 """

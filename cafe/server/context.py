@@ -48,7 +48,7 @@ class Lease(Protocol):
         """Count against the client's address that what it sent was not HTTP."""
 
     def release(self) -> None:
-        """Give the place back; has no effect the second time."""
+        """Return the place back; has no effect the second time."""
 
 
 class Admission(Protocol):

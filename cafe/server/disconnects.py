@@ -61,7 +61,7 @@ def _ignore() -> None:
 
 @asynccontextmanager
 async def watching_disconnects() -> AsyncGenerator[Disconnects | None]:
-    """Run the task inside the block; give None where the kernel has no epoll."""
+    """Run the task inside the block; yields None where the kernel has no epoll."""
     if not hasattr(select, "epoll"):
         yield None
         return

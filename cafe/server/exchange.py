@@ -114,7 +114,9 @@ class Exchange:
         if self._continue_done is not None:  # `receive` is sending an interim response
             await self._continue_done.wait()
         if response.stage is Stage.AWAITED:
-            response.closes |= self._connection.is_last or self._body_never_comes()
+            response.closes |= self._connection.is_last
+            if not self._body.complete:
+                response.closes |= self._body_never_comes()
             response.defaults = self._connection.context.default_headers()  # with the date of now
         written = response.write(message)
         if written and not self._left:
@@ -186,9 +188,7 @@ class Exchange:
             self._left = True
 
     def _body_never_comes(self) -> bool:
-        """Return whether the client will not send the body, or not all of it."""
-        if self._body.complete:
-            return False
+        """Return whether the client will not send the rest of the body."""
         return self._continue_sent is False or (
             self._extensions[BODY_LIMIT] < self._head.body_length < inf
         )

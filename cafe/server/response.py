@@ -130,7 +130,9 @@ class ResponseWriter:
                     continue
                 if field == b"transfer-encoding":  # framing is chosen here
                     continue
-                self._left = self._read_length(value)
+                if self._left != inf or not value.isdigit():
+                    raise ResponseError("content-length is repeated, or is no number")
+                self._left = int(value)
                 if not has_length:
                     continue
             seen.add(field)
@@ -138,11 +140,6 @@ class ResponseWriter:
         for field, line in self.defaults.items():
             if field not in seen:
                 lines.append(line)
-
-    def _read_length(self, value: bytes) -> int:
-        if self._left != inf or not value.isdigit():
-            raise ResponseError("content-length is repeated, or is no number")
-        return int(value)
 
     def _write_body(self, body: bytes, *, last: bool) -> bytes:
         if not self._has_body:

@@ -108,13 +108,17 @@ class EagerStream(Transport):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything; raises BrokenResourceError where the peer stops taking it."""
-        sent = self._send_some(data)
-        if sent == len(data):
-            return
-        with memoryview(data) as left:
-            while sent < len(left):
-                await self.wait_send_all_might_not_block()
-                sent += self._send_some(left[sent:])
+        while True:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                raise self._stream_error(error) from error
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
+            await self.wait_send_all_might_not_block()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the peer has taken something; raises BrokenResourceError at `send_timeout`."""
@@ -191,14 +195,6 @@ class EagerStream(Transport):
     def _check_open(self) -> None:
         if self._socket.fileno() < 0:
             raise trio.ClosedResourceError("this socket is closed")
-
-    def _send_some(self, data: bytes | bytearray | memoryview) -> int:
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise self._stream_error(error) from error
 
     def _stream_error(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
         """Return the error of trio's streams: closed if it was closed here, else broken."""

@@ -61,16 +61,16 @@ async def read(receive: Receive) -> bytes:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Tell in JSON what was asked; bytes are told as their Latin-1 characters."""
-    await answer(send, told(scope, await read(receive)))
+    """Answer in JSON with the request; bytes become their Latin-1 characters."""
+    await answer(send, as_json(scope, await read(receive)))
 
 
 async def no_read(scope: Scope, _receive: Receive, send: Send) -> None:
     """Answer without a look at the body."""
-    await answer(send, told(scope, b""))
+    await answer(send, as_json(scope, b""))
 
 
-def told(scope: Mapping[str, Any], data: bytes) -> bytes:
+def as_json(scope: Mapping[str, Any], data: bytes) -> bytes:
     names = ("method", "http_version", "path", "scheme", "root_path")
     given: dict[str, object] = {name: scope[name] for name in names}
     for name in ("raw_path", "query_string"):
@@ -88,7 +88,7 @@ async def pong(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 async def stream(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Send three pieces and an empty one, of a length that is not told."""
+    """Send three pieces and an empty one, of a length that is not sent."""
     await read(receive)
     await start(send)
     for data in (b"one ", b"two ", b"", b"three"):

@@ -23,7 +23,7 @@ class Difference:
 
     @property
     def we_refuse(self) -> int:
-        """Give the status with which our server refuses, 0 where it does not."""
+        """Return the status with which our server refuses, 0 where it does not."""
         return refusal(self.ours)
 
     @property
@@ -32,7 +32,7 @@ class Difference:
 
 
 def difference(all_three: Mapping[str, Conversation]) -> Difference | None:
-    """Give where ours leaves its peers, None when it goes with them as far as they go together."""
+    """Return where ours first differs from its peers; None if it agrees as far as they do."""
     ours, *peers = (all_three[kind].essence() for kind in ("ours", "uvicorn", "hypercorn"))
     for turn in range(len(ours.answers) + 1):
         mine, one, other = (at(talk, turn) for talk in (ours, *peers))
@@ -51,12 +51,12 @@ def difference(all_three: Mapping[str, Conversation]) -> Difference | None:
 
 
 def at(talk: Conversation, turn: int) -> Answer | None:
-    """Give the answer of this turn; one that h11 cannot read is an answer like no other."""
+    """Return the answer of this turn; one that h11 cannot read is an answer like no other."""
     if turn < len(talk.answers):
         return talk.answers[turn]
     return Answer(0, ((b"unreadable", talk.complaint.encode()),)) if talk.complaint else None
 
 
 def refusal(answer: Answer | None) -> int:
-    """Give the status of a server's own error, else 0."""
+    """Return the status of a server's own error, else 0."""
     return answer.status if answer and answer.is_the_servers and answer.status >= 400 else 0

@@ -1,4 +1,4 @@
-"""A conversation with one server: raw bytes in, answers out, read with h11, which forgives nothing.
+"""A conversation with one server: raw bytes in, answers out, read with h11, which is strict.
 
 Rule: nothing is timed. Whether a server has said all that it will say, is asked of the server: on
 connections that are opened later it answers some pings, each of which goes the whole way from
@@ -17,7 +17,7 @@ from select import select
 
 import h11
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds after which a server that is silent where it owes an answer fails the test."""
 PINGS = 3
 RESET = struct.pack("ii", 1, 0)
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def is_the_servers(self) -> bool:
-        """Tell whether the application had no part in it."""
+        """Return whether the application had no part in it."""
         return not any(name == b"x-app" for name, _ in self.headers)
 
     def essence(self) -> Answer:
@@ -72,7 +72,7 @@ class Server:
         self._port = port
 
     def talk(self, pieces: Sequence[bytes], methods: Sequence[str] = ()) -> Conversation:
-        """Send `pieces`, each when the one before has been dealt with; give all that is answered.
+        """Send `pieces`, each when the one before has been dealt with; return all that is answered.
 
         `methods` are those of the requests in turn; GET where nothing else is said.
         """
@@ -85,12 +85,12 @@ class Server:
         return read(received, methods, is_closed=is_closed)
 
     def _connect(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
+        sock = socket.create_connection(("127.0.0.1", self._port), timeout=TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def _exchange(self, sock: socket.socket, piece: bytes) -> tuple[bytes, bool]:
-        """Send a piece and give what comes of it, until the server rests or has closed."""
+        """Send a piece and return what comes of it, until the server rests or has closed."""
         with suppress(ConnectionError):  # it may close before it has read all
             sock.sendall(piece)
         received, quiet = b"", 0
@@ -115,7 +115,7 @@ class Server:
 
 
 def arrived(sock: socket.socket) -> bytes | None:
-    """Give what has arrived, b"" for the end, however it came; None when nothing has."""
+    """Return what has arrived, b"" for the end, however it came; None when nothing has."""
     if not select([sock], [], [], 0)[0]:
         return None
     try:
@@ -168,7 +168,7 @@ def next_answer(client: h11.Connection, method: str) -> Answer | None:
 
 
 def next_event(client: h11.Connection, head: h11.Response | None) -> h11.Event | None:
-    """Give the next event, None when there is no more to read."""
+    """Return the next event, None when there is nothing left to read."""
     has_more = bool(client.trailing_data[0]) or head is not None
     if not has_more:
         return None  # h11 would complain of a connection that ends where nothing was owed

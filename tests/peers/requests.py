@@ -91,7 +91,7 @@ def composed(draw: st.DrawFn) -> Case:
 
 
 def seeds() -> Sequence[bytes]:
-    """Give what is mutated: the corpus without HEAD, for whose answer a reader has to know it."""
+    """Return what is mutated: the corpus without HEAD, for whose answer a reader has to know it."""
     joined = {b"".join(case.pieces) for case in (*VALID.values(), *ODD.values())}
     return sorted(raw for raw in joined if 0 < len(raw) <= MOST_BYTES and b"HEAD" not in raw)
 

@@ -35,7 +35,7 @@ from tests.system.tiny_server import PROBLEMS
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_SECONDS = 300
-PATIENCE = 240.0
+TIMEOUT = 240.0
 """No server closes a connection because it was idle for less."""
 MOST_REQUESTS = 10**9
 
@@ -53,7 +53,7 @@ async def serve_ours() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     config = ServerConfig()
     config.bind = ["127.0.0.1:0"]
-    config.keep_alive_timeout = config.head_timeout = PATIENCE
+    config.keep_alive_timeout = config.head_timeout = TIMEOUT
     config.keep_alive_max_requests = MOST_REQUESTS
     guard = Admission(per_address=None, total=1000)
     async with trio.open_nursery() as nursery:
@@ -77,7 +77,7 @@ def run_uvicorn() -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
-        timeout_keep_alive=int(PATIENCE),
+        timeout_keep_alive=int(TIMEOUT),
     )
     uvicorn.Server(config).run(sockets=[bound])
 
@@ -88,7 +88,7 @@ def run_hypercorn() -> None:
     announce(bound.getsockname()[1])
     config = Config()
     config.bind = [f"fd://{bound.detach()}"]
-    config.keep_alive_timeout = PATIENCE
+    config.keep_alive_timeout = TIMEOUT
     config.keep_alive_max_requests = MOST_REQUESTS
     asyncio.run(hypercorn.asyncio.serve(cast("ASGIFramework", application), config))  # pyright: ignore[reportUnknownMemberType] - its WSGI part
 
@@ -102,7 +102,7 @@ KINDS: Mapping[str, Callable[[], None]] = {
 
 @contextmanager
 def running(kind: str) -> Generator[int]:
-    """Run one of the servers for as long as the block lasts; give its port."""
+    """Run one of the servers for as long as the block lasts; yield its port."""
     process = subprocess.Popen(
         (sys.executable, "-m", "tests.peers.servers", kind),
         cwd=ROOT,
@@ -120,11 +120,11 @@ def running(kind: str) -> Generator[int]:
 
 @contextmanager
 def all_running() -> Generator[dict[str, int]]:
-    """Run all three; give their ports."""
+    """Run all three; yield their ports."""
     with ExitStack() as stack:
         yield {kind: stack.enter_context(running(kind)) for kind in KINDS}
 
 
 if __name__ == "__main__":
-    signal.alarm(MOST_SECONDS)  # whoever started it may have been killed
+    signal.alarm(MOST_SECONDS)  # its parent may have been killed
     KINDS[sys.argv[1]]()

@@ -120,7 +120,7 @@ def test_what_is_dangerous_is_refused_with_its_status(servers: Servers) -> None:
 
 
 def says_all_at_once(case: Case) -> bool:
-    """Tell whether it may be cut elsewhere: the client waits for nothing, and it is not long."""
+    """Return whether it may be cut elsewhere: the client waits for nothing, and it is not long."""
     raw = b"".join(case.pieces)
     return b"Expect" not in raw and 0 < len(raw) <= MOST_BYTES
 
@@ -167,9 +167,9 @@ def test_the_authority_of_an_absolute_target_replaces_host(
     servers: Servers, target: bytes, host: str, path: str, query: str
 ) -> None:
     first, after = ask(servers["ours"], Case((request(target, b"X-A: b"),))).answers
-    told = json.loads(first.body)
-    assert (told["path"], told["query_string"]) == (path, query)
-    assert sorted(told["headers"]) == [["host", host], ["x-a", "b"]]
+    seen = json.loads(first.body)
+    assert (seen["path"], seen["query_string"]) == (path, query)
+    assert sorted(seen["headers"]) == [["host", host], ["x-a", "b"]]
     assert json.loads(after.body)["path"] == "/after"
 
 

@@ -22,9 +22,9 @@ NO_ANSWER_SECONDS = 0.3
 
 
 async def is_refused(server: TinyServer, source: str) -> bool:
-    """Tell whether a new connection is reset before anything is read from it, or not established.
+    """Return whether a new connection is reset before anything is read from it, or not established.
 
-    Whoever is banned may be kept away by the kernel already: see test_kernel_bans.
+    A banned client may be kept away by the kernel already: see test_kernel_bans.
     """
     with trio.move_on_after(NO_ANSWER_SECONDS):
         try:

@@ -1,4 +1,4 @@
-"""What a connection does to a client who attacks it, and what it does not do to anybody else."""
+"""What a connection does to a client that attacks it, and that others are not affected."""
 
 from __future__ import annotations
 

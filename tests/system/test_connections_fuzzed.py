@@ -47,7 +47,7 @@ PIECES = [b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\0", b":", b" ", b"0\r\n\r\n", b
 
 
 def garbled(dice: random.Random) -> bytes:
-    """Give something that may begin like HTTP."""
+    """Return something that may begin like HTTP."""
     raw = bytearray(dice.choice(BEGINNINGS))
     if dice.random() < 0.5:
         raw += dice.randbytes(dice.randrange(200))

@@ -1,4 +1,4 @@
-"""Out of descriptors, or of places: accepting goes on, and never spins nor lets anybody hang."""
+"""Out of descriptors, or of places: accepting goes on, and neither spins nor lets a client hang."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"
 
 @contextmanager
 def no_more_descriptors_than_now() -> Generator[None]:
-    """Lower the soft limit so that no more descriptor can be opened."""
+    """Lower the soft limit so that no further descriptor can be opened."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as lowest_free:
         limit = lowest_free.fileno()
@@ -50,7 +50,7 @@ class Client:
         return trio.SocketStream(self._socket)
 
     async def is_reset(self) -> bool:
-        """Tell whether the connection is reset, while it is made or after."""
+        """Return whether the connection is reset, while it is made or after."""
         try:
             return await (await self.connect()).receive_some(1) == b"never"
         except (OSError, trio.BrokenResourceError):

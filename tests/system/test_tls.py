@@ -19,7 +19,7 @@ from tests.system.shop import TIMEOUT, Shop, open_shop
 
 
 def has_ipv6() -> bool:
-    """Tell whether this machine has an IPv6 loopback address."""
+    """Return whether this machine has an IPv6 loopback address."""
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
             return True
@@ -38,7 +38,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def set_up(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Generator[Shop]:
-    """Give a shop whose customers' app speaks TLS and whose baristas' app listens on IPv6."""
+    """Yield a shop whose customers' app speaks TLS and whose baristas' app listens on IPv6."""
     folder = tmp_path_factory.mktemp("tls")
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_pem.write_to_path(folder / "key.pem")

@@ -87,7 +87,7 @@ class MemoryTransport(Transport):
 
 @dataclass
 class Visitor:
-    """A client, and what serves him."""
+    """A client, and what serves it."""
 
     stream: Half
     transport: MemoryTransport
@@ -114,7 +114,7 @@ class Visitor:
         return await self.client.read(method)
 
     async def hear_all(self) -> bytes:
-        """Give what comes until the server has closed."""
+        """Return what comes until the server has closed."""
         heard = b""
         while data := await self.stream.receive_some():
             heard += data

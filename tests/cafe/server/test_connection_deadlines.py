@@ -40,7 +40,7 @@ async def trickle(visitor: Visitor, raw: bytes, every: float) -> None:
 
 
 async def status_and_end(visitor: Visitor) -> tuple[bytes, float]:
-    """Give the status that is heard, b"" for none, and when the server had closed."""
+    """Return the status that is heard, b"" for none, and when the server had closed."""
     return (await visitor.hear_all())[9:12], trio.current_time()
 
 
@@ -146,7 +146,7 @@ async def test_a_client_that_does_not_close_after_the_last_response_is_closed_af
             await visitor.say(raw)
             door.nursery.start_soon(trickle, visitor, b"more", 0.25)
             assert (await visitor.hear_all()).startswith(b"HTTP/1.1 ")
-            assert trio.current_time() == began  # that was all, he reads at once
+            assert trio.current_time() == began  # that was all, it reads at once
             await visitor.ended.wait()
             assert trio.current_time() == began + 2
 

@@ -31,7 +31,7 @@ POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\nContent-Length: 10\r\n\r\nhalf"
 
 @dataclass
 class Stage:
-    """An application that waits wherever one can, by path; and what became of who waited."""
+    """An application that waits wherever one can, by path; and what became of each wait."""
 
     parked: Parked
 
@@ -47,7 +47,7 @@ class Stage:
             await greet(scope, receive, send)
 
 
-# What a client says, and the phase in which he waits then.
+# What a client sends, and the phase in which it waits then.
 PHASES: dict[str, tuple[bytes, Phase]] = {
     "fresh": (b"", Phase.FRESH),
     "an empty line": (b"\r\n\r", Phase.FRESH),
@@ -85,7 +85,7 @@ def abort(visitor: Visitor) -> None:
 
 
 async def how_it_ends(raw: bytes, phase: Phase, end: Callable[[Visitor], None]) -> float:
-    """Give the seconds until the connection has ended; a request meanwhile must be served."""
+    """Return the seconds until the connection has ended; a request meanwhile must be served."""
     with structlog.testing.capture_logs() as logs:
         async with open_memory_door(Stage(Parked())) as door:
             visitor, other = await arrive(door, raw, phase), door.visit()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.schedules(10)
 
 @dataclass(eq=False)
 class Guest:
-    """Somebody who waits, and notes when it took too long."""
+    """Waits, and notes when it is timed out."""
 
     timed_out_at: list[float] = field(default_factory=list[float])
 

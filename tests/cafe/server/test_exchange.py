@@ -188,7 +188,7 @@ async def test_100_continue_is_sent_when_the_body_is_received() -> None:
         await visitor.say(EXPECT)
         assert await visitor.stream.receive_some() == CONTINUE
         assert (await visitor.ask(b"milk", "POST")).body == b"milk"
-        await visitor.say(EXPECT + b"milk" + GET)  # he did not wait
+        await visitor.say(EXPECT + b"milk" + GET)  # it did not wait
         assert (await visitor.hear("POST")).body == b"milk"
         assert (await visitor.hear()).body == b"/"
 

@@ -193,7 +193,7 @@ LENGTHS = st.sampled_from(
 
 @st.composite
 def heads(draw: st.DrawFn) -> bytes:
-    """Give a valid head."""
+    """Return a valid head."""
     method = draw(st.sampled_from([b"GET", b"POST", b"HEAD", b"OPTIONS", b"M-SEARCH"]))
     target = draw(st.text("/abc%?=&.:;,@!'()*+~-_09[]", max_size=30)).encode()
     fields = draw(st.lists(FIELDS, max_size=5))
@@ -214,7 +214,7 @@ Request = tuple[bytes, bytes, bytes, list[tuple[bytes, bytes]]]
 
 
 def as_h11_reads(data: bytes) -> Request | None:
-    """Give method, path, query and fields, None where h11 refuses them."""
+    """Return method, path, query and fields, None where h11 refuses them."""
     server = h11.Connection(h11.SERVER, max_incomplete_event_size=2 * MAX_HEAD)
     server.receive_data(data)
     try:

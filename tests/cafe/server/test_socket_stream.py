@@ -14,7 +14,7 @@ from cafe.server.disconnects import watching_disconnects
 from cafe.server.socket_stream import PIECE, EagerStream, own_address, reset
 from tests.cafe.server.memory_door import MemoryTransport
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 MUCH = bytes(2**22)
 """More than any buffer of a socket here takes."""
 
@@ -45,11 +45,11 @@ async def polite_pair() -> tuple[Polite, Polite]:
     one, other = socket.socketpair()
     one.setblocking(False)
     other.setblocking(False)
-    return Polite(one, PATIENCE), Polite(other, PATIENCE)
+    return Polite(one, TIMEOUT), Polite(other, TIMEOUT)
 
 
 async def clogged_pair() -> tuple[Polite, Polite]:
-    """Give a pair of which neither can send anything more."""
+    """Return a pair of which neither can send anything more."""
     pair = await polite_pair()
     for stream in pair:
         with suppress(BlockingIOError):
@@ -67,13 +67,13 @@ async def test_except_for_checkpoints_it_is_a_stream_as_trio_defines_it() -> Non
 
 
 @contextmanager
-def pair(send_timeout: float = PATIENCE) -> Generator[tuple[EagerStream, socket.socket]]:
-    """Give our end of a TCP connection, and the client's."""
+def pair(send_timeout: float = TIMEOUT) -> Generator[tuple[EagerStream, socket.socket]]:
+    """Yield our end of a TCP connection, and the client's."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         ours, _ = listener.accept()
     ours.setblocking(False)
-    client.settimeout(PATIENCE)
+    client.settimeout(TIMEOUT)
     with client, ours:
         yield EagerStream(ours, send_timeout), client
 
@@ -90,7 +90,7 @@ async def test_receiving_and_sending_at_once_take_no_checkpoint() -> None:
 
 
 async def test_it_receives_a_piece_at_most() -> None:
-    with pair() as (stream, client), trio.fail_after(PATIENCE):
+    with pair() as (stream, client), trio.fail_after(TIMEOUT):
         client.sendall(bytes(3 * PIECE))
         received = 0
         while received < 3 * PIECE:
@@ -104,7 +104,7 @@ async def test_a_send_to_a_client_that_takes_nothing_times_out() -> None:
         began = trio.current_time()
         with pytest.raises(trio.BrokenResourceError, match=r"nothing was read for 0\.1 s"):
             await stream.send_all(MUCH)
-        assert 0.1 <= trio.current_time() - began < PATIENCE
+        assert 0.1 <= trio.current_time() - began < TIMEOUT
 
 
 async def test_a_client_that_takes_something_now_and_then_gets_everything() -> None:
@@ -155,7 +155,7 @@ async def test_closing_it_wakes_senders_and_receivers(end: str) -> None:
         woken.append(method)
 
     woken: list[str] = []
-    with pair() as (stream, _client), trio.fail_after(PATIENCE):
+    with pair() as (stream, _client), trio.fail_after(TIMEOUT):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(use, stream, "receive")
             nursery.start_soon(use, stream, "send")
@@ -179,7 +179,7 @@ async def test_an_abort_is_a_reset_to_the_client_and_a_close_is_an_end() -> None
 
 
 async def test_it_knows_that_the_client_has_left_without_reading_what_it_sent() -> None:
-    with pair() as (stream, client), trio.fail_after(PATIENCE):
+    with pair() as (stream, client), trio.fail_after(TIMEOUT):
         client.sendall(bytes(100))
         assert not stream.peer_has_closed()
         client.shutdown(socket.SHUT_WR)
@@ -240,8 +240,8 @@ async def test_without_a_task_for_disconnects_nothing_is_watched() -> None:
     assert not transport.watch(lambda: None)
     transport.unwatch()
     with socket.socket() as sock:
-        async with watching_disconnects() as hang_ups:
-            stream = EagerStream(sock, PATIENCE, hang_ups)
+        async with watching_disconnects() as disconnects:
+            stream = EagerStream(sock, TIMEOUT, disconnects)
             await stream.aclose()
             assert not stream.watch(lambda: None)
             stream.unwatch()
@@ -256,7 +256,7 @@ def test_the_address_that_a_client_reached_is_its_sockets_own_if_it_is_still_ope
 async def test_a_refused_client_gets_a_reset() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        socket.create_connection(listener.getsockname(), PATIENCE) as client,
+        socket.create_connection(listener.getsockname(), TIMEOUT) as client,
     ):
         ours, _ = listener.accept()
         reset(ours)
