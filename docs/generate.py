@@ -5,7 +5,7 @@ python -m docs.generate --check    writes nothing, and exits with 1 if a page wo
 
 Rule: a generated part stands between two comments, which say what makes it. It is made from what
 the code says of itself: the docstrings of packages, the fields of the settings, the tables of
-states.
+states, and what prints a command's figures.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from cafe.settings import PREFIX, Settings
+from docs.shown import report, rush
 from docs.state_diagram import a_connections_phases, an_orders_life
 from tests.test_layout import FLOORS
 
@@ -75,6 +76,8 @@ def diagram(rows: list[str]) -> list[str]:
 PARTS: dict[str, Callable[[], list[str]]] = {
     "tree": tree,
     "settings": settings,
+    "rush": rush,
+    "report": report,
     "order": lambda: diagram(an_orders_life()),
     "connection": lambda: diagram(a_connections_phases()),
 }
