@@ -67,12 +67,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run what was asked for; 1 if a benchmark gave no figure, else 0, targets met or not."""
+    """Run the named benchmarks; return 1 if one has no figure, else 0, targets met or not."""
     parser = make_parser()
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is named {unknown[0]}; there are {', '.join(BENCHMARKS)}")
-    for stop in (signal.SIGTERM, signal.SIGHUP):  # by exception, so that no server is left behind
+    for stop in (signal.SIGTERM, signal.SIGHUP):  # as an exception, so that every server is stopped
         signal.signal(stop, lambda number, _frame: sys.exit(128 + number))
     rows: list[Row] = []
     failed = False

@@ -1,7 +1,7 @@
 """The toolkit against the same by hand, against Pykka, and against itself without instruments.
 
 Each comparison runs in processes of its own (`exchanges.py`). A ratio is the median of those of
-neighbouring slices, and its middle half tells how sure it is.
+neighbouring slices, and its middle half shows how certain it is.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bench.processes import program
 from bench.report import Row, Scale, at_least, progress
 
 SLICES_BARE = 2
-"""Short ones in each process, for one of the others."""
+"""Short slices in each process, for one of the other comparisons."""
 
 Sides = Mapping[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is compared in one row, with what, and how much of the peer's speed is wanted."""
+    """One row: what is compared with which peer, and the target ratio."""
 
     group: str
     what: str
@@ -33,7 +33,7 @@ class Line:
     target: float | None = None
 
     def row(self, rates: Mapping[str, Sides]) -> Row:
-        """Give the row, and tell how sure its ratio is."""
+        """Return the row; print how certain its ratio is."""
         ours, peers = rates[self.group]["actor"], rates[self.group][self.peer]
         ratios = [our / peer for our, peer in zip(ours, peers, strict=True)]
         ratio = median(ratios)
@@ -54,13 +54,13 @@ LINES = (
     Line("ask", "asks, 1 caller", "channel and trio.Event", target=0.75),
     Line("many", "asks, 100 callers", "channel and trio.Event", target=0.75),
     Line("drained", "asks, 100 callers", "the same, taking 64 at once"),
-    Line("pykka", "asks, 1 caller", "Pykka, as it comes", target=5),
+    Line("pykka", "asks, 1 caller", "Pykka, unpinned", target=5),
     Line("pykka", "asks, 1 caller", "Pykka on one core", peer="on one"),
     Line("pykka", "asks, 1 caller", "Pykka on two cores", peer="on two"),
     Line("off", "instruments off, 1 caller", "without the ifs", target=0.97),
-    Line("off", "instruments off, 1 caller", "itself: how sure", peer="itself"),
+    Line("off", "instruments off, 1 caller", "itself: the noise", peer="itself"),
     Line("off, many", "instruments off, 100 callers", "without the ifs", target=0.97),
-    Line("off, many", "instruments off, 100 callers", "itself: how sure", peer="itself"),
+    Line("off, many", "instruments off, 100 callers", "itself: the noise", peer="itself"),
     Line("watched", "an instrument on", "instruments off"),
     Line("async", "asks, async handler", "channel and trio.Event"),
     Line("deferred", "asks, deferred reply", "channel and trio.Event"),
@@ -76,7 +76,7 @@ def run(comparison: str, *numbers: int) -> Rates:
 
 
 def pooled(runs: list[Rates]) -> Rates:
-    """Put the slices of several processes together.
+    """Concatenate the slices of several processes.
 
     Where the objects of a process lie in memory favours one copy of the toolkit by a percent or
     two, for as long as it lives; in the next process another.

@@ -1,7 +1,7 @@
-"""The toolkit without instruments: the peer that tells what an instrument switched off costs.
+"""The toolkit without instruments: the peer that shows what an unused instrument costs.
 
-Rule: it is made of the sources as they are, anew each time, so it cannot fall behind them. Where
-they ask whether there is an instrument, a constant says no, and the compiler drops the branch.
+Rule: it is generated from the sources on each run, so it cannot fall behind them. Each test for an
+instrument becomes a constant, and the compiler drops the branch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bench import counter
 from bench.counter import Work
 
 Counting = Callable[..., AbstractAsyncContextManager[dict[str, Work]]]
-"""What `counter.counting` is, also in another module."""
+"""The type of `counter.counting`, also in a generated module."""
 
 TOOLKIT = actors.__name__
 INSTRUMENT = re.compile(r"_*instruments?")
 
 
 class Rewrite(ast.NodeTransformer):
-    """Moves a module to another package; if wanted, leaves out what asks for an instrument."""
+    """Moves a module to another package; if `bare`, removes the tests for an instrument."""
 
     def __init__(self, package: str, *, bare: bool) -> None:
         self.dropped = 0
@@ -36,14 +36,14 @@ class Rewrite(ast.NodeTransformer):
         self._bare = bare
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        """Import from the new package what came from the toolkit."""
+        """Import from the new package instead of the toolkit."""
         first, dot, rest = (node.module or "").partition(".")
         if first == TOOLKIT:
             node.module = self._package + dot + rest
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """Answer `... is not None` of an instrument with False, `... is None` with True."""
+        """Replace `... is not None` of an instrument by False, `... is None` by True."""
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None)]) if (
                 self._bare and INSTRUMENT.fullmatch(name_of(left))
@@ -55,7 +55,7 @@ class Rewrite(ast.NodeTransformer):
 
 
 def name_of(node: ast.expr) -> str:
-    """Give the name by which an expression goes, the last one of several."""
+    """Return the name of an expression, the last of a dotted one; empty if it has none."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.NamedExpr(target=ast.Name(id=name)):
             return name
@@ -64,7 +64,7 @@ def name_of(node: ast.expr) -> str:
 
 
 def write(source: Path, target: Path, rewrite: Rewrite) -> None:
-    """Write one module anew."""
+    """Write a module to `target`, rewritten."""
     tree = rewrite.visit(ast.parse(source.read_text(encoding="utf-8")))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(ast.unparse(tree), encoding="utf-8")
@@ -74,7 +74,7 @@ def write(source: Path, target: Path, rewrite: Rewrite) -> None:
 def rewritten(package: str, *, bare: bool) -> Generator[Counting]:
     """Import the toolkit and the counter a second time, under other names.
 
-    Raises ValueError if nothing was found to leave out.
+    Raises ValueError if `bare` found no test for an instrument.
     """
     rewrite = Rewrite(package, bare=bare)
     toolkit = Path(actors.__file__).parent
@@ -84,7 +84,7 @@ def rewritten(package: str, *, bare: bool) -> Generator[Counting]:
             write(source, root / package / source.relative_to(toolkit), rewrite)
         write(Path(counter.__file__), root / f"{package}_counter.py", rewrite)
         if bare and not rewrite.dropped:
-            raise ValueError("nothing in the toolkit asks for an instrument")
+            raise ValueError("nothing in the toolkit tests for an instrument")
         sys.path.insert(0, directory)
         try:
             module = import_module(f"{package}_counter")

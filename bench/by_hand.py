@@ -1,7 +1,7 @@
 """The peer of the toolkit: the same exchanges by hand.
 
-By hand is the least that asks a task for an answer: a memory channel, and with each message a slot
-and a `trio.Event`. Nothing is handled that may go wrong: no crash, no stop, nobody who hangs up.
+By hand is the least that gets an answer from a task: a memory channel, and with each message a slot
+and a `trio.Event`. No failure is handled: no crash, no stop, no cancelled caller.
 """
 
 from __future__ import annotations
@@ -15,79 +15,79 @@ import trio
 from bench.counter import Add, Work
 
 ROOM = 256
-IN_ONE_GO = 64
+BATCH = 64
 
 
 @dataclass(slots=True, eq=False)
-class Note:
-    """A message with a place for the answer: one object, where the toolkit has two."""
+class Question:
+    """A message with a slot for the answer: one object, where the toolkit has two."""
 
     by: int = 1
     answered: trio.Event = field(default_factory=trio.Event)
     total: int = 0
 
 
-Notes = trio.MemoryReceiveChannel[Note]
+Questions = trio.MemoryReceiveChannel[Question]
 
 
-async def answer(notes: Notes) -> None:
-    """Answer notes, as one would write it."""
+async def answer(questions: Questions) -> None:
+    """Answer questions, in the obvious way."""
     total = 0
-    async for note in notes:
-        total += note.by
-        note.total = total
-        note.answered.set()
+    async for question in questions:
+        total += question.by
+        question.total = total
+        question.answered.set()
 
 
-async def answer_slowly(notes: Notes) -> None:
-    """Answer notes, each after others had their turn."""
+async def answer_slowly(questions: Questions) -> None:
+    """Answer questions, each after a checkpoint."""
     total = 0
-    async for note in notes:
+    async for question in questions:
         await trio.lowlevel.checkpoint()
-        total += note.by
-        note.total = total
-        note.answered.set()
+        total += question.by
+        question.total = total
+        question.answered.set()
 
 
-async def answer_drained(notes: Notes) -> None:
-    """Answer notes, taking those that are there in one go, as the toolkit does."""
+async def answer_drained(questions: Questions) -> None:
+    """Answer questions, taking those that wait without a checkpoint, as the toolkit does."""
     total = 0
-    async for first in notes:
-        note: Note | None = first
-        budget = IN_ONE_GO
-        while note is not None:
-            total += note.by
-            note.total = total
-            note.answered.set()
+    async for first in questions:
+        question: Question | None = first
+        budget = BATCH
+        while question is not None:
+            total += question.by
+            question.total = total
+            question.answered.set()
             budget -= 1
             try:
-                note = notes.receive_nowait() if budget else None
+                question = questions.receive_nowait() if budget else None
             except trio.WouldBlock:
-                note = None
+                question = None
 
 
 async def add_up(messages: trio.MemoryReceiveChannel[Add]) -> None:
-    """Take what is told."""
+    """Take messages that expect no answer."""
     total = 0
     async for message in messages:
         total += message.by
 
 
-def asking(notes: trio.MemorySendChannel[Note]) -> Work:
-    """Ask, one time after the other."""
+def asking(questions: trio.MemorySendChannel[Question]) -> Work:
+    """Return a function that asks so many times in a row."""
 
     async def ask(times: int) -> None:
         for _ in range(times):
-            note = Note()
-            await notes.send(note)
-            await note.answered.wait()
-            _ = note.total
+            question = Question()
+            await questions.send(question)
+            await question.answered.wait()
+            _ = question.total
 
     return ask
 
 
 def telling(messages: trio.MemorySendChannel[Add]) -> Work:
-    """Tell, one time after the other, until all is taken."""
+    """Return a function that tells so many times in a row, and waits until all are taken."""
 
     async def tell(times: int) -> None:
         for _ in range(times):
@@ -100,13 +100,13 @@ def telling(messages: trio.MemorySendChannel[Add]) -> Work:
 
 @asynccontextmanager
 async def counting_by_hand() -> AsyncGenerator[dict[str, Work]]:
-    """Run the tasks that answer; give what can be done with them."""
+    """Run the tasks that answer; yield the exchanges with them by name."""
     answerers = {"ask": answer, "ask, async": answer_slowly, "ask, drained": answer_drained}
     work: dict[str, Work] = {}
     async with trio.open_nursery() as nursery:
         for name, answerer in answerers.items():
-            send, notes = trio.open_memory_channel[Note](ROOM)
-            nursery.start_soon(answerer, notes)
+            send, questions = trio.open_memory_channel[Question](ROOM)
+            nursery.start_soon(answerer, questions)
             work[name] = asking(send)
         tell, messages = trio.open_memory_channel[Add](ROOM)
         nursery.start_soon(add_up, messages)

@@ -1,7 +1,7 @@
-"""The actor that is measured, and those who ask it.
+"""The actor that is measured, and its callers.
 
-Rule: whatever it has of the toolkit is imported from `actors`, so that `bare.py` can write this
-module anew, too, and both sides run the same code.
+Rule: it imports the toolkit from `actors` only, so that `bare.py` can rewrite this module too, and
+both sides run the same code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import trio
 from actors import Actor, Instrument, Message, Ref, Reply, open_system
 
 Work = Callable[[int], Awaitable[None]]
-"""Makes an exchange so many times; the loop is its own, as it would be in anybody's program."""
+"""Makes an exchange so many times, in a loop of its own, as a program would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Add(Message["Counter", int]):
 
 @dataclass(frozen=True, slots=True)
 class AddSlowly(Message["Counter", int]):
-    """Count one more, after others had their turn."""
+    """Count one more, after a checkpoint."""
 
     by: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AddAndSend(Message["Counter", int]):
-    """Count one more, and have the answer sent."""
+    """Count one more, with a deferred reply."""
 
     by: int = 1
 
@@ -66,7 +66,7 @@ class Counter(Actor):
 
 
 def asking(counter: Ref[Counter], message: Callable[[], Message[Counter, int]]) -> Work:
-    """Ask, one time after the other."""
+    """Return a function that asks so many times in a row."""
 
     async def ask(times: int) -> None:
         for _ in range(times):
@@ -76,7 +76,7 @@ def asking(counter: Ref[Counter], message: Callable[[], Message[Counter, int]]) 
 
 
 def telling(counter: Ref[Counter]) -> Work:
-    """Tell, one time after the other, until all is taken."""
+    """Return a function that tells so many times in a row, and waits until all are taken."""
 
     async def tell(times: int) -> None:
         for _ in range(times):
@@ -89,7 +89,7 @@ def telling(counter: Ref[Counter]) -> Work:
 
 @asynccontextmanager
 async def counting(*instruments: Instrument) -> AsyncGenerator[dict[str, Work]]:
-    """Run a counter; give what can be done with it."""
+    """Run a counter; yield the exchanges with it by name."""
     async with open_system(instruments=instruments) as system:
         counter = await system.start(Counter, mailbox=256)
         yield {

@@ -1,17 +1,16 @@
-"""The café as a user starts it: `cafe serve` with all its defaults, under a load with idle hands.
+"""The café as a user starts it: `cafe serve` with all defaults, under a load with idle baristas.
 
-The database is in the folder in which it was started, the log goes into a file. Orders come at half
-the pace that the café can manage, and baristas ask twice as often; so both servers answer the same
-requests, and for each order there is a barista who finds nothing to do. For that is what baristas
-do most of the day, and each such request is a line of the log. The peer has neither database nor
-log.
+The database is in the current folder, the log is written to a file. Orders come at half the rate
+that the café manages, and baristas poll twice as often. So both servers answer the same requests,
+and for each order one poll finds none: that is what baristas do most of the day, and each poll is a
+line of the log. The peer has neither database nor log.
 """
 
 from __future__ import annotations
 
 from bench.processes import PLAIN_UVICORN, serving, serving_as_started
 from bench.report import PLAIN_ON_UVICORN, Row, Scale, progress
-from bench.rounds import cost_row, measured, play
+from bench.rounds import cost_row, measured, run_rounds
 
 MOST = 1.15
 SHARE = 0.5
@@ -22,9 +21,9 @@ def measure(scale: Scale) -> list[Row]:
     """Measure both sides in turn, round after round."""
     with serving_as_started() as ours, serving(PLAIN_UVICORN) as peer:
         pace = SHARE * measured(ours, warm=1.0, seconds=scale.seconds).rate
-        progress(f"defaults: {pace:.0f} orders a second and {2 * pace:.0f} questions for one")
+        progress(f"defaults: {pace:.0f} orders a second and {2 * pace:.0f} polls for one")
         plan = {"customers": 200, "pace": pace, "baristas": 40, "asks": 2 * pace}
-        figures = play("defaults", {CAFE: ours, PLAIN_ON_UVICORN: peer}, scale, **plan)
+        figures = run_rounds("defaults", {CAFE: ours, PLAIN_ON_UVICORN: peer}, scale, **plan)
     cafe, plain = figures[CAFE], figures[PLAIN_ON_UVICORN]
     what = "as a user starts it: processor time for an order"
     return [

@@ -1,10 +1,10 @@
 """The process in which exchanges are measured, those of the toolkit and those of its peers.
 
 Rule: what is compared is measured in short slices that take turns, in every order, so that each
-figure has neighbours of the same moment: the machine's speed may change twofold within a run.
+figure has neighbours of the same moment: the machine's speed can change twofold within a run.
 
-What runs on one thread and never sleeps is timed by the processor's clock, which stands still while
-other programs have the core. Pykka's two threads wait for each other, so there it is the wall's.
+What runs on one thread and never sleeps is timed by processor time, which does not pass while other
+programs have the core. Pykka's two threads wait for each other, so there it is wall time.
 Run as `python -m bench.exchanges hand|pykka SLICES` or
 `bare SLICES PROCESS`; prints `Rates`.
 """
@@ -36,14 +36,14 @@ Rates = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of those that are compared."""
+    """One side of a comparison."""
 
     work: Work
     callers: int = 1
     clock: Callable[[], float] = process_time
 
     async def rate(self, times: int) -> float:
-        """Give the exchanges per second of all callers at once."""
+        """Return the exchanges per second of all callers at once."""
         each = max(1, times // self.callers)
         begin = self.clock()
         if self.callers == 1:
@@ -56,14 +56,14 @@ class Side:
 
 
 async def compare(groups: Mapping[str, Mapping[str, Side]], slices: int, seconds: float) -> Rates:
-    """Measure all sides, so many slices of about so many seconds each."""
+    """Measure all sides, in `slices` slices of about `seconds` each."""
     rates: Rates = {what: {name: [] for name in sides} for what, sides in groups.items()}
     times: dict[Side, int] = {}
     for sides in groups.values():
         for side in sides.values():
-            await side.rate(1_000)  # the interpreter adapts itself to what is run often
+            await side.rate(1_000)  # the interpreter specialises what is run often
             times[side] = int(await side.rate(1_000) * seconds)
-    # What has been imported is not looked through again in the middle of a slice.
+    # So that no slice has a garbage collection of all that was imported.
     gc.collect()
     gc.freeze()
     for what, sides in groups.items():
@@ -102,38 +102,38 @@ async def compare_pykka(slices: int) -> Rates:
             return await compare({"pykka": sides}, slices, 0.2)
 
 
-class Ear(Instrument):
-    """An instrument that knows what it was told of."""
+class Recorder(Instrument):
+    """An instrument that records which of its methods were called."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def enqueued(self, actor: Ref[Counter], message: Message[Counter, int]) -> None:  # noqa: ARG002
-        """Hear that a message is in the mailbox."""
-        self.heard.append("enqueued")
+        """Record that a message is in the mailbox."""
+        self.calls.append("enqueued")
 
     def started(self, actor: Ref[Counter], message: Message[Counter, int]) -> None:  # noqa: ARG002
-        """Hear that its handler runs."""
-        self.heard.append("started")
+        """Record that its handler runs."""
+        self.calls.append("started")
 
     def finished(self, actor: Ref[Counter], message: Message[Counter, int]) -> None:  # noqa: ARG002
-        """Hear that its handler has ended."""
-        self.heard.append("finished")
+        """Record that its handler has ended."""
+        self.calls.append("finished")
 
 
-async def heard(counting: Counting) -> list[str]:
-    """Tell what an instrument hears of an ask."""
-    ear = Ear()
-    async with counting(ear) as work:
+async def instrument_calls(counting: Counting) -> list[str]:
+    """Return which methods of an instrument one ask calls."""
+    recorder = Recorder()
+    async with counting(recorder) as work:
         await work["ask"](1)
-    return ear.heard
+    return recorder.calls
 
 
 async def compare_bare(slices: int, process: int) -> Rates:
     """Measure the toolkit with instruments switched off, without any, and against itself.
 
-    What is made first in a process is a percent slower or faster for as long as that lives, so
-    another is first in the next process.
+    The copy that is made first in a process is a percent slower or faster throughout, so another is
+    first in the next process.
     """
     first = process % len(COPIES)
     async with AsyncExitStack() as stack:
@@ -141,8 +141,10 @@ async def compare_bare(slices: int, process: int) -> Rates:
         for name in COPIES[first:] + COPIES[:first]:
             is_bare = name == "peer"
             copy = stack.enter_context(rewritten(f"actors_{name}", bare=is_bare))
-            if await heard(copy) != ([] if is_bare else ["enqueued", "started", "finished"]):
-                raise ValueError("what was left out is not what calls the instruments")
+            if await instrument_calls(copy) != (
+                [] if is_bare else ["enqueued", "started", "finished"]
+            ):
+                raise ValueError("the removed branches are not those that call instruments")
             work[name] = await stack.enter_async_context(copy())
         groups = {
             what: {name: Side(work[name]["ask"], callers) for name in COPIES}

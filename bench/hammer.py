@@ -1,7 +1,7 @@
 """The hammer: 64 keep-alive connections, one request after the other, every answer checked.
 
-Rule: what is counted was answered with 200 and a body. Runs as a process of its own:
-`python -m bench.hammer PORT SECONDS`; prints its `Blows` as JSON.
+Rule: it counts only answers of 200 with a body. Runs as a process of its own:
+`python -m bench.hammer PORT SECONDS`; prints `Counts` as JSON.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ REQUEST = request("GET", "/")
 
 
 @dataclass(frozen=True, slots=True)
-class Blows:
-    """What was answered."""
+class Counts:
+    """How many requests were answered."""
 
     requests: int
     """In the measured seconds."""
@@ -38,8 +38,8 @@ class Blows:
         return self.requests / self.seconds
 
 
-async def hammer(port: int, seconds: float) -> Blows:
-    """Keep every connection busy; count what is answered after the warm-up."""
+async def hammer(port: int, seconds: float) -> Counts:
+    """Keep every connection busy; return the counts after the warm-up."""
     begin = perf_counter() + WARM_SECONDS
     end = begin + seconds
     sent = counted = 0
@@ -60,17 +60,17 @@ async def hammer(port: int, seconds: float) -> Blows:
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
             group.create_task(connection())
-    return Blows(counted, seconds, sent)
+    return Counts(counted, seconds, sent)
 
 
 def main() -> None:
-    """Hammer a port and print what came of it, or end with code 1 and the reason."""
+    """Hammer a port and print the counts, or exit with code 1 and the reason."""
     gc.disable()  # the run is bounded
     try:
-        blows = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2])))
+        counts = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2])))
     except* OSError as group:
         sys.exit(f"{group.exceptions[0]}")
-    print(json.dumps(asdict(blows)))
+    print(json.dumps(asdict(counts)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a long history costs: the start, and the memory then, with a million finished orders.
+"""The cost of a long history: the start, and the memory after it, with a million finished orders.
 
 The peer is the same café with an empty file. The history is written by plain SQL, into the tables
-that the café itself has made: whole lives, of orders that were all delivered within the last day.
+that the café itself has made: all events of orders that were delivered within the last day.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MOST_MEMORY = 1.05
 SPREAD = 80_000.0
 """Seconds over which the orders are spread, within the last day."""
 
-# What is in each column that may not be empty, in SQL. `n` is the order's number and `at` when it
-# was placed; `step` counts from 0 to 3 and is joined to the order's life below.
+# The value of each column that may not be NULL, in SQL. `n` is the order's number and `at` when it
+# was placed; `step` counts from 0 to 3 and is joined to the events below.
 ORDERS_TABLE = "orders"
 ORDER: Mapping[str, str] = {
     "order_id": "printf('order-%08d', n)",
@@ -50,7 +50,7 @@ EVENT: Mapping[str, str] = {
     "after": "after",
     "at": "at + seconds",
 }
-LIFE = """
+STEPS = """
     (0, 'place', NULL, 'waiting', 0), (1, 'start', 'waiting', 'preparation', 1),
     (2, 'finish', 'preparation', 'ready', 40), (3, 'hand over', 'ready', 'delivered', 40)
 """
@@ -76,11 +76,11 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def rows(scale: Scale, full: tuple[float, float], empty: tuple[float, float]) -> list[Row]:
-    """Compare the seconds to the open doors and the MiB then."""
+    """Compare the seconds until the ports are open, and the MiB then."""
     (seconds, mib), (seconds_empty, mib_empty) = full, empty
     return [
         Row(
-            f"from the command to open doors, {scale.history:,} finished orders",
+            f"from the command to open ports, {scale.history:,} finished orders",
             f"{seconds:.2f} s",
             f"{seconds_empty:.2f} s",
             "an empty file",
@@ -99,9 +99,9 @@ def rows(scale: Scale, full: tuple[float, float], empty: tuple[float, float]) ->
 
 
 def starts(scale: Scale, *files: Path) -> list[tuple[float, float]]:
-    """Give the least seconds to the open doors of all rounds, and the median of the MiB then.
+    """Return the least seconds until the ports are open, and the median of the MiB then.
 
-    Nothing opens sooner than it can, and other work on the machine only ever delays it.
+    The least, because other work on the machine can only delay a start.
     """
     seen: dict[Path, list[tuple[float, float]]] = {file: [] for file in files}
     for number in range(scale.rounds):
@@ -115,18 +115,18 @@ def starts(scale: Scale, *files: Path) -> list[tuple[float, float]]:
 
 
 def write_history(file: Path, orders: int) -> None:
-    """Write the whole lives of so many orders."""
+    """Write so many orders with all their events."""
     values = {"orders": orders, "began": time() - 86_000.0, "spread": SPREAD}
-    steps = f"steps(step, action, before, after, seconds) AS (VALUES {LIFE})"
+    steps = f"steps(step, action, before, after, seconds) AS (VALUES {STEPS})"
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("PRAGMA synchronous=OFF")  # nobody misses this file after a crash
+        connection.execute("PRAGMA synchronous=OFF")  # this file need not survive a crash
         connection.execute(f"{insert(ORDERS_TABLE, ORDER)} FROM placed", values)
-        lives = insert(EVENTS_TABLE, EVENT, steps)
-        connection.execute(f"{lives} FROM placed CROSS JOIN steps ORDER BY n, step", values)
+        rows = insert(EVENTS_TABLE, EVENT, steps)
+        connection.execute(f"{rows} FROM placed CROSS JOIN steps ORDER BY n, step", values)
 
 
 def insert(table: str, columns: Mapping[str, str], *more: str) -> str:
-    """Give the statement that fills a table's columns, up to where the values come from."""
+    """Return the statement that fills a table's columns, up to its FROM."""
     names = ", ".join(f'"{column}"' for column in columns)
     source = ", ".join((NUMBERS, *more))
     return f"INSERT INTO {table} ({names}) {source} SELECT {', '.join(columns.values())}"

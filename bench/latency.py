@@ -1,7 +1,7 @@
 """The time from a barista's `POST /finish/` to the customer's 200, with 200 waiting.
 
-Ten baristas brew 150 to 300 ms each, the scenario two hundred times faster, so that the server has
-other work but is not flooded. Both ends are stamped by one clock, in the load.
+Ten baristas brew for 150 to 300 ms each, the scenario two hundred times faster, so that the server
+has other work but is not flooded. Both times are taken by one clock, in the load.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bench.report import PLAIN_ON_HYPERCORN, Row, Scale, progress
 
 MOST_MS = 8.0
 MOST_OF_STOCK = 0.75
-"""Either will do: a slow machine cannot be faster than it is."""
+"""Either meets the target: a slow machine cannot reach the milliseconds."""
 
 
 def measure(scale: Scale) -> list[Row]:

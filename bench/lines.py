@@ -1,8 +1,8 @@
-"""What a line of the log costs: one for people by one for machines.
+"""The cost of a line of the log: on the console, compared with JSON.
 
 Rule: both are written as the café writes them, through `cafe.operations.logs` inside of trio's
-loop, ten lines a pass, the line of a request that was answered; to nowhere, so that no disk is
-measured. The slices take turns in one process and are timed by the processor's clock.
+loop, ten lines a pass, the line of a request that was answered; to /dev/null, so that no disk is
+measured. The slices take turns in one process and are measured in processor time.
 Run as `python -m bench.lines SLICES`; prints microseconds a line as JSON.
 """
 
@@ -31,7 +31,7 @@ FORMS: tuple[Form, Form] = ("console", "json")
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Measure both in a process of their own, whose standard error is nowhere."""
+    """Measure both in a process of their own, whose standard error is /dev/null."""
     slices = str(8 * scale.rounds)
     with program("bench.lines", slices, most_seconds=120, errors=subprocess.DEVNULL) as started:
         costs: dict[str, float] = json.loads(started.read())
@@ -49,7 +49,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def cost(form: Form) -> float:
-    """Give the microseconds that a line of this form takes."""
+    """Return the microseconds that a line of this form takes."""
     instruments = set_up_logs(form)
     begin = process_time()
     trio.run(write, structlog.get_logger("request"), instruments=instruments)
@@ -57,7 +57,7 @@ def cost(form: Form) -> float:
 
 
 async def write(log: structlog.stdlib.BoundLogger) -> None:
-    """Write what the log says of requests."""
+    """Write the log's lines of requests."""
     for number in range(LINES):
         log.info(
             "request",

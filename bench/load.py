@@ -1,6 +1,6 @@
 """The load: customers who order, baristas who start and finish, every answer checked.
 
-Rule: the same for every server measured. Runs as a process of its own: takes a `Plan`, gives a
+Rule: the same for every server measured. Runs as a process of its own: takes a `Plan`, prints a
 `Result`, both as JSON. Each customer and each barista has an address of their own, so that the café
 can be measured with its limits as they are.
 """
@@ -27,7 +27,7 @@ from cafe.server.descriptors import raise_limit
 ORDER = request("POST", "/order/")
 IDLE_SECONDS = 0.002
 ARRIVALS_PER_SECOND = 1500
-"""Of customers who park: a queue at the door, not a crush, so that no SYN has to be repeated."""
+"""Of customers who park: few enough that no SYN has to be sent again."""
 HOUR = 3600.0
 
 
@@ -52,39 +52,39 @@ class Plan:
     brew: tuple[float, float] = (0.0, 0.0)
     """Each coffee takes a time between these, in seconds."""
     strangers: bool = False
-    """Others order too, so baristas get orders that are not ours."""
+    """Another process orders too, so baristas get orders that are not of this load."""
     parked: bool = False
-    """Everybody orders once; `parked` is printed, and a line is waited for.
+    """Each customer orders once; then `parked` is printed, and the load waits for a line.
 
-    Then the baristas claim every order, and only then finish them all in one go.
+    Then the baristas claim every order, and only then finish them all at once.
     """
 
 
 def address_of(number: int) -> str:
-    """Give each customer a loopback address of his own."""
+    """Return a loopback address that no other customer has."""
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def address_of_barista(number: int) -> str:
-    """Give each barista a loopback address that no one else has."""
+    """Return a loopback address that no other barista has."""
     return f"127.2.0.{number + 1}"
 
 
 def turns_of(number: int, of: int, per_second: float) -> Iterator[float]:
-    """Give the times at which it is one's turn, where so many share a pace; 0: it always is."""
+    """Yield the times of the turns of one of `of` who share a rate; 0: always now."""
     if not per_second:
         return repeat(0.0)
     return count(perf_counter() + number / per_second, of / per_second)
 
 
-async def its_turn(turns: Iterator[float]) -> None:
+async def wait_turn(turns: Iterator[float]) -> None:
     """Wait for the next turn, if it has not come yet."""
     early = next(turns) - perf_counter()
     if early > 0:
         await asyncio.sleep(early)
 
 
-class Shift:
+class Run:
     """One run of customers and baristas against one server."""
 
     def __init__(self, plan: Plan) -> None:
@@ -94,22 +94,22 @@ class Shift:
         self.ended = False
 
     async def customer(self, number: int, orders: int, until: float) -> None:
-        """Order again and again, until the time or this many by all together."""
+        """Order again and again, until a time or until all together have placed so many."""
         client = Client(self.plan.client_port, address_of(number))
         turns = turns_of(number, self.plan.customers, self.plan.pace)
         while self.tally.placed < orders and perf_counter() < until:
-            await its_turn(turns)
+            await wait_turn(turns)
             self.tally.placed += 1
             placed_at = perf_counter()
             self.tally.collect(await client.ask(ORDER), placed_at)
         client.close()
 
     async def barista(self, number: int) -> None:
-        """Take the oldest order, brew it, declare it ready."""
+        """Claim the oldest order, brew it, declare it ready; again and again."""
         client = Client(self.plan.worker_port, address_of_barista(number))
         turns = turns_of(number, self.plan.baristas, self.plan.asks)
         while not self.ended:
-            await its_turn(turns)
+            await wait_turn(turns)
             order_id = self.tally.start(await client.ask(self.start))
             if order_id is None:
                 await asyncio.sleep(0.0 if self.plan.asks else IDLE_SECONDS)
@@ -128,7 +128,7 @@ class Shift:
 
     @asynccontextmanager
     async def baristas(self) -> AsyncGenerator[None]:
-        """Have baristas at work for as long as the block lasts."""
+        """Run the baristas during the block."""
         async with asyncio.TaskGroup() as group:
             for number in range(self.plan.baristas):
                 group.create_task(self.barista(number))
@@ -136,7 +136,7 @@ class Shift:
             self.ended = True
 
     async def rush(self) -> Result:
-        """Keep everybody busy; count what is collected after the warm-up."""
+        """Order without a pause; return what was collected after the warm-up."""
         plan = self.plan
         begin = perf_counter() + plan.warm
         end = begin + plan.seconds
@@ -148,7 +148,7 @@ class Shift:
         return self.tally.result(begin, end)
 
     async def park(self) -> Result:
-        """Let everybody order once and wait; serve them in one go when a line comes in."""
+        """Let each customer order once and wait; finish all orders at once when a line comes in."""
         plan = self.plan
         begin = perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -159,46 +159,46 @@ class Shift:
                     await asyncio.sleep(early)
             say("parked")
             await asyncio.to_thread(sys.stdin.readline)
-            await self.finish_in_one_go()
+            await self.finish_at_once()
         self.tally.close(strangers=False)
         return self.tally.result(begin, begin + HOUR)
 
-    async def finish_in_one_go(self) -> None:
-        """Claim every order, then finish them all, each barista one after the other."""
-        hands = [Client(self.plan.worker_port) for _ in range(self.plan.baristas)]
+    async def finish_at_once(self) -> None:
+        """Claim every order, then finish them all, each barista one by one."""
+        clients = [Client(self.plan.worker_port) for _ in range(self.plan.baristas)]
 
-        async def claim(hand: Client) -> list[str]:
-            mine: list[str] = []
+        async def claim(client: Client) -> list[str]:
+            claimed: list[str] = []
             while len(self.tally.started) < self.plan.customers:
-                order_id = self.tally.start(await hand.ask(self.start))
-                if order_id is None:  # the last ones are still on their way
+                order_id = self.tally.start(await client.ask(self.start))
+                if order_id is None:  # the last ones are not placed yet
                     await asyncio.sleep(IDLE_SECONDS)
                 else:
-                    mine.append(order_id)
-            return mine
+                    claimed.append(order_id)
+            return claimed
 
-        async def finish(hand: Client, order_ids: list[str]) -> None:
+        async def finish(client: Client, order_ids: list[str]) -> None:
             for order_id in order_ids:
-                await self.finish(hand, order_id)
-            hand.close()
+                await self.finish(client, order_id)
+            client.close()
 
-        claimed = await asyncio.gather(*map(claim, hands))
-        await asyncio.gather(*map(finish, hands, claimed))
+        order_ids = await asyncio.gather(*map(claim, clients))
+        await asyncio.gather(*map(finish, clients, order_ids))
 
 
 def say(line: str) -> None:
-    """Tell the benchmark how far the load is."""
+    """Print a line for the benchmark at once."""
     print(line, flush=True)
 
 
 def main() -> None:
-    """Run the plan given as JSON and print its result, or end with code 1 and the reason."""
+    """Run the plan given as JSON and print its result, or exit with code 1 and the reason."""
     plan = Plan(**json.loads(sys.argv[1]))
-    shift = Shift(plan)
+    run = Run(plan)
     raise_limit()
-    gc.disable()  # a pause of the load's own is not the server's latency; the run is bounded
+    gc.disable()  # a pause of the load is not latency of the server; the run is bounded
     try:
-        result = uvloop.run(shift.park() if plan.parked else shift.rush())
+        result = uvloop.run(run.park() if plan.parked else run.rush())
     except* (WrongAnswerError, OSError) as group:
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):

@@ -1,15 +1,15 @@
-"""Look-ups of what is not there: what a regular's order waits for while strangers guess.
+"""Look-ups of unknown ids: how long a regular's order takes while strangers guess.
 
-Ten addresses ask for orders, finish orders, or use keys that nobody has ever heard of, at a pace
-that the limits would let pass, and whatever the café must look up in its database for them may not
-delay the regulars. The peer is the same café while as many ask `GET /queue`, which needs none. A
-random key places an order, and that costs more than any look-up; so its peer is as many orders
-without a key, and fewer of both, which the baristas serve as they come.
+Ten addresses ask for orders, finish orders, or use keys that do not exist, at a rate that the
+limits would let pass. What the café looks up in its database for them may not delay the regulars.
+The peer is the same café while as many ask `GET /queue`, which needs no look-up. A random key
+places an order, and that costs more than any look-up; so its peer is as many orders without a key,
+and fewer of both, which the baristas serve as they come.
 
-What counts is a regular's median wait for a whole order, with baristas who hold their requests
-until there is one, so that nothing but the shop's own work is in it. Both databases are measured:
-on PostgreSQL each look-up is a round trip. A café that does not keep up with the pace has not met
-its target, whatever the wait.
+What counts is a regular's median wait for a whole order, with baristas whose requests wait for one,
+so that only the shop's own work is in it. Both databases are measured: on PostgreSQL each look-up
+is a round trip. A café that does not keep up with the rate has missed its target, whatever the
+wait.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.cafe.ledger.postgres import running_server, why_not
 MOST = 1.2
 LEAST_PACE = 0.9
 PER_SECOND = {"queue": 600.0, "order": 600.0, "finish": 600.0, "keyless": 100.0, "key": 100.0}
-"""What each kind asks, by `bench/prober.py`, and how often a second."""
+"""The kinds of `bench/prober.py`, and how often a second each asks."""
 PEERS = {"order": "queue", "finish": "queue", "key": "keyless"}
 NAMES = {
     "queue": "as many GET /queue",
@@ -39,7 +39,7 @@ NAMES = {
     "key": "orders by random keys",
 }
 NO_LIMITS = ("--limit-requests", "1000000", "--limit-waiting", "1000000", "--ban-after", "1000000")
-"""Every look-up is to be answered, also those that the limits might refuse after a while."""
+"""So that every look-up is answered, also those that the limits would refuse after a while."""
 PLAN = {"customers": 10, "pace": 50.0, "baristas": 5, "start": "/start/?wait=1", "strangers": True}
 
 
@@ -49,7 +49,7 @@ class Probed(NamedTuple):
     wait: float
     """Milliseconds that a regular's order took, their median."""
     pace: float
-    """Which share of the look-ups was answered in the time."""
+    """The share of the look-ups that was answered in time."""
 
     def __str__(self) -> str:
         late = "" if self.pace >= LEAST_PACE else f" at {self.pace:.0%} of the pace"
@@ -69,7 +69,7 @@ def measure(scale: Scale) -> list[Row]:
 
 @contextmanager
 def postgres_database() -> Generator[str]:
-    """Give the URL of a database with the café's tables, on a server of its own."""
+    """Yield the URL of a database with the café's tables, on a new server."""
     with running_server() as server:
         url = server.url(server.new_database())
         with program("cafe", "db", "upgrade", "--database-url", url, most_seconds=60) as upgrade:
@@ -91,7 +91,7 @@ def compare(database: str, url: str, scale: Scale) -> list[Row]:
 
 
 def row(database: str, kind: str, ours: Probed, peer: Probed) -> Row:
-    """Compare the look-ups of one kind to what needs none."""
+    """Return the row that compares look-ups of one kind with requests that need none."""
     ratio = ours.wait / peer.wait
     target, met = at_most(MOST, ratio)
     return Row(
@@ -106,7 +106,7 @@ def row(database: str, kind: str, ours: Probed, peer: Probed) -> Row:
 
 
 def probed(kind: str, server: Server, seconds: float) -> Probed:
-    """See how long regulars wait for their orders while there are look-ups of one kind."""
+    """Return how long regulars wait for their orders during look-ups of one kind."""
     ports = (str(server.client_port), str(server.worker_port))
     probes = ("bench.prober", kind, *ports, str(PER_SECOND[kind]), str(seconds))
     with (

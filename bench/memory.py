@@ -1,8 +1,8 @@
-"""Memory: at rest, and what is left of orders that came and went.
+"""Memory: at rest, and after orders have come and gone.
 
-At rest is right after the doors have opened, with all defaults, as the system sees it (VmRSS). What
-is left may be nothing: so the café after some thousand orders is the peer of the café after a
-quarter more. `bench/parked.py` weighs the orders that stay.
+At rest is right after the ports have opened, with all defaults, as the system reports it (VmRSS).
+Orders that are gone may leave nothing: so the café after some thousand orders is the peer of the
+café after a quarter more. `bench/parked.py` measures the orders that stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_GROWTH = 1.02
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Look at both."""
+    """Measure both."""
     with serving_as_started() as server, serving(PLAIN_UVICORN) as peer:
         rest, peers = server.memory() / MIB, peer.memory() / MIB
     progress(f"memory: {rest:.1f} MiB at rest")
@@ -47,22 +47,22 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def passing(scale: Scale) -> list[tuple[int, float]]:
-    """Give the café's memory in MiB after so many orders, and after a quarter more.
+    """Return the numbers of orders and the café's MiB after them, at two moments.
 
-    By the first look all that is bounded has filled. A slow machine has less time than it wants,
-    so each look says after how many orders it was.
+    At the first, all bounded caches are full; the second is a quarter more orders later. On a slow
+    machine the time limit comes first, so each has the number of orders that were served.
     """
-    looks: list[tuple[int, float]] = []
-    # Not in memory only: there every order would stay, by definition.
+    moments: list[tuple[int, float]] = []
+    # Not with the database in memory: there every order would stay, by definition.
     with tempfile.TemporaryDirectory() as folder, serving(in_file(folder)) as server:
         passed = 0
         for orders in (scale.passing, scale.passing // 4):
             passed += rush(server, orders=orders, seconds=MOST_SECONDS).orders
-            looks.append((passed, server.memory() / MIB))
-            progress(f"memory: {looks[-1][1]:.1f} MiB after {passed:,} orders")
-    return looks
+            moments.append((passed, server.memory() / MIB))
+            progress(f"memory: {moments[-1][1]:.1f} MiB after {passed:,} orders")
+    return moments
 
 
 def in_file(folder: str) -> tuple[str, ...]:
-    """Give the command line of a café with a database in a folder."""
+    """Return the command line of a café with a database in a folder."""
     return cafe(f"sqlite:///{Path(folder, 'cafe.db')}")

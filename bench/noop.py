@@ -2,8 +2,8 @@
 
 The same FastAPI application, and a bare ASGI endpoint beside it, on our connection, on trio's bare
 `serve_tcp` with httptools (`bench/peers/bare.py`), and on the stock servers. The client is a
-process of its own on the other core and may be what is slow: the more so, the less a request costs
-the server. So the server's processor time a request is given, too, in which the client is not.
+process of its own on the other core and may be the bottleneck: the more so, the less a request
+costs the server. So the server's processor time for a request is shown too, without the client.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 from contextlib import ExitStack
 from statistics import median
 
-from bench.hammer import Blows
+from bench.hammer import Counts
 from bench.processes import Server, program, serving
 from bench.report import Row, Scale, at_least, at_most, progress
 
 LEAST = 0.85
 MOST_COST = 1.3
-"""Of trio's ceiling, where the application costs next to nothing."""
+"""Of what trio can reach, with an application that costs next to nothing."""
 OURS = "door"
 BARE = "bare"
 PEERS = {
@@ -61,19 +61,19 @@ def compare(app: str, scale: Scale) -> list[Row]:
 
 
 def hammer(server: Server, seconds: float) -> tuple[float, float]:
-    """Give the requests per second, and the server's processor time for each in microseconds."""
+    """Return the requests per second, and the server's processor time for each in microseconds."""
     before = server.processor_seconds()
     argv = ("bench.hammer", str(server.client_port), str(seconds))
     with program(*argv, most_seconds=60) as started:
-        blows = Blows(**json.loads(started.read()))
+        counts = Counts(**json.loads(started.read()))
     spent = server.processor_seconds() - before
-    return blows.per_second, spent / blows.sent * 1e6
+    return counts.per_second, spent / counts.sent * 1e6
 
 
 def rows(
     app: str, peer: str, rate: tuple[float, float], cost: tuple[float, float]
 ) -> tuple[Row, Row]:
-    """Make the two lines that compare us to one peer."""
+    """Return the two rows that compare ours with one peer."""
     ratio, cost_ratio = rate[0] / rate[1], cost[0] / cost[1]
     least = LEAST if (app, peer) == ("fastapi", BARE) else None
     most = MOST_COST if (app, peer) == ("asgi", BARE) else None

@@ -1,11 +1,11 @@
-"""The peer of the toolkit that others know: Pykka's actor, which has a thread of its own.
+"""The toolkit's best-known peer: Pykka's actor, which has a thread of its own.
 
-Rule: it is asked from trio's thread, which waits meanwhile, so nothing else of ours runs while it
+Rule: it is asked from trio's thread, which blocks meanwhile, so nothing else of ours runs while it
 is measured; while others are measured its thread sleeps.
 
-Pykka has two speeds. Where the system runs both threads on one core an ask costs two switches; on
-two cores each has to wake the other core first, which takes three times as long. The system chooses
-anew every now and then. So Pykka is measured as it comes, and bound to either.
+Pykka has two speeds. If the system runs both threads on one core, an ask costs two switches; on two
+cores each has to wake the other core first, which takes three times as long. The scheduler changes
+its choice now and then. So Pykka is measured unpinned, and pinned to one and to two cores.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Counter(pykka.ThreadingActor):
 
 @contextmanager
 def on_core(core: int) -> Generator[None]:
-    """Run this thread, and those that it starts, on one core for as long as the block lasts.
+    """Run this thread, and those that it starts, on one core during the block.
 
     Cores count from 0, among those that the process may use; the last one stands for any beyond.
     """
@@ -56,10 +56,10 @@ def on_core(core: int) -> Generator[None]:
 
 @contextmanager
 def counting_on_a_thread(cores: int | None = None) -> Generator[Work]:
-    """Run Pykka's actor; give what asks it, one time after the other.
+    """Run Pykka's actor; yield a function that asks it so many times in a row.
 
-    With a number of cores, 1 or 2, its thread and the asker's are bound to them; with None the
-    system runs them where it likes.
+    With a number of cores, 1 or 2, its thread and the caller's are pinned to them; with None the
+    scheduler decides.
     """
     with nullcontext() if cores is None else on_core(cores - 1):
         counter = Counter.start()

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from bench.processes import CAFE, PLAIN_HYPERCORN, PLAIN_UVICORN, Server, cafe, serving, usual
 from bench.report import PLAIN_ON_HYPERCORN, PLAIN_ON_UVICORN, USUAL, Row, Scale
-from bench.rounds import Figures, cost_row, play, rate_row
+from bench.rounds import Figures, cost_row, rate_row, run_rounds
 
 IN_MEMORY = "the café in memory only"
 IN_A_FILE = "the café with a file"
@@ -41,7 +41,7 @@ def measure(scale: Scale) -> list[Row]:
             USUAL: usual(Path(folder, "usual.db")),
         }
         servers = {side: stack.enter_context(serving(argv)) for side, argv in sides.items()}
-        figures = play("orders", servers, scale)
+        figures = run_rounds("orders", servers, scale)
         return [*rows(figures), *group_rows(servers[IN_A_FILE])]
 
 
@@ -66,7 +66,7 @@ def rows(figures: Mapping[str, Figures]) -> list[Row]:
 
 
 def group_rows(server: Server) -> list[Row]:
-    """Ask the café how many events its ledger wrote at a time; no row where it does not tell."""
+    """Return a row with the mean number of events in a commit; none if the metrics lack it."""
     connection = HTTPConnection("127.0.0.1", server.worker_port, timeout=10)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()

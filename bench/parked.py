@@ -1,10 +1,10 @@
-"""Parked orders: what ten thousand of them cost in memory, and how soon all have their coffee.
+"""Parked orders: the memory of ten thousand of them, and how soon all are served.
 
 A parked order is a customer's open connection, its request and its place in the queue, all in the
-server's resident memory. As many as the queue takes are parked, claimed, and then finished in one
-go by a crowd of baristas, each over a connection of his own, one finish after the other. What
-counts is the time from *sending* the last `POST /finish/` until the last customer has his 200; so
-whatever the server has put off until then is in it. Both ends are stamped by the load's clock.
+server's resident memory. As many as the queue takes are parked, claimed, and then finished at once
+by 500 baristas, each over a connection of its own, one finish after the other. What counts is the
+time from *sending* the last `POST /finish/` until the last customer has received the 200, so that
+work that the server has put off until then is in it. Both times are taken by the load's clock.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ BARISTAS = 500
 
 
 class Crowd(NamedTuple):
-    """What one crowd of parked customers showed."""
+    """The figures of one crowd of parked customers."""
 
     kib: float
-    """What each adds to a warm server."""
+    """What each adds to the memory of a warm server."""
     tail: float
     """Seconds from the last finish to the last 200."""
     serving: float
@@ -41,8 +41,8 @@ def measure(scale: Scale) -> list[Row]:
         for number in range(rounds[side]):
             crowd = park(argv, scale)
             crowds[side].append(crowd)
-            told = f"{crowd.kib:.1f} KiB each, {crowd.tail:.2f} of {crowd.serving:.1f} s"
-            progress(f"parked, round {number + 1}: {side} {told}")
+            shown = f"{crowd.kib:.1f} KiB each, {crowd.tail:.2f} of {crowd.serving:.1f} s"
+            progress(f"parked, round {number + 1}: {side} {shown}")
     ours, peers = (Crowd(*map(median, zip(*crowds[side], strict=True))) for side in sides)
     return [
         Row(
@@ -54,7 +54,7 @@ def measure(scale: Scale) -> list[Row]:
             *at_most(MOST_KIB, ours.kib, " KiB"),
         ),
         Row(
-            "all finished in one go: last finish to last 200",
+            "all finished at once: last finish to last 200",
             f"{ours.tail:.2f} s",
             f"{peers.tail:.2f} s",
             PLAIN_ON_HYPERCORN,
@@ -72,7 +72,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def park(argv: tuple[str, ...], scale: Scale) -> Crowd:
-    """Fill a warm server with parked orders, look at its memory, serve them all."""
+    """Fill a warm server with parked orders, measure its memory, serve them all."""
     with serving(argv) as server:
         rush(server, orders=500)
         before = server.memory()

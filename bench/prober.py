@@ -1,8 +1,8 @@
-"""The prober: ten addresses that ask one kind of question at a steady pace, for a bounded time.
+"""The prober: ten addresses that send one kind of request at a steady rate, for a bounded time.
 
-Rule: the pace is kept as long as the answers come, each address over a few connections of its own;
-one that is late asks at once. Waits for a line before it begins. Run as
-`python -m bench.prober KIND CLIENT_PORT WORKER_PORT PER_SECOND SECONDS`; prints how often it asked.
+Rule: the rate is kept as long as answers come in time, each address over a few connections; a late
+one sends at once. Waits for a line before it begins; prints the number of requests. Run as
+`python -m bench.prober KIND CLIENT_PORT WORKER_PORT PER_SECOND SECONDS`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import perf_counter
 
 import uvloop
 
-from bench.load import its_turn, turns_of
+from bench.load import turns_of, wait_turn
 from bench.wire import Client, request
 
 ADDRESSES = 10
@@ -27,7 +27,7 @@ ASYNC = "Prefer: respond-async\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A question: how it is written, and the status that answers it."""
+    """A kind of request: how it is written, and the status of its answer."""
 
     write: Callable[[], bytes]
     status: int
@@ -35,7 +35,7 @@ class Kind:
 
 
 def unknown_id() -> str:
-    """Make an id such as the café's that it has never given: as long, of the same characters."""
+    """Return an id of the café's form that no order has: as long, of the same characters."""
     return token_urlsafe(18)
 
 
@@ -52,23 +52,26 @@ KINDS = {
 
 
 async def probe(kind: Kind, port: int, number: int, per_second: float, until: float) -> int:
-    """Ask over one connection, in turn with the others; give how often. Any other answer raises."""
+    """Ask over one connection, in turn with others; return how often.
+
+    Raises ConnectionError for an answer with another status.
+    """
     client = Client(port, f"127.3.0.{number % ADDRESSES + 1}")
     turns = turns_of(number, ADDRESSES * CONNECTIONS, per_second)
     asked = 0
-    await its_turn(turns)
+    await wait_turn(turns)
     while perf_counter() < until:
         answer = await client.ask(kind.write())
         if answer.status != kind.status:
             raise ConnectionError(f"{answer.status} instead of {kind.status}: {answer.body[:99]!r}")
         asked += 1
-        await its_turn(turns)
+        await wait_turn(turns)
     client.close()
     return asked
 
 
 async def probe_all(kind: Kind, port: int, per_second: float, seconds: float) -> int:
-    """Ask over all connections; give how often in all."""
+    """Ask over all connections; return how often in all."""
     until = perf_counter() + seconds
     numbers = range(ADDRESSES * CONNECTIONS)
     return sum(
@@ -77,7 +80,7 @@ async def probe_all(kind: Kind, port: int, per_second: float, seconds: float) ->
 
 
 def main() -> None:
-    """Probe and print what came of it, or end with code 1 and the reason."""
+    """Probe and print the number of requests, or exit with code 1 and the reason."""
     name, client_port, worker_port, per_second, seconds = sys.argv[1:]
     kind = KINDS[name]
     port = int(worker_port if kind.of_baristas else client_port)

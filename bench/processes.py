@@ -1,7 +1,7 @@
-"""Everything that a benchmark starts: the servers measured, the load, the attacker.
+"""The processes of a benchmark: the servers measured, the load, the attacker.
 
-Rule: each is a process of its own, known by its handle, stopped on every way out and killed when it
-outlives its time. So no number shares an interpreter with what measures it, and nothing is left.
+Rule: each is a process of its own, held by its handle, stopped on every way out and killed after a
+time limit. So what is measured shares no interpreter with what measures it, and no process is left.
 """
 
 from __future__ import annotations
@@ -28,24 +28,23 @@ ROOT = Path(__file__).parent.parent
 PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
 IN_MEMORY = "sqlite://"
 
-
-TIRELESS = ("--worker-limit-requests", "1000000")
+NO_WORKER_LIMIT = ("--worker-limit-requests", "1000000")
 """For baristas who claim and finish without a pause, thousands of times a second."""
 
 
 def cafe(database_url: str) -> tuple[str, ...]:
-    """Give the café's command line, with the image's log, every line of it."""
+    """Return the café's command line, with the image's log format."""
     options = ("--log-format", "json", "--database-url", database_url)
-    return ("cafe", "serve", *PORTS, *TIRELESS, *options)
+    return ("cafe", "serve", *PORTS, *NO_WORKER_LIMIT, *options)
 
 
-CAFE = cafe(IN_MEMORY)  # the plain peers remember nothing on disk either
+CAFE = cafe(IN_MEMORY)  # the plain peers write nothing to disk either
 CAFE_AS_STARTED = ("cafe", "serve", *PORTS)
-"""All defaults, with a database in the folder in which it is started."""
+"""All defaults, with a database in the current folder."""
 
 
 def usual(file: Path) -> tuple[str, ...]:
-    """Give the command line of the peer made the usual way, with its database."""
+    """Return the command line of the peer made the usual way, with its database."""
     return ("bench.peers.usual", str(file))
 
 
@@ -54,17 +53,17 @@ PLAIN_UVICORN = ("bench.peers.plain", "uvicorn")
 
 
 class BenchmarkError(Exception):
-    """A benchmark has no figure to show, and this is why."""
+    """A benchmark has no figure; the message says why."""
 
 
 class Program:
-    """A Python module of ours, run as a process that is spoken to by lines."""
+    """A Python module of ours, run as a process that communicates by lines."""
 
     def __init__(
         self, argv: tuple[str, ...], *, most_seconds: float, errors: int | IO[str], folder: Path
     ) -> None:
         self.name = argv[0]
-        # Our modules wherever it is started, and nobody's settings of the café.
+        # Our modules in every folder, and no settings of the café from this environment.
         kept = {name: at for name, at in os.environ.items() if not name.startswith("CAFE_")}
         self.process = subprocess.Popen(  # noqa: S603 - our own modules, run by this Python
             (sys.executable, "-m", *argv),
@@ -80,7 +79,7 @@ class Program:
         self._watchdog.start()
 
     def read(self) -> str:
-        """Wait for the next line; raises BenchmarkError with the reason where the program ended."""
+        """Wait for the next line; raises BenchmarkError with the reason if the process ended."""
         line = _pipe(self.process.stdout).readline()
         if line:
             return line.rstrip("\n")
@@ -95,7 +94,7 @@ class Program:
         pipe.flush()
 
     def stop(self) -> None:
-        """End the process if it has not ended, gently first."""
+        """Terminate the process if it runs; kill it if it does not exit."""
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -121,7 +120,7 @@ def program(
     errors: int | IO[str] = subprocess.PIPE,
     folder: Path = ROOT,
 ) -> Generator[Program]:
-    """Run a program for as long as the block lasts."""
+    """Run a program during the block."""
     started = Program(argv, most_seconds=most_seconds, errors=errors, folder=folder)
     try:
         yield started
@@ -131,20 +130,20 @@ def program(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs, and where."""
+    """A running server and its ports."""
 
     pid: int
     client_port: int
     worker_port: int
 
     def memory(self) -> int:
-        """Give its resident memory in bytes, once it has come to rest."""
+        """Return its resident memory in bytes, once it is idle."""
         self.settle()
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * resource.getpagesize()
 
     def settle(self) -> None:
-        """Wait until the server has next to nothing to do, ten seconds at most."""
+        """Wait until the server is idle, ten seconds at most."""
         for _ in range(20):
             before = self.processor_seconds()
             sleep(0.5)
@@ -152,12 +151,12 @@ class Server:
                 return
 
     def processor_seconds(self) -> float:
-        """Give its processor time so far: other work on the machine does not add to it."""
+        """Return its processor time so far; other work on the machine does not add to it."""
         return processor_seconds(self.pid)
 
 
 def processor_seconds(pid: int) -> float:
-    """Give what a process has used so far, also when it has ended and nobody has waited for it."""
+    """Return the processor time of a process so far, also of one that has ended unwaited for."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
     user, system = stat.rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
@@ -167,7 +166,7 @@ def processor_seconds(pid: int) -> float:
 def serving(
     argv: tuple[str, ...], errors: int | IO[str] = subprocess.DEVNULL, folder: Path = ROOT
 ) -> Generator[Server]:
-    """Run one of the servers; its log goes to /dev/null, at the price of writing it."""
+    """Run one of the servers; its log is written, to /dev/null by default."""
     with program(*argv, most_seconds=1_200, errors=errors, folder=folder) as started:
         ports: dict[str, int] = {}
         while ports.keys() != {"client", "worker"}:
@@ -178,7 +177,7 @@ def serving(
 
 @contextmanager
 def serving_as_started() -> Generator[Server]:
-    """Run the café as a user starts it: in a folder of its own, its log in a file."""
+    """Run the café as a user starts it, in a new folder, with its log in a file."""
     with (
         TemporaryDirectory() as name,
         Path(name, "cafe.log").open("w") as file,
@@ -196,7 +195,7 @@ def load(server: Server, **plan: Any) -> Generator[Program]:
 
 
 def result_of(started: Program) -> Result:
-    """Wait for a load's end and read what it measured."""
+    """Wait until a load has ended, and return what it measured."""
     while not (line := started.read()).startswith("{"):
         pass
     result: Mapping[str, Any] = json.loads(line)
@@ -204,6 +203,6 @@ def result_of(started: Program) -> Result:
 
 
 def rush(server: Server, **plan: Any) -> Result:
-    """Run a load to its end."""
+    """Run a load to its end; return what it measured."""
     with load(server, **plan) as started:
         return result_of(started)

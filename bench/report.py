@@ -19,9 +19,9 @@ class Scale:
     rounds: int = 5
     seconds: float = 3.0
     parked: int = 10_000
-    """As many as the café's queue takes, as it comes."""
+    """As many as the café's queue takes by default."""
     passing: int = 20_000
-    """Orders that come and go before memory is looked at, and a quarter more after."""
+    """Orders that come and go before memory is measured, and a quarter more after."""
     history: int = 1_000_000
     """Finished orders in the file with which the café starts."""
 
@@ -36,7 +36,7 @@ CAPTION = (
 )
 
 FOR_THE_RECORD = "for the record"
-"""What is measured without a target."""
+"""The target of a row without one."""
 
 FULL = Scale()
 QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000, history=10_000)
@@ -56,21 +56,21 @@ class Row:
 
 
 def at_least(least: float | None, figure: float, unit: str = "") -> tuple[str, bool | None]:
-    """Give a row's target, if it has one, and whether a figure meets it."""
+    """Return a row's target, and whether a figure meets it; None without a target."""
     if least is None:
         return FOR_THE_RECORD, None
     return f"at least {least:g}{unit}", figure >= least
 
 
 def at_most(most: float | None, figure: float, unit: str = "") -> tuple[str, bool | None]:
-    """Give the same where less is better."""
+    """Return the same where less is better."""
     if most is None:
         return FOR_THE_RECORD, None
     return f"at most {most:g}{unit}", figure <= most
 
 
 def progress(line: str) -> None:
-    """Tell whoever waits how far things are."""
+    """Print the progress to standard error."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Rounds of the rush: every server in turn, round after round, and the medians of what they show.
+"""Rounds of the rush: every server in turn, round after round, and the medians of their figures.
 
-Rule: who comes first changes with every round, so that what the machine does meanwhile hits all
-alike. The processor time is the server's alone: neither the load's nor that of others is in it.
+Rule: another server is first in each round, so that other work on the machine affects all alike.
+Processor time is the server's alone, without the load's.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from bench.report import Row, Scale, at_least, at_most, progress
 
 
 class Figures(NamedTuple):
-    """What a server showed in one round, or the medians of all."""
+    """The figures of a server in one round, or the medians of all."""
 
     rate: float
     """Full orders per second."""
     cost: float
     """Milliseconds of the server's processor time for each order."""
     polls: float
-    """How often a barista found nothing to do, for each order."""
+    """Polls of baristas that found no order, for each order."""
 
 
-def play(part: str, servers: Mapping[str, Server], scale: Scale, **plan: Any) -> dict[str, Figures]:
-    """Play the rush (the members of `Plan`) against all; `part` is told with the progress."""
+def run_rounds(
+    part: str, servers: Mapping[str, Server], scale: Scale, **plan: Any
+) -> dict[str, Figures]:
+    """Run the rush (the members of `Plan`) against all servers; return their medians."""
     seen: dict[str, list[Figures]] = {side: [] for side in servers}
     for number in range(scale.rounds):
         for side in list(servers)[:: -1 if number % 2 else 1]:
             figures = measured(servers[side], warm=1.0, seconds=scale.seconds, **plan)
             seen[side].append(figures)
-            told = f"{figures.rate:.0f}/s, {figures.cost:.2f} ms, {figures.polls:.1f} idle polls"
-            progress(f"{part}, round {number + 1}: {side} {told}")
+            shown = f"{figures.rate:.0f}/s, {figures.cost:.2f} ms, {figures.polls:.1f} idle polls"
+            progress(f"{part}, round {number + 1}: {side} {shown}")
     return {side: Figures(*map(median, zip(*seen[side], strict=True))) for side in servers}
 
 
 def measured(server: Server, **plan: Any) -> Figures:
-    """Play the rush once against one server."""
+    """Run the rush once against one server."""
     before = server.processor_seconds()
     result = rush(server, **plan)
     spent = server.processor_seconds() - before
@@ -48,7 +50,7 @@ def measured(server: Server, **plan: Any) -> Figures:
 def rate_row(
     what: str, ours: Figures, peer: Figures, peer_name: str, least: float | None = None
 ) -> Row:
-    """Compare how many orders a second two servers manage."""
+    """Return the row that compares the orders per second of two servers."""
     ratio = ours.rate / peer.rate
     target, met = at_least(least, ratio)
     return Row(what, f"{ours.rate:.0f}/s", f"{peer.rate:.0f}/s", peer_name, ratio, target, met)
@@ -57,7 +59,7 @@ def rate_row(
 def cost_row(
     what: str, ours: Figures, peer: Figures, peer_name: str, most: float | None = None
 ) -> Row:
-    """Compare what an order costs two servers."""
+    """Return the row that compares the processor time that an order costs two servers."""
     ratio = ours.cost / peer.cost
     target, met = at_most(most, ratio)
     figures = f"{ours.cost:.2f} ms", f"{peer.cost:.2f} ms"

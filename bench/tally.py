@@ -1,7 +1,7 @@
-"""What became of every order: the load's book, and the figures read from it.
+"""The load's record of every order, and the figures computed from it.
 
-Rule: a number counts only if every order was started once, finished once and collected once by the
-customer it belongs to. A server that gets one wrong has no figure.
+Rule: a figure counts only if every order was started once, finished once and collected once by its
+customer. A server that gets one wrong has no figure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.wire import Answer
 
 
 class WrongAnswerError(Exception):
-    """A server gave an answer that it must not give: its numbers are worth nothing."""
+    """A server gave a wrong answer: its figures are worth nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Result:
     placed: int
     """In the whole run, the warm-up and the end included."""
     polls: int
-    """How often a barista asked for an order, in the whole run, and there was none."""
+    """Polls of baristas that found no order, in the whole run."""
     wait: float
     """Median of the time from an order to the customer's 200, in seconds."""
     p50: float
@@ -48,7 +48,7 @@ class Result:
 
 @dataclass(slots=True)
 class Tally:
-    """What happened to every order; raises as soon as one is not what it must be."""
+    """What happened to every order; raises WrongAnswerError at the first wrong answer."""
 
     started: set[str] = field(default_factory=set[str])
     finished_at: dict[str, float] = field(default_factory=dict[str, float])
@@ -58,7 +58,7 @@ class Tally:
     polls: int = 0
 
     def start(self, answer: Answer) -> str | None:
-        """Note a barista's claim; None when there was nothing to do."""
+        """Record a barista's claim; return the order's id, or None if no order waited."""
         if answer.status == 204:
             self.polls += 1
             return None
@@ -69,7 +69,7 @@ class Tally:
         return order_id
 
     def collect(self, answer: Answer, placed_at: float) -> None:
-        """Note a customer's coffee, and how long they waited for it."""
+        """Record a customer's coffee, and how long the customer waited."""
         now = perf_counter()
         order_id = order_id_of(answer)
         if order_id not in self.finished_at:
@@ -80,16 +80,16 @@ class Tally:
         self.waits[order_id] = now - placed_at
 
     def close(self, *, strangers: bool) -> None:
-        """Check the whole run once everybody has gone."""
+        """Check the whole run, once it has ended."""
         if len(self.collected_at) != self.placed:
             raise WrongAnswerError(
                 f"of {self.placed} orders {len(self.collected_at)} were collected"
             )
         if not strangers and self.finished_at.keys() != self.collected_at.keys():
-            raise WrongAnswerError("an order was finished that nobody had placed")
+            raise WrongAnswerError("an order was finished that was never placed")
 
     def result(self, begin: float, end: float) -> Result:
-        """Count what was collected from `begin` to `end`, or to the last order if sooner."""
+        """Return the figures of what was collected from `begin` to `end`, or to the last order."""
         inside = {order_id: at for order_id, at in self.collected_at.items() if begin <= at < end}
         last = max(inside.values(), default=end)
         delays = [at - self.finished_at[order_id] for order_id, at in inside.items()]
@@ -110,7 +110,7 @@ class Tally:
 
 
 def order_id_of(answer: Answer) -> str:
-    """Read the order's id from a 200."""
+    """Return the order's id in a 200; raises WrongAnswerError for any other answer."""
     if answer.status != 200:
         raise WrongAnswerError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
     order_id: str = json.loads(answer.body)["order_id"]

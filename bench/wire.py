@@ -1,7 +1,7 @@
 """The cheapest HTTP/1.1 client that still checks: one keep-alive connection, one request at a time.
 
 Rule: it costs the same for every server measured, and little, so that the server is what is
-measured. It understands answers with a Content-Length or none, which is all that these routes give.
+measured. It reads answers with a Content-Length or without a body, as all of these routes have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
 
 
 class Exchange(asyncio.Protocol):
-    """One connection: gathers what is received until the answer is whole."""
+    """One connection: collects what is received until the answer is complete."""
 
     _transport: asyncio.Transport  # there before the connection is: `connection_made` comes first
 
@@ -30,12 +30,12 @@ class Exchange(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Have a connection; asyncio calls this."""
+        """Keep the transport; asyncio calls this."""
         self._transport = cast("asyncio.Transport", transport)
         self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Have no connection any more; asyncio calls this."""
+        """Fail the pending answer, if any; asyncio calls this."""
         self.is_open = False
         if self._answer is not None and not self._answer.done():
             lost = ConnectionError("the connection was closed instead of an answer")
@@ -43,7 +43,7 @@ class Exchange(asyncio.Protocol):
             self._answer.set_exception(lost)
 
     def data_received(self, data: bytes) -> None:
-        """Settle the answer once it is whole; asyncio calls this."""
+        """Set the answer once it is complete; asyncio calls this."""
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator or self._answer is None or self._answer.done():
@@ -64,13 +64,13 @@ class Exchange(asyncio.Protocol):
         return self._answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.is_open = False
         self._transport.close()
 
 
 class Client:
-    """One person's line to a port of this machine; made again after the server has closed it."""
+    """A client of a port of this machine; reconnects after the server has closed its connection."""
 
     def __init__(self, port: int, source: str = HOST) -> None:
         self._port, self._source = port, source
@@ -79,7 +79,7 @@ class Client:
     async def ask(self, request: bytes) -> Answer:
         """Send one request and wait for its answer, as long as it takes.
 
-        Raises OSError where nobody listens or the connection ends before the answer.
+        Raises OSError if nothing listens or the connection ends before the answer.
         """
         if self._exchange is None or not self._exchange.is_open:
             _, self._exchange = await asyncio.get_running_loop().create_connection(
@@ -88,13 +88,13 @@ class Client:
         return await self._exchange.send(request)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._exchange is not None:
             self._exchange.close()
 
 
 def request(method: str, path: str, body: bytes = b"", fields: str = "") -> bytes:
-    """Write one request; `fields` are further header lines, each ended by CRLF."""
+    """Return one request; `fields` are further header lines, each ended by CRLF."""
     kind = "Content-Type: application/json\r\n" if body else ""
     length = f"Content-Length: {len(body)}\r\n"
     return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{kind}{fields}{length}\r\n".encode() + body

@@ -4,7 +4,7 @@ Rule: the fastest plausible thing that one would write by hand. Parser callbacks
 connection's own task runs the application, one `send_all` takes head and body. That comes when the
 application has returned: a task that yields inside of a FastAPI application pays for each of its
 frames, a third of the whole request. Nothing is hardened: no deadlines, no limits, no disconnects,
-no pipelining, no streaming, and nobody can stop it.
+no pipelining, no streaming, no shutdown.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Exchange:
         self._body += body
 
     def on_message_complete(self) -> None:
-        """Have the whole request."""
+        """Mark the request as complete."""
         self.is_whole = True
 
     def scope(self) -> Mapping:
-        """Give the request as ASGI has it."""
+        """Return the request as an ASGI scope."""
         url = httptools.parse_url(self._url)
         return {
             "type": "http",
@@ -81,11 +81,11 @@ class Exchange:
         }
 
     async def receive(self) -> Mapping:
-        """Give the body, which has come before the application was called."""
+        """Return the body, which is complete before the application is called."""
         return {"type": "http.request", "body": self._body, "more_body": False}
 
     async def send(self, message: Mapping) -> None:
-        """Keep the head and what comes of the body until the application has returned."""
+        """Keep the head and the body until the application has returned."""
         if message["type"] == "http.response.start":
             lines = [STATUS_LINES[message["status"]]]
             lines += [b"%b: %b\r\n" % header for header in message["headers"]]
@@ -95,7 +95,7 @@ class Exchange:
 
 
 async def serve_connection(app: App, stream: trio.SocketStream) -> None:
-    """Answer one request after the other until the client goes."""
+    """Answer one request after the other until the client disconnects."""
     exchange = Exchange(stream)
     try:
         while data := await stream.receive_some(PIECE):
@@ -109,7 +109,7 @@ async def serve_connection(app: App, stream: trio.SocketStream) -> None:
 
 
 def on_bare_trio(app: App) -> None:
-    """Serve on trio and nothing else."""
+    """Serve on trio alone."""
     trio.run(_serve, app)
 
 

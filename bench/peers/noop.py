@@ -34,7 +34,7 @@ async def noop() -> dict[str, str]:
 
 
 async def asgi_app(scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answer at once, whatever is asked; have no lifespan."""
+    """Answer every request at once; have no lifespan."""
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     await send({"type": "http.response.start", "status": 200, "headers": HEAD})

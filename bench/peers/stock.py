@@ -1,4 +1,4 @@
-"""The servers that the café is measured against, each as it comes, serving one application.
+"""The stock servers that the café is measured against, each serving one application.
 
 Rule: they are set up to win. Nothing is logged, and the backlog and the descriptors take the burst.
 """
@@ -17,11 +17,11 @@ from cafe.server.descriptors import raise_limit
 
 BACKLOG = 4096
 App = Any
-"""An ASGI application: the servers type the same protocol, each in its own words."""
+"""An ASGI application; each server has types of its own for the protocol."""
 
 
 def announce(url: str) -> None:
-    """Say that this is where both customers and baristas go."""
+    """Print the address, of the customers' and of the baristas' app."""
     print(f"client {url}\nworker {url}", flush=True)
 
 

@@ -6,7 +6,7 @@ committed transaction of SQLAlchemy in a thread; slowapi limits the order route,
 counts and times each request, uvicorn writes its access log. Customers wait on an `asyncio.Event`.
 
 What the café has beyond this costs the peer nothing: events beside the orders, a hand-over that is
-written down, leases, bans, bounded waiting, customers who hang up, orders that survive a restart.
+committed, leases, bans, bounded waiting, customers who hang up, orders that survive a restart.
 
 SQLite has one writer at a time, and a commit waits for the disk. So three threads share the work:
 one commits while the others prepare, and what waits for a thread does so in the event loop. This
@@ -95,7 +95,7 @@ class Orders:
             return session.execute(claim).scalar()
 
     def finish(self, order_id: str) -> bool:
-        """Declare an order ready; False where it is not in preparation."""
+        """Declare an order ready; return False if it is not in preparation."""
         done = (
             update(Order)
             .where(Order.order_id == order_id, Order.status == "preparation")
@@ -107,17 +107,19 @@ class Orders:
 
 
 def open_database(file: str) -> Engine:
-    """Open the file as SQLite is best set up for this, and make the tables."""
+    """Open the file with the best settings of SQLite for this, and create the tables."""
     arguments = {"timeout": 60, "check_same_thread": False}
     engine = create_engine(f"sqlite:///{file}", pool_size=WRITERS, connect_args=arguments)
 
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # it is SQLAlchemy that begins
+        connection.isolation_level = None  # SQLAlchemy begins transactions
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for its turn, where BEGIN may fail
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE"
+        )  # waits for the lock, where BEGIN can fail later
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
@@ -165,7 +167,7 @@ async def too_many(_request: Request, _error: Exception) -> Response:
 
 
 def make_apps(orders: Orders) -> tuple[FastAPI, FastAPI]:
-    """Give the customers' and the baristas' application."""
+    """Return the customers' and the baristas' application."""
     client, worker = FastAPI(), FastAPI()
     limiter = Limiter(key_func=get_remote_address)
     writers = anyio.CapacityLimiter(WRITERS)
@@ -212,7 +214,7 @@ def make_apps(orders: Orders) -> tuple[FastAPI, FastAPI]:
 
 
 def log_config() -> Mapping[str, Any]:
-    """Give uvicorn's own, with the access log on standard error, where the café writes its own."""
+    """Return uvicorn's own, with the access log on standard error, as the café's log."""
     config = copy.deepcopy(LOGGING_CONFIG)
     config["handlers"]["access"]["stream"] = "ext://sys.stderr"
     return config

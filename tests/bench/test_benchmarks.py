@@ -1,4 +1,4 @@
-"""What the benchmarks say of themselves: their help, their table, their page."""
+"""The benchmarks' help, table and documentation agree with their code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = Path(__file__).parents[2].joinpath("docs", "benchmarks.md").read_text("ut
 
 
 def cells(first: str, row: str, peer: str = "") -> list[str]:
-    """Give the cells of the only row of the page's tables that begins so and has this peer."""
+    """Return the cells of the only row of the page's tables with these first cells and peer."""
     rows = [[cell.strip() for cell in re.findall(r"[^|]+", line)] for line in PAGE.splitlines()]
     (found,) = (
         each
@@ -101,7 +101,7 @@ def test_a_target_is_met_up_to_itself() -> None:
     assert at_most(14.0, 14.1, " KiB") == ("at most 14 KiB", False)
 
 
-def test_the_table_tells_which_targets_are_met_and_how_many(
+def test_the_table_shows_which_targets_are_met_and_how_many(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_table(
@@ -117,12 +117,12 @@ def test_the_table_tells_which_targets_are_met_and_how_many(
     assert "1 of 2 targets are met." in printed
 
 
-def test_those_who_share_a_pace_have_evenly_spaced_turns() -> None:
+def test_clients_that_share_a_pace_have_evenly_spaced_turns() -> None:
     begin, *_ = first = [next(turns_of(number, 4, 100.0)) for number in range(4)]
     assert [round(at - begin, 2) for at in first] == [0.0, 0.01, 0.02, 0.03]
     begin, second, third = islice(turns_of(0, 4, 100.0), 3)
     assert [round(second - begin, 6), round(third - begin, 6)] == [0.04, 0.08]
 
 
-def test_without_a_pace_it_is_always_ones_turn() -> None:
+def test_without_a_pace_every_turn_is_now() -> None:
     assert list(islice(turns_of(3, 4, 0.0), 3)) == [0.0, 0.0, 0.0]

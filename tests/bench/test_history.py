@@ -10,7 +10,7 @@ from bench.history import write_history
 from bench.processes import ROOT, cafe, serving
 
 
-def test_a_history_keeps_all_that_is_promised_of_orders(tmp_path: Path) -> None:
+def test_a_written_history_passes_every_check(tmp_path: Path) -> None:
     file = tmp_path / "cafe.db"
     url = f"sqlite:///{file}"
     with serving(cafe(url)):  # which makes the tables

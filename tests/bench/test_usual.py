@@ -35,6 +35,6 @@ def test_the_usual_peer_brews_every_order_once_and_has_it_on_disk(tmp_path: Path
     assert log.read_text().count('"POST /order/ HTTP/1.1" 200') == result.orders
 
 
-def test_the_usual_peer_has_nothing_to_start_where_nobody_has_ordered(tmp_path: Path) -> None:
+def test_the_usual_peer_answers_204_while_no_order_waits(tmp_path: Path) -> None:
     with serving(usual(tmp_path / "usual.db")) as server:
         assert get(server.worker_port, "/start/") == (204, "")
