@@ -11,7 +11,7 @@ import trustme
 
 from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
-from tests.system.shop import Shop, open_shop
+from tests.system.shop import TOKEN, Shop, open_shop
 from tests.system.tiny_server import Certificate
 
 _numbers = count(1)
@@ -34,6 +34,13 @@ async def shop(default_shop: Shop) -> AsyncGenerator[Shop]:
             await barista.get("/start/")
             await barista.post("/finish/", json={"order_id": order["order_id"]})
     assert left == []
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Generator[Shop]:
+    """Yield a shop whose baristas need a token."""
+    with open_shop(worker_hosts="", worker_token=TOKEN) as shop:
+        yield shop
 
 
 @pytest.fixture

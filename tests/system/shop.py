@@ -39,6 +39,7 @@ SETTINGS: Mapping[str, object] = {
     "worker_limit_requests": 10**6,
     "worker_hosts": "other.example, cafe",  # "cafe" is the host of raw requests
 }
+TOKEN = "open-sesame-4711"
 ADDRESS = re.compile(rb"^(client|worker) (https?://[^/\s]+)(/api/v1/\1)/docs$", re.MULTILINE)
 TLS = httpx.create_ssl_context()  # once, because it takes longer than a request
 SIGNS_OF_A_BUG = {"bug", "application failed", "connection isolated", "crashed"}
@@ -83,6 +84,8 @@ class Shop:
     worker: str
     process: subprocess.Popen[bytes]
     log: Log
+    database: Path
+    """Its file, unless its settings name another database."""
 
     def customers(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
         """Return a client of the customers' app that connects from `address`."""
@@ -164,11 +167,13 @@ def open_shop(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
-        settings = {"database_url": f"sqlite:///{folder}/cafe.db", **settings}
+        database = Path(folder, "cafe.db")
+        settings = {"database_url": f"sqlite:///{database}", **settings}
         with path.open("wb") as errors, _process([*program, *options], settings, errors) as run:
             try:
                 found = _addresses(run, path)
-                shop = Shop(found[b"client"].decode(), found[b"worker"].decode(), run, Log(path))
+                urls = found[b"client"].decode(), found[b"worker"].decode()
+                shop = Shop(*urls, run, Log(path), database)
                 yield shop
                 run.send_signal(signal.SIGTERM)  # does nothing if it has ended
                 assert run.wait(TIMEOUT) == exit_code, path.read_text("utf-8")

@@ -1,10 +1,11 @@
-"""The limits of one address, in a shop where they are low and bans are short."""
+"""The limits of an address on both ports, in shops where they are low and bans are short."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ import trio
 
 from tests.system.api import LATER, brew, crowd, order, park, problem
 from tests.system.raw_client import Client, read_to_end
-from tests.system.shop import Line, Shop, open_shop, until_asked
+from tests.system.shop import TOKEN, Line, Shop, open_shop, until_asked
 
 PROXY = "127.0.0.99"
 REQUESTS, WAITING, CONNECTIONS, BAN_AFTER, BAN_SECONDS, QUEUE = 20, 3, 8, 15, 5, 7
@@ -138,13 +139,15 @@ async def is_served(shop: Shop, address: str) -> bool:
     return False
 
 
-async def ask_until_cut_off(customer: httpx.AsyncClient) -> None:
-    """Ask until there is no response."""
+async def ask_until_cut_off(ask: Callable[[], Awaitable[httpx.Response]]) -> list[int]:
+    """Ask until there is no response; return the statuses of those that there were."""
+    statuses: list[int] = []
     with suppress(httpx.TransportError, trio.TooSlowError):
-        for _ in range(10 * REQUESTS):
+        while len(statuses) < 10 * WORKER_REQUESTS:
             with trio.fail_after(CUT_OFF_SECONDS):
-                await customer.get("/queue")
+                statuses.append((await ask()).status_code)
         pytest.fail("the address was never banned")
+    return statuses
 
 
 async def test_too_many_connections_are_refused_until_one_closes(
@@ -178,7 +181,7 @@ async def test_an_address_that_is_refused_too_often_is_banned_until_the_ban_ends
     ):
         await strict.has_waiting(2)
         regular = await order(other)
-        await ask_until_cut_off(customer)
+        await ask_until_cut_off(partial(customer.get, "/queue"))
         ban = await strict.log.line("banned", address=address)
         assert not await is_served(strict, address)
         assert await strict.metric("cafe_bans_now") == 1
@@ -248,3 +251,132 @@ async def test_a_ban_behind_a_trusted_proxy_does_not_affect_others_there(strict:
         limited(httpx.Response(response.status, headers=headers, content=response.body), "banned")
         await strict.has_waiting(0)
         assert (await other.get("/queue")).status_code == 200
+
+
+WORKER_REQUESTS = 40
+LIMITS: dict[str, Any] = {
+    "limit_window_seconds": 2,
+    "ban_after": BAN_AFTER,
+    "ban_seconds": 3,
+}
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def strict_worker() -> Generator[Shop]:
+    """Yield a shop without a token and with low limits."""
+    with open_shop(
+        worker_limit_requests=WORKER_REQUESTS, limit_requests=WORKER_REQUESTS, **LIMITS
+    ) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def limited_with_token() -> Generator[Shop]:
+    """Yield a shop whose baristas need a token."""
+    with open_shop(worker_token=TOKEN, worker_limit_requests=1, **LIMITS) as shop:
+        yield shop
+
+
+async def gets_an_answer(client: httpx.AsyncClient, path: str) -> bool:
+    """Return whether a new connection is answered."""
+    with trio.move_on_after(CUT_OFF_SECONDS), suppress(httpx.TransportError):
+        async with client:
+            return (await client.get(path)).status_code > 0
+    return False
+
+
+async def returns(shop: Shop, address: str) -> None:
+    """Wait until an address is served again, on both ports."""
+    for client, path in ((shop.customers, "/queue"), (shop.baristas, "/livez")):
+        await until_asked(lambda: gets_an_answer(client(address), path))  # noqa: B023 - at once
+
+
+async def test_an_address_that_guesses_tokens_is_banned_from_both_ports_until_the_ban_ends(
+    limited_with_token: Shop, address: str
+) -> None:
+    async with (
+        limited_with_token.baristas(address, headers={"Authorization": "Bearer guess"}) as guesser,
+        crowd(limited_with_token, [address]) as parked,
+        limited_with_token.customers("127.7.0.1") as customer,
+        limited_with_token.baristas("127.7.0.1", headers=BEARER) as barista,
+    ):
+        placed = await order(customer)
+        statuses = await ask_until_cut_off(partial(guesser.get, "/orders"))
+        assert set(statuses) == {401}
+        assert len(statuses) >= BAN_AFTER - 1  # the last one is lost with its connection
+        await limited_with_token.log.line("banned", address=address)
+        assert not await gets_an_answer(limited_with_token.baristas(address), "/livez")
+        assert not await gets_an_answer(limited_with_token.customers(address), "/livez")
+        assert [await read_to_end(stream) for stream in parked] == [b""]
+        assert (await brew(barista))["order_id"] == placed["order_id"]
+        text = (await barista.get("/metrics")).text
+        assert f'cafe_refusals_total{{limit="credentials"}} {BAN_AFTER}.0' in text
+    await returns(limited_with_token, address)
+
+
+async def test_an_address_that_guesses_orders_is_banned_although_it_has_the_token(
+    limited_with_token: Shop, address: str
+) -> None:
+    async with limited_with_token.baristas(address, headers=BEARER) as guesser:
+        statuses = await ask_until_cut_off(partial(guesser.post, "/finish/no-such-order"))
+        assert set(statuses) == {404}
+    assert not await gets_an_answer(limited_with_token.customers(address), "/livez")
+    await returns(limited_with_token, address)
+
+
+async def test_a_client_with_the_token_is_never_limited(
+    limited_with_token: Shop, address: str
+) -> None:
+    async with limited_with_token.baristas(address, headers=BEARER) as barista:
+        for _ in range(5 * WORKER_REQUESTS):
+            assert (await barista.get("/start/")).status_code == 204
+
+
+async def test_without_a_token_an_address_that_asks_too_often_is_refused_and_then_banned(
+    strict_worker: Shop, address: str
+) -> None:
+    async with strict_worker.baristas(address) as barista:
+        for _ in range(WORKER_REQUESTS):
+            assert (await barista.get("/start/")).status_code == 204
+        refused = await barista.get("/start/")
+        assert problem(refused, 429)["limit"] == "requests"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["ratelimit-policy"] == f'"requests";q={WORKER_REQUESTS};w=2'
+        for path in ("/livez", "/readyz", "/api/v1/worker/livez"):
+            assert (await barista.get(path)).status_code == 200
+        async with strict_worker.baristas("127.7.0.2") as other:
+            assert (await other.get("/start/")).status_code == 204
+        assert set(await ask_until_cut_off(partial(barista.get, "/start/"))) <= {204, 429}
+    assert not await gets_an_answer(strict_worker.baristas(address), "/livez")
+    assert not await gets_an_answer(strict_worker.customers(address), "/livez")
+    await returns(strict_worker, address)
+
+
+async def test_malformed_http_on_the_baristas_port_is_counted_too(
+    strict_worker: Shop, address: str
+) -> None:
+    async def is_banned() -> bool:
+        with trio.move_on_after(CUT_OFF_SECONDS), suppress(OSError, trio.BrokenResourceError):
+            async with await strict_worker.connect(address, strict_worker.worker) as stream:
+                await stream.send_all(b"BREW\r\n\r\n")
+                await read_to_end(stream)
+        return strict_worker.log.lines("banned", address=address) != []
+
+    await until_asked(is_banned)
+    await returns(strict_worker, address)
+
+
+async def test_an_address_that_is_banned_on_the_customers_port_is_banned_on_the_baristas(
+    strict_worker: Shop, address: str
+) -> None:
+    async with (
+        strict_worker.customers(address) as customer,
+        strict_worker.baristas(address) as barista,
+    ):
+        assert (await barista.get("/livez")).status_code == 200
+        await ask_until_cut_off(partial(customer.get, "/queue"))
+        with pytest.raises((httpx.TransportError, trio.TooSlowError)):
+            with trio.fail_after(CUT_OFF_SECONDS):
+                await barista.get("/livez")
+    await returns(strict_worker, address)

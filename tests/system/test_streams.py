@@ -1,10 +1,11 @@
-"""The process with standard streams that are closed, full or stalled; and Ctrl-C at its start."""
+"""Standard streams that are closed, full or stalled, in each command; and Ctrl-C at its start."""
 
 from __future__ import annotations
 
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from cafe.ledger.database import upgrade
+from cafe.shop.departments import DEPARTMENTS
 from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, POLL, TIMEOUT, environment
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
@@ -32,7 +35,7 @@ def redirected(redirection: str, *arguments: str) -> list[str]:
 def started(
     command: Sequence[str], *, stderr: int = subprocess.PIPE
 ) -> Generator[subprocess.Popen[bytes]]:
-    """Run a process for the length of the block; kill it if it still runs."""
+    """Run a process during the block; kill it if it still runs."""
     environ = environment(SETTINGS)
     environ.pop("PYTHONUNBUFFERED", None)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environ)
@@ -70,7 +73,7 @@ def alive(address: bytes, times: int = 1) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, for a shop that cannot print the one that it got."""
+    """Return a free port, for a shop that cannot print the one that it got."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port
@@ -232,8 +235,8 @@ def test_ctrl_c_as_the_ports_are_opened_shuts_the_shop_down_in_good_order() -> N
 
 
 def test_ctrl_c_while_the_shop_waits_for_the_database_shuts_it_down() -> None:
-    nobody = f"postgresql+psycopg://cafe:secret@127.0.0.1:{free_port()}/cafe"
-    with started([*COMMAND, *FREE_PORTS, "--database-url", nobody]) as process:
+    absent = f"postgresql+psycopg://cafe:secret@127.0.0.1:{free_port()}/cafe"
+    with started([*COMMAND, *FREE_PORTS, "--database-url", absent]) as process:
         awaited = read_until(process, "stderr", 1, b"the database is awaited")
         process.send_signal(signal.SIGINT)
         out, rest = process.communicate(timeout=TIMEOUT)
@@ -247,10 +250,106 @@ def test_ctrl_c_while_the_shop_waits_for_the_database_shuts_it_down() -> None:
 @pytest.mark.parametrize("player", ["baristas", "customers"])
 def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_prints_nothing(player: str) -> None:
     """A nursery is open then, which wraps the KeyboardInterrupt in a group."""
-    nobody = f"http://127.0.0.1:{free_port()}"
-    assert interrupted("socket.connect", [player, "1", "--url", nobody]) == (130, b"", b"")
+    absent = f"http://127.0.0.1:{free_port()}"
+    assert interrupted("socket.connect", [player, "1", "--url", absent]) == (130, b"", b"")
 
 
 def test_ctrl_c_as_python_exits_prints_nothing() -> None:
     code, _, err = interrupted("atexit", ["--version"])
     assert (code, err) == (130, b"")
+
+
+Ended = tuple[int, bytes, bytes]
+
+PRINTING = [
+    "python -m cafe --version",
+    "python -u -m cafe --version",
+    "python -m cafe serve --help",
+    "python -u -m cafe serve --help",
+    "python -m cafe db check",
+    "python -u -m cafe db backup copy",
+    "python -m cafe report",
+    "python -m cafe report --json",
+]
+"""Buffered, or with -u each write at once: then it fails while printing, and not at the end."""
+
+
+class Cafe:
+    """Runs commands in a folder with an empty ledger."""
+
+    def __init__(self, folder: Path, ledger: Path) -> None:
+        self.folder = folder
+        self.url = f"sqlite:///{folder}/cafe.db"
+        shutil.copy(ledger, folder / "cafe.db")
+
+    def run(
+        self,
+        command: str,
+        *,
+        redirection: str = "",
+        stdout: int = subprocess.PIPE,
+        **variables: str,
+    ) -> Ended:
+        """Run a command; return its exit code, and what it has printed."""
+        environ = environment({"database_url": self.url}) | variables
+        environ.pop("PYTHONUNBUFFERED", None)
+        words = [sys.executable, *command.split()[1:]]
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *words],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env=environ,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        return ended.returncode, ended.stdout or b"", ended.stderr
+
+
+@pytest.fixture(scope="module")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of an empty ledger, to be copied: a migration takes longer."""
+    assert DEPARTMENTS, "imported, so that their tables are created"
+    file = tmp_path_factory.mktemp("ledger") / "cafe.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def cafe(tmp_path: Path, empty_ledger: Path) -> Cafe:
+    return Cafe(tmp_path, empty_ledger)
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(
+    cafe: Cafe, command: str
+) -> None:
+    said = b"cafe: Standard output cannot be written: No space left on device.\n"
+    assert cafe.run(command, redirection="> /dev/full") == (1, b"", said)
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_output_to_a_closed_pipe_is_no_line_and_exit_code_1(cafe: Cafe, command: str) -> None:
+    """As when `head` has exited."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert cafe.run(command, stdout=writer) == (1, b"", b"")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-"])
+def test_closed_output_is_not_an_error(cafe: Cafe, redirection: str) -> None:
+    assert cafe.run("python -m cafe db check", redirection=redirection) == (0, b"", b"")
+
+
+def test_an_error_on_a_closed_stderr_is_its_exit_code_alone(cafe: Cafe) -> None:
+    assert cafe.run("python -m cafe db backup cafe.db", redirection="2>&-") == (2, b"", b"")
+
+
+def test_what_the_encoding_of_standard_output_lacks_is_escaped(cafe: Cafe) -> None:
+    command = "python -m cafe db backup Zoë"
+    code, printed, said = cafe.run(command, PYTHONIOENCODING="ascii")
+    assert (code, said) == (0, b"")
+    assert printed.startswith(rb"Zo\xeb: ")

@@ -1,13 +1,19 @@
-"""The baristas' routes: start, finish, release, and what there is to do."""
+"""The baristas' routes: start, finish, release, the list; and claims whose barista disappears."""
 
 from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 import trio
 
-from tests.system.api import brew, finish, look, order, problem, start
-from tests.system.shop import Line, Shop, until_asked
+from tests.system.api import brew, finish, look, order, park, problem, start
+from tests.system.raw_client import request
+from tests.system.shop import Line, Shop, open_shop, until_asked
 
 
 async def test_starting_claims_the_oldest_order(shop: Shop, address: str) -> None:
@@ -29,7 +35,7 @@ async def test_starting_claims_the_oldest_order(shop: Shop, address: str) -> Non
             await finish(barista, claim["order_id"])
 
 
-async def test_what_is_claimed_is_never_cached(shop: Shop, address: str) -> None:
+async def test_a_claim_is_never_cached(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         nothing = await barista.get("/start/")
         assert (nothing.status_code, nothing.content) == (204, b"")
@@ -44,7 +50,9 @@ async def test_a_barista_may_wait_for_the_next_order(shop: Shop, address: str) -
         began = trio.current_time()
         assert (await barista.get("/start/?wait=0.2")).status_code == 204
         assert trio.current_time() - began >= 0.2
-        async with trio.open_nursery() as brewing:  # whose end may come after the coffee
+        async with (
+            trio.open_nursery() as brewing
+        ):  # their finish may return after the customer has the coffee
             for _ in range(2):
                 brewing.start_soon(brew_when_there_is_one, barista)
             await until_asked(lambda: baristas_are(customer, 2))
@@ -63,11 +71,11 @@ async def baristas_are(customer: httpx.AsyncClient, number: int) -> bool:
     return baristas == number
 
 
-async def test_a_barista_who_hangs_up_while_waiting_gets_none_and_loses_none(
+async def test_a_barista_who_hangs_up_while_waiting_claims_no_order(
     shop: Shop, address: str
 ) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
-        # Whoever has just finished counts as one, so that it takes two to see a difference.
+        # A barista who has just finished counts as one, so two have to wait.
         before = (await customer.get("/queue")).json()["baristas"]
         async with (
             await shop.connect(url=shop.worker) as gone,
@@ -170,13 +178,13 @@ async def test_finishing_twice_gives_the_same_answer(shop: Shop, address: str) -
         assert await finish(barista, finished["order_id"]) == finished
 
 
-async def test_what_was_not_started_cannot_be_finished_nor_released(
+async def test_an_order_that_was_not_started_cannot_be_finished_or_released(
     shop: Shop, address: str
 ) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         order_id = (await order(customer))["order_id"]
         for deed in ("finish", "release"):
-            problem(await barista.post(f"/{deed}/nobody-placed-it"), 404)
+            problem(await barista.post(f"/{deed}/no-such-order"), 404)
             assert problem(await barista.post(f"/{deed}/{order_id}"), 409)["order_status"] == (
                 "waiting"
             )
@@ -198,9 +206,7 @@ async def test_a_released_order_returns_to_its_old_place(shop: Shop, address: st
         assert problem(await barista.post(f"/release/{placed[0]}"), 409)["order_status"] == "ready"
 
 
-async def test_the_list_shows_what_waits_and_what_is_prepared_oldest_first(
-    shop: Shop, address: str
-) -> None:
+async def test_the_list_shows_live_orders_oldest_first(shop: Shop, address: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
         placed = [(await order(customer, name="Ada"))["order_id"] for _ in range(3)]
         await start(barista)
@@ -214,3 +220,124 @@ async def test_the_list_shows_what_waits_and_what_is_prepared_oldest_first(
         await finish(barista, placed[0])
         for _ in range(2):
             await brew(barista)
+
+
+SHORT = 0.5
+"""Seconds of a lease: longer than a barista here takes to brew."""
+
+
+@pytest.fixture(scope="module")
+def short_leases() -> Generator[Shop]:
+    """Yield a shop with short leases."""
+    with open_shop(lease_seconds=SHORT) as shop:
+        yield shop
+
+
+async def test_an_order_whose_lease_expired_goes_back_to_its_old_place(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.customers(address) as customer, short_leases.baristas() as barista:
+        placed = [(await order(customer))["order_id"] for _ in range(3)]
+        claim = await start(barista)
+        assert claim["order_id"] == placed[0]
+        await short_leases.log.line("order", action="expire", number=claim["number"])
+        assert (await look(customer, placed[0]))["position"] == 1
+        assert [(await brew(barista))["order_id"] for _ in placed] == placed
+
+
+async def test_a_waiting_barista_gets_an_order_whose_lease_expired(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.customers(address) as customer, short_leases.baristas() as barista:
+        placed = await order(customer)
+        await start(barista)
+        again = await start(barista, wait=20)
+        assert again["order_id"] == placed["order_id"]
+        await finish(barista, placed["order_id"])
+
+
+async def test_a_finish_after_the_lease_expired_still_counts(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.baristas() as barista, await park(short_leases, address):
+        claim = await start(barista, wait=20)
+        await short_leases.log.line("order", action="expire", number=claim["number"])
+        finished = await finish(barista, claim["order_id"])
+        assert (finished["status"], finished["collected"]) == ("ready", True)
+        assert (await barista.get("/start/")).status_code == 204
+        await short_leases.log.line("order", action="hand over", number=claim["number"])
+        await short_leases.log.line("request", status=200, route="/order", address=address)
+
+
+async def test_a_late_finish_counts_also_while_another_barista_brews(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.customers(address) as customer, short_leases.baristas() as barista:
+        placed = await order(customer)
+        await start(barista)
+        await start(barista, wait=20)
+        first, second = [await finish(barista, placed["order_id"]) for _ in "ab"]
+        assert first == second
+        assert (await barista.get("/start/")).status_code == 204
+    await short_leases.settle()
+    actions = [one["action"] for one in short_leases.log.lines("order", number=placed["number"])]
+    assert actions == ["place", "start", "expire", "start", "finish"]
+
+
+async def test_an_order_that_is_finished_in_time_does_not_come_back(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.customers(address) as customer, short_leases.baristas() as barista:
+        await order(customer)
+        await brew(barista)
+        assert (await barista.get("/start/", params={"wait": 2 * SHORT})).status_code == 204
+
+
+async def test_an_order_without_barista_and_customer_is_cancelled_when_its_lease_expires(
+    short_leases: Shop, address: str
+) -> None:
+    async with short_leases.baristas() as barista:
+        async with await park(short_leases, address):
+            claim = await start(barista, wait=20)
+        cancelled = {"status": "cancelled", "number": claim["number"]}
+        await short_leases.log.line("order", action="abandon", **cancelled)
+        assert (await barista.get("/start/")).status_code == 204
+    await short_leases.settle()
+    actions = [one["action"] for one in short_leases.log.lines("order", number=claim["number"])]
+    assert actions == ["place", "start", "abandon", "expire", "abandon"]
+
+
+START = request("GET", "/start/?barista=gone", "X-Request-ID: hangs-up")
+
+
+@contextmanager
+def locked(file: Path) -> Generator[None]:
+    """Let no other connection commit during the block."""
+    connection = sqlite3.connect(file, isolation_level=None, timeout=10)
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+async def test_an_order_whose_barista_hangs_up_before_the_answer_is_released_at_once(
+    shop: Shop, address: str
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        placed = [await order(customer) for _ in range(2)]
+        with locked(shop.database):
+            async with await shop.connect(url=shop.worker) as leaving:
+                await leaving.send_all(START)
+
+                async def is_claimed() -> bool:
+                    return await shop.metric('cafe_orders{status="preparation"}') == 1
+
+                await until_asked(is_claimed)
+            await shop.log.line("request", request_id="hangs-up", status=499)
+        claims = [await start(barista) for _ in placed]
+        assert [one["order_id"] for one in claims] == [one["order_id"] for one in placed]
+        for claim in claims:
+            await finish(barista, claim["order_id"])
+    await shop.settle()
+    actions = [one["action"] for one in shop.log.lines("order", number=placed[0]["number"])]
+    assert actions == ["place", "start", "release", "start", "finish"]

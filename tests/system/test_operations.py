@@ -1,60 +1,26 @@
-"""The shop seen from outside: its log, its figures, its actors; and the baristas' door key."""
+"""What operators see: the log, metrics and actors; and the OpenAPI documents."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import trio
 
-from tests.system.api import brew, finish, order, park, problem, start
-from tests.system.shop import Shop, open_shop, until
+from tests.system.api import LATER, MEDIA_TYPE, brew, finish, order, park, start
+from tests.system.shop import TOKEN, Shop, open_shop, until
 
-TOKEN = "open-sesame-4711"
 ADDRESS = "127.0.0.8"
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Generator[Shop]:
-    """Give a shop whose baristas need a token."""
-    with open_shop(worker_token=TOKEN) as shop:
-        yield shop
-
-
 def barista_of(shop: Shop) -> httpx.AsyncClient:
-    """Give a barista who has the token."""
+    """Return a barista with the token."""
     return shop.baristas(headers={"Authorization": f"Bearer {TOKEN}"})
-
-
-ROUTES = ("/start/", "/orders", "/actors", "/metrics", "/docs", "/openapi.json", "/no/such/path")
-
-
-@pytest.mark.parametrize("prefix", ["", "/api/v1/worker"])
-@pytest.mark.parametrize(
-    "given",
-    [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer caf\u00e9"],
-)
-async def test_without_the_token_nothing_is_told(
-    guarded: Shop, given: str | None, prefix: str
-) -> None:
-    headers = [] if given is None else [(b"Authorization", given.encode())]
-    async with guarded.baristas() as barista:
-        for path in ROUTES:
-            response = await barista.get(f"{prefix}{path}", headers=headers)
-            problem(response, 401)
-            assert response.headers["www-authenticate"] == 'Bearer realm="worker"'
-        for path in ("/finish/", "/release/some-id"):
-            problem(await barista.post(f"{prefix}{path}", headers=headers), 401)
-
-
-async def test_the_token_opens_and_health_needs_none(guarded: Shop) -> None:
-    async with guarded.baristas() as barista, guarded.customers() as customer:
-        for path in ("/livez", "/readyz", "/api/v1/worker/livez"):
-            assert (await barista.get(path)).status_code == 200
-        for scheme in ("Bearer", "bearer", "BEARER"):
-            headers = {"Authorization": f"{scheme} {TOKEN}"}
-            assert (await barista.get("/orders", headers=headers)).status_code == 200
-        assert (await customer.get("/queue")).status_code == 200
 
 
 async def test_each_request_is_one_line(guarded: Shop) -> None:
@@ -62,7 +28,7 @@ async def test_each_request_is_one_line(guarded: Shop) -> None:
         for client in (customer, barista):
             for path in ("/livez", "/nothing?of=this", "/api/v1/client/queue", "/order/x"):
                 await client.get(path, headers={"X-Request-ID": "watched"})
-    # The line is written after its answer has gone out.
+    # The line is written after the response is sent.
     await until(lambda: len(guarded.log.lines("request", request_id="watched")) == 8)
     lines = guarded.log.lines("request", request_id="watched")
     routes = [(one["app"], one["method"], one["route"], one["status"]) for one in lines]
@@ -133,7 +99,7 @@ FAMILIES = {
 }
 
 
-async def test_the_figures_have_every_family(guarded: Shop) -> None:
+async def test_every_metric_is_shown(guarded: Shop) -> None:
     async with barista_of(guarded) as barista:
         response = await barista.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
@@ -149,15 +115,15 @@ async def test_the_figures_have_every_family(guarded: Shop) -> None:
         assert f'cafe_actor_handled_total{{actor="{actor}"}}' in response.text
 
 
-async def test_the_figures_follow_an_order(guarded: Shop) -> None:
+async def test_metrics_follow_an_order(guarded: Shop) -> None:
     async with guarded.customers(ADDRESS) as customer, barista_of(guarded) as barista:
-        seen = [await figures(barista)]
+        seen = [await metrics_of(barista)]
         await order(customer)
-        seen.append(await figures(barista))
+        seen.append(await metrics_of(barista))
         claim = await start(barista)
-        seen.append(await figures(barista))
+        seen.append(await metrics_of(barista))
         await barista.post(f"/finish/{claim['order_id']}")
-        seen.append(await figures(barista))
+        seen.append(await metrics_of(barista))
     first = seen[0]
     changes = [{name: one[name] - first[name] for name in first} for one in seen]
     by_status = [[one[status] for status in ("waiting", "preparation", "ready")] for one in changes]
@@ -166,7 +132,7 @@ async def test_the_figures_follow_an_order(guarded: Shop) -> None:
     assert [one["waits"] for one in changes] == [one["brewed"] for one in changes] == [0, 0, 0, 1]
 
 
-async def figures(barista: httpx.AsyncClient) -> dict[str, float]:
+async def metrics_of(barista: httpx.AsyncClient) -> dict[str, float]:
     text = (await barista.get("/metrics")).text
     values = dict(line.rsplit(maxsplit=1) for line in text.splitlines() if line[0] != "#")
     names = {status: f'cafe_orders{{status="{status}"}}' for status in ("waiting", "preparation")}
@@ -178,7 +144,7 @@ async def figures(barista: httpx.AsyncClient) -> dict[str, float]:
 
 async def test_the_actors_are_shown(guarded: Shop) -> None:
     async with barista_of(guarded) as barista, await park(guarded, ADDRESS):
-        claim = await start(barista, wait=30)  # the order may still be on its way
+        claim = await start(barista, wait=30)  # the order may not be placed yet
         actors = (await barista.get("/actors")).json()["actors"]
         await finish(barista, claim["order_id"])
     by_name = {one["name"]: one for one in actors}
@@ -190,7 +156,7 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         assert 0 <= actor["mailbox_used"] <= actor["mailbox_size"]
 
 
-async def test_the_actors_are_drawn_for_whoever_prefers_text(guarded: Shop) -> None:
+async def test_the_actors_are_drawn_as_a_tree_if_text_is_preferred(guarded: Shop) -> None:
     async with barista_of(guarded) as barista:
         response = await barista.get("/actors", headers={"Accept": "text/plain"})
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
@@ -204,3 +170,114 @@ async def test_the_actors_are_drawn_for_whoever_prefers_text(guarded: Shop) -> N
         "└─ Dispatcher running",
     ]
     assert response.text.endswith("\n")
+
+
+PREFIXES = {"client": "/api/v1/client", "worker": "/api/v1/worker"}
+
+
+@pytest.mark.parametrize("app", PREFIXES)
+async def test_openapi_documents_every_status_of_a_route(
+    shop: Shop, address: str, app: str
+) -> None:
+    async with shop.customers(address) if app == "client" else shop.baristas() as client:
+        schema = (await client.get("/openapi.json")).json()
+    assert schema["servers"][0]["url"] == PREFIXES[app]
+    documented = {
+        (path, method.upper()) for path, item in schema["paths"].items() for method in item
+    }
+    assert documented == EVERY_OPERATION[app]
+    for item in schema["paths"].values():
+        for operation in item.values():
+            assert operation["description"]
+            always = {"422", "500"}
+            if "health" not in operation["tags"]:
+                always |= {"429"} if app == "client" else {"401", "403", "429"}
+            assert always <= operation["responses"].keys()
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    reference = {"$ref": "#/components/schemas/ProblemOut"}
+                    assert response["content"][MEDIA_TYPE]["schema"] == reference
+
+
+EVERY_OPERATION = {
+    "client": {
+        ("/order/", "POST"),
+        ("/order/{order_id}", "GET"),
+        ("/order/{order_id}", "DELETE"),
+        ("/queue", "GET"),
+        ("/livez", "GET"),
+        ("/readyz", "GET"),
+    },
+    "worker": {
+        ("/start/", "GET"),
+        ("/start/", "POST"),
+        ("/finish/", "POST"),
+        ("/finish/{order_id}/", "POST"),
+        ("/release/", "POST"),
+        ("/release/{order_id}/", "POST"),
+        ("/orders", "GET"),
+        ("/actors", "GET"),
+        ("/metrics", "GET"),
+        ("/livez", "GET"),
+        ("/readyz", "GET"),
+    },
+}
+
+
+@pytest.mark.parametrize("app", PREFIXES)
+async def test_every_body_in_openapi_has_an_example(shop: Shop, address: str, app: str) -> None:
+    async with shop.customers(address) if app == "client" else shop.baristas() as client:
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    bare = {
+        name
+        for name, schema in schemas.items()
+        if schema["type"] == "object" and not schema.get("examples")
+    }
+    assert bare == set()
+
+
+SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+# A cancelled order can still be looked at, which schemathesis takes for "use after free".
+CHECKS = ("--checks", "all", "--exclude-checks", "use_after_free")
+PLENTY = 10**6
+ORDERS = 60
+"""Enough that no request for an order has to wait."""
+
+
+@pytest.fixture
+def unlimited() -> Generator[Shop]:
+    """Yield a shop without limits."""
+    limits: dict[str, Any] = dict.fromkeys(
+        ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
+    )
+    with open_shop(**limits) as shop:
+        with httpx.Client(base_url=shop.client, headers=LATER) as customer:
+            for _ in range(ORDERS):
+                customer.post("/order/").raise_for_status()
+        yield shop
+
+
+async def failures(url: str, folder: Path) -> str:
+    """Return what schemathesis finds wrong with the app at `url`, or an empty string."""
+    ended = await trio.run_process(
+        [*SCHEMATHESIS, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS],
+        capture_stdout=True,
+        stderr=subprocess.STDOUT,
+        check=False,
+        cwd=folder,
+    )
+    return ended.stdout.decode() if ended.returncode else ""
+
+
+async def test_both_apps_keep_what_openapi_promises(unlimited: Shop, tmp_path: Path) -> None:
+    found: dict[str, str] = {}
+
+    async def check(url: str) -> None:
+        found[url] = await failures(url, tmp_path)
+
+    async with trio.open_nursery() as nursery:
+        for url in (f"{unlimited.client}/api/v1/client", f"{unlimited.worker}/api/v1/worker"):
+            nursery.start_soon(check, url)
+    for text in found.values():
+        assert not text, text

@@ -1,7 +1,7 @@
-"""What the three busiest routes take and refuse, in the real shop; FastAPI does not answer them.
+"""Bodies, queries and ids: what the busiest routes accept, and which error each mistake gets.
 
-Each line is a request and what it gets; `tests/cafe/http/test_plain_routes.py` compares the way
-in which they read a request with FastAPI's.
+Each row is a request and its response; `tests/cafe/http/test_plain_routes.py` compares how these
+routes read a request with how FastAPI does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.system.api import LATER, order
+from tests.system.api import LATER, finish, order, problem, start
 from tests.system.shop import Shop
 
 JSON = "application/json"
@@ -167,3 +167,78 @@ async def test_an_order_is_started_and_finished_by_each_way_of_naming_it(
                 headers=typed(JSON),
             )
             assert (done.status_code, done.json()["order_id"]) == (200, order_id)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"", None),
+        (b"{}", None),
+        (b"null", None),
+        (b'{"drink":"americano"}', None),
+        (b'{"name":null}', None),
+        ('{"name":"Zoë ☕"}'.encode(), "Zoë ☕"),
+        (b'{"name":"%s"}' % (b"x" * 80), "x" * 80),
+    ],
+)
+async def test_everything_in_the_body_is_optional(
+    shop: Shop, address: str, content: bytes, name: str | None
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        headers = {**LATER, "Content-Type": "application/json"}
+        body = (await customer.post("/order/", headers=headers, content=content)).json()
+        assert (body["drink"], body["name"]) == ("americano", name)
+        assert (await start(barista))["name"] == name
+        await finish(barista, body["order_id"])
+
+
+BAD_BODIES = {
+    "another drink": (b'{"drink":"latte"}', 422, "americano"),
+    "an unknown member": (b'{"sugar":2}', 422, "sugar"),
+    "a member that is no text": (rb'{"\ud800":2}', 422, "string"),
+    "a name that is no text": (rb'{"name":"\ud800"}', 422, "name"),
+    "an empty name": (b'{"name":""}', 422, "name"),
+    "a long name": (b'{"name":"%s"}' % (b"x" * 81), 422, "name"),
+    "a number for a name": (b'{"name":7}', 422, "name"),
+    "a list": (b"[]", 422, "body"),
+    "half of JSON": (b'{"drink":', 400, "JSON"),
+    "no JSON": (b"coffee, please", 400, "JSON"),
+    "no UTF-8": (b'{"name":"\xff"}', 400, ""),
+    "a number too long": (b'{"name":%s}' % (b"1" * 5000), 400, ""),
+    "too deep": (b"[" * 60_000, 400, ""),
+}
+
+
+@pytest.mark.parametrize(("content", "status", "said"), BAD_BODIES.values(), ids=BAD_BODIES)
+async def test_an_invalid_body_gets_its_errors(
+    shop: Shop, address: str, content: bytes, status: int, said: str
+) -> None:
+    async with shop.customers(address) as customer:
+        headers = {"Content-Type": "application/json"}
+        response = await customer.post("/order/", headers=headers, content=content)
+        assert said in problem(response, status)["detail"]
+
+
+UNSTORABLE = ("%00", "a%00b", "%ff", "%ed%a0%80", "%0a")
+
+
+@pytest.mark.parametrize("order_id", UNSTORABLE)
+async def test_an_order_id_that_cannot_be_stored_is_unknown(
+    shop: Shop, address: str, order_id: str
+) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        for response in (
+            await customer.get(f"/order/{order_id}"),
+            await customer.delete(f"/order/{order_id}"),
+            await barista.post(f"/finish/{order_id}/"),
+            await barista.post("/release/", params={"order_id": "a\0b"}),
+        ):
+            assert response.status_code in {400, 404}, response.text
+
+
+async def test_a_name_that_cannot_be_stored_is_a_422(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
+        response = await customer.post("/order/", json={"name": "A\0da"})
+        assert response.status_code == 422
+        response = await barista.get("/start/", params={"barista": "B\0"})
+        assert response.status_code == 422

@@ -1,32 +1,15 @@
-"""Web pages at the baristas' port, over real connections: no page of another site gets an order."""
+"""Who may use the baristas' port: tokens, and web pages of other sites."""
 
 from __future__ import annotations
-
-from collections.abc import Generator
 
 import pytest
 
 from tests.system.api import look, order, problem
 from tests.system.raw_client import Client
-from tests.system.shop import Shop, open_shop
+from tests.system.shop import TOKEN, Shop
 
-TOKEN = "open-sesame-4711"
-NAME = "kasse.example"
-
-
-@pytest.fixture(scope="module")
-def plain() -> Generator[Shop]:
-    """Yield a shop without a token that has a name."""
-    with open_shop(worker_hosts=f"other.example, {NAME}") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Generator[Shop]:
-    """Yield a shop whose baristas need a token."""
-    with open_shop(worker_hosts="", worker_token=TOKEN) as shop:
-        yield shop
-
+NAME = "cafe"
+"""The host name that SETTINGS lists for the shared shop."""
 
 SAME, CROSS = "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"
 NULL, ELSEWHERE = "Origin: null", "Origin: https://evil.example"
@@ -70,11 +53,11 @@ async def statuses(shop: Shop, path: str, lines: tuple[str, ...], *more: str) ->
 @pytest.mark.parametrize("prefix", ["", "/api/v1/worker"])
 @pytest.mark.parametrize(("lines", "status", "_"), TABLE)
 async def test_requests_that_pass_without_a_token(
-    plain: Shop, lines: tuple[str, ...], status: int, _: int, prefix: str
+    shop: Shop, lines: tuple[str, ...], status: int, _: int, prefix: str
 ) -> None:
-    assert await statuses(plain, f"{prefix}/start/", lines) == [status, status]
-    assert (await statuses(plain, f"{prefix}/livez", lines))[0] == 200
-    assert (await statuses(plain, f"{prefix}/readyz", lines))[0] == 200
+    assert await statuses(shop, f"{prefix}/start/", lines) == [status, status]
+    assert (await statuses(shop, f"{prefix}/livez", lines))[0] == 200
+    assert (await statuses(shop, f"{prefix}/readyz", lines))[0] == 200
 
 
 @pytest.mark.parametrize(("lines", "_", "status"), TABLE)
@@ -88,8 +71,8 @@ async def test_requests_that_pass_with_a_token(
     assert (await statuses(guarded, "/livez", lines))[0] == 200
 
 
-async def test_a_page_gets_no_order_and_ends_none(plain: Shop, address: str) -> None:
-    async with plain.customers(address) as customer, plain.baristas() as barista:
+async def test_a_page_gets_no_order_and_ends_none(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer, shop.baristas() as barista:
         placed = await order(customer)
         for headers in (
             {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
@@ -106,11 +89,42 @@ async def test_a_page_gets_no_order_and_ends_none(plain: Shop, address: str) -> 
             problem(preflight, 403)
         assert (await look(customer, placed["order_id"]))["status"] == "waiting"
         assert (await barista.get("/start/")).json()["order_id"] == placed["order_id"]
-        page = {"Origin": plain.worker, "Sec-Fetch-Site": "same-origin"}
+        page = {"Origin": shop.worker, "Sec-Fetch-Site": "same-origin"}
         assert (await barista.post(f"/finish/{placed['order_id']}", headers=page)).is_success
 
 
-async def test_the_customers_port_is_open_to_pages(plain: Shop, address: str) -> None:
-    async with plain.customers(address) as customer:
+async def test_the_customers_port_is_open_to_pages(shop: Shop, address: str) -> None:
+    async with shop.customers(address) as customer:
         for headers in ({"Origin": "https://evil.example"}, {"Host": "cafe.example"}):
             assert (await customer.get("/queue", headers=headers)).status_code == 200
+
+
+ROUTES = ("/start/", "/orders", "/actors", "/metrics", "/docs", "/openapi.json", "/no/such/path")
+
+
+@pytest.mark.parametrize("prefix", ["", "/api/v1/worker"])
+@pytest.mark.parametrize(
+    "given",
+    [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer caf\u00e9"],
+)
+async def test_without_the_token_every_route_is_a_401(
+    guarded: Shop, given: str | None, prefix: str
+) -> None:
+    headers = [] if given is None else [(b"Authorization", given.encode())]
+    async with guarded.baristas() as barista:
+        for path in ROUTES:
+            response = await barista.get(f"{prefix}{path}", headers=headers)
+            problem(response, 401)
+            assert response.headers["www-authenticate"] == 'Bearer realm="worker"'
+        for path in ("/finish/", "/release/some-id"):
+            problem(await barista.post(f"{prefix}{path}", headers=headers), 401)
+
+
+async def test_the_token_opens_and_health_needs_none(guarded: Shop) -> None:
+    async with guarded.baristas() as barista, guarded.customers() as customer:
+        for path in ("/livez", "/readyz", "/api/v1/worker/livez"):
+            assert (await barista.get(path)).status_code == 200
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            headers = {"Authorization": f"{scheme} {TOKEN}"}
+            assert (await barista.get("/orders", headers=headers)).status_code == 200
+        assert (await customer.get("/queue")).status_code == 200

@@ -1,29 +1,83 @@
-"""The end of a day: everybody who waits is told, and the process ends in time, whoever dawdles."""
+"""A shop that fails to start (tests/cafe/cli/test_serve.py has more), and one that stops."""
 
 from __future__ import annotations
 
 import re
 import signal
+import socket
 from contextlib import AsyncExitStack
+from subprocess import CompletedProcess
 
 import httpx
+import pytest
 import trio
 
+from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import ORDER, crowd, finish, order, park, problem, read_all, start
-from tests.system.raw_client import Client, read_to_end
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.raw_client import Client, read_to_end, request
+from tests.system.shop import (
+    COMMAND,
+    FREE_PORTS,
+    TIMEOUT,
+    Shop,
+    environment,
+    open_shop,
+    until_asked,
+)
+
+
+async def serve_until_exit(*options: str, **settings: object) -> CompletedProcess[bytes]:
+    with trio.fail_after(TIMEOUT):
+        return await trio.run_process(
+            [*COMMAND, *FREE_PORTS, *options],
+            env=environment(settings),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+
+
+async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = await serve_until_exit("--worker-bind", address)
+    assert ended.stderr.decode() == f"cafe: Cannot listen on {address}: Address already in use.\n"
+    assert (ended.returncode, ended.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(
+    ("login", "database", "said"),
+    [
+        ("guarded:wr0ng-word", "postgres", 'password authentication failed for user "guarded"'),
+        ("guarded", "postgres", "no password supplied"),
+        ("nobody:wr0ng-word", "postgres", 'role "nobody" does not exist'),
+        ("cafe", "nowhere", 'database "nowhere" does not exist'),
+    ],
+)
+async def test_a_login_that_postgresql_refuses_is_one_line_that_says_what_to_check(
+    postgresql_server: PostgresServer, login: str, database: str, said: str
+) -> None:
+    url = postgresql_server.url(database, login)
+    ended = await serve_until_exit(database_url=url)
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    (line,) = ended.stderr.decode().splitlines()
+    assert line.startswith("cafe: The database refuses the login: ")
+    assert said in line
+    assert line.endswith(" Check the user, the password and the database's name in its URL.")
+    assert "wr0ng" not in line
+
 
 CLOSING = 4.0
 OFFICE = "127.0.0.5"
 
 
 def as_response(status: int, headers: dict[bytes, bytes], body: bytes) -> httpx.Response:
-    """Give a bare answer the shape in which `problem` looks at it."""
+    """Return an answer of the raw client as the response that `problem` takes."""
     return httpx.Response(status, headers=list(headers.items()), content=body)
 
 
 async def ask_and_never_read(shop: Shop) -> trio.SocketStream:
-    """Ask for far more than any buffer holds, and leave it there."""
+    """Request far more than any buffer holds, and never read it."""
     async with shop.baristas() as visitor:
         script = re.search(r'"(/static[^"]+\.js)"', (await visitor.get("/docs")).text)
     assert script is not None
@@ -32,7 +86,7 @@ async def ask_and_never_read(shop: Shop) -> trio.SocketStream:
     return stream
 
 
-async def test_closing_tells_everybody_and_takes_no_more_orders() -> None:
+async def test_on_sigterm_all_who_wait_are_refused_and_no_order_is_accepted() -> None:
     with open_shop(closing_seconds=CLOSING) as shop:
         async with (
             crowd(shop, [OFFICE] * 200) as customers,
@@ -68,7 +122,7 @@ async def ends_in_time(shop: Shop, began: float) -> None:
     assert trio.current_time() - began < CLOSING
 
 
-async def test_nobody_keeps_it_from_closing_and_who_brews_may_finish() -> None:
+async def test_open_connections_do_not_delay_the_exit_and_a_claimed_order_can_be_finished() -> None:
     with open_shop(closing_seconds=CLOSING) as shop:
         async with AsyncExitStack() as stack:
             for _ in range(3):
@@ -80,8 +134,8 @@ async def test_nobody_keeps_it_from_closing_and_who_brews_may_finish() -> None:
             for _ in range(4):
                 await start(barista)
             waiting = await stack.enter_async_context(await shop.connect(url=shop.worker))
-            await waiting.send_all(b"GET /start/?wait=60 HTTP/1.1\r\nHost: cafe\r\n\r\n")
-            await until_asked(lambda: are_at_work(shop, 5))
+            await waiting.send_all(request("GET", "/start/?wait=60"))
+            await until_asked(lambda: has_baristas(shop, 5))
             for _ in range(3):
                 await stack.enter_async_context(await ask_and_never_read(shop))
             idle = await stack.enter_async_context(await shop.connect())
@@ -89,15 +143,15 @@ async def test_nobody_keeps_it_from_closing_and_who_brews_may_finish() -> None:
             await half.send_all(b"POST /order/ HTTP/1.1\r\nContent-Le")
             began = trio.current_time()
             shop.process.send_signal(signal.SIGINT)
-            told = await Client(waiting).read()
-            closed = problem(as_response(told.status, told.headers, told.body), 503)
+            answer = await Client(waiting).read()
+            closed = problem(as_response(answer.status, answer.headers, answer.body), 503)
             assert closed["reason"] == "closing"
             assert (await finish(barista, placed["order_id"]))["collected"] is True
             await ends_in_time(shop, began)
             assert await read_to_end(idle) == b""
 
 
-async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_answered() -> None:
+async def test_after_sigterm_no_order_is_claimed_and_all_who_wait_are_answered() -> None:
     with open_shop(closing_seconds=CLOSING) as shop:
         async with AsyncExitStack() as stack:
             customer = await stack.enter_async_context(shop.customers(OFFICE))
@@ -106,13 +160,11 @@ async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_an
             claim = await start(barista)
             assert claim["order_id"] == brewed["order_id"]
             kept = await order(customer)
-            look = (
-                f"GET /order/{kept['order_id']} HTTP/1.1\r\nHost: cafe\r\nPrefer: wait=60\r\n\r\n"
-            )
-            keyed = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nIdempotency-Key: k\r\n\r\n"
+            looked = request("GET", f"/order/{kept['order_id']}", "Prefer: wait=60")
+            keyed = request("POST", "/order/", "Idempotency-Key: k")
             waiting = [
-                await stack.enter_async_context(await park(shop, OFFICE, request))
-                for request in (ORDER, keyed, keyed, look.encode())
+                await stack.enter_async_context(await park(shop, OFFICE, raw))
+                for raw in (ORDER, keyed, keyed, looked)
             ]
             await shop.has_waiting(3)
             shop.process.send_signal(signal.SIGTERM)
@@ -125,16 +177,16 @@ async def test_after_sigterm_no_claim_is_given_out_and_everybody_who_waits_is_an
             assert b'"status":"waiting"' in answers[3].body
             assert (await finish(barista, brewed["order_id"]))["collected"] is True
             listed = (await barista.get("/orders")).json()["orders"]
-            # The plain customer was told 503, so nobody collects that order; the others stay.
+            # The customer without a key got a 503, so that order is cancelled; the others stay.
             assert len(listed) == 2
         assert await shop.ended() == 0
 
 
-async def are_at_work(shop: Shop, baristas: int) -> bool:
+async def has_baristas(shop: Shop, baristas: int) -> bool:
     return await shop.metric("cafe_baristas") == baristas
 
 
-async def test_a_second_signal_ends_it_at_once() -> None:
+async def test_a_second_signal_ends_the_process_at_once() -> None:
     with open_shop(closing_seconds=60, exit_code=-signal.SIGTERM) as shop:
         shop.process.send_signal(signal.SIGTERM)
         await shop.log.line("closing")
