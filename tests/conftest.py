@@ -1,7 +1,7 @@
-"""What holds for every test: a hang is a failure with a stack, not a silent machine.
+"""A watchdog for all tests: a test that hangs ends the run with every thread's stack.
 
 pytest's own faulthandler_timeout, and pytest-timeout, start and join a thread for each test: a
-third of what a swept test takes under one schedule. Here the watch is set anew once a second.
+third of the time of a swept test under one schedule. Here the timer is reset once a second at most.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from hypothesis import settings
 from tests.chance import make_profiles
 
 HANGS_AFTER = 300.0
-"""Seconds in which no test begins, nor a schedule of one that is swept."""
-ANEW_AFTER = 1.0
+"""Seconds without the start of a test, or of a schedule of a swept test."""
+RESET_AFTER = 1.0
 
 make_profiles()
 settings.load_profile("ci" if os.environ.get("CI") else "few")
 
 
-class Watch:
-    """Prints every thread's stack, and ends the process, when none has begun for long."""
+class Watchdog:
+    """Prints every thread's stack and ends the process if no test starts for HANGS_AFTER."""
 
     def __init__(self, stderr: int) -> None:
         self._stderr = stderr
         self._set_at = 0.0
 
     def pytest_runtest_setup(self) -> None:
-        # In the process that runs the tests: each worker of pytest-xdist has a watch of its own.
+        # In the process that runs the tests: each worker of pytest-xdist has its own watchdog.
         now = monotonic()
-        if now - self._set_at >= ANEW_AFTER:
+        if now - self._set_at >= RESET_AFTER:
             self._set_at = now
             faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=self._stderr)
 
@@ -46,12 +46,12 @@ class Watch:
 
 def pytest_configure(config: pytest.Config) -> None:
     capture: Any = config.pluginmanager.getplugin("capturemanager")
-    # The real one: what pytest has captured is lost with the process.
+    # The real stderr: captured output is lost with the process.
     with capture.global_and_fixture_disabled():
-        config.pluginmanager.register(Watch(os.dup(2)), "hangs")
+        config.pluginmanager.register(Watchdog(os.dup(2)), "hangs")
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector the tests themselves: thousands, looked through in each test."""
+    """Freeze the thousands of tests, so that garbage collections do not traverse them."""
     gc.collect()
     gc.freeze()

@@ -20,7 +20,6 @@ LONGER: dict[str, str] = {
     "cafe/http/plain_routes.py": "one way from a request to its endpoint, and all that it refuses",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
     "tests/cafe/server/test_request.py": "a table of heads, and how each is read or refused",
-    "tests/system/test_streams.py": "which streams and signals, in which command, side by side",
     "tests/system/test_limits.py": "both ports count the same addresses, and a ban holds on both",
     "tests/cafe/http/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
 }

@@ -19,6 +19,7 @@ import pytest
 
 from cafe.ledger.database import upgrade
 from cafe.shop.departments import DEPARTMENTS
+from tests.system.proxies import free_port
 from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, POLL, TIMEOUT, environment
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
@@ -70,13 +71,6 @@ def alive(address: bytes, times: int = 1) -> bool:
                 assert piece, answer
                 answer += piece
     return True
-
-
-def free_port() -> int:
-    """Return a free port, for a shop that cannot print the one that it got."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def wait_for(place: str) -> None:
