@@ -25,13 +25,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a feature of Li
 SO_LOCK_FILTER = 44  # Linux's asm-generic/socket.h
 ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"
 NO_ANSWER_SECONDS = 0.3
-"""On loopback a connection stands in a millisecond, and a lost SYN is sent again after a second."""
+"""On loopback a connection takes a millisecond, and a lost SYN is sent again after a second."""
 
 
 async def connects(server: TinyServer, source: str | None = None, url: str | None = None) -> bool:
-    """Return whether a connection is established, whatever becomes of it."""
+    """Return whether a connection is established, even if it is then closed."""
     with trio.move_on_after(NO_ANSWER_SECONDS) as scope:
-        with suppress(ConnectionResetError):  # it was, and the accept loop was quick
+        with suppress(ConnectionResetError):  # established, then refused at accept
             await (await server.connect(source, url)).aclose()
     return not scope.cancelled_caught
 
@@ -110,10 +110,10 @@ async def test_the_kernel_accepts_the_largest_filter_time_after_time() -> None:
         await ban(server, "2001:db8:ffff::/64")
         await until(lambda: server.admission.in_kernel == ROOM // 3)
         assert await connects(server, ATTACKER)  # the filter has no room for it
-        assert not await door_is_open_to(server, ATTACKER)
+        assert not await is_served_once_connected(server, ATTACKER)
 
 
-async def door_is_open_to(server: TinyServer, source: str) -> bool:
+async def is_served_once_connected(server: TinyServer, source: str) -> bool:
     """Return whether an address is served once it has connected."""
     try:
         return await server.gets_served(source)
@@ -138,7 +138,7 @@ async def test_if_the_kernel_refuses_the_filter_one_line_says_so_and_bans_act_at
                 server.admission.ban(address, until=trio.current_time() + 60)
                 await until(lambda: server.admission.in_kernel is None)
                 assert await connects(server, address)
-                assert not await door_is_open_to(server, address)
+                assert not await is_served_once_connected(server, address)
             assert await server.gets_served(REGULAR)
             assert dict(server.admission.take_refusals()).keys() == {ATTACKER, "127.0.0.67"}
     assert [line["event"] for line in lines] == ["bans are enforced without the kernel"]

@@ -153,11 +153,11 @@ async def has_baristas(shop: Shop, baristas: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("take", "said"),
+    ("take", "message"),
     [(own, " is in use by process "), (write, "cafe: The database does not end with event ")],
 )
 async def test_all_who_wait_are_refused_before_the_process_ends_when_another_owns_the_database(
-    tmp_path: Path, take: Callable[[Path], Store], said: str
+    tmp_path: Path, take: Callable[[Path], Store], message: str
 ) -> None:
     url, path = f"sqlite:///{tmp_path}/cafe.db", tmp_path / "cafe.db"
     with open_shop(database_url=url, closing_seconds=CLOSING, exit_code=WRONG) as shop:
@@ -190,7 +190,7 @@ async def test_all_who_wait_are_refused_before_the_process_ends_when_another_own
             assert await shop.ended() == WRONG
             assert trio.current_time() - began < CLOSING + 1
             other.close()
-        assert said in shop.log.text
+        assert message in shop.log.text
 
 
 WITH_KEY, WITHOUT_KEY, BARISTAS = 15, 15, 6

@@ -1,4 +1,4 @@
-"""The proxies of docs/limits.md before a real shop: what a customer behind one of them sees.
+"""The proxies of docs/limits.md in front of a real shop, as a customer behind one sees it.
 
 Customers come from loopback addresses of their own, so the proxy has to tell the shop who they are.
 """
@@ -22,7 +22,7 @@ LIMIT = 20
 
 @pytest.fixture(scope="module")
 def direct() -> Generator[Shop]:
-    """Yield a shop that believes the proxy, with limits that a test reaches soon."""
+    """Yield a shop that trusts the proxy, with low limits."""
     with open_shop(
         trusted_proxies="127.0.0.1", limit_requests=LIMIT, limit_window_seconds=60, ban_after=30
     ) as shop:
@@ -37,7 +37,7 @@ def proxied(
     if program(request.param) is None:
         pytest.skip(missing(f"no {request.param} here (on Debian: apt install {request.param})"))
     folder: Path = tmp_path_factory.mktemp(request.param)
-    folder.chmod(0o755)  # nginx's workers are another user's
+    folder.chmod(0o755)  # nginx's workers run as another user
     with running_proxy(request.param, direct, folder) as shop:
         yield shop
 
@@ -125,7 +125,7 @@ async def test_only_the_proxy_reaches_the_health_routes(proxied: Shop, address: 
 
 @pytest.fixture(scope="module")
 def with_room() -> Generator[Shop]:
-    """Yield a shop with its usual limits: OPTIONS / is a request like any other, and counted."""
+    """Yield a shop with the default limits, since health checks by OPTIONS are counted."""
     with open_shop(trusted_proxies="127.0.0.1") as shop:
         yield shop
 
@@ -139,7 +139,7 @@ async def test_every_usual_health_check_of_haproxy_leaves_the_shop_in_service(
     changes = {"option httpchk HEAD /readyz": f"option httpchk{check}", "inter 2s": "inter 50ms"}
     with running_proxy("haproxy", with_room, tmp_path, changes) as proxied:
         before = len(with_room.log.lines("request"))
-        # Of these, three that fail would be enough.
+        # Three failed checks would take the shop out of service.
         await until(lambda: len(with_room.log.lines("request")) >= before + 10)
         async with proxied.customers(address) as customer:
             assert (await customer.get("/queue")).status_code == 200

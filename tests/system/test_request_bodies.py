@@ -16,7 +16,7 @@ JSON = "application/json"
 UNKNOWN = "no-such-order"
 
 FINISHES: list[tuple[str, bytes, str | None, int, list[str]]] = [
-    # query, body, content type; status, what is wrong where
+    # query, body, content type; status, errors
     ("", b"", None, 422, []),
     ("", b"", JSON, 422, []),
     ("", b"null", JSON, 422, []),
@@ -79,7 +79,7 @@ ORDERS: list[tuple[bytes, str | None, int, list[str]]] = [
 
 
 def check(response: httpx.Response, status: int, wrong: list[str]) -> None:
-    """Check that a response has this status, and tells what is wrong where."""
+    """Check that a response has this status, and lists these errors."""
     assert response.status_code == status, response.text
     if status < 400:
         return
@@ -209,14 +209,14 @@ BAD_BODIES = {
 }
 
 
-@pytest.mark.parametrize(("content", "status", "said"), BAD_BODIES.values(), ids=BAD_BODIES)
+@pytest.mark.parametrize(("content", "status", "message"), BAD_BODIES.values(), ids=BAD_BODIES)
 async def test_an_invalid_body_gets_its_errors(
-    shop: Shop, address: str, content: bytes, status: int, said: str
+    shop: Shop, address: str, content: bytes, status: int, message: str
 ) -> None:
     async with shop.customers(address) as customer:
         headers = {"Content-Type": "application/json"}
         response = await customer.post("/order/", headers=headers, content=content)
-        assert said in problem(response, status)["detail"]
+        assert message in problem(response, status)["detail"]
 
 
 UNSTORABLE = ("%00", "a%00b", "%ff", "%ed%a0%80", "%0a")

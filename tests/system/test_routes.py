@@ -1,4 +1,4 @@
-"""What holds for every route of both apps: prefixes, slashes, problems, request ids, OpenAPI."""
+"""What holds for every route of both apps: prefixes, slashes, methods, problems, request ids."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def test_head_has_the_headers_of_get_and_no_body(shop: Shop, address: str,
             assert names[0] == names[1]
             kinds = {one.headers["content-type"] for one in (get, head)}
             assert len(kinds) == 1
-            if path not in {"/queue", "/actors", "/metrics"}:  # which are never twice the same
+            if path not in {"/queue", "/actors", "/metrics"}:  # whose values change
                 assert get.headers["content-length"] == head.headers["content-length"]
 
 

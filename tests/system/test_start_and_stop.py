@@ -46,7 +46,7 @@ async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "database", "said"),
+    ("login", "database", "message"),
     [
         ("guarded:wr0ng-word", "postgres", 'password authentication failed for user "guarded"'),
         ("guarded", "postgres", "no password supplied"),
@@ -55,14 +55,14 @@ async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
     ],
 )
 async def test_a_login_that_postgresql_refuses_is_one_line_that_says_what_to_check(
-    postgresql_server: PostgresServer, login: str, database: str, said: str
+    postgresql_server: PostgresServer, login: str, database: str, message: str
 ) -> None:
     url = postgresql_server.url(database, login)
     ended = await serve_until_exit(database_url=url)
     assert (ended.returncode, ended.stdout) == (2, b"")
     (line,) = ended.stderr.decode().splitlines()
     assert line.startswith("cafe: The database refuses the login: ")
-    assert said in line
+    assert message in line
     assert line.endswith(" Check the user, the password and the database's name in its URL.")
     assert "wr0ng" not in line
 

@@ -318,8 +318,8 @@ def cafe(tmp_path: Path, empty_ledger: Path) -> Cafe:
 def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(
     cafe: Cafe, command: str
 ) -> None:
-    said = b"cafe: Standard output cannot be written: No space left on device.\n"
-    assert cafe.run(command, redirection="> /dev/full") == (1, b"", said)
+    errors = b"cafe: Standard output cannot be written: No space left on device.\n"
+    assert cafe.run(command, redirection="> /dev/full") == (1, b"", errors)
 
 
 @pytest.mark.parametrize("command", PRINTING)
@@ -344,6 +344,6 @@ def test_an_error_on_a_closed_stderr_is_its_exit_code_alone(cafe: Cafe) -> None:
 
 def test_what_the_encoding_of_standard_output_lacks_is_escaped(cafe: Cafe) -> None:
     command = "python -m cafe db backup Zoë"
-    code, printed, said = cafe.run(command, PYTHONIOENCODING="ascii")
-    assert (code, said) == (0, b"")
+    code, printed, errors = cafe.run(command, PYTHONIOENCODING="ascii")
+    assert (code, errors) == (0, b"")
     assert printed.startswith(rb"Zo\xeb: ")

@@ -1,4 +1,4 @@
-"""One request said in many ways: the busy plain routes and FastAPI's own answer all of them alike.
+"""One request spelled in many ways: plain routes and FastAPI's answer each of them alike.
 
 Rule: a table has what is sent and what it gets, and each row is sent to each kind of route over a
 connection of its own. Why a row is so stands with the module that does it.
@@ -19,7 +19,7 @@ from tests.system.shop import Line, Shop
 
 PREFIXES = {"client": "/api/v1/client", "worker": "/api/v1/worker"}
 LOOKS = {
-    # each way in which a request finds its function
+    # each way in which a request is routed
     "plain": ("client", "/queue"),
     "plain, of baristas": ("worker", "/orders"),
     "plain, with an order in its path": ("client", "/order/{order_id}"),
@@ -53,14 +53,14 @@ class Counter:
             return await Client(stream).ask(raw, method)
 
     async def live(self) -> list[Line]:
-        """Return all orders, as far as they are something that can be changed by a request."""
+        """Return what a request could change of all live orders."""
         members = ("order_id", "status")
         return [{name: one[name] for name in members} for one in await self.shop.orders()]
 
 
 @asynccontextmanager
 async def open_counter(shop: Shop, address: str) -> AsyncGenerator[Counter]:
-    """Have one order wait; after the block it must still do so, and is cancelled."""
+    """Place one order; check after the block that it still waits, and cancel it."""
     async with shop.customers(address) as customer:
         placed = await order(customer)
         counter = Counter(shop, address, placed["order_id"])
@@ -72,8 +72,8 @@ async def open_counter(shop: Shop, address: str) -> AsyncGenerator[Counter]:
             await customer.delete(f"/order/{placed['order_id']}")
 
 
-def said(answer: Answer) -> set[bytes]:
-    """Return which headers an answer has."""
+def fields_of(answer: Answer) -> set[bytes]:
+    """Return the names of an answer's header fields."""
     return set(answer.headers) - {b"connection"}
 
 
@@ -85,7 +85,7 @@ every_look = pytest.mark.parametrize(("app", "path"), LOOKS.values(), ids=LOOKS)
 
 OUR_HOSTS = ("cafe", "CAFE:80", "cafe:", "127.0.0.1:8080", "[::1]", "[::1]:8080")
 OTHER_HOSTS = ("a_b.c~d", "%63afe")
-"""Which are names, too; to those the baristas' port, where it has no token, does not listen."""
+"""Valid names, which the baristas' port refuses if it has no token."""
 NO_HOSTS = ("a b", "x/y", "x:abc", "[::1", "###", "a@b", ":80", "a:65536", "a, b", "[::g]", "é")
 
 
@@ -126,7 +126,7 @@ async def test_each_spelling_of_a_path_answers_every_method_alike(
             for method in ("GET", "HEAD"):
                 answer = await counter.ask(app, method, spelling)
                 assert (spelling, method, answer.status) == (spelling, method, 200)
-                assert said(answer) == said(usual)
+                assert fields_of(answer) == fields_of(usual)
                 assert bool(answer.body) is (method == "GET")
             for method, status in (("OPTIONS", 204), ("PATCH", 405)):
                 answer = await counter.ask(app, method, spelling)
@@ -169,7 +169,7 @@ async def test_head_and_options_claim_nothing(shop: Shop, address: str, path: st
 
 
 PREFERENCES = [
-    # lines of Prefer, what is applied
+    # lines of Prefer; the preference applied
     (["respond-async"], b"respond-async"),
     (["RESPOND-ASYNC;x=1"], b"respond-async"),
     (["wait=0"], b"wait=0"),
@@ -212,7 +212,7 @@ async def test_a_malformed_preference_is_ignored(shop: Shop, address: str, prefe
 KEY = "Idempotency-Key: one"
 TYPE = "Content-Type: application/json"
 ONCE: list[tuple[str, str, str, list[str], str]] = [
-    # app, method, target, lines; what is wrong where
+    # app, method, target, lines; the place of the error
     ("client", "POST", "/order/", [KEY, KEY], "header.idempotency-key"),
     ("client", "POST", "/order", [KEY, "idempotency-key: two"], "header.idempotency-key"),
     ("client", "POST", "/order", [KEY, "Idempotency-Key:"], "header.idempotency-key"),
