@@ -58,7 +58,6 @@ MODELS = (
     "cafe/limits/bans.py",
     "cafe/limits/window.py",
     "cafe/orders/ids.py",
-    "cafe/orders/indexes.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
 )

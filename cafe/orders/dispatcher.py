@@ -25,7 +25,6 @@ from actors import Actor, ActorError, Reply, Timer
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
-from cafe.orders.indexes import Recent
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -47,9 +46,9 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Change, Order, Status
-from cafe.orders.queries import MOST_RECENT, Snapshot
-from cafe.orders.queue import OrderBook
+from cafe.orders.order import Change, NotAllowedError, Order, Status
+from cafe.orders.queries import Snapshot
+from cafe.orders.queue import MOST_RECENT, OrderBook, UnknownOrderError
 from cafe.orders.refusals import (
     CutOffFromQueue,
     ForgottenOrder,
@@ -58,14 +57,14 @@ from cafe.orders.refusals import (
     OrderConflict,
     QueueFull,
     TooManyWaiting,
-    refusing,
+    UnknownOrder,
 )
 from cafe.orders.tables import entry_of
-from cafe.orders.view import View
-from cafe.orders.waiting import Customer, WaitingBaristas, WaitingCustomers
 
 MOST_UNCOMMITTED = 50_000
 """Changes that may wait for the ledger; beyond this, new orders are refused."""
+RETRY_SECONDS = 5.0
+"""Retry-After while no brewing time is known."""
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
 """Opens the next journal, and returns what the ledger has of orders."""
@@ -101,8 +100,10 @@ class Dispatcher(Actor):
         self._clock = clock
         self._load = load
         self._closing = closing
-        self._customers = WaitingCustomers()
-        self._baristas = WaitingBaristas()
+        self._customers: dict[str, dict[Reply[Standing], AwaitOrder]] = {}
+        """The clients that wait for each order: one with a key may have several."""
+        self._baristas: dict[Reply[Claim | None], StartOrder] = {}
+        """Those that wait, first come first served."""
         self._unclaimed: set[str] = set()
         """Bound orders without a waiting customer at the last check."""
         self._lease_timer: Timer | None = None
@@ -112,7 +113,9 @@ class Dispatcher(Actor):
     def _begin(self, journal: Journal, snapshot: Snapshot) -> None:
         self._journal = journal
         self._book = OrderBook(
-            lease_seconds=self._rules.lease_seconds, key_ttl_seconds=self._rules.key_ttl_seconds
+            lease_seconds=self._rules.lease_seconds,
+            key_ttl_seconds=self._rules.key_ttl_seconds,
+            most_recent=MOST_RECENT,
         )
         self._book.resume(
             snapshot.live,
@@ -121,9 +124,6 @@ class Dispatcher(Actor):
             snapshot.brewing_seconds,
             self._clock(),
         )
-        self._recent = Recent(MOST_RECENT)
-        for order in snapshot.recent:
-            self._recent.add(order.order_id, 0)
         self._placing: deque[tuple[int, int]] = deque()
         """Orders that may not be committed yet: the count of entries, and the ticket number."""
         self._placed_through = snapshot.last_number
@@ -157,7 +157,9 @@ class Dispatcher(Actor):
     @PlaceOrder.deferred
     def place(self, message: PlaceOrder, reply: Reply[Standing]) -> None:
         """Answer with the order of the message's key or id, or place a new one."""
-        order = self._find_placed(message)
+        order = self._book.orders.get(message.order_id)
+        if order is None and message.key is not None:
+            order = self._find_by_key(message, message.key)
         if order is None:
             order = self._place_new(message)
             if message.key is None:
@@ -171,23 +173,24 @@ class Dispatcher(Actor):
     @AwaitOrder.deferred
     def wait(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Answer when the order has ended, and hand it over to its customer."""
-        with refusing("found"):
-            order = self._book.find(message.order_id)
+        order = self._book.orders.get(message.order_id)
+        if order is None:
+            raise UnknownOrder
         if order.ended:
             self._give(order, reply, collects=message.collects)
             return
-        customer = Customer(reply, message.collects)
-        self._customers.add(order.order_id, customer)
+        self._customers.setdefault(order.order_id, {})[reply] = message
         if self._closing.refusal is not None:
             self._dismiss(order.order_id)
             return
-        reply.on_abandoned(partial(self._leave, message, customer))
+        reply.on_abandoned(partial(self._leave, message, reply))
 
     @KeepOrder.deferred
     def keep(self, message: KeepOrder, reply: Reply[Standing]) -> None:
         """Unbind an order from its customer's connection."""
-        with refusing("kept"):
-            order = self._book.find(message.order_id)
+        order = self._book.orders.get(message.order_id)
+        if order is None:
+            raise UnknownOrder
         if order.ended:
             self._give(order, reply, collects=True)
             return
@@ -206,24 +209,26 @@ class Dispatcher(Actor):
         """Hand over an order that only the ledger still had."""
         order = message.order
         self._book.remember(order)
-        self._recent.add(order.order_id, self._journal.written)
+        self._book.keep_recent(order.order_id, self._journal.written, self._journal.committed)
         self._give(self._book.find(order.order_id), reply, collects=True)
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
         """Show an order to a client that knows its id."""
-        with refusing("found"):
-            order = self._book.find(message.order_id)
+        order = self._book.orders.get(message.order_id)
+        if order is None:
+            raise UnknownOrder
         self._journal.reply(reply, self._standing(order), looks=True)
 
     @CancelOrder.deferred
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
         try:
-            with refusing("cancelled"):
-                change = self._book.cancel(message.order_id, self._clock())
-        except OrderConflict as conflict:
-            self._journal.refuse(reply, conflict)
+            change = self._book.cancel(message.order_id, self._clock())
+        except UnknownOrderError:
+            raise UnknownOrder from None
+        except NotAllowedError as no:
+            self._journal.refuse(reply, OrderConflict(no.status, "cancelled"))
             return
         if change is not None:
             self._end(change)
@@ -236,8 +241,8 @@ class Dispatcher(Actor):
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
             self._write(change)
-            for customer in self._customers.dismiss(change.order.order_id):
-                self._journal.refuse(customer.reply, CutOffFromQueue(message.seconds))
+            for customer in self._customers.pop(change.order.order_id, ()):
+                self._journal.refuse(customer, CutOffFromQueue(message.seconds))
         return len(changes)
 
     # Baristas
@@ -249,25 +254,26 @@ class Dispatcher(Actor):
             raise self._closing.refusal
         held = self._book.claimed_by(message.claim)
         if held is not None:
-            self._journal.reply(reply, Claim(held, self._book.waiting), looks=True)
+            self._journal.reply(reply, Claim(held, len(self._book.queue)), looks=True)
             return
         if not message.waits and not self._has_claimable():
             if self._journal.closed:
                 raise self._journal.refusal  # the state is about to be loaded again
             reply.send(None)
             return
-        self._baristas.add(reply, message)
-        reply.on_abandoned(partial(self._baristas.remove, reply))
+        self._baristas[reply] = message
+        reply.on_abandoned(partial(self._stop_waiting, reply))
         self._hand_out()
 
     @FinishOrder.deferred
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
         """Declare an order ready, and hand it to its customer if they wait."""
         try:
-            with refusing("finished"):
-                change = self._book.finish(message.order_id, self._clock())
-        except OrderConflict as conflict:
-            self._journal.refuse(reply, conflict)
+            change = self._book.finish(message.order_id, self._clock())
+        except UnknownOrderError:
+            raise UnknownOrder from None
+        except NotAllowedError as no:
+            self._journal.refuse(reply, OrderConflict(no.status, "finished"))
             return
         if change is None:
             self._journal.reply(reply, self._book.find(message.order_id), looks=True)
@@ -279,10 +285,11 @@ class Dispatcher(Actor):
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Put a claimed order back in its old place in the queue."""
         try:
-            with refusing("released"):
-                changes = self._book.release(message.order_id, self._clock())
-        except OrderConflict as conflict:
-            self._journal.refuse(reply, conflict)
+            changes = self._book.release(message.order_id, self._clock())
+        except UnknownOrderError:
+            raise UnknownOrder from None
+        except NotAllowedError as no:
+            self._journal.refuse(reply, OrderConflict(no.status, "released"))
             return
         self._end(*changes)
         self._journal.reply(reply, changes[-1].order)
@@ -293,16 +300,24 @@ class Dispatcher(Actor):
     @ListOrders.deferred
     def list_orders(self, message: ListOrders, reply: Reply[OrderPage]) -> None:
         """List a page of the orders that wait or are in preparation, oldest first."""
-        view, most = self._view, message.most
+        most = message.most
         orders = self._book.page(message.behind, most + 1, message.barista)
-        standings = [view.standing(order) for order in orders[:most]]
+        standings = [self._standing(order) for order in orders[:most]]
         self._journal.reply(reply, OrderPage(standings, len(orders) > most), looks=True)
 
     @CountQueue.handler
     def count(self, _message: CountQueue) -> QueueCount:
         """Count the orders in memory."""
-        has_room = self._book.waiting < self._rules.max_waiting
-        return self._view.count(accepting=has_room and self._closing.refusal is None)
+        book, idle = self._book, len(self._baristas)
+        waiting = len(book.queue)
+        return QueueCount(
+            waiting=waiting,
+            preparing=len(book.leases),
+            baristas=book.baristas(idle),
+            eta_seconds=book.eta_seconds(waiting + 1, idle),
+            accepting=waiting < self._rules.max_waiting and self._closing.refusal is None,
+            by_status=book.by_status,
+        )
 
     @CloseShop.handler
     def close(self, _message: CloseShop) -> int:
@@ -311,12 +326,8 @@ class Dispatcher(Actor):
 
     # Placing
 
-    def _find_placed(self, message: PlaceOrder) -> Order | None:
-        if self._book.knows(message.order_id):
-            return self._book.find(message.order_id)
-        order = None
-        if message.key is not None:
-            order = self._book.find_by_key(message.address, message.key, self._clock())
+    def _find_by_key(self, message: PlaceOrder, key: str) -> Order | None:
+        order = self._book.find_by_key(message.address, key, self._clock())
         if order is None and message.held_by is not None:
             raise ForgottenOrder
         if order is not None and (order.drink, order.name) != (message.drink, message.name):
@@ -328,10 +339,10 @@ class Dispatcher(Actor):
             raise self._closing.refusal
         if self._journal.uncommitted > MOST_UNCOMMITTED:
             raise LedgerUnavailable
-        if self._book.waiting >= self._rules.max_waiting:
-            raise QueueFull("The queue is full; come back a little later.", self._view.retry_after)
-        if self._book.waiting_from(message.address) >= message.max_waiting:
-            raise TooManyWaiting(message.max_waiting, self._view.retry_after)
+        if len(self._book.queue) >= self._rules.max_waiting:
+            raise QueueFull("The queue is full; come back a little later.", self._retry_after())
+        if self._book.waiting_from[message.address] >= message.max_waiting:
+            raise TooManyWaiting(message.max_waiting, self._retry_after())
         change = self._book.place(
             message.order_id,
             message.drink,
@@ -344,6 +355,10 @@ class Dispatcher(Actor):
         self._write(change)
         self._placing.append((self._journal.written, change.order.number))
         return change.order
+
+    def _retry_after(self) -> float:
+        """Return the seconds after which about one place in the queue is free."""
+        return self._book.eta_seconds(1, len(self._baristas)) or RETRY_SECONDS
 
     # Waiting customers
 
@@ -358,11 +373,19 @@ class Dispatcher(Actor):
             self._write(self._book.hand_over(order.order_id, self._clock()))
         self._journal.reply(reply, standing, looks=not handed_over)
 
-    def _leave(self, message: AwaitOrder, customer: Customer) -> None:
-        """Remove a customer whose ask was cancelled; if they hung up, abandon the order."""
-        waited = self._customers.remove(message.order_id, customer)
-        if waited and customer.collects and not message.timed:
+    def _leave(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
+        """Remove a client whose ask was cancelled; if it was a hang-up, abandon the order."""
+        waiting = self._customers.get(message.order_id, {})
+        if waiting.pop(reply, None) is None:
+            return
+        if not waiting:
+            del self._customers[message.order_id]
+        if message.collects and not message.timed:
             self._abandon(message.order_id)
+
+    def _has_customer(self, order_id: str) -> bool:
+        """Return whether a client waits to be handed an order."""
+        return any(one.collects for one in self._customers.get(order_id, {}).values())
 
     def _abandon(self, order_id: str, reason: str | None = None) -> None:
         change = self._book.abandon(order_id, self._clock(), reason)
@@ -371,7 +394,8 @@ class Dispatcher(Actor):
 
     def _withdraw(self, order_id: str) -> None:
         """Cancel an order whose id was never delivered, unless it can be found by its key."""
-        if not self._book.knows(order_id) or self._book.find(order_id).key is not None:
+        order = self._book.orders.get(order_id)
+        if order is None or order.key is not None:
             return
         change = self._book.withdraw(order_id, self._clock(), "its customer had disconnected")
         if change is not None:
@@ -382,7 +406,7 @@ class Dispatcher(Actor):
         unclaimed = {
             order.order_id
             for order in self._book.live()
-            if order.bound and not order.abandoned and not self._customers.collect(order.order_id)
+            if order.bound and not order.abandoned and not self._has_customer(order.order_id)
         }
         for order_id in self._unclaimed & unclaimed:
             self._abandon(order_id, "its customer did not come back")
@@ -390,23 +414,23 @@ class Dispatcher(Actor):
 
     def _dismiss_all(self) -> int:
         """On shutdown, answer all who wait; return the number of customers."""
-        for barista in self._baristas.dismiss_all():
+        baristas, self._baristas = list(self._baristas), {}
+        for barista in baristas:
             barista.fail(self._closing.refusal or LedgerUnavailable())
-        return sum(map(self._dismiss, self._customers.orders()))
+        return sum(map(self._dismiss, list(self._customers)))
 
     def _dismiss(self, order_id: str) -> int:
         """On shutdown, answer all who wait for an order; return the number of customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
-        customers = self._customers.dismiss(order_id)
-        known = self._book.knows(order_id)  # else loading it again has failed
+        has_customer = self._has_customer(order_id)
+        order = self._book.orders.get(order_id)  # None: loading it again has failed
         answered = 0
-        for customer in customers:
-            if customer.collects or not known:
-                answered += customer.reply.fail(refusal)
+        for reply, message in self._customers.pop(order_id, {}).items():
+            if message.collects or order is None:
+                answered += reply.fail(refusal)
             else:
-                standing = self._standing(self._book.find(order_id))
-                self._journal.reply(customer.reply, standing, looks=True)
-        if known and any(customer.collects for customer in customers):
+                self._journal.reply(reply, self._standing(order), looks=True)
+        if order is not None and has_customer:
             self._abandon(order_id, "the shop closed")
         return answered
 
@@ -418,25 +442,29 @@ class Dispatcher(Actor):
             with suppress(ActorError):  # this instance has crashed, and the next has not started
                 self.after(0.0, self._hand_out)
 
+    def _stop_waiting(self, reply: Reply[Claim | None]) -> None:
+        self._baristas.pop(reply, None)
+
     def _has_claimable(self) -> bool:
         """Return whether the oldest waiting order is committed."""
         committed = self._journal.committed
         while self._placing and self._placing[0][0] <= committed:
             self._placed_through = self._placing.popleft()[1]
-        first = self._book.first_number
-        return first is not None and first <= self._placed_through
+        queue = self._book.queue
+        return bool(queue) and queue[0][0] <= self._placed_through
 
     def _hand_out(self) -> None:
         """Assign waiting orders to waiting baristas, both first come first served."""
         while self._baristas and self._has_claimable():
-            reply, wish = self._baristas.take_first()
+            reply = next(iter(self._baristas))
+            wish = self._baristas.pop(reply)
             change = self._book.start(wish.barista, self._clock(), wish.claim)
             self._write(change)
             order = change.order
             if not wish.keyed:
                 # Until the answer is sent, a barista who disconnects releases the order.
                 reply.on_abandoned(partial(self._come_back, order))
-            self._journal.reply(reply, Claim(order, self._book.waiting))
+            self._journal.reply(reply, Claim(order, len(self._book.queue)))
         self._watch_leases()
 
     def _come_back(self, order: Order) -> None:
@@ -470,29 +498,24 @@ class Dispatcher(Actor):
         if not order.ended:
             self._write(*changes)
             return
-        customers = self._customers.dismiss(order.order_id)
+        customers = self._customers.pop(order.order_id, {})
         standing = self._standing(order) if customers else None
-        if order.status is Status.READY and any(customer.collects for customer in customers):
+        collected = any(message.collects for message in customers.values())
+        if order.status is Status.READY and collected:
             changes = (*changes, self._book.hand_over(order.order_id, self._clock()))
         self._write(*changes)
-        for customer in customers:
-            if standing is None or (customer.collects and order.status is Status.CANCELLED):
-                self._journal.refuse(customer.reply, OrderCancelled())
+        for reply, message in customers.items():
+            if standing is None or (message.collects and order.status is Status.CANCELLED):
+                self._journal.refuse(reply, OrderCancelled())
             else:
-                self._journal.reply(customer.reply, standing, looks=True)
+                self._journal.reply(reply, standing, looks=True)
 
     def _write(self, *changes: Change) -> None:
         """Write changes of one order, which are committed together or not at all."""
         self._journal.write(*map(entry_of, changes))
-        last = changes[-1].order
-        if last.ended:
-            self._recent.add(last.order_id, self._journal.written)
-            for order_id in self._recent.forgettable(self._journal.committed):
-                self._book.forget(order_id)
-
-    @property
-    def _view(self) -> View:
-        return View(self._book, len(self._baristas), self._clock())
+        order = changes[-1].order
+        if order.ended:
+            self._book.keep_recent(order.order_id, self._journal.written, self._journal.committed)
 
     def _standing(self, order: Order) -> Standing:
-        return self._view.standing(order)
+        return self._book.standing(order, len(self._baristas), self._clock())

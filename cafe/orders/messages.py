@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
 from cafe.orders.order import Order, Status
+from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 
 if TYPE_CHECKING:
     # Exported: other departments name it as the type of a ref.
     from cafe.orders.dispatcher import Dispatcher as Dispatcher  # noqa: PLC0414 - see above
-
-
-class Standing(NamedTuple):
-    """An order as its customer sees it."""
-
-    order: Order
-    position: int | None
-    eta_seconds: float | None
-    waited_seconds: float
 
 
 class Claim(NamedTuple):

@@ -16,10 +16,9 @@ from cafe.ledger.tables import events
 from cafe.orders.ids import SECRET_BYTES, OrderIds
 from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
 from cafe.orders.order import Order, Status
+from cafe.orders.queue import MOST_RECENT
 from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
 
-MOST_RECENT = 1_000
-"""Ended orders that are kept in memory, to answer repeated requests."""
 LAST_BREWED = 20
 
 

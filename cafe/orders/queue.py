@@ -6,50 +6,27 @@ order that comes back (released, lease expired) returns to its old place.
 Theory of operation. An order is in exactly one place: in the queue (`waiting`), under a lease
 (`preparation`) or among the ended ones, until it is forgotten (the ledger still has it). `_move`
 is the only way from one to another, so that places and counts cannot disagree. A method that
-changes an order returns the `Change`s that it made.
+changes an order returns the `Change`s that it made. Positions and estimates are not stored: each is
+computed when it is asked for.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
-from cafe.orders.indexes import Hands, Keys, Tickets
 from cafe.orders.order import Action, Change, Order, Status
 
+Ticket = tuple[int, str]
+"""An order's number and its id: lists of them are sorted, so that one is found by bisection."""
+
+MOST_RECENT = 1_000
+"""Ended orders that are kept in memory, to answer repeated requests."""
 WEIGHT_OF_NEWEST = 0.1
 """Of an exponentially weighted mean: about the last twenty coffees count."""
-
-
-@dataclass(slots=True)
-class BrewingTime:
-    """A running mean of brewing times, in seconds."""
-
-    mean: float | None = None
-
-    def observe(self, seconds: float) -> None:
-        """Take in how long one coffee took."""
-        if self.mean is None:
-            self.mean = seconds
-        else:
-            self.mean += WEIGHT_OF_NEWEST * (seconds - self.mean)
-
-    def eta_seconds(self, position: int, baristas: int) -> float | None:
-        """Estimate the seconds until the order at `position` (1 is next) is ready.
-
-        Each barista serves every `baristas`-th order, so the order is in round number
-        ceil(position / baristas). None without a known brewing time or without baristas.
-        """
-        if self.mean is None or baristas < 1:
-            return None
-        return ceil(position / baristas) * self.mean
-
-    def remaining_seconds(self, brewed_so_far: float) -> float | None:
-        """Estimate the seconds that a coffee still takes which has been brewed for some."""
-        return None if self.mean is None else max(0.0, self.mean - brewed_so_far)
 
 
 CLOCK_AHEAD = 300.0
@@ -62,82 +39,112 @@ class UnknownOrderError(Exception):
     """There is no such order, or it is forgotten."""
 
 
-class OrderBook:
-    """All orders, live and recently ended; times are seconds since the epoch."""
+class Standing(NamedTuple):
+    """An order as its customer sees it."""
 
-    def __init__(self, *, lease_seconds: float, key_ttl_seconds: float) -> None:
+    order: Order
+    position: int | None
+    """1 for the next to be started; None for an order that does not wait."""
+    eta_seconds: float | None
+    waited_seconds: float
+
+
+class OrderBook:
+    """All orders, live and recently ended; times are seconds since the epoch.
+
+    Its owner reads the attributes, and changes them by the methods only.
+    """
+
+    def __init__(self, *, lease_seconds: float, key_ttl_seconds: float, most_recent: int) -> None:
+        """Keep at most `most_recent` ended orders, besides those that are not committed."""
         self._lease_seconds = lease_seconds
-        self._last_number = 0
-        self._live: dict[str, Order] = {}
-        self._row = Tickets()  # all that have not ended
-        self._queue = Tickets()
-        self._in_hand = Hands()
-        self._leases: dict[str, float] = {}
         self._key_ttl_seconds = key_ttl_seconds
+        self.orders: dict[str, Order] = {}
+        """Every order in memory by its id: those that have not ended, and recently ended ones."""
+        self.queue: list[Ticket] = []
+        """The orders that wait, the next one first."""
+        self.waiting_from: Counter[str] = Counter()
+        """How many wait, by their customers' address."""
+        self.leases: dict[str, float] = {}
+        """The orders in preparation by id, and when the lease of each expires."""
+        self.brewing_seconds: float | None = None
+        """A running mean of brewing times; None before the first one."""
+        self._last_number = 0
+        self._most_recent = most_recent
+        self._recent: dict[str, int] = {}
+        """The ledger's count of entries at the last change of each ended order, oldest first."""
+        self._claimed: list[Ticket] = []
+        self._claimed_by: dict[str, list[Ticket]] = {}  # baristas who gave a name
         self._claims: dict[str, str] = {}  # by the claim's id, while the claim holds
-        self._ended: dict[str, Order] = {}
-        self._keys = Keys()
-        self._waiting_by_address: Counter[str] = Counter()
+        self._keys: dict[tuple[str, str], str] = {}  # by address and Idempotency-Key
         self._by_status: Counter[Status] = Counter()
-        self.brewing = BrewingTime()
 
     # Looking
-
-    @property
-    def waiting(self) -> int:
-        """Return the length of the queue."""
-        return len(self._queue)
-
-    @property
-    def preparing(self) -> int:
-        """Return the number of claimed orders."""
-        return len(self._leases)
 
     @property
     def by_status(self) -> dict[Status, int]:
         """Count the orders in memory, by status."""
         return {status: self._by_status[status] for status in Status}
 
-    def waiting_from(self, address: str) -> int:
-        """Count the orders that wait for customers of one address."""
-        return self._waiting_by_address[address]
-
     def find(self, order_id: str) -> Order:
         """Return the order as it stands; raises UnknownOrderError."""
-        order = self._live.get(order_id) or self._ended.get(order_id)
+        order = self.orders.get(order_id)
         if order is None:
             raise UnknownOrderError(order_id)
         return order
 
     def find_by_key(self, address: str, key: str, now: float) -> Order | None:
         """Return the order that this address placed with this Idempotency-Key, while it holds."""
-        order_id = self._keys.find(address, key)
+        order_id = self._keys.get((address, key))
         if order_id is None:
             return None
-        order = self.find(order_id)
+        order = self.orders[order_id]
         if order.ended and order.placed_at + self._key_ttl_seconds <= now:
-            self._keys.forget(order)
+            self._forget_key(order)
             return None
         return order
 
-    def position(self, order: Order) -> int | None:
-        """Return 1 for the next to be started; None for an order that does not wait."""
-        if order.status is not Status.WAITING:
+    def standing(self, order: Order, idle_baristas: int, now: float) -> Standing:
+        """Return where an order stands, while so many baristas wait for one."""
+        position = eta = None
+        if order.status is Status.WAITING:
+            position = bisect_left(self.queue, (order.number, order.order_id)) + 1
+            eta = self.eta_seconds(position, idle_baristas)
+        elif order.started_at is not None and not order.ended and self.brewing_seconds is not None:
+            # Not negative: the clock may have been ahead when it was started.
+            eta = max(0.0, self.brewing_seconds - max(0.0, now - order.started_at))
+        return Standing(order, position, eta, order.waited_seconds(now))
+
+    def eta_seconds(self, position: int, idle_baristas: int) -> float | None:
+        """Estimate the seconds until the order at `position` (1 is next) is ready.
+
+        Each of n baristas serves every n-th order, so the order is in round number
+        ceil(position / n). None while no brewing time is known.
+        """
+        if self.brewing_seconds is None:
             return None
-        return self._queue.position(order)
+        return ceil(position / self.baristas(idle_baristas)) * self.brewing_seconds
+
+    def baristas(self, idle_baristas: int) -> int:
+        """Count the baristas: those who hold a claim or wait, and at least the last to finish."""
+        return max(len(self.leases) + idle_baristas, 0 if self.brewing_seconds is None else 1)
 
     def live(self) -> list[Order]:
         """Return all that wait or are being prepared, oldest first."""
-        return [self._live[order_id] for order_id in self._row]
+        return [self.orders[order_id] for _, order_id in sorted(self.queue + self._claimed)]
 
     def page(self, behind: int, most: int, barista: str | None = None) -> list[Order]:
         """Return up to `most` of these with the next numbers; or of those that a barista has."""
-        row = self._row if barista is None else self._in_hand.of(barista)
-        return [self._live[order_id] for order_id in row.behind(behind, most)]
+        found: list[Ticket] = []
+        claimed = self._claimed if barista is None else self._claimed_by.get(barista, [])
+        for tickets in (claimed, self.queue if barista is None else []):
+            start = bisect_left(tickets, (behind + 1, ""))
+            found += tickets[start : start + most]
+        return [self.orders[order_id] for _, order_id in sorted(found)[:most]]
 
     def is_claimed(self, claimed: Order) -> bool:
         """Return whether the claim that made an order this still holds."""
-        order = self._live.get(claimed.order_id)
+        order = self.orders.get(claimed.order_id)
         return (
             order is not None
             and order.status is Status.PREPARATION
@@ -147,16 +154,11 @@ class OrderBook:
     def claimed_by(self, claim: str) -> Order | None:
         """Return the order of a claim that still holds."""
         order_id = self._claims.get(claim)
-        return None if order_id is None else self._live[order_id]
-
-    @property
-    def first_number(self) -> int | None:
-        """Return the ticket number of the oldest waiting order."""
-        return self._queue.first()[0] if self._queue else None
+        return None if order_id is None else self.orders[order_id]
 
     def next_expiry(self) -> float | None:
         """Return the time at which the next lease runs out."""
-        return min(self._leases.values(), default=None)
+        return min(self.leases.values(), default=None)
 
     # Loading from the ledger
 
@@ -171,30 +173,42 @@ class OrderBook:
         """Load what the ledger has: orders that have not ended, and those that ended last."""
         for order in recent:
             self.remember(order)
+            self._recent[order.order_id] = 0
         for order in live:
             self._enter(self._with_a_lease(order, now))
-            self._keys.remember(order)
+            self._remember_key(order)
         self._last_number = last_number
         for seconds in brewing_seconds:
-            self.brewing.observe(seconds)
+            self._observe(seconds)
 
     def remember(self, order: Order) -> None:
         """Add an order that has ended, unless it is known."""
-        if order.ended and not self.knows(order.order_id):
+        if order.ended and order.order_id not in self.orders:
             self._by_status[order.status] += 1
-            self._ended[order.order_id] = order
+            self.orders[order.order_id] = order
             if order.status is not Status.CANCELLED:
-                self._keys.remember(order)
+                self._remember_key(order)
+
+    def keep_recent(self, order_id: str, written: int, committed: int) -> None:
+        """Record the count of entries at an ended order's change; forget the oldest if too many.
+
+        One whose last change is not among the `committed` entries is kept.
+        """
+        self._recent.pop(order_id, None)
+        self._recent[order_id] = written
+        while len(self._recent) > self._most_recent:
+            oldest, written = next(iter(self._recent.items()))
+            if written > committed:
+                return
+            self.forget(oldest)
 
     def forget(self, order_id: str) -> None:
         """Drop an ended order from memory; the ledger has it."""
-        order = self._ended.pop(order_id)
+        self._recent.pop(order_id, None)
+        order = self.orders[order_id]
+        self._forget_key(order)
+        del self.orders[order_id]
         self._by_status[order.status] -= 1
-        self._keys.forget(order)
-
-    def knows(self, order_id: str) -> bool:
-        """Return whether an order is in memory."""
-        return order_id in self._live or order_id in self._ended
 
     # Changing
 
@@ -213,13 +227,14 @@ class OrderBook:
         self._last_number += 1
         bound = bound and key is None
         order = Order(order_id, self._last_number, drink, name, address, now, key, bound)
-        self._keys.remember(order)
         self._enter(order)
+        if key is not None:
+            self._remember_key(order)
         return Change(Action.PLACE, None, order, now)
 
     def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
         """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
-        _, order_id = self._queue.first()
+        _, order_id = self.queue[0]
         expiry = now + self._lease_seconds
         return self._move(
             order_id,
@@ -243,7 +258,7 @@ class OrderBook:
         late = order.lapsed and order.status is Status.WAITING
         action = Action.FINISH_LATE if late else Action.FINISH
         change = self._move(order_id, action, now, ended_at=now)
-        self.brewing.observe(change.order.brewed_seconds)
+        self._observe(change.order.brewed_seconds)
         return change
 
     def release(self, order_id: str, now: float, reason: str | None = None) -> list[Change]:
@@ -252,7 +267,7 @@ class OrderBook:
 
     def expire(self, now: float) -> list[list[Change]]:
         """Put back every order whose lease has expired; return a list of changes for each."""
-        due = [order_id for order_id, expiry in self._leases.items() if expiry <= now]
+        due = [order_id for order_id, expiry in self.leases.items() if expiry <= now]
         return [self._give_back(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
 
     def hand_over(self, order_id: str, now: float) -> Change:
@@ -297,8 +312,8 @@ class OrderBook:
         One in preparation is marked, to be cancelled if it comes back; but not one with a key,
         whose customer can still ask for it.
         """
-        order = self._live.get(order_id)
-        if order is None or order.abandoned:
+        order = self.orders.get(order_id)
+        if order is None or order.ended or order.abandoned:
             return None
         if order.status is Status.WAITING:
             return self._move(order_id, Action.ABANDON, now, reason, ended_at=now)
@@ -308,8 +323,9 @@ class OrderBook:
 
     def cut_off(self, address: str, now: float) -> list[Change]:
         """Cancel every waiting order of a banned address."""
-        waiting = [order_id for order_id in self._queue if self._live[order_id].address == address]
-        return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in waiting]
+        waiting = [order_id for _, order_id in self.queue]
+        theirs = [order_id for order_id in waiting if self.orders[order_id].address == address]
+        return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in theirs]
 
     # The one way from one place to another
 
@@ -326,7 +342,7 @@ class OrderBook:
         before = self.find(order_id)
         after = before.after(action, **changes)
         if after.status is before.status:
-            self._live[order_id] = after
+            self.orders[order_id] = after
         else:
             self._leave(before)
             self._enter(after)
@@ -335,40 +351,57 @@ class OrderBook:
 
     def _leave(self, order: Order) -> None:
         self._by_status[order.status] -= 1
+        ticket = order.number, order.order_id
         if order.status is Status.WAITING:
-            self._queue.remove(order)
-            self._waiting_by_address[order.address] -= 1
-            if not self._waiting_by_address[order.address]:
-                del self._waiting_by_address[order.address]
+            del self.queue[bisect_left(self.queue, ticket)]
+            self.waiting_from[order.address] -= 1
+            if not self.waiting_from[order.address]:
+                del self.waiting_from[order.address]
         elif order.status is Status.PREPARATION:
-            del self._leases[order.order_id]
-            self._in_hand.remove(order)
+            del self.leases[order.order_id]
+            del self._claimed[bisect_left(self._claimed, ticket)]
             if order.claim is not None:
                 self._claims.pop(order.claim, None)
+            if order.barista is not None:
+                theirs = self._claimed_by[order.barista]
+                del theirs[bisect_left(theirs, ticket)]
+                if not theirs:
+                    del self._claimed_by[order.barista]
 
     def _enter(self, order: Order) -> None:
+        self.orders[order.order_id] = order
         self._by_status[order.status] += 1
-        if order.ended:
-            self._end(order)
-            return
-        if order.order_id not in self._live:
-            self._row.add(order)
-        self._live[order.order_id] = order
+        ticket = order.number, order.order_id
         if order.status is Status.WAITING:
-            self._queue.add(order)
-            self._waiting_by_address[order.address] += 1
-        elif order.lease_expires_at is not None:
-            self._leases[order.order_id] = order.lease_expires_at
-            self._in_hand.add(order)
+            insort(self.queue, ticket)
+            self.waiting_from[order.address] += 1
+        elif order.status is Status.CANCELLED:
+            self._forget_key(order)
+        elif order.status is Status.PREPARATION and order.lease_expires_at is not None:
+            self.leases[order.order_id] = order.lease_expires_at
+            insort(self._claimed, ticket)
             if order.claim is not None:
                 self._claims[order.claim] = order.order_id
+            if order.barista is not None:
+                insort(self._claimed_by.setdefault(order.barista, []), ticket)
 
-    def _end(self, order: Order) -> None:
-        if self._live.pop(order.order_id, None) is not None:
-            self._row.remove(order)
-        self._ended[order.order_id] = order
-        if order.status is Status.CANCELLED:
-            self._keys.forget(order)
+    def _observe(self, seconds: float) -> None:
+        """Take in how long one coffee took."""
+        mean = self.brewing_seconds
+        weighted = seconds if mean is None else mean + WEIGHT_OF_NEWEST * (seconds - mean)
+        self.brewing_seconds = weighted
+
+    def _remember_key(self, order: Order) -> None:
+        """Map an order's key, if it has one, to the order, unless a newer order has used it."""
+        if order.key is not None:
+            known = self._keys.get((order.address, order.key))
+            if known is None or self.orders[known].number < order.number:
+                self._keys[order.address, order.key] = order.order_id
+
+    def _forget_key(self, order: Order) -> None:
+        """Remove an order's key, unless another order has taken it."""
+        if order.key is not None and self._keys.get((order.address, order.key)) == order.order_id:
+            del self._keys[order.address, order.key]
 
     def _with_a_lease(self, order: Order, now: float) -> Order:
         """Return the order with a lease from now on, if it was claimed far in the future."""

@@ -22,7 +22,7 @@ from cafe.ledger.tables import migrate, newest
 from cafe.orders.department import ORDERS
 from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queries import Snapshot, load_ids, load_orders
-from cafe.orders.queue import OrderBook
+from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
 from tests.cafe.ledger.lives import Writer, unit
 from tests.cafe.ledger.postgres import PostgresServer
@@ -37,7 +37,10 @@ OLD_TABLES = ("orders", "order_events", "idempotency_keys")
 
 def play() -> list[Change]:
     """Return a day on which everything happened that can happen to an order."""
-    book, day = OrderBook(lease_seconds=LEASE, key_ttl_seconds=DAY), list[Change | None]()
+    book, day = (
+        OrderBook(lease_seconds=LEASE, key_ttl_seconds=DAY, most_recent=MOST_RECENT),
+        list[Change | None](),
+    )
 
     def order(order_id: str, at: float, key: str | None = None, name: str | None = "Ada") -> None:
         day.append(book.place(order_id, "americano", name, "192.0.2.1", key, NOON + at))

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from cafe.orders.order import Action, NotAllowedError, Status
-from cafe.orders.queue import OrderBook
+from cafe.orders.queue import MOST_RECENT, OrderBook
 from tests.chance import examples
 
 LEASE = 100.0
@@ -27,7 +27,7 @@ TTL = 1_000_000.0  # longer than any run of the model, which knows nothing of wh
 
 
 def a_book() -> OrderBook:
-    return OrderBook(lease_seconds=LEASE, key_ttl_seconds=TTL)
+    return OrderBook(lease_seconds=LEASE, key_ttl_seconds=TTL, most_recent=MOST_RECENT)
 
 
 def place(book: OrderBook, order_id: str, *, now: float = 0.0, key: str | None = None) -> None:
@@ -171,17 +171,19 @@ class BookAgainstModel(RuleBasedStateMachine):
         live = [order.number for order in self.book.live() if order.status is Status.WAITING]
         assert live == [one.number for one in waiting]
         for position, one in enumerate(waiting, start=1):
-            assert self.book.position(self.book.find(one.order_id)) == position
+            assert (
+                self.book.standing(self.book.find(one.order_id), 0, self.now).position == position
+            )
 
     @invariant()
     def every_count_agrees_with_the_orders(self) -> None:
         counts = {status: len(self.in_status(status)) for status in Status}
         assert self.book.by_status == counts
-        assert self.book.waiting == counts[Status.WAITING]
-        assert self.book.preparing == counts[Status.PREPARATION]
+        assert len(self.book.queue) == counts[Status.WAITING]
+        assert len(self.book.leases) == counts[Status.PREPARATION]
         for address in ADDRESSES:
             waiting = [w for w in self.in_status(Status.WAITING) if w.address == address]
-            assert self.book.waiting_from(address) == len(waiting)
+            assert self.book.waiting_from[address] == len(waiting)
 
     @invariant()
     def the_next_expiry_is_the_earliest_lease(self) -> None:

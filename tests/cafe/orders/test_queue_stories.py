@@ -59,7 +59,7 @@ def test_an_order_that_was_forgotten_can_be_remembered_with_its_key() -> None:
     finished = book.finish("first", 0.0)
     assert finished is not None
     book.forget("first")
-    assert not book.knows("first")
+    assert "first" not in book.orders
     assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
     book.remember(finished.order)
     assert book.find("first") == book.find_by_key(ADDRESSES[0], "k", 2.0) == finished.order
@@ -91,9 +91,9 @@ def test_a_book_goes_on_from_what_the_ledger_has() -> None:
     old = Order("old", 4, "americano", None, ADDRESSES[0], 0.0, "k", False, status=Status.READY)
     book.resume(before.live(), [old], 7, [9.0], now=5.0)
     assert book.live() == before.live()
-    assert (book.waiting, book.preparing, book.next_expiry()) == (2, 1, 3.0 + LEASE)
+    assert (len(book.queue), len(book.leases), book.next_expiry()) == (2, 1, 3.0 + LEASE)
     assert book.find_by_key(ADDRESSES[0], "k", 5.0) == old
-    assert book.brewing.mean == 9.0
+    assert book.brewing_seconds == 9.0
     assert book.find_by_key(ADDRESSES[0], "k2", 5.0) == before.find("third")
     assert book.start(None, 5.0).order.order_id == "second", "oldest first"
     place(book, "new")
