@@ -16,7 +16,7 @@ import trio
 
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import Store, open_store
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.order_histories import Tickets, unit_each
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import LATER, ORDER, brew, finish, look, order, park, problem, start
 from tests.system.killing import check, db_check, kill_repeatedly, open_until
@@ -143,7 +143,7 @@ def write(path: Path) -> Store:
     """Write to a shop's file while it runs, and close it."""
     store = own(path)
     store.begin()
-    store.commit(Writer(1_000).life("theirs"))
+    store.commit(unit_each(Tickets(1_000).delivered("theirs")))
     store.close()
     return store
 

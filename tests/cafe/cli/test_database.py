@@ -19,7 +19,7 @@ from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import newest
 from cafe.shop.departments import DEPARTMENTS
-from tests.cafe.ledger.scribe import Scribe
+from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
 
 URL = "sqlite:///cafe.db"
 PROMISES = 1 + len(generic_checks(DEPARTMENTS)) + sum(len(one.checks) for one in DEPARTMENTS)
@@ -46,9 +46,9 @@ def db(
 def fill(orders: int) -> None:
     upgrade(URL)
     with create_engine(URL, poolclass=NullPool).begin() as connection:
-        scribe = Scribe(connection)
+        rows, tickets = RowWriter(connection), Tickets()
         for number in range(orders):
-            scribe.place(1_795_000_000.0 + number)
+            rows.write(tickets.place(at=1_795_000_000.0 + number))
 
 
 def test_check_prints_every_promise_of_a_sound_database(db: Command) -> None:
@@ -153,12 +153,12 @@ def report(
     monkeypatch.setenv("COLUMNS", "100")
     upgrade("sqlite:///cafe.db")
     with create_engine("sqlite:///cafe.db", poolclass=NullPool).begin() as connection:
-        scribe = Scribe(connection)
-        first, second, third = (scribe.place(EIGHT + n) for n in range(3))
-        first = scribe.start(first, EIGHT + 5, "B[red]o\x1b[2J")
-        scribe.leave(third, EIGHT + 6)
-        scribe.finish(first, EIGHT + 35)
-        scribe.start(second, EIGHT + 36, None)
+        write, place = RowWriter(connection).write, Tickets().place
+        first, second, third = (write(place(at=EIGHT + n)) for n in range(3))
+        first = write(start(first, at=EIGHT + 5, barista="B[red]o\x1b[2J"))
+        write(cancel(third, at=EIGHT + 6))
+        write(finish(first, at=EIGHT + 35))
+        write(start(second, at=EIGHT + 36, barista=None))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["report", *arguments])

@@ -34,7 +34,7 @@ from cafe.players.customers import Crowd, comparison
 from cafe.players.options import Span, seeded_random
 from cafe.players.rush import Phase, ShopProcessError
 from cafe.printable import printable
-from tests.cafe.ledger.scribe import Scribe
+from tests.cafe.ledger.order_histories import RowWriter, Tickets, finish, start
 from tests.cafe.players.fake_shop import FakeShop
 
 URL = "http://shop.test"
@@ -172,9 +172,9 @@ def brew(barista: str) -> None:
     """Create a ledger in which a barista has brewed one coffee."""
     upgrade("sqlite:///cafe.db")
     with create_engine("sqlite:///cafe.db", poolclass=NullPool).begin() as connection:
-        scribe = Scribe(connection)
-        started = scribe.start(scribe.place(EIGHT), EIGHT + 5, barista)
-        scribe.finish(started, EIGHT + 35)
+        rows, placed = RowWriter(connection), Tickets().place(at=EIGHT)
+        started = rows.write(start(rows.write(placed), at=EIGHT + 5, barista=barista))
+        rows.write(finish(started, at=EIGHT + 35))
 
 
 @each_text_of_a_database

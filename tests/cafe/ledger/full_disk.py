@@ -15,15 +15,15 @@ from pathlib import Path
 from cafe.ledger.errors import DatabaseGone
 from cafe.ledger.log import read_page
 from cafe.ledger.store import Store, Unit, open_store
-from tests.cafe.ledger.lives import Writer, find, last_position, load
+from tests.cafe.ledger.order_histories import Tickets, find, last_position, load, unit_each
 
 ROOM = 200_000
 
 
-def fill(store: Store, writer: Writer) -> None:
+def fill(store: Store, tickets: Tickets) -> None:
     """Write until there is no room."""
     for number in count():
-        units = writer.life(f"order {number}")
+        units = unit_each(tickets.delivered(f"order {number}"))
         try:
             store.commit(units)
         except DatabaseGone as error:
@@ -52,7 +52,7 @@ def free(store: Store, units: list[Unit], number: int, label: str) -> int:
     store.ping()
     positions = [one.position for one in store.commit(units).logged]
     assert positions == [4 * number + place for place in (1, 2, 3, 4)]
-    store.commit(Writer(load(store).last_number).life("after"))
+    store.commit(unit_each(Tickets(load(store).last_number).delivered("after")))
     assert last_position(store) == 4 * number + 8
     store.close()
     return 0
@@ -62,4 +62,4 @@ if __name__ == "__main__":
     ledger = open_store(f"sqlite:///{Path(sys.argv[1])}")
     ledger.begin()
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
-    fill(ledger, Writer())
+    fill(ledger, Tickets())

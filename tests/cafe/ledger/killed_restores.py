@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cafe.ledger.backup import restore
 from cafe.ledger.store import open_store
-from tests.cafe.ledger.lives import Writer, find, last_position
+from tests.cafe.ledger.order_histories import Tickets, find, last_position, unit_each
 
 FORMER, RESTORED = "former", "restored"
 
@@ -23,9 +23,9 @@ FORMER, RESTORED = "former", "restored"
 def make_ledger(file: Path, order_id: str, lives: int) -> None:
     """Write orders; the last process was killed, so that the log is full."""
     store = open_store(f"sqlite:///{file}")
-    writer = Writer()
+    tickets = Tickets()
     for number in range(lives):
-        store.commit(writer.life(f"{order_id} {number}"))
+        store.commit(unit_each(tickets.delivered(f"{order_id} {number}")))
     beside = file.with_name("aside")
     beside.mkdir()
     for ending in ("", "-wal"):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cafe.ledger.store import open_store
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.order_histories import Tickets, unit_each
 
 ROOT = Path(__file__).parents[3]
 
@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[3]
 def own(url: str) -> None:
     """Write four orders, say so, write a group that never ends, and wait to be killed."""
     store = open_store(url)
-    writer = Writer()
+    tickets = Tickets()
     for order_id in "abcd":
-        store.commit(writer.life(order_id))
+        store.commit(unit_each(tickets.delivered(order_id)))
     link = store._writer  # pyright: ignore[reportPrivateUsage] - a kill comes before a commit ends
     with link.transaction(writing=True) as connection:
         connection.exec_driver_sql("DELETE FROM events")

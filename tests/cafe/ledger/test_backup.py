@@ -13,7 +13,7 @@ from cafe.ledger.checking import open_reader
 from cafe.ledger.errors import NotALedger
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import metadata
-from tests.cafe.ledger.lives import Writer, load, unit
+from tests.cafe.ledger.order_histories import Tickets, load, unit, unit_each
 
 Rows = dict[str, list[tuple[object, ...]]]
 
@@ -31,10 +31,10 @@ def names_in(folder: Path) -> list[str]:
 
 
 def fill(url: str) -> Rows:
-    writer = Writer()
+    tickets = Tickets()
     with closing(open_store(url)) as store:
-        store.commit(writer.life("first"))
-        store.commit([unit(writer.place("second", key="again"))])
+        store.commit(unit_each(tickets.delivered("first")))
+        store.commit([unit(tickets.place("second", key="again"))])
     return rows_of(url)
 
 
@@ -54,9 +54,9 @@ def test_a_file_is_copied_while_its_shop_runs(
 ) -> None:
     url = new_url("file")
     with closing(open_store(url)) as store:
-        store.commit(Writer().life("first"))
+        store.commit(unit_each(Tickets().delivered("first")))
         back_up(url, tmp_path / "copy.db")
-        store.commit(Writer(1).life("second"))
+        store.commit(unit_each(Tickets(1).delivered("second")))
     copied = rows_of(f"sqlite:///{tmp_path}/copy.db")
     assert [row[0] for row in copied["orders"]] == ["first"]
 

@@ -15,7 +15,7 @@ import pytest
 from cafe.ledger.backup import BackupError, RestoreError, back_up, restore
 from cafe.ledger.store import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.order_histories import Tickets, unit_each
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, programs
 from tests.cafe.ledger.test_backup import Rows, fill, rows_of
@@ -34,7 +34,7 @@ def server(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Postgre
 def write_more(url: str) -> None:
     with closing(open_store(url)) as store:
         store.begin()
-        store.commit(Writer(2).life("later"))
+        store.commit(unit_each(Tickets(2).delivered("later")))
 
 
 def copied_and_put_back(url: str, commands: list[str], folder: Path) -> tuple[Rows, Rows]:

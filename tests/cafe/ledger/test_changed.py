@@ -11,7 +11,14 @@ from cafe.ledger.checking import open_reader
 from cafe.ledger.errors import LedgerChanged
 from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import metadata
-from tests.cafe.ledger.lives import Writer, failure_of, find, last_position, unit
+from tests.cafe.ledger.order_histories import (
+    Tickets,
+    failure_of,
+    find,
+    last_position,
+    unit,
+    unit_each,
+)
 
 EVENT = """
     INSERT INTO events (position, department, subject, action, after, at)
@@ -37,7 +44,7 @@ CHANGES = {
 def store(durable_url: str) -> Generator[Store]:
     """Yield a store that has written four events."""
     store = open_store(durable_url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     yield store
     store.close()
 
@@ -67,7 +74,7 @@ def test_after_a_lost_connection_a_log_that_has_changed_is_refused_for_good(
 ) -> None:
     disconnect(store)
     execute(durable_url, statements)
-    before, placed = rows_of(durable_url), Writer(1).place("ours")
+    before, placed = rows_of(durable_url), Tickets(1).place("ours")
     for _ in range(2):
         wrong = failure_of(store, [unit(placed)])
         assert isinstance(wrong, LedgerChanged)
@@ -79,14 +86,14 @@ def test_after_a_lost_connection_a_log_that_has_changed_is_refused_for_good(
 def test_a_connection_that_was_lost_and_nothing_else_is_no_change(store: Store) -> None:
     for number, name in enumerate("bcd", 1):
         disconnect(store)
-        store.commit(Writer(number).life(name))
+        store.commit(unit_each(Tickets(number).delivered(name)))
     assert last_position(store) == 16
 
 
 def test_what_a_commit_without_an_answer_has_written_is_no_change(
     store: Store, durable_url: str
 ) -> None:
-    units = Writer(1).life("b")
+    units = unit_each(Tickets(1).delivered("b"))
     # The thread that was given up has committed, and never came back to say so.
     link = store._writer  # pyright: ignore[reportPrivateUsage]
     lost = Store(link, link)
@@ -96,7 +103,7 @@ def test_what_a_commit_without_an_answer_has_written_is_no_change(
     before = rows_of(durable_url)
     assert [one.position for one in store.commit(units).logged] == [5, 6, 7, 8]
     assert rows_of(durable_url) == before
-    store.commit(Writer(2).life("c"))
+    store.commit(unit_each(Tickets(2).delivered("c")))
     assert last_position(store) == 12
 
 
@@ -107,7 +114,7 @@ def test_a_process_that_starts_goes_on_from_what_is_there(store: Store, durable_
     last = again.begin()
     assert last is not None
     assert last.event.subject == "theirs"
-    placed = Writer(1).place("ours")
+    placed = Tickets(1).place("ours")
     assert [one.position for one in again.commit([unit(placed)]).logged] == [6]
     assert find(again, "ours") == placed.order
     again.close()

@@ -33,9 +33,19 @@ from cafe.orders.order import Action
 from cafe.orders.tables import keys, orders
 from tests.cafe.ledger.conftest import TABLES
 from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
-from tests.cafe.ledger.lives import Writer
+from tests.cafe.ledger.order_histories import (
+    RowWriter,
+    Tickets,
+    abandon,
+    cancel,
+    expire,
+    finish,
+    hand_over,
+    release,
+    start,
+    unit_each,
+)
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
-from tests.cafe.ledger.scribe import Scribe
 
 NOON = 1_795_000_000.0
 
@@ -54,29 +64,29 @@ def connection(durable_url: str) -> Generator[Connection]:
 
 
 @pytest.fixture
-def scribe(connection: Connection) -> Scribe:
-    """Write what happens at noon: orders 1 to 10, one of each kind."""
-    scribe = Scribe(connection)
-    one, two, three, four = (scribe.place(NOON + n) for n in range(4))
-    five = scribe.place(NOON + 4, key="five")
-    six = scribe.place(NOON + 5, key="six")
-    seven, _eight = scribe.place(NOON + 6), scribe.place(NOON + 6)
+def ledger(connection: Connection) -> Connection:
+    """Return the connection to a ledger with orders 1 to 10, one of each kind."""
+    write, place = RowWriter(connection).write, Tickets().place
+    one, two, three, four = (write(place(at=NOON + n)) for n in range(4))
+    five = write(place(at=NOON + 4, key="five"))
+    six = write(place(at=NOON + 5, key="six"))
+    seven, _eight = (write(place(at=NOON + 6)) for _ in range(2))
     one, two, three = (
-        scribe.start(order, NOON + 10, barista)
+        write(start(order, at=NOON + 10, barista=barista))
         for order, barista in ((one, "Bo"), (two, None), (three, "Cy"))
     )
-    scribe.step(three, Action.ABANDON, NOON + 11, abandoned=True)
-    scribe.step(scribe.finish(one, NOON + 40), Action.HAND_OVER, NOON + 40)
-    two = scribe.start(scribe.give_back(two, NOON + 50), NOON + 51)
-    scribe.finish(two, NOON + 90)
-    scribe.leave(four, NOON + 100)
-    scribe.start(five, NOON + 101)
-    scribe.leave(six, NOON + 102, Action.CUT_OFF)
-    scribe.place(NOON + 103, key="six")
-    scribe.place(NOON + 104, "192.0.2.2", key="six")
-    seven = scribe.give_back(scribe.start(seven, NOON + 110), NOON + 300, Action.EXPIRE)
-    scribe.finish(seven, NOON + 310)
-    return scribe
+    write(abandon(three, at=NOON + 11))
+    write(hand_over(write(finish(one, at=NOON + 40)), at=NOON + 40))
+    two = write(start(write(release(two, at=NOON + 50)), at=NOON + 51))
+    write(finish(two, at=NOON + 90))
+    write(cancel(four, at=NOON + 100))
+    write(start(five, at=NOON + 101))
+    write(cancel(six, at=NOON + 102, action=Action.CUT_OFF))
+    write(place(at=NOON + 103, key="six"))
+    write(place(at=NOON + 104, key="six", address="192.0.2.2"))
+    seven = write(expire(write(start(seven, at=NOON + 110)), at=NOON + 300))
+    write(finish(seven, at=NOON + 310))
+    return connection
 
 
 def broken(connection: Connection) -> dict[str, list[str]]:
@@ -85,14 +95,14 @@ def broken(connection: Connection) -> dict[str, list[str]]:
     return {p.sentence: [str(finding) for finding in p.findings] for p in promises if p.findings}
 
 
-def execute(scribe: Scribe, *statements: str) -> None:
+def execute(ledger: Connection, *statements: str) -> None:
     for statement in statements:
-        scribe.connection.execute(text(statement))
+        ledger.execute(text(statement))
 
 
-def test_what_the_shop_writes_breaks_no_promise(scribe: Scribe) -> None:
-    assert broken(scribe.connection) == {}
-    sentences = [promise.sentence for promise in check(scribe.connection, [ORDERS])]
+def test_what_the_shop_writes_breaks_no_promise(ledger: Connection) -> None:
+    assert broken(ledger) == {}
+    sentences = [promise.sentence for promise in check(ledger, [ORDERS])]
     assert sentences == [WHOLE, *generic_checks([ORDERS]), *CHECKS]
 
 
@@ -100,19 +110,19 @@ def test_an_empty_ledger_breaks_no_promise(connection: Connection) -> None:
     assert broken(connection) == {}
 
 
-def test_what_stands_against_a_promise_is_named_with_what_the_tables_say(scribe: Scribe) -> None:
-    execute(scribe, "UPDATE orders SET status = 'ready' WHERE number = 1")
-    assert broken(scribe.connection) == {
-        STANDS: ["orders 1 (order-1): status ready, last event delivered"]
-    }
+def test_what_stands_against_a_promise_is_named_with_what_the_tables_say(
+    ledger: Connection,
+) -> None:
+    execute(ledger, "UPDATE orders SET status = 'ready' WHERE number = 1")
+    assert broken(ledger) == {STANDS: ["orders 1 (order-1): status ready, last event delivered"]}
 
 
 @pytest.mark.parametrize(("damage", "found"), DAMAGES.values(), ids=DAMAGES)
 def test_what_may_not_be_is_found_with_its_order(
-    scribe: Scribe, damage: str, found: dict[str, list[str]]
+    ledger: Connection, damage: str, found: dict[str, list[str]]
 ) -> None:
-    execute(scribe, *damage.split(";"))
-    shown = broken(scribe.connection)
+    execute(ledger, *damage.split(";"))
+    shown = broken(ledger)
     assert {name: [_order_of(line) for line in lines] for name, lines in shown.items()} == found
 
 
@@ -125,33 +135,35 @@ def test_every_promise_is_broken_by_some_damage() -> None:
     assert found == {*generic_checks([ORDERS]), *CHECKS}
 
 
-def test_an_event_of_a_department_that_there_is_not_is_found(scribe: Scribe) -> None:
-    execute(scribe, "UPDATE events SET department = 'tea' WHERE subject = 'order-10'")
-    assert "tea order-10" in broken(scribe.connection)[FORBIDDEN][0]
+def test_an_event_of_a_department_that_there_is_not_is_found(ledger: Connection) -> None:
+    execute(ledger, "UPDATE events SET department = 'tea' WHERE subject = 'order-10'")
+    assert "tea order-10" in broken(ledger)[FORBIDDEN][0]
 
 
-def test_events_that_were_pruned_are_no_gap_and_those_behind_them_are_one(scribe: Scribe) -> None:
+def test_events_that_were_pruned_are_no_gap_and_those_behind_them_are_one(
+    ledger: Connection,
+) -> None:
     execute(
-        scribe,
+        ledger,
         "INSERT INTO prunings (id, through) VALUES (1, 8)",
         "DELETE FROM events WHERE position < 7",
     )
-    assert COUNTED not in broken(scribe.connection)
-    execute(scribe, "DELETE FROM events WHERE position < 9")
-    assert COUNTED not in broken(scribe.connection)
-    execute(scribe, "DELETE FROM events WHERE position = 9")
-    assert broken(scribe.connection)[COUNTED] == ["orders order-2: position 10, after 0"]
+    assert COUNTED not in broken(ledger)
+    execute(ledger, "DELETE FROM events WHERE position < 9")
+    assert COUNTED not in broken(ledger)
+    execute(ledger, "DELETE FROM events WHERE position = 9")
+    assert broken(ledger)[COUNTED] == ["orders order-2: position 10, after 0"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "found"), [(1, True), (MOST_AHEAD - 1, True), (MOST_AHEAD, False)]
 )
 def test_a_clock_that_was_set_right_by_five_minutes_or_more_is_no_damage(
-    scribe: Scribe, seconds: float, *, found: bool
+    ledger: Connection, seconds: float, *, found: bool
 ) -> None:
     set_back = "UPDATE events SET at = CASE WHEN position < 20 THEN 1000 ELSE 1000 - :seconds END"
-    scribe.connection.execute(text(set_back), {"seconds": seconds})
-    late = broken(scribe.connection).get(LATER, [])
+    ledger.execute(text(set_back), {"seconds": seconds})
+    late = broken(ledger).get(LATER, [])
     assert [_order_of(line) for line in late] == (["order-6"] if found else [])
 
 
@@ -161,7 +173,7 @@ def test_a_damaged_file_is_found_by_the_database_itself(
     url = new_url("file")
     upgrade(url)
     with create_engine(url, poolclass=NullPool).connect() as connection:
-        Scribe(connection).place(NOON)
+        RowWriter(connection).write(Tickets().place(at=NOON))
         connection.execute(text("PRAGMA ignore_check_constraints = ON"))
         connection.execute(text("UPDATE orders SET status = 'spilt'"))
         connection.execute(text("PRAGMA ignore_check_constraints = OFF"))
@@ -173,12 +185,12 @@ def count(connection: Connection) -> int:
 
 
 def test_a_reader_sees_one_moment_while_the_shop_goes_on(durable_url: str) -> None:
-    writer = Writer()
+    tickets = Tickets()
     with closing(open_store(durable_url)) as store:
-        store.commit(writer.life("first"))
+        store.commit(unit_each(tickets.delivered("first")))
         with open_reader(durable_url) as connection:
             assert count(connection) == 1
-            store.commit(writer.life("second"))
+            store.commit(unit_each(tickets.delivered("second")))
             assert count(connection) == 1
         with open_reader(durable_url) as connection:
             assert count(connection) == 2

@@ -21,7 +21,7 @@ from cafe.ledger.postgresql import PostgresDatabase
 from cafe.ledger.postgresql_connection import CONNECT_SECONDS
 from cafe.ledger.store import open_store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer, last_position
+from tests.cafe.ledger.order_histories import Tickets, last_position, unit_each
 from tests.cafe.ledger.postgres import PostgresServer
 
 KEY = "INSERT INTO idempotency_keys VALUES ('192.0.2.1', '{}', 'a', 0)"
@@ -258,7 +258,7 @@ def test_a_ledger_without_a_file_is_in_memory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store = open_store(url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     store.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -275,7 +275,7 @@ def test_a_relative_path_is_below_the_working_directory(
 def test_a_file_may_be_called_what_it_likes(tmp_path: Path, name: str) -> None:
     url = f"sqlite:///{tmp_path}/{name}"
     store = open_store(url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     store.close()
     store = open_store(url)
     assert last_position(store) == 4

@@ -24,7 +24,7 @@ from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queries import Snapshot, load_ids, load_orders
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
-from tests.cafe.ledger.lives import Writer, unit
+from tests.cafe.ledger.order_histories import Tickets, cancel, finish, unit
 from tests.cafe.ledger.postgres import PostgresServer
 
 NOON = 1_795_000_000.0
@@ -200,7 +200,7 @@ def test_a_shop_goes_on_where_the_first_version_ended(old: str) -> None:
             brewing_seconds=snapshot.brewing_seconds,
         )
         assert len(snapshot.brewing_seconds) == 2
-        placed = Writer(snapshot.last_number).place("next")
+        placed = Tickets(snapshot.last_number).place("next")
         assert [one.position for one in store.commit([unit(placed)]).logged] == [len(day) + 1]
 
 
@@ -211,11 +211,11 @@ def test_ids_of_the_first_version_are_looked_up_as_long_as_there_are_such_orders
         assert ids.may_exist(DELIVERED)
         store.begin()
         for order in store.read(load_orders).live:
-            ended = order._replace(status=Status.CANCELLED, ended_at=NOON + 300)
-            store.commit([unit(Change(Action.CANCEL, order.status, ended, NOON + 300))])
+            end = cancel if order.status is Status.WAITING else finish
+            store.commit([unit(end(order, at=NOON + 300))])
         new = ids.new()
-        writer = Writer(len(orders_of(play())))
-        store.commit([unit(writer.place(new, at=NOON + 400))])
+        tickets = Tickets(len(orders_of(play())))
+        store.commit([unit(tickets.place(new, at=NOON + 400))])
         while store.maintain(lambda connection: prune_some(connection, ORDERS, NOON + 350, ())):
             pass
     with closing(open_store(old)) as store:

@@ -9,7 +9,7 @@ import trio
 from cafe.ledger.errors import LedgerChanged, LedgerUnavailable
 from cafe.ledger.log import MOST_AHEAD
 from tests.cafe.ledger.fakes import FaultyStore
-from tests.cafe.ledger.lives import NOON
+from tests.cafe.ledger.order_histories import NOON
 from tests.cafe.ledger.shelves import GUESTBOOK, SHELF, Shop, fill, load_jars, open_shop, sign
 
 

@@ -26,7 +26,7 @@ from cafe.orders.order import Status
 from cafe.orders.queries import find_by_key, find_order, load_orders
 from cafe.orders.tables import orders
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import load
+from tests.cafe.ledger.order_histories import load
 from tests.cafe.ledger.owner import ROOT
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.cafe.ledger.test_first_version import make_first_version

@@ -11,16 +11,26 @@ import pytest
 from cafe.ledger.database import upgrade
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
 from cafe.ledger.store import open_store
-from tests.cafe.ledger.lives import Writer, find, find_key, last_position, load, unit
+from tests.cafe.ledger.order_histories import (
+    Tickets,
+    cancel,
+    find,
+    find_key,
+    last_position,
+    load,
+    start,
+    unit,
+    unit_each,
+)
 from tests.cafe.ledger.owner import another_owner
 
 
 def test_a_ledger_goes_on_after_it_was_closed_and_opened(durable_url: str) -> None:
     store = open_store(durable_url)
-    writer = Writer()
-    placed = writer.place("a", key="k")
-    started = writer.start(writer.place("b").order)
-    store.commit([*writer.life("c"), unit(placed), unit(started)])
+    tickets = Tickets()
+    placed = tickets.place("a", key="k")
+    started = start(tickets.place("b").order)
+    store.commit([*unit_each(tickets.delivered("c")), unit(placed), unit(started)])
     before, last = load(store), last_position(store)
     store.close()
     store = open_store(durable_url)
@@ -33,14 +43,14 @@ def test_a_ledger_goes_on_after_it_was_closed_and_opened(durable_url: str) -> No
 def test_numbers_and_positions_never_go_back_even_if_all_orders_have_ended(
     durable_url: str,
 ) -> None:
-    writer, seen = Writer(), [(0, 0)]
+    tickets, seen = Tickets(), [(0, 0)]
     for order_id in "abc":
         store = open_store(durable_url)
         last = store.begin()
         seen.append((last.position if last else 0, load(store).last_number))
         assert seen[-1] >= seen[-2]
-        placed = writer.place(order_id)
-        store.commit([unit(placed, writer.cancel(placed.order))])
+        placed = tickets.place(order_id)
+        store.commit([unit(placed, cancel(placed.order))])
         store.close()
     assert seen == [(0, 0), (0, 0), (2, 1), (4, 2)]
 
@@ -51,7 +61,7 @@ def test_a_second_owner_is_refused_at_once(durable_url: str) -> None:
         open_store(durable_url)
     with pytest.raises(DatabaseInUse):
         upgrade(durable_url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     store.close()
     open_store(durable_url).close()
 
@@ -74,7 +84,7 @@ def test_another_takes_over_what_was_committed_when_the_owner_is_killed(durable_
     assert last is not None
     assert (last.position, snapshot.last_number) == (16, 4)
     assert [order.status for order in snapshot.recent] == ["delivered"] * 4
-    store.commit(Writer(4).life("e"))
+    store.commit(unit_each(Tickets(4).delivered("e")))
     store.close()
 
 
@@ -88,7 +98,7 @@ def test_two_names_of_one_file_are_one_ledger(tmp_path: Path) -> None:
 
 def test_ledgers_in_memory_are_each_one_s_own() -> None:
     first, second = open_store("sqlite://"), open_store("sqlite://")
-    first.commit(Writer().life("a"))
+    first.commit(unit_each(Tickets().delivered("a")))
     assert find(second, "a") is None
     first.close()
     second.close()
@@ -96,11 +106,11 @@ def test_ledgers_in_memory_are_each_one_s_own() -> None:
 
 def test_a_commit_before_the_beginning_does_not_write_over_what_is_there(durable_url: str) -> None:
     store = open_store(durable_url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     store.close()
     store = open_store(durable_url)
     with pytest.raises(LedgerChanged):
-        store.commit(Writer().life("b"))
+        store.commit(unit_each(Tickets().delivered("b")))
     store.close()
 
 
@@ -115,10 +125,10 @@ def test_the_lock_file_holds_the_present_owner_s_process_id_only(file: Path) -> 
 def test_a_lock_file_that_was_removed_is_taken_again_with_the_next_transaction(file: Path) -> None:
     url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
     with closing(open_store(url)) as store:
-        writer = Writer()
-        store.commit(writer.life("a"))
+        tickets = Tickets()
+        store.commit(unit_each(tickets.delivered("a")))
         lock.unlink()
-        units = writer.life("b")
+        units = unit_each(tickets.delivered("b"))
         with pytest.raises(DatabaseGone, match=r"lock file of .*cafe\.db was removed\.$"):
             store.commit(units)
         store.commit(units)
@@ -133,7 +143,7 @@ def test_a_shop_whose_lock_file_was_removed_stops_when_another_has_taken_a_new_o
     url, lock = f"sqlite:///{file}", file.with_name("cafe.db.lock")
     with closing(open_store(url)) as store:
         lock.unlink()
-        units = Writer().life("ours")
+        units = unit_each(Tickets().delivered("ours"))
         with another_owner(url) as owner:
             with pytest.raises(DatabaseGone, match="lock file"):
                 store.commit(units)

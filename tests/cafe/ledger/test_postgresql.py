@@ -18,7 +18,7 @@ from cafe.ledger.errors import (
 )
 from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer, find, unit
+from tests.cafe.ledger.order_histories import Tickets, find, unit, unit_each
 from tests.cafe.ledger.pgbouncer import PORT, program, running_pooler
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer, missing
 
@@ -66,7 +66,7 @@ def test_an_empty_database_is_refused_with_what_to_do_and_then_upgraded(
     upgrade(url)
     upgrade(url)
     store = open_store(url)
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     store.close()
 
 
@@ -126,7 +126,7 @@ def test_a_database_that_is_not_there_is_named(postgres: PostgresServer) -> None
 def test_a_customer_s_name_with_a_character_that_the_server_refuses_is_a_row_refused(
     store: Store,
 ) -> None:
-    placed = Writer().place("a")
+    placed = Tickets().place("a")
     bad = placed._replace(order=placed.order._replace(name="\0"))
     refusal = store.commit([unit(bad)]).refused[0]
     assert refusal is not None
@@ -162,7 +162,7 @@ def test_names_come_back_as_they_went_in_whatever_encoding_the_role_asks_for(
 ) -> None:
     postgres.execute(f"ALTER DATABASE {database} SET client_encoding = 'LATIN1'")
     with closing(open_store(postgres.url(database))) as store:
-        placed = Writer().place("a")
+        placed = Tickets().place("a")
         named = placed._replace(order=placed.order._replace(name="咖啡"))
         store.commit([unit(named)])
         assert find(store, "a") == named.order
@@ -198,5 +198,5 @@ def test_a_pooler_that_pools_sessions_is_none_of_the_ledger_s_business(
         running_pooler(pooled_server, "session"),
         closing(open_store(f"{pooled_server.url(name)}&port={PORT}")) as store,
     ):
-        store.commit(Writer().life("a"))
+        store.commit(unit_each(Tickets().delivered("a")))
         assert pooled_server.execute(LOCKS) == [(1,)]

@@ -14,7 +14,7 @@ from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerChanged
 from cafe.ledger.postgresql_connection import driver_of
 from cafe.ledger.store import Store, open_store
 from tests.cafe.ledger.conftest import TEMPLATE
-from tests.cafe.ledger.lives import Writer, find, last_position, load, unit
+from tests.cafe.ledger.order_histories import Tickets, find, last_position, load, unit, unit_each
 from tests.cafe.ledger.postgres import PASSWORD, PostgresServer
 
 LOCK_TABLE = b"LOCK TABLE events IN ACCESS EXCLUSIVE MODE"
@@ -48,9 +48,9 @@ def disconnect_all(postgres: PostgresServer, database: str) -> None:
 def test_work_goes_on_when_a_server_that_was_stopped_is_there_again(
     store: Store, postgres: PostgresServer, database: str, mode: str
 ) -> None:
-    writer = Writer()
-    store.commit(writer.life("a"))
-    units = writer.life("b")
+    tickets = Tickets()
+    store.commit(unit_each(tickets.delivered("a")))
+    units = unit_each(tickets.delivered("b"))
     postgres.stop(mode)
     try:
         for _ in range(2):
@@ -69,8 +69,8 @@ def test_work_goes_on_when_a_server_that_was_stopped_is_there_again(
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     store: Store, disconnect: Callable[[], None]
 ) -> None:
-    writer = Writer()
-    units = writer.life("a", key="k")
+    tickets = Tickets()
+    units = unit_each(tickets.delivered("a", key="k"))
     committed = store.commit(units)
     # What the store knows when the answer to a commit is lost: what it has sent, and nothing else.
     store._last, store._unanswered = None, committed  # pyright: ignore[reportPrivateUsage]
@@ -78,7 +78,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     with pytest.raises(DatabaseGone):
         store.commit(units)
     assert store.commit(units) == committed
-    store.commit(writer.life("b"))
+    store.commit(unit_each(tickets.delivered("b")))
     assert last_position(store) == 8
     assert len(load(store).recent) == 2
 
@@ -86,7 +86,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
 def test_a_broken_connection_is_made_again_for_reading_too(
     store: Store, disconnect: Callable[[], None]
 ) -> None:
-    changes = Writer().changes("a")
+    changes = Tickets().delivered("a")
     store.commit([unit(*changes)])
     assert find(store, "a") == changes[-1].order
     disconnect()
@@ -102,41 +102,41 @@ def test_a_shop_that_came_in_between_keeps_the_database(
     disconnect()
     other = open_store(postgres.url(database))
     with pytest.raises(DatabaseGone):
-        store.commit(Writer().life("a"))
+        store.commit(unit_each(Tickets().delivered("a")))
     for _ in range(2):
         with pytest.raises(DatabaseInUse, match="Another shop"):
-            store.commit(Writer().life("a"))
+            store.commit(unit_each(Tickets().delivered("a")))
     other.close()
 
 
 def test_what_a_shop_in_between_has_written_is_not_written_over(
     store: Store, postgres: PostgresServer, database: str, disconnect: Callable[[], None]
 ) -> None:
-    writer = Writer()
-    store.commit(writer.life("a"))
+    tickets = Tickets()
+    store.commit(unit_each(tickets.delivered("a")))
     disconnect()
     other = open_store(postgres.url(database))
     other.begin()
-    other.commit(Writer(1).life("theirs"))
+    other.commit(unit_each(Tickets(1).delivered("theirs")))
     other.close()
     with pytest.raises(DatabaseGone):
         store.ping()
     for _ in range(2):
         with pytest.raises(LedgerChanged):
-            store.commit(writer.life("ours"))
+            store.commit(unit_each(tickets.delivered("ours")))
     assert find(store, "ours") is None
     store.begin()
-    store.commit(Writer(load(store).last_number).life("ours"))
+    store.commit(unit_each(Tickets(load(store).last_number).delivered("ours")))
     assert last_position(store) == 12
 
 
 def test_a_session_of_its_own_that_the_server_still_has_does_not_lock_it_out(
     store: Store, postgres: PostgresServer, database: str
 ) -> None:
-    writer = Writer()
+    tickets = Tickets()
     link = store._writer  # pyright: ignore[reportPrivateUsage] - the network's part is played here
     kept, link._connection = link._connection, None  # pyright: ignore[reportPrivateUsage]
-    store.commit(writer.life("a"))
+    store.commit(unit_each(tickets.delivered("a")))
     assert last_position(store) == 4
     assert kept is not None
     kept.invalidate()
@@ -148,7 +148,7 @@ def test_a_session_of_its_own_that_the_server_still_has_does_not_lock_it_out(
 def test_a_server_that_is_frozen_is_a_database_gone_and_passes(
     store: Store,
 ) -> None:
-    units = Writer().life("a")
+    units = unit_each(Tickets().delivered("a"))
     link = store._writer  # pyright: ignore[reportPrivateUsage] - the session is a connection's
     with link.transaction(writing=False) as connection:
         session: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
@@ -167,7 +167,7 @@ def test_a_server_that_is_frozen_is_a_database_gone_and_passes(
 def test_a_table_that_is_locked_for_too_long_is_a_database_gone_and_passes(
     store: Store, postgres: PostgresServer, database: str
 ) -> None:
-    units = Writer().life("a")
+    units = unit_each(Tickets().delivered("a"))
     with postgres.connect(database) as other, other.transaction():
         other.execute(LOCK_TABLE)
         with pytest.raises(DatabaseGone, match="lock timeout"):
@@ -183,7 +183,7 @@ def test_a_login_that_is_refused_while_the_shop_runs_is_a_database_gone_and_pass
     postgres.execute(f"{grant} guarded", database)
     store = open_store(postgres.url(database, f"guarded:{PASSWORD}"))
     with closing(store):
-        units = Writer().life("a")
+        units = unit_each(Tickets().delivered("a"))
         postgres.execute("ALTER ROLE guarded PASSWORD 'another'")
         try:
             disconnect_all(postgres, database)

@@ -16,7 +16,7 @@ from cafe.ledger.database import Link
 from cafe.ledger.errors import DatabaseGone, LedgerError, NotALedger, RowRefused
 from cafe.ledger.sqlite import FileDatabase
 from cafe.ledger.store import Store, open_store
-from tests.cafe.ledger.lives import Writer, find, last_position, unit
+from tests.cafe.ledger.order_histories import Tickets, find, last_position, unit, unit_each
 from tests.cafe.ledger.owner import ROOT
 
 
@@ -38,9 +38,9 @@ def locked(file: Path) -> Generator[None]:
 def test_a_lock_held_for_too_long_is_a_database_gone_and_passes(
     quick_store: Store, file: Path
 ) -> None:
-    writer = Writer()
-    quick_store.commit(writer.life("a"))
-    units = writer.life("b")
+    tickets = Tickets()
+    quick_store.commit(unit_each(tickets.delivered("a")))
+    units = unit_each(tickets.delivered("b"))
     with locked(file):
         with pytest.raises(DatabaseGone, match=r"^The database cannot .*: database is locked\.$"):
             quick_store.commit(units)
@@ -52,7 +52,7 @@ def test_a_lock_held_for_too_long_is_a_database_gone_and_passes(
 
 
 def test_a_locked_database_can_still_be_read(quick_store: Store, file: Path) -> None:
-    changes = Writer().changes("a")
+    changes = Tickets().delivered("a")
     quick_store.commit([unit(*changes)])
     with locked(file):
         assert find(quick_store, "a") == changes[-1].order
@@ -80,10 +80,10 @@ def test_a_full_disk_takes_nothing_back_and_work_goes_on_when_there_is_room(file
 
 def test_a_full_database_is_a_database_gone_and_passes(quick_store: Store) -> None:
     link = quick_store._writer  # pyright: ignore[reportPrivateUsage] - the pragma is a connection's
-    writer = Writer()
+    tickets = Tickets()
     with link.transaction(writing=False) as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no fewer than there are
-    units = [one for number in range(99) for one in writer.life(f"order {number}")]
+    units = [one for number in range(99) for one in unit_each(tickets.delivered(f"order {number}"))]
     with pytest.raises(DatabaseGone, match="full"):
         quick_store.commit(units)
     assert find(quick_store, "order 0") is None
@@ -104,7 +104,7 @@ def test_a_commit_that_fails_at_its_very_end_leaves_no_transaction_open(quick_st
 
     with pytest.raises(RowRefused):
         write()
-    quick_store.commit(Writer().life("a"))
+    quick_store.commit(unit_each(Tickets().delivered("a")))
     assert last_position(quick_store) == 4
 
 
@@ -118,9 +118,9 @@ def test_a_file_is_written_so_that_a_commit_is_on_the_disk(quick_store: Store) -
 
 
 def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, file: Path) -> None:
-    writer = Writer()
-    quick_store.commit(writer.life("a"))
-    units, aside = writer.life("b"), file.with_name("aside.db")
+    tickets = Tickets()
+    quick_store.commit(unit_each(tickets.delivered("a")))
+    units, aside = unit_each(tickets.delivered("b")), file.with_name("aside.db")
     file.rename(aside)
     for again in (False, True):
         if again:
@@ -137,10 +137,10 @@ def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, f
 def test_a_file_that_was_cut_short_takes_no_more_promises(
     quick_store: Store, file: Path, left: int
 ) -> None:
-    writer = Writer()
-    quick_store.commit(writer.life("a"))
+    tickets = Tickets()
+    quick_store.commit(unit_each(tickets.delivered("a")))
     os.truncate(file, left)
-    units = writer.life("b")
+    units = unit_each(tickets.delivered("b"))
     for _ in range(2):
         with pytest.raises(DatabaseGone, match=r"cafe\.db was truncated\.$"):
             quick_store.commit(units)
@@ -155,9 +155,9 @@ def test_a_file_that_was_cut_short_takes_no_more_promises(
 def test_what_was_in_a_log_that_was_removed_is_saved_and_the_shop_ends(
     quick_store: Store, file: Path, then: str
 ) -> None:
-    writer, log = Writer(), file.with_name("cafe.db-wal")
-    quick_store.commit(writer.life("a"))
-    last = quick_store.commit(writer.life("b")).logged[-1].position
+    tickets, log = Tickets(), file.with_name("cafe.db-wal")
+    quick_store.commit(unit_each(tickets.delivered("a")))
+    last = quick_store.commit(unit_each(tickets.delivered("b"))).logged[-1].position
     if then == "another file":
         log.rename(file.with_name("elsewhere"))
         log.touch()
@@ -165,7 +165,7 @@ def test_what_was_in_a_log_that_was_removed_is_saved_and_the_shop_ends(
         log.unlink()
     for _ in range(2):
         with pytest.raises(LedgerError, match=r"cafe\.db-wal was removed .* nothing is lost"):
-            quick_store.commit(writer.life("c"))
+            quick_store.commit(unit_each(tickets.delivered("c")))
     # As a kill would leave it: the connections are not closed.
     copy = file.with_name("copy.db")
     copy.write_bytes(file.read_bytes())
@@ -177,9 +177,9 @@ def test_what_was_in_a_log_that_was_removed_is_saved_and_the_shop_ends(
 def test_a_file_that_was_vacuumed_beside_the_shop_is_smaller_and_whole(
     quick_store: Store, file: Path
 ) -> None:
-    writer = Writer()
+    tickets = Tickets()
     for number in range(200):
-        quick_store.commit(writer.life(f"order {number}"))
+        quick_store.commit(unit_each(tickets.delivered(f"order {number}")))
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         quick_store.ping()
@@ -189,7 +189,7 @@ def test_a_file_that_was_vacuumed_beside_the_shop_is_smaller_and_whole(
         other.execute("VACUUM")
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert file.stat().st_size < before
-    quick_store.commit(writer.life("last"))
+    quick_store.commit(unit_each(tickets.delivered("last")))
     assert find(quick_store, "last") is not None
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cafe.ledger.errors import LedgerError, NotALedger
 from cafe.ledger.store import open_store
-from tests.cafe.ledger.lives import Writer, last_position
+from tests.cafe.ledger.order_histories import Tickets, last_position, unit_each
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -23,9 +23,9 @@ def execute(file: Path, *statements: str) -> None:
 
 def make_ledger(file: Path) -> None:
     store = open_store(f"sqlite:///{file}")
-    writer = Writer()
+    tickets = Tickets()
     for number in range(200):
-        store.commit(writer.life(f"order {number}"))
+        store.commit(unit_each(tickets.delivered(f"order {number}")))
     store.close()
 
 
@@ -92,7 +92,7 @@ def make_damaged_with_a_log(file: Path) -> None:
     make_ledger(file)
     store = open_store(f"sqlite:///{file}")
     store.begin()
-    store.commit(Writer(200).life("last"))
+    store.commit(unit_each(Tickets(200).delivered("last")))
     content = bytearray(file.read_bytes())
     log = file.with_name("cafe.db-wal").read_bytes()
     store.close()
@@ -190,7 +190,7 @@ def test_a_ledger_whose_log_was_not_yet_moved_into_it_is_whole(tmp_path: Path, f
     make_ledger(file)
     store = open_store(f"sqlite:///{file}")
     store.begin()
-    store.commit(Writer(200).life("last"))
+    store.commit(unit_each(Tickets(200).delivered("last")))
     copy = tmp_path / "copy.db"
     copy.write_bytes(file.read_bytes())
     (tmp_path / "copy.db-wal").write_bytes(file.with_name("cafe.db-wal").read_bytes())
@@ -218,7 +218,7 @@ def test_a_log_without_its_file_is_not_written_into_a_new_ledger(
     file: Path, size: int | None
 ) -> None:
     store = open_store(f"sqlite:///{file}")
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     log = file.with_name("cafe.db-wal").read_bytes()
     store.close()
     file.unlink()

@@ -13,16 +13,19 @@ from cafe.ledger.store import Committed, Store, Unit, open_store
 from cafe.orders.order import Order, Status
 from cafe.orders.queries import Snapshot
 from cafe.orders.tables import entry_of, orders, put_key, put_order, row_of
-from tests.cafe.ledger.lives import (
+from tests.cafe.ledger.order_histories import (
     NOON,
-    Writer,
+    Tickets,
+    cancel,
     failure_of,
     find,
     find_key,
     last_position,
     load,
     refused,
+    start,
     unit,
+    unit_each,
 )
 
 
@@ -36,18 +39,18 @@ def test_a_new_ledger_begins_with_nothing(store: Store) -> None:
 
 
 def test_an_order_is_found_as_it_stood_at_the_last_commit(store: Store) -> None:
-    writer = Writer()
-    placed = writer.place("a")
+    tickets = Tickets()
+    placed = tickets.place("a")
     store.commit([unit(placed)])
     assert find(store, "a") == placed.order
-    started = writer.start(placed.order)
+    started = start(placed.order)
     store.commit([unit(started)])
     assert find(store, "a") == started.order
     assert find(store, "b") is None
 
 
 def test_a_row_comes_back_with_every_type_as_it_went_in(store: Store) -> None:
-    placed = Writer().place("a", key="k", at=0.1 + 0.2)
+    placed = Tickets().place("a", key="k", at=0.1 + 0.2)
     order = placed.order._replace(abandoned=True, lapsed=True, number=2**40, name="'; -- ☕ %s ?")
     store.commit([unit(placed._replace(order=order))])
     found = find(store, "a")
@@ -57,9 +60,9 @@ def test_a_row_comes_back_with_every_type_as_it_went_in(store: Store) -> None:
 
 
 def test_events_come_back_in_order_as_they_were_written(store: Store) -> None:
-    writer = Writer()
-    placed = writer.place("a", at=0.1 + 0.2)
-    units = [unit(placed, writer.cancel(placed.order)), *writer.life("b")]
+    tickets = Tickets()
+    placed = tickets.place("a", at=0.1 + 0.2)
+    units = [unit(placed, cancel(placed.order)), *unit_each(tickets.delivered("b"))]
     logged = store.commit(units).logged
     assert [one.position for one in logged] == [1, 2, 3, 4, 5, 6]
     assert [one.event for one in logged] == [entry.event for one in units for entry in one.entries]
@@ -69,9 +72,9 @@ def test_events_come_back_in_order_as_they_were_written(store: Store) -> None:
 
 
 def test_every_column_is_changed_but_those_that_never_change(store: Store) -> None:
-    writer = Writer()
-    placed = writer.place("a")
-    changed = writer.start(placed.order).order._replace(
+    tickets = Tickets()
+    placed = tickets.place("a")
+    changed = start(placed.order).order._replace(
         bound=False, abandoned=True, lapsed=True, status=Status.READY, ended_at=NOON + 99
     )
     store.commit([unit(placed)])
@@ -89,20 +92,20 @@ def test_every_column_is_changed_but_those_that_never_change(store: Store) -> No
 
 
 def test_a_commit_may_hold_whole_lives(store: Store) -> None:
-    writer = Writer()
-    store.commit([*writer.life("a"), *writer.life("b")])
+    tickets = Tickets()
+    store.commit([*unit_each(tickets.delivered("a")), *unit_each(tickets.delivered("b"))])
     assert [order.status for order in load(store).recent] == [Status.DELIVERED] * 2
 
 
 def test_a_commit_without_units_changes_nothing(store: Store) -> None:
     assert store.commit([]) == Committed([])
-    store.commit(Writer().life("a"))
+    store.commit(unit_each(Tickets().delivered("a")))
     assert store.commit([]) == Committed([])
     assert last_position(store) == 4
 
 
 def test_an_entry_without_an_event_changes_rows_and_takes_no_position(store: Store) -> None:
-    placed = Writer().place("a")
+    placed = Tickets().place("a")
     store.commit([unit(placed)])
     silent = Entry(None, (put_order(placed.order._replace(bound=False)),))
     assert store.commit([Unit("orders", (silent,))]) == Committed([])
@@ -113,11 +116,11 @@ def test_an_entry_without_an_event_changes_rows_and_takes_no_position(store: Sto
 
 
 def test_the_snapshot_has_live_orders_by_number_and_those_that_ended_last(store: Store) -> None:
-    writer = Writer()
-    first, second, third = (writer.place(order_id) for order_id in "zyx")
-    started = writer.start(first.order)
-    cancelled = writer.cancel(second.order)
-    life = writer.changes("w")
+    tickets = Tickets()
+    first, second, third = (tickets.place(order_id) for order_id in "zyx")
+    started = start(first.order)
+    cancelled = cancel(second.order)
+    life = tickets.delivered("w")
     store.commit([unit(first, second, third), unit(started, cancelled), unit(*life)])
     assert load(store) == Snapshot(
         live=(started.order, third.order),
@@ -128,9 +131,9 @@ def test_the_snapshot_has_live_orders_by_number_and_those_that_ended_last(store:
 
 
 def test_the_last_twenty_brewing_times_are_there_oldest_first(store: Store) -> None:
-    writer = Writer()
+    tickets = Tickets()
     for seconds in range(25):
-        store.commit(writer.life(f"order {seconds}", brewed=float(seconds)))
+        store.commit(unit_each(tickets.delivered(f"order {seconds}", brewed=float(seconds))))
     assert load(store).brewing_seconds == tuple(map(float, range(5, 25)))
 
 
@@ -141,16 +144,18 @@ def test_a_store_that_does_not_know_the_last_event_writes_only_to_an_empty_log(
     url = new_url("file")
     if not empty:
         store = open_store(url)
-        store.commit(Writer().life("a"))
+        store.commit(unit_each(Tickets().delivered("a")))
         store.close()
     store = open_store(url)
     if empty:
-        store.commit(Writer().life("b"))
+        store.commit(unit_each(Tickets().delivered("b")))
     else:
-        assert "does not end with event 0" in str(failure_of(store, Writer().life("b")))
+        assert "does not end with event 0" in str(
+            failure_of(store, unit_each(Tickets().delivered("b")))
+        )
         assert find(store, "b") is None
         store.begin()
-        store.commit(Writer(1).life("b"))
+        store.commit(unit_each(Tickets(1).delivered("b")))
         assert last_position(store) == 8
     assert find(store, "b") is not None
     store.close()
@@ -160,18 +165,18 @@ def test_a_store_that_does_not_know_the_last_event_writes_only_to_an_empty_log(
 
 
 def test_a_unit_that_the_tables_forbid_is_left_out_and_the_rest_is_written(store: Store) -> None:
-    writer = Writer()
-    store.commit([unit(writer.place("a"))])
-    again = Writer().place("b")
+    tickets = Tickets()
+    store.commit([unit(tickets.place("a"))])
+    again = Tickets().place("b")
     assert again.order.number == 1
-    committed = store.commit([unchained(unit(again)), unit(writer.place("c"))])
+    committed = store.commit([unchained(unit(again)), unit(tickets.place("c"))])
     refusal = committed.refused[0]
     assert refusal is not None
     assert refusal.reason == "conflict"
     assert refused(committed) == [0]
     assert [(one.position, one.event.subject) for one in committed.logged] == [(2, "c")]
     assert (find(store, "b"), last_position(store)) == (None, 2)
-    store.commit([unit(writer.place("d"))])
+    store.commit([unit(tickets.place("d"))])
     assert last_position(store) == 3
 
 
@@ -180,10 +185,10 @@ def unchained(one: Unit) -> Unit:
 
 
 def test_with_a_chained_unit_those_of_its_department_behind_it_are_left_out(store: Store) -> None:
-    writer = Writer()
-    store.commit([unit(writer.place("a"))])
-    before, bad, behind = writer.place("b"), Writer().place("c"), writer.place("d")
-    other = unit(writer.place("e"))._replace(department="others")
+    tickets = Tickets()
+    store.commit([unit(tickets.place("a"))])
+    before, bad, behind = tickets.place("b"), Tickets().place("c"), tickets.place("d")
+    other = unit(tickets.place("e"))._replace(department="others")
     committed = store.commit([unit(before), unit(bad), other, unit(behind)])
     assert isinstance(committed.refused[1], RowRefused)
     assert committed.refused[3] is None
@@ -193,8 +198,8 @@ def test_with_a_chained_unit_those_of_its_department_behind_it_are_left_out(stor
 
 
 def test_of_a_unit_of_which_one_row_is_refused_nothing_is_written(store: Store) -> None:
-    writer = Writer()
-    placed = writer.place("a", key="k")
+    tickets = Tickets()
+    placed = tickets.place("a", key="k")
     stray = Entry(None, (put_key(placed.order._replace(order_id="nobody", key="l")),))
     whole = unit(placed)
     committed = store.commit([whole._replace(entries=(*whole.entries, stray))])
@@ -205,18 +210,18 @@ def test_of_a_unit_of_which_one_row_is_refused_nothing_is_written(store: Store) 
 
 
 def test_where_every_unit_is_refused_the_next_commit_goes_on(store: Store) -> None:
-    writer = Writer()
-    store.commit([unit(writer.place("a"))])
+    tickets = Tickets()
+    store.commit([unit(tickets.place("a"))])
     for _ in range(2):
-        committed = store.commit([unit(Writer().place("b"))])
+        committed = store.commit([unit(Tickets().place("b"))])
         assert (committed.logged, refused(committed)) == ([], [0])
-    store.commit([unit(writer.place("c"))])
+    store.commit([unit(tickets.place("c"))])
     assert last_position(store) == 2
 
 
 def test_a_text_that_has_no_encoding_is_refused_alone(store: Store) -> None:
-    writer = Writer()
-    good, bad = writer.place("a"), writer.place("b")
+    tickets = Tickets()
+    good, bad = tickets.place("a"), tickets.place("b")
     committed = store.commit([unit(good), unit(bad._replace(order=named(bad.order, "\ud800")))])
     refusal = committed.refused[1]
     assert refusal is not None
@@ -226,8 +231,8 @@ def test_a_text_that_has_no_encoding_is_refused_alone(store: Store) -> None:
 
 
 def test_a_refused_row_s_error_holds_no_names(store: Store) -> None:
-    store.commit([unit(Writer().place("a"))])
-    refusal = store.commit([unit(Writer().place("b"))]).refused[0]
+    store.commit([unit(Tickets().place("a"))])
+    refusal = store.commit([unit(Tickets().place("b"))]).refused[0]
     assert refusal is not None
     assert "Zoë" not in str(refusal)
 
@@ -236,48 +241,48 @@ def test_a_refused_row_s_error_holds_no_names(store: Store) -> None:
 
 
 def test_a_key_finds_its_order_whatever_becomes_of_it(store: Store) -> None:
-    for change in Writer().changes("a", key="k"):
+    for change in Tickets().delivered("a", key="k"):
         store.commit([unit(change)])
         assert find_key(store, "k", NOON) == change.order
 
 
 def test_a_key_is_found_as_long_as_it_holds(store: Store) -> None:
-    placed = Writer().place("a", key="k", at=NOON)
+    placed = Tickets().place("a", key="k", at=NOON)
     store.commit([unit(placed)])
     assert find_key(store, "k", NOON) == placed.order
     assert find_key(store, "k", NOON + 0.001) is None
 
 
 def test_a_key_is_of_one_address(store: Store) -> None:
-    store.commit([unit(Writer().place("a", key="k", address="203.0.113.8"))])
+    store.commit([unit(Tickets().place("a", key="k", address="203.0.113.8"))])
     assert find_key(store, "k") is None
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_cancelled_order_s_key_is_free(store: Store, *, together: bool) -> None:
-    writer = Writer()
-    placed = writer.place("a", key="k")
-    units = [unit(placed), unit(writer.cancel(placed.order))]
+    tickets = Tickets()
+    placed = tickets.place("a", key="k")
+    units = [unit(placed), unit(cancel(placed.order))]
     for group in [units] if together else [[one] for one in units]:
         store.commit(group)
     assert find_key(store, "k") is None
-    again = writer.place("b", key="k")
+    again = tickets.place("b", key="k")
     store.commit([unit(again)])
     assert find_key(store, "k") == again.order
 
 
 def test_a_key_freed_and_taken_in_one_commit_is_the_new_order_s(store: Store) -> None:
-    writer = Writer()
-    placed = writer.place("a", key="k")
-    cancelled, again = writer.cancel(placed.order), writer.place("b", key="k")
+    tickets = Tickets()
+    placed = tickets.place("a", key="k")
+    cancelled, again = cancel(placed.order), tickets.place("b", key="k")
     store.commit([unit(placed), unit(cancelled), unit(again)])
     assert find_key(store, "k") == again.order
 
 
 def test_a_key_is_an_ended_order_s_until_another_takes_it(store: Store) -> None:
-    writer = Writer()
-    store.commit(writer.life("a", key="k"))
-    again = writer.place("b", key="k", at=NOON + 86_400)
+    tickets = Tickets()
+    store.commit(unit_each(tickets.delivered("a", key="k")))
+    again = tickets.place("b", key="k", at=NOON + 86_400)
     store.commit([unit(again)])
     assert find_key(store, "k") == again.order
 

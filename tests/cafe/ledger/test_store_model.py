@@ -24,15 +24,26 @@ from cafe.ledger.store import Store, Unit, open_store
 from cafe.orders.order import Change, Order, Status
 from cafe.orders.queries import LAST_BREWED
 from cafe.orders.tables import LIVE
-from tests.cafe.ledger.lives import NOON, Writer, find, find_key, load, unit
+from tests.cafe.ledger.order_histories import (
+    NOON,
+    Tickets,
+    cancel,
+    find,
+    find_key,
+    finish,
+    hand_over,
+    load,
+    start,
+    unit,
+)
 from tests.chance import examples
 
 KEYS = st.sampled_from([None, "k", "l"])
 # What can be done to an order, by its status.
 NEXT = {
-    Status.WAITING: (Writer.start, Writer.cancel),
-    Status.PREPARATION: (Writer.finish,),
-    Status.READY: (Writer.hand_over,),
+    Status.WAITING: (start, cancel),
+    Status.PREPARATION: (finish,),
+    Status.READY: (hand_over,),
 }
 
 
@@ -75,7 +86,7 @@ class Shop(RuleBasedStateMachine):
         self.snapshot = load(self.store)
         last = self.store.begin()
         assert (last.event if last else None) == (self.events[-1] if self.events else None)
-        self.writer = Writer(self.snapshot.last_number)
+        self.tickets = Tickets(self.snapshot.last_number)
         self.coming = dict(self.orders)
         self.coming_keys = dict(self.keys)
         self.units: list[Unit] = []
@@ -88,8 +99,8 @@ class Shop(RuleBasedStateMachine):
     def place(self, key: str | None) -> None:
         # As the order book has it: a key that holds leads to its order.
         if self.coming_keys.get(key or "") is None:
-            order_id = f"order {self.writer.number + 1} after {len(self.events)}"
-            self.note(self.writer.place(order_id, key=key, at=NOON + self.writer.number))
+            order_id = f"order {self.tickets.last_number + 1} after {len(self.events)}"
+            self.note(self.tickets.place(order_id, key=key, at=NOON + self.tickets.last_number))
 
     @precondition(lambda self: any(order.status in NEXT for order in self.coming.values()))
     @rule(data=st.data(), turns=st.integers(1, 2))
@@ -100,7 +111,7 @@ class Shop(RuleBasedStateMachine):
         order = self.coming[data.draw(st.sampled_from(ids))]
         for _ in range(turns):
             if order.status in NEXT:
-                changes.append(data.draw(st.sampled_from(NEXT[order.status]))(self.writer, order))
+                changes.append(data.draw(st.sampled_from(NEXT[order.status]))(order))
                 order = changes[-1].order
         self.note(*changes)
 
@@ -108,8 +119,8 @@ class Shop(RuleBasedStateMachine):
     def write_what_is_refused(self) -> None:
         """A unit of another department, so that nothing of this one rests on it."""
         self.bad.add(len(self.units))
-        placed = self.writer.place("\ud800")
-        self.writer.number -= 1
+        placed = self.tickets.place("\ud800")
+        self.tickets.last_number -= 1
         self.units.append(unit(placed)._replace(department="others"))
 
     def note(self, *changes: Change) -> None:
@@ -183,10 +194,12 @@ class Shop(RuleBasedStateMachine):
         link = self.store._writer  # pyright: ignore[reportPrivateUsage] - the same database
         other = Store(link, link)
         other.begin()
-        theirs = Writer(max([self.snapshot.last_number, *(o.number for o in self.orders.values())]))
+        theirs = Tickets(
+            max([self.snapshot.last_number, *(o.number for o in self.orders.values())])
+        )
         placed = theirs.place(f"theirs {len(self.events)}")
         other.commit([unit(placed)])
-        mine = unit(self.writer.place("mine"))
+        mine = unit(self.tickets.place("mine"))
         with failing(self.store, after=False), suppress(DatabaseGone):
             self.store.commit([mine])
         for _ in range(2):

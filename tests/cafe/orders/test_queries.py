@@ -11,7 +11,7 @@ from cafe.ledger.database import upgrade
 from cafe.ledger.tables import events
 from cafe.orders.order import Action
 from cafe.orders.queries import Deed, read_lives
-from tests.cafe.ledger.scribe import Scribe
+from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
 
 NOON = 1_795_000_000.0
 
@@ -24,41 +24,41 @@ def connection(durable_url: str) -> Generator[Connection]:
 
 
 def test_orders_come_by_number_with_their_deeds_in_order(connection: Connection) -> None:
-    scribe = Scribe(connection)
-    first, second = scribe.place(NOON), scribe.place(NOON + 1)
-    first = scribe.start(first, NOON + 2, "Bo")
-    scribe.leave(second, NOON + 3)
-    first = scribe.finish(first, NOON + 40)
+    write, place = RowWriter(connection).write, Tickets().place
+    first, second = (write(place(at=NOON + n)) for n in range(2))
+    first = write(start(first, at=NOON + 2, barista="Bo"))
+    write(cancel(second, at=NOON + 3))
+    write(finish(first, at=NOON + 40))
     lives = read_lives(connection, NOON, NOON + 60)
     assert [(life.order.number, life.order.status) for life in lives] == [
         (1, "ready"),
         (2, "cancelled"),
     ]
     assert [life.deeds for life in lives] == [
-        (Deed("place", None), Deed("start", "Bo"), Deed("finish", None)),
+        (Deed("place", None), Deed("start", "Bo"), Deed("finish", "Bo")),
         (Deed("place", None), Deed("cancel", None)),
     ]
 
 
 def test_the_time_of_an_order_is_when_it_was_placed(connection: Connection) -> None:
-    scribe = Scribe(connection)
-    before, on, last, after = (scribe.place(NOON + s) for s in (-0.001, 0, 59.999, 60))
+    write, place = RowWriter(connection).write, Tickets().place
+    before, on, last, after = (write(place(at=NOON + s)) for s in (-0.001, 0, 59.999, 60))
     for order in (before, on, last, after):
-        scribe.leave(order, NOON + 70, Action.ABANDON)
+        write(cancel(order, at=NOON + 70, action=Action.ABANDON))
     lives = read_lives(connection, NOON, NOON + 60)
     assert [life.order.order_id for life in lives] == [on.order_id, last.order_id]
     assert all(len(life.deeds) == 2 for life in lives)
 
 
 def test_where_nothing_was_ordered_there_is_nothing(connection: Connection) -> None:
-    Scribe(connection).place(NOON)
+    RowWriter(connection).write(Tickets().place(at=NOON))
     assert read_lives(connection, NOON + 1, NOON + 60) == []
 
 
 def test_what_another_department_has_done_for_an_order_is_no_deed_of_it(
     connection: Connection,
 ) -> None:
-    order = Scribe(connection).place(NOON)
+    order = RowWriter(connection).write(Tickets().place(at=NOON))
     connection.execute(
         insert(events).values(
             position=2,

@@ -1,0 +1,190 @@
+"""Histories of orders: the changes of an order, and the two ways by which tests write them.
+
+Rule: a change is made here, by the state machine (`Order.after`), and nowhere else in the ledger's
+tests. `unit` makes units of changes, for `Store.commit`; a `RowWriter` writes their rows and events
+over a connection, for ledgers that no store would write.
+
+The order book is not used, because it decides what happens next. A test that needs a number twice,
+or an order that is started out of turn, could not have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+from cafe.ledger.department import Put, Row
+from cafe.ledger.errors import LedgerError
+from cafe.ledger.statements import Statements, last_event
+from cafe.ledger.store import Committed, Store, Unit
+from cafe.ledger.tables import events
+from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.queries import Snapshot, find_by_key, find_order, load_orders
+from cafe.orders.tables import entry_of
+
+NOON = 1_767_000_000.0
+ADDRESS = "192.0.2.1"
+LEASE_SECONDS = 180.0
+UNCLAIMED: dict[str, Any] = {"barista": None, "claim": None, "lease_expires_at": None}
+
+
+class Tickets:
+    """Places orders, numbered from `last_number + 1`."""
+
+    def __init__(self, last_number: int = 0) -> None:
+        self.last_number = last_number
+
+    def place(
+        self,
+        order_id: str | None = None,
+        *,
+        key: str | None = None,
+        at: float = NOON,
+        address: str = ADDRESS,
+    ) -> Change:
+        """Return a new order, whose id is by default `order-` and its number."""
+        self.last_number += 1
+        number = self.last_number
+        order_id = f"order-{number}" if order_id is None else order_id
+        order = Order(order_id, number, "americano", "Zoë", address, at, key, bound=key is None)
+        return Change(Action.PLACE, None, order, at)
+
+    def delivered(
+        self, order_id: str, *, key: str | None = None, brewed: float = 40.0
+    ) -> list[Change]:
+        """Return the four changes of an order that is placed, started, finished and handed over."""
+        placed = self.place(order_id, key=key)
+        started = start(placed.order)
+        finished = finish(started.order, at=NOON + 5 + brewed)
+        return [placed, started, finished, hand_over(finished.order, at=finished.at)]
+
+
+def start(order: Order, *, at: float = NOON + 5, barista: str | None = "Bo") -> Change:
+    return _changed(
+        order,
+        Action.START,
+        at,
+        barista,
+        barista=barista,
+        claim=f"claim of {order.order_id}",
+        started_at=at,
+        lease_expires_at=at + LEASE_SECONDS,
+    )
+
+
+def finish(order: Order, *, at: float = NOON + 45) -> Change:
+    """Return the finish, which is a late one if the order waits."""
+    action = Action.FINISH_LATE if order.status is Status.WAITING else Action.FINISH
+    return _changed(order, action, at, order.barista, ended_at=at)
+
+
+def hand_over(order: Order, *, at: float = NOON + 45) -> Change:
+    return _changed(order, Action.HAND_OVER, at)
+
+
+def release(order: Order, *, at: float) -> Change:
+    return _changed(order, Action.RELEASE, at, order.barista, **UNCLAIMED)
+
+
+def expire(order: Order, *, at: float) -> Change:
+    return _changed(order, Action.EXPIRE, at, lapsed=True, **UNCLAIMED)
+
+
+def cancel(order: Order, *, at: float = NOON + 9, action: Action = Action.CANCEL) -> Change:
+    """Return the end of a waiting order: cancelled, abandoned or cut off."""
+    return _changed(order, action, at, reason="changed their mind", ended_at=at)
+
+
+def abandon(order: Order, *, at: float) -> Change:
+    """Return the mark that the customer of an order in preparation has disconnected."""
+    return _changed(order, Action.ABANDON, at, abandoned=True)
+
+
+def _changed(
+    order: Order,
+    action: Action,
+    at: float,
+    by: str | None = None,
+    reason: str | None = None,
+    **fields: Any,
+) -> Change:
+    return Change(action, order.status, order.after(action, **fields), at, by, reason)
+
+
+# Writing
+
+
+def unit(*changes: Change) -> Unit:
+    """Return what one turn of the Dispatcher writes."""
+    return Unit("orders", tuple(map(entry_of, changes)))
+
+
+def unit_each(changes: Iterable[Change]) -> list[Unit]:
+    """Return a unit for each change, as of a turn each."""
+    return [unit(change) for change in changes]
+
+
+class RowWriter:
+    """Writes the rows and the event of each change over a connection, without a store."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._statements = Statements(connection.dialect)
+        self._position = 0
+
+    def write(self, change: Change) -> Order:
+        """Write a change; return the order as it is then."""
+        self._position += 1
+        event, rows = entry_of(change)
+        assert event is not None
+        for row in rows:
+            if isinstance(row, Put):
+                self._put(row.table, row.row)
+            else:
+                self.connection.exec_driver_sql(self._statements.drop(row.table), row.key)
+        self._put(events, (self._position, "orders", *event))
+        return change.order
+
+    def _put(self, table: Table, row: Row) -> None:
+        for sql, parameters in self._statements.puts(table, [row]):
+            self.connection.exec_driver_sql(sql, parameters)
+
+
+# Reading a store
+
+
+def find(store: Store, order_id: str) -> Order | None:
+    """Return an order as it is committed."""
+    return store.read(lambda connection: find_order(connection, order_id))
+
+
+def find_key(store: Store, key: str, since: float = 0.0) -> Order | None:
+    """Return the order that holds a key of ADDRESS."""
+    return store.read(lambda connection: find_by_key(connection, ADDRESS, key, since))
+
+
+def load(store: Store) -> Snapshot:
+    """Return what a Dispatcher would start from."""
+    return store.read(load_orders)
+
+
+def last_position(store: Store) -> int:
+    """Return the position of the last event, and leave the store as it is."""
+    last = store.read(lambda connection: connection.execute(last_event).first())
+    return 0 if last is None else last.position
+
+
+def refused(committed: Committed) -> list[int]:
+    """Return the indexes of the units that were not written."""
+    return sorted(committed.refused)
+
+
+def failure_of(store: Store, units: list[Unit]) -> LedgerError:
+    """Return what a commit raises."""
+    try:
+        store.commit(units)
+    except LedgerError as error:
+        return error
+    raise AssertionError("the commit did not fail")
