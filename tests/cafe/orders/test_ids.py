@@ -1,20 +1,33 @@
-"""Ids of orders: those that were given are known, and nothing else is taken for one."""
+"""Ids of orders: an id of this ledger is accepted after each restart, and no other text is."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cafe.cli.commands import run_command
+from cafe.ledger.backup import back_up, restore
+from cafe.ledger.store import open_store
 from cafe.orders.ids import MAC_BYTES, SECRET_BYTES, UNSIGNED_LENGTH, OrderIds
+from cafe.orders.queries import load_ids
 from cafe.orders.tables import orders
+from tests.cafe.ledger.fakes import FaultyStore
+from tests.cafe.ledger.postgres import PostgresServer, programs
+from tests.cafe.orders.counter import open_ledger
 
 SECRET = bytes(range(SECRET_BYTES))
 SECRETS = st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
 LENGTH = 24
-OLD = "bPqX_tOKH9QLV1k8"
+UNSIGNED = "bPqX_tOKH9QLV1k8"
 
 
 @given(secret=SECRETS, has_unsigned=st.booleans())
@@ -69,8 +82,8 @@ def test_what_is_no_id_at_all_does_not_exist(order_id: str, *, has_unsigned: boo
 
 
 def test_an_id_from_before_ids_were_signed_may_exist_where_there_are_such_orders() -> None:
-    assert OrderIds(SECRET, has_unsigned=True).may_exist(OLD)
-    assert not OrderIds(SECRET).may_exist(OLD)
+    assert OrderIds(SECRET, has_unsigned=True).may_exist(UNSIGNED)
+    assert not OrderIds(SECRET).may_exist(UNSIGNED)
 
 
 def test_an_id_fits_into_its_column_and_into_a_path() -> None:
@@ -88,3 +101,79 @@ def test_ids_do_not_repeat() -> None:
 def test_the_secret_is_not_shown() -> None:
     shown = repr(OrderIds(b"secret" * 6))
     assert "secret" not in shown
+
+
+# The secret in the ledger
+
+
+def ids_of(url: str) -> OrderIds:
+    """Open a ledger as a shop does, and let go of it again."""
+    with closing(open_store(url)) as store:
+        return store.maintain(load_ids)
+
+
+def test_ids_are_known_after_a_restart(durable_url: str) -> None:
+    order_id = ids_of(durable_url).new()
+    for _ in range(2):
+        assert ids_of(durable_url).may_exist(order_id)
+
+
+def test_each_ledger_has_a_secret_of_its_own(new_url: Callable[[str], str]) -> None:
+    order_id = ids_of(new_url("file")).new()
+    assert not ids_of(new_url("file")).may_exist(order_id)
+
+
+def test_a_new_ledger_knows_no_ids_without_a_signature(durable_url: str) -> None:
+    assert not ids_of(durable_url).may_exist(UNSIGNED)
+
+
+def test_a_ledger_with_a_secret_passes_the_check(durable_url: str) -> None:
+    ids_of(durable_url)
+    assert run_command(["db", "check", "--database-url", durable_url]) == 0
+
+
+def test_ids_are_known_after_a_file_was_restored(
+    new_url: Callable[[str], str], tmp_path: Path
+) -> None:
+    url, copy = new_url("file"), tmp_path / "copy.db"
+    order_id = ids_of(url).new()
+    back_up(url, copy)
+    for target in (url, new_url("file")):
+        restore(target, copy)
+        assert ids_of(target).may_exist(order_id)
+
+
+def test_ids_are_known_after_a_server_s_ledger_was_restored(
+    new_url: Callable[[str], str],
+    postgres: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, archive = programs(), tmp_path / "archive"
+    assert folder is not None
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    url, other = new_url("postgresql"), postgres.url(postgres.new_database())
+    order_id = ids_of(url).new()
+    dump = ["pg_dump", "--format=custom", f"--file={archive}"]
+    subprocess.run([*dump, f"--dbname={url.replace('+psycopg', '')}"], check=True)
+    command = ["pg_restore", f"--dbname={other.replace('+psycopg', '')}", str(archive)]
+    subprocess.run(command, check=True)
+    assert ids_of(other).may_exist(order_id)
+
+
+async def test_a_shop_waits_for_the_database_to_make_the_secret(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
+) -> None:
+    store = FaultyStore()
+    async with open_ledger(store) as ledger, trio.open_nursery() as nursery:
+        store.link.gone = True
+
+        async def come_back() -> None:
+            await trio.sleep(600)
+            store.link.gone = False
+            store.link.mute = 1  # it is written, and nobody is told
+
+        nursery.start_soon(come_back)
+        ids = await ledger.prepare(load_ids)
+        assert trio.current_time() >= 600
+    assert store.maintain(load_ids).may_exist(ids.new())

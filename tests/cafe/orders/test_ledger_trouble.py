@@ -9,8 +9,9 @@ import trio
 
 from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders import dispatcher
-from cafe.orders.messages import ListOrders
+from cafe.orders.messages import CancelOrder, FinishOrder, ListOrders, PlaceOrder, ReleaseOrder
 from cafe.orders.order import Status
+from cafe.orders.refusals import OrderCancelled, OrderConflict
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.cafe.orders.counter import REGULAR, open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
@@ -259,3 +260,43 @@ async def test_customers_who_only_wait_bear_a_dispatcher_that_crashes_again_and_
             await counter.finish(await counter.claimed())
         await settled()
         assert all(customer.got for customer in customers)
+
+
+# A reply waits for the commit
+
+
+async def test_nobody_is_told_of_a_cancellation_that_a_crash_could_undo() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        await counter.order(key="k", hold=0)
+        claim = await counter.claimed()
+        await counter.desk.release(ReleaseOrder(claim.order.order_id))
+        order_id = claim.order.order_id
+        counter.disk.seconds = 1
+        nursery.start_soon(counter.desk.cancel, CancelOrder(order_id))
+        await settled()
+        with pytest.raises(OrderConflict):
+            await counter.desk.finish(FinishOrder(order_id))
+        assert counter.store.orders[order_id].status == "cancelled"
+
+
+async def test_nobody_is_told_of_a_claim_that_a_crash_could_undo() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        standing = await counter.order(key="k", hold=0)
+        counter.disk.seconds = 1
+        nursery.start_soon(counter.start)
+        await settled()
+        with pytest.raises(OrderConflict):
+            await counter.desk.cancel(CancelOrder(standing.order.order_id))
+        assert counter.store.orders[standing.order.order_id].status == "preparation"
+
+
+async def test_whoever_asks_again_after_a_crash_is_told_of_a_cancellation_when_it_is_kept() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        standing = await counter.order(key="k", hold=0)
+        counter.disk.seconds = 1
+        nursery.start_soon(counter.desk.cancel, CancelOrder(standing.order.order_id))
+        await settled()
+        message = PlaceOrder(standing.order.order_id, "americano", None, REGULAR, 400, "k")
+        with pytest.raises(OrderCancelled):
+            await counter.ref.ask(message)
+        assert counter.store.orders[standing.order.order_id].status == "cancelled"

@@ -1,4 +1,7 @@
-"""The order book against a naive model: one flat list that is searched anew for every question."""
+"""The order book: Hypothesis compares it with a naive model, then each rule has a test of its own.
+
+The model is one flat list, which is searched for each question.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cafe.orders.order import Action, NotAllowedError, Status
-from cafe.orders.queue import MOST_RECENT, OrderBook
+from cafe.orders.order import Action, NotAllowedError, Order, Status
+from cafe.orders.queue import MOST_RECENT, OrderBook, UnknownOrderError
 from tests.chance import examples
 
 LEASE = 100.0
@@ -195,3 +198,111 @@ TestBookAgainstModel = BookAgainstModel.TestCase
 TestBookAgainstModel.settings = settings(
     max_examples=examples(150), stateful_step_count=40, deadline=None
 )
+
+
+# One rule at a time
+
+
+def test_an_unknown_order_is_an_error_whatever_is_done_with_it() -> None:
+    book = a_book()
+    for act in (book.finish, book.release, book.cancel, book.abandon, book.hand_over):
+        with pytest.raises(UnknownOrderError):
+            act("nobody's", 0.0)
+
+
+def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) is not None, "a live order is never lost"
+    book.start(None, 1.0)
+    book.finish("first", 10.0)
+    held = book.find_by_key(ADDRESSES[0], "k", TTL - 1)
+    assert held is not None
+    assert held.order_id == "first"
+    assert book.find_by_key(ADDRESSES[0], "k", TTL) is None
+
+
+def test_a_key_is_known_only_to_the_address_that_used_it() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    assert book.find_by_key(ADDRESSES[1], "k", 0.0) is None
+
+
+def test_the_key_of_a_cancelled_order_is_free_again() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    book.cancel("first", 1.0)
+    assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
+
+
+def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() -> None:
+    book = a_book()
+    for number, order_id in enumerate(("first", "second", "third")):
+        place(book, order_id)
+        book.start(None, float(number))
+    assert book.abandon("first", 5.0) is not None
+    assert book.unbind("second", 6.0) is not None
+    assert book.next_expiry() == LEASE
+    assert [changes[0].order.order_id for changes in book.expire(LEASE + 1)] == ["first", "second"]
+
+
+def test_an_order_that_was_forgotten_can_be_remembered_with_its_key() -> None:
+    book = a_book()
+    place(book, "first", key="k")
+    book.start(None, 0.0)
+    finished = book.finish("first", 0.0)
+    assert finished is not None
+    book.forget("first")
+    assert "first" not in book.orders
+    assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
+    book.remember(finished.order)
+    assert book.find("first") == book.find_by_key(ADDRESSES[0], "k", 2.0) == finished.order
+    book.hand_over("first", 3.0)
+    book.remember(finished.order)
+    assert book.find("first").status is Status.DELIVERED, "the book knows more than the ledger"
+    assert book.by_status[Status.DELIVERED] == 1
+
+
+def test_a_claim_is_found_by_its_id_while_it_holds() -> None:
+    book = a_book()
+    for order_id in ("first", "second"):
+        place(book, order_id)
+    claimed = book.start("Bo", 0.0, "c").order
+    assert book.claimed_by("c") == claimed
+    book.release("first", 1.0)
+    assert book.claimed_by("c") is None
+    assert book.start("Kim", 2.0, "c").order.order_id == "first"
+    book.finish("first", 3.0)
+    assert book.claimed_by("c") is None
+
+
+def test_a_book_goes_on_from_what_the_ledger_has() -> None:
+    before = a_book()
+    for number, order_id in enumerate(("first", "second", "third")):
+        place(before, order_id, key=f"k{number}", now=float(number))
+    before.start("Bo", 3.0)
+    book = a_book()
+    old = Order("old", 4, "americano", None, ADDRESSES[0], 0.0, "k", False, status=Status.READY)
+    book.resume(before.live(), [old], 7, [9.0], now=5.0)
+    assert book.live() == before.live()
+    assert (len(book.queue), len(book.leases), book.next_expiry()) == (2, 1, 3.0 + LEASE)
+    assert book.find_by_key(ADDRESSES[0], "k", 5.0) == old
+    assert book.brewing_seconds == 9.0
+    assert book.find_by_key(ADDRESSES[0], "k2", 5.0) == before.find("third")
+    assert book.start(None, 5.0).order.order_id == "second", "oldest first"
+    place(book, "new")
+    assert book.find("new").number == 8, "numbers never go back"
+
+
+def test_an_order_of_old_that_is_remembered_does_not_take_its_key_from_a_newer_one() -> None:
+    book = a_book()
+    old = Order("old", 1, "americano", None, ADDRESSES[0], 0.0, "k", bound=False)
+    new = old._replace(order_id="new", number=2, placed_at=TTL, status=Status.READY)
+    book.remember(new)
+    book.remember(old._replace(status=Status.DELIVERED))
+    found = book.find_by_key(ADDRESSES[0], "k", TTL + 1)
+    assert found == new
+    book = a_book()
+    book.remember(old._replace(status=Status.DELIVERED))
+    book.remember(new)
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) == new
