@@ -40,7 +40,7 @@ async def serve_until_exit(*options: str, **settings: object) -> CompletedProces
 async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended = await serve_until_exit("--worker-bind", address)
+        ended = await serve_until_exit("--worker-bind", address, database_url="sqlite://")
     assert ended.stderr.decode() == f"cafe: Cannot listen on {address}: Address already in use.\n"
     assert (ended.returncode, ended.stdout) == (2, b"")
 
