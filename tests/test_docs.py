@@ -100,20 +100,20 @@ def test_each_example_is_shown_in_a_page(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=named)
-def test_each_example_prints_what_the_docs_say_in_whatever_order_its_tasks_run(
+def test_each_example_prints_what_the_docs_show_under_every_schedule(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = [b for b in BLOCKS if (m := PRINTED.fullmatch(b.comment)) and m[1] == named(path)]
+    expected = [b for b in BLOCKS if (m := PRINTED.fullmatch(b.comment)) and m[1] == named(path)]
     module = import_module(f"docs.examples.{path.stem}")
     main: Callable[[], Awaitable[None]] = module.main
     for seed in range(20):
         run_seeded(seed, main)
-        assert [block.text for block in told] == [capsys.readouterr().out], f"schedule {seed}"
+        assert [block.text for block in expected] == [capsys.readouterr().out], f"schedule {seed}"
 
 
 def test_what_is_said_to_be_printed_is_printed_by_an_example_that_runs() -> None:
-    told = {match[1] for block in BLOCKS if (match := PRINTED.fullmatch(block.comment))}
-    assert told == {named(path) for path in PROGRAMS}
+    expected = {match[1] for block in BLOCKS if (match := PRINTED.fullmatch(block.comment))}
+    assert expected == {named(path) for path in PROGRAMS}
 
 
 def test_the_examples_that_are_tests_are_run_with_the_others() -> None:
@@ -125,6 +125,24 @@ def test_the_examples_that_are_tests_are_run_with_the_others() -> None:
 def test_each_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
     links = [path for path, _ in LINK.findall(page.read_text("utf-8")) if path]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_each_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = [
+        ((page.parent / path).resolve() if path else page, anchor)
+        for path, anchor in LINK.findall(page.read_text("utf-8"))
+        if anchor
+    ]
+    assert [
+        anchor for target, anchor in links if anchor.removeprefix("#") not in anchors_of(target)
+    ] == []
 
 
 def test_make_docs_would_change_nothing() -> None:
