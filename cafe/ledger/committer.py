@@ -122,7 +122,8 @@ class Committer:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            self._group = self._gathered()
+            taken = [(one, one.take(MOST_IN_GROUP)) for one in self._journals.values()]
+            self._group = [(journal, items) for journal, items in taken if items]
             pings, self._pings = self._pings, []
             if not self._group and not pings:
                 continue
@@ -143,18 +144,10 @@ class Committer:
             for ping in pings:
                 ping.set()
 
-    def _gathered(self) -> list[tuple[Journal, list[Item]]]:
-        group: list[tuple[Journal, list[Item]]] = []
-        for journal in self._journals.values():
-            items = journal.take(MOST_IN_GROUP)
-            if items:
-                group.append((journal, items))
-                if journal.has_units:
-                    self.wake()
-        return group
-
     async def _write(self) -> None:
-        units = _in_time(self._group)
+        units = [item for _, items in self._group for item in items if isinstance(item, Unit)]
+        if len(self._group) > 1:
+            units = _in_time(self._group)
         committed = await self._with_retries(lambda: self._store.commit(units))
         self.groups += 1
         self.written += len(committed.logged)
@@ -165,7 +158,7 @@ class Committer:
                 log.log(level, "row refused", reason=refusal.reason, detail=str(refusal))
         if not committed.refused:
             for journal, items in self._group:
-                _settle(journal, items)
+                journal.settle(items)
         else:
             refused = {id(units[index]): refusal for index, refusal in committed.refused.items()}
             self._settle_apart(refused)
@@ -176,25 +169,24 @@ class Committer:
         for journal, items in self._group:
             refusal: RowRefused | None = None
             broken = False
-            settled = 0
+            kept: list[Item] = []
             for item in items:
                 if isinstance(item, Unit):
-                    refused = id(item) in refusals
                     refusal = refusals.get(id(item))
-                    broken = broken or (refused and item.chained)
-                    settled += 1
+                    broken = broken or (id(item) in refusals and item.chained)
+                    if not broken:
+                        kept.append(item)
                 elif refusal is not None and not item.looks:
                     item.reply.fail(NotRecorded(refusal.reason))
                 elif broken:
                     item.reply.fail(JournalClosed())
                 else:
-                    item.settle()
-            if not broken:
-                journal.settled(settled)
-            elif not journal.closed:
+                    kept.append(item)
+            if broken and not journal.closed:
                 journal.close()
                 self._broken.add(journal.department)
                 self._waiting.unpark_all()
+            journal.settle(kept)
 
     async def _with_retries(self, call: Callable[[], T]) -> T:
         """Retry a call until the database answers; log when an outage begins and ends."""
@@ -229,16 +221,5 @@ def _in_time(group: list[tuple[Journal, list[Item]]]) -> list[Unit]:
                 times = (entry.event.at for entry in item.entries if entry.event is not None)
                 at = max(at, next(times, at))
                 timed.append((at, item))
-    if len(group) > 1:
-        timed.sort(key=itemgetter(0))
+    timed.sort(key=itemgetter(0))
     return [unit for _at, unit in timed]
-
-
-def _settle(journal: Journal, items: list[Item]) -> None:
-    units = 0
-    for item in items:
-        if isinstance(item, Unit):
-            units += 1
-        else:
-            item.settle()
-    journal.settled(units)

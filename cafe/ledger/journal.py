@@ -10,24 +10,25 @@ its uncommitted entries are discarded, and the askers of the replies that it hol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import trio
 
-from actors import Reply
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Entry
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable
 from cafe.ledger.store import Unit
 
 R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
-class Answerable(Protocol):
+class Answerable(Protocol[R_contra]):
     """What can be answered or failed: a reply, or a handler that waits for its own commit."""
 
-    def send(self, answer: Any, /) -> bool:
+    def send(self, answer: R_contra, /) -> bool:
         """Answer."""
         ...
 
@@ -64,18 +65,12 @@ class Waiter:
 class Held(NamedTuple):
     """A reply that is held for a commit, and how it is settled then."""
 
-    reply: Answerable
+    reply: Answerable[Any]
     value: Any
+    """Sent to it, unless there is a refusal."""
     refusal: CafeRefusal | None = None
     looks: bool = False
     """Its message wrote nothing, so it does not fail for the refused row of another message."""
-
-    def settle(self) -> None:
-        """Send the answer, or fail with the refusal."""
-        if self.refusal is None:
-            self.reply.send(self.value)
-        else:
-            self.reply.fail(self.refusal)
 
 
 Item = Unit | Held
@@ -99,50 +94,43 @@ class Journal:
         self._chained = chained
         self._wake = wake
         self._items: list[Item] = []
-        self._written = 0
-        self._committed = 0
+        self.written = 0
+        """Units that were ever written; `committed` reaches it with the last."""
+        self.committed = 0
+        """Units that are committed, in the order of writing."""
+        self.uncommitted = 0
+        """Units that wait for a commit; none do once it is closed."""
         self._on_commit: Callable[[], object] | None = None
-
-    @property
-    def uncommitted(self) -> int:
-        """Return how many written units wait for a commit; none do once it is closed."""
-        return 0 if self.closed else self._written - self._committed
-
-    @property
-    def written(self) -> int:
-        """Return how many units were ever written; `committed` reaches it with the last."""
-        return self._written
-
-    @property
-    def committed(self) -> int:
-        """Return how many units are committed; they are committed in the order of writing."""
-        return self._committed
-
-    @property
-    def has_units(self) -> bool:
-        """Whether there are units that the committer has not taken."""
-        return any(isinstance(item, Unit) for item in self._items)
 
     # The actor's side
 
     def write(self, *entries: Entry) -> None:
         """Write entries, all of which are committed together or none."""
         if not self.closed:
-            self._written += 1
+            self.written += 1
+            self.uncommitted += 1
             self._items.append(Unit(self.department, entries, self._chained))
             self._wake()
 
-    def reply(self, reply: Reply[R], value: R, *, looks: bool = False) -> None:
+    def reply(self, reply: Answerable[R], value: R, *, looks: bool = False) -> None:
         """Send an answer once all that was written until now is committed.
 
         `looks` says that the message wrote nothing: where the row before it is refused, the reply
         fails with JournalClosed, and not with the NotRecorded of another message's row.
         """
-        self._hold(Held(reply, value, looks=looks))
+        if self.uncommitted:
+            self._items.append(Held(reply, value, looks=looks))
+        elif self.closed:
+            reply.fail(self.refusal)
+        else:
+            reply.send(value)
 
-    def refuse(self, reply: Reply[Any], refusal: CafeRefusal) -> None:
+    def refuse(self, reply: Answerable[Any], refusal: CafeRefusal) -> None:
         """Fail with a refusal once all that was written until now is committed."""
-        self._hold(Held(reply, None, refusal, looks=True))
+        if self.uncommitted:
+            self._items.append(Held(reply, None, refusal, looks=True))
+        else:
+            reply.fail(self.refusal if self.closed else refusal)
 
     async def commit(self, *entries: Entry) -> None:
         """Write entries, and return when they are committed: for a handler that may wait.
@@ -157,7 +145,7 @@ class Journal:
     async def wait_settled(self) -> None:
         """Return when all that was written until now is committed; raises as `commit` does."""
         waiter = Waiter()
-        self._hold(Held(waiter, None))
+        self.reply(waiter, None)
         await waiter.wait()
 
     def on_commit(self, callback: Callable[[], object] | None) -> None:
@@ -167,34 +155,43 @@ class Journal:
     # The committer's side
 
     def take(self, most: int) -> list[Item]:
-        """Take what has gathered: at most `most` items, and the replies that follow them."""
-        if len(self._items) <= most:
-            items, self._items = self._items, []
-            return items
+        """Take what has gathered: at most `most` items, and the replies that follow them.
+
+        Wakes the committer again where units are left.
+        """
         taken = most
         while taken < len(self._items) and isinstance(self._items[taken], Held):
             taken += 1
         items, self._items = self._items[:taken], self._items[taken:]
+        if self._items:
+            self._wake()
         return items
 
-    def settled(self, units: int) -> None:
-        """Count units as committed, and settle the replies that waited for them only."""
-        self._committed += units
-        if self.closed:
-            return
-        due = 0
-        while due < len(self._items) and isinstance(self._items[due], Held):
-            due += 1
-        settled, self._items = self._items[:due], self._items[due:]
-        for item in settled:
-            if isinstance(item, Held):
-                item.settle()
-        if units and self._on_commit is not None:
-            self._on_commit()
+    def settle(self, items: Iterable[Item]) -> None:
+        """Settle the replies among the items that were taken, and count the units as committed.
+
+        Then settles the replies that came meanwhile and waited for these units only.
+        """
+        units = 0
+        due = list(takewhile(lambda item: isinstance(item, Held), self._items))
+        del self._items[: len(due)]
+        for item in (*items, *due):
+            if isinstance(item, Unit):
+                units += 1
+            elif item.refusal is None:
+                item.reply.send(item.value)
+            else:
+                item.reply.fail(item.refusal)
+        self.committed += units
+        if units and not self.closed:
+            self.uncommitted -= units
+            if self._on_commit is not None:
+                self._on_commit()
 
     def close(self, refusal: CafeRefusal | None = None) -> None:
         """Discard what was not taken and refuse every reply, by default with JournalClosed."""
         self.closed = True
+        self.uncommitted = 0
         self.refusal = refusal or self.refusal
         self.give_up(self.refusal)
         self._items.clear()
@@ -206,14 +203,6 @@ class Journal:
         for item in items:
             if isinstance(item, Held):
                 item.reply.fail(refusal)
-
-    def _hold(self, held: Held) -> None:
-        if self.closed:
-            held.reply.fail(self.refusal)
-        elif self.uncommitted:
-            self._items.append(held)
-        else:
-            held.settle()
 
 
 def closed_journal(department: str) -> Journal:
