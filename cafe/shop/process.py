@@ -66,16 +66,16 @@ async def open_patiently(url: str) -> Store:
 
     A refused login is not an outage: it takes another setting.
     """
-    told = False
+    is_logged = False
     while True:
         try:
             return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
         except DatabaseGone as gone:
             if isinstance(gone, LoginRefused) or not waits_for_server(url):
                 raise
-            if not told:
+            if not is_logged:
                 log.warning("the database is awaited", detail=str(gone))
-            told = True
+            is_logged = True
             await trio.sleep(RETRY_SECONDS)
 
 

@@ -57,9 +57,9 @@ async def test_stopping_a_group_can_be_cancelled_and_repeated() -> None:
         group = members.system.group(Strategy.ALL_FOR_ONE)
         await members.start(group, "ab")
         await members["b"].tell(Work(5))
-        with trio.move_on_after(1) as patience:
+        with trio.move_on_after(1) as wait:
             await group.stop()
-        assert patience.cancelled_caught
+        assert wait.cancelled_caught
         assert [actor.state for actor in group.tree()] == ["running", "stopping"]
         await group.stop()
         assert trio.current_time() == pytest.approx(5)

@@ -18,7 +18,7 @@ from tests.system.tiny_server import TinyServer, descriptors, open_server, until
 
 CONNECTIONS = examples(10_000)
 PARTS = 10
-"""So that none takes as long as an open server has patience for."""
+"""So that none takes longer than the time-out of `open_server`."""
 AT_ONCE = 50
 CUSTOMERS = 5
 NEVER_COMPLETE = "the application returned before its response was complete"
