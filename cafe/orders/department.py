@@ -25,9 +25,9 @@ from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.orders.followers import OrderLog, metrics_of
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import TRANSITIONS, Action, Status
-from cafe.orders.order_log import OrderLog, metrics_of
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import id_secret, keys, orders

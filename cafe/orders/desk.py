@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from types import TracebackType
 from typing import TypeVar
 
 import trio
@@ -22,8 +21,8 @@ from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.followers import KeptKeys
 from cafe.orders.ids import OrderIds
-from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -65,21 +64,22 @@ client that retries at once would keep it busy."""
 BREWED = frozenset({Status.READY, Status.DELIVERED})
 
 
+@dataclass(slots=True)
 class Retries:
     """Counts the retries of one request after crashes of the actor."""
 
-    def __init__(self, *, waits: bool = False) -> None:
-        """Start counting; an ask that only `waits` cannot have caused a crash."""
-        self._left = TRIES
-        self._waits = waits
-        self._crashed_at_once = False
+    left: int = TRIES
+    crashed_at_once: bool = False
 
-    def allows(self, seconds: float) -> bool:
-        """Return whether to retry after a crash that came so many seconds after the ask."""
-        self._left -= 1
-        again, self._crashed_at_once = self._crashed_at_once, seconds < AT_ONCE
+    def allows(self, seconds: float, *, waits: bool) -> bool:
+        """Return whether to retry after a crash that came so many seconds after the ask.
+
+        An ask that only `waits` cannot have caused a crash.
+        """
+        self.left -= 1
+        again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
         # Twice in a row: this message may be the cause.
-        return self._left > 0 and (self._waits or not (again and self._crashed_at_once))
+        return self.left > 0 and (waits or not (again and self.crashed_at_once))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,25 @@ class Desk:
 
     async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
         """Place an order, once, however often it is repeated; wait `hold` seconds for its end."""
+        retries = Retries()
         try:
-            return await self._order(message, hold, Retries())
+            if message.key is None:
+                standing = await self._ask(message, retries)
+            else:
+                standing, is_collected = await self._place_by_key(message, message.key, retries)
+                if is_collected:
+                    return standing
+            order_id = standing.order.order_id
+            if standing.order.ended:
+                hold = inf  # the answer is there
+            if hold <= 0:
+                return standing
+            with trio.move_on_after(hold):
+                try:
+                    return await self._ask(AwaitOrder(order_id, timed=hold < inf), waits=True)
+                except UnknownOrder:
+                    return await self._collect_forgotten(order_id)
+            return await self._ask(KeepOrder(order_id), retries)
         except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
             self.hang_up(message.order_id)
             raise
@@ -111,19 +128,17 @@ class Desk:
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Return an order once it has ended, or after `hold` seconds."""
         self._refuse_guess(order_id)
-        with Bounded():
-            standing = await self._look(order_id)
+        standing = await self._look(order_id)
         if standing.order.ended or hold <= 0:
             return standing
         with trio.move_on_after(hold), suppress(UnknownOrder):
-            return await self._ask(AwaitOrder(order_id, collects=False), Retries(waits=True))
-        with Bounded():
-            return await self._look(order_id)
+            return await self._ask(AwaitOrder(order_id, collects=False), waits=True)
+        return await self._look(order_id)
 
     async def cancel(self, message: CancelOrder) -> Standing:
         """Cancel an order."""
         self._refuse_guess(message.order_id)
-        with Bounded():
+        with trio.move_on_after(LEDGER_SECONDS):
             try:
                 return await self._ask(message)
             except UnknownOrder:
@@ -131,22 +146,22 @@ class Desk:
                 if order.status is not Status.CANCELLED:
                     raise OrderConflict(order.status, "cancelled") from None
                 return Standing(order, None, None, order.waited_seconds(self.now()))
+        raise LedgerUnavailable
 
     # Baristas
 
     async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
         """Claim the oldest order; None where there is none within `hold` seconds."""
         if hold <= 0:
-            with Bounded():
-                return await self._ask(message)
+            return await self._ask(message)
         with trio.move_on_after(hold):
-            return await self._ask(replace(message, waits=True), Retries(waits=True))
+            return await self._ask(replace(message, waits=True), waits=True)
         return None
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""
         self._refuse_guess(message.order_id)
-        with Bounded():
+        with trio.move_on_after(LEDGER_SECONDS):
             try:
                 return await self._ask(message)
             except UnknownOrder:
@@ -154,26 +169,26 @@ class Desk:
                 if order.status not in BREWED:
                     raise OrderConflict(order.status, "finished") from None
                 return order
+        raise LedgerUnavailable
 
     async def release(self, message: ReleaseOrder) -> Order:
         """Release a claim."""
         self._refuse_guess(message.order_id)
-        with Bounded():
+        with trio.move_on_after(LEDGER_SECONDS):
             try:
                 return await self._ask(message)
             except UnknownOrder:
                 order = await self._forgotten(message.order_id)
                 raise OrderConflict(order.status, "released") from None
+        raise LedgerUnavailable
 
     async def count(self) -> QueueCount:
         """Count the orders in memory."""
-        with Bounded():
-            return await self._ask(CountQueue())
+        return await self._ask(CountQueue())
 
     async def list(self, message: ListOrders) -> OrderPage:
         """List orders that wait or are in preparation."""
-        with Bounded():
-            return await self._ask(message)
+        return await self._ask(message)
 
     # How it asks
 
@@ -182,62 +197,49 @@ class Desk:
         if not self.ids.may_exist(order_id):
             raise UnknownOrder
 
-    async def _order(self, message: PlaceOrder, hold: float, retries: Retries) -> Standing:
-        with Bounded():
-            held = await self._read_key(message)
-            if held is not None and held.ended:
-                return await self._re_attach(message, held, retries)
-            standing = await self._place(message, held, retries)
-        order_id = standing.order.order_id
-        if standing.order.ended or hold == inf:
-            return await self._await(AwaitOrder(order_id))
-        if hold <= 0:
-            return standing
-        with trio.move_on_after(hold):
-            return await self._await(AwaitOrder(order_id, timed=True))
-        with Bounded():
-            return await self._ask(KeepOrder(order_id), retries)
+    async def _place_by_key(
+        self, message: PlaceOrder, key: str, retries: Retries
+    ) -> tuple[Standing, bool]:
+        """Place an order, unless the ledger has one under its key; return whether it was collected.
 
-    async def _read_key(self, message: PlaceOrder) -> Order | None:
-        """Return the order that the ledger has under the message's key."""
-        if message.key is None:
-            return None
+        One that has ended is collected: only the ledger may still have it.
+        """
+        with trio.move_on_after(LEDGER_SECONDS):
+            while (held := await self._read_key(message.address, key)) is not None:
+                if not held.ended:
+                    with suppress(ForgottenOrder):
+                        known = replace(message, held_by=held.order_id)
+                        return await self._ask(known, retries), False
+                    await trio.lowlevel.checkpoint()  # it has ended, and the ledger has it
+                elif (held.drink, held.name) != (message.drink, message.name):
+                    raise KeyReused
+                else:
+                    return await self._ask(CollectOrder(held), retries), True
+            return await self._ask(message, retries), False
+        raise LedgerUnavailable
+
+    async def _read_key(self, address: str, key: str) -> Order | None:
+        """Return the order that the ledger has under a key."""
         since = self.now() - self.key_ttl_seconds
-        if not self.keys.may_have(message.address, message.key, since):
+        if not self.keys.may_have(address, key, since):
             return None
-        query = partial(find_by_key, address=message.address, key=message.key, since=since)
+        query = partial(find_by_key, address=address, key=key, since=since)
         return await self.ledger.read(query)
 
-    async def _place(self, message: PlaceOrder, held: Order | None, retries: Retries) -> Standing:
-        while held is not None:
-            try:
-                return await self._ask(replace(message, held_by=held.order_id), retries)
-            except ForgottenOrder:
-                await trio.lowlevel.checkpoint()  # it has ended meanwhile, and the ledger has it
-                held = await self._read_key(message)
-            if held is not None and held.ended:
-                return await self._re_attach(message, held, retries)
-        return await self._ask(message, retries)
-
-    async def _await(self, message: AwaitOrder) -> Standing:
-        try:
-            return await self._ask(message, Retries(waits=True))
-        except UnknownOrder:  # it has ended since, and is only in the ledger
-            with Bounded():
-                ended = await self._forgotten(message.order_id)
-                return await self._ask(CollectOrder(ended))
+    async def _collect_forgotten(self, order_id: str) -> Standing:
+        """Collect an order that has ended since it was placed, and is only in the ledger."""
+        with trio.move_on_after(LEDGER_SECONDS):
+            return await self._ask(CollectOrder(await self._forgotten(order_id)))
+        raise LedgerUnavailable
 
     async def _look(self, order_id: str) -> Standing:
-        try:
-            return await self._ask(FindOrder(order_id))
-        except UnknownOrder:
-            order = await self._forgotten(order_id)
-            return Standing(order, None, None, order.waited_seconds(self.now()))
-
-    async def _re_attach(self, message: PlaceOrder, held: Order, retries: Retries) -> Standing:
-        if (held.drink, held.name) != (message.drink, message.name):
-            raise KeyReused
-        return await self._ask(CollectOrder(held), retries)
+        with trio.move_on_after(LEDGER_SECONDS):
+            try:
+                return await self._ask(FindOrder(order_id))
+            except UnknownOrder:
+                order = await self._forgotten(order_id)
+                return Standing(order, None, None, order.waited_seconds(self.now()))
+        raise LedgerUnavailable
 
     async def _forgotten(self, order_id: str) -> Order:
         """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
@@ -248,20 +250,29 @@ class Desk:
             raise LedgerUnavailable  # it was placed after the Dispatcher was asked
         return order
 
-    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
-        while True:
-            asked_at = trio.current_time()
-            try:
-                return await self.dispatcher.ask(message)
-            except JournalClosed:
-                await trio.lowlevel.checkpoint()
-            except NotRecorded:
-                await trio.sleep(REFUSED_SECONDS)
-                raise
-            except ActorCrashed:
-                retries = retries or Retries()
-                if not retries.allows(trio.current_time() - asked_at):
+    async def _ask(
+        self,
+        message: Message[Dispatcher, R],
+        retries: Retries | None = None,
+        *,
+        waits: bool = False,
+    ) -> R:
+        """Ask the Dispatcher. An ask that `waits` for others has no time-out here."""
+        retries = retries or Retries()
+        with trio.move_on_after(inf if waits else LEDGER_SECONDS):
+            while True:
+                asked_at = trio.current_time()
+                try:
+                    return await self.dispatcher.ask(message)
+                except JournalClosed:
+                    await trio.lowlevel.checkpoint()
+                except NotRecorded:
+                    await trio.sleep(REFUSED_SECONDS)
                     raise
+                except ActorCrashed:
+                    if not retries.allows(trio.current_time() - asked_at, waits=waits):
+                        raise
+        raise LedgerUnavailable
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
@@ -274,26 +285,3 @@ async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[Ord
     keys = await ledger.prepare(query)
     ledger.listen(keys.hear)
     return ids, keys
-
-
-class Bounded:
-    """Bounds a wait for the ledger; raises LedgerUnavailable on time-out.
-
-    A class, since `contextmanager` doubles the cost, three times an order.
-    """
-
-    __slots__ = ("_scope",)
-
-    def __enter__(self) -> None:
-        self._scope = trio.move_on_after(LEDGER_SECONDS)
-        self._scope.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._scope.__exit__(kind, error, traceback)
-        if self._scope.cancelled_caught:
-            raise LedgerUnavailable

@@ -99,18 +99,13 @@ def order_of(row: Sequence[Any]) -> Order:
     return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 :]))
 
 
-def put_order(order: Order) -> Put:
-    """Return the entry that stores an order."""
-    return Put(orders, row_of(order))
-
-
 def put_key(order: Order) -> Put:
-    """Return the entry that maps the key of an order to it."""
+    """Return the change that maps the key of an order to it."""
     return Put(keys, (order.address, order.key, order.order_id, order.placed_at))
 
 
 def drop_key(order: Order) -> Drop:
-    """Return the entry that frees the key of an order."""
+    """Return the change that frees the key of an order."""
     return Drop(keys, (order.address, order.key))
 
 
@@ -126,13 +121,11 @@ def entry_of(change: Change) -> Entry:
         by,
         reason,
     )
-    return Entry(event, _changes(action, order))
-
-
-def _changes(action: Action, order: Order) -> tuple[Put | Drop, ...]:
-    if order.key is not None:
-        if action is Action.PLACE:
-            return put_order(order), put_key(order)
-        if order.status is Status.CANCELLED:
-            return put_order(order), drop_key(order)
-    return (put_order(order),)
+    stored = Put(orders, row_of(order))
+    if order.key is None:
+        return Entry(event, (stored,))
+    if action is Action.PLACE:
+        return Entry(event, (stored, put_key(order)))
+    if order.status is Status.CANCELLED:
+        return Entry(event, (stored, drop_key(order)))
+    return Entry(event, (stored,))

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from cafe.ledger.department import Entry
+from cafe.ledger.department import Entry, Put
 from cafe.ledger.errors import LedgerError, RowRefused
 from cafe.ledger.log import read_page
 from cafe.ledger.store import Committed, Store, Unit, open_store
 from cafe.orders.order import Order, Status
 from cafe.orders.queries import Snapshot
-from cafe.orders.tables import entry_of, orders, put_key, put_order, row_of
 from tests.cafe.ledger.order_histories import (
+from cafe.orders.tables import entry_of, orders, put_key, row_of
     NOON,
     Tickets,
     cancel,
@@ -79,7 +79,7 @@ def test_every_column_is_changed_but_those_that_never_change(store: Store) -> No
     )
     store.commit([unit(placed)])
     entry = entry_of(placed)
-    store.commit([Unit("orders", (entry._replace(changes=(put_order(changed),)),))])
+    store.commit([Unit("orders", (entry._replace(changes=(Put(orders, row_of(changed)),)),))])
     assert find(store, "a") == changed
     differing = {
         column.name
@@ -107,7 +107,7 @@ def test_a_commit_without_units_changes_nothing(store: Store) -> None:
 def test_an_entry_without_an_event_changes_rows_and_takes_no_position(store: Store) -> None:
     placed = Tickets().place("a")
     store.commit([unit(placed)])
-    silent = Entry(None, (put_order(placed.order._replace(bound=False)),))
+    silent = Entry(None, (Put(orders, row_of(placed.order._replace(bound=False))),))
     assert store.commit([Unit("orders", (silent,))]) == Committed([])
     found = find(store, "a")
     assert found is not None

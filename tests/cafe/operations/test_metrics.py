@@ -15,8 +15,8 @@ from cafe.limits.admission import FRESH_SECONDS, Admission
 from cafe.limits.rate_limiter import Admit, Limits, RateLimiter, RecordRefusals
 from cafe.operations.metrics import Exposition
 from cafe.orders.department import orders_offer
+from cafe.orders.followers import OrderLog
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
-from cafe.orders.order_log import OrderLog
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger, start_counter
 

@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.ledger.department import Drop, Event, Logged, Put
-from cafe.orders.kept_keys import KeptKeys
+from cafe.orders.followers import KeptKeys
 from cafe.orders.order import Order
-from cafe.orders.tables import drop_key, put_key, put_order
+from cafe.orders.tables import drop_key, orders, put_key, row_of
 
 ADDRESS = "192.0.2.1"
 TTL = 100.0
+
+
+def put_order(order: Order) -> Put:
+    return Put(orders, row_of(order))
 
 
 def order_of(key: str, used_at: float) -> Order:
