@@ -16,7 +16,7 @@ import trio
 
 from cafe.limits.address import address_key
 from cafe.limits.admission import Admission
-from cafe.limits.packet_filter import ROOM
+from cafe.limits.kernel_bans import ROOM
 from tests.system.raw_client import GET, ask
 from tests.system.tiny_server import TinyServer, open_server, until
 

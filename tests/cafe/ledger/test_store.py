@@ -12,8 +12,8 @@ from cafe.ledger.log import read_page
 from cafe.ledger.store import Committed, Store, Unit, open_store
 from cafe.orders.order import Order, Status
 from cafe.orders.queries import Snapshot
-from tests.cafe.ledger.order_histories import (
 from cafe.orders.tables import entry_of, orders, put_key, row_of
+from tests.cafe.ledger.order_histories import (
     NOON,
     Tickets,
     cancel,
