@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 import trio
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from cafe.ledger.database import Link, open_database, open_links
-from cafe.ledger.department import Entry, Event, Logged, Put, Row
+from cafe.ledger.department import Entry, Event, Logged, Put
 from cafe.ledger.errors import LedgerChanged, RowRefused, translating
-from cafe.ledger.statements import Statements, last_event, latest
+from cafe.ledger.statements import deletion, last_event, latest, puts, upsert
 from cafe.ledger.tables import events
 
 T = TypeVar("T")
@@ -121,7 +121,6 @@ class Store:
     def __init__(self, writer: Link, reader: Link) -> None:
         self._writer = writer
         self._reader = reader
-        self._statements: Statements | None = None
         self._last: Logged | None = None
         self._unanswered: Committed | None = None
         self._certain_at = NEVER
@@ -148,10 +147,11 @@ class Store:
         """
         try:
             with self._writer.transaction(writing=True) as connection:
-                done = self._was_written(connection)
+                done = None
+                if self._certain_at != self._writer.generation:
+                    done = self._was_written(connection)
                 if done is None:
-                    done = self._written(connection, units)
-                    self._unanswered = done
+                    done = self._unanswered = Committed(self._write(connection, units))
         except RowRefused:
             # The transaction was rolled back: nothing of it may be taken for written.
             self._unanswered = None
@@ -197,9 +197,7 @@ class Store:
         self._writer.close()
 
     def _was_written(self, connection: Connection) -> Committed | None:
-        """Make sure what the last event is; return the unanswered commit if it was written."""
-        if self._certain_at == self._writer.generation:
-            return None
+        """Look what the last event is; return the unanswered commit if it was written."""
         found, written = _last(connection), None
         unanswered = self._unanswered
         if unanswered is not None and unanswered.logged and _same(found, unanswered.logged[-1]):
@@ -209,10 +207,24 @@ class Store:
         self._certain_at = self._writer.generation
         return written
 
-    def _written(self, connection: Connection, units: Sequence[Unit]) -> Committed:
+    def _write(self, connection: Connection, units: Sequence[Unit]) -> list[Logged]:
+        """Write what the rows are in the end, with a statement for each table.
+
+        May be refused though one change after the other would not be: where a unique value goes
+        from one row to another, for instance.
+        """
+        execute, dialect = connection.exec_driver_sql, connection.dialect.name
+        last = latest(entry for unit in units for entry in unit.entries)
         logged = _numbered(units, 1 + (self._last.position if self._last else 0))
-        self._write(connection, logged, [entry for unit in units for entry in unit.entries])
-        return Committed(logged)
+        new = [(position, department, *event) for position, department, event, _ in logged]
+        for table, keys in reversed(last.replaced):
+            execute(deletion(dialect, table), keys)
+        for table, rows in (*last.puts, (events, new)):
+            for sql, parameters in puts(dialect, table, rows):
+                execute(sql, parameters)
+        for table, keys in reversed(last.drops):
+            execute(deletion(dialect, table), keys)
+        return logged
 
     def _commit_apart(self, units: Sequence[Unit]) -> Committed:
         """Write units one after the other, each with a savepoint, to leave out those refused."""
@@ -221,7 +233,8 @@ class Store:
         ended: set[str] = set()
         try:
             with self._writer.transaction(writing=True) as connection:
-                self._was_written(connection)
+                if self._certain_at != self._writer.generation:
+                    self._was_written(connection)
                 for index, unit in enumerate(units):
                     if unit.department in ended:
                         refused[index] = None
@@ -246,56 +259,25 @@ class Store:
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
             with translating(self._writer.secrets):
-                self._write_in_turn(connection, logged, unit.entries)
+                _write_in_turn(connection, logged, unit.entries)
         except RowRefused:
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             connection.exec_driver_sql("RELEASE SAVEPOINT unit")
             raise
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
 
-    def _write(
-        self, connection: Connection, logged: list[Logged], entries: Sequence[Entry]
-    ) -> None:
-        """Write what the rows are in the end, with a statement for each table.
 
-        May be refused though one change after the other would not be: where a unique value goes
-        from one row to another, for instance.
-        """
-        sql = self._sql(connection)
-        last = latest(entries)
-        for table, keys in reversed(last.replaced):
-            connection.exec_driver_sql(sql.drop(table), keys)
-        for table, rows in last.puts:
-            self._put(connection, table, rows)
-        for table, keys in reversed(last.drops):
-            connection.exec_driver_sql(sql.drop(table), keys)
-        self._add_events(connection, logged)
-
-    def _write_in_turn(
-        self, connection: Connection, logged: list[Logged], entries: Sequence[Entry]
-    ) -> None:
-        """Write one change after the other."""
-        sql = self._sql(connection)
-        for _event, changes in entries:
-            for change in changes:
-                if isinstance(change, Put):
-                    self._put(connection, change.table, [change.row])
-                else:
-                    connection.exec_driver_sql(sql.drop(change.table), change.key)
-        self._add_events(connection, logged)
-
-    def _add_events(self, connection: Connection, logged: list[Logged]) -> None:
-        rows = [(position, department, *event) for position, department, event, _ in logged]
-        self._put(connection, events, rows)
-
-    def _put(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-        for sql, parameters in self._sql(connection).puts(table, rows):
-            connection.exec_driver_sql(sql, parameters)
-
-    def _sql(self, connection: Connection) -> Statements:
-        if self._statements is None:
-            self._statements = Statements(connection.dialect)
-        return self._statements
+def _write_in_turn(connection: Connection, logged: list[Logged], entries: Sequence[Entry]) -> None:
+    """Write one change after the other."""
+    execute, dialect = connection.exec_driver_sql, connection.dialect.name
+    for _event, changes in entries:
+        for change in changes:
+            if isinstance(change, Put):
+                execute(upsert(dialect, change.table, 1), change.row)
+            else:
+                execute(deletion(dialect, change.table), change.key)
+    for position, department, event, _ in logged:
+        execute(upsert(dialect, events, 1), (position, department, *event))
 
 
 def _numbered(units: Iterable[Unit], position: int) -> list[Logged]:

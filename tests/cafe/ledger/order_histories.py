@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table
 
 from cafe.ledger.department import Put, Row
 from cafe.ledger.errors import LedgerError
-from cafe.ledger.statements import Statements, last_event
+from cafe.ledger.statements import deletion, last_event, upsert
 from cafe.ledger.store import Committed, Store, Unit
 from cafe.ledger.tables import events
 from cafe.orders.order import Action, Change, Order, Status
@@ -131,7 +131,7 @@ class RowWriter:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._statements = Statements(connection.dialect)
+        self._dialect = connection.dialect.name
         self._position = 0
 
     def write(self, change: Change) -> Order:
@@ -143,13 +143,12 @@ class RowWriter:
             if isinstance(row, Put):
                 self._put(row.table, row.row)
             else:
-                self.connection.exec_driver_sql(self._statements.drop(row.table), row.key)
+                self.connection.exec_driver_sql(deletion(self._dialect, row.table), row.key)
         self._put(events, (self._position, "orders", *event))
         return change.order
 
     def _put(self, table: Table, row: Row) -> None:
-        for sql, parameters in self._statements.puts(table, [row]):
-            self.connection.exec_driver_sql(sql, parameters)
+        self.connection.exec_driver_sql(upsert(self._dialect, table, 1), row)
 
 
 # Reading a store
