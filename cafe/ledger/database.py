@@ -18,11 +18,12 @@ from typing import Protocol
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, translating
+from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, translate
 
 FORMS = "sqlite:///FILE, sqlite:// or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 POSTGRESQL = "postgresql+psycopg"
 SECRET_OPTIONS = ("password", "sslpassword")
+ABORTED = "The transaction was aborted."
 TIDY_SECONDS = 10.0
 """Between two looks for disk space that is not needed."""
 
@@ -142,19 +143,22 @@ class Link:
         DatabaseInUse for what is wrong with the database, and RowRefused for what is wrong with a
         statement; a reader's, SchemaBehind too.
         """
-        with self._lock, translating(self._database.secrets):
+        with self._lock:
             self._aborted = False
-            connection = self._connected()
             try:
-                self._refuse_aborted()
+                connection = self._connection or self._connect()
                 self._database.begin(connection, writing=writing)
                 yield connection
-                self._refuse_aborted()
+                if self._aborted:
+                    raise DatabaseGone(ABORTED)  # noqa: TRY301 - to be rolled back
                 connection.commit()
-            except BaseException:
-                self._roll_back(connection)
-                raise
-            if writing:
+            except BaseException as error:
+                self._roll_back()
+                translated = translate(error, self._database.secrets)
+                if translated is None:
+                    raise
+                raise translated from error
+            if writing and monotonic() >= self._tidy_at:
                 self._tidy()
 
     def abort(self) -> None:
@@ -174,7 +178,8 @@ class Link:
         is no connection.
         """
         with self._lock:
-            self._tidy()
+            if monotonic() >= self._tidy_at:
+                self._tidy()
 
     def close(self) -> None:
         """Disconnect, and release the ownership; waits for a transaction to end.
@@ -188,31 +193,30 @@ class Link:
                 if not self._reading:
                     self._database.close()
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         if self._closed:
             raise LedgerError("The ledger is closed.")
-        if self._connection is None:
-            connect = self._database.connect_reader if self._reading else self._database.connect
-            self._connection = connect()
-            self.generation += 1
+        connect = self._database.connect_reader if self._reading else self._database.connect
+        self._connection = connect()
+        self.generation += 1
+        if self._aborted:  # meanwhile
+            raise DatabaseGone(ABORTED)
         return self._connection
 
     def _tidy(self) -> None:
-        now = monotonic()
-        if self._connection is None or now < self._tidy_at:
+        if self._connection is None:
             return
-        self._tidy_at = now + self._tidy_seconds
+        self._tidy_at = monotonic() + self._tidy_seconds
         try:
             self._database.tidy(self._connection)
         except DBAPIError:
             # What was committed stays committed, and the next transaction finds what is wrong.
-            self._roll_back(self._connection)
+            self._roll_back()
 
-    def _refuse_aborted(self) -> None:
-        if self._aborted:
-            raise DatabaseGone("The transaction was aborted.")
-
-    def _roll_back(self, connection: Connection) -> None:
+    def _roll_back(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
         if connection.invalidated:
             # SQLAlchemy would connect again by itself, without the lock.
             self._disconnect()

@@ -152,7 +152,7 @@ REASONS_ON_POSTGRESQL: dict[str, Reason] = {"22": "invalid", "23": "conflict"}
 LONGEST_TEXT = 300
 
 
-def translate(error: Exception, secrets: Iterable[str] = ()) -> LedgerError | None:
+def translate(error: BaseException, secrets: Iterable[str] = ()) -> LedgerError | None:
     """Return the ledger's error for a driver's, wrapped by SQLAlchemy or not; None for any other.
 
     It quotes the driver's message without any of `secrets`. Of a refused statement it quotes only

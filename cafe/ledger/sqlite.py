@@ -188,21 +188,22 @@ class FileDatabase:
         SQLite would go on in a file that was moved or removed, and the commits would be lost.
         Raises LedgerError where the write-ahead log was removed: the shop ends, losing nothing.
         """
-        if writing:
-            self._refuse_displaced(connection)
-            if self._file.has_lost_log():
-                self._save_log(connection)
-        begin(connection, writing=writing)
-        if writing:
-            # Again: while this waited another process may have become the owner, and written.
-            self._refuse_displaced(connection)
+        if not writing:
+            connection.exec_driver_sql("BEGIN")
+            return
+        if self._has_lost_log(connection):
+            self._save_log(connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Again: while this waited another process may have become the owner, and written.
+        self._has_lost_log(connection)
 
-    def _refuse_displaced(self, connection: Connection) -> None:
+    def _has_lost_log(self, connection: Connection) -> bool:
+        """Return whether the log was removed; raise DatabaseGone where another file was."""
         if not self._owner.is_ours():
             # With the next connection the lock is taken again, and what was written is read again.
             connection.invalidate()
             raise DatabaseGone(f"The lock file of {self._file.name} was removed.")
-        self._file.refuse_displaced()
+        return self._file.has_lost_log()
 
     def _save_log(self, connection: Connection) -> NoReturn:
         """Move the commits of a removed write-ahead log into the file, and raise LedgerError.

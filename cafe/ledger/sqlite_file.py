@@ -88,8 +88,12 @@ class LedgerFile:
         """Remember which file has the name now: the one that was connected to."""
         self._inode, self._log_inode = self.path.stat().st_ino, 0
 
-    def refuse_displaced(self) -> None:
-        """Raise DatabaseGone where that file was moved or removed, or truncated since."""
+    def has_lost_log(self) -> bool:
+        """Return whether the write-ahead log of this connection was moved or removed.
+
+        SQLite would go on writing to it, and the next process to open the file would not find it.
+        Raises DatabaseGone where the file itself was moved or removed, or truncated since.
+        """
         try:
             found = self.path.stat()
         except OSError:
@@ -102,18 +106,12 @@ class LedgerFile:
             if not self._is_whole():
                 raise DatabaseGone(f"{self.name} was truncated.")
         self._size = found.st_size
-
-    def has_lost_log(self) -> bool:
-        """Return whether the write-ahead log of this connection was moved or removed.
-
-        SQLite would go on writing to it, and the next process to open the file would not find it.
-        """
         try:
-            found = self.log.stat().st_ino
+            log_inode = self.log.stat().st_ino
         except OSError:
-            found = 0
-        self._log_inode = self._log_inode or found
-        return found != self._log_inode
+            log_inode = 0
+        self._log_inode = self._log_inode or log_inode
+        return log_inode != self._log_inode
 
     def _is_whole(self) -> bool:
         """Check a file that has become smaller, as a VACUUM makes it, too."""
@@ -181,7 +179,11 @@ class OwnerFile:
 
     def is_ours(self) -> bool:
         """Return whether the lock is held, on the file that others would try to lock."""
-        return self._taken is not None and self._taken == _identity(self._path)
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return self._taken == (found.st_dev, found.st_ino)
 
     def take(self) -> None:
         """Own the file; raises DatabaseInUse at once where another process does.
@@ -192,13 +194,14 @@ class OwnerFile:
             return
         self.release()
         for _ in range(TRIES):
-            descriptor = self._lock()
-            if (taken := _identity(descriptor)) == _identity(self._path):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-                self._descriptor, self._taken = descriptor, taken
+            self._descriptor = self._lock()
+            locked = os.fstat(self._descriptor)
+            self._taken = locked.st_dev, locked.st_ino
+            if self.is_ours():
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
                 return
-            os.close(descriptor)
+            self.release()
         raise LedgerError(f"{self._path} is removed again and again.")
 
     def release(self) -> None:
@@ -220,15 +223,6 @@ class OwnerFile:
             who = f"process {holder}" if holder else "another process"
             raise DatabaseInUse(f"{self._owned} is in use by {who}.") from None
         return descriptor
-
-
-def _identity(file: int | Path) -> tuple[int, int] | None:
-    """Return what identifies a file, None where there is none."""
-    try:
-        found = os.fstat(file) if isinstance(file, int) else file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 _BUSY_SECONDS = 5.0
