@@ -1,4 +1,4 @@
-"""A shop with tips that is killed again and again at full speed, while each customer gives a tip.
+"""A shop with tips that is killed repeatedly under load, while each customer gives a tip.
 
 Rule: as in `tests/system/killing.py`; the shop is that of `docs/examples/shop.py`.
 """
@@ -49,7 +49,7 @@ class Given:
 
 
 class TippingLoad(Load):
-    """Where each customer gives a tip with every answer about an order, the same tip each time."""
+    """A load whose customers give a tip after each reply about an order, the same tip each time."""
 
     given: Given
 
@@ -75,8 +75,8 @@ class TippingLoad(Load):
 
 
 async def play(url: str, *, kills: int, seed: int) -> Tally:
-    """Kill a shop so often; raise AssertionError where a tip is not where it belongs."""
-    chance = Random(seed)  # noqa: S311 - a draw, whose seed is printed
+    """Kill a shop `kills` times; raise AssertionError if a tip is lost or paid twice."""
+    chance = Random(seed)  # noqa: S311 - no secret, and the seed is printed
     killed_at: list[float] = []
     async with trio.open_nursery() as nursery:
         load = TippingLoad(nursery, chance)
@@ -103,7 +103,7 @@ async def play(url: str, *, kills: int, seed: int) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What came together."""
+    """What the tips of a run add up to."""
 
     acknowledged: int
     """Answers of 200 to a tip."""
@@ -112,7 +112,7 @@ class Tally:
 
 
 async def check_tips(url: str, given: Given) -> Tally:
-    """Make sure that each acknowledged tip is there once, and the totals are right."""
+    """Check that each acknowledged tip is there once, and that the totals are right."""
 
     async def is_followed() -> bool:
         return await trio.to_thread.run_sync(is_all_followed, url)
@@ -129,7 +129,7 @@ def is_all_followed(url: str) -> bool:
 
 
 def read_and_check(url: str, given: Given) -> Tally:
-    """Hold the tables of tips against the orders' events and against what customers heard."""
+    """Compare the tables of tips with the orders' events, and with the replies to customers."""
     with open_reader(url) as connection:
         log = connection.execute(select(events).order_by(events.c.position)).all()
         found = [tip_of(row) for row in connection.execute(select(tips))]
@@ -145,7 +145,7 @@ def read_and_check(url: str, given: Given) -> Tally:
 
 
 def lost(found: list[Tip], given: Given) -> Iterator[str]:
-    """Yield a sentence for each acknowledged tip that is not there as it was given."""
+    """Yield a sentence for each acknowledged tip that is missing or has another sum."""
     there = {tip.order_id: tip.cents for tip in found}
     for order_id, cents in given.cents.items():
         if there.get(order_id) != cents:

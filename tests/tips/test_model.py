@@ -1,8 +1,8 @@
-"""Everything that can go wrong between two departments and the disk, composed by Hypothesis.
+"""All faults between two departments and the disk, composed by Hypothesis.
 
-Customers order and tip, baristas brew, vanish and come late, actors crash, the database goes away,
-stalls, refuses rows and loses answers, and processes are killed, each story under a schedule of its
-own. At the end all faults are over, and baristas have got what the events and the tips add up to.
+Customers order and tip; baristas brew, vanish and finish late; actors crash; the database is lost,
+is slow, refuses rows and loses replies; and processes are killed. Each story has a schedule of its
+own. At the end the faults end, and baristas have the sums that the events and the tips add up to.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from docs.examples.tips.refusals import NotBrewed, OneTipEach, UnknownOrder
 from docs.examples.tips.tip import Status
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
 from tests.chance import examples
-from tests.tips.till import Till, caught_up, earned_in, got_in, open_till, tips_in, wrong_in
+from tests.tips.till import Till, caught_up, earned_in, open_till, tips_in, totals_in, wrong_in
 
 LEASE = 30.0
 NOON = 1_795_000_000.0
 EXPECTED = (ActorCrashed, ActorStopped, LedgerUnavailable, NotRecorded, OrderConflict)
 
 PAUSES = st.sampled_from([0.0, 0.1, 1.0, 4.0, 40.0])
-PEOPLE = st.one_of(
+CLIENTS = st.one_of(
     st.tuples(st.just("customer"), st.sampled_from([0.0, 0.5, 3.0]), st.integers(1, 3)),
     st.tuples(st.just("late_giver"), st.integers(0, 9)),
     st.tuples(st.just("canceller"), st.integers(0, 9)),
     st.tuples(st.just("barista"), st.sampled_from(["Ada", "Bo", None]), st.sampled_from("fffrlv")),
     st.tuples(st.just("refused_customer")),
-    st.tuples(st.just("leave"), st.integers(0, 5)),
+    st.tuples(st.just("disconnect"), st.integers(0, 5)),
 )
 FAULTS = st.one_of(
     st.tuples(st.just("gone")),
@@ -48,17 +48,17 @@ FAULTS = st.one_of(
     st.tuples(st.just("stall"), st.sampled_from([0.0, 0.2, 2.0])),
     st.tuples(st.just("mute"), st.integers(1, 3)),
 )
-LIFE = st.lists(st.tuples(PAUSES, st.one_of(PEOPLE, FAULTS)), min_size=4, max_size=16)
+STEPS = st.lists(st.tuples(PAUSES, st.one_of(CLIENTS, FAULTS)), min_size=4, max_size=16)
 Story = list[list[tuple[float, tuple[object, ...]]]]
-"""Lives of the shop; each a list of pauses, and what happens then."""
+"""The processes of a shop, one after the other; each a list of pauses and of steps after them."""
 
 
 def noon() -> float:
     return NOON + trio.current_time()
 
 
-class Town:
-    """What people have been answered, by all processes of the shop together."""
+class Replies:
+    """What clients were answered, by all processes together."""
 
     def __init__(self) -> None:
         self.orders: list[str] = []
@@ -73,62 +73,62 @@ class Town:
         return f"tip-{self.numbers}"
 
 
-class Life:
-    """One process, from its start until it is killed."""
+class Process:
+    """One process of the shop, from its start until it is killed; a method for each step."""
 
-    def __init__(self, town: Town, till: Till, nursery: trio.Nursery) -> None:
-        self.town, self.till, self.nursery = town, till, nursery
-        self.people: list[trio.CancelScope] = []
+    def __init__(self, replies: Replies, till: Till, nursery: trio.Nursery) -> None:
+        self.replies, self.till, self.nursery = replies, till, nursery
+        self.clients: list[trio.CancelScope] = []
 
-    def come(self, act: Callable[[], Awaitable[None]]) -> None:
+    def request(self, act: Callable[[], Awaitable[None]]) -> None:
         scope = trio.CancelScope()
-        self.people.append(scope)
-        self.nursery.start_soon(self._visit, act, scope)
+        self.clients.append(scope)
+        self.nursery.start_soon(self._run, act, scope)
 
-    async def _visit(self, act: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    async def _run(self, act: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
         with scope, suppress(*EXPECTED):
             await act()
 
-    # What may happen
+    # The steps of clients and faults
 
     def customer(self, pause: float, tips: int) -> None:
-        self.come(partial(self._order, pause, tips))
+        self.request(partial(self._order, pause, tips))
 
     async def _order(self, pause: float, tips: int) -> None:
-        """Order, and give a tip, some twice by the same id and some by another."""
+        """Order and give a tip, then repeat it with its id, then give one with another id."""
         order_id = (await self.till.counter.order(hold=0)).order.order_id
-        self.town.orders.append(order_id)
+        self.replies.orders.append(order_id)
         await trio.sleep(pause)
-        first = self.town.new_id()
-        for tip_id in (first, first, self.town.new_id())[:tips]:
+        first = self.replies.new_id()
+        for tip_id in (first, first, self.replies.new_id())[:tips]:
             await self._give(order_id, tip_id)
 
     async def _give(self, order_id: str, tip_id: str) -> None:
-        cents = 10 + self.town.numbers
+        cents = 10 + self.replies.numbers
         with suppress(LedgerUnavailable, ActorCrashed):
             try:
                 tip = await self.till.give(
-                    order_id, self.town.given.get(tip_id, ("", cents))[1], tip_id
+                    order_id, self.replies.given.get(tip_id, ("", cents))[1], tip_id
                 )
             except (OneTipEach, NotBrewed, UnknownOrder):
-                self.town.refused.add(tip_id)
+                self.replies.refused.add(tip_id)
             else:
-                self.town.given[tip_id] = (order_id, tip.cents)
+                self.replies.given[tip_id] = (order_id, tip.cents)
 
     def late_giver(self, which: int) -> None:
-        if which < len(self.town.orders):
-            self.come(partial(self._give, self.town.orders[which], self.town.new_id()))
+        if which < len(self.replies.orders):
+            self.request(partial(self._give, self.replies.orders[which], self.replies.new_id()))
 
     def canceller(self, which: int) -> None:
-        if which < len(self.town.orders):
-            order = CancelOrder(self.town.orders[which])
-            self.come(partial(self._cancel, order))
+        if which < len(self.replies.orders):
+            order = CancelOrder(self.replies.orders[which])
+            self.request(partial(self._cancel, order))
 
     async def _cancel(self, order: CancelOrder) -> None:
         await self.till.counter.desk.cancel(order)
 
     def barista(self, name: str | None, way: str) -> None:
-        self.come(partial(self._brew, name, way))
+        self.request(partial(self._brew, name, way))
 
     async def _brew(self, name: str | None, way: str) -> None:
         claim = await self.till.counter.start(name, hold=20)
@@ -141,14 +141,14 @@ class Life:
             await self.till.counter.finish(claim)
 
     def refused_customer(self) -> None:
-        self.come(self._order_refused)
+        self.request(self._order_refused)
 
     async def _order_refused(self) -> None:
         await self.till.counter.order(name=REFUSED, hold=0)
 
-    def leave(self, who: int) -> None:
-        if who < len(self.people):
-            self.people[-1 - who].cancel()
+    def disconnect(self, which: int) -> None:
+        if which < len(self.clients):
+            self.clients[-1 - which].cancel()
 
     def gone(self) -> None:
         self.till.store.link.gone = True
@@ -170,8 +170,8 @@ class Life:
 
     # The end
 
-    async def come_to_an_end(self) -> None:
-        """End all faults, and brew what there is."""
+    async def end_all_faults(self) -> None:
+        """End all faults, and brew all orders."""
         link = self.till.store.link
         link.gone, link.mute, self.till.counter.disk.seconds = False, 0, 0.0
         await trio.sleep(4 * LEASE)
@@ -181,24 +181,24 @@ class Life:
             await caught_up(self.till)
 
 
-async def tell(lives: Story) -> tuple[Town, FaultyStore]:
-    """Have a story happen; after each life but the last the process is killed."""
-    town, store = Town(), FaultyStore()
+async def run_story(story: Story) -> tuple[Replies, FaultyStore]:
+    """Run a story; each process but the last is killed at its end."""
+    replies, store = Replies(), FaultyStore()
     restart = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
-    for number, steps in enumerate(lives, 1):
+    for number, steps in enumerate(story, 1):
         async with (
             open_till(store, rules=Rules(lease_seconds=LEASE), restart=restart, clock=noon) as till,
             trio.open_nursery() as nursery,
         ):
-            life = Life(town, till, nursery)
+            process = Process(replies, till, nursery)
             for pause, (step, *details) in steps:
                 await trio.sleep(pause)
-                getattr(life, str(step))(*details)
-            if number == len(lives):
-                await life.come_to_an_end()
+                getattr(process, str(step))(*details)
+            if number == len(story):
+                await process.end_all_faults()
             store = store.survivor()
             nursery.cancel_scope.cancel()
-    return town, store
+    return replies, store
 
 
 TIPPED_WHILE_FINISHED: Story = [
@@ -220,19 +220,19 @@ CRASHED_BOTH: Story = [
 ]
 
 
-@example(seed=0, lives=TIPPED_WHILE_FINISHED)
-@example(seed=0, lives=KILLED_WITH_A_TIP_UNDER_WAY)
-@example(seed=0, lives=CRASHED_BOTH)
-@given(seed=st.integers(0, 2**32), lives=st.lists(LIFE, min_size=1, max_size=3))
+@example(seed=0, story=TIPPED_WHILE_FINISHED)
+@example(seed=0, story=KILLED_WITH_A_TIP_UNDER_WAY)
+@example(seed=0, story=CRASHED_BOTH)
+@given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
 @settings(max_examples=examples(50), deadline=None)
-def test_whatever_happens_the_barista_that_has_earned_a_tip_gets_it_once(
-    seed: int, lives: Story
+def test_each_tip_is_paid_once_to_the_barista_that_earned_it_in_any_story(
+    seed: int, story: Story
 ) -> None:
-    town, store = run_seeded(seed, partial(tell, lives))
+    replies, store = run_seeded(seed, partial(run_story, story))
     assert wrong_in(store) == []
     found = tips_in(store)
-    for tip_id, (order_id, cents) in town.given.items():
+    for tip_id, (order_id, cents) in replies.given.items():
         assert (found[tip_id].order_id, found[tip_id].cents) == (order_id, cents)
-    assert not town.refused & found.keys() - town.given.keys()
+    assert not replies.refused & found.keys() - replies.given.keys()
     assert {tip.status for tip in found.values()} <= {Status.PAID, Status.RETURNED}
-    assert got_in(store) == earned_in(store)
+    assert totals_in(store) == earned_in(store)

@@ -1,4 +1,4 @@
-"""Crashes, outages and refused rows: tips have their effect once, and orders are undisturbed."""
+"""Crashes, outages and refused rows: tips are paid once, and orders are not disturbed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.tips.till import (
     Till,
     caught_up,
     earned_in,
-    got_in,
     open_till,
     tips_in,
+    totals_in,
     wrong_in,
 )
 
@@ -37,7 +37,7 @@ REFUSE = "CREATE TRIGGER {0} BEFORE INSERT ON {0} BEGIN SELECT RAISE(ABORT, 'ref
 
 @asynccontextmanager
 async def refusing(till: Till, table: str) -> AsyncGenerator[None]:
-    """Have the database refuse every new row of one table."""
+    """Make the database refuse each new row of one table."""
     for statement in (REFUSE.format(table), f"DROP TRIGGER {table}"):
         with Link.transaction(till.store.link, writing=True) as connection:
             connection.exec_driver_sql(statement)
@@ -46,6 +46,7 @@ async def refusing(till: Till, table: str) -> AsyncGenerator[None]:
 
 
 async def brew_one(till: Till, barista: str) -> None:
+    """Claim and finish the oldest order."""
     await till.counter.finish(await till.counter.claimed(barista))
 
 
@@ -62,11 +63,11 @@ async def test_a_crash_of_tips_disturbs_no_order_and_no_customer(*, in_a_turn: b
         assert customer.got is not None
         assert till.tips.statistics().crashed == 1
         assert till.counter.ref.statistics().crashed == 0
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 50}
         assert wrong_in(till.store) == []
 
 
-async def test_after_a_crash_as_much_is_followed_as_before() -> None:
+async def test_after_a_crash_events_are_followed_from_where_they_were() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await caught_up(till)
@@ -77,7 +78,7 @@ async def test_after_a_crash_as_much_is_followed_as_before() -> None:
             await caught_up(till)
 
 
-async def test_what_tips_have_not_followed_is_not_pruned_however_long_ago_it_was() -> None:
+async def test_an_event_that_tips_have_not_applied_is_not_pruned() -> None:
     async with open_till() as till:
         ledger = till.counter.ledger
 
@@ -95,7 +96,7 @@ async def test_what_tips_have_not_followed_is_not_pruned_however_long_ago_it_was
             assert await prune() == 1  # Ada's
             assert await prune() == 0
         await caught_up(till)
-        assert got_in(till.store) == {"Ada": 50, "Bo": 100}
+        assert totals_in(till.store) == {"Ada": 50, "Bo": 100}
         await brew_one(till, "Cy")
         await caught_up(till)
         assert await prune() == 2
@@ -111,7 +112,7 @@ async def test_a_crash_of_the_dispatcher_does_not_disturb_tips() -> None:
         await till.counter.crash()
         await caught_up(till)
         assert till.tips.statistics().crashed == 0
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 50}
 
 
 async def test_a_crash_of_both_at_once_loses_nothing() -> None:
@@ -127,7 +128,7 @@ async def test_a_crash_of_both_at_once_loses_nothing() -> None:
         nursery.start_soon(till.counter.crash)
         await till.counter.finish(claim)
         await caught_up(till)
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 50}
         assert wrong_in(till.store) == []
 
 
@@ -140,7 +141,7 @@ async def test_tips_that_are_refused_leave_the_orders_of_their_group_alone() -> 
         async def give(order_id: str) -> None:
             try:
                 await till.give(order_id)
-            except OneTipEach:  # the trigger speaks of a conflict, as a constraint does
+            except OneTipEach:  # the trigger raises a conflict, as a constraint does
                 refused.append(order_id)
 
         async with refusing(till, "tips"):
@@ -175,7 +176,7 @@ async def test_events_whose_rows_are_refused_wait_and_the_orders_go_on() -> None
         for row in till.store.orders.values():
             tip = await till.give(row.order_id)
             assert (row.status, tip.barista) == (OrderStatus.READY, "Bo")
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 150}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 150}
         assert wrong_in(till.store) == []
 
 
@@ -196,11 +197,11 @@ async def test_a_refused_order_does_not_disturb_tips() -> None:
         await brew_one(till, "Bo")
         await caught_up(till)
         assert (till.tips.statistics().crashed, till.counter.ref.statistics().crashed) == (0, 0)
-        assert got_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == {"Bo": 50}
         assert wrong_in(till.store) == []
 
 
-async def test_during_an_outage_a_tip_is_refused_in_time_and_taken_afterwards() -> None:
+async def test_a_tip_is_refused_in_time_during_an_outage_and_accepted_after_it() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await caught_up(till)
@@ -215,10 +216,10 @@ async def test_during_an_outage_a_tip_is_refused_in_time_and_taken_afterwards() 
         await brew_one(till, "Bo")
         await caught_up(till)
         assert till.tips.statistics().crashed == 0
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 50}
 
 
-async def test_tips_that_crash_without_a_database_start_when_it_is_back() -> None:
+async def test_tips_that_crash_during_an_outage_restart_at_its_end() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         till.store.link.gone = True
@@ -229,7 +230,7 @@ async def test_tips_that_crash_without_a_database_start_when_it_is_back() -> Non
         assert till.tips.statistics().restarts == 1
 
 
-async def test_a_commit_whose_answer_is_lost_pays_once() -> None:
+async def test_a_commit_whose_reply_is_lost_pays_once() -> None:
     async with open_till() as till:
         order = (await till.counter.order(hold=0)).order
         await till.give(order.order_id)
@@ -238,20 +239,20 @@ async def test_a_commit_whose_answer_is_lost_pays_once() -> None:
         till.store.link.mute = 3
         await till.counter.finish(claim)
         await caught_up(till)
-        assert got_in(till.store) == earned_in(till.store) == {"Bo": 50}
+        assert totals_in(till.store) == earned_in(till.store) == {"Bo": 50}
         assert wrong_in(till.store) == []
 
 
-async def test_after_a_kill_the_next_process_goes_on_behind_the_last_applied_event() -> None:
+async def test_after_a_kill_the_next_process_resumes_after_the_last_applied_event() -> None:
     store: FaultyStore | None = None
-    for life in range(3):
+    for run in range(3):
         async with open_till(store) as till, trio.open_nursery() as nursery:
             order = (await till.counter.order(hold=0)).order
             await till.give(order.order_id)
             till.counter.disk.seconds = 0.4
             for _ in range(2):
                 nursery.start_soon(brew_one, till, "Bo")
-            await trio.sleep(0.3 * life)
+            await trio.sleep(0.3 * run)
             store = till.store.survivor()
             nursery.cancel_scope.cancel()
     async with open_till(store) as till:
@@ -259,12 +260,12 @@ async def test_after_a_kill_the_next_process_goes_on_behind_the_last_applied_eve
             await till.counter.finish(claim)
         await caught_up(till)
         assert len(tips_in(till.store)) == 3
-        assert got_in(till.store) == earned_in(till.store)
-        assert sum(got_in(till.store).values()) == 150
+        assert totals_in(till.store) == earned_in(till.store)
+        assert sum(totals_in(till.store).values()) == 150
         assert wrong_in(till.store) == []
 
 
-async def test_a_log_that_was_there_before_tips_is_followed_from_its_beginning() -> None:
+async def test_a_log_that_is_older_than_the_department_is_followed_from_its_beginning() -> None:
     async with open_till() as till:
         ids = [(await till.counter.order(hold=0)).order.order_id for _ in range(3)]
         await brew_one(till, "Bo")

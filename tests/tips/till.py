@@ -1,7 +1,7 @@
 """Tips beside a Dispatcher on one ledger, in virtual time, and what must hold at the end.
 
-Rule: what baristas must have got is worked out from the orders' events and the tips alone, without
-any code of the department.
+Rule: the sums that baristas must have are computed from the orders' events and the tips alone,
+without any code of the department.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class FragileTips(Tips):
 
 @dataclass
 class Till:
-    """The counter, and the jar on it."""
+    """A counter with the actor of the tips beside its Dispatcher."""
 
     counter: Counter
     tips: Ref[FragileTips]
@@ -92,7 +92,7 @@ async def open_till(
     restart: Restart = RESTART,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Till]:
-    """Open a counter with tips, as the shop does; the store gets their tables if it has none."""
+    """Open a counter with tips, as the shop does; make their tables if the store has none."""
     store = store or FaultyStore()
     with Link.transaction(store.link, writing=True) as connection:
         metadata.create_all(connection)
@@ -113,7 +113,7 @@ async def open_till(
 
 
 def looked_up(store: FaultyStore, query: Callable[[Connection], T]) -> T:
-    """Read what is committed, also while the database is gone."""
+    """Return the result of a query of what is committed, also during an outage."""
     with Link.transaction(store.link, writing=False) as connection:
         return query(connection)
 
@@ -124,20 +124,20 @@ def tips_in(store: FaultyStore) -> dict[str, Tip]:
     return {row.tip_id: tip_of(row) for row in rows}
 
 
-def got_in(store: FaultyStore) -> dict[str, int]:
-    """Return what each barista has got in all, by the table of totals."""
+def totals_in(store: FaultyStore) -> dict[str, int]:
+    """Return the sum of each barista in the table of totals."""
     rows = looked_up(store, lambda connection: connection.execute(select(totals)).all())
     return {row.barista: row.cents for row in rows}
 
 
 def earned_in(store: FaultyStore) -> dict[str, int]:
-    """Return what each barista must have got."""
+    """Return the sum that each barista must have."""
     orders = [one.event for one in store.logged if one.department == "orders"]
     return earned_by(orders, tips_in(store).values())
 
 
 def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
-    """Return what each barista must have got for the orders of these events."""
+    """Return the sum that each barista must have for the orders of these events."""
     starter, earner = dict[str, str](), dict[str, str]()
     for event in events:
         if event.action == "start":
@@ -152,13 +152,13 @@ def earned_by(events: Iterable[Any], given: Iterable[Tip]) -> dict[str, int]:
 
 
 def wrong_in(store: FaultyStore) -> list[str]:
-    """Return what `cafe db check` would say of a shop with both departments."""
+    """Return the promises that `cafe db check` would report as broken, of both departments."""
     promises = looked_up(store, lambda connection: list(check(connection, DEPARTMENTS)))
     return [str(promise) for promise in promises if promise.findings]
 
 
 async def caught_up(till: Till) -> None:
-    """Wait until every committed event was applied."""
+    """Wait until each committed event is applied."""
     await till.counter.ledger.wait_written()
     position = till.counter.ledger.statistics().position
     await until_done(partial(till.tips.ask, AwaitPosition(position)))

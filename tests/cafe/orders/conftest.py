@@ -1,4 +1,4 @@
-"""The databases that the ledger's tests have, for those of the orders' tables."""
+"""The fixtures of the ledger's tests that give a database, for the tests of the orders' tables."""
 
 from __future__ import annotations
 

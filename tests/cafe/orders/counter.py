@@ -1,4 +1,8 @@
-"""A counter for tests: a Dispatcher in virtual time, and what customers and baristas do at it."""
+"""A Dispatcher in virtual time for tests, with what customers and baristas ask of it.
+
+Rule: it is started as the shop starts it, on a ledger in memory without threads, and each request
+goes over a desk that checks the reply against the ledger.
+"""
 
 from __future__ import annotations
 
@@ -25,27 +29,27 @@ from cafe.orders.tables import order_of, orders
 from cafe.shop.process import start_clock
 from cafe.shop.shop import RESTART
 from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
-from tests.cafe.orders.witness import WitnessedDesk
 
-REGULAR = "192.0.2.1"
+ADDRESS = "192.0.2.1"
 Loaded = tuple[Journal, Snapshot]
 
 
 @dataclass
 class Counter:
-    """The Dispatcher's ref, every event that was committed, and the ledger."""
+    """A running Dispatcher, the desk before it, the ledger, and every event that was committed."""
 
     ref: Ref[FragileDispatcher]
     logged: list[Logged]
-    desk: WitnessedDesk
+    desk: CheckedDesk
     store: FaultyStore
     disk: Disk
     ledger: Ledger
     closing: Closing
 
     def numbers(self, action: Action) -> list[int]:
-        """Give the ticket numbers of the orders to which this happened, in that order."""
+        """Return the ticket numbers of the orders to which this happened, in that order."""
         return [
             order_of(change.row).number
             for one in self.logged
@@ -54,19 +58,19 @@ class Counter:
         ]
 
     def times(self, action: Action) -> list[float]:
-        """Give when this happened."""
+        """Return the times at which this happened."""
         return [one.event.at for one in self.logged if one.event.action == action]
 
     async def order(
-        self, *, address: str = REGULAR, key: str | None = None, hold: float = inf, name: str = ""
+        self, *, address: str = ADDRESS, key: str | None = None, hold: float = inf, name: str = ""
     ) -> Standing:
-        """Order, and wait."""
+        """Place an order and wait for it, `hold` seconds at most."""
         order_id = self.desk.ids.new()
         message = PlaceOrder(order_id, "americano", name or None, address, 400, key, bound=hold > 0)
         return await self.desk.place(message, hold)
 
     async def start(self, barista: str | None = None, hold: float = 0.0) -> Claim | None:
-        """Claim the oldest order."""
+        """Claim the oldest order, if there is one within `hold` seconds."""
         return await self.desk.start(StartOrder(barista), hold)
 
     async def claimed(self, barista: str | None = None) -> Claim:
@@ -76,24 +80,24 @@ class Counter:
         return claim
 
     async def finish(self, claim: Claim) -> Order:
-        """Declare it ready."""
+        """Declare the claimed order ready."""
         return await self.desk.finish(FinishOrder(claim.order.order_id))
 
     async def crash(self) -> None:
-        """Have the Dispatcher crash, and wait until it has."""
+        """Crash the Dispatcher, and wait until it has crashed."""
         with suppress(ActorCrashed):
             await self.ref.ask(CrashDispatcher())
 
 
-async def start_counter(  # noqa: PLR0917 - each by itself
+async def start_counter(  # noqa: PLR0917 - independent parts
     system: System,
     nursery: trio.Nursery,
     ledger: Ledger,
     store: FaultyStore,
     rules: Rules | None = None,
     restart: Restart = RESTART,
-) -> tuple[WitnessedDesk, Closing]:
-    """Start a Dispatcher as the shop does; cancel the nursery at the end."""
+) -> tuple[CheckedDesk, Closing]:
+    """Start a Dispatcher as the shop does; the caller cancels the nursery at the end."""
     closing = Closing()
     ttl = (rules or Rules()).key_ttl_seconds
     ids, keys = await load_ids_and_keys(ledger, ttl)
@@ -106,7 +110,7 @@ async def start_counter(  # noqa: PLR0917 - each by itself
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, dispatcher, ledger)
-    desk = WitnessedDesk(ledger, ids, keys, ledger.now, ttl, dispatcher=dispatcher, store=store)
+    desk = CheckedDesk(ledger, ids, keys, ledger.now, ttl, dispatcher=dispatcher, store=store)
     return desk, closing
 
 
@@ -116,7 +120,7 @@ async def open_ledger(
     disk: Disk | None = None,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Ledger]:
-    """Open a ledger in memory, without threads."""
+    """Open a ledger in memory that needs no threads."""
     disk = disk or Disk()
     ledger = new_ledger(store or FaultyStore(), clock or start_clock(), disk, disk)
     async with running(ledger, grace=5.0):
@@ -132,7 +136,7 @@ async def open_counter(
     restart: Restart = RESTART,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Counter]:
-    """Open a system with a counter in it."""
+    """Open a system with a Dispatcher and its desk."""
     logged: list[Logged] = []
     store, disk = store or FaultyStore(), disk or Disk()
     async with (
@@ -147,22 +151,23 @@ async def open_counter(
 
 
 async def settled() -> None:
-    """Let everybody do what can be done now."""
+    """Wait until every task waits for something."""
     await trio.testing.wait_all_tasks_blocked()
 
 
 class Customer:
-    """Orders in a task of his own, keeps what he is told, and can hang up."""
+    """Orders in a task of its own, keeps its reply, and can disconnect."""
 
     def __init__(self, counter: Counter) -> None:
         self.counter = counter
         self.got: Standing | None = None
         self.refused: CafeRefusal | None = None
         self.at = inf
-        """When he was told."""
+        """When the reply came."""
         self.scope = trio.CancelScope()
 
-    async def come(self, key: str | None = None) -> None:
+    async def wait(self, key: str | None = None) -> None:
+        """Place an order, and wait for the reply."""
         with self.scope:
             try:
                 self.got = await self.counter.order(key=key)
@@ -170,15 +175,16 @@ class Customer:
                 self.refused = refusal
             self.at = trio.current_time()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         self.scope.cancel()
 
 
 async def waiting_customers(
     counter: Counter, nursery: trio.Nursery, number: int, key: str | None = None
 ) -> list[Customer]:
+    """Start customers that wait for their orders, one after the other."""
     customers = [Customer(counter) for _ in range(number)]
     for customer in customers:
-        nursery.start_soon(customer.come, key)
+        nursery.start_soon(customer.wait, key)
         await settled()
     return customers

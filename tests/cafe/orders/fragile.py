@@ -10,20 +10,22 @@ from cafe.orders.dispatcher import Dispatcher
 
 
 class BugError(Exception):
-    """Nobody's fault but the program's."""
+    """A crash on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrashDispatcher(Message["FragileDispatcher", None]):
-    """Crash."""
+    """Crash the Dispatcher."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountTimers(Message["FragileDispatcher", int]):
-    """Tell how many timers have been set since the last start."""
+    """Count the timers that were set since the last start."""
 
 
 class FragileDispatcher(Dispatcher):
+    """Crashes on request, and counts its timers."""
+
     timers = 0
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:

@@ -1,4 +1,4 @@
-"""Whoever sets the machine's clock back between two runs does not send orders into the past."""
+"""The machine's clock is set back between two processes: times in the ledger do not go back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOON = 1_795_000_000.0
 YEARS = 14 * 365 * 86_400.0
 
 
-async def test_nothing_happens_before_what_the_ledger_has() -> None:
+async def test_an_event_has_no_earlier_time_than_the_one_before_it() -> None:
     store = FaultyStore()
     async with open_counter(store=store, clock=lambda: NOON + 200) as counter:
         await counter.order(hold=0, key="k")
@@ -31,7 +31,7 @@ async def test_nothing_happens_before_what_the_ledger_has() -> None:
         assert left.broken_promises() == []
 
 
-async def test_a_clock_that_was_years_ahead_once_is_not_followed() -> None:
+async def test_a_clock_that_was_years_ahead_does_not_set_the_times_after_it() -> None:
     store = FaultyStore()
     async with open_counter(store=store, clock=lambda: NOON + YEARS) as counter:
         await counter.order(hold=0, key="k")
@@ -63,7 +63,7 @@ async def test_a_check_finds_nothing_wrong_after_a_clock_that_was_ahead(
         return NOON + trio.current_time() - began
 
     async with open_counter(store=left, clock=clock) as counter, trio.open_nursery() as nursery:
-        # Nobody comes for a part of the time by which the clock was ahead, or for all but a second.
+        # No request for a part of the time by which the clock was ahead, or for all but a second.
         await trio.sleep(max(0.0, idle * ahead - 1))
         [customer] = await waiting_customers(counter, nursery, 1)
         await counter.finish(brewing)
@@ -77,7 +77,7 @@ async def test_a_check_finds_nothing_wrong_after_a_clock_that_was_ahead(
         assert left.broken_promises() == []
 
 
-async def test_a_lease_of_a_clock_that_was_ahead_is_no_damage() -> None:
+async def test_a_lease_from_a_clock_that_was_ahead_breaks_no_promise() -> None:
     store, began = FaultyStore(), trio.current_time()
     async with (
         open_counter(store=store, clock=lambda: NOON + MOST_AHEAD + 1) as counter,
@@ -89,6 +89,6 @@ async def test_a_lease_of_a_clock_that_was_ahead_is_no_damage() -> None:
         assert not any(order.abandoned for order in left.orders.values())
         nursery.cancel_scope.cancel()
     async with open_counter(store=left, clock=lambda: NOON + trio.current_time() - began):
-        await settled()  # its customer did not come back, so the order is written again
+        await settled()  # no customer waits for the order, so it is abandoned
         assert all(order.abandoned for order in left.orders.values())
         assert left.broken_promises() == []

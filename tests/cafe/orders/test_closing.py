@@ -1,4 +1,4 @@
-"""The shop closes, with and without a database: everybody who waits is answered, and in time."""
+"""Shutdown, with and without a database: every request that waits is answered in time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.cafe.orders.test_ledger_trouble import repair
 pytestmark = pytest.mark.schedules
 
 
-async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
+async def test_shutdown_refuses_also_requests_that_would_wait_for_ever() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2)
         claim = await counter.claimed()
@@ -27,7 +27,7 @@ async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
         with pytest.raises(LedgerUnavailable):
             await counter.finish(claim)
         counter.closing.begin(retry_after=4)
-        assert await counter.ref.ask(CloseShop()) == 1  # the other one's row is under way
+        assert await counter.ref.ask(CloseShop()) == 1  # the commit of the other one is under way
         await settled()
         assert isinstance(customers[1].refused, ShopClosing)
         counter.ledger.give_up()
@@ -36,18 +36,18 @@ async def test_closing_refuses_even_those_who_would_wait_for_ever() -> None:
         counter.store.link.gone = False
 
 
-async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_start() -> None:
+async def test_shutdown_answers_every_request_though_the_dispatcher_cannot_restart() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 3)
         counter.store.link.gone = True
         await counter.crash()
-        told: list[type[Exception]] = []
+        refusals: list[type[Exception]] = []
 
         async def ask(what: Callable[[], Awaitable[object]]) -> None:
             try:
                 await what()
             except CafeRefusal as refusal:
-                told.append(type(refusal))
+                refusals.append(type(refusal))
 
         for what in (
             counter.order,
@@ -65,13 +65,11 @@ async def test_at_closing_time_everybody_is_answered_though_no_dispatcher_can_st
         await settled()
         assert trio.current_time() - began == pytest.approx(1)
         assert all(customer.refused is not None for customer in customers)
-        assert len(told) == 5
+        assert len(refusals) == 5
         counter.store.link.gone = False
 
 
-async def test_what_is_claimed_can_be_finished_though_the_dispatcher_crashes_while_closing() -> (
-    None
-):
+async def test_a_claimed_order_can_be_finished_after_a_crash_during_shutdown() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2)
         claim = await counter.claimed("Bo")
@@ -79,7 +77,7 @@ async def test_what_is_claimed_can_be_finished_though_the_dispatcher_crashes_whi
         await counter.crash()
         assert (await counter.finish(claim)).status is Status.READY
         await settled()
-        assert await counter.ref.ask(CloseShop()) == 0  # they have been told
+        assert await counter.ref.ask(CloseShop()) == 0  # they have been answered
         assert customers[0].got or isinstance(customers[0].refused, ShopClosing)
         assert isinstance(customers[1].refused, ShopClosing)
         with pytest.raises(ShopClosing):
@@ -88,7 +86,7 @@ async def test_what_is_claimed_can_be_finished_though_the_dispatcher_crashes_whi
 
 
 @pytest.mark.parametrize("seconds", [0.4, 2.0])
-async def test_a_dispatcher_that_crashes_while_closing_has_until_the_ledger_gives_up_to_load(
+async def test_a_crashed_dispatcher_may_load_its_orders_until_the_ledger_gives_up(
     seconds: float,
 ) -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
@@ -98,22 +96,22 @@ async def test_a_dispatcher_that_crashes_while_closing_has_until_the_ledger_give
         counter.store.link.gone = True
         nursery.start_soon(repair, counter.store, seconds)
         await counter.crash()
-        told: list[Status | str] = []
+        replies: list[Status | str] = []
 
         async def finish() -> None:
             try:
-                told.append((await counter.finish(claim)).status)
+                replies.append((await counter.finish(claim)).status)
             except LedgerUnavailable as refusal:
-                told.append(refusal.reason)
+                replies.append(refusal.reason)
 
         nursery.start_soon(finish)
         await trio.sleep(1)
         counter.ledger.give_up()
         await settled()
-        assert told == [Status.READY if seconds < 1 else "ledger"]
+        assert replies == [Status.READY if seconds < 1 else "ledger"]
 
 
-async def test_who_waits_is_told_though_the_orders_cannot_be_loaded_again_before_the_end() -> None:
+async def test_waiting_customers_are_refused_in_time_though_the_orders_cannot_be_loaded() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2)
 
@@ -137,16 +135,16 @@ async def test_who_waits_is_told_though_the_orders_cannot_be_loaded_again_before
         counter.store.link.gone = False
 
 
-async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -> None:
+async def test_a_look_up_that_hangs_is_refused_at_the_end_of_the_shutdown() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         counter.disk.seconds = 100
-        told: list[type[Exception]] = []
+        refusals: list[type[Exception]] = []
 
         async def look() -> None:
             try:
                 await counter.desk.find(counter.desk.ids.new())
             except CafeRefusal as refusal:
-                told.append(type(refusal))
+                refusals.append(type(refusal))
 
         nursery.start_soon(look)
         await trio.sleep(0.5)
@@ -154,8 +152,8 @@ async def test_a_reader_that_is_stuck_answers_nobody_later_than_closing_time() -
         await trio.sleep(0.5)
         counter.ledger.give_up()
         await settled()
-        assert told == [LedgerUnavailable] * 2
+        assert refusals == [LedgerUnavailable] * 2
         assert trio.current_time() == pytest.approx(1)
         await look()
-        assert len(told) == 3
+        assert len(refusals) == 3
         nursery.cancel_scope.cancel()

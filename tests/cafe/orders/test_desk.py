@@ -1,4 +1,4 @@
-"""The desk: whoever waits there does not notice that the Dispatcher has crashed, or forgotten."""
+"""The desk: a request survives a crash of the Dispatcher, and finds an order that it forgot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cafe.orders.order import Action, Status
 from cafe.orders.refusals import OrderConflict, UnknownOrder
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import (
-    REGULAR,
+    ADDRESS,
     Counter,
     open_counter,
     settled,
@@ -35,7 +35,7 @@ from tests.cafe.orders.counter import (
 pytestmark = pytest.mark.schedules
 
 
-async def test_a_customer_who_loses_two_dispatchers_still_has_one_order() -> None:
+async def test_a_customer_has_one_order_though_the_dispatcher_crashes_twice() -> None:
     async with open_counter(disk=Disk(1)) as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         await trio.sleep(0.5)
@@ -48,11 +48,11 @@ async def test_a_customer_who_loses_two_dispatchers_still_has_one_order() -> Non
         assert len(counter.store.orders) == 1
 
 
-async def test_a_customer_who_came_twice_with_a_key_gets_one_coffee_despite_a_crash() -> None:
+async def test_two_requests_with_one_key_get_one_coffee_despite_a_crash() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 2, key="k")
         claim = await counter.claimed()
-        counter.store.link.mute = 1  # so that the committer tries again, in a quarter of a second
+        counter.store.link.mute = 1  # so the committer retries, after a quarter of a second
         nursery.start_soon(counter.finish, claim)
         await trio.sleep(0.1)
         assert counter.store.orders[claim.order.order_id].status is Status.DELIVERED
@@ -63,13 +63,13 @@ async def test_a_customer_who_came_twice_with_a_key_gets_one_coffee_despite_a_cr
 
 
 async def forget_all_but_one(counter: Counter) -> None:
-    """Have enough orders end that the one before them is forgotten."""
+    """End so many orders that the one before them is forgotten."""
     for _ in range(3):
         standing = await counter.order(hold=0)
         await counter.desk.cancel(CancelOrder(standing.order.order_id))
 
 
-async def test_what_the_dispatcher_has_forgotten_is_looked_up_in_the_ledger(
+async def test_an_order_that_the_dispatcher_has_forgotten_is_looked_up_in_the_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dispatcher, "MOST_RECENT", 1)
@@ -117,23 +117,23 @@ async def test_a_key_is_looked_up_after_a_restart_when_its_order_is_forgotten(
         assert len(left.orders) == 4
 
 
-async def test_what_nobody_knows_is_unknown() -> None:
+async def test_an_id_without_an_order_is_refused() -> None:
     async with open_counter() as counter:
         for order_id in ("x", "", "\0", "\ud800", "x" * 1000):
             with pytest.raises(UnknownOrder):
                 await counter.desk.find(order_id)
         with pytest.raises(UnknownOrder):
             await counter.desk.finish(FinishOrder("x"))
-        with pytest.raises(UnknownOrder):  # it could be one, so it is looked up
+        with pytest.raises(UnknownOrder):  # its signature is right, so it is looked up
             await counter.desk.find(counter.desk.ids.new())
 
 
-async def test_a_guess_is_refused_at_once_and_nobody_is_asked() -> None:
+async def test_a_guessed_id_is_refused_without_a_message_or_a_look_up() -> None:
     async with open_counter() as counter:
         placed = await counter.order(hold=0)
         guess = placed.order.order_id.swapcase()
         before = counter.ref.statistics()
-        counter.disk.seconds = 1  # a look-up would take it
+        counter.disk.seconds = 1  # a look-up would take as long
         began = trio.current_time()
         for asking in (
             partial(counter.desk.find, guess),
@@ -154,15 +154,15 @@ async def test_an_order_is_not_forgotten_before_its_hand_over_is_committed(
     monkeypatch.setattr(dispatcher, "MOST_RECENT", 1)
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await counter.order(key="k", hold=0)
-        await counter.finish(await counter.claimed())  # ready, and nobody has collected it
+        await counter.finish(await counter.claimed())  # ready, and not collected
         counter.disk.seconds = 1
         nursery.start_soon(counter.order)  # a group is under way
         await settled()
         [first, second] = await waiting_customers(counter, nursery, 2, key="k")
         await trio.sleep(1.5)
         for _ in range(3):
-            leaver = (await waiting_customers(counter, nursery, 1))[0]
-            leaver.hang_up()
+            customer = (await waiting_customers(counter, nursery, 1))[0]
+            customer.disconnect()
             await settled()
         await trio.sleep(20)
         assert first.got is not None
@@ -172,35 +172,35 @@ async def test_an_order_is_not_forgotten_before_its_hand_over_is_committed(
         nursery.cancel_scope.cancel()
 
 
-async def test_an_order_whose_customer_does_not_come_back_is_abandoned_in_the_end() -> None:
+async def test_an_order_whose_customer_does_not_retry_after_a_crash_is_abandoned() -> None:
     rules = Rules(unclaimed_seconds=10)
     async with open_counter(rules) as counter, trio.open_nursery() as nursery:
-        # Not at the desk: nobody asks again, and nobody tells that the customer hung up.
-        lost = await counter.ref.ask(PlaceOrder("lost", "americano", None, REGULAR, 400))
+        # Not over the desk, which would retry, and report a disconnect.
+        lost = await counter.ref.ask(PlaceOrder("lost", "americano", None, ADDRESS, 400))
 
-        async def loses_heart() -> None:
+        async def wait_once() -> None:
             with suppress(ActorCrashed):
                 await counter.ref.ask(AwaitOrder(lost.order.order_id))
 
-        nursery.start_soon(loses_heart)
-        [stays] = await waiting_customers(counter, nursery, 1)
+        nursery.start_soon(wait_once)
+        [waiting] = await waiting_customers(counter, nursery, 1)
         await counter.crash()
         await trio.sleep(9)
         assert {one.status for one in counter.store.orders.values()} == {Status.WAITING}
         await trio.sleep(12)
         assert counter.store.orders[lost.order.order_id].status is Status.CANCELLED
         assert (await counter.claimed()).order.number == 2
-        stays.hang_up()
+        waiting.disconnect()
 
 
-async def test_a_hang_up_between_placing_and_waiting_is_told() -> None:
+async def test_a_disconnect_between_placing_and_waiting_cancels_the_order() -> None:
     async with open_counter() as counter:
-        placed = await counter.ref.ask(PlaceOrder("lost", "americano", None, REGULAR, 400))
+        placed = await counter.ref.ask(PlaceOrder("lost", "americano", None, ADDRESS, 400))
         await counter.ref.tell(HangUp(placed.order.order_id))
         assert await counter.start() is None
 
 
-async def test_a_new_process_abandons_at_once_what_nobody_can_come_back_for() -> None:
+async def test_a_new_process_abandons_at_once_each_order_bound_to_a_connection() -> None:
     store = FaultyStore()
     async with open_counter(store=store) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
@@ -256,7 +256,7 @@ async def test_requests_that_race_with_one_claim_id_get_one_claim() -> None:
         assert got == [1, 1, 1]
 
 
-async def test_a_lost_answer_to_a_keyed_start_leaves_the_claim_to_be_asked_for_again() -> None:
+async def test_a_keyed_start_whose_reply_was_lost_can_be_repeated() -> None:
     async with open_counter(disk=Disk(1)) as counter:
         await counter.order(hold=0)
         wish = StartOrder("Bo", claim="k", keyed=True)
@@ -267,14 +267,14 @@ async def test_a_lost_answer_to_a_keyed_start_leaves_the_claim_to_be_asked_for_a
         assert counter.numbers(Action.START) == [1]
 
 
-async def test_what_a_barista_has_in_hand_is_listed_by_name() -> None:
+async def test_the_orders_that_a_barista_has_claimed_are_listed_by_name() -> None:
     async with open_counter() as counter:
         for _ in range(3):
             await counter.order(hold=0)
         await counter.claimed("Bo")
         await counter.claimed("Kim")
-        hers, everything = [await counter.desk.list(ListOrders(who)) for who in ("Kim", None)]
-        assert [one.order.number for one in hers.standings] == [2]
+        kims, everything = [await counter.desk.list(ListOrders(name)) for name in ("Kim", None)]
+        assert [one.order.number for one in kims.standings] == [2]
         assert [one.order.number for one in everything.standings] == [1, 2, 3]
 
 

@@ -1,3 +1,5 @@
+"""What the Dispatcher guarantees baristas: claims, leases, releases, finishes and estimates."""
+
 from __future__ import annotations
 
 import pytest
@@ -34,11 +36,11 @@ async def test_the_oldest_order_is_started_first_also_after_a_release() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected() -> None:
+async def test_a_coffee_whose_customer_disconnects_during_the_brewing_is_abandoned() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed()
-        customer.hang_up()
+        customer.disconnect()
         await settled()
         finished = await counter.finish(claim)
         assert finished.abandoned
@@ -46,11 +48,11 @@ async def test_a_coffee_whose_customer_left_during_the_brewing_is_not_collected(
 
 
 @pytest.mark.schedules
-async def test_an_order_that_comes_back_is_dropped_when_its_customer_has_left() -> None:
+async def test_a_released_order_whose_customer_has_disconnected_is_cancelled() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed()
-        customer.hang_up()
+        customer.disconnect()
         await settled()
         released = await counter.ref.ask(ReleaseOrder(claim.order.order_id))
         assert released.status is Status.CANCELLED
@@ -58,7 +60,7 @@ async def test_an_order_that_comes_back_is_dropped_when_its_customer_has_left() 
 
 
 @pytest.mark.schedules
-async def test_a_barista_who_waits_gets_the_next_order_at_once() -> None:
+async def test_a_waiting_barista_gets_the_next_order_at_once() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         claims: list[tuple[Claim | None, float]] = []
 
@@ -77,7 +79,7 @@ async def test_a_barista_who_waits_gets_the_next_order_at_once() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_barista_who_waits_in_vain_is_told_so_when_his_time_is_over() -> None:
+async def test_a_start_without_an_order_returns_none_after_its_hold() -> None:
     async with open_counter() as counter:
         began = trio.current_time()
         assert await counter.start("Bo", hold=60) is None
@@ -85,31 +87,31 @@ async def test_a_barista_who_waits_in_vain_is_told_so_when_his_time_is_over() ->
 
 
 @pytest.mark.schedules
-async def test_a_barista_who_hangs_up_while_waiting_gets_none_and_loses_none() -> None:
+async def test_a_barista_that_disconnects_while_it_waits_loses_no_order() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         got: list[Claim | None] = []
         scope = trio.CancelScope()
 
-        async def leaver() -> None:
+        async def disconnecting() -> None:
             with scope:
-                got.append(await counter.start("leaver", hold=60))
+                got.append(await counter.start("disconnecting", hold=60))
 
         async def orders() -> None:
             await counter.order(hold=0)
 
-        nursery.start_soon(leaver)
+        nursery.start_soon(disconnecting)
         await settled()
         # In the same instant, in an order that the schedule decides.
         nursery.start_soon(orders)
         scope.cancel()
         await settled()
-        claim = await counter.start("stayer")
-        assert (claim is None) == bool(got), "either he has got it or the next one gets it"
+        claim = await counter.start("next")
+        assert (claim is None) == bool(got), "either one of the two gets it"
         assert counter.numbers(Action.START) == [1]
 
 
 @pytest.mark.schedules
-async def test_an_order_goes_to_one_of_two_baristas_who_race_for_it() -> None:
+async def test_an_order_goes_to_one_of_two_baristas_that_race_for_it() -> None:
     async with open_counter() as counter:
         await counter.order(hold=0)
         got: list[Claim | None] = []
@@ -124,7 +126,7 @@ async def test_an_order_goes_to_one_of_two_baristas_who_race_for_it() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> None:
+async def test_an_expired_lease_puts_the_order_back_in_its_old_place() -> None:
     async with open_counter(Rules(lease_seconds=180)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 2)
         dead = await counter.claimed("dead")
@@ -137,7 +139,7 @@ async def test_a_lease_that_runs_out_puts_the_order_back_in_its_old_place() -> N
 
 
 @pytest.mark.schedules
-async def test_a_waiting_barista_gets_an_order_as_soon_as_its_lease_runs_out() -> None:
+async def test_a_waiting_barista_gets_an_order_as_soon_as_its_lease_expires() -> None:
     async with open_counter(Rules(lease_seconds=50)) as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
         await counter.claimed("dead")
@@ -154,7 +156,7 @@ async def test_a_lease_may_expire_while_another_order_is_being_finished() -> Non
         await counter.claimed("dead")
         await trio.sleep(10)
         alive = await counter.claimed("alive")
-        await trio.sleep(40)  # the very instant at which the first lease ends
+        await trio.sleep(40)  # the instant at which the first lease ends
         await counter.finish(alive)
         await settled()
         assert customers[1].got is not None
@@ -178,7 +180,7 @@ async def test_a_finish_after_the_lease_still_counts_and_empties_the_queue() -> 
 
 
 @pytest.mark.schedules
-async def test_finishing_twice_says_the_same_twice() -> None:
+async def test_a_repeated_finish_gets_the_same_reply() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed()
@@ -190,7 +192,7 @@ async def test_finishing_twice_says_the_same_twice() -> None:
         assert counter.numbers(Action.FINISH) == [1]
 
 
-async def test_finishing_what_nobody_started_is_a_conflict_that_says_where_it_stands() -> None:
+async def test_finishing_an_order_that_was_not_started_is_a_conflict_with_its_status() -> None:
     async with open_counter() as counter:
         standing = await counter.order(hold=0)
         with pytest.raises(OrderConflict) as caught:

@@ -1,3 +1,5 @@
+"""What the Dispatcher guarantees customers: waiting, keys, cancelling, limits and bans."""
+
 from __future__ import annotations
 
 import pytest
@@ -29,7 +31,7 @@ from cafe.orders.refusals import (
     UnknownOrder,
 )
 from tests.cafe.orders.counter import (
-    REGULAR,
+    ADDRESS,
     Customer,
     open_counter,
     settled,
@@ -38,7 +40,7 @@ from tests.cafe.orders.counter import (
 
 
 @pytest.mark.schedules
-async def test_a_customer_waits_until_his_order_is_ready() -> None:
+async def test_a_customer_waits_until_its_order_is_ready() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed("Bo")
@@ -64,16 +66,16 @@ async def test_an_order_that_was_handed_over_is_delivered() -> None:
 
 
 @pytest.mark.schedules
-async def test_a_customer_who_hangs_up_is_not_brewed_for() -> None:
+async def test_a_waiting_order_is_cancelled_when_its_customer_disconnects() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
-        gone, stays = await waiting_customers(counter, nursery, 2)
-        gone.hang_up()
+        disconnecting, waiting = await waiting_customers(counter, nursery, 2)
+        disconnecting.disconnect()
         await settled()
         claim = await counter.claimed()
         assert claim.order.number == 2
         await counter.finish(claim)
         await settled()
-        assert stays.got is not None
+        assert waiting.got is not None
 
 
 @pytest.mark.schedules
@@ -81,7 +83,7 @@ async def test_requests_that_race_with_one_key_share_one_order() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = [Customer(counter) for _ in range(3)]
         for customer in customers:
-            nursery.start_soon(customer.come, "my-key")
+            nursery.start_soon(customer.wait, "my-key")
         await settled()
         claim = await counter.claimed()
         assert claim.waiting == 0
@@ -97,7 +99,7 @@ async def test_requests_that_race_with_one_key_share_one_order() -> None:
 async def test_a_keyed_order_outlives_its_connection_and_is_collected_later() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1, key="k")
-        customer.hang_up()
+        customer.disconnect()
         await settled()
         claim = await counter.claimed()
         finished = await counter.finish(claim)
@@ -125,7 +127,7 @@ async def test_a_bounded_wait_ends_with_the_order_as_it_stands_and_unbinds_it() 
 
 
 @pytest.mark.schedules
-async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> None:
+async def test_a_get_that_waits_is_answered_as_soon_as_the_order_is_ready() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         standing = await counter.order(hold=0)
         seen: list[Status] = []
@@ -143,7 +145,7 @@ async def test_whoever_looks_on_is_told_at_once_when_the_order_is_ready() -> Non
 
 
 @pytest.mark.schedules
-async def test_an_onlooker_who_leaves_takes_no_order_along() -> None:
+async def test_a_get_that_disconnects_cancels_no_order() -> None:
     async with open_counter() as counter:
         standing = await counter.order(hold=0)
         with trio.move_on_after(1):
@@ -164,7 +166,7 @@ async def test_an_unknown_order_is_refused() -> None:
 
 
 @pytest.mark.schedules
-async def test_cancelling_answers_whoever_waits_and_leaves_the_queue() -> None:
+async def test_cancelling_refuses_the_waiting_request_and_leaves_the_queue() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1, key="k")
         [standing] = (await counter.ref.ask(ListOrders())).standings
@@ -183,7 +185,7 @@ async def test_an_order_in_preparation_cannot_be_cancelled() -> None:
             await counter.ref.ask(CancelOrder(standing.order.order_id))
 
 
-async def test_the_queue_takes_no_more_than_it_may() -> None:
+async def test_an_order_beyond_the_limit_of_the_queue_is_refused() -> None:
     async with open_counter(Rules(max_waiting=2)) as counter:
         for _ in range(2):
             await counter.order(hold=0)
@@ -193,11 +195,11 @@ async def test_the_queue_takes_no_more_than_it_may() -> None:
         assert not (await counter.ref.ask(CountQueue())).accepting
 
 
-async def test_an_address_has_no_more_waiting_than_it_may() -> None:
+async def test_an_order_beyond_the_limit_of_its_address_is_refused() -> None:
     async with open_counter() as counter:
-        await counter.ref.ask(PlaceOrder("first", "americano", None, REGULAR, max_waiting=1))
+        await counter.ref.ask(PlaceOrder("first", "americano", None, ADDRESS, max_waiting=1))
         with pytest.raises(TooManyWaiting) as caught:
-            await counter.ref.ask(PlaceOrder("second", "americano", None, REGULAR, max_waiting=1))
+            await counter.ref.ask(PlaceOrder("second", "americano", None, ADDRESS, max_waiting=1))
         assert caught.value.problem_members() == {"limit": "waiting"}
         await counter.order(address="192.0.2.2", hold=0)
 
@@ -208,7 +210,7 @@ async def test_a_banned_address_leaves_the_queue_and_the_others_move_up() -> Non
         customers = await waiting_customers(counter, nursery, 2)
         kept = await counter.order(key="k", hold=0)
         other = await counter.order(address="192.0.2.2", hold=0)
-        assert await counter.ref.ask(CutOff(REGULAR, 60)) == 3
+        assert await counter.ref.ask(CutOff(ADDRESS, 60)) == 3
         await settled()
         assert all(isinstance(customer.refused, CutOffFromQueue) for customer in customers)
         assert (await counter.claimed()).order.order_id == other.order.order_id
@@ -217,7 +219,7 @@ async def test_a_banned_address_leaves_the_queue_and_the_others_move_up() -> Non
 
 
 @pytest.mark.schedules
-async def test_closing_answers_everybody_and_takes_no_more_orders() -> None:
+async def test_shutdown_answers_every_waiting_request_and_refuses_orders() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         idle: list[Claim | None] = []
 
@@ -226,12 +228,12 @@ async def test_closing_answers_everybody_and_takes_no_more_orders() -> None:
 
         nursery.start_soon(barista)
         await settled()
-        await waiting_customers(counter, nursery, 1)  # the barista takes it
+        await waiting_customers(counter, nursery, 1)  # the barista gets it
         customers = await waiting_customers(counter, nursery, 3)
         counter.closing.begin(retry_after=5)
         assert await counter.ref.ask(CloseShop()) == 4
         await settled()
-        assert idle[0] is not None, "it had one before"
+        assert idle[0] is not None, "it got its order before the shutdown"
         assert all(isinstance(customer.refused, ShopClosing) for customer in customers)
         with pytest.raises(ShopClosing):
             await counter.order()

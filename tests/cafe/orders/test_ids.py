@@ -31,7 +31,7 @@ UNSIGNED = "bPqX_tOKH9QLV1k8"
 
 
 @given(secret=SECRETS, has_unsigned=st.booleans())
-def test_every_id_that_was_made_may_exist_for_all_with_its_secret(
+def test_a_new_id_is_accepted_by_each_ledger_with_its_secret(
     secret: bytes, *, has_unsigned: bool
 ) -> None:
     order_id = OrderIds(secret).new()
@@ -39,12 +39,12 @@ def test_every_id_that_was_made_may_exist_for_all_with_its_secret(
 
 
 @given(st.one_of(st.text(), st.text(alphabet="AZaz09-_", min_size=LENGTH, max_size=LENGTH)))
-def test_whatever_was_not_made_does_not_exist(order_id: str) -> None:
+def test_a_text_that_is_no_id_is_refused(order_id: str) -> None:
     assert not OrderIds(SECRET).may_exist(order_id)
 
 
 @given(secret=SECRETS, other=SECRETS)
-def test_an_id_of_another_ledger_does_not_exist(secret: bytes, other: bytes) -> None:
+def test_an_id_of_another_ledger_is_refused(secret: bytes, other: bytes) -> None:
     assert OrderIds(other).may_exist(OrderIds(secret).new()) is (secret == other)
 
 
@@ -53,7 +53,7 @@ def test_an_id_of_another_ledger_does_not_exist(secret: bytes, other: bytes) -> 
     letter=st.characters(codec="utf-8"),
     has_unsigned=st.booleans(),
 )
-def test_an_id_with_one_character_changed_does_not_exist(
+def test_an_id_with_one_character_changed_is_refused(
     place: int, letter: str, *, has_unsigned: bool
 ) -> None:
     ids = OrderIds(SECRET, has_unsigned=has_unsigned)
@@ -63,7 +63,7 @@ def test_an_id_with_one_character_changed_does_not_exist(
 
 
 @pytest.mark.parametrize("has_unsigned", [False, True])
-def test_a_part_of_an_id_and_more_than_one_do_not_exist(*, has_unsigned: bool) -> None:
+def test_a_part_of_an_id_and_an_id_with_a_suffix_are_refused(*, has_unsigned: bool) -> None:
     ids = OrderIds(SECRET, has_unsigned=has_unsigned)
     order_id = ids.new()
     for length in range(LENGTH):
@@ -77,11 +77,13 @@ def test_a_part_of_an_id_and_more_than_one_do_not_exist(*, has_unsigned: bool) -
 @pytest.mark.parametrize(
     "order_id", ["", "\0", "é" * 16, "\ud800" * 24, "☕" * 24, "\uff11" * 24, "x" * 100_000]
 )
-def test_what_is_no_id_at_all_does_not_exist(order_id: str, *, has_unsigned: bool) -> None:
+def test_an_empty_a_huge_or_a_non_ascii_text_is_refused(
+    order_id: str, *, has_unsigned: bool
+) -> None:
     assert not OrderIds(SECRET, has_unsigned=has_unsigned).may_exist(order_id)
 
 
-def test_an_id_from_before_ids_were_signed_may_exist_where_there_are_such_orders() -> None:
+def test_an_unsigned_id_is_accepted_where_there_are_such_orders() -> None:
     assert OrderIds(SECRET, has_unsigned=True).may_exist(UNSIGNED)
     assert not OrderIds(SECRET).may_exist(UNSIGNED)
 
@@ -107,12 +109,12 @@ def test_the_secret_is_not_shown() -> None:
 
 
 def ids_of(url: str) -> OrderIds:
-    """Open a ledger as a shop does, and let go of it again."""
+    """Return the ids of a ledger, which is opened as a shop does, and closed."""
     with closing(open_store(url)) as store:
         return store.maintain(load_ids)
 
 
-def test_ids_are_known_after_a_restart(durable_url: str) -> None:
+def test_ids_are_accepted_after_a_restart(durable_url: str) -> None:
     order_id = ids_of(durable_url).new()
     for _ in range(2):
         assert ids_of(durable_url).may_exist(order_id)
@@ -123,7 +125,7 @@ def test_each_ledger_has_a_secret_of_its_own(new_url: Callable[[str], str]) -> N
     assert not ids_of(new_url("file")).may_exist(order_id)
 
 
-def test_a_new_ledger_knows_no_ids_without_a_signature(durable_url: str) -> None:
+def test_a_new_ledger_refuses_unsigned_ids(durable_url: str) -> None:
     assert not ids_of(durable_url).may_exist(UNSIGNED)
 
 
@@ -132,7 +134,7 @@ def test_a_ledger_with_a_secret_passes_the_check(durable_url: str) -> None:
     assert run_command(["db", "check", "--database-url", durable_url]) == 0
 
 
-def test_ids_are_known_after_a_file_was_restored(
+def test_ids_are_accepted_after_a_file_was_restored(
     new_url: Callable[[str], str], tmp_path: Path
 ) -> None:
     url, copy = new_url("file"), tmp_path / "copy.db"
@@ -143,7 +145,7 @@ def test_ids_are_known_after_a_file_was_restored(
         assert ids_of(target).may_exist(order_id)
 
 
-def test_ids_are_known_after_a_server_s_ledger_was_restored(
+def test_ids_are_accepted_after_a_postgresql_ledger_was_restored(
     new_url: Callable[[str], str],
     postgres: PostgresServer,
     tmp_path: Path,
@@ -161,7 +163,7 @@ def test_ids_are_known_after_a_server_s_ledger_was_restored(
     assert ids_of(other).may_exist(order_id)
 
 
-async def test_a_shop_waits_for_the_database_to_make_the_secret(
+async def test_a_shop_waits_for_a_lost_database_to_make_the_secret(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
 ) -> None:
     store = FaultyStore()
@@ -171,7 +173,7 @@ async def test_a_shop_waits_for_the_database_to_make_the_secret(
         async def come_back() -> None:
             await trio.sleep(600)
             store.link.gone = False
-            store.link.mute = 1  # it is written, and nobody is told
+            store.link.mute = 1  # the commit succeeds, and its reply is lost
 
         nursery.start_soon(come_back)
         ids = await ledger.prepare(load_ids)

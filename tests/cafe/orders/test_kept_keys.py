@@ -1,4 +1,4 @@
-"""What is known of Idempotency-Keys in memory: one that the ledger has is never denied."""
+"""The cache of Idempotency-Keys: it never denies a key that the ledger has."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def order_of(key: str, used_at: float) -> Order:
 
 
 def logged(*changes: Put | Drop) -> list[Logged]:
-    """Give a commit with these changes."""
+    """Return a commit with these changes."""
     event = Event("order", "place", None, "waiting", 0.0)
     return [Logged(1, "orders", event, changes)]
 
@@ -65,7 +65,7 @@ def test_a_new_key_a_freed_one_and_one_of_another_address_are_denied() -> None:
     assert not kept.may_have("192.0.2.2", "first", -98.0)
 
 
-def test_a_key_is_denied_when_it_is_remembered_no_longer() -> None:
+def test_a_key_is_denied_when_its_time_is_over() -> None:
     kept = KeptKeys(TTL)
     kept.add(ADDRESS, "first", 1.0)
     kept.add(ADDRESS, "second", 102.0)
@@ -74,7 +74,7 @@ def test_a_key_is_denied_when_it_is_remembered_no_longer() -> None:
 
 
 @pytest.mark.parametrize(("since", "may_have"), [(1.0, True), (1.5, False)])
-def test_with_too_many_keys_every_key_is_looked_up_as_long_as_the_oldest_is_remembered(
+def test_with_too_many_keys_each_key_is_looked_up_while_the_oldest_is_valid(
     since: float, *, may_have: bool
 ) -> None:
     kept = KeptKeys(TTL, most=2)

@@ -1,4 +1,4 @@
-"""The database gone, stalled or broken, as customers and baristas see it."""
+"""The database is lost, slow, or refuses rows: what customers and baristas are answered."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from cafe.orders.messages import CancelOrder, FinishOrder, ListOrders, PlaceOrde
 from cafe.orders.order import Status
 from cafe.orders.refusals import OrderCancelled, OrderConflict
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
-from tests.cafe.orders.counter import REGULAR, open_counter, settled, waiting_customers
+from tests.cafe.orders.counter import ADDRESS, open_counter, settled, waiting_customers
 from tests.cafe.orders.fragile import CountTimers
 
 pytestmark = pytest.mark.schedules
 
 
 async def repair(store: FaultyStore, seconds: float) -> None:
-    """Bring the database back after so many seconds."""
+    """Reconnect the database after so many seconds."""
     await trio.sleep(seconds)
     store.link.gone = False
 
 
-async def test_a_plain_customer_whose_order_is_committed_waits_however_long_it_takes() -> None:
+async def test_a_customer_whose_order_is_committed_waits_as_long_as_the_outage_lasts() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         claim = await counter.claimed()
@@ -41,7 +41,7 @@ async def test_a_plain_customer_whose_order_is_committed_waits_however_long_it_t
         await counter.finish(claim)
 
 
-async def test_an_order_that_is_not_committed_is_handed_to_nobody() -> None:
+async def test_an_order_that_is_not_committed_is_given_to_no_barista() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         counter.store.link.gone = True
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -58,7 +58,7 @@ async def test_an_order_that_is_not_committed_is_handed_to_nobody() -> None:
         assert order.status is Status.CANCELLED
 
 
-async def test_a_barista_who_waits_gets_an_order_as_soon_as_it_is_committed() -> None:
+async def test_a_waiting_barista_gets_an_order_as_soon_as_it_is_committed() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         counter.store.link.gone = True
         await waiting_customers(counter, nursery, 1)
@@ -71,14 +71,14 @@ async def test_a_barista_who_waits_gets_an_order_as_soon_as_it_is_committed() ->
 
 @pytest.mark.parametrize("key", [None, "k"])
 @pytest.mark.parametrize("hold", [0.0, 3.0])
-async def test_who_wants_to_come_back_hears_within_five_seconds_that_nothing_is_written(
+async def test_an_order_to_be_collected_later_is_refused_after_five_seconds_of_an_outage(
     key: str | None, hold: float
 ) -> None:
     async with open_counter() as counter:
-        # For a key the disk stalls: its look-up takes a part of the time.
+        # With a key the disk is slow: the look-up takes a part of the time.
         counter.store.link.gone = key is None
         counter.disk.seconds = 0 if key is None else 3
-        counter.desk.keys.add(REGULAR, "k", counter.ledger.now())
+        counter.desk.keys.add(ADDRESS, "k", counter.ledger.now())
         began = trio.current_time()
         with pytest.raises(LedgerUnavailable):
             await counter.order(key=key, hold=hold)
@@ -86,11 +86,11 @@ async def test_who_wants_to_come_back_hears_within_five_seconds_that_nothing_is_
         counter.store.link.gone, counter.disk.seconds = False, 0
         await trio.sleep(100)
         left = {row.status for row in counter.store.orders.values()}
-        # Who has a key comes back with it, and gets the order that it stands for.
+        # A retry with the key gets the order.
         assert left <= ({Status.CANCELLED} if key is None else {Status.WAITING})
 
 
-async def test_a_look_up_takes_no_longer_than_five_seconds_whatever_it_asks() -> None:
+async def test_a_look_up_times_out_after_five_seconds() -> None:
     async with open_counter() as counter:
         counter.store.link.gone = True
         await counter.crash()  # the next instance waits for the database
@@ -102,7 +102,7 @@ async def test_a_look_up_takes_no_longer_than_five_seconds_whatever_it_asks() ->
         counter.store.link.gone = False
 
 
-async def test_trouble_that_lasts_does_not_pile_anything_up() -> None:
+async def test_a_long_outage_does_not_accumulate_timers() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
 
         async def barista() -> None:
@@ -122,7 +122,7 @@ async def test_trouble_that_lasts_does_not_pile_anything_up() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_three_rows_that_the_database_refuses_concern_nobody_but_their_customers() -> None:
+async def test_refused_rows_disturb_no_other_customer() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [before] = await waiting_customers(counter, nursery, 1)
         for _ in range(8):
@@ -140,14 +140,14 @@ async def test_three_rows_that_the_database_refuses_concern_nobody_but_their_cus
         assert counter.store.broken_promises() == []
 
 
-async def test_who_is_in_one_group_with_a_refused_row_does_not_notice() -> None:
+async def test_a_refused_row_disturbs_no_other_order_of_its_group() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         refused: list[str] = []
 
         async def order_refused() -> None:
             with pytest.raises(NotRecorded):
                 await counter.order(name=REFUSED)
-            refused.append("told")
+            refused.append("refused")
 
         counter.disk.seconds = 1
         first = await waiting_customers(counter, nursery, 1)
@@ -159,36 +159,36 @@ async def test_who_is_in_one_group_with_a_refused_row_does_not_notice() -> None:
         for _ in range(4):
             await counter.finish(await counter.claimed())
         await settled()
-        assert refused == ["told"]
+        assert refused == ["refused"]
         assert all(customer.got for customer in [*first, *others])
         assert len(counter.store.orders) == 4
         assert counter.store.broken_promises() == []
 
 
-async def test_who_only_looks_is_not_told_of_a_row_that_is_somebody_elses() -> None:
+async def test_a_look_up_is_not_refused_for_a_row_of_another_order() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         kept = await counter.order(hold=0)
         counter.disk.seconds = 1
         nursery.start_soon(counter.order)  # a group is under way, and the next one gathers
         await settled()
-        told: list[object] = []
+        seen: list[object] = []
 
         async def order_refused() -> None:
             with pytest.raises(NotRecorded):
                 await counter.order(name=REFUSED)
 
         async def look() -> None:
-            told.append((await counter.desk.find(kept.order.order_id)).order.status)
+            seen.append((await counter.desk.find(kept.order.order_id)).order.status)
 
         nursery.start_soon(order_refused)
         await settled()
         nursery.start_soon(look)
         await trio.sleep(10)
-        assert told == [Status.WAITING]
+        assert seen == [Status.WAITING]
         nursery.cancel_scope.cancel()
 
 
-async def test_a_commit_whose_answer_was_lost_is_not_made_twice() -> None:
+async def test_a_commit_whose_reply_was_lost_is_not_made_twice() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         counter.store.link.mute = 1
         [customer] = await waiting_customers(counter, nursery, 1)
@@ -213,18 +213,18 @@ async def test_orders_are_refused_at_once_when_too_many_changes_wait(
         nursery.cancel_scope.cancel()
 
 
-async def test_a_barista_who_leaves_before_its_claim_is_committed_gives_the_order_back() -> None:
+async def test_a_claim_of_a_barista_that_disconnects_before_the_commit_is_released() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await waiting_customers(counter, nursery, 2)
         counter.disk.seconds = 1
         with trio.move_on_after(0.5):
-            await counter.start("gone")
-        assert (await counter.claimed("stays")).order.number == 1
+            await counter.start("disconnects")
+        assert (await counter.claimed("next")).order.number == 1
         nursery.cancel_scope.cancel()
 
 
-async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_back() -> None:
-    # With the restart budget that the shop has.
+async def test_a_dispatcher_that_crashes_during_an_outage_restarts_at_its_end() -> None:
+    # Within the limit on restarts that the shop has.
     async with open_counter() as counter, trio.open_nursery() as nursery:
         [customer] = await waiting_customers(counter, nursery, 1)
         counter.store.link.gone = True
@@ -237,7 +237,7 @@ async def test_a_dispatcher_that_crashes_without_a_database_starts_when_it_is_ba
         assert counter.ref.statistics().restarts == 1
 
 
-async def test_what_is_listed_is_committed() -> None:
+async def test_a_list_waits_for_the_commit_of_what_it_shows() -> None:
     async with open_counter() as counter:
         await counter.order(hold=0)
         claim = await counter.claimed("Bo")
@@ -251,7 +251,7 @@ async def test_what_is_listed_is_committed() -> None:
         assert (await counter.desk.list(ListOrders("Bo"))).standings == []
 
 
-async def test_customers_who_only_wait_bear_a_dispatcher_that_crashes_again_and_again() -> None:
+async def test_waiting_customers_survive_a_dispatcher_that_crashes_repeatedly() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         customers = await waiting_customers(counter, nursery, 3)
         for _ in range(3):
@@ -265,7 +265,7 @@ async def test_customers_who_only_wait_bear_a_dispatcher_that_crashes_again_and_
 # A reply waits for the commit
 
 
-async def test_nobody_is_told_of_a_cancellation_that_a_crash_could_undo() -> None:
+async def test_a_conflict_with_a_cancellation_is_reported_after_its_commit() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await counter.order(key="k", hold=0)
         claim = await counter.claimed()
@@ -279,7 +279,7 @@ async def test_nobody_is_told_of_a_cancellation_that_a_crash_could_undo() -> Non
         assert counter.store.orders[order_id].status == "cancelled"
 
 
-async def test_nobody_is_told_of_a_claim_that_a_crash_could_undo() -> None:
+async def test_a_conflict_with_a_claim_is_reported_after_its_commit() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         standing = await counter.order(key="k", hold=0)
         counter.disk.seconds = 1
@@ -290,13 +290,13 @@ async def test_nobody_is_told_of_a_claim_that_a_crash_could_undo() -> None:
         assert counter.store.orders[standing.order.order_id].status == "preparation"
 
 
-async def test_whoever_asks_again_after_a_crash_is_told_of_a_cancellation_when_it_is_kept() -> None:
+async def test_a_retry_is_told_of_a_cancellation_after_its_commit() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         standing = await counter.order(key="k", hold=0)
         counter.disk.seconds = 1
         nursery.start_soon(counter.desk.cancel, CancelOrder(standing.order.order_id))
         await settled()
-        message = PlaceOrder(standing.order.order_id, "americano", None, REGULAR, 400, "k")
+        message = PlaceOrder(standing.order.order_id, "americano", None, ADDRESS, 400, "k")
         with pytest.raises(OrderCancelled):
             await counter.ref.ask(message)
         assert counter.store.orders[standing.order.order_id].status == "cancelled"

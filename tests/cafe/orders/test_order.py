@@ -1,3 +1,5 @@
+"""One order: the table of transitions, and the times that are derived from it."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,7 +20,7 @@ def test_every_status_can_be_reached_from_waiting() -> None:
     assert reached == set(Status)
 
 
-def test_no_way_leads_out_of_delivered_or_cancelled() -> None:
+def test_delivered_and_cancelled_are_final() -> None:
     last = {Status.DELIVERED, Status.CANCELLED}
     assert not [row for row in TRANSITIONS if row[0] in last]
 
@@ -28,7 +30,7 @@ def test_every_action_but_placing_is_in_the_table() -> None:
 
 
 @given(st.sampled_from(Status), st.sampled_from(Action))
-def test_an_order_does_what_the_table_says_and_nothing_else(status: Status, action: Action) -> None:
+def test_an_order_allows_only_the_transitions_of_the_table(status: Status, action: Action) -> None:
     order = an_order(status)
     after = TRANSITIONS.get((status, action))
     if after is None:
@@ -39,7 +41,7 @@ def test_an_order_does_what_the_table_says_and_nothing_else(status: Status, acti
         assert order.after(action).status is after
 
 
-def test_a_change_leaves_the_order_before_it_as_it_was() -> None:
+def test_a_change_makes_a_new_order_and_keeps_the_old_one() -> None:
     before = an_order(Status.WAITING)
     after = before.after(Action.START, barista="Bo")
     assert (before.status, before.barista) == (Status.WAITING, None)

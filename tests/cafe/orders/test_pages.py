@@ -1,4 +1,4 @@
-"""The list of orders in pages: all of it, nothing twice, and a page costs what it shows."""
+"""The list of orders in pages: complete, no order twice, and a page costs what it shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ deeds = st.lists(
 
 
 def do(book: OrderBook, deed: Deed) -> None:
-    """Have something happen, to one of those to whom it can happen."""
+    """Do something to one of the orders that allow it, if there is one."""
     what, barista, which = deed
     waiting = [order for order in book.live() if order.status is Status.WAITING]
     brewing = [order for order in book.live() if order.status is Status.PREPARATION]
@@ -53,13 +53,13 @@ def do(book: OrderBook, deed: Deed) -> None:
 
 
 def listed(book: OrderBook, barista: str | None) -> set[int]:
-    """Give the numbers of all that belong in a list, from a look at every order."""
+    """Return the numbers of all orders of a list, by looking at every order."""
     live = (order for order in book.live() if barista in {None, order.barista})
     return {order.number for order in live}
 
 
 def page(book: OrderBook, shown: list[int], most: int, barista: str | None) -> list[Order]:
-    """Give the page that follows those that have been shown."""
+    """Return the page that follows those that were shown."""
     return book.page(shown[-1] if shown else 0, most, barista)
 
 
@@ -90,7 +90,7 @@ def test_pages_put_together_are_the_whole_list_while_orders_come_and_go(
 
 
 def steps(work: Callable[[], object]) -> int:
-    """Count the lines that are run, those of every loop each time."""
+    """Count the lines that are executed, each time that they are."""
     counted = 0
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Any:
@@ -110,7 +110,7 @@ def steps(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("barista", [None, "Bo"])
-def test_a_page_takes_no_longer_the_more_orders_wait(barista: str | None) -> None:
+def test_the_cost_of_a_page_does_not_depend_on_the_number_of_orders(barista: str | None) -> None:
     taken: set[int] = set()
     for orders in (100, 10_000):
         book = a_book()
@@ -128,7 +128,7 @@ def test_a_page_takes_no_longer_the_more_orders_wait(barista: str | None) -> Non
 
 @asynccontextmanager
 async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
-    """Give a counter, and a barista at its routes."""
+    """Open a counter, and an HTTP client of the baristas' routes."""
     async with open_counter() as counter:
         api = create_app(
             [barista_routes(counter.desk, Probe(RateLimiter))],
@@ -143,7 +143,7 @@ async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
 
 
 async def pages(barista: httpx.AsyncClient, url: str) -> list[list[int]]:
-    """Follow the links from a page to the last, and give the ticket numbers on each."""
+    """Follow the links to the last page; return the ticket numbers of each."""
     found: list[list[int]] = []
     while url:
         response = await barista.get(url)
@@ -154,7 +154,7 @@ async def pages(barista: httpx.AsyncClient, url: str) -> list[list[int]]:
 
 
 @pytest.mark.schedules(1)
-async def test_a_link_leads_to_each_next_page_and_from_the_last_one_to_none() -> None:
+async def test_each_page_but_the_last_links_to_the_next() -> None:
     async with open_port() as (counter, barista):
         assert await pages(barista, "/orders") == [[]]
         for _ in range(6):
@@ -165,7 +165,7 @@ async def test_a_link_leads_to_each_next_page_and_from_the_last_one_to_none() ->
         assert await pages(barista, "/orders?limit=1") == [[1], [2], [3], [4], [5], [6]]
 
 
-async def test_more_than_five_hundred_are_on_more_than_one_page() -> None:
+async def test_a_page_has_at_most_five_hundred_orders() -> None:
     async with open_port() as (counter, barista):
         for number in range(501):
             await counter.order(hold=0, address=f"192.0.2.{number % 2}")
@@ -179,8 +179,8 @@ async def test_a_link_keeps_the_prefix_the_limit_and_the_barista(prefix: str, na
     async with open_port() as (counter, barista):
         for _ in range(5):
             await counter.order(hold=0)
-        for who in (name, "other", name, name, None):
-            await counter.claimed(who)
+        for each in (name, "other", name, name, None):
+            await counter.claimed(each)
         asked = {"limit": "2", "barista": name}
         response = await barista.get(f"{prefix}/orders", params=asked)
         expected = {"cache-control", "content-length", "content-type", "link", "x-request-id"}
@@ -192,7 +192,7 @@ async def test_a_link_keeps_the_prefix_the_limit_and_the_barista(prefix: str, na
 
 
 @pytest.mark.schedules(1)
-async def test_a_cursor_holds_when_the_order_that_it_was_made_of_has_gone() -> None:
+async def test_a_cursor_is_valid_after_its_order_has_left_the_list() -> None:
     async with open_port() as (counter, barista):
         for _ in range(4):
             await counter.order(hold=0)
@@ -212,7 +212,7 @@ async def test_a_cursor_holds_when_the_order_that_it_was_made_of_has_gone() -> N
         "cursor=" + "A" * 4000,
     ],
 )
-async def test_a_limit_or_cursor_that_is_none_is_told_so(query: str) -> None:
+async def test_a_malformed_limit_or_cursor_is_refused(query: str) -> None:
     async with open_port() as (_, barista):
         response = await barista.get(f"/orders?{query}")
     assert response.status_code == 422
@@ -231,7 +231,7 @@ ALMOST = st.from_regex(r"behind [-+]?[0-9_ ]{0,9}\n?", fullmatch=True)
 
 
 @given(st.text(max_size=70) | ALMOST.map(lambda text: b64encode(text.encode()).decode()))
-def test_what_was_never_written_is_no_cursor(text: str) -> None:
+def test_a_text_that_was_never_written_is_no_cursor(text: str) -> None:
     try:
         number = read_cursor(text)
     except ValueError:

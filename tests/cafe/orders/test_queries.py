@@ -1,4 +1,4 @@
-"""A report is made of the orders of its time, each with all that happened to it."""
+"""The orders of a report: those placed within its time, each with its events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def connection(durable_url: str) -> Generator[Connection]:
         yield connection
 
 
-def test_orders_come_by_number_with_their_deeds_in_order(connection: Connection) -> None:
+def test_orders_are_sorted_by_number_and_their_deeds_by_position(connection: Connection) -> None:
     write, place = RowWriter(connection).write, Tickets().place
     first, second = (write(place(at=NOON + n)) for n in range(2))
     first = write(start(first, at=NOON + 2, barista="Bo"))
@@ -50,12 +50,12 @@ def test_the_time_of_an_order_is_when_it_was_placed(connection: Connection) -> N
     assert all(len(life.deeds) == 2 for life in lives)
 
 
-def test_where_nothing_was_ordered_there_is_nothing(connection: Connection) -> None:
+def test_without_orders_the_list_is_empty(connection: Connection) -> None:
     RowWriter(connection).write(Tickets().place(at=NOON))
     assert read_lives(connection, NOON + 1, NOON + 60) == []
 
 
-def test_what_another_department_has_done_for_an_order_is_no_deed_of_it(
+def test_an_event_of_another_department_is_no_deed_of_an_order(
     connection: Connection,
 ) -> None:
     order = RowWriter(connection).write(Tickets().place(at=NOON))

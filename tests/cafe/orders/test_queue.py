@@ -26,7 +26,7 @@ LEASE = 100.0
 ADDRESSES = ("10.0.0.1", "10.0.0.2")
 
 
-TTL = 1_000_000.0  # longer than any run of the model, which knows nothing of what is forgotten
+TTL = 1_000_000.0  # longer than any run of the model, in which no key expires
 
 
 def a_book() -> OrderBook:
@@ -39,7 +39,7 @@ def place(book: OrderBook, order_id: str, *, now: float = 0.0, key: str | None =
 
 @dataclass
 class Known:
-    """What the model knows of one order."""
+    """One order as the model has it."""
 
     order_id: str
     number: int
@@ -54,6 +54,8 @@ class Known:
 
 
 class BookAgainstModel(RuleBasedStateMachine):
+    """Does the same to the order book and to the model."""
+
     orders = Bundle("orders")
 
     @initialize()
@@ -140,7 +142,7 @@ class BookAgainstModel(RuleBasedStateMachine):
                 self.book.cancel(order_id, self.now)
 
     @rule(order_id=orders)
-    def hang_up(self, order_id: str) -> None:
+    def disconnect(self, order_id: str) -> None:
         one = self.known[order_id]
         self.book.abandon(order_id, self.now)
         if one.bound and one.status is Status.WAITING:
@@ -203,17 +205,17 @@ TestBookAgainstModel.settings = settings(
 # One rule at a time
 
 
-def test_an_unknown_order_is_an_error_whatever_is_done_with_it() -> None:
+def test_each_action_on_an_unknown_order_is_an_error() -> None:
     book = a_book()
     for act in (book.finish, book.release, book.cancel, book.abandon, book.hand_over):
         with pytest.raises(UnknownOrderError):
-            act("nobody's", 0.0)
+            act("unknown", 0.0)
 
 
-def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
+def test_a_key_finds_its_order_until_its_time_is_over() -> None:
     book = a_book()
     place(book, "first", key="k")
-    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) is not None, "a live order is never lost"
+    assert book.find_by_key(ADDRESSES[0], "k", TTL + 1) is not None, "a live order keeps its key"
     book.start(None, 1.0)
     book.finish("first", 10.0)
     held = book.find_by_key(ADDRESSES[0], "k", TTL - 1)
@@ -222,7 +224,7 @@ def test_a_key_leads_to_its_order_until_the_time_is_over() -> None:
     assert book.find_by_key(ADDRESSES[0], "k", TTL) is None
 
 
-def test_a_key_is_known_only_to_the_address_that_used_it() -> None:
+def test_a_key_is_found_only_for_the_address_that_used_it() -> None:
     book = a_book()
     place(book, "first", key="k")
     assert book.find_by_key(ADDRESSES[1], "k", 0.0) is None
@@ -235,7 +237,7 @@ def test_the_key_of_a_cancelled_order_is_free_again() -> None:
     assert book.find_by_key(ADDRESSES[0], "k", 2.0) is None
 
 
-def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() -> None:
+def test_a_lease_expires_in_time_though_its_order_was_abandoned_or_unbound() -> None:
     book = a_book()
     for number, order_id in enumerate(("first", "second", "third")):
         place(book, order_id)
@@ -246,7 +248,7 @@ def test_a_lease_keeps_its_place_when_its_customer_goes_or_comes_back_later() ->
     assert [changes[0].order.order_id for changes in book.expire(LEASE + 1)] == ["first", "second"]
 
 
-def test_an_order_that_was_forgotten_can_be_remembered_with_its_key() -> None:
+def test_a_forgotten_order_can_be_added_again_with_its_key() -> None:
     book = a_book()
     place(book, "first", key="k")
     book.start(None, 0.0)
@@ -259,7 +261,7 @@ def test_an_order_that_was_forgotten_can_be_remembered_with_its_key() -> None:
     assert book.find("first") == book.find_by_key(ADDRESSES[0], "k", 2.0) == finished.order
     book.hand_over("first", 3.0)
     book.remember(finished.order)
-    assert book.find("first").status is Status.DELIVERED, "the book knows more than the ledger"
+    assert book.find("first").status is Status.DELIVERED, "the book is ahead of the ledger"
     assert book.by_status[Status.DELIVERED] == 1
 
 
@@ -276,7 +278,7 @@ def test_a_claim_is_found_by_its_id_while_it_holds() -> None:
     assert book.claimed_by("c") is None
 
 
-def test_a_book_goes_on_from_what_the_ledger_has() -> None:
+def test_a_book_resumes_from_the_snapshot_of_a_ledger() -> None:
     before = a_book()
     for number, order_id in enumerate(("first", "second", "third")):
         place(before, order_id, key=f"k{number}", now=float(number))
@@ -291,10 +293,10 @@ def test_a_book_goes_on_from_what_the_ledger_has() -> None:
     assert book.find_by_key(ADDRESSES[0], "k2", 5.0) == before.find("third")
     assert book.start(None, 5.0).order.order_id == "second", "oldest first"
     place(book, "new")
-    assert book.find("new").number == 8, "numbers never go back"
+    assert book.find("new").number == 8, "numbers go on from the last one"
 
 
-def test_an_order_of_old_that_is_remembered_does_not_take_its_key_from_a_newer_one() -> None:
+def test_an_old_order_does_not_take_its_key_from_a_newer_one() -> None:
     book = a_book()
     old = Order("old", 1, "americano", None, ADDRESSES[0], 0.0, "k", bound=False)
     new = old._replace(order_id="new", number=2, placed_at=TTL, status=Status.READY)

@@ -1,4 +1,4 @@
-"""What may be forgotten: the oldest beyond a number, and nothing that is not committed."""
+"""Which orders the book forgets: the oldest beyond a number, and none that is not committed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def a_book(most_recent: int) -> OrderBook:
 
 
 def forgotten(book: OrderBook, order_id: str, written: int, committed: int) -> list[str]:
-    """Have an ended order change; return what is forgotten thereupon, the oldest first."""
+    """Change an ended order; return the orders that are forgotten by that, the oldest first."""
     book.remember(Order(order_id, 1, "americano", None, "", 0.0, status=Status.READY, ended_at=0.0))
     before = list(book.orders)
     book.keep_recent(order_id, written, committed)
@@ -32,7 +32,7 @@ def test_the_oldest_are_forgotten_first() -> None:
     ]
 
 
-def test_what_is_not_committed_is_not_forgotten() -> None:
+def test_an_order_that_is_not_committed_is_not_forgotten() -> None:
     book = a_book(1)
     for written, order_id in enumerate("abc", 1):
         assert forgotten(book, order_id, written, 0) == []

@@ -1,4 +1,4 @@
-"""A barista whose claim the database refuses to keep disturbs nobody but itself."""
+"""A barista whose claims the database refuses disturbs no other request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def place(counter: Counter, orders: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-async def test_who_asks_after_a_refused_claim_gets_the_same_order(seconds: float) -> None:
+async def test_the_next_barista_after_a_refused_claim_gets_the_same_order(seconds: float) -> None:
     async with open_counter() as counter:
         await place(counter, 2)
         counter.disk.seconds = seconds
@@ -46,21 +46,21 @@ async def test_who_asks_after_a_refused_claim_gets_the_same_order(seconds: float
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-async def test_before_the_orders_are_loaded_again_nobody_hears_that_there_are_none(
+async def test_a_start_waits_while_the_orders_are_loaded_after_a_refused_claim(
     seconds: float,
 ) -> None:
     async with open_counter() as counter:
         await place(counter, 1)
         counter.disk.seconds = seconds
         for _ in range(5):
-            with pytest.raises(NotRecorded):  # not at the desk, which would tell it later
+            with pytest.raises(NotRecorded):  # not over the desk, which would retry
                 await counter.ref.ask(StartOrder(REFUSED))
             claim = await counter.claimed("Bo")
             assert claim.order.number == 1
             await counter.ref.ask(ReleaseOrder(claim.order.order_id))
 
 
-async def test_who_asks_for_an_order_that_has_ended_is_not_told_of_a_row_that_is_refused() -> None:
+async def test_a_reply_about_another_order_does_not_wait_for_a_refused_row() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await counter.order(key="k", hold=0)
         brewed = await counter.claimed()
@@ -71,7 +71,7 @@ async def test_who_asks_for_an_order_that_has_ended_is_not_told_of_a_row_that_is
         waits = await counter.order(key="waits", hold=0)
         await place(counter, 1)
         counter.disk.seconds = 1
-        told: list[str] = []
+        replies: list[str] = []
 
         async def refused() -> None:
             with pytest.raises(NotRecorded):
@@ -80,7 +80,7 @@ async def test_who_asks_for_an_order_that_has_ended_is_not_told_of_a_row_that_is
         async def ask(message: Message[Dispatcher, Standing]) -> None:
             with suppress(JournalClosed):
                 await counter.ref.ask(message)
-            told.append("no row of its own")
+            replies.append("no row of its own")
 
         nursery.start_soon(counter.order)  # a group is under way, and the next one gathers
         await settled()
@@ -95,11 +95,11 @@ async def test_who_asks_for_an_order_that_has_ended_is_not_told_of_a_row_that_is
         ):
             nursery.start_soon(ask, message)
         await trio.sleep(3)
-        assert len(told) == 5
+        assert len(replies) == 5
         nursery.cancel_scope.cancel()
 
 
-async def test_a_row_that_is_refused_as_the_shop_closes_does_not_keep_it_from_closing() -> None:
+async def test_a_row_that_is_refused_during_shutdown_does_not_hold_it_up() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         await place(counter, 2)
         counter.disk.seconds = 1
@@ -121,7 +121,7 @@ async def test_a_row_that_is_refused_as_the_shop_closes_does_not_keep_it_from_cl
         assert closed == ["closed"]
 
 
-async def test_baristas_who_wait_beside_a_refused_one_get_all_orders() -> None:
+async def test_baristas_that_wait_beside_a_refused_one_get_all_orders() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         got: list[int] = []
         refused = 0
@@ -146,11 +146,11 @@ async def test_baristas_who_wait_beside_a_refused_one_get_all_orders() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_refused_baristas_who_never_stop_asking_hold_up_nobody() -> None:
+async def test_refused_baristas_that_retry_for_ever_hold_up_no_other() -> None:
     async with open_counter(disk=Disk(0.05)) as counter, trio.open_nursery() as nursery:
         tries = 0
 
-        async def stubborn() -> None:
+        async def retry() -> None:
             nonlocal tries
             while True:
                 with suppress(NotRecorded):
@@ -159,7 +159,7 @@ async def test_refused_baristas_who_never_stop_asking_hold_up_nobody() -> None:
 
         customers = await waiting_customers(counter, nursery, 10)
         for _ in range(3):
-            nursery.start_soon(stubborn)
+            nursery.start_soon(retry)
         await settled()
         for number in range(1, 11):
             claim = await counter.start("Bo", hold=5)

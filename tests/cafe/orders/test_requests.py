@@ -1,3 +1,5 @@
+"""How the headers Prefer and Idempotency-Key are read."""
+
 from __future__ import annotations
 
 from math import inf
@@ -46,7 +48,7 @@ def test_a_preference_is_applied_when_it_can_be_understood(
 
 
 @pytest.mark.parametrize("prefer", [None, []])
-def test_who_prefers_nothing_is_served_as_usual(prefer: list[str] | None) -> None:
+def test_without_a_preference_the_default_holds(prefer: list[str] | None) -> None:
     assert preferred_wait(prefer, otherwise=17.0) == (17.0, None)
 
 
@@ -64,13 +66,13 @@ def test_several_lines_are_one_list(lines: list[str], expected: tuple[float, str
     assert preferred_wait(lines, otherwise=inf) == expected
 
 
-def test_a_long_list_takes_no_longer_than_it_is() -> None:
+def test_a_long_malformed_list_is_read_in_linear_time() -> None:
     for piece in ('"', '\\"', '",', 'x="a, ', '"\\"'):
         assert preferred_wait([piece * 10_000], otherwise=inf) == (inf, None)
 
 
 @pytest.mark.parametrize("key", [None, "a", "A-1_~!", "x" * 255])
-def test_a_visible_key_is_taken(key: str | None) -> None:
+def test_a_key_of_visible_characters_is_accepted(key: str | None) -> None:
     assert checked_key(key) == key
 
 

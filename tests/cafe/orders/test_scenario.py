@@ -1,4 +1,4 @@
-"""The caffeinated odyssey in virtual time: minutes of it pass in an instant."""
+"""Two hundred customers and ten baristas in virtual time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BARISTAS = 10
 
 
 async def barista(counter: Counter, name: str, brewing: list[float]) -> None:
-    """Brew the oldest order, again and again; `brewing` gives the time of each ticket."""
+    """Brew the oldest order, again and again; `brewing` has the seconds of each ticket."""
     while (claim := await counter.start(name, hold=60)) is not None:
         await trio.sleep(brewing[claim.order.number - 1])
         await counter.finish(claim)
 
 
 async def play(brewing: list[float]) -> tuple[Counter, list[Standing], float]:
-    """Let all customers come at once and all baristas work until nothing is left."""
+    """Place all orders at once, and let all baristas work until none is left."""
     served: list[Standing] = []
     async with open_counter() as counter:
 
@@ -42,7 +42,7 @@ async def play(brewing: list[float]) -> tuple[Counter, list[Standing], float]:
 
 
 def makespan(brewing: list[float]) -> float:
-    """Give by arithmetic when the last is ready: each order goes to whoever is free first."""
+    """Compute when the last is ready: each order goes to the barista that is free first."""
     free = [0.0] * BARISTAS
     for seconds in brewing:
         free.sort()
@@ -70,7 +70,7 @@ async def test_the_last_of_two_hundred_waits_fifteen_minutes_when_a_coffee_takes
 
 
 @pytest.mark.schedules(10)
-async def test_when_a_barista_dies_with_an_order_everybody_is_served_all_the_same() -> None:
+async def test_when_a_barista_crashes_with_an_order_every_customer_is_still_served() -> None:
     async with open_counter() as counter, trio.open_nursery() as nursery:
         served: list[Standing] = []
 

@@ -1,4 +1,4 @@
-"""What goes over the wire about orders."""
+"""The JSON of replies about orders agrees with the models that document it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from cafe.orders.schemas import (
     order_out,
 )
 
-SHAPES = [
+MODELS = [
     one
     for one in vars(schemas).values()
     if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == schemas.__name__
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_has_an_example_that_is_one(shape: type[BaseModel]) -> None:
-    (example,) = shape.model_json_schema()["examples"]
-    assert shape.model_validate(example).model_dump(mode="json") == example
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_an_example_that_is_valid(model: type[BaseModel]) -> None:
+    (example,) = model.model_json_schema()["examples"]
+    assert model.model_validate(example).model_dump(mode="json") == example
 
 
 def standings() -> list[Standing]:
-    """Give orders at every status, with and without names and estimates."""
+    """Return orders in every status, with and without names and estimates."""
     order = Order("o", 7, "americano", None, "192.0.2.1", 1_795_000_000.0)
     started = order.after(
         Action.START, barista="Bo", started_at=1_795_000_010.25, lease_expires_at=1_795_000_190.0
@@ -51,7 +51,7 @@ def standings() -> list[Standing]:
 
 
 @pytest.mark.parametrize("standing", standings(), ids=lambda one: one.order.status)
-def test_what_is_answered_is_what_the_model_documents(standing: Standing) -> None:
+def test_a_reply_is_what_its_model_documents(standing: Standing) -> None:
     said = answer(order_out(standing)).body
     assert said == answer(OrderOut.model_validate(order_out(standing))).body
     if standing.order.status is Status.PREPARATION:

@@ -23,8 +23,8 @@ from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
 from cafe.shop.apps import client_app, worker_app
 from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.counter import open_ledger, start_counter
-from tests.cafe.orders.witness import WitnessedDesk
 from tests.cafe.server.memory_door import open_memory_door, settle
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
@@ -37,7 +37,7 @@ class Apps:
     client: ASGIApp
     worker: ASGIApp
     lines: list[Any]
-    desk: WitnessedDesk
+    desk: CheckedDesk
     limiter: Ref[RateLimiter]
 
 

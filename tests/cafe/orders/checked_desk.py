@@ -1,7 +1,7 @@
-"""A desk where somebody looks on: what is answered must be in the ledger already.
+"""A desk that checks each of its replies: what is replied must be in the ledger already.
 
-Rule: the ledger is looked at when the answer arrives. Every transition that anybody is told of must
-be an event in it, of that order and at that time.
+Rule: the ledger is read when the reply arrives. The transition that a reply reports must be an
+event in it, of that order and at that time.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ AFTER = {Status.READY: {Status.READY, Status.DELIVERED}, Status.DELIVERED: {Stat
 
 
 @dataclass(frozen=True, kw_only=True)
-class WitnessedDesk(Desk):
-    """The desk, and the store behind it."""
+class CheckedDesk(Desk):
+    """A desk that compares its replies with the store."""
 
     dispatcher: Ref[FragileDispatcher]
     store: FaultyStore
@@ -37,52 +37,52 @@ class WitnessedDesk(Desk):
     async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
         standing = await super().place(message, hold)
         order = standing.order
-        self.witness(order)
+        self.check_committed(order)
         row = self.committed(order.order_id)
         if order.status is Status.READY:
-            assert row.status is Status.DELIVERED, "who has got a coffee is not to get another"
+            assert row.status is Status.DELIVERED, "it could be handed over again"
         if hold < inf:
-            assert not row.bound or order.ended, "who was told to come back can come back"
+            assert not row.bound or order.ended, "it would end with its connection"
         return standing
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         standing = await super().find(order_id, hold)
-        self.witness(standing.order)
+        self.check_committed(standing.order)
         return standing
 
     async def cancel(self, message: CancelOrder) -> Standing:
         standing = await super().cancel(message)
-        self.witness(standing.order)
+        self.check_committed(standing.order)
         assert self.committed(message.order_id).status is Status.CANCELLED
         return standing
 
     async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
         claim = await super().start(message, hold)
         if claim is not None:
-            self.witness(claim.order)
+            self.check_committed(claim.order)
         return claim
 
     async def finish(self, message: FinishOrder) -> Order:
         order = await super().finish(message)
-        self.witness(order)
+        self.check_committed(order)
         assert self.committed(message.order_id).status in AFTER[Status.READY]
         return order
 
     async def release(self, message: ReleaseOrder) -> Order:
         order = await super().release(message)
-        self.witness(order)
+        self.check_committed(order)
         return order
 
     def committed(self, order_id: str) -> Order:
-        """Give the order as the ledger has it."""
+        """Return the order as it is committed."""
         order = self.store.find(order_id)
-        assert order is not None, "told of an order that is not committed"
+        assert order is not None, "the reply has an order that is not committed"
         return order
 
-    def witness(self, order: Order) -> None:
-        """Make sure that the ledger has the transition that led to this."""
+    def check_committed(self, order: Order) -> None:
+        """Check that the ledger has the transition that led to this order."""
         known = [one.event for one in self.store.logged if one.event.subject == order.order_id]
-        assert order.status in {event.after for event in known}, "told before it was committed"
+        assert order.status in {event.after for event in known}, "the reply came before the commit"
         assert order.placed_at == known[0].at
         if order.status is Status.PREPARATION:
             starts = {event.at for event in known if event.action == "start"}
