@@ -3,11 +3,11 @@
 The one rule: whatever happens in a turn, its asker gets an outcome.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
@@ -20,7 +20,7 @@ from actors.instance import Factory, Turns
 from actors.mailbox import Envelope, Mailbox
 from actors.message import Handlers, Kind
 from actors.monitoring import ActorState, ActorStatistics, Counts, Listeners
-from actors.ref import Ref
+from actors.ref import Ref, Reply
 from actors.restart import Restart
 from actors.supervisor import Supervisor
 from actors.user_code import AsyncCall, HandlerCall
@@ -44,7 +44,9 @@ class Cell(Generic[A]):
         group: Group,
         nursery: trio.Nursery,
         instruments: Listeners | None,
+        ended: Callable[["Cell[Any]"], None],
     ) -> None:
+        """Make an actor that `start` starts; `ended` is called at the end of `run`."""
         self.name = name
         self.ref: Ref[A] = Ref(self)
         self.state: ActorState = "running"
@@ -60,6 +62,7 @@ class Cell(Generic[A]):
         self._scope = trio.CancelScope(shield=True)
         self._receiving = trio.CancelScope()
         self._after: trio.Event | None = None
+        self._ended = ended
         self.turns = Turns(self._supervisor.handle_error)
 
     def cells(self) -> Iterator["Cell[A]"]:
@@ -125,6 +128,7 @@ class Cell(Generic[A]):
         self.mailbox.fail_all(ActorStopped(self.name))
         self._supervisor.fail_unanswered()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Handle messages until the mailbox is closed and empty, then end."""
         self.task = trio.lowlevel.current_task()
@@ -132,34 +136,39 @@ class Cell(Generic[A]):
         try:
             with self._scope, suppress(trio.EndOfChannel):
                 while self.failure is None:
-                    await self._run_instance()
+                    await self._handle_messages()
+                    await self._supervisor.restart()
+                    if self.state == "restarting":
+                        self.state = "running"
         finally:
             if self._after is not None:
                 with trio.CancelScope(shield=True):
                     await self._after.wait()
             self._end()
 
-    async def _run_instance(self) -> None:
-        """Handle messages until the instance is stopped by a crash; then restart it."""
+    async def _handle_messages(self) -> None:
+        """Handle messages until the instance is stopped by a crash."""
+        supervisor, mailbox, instruments = self._supervisor, self.mailbox, self.instruments
+        budget = 0
         with trio.CancelScope() as self._receiving:
-            while not self.is_down:
-                first = await self.mailbox.receive()
-                if self.is_down:
-                    self.mailbox.put_back(first)
+            while supervisor.stopped_by is None:
+                if budget:
+                    try:
+                        envelope = mailbox.arrivals.receive_nowait()
+                    except trio.WouldBlock:
+                        budget = 0
+                        continue
                 else:
-                    await self._handle_batch(first)
-        await self._supervisor.restart()
-        if self.state == "restarting":
-            self.state = "running"
-
-    async def _handle_batch(self, envelope: Envelope | None) -> None:
-        """Handle a message and those queued behind it, up to a budget."""
-        supervisor, instruments = self._supervisor, self.instruments
-        budget = MESSAGES_PER_CHECKPOINT
-        while envelope is not None:
-            if envelope.abandoned:
-                self.counts.skipped += 1
-            else:
+                    envelope = mailbox.returned or await mailbox.arrivals.receive()
+                    mailbox.returned = None
+                    if supervisor.stopped_by is not None:
+                        mailbox.returned = envelope
+                        break
+                    budget = MESSAGES_PER_CHECKPOINT
+                budget -= 1
+                if envelope.abandoned:
+                    self.counts.skipped += 1
+                    continue
                 if instruments is not None:
                     instruments.started(self.ref, envelope.message)
                 try:
@@ -168,9 +177,6 @@ class Cell(Generic[A]):
                 finally:
                     if instruments is not None:
                         instruments.finished(self.ref, envelope.message)
-            budget -= 1
-            goes_on = budget and supervisor.stopped_by is None
-            envelope = self.mailbox.receive_nowait() if goes_on else None
 
     def _handle(self, envelope: Envelope) -> bool:
         """Handle a message as one turn; return False if its handler is async."""
@@ -185,7 +191,10 @@ class Cell(Generic[A]):
                 answer = handler.function(instance.actor, message)
                 envelope.settle(outcome.Value(answer))
             else:
-                handler.function(instance.actor, message, instance.make_reply(envelope))
+                if envelope.asker is not None:
+                    envelope.instance = instance
+                    instance.unanswered.add(envelope)
+                handler.function(instance.actor, message, Reply(envelope))
             self.counts.handled += 1
         except Exception as error:  # noqa: BLE001 - a crash is whatever a handler raises
             self._supervisor.handle_error(error, envelope)
@@ -234,6 +243,7 @@ class Cell(Generic[A]):
             # Also if a KeyboardInterrupt leaves `on_stop`: other tasks wait for this.
             self.state = "stopped"
             self.stopped.set()
+            self._ended(self)
 
     def statistics(self) -> ActorStatistics:
         """Return what can be seen from outside."""

@@ -18,7 +18,6 @@ from actors.actor import Actor, Timers
 from actors.errors import ActorError, Refusal, copy_error
 from actors.mailbox import Envelope
 from actors.message import Message
-from actors.ref import Reply
 from actors.user_code import AsyncCall, interruptible, interruptible_await
 
 A = TypeVar("A", bound=Actor)
@@ -139,13 +138,6 @@ class Instance(Generic[A]):
         """Fail every asker that still waits for a reply of the instance."""
         for envelope in list(self.unanswered):
             envelope.settle(outcome.Error(copy_error(error)))
-
-    def make_reply(self, envelope: Envelope) -> Reply[Any]:
-        """Return the reply to a message, and note that it is to be answered; a `tell` is not."""
-        if envelope.asker is not None:
-            envelope.instance = self
-            self.unanswered.add(envelope)
-        return Reply(envelope)
 
     def abandoned(self, envelope: Envelope) -> None:
         """Note that an ask was cancelled; run its reply's callback as a turn, if it has one."""

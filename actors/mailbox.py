@@ -8,6 +8,7 @@ True no cancellation can come between the outcome and its asker.
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import outcome
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import weakref
 
     from actors.instance import Instance
-    from actors.message import Question
     from actors.ref import Reply
 
 Outcome = outcome.Value[Any] | outcome.Error
@@ -27,42 +27,28 @@ Outcome = outcome.Value[Any] | outcome.Error
 _CLOSED = (trio.ClosedResourceError, trio.BrokenResourceError)
 
 
+@dataclass(slots=True, eq=False)
 class Envelope:
     """One message; with an asker, or without for a `tell`."""
 
-    __slots__ = (
-        "abandoned",
-        "asker",
-        "deadline",
-        "instance",
-        "message",
-        "outcome",
-        "overdue",
-        "parked",
-        "raise_cancel",
-        "reply",
-        "scope",
-    )
-
-    def __init__(
-        self, message: "Question[Any, Any]", asker: trio.lowlevel.Task | None, deadline: float
-    ) -> None:
-        self.message: Any = message
-        self.asker = asker
-        self.deadline = deadline
-        # Whether the ask was cancelled before its outcome.
-        self.abandoned = False
-        # Whether the asker sleeps on this envelope, or is about to and no task can run before.
-        self.parked = True
-        self.outcome: Outcome | None = None
-        # Whether its handler was cancelled before the asker, who had waited for room, ran again.
-        self.overdue = False
-        # While an async handler runs: its scope, and how to cancel the asker once it has unwound.
-        self.scope: trio.CancelScope | None = None
-        self.raise_cancel: Callable[[], NoReturn] | None = None
-        # While the reply is kept: by which instance, and the reply if it has a callback.
-        self.instance: Instance[Any] | None = None
-        self.reply: weakref.ref[Reply[Any]] | None = None
+    message: Any
+    asker: trio.lowlevel.Task | None
+    deadline: float
+    abandoned: bool = False
+    """Whether the ask was cancelled before its outcome."""
+    parked: bool = True
+    """Whether the asker sleeps on this envelope, or is about to and no task can run before."""
+    outcome: "Outcome | None" = None
+    overdue: bool = False
+    """Whether its handler was cancelled before the asker, who had waited for room, ran again."""
+    scope: trio.CancelScope | None = None
+    """The scope of the async handler that runs."""
+    raise_cancel: Callable[[], NoReturn] | None = None
+    """How to cancel the asker once that handler has unwound."""
+    instance: "Instance[Any] | None" = None
+    """While the reply is kept: by which instance."""
+    reply: "weakref.ref[Reply[Any]] | None" = None
+    """While the reply is kept, and has a callback: the reply."""
 
     def may_be_settled(self) -> bool:
         """Tell whether the outcome can come though the actor accepts no messages."""
@@ -118,17 +104,19 @@ def failure(error: Exception) -> outcome.Error:
 class Mailbox:
     """A trio memory channel of envelopes, of a finite size: the only way in to an actor."""
 
-    __slots__ = ("_arrivals", "_channel", "_returned", "closed", "name", "size")
+    __slots__ = ("_channel", "arrivals", "closed", "name", "returned", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self.closed = False
-        self._channel, self._arrivals = trio.open_memory_channel[Envelope](size)
-        self._returned: Envelope | None = None
+        # Ends when the mailbox is closed and empty.
+        self._channel, self.arrivals = trio.open_memory_channel[Envelope](size)
+        # The message that was received last, if it is to be the next one again.
+        self.returned: Envelope | None = None
 
     def __len__(self) -> int:
-        return self._channel.statistics().current_buffer_used + (self._returned is not None)
+        return self._channel.statistics().current_buffer_used + (self.returned is not None)
 
     async def send(self, envelope: Envelope) -> None:
         """Put a message in, waiting for room; raise ActorStopped if it is or gets closed."""
@@ -146,24 +134,6 @@ class Mailbox:
         except _CLOSED:
             raise ActorStopped(self.name) from None
 
-    async def receive(self) -> Envelope:
-        """Wait for a message; raise trio.EndOfChannel when it is closed and empty."""
-        if self._returned is not None:
-            envelope, self._returned = self._returned, None
-            return envelope
-        return await self._arrivals.receive()
-
-    def receive_nowait(self) -> Envelope | None:
-        """Return a message, or None if there is none; raise trio.EndOfChannel as above."""
-        try:
-            return self._arrivals.receive_nowait()
-        except trio.WouldBlock:
-            return None
-
-    def put_back(self, envelope: Envelope) -> None:
-        """Return the message that was received last, to be the next one again."""
-        self._returned = envelope
-
     def close(self) -> None:
         """Let nothing more in; senders that wait for room get ActorStopped."""
         self.closed = True
@@ -171,9 +141,9 @@ class Mailbox:
 
     def fail_all(self, error: ActorStopped) -> None:
         """Fail every message that is left in a closed mailbox."""
-        if self._returned is not None:
-            self._returned.settle(outcome.Error(copy_error(error)))
-            self._returned = None
+        if self.returned is not None:
+            self.returned.settle(outcome.Error(copy_error(error)))
+            self.returned = None
         with suppress(trio.EndOfChannel):
             while True:
-                self._arrivals.receive_nowait().settle(outcome.Error(copy_error(error)))
+                self.arrivals.receive_nowait().settle(outcome.Error(copy_error(error)))

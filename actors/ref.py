@@ -7,6 +7,7 @@ travels with the message. A reply is used once; whether its asker still waits is
 import math
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -154,6 +155,7 @@ class Ref(Generic[A_co]):
         return self._cell.handlers[type(message)].kind
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False, repr=False)
 class Reply(Generic[R_contra]):
     """Answers one ask, later. A reply that is dropped unanswered fails its asker, once collected.
 
@@ -161,12 +163,9 @@ class Reply(Generic[R_contra]):
     instance. It is used in trio's thread; any other has to use `trio.from_thread.run_sync`.
     """
 
-    __slots__ = ("__weakref__", "_answered", "_callback", "_envelope")
-
-    def __init__(self, envelope: Envelope) -> None:
-        self._envelope = envelope
-        self._answered = False
-        self._callback: Callable[[], None] | None = None
+    _envelope: Envelope
+    _answered: bool = False
+    _callback: Callable[[], None] | None = None
 
     def send(self, answer: R_contra) -> bool:
         """Answer; return False if the ask was cancelled, or the message was told."""

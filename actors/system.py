@@ -51,7 +51,7 @@ class Registry:
         """Run an actor that has started."""
         self.cells[cell.name] = cell
         group.add(cell)
-        self.nursery.start_soon(self._run, cell, name=f"actor {cell.name}")
+        self.nursery.start_soon(cell.run, name=f"actor {cell.name}")
 
     async def stop(self, grace: float) -> None:
         """Stop every actor; after the grace period, without what is still queued."""
@@ -86,12 +86,9 @@ class Registry:
         if after is not None:
             await after.wait()
 
-    @trio.lowlevel.enable_ki_protection
-    async def _run(self, cell: Cell[Any]) -> None:
-        try:
-            await cell.run()
-        finally:
-            del self.cells[cell.name]
+    def remove(self, cell: Cell[Any]) -> None:
+        """Forget an actor that has ended; cancel the block if it has failed."""
+        del self.cells[cell.name]
         if cell.failure is not None:
             self.block.cancel()
             # What fails after the first, and is logged, usually fails because of it.
@@ -143,6 +140,7 @@ class System:
             group=self._group,
             nursery=registry.nursery,
             instruments=registry.instruments,
+            ended=registry.remove,
         )
         cell.start(actor)
         registry.add(cell, self._group)

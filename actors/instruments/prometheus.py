@@ -88,7 +88,9 @@ class PrometheusInstrument(Instrument, Collector):
     def finished(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
         """Count the handler's time."""
         handling = self._seen[actor]
-        handling.add(self._clock() - handling.began)
+        seconds = self._clock() - handling.began
+        handling.total += seconds
+        handling.times[bisect_left(self._buckets, seconds)] += 1
 
     def collect(self) -> Iterator[Metric]:
         """Give the metrics at this moment; prometheus_client calls this."""
@@ -125,20 +127,16 @@ class PrometheusInstrument(Instrument, Collector):
 class Handling:
     """How long one actor's handlers have taken."""
 
-    __slots__ = ("_bounds", "_times", "began", "total")
+    __slots__ = ("_bounds", "began", "times", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.began = 0.0
         self.total = 0.0
         self._bounds = bounds
-        self._times = [0] * (len(bounds) + 1)
-
-    def add(self, seconds: float) -> None:
-        """Count one handler's time."""
-        self.total += seconds
-        self._times[bisect_left(self._bounds, seconds)] += 1
+        # For each bucket, and at last for what is longer than all of them.
+        self.times = [0] * (len(bounds) + 1)
 
     def cumulated(self) -> list[tuple[str, float]]:
         """Give each bucket's upper bound, and how many took no longer."""
         names = [*map(str, self._bounds), "+Inf"]
-        return list(zip(names, accumulate(self._times), strict=True))
+        return list(zip(names, accumulate(self.times), strict=True))
