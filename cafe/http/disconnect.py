@@ -36,13 +36,18 @@ class Watched(Protocol):
         """Call back if the next response turns out not to have reached the client."""
 
 
-async def unless_disconnected(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
+async def unless_disconnected(
+    request: Request, work: Callable[[], Awaitable[T]], *, waits: bool = True
+) -> T | None:
     """Return what `work` returns; if the client disconnects first, `work` is cancelled.
 
     On our own server the whole request is cancelled then; on any other this returns None. The body
     of the request must have been read. If `work` ends in the same instant as the client
-    disconnects, its result is returned and not lost.
+    disconnects, its result is returned and not lost. The client of a request that does not wait for
+    anything may close its side at once and still read the answer, so it is not watched.
     """
+    if not waits:
+        return await work()
     connection = connection_of(request.scope)
     if connection is None or not connection.end_when_left():
         return await _beside_a_reader(request, work)

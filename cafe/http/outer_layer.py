@@ -115,56 +115,46 @@ class OuterLayer:
             scope["path"] = path = path[:-1]
         if path.startswith(self._below_prefix) or path == self._prefix:
             scope["root_path"] = self._prefix
-        response = _Response(send, take_request_id(scope))
+        status, request_id = 0, take_request_id(scope)
+
+        def send_with_id(message: Message) -> Awaitable[None]:
+            # Not async, so a request that waits in it keeps no frame for it.
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            return send(message)
+
         try:
-            await self._app(scope, receive, response.send)
+            await self._app(scope, receive, send_with_id)
         except Exception:
             # The router has answered already, and raises the exception again to have it logged; an
             # exception of a layer outside of it has not been answered.
-            route, request_id = route_of(scope), response.request_id
-            log.exception("bug", app=self._name, request_id=request_id, route=route)
-            if not response.status:
-                await problem_response(scope, 500)(scope, receive, response.send)
+            log.exception("bug", app=self._name, request_id=request_id, route=route_of(scope))
+            if not status:
+                await problem_response(scope, 500)(scope, receive, send_with_id)
         finally:
-            if not response.status and has_disconnected(scope):
-                response.status = DISCONNECTED.status_code
-            self._record(scope, response, trio.current_time() - began)
+            if not status and has_disconnected(scope):
+                status = DISCONNECTED.status_code
+            self._record(scope, status, trio.current_time() - began)
 
-    def _record(self, scope: Scope, response: _Response, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
-        self._metrics.count(self._name, method, route, response.status, seconds)
+        self._metrics.count(self._name, method, route, status, seconds)
         if self._log is None:  # bound once, not for each line, and only after logging is set up
             self._log = log.bind(app=self._name)
         self._log.info(
             "request",
             method=method,
             route=route,
-            status=response.status,
+            status=status,
             duration_ms=int(seconds * 100_000 + 0.5) / 100,  # `round` takes as long as all of this
             # As the guard found out, else the peer's.
             address=scope["state"].get("address") or (scope["client"] or ("unknown",))[0],
-            request_id=response.request_id,
+            request_id=scope["state"]["request_id"],
         )
-
-
-class _Response:
-    """Adds the request's id to the response and notes its status; 0 if none was sent."""
-
-    __slots__ = ("_send", "request_id", "status")
-
-    def __init__(self, send: Send, request_id: str) -> None:
-        self.status = 0
-        self._send = send
-        self.request_id = request_id
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send a message. Not async, so a request that waits in it keeps no frame for it."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
-            message = {**message, "headers": headers}
-        return self._send(message)
 
 
 def take_request_id(scope: Scope) -> str:

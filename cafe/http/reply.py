@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -31,18 +32,14 @@ JSON: Final = (b"content-type", b"application/json")
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 
 
+@dataclass(eq=False)
 class JsonReply(Response):
     """A response whose body is JSON already: nothing is rendered or looked up."""
 
-    def __init__(self, body: bytes, status: int, headers: Mapping[str, str] | None) -> None:
-        """Hold this body; names and values of `headers` are Latin-1."""
-        self.status_code = status
-        self.body = body
-        self.background = None
-        self.raw_headers = [(b"content-length", b"%d" % len(body)), JSON, NO_STORE]
-        if headers:
-            for name, value in headers.items():
-                self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    status_code: int
+    body: bytes
+    raw_headers: list[tuple[bytes, bytes]]
+    background: None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
@@ -56,10 +53,16 @@ def answer(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return `body` as a JSON response."""
+    """Return `body` as a JSON response; names and values of `headers` are Latin-1."""
     if isinstance(body, dict):
-        return JsonReply(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers)
-    return JsonReply(body.__pydantic_serializer__.to_json(body), status, headers)
+        json = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    else:
+        json = body.__pydantic_serializer__.to_json(body)
+    fields = [(b"content-length", b"%d" % len(json)), JSON, NO_STORE]
+    if headers:
+        for name, value in headers.items():
+            fields.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    return JsonReply(status, json, fields)
 
 
 def unkept(response: Response) -> Response:

@@ -67,14 +67,6 @@ class Credit:
         self.least = 0
         """The least credit given to requests that asked at the same time, in whatever order."""
 
-    def use(self, now: float) -> bool:
-        """Return whether there is credit for a request, and take it."""
-        if self.left <= 0 or now >= self.until:
-            return False
-        self.left -= 1
-        self.let_through += 1
-        return True
-
     def begin_asking(self) -> int:
         """Stop using credit until the answer; return how many requests are to be counted."""
         if not self.asking:
@@ -137,7 +129,9 @@ class Guard:
         now = trio.current_time()
         if credit is None:
             credit = self._new_credit(address, now)
-        elif credit.use(now):
+        elif credit.left > 0 and now < credit.until:
+            credit.left -= 1
+            credit.let_through += 1
             state["allowance"] = credit.allowance
             return self._app(scope, receive, send)
         return self._ask(scope, receive, send, credit)

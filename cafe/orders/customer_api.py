@@ -6,7 +6,6 @@ cancelled, and the Dispatcher is told at once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from actors import Ref
 from cafe.http.app import problems
 from cafe.http.disconnect import if_undelivered, unless_disconnected
 from cafe.http.plain_routes import PlainRoute
+from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import DISCONNECTED, answer
 from cafe.limits.rate_limiter import (
     Admit,
@@ -29,8 +29,8 @@ from cafe.limits.rate_limiter import (
 )
 from cafe.orders.desk import Desk
 from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
-from cafe.orders.refusals import CutOffFromQueue, TooManyWaiting
-from cafe.orders.requests import KEY_PATTERN, checked_key, counting_misses, preferred_wait
+from cafe.orders.refusals import OverLimit, TooManyWaiting
+from cafe.orders.requests import KEY_PATTERN, check_key, counting_misses, preferred_wait
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 
 Prefer = Annotated[
@@ -82,18 +82,29 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     ) -> Response:
         """Order a coffee, and wait until it is ready."""
         hold, applied = preferred_wait(prefer, otherwise=inf)
-        wish, key = wish or OrderIn(), checked_key(idempotency_key)
-        message = place_order(desk.ids.new(), request, wish, key, hold)
-        standing = await waiting(request, hold, lambda: place(message, hold, desk, limiter))
+        if idempotency_key is not None:
+            check_key(idempotency_key)
+        wish = wish or OrderIn()
+        allowance: Allowance = request.scope["state"]["allowance"]
+        message = PlaceOrder(
+            order_id=desk.ids.new(),
+            drink=wish.drink,
+            name=wish.name,
+            address=request.scope["state"]["address"],
+            max_waiting=allowance.waiting,
+            key=idempotency_key,
+            bound=hold > 0,
+        )
+        placing = partial(desk.place, message, hold)
+        try:
+            standing = await unless_disconnected(request, placing, waits=hold > 0)
+        except OverLimit as no:
+            raise await tell_limiter(no, message.address, limiter) from None
         if standing is None:
             return DISCONNECTED
         if standing.order.ended or applied is None:
             return answer(order_out(standing))
-        if message.key is None:  # else the customer can repeat the request
-            if_undelivered(request.scope, partial(desk.hang_up, standing.order.order_id))
-        location = f"{request.scope.get('root_path', '')}/order/{standing.order.order_id}"
-        headers = {"Location": location, "Preference-Applied": applied}
-        return answer(order_out(standing), 202, headers)
+        return accepted(standing, applied, request, desk)
 
     @router.get(
         "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **UNAVAILABLE}
@@ -101,9 +112,9 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
-        looking = partial(desk.find, order_id, hold)
-        counting = partial(counting_misses, request.scope, limiter, looking)
-        standing = await waiting(request, hold, counting)
+        finding = partial(desk.find, order_id, hold)
+        looking = partial(counting_misses, request.scope, limiter, finding)
+        standing = await unless_disconnected(request, looking, waits=hold > 0)
         if standing is None:
             return DISCONNECTED
         headers = {} if applied is None else {"Preference-Applied": applied}
@@ -127,42 +138,23 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     return router
 
 
-async def waiting(
-    request: Request, hold: float, work: Callable[[], Awaitable[Standing]]
-) -> Standing | None:
-    """Return the result of `work`; a client that waits and closes its side counts as disconnected.
+def accepted(standing: Standing, applied: str, request: Request, desk: Desk) -> Response:
+    """Return the 202 that says where to collect the order; cancel it if that is undelivered."""
+    order = standing.order
+    if order.key is None:  # else the customer can repeat the request
+        if_undelivered(request.scope, partial(desk.hang_up, order.order_id))
+    location = f"{request.scope.get('root_path', '')}/order/{order.order_id}"
+    headers = {"Location": location, "Preference-Applied": applied}
+    return answer(order_out(standing), 202, headers)
 
-    One that does not wait may close its side after the request, and still read the answer.
+
+async def tell_limiter(no: OverLimit, address: str, limiter: Ref[RateLimiter]) -> CafeRefusal:
+    """Have the RateLimiter count a refusal of the Dispatcher's; return what the customer gets.
+
+    Raises LimitExceeded, as the RateLimiter does, for a banned address.
     """
-    return await (work() if hold <= 0 else unless_disconnected(request, work))
-
-
-async def place(
-    message: PlaceOrder, hold: float, desk: Desk, limiter: Ref[RateLimiter]
-) -> Standing:
-    """Ask the desk; raises LimitExceeded, as the RateLimiter does, for an address over a limit."""
-    try:
-        return await desk.place(message, hold)
-    except TooManyWaiting as no:
-        await limiter.tell(RecordRefusals(((message.address, 1),), "waiting"))
-        retry_after = no.retry_after or 0.0
-        raise LimitExceeded("waiting", retry_after=retry_after, quota=no.most) from None
-    except CutOffFromQueue:
-        await limiter.ask(Admit(message.address))  # which refuses a banned address
-        raise
-
-
-def place_order(
-    order_id: str, request: Request, wish: OrderIn, key: str | None, hold: float
-) -> PlaceOrder:
-    """Return the message for what the customer wants, with the address that the guard found."""
-    allowance: Allowance = request.scope["state"]["allowance"]
-    return PlaceOrder(
-        order_id=order_id,
-        drink=wish.drink,
-        name=wish.name,
-        address=request.scope["state"]["address"],
-        max_waiting=allowance.waiting,
-        key=key,
-        bound=hold > 0,
-    )
+    if not isinstance(no, TooManyWaiting):
+        await limiter.ask(Admit(address))
+        return no
+    await limiter.tell(RecordRefusals(((address, 1),), "waiting"))
+    return LimitExceeded("waiting", retry_after=no.retry_after or 0.0, quota=no.most)

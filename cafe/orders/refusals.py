@@ -5,13 +5,10 @@ Rule: one sentence each, its data as members, its HTTP status from the contract.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import ClassVar
 
 from cafe.http.refusals import CafeRefusal, Unavailable
-from cafe.orders.order import NotAllowedError, Status
-from cafe.orders.queue import UnknownOrderError
+from cafe.orders.order import Status
 
 
 class UnknownOrder(CafeRefusal):
@@ -96,14 +93,3 @@ class QueueFull(Unavailable):
     """As many orders wait as are allowed."""
 
     reason = "queue_full"
-
-
-@contextmanager
-def refusing(wish: str) -> Generator[None]:
-    """Turn the order book's errors into refusals; `wish` is what could not be done."""
-    try:
-        yield
-    except UnknownOrderError:
-        raise UnknownOrder from None
-    except NotAllowedError as error:
-        raise OrderConflict(error.status, wish) from None

@@ -44,11 +44,10 @@ class MalformedKey(CafeRefusal):
         super().__init__("An Idempotency-Key has 1 to 255 visible ASCII characters.")
 
 
-def checked_key(key: str | None) -> str | None:
-    """Return the key; raises MalformedKey."""
-    if key is not None and _KEY.fullmatch(key) is None:
+def check_key(key: str) -> None:
+    """Raise MalformedKey for a key that is not allowed."""
+    if _KEY.fullmatch(key) is None:
         raise MalformedKey
-    return key
 
 
 def preferred_wait(prefer: Sequence[str] | None, *, otherwise: float) -> tuple[float, str | None]:

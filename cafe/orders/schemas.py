@@ -7,6 +7,7 @@ seconds.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -188,15 +189,18 @@ class OrdersOut(BaseModel):
     orders: list[OrderOut]
 
 
+moment = partial(datetime.fromtimestamp, tz=UTC)
+"""Returns seconds since the epoch as a time in UTC."""
+
 Members = dict[str, Any]
 """The members of one of the models above, ready for JSON; a test holds them against it."""
 
 
 def order_out(standing: Standing) -> Members:
     """Show an order to its customer."""
-    order = standing.order
-    started = order.status is not Status.WAITING and order.started_at is not None
-    ready = order.status in {Status.READY, Status.DELIVERED}
+    order, eta = standing.order, standing.eta_seconds
+    started = order.started_at if order.status is not Status.WAITING else None
+    ready = order.ended_at if order.status is not Status.CANCELLED else None
     return {
         "order_id": order.order_id,
         "number": order.number,
@@ -204,10 +208,10 @@ def order_out(standing: Standing) -> Members:
         "name": order.name,
         "status": order.status,
         "position": standing.position,
-        "eta_seconds": rounded(standing.eta_seconds),
+        "eta_seconds": None if eta is None else round(eta, 3),
         "placed_at": moment(order.placed_at),
-        "started_at": moment(order.started_at) if started else None,
-        "ready_at": moment(order.ended_at) if ready else None,
+        "started_at": None if started is None else moment(started),
+        "ready_at": None if ready is None else moment(ready),
         "waited_seconds": round(standing.waited_seconds, 3),
         "message": message(order, standing.position),
     }
@@ -228,11 +232,12 @@ def message(order: Order, position: int | None) -> str:
 
 def queue_out(count: QueueCount) -> QueueOut:
     """Show how busy the shop is."""
+    eta = count.eta_seconds
     return QueueOut(
         waiting=count.waiting,
         preparing=count.preparing,
         baristas=count.baristas,
-        eta_seconds=rounded(count.eta_seconds),
+        eta_seconds=None if eta is None else round(eta, 3),
         accepting=count.accepting,
     )
 
@@ -248,7 +253,7 @@ def claim_out(claim: Claim) -> Members:
         "placed_at": moment(order.placed_at),
         "waited_seconds": round(order.waited_seconds(order.started_at or order.placed_at), 3),
         "barista": order.barista,
-        "lease_expires_at": moment(order.lease_expires_at),
+        "lease_expires_at": moment(order.lease_expires_at or 0.0),
         "waiting": claim.waiting,
     }
 
@@ -267,13 +272,3 @@ def finished_out(order: Order) -> Members:
 def released_out(order: Order) -> ReleasedOut:
     """Show a barista what they have released."""
     return ReleasedOut(order_id=order.order_id, number=order.number, status=order.status)
-
-
-def moment(seconds: float | None) -> datetime:
-    """Return seconds since the epoch as a time in UTC."""
-    return datetime.fromtimestamp(seconds or 0.0, UTC)
-
-
-def rounded(seconds: float | None) -> float | None:
-    """Round to milliseconds: more digits would mean nothing."""
-    return None if seconds is None else round(seconds, 3)

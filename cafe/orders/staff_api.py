@@ -32,7 +32,7 @@ from cafe.orders.requests import (
     LINKED,
     Cursor,
     Limit,
-    checked_key,
+    check_key,
     counting_misses,
     link_headers,
 )
@@ -98,7 +98,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         idempotency_key: ClaimKey = None,
     ) -> Response:
         """Claim the oldest waiting order; the same key gets the same claim, while it holds."""
-        message = start_order(request, barista, checked_key(idempotency_key))
+        message = start_order(request, barista, idempotency_key)
         claim = await unless_disconnected(request, lambda: desk.start(message, wait))
         if claim is None:
             return NOTHING
@@ -152,9 +152,13 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
 
 def start_order(request: Request, barista: str | None, key: str | None) -> StartOrder:
-    """Return the message for what a barista wants; a key belongs to its address."""
+    """Return the message for what a barista wants; a key belongs to its address.
+
+    Raises MalformedKey.
+    """
     if key is None:
         return StartOrder(barista)
+    check_key(key)
     peer, _ = request.scope["client"] or ("", None)
     return StartOrder(barista, claim=f"{peer} {key}", keyed=True)
 
