@@ -49,7 +49,7 @@ def test_each_file_of_a_department_is_shown_in_part_or_linked(path: Path) -> Non
     ("text", "diff"),
     [("a\nb\n", " a\n-c\n"), ("a\nb\na\nb\n", " a\n-b\n"), ("a\nb\n", "-a\n@@\n-c\n")],
 )
-def test_a_diff_of_what_is_not_there_once_is_found(text: str, diff: str) -> None:
+def test_a_diff_whose_lines_are_not_in_the_text_just_once_fails(text: str, diff: str) -> None:
     assert change("a\nb\nc\n", " a\n-b\n@@\n c\n+d\n") == "a\nc\nd\n"
     with pytest.raises(AssertionError):
         change(text, diff)
@@ -95,7 +95,7 @@ TEST_LAYOUT = "tests/test_layout.py"
 
 @pytest.fixture
 def layout(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give the test of the layout with the departments on their floor."""
+    """Return the test of the layout with the departments on their floor."""
     return changed(TEST_LAYOUT, monkeypatch)
 
 

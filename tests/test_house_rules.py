@@ -1,4 +1,4 @@
-"""The house rules that hold for every file: modules of one idea, and no word of any one machine.
+"""The rules for every file: one idea a module, plain words, and no path of one machine.
 
 Rule: read from the files themselves; nothing is imported to be looked at.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-# Longer than this, and why a seam would not help.
+# The modules that are longer, and why a split would not help.
 LINES = 350
 LONGER: dict[str, str] = {
     "cafe/orders/dispatcher.py": "one owner: all of its turns are read in one place",
@@ -45,25 +45,25 @@ def our_files() -> list[Path]:
     return sorted(
         path
         for path in [*ROOT.iterdir(), *inner]
-        # `.git` is a file in a work tree of git's, and says where the other one is.
+        # In a worktree of git's, `.git` is a file that names the path of the repository.
         if path.is_file() and path.suffix != ".pyc" and path.name != ".git"
     )
 
 
-def test_no_file_names_a_machine_path_or_the_host_of_an_index() -> None:
+def test_no_file_names_a_path_of_one_machine_or_the_host_of_an_index() -> None:
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in our_files()}
     assert {
         named(path): hits for path, text in texts.items() if (hits := NOT_OURS.findall(text))
     } == {}
 
 
-def test_a_module_is_read_in_one_sitting_unless_a_reason_stands_here() -> None:
+def test_a_module_is_shorter_than_the_limit_or_listed_with_a_reason() -> None:
     modules = [path for path in our_files() if path.suffix == ".py"]
     lengths = {named(path): len(path.read_text("utf-8").splitlines()) for path in modules}
     assert {name for name, lines in lengths.items() if lines >= LINES} == set(LONGER)
 
 
-def test_a_module_opens_with_what_it_is() -> None:
+def test_a_module_opens_with_a_docstring() -> None:
     trees = {named(path): ast.parse(path.read_text(encoding="utf-8")) for path in sources()}
     silent = [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
     assert silent == []

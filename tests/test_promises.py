@@ -19,7 +19,7 @@ def parsed(file: str) -> ast.Module:
 
 
 def is_sweep(node: ast.expr) -> bool:
-    """Tell whether an expression is `pytest.mark.schedules`, without a smaller number."""
+    """Return whether an expression is `pytest.mark.schedules`, without a smaller number."""
     return ast.unparse(node) == "pytest.mark.schedules"
 
 

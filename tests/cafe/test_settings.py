@@ -17,7 +17,7 @@ from cafe.settings import (
 )
 
 TOKEN = "open-sesame-4711"
-"""As short as a token may be."""
+"""The shortest valid token."""
 DEFAULTS: dict[str, object] = {
     "client_bind": None,
     "worker_bind": None,
@@ -50,11 +50,11 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_are_as_documented() -> None:
     assert read_settings({}).model_dump() == DEFAULTS
 
 
-def test_an_option_goes_before_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_takes_precedence_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAFE_LEASE_SECONDS", "90.5")
     monkeypatch.setenv("CAFE_MAX_WAITING", "7")
     settings = read_settings({"max_waiting": "9", "lease_seconds": None})
@@ -68,7 +68,7 @@ def test_the_name_of_a_variable_may_be_in_lower_case(monkeypatch: pytest.MonkeyP
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - that is what is tested
+        read_settings({}).lease_seconds = 1  # pyright: ignore[reportAttributeAccessIssue] - the test assigns on purpose
 
 
 def test_all_errors_are_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_what_is_not_a_host_name_is_an_error_of_one_line(name: str) -> None:
 @pytest.mark.parametrize(
     "token", ["", "x", TOKEN[:-1], 16 * " ", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\0{TOKEN}"]
 )
-def test_a_token_that_can_be_guessed_or_cannot_be_sent_is_refused(token: str) -> None:
+def test_a_token_that_is_short_or_cannot_be_sent_is_refused(token: str) -> None:
     with pytest.raises(SettingsError) as wrong:
         read_settings({"worker_token": token})
     assert str(wrong.value) == (

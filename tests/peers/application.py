@@ -1,6 +1,6 @@
-"""The application that each server runs: it tells what it was given, and answers in every shape.
+"""The application that each server runs: it echoes the request, or responds in one of many shapes.
 
-Rule: plain ASGI, bound to no event loop, and every answer of its own carries `x-app`: so an answer
+Rule: plain ASGI, bound to no event loop. Each response of its own has the header `x-app`; one
 without it was made by the server.
 """
 
@@ -18,11 +18,11 @@ Shape = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class PlannedError(Exception):
-    """An application that fails, as planned."""
+    """Raised by the application where its path asks for it."""
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer as the path says; a path that says nothing is an echo."""
+    """Respond in the shape that the path names, by default with an echo."""
     if scope["type"] == "lifespan":
         await live(receive, send)
     elif scope["type"] == "http":
@@ -45,13 +45,13 @@ async def body(send: Send, data: bytes = b"", *, more: bool = False) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-async def answer(send: Send, data: bytes, status: int = 200, headers: Headers = ()) -> None:
+async def respond(send: Send, data: bytes, status: int = 200, headers: Headers = ()) -> None:
     await start(send, status, [*headers, (b"content-length", b"%d" % len(data))])
     await body(send, data)
 
 
 async def read(receive: Receive) -> bytes:
-    """Read the body to its end; a client who leaves within it is no answer's matter."""
+    """Return the whole body; raises PlannedError if the client disconnects within it."""
     data = bytearray()
     while (message := await receive())["type"] == "http.request":
         data += message.get("body", b"")
@@ -61,13 +61,13 @@ async def read(receive: Receive) -> bytes:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer in JSON with the request; bytes become their Latin-1 characters."""
-    await answer(send, as_json(scope, await read(receive)))
+    """Respond with the request as JSON; bytes become their Latin-1 characters."""
+    await respond(send, as_json(scope, await read(receive)))
 
 
 async def no_read(scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answer without a look at the body."""
-    await answer(send, as_json(scope, b""))
+    """Respond without reading the body."""
+    await respond(send, as_json(scope, b""))
 
 
 def as_json(scope: Mapping[str, Any], data: bytes) -> bytes:
@@ -84,7 +84,7 @@ def as_json(scope: Mapping[str, Any], data: bytes) -> bytes:
 
 
 async def pong(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await answer(send, b"pong")
+    await respond(send, b"pong")
 
 
 async def stream(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +104,7 @@ async def stream_of_known_length(_scope: Scope, receive: Receive, send: Send) ->
 
 
 async def empty(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await answer(send, b"")
+    await respond(send, b"")
 
 
 async def empty_stream(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -123,30 +123,30 @@ async def not_modified(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 async def teapot(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuse, which is the application's own answer and keeps the connection."""
+    """Respond with an error of the application's own, which keeps the connection open."""
     await read(receive)
-    await answer(send, b"short and stout", 418, [(b"content-type", b"text/plain")])
+    await respond(send, b"short and stout", 418, [(b"content-type", b"text/plain")])
 
 
 async def repeated(_scope: Scope, _receive: Receive, send: Send) -> None:
     """Repeat header fields, one of them empty."""
     headers = [(b"set-cookie", b"a=1"), (b"x-empty", b""), (b"set-cookie", b"b=2; Path=/")]
-    await answer(send, b"cookies", headers=headers)
+    await respond(send, b"cookies", headers=headers)
 
 
 async def goodbye(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Ask for the connection's end."""
-    await answer(send, b"bye", headers=[(b"connection", b"close")])
+    """Respond with `Connection: close`."""
+    await respond(send, b"bye", headers=[(b"connection", b"close")])
 
 
 async def fail(_scope: Scope, receive: Receive, _send: Send) -> None:
-    """Fail before the head of the answer."""
+    """Fail before the head of the response."""
     await read(receive)
     raise PlannedError("early")
 
 
 async def fail_late(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Fail in the middle of an answer."""
+    """Fail in the middle of a response."""
     await read(receive)
     await start(send)
     await body(send, b"half", more=True)
@@ -154,17 +154,17 @@ async def fail_late(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def fail_after(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Fail when the answer is complete."""
-    await answer(send, b"whole")
+    """Fail after a complete response."""
+    await respond(send, b"whole")
     raise PlannedError("too late to matter")
 
 
 async def say_nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Return without an answer."""
+    """Return without a response."""
 
 
 async def short(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Promise more than is sent."""
+    """Announce more bytes than are sent."""
     await start(send, headers=[(b"content-length", b"9")])
     await body(send, b"short")
 
@@ -188,4 +188,4 @@ SHAPES: Mapping[str, Shape] = {
     "/short": short,
 }
 CUTS_OFF = ("/fail-late", "/short")
-"""Where the application breaks off an answer, so that the server can only close."""
+"""Where the application breaks a response off, so that the server can only close."""

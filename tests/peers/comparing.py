@@ -1,7 +1,7 @@
-"""What it means that ours agrees with its peers.
+"""Whether our server agrees with its peers.
 
-Rule: answer by answer, for as long as the peers agree with each other, and no longer. Where both
-refuse, be it each with a status of its own, ours refuses too.
+Rule: responses are compared one by one, as long as the peers agree with each other. Where both
+refuse, even with different statuses, ours refuses too.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.peers.reading import Answer, Conversation
+from tests.peers.reading import Conversation, Response
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first answer of ours that is not the peers'; None is that there is no further answer."""
+    """The first response of ours that differs from the peers'; None stands for no response."""
 
-    ours: Answer | None
-    theirs: Answer | None
+    ours: Response | None
+    theirs: Response | None
     is_closed: tuple[bool, bool] = (False, False)
     """Ours, theirs: whether the connection was closed, where only that differs."""
 
@@ -34,7 +34,7 @@ class Difference:
 def difference(all_three: Mapping[str, Conversation]) -> Difference | None:
     """Return where ours first differs from its peers; None if it agrees as far as they do."""
     ours, *peers = (all_three[kind].essence() for kind in ("ours", "uvicorn", "hypercorn"))
-    for turn in range(len(ours.answers) + 1):
+    for turn in range(len(ours.responses) + 1):
         mine, one, other = (at(talk, turn) for talk in (ours, *peers))
         if one == other and mine != one:
             return Difference(mine, one)
@@ -50,13 +50,13 @@ def difference(all_three: Mapping[str, Conversation]) -> Difference | None:
     return None
 
 
-def at(talk: Conversation, turn: int) -> Answer | None:
-    """Return the answer of this turn; one that h11 cannot read is an answer like no other."""
-    if turn < len(talk.answers):
-        return talk.answers[turn]
-    return Answer(0, ((b"unreadable", talk.complaint.encode()),)) if talk.complaint else None
+def at(talk: Conversation, turn: int) -> Response | None:
+    """Return the response of this turn; one that h11 cannot read equals no other."""
+    if turn < len(talk.responses):
+        return talk.responses[turn]
+    return Response(0, ((b"unreadable", talk.complaint.encode()),)) if talk.complaint else None
 
 
-def refusal(answer: Answer | None) -> int:
+def refusal(response: Response | None) -> int:
     """Return the status of a server's own error, else 0."""
-    return answer.status if answer and answer.is_the_servers and answer.status >= 400 else 0
+    return response.status if response and response.is_the_servers and response.status >= 400 else 0

@@ -1,7 +1,7 @@
 """Requests as data: what clients send, and the odd things that HTTP allows or used to.
 
-Rule: a case is the pieces that are sent, each once the one before has been dealt with, and nothing
-of what is expected: that the peers tell. What is dangerous, and always refused, is in `dangers`.
+Rule: a case is the pieces that are sent, each once the one before has been dealt with. It does not
+say what is expected: the peers show that. Requests that must be refused are in `dangers`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is sent on one connection; `methods` where not every answer is one to a GET."""
+    """What is sent on one connection; `methods` unless each request is a GET."""
 
     pieces: tuple[bytes, ...]
     methods: tuple[str, ...] = ()
 
 
 PROBE = b"GET /after HTTP/1.1\r\nHost: cafe\r\n\r\n"
-"""Sent at the end of every case: it shows what the server believes to be on the connection."""
+"""Sent at the end of each case: it shows where the server takes the last request to end."""
 
 
 def ask(
@@ -30,7 +30,7 @@ def ask(
     version: bytes = b"1.1",
     host: bytes = b"Host: cafe\r\n",
 ) -> bytes:
-    """Write a request, its header lines given without their ends."""
+    """Return a request; the header lines are given without their CRLF."""
     head = method + b" " + target + b" HTTP/" + version + b"\r\n" + host
     return head + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
 
@@ -118,15 +118,15 @@ VALID: Mapping[str, Case] = {
     "head, close": Case((ask(b"/", CLOSE, method=b"HEAD"),), ("HEAD",)),
     "head, 1.0": Case((ask(method=b"HEAD", version=b"1.0"),), ("HEAD",)),
     "head in one send": Case((ask() + ask(method=b"HEAD") + ask(),), ("GET", "HEAD", "GET")),
-    **{f"answer {shape.decode()}": one(ask(shape), ask(b"/2")) for shape in SHAPES},
-    **{f"answer {shape.decode()}, close": one(ask(shape, CLOSE)) for shape in SHAPES},
-    **{f"answer {shape.decode()}, 1.0": one(ask(shape, version=b"1.0")) for shape in SHAPES},
+    **{f"response {shape.decode()}": one(ask(shape), ask(b"/2")) for shape in SHAPES},
+    **{f"response {shape.decode()}, close": one(ask(shape, CLOSE)) for shape in SHAPES},
+    **{f"response {shape.decode()}, 1.0": one(ask(shape, version=b"1.0")) for shape in SHAPES},
     **{
-        f"answer {shape.decode()} to head": Case((ask(shape, method=b"HEAD"),), ("HEAD",))
+        f"response {shape.decode()} to head": Case((ask(shape, method=b"HEAD"),), ("HEAD",))
         for shape in SHAPES
     },
     **{
-        f"answer {shape.decode()} and pipelined": one(ask(shape) + ask(b"/2") + ask(b"/3"))
+        f"response {shape.decode()} and pipelined": one(ask(shape) + ask(b"/2") + ask(b"/3"))
         for shape in SHAPES
     },
 }

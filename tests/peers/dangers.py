@@ -1,7 +1,7 @@
-"""What is refused although some server takes it: on such differences requests are smuggled.
+"""Requests that are refused although some server accepts them: such differences allow smuggling.
 
-Rule: each is a request with the status that it gets from us, whatever the peers do, and after that
-status the connection closes.
+Rule: each is a request with the status that our server sends, whatever the peers do; then the
+connection closes.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ DANGEROUS: Mapping[str, tuple[bytes, int]] = {
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     "garbage": (b"\x00\x01\x02garbage\r\n\r\n", 400),
-    "an answer": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 400),
+    "a response": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 400),
     "chunk size, space before": (chunked(b" 5\r\nlatte\r\n0\r\n\r\n"), 400),
     "chunk size, space after": (chunked(b"5 \r\nlatte\r\n0\r\n\r\n"), 400),
     "chunk size 0x5": (chunked(b"0x5\r\nlatte\r\n0\r\n\r\n"), 400),
@@ -150,7 +150,7 @@ HEADLESS: Mapping[str, bytes] = {
     "target over 8 KiB": ask(b"/" + b"a" * 8192, method=b"HEAD"),
     "length and coding": ask(b"/", BOTH, b"Transfer-Encoding: chunked", method=b"HEAD"),
 }
-"""Requests of HEAD that are refused, and so without a body (RFC 9110, 9.3.2)."""
+"""HEAD requests that are refused, without a body (RFC 9110, 9.3.2)."""
 CASES: Mapping[str, Case] = {
     **VALID,
     **ODD,

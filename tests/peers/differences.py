@@ -15,12 +15,12 @@ from tests.peers.comparing import Difference
 PLAIN_HOST = re.compile(
     rb"([\w.%~!$&'()*+,;=-]+|\[[\da-f]*:[\da-f:.]*\])(:\d{0,4})?", re.ASCII | re.IGNORECASE
 )
-"""Hosts in which there is nothing to refuse; not all of those."""
+"""Some of the valid hosts; not all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why we differ, where it can be seen, and how it is known."""
+    """Why our server differs, the cases that show it, and how it is recognised."""
 
     why: str
     cases: frozenset[str]
@@ -37,7 +37,7 @@ def omits_continue(_raw: bytes, found: Difference) -> bool:
     )
 
 
-def keeps_short_answer_back(raw: bytes, found: Difference) -> bool:
+def holds_short_response_back(raw: bytes, found: Difference) -> bool:
     cut = found.theirs is not None and not found.theirs.is_whole
     return found.we_refuse == 500 and cut and b"/short" in raw
 
@@ -86,21 +86,21 @@ def has_limits(_raw: bytes, found: Difference) -> bool:
 
 REASONS = (
     Reason(
-        "A client that has not waited for 100 Continue, or has no body to send, is not told to go "
-        "on (RFC 9110, 10.1.1 leaves that open).",
+        "A client that has not waited for 100 Continue, or has no body to send, gets no 100 "
+        "Continue (RFC 9110, 10.1.1 allows both).",
         frozenset({"continue, body at once", "continue, no body"}),
         omits_continue,
     ),
     Reason(
-        "The head of an answer waits for its body, so an answer that turns out to be shorter than "
+        "The head of a response waits for its body, so one that turns out to be shorter than "
         "it says is a 500 and not a torn one.",
         frozenset(
             {
-                *("answer /short", "answer /short, close", "answer /short, 1.0"),
-                "answer /short and pipelined",
+                *("response /short", "response /short, close", "response /short, 1.0"),
+                "response /short and pipelined",
             }
         ),
-        keeps_short_answer_back,
+        holds_short_response_back,
     ),
     Reason(
         "There are no WebSockets here: an upgrade is ignored, as a server may (RFC 9110, 7.8), and "
@@ -109,20 +109,20 @@ REASONS = (
         ignores_websocket,
     ),
     Reason(
-        "The first thing that is wrong with a request is said as precisely as HTTP can, where it "
-        "is a 400 to the peers.",
+        "The first thing that is wrong with a request gets the most precise status, where "
+        "the peers send a 400.",
         frozenset({"method unknown, and no host", "version unknown, and no colon"}),
         says_it_precisely,
     ),
     Reason(
         "An empty line before a request is ignored, as it should be (RFC 9112, 2.2). h11 refuses "
-        "it; uvicorn answers what is wrong further on before what is right.",
+        "it; uvicorn refuses the nonsense behind the request before it serves the request.",
         frozenset({"empty line first, nonsense last"}),
         ignores_empty_lines,
     ),
     Reason(
         "What comes after the last request of a connection is not looked at (RFC 9112, 9.6), and "
-        "so does not keep that from its answer.",
+        "so does not keep that from its response.",
         frozenset({"1.0, and nonsense"}),
         answers_last_request,
     ),
@@ -145,7 +145,7 @@ REASONS = (
         refuses_no_host,
     ),
     Reason(
-        "A transfer coding in HTTP/1.0 is faulty framing (RFC 9112, 6.1): refused, for whoever is "
+        "A transfer coding in HTTP/1.0 is faulty framing (RFC 9112, 6.1): refused, as a proxy "
         "in front may have read it otherwise.",
         frozenset({"coding in 1.0"}),
         refuses_coding_in_1_0,

@@ -1,8 +1,8 @@
-"""A conversation with one server: raw bytes in, answers out, read with h11, which is strict.
+"""A conversation with one server: raw bytes in, responses out, read with h11, which is strict.
 
-Rule: nothing is timed. Whether a server has said all that it will say, is asked of the server: on
-connections that are opened later it answers some pings, each of which goes the whole way from
-accept to answer, and by then what can be done about the bytes that came before has been done.
+Rule: nothing is timed. The server itself shows when it has sent all that it will send: it responds
+to some pings on connections that are opened later. Each ping goes the whole way from accept to
+response, and by then the server has dealt with the bytes that came before.
 (Pings on a connection that is open already may overtake a new one, which has to be accepted.)
 """
 
@@ -18,7 +18,7 @@ from select import select
 import h11
 
 TIMEOUT = 20.0
-"""Seconds after which a server that is silent where it owes an answer fails the test."""
+"""Seconds without an expected response after which the test fails."""
 PINGS = 3
 RESET = struct.pack("ii", 1, 0)
 IGNORED = (b"date", b"server", b"x-request-id")
@@ -26,8 +26,8 @@ IGNORED = (b"date", b"server", b"x-request-id")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, and what came before it."""
+class Response:
+    """One response, and the interim responses before it."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -37,42 +37,42 @@ class Answer:
 
     @property
     def is_the_servers(self) -> bool:
-        """Return whether the application had no part in it."""
+        """Whether the response was made by the server, not by the application."""
         return not any(name == b"x-app" for name, _ in self.headers)
 
-    def essence(self) -> Answer:
-        """Leave out what need not agree: the whole of a server's own error but its status."""
+    def essence(self) -> Response:
+        """Return what has to agree: of an error of the server's own only the status."""
         if self.is_the_servers:
-            return Answer(self.status, ())
+            return Response(self.status, ())
         kept = [(name, value) for name, value in self.headers if name not in IGNORED]
         return replace(self, headers=tuple(sorted(kept)))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """All answers on one connection; `complaint` is h11's, where it could not read on."""
+    """All responses on one connection; `complaint` is h11's error, if it could not read on."""
 
-    answers: tuple[Answer, ...]
+    responses: tuple[Response, ...]
     is_closed: bool
     complaint: str = ""
 
     def essence(self) -> Conversation:
-        answers = tuple(answer.essence() for answer in self.answers)
-        return replace(self, answers=answers, complaint="unreadable" if self.complaint else "")
+        responses = tuple(response.essence() for response in self.responses)
+        return replace(self, responses=responses, complaint="unreadable" if self.complaint else "")
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        return tuple(answer.status for answer in self.answers)
+        return tuple(response.status for response in self.responses)
 
 
 class Server:
-    """One server, as a client meets it."""
+    """One server, as its clients see it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
 
     def talk(self, pieces: Sequence[bytes], methods: Sequence[str] = ()) -> Conversation:
-        """Send `pieces`, each when the one before has been dealt with; return all that is answered.
+        """Send `pieces`, each when the one before has been dealt with; return all responses.
 
         `methods` are those of the requests in turn; GET where nothing else is said.
         """
@@ -90,7 +90,7 @@ class Server:
         return sock
 
     def _exchange(self, sock: socket.socket, piece: bytes) -> tuple[bytes, bool]:
-        """Send a piece and return what comes of it, until the server rests or has closed."""
+        """Send a piece; return the bytes that the server sends, and whether it has closed."""
         with suppress(ConnectionError):  # it may close before it has read all
             sock.sendall(piece)
         received, quiet = b"", 0
@@ -110,12 +110,12 @@ class Server:
             received = b""
             while not received.endswith(b"pong"):
                 news = sock.recv(4096)
-                assert news, "the server does not answer a ping"
+                assert news, "no response to a ping"
                 received += news
 
 
 def arrived(sock: socket.socket) -> bytes | None:
-    """Return what has arrived, b"" for the end, however it came; None when nothing has."""
+    """Return what has arrived: b"" for the end or a reset, None for nothing."""
     if not select([sock], [], [], 0)[0]:
         return None
     try:
@@ -125,28 +125,28 @@ def arrived(sock: socket.socket) -> bytes | None:
 
 
 def read(received: bytes, methods: Sequence[str] = (), *, is_closed: bool) -> Conversation:
-    """Read all answers that were `received`, to requests that had these methods."""
+    """Read all responses in `received`, to requests with these methods."""
     client = h11.Connection(h11.CLIENT, max_incomplete_event_size=2**18)
     client.receive_data(received)
     if is_closed:
         client.receive_data(b"")
-    answers: list[Answer] = []
+    responses: list[Response] = []
     asked: Iterator[str] = iter(methods)
     try:
-        while (answer := next_answer(client, next(asked, "GET"))) is not None:
-            answers.append(answer)
+        while (response := next_response(client, next(asked, "GET"))) is not None:
+            responses.append(response)
             if client.their_state is not h11.DONE:
                 break
             client.start_next_cycle()
     except h11.RemoteProtocolError as error:
-        return Conversation(tuple(answers), is_closed, str(error))
+        return Conversation(tuple(responses), is_closed, str(error))
     rest = client.trailing_data[0] if client.their_state is not h11.IDLE else b""
-    complaint = f"speaks on after its last answer: {rest!r}" if rest else ""
-    return Conversation(tuple(answers), is_closed, complaint)
+    complaint = f"bytes after the last response: {rest!r}" if rest else ""
+    return Conversation(tuple(responses), is_closed, complaint)
 
 
-def next_answer(client: h11.Connection, method: str) -> Answer | None:
-    """Read one answer, None when there is none; it may be broken off by the server's end."""
+def next_response(client: h11.Connection, method: str) -> Response | None:
+    """Return the next response, None if there is none; it may be broken off."""
     client.send(h11.Request(method=method, target="/", headers=[("Host", "cafe")]))
     client.send(h11.EndOfMessage())
     head: h11.Response | None = None
@@ -155,8 +155,8 @@ def next_answer(client: h11.Connection, method: str) -> Answer | None:
     while not isinstance(event := next_event(client, head), h11.EndOfMessage):
         if event is None:
             if head is None:
-                return Answer(interim[-1], (), b"", interim, is_whole=False) if interim else None
-            return Answer(head.status_code, pairs(head), body, interim, is_whole=False)
+                return Response(interim[-1], (), b"", interim, is_whole=False) if interim else None
+            return Response(head.status_code, pairs(head), body, interim, is_whole=False)
         if isinstance(event, h11.InformationalResponse):
             interim += (event.status_code,)
         elif isinstance(event, h11.Response):
@@ -164,14 +164,14 @@ def next_answer(client: h11.Connection, method: str) -> Answer | None:
         elif isinstance(event, h11.Data):
             body += event.data
     assert head is not None
-    return Answer(head.status_code, pairs(head), body, interim)
+    return Response(head.status_code, pairs(head), body, interim)
 
 
 def next_event(client: h11.Connection, head: h11.Response | None) -> h11.Event | None:
-    """Return the next event, None when there is nothing left to read."""
+    """Return the next event, None if there is nothing left to read."""
     has_more = bool(client.trailing_data[0]) or head is not None
     if not has_more:
-        return None  # h11 would complain of a connection that ends where nothing was owed
+        return None  # h11 would raise at the end of a connection where no response was expected
     try:
         event = client.next_event()
     except h11.RemoteProtocolError as error:

@@ -1,7 +1,7 @@
 """Requests made by chance: composed of valid and odd parts, and mutations of the corpus.
 
-Rule: whatever is made is bounded in size, and known by its bytes alone, so that a failing example
-can be sent again as it is printed.
+Rule: a request is bounded in size and given by its bytes alone, so a failing example can be sent
+again as it is printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.peers.corpus import CHUNKS, LINES, ODD, TARGETS, VALID, Case, ask
 
 MOST_BYTES = 600
-"""Longer seeds would only be mutated where nothing is decided."""
+"""Longer seeds would be mutated mostly in their bodies, which change nothing."""
 
 METHODS = (*(b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS") * 4, b"HEAD", b"BREW", b"get")
 VERSIONS = (*(b"1.1",) * 12, b"1.0", b"1.0", b"0.9", b"2.0")
@@ -63,7 +63,7 @@ SPLINTERS = (
 
 @st.composite
 def cut(draw: st.DrawFn, raw: bytes) -> tuple[bytes, ...]:
-    """Cut into up to four pieces, of which none is empty."""
+    """Return up to four pieces of `raw`, none of them empty."""
     places = draw(st.lists(st.integers(1, max(1, len(raw) - 1)), max_size=3, unique=True))
     edges = [0, *sorted(place for place in places if place < len(raw)), len(raw)]
     return tuple(raw[start:end] for start, end in pairwise(edges))
@@ -71,7 +71,7 @@ def cut(draw: st.DrawFn, raw: bytes) -> tuple[bytes, ...]:
 
 @st.composite
 def composed(draw: st.DrawFn) -> Case:
-    """Compose one to three requests, sent at once or in pieces."""
+    """Return one to three requests, sent at once or in pieces."""
     raw, methods = b"", list[str]()
     for _ in range(draw(st.integers(1, 3))):
         method = draw(st.sampled_from(METHODS))
@@ -91,14 +91,14 @@ def composed(draw: st.DrawFn) -> Case:
 
 
 def seeds() -> Sequence[bytes]:
-    """Return what is mutated: the corpus without HEAD, for whose answer a reader has to know it."""
+    """Return the corpus without HEAD, whose responses can only be read by their methods."""
     joined = {b"".join(case.pieces) for case in (*VALID.values(), *ODD.values())}
     return sorted(raw for raw in joined if 0 < len(raw) <= MOST_BYTES and b"HEAD" not in raw)
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Case:
-    """Mutate one of the corpus, once to three times."""
+    """Return a case of the corpus, mutated one to three times."""
     raw = draw(st.sampled_from(seeds()))
     for _ in range(draw(st.integers(1, 3))):
         raw = draw(mutation(raw))
@@ -107,7 +107,7 @@ def mutated(draw: st.DrawFn) -> Case:
 
 @st.composite
 def mutation(draw: st.DrawFn, raw: bytes) -> bytes:
-    """Flip a bit, delete, double or insert."""
+    """Return `raw` with a bit flipped, or some bytes deleted, doubled, inserted or replaced."""
     start = draw(st.integers(0, max(0, len(raw) - 1)))
     end = min(len(raw), start + draw(st.integers(1, 12)))
     kind = draw(st.sampled_from(("flip", "delete", "double", "insert", "insert", "replace")))

@@ -1,8 +1,8 @@
 """The three servers: ours and its two peers, each a process of its own on a free port.
 
-Rule: all are started, spoken to and ended alike, and none outlives MOST_SECONDS. The peers are as
-they come, but for time-outs that a slow test machine could run into, and the number of requests
-after which a connection closes.
+Rule: all are started, used and stopped alike, and none runs longer than MOST_SECONDS. The peers
+have their defaults, except for time-outs that a slow machine could exceed, and for the number of
+requests after which a connection closes.
 Run as `python -m tests.peers.servers ours|uvicorn|hypercorn`; prints its port.
 """
 
@@ -36,7 +36,7 @@ from tests.system.tiny_server import PROBLEMS
 ROOT = Path(__file__).parent.parent.parent
 MOST_SECONDS = 300
 TIMEOUT = 240.0
-"""No server closes a connection because it was idle for less."""
+"""No server closes a connection that was idle for less."""
 MOST_REQUESTS = 10**9
 
 

@@ -21,7 +21,7 @@ from tests.peers.servers import all_running
 
 Servers = Mapping[str, Server]
 
-# Derandomized, so that CI says the same each time.
+# Derandomized, so that CI has the same result each time.
 CHANCE = settings(
     max_examples=examples(300),
     derandomize=True,
@@ -36,8 +36,8 @@ def servers() -> Generator[Servers]:
         yield {kind: Server(port) for kind, port in ports.items()}
 
 
-def answers(servers: Servers, case: Case) -> dict[str, Conversation]:
-    """Have the case answered by each; a probe then shows what became of the connection."""
+def ask_all(servers: Servers, case: Case) -> dict[str, Conversation]:
+    """Send the case to each server, then a probe, which shows the state of the connection."""
     return {kind: ask(server, case) for kind, server in servers.items()}
 
 
@@ -47,8 +47,8 @@ def ask(server: Server, case: Case) -> Conversation:
 
 @pytest.fixture(scope="module")
 def answered(servers: Servers) -> Mapping[str, Mapping[str, Conversation]]:
-    """Give each case with what each server has answered, asked once for all that looks at it."""
-    return {name: answers(servers, case) for name, case in CASES.items()}
+    """Return what each server answered to each case; each case is sent once for all tests."""
+    return {name: ask_all(servers, case) for name, case in CASES.items()}
 
 
 def reasons_for(case: Case, found: Difference) -> list[Reason]:
@@ -57,7 +57,7 @@ def reasons_for(case: Case, found: Difference) -> list[Reason]:
 
 
 def check_each(names: Iterable[str], check: Callable[[str], None]) -> None:
-    """Check each of hundreds of cases in one test, and raise all the failures, named, as one."""
+    """Check hundreds of cases in one test; raise all failures, with their names, as one group."""
     failures: list[AssertionError] = []
     for name in names:
         try:
@@ -75,13 +75,13 @@ def test_where_both_peers_agree_ours_agrees_or_has_a_reason(
     def check(name: str) -> None:
         listed = [reason for reason in REASONS if name in reason.cases]
         found = difference(answered[name])
-        # the other way round too: what is listed still differs, and its reason recognises it
+        # also the reverse: each listed case still differs, and its reason explains it
         assert (reasons_for(CASES[name], found) if found else []) == listed, found
 
     check_each(CASES, check)
 
 
-def test_every_listed_difference_is_of_an_existing_case() -> None:
+def test_every_listed_difference_names_an_existing_case() -> None:
     assert {name for reason in REASONS for name in reason.cases} <= CASES.keys()
 
 
@@ -95,21 +95,21 @@ def test_h11_reads_every_response_of_ours(
 
 
 def check_readable(case: Case, talk: Conversation) -> None:
-    """Check what holds for all our answers, whatever the peers do."""
+    """Check what holds for each of our responses, independent of the peers."""
     raw = b"".join(case.pieces)
     assert not talk.complaint
-    for answer in talk.answers:
-        names = [name for name, _ in answer.headers]
+    for response in talk.responses:
+        names = [name for name, _ in response.headers]
         assert names.count(b"date") == names.count(b"server") == 1
-        assert answer.is_whole or any(path.encode() in raw for path in CUTS_OFF)
-        if answer.is_the_servers:
-            assert (b"content-type", b"application/problem+json") in answer.headers
-    errors = [answer.is_the_servers for answer in talk.answers]
-    assert True not in errors[:-1]  # an error of the server's is its last word
+        assert response.is_whole or any(path.encode() in raw for path in CUTS_OFF)
+        if response.is_the_servers:
+            assert (b"content-type", b"application/problem+json") in response.headers
+    errors = [response.is_the_servers for response in talk.responses]
+    assert True not in errors[:-1]  # after an error of its own the server closes the connection
     assert talk.is_closed or True not in errors
 
 
-def test_what_is_dangerous_is_refused_with_its_status(servers: Servers) -> None:
+def test_a_dangerous_request_is_refused_with_its_status(servers: Servers) -> None:
     def check(name: str) -> None:
         raw, status = DANGEROUS[name]
         talk = ask(servers["ours"], Case((raw,)))
@@ -119,8 +119,8 @@ def test_what_is_dangerous_is_refused_with_its_status(servers: Servers) -> None:
     check_each(DANGEROUS, check)
 
 
-def says_all_at_once(case: Case) -> bool:
-    """Return whether it may be cut elsewhere: the client waits for nothing, and it is not long."""
+def can_be_cut(case: Case) -> bool:
+    """Return whether the case may be cut elsewhere: no client waits in it, and it is short."""
     raw = b"".join(case.pieces)
     return b"Expect" not in raw and 0 < len(raw) <= MOST_BYTES
 
@@ -134,20 +134,20 @@ def test_a_response_does_not_depend_on_how_the_bytes_arrive(servers: Servers) ->
         in_pieces = ask(servers["ours"], Case(pieces.pieces, case.methods))
         assert in_pieces.essence() == whole.essence()
 
-    check_each([name for name, case in CASES.items() if says_all_at_once(case)], check)
+    check_each([name for name, case in CASES.items() if can_be_cut(case)], check)
 
 
 @pytest.mark.parametrize("name", HEADLESS)
-def test_a_head_that_is_refused_gets_no_body_either(servers: Servers, name: str) -> None:
+def test_a_refused_head_request_gets_no_body(servers: Servers, name: str) -> None:
     case = Case((HEADLESS[name],), ("HEAD",))
     talk = ask(servers["ours"], case)
     check_readable(case, talk)
-    assert len(talk.answers) == 1
+    assert len(talk.responses) == 1
     assert talk.is_closed
 
 
 @pytest.mark.parametrize("name", [name for name in ODD if "upgrade" in name])
-def test_an_upgrade_is_ignored_and_what_follows_served(servers: Servers, name: str) -> None:
+def test_an_upgrade_is_ignored_and_the_next_request_is_served(servers: Servers, name: str) -> None:
     talk = ask(servers["ours"], CASES[name])
     assert talk.statuses == (200, 200, 200)
     assert not talk.is_closed
@@ -166,7 +166,7 @@ def test_an_upgrade_is_ignored_and_what_follows_served(servers: Servers, name: s
 def test_the_authority_of_an_absolute_target_replaces_host(
     servers: Servers, target: bytes, host: str, path: str, query: str
 ) -> None:
-    first, after = ask(servers["ours"], Case((request(target, b"X-A: b"),))).answers
+    first, after = ask(servers["ours"], Case((request(target, b"X-A: b"),))).responses
     seen = json.loads(first.body)
     assert (seen["path"], seen["query_string"]) == (path, query)
     assert sorted(seen["headers"]) == [["host", host], ["x-a", "b"]]
@@ -176,14 +176,14 @@ def test_the_authority_of_an_absolute_target_replaces_host(
 @pytest.mark.parametrize("name", [name for name in VALID if "1.0" in name])
 def test_http_1_0_gets_no_chunks_and_no_second_response(servers: Servers, name: str) -> None:
     talk = ask(servers["ours"], CASES[name])
-    assert len(talk.answers) == 1
-    assert b"transfer-encoding" not in dict(talk.answers[0].headers)
+    assert len(talk.responses) == 1
+    assert b"transfer-encoding" not in dict(talk.responses[0].headers)
     assert talk.is_closed
 
 
 @given(case=composed())
 @CHANCE
-def test_requests_composed_by_chance_are_answered_as_the_peers_answer(
+def test_requests_composed_by_chance_get_the_responses_of_the_peers(
     servers: Servers, case: Case
 ) -> None:
     check(servers, case)
@@ -191,14 +191,14 @@ def test_requests_composed_by_chance_are_answered_as_the_peers_answer(
 
 @given(case=mutated())
 @CHANCE
-def test_requests_mutated_by_chance_are_answered_as_the_peers_answer(
+def test_requests_mutated_by_chance_get_the_responses_of_the_peers(
     servers: Servers, case: Case
 ) -> None:
     check(servers, case)
 
 
 def check(servers: Servers, case: Case) -> None:
-    all_three = answers(servers, case)
+    all_three = ask_all(servers, case)
     check_readable(case, all_three["ours"])
     found = difference(all_three)
     assert found is None or reasons_for(case, found), found

@@ -1,4 +1,4 @@
-"""The layers of the two apps: which of them answers first."""
+"""The layers of the two apps: which of them replies first."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def open_apps(
     hosts: frozenset[str] = frozenset(),
 ) -> AsyncGenerator[Apps]:
     async def why_not_ready() -> None:
-        """Give None: it is ready."""
+        """Return None, which is that the shop is ready."""
 
     async def expose() -> bytes:
         return b""
@@ -88,7 +88,7 @@ async def open_apps(
 
 
 async def upload(app: ASGIApp, path: str, method: str = "POST") -> tuple[int, dict[str, Any]]:
-    """Send a body that the connection gives up; give the answer's status and problem."""
+    """Send a body on which the connection times out; return the response's status and problem."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -104,7 +104,7 @@ async def upload(app: ASGIApp, path: str, method: str = "POST") -> tuple[int, di
 
 
 async def ask(app: ASGIApp, method: str, path: str) -> tuple[int, dict[str, Any]]:
-    """Ask without a body; give the answer's status and problem."""
+    """Send a request without a body; return the response's status and problem."""
     coming: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
     sent: list[Message] = []
 
@@ -124,7 +124,7 @@ async def ask(app: ASGIApp, method: str, path: str) -> tuple[int, dict[str, Any]
 
 
 @pytest.mark.schedules(1)
-async def test_a_guessed_id_is_refused_as_an_order_that_is_not_there_and_no_actor_looks() -> None:
+async def test_a_guessed_id_is_refused_as_an_unknown_order_without_a_message_to_an_actor() -> None:
     async with open_apps() as apps:
         ids, dispatcher = apps.desk.ids, apps.desk.dispatcher
         for order_id, looks in ((ids.new(), 1), (ids.new()[:-1] + "+", 0), ("\u2615", 0)):
@@ -144,7 +144,7 @@ async def test_a_guessed_id_is_refused_as_an_order_that_is_not_there_and_no_acto
 
 
 @pytest.mark.schedules(1)
-async def test_a_body_that_the_connection_gives_up_is_a_problem_and_a_line_of_log() -> None:
+async def test_a_body_that_times_out_is_a_problem_and_a_line_of_log() -> None:
     async with open_apps() as apps:
         for app, path in ((apps.client, "/order/"), (apps.worker, "/finish/")):
             began = trio.current_time()
@@ -155,7 +155,7 @@ async def test_a_body_that_the_connection_gives_up_is_a_problem_and_a_line_of_lo
 
 
 @pytest.mark.schedules(1)
-async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
+async def test_the_body_of_a_client_over_its_limit_is_not_waited_for() -> None:
     async with open_apps(Limits(requests=1)) as apps:
         await upload(apps.client, "/order/")
         began = trio.current_time()
@@ -166,7 +166,7 @@ async def test_whoever_is_over_his_limit_is_not_waited_for() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_whoever_has_no_token_is_not_waited_for() -> None:
+async def test_the_body_of_a_request_without_a_token_is_not_waited_for() -> None:
     async with open_apps(token="open-sesame") as apps:
         began = trio.current_time()
         for path in ("/finish/", "/api/v1/worker/finish/", "/nothing"):
@@ -176,9 +176,7 @@ async def test_whoever_has_no_token_is_not_waited_for() -> None:
 
 
 @pytest.mark.schedules(1)
-async def test_health_is_told_without_a_token_and_beyond_every_limit_with_a_last_slash_too() -> (
-    None
-):
+async def test_health_needs_no_token_and_has_no_limit_with_a_last_slash_too() -> None:
     async with open_apps(Limits(requests=1), token="open-sesame") as apps:
         for path in ("/livez", "/livez/", "/readyz/", "/api/v1/client/livez/"):
             assert (await upload(apps.client, path, "GET"))[0] == 200
@@ -190,7 +188,7 @@ KEYED = LATER.replace(b"Prefer", b"Idempotency-Key: k\r\nPrefer")
 
 
 @pytest.mark.schedules
-async def test_an_order_stays_with_who_reads_its_id_or_has_a_key_and_with_nobody_else() -> None:
+async def test_an_order_is_kept_if_its_id_was_read_or_it_has_a_key() -> None:
     async with open_apps(disk=Disk(1)) as apps, open_memory_door(apps.client) as door:
         reads, keyed, gone = door.visit(), door.visit(), door.visit()
         for visitor, raw in ((reads, LATER), (keyed, KEYED), (gone, LATER)):
@@ -209,7 +207,7 @@ async def test_an_order_stays_with_who_reads_its_id_or_has_a_key_and_with_nobody
 
 
 @pytest.mark.schedules
-async def test_who_waits_for_coffee_and_half_closes_is_taken_for_gone() -> None:
+async def test_a_client_that_half_closes_while_it_waits_has_disconnected() -> None:
     async with open_apps() as apps, open_memory_door(apps.client) as door:
         visitor = door.visit()
         await visitor.say(LATER.replace(b"respond-async", b"wait=60"))

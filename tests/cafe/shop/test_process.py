@@ -1,4 +1,4 @@
-"""Of several waits the first counts, under every schedule."""
+"""`first_of` returns the result of the first wait to end, under every schedule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def after(seconds: float, answer: str, ended: list[str]) -> Callable[[], Awaitab
     return wait
 
 
-async def test_what_the_first_gives_is_given_and_the_others_are_cancelled() -> None:
+async def test_the_first_result_is_returned_and_the_other_waits_are_cancelled() -> None:
     cancelled: list[str] = []
     waits = [after(seconds, str(seconds), cancelled) for seconds in (3, 1, 2)]
     assert await first_of(*waits) == "1"
@@ -32,7 +32,7 @@ async def test_what_the_first_gives_is_given_and_the_others_are_cancelled() -> N
     assert sorted(cancelled) == ["2", "3"]
 
 
-async def test_what_one_raises_ends_the_others() -> None:
+async def test_an_exception_of_one_cancels_the_others() -> None:
     cancelled: list[str] = []
 
     async def fail() -> str:

@@ -1,6 +1,6 @@
-"""`/readyz` is a 503 with a sentence, whatever state the actors are in, and never a 500.
+"""`/readyz` is a 503 with a sentence while an actor does not reply, and never a 500.
 
-`/livez` is a 200 all the while: the process lives, and need not be started again.
+`/livez` is a 200 all the while: the process runs, and a restart would not help.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ SLOWLY = Restart(backoff=60, jitter=0)
 
 @dataclass(frozen=True, slots=True)
 class Crash(Message["Fragile", None]):
-    """Crash, and start again a minute later."""
+    """Crash; the restart comes a minute later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linger(Message["Fragile", None]):
-    """Be busy for as long as the test lasts."""
+    """Block the actor for as long as the test lasts."""
 
 
 class Fragile:
-    """What both actors can be told here, besides their own messages."""
+    """What both actors handle here, besides their own messages."""
 
     @Crash.handler
     def crash(self, _message: Crash) -> None:
@@ -60,15 +60,15 @@ class Fragile:
 
 
 class FragileDispatcher(Fragile, Dispatcher):
-    """The Dispatcher, fragile."""
+    """A Dispatcher that crashes or blocks on request."""
 
 
 class FragileLimiter(Fragile, RateLimiter):
-    """The RateLimiter, fragile."""
+    """A RateLimiter that crashes or blocks on request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class RunningShop:
     """A shop's actors, and a client of each of its apps."""
 
     dispatcher: Ref[FragileDispatcher]
@@ -91,7 +91,7 @@ def make_dispatcher(ledger: Ledger, closing: Closing) -> Callable[[], Awaitable[
 
 
 @asynccontextmanager
-async def open_premises() -> AsyncGenerator[Premises]:
+async def open_shop() -> AsyncGenerator[RunningShop]:
     with structlog.testing.capture_logs():
         async with open_ledger() as ledger, open_system(grace=1) as system:
             closing = Closing()
@@ -104,13 +104,13 @@ async def open_premises() -> AsyncGenerator[Premises]:
             settings = read_settings({"database_url": "sqlite://"})
             ids, keys = await load_ids_and_keys(ledger, 60.0)
             offer = orders_offer(Desk(dispatcher, ledger, ids, keys, ledger.now), limiter)
-            shop = Shop(settings, system, limiter, ledger, closing, (offer,))
+            served = Shop(settings, system, limiter, ledger, closing, (offer,))
             doors = Admission(None, 9), Admission(None, 9)
-            apps = make_apps(shop, CollectorRegistry(), *doors)
-            yield Premises(dispatcher, limiter, (visitor(apps[0]), visitor(apps[1])))
+            apps = make_apps(served, CollectorRegistry(), *doors)
+            yield RunningShop(dispatcher, limiter, (client_of(apps[0]), client_of(apps[1])))
 
 
-def visitor(app: ASGIApp) -> httpx.AsyncClient:
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://cafe")
 
@@ -126,7 +126,7 @@ async def stop(actor: Ref[Any]) -> None:
     await actor.wait_stopped()
 
 
-async def stop_as_it_is_busy(actor: Ref[Any]) -> None:
+async def stop_while_it_is_busy(actor: Ref[Any]) -> None:
     await actor.tell(Linger())
     await settle()
     actor.stop()
@@ -147,25 +147,27 @@ async def crash_and_fill(actor: Ref[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "befall", [crash, stop, stop_as_it_is_busy, fill, crash_and_fill], ids=lambda one: one.__name__
+    "disturb",
+    [crash, stop, stop_while_it_is_busy, fill, crash_and_fill],
+    ids=lambda one: one.__name__,
 )
 @pytest.mark.parametrize("which", ["dispatcher", "limiter"])
-async def test_a_shop_with_an_actor_that_does_not_answer_is_alive_and_not_ready(
-    which: str, befall: Callable[[Ref[Any]], Awaitable[None]]
+async def test_a_shop_with_an_actor_that_does_not_reply_is_live_and_not_ready(
+    which: str, disturb: Callable[[Ref[Any]], Awaitable[None]]
 ) -> None:
-    async with open_premises() as premises:
-        assert await premises.get("/readyz") == [(200, {"status": "ok"})] * 2
-        await befall(getattr(premises, which))
+    async with open_shop() as shop:
+        assert await shop.get("/readyz") == [(200, {"status": "ok"})] * 2
+        await disturb(getattr(shop, which))
         began = trio.current_time()
-        for status, problem in await premises.get("/readyz"):
+        for status, problem in await shop.get("/readyz"):
             assert (status, problem["detail"]) == (503, "The actors do not answer.")
         assert trio.current_time() - began <= 2 * READY_SECONDS
-        assert await premises.get("/livez") == [(200, {"status": "ok"})] * 2
+        assert await shop.get("/livez") == [(200, {"status": "ok"})] * 2
 
 
-async def test_a_shop_is_ready_again_when_its_actor_is_up() -> None:
-    async with open_premises() as premises:
-        await crash(premises.dispatcher)
-        assert [status for status, _ in await premises.get("/readyz")] == [503, 503]
+async def test_a_shop_is_ready_again_after_the_restart_of_its_actor() -> None:
+    async with open_shop() as shop:
+        await crash(shop.dispatcher)
+        assert [status for status, _ in await shop.get("/readyz")] == [503, 503]
         await trio.sleep(60)
-        assert [status for status, _ in await premises.get("/readyz")] == [200, 200]
+        assert [status for status, _ in await shop.get("/readyz")] == [200, 200]

@@ -41,7 +41,7 @@ IN_MEMORY = {**FREE_PORTS, "database_url": "sqlite://"}
 
 @pytest.fixture(autouse=True)
 def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any]]:
-    """Give what is logged, somewhere without files and settings."""
+    """Return the lines of the log, in a folder without files and without variables."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith("CAFE_"):
@@ -61,26 +61,26 @@ def test_without_files_and_settings_the_defaults_hold() -> None:
     assert (worker.name, worker.docs) == ("worker", "/api/v1/worker/docs")
 
 
-def test_a_setting_goes_before_its_file() -> None:
+def test_a_setting_takes_precedence_over_its_file() -> None:
     Path("hypercorn_client.toml").write_text("bind = '127.0.0.1:1'\nbacklog = 7\n", "utf-8")
     client, _ = read_doors(settings())
     assert (client.config.bind, client.config.backlog) == (["127.0.0.1:0"], 7)
 
 
-def test_answers_under_way_never_take_longer_than_closing_may() -> None:
+def test_responses_under_way_take_no_longer_than_the_shutdown_may() -> None:
     Path("hypercorn_worker.toml").write_text("graceful_timeout = 0.5\n", "utf-8")
     client, worker = read_doors(settings(closing_seconds=4))
     assert (client.config.graceful_timeout, worker.config.graceful_timeout) == (2.0, 0.5)
 
 
-async def test_a_proxy_is_trusted_on_both_ports_and_counts_for_nobody_there() -> None:
+async def test_the_address_of_a_trusted_proxy_is_not_banned_on_either_port() -> None:
     for door in read_doors(settings(trusted_proxies="192.0.2.0/24")):
         door.admission.ban("192.0.2.7", until=inf)
         assert door.admission.admit("192.0.2.7") is not None
 
 
 @pytest.mark.parametrize("which", ["client_config", "worker_config"])
-def test_a_file_that_was_named_has_to_exist(which: str) -> None:
+def test_a_file_that_a_setting_names_has_to_exist(which: str) -> None:
     with pytest.raises(ConfigError, match="There is no file"):
         read_doors(settings(**{which: "none.toml"}))
 
@@ -107,7 +107,7 @@ async def test_a_shop_is_ready_until_it_closes(
         assert not (await orders.dispatcher.ask(CountQueue())).accepting
 
 
-async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
+async def test_a_shop_whose_actors_do_not_reply_is_not_ready(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
@@ -118,18 +118,18 @@ async def test_a_shop_whose_actors_do_not_answer_is_not_ready(
     assert autojump_clock.current_time() < 2
 
 
-async def test_both_addresses_are_told_once_both_ports_accept_and_a_signal_closes() -> None:
-    told: list[str] = []
+async def test_both_addresses_are_announced_once_both_ports_accept_and_a_signal_closes() -> None:
+    announced: list[str] = []
 
     def announce(line: str) -> None:
-        told.append(line)
-        if len(told) == 2:
+        announced.append(line)
+        if len(announced) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
     handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
     with trio.fail_after(10):
         await run_shop(settings(closing_seconds=0.2), announce)
-    assert [line.split("/")[0] for line in told] == ["client http:", "worker http:"]
+    assert [line.split("/")[0] for line in announced] == ["client http:", "worker http:"]
     assert {one: signal.getsignal(one) for one in handlers} == handlers
 
 
@@ -144,7 +144,7 @@ async def run_and_close() -> None:
         await run_shop(settings(closing_seconds=0.2), announce)
 
 
-async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: list[Any]) -> None:
+async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
     first, limiter, dispatcher = lines[-2]["tree"]
@@ -153,7 +153,7 @@ async def test_as_it_closes_the_shop_tells_once_what_each_actor_has_done(lines: 
     assert dispatcher == "└─ Dispatcher running, queued 0 of 10000, handled 2"
 
 
-async def test_the_shop_tells_of_slow_turns(
+async def test_the_shop_logs_slow_turns(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("cafe.shop.shop.SlowTurns", partial(SlowTurns, seconds=0))
@@ -161,20 +161,20 @@ async def test_the_shop_tells_of_slow_turns(
     assert re.search(r"Dispatcher took 0\.\d+ s to handle CountQueue", caplog.text)
 
 
-async def test_a_port_in_use_opens_nothing_and_tells_nothing() -> None:
-    told: list[str] = []
+async def test_with_a_port_in_use_no_port_is_opened_or_announced() -> None:
+    announced: list[str] = []
     with trio.socket.socket() as taken:
         await taken.bind(("127.0.0.1", 0))
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         with trio.fail_after(10), pytest.RaisesGroup(BindError, flatten_subgroups=True):
-            await run_shop(settings(worker_bind=bind), told.append)
-    assert told == []
+            await run_shop(settings(worker_bind=bind), announced.append)
+    assert announced == []
 
 
-async def test_after_the_first_signal_the_next_one_ends_the_process() -> None:
+async def test_after_the_first_signal_the_next_one_kills_the_process() -> None:
     both = (signal.SIGTERM, signal.SIGINT)
-    with trio.open_signal_receiver(*both) as signals:  # which sets everything back
+    with trio.open_signal_receiver(*both) as signals:  # it restores the handlers
         os.kill(os.getpid(), signal.SIGINT)
         closing_time = trio.Event()
         await tell_signal(signals, closing_time)

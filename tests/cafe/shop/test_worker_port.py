@@ -12,22 +12,26 @@ from cafe.limits.rate_limiter import CountLimits, Limits
 from tests.cafe.shop.test_apps import open_apps
 
 TOKEN = "open-sesame-4711"
-OFFICE, BO = "192.0.2.1", "192.0.2.2"
-UNKNOWN = "nobody-placed-it"
+CUSTOMERS, BARISTA = "192.0.2.1", "192.0.2.2"
+UNKNOWN = "never-placed"
 
 pytestmark = pytest.mark.schedules(1)
 
 
 def caller(
-    app: ASGIApp, address: str = BO, *, token: str | None = None, url: str = "http://127.0.0.1:8081"
+    app: ASGIApp,
+    address: str = BARISTA,
+    *,
+    token: str | None = None,
+    url: str = "http://127.0.0.1:8081",
 ) -> httpx.AsyncClient:
-    """Give a client that connects from an address, without a connection."""
+    """Return an HTTP client of the app, which sees it connect from an address."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     transport = httpx.ASGITransport(app, client=(address, 4711))
     return httpx.AsyncClient(transport=transport, base_url=url, headers=headers)
 
 
-async def test_who_asks_too_often_without_a_token_is_refused_and_then_cut_off() -> None:
+async def test_an_address_over_its_limit_without_a_token_is_refused_and_then_banned() -> None:
     async with (
         open_apps(Limits(requests=1, worker_requests=20, ban_after=5)) as apps,
         caller(apps.worker) as barista,
@@ -38,25 +42,25 @@ async def test_who_asks_too_often_without_a_token_is_refused_and_then_cut_off() 
         assert limits == {"requests": 5, "banned": 1}
         assert answers[20].headers["ratelimit-policy"] == '"requests";q=20;w=10'
         assert answers[20].headers["content-type"] == "application/problem+json"
-        async with caller(apps.worker, OFFICE) as other:
+        async with caller(apps.worker, CUSTOMERS) as other:
             assert (await other.get("/start/")).status_code == 204
         assert [line["status"] for line in apps.lines][:26] == 20 * [204] + 6 * [429]
 
 
-async def test_a_flood_of_orders_leaves_the_barista_at_its_address_alone_until_it_is_banned() -> (
+async def test_a_flood_of_orders_does_not_limit_baristas_at_its_address_before_it_is_banned() -> (
     None
 ):
     limits = Limits(requests=10, ban_after=5)
     async with (
         open_apps(limits) as apps,
-        caller(apps.client, OFFICE) as customer,
-        caller(apps.worker, OFFICE) as barista,
+        caller(apps.client, CUSTOMERS) as customer,
+        caller(apps.worker, CUSTOMERS) as barista,
     ):
         for _ in range(limits.requests + limits.ban_after - 1):
             await customer.get("/queue")
             assert (await barista.get("/start/")).status_code == 204
         assert (await customer.get("/queue")).json()["limit"] == "requests"
-        # The RateLimiter has not been asked for each, but by now for one of them.
+        # Not each request asks the RateLimiter, but by now one has.
         answers = [(await barista.get("/start/")).status_code for _ in range(20)]
         assert answers[-1] == 429
 
@@ -70,7 +74,7 @@ async def test_a_wrong_token_counts_against_its_address() -> None:
         assert (counts.refused["credentials"], counts.banned) == (5, 1)
 
 
-async def test_who_has_the_token_may_ask_as_often_as_it_likes() -> None:
+async def test_requests_with_the_token_have_no_limit() -> None:
     async with (
         open_apps(Limits(requests=1, worker_requests=1), token=TOKEN) as apps,
         caller(apps.worker, token=TOKEN) as barista,
@@ -99,7 +103,7 @@ async def test_an_unknown_order_counts_against_its_address(token: str | None) ->
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
-async def test_what_is_only_a_mistake_counts_against_nobody(token: str | None) -> None:
+async def test_a_mistake_counts_against_no_address(token: str | None) -> None:
     async with (
         open_apps(token=token) as apps,
         caller(apps.client) as customer,
@@ -116,7 +120,7 @@ async def test_what_is_only_a_mistake_counts_against_nobody(token: str | None) -
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/v1/worker/livez"])
-async def test_health_is_open_to_everybody_and_never_counted(token: str | None, path: str) -> None:
+async def test_health_needs_no_token_and_is_not_counted(token: str | None, path: str) -> None:
     async with (
         open_apps(Limits(worker_requests=1), token=token) as apps,
         caller(apps.worker) as prober,
@@ -131,7 +135,7 @@ REBOUND = {"Host": "evil.example"}
 
 
 @pytest.mark.parametrize("headers", [*PAGES, REBOUND])
-async def test_what_a_page_of_another_site_asks_is_refused_and_counts_against_nobody(
+async def test_a_request_of_another_sites_page_is_refused_and_counts_against_no_address(
     headers: dict[str, str],
 ) -> None:
     async with (
@@ -157,7 +161,7 @@ async def test_with_a_token_pages_are_refused_before_they_count_as_guesses(
         open_apps(Limits(ban_after=2), token=TOKEN) as apps,
         caller(apps.worker, token=TOKEN) as barista,
     ):
-        for token in (TOKEN, "guess"):  # what says to be a page learns nothing of its guess
+        for token in (TOKEN, "guess"):  # a page does not learn whether its guess is right
             for _ in range(5):
                 bearer = {"Authorization": f"Bearer {token}"}
                 refused = await barista.get("/start/", headers=headers | bearer)
@@ -167,14 +171,14 @@ async def test_with_a_token_pages_are_refused_before_they_count_as_guesses(
         assert (await barista.get("/start/")).status_code == 204
 
 
-async def test_with_a_token_the_port_may_be_asked_for_by_any_name() -> None:
+async def test_with_a_token_each_host_name_is_accepted() -> None:
     async with open_apps(token=TOKEN) as apps:
         for token, status in ((TOKEN, 204), ("guess", 401)):
             async with caller(apps.worker, token=token) as barista:
                 assert (await barista.get("/start/", headers=REBOUND)).status_code == status
 
 
-async def test_a_name_of_the_shops_own_may_be_used() -> None:
+async def test_a_configured_host_name_is_accepted() -> None:
     async with open_apps(hosts=frozenset({"kasse.example"})) as apps:
         for url, status in (("http://kasse.example", 204), ("http://other.example", 403)):
             async with caller(apps.worker, url=url) as barista:
@@ -182,7 +186,7 @@ async def test_a_name_of_the_shops_own_may_be_used() -> None:
 
 
 @pytest.mark.parametrize("deed", ["finish", "release"])
-async def test_an_order_in_the_path_and_in_the_query_is_one_too_many(deed: str) -> None:
+async def test_an_order_in_the_path_and_in_the_query_is_refused(deed: str) -> None:
     async with (
         open_apps() as apps,
         caller(apps.client) as customer,
