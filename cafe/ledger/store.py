@@ -13,8 +13,9 @@ that the database has lost what it had committed: LedgerChanged, and the shop mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
 
 import trio
@@ -214,8 +215,14 @@ class Store:
         from one row to another, for instance.
         """
         execute, dialect = connection.exec_driver_sql, connection.dialect.name
+        positions = count(1 + (self._last.position if self._last else 0))
+        logged = [
+            Logged(next(positions), unit.department, event, changes)
+            for unit in units
+            for event, changes in unit.entries
+            if event is not None
+        ]
         last = latest(entry for unit in units for entry in unit.entries)
-        logged = _numbered(units, 1 + (self._last.position if self._last else 0))
         new = [(position, department, *event) for position, department, event, _ in logged]
         for table, keys in reversed(last.replaced):
             execute(deletion(dialect, table), keys)
@@ -240,52 +247,45 @@ class Store:
                         refused[index] = None
                         continue
                     first = 1 + (self._last.position if self._last else 0) + len(logged)
-                    of_unit = _numbered([unit], first)
                     try:
-                        self._write_apart(connection, of_unit, unit)
+                        logged += self._write_apart(connection, unit, first)
                     except RowRefused as refusal:
                         refused[index] = refusal
                         if unit.chained:
                             ended.add(unit.department)
-                    else:
-                        logged += of_unit
                 self._unanswered = Committed(logged, refused)
         except BaseException:
             self._certain_at = NEVER
             raise
         return self._unanswered
 
-    def _write_apart(self, connection: Connection, logged: list[Logged], unit: Unit) -> None:
+    def _write_apart(self, connection: Connection, unit: Unit, first: int) -> list[Logged]:
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
             with translating(self._writer.secrets):
-                _write_in_turn(connection, logged, unit.entries)
+                logged = _write_in_turn(connection, unit, first)
         except RowRefused:
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             connection.exec_driver_sql("RELEASE SAVEPOINT unit")
             raise
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        return logged
 
 
-def _write_in_turn(connection: Connection, logged: list[Logged], entries: Sequence[Entry]) -> None:
-    """Write one change after the other."""
+def _write_in_turn(connection: Connection, unit: Unit, first: int) -> list[Logged]:
+    """Write one change after the other, and the events from this position on."""
     execute, dialect = connection.exec_driver_sql, connection.dialect.name
-    for _event, changes in entries:
+    logged: list[Logged] = []
+    for event, changes in unit.entries:
         for change in changes:
             if isinstance(change, Put):
                 execute(upsert(dialect, change.table, 1), change.row)
             else:
                 execute(deletion(dialect, change.table), change.key)
-    for position, department, event, _ in logged:
-        execute(upsert(dialect, events, 1), (position, department, *event))
-
-
-def _numbered(units: Iterable[Unit], position: int) -> list[Logged]:
-    logged: list[Logged] = []
-    for department, entries, _chained in units:
-        for event, changes in entries:
-            if event is not None:
-                logged.append(Logged(position + len(logged), department, event, changes))
+        if event is not None:
+            logged.append(Logged(first + len(logged), unit.department, event, changes))
+            row = (logged[-1].position, unit.department, *event)
+            execute(upsert(dialect, events, 1), row)
     return logged
 
 
