@@ -45,11 +45,15 @@ class Committer:
         self.groups = 0
         self.written = 0
         """Events written."""
+        self.lost_by: LedgerError | None = None
+        """Why nothing more can be written; None as long as it can."""
+        self._lost = trio.Event()
         self._store = store
         self._runner = runner
         self._log = events
         self._journals: dict[str, Journal] = {}
-        self._wake = trio.Event()
+        self._idle = trio.lowlevel.ParkingLot()
+        """Where `run` waits while there is nothing to write."""
         self._group: list[tuple[Journal, list[Item]]] = []
         """The group that is being written."""
         self._free = trio.Event()
@@ -70,7 +74,7 @@ class Committer:
         if before is not None:
             before.close()
         number = 1 if before is None else before.number + 1
-        journal = Journal(name, number, self.wake, chained=chained)
+        journal = Journal(name, number, self._idle.unpark_all, chained=chained)
         self._journals[name] = journal
         # What is loaded now lacks the rows that were refused of the journal before.
         self._broken.discard(name)
@@ -92,16 +96,18 @@ class Committer:
             await self._free.wait()
             await trio.lowlevel.checkpoint()
 
+    async def wait_lost(self) -> LedgerError:
+        """Return why nothing more can be written, as soon as that is so."""
+        while self.lost_by is None:
+            await self._lost.wait()
+        return self.lost_by
+
     async def ping(self) -> None:
         """Return once the database could be written; wait while it cannot."""
         done = trio.Event()
         self._pings.append(done)
-        self.wake()
+        self._idle.unpark_all()
         await done.wait()
-
-    def wake(self) -> None:
-        """Wake the committer."""
-        self._wake.set()
 
     def give_up(self) -> None:
         """Refuse every reply that is held for a commit: on shutdown, when it cannot wait longer."""
@@ -115,17 +121,16 @@ class Committer:
             journal.give_up(refusal)
 
     async def run(self) -> None:
-        """Commit group after group until cancelled; raise LedgerError where that cannot go on.
+        """Commit group after group until cancelled, or until that cannot go on: see `lost_by`.
 
         Every reply has been refused then, and later ones are: nothing more is written.
         """
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
+        while self.lost_by is None:
             taken = [(one, one.take(MOST_IN_GROUP)) for one in self._journals.values()]
             self._group = [(journal, items) for journal, items in taken if items]
             pings, self._pings = self._pings, []
             if not self._group and not pings:
+                await self._idle.park()
                 continue
             self._free = trio.Event()
             try:
@@ -133,16 +138,19 @@ class Committer:
                     await self._write()
                 else:
                     await self._with_retries(self._store.ping)
-            except LedgerError:
+                for ping in pings:
+                    ping.set()
+            except LedgerError as error:
                 self.give_up()
                 for journal in self._journals.values():
                     journal.close(LedgerUnavailable())
-                raise
+                self.lost_by = error
+                self._lost.set()
             finally:
                 self._group = []
                 self._free.set()
-            for ping in pings:
-                ping.set()
+            # The tasks that are woken by this group run first, and write the next one.
+            await trio.lowlevel.checkpoint()
 
     async def _write(self) -> None:
         units = [item for _, items in self._group for item in items if isinstance(item, Unit)]

@@ -80,11 +80,11 @@ class Journal:
     """Units in the order in which they were written, and the replies between them."""
 
     def __init__(
-        self, department: str, number: int, wake: Callable[[], None], *, chained: bool
+        self, department: str, number: int, wake: Callable[[], object], *, chained: bool
     ) -> None:
         """Make the `number`-th journal of a department in this process.
 
-        `wake` wakes the committer.
+        `wake` wakes the committer, where it waits for units.
         """
         self.number = number
         self.closed = False
@@ -155,16 +155,11 @@ class Journal:
     # The committer's side
 
     def take(self, most: int) -> list[Item]:
-        """Take what has gathered: at most `most` items, and the replies that follow them.
-
-        Wakes the committer again where units are left.
-        """
+        """Take what has gathered: at most `most` items, and the replies that follow them."""
         taken = most
         while taken < len(self._items) and isinstance(self._items[taken], Held):
             taken += 1
         items, self._items = self._items[:taken], self._items[taken:]
-        if self._items:
-            self._wake()
         return items
 
     def settle(self, items: Iterable[Item]) -> None:

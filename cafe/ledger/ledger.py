@@ -52,14 +52,17 @@ class Ledger:
         self._committer = Committer(store, writing, self._log)
         self._begun = trio.Event()
         self._ahead = 0.0
-        self.lost_by: LedgerError | None = None
-        """Why this process can write and read nothing more; None as long as it can."""
         self._lost = trio.Event()
         self._given_up = trio.Event()
 
     def now(self) -> float:
         """Return the time: not earlier than the last event's, unless that was far in the future."""
         return self._clock() + self._ahead
+
+    @property
+    def lost_by(self) -> LedgerError | None:
+        """Why this process can write and read nothing more; None as long as it can."""
+        return self._committer.lost_by
 
     async def open(self, department: Department[S]) -> tuple[Journal, S]:
         """Return a department's next journal, and what its actor starts from.
@@ -164,23 +167,18 @@ class Ledger:
         """
         await self._begin()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._commit, lost_seconds)
+            nursery.start_soon(self._committer.run)
             nursery.start_soon(self._reader.run)
+            error = await self._committer.wait_lost()
+            log.error("lost", detail=str(error))
+            self.give_up()
+            self._lost.set()
+            await trio.sleep(lost_seconds)
+            raise error
 
     async def _cancel_when_given_up(self, scope: trio.CancelScope) -> None:
         await self._given_up.wait()
         scope.cancel()
-
-    async def _commit(self, lost_seconds: float) -> None:
-        try:
-            await self._committer.run()
-        except LedgerError as error:
-            log.error("lost", detail=str(error))  # noqa: TRY400 - its text is enough
-            self.lost_by = error
-            self.give_up()
-            self._lost.set()
-            await trio.sleep(lost_seconds)
-            raise
 
     async def _begin(self) -> None:
         last = await self._with_retries(self._store.begin)
