@@ -30,7 +30,7 @@ class Event(NamedTuple):
     at: float
     """Seconds since the Unix epoch."""
     by: str | None = None
-    """By whom, where that is known."""
+    """The person who did it, where that is known."""
     reason: str | None = None
     """Why, where the action does not say it."""
     data: str | None = None

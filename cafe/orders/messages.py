@@ -87,7 +87,7 @@ class AwaitOrder(Message["Dispatcher", Standing]):
 
     order_id: str
     collects: bool = True
-    """Whether the asker is its customer, to whom the coffee is handed over."""
+    """Whether the asker is its customer, and so is handed the coffee."""
     timed: bool = False
     """The asker bounds its wait, and sends KeepOrder or HangUp afterwards."""
 

@@ -74,7 +74,7 @@ class TooManyWaiting(OverLimit):
     limit = "waiting"
 
     def __init__(self, most: int, retry_after: float) -> None:
-        super().__init__(f"{most} orders of your address are waiting; no more may.")
+        super().__init__(f"{most} orders of your address are waiting, which is the most.")
         self.most = most
         self.retry_after = retry_after
 

@@ -139,7 +139,7 @@ class QueueOut(BaseModel):
     waiting: int
     preparing: int
     baristas: int = Field(description="Those with an order in hand or waiting for one.")
-    eta_seconds: float | None = Field(description="For whoever orders now; null while unknown.")
+    eta_seconds: float | None = Field(description="For an order placed now; null while unknown.")
     accepting: bool
 
 

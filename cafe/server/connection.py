@@ -323,7 +323,7 @@ class Connection:
                     callback()
 
     async def _linger(self) -> None:
-        """Send no more, but read for a while: closing on unread bytes would reset the response."""
+        """Stop sending, but read for a while: closing on unread bytes would reset the response."""
         with trio.move_on_after(self.context.config.linger_timeout):
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 if self._tls is None:

@@ -1,4 +1,4 @@
-"""A run of pytest inside of a test, as somebody has it who sweeps tests of his own."""
+"""Runs pytest inside of a test, on tests that are swept over schedules."""
 
 from __future__ import annotations
 

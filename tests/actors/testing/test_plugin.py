@@ -1,4 +1,4 @@
-"""The plugin, as somebody meets it who runs pytest on tests of his own."""
+"""The plugin, in runs of pytest on tests of their own."""
 
 from __future__ import annotations
 

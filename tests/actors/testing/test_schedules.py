@@ -38,10 +38,10 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert [run_seeded(7, race) for _ in range(5)] == [run_seeded(7, race)] * 5
 
 
-def test_the_same_seed_gives_the_same_order_to_those_whom_trio_keeps_in_no_order() -> None:
+def test_the_same_seed_gives_the_same_order_to_tasks_that_trio_keeps_in_a_set() -> None:
     async def wake_all() -> list[int]:
         order: list[int] = []
-        start = trio.Event()  # keeps who waits for it in a set
+        start = trio.Event()  # keeps the tasks that wait for it in a set
 
         async def arrive(number: int) -> None:
             await start.wait()

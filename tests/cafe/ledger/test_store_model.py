@@ -189,7 +189,7 @@ class Shop(RuleBasedStateMachine):
         self.begin()
 
     @rule()
-    def somebody_else_writes(self) -> None:
+    def another_store_writes(self) -> None:
         """Write with another store, as after the loss of a connection: this one must not go on."""
         link = self.store._writer  # pyright: ignore[reportPrivateUsage] - the same database
         other = Store(link, link)

@@ -169,9 +169,6 @@ def test_the_page_for_operators_says_how_many_bans_fit() -> None:
     assert f"{room} IPv4 addresses or {networks} IPv6 networks" in page
 
 
-FOREVER = 1e9
-
-
 class Socket:
     """A listening socket that notes which of its options are set, and when."""
 
@@ -190,7 +187,7 @@ class Socket:
 
 @asynccontextmanager
 async def kept(*sockets: Socket, platform: str = "linux") -> AsyncGenerator[Admission]:
-    """Keep the filter on these sockets; give whom to tell of bans."""
+    """Keep the filter on these sockets; yield the admission that has the bans."""
     admission = Admission(None, 10, parse_networks("198.51.100.0/24"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(drop_banned, cast("Any", sockets), admission, platform)
@@ -218,9 +215,7 @@ async def test_bans_of_one_moment_go_in_together_and_at_once() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_whoever_has_served_his_ban_leaves_the_filter_and_the_last_one_takes_it_along() -> (
-    None
-):
+async def test_an_expired_ban_leaves_the_filter_and_the_last_one_detaches_it() -> None:
     sock = Socket()
     async with kept(sock) as admission:
         await trio.sleep(1)
@@ -258,7 +253,7 @@ async def test_all_listeners_have_the_filter() -> None:
 
 
 @pytest.mark.schedules(5)
-async def test_a_kernel_that_refuses_is_asked_no_more_and_told_of_in_one_line() -> None:
+async def test_a_kernel_that_refuses_is_not_asked_again_and_logged_in_one_line() -> None:
     takes, refuses = Socket(), Socket(refuses=26)
     with structlog.testing.capture_logs() as lines:
         async with kept(takes, refuses) as admission:
@@ -267,7 +262,7 @@ async def test_a_kernel_that_refuses_is_asked_no_more_and_told_of_in_one_line() 
                 admission.ban(f"192.0.2.{n}", FOREVER)
                 await trio.sleep(1)
                 assert admission.in_kernel is None
-    assert lines == [told("[Errno 1] Operation not permitted")]
+    assert lines == [logged("[Errno 1] Operation not permitted")]
     assert takes.names() == ["attach", "detach"]
 
 
@@ -282,11 +277,11 @@ async def test_elsewhere_than_on_linux_no_option_is_touched_and_one_line_says_so
             for n in range(3):
                 admission.ban(f"192.0.2.{n}", FOREVER)
                 await trio.sleep(1)
-    assert lines == [told("only Linux has filters on sockets")]
+    assert lines == [logged("only Linux has filters on sockets")]
     assert sock.options == []
 
 
-def told(reason: str) -> dict[str, str]:
+def logged(reason: str) -> dict[str, str]:
     return {
         "event": "bans are enforced without the kernel",
         "reason": reason,

@@ -52,7 +52,7 @@ async def test_a_barista_waits_for_the_next_order_as_long_as_it_takes(
     assert asked == 51  # each holds for 20 s
 
 
-async def test_a_barista_shows_what_it_brews_and_for_whom(
+async def test_a_barista_shows_the_order_that_it_brews_and_its_customer(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     shop = FakeShop(autojump_clock)
