@@ -28,7 +28,7 @@ from cafe.ledger.log import prune_some
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import newest
 from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables
-from cafe.orders.queries import read_lives
+from cafe.orders.queries import read_histories
 from cafe.printable import printable
 from cafe.settings import SettingsError, option_name, read_settings
 from cafe.shop.departments import DEPARTMENTS
@@ -202,7 +202,7 @@ def report(
     day = day or datetime.now().astimezone().date()
     hours = Hours.of(day)
     with shop_database(database_url) as address, open_reader(address) as connection:
-        figures = Day.of(read_lives(connection, *hours), hours)
+        figures = Day.of(read_histories(connection, *hours), hours)
     if as_data:
         print(as_json(day, figures))
     elif figures.orders:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from cafe.operations.charts import draw, rank
 from cafe.orders.order import Action, Status
-from cafe.orders.queries import Deed, Life
+from cafe.orders.queries import History, Step
 from cafe.printable import printable
 
 _BREWED = (Status.READY, Status.DELIVERED)
@@ -107,12 +107,12 @@ class Day:
     """From the first to the last with an order."""
 
     @classmethod
-    def of(cls, lives: Sequence[Life], hours: Hours) -> Day:
+    def of(cls, histories: Sequence[History], hours: Hours) -> Day:
         """Return the figures of a day's orders."""
-        rows = [life.order for life in lives]
+        rows = [life.order for life in histories]
         brewed = [row for row in rows if row.status in _BREWED]
         ends = Counter(
-            life.deeds[-1].action for life in lives if life.order.status == Status.CANCELLED
+            life.steps[-1].action for life in histories if life.order.status == Status.CANCELLED
         )
         return cls(
             orders=len(rows),
@@ -124,25 +124,25 @@ class Day:
             abandoned=ends[Action.ABANDON],
             brewed_in_vain=sum(row.abandoned for row in brewed),
             wait=Spread.of((row.ended_at or 0.0) - row.placed_at for row in brewed),
-            brewing=Spread.of(_brewing_seconds(life) for life in lives if _is_brewed(life)),
-            baristas=_by_barista(lives),
+            brewing=Spread.of(_brewing_seconds(life) for life in histories if _is_brewed(life)),
+            baristas=_by_barista(histories),
             hours=_by_hour([row.placed_at for row in rows], hours),
         )
 
 
-def _is_brewed(life: Life) -> bool:
+def _is_brewed(life: History) -> bool:
     return life.order.status in _BREWED
 
 
-def _brewing_seconds(life: Life) -> float:
+def _brewing_seconds(life: History) -> float:
     return (life.order.ended_at or 0.0) - (life.order.started_at or 0.0)
 
 
-def _by_barista(lives: Sequence[Life]) -> tuple[Work, ...]:
+def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
     done: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
     brewing: defaultdict[str | None, list[float]] = defaultdict(list)
-    for life in lives:
-        for name, action in _attributed(life.deeds):
+    for life in histories:
+        for name, action in _attributed(life.steps):
             done[name][action] += 1
             if action in _FINISHES:
                 brewing[name].append(_brewing_seconds(life))
@@ -159,10 +159,10 @@ def _by_barista(lives: Sequence[Life]) -> tuple[Work, ...]:
     return tuple(sorted(works, key=lambda work: (-work.ready, work.name or "")))
 
 
-def _attributed(deeds: Iterable[Deed]) -> Iterable[tuple[str | None, str]]:
+def _attributed(steps: Iterable[Step]) -> Iterable[tuple[str | None, str]]:
     """Yield each barista's action with a name: if it has none, that of the last start."""
     holder: str | None = None
-    for deed in deeds:
+    for deed in steps:
         if deed.action == Action.START:
             holder = deed.by
         if deed.action in {Action.START, Action.RELEASE, Action.EXPIRE, *_FINISHES}:

@@ -128,21 +128,21 @@ def drop_expired_keys(connection: Connection, placed_before: float) -> int:
     return connection.execute(expired).rowcount
 
 
-class Deed(NamedTuple):
+class Step(NamedTuple):
     """One transition of an order, and the barista who did it, if they gave a name."""
 
     action: str
     by: str | None
 
 
-class Life(NamedTuple):
+class History(NamedTuple):
     """One order, and its transitions in order."""
 
     order: Order
-    deeds: tuple[Deed, ...]
+    steps: tuple[Step, ...]
 
 
-def read_lives(connection: Connection, since: float, until: float) -> list[Life]:
+def read_histories(connection: Connection, since: float, until: float) -> list[History]:
     """Return the orders placed from `since` on and before `until`, by number.
 
     Both are seconds since the Unix epoch.
@@ -150,7 +150,7 @@ def read_lives(connection: Connection, since: float, until: float) -> list[Life]
     placed = (orders.c.placed_at >= since, orders.c.placed_at < until)
     found = connection.execute(select(*orders.c).where(*placed).order_by(orders.c.number))
     rows = [order_of(row) for row in found]
-    deeds: dict[str, list[Deed]] = {row.order_id: [] for row in rows}
+    steps: dict[str, list[Step]] = {row.order_id: [] for row in rows}
     happened = (
         select(events.c.subject, events.c.action, events.c.by)
         .join(orders, events.c.subject == orders.c.order_id)
@@ -158,5 +158,5 @@ def read_lives(connection: Connection, since: float, until: float) -> list[Life]
         .order_by(events.c.position)
     )
     for order_id, action, by in connection.execute(happened):
-        deeds[order_id].append(Deed(action, by))
-    return [Life(row, tuple(deeds[row.order_id])) for row in rows]
+        steps[order_id].append(Step(action, by))
+    return [History(row, tuple(steps[row.order_id])) for row in rows]

@@ -10,13 +10,13 @@ import pytest
 
 from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart
 from cafe.orders.order import Order, Status
-from cafe.orders.queries import Deed, Life
+from cafe.orders.queries import History, Step
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
 HOURS = Hours(MIDNIGHT, MIDNIGHT + 86_400)
 EIGHT = MIDNIGHT + 8 * 3600
 WAITING = Order("order", 1, "americano", None, "192.0.2.1", EIGHT)
-PLACE = Deed("place", None)
+PLACE = Step("place", None)
 
 
 @pytest.fixture
@@ -32,17 +32,17 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
     time.tzset()
 
 
-def ready(wait: float, brewing: float, *deeds: Deed, placed_at: float = EIGHT) -> Life:
+def ready(wait: float, brewing: float, *steps: Step, placed_at: float = EIGHT) -> History:
     done = placed_at + wait
     order = WAITING._replace(
         placed_at=placed_at, started_at=done - brewing, ended_at=done, status=Status.READY
     )
-    return Life(order, (PLACE, *(deeds or (Deed("start", "Bo"), Deed("finish", "Bo")))))
+    return History(order, (PLACE, *(steps or (Step("start", "Bo"), Step("finish", "Bo")))))
 
 
-def ended(action: str) -> Life:
+def ended(action: str) -> History:
     order = WAITING._replace(status=Status.CANCELLED, ended_at=EIGHT + 1)
-    return Life(order, (PLACE, Deed(action, None)))
+    return History(order, (PLACE, Step(action, None)))
 
 
 def test_each_order_is_counted_by_outcome() -> None:
@@ -52,8 +52,8 @@ def test_each_order_is_counted_by_outcome() -> None:
             collected._replace(order=collected.order._replace(status=Status.DELIVERED)),
             ready(60, 30),
             in_vain._replace(order=in_vain.order._replace(abandoned=True)),
-            Life(WAITING, (PLACE,)),
-            Life(WAITING._replace(status=Status.PREPARATION), (PLACE, Deed("start", None))),
+            History(WAITING, (PLACE,)),
+            History(WAITING._replace(status=Status.PREPARATION), (PLACE, Step("start", None))),
             ended("cancel"),
             *[ended("abandon")] * 2,
             *[ended("cut off")] * 3,
@@ -75,19 +75,19 @@ def test_waits_and_brewing_times_are_those_of_what_was_brewed() -> None:
 def test_a_barista_has_counts_of_what_was_finished_released_and_lapsed() -> None:
     day = Day.of(
         [
-            ready(60, 20, Deed("start", "Cy"), Deed("release", "Cy"), Deed("start", "Bo"))._replace(
-                deeds=(
+            ready(60, 20, Step("start", "Cy"), Step("release", "Cy"), Step("start", "Bo"))._replace(
+                steps=(
                     PLACE,
-                    Deed("start", "Cy"),
-                    Deed("release", "Cy"),
-                    Deed("start", "Bo"),
-                    Deed("finish", "Bo"),
+                    Step("start", "Cy"),
+                    Step("release", "Cy"),
+                    Step("start", "Bo"),
+                    Step("finish", "Bo"),
                 )
             ),
-            ready(60, 30, Deed("start", "Bo"), Deed("finish", "Bo"), Deed("hand over", None)),
-            ready(60, 40, Deed("start", "Di"), Deed("expire", None), Deed("finish late", None)),
-            ready(60, 50, Deed("start", None), Deed("finish", None)),
-            Life(WAITING, (PLACE, Deed("start", "Ed"))),
+            ready(60, 30, Step("start", "Bo"), Step("finish", "Bo"), Step("hand over", None)),
+            ready(60, 40, Step("start", "Di"), Step("expire", None), Step("finish late", None)),
+            ready(60, 50, Step("start", None), Step("finish", None)),
+            History(WAITING, (PLACE, Step("start", "Ed"))),
         ],
         HOURS,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, NullPool, create_engine, insert
 from cafe.ledger.database import upgrade
 from cafe.ledger.tables import events
 from cafe.orders.order import Action
-from cafe.orders.queries import Deed, read_lives
+from cafe.orders.queries import Step, read_histories
 from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
 
 NOON = 1_795_000_000.0
@@ -29,14 +29,14 @@ def test_orders_are_sorted_by_number_and_their_deeds_by_position(connection: Con
     first = write(start(first, at=NOON + 2, barista="Bo"))
     write(cancel(second, at=NOON + 3))
     write(finish(first, at=NOON + 40))
-    lives = read_lives(connection, NOON, NOON + 60)
-    assert [(life.order.number, life.order.status) for life in lives] == [
+    histories = read_histories(connection, NOON, NOON + 60)
+    assert [(life.order.number, life.order.status) for life in histories] == [
         (1, "ready"),
         (2, "cancelled"),
     ]
-    assert [life.deeds for life in lives] == [
-        (Deed("place", None), Deed("start", "Bo"), Deed("finish", "Bo")),
-        (Deed("place", None), Deed("cancel", None)),
+    assert [life.steps for life in histories] == [
+        (Step("place", None), Step("start", "Bo"), Step("finish", "Bo")),
+        (Step("place", None), Step("cancel", None)),
     ]
 
 
@@ -45,14 +45,14 @@ def test_the_time_of_an_order_is_when_it_was_placed(connection: Connection) -> N
     before, on, last, after = (write(place(at=NOON + s)) for s in (-0.001, 0, 59.999, 60))
     for order in (before, on, last, after):
         write(cancel(order, at=NOON + 70, action=Action.ABANDON))
-    lives = read_lives(connection, NOON, NOON + 60)
-    assert [life.order.order_id for life in lives] == [on.order_id, last.order_id]
-    assert all(len(life.deeds) == 2 for life in lives)
+    histories = read_histories(connection, NOON, NOON + 60)
+    assert [life.order.order_id for life in histories] == [on.order_id, last.order_id]
+    assert all(len(life.steps) == 2 for life in histories)
 
 
 def test_without_orders_the_list_is_empty(connection: Connection) -> None:
     RowWriter(connection).write(Tickets().place(at=NOON))
-    assert read_lives(connection, NOON + 1, NOON + 60) == []
+    assert read_histories(connection, NOON + 1, NOON + 60) == []
 
 
 def test_an_event_of_another_department_is_no_deed_of_an_order(
@@ -69,5 +69,5 @@ def test_an_event_of_another_department_is_no_deed_of_an_order(
             at=NOON,
         )
     )
-    (life,) = read_lives(connection, NOON, NOON + 60)
-    assert life.deeds == (Deed("place", None),)
+    (life,) = read_histories(connection, NOON, NOON + 60)
+    assert life.steps == (Step("place", None),)
