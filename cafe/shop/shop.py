@@ -33,10 +33,9 @@ from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import Offer
 from cafe.operations.metrics import Exposition
 from cafe.settings import Settings, parse_hosts
-from cafe.shop.apps import client_app, worker_app
 from cafe.shop.departments import OURS, Departments, House
-from cafe.shop.doors import GRACE_SHARE, Door, open_door, read_doors
 from cafe.shop.housekeeping import keep_house
+from cafe.shop.ports import GRACE_SHARE, Port, client_app, open_port, read_ports, worker_app
 from cafe.shop.process import first_of, opened, start_clock, tell_signal
 
 MAILBOX = 10_000
@@ -64,7 +63,7 @@ class Shop:
     ledger: Ledger
     closing: Closing
     offers: tuple[Offer, ...]
-    doors_shut: trio.Event = field(default_factory=trio.Event)
+    ports_shut: trio.Event = field(default_factory=trio.Event)
 
     async def why_not_ready(self) -> str | None:
         """Return None if the shop takes orders, else a sentence."""
@@ -97,7 +96,7 @@ class Shop:
             log.info("closing", **done)
         await trio.sleep_until(drained)
         self.ledger.give_up()
-        self.doors_shut.set()
+        self.ports_shut.set()
 
 
 async def run_shop(
@@ -109,7 +108,7 @@ async def run_shop(
     Raises ConfigError, LedgerError or BindError before anything is served, and LedgerError later,
     where the database is no longer the one that the shop has written to.
     """
-    doors = read_doors(settings)
+    ports = read_ports(settings)
     url = settings.database_url.get_secret_value()
     # From the start: the process that is told the addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -121,7 +120,7 @@ async def run_shop(
                     await open_until(
                         closing_time.wait,
                         settings,
-                        doors,
+                        ports,
                         store,
                         announce=announce,
                         departments=departments,
@@ -132,7 +131,7 @@ async def run_shop(
 async def open_until(
     closing_time: Callable[[], Awaitable[None]],
     settings: Settings,
-    doors: tuple[Door, Door],
+    ports: tuple[Port, Port],
     store: Storing,
     *,
     announce: Callable[[str], None],
@@ -150,7 +149,7 @@ async def open_until(
     ):
         watching.watch(system)
         shop = await open_house(settings, system, ledger, registry, departments)
-        client, worker = doors
+        client, worker = ports
         apps = make_apps(shop, registry, client.admission, worker.admission)
         async with trio.open_nursery() as nursery:
             for task in (task for offer in shop.offers for task in offer.tasks):
@@ -163,8 +162,8 @@ async def open_until(
             nursery.start_soon(report_refusals, shop.limiter, admissions)
             async with trio.open_nursery() as serving:
                 lines = [
-                    *await open_door(serving, client, apps[0], shop.doors_shut),
-                    *await open_door(serving, worker, apps[1], shop.doors_shut),
+                    *await open_port(serving, client, apps[0], shop.ports_shut),
+                    *await open_port(serving, worker, apps[1], shop.ports_shut),
                 ]
                 for line in lines:
                     announce(line)

@@ -29,7 +29,7 @@ from cafe.server.config import ConfigError
 from cafe.server.serve import BindError
 from cafe.settings import Settings, read_settings
 from cafe.shop.departments import OURS
-from cafe.shop.doors import read_doors
+from cafe.shop.ports import read_ports
 from cafe.shop.process import tell_signal
 from cafe.shop.shop import READY_SECONDS, Shop, open_house, run_shop
 from tests.cafe.ledger.fakes import FaultyStore
@@ -55,7 +55,7 @@ def settings(**given: object) -> Settings:
 
 
 def test_without_files_and_settings_the_defaults_hold() -> None:
-    client, worker = read_doors(read_settings({}))
+    client, worker = read_ports(read_settings({}))
     assert (client.config.bind, worker.config.bind) == (["127.0.0.1:8080"], ["127.0.0.1:8081"])
     assert (client.name, client.docs) == ("client", "/api/v1/client/docs")
     assert (worker.name, worker.docs) == ("worker", "/api/v1/worker/docs")
@@ -63,26 +63,26 @@ def test_without_files_and_settings_the_defaults_hold() -> None:
 
 def test_a_setting_takes_precedence_over_its_file() -> None:
     Path("hypercorn_client.toml").write_text("bind = '127.0.0.1:1'\nbacklog = 7\n", "utf-8")
-    client, _ = read_doors(settings())
+    client, _ = read_ports(settings())
     assert (client.config.bind, client.config.backlog) == (["127.0.0.1:0"], 7)
 
 
 def test_responses_under_way_take_no_longer_than_the_shutdown_may() -> None:
     Path("hypercorn_worker.toml").write_text("graceful_timeout = 0.5\n", "utf-8")
-    client, worker = read_doors(settings(closing_seconds=4))
+    client, worker = read_ports(settings(closing_seconds=4))
     assert (client.config.graceful_timeout, worker.config.graceful_timeout) == (2.0, 0.5)
 
 
 async def test_the_address_of_a_trusted_proxy_is_not_banned_on_either_port() -> None:
-    for door in read_doors(settings(trusted_proxies="192.0.2.0/24")):
-        door.admission.ban("192.0.2.7", until=inf)
-        assert door.admission.admit("192.0.2.7") is not None
+    for port in read_ports(settings(trusted_proxies="192.0.2.0/24")):
+        port.admission.ban("192.0.2.7", until=inf)
+        assert port.admission.admit("192.0.2.7") is not None
 
 
 @pytest.mark.parametrize("which", ["client_config", "worker_config"])
 def test_a_file_that_a_setting_names_has_to_exist(which: str) -> None:
     with pytest.raises(ConfigError, match="There is no file"):
-        read_doors(settings(**{which: "none.toml"}))
+        read_ports(settings(**{which: "none.toml"}))
 
 
 async def test_a_shop_is_ready_until_it_closes(
@@ -100,7 +100,7 @@ async def test_a_shop_is_ready_until_it_closes(
         assert trio.current_time() - began <= READY_SECONDS
         store.link.gone = False
         await shop.close()
-        assert shop.doors_shut.is_set()
+        assert shop.ports_shut.is_set()
         assert await shop.why_not_ready() == "The shop is closing."
         (orders,) = shop.offers
         assert isinstance(orders, OrdersOffer)

@@ -1,34 +1,111 @@
-"""The two ASGI applications: the layers that a request passes, from the outermost in.
+"""The two ports of the shop: where each listens, which connections it admits, the app it serves.
 
-Rule: this order, and no other. The request log sees all requests, also those that the guards
-refuse; a guard refuses before the body is read, which the connection bounds.
+Rule: files and limits of the process are read before anything is served. The layers of an app have
+this order, from the outermost in, and no other: the request log sees all requests, also those that
+the guards refuse; a guard refuses before the body is read, which the connection bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
+import trio
 from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.http.app import create_app
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
+from cafe.http.problem import problem_response, request_id_of
 from cafe.http.worker_guards import PageGuard, TokenGuard
-from cafe.limits.address import Networks
+from cafe.limits.address import Networks, parse_networks
+from cafe.limits.admission import Admission
 from cafe.limits.guard import Guard, count_refusal
+from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
 from cafe.operations.operator_api import health_routes, operator_routes
+from cafe.server.config import ServerConfig, load_config
+from cafe.server.context import Problems
+from cafe.server.descriptors import raise_limit, share_out
+from cafe.server.serve import serve
+from cafe.settings import Settings
 
 CLIENT_PREFIX = "/api/v1/client"
 WORKER_PREFIX = "/api/v1/worker"
 HEALTH = frozenset({"/livez", "/readyz"})
 
+PROBLEMS = Problems(problem_response, request_id_of)
+"""How the servers write their own errors: as all others of the shop."""
+
+GRACE_SHARE = 0.5
+"""Of the shutdown time: how long answers under way may take."""
+
 WhyNotReady = Callable[[], Awaitable[str | None]]
 Expose = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One of the two servers: where it listens, which connections it admits, what it serves."""
+
+    name: str
+    config: ServerConfig
+    admission: Admission
+    docs: str
+
+
+def read_ports(settings: Settings) -> tuple[Port, Port]:
+    """Read both toml files, and share the process's descriptors between the ports.
+
+    Raises ConfigError.
+    """
+    shares = share_out(raise_limit())
+    client = load_config(
+        settings.client_config,
+        default=Path("hypercorn_client.toml"),
+        bind=settings.client_bind,
+        default_bind="127.0.0.1:8080",
+    )
+    worker = load_config(
+        settings.worker_config,
+        default=Path("hypercorn_worker.toml"),
+        bind=settings.worker_bind,
+        default_bind="127.0.0.1:8081",
+    )
+    for config in (client, worker):
+        config.graceful_timeout = min(
+            config.graceful_timeout, GRACE_SHARE * settings.closing_seconds
+        )
+    trusted = parse_networks(settings.trusted_proxies)
+    return (
+        Port(
+            "client",
+            client,
+            Admission(settings.limit_connections, shares.client, trusted),
+            f"{CLIENT_PREFIX}/docs",
+        ),
+        Port("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
+    )
+
+
+async def open_port(ports: trio.Nursery, port: Port, app: ASGIApp, shut: trio.Event) -> list[str]:
+    """Serve `app` until `shut` is set; return a line for each address once it accepts."""
+    serving = partial(
+        serve,
+        app,
+        port.config,
+        port.admission,
+        PROBLEMS,
+        shutdown_trigger=shut.wait,
+        beside=partial(drop_banned, admission=port.admission),
+    )
+    urls: list[str] = await ports.start(serving)
+    return [f"{port.name} {url}{port.docs}" for url in urls]
 
 
 def client_app(
