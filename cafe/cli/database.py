@@ -27,9 +27,9 @@ from cafe.ledger.errors import LedgerError
 from cafe.ledger.log import prune_some
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import newest
+from cafe.operations.printable import printable
 from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables
 from cafe.orders.queries import read_histories
-from cafe.printable import printable
 from cafe.settings import SettingsError, option_name, read_settings
 from cafe.shop.departments import DEPARTMENTS
 

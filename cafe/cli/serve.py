@@ -21,7 +21,7 @@ from cafe.cli import exit_on_interrupt, raise_on_interrupt
 from cafe.cli.streams import flush_output, ignore_output_error, print_error
 from cafe.ledger.errors import LedgerError
 from cafe.operations.logs import set_up_logs
-from cafe.printable import printable
+from cafe.operations.printable import printable
 from cafe.server.config import ConfigError
 from cafe.settings import (
     PREFIX,

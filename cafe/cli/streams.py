@@ -12,7 +12,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
-from cafe.printable import printable
+from cafe.operations.printable import printable
 
 NOT_WRITTEN = 1
 """The exit code of a command whose output could not be written."""

@@ -41,7 +41,6 @@ from cafe.ledger.tables import (
     refuse_behind,
     version_in,
 )
-from cafe.printable import printable
 
 _CONNECT_SECONDS = 5
 
@@ -129,9 +128,9 @@ class Finding(NamedTuple):
     """The values in the tables that break it."""
 
     def __str__(self) -> str:
-        """Return it as a line; ids, keys and names are others' text, and so escaped."""
+        """Return it as text; ids, keys and names are others', so it is escaped to be printed."""
         details = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
-        return printable(f"{self.what}: {details}" if details else self.what)
+        return f"{self.what}: {details}" if details else self.what
 
 
 class Promise(NamedTuple):

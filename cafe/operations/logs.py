@@ -1,66 +1,53 @@
-"""The shop's log on standard error: lines for people, or JSON for machines.
+"""The shop's log on standard error, written without ever blocking on its reader.
 
-Rule: what libraries log through the standard library's logging (hypercorn, actors) has the same
-form and goes the same way. Tracebacks show no local variables: they may be secrets, and are slow
-to print. Untrusted text (names, exceptions) cannot add lines, colours or control characters.
+Rule: a reader that stalls costs log lines, never an order. Up to `MOST_LINES` unwritten lines are
+kept; those beyond are dropped and counted, and a line says so when the reader goes on. A line is
+JSON for machines, or for people as `console.py` renders it. What libraries log through the standard
+library's logging (hypercorn, actors) has the same form and goes the same way. Tracebacks show no
+local variables: they may be secrets, and are slow to print.
 
-Each form is one function that makes a line, because an order writes seven lines: structlog's own
-renderer for the console takes four times as long as JSON.
+O_NONBLOCK is a flag of the open file description, which is shared with every process that has
+inherited it: set on a terminal, it breaks the shell's own reads and writes. So a pipe or a terminal
+is opened once more through /proc/self/fd, for a description of our own. If that is impossible
+(no /proc, or a pipe that was made by another user), poll(2) comes before each write, which then has
+at most PIPE_BUF bytes: a pipe that is ready has room for as many. A write to a regular file does
+not block in this sense.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import select
+import socket
+import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
-from time import gmtime, strftime, time_ns
-from typing import Any, Literal, NamedTuple
+from threading import Lock
+from typing import Any, Final, Literal, TextIO
 
 import orjson
 import structlog
+import trio
 from structlog.processors import format_exc_info
 from structlog.typing import EventDict
 
-from cafe.operations.log_writer import LogWriter, non_blocking_write
-from cafe.printable import printable
+from cafe.operations.console import COLOURED, PLAIN, Console
 
 Format = Literal["auto", "console", "json"]
 Render = Callable[[object, str, EventDict], bytes]
 """Returns the line for a level and an event, with the signature of a structlog processor."""
+Write = Callable[[bytes], int]
+"""Returns how many bytes were written; raises BlockingIOError for none now, OSError for never."""
 
-
-MOST_TEMPLATES = 256
-"""Sets of keys that the console keeps a template for: each log call of ours needs one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Styles:
-    """The escape sequences of a console line."""
-
-    time: str = ""
-    levels: Mapping[str, str] = field(default_factory=dict[str, str])
-    event: str = ""
-    key: str = ""
-    value: str = ""
-    end: str = ""
-
-
-_HARMLESS = frozenset({str, int, float, bool, type(None)})
-_SECOND = 1_000_000_000
-PLAIN = Styles()
-_RED, _YELLOW, _GREEN = "\x1b[31m\x1b[1m", "\x1b[33m\x1b[1m", "\x1b[32m\x1b[1m"
-COLOURED = Styles(
-    time="\x1b[2m",
-    levels={"critical": _RED, "error": _RED, "warning": _YELLOW, "info": _GREEN},
-    event="\x1b[1m",
-    key="\x1b[36m",
-    value="\x1b[35m",
-    end="\x1b[0m",
-)
+MOST_LINES: Final = 4_000
+"""Lines that are kept for a reader that stalls, besides those in its pipe: about 800 KiB."""
+CHUNK: Final = 65_536
+"""About how many bytes are written at a time: what a pipe holds on Linux."""
+PIPE_BUF: Final = select.PIPE_BUF
 
 
 def set_up_logs(log_format: Format) -> Sequence[LogWriter]:
@@ -143,80 +130,145 @@ def _as_json(_logger: object, method: str, event: EventDict) -> bytes:
     return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
 
 
-class Console:
-    """Renders lines like `2026-11-26T08:00:00.000000Z [info     ] order name='Zoë' number=17`.
+class LogWriter(trio.abc.Instrument):
+    """Writes lines; while trio runs, those of one iteration of its loop in one write.
 
-    A traceback follows its line, indented, so that no exception's text starts a line.
+    A busy shop writes about ten lines an iteration, and each write is a system call. Lines are
+    written before trio waits for I/O, and when its run ends, unless the reader stalls. `notice`
+    returns the line that says how many were dropped.
     """
 
-    def __init__(self, styles: Styles) -> None:
-        self._styles = styles
-        self._templates: dict[tuple[str, ...], _Template] = {}
-        self._second = 0
-        self._date = ""
-        self._levels = {level: self._level(level) for level in COLOURED.levels}
+    def __init__(self, write: Write, notice: Callable[[int], bytes] | None = None) -> None:
+        self.dropped = 0
+        """Lines that were not written, since the start."""
+        self._write = write
+        self._notice = notice
+        self._noticed = 0
+        self._lines: list[bytes] = []
+        self._runs = False
+        self._stalled = False
+        self._writing = Lock()
 
-    def __call__(self, _logger: object, method: str, event: EventDict) -> bytes:
-        """Return the line, or the lines if there is a traceback."""
-        exception: str | None = None
-        if "exc_info" in event:
-            event = format_exc_info(None, method, event)
-            exception = event.pop("exception", None)
-        keys = tuple(event)
-        template = self._templates.get(keys) or self._prepare(keys)
-        passed = time_ns() - self._second
-        if not 0 <= passed < _SECOND:
-            second, passed = divmod(passed + self._second, _SECOND)
-            self._second = second * _SECOND
-            self._date = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-        level = self._levels.get(method) or self._level(method)
-        take, line, escaped_line = template
-        said, values = event["event"], take(event)
-        # The repr of these types is always printable.
-        if type(said) is str and said.isprintable() and _HARMLESS.issuperset(map(type, values)):
-            line %= (self._date, passed // 1000, level, said, *values)
-        else:
-            texts = [printable(str(said)), *[printable(repr(value)) for value in values]]
-            line = escaped_line % (self._date, passed // 1000, level, *texts)
-        if exception is not None:
-            line += "".join(f"    {printable(each)}\n" for each in exception.splitlines())
-        return line.encode()
+    def msg(self, line: str | bytes) -> None:
+        """Write a line, at once or with its iteration; structlog calls this by another name."""
+        if len(self._lines) >= MOST_LINES:
+            if not (self._runs and self._stalled):  # while trio runs, once an iteration is enough
+                self._flush()
+            if len(self._lines) >= MOST_LINES:
+                self.dropped += 1
+                return
+        self._lines.append(line if isinstance(line, bytes) else f"{line}\n".encode())
+        if not self._runs:
+            self._flush()
 
-    def _level(self, level: str) -> str:
-        return f"{self._styles.levels.get(level, '')}{level:<9}{self._styles.end}"
+    info = warning = error = critical = msg
 
-    def _prepare(self, keys: tuple[str, ...]) -> _Template:
-        if len(self._templates) >= MOST_TEMPLATES:
-            self._templates.clear()
-        self._templates[keys] = template = _Template.of(self._styles, keys)
-        return template
+    def before_run(self) -> None:
+        """Write once an iteration from now on; trio calls this."""
+        self._runs = True
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - trio's signature
+        """Write the lines of this iteration; trio calls this."""
+        if self._lines:
+            self._flush()
+
+    def after_run(self) -> None:
+        """Write each line at once from now on; trio calls this."""
+        self._runs = False
+        self._flush()
+
+    def _flush(self) -> None:
+        # Not blocking: the lock may be held further up on this very stack, if a finalizer logs a
+        # line. The holder goes on until there are no lines left.
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            self._stalled = False
+            while self._lines and not self._stalled:
+                self._write_some()
+        finally:
+            self._writing.release()
+
+    def _write_some(self) -> None:
+        """Write the first lines; other threads may append more meanwhile."""
+        number = size = 0
+        for line in self._lines:
+            number += 1
+            size += len(line)
+            if size >= CHUNK:
+                break
+        try:
+            taken = self._write(b"".join(self._lines[:number]))
+        except BlockingIOError:
+            taken = 0
+        except (OSError, ValueError):  # the reader or the file is closed
+            self.dropped += number
+            self._noticed += number  # nobody would read the notice
+            taken = size
+        if taken < size:
+            self._stalled = True
+            number = self._cut(taken)
+        del self._lines[:number]
+        if not self._lines and self.dropped > self._noticed and self._notice is not None:
+            self._lines.append(self._notice(self.dropped - self._noticed))
+            self._noticed = self.dropped
+
+    def _cut(self, taken: int) -> int:
+        """Return how many lines were written whole, and cut what was written off the next one."""
+        for number, line in enumerate(self._lines):
+            if taken < len(line):
+                self._lines[number] = line[taken:]
+                return number
+            taken -= len(line)
+        return len(self._lines)
 
 
-class _Template(NamedTuple):
-    """The line for all events with the same keys."""
+def non_blocking_write(stream: TextIO | None) -> Write:
+    """Return a function that writes to `stream` without blocking; None discards everything."""
+    if stream is None:
+        return len
+    try:
+        fd = stream.fileno()
+    except OSError:  # a stream in memory, as a test has
 
-    take: Callable[[EventDict], Sequence[object]]
-    """Returns an event's values, in the order in which the line has them."""
-    line: str
-    """A format that takes the values, and has their repr."""
-    escaped_line: str
-    """A format that takes the values as escaped text."""
+        def write(data: bytes) -> int:
+            stream.buffer.write(data)
+            stream.buffer.flush()
+            return len(data)
 
-    @classmethod
-    def of(cls, styles: Styles, keys: tuple[str, ...]) -> _Template:
-        names = sorted(key for key in keys if key != "event")
-        key, value, end = styles.key, styles.value, styles.end
-        head = f"{styles.time}%s.%06dZ{end} [%s] {styles.event}%s{end}"
-        shown = [printable(name).replace("%", "%%") for name in names]
-        line, escaped_line = (
-            f"{head}{''.join(f' {key}{name}{end}={value}{form}{end}' for name in shown)}\n"
-            for form in ("%r", "%s")
-        )
-        return cls(_getter(names), line, escaped_line)
+        return write
+    return non_blocking_write_fd(fd)
 
 
-def _getter(names: list[str]) -> Callable[[EventDict], Sequence[object]]:
-    """Return a function that returns an event's values of these names."""
-    if len(names) > 1:  # for a single name, itemgetter returns the bare value
-        return itemgetter(*names)
-    return lambda event: [event[name] for name in names]
+def non_blocking_write_fd(fd: int) -> Write:
+    """Return a function that writes to `fd` without blocking, and leaves the flags of `fd`."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISSOCK(mode):  # as systemd's journal gives
+        return partial(_send, fd)
+    if stat.S_ISFIFO(mode) or os.isatty(fd):
+        with suppress(OSError):
+            return partial(os.write, _reopen(fd))
+        return partial(_write_when_ready, fd)
+    return partial(os.write, fd)
+
+
+def _reopen(fd: int) -> int:
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return os.open(f"/proc/self/fd/{fd}", flags)
+
+
+def _send(fd: int, data: bytes) -> int:
+    sock = socket.socket(fileno=fd)
+    try:
+        return sock.send(data, socket.MSG_DONTWAIT)
+    finally:
+        sock.detach()
+
+
+def _write_when_ready(fd: int, data: bytes) -> int:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    taken = 0
+    while taken < len(data) and poll.poll(0):
+        taken += os.write(fd, data[taken : taken + PIPE_BUF])
+    return taken

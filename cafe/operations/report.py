@@ -20,9 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cafe.operations.charts import draw, rank
+from cafe.operations.printable import printable
 from cafe.orders.order import Action, Status
 from cafe.orders.queries import History, Step
-from cafe.printable import printable
 
 _BREWED = (Status.READY, Status.DELIVERED)
 _LIVE = (Status.WAITING, Status.PREPARATION)

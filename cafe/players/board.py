@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cafe.cli.streams import discard_stderr
-from cafe.printable import printable
+from cafe.operations.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from cafe.operations.charts import histograms, rank
+from cafe.operations.printable import printable
 from cafe.players.board import as_text, plain_console, shown
 from cafe.players.client import OpenTransport, describe, open_client, open_tcp, wait_until_open
 from cafe.players.options import (
@@ -33,7 +34,6 @@ from cafe.players.options import (
     parse_url,
     seeded_random,
 )
-from cafe.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

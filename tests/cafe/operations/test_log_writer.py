@@ -15,8 +15,8 @@ import pytest
 import trio
 import trio.lowlevel
 
-from cafe.operations import log_writer
-from cafe.operations.log_writer import MOST_LINES, LogWriter, non_blocking_write_fd
+from cafe.operations import logs
+from cafe.operations.logs import MOST_LINES, LogWriter, non_blocking_write_fd
 
 
 class Reader:
@@ -148,7 +148,7 @@ def pipe(
 ) -> Generator[tuple[int, int]]:
     """Return both ends of a pipe; in one case it cannot be opened once more."""
     if request.param == "without /proc":
-        monkeypatch.setattr(log_writer, "_reopen", refuse)
+        monkeypatch.setattr(logs, "_reopen", refuse)
     reader, write_end = os.pipe()
     yield reader, write_end
     os.close(reader)

@@ -1,6 +1,6 @@
 """Untrusted text, such as a name or a file's path, as it may be printed: one line, escaped.
 
-Rule: it stands below the ledger, because each floor prints such text. It imports nothing.
+Rule: it imports nothing, because every command prints such text.
 """
 
 from __future__ import annotations
