@@ -57,7 +57,6 @@ MODELS = (
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",
-    "cafe/orders/ids.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
 )

@@ -22,7 +22,6 @@ from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.followers import KeptKeys
-from cafe.orders.ids import OrderIds
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
@@ -41,7 +40,7 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Order, Status
+from cafe.orders.order import Order, OrderIds, Status
 from cafe.orders.queries import find_by_key, find_order, load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,

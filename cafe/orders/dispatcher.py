@@ -313,7 +313,7 @@ class Dispatcher(Actor):
         return QueueCount(
             waiting=waiting,
             preparing=len(book.leases),
-            baristas=book.baristas(idle),
+            baristas=max(len(book.leases) + idle, 0 if book.brewing_seconds is None else 1),
             eta_seconds=book.eta_seconds(waiting + 1, idle),
             accepting=waiting < self._rules.max_waiting and self._closing.refusal is None,
             by_status=book.by_status,

@@ -1,6 +1,7 @@
-"""One order's life. The table below *is* the state machine: nothing else changes a status.
+"""One order: its life and its id. The table *is* the state machine: nothing else changes a status.
 
-Rule: pure. Time is passed in, in seconds since the Unix epoch.
+Rule: pure. Time is passed in, in seconds since the Unix epoch. The secret that signs the ids never
+leaves its object.
 
     waiting --start--> preparation --finish--> ready --hand over--> delivered
 
@@ -10,7 +11,11 @@ transitions that keep the status (unbind, abandon). Every change of an order is 
 
 from __future__ import annotations
 
+import secrets
+from base64 import urlsafe_b64encode
 from enum import StrEnum
+from hashlib import blake2b
+from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 
 
@@ -148,3 +153,48 @@ class Change(NamedTuple):
     """The barista who did it, if they gave a name."""
     reason: str | None = None
     """Why, where the action does not say it."""
+
+
+SECRET_BYTES: Final = 32
+RANDOM_BYTES: Final = 12
+MAC_BYTES: Final = 6
+UNSIGNED_LENGTH: Final = 16
+"""Characters of the random part, and of a whole id before ids were signed."""
+
+
+class OrderIds:
+    """Makes ids, and recognizes those that it may have made, so that a guess costs no look-up.
+
+    An id is a random text and a MAC of it (keyed BLAKE2b, RFC 7693), which only a shop on the same
+    ledger can make. A client that knows an id may look at its order and cancel it, so ids must not
+    be guessable: the random text has 96 bits. The MAC has 48 only, since a guess that passes costs
+    one look-up.
+    """
+
+    __slots__ = ("_has_unsigned", "_secret")
+
+    def __init__(self, secret: bytes, *, has_unsigned: bool = False) -> None:
+        """Sign with `secret`; `has_unsigned`: some orders are older than the signatures."""
+        self._secret = secret
+        self._has_unsigned = has_unsigned
+
+    def new(self) -> str:
+        """Return a new id that cannot be guessed: 24 characters of A-Z, a-z, 0-9, `-` and `_`."""
+        random = secrets.token_urlsafe(RANDOM_BYTES)
+        return random + self._sign(random)
+
+    def may_exist(self, order_id: str) -> bool:
+        """Return whether there may be such an order; False for any other text.
+
+        The time that this takes does not depend on the right signature.
+        """
+        if not order_id.isascii():
+            return False
+        random, signature = order_id[:UNSIGNED_LENGTH], order_id[UNSIGNED_LENGTH:]
+        if not signature:
+            return self._has_unsigned and len(random) == UNSIGNED_LENGTH
+        return compare_digest(signature, self._sign(random))
+
+    def _sign(self, random: str) -> str:
+        mac = blake2b(random.encode("ascii"), key=self._secret, digest_size=MAC_BYTES)
+        return urlsafe_b64encode(mac.digest()).decode("ascii")

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from cafe.ledger.tables import events
 from cafe.orders.followers import MOST_KEYS, KeptKeys
-from cafe.orders.ids import SECRET_BYTES, OrderIds
-from cafe.orders.order import Order, Status
+from cafe.orders.order import SECRET_BYTES, Order, OrderIds, Status
 from cafe.orders.queue import MOST_RECENT
 from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
 

@@ -119,15 +119,13 @@ class OrderBook:
         """Estimate the seconds until the order at `position` (1 is next) is ready.
 
         Each of n baristas serves every n-th order, so the order is in round number
-        ceil(position / n). None while no brewing time is known.
+        ceil(position / n): those who hold a claim or wait, and at least the last to finish. None
+        while no brewing time is known.
         """
         if self.brewing_seconds is None:
             return None
-        return ceil(position / self.baristas(idle_baristas)) * self.brewing_seconds
-
-    def baristas(self, idle_baristas: int) -> int:
-        """Count the baristas: those who hold a claim or wait, and at least the last to finish."""
-        return max(len(self.leases) + idle_baristas, 0 if self.brewing_seconds is None else 1)
+        baristas = max(1, len(self.leases) + idle_baristas)
+        return ceil(position / baristas) * self.brewing_seconds
 
     def live(self) -> list[Order]:
         """Return all that wait or are being prepared, oldest first."""
