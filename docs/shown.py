@@ -14,6 +14,7 @@ from rich.console import Console, RenderableType
 from cafe.operations.report import Day, Spread, Work, as_tables
 from cafe.players.attacker import Attack
 from cafe.players.customers import Summary, comparison
+from cafe.players.rush import attack_title
 
 WIDTH = 80
 
@@ -67,7 +68,8 @@ def served(waits: tuple[float, float, float, float]) -> Summary:
 def rush() -> list[str]:
     """Return what `cafe rush` prints between its title and its charts."""
     table = comparison({"without an attacker": served(CALM), "with an attacker": served(ATTACKED)})
-    return ["```", *printed(table)[1:], ATTACK.text(), "```"]
+    title = attack_title(ATTACK.orders)
+    return ["```", *printed(table)[1:], title, ATTACK.text(), "```"]
 
 
 def report() -> list[str]:

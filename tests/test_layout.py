@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import ROOT, SOURCES, Import, file_of, imports_of, named, parsed
+from tests.imports import ROOT, SOURCES, Import, file_of, imports_of, is_marker, named, parsed
 
 STDLIB = frozenset(sys.stdlib_module_names)
 
@@ -147,9 +147,10 @@ def test_an_import_against_the_direction_is_found(importer: str, module: str) ->
     assert objection(Import(importer, 1, module)) is not None
 
 
-def test_the_house_has_few_rooms() -> None:
+def test_the_house_has_few_rooms_and_modules() -> None:
     rooms = {folder for folder in FLOORS if not folder.endswith(".py")}
     assert len(rooms) <= MOST_ROOMS
+    assert len([path for path in SOURCES if not is_marker(path)]) <= MOST_MODULES
     # What is nested deeper belongs to the room above it.
     assert {room_of(named(path)) for path in SOURCES} == set(FLOORS)
 

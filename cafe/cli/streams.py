@@ -1,4 +1,4 @@
-"""The standard streams of the process: closed at the start, on a full device, or read by nobody.
+"""The standard streams of the process: closed at the start, on a full device, or not read.
 
 Rule: a stream that cannot be written never causes a traceback. The exit code stays what it would
 be, or is NOT_WRITTEN if the output was all that the command was for.

@@ -13,7 +13,7 @@ browser send requests to this machine. Three header fields show it, and no page 
   `none` for an address that was typed, are accepted. `same-site` is a page on another port.
 - `Origin` (RFC 6454) is sent with every form, and by every script that wants to read the response.
 - `Host` is the page's own name if that name was made to resolve to this machine (DNS rebinding).
-  So the name has to be one that nobody else can own, or one that the operator has listed.
+  So the name has to be one that no other site can own, or one that the operator has listed.
 
 Browsers send the first one only to addresses that they trust: those with TLS, and 127.0.0.0/8, ::1
 and localhost without it. That is why other ways to write this machine's own address are refused. On

@@ -9,8 +9,8 @@ the process's descriptors allow. A trusted proxy speaks for many clients, so onl
 for it. What the total refuses is not counted against any address.
 
 At the total, idle connections are closed to make room for new ones, which have something to ask.
-The addresses with most idle connections lose them first, so nobody can keep others out by staying
-connected; trusted proxies lose theirs only if nobody else has any.
+The addresses with most idle connections lose them first, so no client can keep others out by
+staying connected; trusted proxies lose theirs only if no other client has any.
 
 `Pace` refuses addresses that connect too often, or for nothing. A connection is wasted if its
 client disconnected within a second of being accepted and before it was answered. A group of

@@ -203,7 +203,7 @@ class LogWriter(trio.abc.Instrument):
             taken = 0
         except (OSError, ValueError):  # the reader or the file is closed
             self.dropped += number
-            self._noticed += number  # nobody would read the notice
+            self._noticed += number  # the notice would not be read either
             taken = size
         if taken < size:
             self._stalled = True

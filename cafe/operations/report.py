@@ -109,10 +109,12 @@ class Day:
     @classmethod
     def of(cls, histories: Sequence[History], hours: Hours) -> Day:
         """Return the figures of a day's orders."""
-        rows = [life.order for life in histories]
+        rows = [history.order for history in histories]
         brewed = [row for row in rows if row.status in _BREWED]
         ends = Counter(
-            life.steps[-1].action for life in histories if life.order.status == Status.CANCELLED
+            history.steps[-1].action
+            for history in histories
+            if history.order.status == Status.CANCELLED
         )
         return cls(
             orders=len(rows),
@@ -124,28 +126,30 @@ class Day:
             abandoned=ends[Action.ABANDON],
             brewed_in_vain=sum(row.abandoned for row in brewed),
             wait=Spread.of((row.ended_at or 0.0) - row.placed_at for row in brewed),
-            brewing=Spread.of(_brewing_seconds(life) for life in histories if _is_brewed(life)),
+            brewing=Spread.of(
+                _brewing_seconds(history) for history in histories if _is_brewed(history)
+            ),
             baristas=_by_barista(histories),
             hours=_by_hour([row.placed_at for row in rows], hours),
         )
 
 
-def _is_brewed(life: History) -> bool:
-    return life.order.status in _BREWED
+def _is_brewed(history: History) -> bool:
+    return history.order.status in _BREWED
 
 
-def _brewing_seconds(life: History) -> float:
-    return (life.order.ended_at or 0.0) - (life.order.started_at or 0.0)
+def _brewing_seconds(history: History) -> float:
+    return (history.order.ended_at or 0.0) - (history.order.started_at or 0.0)
 
 
 def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
     done: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
     brewing: defaultdict[str | None, list[float]] = defaultdict(list)
-    for life in histories:
-        for name, action in _attributed(life.steps):
+    for history in histories:
+        for name, action in _attributed(history.steps):
             done[name][action] += 1
             if action in _FINISHES:
-                brewing[name].append(_brewing_seconds(life))
+                brewing[name].append(_brewing_seconds(history))
     works = (
         Work(
             name=name,
@@ -162,11 +166,11 @@ def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
 def _attributed(steps: Iterable[Step]) -> Iterable[tuple[str | None, str]]:
     """Yield each barista's action with a name: if it has none, that of the last start."""
     holder: str | None = None
-    for deed in steps:
-        if deed.action == Action.START:
-            holder = deed.by
-        if deed.action in {Action.START, Action.RELEASE, Action.EXPIRE, *_FINISHES}:
-            yield deed.by or holder, deed.action
+    for step in steps:
+        if step.action == Action.START:
+            holder = step.by
+        if step.action in {Action.START, Action.RELEASE, Action.EXPIRE, *_FINISHES}:
+            yield step.by or holder, step.action
 
 
 def _by_hour(placed: Sequence[float], hours: Hours) -> tuple[Hour, ...]:

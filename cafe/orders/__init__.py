@@ -1,1 +1,1 @@
-"""The heart: orders, their one queue, and the Dispatcher who owns them all."""
+"""The heart: orders, their one queue, and the Dispatcher, which owns them all."""

@@ -246,6 +246,11 @@ def require_address(address: str) -> None:
             raise NoAddressError(address) from None
 
 
+def attack_title(orders: int) -> str:
+    """Return what stands above the result of an attack."""
+    return f"The attacker, {_ATTACKER}, ordered {orders} at once:"
+
+
 def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float) -> None:
     console = plain_console()
     phases = (calm, attacked)
@@ -256,7 +261,7 @@ def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float
     )
     console.print(comparison({phase.title: phase.crowd.summary() for phase in phases}))
     if attacked.attack is not None:
-        console.print(f"The attacker, {_ATTACKER}, ordered {attacked.attack.orders} at once:")
+        console.print(attack_title(attacked.attack.orders))
         console.print(attacked.attack.text())
     print(histograms({f"waits in seconds, {p.title}": p.crowd.summary().served for p in phases}))
 

@@ -1,6 +1,6 @@
 """The composition root: opens the ledger, starts the actors in order, then both servers.
 
-Rule: only this module starts anything, and it stops everything in reverse. On shutdown all waiting
+Rule: only this room starts anything, and it stops everything in reverse. On shutdown all waiting
 clients are answered, then the ports close, the actors stop, and the ledger writes what is left.
 """
 

@@ -29,7 +29,6 @@ LOOKS = {
     "a page": ("client", "/docs"),
     "Starlette's": ("worker", "/openapi.json"),
 }
-PER_REQUEST = {b"date", b"x-request-id"}
 
 
 @dataclass(frozen=True, slots=True)
