@@ -142,9 +142,12 @@ def _variables() -> dict[str, str]:
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a sentence for each CAFE_ variable that is not a setting: probably a typing error."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    unknown = [name for name in environ if name.startswith(PREFIX) and name not in known]
-    return [f"{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown]
+    known = [name.upper() for name in Settings.model_fields]
+    given = [name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)]
+    unknown = [name for name in given if name not in known]
+    return [
+        f"{PREFIX}{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown
+    ]
 
 
 def option_name(field: str) -> str:
@@ -163,5 +166,6 @@ def _sentence(error: Any, options: Mapping[str, Any]) -> str:
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
+    # Without the prefix, which would make every name similar to every other.
     near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {PREFIX}{near[0]}?" if near else ""

@@ -32,10 +32,10 @@ from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables
 from cafe.orders.queries import read_histories
 from cafe.settings import SettingsError, option_name, read_settings
 from cafe.shop.departments import DEPARTMENTS
+from cafe.shop.housekeeping import DAY
 
 BROKEN = 1
 MOST_SHOWN = 20
-DAY = 86_400.0
 
 db = typer.Typer(
     help="Migrate, copy, restore, prune and check the shop's database.",
@@ -110,7 +110,7 @@ def restore_database(
     """
     with shop_database(database_url) as address:
         former = restore(address, file)
-    kept = "There was none before." if former is None else f"The former one is {former}"
+    kept = "There was none before." if former is None else f"The former one is {former}."
     print(printable(f"The database is a copy of {file} now. {kept}"))
 
 

@@ -46,6 +46,9 @@ MOST_CREDITS: Final = 10_000
 REPORT_SECONDS: Final = 0.25
 """How long refused connections are gathered before one message reports them all."""
 
+HEALTH: Final = frozenset({"/livez", "/readyz"})
+"""Paths of the health routes, which are open to all and never counted."""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
 
@@ -96,7 +99,7 @@ class Guard:
         app: ASGIApp,
         limiter: Ref[RateLimiter],
         trusted: Networks,
-        exempt: frozenset[str] = frozenset({"/livez", "/readyz"}),
+        exempt: frozenset[str] = HEALTH,
         *,
         window: Window | None = "customers",
     ) -> None:

@@ -21,10 +21,9 @@ from rich.text import Text
 
 from cafe.operations.charts import draw, rank
 from cafe.operations.printable import printable
-from cafe.orders.order import Action, Status
+from cafe.orders.order import BREWED, Action, Status
 from cafe.orders.queries import History, Step
 
-_BREWED = (Status.READY, Status.DELIVERED)
 _LIVE = (Status.WAITING, Status.PREPARATION)
 _FINISHES = (Action.FINISH, Action.FINISH_LATE)
 _HOUR = 3600.0
@@ -110,7 +109,7 @@ class Day:
     def of(cls, histories: Sequence[History], hours: Hours) -> Day:
         """Return the figures of a day's orders."""
         rows = [history.order for history in histories]
-        brewed = [row for row in rows if row.status in _BREWED]
+        brewed = [row for row in rows if row.status in BREWED]
         ends = Counter(
             history.steps[-1].action
             for history in histories
@@ -135,7 +134,7 @@ class Day:
 
 
 def _is_brewed(history: History) -> bool:
-    return history.order.status in _BREWED
+    return history.order.status in BREWED
 
 
 def _brewing_seconds(history: History) -> float:

@@ -40,7 +40,7 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Order, OrderIds, Status
+from cafe.orders.order import BREWED, Order, OrderIds, Status
 from cafe.orders.queries import find_by_key, find_order, load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,
@@ -60,7 +60,6 @@ LEDGER_SECONDS = 5.0
 REFUSED_SECONDS = 1.0
 """How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
 client that retries at once would keep it busy."""
-BREWED = frozenset({Status.READY, Status.DELIVERED})
 
 
 @dataclass(slots=True)

@@ -56,6 +56,8 @@ class Action(StrEnum):
     """Its address is banned."""
 
 
+BREWED: Final = frozenset({Status.READY, Status.DELIVERED})
+
 TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
     (Status.WAITING, Action.START): Status.PREPARATION,
     (Status.WAITING, Action.FINISH_LATE): Status.READY,

@@ -24,7 +24,7 @@ from cafe.http.problem import problem_response, request_id_of
 from cafe.http.worker_guards import PageGuard, TokenGuard
 from cafe.limits.address import Networks, parse_networks
 from cafe.limits.admission import Admission
-from cafe.limits.guard import Guard, count_refusal
+from cafe.limits.guard import HEALTH, Guard, count_refusal
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
@@ -37,7 +37,6 @@ from cafe.settings import Settings
 
 CLIENT_PREFIX = "/api/v1/client"
 WORKER_PREFIX = "/api/v1/worker"
-HEALTH = frozenset({"/livez", "/readyz"})
 
 PROBLEMS = Problems(problem_response, request_id_of)
 """How the servers write their own errors: as all others of the shop."""

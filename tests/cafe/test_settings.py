@@ -140,6 +140,7 @@ def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -
     [
         ("CAFE_LEASE_SECOND", "; did you mean CAFE_LEASE_SECONDS?"),
         ("CAFE_LIMITS_WAITING", "; did you mean CAFE_LIMIT_WAITING?"),
+        ("CAFE_FOO", ""),
         ("CAFE_XYZZY_QUX", ""),
     ],
 )

@@ -199,7 +199,7 @@ def test_the_command_says_where_the_former_ledger_is(
     assert run(app, arguments) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"The database is a copy of {copy} now. There was none before."
-    assert second.endswith(f" now. The former one is {file}.before-restore-1")
+    assert second.endswith(f" now. The former one is {file}.before-restore-1.")
 
 
 def test_what_is_wrong_with_a_restore_is_one_line(
