@@ -1,4 +1,4 @@
-"""What docs/extending.md shows are its departments, and its two diffs do what the page says."""
+"""What docs/extending.md shows are its departments, and its diffs do what the page says."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import trio
 from prometheus_client import CollectorRegistry
+from sqlalchemy import MetaData, NullPool, create_engine, inspect
 
 from actors import open_system
+from cafe.ledger import tables
 from cafe.ledger.database import Link
 from cafe.orders.department import ORDERS
 from cafe.settings import read_settings
@@ -55,22 +57,32 @@ def test_a_diff_whose_lines_are_not_in_the_text_just_once_fails(text: str, diff:
         change(text, diff)
 
 
-def changed(path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a module as the page's diff makes it, with the departments where they are."""
-    [diff] = [text for name, text in blocks("diff") if name == path]
-    text = change((ROOT / path).read_text("utf-8"), diff)
+def in_examples(text: str) -> str:
+    """Return a text with the departments where they are, not in the house."""
     for name in DEPARTMENTS:
         text = text.replace(f"cafe/{name}", f"docs/examples/{name}")
         text = text.replace(f"cafe.{name}", f"docs.examples.{name}")
+    return text
+
+
+def changed(path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a module as the page's diff makes it, with the departments where they are."""
+    [diff] = [text for name, text in blocks("diff") if name == path]
+    file = ROOT / in_examples(path)
+    text = in_examples(change(file.read_text("utf-8"), diff))
     module = ModuleType("changed")
-    module.__file__ = str(ROOT / path)
+    module.__file__ = str(file)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - it is ours
     return module
 
 
-def test_the_page_has_two_diffs_and_only_one_for_the_shop() -> None:
-    assert [path for path, _ in blocks("diff")] == ["cafe/shop/departments.py", TEST_LAYOUT]
+def test_the_page_has_three_diffs_and_only_one_for_the_shop() -> None:
+    assert [path for path, _ in blocks("diff")] == [
+        "cafe/shop/departments.py",
+        TEST_LAYOUT,
+        TABLES,
+    ]
 
 
 async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
@@ -88,6 +100,21 @@ async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
         assert [offer.name for offer in house.offers] == ["orders", "music", "tips"]
         assert await house.why_not_ready() is None
         await house.close()
+
+
+TABLES = "cafe/tips/tables.py"
+
+
+def test_with_the_diff_for_the_tables_a_new_file_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = MetaData(naming_convention=tables.metadata.naming_convention)
+    for table in tables.metadata.sorted_tables:
+        table.to_metadata(copy)
+    monkeypatch.setattr(tables, "metadata", copy)
+    changed(TABLES, monkeypatch)
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
+        tables.make_tables(connection)
+        assert {table.name for table in TIPS.tables} <= set(inspect(connection).get_table_names())
+        assert tables.is_current(connection, "a new file")
 
 
 TEST_LAYOUT = "tests/test_layout.py"
