@@ -1,10 +1,18 @@
 """The café with the two example departments in it; takes the options of `cafe serve`.
 
-Rule: as in `cafe/shop/departments.py`, what one department needs of another is passed in here.
+Rule: as in `cafe/shop/departments.py`, what one department needs of another is passed in here. Its
+database is a file of its own: `cafe serve` and `cafe db` do not know these departments.
 """
 
 from __future__ import annotations
 
+from cafe.cli import exit_on_interrupt
+
+if __name__ == "__main__":
+    # Ctrl-C prints nothing, as in `cafe`: importing the rest takes most of the start.
+    exit_on_interrupt()
+
+import os
 import sys
 from functools import wraps
 from typing import Final
@@ -48,11 +56,18 @@ def make_tables(connection: Connection) -> None:
 
 
 EXTENDED: Final = Departments((ORDERS, TIPS), open_departments)
+DATABASE: Final = "sqlite:///examples.db"
+HELP: Final = f"""Open the café with two more departments in it, music and tips.
+
+Signals and options are those of `cafe serve`. The database is {DATABASE}, not the café's, unless
+--database-url or CAFE_DATABASE_URL names another."""
 
 
 @wraps(serve)  # with its options
 def serve_extended(**options: str | None) -> None:
-    """Open the café with music and tips."""
+    """Run the shop until it has shut down."""
+    if "CAFE_DATABASE_URL" not in {name.upper() for name in os.environ}:
+        options["database_url"] = options["database_url"] or DATABASE
     if status := open_shop(options, EXTENDED):
         raise typer.Exit(status)
 
@@ -60,7 +75,7 @@ def serve_extended(**options: str | None) -> None:
 def main() -> None:
     """Run the command line."""
     app = typer.Typer()
-    app.command()(serve_extended)
+    app.command(help=HELP)(serve_extended)
     sys.exit(run(app, sys.argv[1:]))
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cafe.cli import INTERRUPTED
 from tests.system.api import brew, order
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, environment, open_shop, until_asked
 from tests.tips.killing import PROGRAM
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_a_song_that_a_customer_wishes_for_is_played_and_a_tip_is_paid() -> None:
@@ -41,3 +50,66 @@ async def give_and_look(shop: Shop) -> None:
             return totals == {"": 50}
 
         await until_asked(is_paid)
+
+
+RUN = """
+import os, runpy, signal, sys
+# A shell makes its background jobs ignore it, and the tests may be one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+moment, *options = sys.argv[1:]
+
+class Interrupter:
+    def find_spec(self, module, path=None, target=None):
+        if module == moment:
+            os.kill(os.getpid(), signal.SIGINT)
+
+interrupted = []
+
+def interrupt(event, args):
+    if not interrupted and (event == moment or (event == "open" and args[0] == moment)):
+        interrupted.append(event)
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+sys.addaudithook(interrupt)
+sys.argv[1:] = options
+runpy.run_module("docs.examples.shop", run_name="__main__")
+"""
+
+
+Ended = tuple[int, bytes, bytes]
+"""The exit code, and what was printed to the two streams."""
+
+
+def interrupted(moment: str, folder: Path, *options: str, **settings: str) -> Ended:
+    """Run the program in a folder, with Ctrl-C at an import or an event."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, moment, *FREE_PORTS, *options],
+        cwd=folder,
+        env={**environment(settings), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("moment", ["typer", "docs.examples.tips.tables", "hypercorn_client.toml"])
+def test_ctrl_c_during_the_start_prints_nothing(tmp_path: Path, moment: str) -> None:
+    assert interrupted(moment, tmp_path) == (INTERRUPTED, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "name"),
+    [
+        ((), {}, "examples.db"),
+        (("--database-url", "sqlite:///mine.db"), {}, "mine.db"),
+        ((), {"database_url": "sqlite:///mine.db"}, "mine.db"),
+    ],
+)
+def test_its_database_is_not_that_of_the_cafe(
+    tmp_path: Path, options: tuple[str, ...], settings: dict[str, str], name: str
+) -> None:
+    code, _, log = interrupted("socket.bind", tmp_path, *options, **settings)
+    assert code == 0, log
+    assert {path.name for path in tmp_path.glob("*.db")} == {name}
