@@ -25,6 +25,7 @@ from docs.examples.tips.tables import metadata
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger
 from tests.extending import EXAMPLES, PAGE, ROOT, blocks, change
+from tests.test_layout import MOST_MODULES, MOST_ROOMS
 
 DEPARTMENTS = ("music", "tips")
 FILES = sorted(
@@ -145,7 +146,9 @@ def test_with_the_diff_for_the_layout_an_import_against_the_directions_is_found(
     assert layout.objection(jukebox) is not None
 
 
-def test_with_the_diff_for_the_layout_each_room_and_model_is_there(layout: Any) -> None:
+def test_with_the_diff_for_the_layout_there_is_room_for_the_departments(layout: Any) -> None:
     layout.test_each_floor_and_each_model_is_there()
     rooms = {floor for floor in layout.FLOORS if not floor.endswith(".py")}
     assert len(rooms) <= layout.MOST_ROOMS
+    assert MOST_ROOMS + len(DEPARTMENTS) == layout.MOST_ROOMS
+    assert MOST_MODULES + len(MODULES) == layout.MOST_MODULES
