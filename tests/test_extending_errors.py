@@ -20,12 +20,13 @@ import mypy.api
 import pytest
 import trio
 
-from actors import ActorCrashed, ActorError, Message, Ref, Restart, open_system
+from actors import ActorCrashed, ActorError, Message, Ref, open_system
 from actors.testing import Probe
 from cafe.http.app import create_app
 from cafe.http.refusals import Closing
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Dispatcher, Rules
+from cafe.shop.shop import RESTART
 from docs.examples.music.customer_api import customer_routes
 from docs.examples.music.jukebox import Jukebox
 from docs.examples.music.messages import ListSongs, NextSong, Wish
@@ -154,16 +155,15 @@ async def a_route_asks_an_actor_that_crashes(_workshop: Workshop) -> str:
     return said
 
 
-@says("Jukebox crashed more than 3 times within 60 s")
+@says("Jukebox crashed more than 5 times within 60 s")
 async def it_goes_on_crashing(workshop: Workshop) -> str:
     wrong = workshop.make(LIST, '        raise KeyError("So What")\n')
 
     async def ask_often() -> None:
         async with open_system() as system:
             make = partial(wrong.Jukebox, Probe(Dispatcher), Closing())
-            restart = Restart(limit=3, within=60)
-            jukebox: Ref[Any] = await system.start(make, name="Jukebox", restart=restart)
-            for _ in range(4):
+            jukebox: Ref[Any] = await system.start(make, name="Jukebox", restart=RESTART)
+            for _ in range(RESTART.limit + 1):
                 with suppress(ActorCrashed):
                     await jukebox.ask(ListSongs())
             await trio.sleep_forever()
