@@ -1,4 +1,4 @@
-"""THE Jukebox: the actor that owns the playlist, and the replies to players that wait for a song.
+"""The Jukebox: the actor that owns the playlist, and the replies to players that wait for a song.
 
 Rule: a song goes to one player, and only to one that still waits for it.
 """

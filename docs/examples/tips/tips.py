@@ -1,4 +1,4 @@
-"""THE Tips: the actor that owns all tips, and the task that follows the orders' events for it.
+"""Tips: the actor that owns all tips, and the task that follows the orders' events for it.
 
 Rule: memory holds only how far the log was followed. Each turn reads what it needs, decides by the
 model, and commits: so the next turn finds all that was done before, and a crash, a kill or a
