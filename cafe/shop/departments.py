@@ -1,4 +1,4 @@
-"""The departments of the house: one line each, twice.
+"""The departments of the house: each has its lines here, and its floor in tests/test_layout.py.
 
 Rule: what one department needs of another is passed in here, as a ref. `DEPARTMENTS` is for
 commands that read the database: importing this module defines all tables.
