@@ -21,11 +21,9 @@ from rich.text import Text
 
 from cafe.operations.charts import draw, rank
 from cafe.operations.printable import printable
-from cafe.orders.order import BREWED, Action, Status
+from cafe.orders.order import BREWED, FINISHES, LIVE, Action, Status
 from cafe.orders.queries import History, Step
 
-_LIVE = (Status.WAITING, Status.PREPARATION)
-_FINISHES = (Action.FINISH, Action.FINISH_LATE)
 _HOUR = 3600.0
 _MINUTES_FROM = 120.0  # seconds; shorter times are shown in seconds
 
@@ -119,7 +117,7 @@ class Day:
             orders=len(rows),
             ready=len(brewed),
             collected=sum(row.status == Status.DELIVERED for row in rows),
-            live=sum(row.status in _LIVE for row in rows),
+            live=sum(row.status in LIVE for row in rows),
             cancelled=ends[Action.CANCEL],
             cut_off=ends[Action.CUT_OFF],
             abandoned=ends[Action.ABANDON],
@@ -147,12 +145,12 @@ def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
     for history in histories:
         for name, action in _attributed(history.steps):
             done[name][action] += 1
-            if action in _FINISHES:
+            if action in FINISHES:
                 brewing[name].append(_brewing_seconds(history))
     works = (
         Work(
             name=name,
-            ready=sum(counts[action] for action in _FINISHES),
+            ready=sum(counts[action] for action in FINISHES),
             released=counts[Action.RELEASE],
             lapsed=counts[Action.EXPIRE],
             brewing=Spread.of(brewing[name]),
@@ -168,7 +166,7 @@ def _attributed(steps: Iterable[Step]) -> Iterable[tuple[str | None, str]]:
     for step in steps:
         if step.action == Action.START:
             holder = step.by
-        if step.action in {Action.START, Action.RELEASE, Action.EXPIRE, *_FINISHES}:
+        if step.action in {Action.START, Action.RELEASE, Action.EXPIRE, *FINISHES}:
             yield step.by or holder, step.action
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
 
 from cafe.ledger.log import MOST_AHEAD, was_set_right_behind
 from cafe.ledger.tables import events
-from cafe.orders.tables import LIVE, keys, orders
+from cafe.orders.order import LIVE
+from cafe.orders.tables import keys, orders
 
 _event = events.c
 _order = orders.c

@@ -17,11 +17,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
-from cafe.orders.order import Action, Order
+from cafe.orders.order import FINISHES, Action, Order
 from cafe.orders.tables import keys, orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
-FINISHED = frozenset({Action.FINISH.value, Action.FINISH_LATE.value})
 MOST_KEYS: Final = 50_000
 """About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
 
@@ -66,7 +65,7 @@ class OrderLog:
             row = change.row
             waited = max(0.0, (row[ENDED_AT] or event.at) - row[PLACED_AT])
             self._by_action[event.action].inc()
-            if event.action in FINISHED:
+            if event.action in FINISHES:
                 self._waits.observe(waited)
                 self._brewing.observe(max(0.0, row[ENDED_AT] - row[STARTED_AT]))
             self._log.info(

@@ -56,7 +56,9 @@ class Action(StrEnum):
     """Its address is banned."""
 
 
-BREWED: Final = frozenset({Status.READY, Status.DELIVERED})
+LIVE: Final = (Status.WAITING, Status.PREPARATION)
+BREWED: Final = (Status.READY, Status.DELIVERED)
+FINISHES: Final = (Action.FINISH, Action.FINISH_LATE)
 
 TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
     (Status.WAITING, Action.START): Status.PREPARATION,
@@ -130,7 +132,7 @@ class Order(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether it has left the queue for good: ready, delivered or cancelled."""
-        return self.status not in {Status.WAITING, Status.PREPARATION}
+        return self.status not in LIVE
 
     def waited_seconds(self, now: float) -> float:
         """Return the seconds from placing it to its end, or to `now`."""

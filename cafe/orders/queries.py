@@ -14,9 +14,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from cafe.ledger.tables import events
 from cafe.orders.followers import MOST_KEYS, KeptKeys
-from cafe.orders.order import SECRET_BYTES, Order, OrderIds, Status
+from cafe.orders.order import LIVE, SECRET_BYTES, Order, OrderIds, Status
 from cafe.orders.queue import MOST_RECENT
-from cafe.orders.tables import LIVE, id_secret, keys, order_of, orders
+from cafe.orders.tables import id_secret, keys, order_of, orders
 
 LAST_BREWED = 20
 

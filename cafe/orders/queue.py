@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, NamedTuple
 
-from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.order import BREWED, FINISHES, Action, Change, Order, Status
 
 Ticket = tuple[int, str]
 """An order's number and its id: lists of them are sorted, so that one is found by bisection."""
@@ -32,7 +32,7 @@ WEIGHT_OF_NEWEST = 0.1
 CLOCK_AHEAD = 300.0
 """Seconds that an order may have been claimed in the future before the clock counts as wrong: as
 much as the ledger lets its last event be ahead. A test holds the two equal."""
-BARISTAS_DO = frozenset({Action.START, Action.FINISH, Action.FINISH_LATE, Action.RELEASE})
+BARISTAS_DO = frozenset({Action.START, *FINISHES, Action.RELEASE})
 
 
 class UnknownOrderError(Exception):
@@ -251,7 +251,7 @@ class OrderBook:
         Raises UnknownOrderError, or NotAllowedError where it was never started or is cancelled.
         """
         order = self.find(order_id)
-        if order.status in {Status.READY, Status.DELIVERED}:
+        if order.status in BREWED:
             return None
         late = order.lapsed and order.status is Status.WAITING
         action = Action.FINISH_LATE if late else Action.FINISH

@@ -6,7 +6,7 @@ columns of its table, in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -26,12 +26,10 @@ from sqlalchemy import (
 
 from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata
-from cafe.orders.order import Action, Change, Order, Status
-
-LIVE = ("waiting", "preparation")
+from cafe.orders.order import LIVE, Action, Change, Order, Status
 
 
-def _one_of(column: str, words: Sequence[str]) -> str:
+def _one_of(column: str, words: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
 
 
@@ -54,7 +52,7 @@ orders = Table(
     Column("lease_expires_at", Float(53)),
     Column("lapsed", Boolean, nullable=False),
     Column("ended_at", Float(53)),
-    CheckConstraint(_one_of("status", tuple(Status)), name="status"),
+    CheckConstraint(_one_of("status", Status), name="status"),
 )
 # Few orders wait or are in preparation, very many have ended.
 Index(

@@ -17,7 +17,8 @@ from sqlalchemy import Row, select
 from cafe.ledger.checking import check, open_reader
 from cafe.ledger.department import Department
 from cafe.ledger.tables import events as log
-from cafe.orders.tables import LIVE, orders
+from cafe.orders.order import LIVE
+from cafe.orders.tables import orders
 from cafe.shop.departments import DEPARTMENTS
 from tests.system.load import READY, Record
 

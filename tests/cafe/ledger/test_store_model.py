@@ -21,9 +21,8 @@ from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone, LedgerChanged
 from cafe.ledger.log import read_page
 from cafe.ledger.store import Store, Unit, open_store
-from cafe.orders.order import Change, Order, Status
+from cafe.orders.order import LIVE, Change, Order, Status
 from cafe.orders.queries import LAST_BREWED
-from cafe.orders.tables import LIVE
 from tests.cafe.ledger.order_histories import (
     NOON,
     Tickets,
