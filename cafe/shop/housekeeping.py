@@ -16,8 +16,6 @@ from cafe.ledger.errors import LedgerError
 from cafe.ledger.ledger import Ledger
 from cafe.offer import Offer
 
-Departments = Sequence[Department[Any]]
-
 DAY = 86_400.0
 TIDY_SECONDS = 20.0
 PRUNE_SECONDS = 3_600.0
@@ -27,7 +25,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 
 async def keep_house(
-    ledger: Ledger, keep_days: float, departments: Departments, offers: Sequence[Offer]
+    ledger: Ledger,
+    keep_days: float,
+    departments: Sequence[Department[Any]],
+    offers: Sequence[Offer],
 ) -> None:
     """Delete what is kept no longer, and give space back that is not needed; never returns."""
     prune_at = trio.current_time() + PRUNE_SECONDS
@@ -43,7 +44,10 @@ async def keep_house(
 
 
 async def prune(
-    ledger: Ledger, keep_days: float, departments: Departments, offers: Sequence[Offer]
+    ledger: Ledger,
+    keep_days: float,
+    departments: Sequence[Department[Any]],
+    offers: Sequence[Offer],
 ) -> None:
     """Delete what ended more than `keep_days` ago, and what departments keep for less time."""
     before = ledger.now() - keep_days * DAY
