@@ -49,12 +49,7 @@ class NotInstalledError(TyperException):
         self.library = library
 
 
-def run_command(args: Sequence[str]) -> int:
-    """Run the command line `args`; return its exit code."""
-    return run(app_for(args), args)
-
-
-def run(app: typer.Typer, args: Sequence[str] | None = None) -> int:
+def run(app: typer.Typer, args: Sequence[str]) -> int:
     """Run `app` and return its exit code: 2 for wrong usage, or that of the error raised.
 
     If the output cannot be written, as on a full device, that is one line and NOT_WRITTEN; if its
@@ -75,7 +70,7 @@ def run(app: typer.Typer, args: Sequence[str] | None = None) -> int:
     return status or NOT_WRITTEN
 
 
-def _run(app: typer.Typer, args: Sequence[str] | None) -> int:
+def _run(app: typer.Typer, args: Sequence[str]) -> int:
     try:
         # typer returns the code of a raised Exit, or what the command returned: None.
         code: object = app(args, standalone_mode=False)

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from cafe.cli.commands import COMMANDS, EXTRA, hidden, make_app, run, run_command
+from cafe.cli.commands import COMMANDS, EXTRA, hidden, make_app, run
 from cafe.players.client import UnreachableError
+from tests.cafe.cli.running import run_command
 
 NOT_FOR_A_SERVER = {
     "cafe.cli.database",

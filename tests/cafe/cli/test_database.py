@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli.commands import run_command
 from cafe.ledger.checking import generic_checks
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import newest
 from cafe.shop.departments import DEPARTMENTS
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
 
 URL = "sqlite:///cafe.db"

@@ -25,7 +25,6 @@ import trio.testing
 from rich.console import Console, RenderableType
 from sqlalchemy import NullPool, create_engine
 
-from cafe.cli.commands import run_command
 from cafe.ledger.database import upgrade
 from cafe.operations.printable import printable
 from cafe.players.attacker import Attack
@@ -34,6 +33,7 @@ from cafe.players.board import plain_console, shown
 from cafe.players.customers import Crowd, comparison
 from cafe.players.options import Span, seeded_random
 from cafe.players.rush import Phase, ShopProcessError
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.order_histories import RowWriter, Tickets, finish, start
 from tests.cafe.players.fake_shop import FakeShop
 

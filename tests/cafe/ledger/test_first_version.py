@@ -13,7 +13,6 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, select, table, text
 
 from cafe import migrations
-from cafe.cli.commands import run_command
 from cafe.ledger.checking import open_reader, version_of
 from cafe.ledger.database import upgrade
 from cafe.ledger.log import prune_some, read_page
@@ -24,6 +23,7 @@ from cafe.orders.order import Action, Change, Order, Status
 from cafe.orders.queries import Snapshot, load_ids, load_orders
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.order_histories import Tickets, cancel, finish, unit
 from tests.cafe.ledger.postgres import PostgresServer
 

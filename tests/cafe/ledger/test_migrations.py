@@ -17,7 +17,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 
-from cafe.cli.commands import run_command
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import make_tables, metadata, migrate, newest, version_in
@@ -25,6 +24,7 @@ from cafe.migrations import VERSIONS
 from cafe.orders.order import Status
 from cafe.orders.queries import find_by_key, find_order, load_orders
 from cafe.orders.tables import orders
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.order_histories import load
 from tests.cafe.ledger.owner import ROOT

@@ -7,7 +7,6 @@ from contextlib import closing
 
 import pytest
 
-from cafe.cli.commands import run_command
 from cafe.ledger.database import upgrade
 from cafe.ledger.errors import (
     LedgerError,
@@ -17,6 +16,7 @@ from cafe.ledger.errors import (
     WrongDatabaseError,
 )
 from cafe.ledger.store import Store, open_store
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.conftest import TEMPLATE
 from tests.cafe.ledger.order_histories import Tickets, find, unit, unit_each
 from tests.cafe.ledger.pgbouncer import PORT, program, running_pooler

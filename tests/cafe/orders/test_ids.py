@@ -14,12 +14,12 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cafe.cli.commands import run_command
 from cafe.ledger.backup import back_up, restore
 from cafe.ledger.store import open_store
 from cafe.orders.order import MAC_BYTES, SECRET_BYTES, UNSIGNED_LENGTH, OrderIds
 from cafe.orders.queries import load_ids
 from cafe.orders.tables import orders
+from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.ledger.postgres import PostgresServer, programs
 from tests.cafe.orders.counter import open_ledger
