@@ -110,9 +110,6 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
     """Return what orders offer, given the desk where they are asked for."""
     dispatcher, ledger = desk.dispatcher, desk.ledger
 
-    async def answers() -> object:
-        return await dispatcher.ask(CountQueue())
-
     async def metrics() -> Iterable[Metric]:
         return metrics_of(await dispatcher.ask(CountQueue()))
 
@@ -127,7 +124,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
         name="orders",
         customer_routes=(customer_routes(desk, limiter),),
         staff_routes=(barista_routes(desk, limiter),),
-        answers=answers,
+        answers=partial(dispatcher.ask, CountQueue()),
         metrics=metrics,
         tasks=(partial(load_when_refused, dispatcher, ledger),),
         tidy=tidy,
