@@ -109,6 +109,25 @@ class Committer:
         self._idle.unpark_all()
         await done.wait()
 
+    async def with_retries(self, call: Callable[[], T]) -> T:
+        """Retry a call until the database answers; log when an outage begins and ends."""
+        failed_at: float | None = None
+        while True:
+            try:
+                done = await self._runner.run(call)
+            except DatabaseGone as gone:
+                if failed_at is None:
+                    failed_at = trio.current_time()
+                    log.error(  # noqa: TRY400 - the sentence is enough
+                        "unavailable", uncommitted=self.uncommitted, detail=str(gone)
+                    )
+                await trio.sleep(RETRY_SECONDS)
+            else:
+                if failed_at is not None:
+                    seconds = round(trio.current_time() - failed_at, 3)
+                    log.info("available", after_seconds=seconds)
+                return done
+
     def give_up(self) -> None:
         """Refuse every reply that is held for a commit: on shutdown, when it cannot wait longer."""
         refusal = LedgerUnavailable()
@@ -137,7 +156,7 @@ class Committer:
                 if self._group:
                     await self._write()
                 else:
-                    await self._with_retries(self._store.ping)
+                    await self.with_retries(self._store.ping)
                 for ping in pings:
                     ping.set()
             except LedgerError as error:
@@ -156,7 +175,7 @@ class Committer:
         units = [item for _, items in self._group for item in items if isinstance(item, Unit)]
         if len(self._group) > 1:
             units = _in_time(self._group)
-        committed = await self._with_retries(lambda: self._store.commit(units))
+        committed = await self.with_retries(lambda: self._store.commit(units))
         self.groups += 1
         self.written += len(committed.logged)
         for refusal in committed.refused.values():
@@ -195,25 +214,6 @@ class Committer:
                 self._broken.add(journal.department)
                 self._waiting.unpark_all()
             journal.settle(kept)
-
-    async def _with_retries(self, call: Callable[[], T]) -> T:
-        """Retry a call until the database answers; log when an outage begins and ends."""
-        failed_at: float | None = None
-        while True:
-            try:
-                done = await self._runner.run(call)
-            except DatabaseGone as gone:
-                if failed_at is None:
-                    failed_at = trio.current_time()
-                    log.error(  # noqa: TRY400 - the sentence is enough
-                        "unavailable", uncommitted=self.uncommitted, detail=str(gone)
-                    )
-                await trio.sleep(RETRY_SECONDS)
-            else:
-                if failed_at is not None:
-                    seconds = round(trio.current_time() - failed_at, 3)
-                    log.info("available", after_seconds=seconds)
-                return done
 
 
 def _in_time(group: list[tuple[Journal, list[Item]]]) -> list[Unit]:

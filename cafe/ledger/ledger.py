@@ -16,7 +16,7 @@ import trio
 
 from cafe.ledger.committer import RETRY_SECONDS, Committer
 from cafe.ledger.department import Department, Logged
-from cafe.ledger.errors import DatabaseGone, LedgerError, LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import LedgerError, LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.log import MOST_AHEAD, OWN, Log, clock_set_right, prune_some, read_page
 from cafe.ledger.reader import Query, Reader
@@ -115,7 +115,7 @@ class Ledger:
 
     async def prepare(self, change: Query[T]) -> T:
         """Make a change that is no event, as the shop opens; retries as `open` does."""
-        return await self._with_retries(lambda: self._store.maintain(change))
+        return await self._committer.with_retries(lambda: self._store.maintain(change))
 
     async def tidy(self) -> None:
         """Free disk space that the database does not need."""
@@ -181,7 +181,7 @@ class Ledger:
         scope.cancel()
 
     async def _begin(self) -> None:
-        last = await self._with_retries(self._store.begin)
+        last = await self._committer.with_retries(self._store.begin)
         if last is not None:
             self._log.begin(last.position)
             ahead = last.event.at - self._clock()
@@ -196,17 +196,6 @@ class Ledger:
             else:
                 self._ahead = max(0.0, ahead)
         self._begun.set()
-
-    async def _with_retries(self, call: Callable[[], T]) -> T:
-        logged = False
-        while True:
-            try:
-                return await self._writing.run(call)
-            except DatabaseGone as gone:
-                if not logged:
-                    logged = True
-                    log.error("unavailable", detail=str(gone))  # noqa: TRY400 - its text is enough
-                await trio.sleep(RETRY_SECONDS)
 
     async def _load(self, load: Query[S]) -> S:
         while True:
