@@ -8,8 +8,8 @@ asking the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -67,17 +67,25 @@ class Retries:
     """Counts the retries of one request after crashes of the actor."""
 
     left: int = TRIES
+    waits: bool = False
+    """The request only waits, so it cannot have caused a crash."""
     crashed_at_once: bool = False
 
-    def allows(self, seconds: float, *, waits: bool) -> bool:
-        """Return whether to retry after a crash that came so many seconds after the ask.
-
-        An ask that only `waits` cannot have caused a crash.
-        """
+    def allows(self, seconds: float) -> bool:
+        """Return whether to retry after a crash that came so many seconds after the ask."""
         self.left -= 1
         again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
         # Twice in a row: this message may be the cause.
-        return self.left > 0 and (waits or not (again and self.crashed_at_once))
+        return self.left > 0 and (self.waits or not (again and self.crashed_at_once))
+
+
+@contextmanager
+def ledger_time_out() -> Generator[None]:
+    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
+    with trio.move_on_after(LEDGER_SECONDS) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +118,11 @@ class Desk:
                 return standing
             with trio.move_on_after(hold):
                 try:
-                    return await self._ask(AwaitOrder(order_id, timed=hold < inf), waits=True)
-                except UnknownOrder:
-                    return await self._collect_forgotten(order_id)
+                    return await self._wait(AwaitOrder(order_id, timed=hold < inf))
+                except UnknownOrder:  # it has ended since it was placed, and was forgotten
+                    with ledger_time_out():
+                        ended = CollectOrder(await self._forgotten(order_id))
+                        return await self._ask_until_answered(ended, Retries())
             return await self._ask(KeepOrder(order_id), retries)
         except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
             self.hang_up(message.order_id)
@@ -125,26 +135,23 @@ class Desk:
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Return an order once it has ended, or after `hold` seconds."""
-        self._refuse_guess(order_id)
-        standing = await self._look(order_id)
+        look = partial(self._ask_about, FindOrder(order_id), order_id, self._ended)
+        standing = await look()
         if standing.order.ended or hold <= 0:
             return standing
         with trio.move_on_after(hold), suppress(UnknownOrder):
-            return await self._ask(AwaitOrder(order_id, collects=False), waits=True)
-        return await self._look(order_id)
+            return await self._wait(AwaitOrder(order_id, collects=False))
+        return await look()
 
     async def cancel(self, message: CancelOrder) -> Standing:
         """Cancel an order."""
-        self._refuse_guess(message.order_id)
-        with trio.move_on_after(LEDGER_SECONDS):
-            try:
-                return await self._ask(message)
-            except UnknownOrder:
-                order = await self._forgotten(message.order_id)
-                if order.status is not Status.CANCELLED:
-                    raise OrderConflict(order.status, "cancelled") from None
-                return Standing(order, None, None, order.waited_seconds(self.now()))
-        raise LedgerUnavailable
+
+        def of_ended(order: Order) -> Standing:
+            if order.status is not Status.CANCELLED:
+                raise OrderConflict(order.status, "cancelled")
+            return self._ended(order)
+
+        return await self._ask_about(message, message.order_id, of_ended)
 
     # Baristas
 
@@ -153,32 +160,26 @@ class Desk:
         if hold <= 0:
             return await self._ask(message)
         with trio.move_on_after(hold):
-            return await self._ask(replace(message, waits=True), waits=True)
+            return await self._wait(replace(message, waits=True))
         return None
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""
-        self._refuse_guess(message.order_id)
-        with trio.move_on_after(LEDGER_SECONDS):
-            try:
-                return await self._ask(message)
-            except UnknownOrder:
-                order = await self._forgotten(message.order_id)
-                if order.status not in BREWED:
-                    raise OrderConflict(order.status, "finished") from None
-                return order
-        raise LedgerUnavailable
+
+        def of_ended(order: Order) -> Order:
+            if order.status not in BREWED:
+                raise OrderConflict(order.status, "finished")
+            return order
+
+        return await self._ask_about(message, message.order_id, of_ended)
 
     async def release(self, message: ReleaseOrder) -> Order:
         """Release a claim."""
-        self._refuse_guess(message.order_id)
-        with trio.move_on_after(LEDGER_SECONDS):
-            try:
-                return await self._ask(message)
-            except UnknownOrder:
-                order = await self._forgotten(message.order_id)
-                raise OrderConflict(order.status, "released") from None
-        raise LedgerUnavailable
+
+        def of_ended(order: Order) -> Order:
+            raise OrderConflict(order.status, "released")
+
+        return await self._ask_about(message, message.order_id, of_ended)
 
     async def count(self) -> QueueCount:
         """Count the orders in memory."""
@@ -190,11 +191,6 @@ class Desk:
 
     # How it asks
 
-    def _refuse_guess(self, order_id: str) -> None:
-        """Raise UnknownOrder for an id that the shop has never made, before any actor is asked."""
-        if not self.ids.may_exist(order_id):
-            raise UnknownOrder
-
     async def _place_by_key(
         self, message: PlaceOrder, key: str, retries: Retries
     ) -> tuple[Standing, bool]:
@@ -202,19 +198,18 @@ class Desk:
 
         One that has ended is collected: only the ledger may still have it.
         """
-        with trio.move_on_after(LEDGER_SECONDS):
+        with ledger_time_out():
             while (held := await self._read_key(message.address, key)) is not None:
                 if not held.ended:
+                    known = replace(message, held_by=held.order_id)
                     with suppress(ForgottenOrder):
-                        known = replace(message, held_by=held.order_id)
-                        return await self._ask(known, retries), False
+                        return await self._ask_until_answered(known, retries), False
                     await trio.lowlevel.checkpoint()  # it has ended, and the ledger has it
                 elif (held.drink, held.name) != (message.drink, message.name):
                     raise KeyReused
                 else:
-                    return await self._ask(CollectOrder(held), retries), True
-            return await self._ask(message, retries), False
-        raise LedgerUnavailable
+                    return await self._ask_until_answered(CollectOrder(held), retries), True
+            return await self._ask_until_answered(message, retries), False
 
     async def _read_key(self, address: str, key: str) -> Order | None:
         """Return the order that the ledger has under a key."""
@@ -224,20 +219,24 @@ class Desk:
         query = partial(find_by_key, address=address, key=key, since=since)
         return await self.ledger.read(query)
 
-    async def _collect_forgotten(self, order_id: str) -> Standing:
-        """Collect an order that has ended since it was placed, and is only in the ledger."""
-        with trio.move_on_after(LEDGER_SECONDS):
-            return await self._ask(CollectOrder(await self._forgotten(order_id)))
-        raise LedgerUnavailable
+    async def _ask_about(
+        self, message: Message[Dispatcher, R], order_id: str, of_ended: Callable[[Order], R]
+    ) -> R:
+        """Ask about an order; if the Dispatcher has forgotten it, answer with what the ledger has.
 
-    async def _look(self, order_id: str) -> Standing:
-        with trio.move_on_after(LEDGER_SECONDS):
+        `of_ended` makes that answer: an order that is forgotten has ended.
+        Raises UnknownOrder for an id that the shop has never made, before any actor is asked.
+        """
+        if not self.ids.may_exist(order_id):
+            raise UnknownOrder
+        with ledger_time_out():
             try:
-                return await self._ask(FindOrder(order_id))
+                return await self._ask_until_answered(message, Retries())
             except UnknownOrder:
-                order = await self._forgotten(order_id)
-                return Standing(order, None, None, order.waited_seconds(self.now()))
-        raise LedgerUnavailable
+                return of_ended(await self._forgotten(order_id))
+
+    def _ended(self, order: Order) -> Standing:
+        return Standing(order, None, None, order.waited_seconds(self.now()))
 
     async def _forgotten(self, order_id: str) -> Order:
         """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
@@ -248,29 +247,29 @@ class Desk:
             raise LedgerUnavailable  # it was placed after the Dispatcher was asked
         return order
 
-    async def _ask(
-        self,
-        message: Message[Dispatcher, R],
-        retries: Retries | None = None,
-        *,
-        waits: bool = False,
-    ) -> R:
-        """Ask the Dispatcher. An ask that `waits` for others has no time-out here."""
-        retries = retries or Retries()
-        with trio.move_on_after(inf if waits else LEDGER_SECONDS):
-            while True:
-                asked_at = trio.current_time()
-                try:
-                    return await self.dispatcher.ask(message)
-                except JournalClosed:
-                    await trio.lowlevel.checkpoint()
-                except NotRecorded:
-                    await trio.sleep(REFUSED_SECONDS)
+    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
+        """Ask the Dispatcher, for as long as a request may wait for the ledger."""
+        with ledger_time_out():
+            return await self._ask_until_answered(message, retries or Retries())
+
+    async def _wait(self, message: Message[Dispatcher, R]) -> R:
+        """Ask for what others have to do first, without a time-out."""
+        return await self._ask_until_answered(message, Retries(waits=True))
+
+    async def _ask_until_answered(self, message: Message[Dispatcher, R], retries: Retries) -> R:
+        """Ask the Dispatcher, and again after a crash while `retries` allow it."""
+        while True:
+            asked_at = trio.current_time()
+            try:
+                return await self.dispatcher.ask(message)
+            except JournalClosed:
+                await trio.lowlevel.checkpoint()
+            except NotRecorded:
+                await trio.sleep(REFUSED_SECONDS)
+                raise
+            except ActorCrashed:
+                if not retries.allows(trio.current_time() - asked_at):
                     raise
-                except ActorCrashed:
-                    if not retries.allows(trio.current_time() - asked_at, waits=waits):
-                        raise
-        raise LedgerUnavailable
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
