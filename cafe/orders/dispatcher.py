@@ -48,7 +48,7 @@ from cafe.orders.messages import (
 )
 from cafe.orders.order import Change, NotAllowedError, Order, Status
 from cafe.orders.queries import Snapshot
-from cafe.orders.queue import MOST_RECENT, OrderBook, UnknownOrderError
+from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.refusals import (
     CutOffFromQueue,
     ForgottenOrder,
@@ -173,9 +173,7 @@ class Dispatcher(Actor):
     @AwaitOrder.deferred
     def wait(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Answer when the order has ended, and hand it over to its customer."""
-        order = self._book.orders.get(message.order_id)
-        if order is None:
-            raise UnknownOrder
+        order = self._find(message.order_id)
         if order.ended:
             self._give(order, reply, collects=message.collects)
             return
@@ -188,9 +186,7 @@ class Dispatcher(Actor):
     @KeepOrder.deferred
     def keep(self, message: KeepOrder, reply: Reply[Standing]) -> None:
         """Unbind an order from its customer's connection."""
-        order = self._book.orders.get(message.order_id)
-        if order is None:
-            raise UnknownOrder
+        order = self._find(message.order_id)
         if order.ended:
             self._give(order, reply, collects=True)
             return
@@ -215,18 +211,15 @@ class Dispatcher(Actor):
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
         """Show an order to a client that knows its id."""
-        order = self._book.orders.get(message.order_id)
-        if order is None:
-            raise UnknownOrder
-        self._journal.reply(reply, self._standing(order), looks=True)
+        standing = self._standing(self._find(message.order_id))
+        self._journal.reply(reply, standing, looks=True)
 
     @CancelOrder.deferred
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
         """Cancel an order while it waits."""
+        order = self._find(message.order_id)
         try:
-            change = self._book.cancel(message.order_id, self._clock())
-        except UnknownOrderError:
-            raise UnknownOrder from None
+            change = self._book.cancel(order.order_id, self._clock())
         except NotAllowedError as no:
             self._journal.refuse(reply, OrderConflict(no.status, "cancelled"))
             return
@@ -268,15 +261,14 @@ class Dispatcher(Actor):
     @FinishOrder.deferred
     def finish(self, message: FinishOrder, reply: Reply[Order]) -> None:
         """Declare an order ready, and hand it to its customer if they wait."""
+        order = self._find(message.order_id)
         try:
-            change = self._book.finish(message.order_id, self._clock())
-        except UnknownOrderError:
-            raise UnknownOrder from None
+            change = self._book.finish(order.order_id, self._clock())
         except NotAllowedError as no:
             self._journal.refuse(reply, OrderConflict(no.status, "finished"))
             return
         if change is None:
-            self._journal.reply(reply, self._book.find(message.order_id), looks=True)
+            self._journal.reply(reply, order, looks=True)
             return
         self._end(change)
         self._journal.reply(reply, change.order)
@@ -284,10 +276,9 @@ class Dispatcher(Actor):
     @ReleaseOrder.deferred
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Put a claimed order back in its old place in the queue."""
+        order = self._find(message.order_id)
         try:
-            changes = self._book.release(message.order_id, self._clock())
-        except UnknownOrderError:
-            raise UnknownOrder from None
+            changes = self._book.release(order.order_id, self._clock())
         except NotAllowedError as no:
             self._journal.refuse(reply, OrderConflict(no.status, "released"))
             return
@@ -516,6 +507,14 @@ class Dispatcher(Actor):
         order = changes[-1].order
         if order.ended:
             self._book.keep_recent(order.order_id, self._journal.written, self._journal.committed)
+
+    # Looking
+
+    def _find(self, order_id: str) -> Order:
+        order = self._book.orders.get(order_id)
+        if order is None:
+            raise UnknownOrder
+        return order
 
     def _standing(self, order: Order) -> Standing:
         return self._book.standing(order, len(self._baristas), self._clock())
