@@ -241,7 +241,7 @@ class Supervisor(Generic[A]):
             self.fail_unanswered()
             # A Ref may be kept for long; what is behind it is not.
             del self.instance
-            self._next = None
+            self._next = self.stopped_by = None
             self._group.remove(self._cell)
 
     def _record_crash(self, cause: Exception, envelope: Envelope | None = None) -> None:

@@ -168,3 +168,16 @@ async def test_unwinding_that_takes_longer_than_the_grace_is_waited_for() -> Non
     assert working.done.is_set()
     assert members.journal[0] == "b unwound"
     assert "c starts" not in members.journal
+
+
+async def test_the_end_of_an_actor_that_was_down_can_be_waited_for_by_others() -> None:
+    async with open_members() as members:
+        group = members.system.group(Strategy.REST_FOR_ONE)
+        await members.start(group, "a", Restart(backoff=5, jitter=0))
+        await members.start(members.system, "b")
+        await members["a"].tell(CRASH)
+        await settle()
+        members["a"].stop()
+        await members["a"].wait_stopped()
+        await members["b"].ask(Await(members["a"].wait_stopped))
+        assert members.restarts() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import weakref
 from functools import partial
 
@@ -10,8 +11,9 @@ import pytest
 import trio
 
 from actors import Actor, ActorCrashed, ActorError, Restart, open_system
+from actors.testing import settle
 from tests.actors.clock import Clock, Do, after, crash, every
-from tests.actors.counter import Boom, Counter, No
+from tests.actors.counter import Boom, Counter, Crash, No
 
 
 @pytest.mark.schedules
@@ -104,7 +106,12 @@ class Early(Actor):
         raise Boom
 
 
-async def test_a_ref_that_is_kept_does_not_keep_a_stopped_instance() -> None:
+@pytest.mark.parametrize("crashes", [False, True], ids=["stopped", "crashed"])
+async def test_a_ref_that_is_kept_does_not_keep_a_stopped_instance(
+    *, crashes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pytest keeps what is logged of the crash, with its traceback.
+    monkeypatch.setattr(logging.getLogger("actors"), "disabled", True)
     instances: list[weakref.ref[Counter]] = []
 
     def make() -> Counter:
@@ -113,7 +120,12 @@ async def test_a_ref_that_is_kept_does_not_keep_a_stopped_instance() -> None:
         return counter
 
     async with open_system() as system:
-        counter = await system.start(make)
+        counter = await system.start(make, restart=Restart(backoff=5, jitter=0))
+        if crashes:
+            counter.tell_nowait(Crash())
+            await settle()
+            counter.stop()
+            await counter.wait_stopped()
     gc.collect()
     assert instances[0]() is None
     assert counter.statistics().state == "stopped"
