@@ -125,13 +125,17 @@ def open_waits(cell: "Cell[Any]", call: "AsyncCall") -> list[Wait]:
 
 
 def look_at(node: Node) -> tuple[list[Node], int]:
-    """Return what an actor or a place waits for, and how many of these have to go on before it."""
+    """Return what an actor or a place waits for, and how many of these have to go on before it.
+
+    What a free actor waits for does not matter.
+    """
     if isinstance(node, Place) or node.async_call is None:
         found = node.blocked_by
         return found, len(found)
     waits = open_waits(node, node.async_call)
-    free = not waits or any(wait.may_end() for wait in waits)
-    return [wait.target for wait in waits], 0 if free else 1
+    if not waits or any(wait.may_end() for wait in waits):
+        return [], 0
+    return [wait.target for wait in waits], 1
 
 
 def find_stuck(start: "Cell[Any]") -> Container[Node]:
