@@ -107,7 +107,7 @@ class Ref(Generic[A_co]):
     async def _tell_when_there_is_room(self, message: Message[A_co, Any]) -> None:
         cell = self._cell
         runs_again = partial(is_awake, trio.lowlevel.current_task())
-        wait = None if CURRENT_ACTOR.get() is None else begin_wait(cell, runs_again)
+        wait = begin_wait(cell, runs_again)
         try:
             await cell.mailbox.send(Envelope(message, None, math.inf))
         finally:
