@@ -101,6 +101,10 @@ class Ref(Generic[A_co]):
             self.tell_nowait(message)
         except MailboxFull:
             await self._tell_when_there_is_room(message)
+        except ActorStopped:
+            # As in `ask`.
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
