@@ -172,11 +172,15 @@ class Cell(Generic[A]):
                 if instruments is not None:
                     instruments.started(self.ref, envelope.message)
                 try:
-                    if not self._handle(envelope):
+                    is_done = self._handle(envelope)
+                    if not is_done:
                         await self._handle_async(envelope)
                 finally:
                     if instruments is not None:
                         instruments.finished(self.ref, envelope.message)
+                if not is_done:
+                    # An async handler kept timers waiting.
+                    await supervisor.instance.timers.catch_up()
 
     def _handle(self, envelope: Envelope) -> bool:
         """Handle a message as one turn; return False if its handler is async."""
@@ -207,7 +211,7 @@ class Cell(Generic[A]):
         return True
 
     async def _handle_async(self, envelope: Envelope) -> None:
-        """Handle a message with an async handler, then the timers that it kept waiting."""
+        """Handle a message with an async handler."""
         function = self.handlers[type(envelope.message)].function
         instance = self._supervisor.instance
         self.async_call = call = HandlerCall(envelope.deadline)
@@ -229,7 +233,6 @@ class Cell(Generic[A]):
             raise rest from None
         finally:
             self.async_call = None
-        await instance.timers.catch_up()
 
     def _end(self) -> None:
         """Fail what is queued, stop the instance, and fail what it has not answered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import trio
 
 from actors import ActorStopped, Instrument, Message, Ref, open_system
 from actors.testing import settle
+from tests.actors.clock import Clock, Do, Sleep
 from tests.actors.counter import Abandon, Add, Asker, Counter, Crash, Nap, No, Reach, Refuse
 from tests.actors.recorder import WHOLE, Recorder
 from tests.actors.replies import Keeper, Take
@@ -42,6 +44,21 @@ async def test_an_async_handler_is_finished_when_it_ends() -> None:
             "counter started Add",
             "counter finished Add",
         ]
+
+
+@pytest.mark.schedules
+async def test_timers_that_an_async_handler_kept_waiting_run_after_its_end() -> None:
+    seen = Recorder()
+
+    def set_timer(clock: Clock) -> None:
+        clock.after(1, lambda: seen.lines.append("rings"))
+
+    async with open_system(instruments=[seen]) as system:
+        clock = await system.start(partial(Clock, []), name="clock")
+        await clock.ask(Do(set_timer))
+        await clock.ask(Sleep(2))
+        await settle()
+    assert seen.lines[-2:] == ["clock finished Sleep", "rings"]
 
 
 @pytest.mark.schedules
