@@ -1,4 +1,4 @@
-# The server as an image, without the extra for players. What pip installs is pinned and hashed, the build's tools too.
+# The server as an image. What pip installs is pinned and hashed, the build's tools too.
 
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

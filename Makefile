@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test sweep torture coverage mutants test-all bench graph docs lock clean
+.PHONY: help install serve check test sweep torture coverage mutants test-all bench graph docs lock audit clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -90,9 +90,12 @@ docs: install ## Write what is generated in README.md and docs/: tree, settings,
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)
-	$(UV_COMPILE) $(ARGS) --extra players --group dev -o requirements.lock pyproject.toml
+	$(UV_COMPILE) $(ARGS) --group dev -o requirements.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-image.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-build.lock --group pyproject.toml:build
+
+audit: install ## Look the pinned packages up among the known vulnerabilities (needs the network)
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.lock $(ARGS)
 
 clean: ## Remove the environments and every cache
 	rm -rf .venv .venv-3.* .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants *.egg-info

@@ -17,8 +17,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cafe.cli.commands import EXTRA
-
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-build.lock")
 
@@ -43,11 +41,6 @@ def requirements(*groups: str) -> list[Requirement]:
         *(project()["dependency-groups"][g] for g in groups),
     ]
     return [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
-
-
-def extra() -> list[Requirement]:
-    """Read what `trio-cafe[players]` adds."""
-    return [Requirement(line) for line in project()["project"]["optional-dependencies"]["players"]]
 
 
 def unmet(wanted: list[Requirement], pins: dict[str, Version]) -> list[str]:
@@ -82,35 +75,23 @@ def test_the_locks_of_the_image_pin_what_the_tests_ran_with(lock: str) -> None:
     assert pins_of(lock).items() <= pins_of("requirements.lock").items()
 
 
-def test_the_lock_holds_all_that_the_project_its_extra_and_its_tools_ask_for() -> None:
-    wanted = [*requirements("dev", "build"), *extra()]
-    assert unmet(wanted, pins_of("requirements.lock")) == []
+def test_the_lock_holds_all_that_the_project_and_its_tools_ask_for() -> None:
+    assert unmet(requirements("dev", "build"), pins_of("requirements.lock")) == []
 
 
 def test_the_image_holds_all_that_the_server_asks_for() -> None:
     assert unmet(requirements(), pins_of("requirements-image.lock")) == []
 
 
-def test_the_image_holds_nothing_that_only_developers_or_players_need() -> None:
+def test_the_image_holds_nothing_that_only_developers_need() -> None:
     server = {canonicalize_name(want.name) for want in requirements()}
-    wanted = [*requirements("dev", "build"), *extra()]
+    wanted = requirements("dev", "build")
     others = {canonicalize_name(want.name) for want in wanted} - server
     assert pins_of("requirements-image.lock").keys() & others == set()
 
 
 def test_the_image_installs_the_server_without_an_extra() -> None:
     assert not any("[" in run for run in instructions("RUN"))
-
-
-def test_the_commands_that_need_the_extra_name_what_it_installs() -> None:
-    assert {canonicalize_name(want.name) for want in extra()} == EXTRA
-
-
-def test_make_lock_locks_the_extra_for_developers_only() -> None:
-    recipes = re.findall(r"^\t\$\(UV_COMPILE\) (.*)$", text_of("Makefile"), flags=re.MULTILINE)
-    outputs = [re.search(r"-o (\S+)", recipe) for recipe in recipes]
-    locked = {found[1]: "--extra players" in found.string for found in outputs if found}
-    assert locked == dict.fromkeys(LOCKS, False) | {"requirements.lock": True}
 
 
 def test_the_wheel_is_built_with_what_the_build_lock_pins() -> None:

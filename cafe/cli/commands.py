@@ -2,8 +2,7 @@
 
 Rule: a command is one line in COMMANDS, and its help is its docstring; so only `cafe --help`
 imports them all. An expected error is one line on stderr and an exit code: no traceback, and no
-box of help. What only the players need is an extra, `trio-cafe[players]`: without it their commands
-are listed all the same, and say in one line what to install.
+box of help.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -29,24 +28,11 @@ COMMANDS = {
 }
 """By name: the module that has the command under the same name, a function or a Typer."""
 
-EXTRA = frozenset({"httpx"})
-"""What the extra `players` installs, and the server does without."""
-
 NOT_IMPORTED = {"serve": ("rich", "pygments")}
 """By command: what libraries import if it is installed, and the command never uses.
 
 structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB.
 """
-
-
-class NotInstalledError(TyperException):
-    """A command needs the extra, which is not installed; the exit code is that of a wrong usage."""
-
-    exit_code = 2
-
-    def __init__(self, command: str, library: str) -> None:
-        super().__init__(f"`cafe {command}` needs {library}: pip install 'trio-cafe[players]'")
-        self.library = library
 
 
 def run(app: typer.Typer, args: Sequence[str]) -> int:
@@ -103,27 +89,12 @@ def make_app(names: Sequence[str]) -> typer.Typer:
 
 
 def _add_command(app: typer.Typer, name: str) -> None:
-    try:
-        with hidden(NOT_IMPORTED.get(name, ())):
-            command = getattr(import_module(COMMANDS[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
-            raise
-        _add_missing_command(app, name, error.name)
-        return
+    with hidden(NOT_IMPORTED.get(name, ())):
+        command = getattr(import_module(COMMANDS[name]), name)
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:
         app.command()(command)
-
-
-def _add_missing_command(app: typer.Typer, name: str, library: str) -> None:
-    """Add a command that takes any arguments, and raises NotInstalledError."""
-    settings: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
-
-    @app.command(name, help="Needs the extra `players` of trio-cafe.", context_settings=settings)
-    def refuse() -> None:
-        raise NotInstalledError(name, library)
 
 
 @contextmanager

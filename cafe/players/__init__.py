@@ -1,1 +1,1 @@
-"""Customers, baristas and an attacker to play with: `cafe rush` and its parts, an extra."""
+"""Customers, baristas and an attacker to play with: `cafe rush` and its parts."""

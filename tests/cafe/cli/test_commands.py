@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cafe.cli.commands import COMMANDS, EXTRA, hidden, make_app, run
+from cafe.cli.commands import COMMANDS, hidden, make_app, run
 from cafe.players.client import UnreachableError
 from tests.cafe.cli.running import run_command
 
@@ -99,45 +99,6 @@ def test_a_command_shows_the_same_help_alone_and_among_all(
         alone = capsys.readouterr().out
         make_app(list(COMMANDS))([name, "--help"], standalone_mode=False)
         assert capsys.readouterr().out == alone
-
-
-WITHOUT_THE_EXTRA = """
-import json, sys
-sys.modules.update(dict.fromkeys(json.loads(sys.argv[1])))
-sys.argv[1:] = json.loads(sys.argv[2])
-from cafe.cli import main
-main()
-"""
-
-
-def without_the_extra(*arguments: str) -> tuple[int, str, str]:
-    """Run a command line as if `trio-cafe[players]` were not installed; give code, out and err."""
-    hiding = [json.dumps(sorted(EXTRA)), json.dumps(arguments)]
-    command = [sys.executable, "-c", WITHOUT_THE_EXTRA, *hiding]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout, ended.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments", [["baristas", "3"], ["customers", "--from", "127.0.0.5"], ["rush", "--speed=200"]]
-)
-def test_a_player_without_the_extra_says_in_one_line_what_to_install(arguments: list[str]) -> None:
-    said = f"cafe: `cafe {arguments[0]}` needs httpx: pip install 'trio-cafe[players]'\n"
-    assert without_the_extra(*arguments) == (2, "", said)
-
-
-def test_help_lists_every_command_without_the_extra_too() -> None:
-    code, printed, said = without_the_extra("--help")
-    assert (code, said) == (0, "")
-    assert all(name in printed for name in COMMANDS)
-    assert printed.count("Needs the extra `players` of trio-cafe.") == 3
-
-
-@pytest.mark.parametrize("command", ["serve", "db", "report"])
-def test_what_a_server_needs_does_without_the_extra(command: str) -> None:
-    code, printed, said = without_the_extra(command, "--help")
-    assert (code, said) == (0, "")
-    assert "trio-cafe[players]" not in printed
 
 
 def test_every_module_of_a_command_is_there() -> None:
