@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from prometheus_client.core import Metric
 
 from actors import Actor, Ref
+from cafe.http.authentication import Authenticate
 
 A = TypeVar("A", bound=Actor)
 
@@ -51,6 +52,8 @@ class Offer:
     name: str
     customer_routes: tuple[APIRouter, ...] = ()
     staff_routes: tuple[APIRouter, ...] = ()
+    authenticate: Authenticate | None = None
+    """Says who makes a request, for the routes of all departments; one department offers it."""
     answers: Callable[[], Awaitable[object]] = nothing
     """Returns when its actors answer; the shop is ready once all departments have."""
     metrics: Callable[[], Awaitable[Iterable[Metric]]] = no_metrics

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -20,8 +22,13 @@ from cafe.limits.address import parse_networks
 PREFIX = "CAFE_"
 LEAST_TOKEN = 16
 """Characters that a token has at least: fewer could be guessed."""
+MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
+"""Bytes of a key that signs notifications (Standard Webhooks)."""
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-SECRETS = frozenset({"worker_token", "database_url"})
+SECRETS = frozenset({"worker_token", "database_url", "jwt_secret", "notification_secret"})
+LEAST_SECRET = 32
+"""Bytes of the secret that signs tokens: as many as its hash has."""
 
 
 class SettingsError(ValueError):
@@ -56,9 +63,49 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < LEAST_SECRET:
+        raise ValueError(f"a secret has {LEAST_SECRET} bytes or more")
+    return secret
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    try:
+        key = b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise ValueError("it is whsec_ and base64, as Standard Webhooks has it") from None
+    if not MIN_WEBHOOK_KEY <= len(key) <= MAX_WEBHOOK_KEY:
+        raise ValueError(f"its key has {MIN_WEBHOOK_KEY} to {MAX_WEBHOOK_KEY} bytes")
+    return secret
+
+
+def _provider(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("a provider's URL begins with http:// or https:// and a host")
+    return text
+
+
+def parse_origins(text: str) -> frozenset[str]:
+    """Parse comma-separated origins, such as `https://cafe.example`; raises ValueError."""
+    origins = [origin.strip().lower() for origin in text.split(",")]
+    for origin in filter(None, origins):
+        if origin == "*":
+            raise ValueError("list the origins: * would go together with credentials")
+        if _ORIGIN.fullmatch(origin) is None:
+            raise ValueError(f"{origin!r} is not an origin like https://cafe.example")
+    return frozenset(filter(None, origins))
+
+
+def _origins(text: str) -> str:
+    parse_origins(text)
+    return text
+
+
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """At most thirty years, so that a time plus this is still a valid time."""
 Count = Annotated[int, Field(ge=1)]
+ProviderUrl = Annotated[str, AfterValidator(_provider)]
 Bind = Annotated[str, Field(min_length=1)]
 
 
@@ -103,6 +150,12 @@ class Settings(BaseModel):
     worker_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         None, description="if set, baristas must send it as Bearer token; 16 characters or more"
     )
+    worker_auth: Literal["open", "token", "accounts"] | None = Field(
+        None,
+        description="who may use the baristas' port: open (everyone), token (CAFE_WORKER_TOKEN), "
+        "accounts (baristas and managers who sign in); default: token if there is one, else open "
+        "on loopback addresses only",
+    )
     worker_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
         "",
         description="host names that the baristas' port accepts if it has no token, besides IP "
@@ -113,6 +166,27 @@ class Settings(BaseModel):
         min_length=1,
         description="where orders are stored: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    jwt_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+        None,
+        description="signs the tokens of accounts, 32 bytes or more; default: made at the first "
+        "start and kept beside the database",
+    )
+    payment_url: ProviderUrl | None = Field(
+        None, description="where baskets are charged; without it they are paid at the counter"
+    )
+    refund_url: ProviderUrl | None = Field(None, description="where charges are refunded")
+    notification_url: ProviderUrl | None = Field(
+        None, description="is told of each change of a basket's order"
+    )
+    notification_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
+        None, description="signs notifications: whsec_ and base64 (Standard Webhooks)"
+    )
+    autopilot: Seconds | None = Field(
+        None, description="plays the staff: moves each order one status on every so many seconds"
+    )
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        "", description="origins whose pages may use the customers' port, comma-separated"
     )
     closing_seconds: Seconds = Field(5, description="the longest that a shutdown takes")
     keep_days: Count = Field(400, description="how long ended orders are kept")

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from cafe.http.authentication import Authenticate, nobody
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
 from cafe.http.refusals import CafeRefusal
@@ -77,9 +78,18 @@ def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any
 
 
 def create_app(
-    routers: Sequence[APIRouter], *, title: str, description: str, version: str, prefix: str
+    routers: Sequence[APIRouter],
+    *,
+    title: str,
+    description: str,
+    version: str,
+    prefix: str,
+    authenticate: Authenticate = nobody,
 ) -> FastAPI:
-    """Return a FastAPI app with these routes and our error handlers, documented under `prefix`."""
+    """Return a FastAPI app with these routes and our error handlers, documented under `prefix`.
+
+    `authenticate` says who makes a request, for the routes that ask for it with `Allow`.
+    """
     app = FastAPIOffline(
         title=title,
         description=description,
@@ -95,6 +105,7 @@ def create_app(
             Exception: on_bug,
         },
     )
+    app.state.authenticate = authenticate
     # Not include_router, which nests the routers: that costs each request a layer, and hides their
     # routes from `methods_of`. Ours come before those of the docs: routes are tried in order.
     app.router.routes[:0] = [

@@ -53,6 +53,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from cafe.http.app import on_bug, on_http_exception, on_invalid_request
+from cafe.http.authentication import Allow
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.http.refusals import CafeRefusal
@@ -91,6 +92,9 @@ class PlainRoute(APIRoute):
             raise TypeError(f"{self.path}: a plain route's body is one parameter")
         if self.body_field and isinstance(self.body_field.field_info, params.Form):
             raise TypeError(f"{self.path}: a plain route takes no forms")
+        self._allows = [
+            (one.name, one.call) for one in dependant.dependencies if isinstance(one.call, Allow)
+        ]
         self._arguments = Arguments(dependant)
         self._looks_at_headers = self.body_field is not None or self._arguments.has_headers
         self._default_body: Any = None
@@ -105,10 +109,13 @@ class PlainRoute(APIRoute):
     async def arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         """Return what the endpoint is to be called with.
 
-        Raises RequestValidationError with all that is wrong, HTTPException for a body that cannot
+        Raises Unauthenticated or Forbidden for a caller who may not use the route, before the body
+        is read, RequestValidationError with all that is wrong, HTTPException for a body that cannot
         be parsed, and ClientDisconnect if the client disconnects before its body has arrived.
         """
         errors: Errors = []
+        # First: a body is not read of a caller who may not send it.
+        callers = [(name, await allow(Request(scope, receive))) for name, allow in self._allows]
         sent: Sent = dict(reversed(scope["headers"])) if self._looks_at_headers else {}
         body, wrong_body = None, Errors()
         if self.body_field is not None:
@@ -119,6 +126,9 @@ class PlainRoute(APIRoute):
         values = self._arguments.read(scope, receive, sent, errors)
         if results:
             values |= results
+        for name, caller in callers:
+            if name is not None:
+                values[name] = caller
         if self.body_field is not None:
             values[self.body_field.name] = body
         errors += wrong_body
@@ -248,7 +258,10 @@ class Arguments:
         for name, what in UNSUPPORTED.items():
             if getattr(dependant, name) is not None:
                 raise TypeError(f"a plain route does not support {what}")
-        self.dependencies = [Dependency(one) for one in dependant.dependencies]
+        # Those that let a caller in are called before all else.
+        self.dependencies = [
+            Dependency(one) for one in dependant.dependencies if not isinstance(one.call, Allow)
+        ]
         self._request_names = [
             name
             for name in (dependant.request_param_name, dependant.http_connection_param_name)

@@ -12,11 +12,14 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
+from cafe.orders.order import Basket as Basket  # noqa: PLC0414 - a part of messages
+from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
 from cafe.orders.order import Order, Status
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 
 if TYPE_CHECKING:
     # Exported: other departments name it as the type of a ref.
+    from cafe.orders.desk import Desk as Desk  # noqa: PLC0414 - see above
     from cafe.orders.dispatcher import Dispatcher as Dispatcher  # noqa: PLC0414 - see above
 
 
@@ -79,6 +82,12 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     """Whether it is cancelled when its customer disconnects. One with a key never is."""
     held_by: str | None = None
     """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
+    basket: Basket | None = None
+    """What is ordered, if it is not a drink of the plain counter; then a key belongs to the account
+    and not to the address, and the order is never bound."""
+    prepaid: bool = False
+    """It has been charged, so that neither the length of the queue nor that of the address counts.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,37 @@ class FindOrder(Message["Dispatcher", Standing]):
     """Look at an order."""
 
     order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOrder(Message["Dispatcher", Standing]):
+    """Move an order exactly one status on, by the same transitions as start, finish and hand over.
+
+    Refused with WrongStep for any other status.
+    """
+
+    order_id: str
+    status: Status
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindOrders(Message["Dispatcher", dict[str, Standing]]):
+    """Look at several orders; those that are not in memory are left out."""
+
+    order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindPlaced(Message["Dispatcher", Standing | None]):
+    """Look for the basket that an account placed with a key; None if there is none in memory.
+
+    Refused with KeyReused if it has another fingerprint.
+    """
+
+    account_id: str
+    key: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

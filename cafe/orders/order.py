@@ -86,6 +86,35 @@ class NotAllowedError(Exception):
         self.action = action
 
 
+class Line(NamedTuple):
+    """One line of a basket, with names and price as they were sold."""
+
+    product_id: str
+    variation_id: str | None
+    name: str
+    variation: str | None
+    """The variation's name."""
+    quantity: int
+    unit_price_cents: int
+
+    @property
+    def total_cents(self) -> int:
+        """The price of the whole line."""
+        return self.quantity * self.unit_price_cents
+
+
+class Basket(NamedTuple):
+    """What a customer with an account has ordered; an order of the plain counter has none."""
+
+    account_id: str
+    lines: tuple[Line, ...]
+    total_cents: int
+    fingerprint: str
+    """Of what the customer asked for, without prices: the same key with another is refused."""
+    metadata: str | None = None
+    """JSON of the customer's own, as text."""
+
+
 class Order(NamedTuple):
     """One order, at one moment; a change makes a new one.
 

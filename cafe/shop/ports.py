@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.http.app import create_app
+from cafe.http.authentication import Authenticate
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.problem import problem_response, request_id_of
@@ -112,6 +113,7 @@ def client_app(
     limiter: Ref[RateLimiter],
     *,
     trusted: Networks,
+    authenticate: Authenticate,
     why_not_ready: WhyNotReady,
     metrics: RequestMetrics,
 ) -> ASGIApp:
@@ -122,6 +124,7 @@ def client_app(
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
+        authenticate=authenticate,
     )
     app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
     return OuterLayer(app, CLIENT_PREFIX, name="client", metrics=metrics)
@@ -133,6 +136,7 @@ def worker_app(
     system: System,
     *,
     trusted: Networks,
+    authenticate: Authenticate,
     token: str | None,
     hosts: frozenset[str],
     why_not_ready: WhyNotReady,
@@ -155,6 +159,7 @@ def worker_app(
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
+        authenticate=authenticate,
     )
     app: ASGIApp = PlainRoutes(api)
     if token is None:

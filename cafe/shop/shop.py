@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from actors import Actor, ActorError, Ref, Restart, System, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
+from cafe.http.authentication import nobody
 from cafe.http.outer_layer import RequestMetrics
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
@@ -214,6 +215,7 @@ def make_apps(
     """Return the customers' and the staff's applications."""
     metrics = RequestMetrics(registry)
     token, trusted = shop.settings.worker_token, parse_networks(shop.settings.trusted_proxies)
+    authenticate = next((one.authenticate for one in shop.offers if one.authenticate), nobody)
     exposition = Exposition(
         registry,
         shop.offers,
@@ -226,6 +228,7 @@ def make_apps(
             shop.offers,
             shop.limiter,
             trusted=trusted,
+            authenticate=authenticate,
             why_not_ready=shop.why_not_ready,
             metrics=metrics,
         ),
@@ -234,6 +237,7 @@ def make_apps(
             shop.limiter,
             shop.system,
             trusted=trusted,
+            authenticate=authenticate,
             token=None if token is None else token.get_secret_value(),
             hosts=parse_hosts(shop.settings.worker_hosts),
             why_not_ready=shop.why_not_ready,

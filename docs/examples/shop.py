@@ -29,7 +29,7 @@ from cafe.orders.department import ORDERS, open_orders
 from cafe.shop.departments import Departments, House
 from docs.examples.music.department import open_music
 from docs.examples.tips.department import TIPS, open_tips
-from docs.examples.tips.v0003_tips import upgrade
+from docs.examples.tips.v0008_tips import upgrade
 
 
 async def open_departments(house: House) -> tuple[Offer, ...]:

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message
 
 from actors import Ref, open_system
+from cafe.http.authentication import nobody
 from cafe.http.outer_layer import RequestMetrics
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.orders.department import orders_offer
@@ -67,13 +68,19 @@ async def open_apps(
             offers = [orders_offer(desk, limiter)]
             yield Apps(
                 client_app(
-                    offers, limiter, trusted=(), why_not_ready=why_not_ready, metrics=metrics
+                    offers,
+                    limiter,
+                    trusted=(),
+                    authenticate=nobody,
+                    why_not_ready=why_not_ready,
+                    metrics=metrics,
                 ),
                 worker_app(
                     offers,
                     limiter,
                     system,
                     trusted=(),
+                    authenticate=nobody,
                     token=token,
                     hosts=hosts,
                     why_not_ready=why_not_ready,

@@ -1,0 +1,116 @@
+"""Who makes a request, and which roles a route lets in: the one dependency that enforces roles.
+
+Rule: a route declares `Annotated[Caller, Depends(Allow(...))]`, and nothing else decides. Who the
+caller is, an `Authenticate` function says, which the app is given: it reads `Authorization: Bearer`
+only, never a cookie, so a page of another site cannot act for anyone. A plain route asks before it
+reads a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from starlette.types import Scope
+
+from cafe.http.refusals import CafeRefusal, HeaderFields
+
+
+class Role(StrEnum):
+    """What an account may do."""
+
+    CUSTOMER = "customer"
+    BARISTA = "barista"
+    COURIER = "courier"
+    MANAGER = "manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request."""
+
+    role: Role
+    account_id: str | None = None
+    """None for the staff as such: an open port, the worker token, a program's token."""
+    name: str | None = None
+    """As events show who did it: an account's e-mail address, the name of a program's token."""
+
+
+Authenticate = Callable[[Scope], Awaitable[Caller | None]]
+"""Returns who makes a request, None for one without credentials that needs some.
+
+Raises Unauthenticated for credentials that are wrong, expired or revoked.
+"""
+
+
+class Unauthenticated(CafeRefusal):
+    """The request has no credentials, or wrong ones."""
+
+    status = 401
+
+    def __init__(self, detail: str = "Sign in: Authorization: Bearer <access token>.") -> None:
+        super().__init__(detail)
+
+    def headers(self) -> HeaderFields:
+        """Return how to authenticate (RFC 6750, 3)."""
+        return ((b"www-authenticate", b'Bearer realm="cafe"'),)
+
+
+class Forbidden(CafeRefusal):
+    """The caller's role may not do this."""
+
+    status = 403
+
+    def __init__(self, role: Role, allowed: frozenset[Role]) -> None:
+        roles = " or ".join(sorted(allowed))
+        super().__init__(f"This takes the role {roles}; yours is {role}.")
+
+
+async def nobody(_scope: Scope) -> Caller | None:
+    """Authenticate no one: for an app without accounts."""
+    return None
+
+
+class Allow:
+    """Lets callers of some roles in, and gives the route its caller."""
+
+    def __init__(self, *roles: Role) -> None:
+        """Let only these roles in."""
+        self.roles = frozenset(roles)
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller; raises Unauthenticated or Forbidden."""
+        caller: Caller | None = await request.app.state.authenticate(request.scope)
+        if caller is None:
+            raise Unauthenticated
+        if caller.role not in self.roles:
+            raise Forbidden(caller.role, self.roles)
+        return caller
+
+
+STAFF: Final = (Role.BARISTA, Role.MANAGER)
+
+Customer = Annotated[Caller, Depends(Allow(Role.CUSTOMER))]
+Staff = Annotated[Caller, Depends(Allow(*STAFF))]
+Manager = Annotated[Caller, Depends(Allow(Role.MANAGER))]
+CustomerOrStaff = Annotated[Caller, Depends(Allow(Role.CUSTOMER, *STAFF))]
+Anyone = Annotated[Caller, Depends(Allow(*Role))]
+"""All who are signed in."""
+
+
+def bearer_of(scope: Scope) -> str | None:
+    """Return the token in `Authorization: Bearer`; None without the header.
+
+    Raises Unauthenticated for another scheme, or for several such headers.
+    """
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given:
+        return None
+    scheme, _, token = given[0].partition(b" ")
+    token = token.strip()
+    if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
+        raise Unauthenticated
+    return str(token, "ascii")

@@ -1,0 +1,1 @@
+"""Notifications: tell a provider of each change of a basket's order, and the Notifier."""
