@@ -13,7 +13,6 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import ExtraValues
@@ -97,38 +96,24 @@ def create_app(
     )
     # Not include_router, which nests the routers: that costs each request a layer, and hides their
     # routes from `methods_of`. Ours come before those of the docs: routes are tried in order.
-    app.router.routes[:0] = [
-        route for router in routers for route in accepting_missing_slashes(router).routes
-    ]
+    app.router.routes[:0] = [route for router in routers for route in router.routes]
     match_to_the_end(app)
     make_openapi(app)
     answer_head(app)
     return app
 
 
-def accepting_missing_slashes(router: APIRouter) -> APIRouter:
-    """Add to each route with a last slash one without it, which is not documented.
-
-    The outer layer removes a last slash before a route is looked up.
-    """
-    for route in list(router.routes):
-        if isinstance(route, APIRoute) and route.path.endswith("/"):
-            router.add_api_route(
-                route.path.rstrip("/"),
-                route.endpoint,
-                methods=sorted(route.methods or ()),
-                response_class=route.response_class,
-                include_in_schema=False,
-            )
-    return router
-
-
 def match_to_the_end(app: FastAPI) -> None:
-    """Let no path match that ends with a line feed: Starlette's patterns end with `$`."""
+    """Match all of a path, and a last slash also where it is missing.
+
+    Starlette's patterns end with `$`, which matches before a line feed, too. The outer layer
+    removes a last slash before a route is looked up.
+    """
     for route in app.routes:
         if isinstance(route, Route):
-            whole = re.sub(r"\$\Z", r"\\Z", route.path_regex.pattern)
-            route.path_regex = re.compile(whole)
+            end = r"/?\Z" if route.path.endswith("/") else r"\Z"
+            pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
+            route.path_regex = re.compile(pattern + end)
 
 
 def answer_head(app: FastAPI) -> None:

@@ -36,6 +36,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from collections.abc import Set as AbstractSet
 from email.message import Message as Fields
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final, get_args, get_origin
 
 from fastapi import FastAPI, params
@@ -169,10 +170,10 @@ class PlainRoutes:
             if isinstance(route, PlainRoute) and "{" in route.path:
                 self._in_turn = app.routes[:number]
             elif isinstance(route, PlainRoute):
-                for method in route.methods or ():
-                    scope = {"type": "http", "method": method, "path": route.path}
+                for method, path in product(route.methods or (), spellings(route.path)):
+                    scope = {"type": "http", "method": method, "path": path}
                     if find(app.routes, scope) == (route, {}):
-                        self._fixed[method, route.path] = route
+                        self._fixed[method, path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -201,6 +202,11 @@ class PlainRoutes:
             await response(scope, receive, send)
             raise  # for the log
         await response(scope, receive, send)
+
+
+def spellings(path: str) -> set[str]:
+    """Return a route's path, and the one without its last slash: both are served."""
+    return {path, path.removesuffix("/") or "/"}
 
 
 def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, Mapping[str, Any]]:
