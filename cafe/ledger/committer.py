@@ -107,7 +107,11 @@ class Committer:
         done = trio.Event()
         self._pings.append(done)
         self._idle.unpark_all()
-        await done.wait()
+        try:
+            await done.wait()
+        finally:
+            if done in self._pings:  # cancelled before a group took it
+                self._pings.remove(done)
 
     async def with_retries(self, call: Callable[[], T]) -> T:
         """Retry a call until the database answers; log when an outage begins and ends."""
