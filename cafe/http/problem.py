@@ -57,7 +57,8 @@ def problem_response(
     Its `instance` has the request's id, by which its log line is found.
     """
     body = problem_body(status, title=title, detail=detail, instance=instance_of(scope), **members)
-    response = Response(body, status, media_type=MEDIA_TYPE)
+    # Plain, because the log shows it: an HTTPStatus looks like `<HTTPStatus.GONE: 410>` there.
+    response = Response(body, int(status), media_type=MEDIA_TYPE)
     response.raw_headers += (NO_STORE, *headers)
     return response
 

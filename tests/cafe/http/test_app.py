@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Generator
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -51,6 +52,10 @@ def routes() -> APIRouter:
     @router.get("/teapot")
     async def teapot() -> Response:
         raise HTTPException(418, headers={"X-Teapot": "yes"})
+
+    @router.get("/gone", include_in_schema=False)
+    async def gone() -> Response:
+        raise HTTPException(HTTPStatus.GONE)
 
     @router.post("/take/")
     @router.get("/take/")
@@ -240,6 +245,15 @@ async def test_malformed_json_is_a_400(client: httpx.AsyncClient) -> None:
         "/milk", content=b"{", headers={"Content-Type": "application/json"}
     )
     assert (response.status_code, response.json()["status"]) == (400, 400)
+
+
+async def test_each_status_is_logged_as_a_plain_number(
+    client: httpx.AsyncClient, lines: list[EventDict]
+) -> None:
+    for body in (b"{", b"{}"):
+        await client.post("/milk", content=body, headers={"Content-Type": "application/json"})
+    await client.get("/gone")
+    assert [repr(line["status"]) for line in lines] == ["400", "422", "410"]
 
 
 async def test_a_path_exists_with_and_without_its_last_slash_and_nothing_is_redirected(
