@@ -5,12 +5,12 @@ Rule: all of them are made here, and none says anything about the inside of the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import MutableMapping, Sequence
 from http import HTTPStatus
 from random import getrandbits
 from typing import Any, Final
 
+import orjson
 from starlette.responses import Response
 
 from cafe.http.refusals import CafeRefusal
@@ -23,9 +23,6 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 # RFC 9457, 4.2.1: the status is the type. What a client acts on is in further members (`limit`,
 # `reason`, `order_status`), which are documented in OpenAPI.
 PLAIN = "about:blank"
-
-# Made once: `json.dumps` would make one for each body, which takes as long as encoding it.
-ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def problem_body(
@@ -40,7 +37,7 @@ def problem_body(
         "instance": instance,
         **members,
     }
-    return ENCODER.encode(body).encode()
+    return orjson.dumps(body)
 
 
 def problem_response(
