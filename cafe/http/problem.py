@@ -87,7 +87,7 @@ def instance_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def phrase(status: int) -> str:
-    """Return the phrase of a status in RFC 9110."""
+    """Return the phrase of a status, as this version of Python spells it."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 RETRY_SECONDS = 0.25
 """Between two retries, while the database cannot be written."""
 MOST_IN_GROUP = 4_000
-"""Units in one transaction, so that a backlog does not make one that takes minutes."""
+"""Units and held replies of each journal in one group, so that a backlog does not take minutes."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 

@@ -120,7 +120,7 @@ class Guard:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         state = scope.setdefault("state", {})
-        peer, _ = scope["client"] or ("", None)  # None: hypercorn listens on a Unix socket
+        peer, _ = scope["client"] or ("", None)  # None: a server that knows no address
         address = state["address"] = client_address(peer, scope["headers"], self._trusted)
         if bare_path(scope) in self._exempt:
             return self._app(scope, receive, send)
