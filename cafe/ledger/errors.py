@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Unavailable
 
 if TYPE_CHECKING:
     import psycopg
@@ -79,16 +79,13 @@ class WrongDatabaseError(LedgerError):
     """The URL names no database that could hold a ledger."""
 
 
-class LedgerUnavailable(CafeRefusal):
+class LedgerUnavailable(Unavailable):
     """The database cannot be written or read at the moment."""
 
-    status = 503
-    members = ("reason",)
     reason = "ledger"
-    retry_after = 5.0
 
     def __init__(self) -> None:
-        super().__init__("The shop's database is not available at the moment; try again soon.")
+        super().__init__("The shop's database is not available at the moment; try again soon.", 5.0)
 
 
 class JournalClosed(LedgerUnavailable):
