@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
@@ -19,8 +20,6 @@ from cafe.http.refusals import CafeRefusal, Unavailable
 
 if TYPE_CHECKING:
     import psycopg
-from collections.abc import Generator
-from contextlib import contextmanager
 
 Reason = Literal["invalid", "conflict", "internal"]
 """Why a statement is refused: a value that the database cannot store; a constraint; anything else,
@@ -101,7 +100,7 @@ class NotRecorded(CafeRefusal):
     status = 422
     members = ("reason",)
 
-    def __init__(self, reason: Literal["invalid", "conflict", "internal"]) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__("The shop's database refuses to store this as it was sent.")
         self.reason = reason
 
