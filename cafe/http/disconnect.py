@@ -49,7 +49,7 @@ async def unless_disconnected(
     """
     if not waits:
         return await work()
-    connection: Watched | None = request.scope.get("extensions", {}).get(CONNECTION)
+    connection = connection_of(request.scope)
     if connection is None or not connection.end_when_left():
         return await _beside_a_reader(request, work)
     try:
