@@ -150,6 +150,14 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     ]
 
 
+def default_of(field: str) -> str:
+    """Return a field's default as its variable would have it; empty if there is none."""
+    value: object = Settings.model_fields[field].default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()  # the default is not a secret
+    return "" if value is None else str(value)
+
+
 def option_name(field: str) -> str:
     """Return the name of a field's option."""
     return "--" + field.replace("_", "-")

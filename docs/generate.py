@@ -16,9 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from cafe.settings import PREFIX, Settings
+from cafe.settings import PREFIX, Settings, default_of
 from docs.shown import report, rush
 from docs.state_diagram import a_connections_phases, an_orders_life
 from tests.test_layout import FLOORS
@@ -53,19 +51,12 @@ def first_line(folder: str) -> str:
 
 def settings() -> list[str]:
     """Return a table with a row for each setting."""
-    rows = [
-        f"| `{PREFIX}{name.upper()}` | {default_of(name)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
+    rows: list[str] = []
+    for name, field in Settings.model_fields.items():
+        default = default_of(name)
+        shown = f"`{default}`" if default else "none"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return ["| variable | default | what |", "|---|---|---|", *rows]
-
-
-def default_of(name: str) -> str:
-    """Return a setting's default as it is written in the environment."""
-    value: object = Settings.model_fields[name].default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return "none" if value in {None, ""} else f"`{value}`"
 
 
 def diagram(rows: list[str]) -> list[str]:
