@@ -128,13 +128,13 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings.model_validate(_variables() | given)
+        return Settings.model_validate(variables() | given)
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(one, given) for one in error.errors())) from None
 
 
-def _variables() -> dict[str, str]:
-    """Return the settings' variables by field; the case of a variable's name does not matter."""
+def variables() -> dict[str, str]:
+    """Return the variables that are set, by field; the case of their names does not matter."""
     environ = {name.upper(): value for name, value in os.environ.items()}
     names = {field: PREFIX + field.upper() for field in Settings.model_fields}
     return {field: environ[name] for field, name in names.items() if name in environ}
