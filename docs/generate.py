@@ -19,7 +19,7 @@ from pathlib import Path
 from cafe.settings import PREFIX, Settings, default_of
 from docs.shown import report, rush
 from docs.state_diagram import a_connections_phases, an_orders_life
-from tests.test_layout import FLOORS
+from tests.test_layout import ROOMS
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(
@@ -30,8 +30,7 @@ PART = re.compile(
 
 def tree() -> list[str]:
     """Return the folders, each with the first line of its package's docstring."""
-    rooms = [floor for floor in FLOORS if not floor.endswith(".py")]
-    folders = [*sorted(rooms, key=lambda room: room.split("/")[0]), "bench", "docs", "tests"]
+    folders = [*sorted(ROOMS, key=lambda room: room.split("/")[0]), "bench", "docs", "tests"]
     lines = [f"{'  ' * folder.count('/')}{Path(folder).name}/" for folder in folders]
     width = max(map(len, lines)) + 2
     shown = [

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 
 from tests.imports import SOURCES, file_of, imports_of, is_marker, named, parsed
-from tests.test_layout import FLOORS, MOST_MODULES, MOST_ROOMS, room_of
+from tests.test_layout import FLOORS, MOST_MODULES, MOST_ROOMS, ROOMS, room_of
 
 
 def arrows() -> Counter[tuple[str, str]]:
@@ -65,10 +65,9 @@ def lines() -> list[str]:
         )
         title = f"{row + 1:2} {floor:{width}}"
         text.append(f"{title}  {files[floor]:7}  {defs[floor]:9} {cells}".rstrip())
-    rooms = [floor for floor in FLOORS if not floor.endswith(".py")]
     text += [
         "",
-        f"{len(rooms)} rooms (at most {MOST_ROOMS}), {len(upward())} arrows upward (none may be)",
+        f"{len(ROOMS)} rooms (at most {MOST_ROOMS}), {len(upward())} arrows upward (none may be)",
         f"{files.total()} modules (at most {MOST_MODULES}), {defs.total()} functions",
     ]
     return text
