@@ -53,10 +53,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from cafe.http.app import on_bug, on_http_exception, on_invalid_request
+from cafe.http.app import EXPECTED, on_bug, on_expected
 from cafe.http.outer_layer import bare_path
-from cafe.http.problem import refusal_response
-from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
@@ -191,12 +189,8 @@ class PlainRoutes:
             response = await route.endpoint(**await route.arguments(scope, receive))
         except ClientDisconnect:
             response = DISCONNECTED
-        except CafeRefusal as no:
-            response = refusal_response(scope, no)
-        except HTTPException as error:
-            response = await on_http_exception(Request(scope), error)
-        except RequestValidationError as error:
-            response = await on_invalid_request(Request(scope), error)
+        except EXPECTED as error:
+            response = await on_expected(Request(scope), error)
         except Exception as error:
             response = await on_bug(Request(scope), error)
             await response(scope, receive, send)
