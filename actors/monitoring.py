@@ -6,7 +6,7 @@ again. Without instruments this costs one `if` for each event.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from actors.errors import Refusal
@@ -93,10 +93,7 @@ def draw(member: ActorStatistics | Tree) -> Iterator[str]:
 
 def summary(actor: ActorStatistics) -> str:
     """Return one line about an actor, without the counts that are zero."""
-    counts = {
-        name: getattr(actor, name)
-        for name in ("handled", "refused", "skipped", "crashed", "restarts")
-    }
+    counts = {field.name: getattr(actor, field.name) for field in fields(Counts)}
     counted = "".join(f", {name} {count}" for name, count in counts.items() if count)
     busy = "" if actor.busy_since is None else ", busy"
     return f"{actor.name} {actor.state}{busy}, queued {actor.queued} of {actor.mailbox}{counted}"

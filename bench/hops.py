@@ -155,7 +155,7 @@ async def ask(stream: trio.SocketStream, method: str, path: str, content: bytes 
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         if separator and head.startswith(b"HTTP/1.1 204 "):
             return None
-        if separator and len(body) >= int(length):
+        if separator and len(body) >= int(length or 0):
             if not head.startswith(b"HTTP/1.1 200 "):
                 raise BenchmarkError(f"{method} {path} was answered with {head.decode()}")
             return json.loads(body)

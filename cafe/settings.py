@@ -202,13 +202,13 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings.model_validate(_variables() | given)
+        return Settings.model_validate(variables() | given)
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(one, given) for one in error.errors())) from None
 
 
-def _variables() -> dict[str, str]:
-    """Return the settings' variables by field; the case of a variable's name does not matter."""
+def variables() -> dict[str, str]:
+    """Return the variables that are set, by field; the case of their names does not matter."""
     environ = {name.upper(): value for name, value in os.environ.items()}
     names = {field: PREFIX + field.upper() for field in Settings.model_fields}
     return {field: environ[name] for field, name in names.items() if name in environ}
@@ -222,6 +222,14 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [
         f"{PREFIX}{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown
     ]
+
+
+def default_of(field: str) -> str:
+    """Return a field's default as its variable would have it; empty if there is none."""
+    value: object = Settings.model_fields[field].default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()  # the default is not a secret
+    return "" if value is None else str(value)
 
 
 def option_name(field: str) -> str:

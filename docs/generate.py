@@ -16,12 +16,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from cafe.settings import PREFIX, Settings
+from cafe.settings import PREFIX, Settings, default_of
 from docs.shown import report, rush
 from docs.state_diagram import a_connections_phases, an_orders_life
-from tests.test_layout import FLOORS
+from tests.test_layout import ROOMS
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(
@@ -32,8 +30,7 @@ PART = re.compile(
 
 def tree() -> list[str]:
     """Return the folders, each with the first line of its package's docstring."""
-    rooms = [floor for floor in FLOORS if not floor.endswith(".py")]
-    folders = [*sorted(rooms, key=lambda room: room.split("/")[0]), "bench", "docs", "tests"]
+    folders = [*sorted(ROOMS, key=lambda room: room.split("/")[0]), "bench", "docs", "tests"]
     lines = [f"{'  ' * folder.count('/')}{Path(folder).name}/" for folder in folders]
     width = max(map(len, lines)) + 2
     shown = [
@@ -53,19 +50,12 @@ def first_line(folder: str) -> str:
 
 def settings() -> list[str]:
     """Return a table with a row for each setting."""
-    rows = [
-        f"| `{PREFIX}{name.upper()}` | {default_of(name)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
+    rows: list[str] = []
+    for name, field in Settings.model_fields.items():
+        default = default_of(name)
+        shown = f"`{default}`" if default else "none"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return ["| variable | default | what |", "|---|---|---|", *rows]
-
-
-def default_of(name: str) -> str:
-    """Return a setting's default as it is written in the environment."""
-    value: object = Settings.model_fields[name].default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return "none" if value in {None, ""} else f"`{value}`"
 
 
 def diagram(rows: list[str]) -> list[str]:

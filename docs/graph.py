@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 
 from tests.imports import SOURCES, file_of, imports_of, is_marker, named, parsed
-from tests.test_layout import FLOORS, MOST_MODULES, MOST_ROOMS, room_of
+from tests.test_layout import FLOORS, MOST_MODULES, MOST_ROOMS, ROOMS, room_of
 
 
 def arrows() -> Counter[tuple[str, str]]:
@@ -52,9 +52,9 @@ def cell(row: int, column: int, imports: int) -> str:
     return f"{imports or ''}{upward}"
 
 
-def lines() -> list[str]:
+def lines(graph: Counter[tuple[str, str]]) -> list[str]:
     """Return the graph, row by row, and what it comes to."""
-    graph, files, defs = arrows(), modules(), functions()
+    files, defs, up = modules(), functions(), len(upward(graph))
     width = max(map(len, FLOORS))
     numbers = range(len(FLOORS))
     head = "".join(f"{number + 1:5}" for number in numbers)
@@ -65,24 +65,24 @@ def lines() -> list[str]:
         )
         title = f"{row + 1:2} {floor:{width}}"
         text.append(f"{title}  {files[floor]:7}  {defs[floor]:9} {cells}".rstrip())
-    rooms = [floor for floor in FLOORS if not floor.endswith(".py")]
     text += [
         "",
-        f"{len(rooms)} rooms (at most {MOST_ROOMS}), {len(upward())} arrows upward (none may be)",
+        f"{len(ROOMS)} rooms (at most {MOST_ROOMS}), {up} arrows upward (none may be)",
         f"{files.total()} modules (at most {MOST_MODULES}), {defs.total()} functions",
     ]
     return text
 
 
-def upward() -> list[tuple[str, str]]:
+def upward(graph: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the arrows that point upward."""
-    return [(one, other) for one, other in arrows() if FLOORS.index(other) > FLOORS.index(one)]
+    return [(one, other) for one, other in graph if FLOORS.index(other) > FLOORS.index(one)]
 
 
 def main() -> int:
     """Print the graph; return 1 if an arrow points upward."""
-    print("\n".join(lines()))
-    return int(bool(upward()))
+    graph = arrows()
+    print("\n".join(lines(graph)))
+    return int(bool(upward(graph)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ class SlowTurns(Instrument):
     While such a handler runs nothing else does: no actor, no connection, no timer. That is worth a
     warning, and only other code can cure it. An async handler may wait for long, and meanwhile
     others run; so it is never logged, not even for what it computes between two waits. A timer's
-    callback is seen only if it ran right behind a handler.
+    callback is never seen. One of `on_abandoned` counts as a part of the handler that it was
+    requested in, if it was in one: it ran right behind that.
 
     Each slow turn is logged, there is no limit to the rate. None is needed: these turns run one
     after the other, so a second has at most as many lines as turns of `seconds` fit into it.

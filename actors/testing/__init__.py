@@ -49,8 +49,9 @@ has one, cannot be marked: it calls `run_seeded`.
 """
 
 import re
-from types import ModuleType
-from typing import Any, ForwardRef, get_args, get_origin
+from collections.abc import Iterator
+from types import ModuleType, UnionType
+from typing import Any, ForwardRef, TypeVar, Union, get_args, get_origin
 
 import trio.testing
 
@@ -99,19 +100,33 @@ def messages_in(module: ModuleType) -> list[type[Message[Any, Any]]]:
 
 def owners(message: type[Message[Any, Any]]) -> set[str]:
     """Return the names of the classes that a message, or a base of it, declares as its owner."""
-    bases = [base for kind in message.__mro__ for base in vars(kind).get("__orig_bases__", ())]
-    declared = [get_args(base)[0] for base in bases if get_origin(base) is Message]
-    parts = [part for owner in declared for part in (get_args(owner) or (owner,))]
-    # In quotes it may be "Counter", "counters.Counter" or "Counter | Door".
-    return {
-        name
-        for part in parts
-        for name in (
-            re.findall(r"\w+", part.__forward_arg__)
-            if isinstance(part, ForwardRef)
-            else [getattr(part, "__name__", "")]
-        )
-    }
+    return {name for owner in declared_owners(message, ()) for name in names_in(owner)}
+
+
+def declared_owners(kind: type[Any], arguments: tuple[Any, ...]) -> Iterator[Any]:
+    """Yield what a message class declares as its owner, if its type parameters are these."""
+    given = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
+    for base in vars(kind).get("__orig_bases__", kind.__bases__):
+        if Message not in getattr(get_origin(base) or base, "__mro__", ()):
+            continue
+        free: tuple[Any, ...] = getattr(base, "__parameters__", ()) if get_origin(base) else ()
+        named: Any = base[tuple(given.get(one, one) for one in free)] if free else base
+        origin: Any = get_origin(named) or named
+        if origin is Message:
+            yield get_args(named)[0]
+        else:
+            yield from declared_owners(origin, get_args(named))
+
+
+def names_in(owner: Any) -> set[str]:
+    """Return the names of the classes in an owner: a class, or a union, or either in quotes."""
+    if get_origin(owner) in {Union, UnionType}:
+        return {name for part in get_args(owner) for name in names_in(part)}
+    if isinstance(owner, ForwardRef):  # of "Counter", "counters.Counter" or "Counter | Door"
+        return set(re.findall(r"\w+", owner.__forward_arg__))
+    if isinstance(owner, TypeVar):  # nothing was given for this type parameter
+        return set()
+    return {getattr(get_origin(owner) or owner, "__name__", "")}
 
 
 def is_handled(actor: type[Actor], message: type[Message[Any, Any]]) -> bool:

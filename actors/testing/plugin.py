@@ -135,7 +135,7 @@ def run_each(
 ) -> Sequence[pytest.TestReport]:
     """Run an item under each seed until one fails, and return the reports of one of them.
 
-    These are the reports of the seed that failed, or else of the first that was skipped or failed
+    These are the reports of the seed that failed, or else of the last that was skipped or failed
     as expected, or else of the last. Their durations are those of all seeds together.
     """
     shown: Sequence[pytest.TestReport] = ()
@@ -143,7 +143,7 @@ def run_each(
     sections = 0
     for seed in sweep.seeds:
         sweep.seed = seed
-        # What the last seed ran on: pytest makes both anew when they are not there.
+        # What the last seed ran on: pytest makes both again when they are not there.
         vars(item).pop("_instance", None)
         vars(item).pop("_obj", None)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -154,7 +154,7 @@ def run_each(
             if report.failed:
                 name_seed(report, seed)
         sections = written
-        shown = max(reports, shown, key=badness)  # of two that are alike the first given
+        shown = max(reports, shown, key=badness)  # of equally bad ones the last
         if any(report.failed for report in reports):
             break
     for report in shown:

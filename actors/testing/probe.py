@@ -16,7 +16,7 @@ import trio
 from actors.actor import Actor
 from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
 from actors.mailbox import Envelope, Outcome, failure
-from actors.message import Message, Question, R
+from actors.message import Kind, Message, Question, R
 from actors.monitoring import ActorStatistics
 from actors.ref import Ref
 
@@ -130,6 +130,10 @@ class Probe(Ref[A]):
             restarts=0,
             busy_since=None,
         )
+
+    def __kind__(self, message: Message[Any, Any]) -> Kind:
+        """Return what kind of handler an `A` has for a message; instruments ask."""
+        return self._handlers[type(message)].kind
 
     @property
     def name(self) -> str:

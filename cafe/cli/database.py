@@ -30,7 +30,7 @@ from cafe.ledger.tables import newest
 from cafe.operations.printable import printable
 from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables
 from cafe.orders.queries import read_histories
-from cafe.settings import SettingsError, option_name, read_settings
+from cafe.settings import Settings, SettingsError, option_name, read_settings
 from cafe.shop.departments import DEPARTMENTS
 from cafe.shop.housekeeping import DAY
 
@@ -56,12 +56,19 @@ class UnusableDatabaseError(TyperException):
 
 
 @contextmanager
-def shop_database(option: str | None) -> Generator[str]:
-    """Yield the database's URL; raise UnusableDatabaseError for whatever is wrong with it."""
+def shop_settings(**options: object) -> Generator[Settings]:
+    """Yield the settings; raise UnusableDatabaseError for what is wrong with them or the ledger."""
     try:
-        yield read_settings({_FIELD: option}).database_url.get_secret_value()
+        yield read_settings(options)
     except (LedgerError, SettingsError) as error:
         raise UnusableDatabaseError(str(error)) from None
+
+
+@contextmanager
+def shop_database(option: str | None) -> Generator[str]:
+    """Yield the database's URL; raise UnusableDatabaseError for whatever is wrong with it."""
+    with shop_settings(database_url=option) as settings:
+        yield settings.database_url.get_secret_value()
 
 
 @db.command("upgrade")
@@ -127,16 +134,16 @@ def prune_tables(
     A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
     does not shrink: its free pages are used again.
     """
-    with shop_database(database_url) as address:
+    with shop_settings(database_url=database_url, keep_days=keep_days) as settings:
+        address = settings.database_url.get_secret_value()
         with open_reader(address):
             pass  # raises unless it is a ledger of this version: none is made or migrated
-        prune_ledger(address, keep_days)
+        prune_ledger(address, settings.keep_days)
 
 
-def prune_ledger(address: str, keep_days: int | None) -> None:
+def prune_ledger(address: str, days: int) -> None:
     """Prune every department's part, and print the progress."""
     with closing(open_store(address)) as store:
-        days = keep_days or read_settings({}).keep_days
         before = time.time() - days * DAY
         for department in DEPARTMENTS:
             pruned = 0

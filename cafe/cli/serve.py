@@ -14,7 +14,6 @@ from typing import Annotated, cast
 import structlog
 import trio
 import typer
-from pydantic import SecretStr
 
 from actors import RestartLimitExceeded
 from cafe.cli import exit_on_interrupt, raise_on_interrupt
@@ -27,6 +26,7 @@ from cafe.settings import (
     PREFIX,
     Settings,
     SettingsError,
+    default_of,
     option_name,
     read_settings,
     unknown_variables,
@@ -134,12 +134,8 @@ def options_of_settings() -> Signature:
 
 def help_text(name: str) -> str:
     """Return the help of a setting: its description, its variable and its default."""
-    field = Settings.model_fields[name]
-    value: object = field.default
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()  # the default is not a secret
-    default = "" if value in {None, ""} else f", default {value}"
-    return f"{field.description} ({PREFIX}{name.upper()}{default})"
+    default = f", default {value}" if (value := default_of(name)) else ""
+    return f"{Settings.model_fields[name].description} ({PREFIX}{name.upper()}{default})"
 
 
 # typer reads a command's parameters from its signature and its annotations.

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import ExtraValues
@@ -98,48 +97,29 @@ def create_app(
         root_path_in_servers=False,
         redirect_slashes=False,
         redoc_url=None,
-        exception_handlers={
-            HTTPException: on_http_exception,
-            RequestValidationError: on_invalid_request,
-            CafeRefusal: on_refusal,
-            Exception: on_bug,
-        },
+        exception_handlers={**dict.fromkeys(EXPECTED, on_expected), Exception: on_bug},
     )
     app.state.authenticate = authenticate
     # Not include_router, which nests the routers: that costs each request a layer, and hides their
     # routes from `methods_of`. Ours come before those of the docs: routes are tried in order.
-    app.router.routes[:0] = [
-        route for router in routers for route in accepting_missing_slashes(router).routes
-    ]
+    app.router.routes[:0] = [route for router in routers for route in router.routes]
     match_to_the_end(app)
     make_openapi(app)
     answer_head(app)
     return app
 
 
-def accepting_missing_slashes(router: APIRouter) -> APIRouter:
-    """Add to each route with a last slash one without it, which is not documented.
-
-    The outer layer removes a last slash before a route is looked up.
-    """
-    for route in list(router.routes):
-        if isinstance(route, APIRoute) and route.path.endswith("/"):
-            router.add_api_route(
-                route.path.rstrip("/"),
-                route.endpoint,
-                methods=sorted(route.methods or ()),
-                response_class=route.response_class,
-                include_in_schema=False,
-            )
-    return router
-
-
 def match_to_the_end(app: FastAPI) -> None:
-    """Let no path match that ends with a line feed: Starlette's patterns end with `$`."""
+    """Match all of a path, and a last slash also where it is missing.
+
+    Starlette's patterns end with `$`, which matches before a line feed, too. The outer layer
+    removes a last slash before a route is looked up.
+    """
     for route in app.routes:
         if isinstance(route, Route):
-            whole = re.sub(r"\$\Z", r"\\Z", route.path_regex.pattern)
-            route.path_regex = re.compile(whole)
+            end = r"/?\Z" if route.path.endswith("/") else r"\Z"
+            pattern = route.path_regex.pattern.removesuffix("$").removesuffix("/")
+            route.path_regex = re.compile(pattern + end)
 
 
 def answer_head(app: FastAPI) -> None:
@@ -170,21 +150,27 @@ def make_openapi(app: FastAPI) -> None:
             operation["responses"].update({str(k): v for k, v in problems(422, 500).items()})
 
 
-async def on_refusal(request: Request, error: Exception) -> Response:
-    """Return the problem of a refusal."""
-    if not isinstance(error, CafeRefusal):
-        raise error
-    return refusal_response(request.scope, error)
+EXPECTED: Final[tuple[type[Exception], ...]] = (CafeRefusal, HTTPException, RequestValidationError)
+"""What an endpoint, a dependency or the routing may raise."""
 
 
-async def on_http_exception(request: Request, error: Exception) -> Response:
+async def on_expected(request: Request, error: Exception) -> Response:
+    """Return the problem of an expected exception; raise any other."""
+    if isinstance(error, CafeRefusal):
+        return refusal_response(request.scope, error)
+    if isinstance(error, HTTPException):
+        return http_problem(request, error)
+    if isinstance(error, RequestValidationError):
+        return input_problem(request, error)
+    raise error
+
+
+def http_problem(request: Request, error: HTTPException) -> Response:
     """Return the problem of a Starlette error: 404, 405 with its `Allow`, and so on.
 
     No route has OPTIONS, so it is answered here (RFC 9110, 9.3.7), with the methods of the path, or
     with those of the app for `*` and for the root, which load balancers ask.
     """
-    if not isinstance(error, HTTPException):
-        raise error
     headers = [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
     detail = "" if error.detail == phrase(error.status_code) else error.detail
     if request.method == "OPTIONS" and error.status_code in NOT_ROUTED:
@@ -200,10 +186,8 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, error.status_code, detail=detail, headers=headers)
 
 
-async def on_invalid_request(request: Request, error: Exception) -> Response:
+def input_problem(request: Request, error: RequestValidationError) -> Response:
     """Return 422 with all errors in the input and their places; 400 for malformed JSON."""
-    if not isinstance(error, RequestValidationError):
-        raise error
     errors = [
         {"loc": list(one["loc"]), "type": one["type"], "message": one["msg"]}
         for one in error.errors()

@@ -1,7 +1,8 @@
 """Noticing that the client disconnects while its request is being answered.
 
-Rule: a route that may wait long waits in `unless_disconnected`. FastAPI does not cancel a handler
-on a disconnect, and `request.is_disconnected()` is never true on trio (hypercorn#210).
+Rule: a route that may wait long waits in `unless_disconnected`. Nothing else cancels a handler
+on a disconnect, and `request.is_disconnected()` is never true on trio: Starlette cancels the
+`receive` in it before that can return (hypercorn#210).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def unless_disconnected(
     """
     if not waits:
         return await work()
-    connection: Watched | None = request.scope.get("extensions", {}).get(CONNECTION)
+    connection = connection_of(request.scope)
     if connection is None or not connection.end_when_left():
         return await _beside_a_reader(request, work)
     try:

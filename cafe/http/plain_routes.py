@@ -36,6 +36,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from collections.abc import Set as AbstractSet
 from email.message import Message as Fields
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final, get_args, get_origin
 
 from fastapi import FastAPI, params
@@ -52,11 +53,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from cafe.http.app import on_bug, on_http_exception, on_invalid_request
+from cafe.http.app import EXPECTED, on_bug, on_expected
 from cafe.http.authentication import Allow
 from cafe.http.outer_layer import bare_path
-from cafe.http.problem import refusal_response
-from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
@@ -179,10 +178,10 @@ class PlainRoutes:
             if isinstance(route, PlainRoute) and "{" in route.path:
                 self._in_turn = app.routes[:number]
             elif isinstance(route, PlainRoute):
-                for method in route.methods or ():
-                    scope = {"type": "http", "method": method, "path": route.path}
+                for method, path in product(route.methods or (), spellings(route.path)):
+                    scope = {"type": "http", "method": method, "path": path}
                     if find(app.routes, scope) == (route, {}):
-                        self._fixed[method, route.path] = route
+                        self._fixed[method, path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -200,17 +199,18 @@ class PlainRoutes:
             response = await route.endpoint(**await route.arguments(scope, receive))
         except ClientDisconnect:
             response = DISCONNECTED
-        except CafeRefusal as no:
-            response = refusal_response(scope, no)
-        except HTTPException as error:
-            response = await on_http_exception(Request(scope), error)
-        except RequestValidationError as error:
-            response = await on_invalid_request(Request(scope), error)
+        except EXPECTED as error:
+            response = await on_expected(Request(scope), error)
         except Exception as error:
             response = await on_bug(Request(scope), error)
             await response(scope, receive, send)
             raise  # for the log
         await response(scope, receive, send)
+
+
+def spellings(path: str) -> set[str]:
+    """Return a route's path, and the one without its last slash: both are served."""
+    return {path, path.removesuffix("/") or "/"}
 
 
 def find(routes: Iterable[BaseRoute], scope: Scope) -> tuple[PlainRoute | None, Mapping[str, Any]]:

@@ -5,12 +5,12 @@ Rule: all of them are made here, and none says anything about the inside of the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import MutableMapping, Sequence
 from http import HTTPStatus
 from random import getrandbits
 from typing import Any, Final
 
+import orjson
 from starlette.responses import Response
 
 from cafe.http.refusals import CafeRefusal
@@ -23,9 +23,6 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 # RFC 9457, 4.2.1: the status is the type. What a client acts on is in further members (`limit`,
 # `reason`, `order_status`), which are documented in OpenAPI.
 PLAIN = "about:blank"
-
-# Made once: `json.dumps` would make one for each body, which takes as long as encoding it.
-ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def problem_body(
@@ -40,7 +37,7 @@ def problem_body(
         "instance": instance,
         **members,
     }
-    return ENCODER.encode(body).encode()
+    return orjson.dumps(body)
 
 
 def problem_response(
@@ -57,7 +54,8 @@ def problem_response(
     Its `instance` has the request's id, by which its log line is found.
     """
     body = problem_body(status, title=title, detail=detail, instance=instance_of(scope), **members)
-    response = Response(body, status, media_type=MEDIA_TYPE)
+    # Plain, because the log shows it: an HTTPStatus looks like `<HTTPStatus.GONE: 410>` there.
+    response = Response(body, int(status), media_type=MEDIA_TYPE)
     response.raw_headers += (NO_STORE, *headers)
     return response
 
@@ -89,7 +87,7 @@ def instance_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def phrase(status: int) -> str:
-    """Return the phrase of a status in RFC 9110."""
+    """Return the phrase of a status, as this version of Python spells it."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -169,7 +169,7 @@ def _command(program: str, url: URL) -> str:
     # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
-    query = url.difference_update_query(("password", *SECRET_OPTIONS)).query
+    query = url.difference_update_query(SECRET_OPTIONS).query
     options = {name: ",".join([v] if isinstance(v, str) else v) for name, v in query.items()}
     parts = url.translate_connect_args(username="user", database="dbname")
     parts.pop("password", None)

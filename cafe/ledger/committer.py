@@ -33,7 +33,7 @@ T = TypeVar("T")
 RETRY_SECONDS = 0.25
 """Between two retries, while the database cannot be written."""
 MOST_IN_GROUP = 4_000
-"""Units in one transaction, so that a backlog does not make one that takes minutes."""
+"""Units and held replies of each journal in one group, so that a backlog does not take minutes."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 
@@ -107,7 +107,11 @@ class Committer:
         done = trio.Event()
         self._pings.append(done)
         self._idle.unpark_all()
-        await done.wait()
+        try:
+            await done.wait()
+        finally:
+            if done in self._pings:  # cancelled before a group took it
+                self._pings.remove(done)
 
     async def with_retries(self, call: Callable[[], T]) -> T:
         """Retry a call until the database answers; log when an outage begins and ends."""

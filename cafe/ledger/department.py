@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Executable, Select, Table
@@ -16,6 +17,18 @@ Row = tuple[Any, ...]
 """Values in the order of the table's columns; text, numbers, booleans and None only."""
 Transitions = Mapping[tuple[str | None, str], str]
 """By the status before and the action, the status after; None is that before the first event."""
+StatusT = TypeVar("StatusT", bound=StrEnum)
+ActionT = TypeVar("ActionT", bound=StrEnum)
+
+
+def transitions_of(
+    table: Mapping[tuple[StatusT, ActionT], StatusT], first: ActionT, status: StatusT
+) -> Transitions:
+    """Return a model's table as transitions; its subjects begin with this action and status."""
+    transitions: dict[tuple[str | None, str], str] = {(None, first.value): status.value}
+    for (before, action), after in table.items():
+        transitions[before.value, action.value] = after.value
+    return transitions
 
 
 class Event(NamedTuple):

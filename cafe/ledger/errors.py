@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Unavailable
 
 if TYPE_CHECKING:
     import psycopg
-from collections.abc import Generator
-from contextlib import contextmanager
 
 Reason = Literal["invalid", "conflict", "internal"]
 """Why a statement is refused: a value that the database cannot store; a constraint; anything else,
@@ -79,16 +78,13 @@ class WrongDatabaseError(LedgerError):
     """The URL names no database that could hold a ledger."""
 
 
-class LedgerUnavailable(CafeRefusal):
+class LedgerUnavailable(Unavailable):
     """The database cannot be written or read at the moment."""
 
-    status = 503
-    members = ("reason",)
     reason = "ledger"
-    retry_after = 5.0
 
     def __init__(self) -> None:
-        super().__init__("The shop's database is not available at the moment; try again soon.")
+        super().__init__("The shop's database is not available at the moment; try again soon.", 5.0)
 
 
 class JournalClosed(LedgerUnavailable):
@@ -104,7 +100,7 @@ class NotRecorded(CafeRefusal):
     status = 422
     members = ("reason",)
 
-    def __init__(self, reason: Literal["invalid", "conflict", "internal"]) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__("The shop's database refuses to store this as it was sent.")
         self.reason = reason
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 import trio
@@ -86,11 +86,9 @@ class Log:
                 listener(logged)
             self._waiting.unpark_all()
 
-    @asynccontextmanager
-    async def follow(self, after: int) -> AsyncGenerator[AsyncGenerator[list[Logged]]]:
+    def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
         """Yield the events after a position, in batches, without end."""
-        async with aclosing(self._batches(after)) as batches:
-            yield batches
+        return aclosing(self._batches(after))
 
     async def _batches(self, position: int) -> AsyncGenerator[list[Logged]]:
         while True:

@@ -40,7 +40,7 @@ _NODE = re.compile(
 def address_key(host: str) -> str:
     """Return the key that `host` is counted under: IPv6 by its /64, mapped IPv4 as IPv4.
 
-    A host that is not an IP address (a Unix socket's name) is its own key.
+    A host that is not an IP address, as "" for a peer without one, is its own key.
     """
     address = _parse_address(host)
     if address is None:

@@ -120,7 +120,7 @@ class Guard:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         state = scope.setdefault("state", {})
-        peer, _ = scope["client"] or ("", None)  # None: hypercorn listens on a Unix socket
+        peer, _ = scope["client"] or ("", None)  # None: a server that knows no address
         address = state["address"] = client_address(peer, scope["headers"], self._trusted)
         if bare_path(scope) in self._exempt:
             return self._app(scope, receive, send)
@@ -178,7 +178,7 @@ async def enforce_bans(
     cut_off: Callable[[str, float], Awaitable[int]],
     admissions: Sequence[Admission],
 ) -> None:
-    """Refuse banned addresses at both ports and call `cut_off` for each; never returns.
+    """Refuse banned addresses at both ports, then call `cut_off` for each; never returns.
 
     `cut_off` is given the address and the seconds of the ban, and returns how much it cancelled:
     in this shop waiting orders, so the log calls it `orders`. If it raises ActorCrashed, or the
@@ -191,6 +191,7 @@ async def enforce_bans(
             for ban in news.bans:
                 for admission in admissions:
                     admission.ban(ban.address, ban.until)
+            for ban in news.bans:  # only now: a `cut_off` may wait long
                 cancelled = await cut_off(ban.address, ban.seconds)
                 log.warning("banned", address=ban.address, seconds=ban.seconds, orders=cancelled)
         except ActorCrashed:

@@ -17,7 +17,7 @@ from sqlalchemy import Executable, Select, delete, func, select
 
 from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, Start
@@ -52,13 +52,7 @@ ORDERS = Department(
     "orders",
     tables=(orders, keys, id_secret),
     load=load_orders,
-    transitions={
-        (None, Action.PLACE.value): Status.WAITING.value,
-        **{
-            (before.value, action.value): after.value
-            for (before, action), after in TRANSITIONS.items()
-        },
-    },
+    transitions=transitions_of(TRANSITIONS, Action.PLACE, Status.WAITING),
     checks=CHECKS,
     ended=_ended,
     prune=(_prune_keys, _prune_orders),

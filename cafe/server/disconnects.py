@@ -28,11 +28,14 @@ class Disconnects:
         self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back when the peer disconnects; if it already has, soon, but not from in here."""
-        self._callbacks[descriptor] = callback
+        """Call back when the peer disconnects; if it already has, soon, but not from in here.
+
+        Raises OSError where the kernel refuses to watch another: then nothing is kept of it.
+        """
         if descriptor not in self._registered:
-            self._registered.add(descriptor)
             self._epoll.register(descriptor, select.EPOLLRDHUP)
+            self._registered.add(descriptor)
+        self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
         """Drop the callback. The descriptor stays registered: the next order soon follows."""

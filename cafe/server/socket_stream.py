@@ -167,8 +167,8 @@ class EagerStream(Transport):
         """Have the kernel report it, where it can."""
         if self._disconnects is None or self._socket.fileno() < 0:
             return False
-        self._callback = callback
         self._disconnects.watch(self._socket.fileno(), self._note_disconnect)
+        self._callback = callback
         return True
 
     def unwatch(self) -> None:

@@ -12,7 +12,6 @@ if __name__ == "__main__":
     # Ctrl-C prints nothing, as in `cafe`: importing the rest takes most of the start.
     exit_on_interrupt()
 
-import os
 import sys
 from functools import wraps
 from typing import Final
@@ -26,6 +25,7 @@ from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
 from cafe.offer import Offer
 from cafe.orders.department import ORDERS, open_orders
+from cafe.settings import variables
 from cafe.shop.departments import Departments, House
 from docs.examples.music.department import open_music
 from docs.examples.tips.department import TIPS, open_tips
@@ -66,7 +66,7 @@ Signals and options are those of `cafe serve`. The database is {DATABASE}, not t
 @wraps(serve)  # with its options
 def serve_extended(**options: str | None) -> None:
     """Run the shop until it has shut down."""
-    if "CAFE_DATABASE_URL" not in {name.upper() for name in os.environ}:
+    if "database_url" not in variables():
         options["database_url"] = options["database_url"] or DATABASE
     if status := open_shop(options, EXTENDED):
         raise typer.Exit(status)

@@ -275,29 +275,9 @@ async def test_a_tell_that_waits_for_room_is_waited_for(system: System, peers: P
     assert peers.answers == ["refused"]
 
 
-async def test_a_tell_that_has_room_ends_the_wait(system: System, peers: Peers) -> None:
-    a, b = await peers.start(system, "a", "b", mailbox=1)
-
-    async def rest(_me: Peer) -> str:
-        await trio.sleep(1)
-        return "rested"
-
-    async def tell_b(_me: Peer) -> str:
-        await b.tell(Ping())
-        return "told"
-
-    peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest)))
-    await settle()
-    # It fills the mailbox, and asks back as soon as the tell behind it has its place.
-    peers.nursery.start_soon(peers.collect, b.ask(peers.ask_path("a")))
-    await settle()
-    peers.nursery.start_soon(peers.collect, a.ask(RunAsync(tell_b)))
-    await trio.sleep(2)
-    assert sorted(peers.answers) == ["pong", "rested", "told"]
-
-
-async def test_a_tell_that_has_room_ends_the_wait_also_among_other_tells(
-    system: System, peers: Peers
+@pytest.mark.parametrize("among_others", [False, True])
+async def test_a_tell_that_has_room_ends_the_wait(
+    system: System, peers: Peers, *, among_others: bool
 ) -> None:
     a, b = await peers.start(system, "a", "b", mailbox=1)
 
@@ -309,14 +289,17 @@ async def test_a_tell_that_has_room_ends_the_wait_also_among_other_tells(
         await b.tell(Ping())
         return "told"
 
-    await b.tell(Ping())
+    if among_others:
+        await b.tell(Ping())
     peers.nursery.start_soon(peers.collect, b.ask(RunAsync(rest)))
     await settle()
+    # It fills the mailbox, and asks back as soon as the tell behind it has its place.
     peers.nursery.start_soon(peers.collect, b.ask(peers.ask_path("a")))
     await settle()
     peers.nursery.start_soon(peers.collect, a.ask(RunAsync(tell_b)))
     await settle()
-    peers.nursery.start_soon(b.tell, Ping())
+    if among_others:
+        peers.nursery.start_soon(b.tell, Ping())
     await trio.sleep(2)
     assert sorted(peers.answers) == ["pong", "rested", "told"]
 

@@ -182,6 +182,18 @@ def open_shop(
                 run.kill()
 
 
+async def serve_until_exit(*options: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a shop that does not start, or not for long, until it exits."""
+    with trio.fail_after(TIMEOUT):
+        return await trio.run_process(
+            [*COMMAND, *FREE_PORTS, *options],
+            env=environment(settings),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+
+
 def _process(
     command: Sequence[str], settings: Mapping[str, object], errors: Any
 ) -> subprocess.Popen[bytes]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
-from subprocess import CompletedProcess
 
 import pytest
 import trio
@@ -22,15 +21,7 @@ from tests.system.api import LATER, ORDER, brew, finish, look, order, park, prob
 from tests.system.killing import check, db_check, kill_repeatedly, open_until
 from tests.system.load import Load
 from tests.system.raw_client import Client, request
-from tests.system.shop import (
-    COMMAND,
-    FREE_PORTS,
-    TIMEOUT,
-    Shop,
-    environment,
-    open_shop,
-    until_asked,
-)
+from tests.system.shop import Shop, open_shop, serve_until_exit, until_asked
 from tests.system.test_ordering import order_with_key
 
 KILLED = -signal.SIGKILL
@@ -49,23 +40,11 @@ def url(request: pytest.FixtureRequest) -> str:
     return given
 
 
-async def serve_until_exit(url: str) -> CompletedProcess[bytes]:
-    """Run another shop on a database until it exits."""
-    with trio.fail_after(TIMEOUT):
-        return await trio.run_process(
-            [*COMMAND, *FREE_PORTS],
-            env=environment({"database_url": url}),
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-        )
-
-
 async def test_a_second_shop_is_refused_and_takes_over_when_the_first_is_killed(url: str) -> None:
     with open_shop(database_url=url, exit_code=KILLED) as first:
         async with first.customers() as customer:
             placed = await order(customer)
-        second = await serve_until_exit(url)
+        second = await serve_until_exit(database_url=url)
         assert (second.returncode, second.stdout) == (2, b"")
         holder = first.process.pid
         refusal = rf"cafe: (\S+ is in use by process {holder}|Another shop uses [\w ]+)\.\n"

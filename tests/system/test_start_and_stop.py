@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 from contextlib import AsyncExitStack
-from subprocess import CompletedProcess
 
 import httpx
 import pytest
@@ -15,26 +14,7 @@ import trio
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import ORDER, crowd, finish, order, park, problem, read_all, start
 from tests.system.raw_client import Client, read_to_end, request
-from tests.system.shop import (
-    COMMAND,
-    FREE_PORTS,
-    TIMEOUT,
-    Shop,
-    environment,
-    open_shop,
-    until_asked,
-)
-
-
-async def serve_until_exit(*options: str, **settings: object) -> CompletedProcess[bytes]:
-    with trio.fail_after(TIMEOUT):
-        return await trio.run_process(
-            [*COMMAND, *FREE_PORTS, *options],
-            env=environment(settings),
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-        )
+from tests.system.shop import Shop, open_shop, serve_until_exit, until_asked
 
 
 async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:

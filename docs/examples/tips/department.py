@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlalchemy import delete, select
 
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.offer import Offer, Start
 from docs.examples.tips.checks import CHECKS
@@ -27,13 +27,7 @@ TIPS = Department(
     "tips",
     tables=(brews, tips, totals, followed),
     load=load_position,
-    transitions={
-        (None, Action.GIVE.value): Status.PLEDGED.value,
-        **{
-            (before.value, action.value): after.value
-            for (before, action), after in TRANSITIONS.items()
-        },
-    },
+    transitions=transitions_of(TRANSITIONS, Action.GIVE, Status.PLEDGED),
     checks=CHECKS,
     ended=lambda before: select(brews.c.order_id).where(brews.c.ended_at < before),
     prune=(

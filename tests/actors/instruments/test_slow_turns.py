@@ -11,7 +11,7 @@ import trio
 
 from actors import ActorCrashed, Message, open_system
 from actors.instruments.slow_turns import SlowTurns
-from actors.testing import settle
+from actors.testing import Probe, settle
 from tests.actors.counter import No
 from tests.actors.instruments.works import (
     Keep,
@@ -78,6 +78,16 @@ async def test_a_tenth_of_a_second_is_the_limit_where_none_is_given(
 async def test_each_slow_turn_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     await scenario(*[Work(0.25)] * 3)
     assert len(logged(caplog)) == 3
+
+
+async def test_a_probe_stands_in_for_the_actor_of_a_turn(caplog: pytest.LogCaptureFixture) -> None:
+    probe, stopwatch = Probe(Works, name="probe"), Stopwatch()
+    slow_turns = SlowTurns(clock=stopwatch)
+    for message in (Work(0.25), Wait(0.25)):
+        slow_turns.started(probe, message)
+        stopwatch.taken += 0.25
+        slow_turns.finished(probe, message)
+    assert logged(caplog) == ["probe took 0.250 s to handle Work"]
 
 
 async def test_an_async_handler_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -117,6 +117,82 @@ def test_an_owner_is_inherited_and_only_the_last_of_several_messages_needs_a_han
     assert_handles_all(LabelledShelf, HERE)
 
 
+T = TypeVar("T")
+Owner_contra = TypeVar("Owner_contra", contravariant=True)
+
+
+class Timed(Message[Owner_contra, R], Generic[R, Owner_contra]):
+    """Leaves its owner to what derives from it, and swaps the parameters."""
+
+    __slots__ = ()
+
+
+class Delayed(Timed[int, Owner_contra]):
+    """Leaves it, too."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp(Timed[int, "Card"]):
+    """Names its owner to its base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Punch(Delayed[Union["Card", "Printer"]]):
+    """Names two owners to the base of its base."""
+
+
+class Card(Actor):
+    """Has no handler at all."""
+
+
+class Printer(Actor):
+    """Has no handler at all."""
+
+
+def test_an_owner_may_be_given_to_a_generic_base() -> None:
+    assert missing(Card) == "Card has no handler for Stamp, Punch"
+    assert missing(Printer) == "Printer has no handler for Punch"
+
+
+class Box(Actor, Generic[T]):
+    """A generic actor; it has no handler at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack(Message[Box[int], None]):
+    """Names its owner with a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack(Message["Box[int] | Crate", None]):
+    """Names its owner with a parameter, in quotes."""
+
+
+class Packing(Message[Box[T], None]):
+    """Leaves the parameter of its owner to what derives from it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap(Packing[str]):
+    """Names the parameter of its owner."""
+
+
+class Crate(Box[int]):
+    """A box of something."""
+
+    @Wrap.handler
+    def wrap(self, _message: Wrap) -> None: ...
+
+
+def test_an_owner_may_be_generic() -> None:
+    assert missing(Box) == "Box has no handler for Pack, Unpack, Wrap"
+    assert missing(Crate) == "Crate has no handler for Pack, Unpack"
+
+
 class Silent(Actor):
     """Owns no message."""
 

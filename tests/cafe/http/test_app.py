@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Generator
+from http import HTTPStatus
 
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -51,6 +52,10 @@ def routes() -> APIRouter:
     @router.get("/teapot")
     async def teapot() -> Response:
         raise HTTPException(418, headers={"X-Teapot": "yes"})
+
+    @router.get("/gone", include_in_schema=False)
+    async def gone() -> Response:
+        raise HTTPException(HTTPStatus.GONE)
 
     @router.post("/take/")
     @router.get("/take/")
@@ -242,6 +247,15 @@ async def test_malformed_json_is_a_400(client: httpx.AsyncClient) -> None:
     assert (response.status_code, response.json()["status"]) == (400, 400)
 
 
+async def test_each_status_is_logged_as_a_plain_number(
+    client: httpx.AsyncClient, lines: list[EventDict]
+) -> None:
+    for body in (b"{", b"{}"):
+        await client.post("/milk", content=body, headers={"Content-Type": "application/json"})
+    await client.get("/gone")
+    assert [repr(line["status"]) for line in lines] == ["400", "422", "410"]
+
+
 async def test_a_path_exists_with_and_without_its_last_slash_and_nothing_is_redirected(
     client: httpx.AsyncClient, lines: list[EventDict]
 ) -> None:
@@ -257,6 +271,25 @@ async def test_a_path_exists_with_and_without_its_last_slash_and_nothing_is_redi
         assert (await client.get(path)).status_code == 200
     for path in ("/milk//", "/teapot//", "//milk"):
         assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/guarded", "/guarded/"])
+async def test_a_path_without_its_last_slash_has_all_that_its_route_declares(path: str) -> None:
+    async def locked(key: str = "") -> None:
+        if key != SECRET:
+            raise NoMilk("The milk is locked away.")
+
+    router = APIRouter(prefix="/guarded")
+
+    @router.get("/", dependencies=[Depends(locked)], status_code=203, response_model=Beans)
+    async def guarded() -> dict[str, object]:
+        return {"grams": 9, "recipe": SECRET}
+
+    app = create_app([router], title="t", description="d", version="1", prefix="/api")
+    async with visitor(with_outer_layer(app)) as client:
+        assert (await client.get(path)).status_code == 409
+        served = await client.get(path, params={"key": SECRET})
+    assert (served.status_code, served.json()) == (203, {"grams": 9})
 
 
 def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) -> None:

@@ -331,6 +331,31 @@ async def test_a_ping_answers_when_something_could_be_written() -> None:
         await shop.ledger.ping()
 
 
+class CountingStore(FaultyStore):
+    """Counts the pings that the database has answered."""
+
+    pings = 0
+
+    def ping(self) -> None:
+        super().ping()
+        self.pings += 1
+
+
+async def test_a_ping_that_is_cancelled_in_an_outage_leaves_nothing_behind() -> None:
+    store = CountingStore()
+    async with open_shop(store, writing=1.0) as shop, trio.open_nursery() as nursery:
+        pings = store.pings
+        store.link.gone = True
+        nursery.start_soon(shop.ledger.ping)
+        await settle()
+        for _ in range(3):
+            with trio.move_on_after(20):
+                await shop.ledger.ping()
+        store.link.gone = False
+        await trio.sleep(20)
+        assert store.pings == pings + 1
+
+
 async def test_many_pings_are_one() -> None:
     async with open_shop(writing=1.0) as shop, trio.open_nursery() as nursery:
         for _ in range(50):

@@ -173,3 +173,15 @@ async def test_bans_are_carried_out_again_when_the_dispatcher_crashed_at_one() -
     assert limiter.received == (WatchBans(0), WatchBans(0), WatchBans(1))
     assert dispatcher.received == 2 * (CutOff(ATTACKER, 60), CutOff(OTHER, 60))
     assert [door.admit(address) is None for address in (ATTACKER, OTHER)] == [True, True]
+
+
+@pytest.mark.schedules(5)
+async def test_no_ban_waits_for_the_orders_of_another_address() -> None:
+    limiter, dispatcher, door = Probe(RateLimiter), Probe(Dispatcher), Admission(None, 100)
+    limiter.answer(WatchBans, Bans(1, (Ban(ATTACKER, 60, 60), Ban(OTHER, 60, 60))))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(enforce_bans, limiter, cut_off_from(dispatcher), (door,))
+        await settle()
+        assert dispatcher.received == (CutOff(ATTACKER, 60),)
+        assert [door.admit(address) is None for address in (ATTACKER, OTHER)] == [True, True]
+        nursery.cancel_scope.cancel()

@@ -169,7 +169,7 @@ async def send_nowhere(_message: MutableMapping[str, Any]) -> None:
     """Take any part of a response."""
 
 
-async def test_clients_of_a_unix_socket_are_counted_as_one(guard: Guard) -> None:
+async def test_clients_without_an_address_are_counted_as_one(guard: Guard) -> None:
     scope = request_scope(client=None)
     await guard(scope, receive_nothing, send_nowhere)
     assert scope["state"]["address"] == ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from functools import partial
+from select import epoll
 
 import pytest
 import structlog
@@ -192,6 +194,35 @@ async def test_a_hang_up_during_a_wait_ends_the_connection_and_is_logged(
             assert cancelled.is_set()
             assert not door.admission.given[0].was_used
     assert [(one["event"], one["status"]) for one in lines] == [("request", 499)]
+
+
+class FullEpoll:
+    """An epoll whose user may watch nothing more: `/proc/sys/fs/epoll/max_user_watches`."""
+
+    def __init__(self) -> None:
+        self._epoll = epoll()
+        self.fileno, self.close = self._epoll.fileno, self._epoll.close
+        self.poll, self.unregister = self._epoll.poll, self._epoll.unregister
+
+    def register(self, _descriptor: int, _events: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_connection_that_the_kernel_cannot_watch_gets_a_500_and_ends_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def app(scope: Scope, receive: Receive, _send: Send) -> None:
+        await unless_disconnected(Request(scope, receive), trio.sleep_forever)
+
+    monkeypatch.setattr("select.epoll", FullEpoll)
+    with trio.fail_after(10):
+        async with watching_disconnects() as watching, open_memory_door(app) as door:
+            assert watching is not None
+            for _ in "ab":
+                with line(watching) as (stream, client):
+                    client.sendall(GET)
+                    await door.let_in(stream).run()
+                    assert client.recv(1000).startswith(b"HTTP/1.1 500 ")
 
 
 async def test_without_epoll_nothing_is_watched(
