@@ -23,31 +23,33 @@ dependencies of their own. Each is called once a request; one that is not async 
 not in a thread. If several routes match a request the first one declared is called, plain or not,
 as in Starlette's router.
 
-One thing is stricter. Of a parameter that was sent twice FastAPI takes one: the last of a query,
-the first of a header. A proxy in front may have taken the other, so here it is an error. What may
-be sent more than once is declared as a list; so is a header that holds one (RFC 9110, 5.3).
+Some things are stricter, because two readers could understand them differently:
+
+- Of a parameter that was sent twice FastAPI takes one: the last of a query, the first of a header.
+  A proxy in front may have taken the other, so here it is an error. What may be sent more than once
+  is declared as a list; so is a header that holds one (RFC 9110, 5.3).
+- JSON is read by `cafe.http.json_body`.
+- Numbers in a query, a path or a header are written as in JSON: not ` 5`, `+5`, `1_000`.
+- A query that is not UTF-8 is an error. FastAPI reads other characters in place of its bytes.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from email.message import Message as Fields
-from functools import lru_cache
 from itertools import product
 from typing import Any, Final, get_args, get_origin
+from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI, params
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
-from pydantic_core import from_json
+from pydantic import BaseModel, BeforeValidator, WrapValidator
 from starlette.datastructures import Headers, QueryParams
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -55,10 +57,25 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.http.app import EXPECTED, on_bug, on_expected
 from cafe.http.authentication import Allow
+from cafe.http.json_body import is_json, parse_json
 from cafe.http.outer_layer import bare_path
 from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+PLAIN: Final = {
+    int: re.compile(r"-?(?:0|[1-9][0-9]{0,15})"),
+    float: re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"),
+}
+"""Numbers as JSON has them; pydantic reads ` 5`, `+5` and `1_000` as well."""
+NOT_PLAIN: Final[Mapping[type, dict[str, Any]]] = {
+    int: {"type": "int_parsing", "msg": "Input should be an integer in plain digits"},
+    float: {"type": "float_parsing", "msg": "Input should be a number in plain digits"},
+}
+UNREADABLE_QUERY: Final = {
+    "type": "query_encoding",
+    "loc": ("query",),
+    "msg": "The query is UTF-8, percent-encoded",
+}
 UNSUPPORTED: Final = {
     "websocket_param_name": "a WebSocket",
     "response_param_name": "a Response to fill in",
@@ -156,10 +173,7 @@ class PlainRoute(APIRoute):
             errors.append(repeated("header", "content-type"))
         body: Any = raw  # of another type than JSON: no model accepts it
         if is_json(sent.get(b"content-type", b"")):
-            try:
-                body = from_json(raw)
-            except ValueError:  # it is faster than the standard library, and stricter
-                body = parse_json(raw)
+            body = parse_json(raw)
         value, wrong = field.validate(body, loc=("body",))
         return value, wrong
 
@@ -235,7 +249,14 @@ class Parameters:
         values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
         is_model = any(_is_model(field.field_info.annotation) for field in fields)
         is_immutable = all(isinstance(value, IMMUTABLE) for value in values.values())
-        self._once = [once for field in fields for once in _once(field.field_info, field.alias)]
+        members = [one for field in fields for one in _members(field.field_info, field.alias)]
+        converted = {field.alias for field in fields if _is_converted(field.field_info)}
+        self._once = [(place, name) for place, name, kind in members if not _is_list(kind)]
+        self._numbers = {
+            (place, name): kind
+            for place, name, annotation in members
+            if (kind := _number_type(annotation)) is not None and name not in converted
+        }
         self.defaults: dict[str, Any] | None = None
         """The values if none is sent; None if that is an error, or they must be made each time."""
         if not errors and is_immutable and not is_model:
@@ -246,8 +267,21 @@ class Parameters:
         read, wrong = request_params_to_args(self._fields, sent)
         values.update(read)
         errors += wrong
+        if self._numbers:
+            errors += self._odd_numbers(sent, {one["loc"][:2] for one in wrong})
         if isinstance(sent, QueryParams | Headers):
             errors += [repeated(*once) for once in self._once if len(sent.getlist(once[1])) > 1]
+
+    def _odd_numbers(self, sent: Mapping[str, Any], known: AbstractSet[Any]) -> Iterator[Any]:
+        """Yield errors of what pydantic reads as a number and JSON would not, unless `known`."""
+        for (place, name), kind in self._numbers.items():
+            if isinstance(sent, QueryParams | Headers):
+                texts = sent.getlist(name)
+            else:
+                texts = [sent[name]] if name in sent else []
+            is_odd = any(type(one) is str and not PLAIN[kind].fullmatch(one) for one in texts)
+            if is_odd and (place, name) not in known:
+                yield NOT_PLAIN[kind] | {"loc": (place, name)}
 
 
 class Arguments:
@@ -287,6 +321,8 @@ class Arguments:
         if self._query.names:
             query = scope["query_string"]
             if query or self._query.defaults is None:
+                if not is_text(query):
+                    errors.append(UNREADABLE_QUERY)
                 self._query.read(QueryParams(query), values, errors)
             else:
                 values.update(self._query.defaults)
@@ -345,31 +381,15 @@ async def solve(
     return results
 
 
-def parse_json(raw: bytes) -> Any:
-    """Return what JSON says. Raises RequestValidationError and HTTPException as FastAPI does."""
+def is_text(query: bytes) -> bool:
+    """Return whether a query is UTF-8, percent-encoded (RFC 3986, 2.5)."""
+    if b"%" not in query:
+        return query.isascii()
     try:
-        return json.loads(raw)
-    except json.JSONDecodeError as error:
-        wrong = {
-            "type": "json_invalid",
-            "loc": ("body", error.pos),
-            "msg": "JSON decode error",
-            "input": {},
-            "ctx": {"error": error.msg},
-        }
-        raise RequestValidationError([wrong], body=error.doc) from error
-    except (ValueError, RecursionError) as error:  # not text, or nested too deeply
-        raise HTTPException(400, "There was an error parsing the body") from error
-
-
-@lru_cache(maxsize=16)
-def is_json(content_type: bytes) -> bool:
-    """Return whether a Content-Type is JSON, by FastAPI's rule."""
-    fields = Fields()
-    fields["content-type"] = content_type.decode("latin-1")
-    subtype = fields.get_content_subtype()
-    is_application = fields.get_content_maintype() == "application"
-    return is_application and (subtype == "json" or subtype.endswith("+json"))
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return query.isascii()
 
 
 def repeated(place: str, name: str) -> dict[str, Any]:
@@ -381,8 +401,8 @@ def _has_two_types(scope: Scope) -> bool:
     return [name for name, _ in scope["headers"]].count(b"content-type") > 1
 
 
-def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
-    """Yield place and name of what may be sent only once, for a field or a model's members."""
+def _members(info: Any, alias: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield place, name and annotation of a field, or of each of the members of a model."""
     place: str = info.in_.value
     members = {alias: info.annotation}
     if _is_model(info.annotation):
@@ -391,7 +411,19 @@ def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
             or (name.replace("_", "-") if place == "header" else name): member.annotation
             for name, member in info.annotation.model_fields.items()
         }
-    return ((place, name) for name, annotation in members.items() if not _is_list(annotation))
+    return ((place, name, annotation) for name, annotation in members.items())
+
+
+def _number_type(annotation: Any) -> type[int | float] | None:
+    """Return int or float if a parameter is read as one, also in a union or a list."""
+    if annotation is int or annotation is float:
+        return annotation  # type: ignore[no-any-return] - it is one of the two, as compared
+    return next(filter(None, map(_number_type, get_args(annotation))), None)
+
+
+def _is_converted(info: Any) -> bool:
+    """Return whether a validator of its own reads the text that is sent."""
+    return any(isinstance(one, BeforeValidator | WrapValidator) for one in info.metadata)
 
 
 def _is_list(annotation: Any) -> bool:

@@ -101,7 +101,7 @@ def _checked(cursor: Any) -> Any:
 Cursor = Annotated[
     int | None,
     BeforeValidator(_checked),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")]

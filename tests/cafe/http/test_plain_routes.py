@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import pytest
 from fastapi import (
@@ -185,10 +186,7 @@ BODIES: list[tuple[bytes, int, Any]] = [
     (b'{"grams":18}', 200, None),
     (b'{"grams":"18"}', 200, None),
     (b' {"grams" : 18.0, "kind": null} ', 200, None),
-    (b'{"grams":1,"grams":2}', 200, None),
     (b'{"grams":18,"more":1}', 200, None),
-    (b'\xef\xbb\xbf{"grams":18}', 200, None),
-    ('{"grams":18}'.encode("utf-16"), 200, None),
     (b'{"grams":18,"kind":"\\ud83d\\ude00"}', 200, None),
     (b'{"grams":1000000000000000000000000000000}', 400, None),
     (b'{"grams":100}', 400, None),
@@ -200,17 +198,10 @@ BODIES: list[tuple[bytes, int, Any]] = [
     (b"18", 422, [["body"], "model_attributes_type"]),
     (b'{"grams":0}', 422, [["body", "grams"], "greater_than_equal"]),
     (b'{"grams":18.5}', 422, [["body", "grams"], "int_from_float"]),
-    (b'{"grams":NaN}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":-Infinity}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":1e999}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":18,"kind":"\\ud800"}', 200, None),
     (b"{", 400, [["body", 1], "json_invalid"]),
     (b'{"grams":18}}', 400, [["body", 12], "json_invalid"]),
-    (b'{"grams":-NaN}', 400, [["body", 9], "json_invalid"]),
     (b'{"grams":018}', 400, [["body", 10], "json_invalid"]),
     (b'{"kind":"\t"}', 400, [["body", 9], "json_invalid"]),
-    (b'{"kind":"\xff"}', 400, None),
-    (b"[" * 5_000, 400, None),
 ]
 
 
@@ -224,6 +215,105 @@ async def test_a_body_is_accepted_or_refused_as_by_fastapi(
     if error is not None:
         (wrong,) = json.loads(asked.body)["errors"]
         assert [wrong["loc"], wrong["type"]] == error
+
+
+STRICTER: list[tuple[bytes, int, int, list[Any]]] = [
+    # Where a plain route is stricter than FastAPI: the status of FastAPI's, ours, and our error.
+    (b'{"grams":1,"grams":2}', 200, 422, [["body"], "duplicate_member"]),
+    (b'{"grams":18,"kind":"\\ud800"}', 200, 422, [["body"], "lone_surrogate"]),
+    (b'{"grams":1e999}', 422, 422, [["body"], "finite_number"]),
+    (b'{"grams":%s}' % (b"1" * 5_000), 400, 422, [["body"], "finite_number"]),
+    (b"[" * 5_000, 400, 422, [["body"], "too_deep"]),
+    (b"[" * 300 + b"]" * 300, 422, 422, [["body"], "too_deep"]),
+    (b'{"grams":NaN}', 422, 400, [["body"], "json_invalid"]),
+    (b'{"grams":-Infinity}', 422, 400, [["body"], "json_invalid"]),
+    (b'{"kind":"\xff"}', 400, 400, [["body", 9], "json_invalid"]),
+    (b'\xef\xbb\xbf{"grams":18}', 200, 400, [["body", 0], "json_invalid"]),
+    ('{"grams":18}'.encode("utf-16"), 200, 400, [["body", 0], "json_invalid"]),
+]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize(("body", "theirs", "ours", "error"), STRICTER)
+async def test_a_plain_route_refuses_json_that_two_readers_could_understand_differently(
+    body: bytes, theirs: int, ours: int, error: list[Any]
+) -> None:
+    asked = await ask(OURS, piece(body))
+    assert ((await ask(FASTAPIS, piece(body))).status, asked.status) == (theirs, ours)
+    (wrong,) = json.loads(asked.body)["errors"]
+    assert [wrong["loc"], wrong["type"]] == error
+
+
+async def count(
+    times: Annotated[int, Query(le=2**53)] = 1,
+    more: Annotated[list[int] | None, Query()] = None,
+    share: float | None = None,
+) -> Response:
+    return Response(f"{times} {more} {share}")
+
+
+async def count_cups(cups: int, mill: Annotated[Mill, Query()]) -> Response:
+    return Response(f"{cups} {mill.size}")
+
+
+COUNTING = APIRouter(route_class=PlainRoute)
+COUNTING.get("/count")(count)
+COUNTING.get("/count/{cups}")(count_cups)
+COUNTS = PlainRoutes(app_of(COUNTING))
+
+ODD = ["1_000", "%205", "5%20", "%2B5", "", "05", "0x5", "%D9%A3", "5%0A", "1.", "-", "t"]
+
+
+async def counted(path: str, query: str = "") -> Asked:
+    scope = {"method": "GET", "path": path, "query_string": query.encode()}
+    return await ask(COUNTS, piece(b""), **scope)
+
+
+def wrong_in(asked: Asked) -> list[Any]:
+    assert asked.status == 422
+    return [[one["loc"], one["type"]] for one in json.loads(asked.body)["errors"]]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("text", [*ODD, "1e1", "2.0"])
+async def test_an_integer_has_plain_digits(text: str) -> None:
+    for query, name in ((f"times={text}", "times"), (f"more=1&more={text}", "more")):
+        ((place, kind),) = wrong_in(await counted("/count", query))
+        assert (place[:2], kind) == (["query", name], "int_parsing")
+    assert wrong_in(await counted("/count/1", f"size={text}")) == [
+        [["query", "size"], "int_parsing"]
+    ]
+    path = f"/count/{unquote(text) or ' '}"
+    assert wrong_in(await counted(path)) == [[["path", "cups"], "int_parsing"]]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("text", [*ODD, "nan", "inf", "-Infinity", ".5", "1_0.5", "1e9_9"])
+async def test_a_number_is_written_as_in_json(text: str) -> None:
+    asked = await counted("/count", f"share={text}")
+    assert wrong_in(asked) == [[["query", "share"], "float_parsing"]]
+
+
+@pytest.mark.schedules(1)
+async def test_numbers_are_read_as_they_were_written() -> None:
+    for text in ("0", "-7", "9007199254740991"):
+        asked = await counted("/count", f"times={text}&more={text}&more=2&share={text}")
+        assert asked.body.decode() == f"{text} [{text}, 2] {float(text)}"
+    for text in ("0.25", "2.5e-05", "1E%2B20", "0.00012345678901234567"):
+        asked = await counted("/count", f"share={text}")
+        assert asked.body.decode() == f"1 None {float(unquote(text))}"
+    assert (await counted("/count/12", "size=5")).body == b"12 5"
+    assert wrong_in(await counted("/count", "times=9999999999999999")) == [
+        [["query", "times"], "less_than_equal"]
+    ]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("query", [b"x=%ff", b"%ff=1", b"fineness=2&x=%ed%a0%80", b"x=\xe9"])
+async def test_a_query_that_is_not_utf_8_is_refused(query: bytes) -> None:
+    asked = await ask(OURS, piece(b'{"grams":18}'), query_string=query)
+    assert asked.status == 422
+    assert [one["loc"] for one in json.loads(asked.body)["errors"]] == [["query"]]
 
 
 @pytest.mark.schedules(1)
@@ -312,7 +402,6 @@ async def test_members_of_a_model_and_arguments_of_a_dependency_may_be_sent_once
         (b"fineness=", 422),
         (b"fineness=fine", 422),
         (b"fineness=11", 422),
-        (b"fineness=%ff", 422),
     ],
 )
 async def test_a_query_is_accepted_or_refused_as_by_fastapi(query: bytes, status: int) -> None:
