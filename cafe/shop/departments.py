@@ -13,6 +13,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from actors import Ref
+from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
@@ -21,7 +22,7 @@ from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS,)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ACCOUNTS, ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Departments:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open each department after those that it asks; return what they offer, in this order."""
+    accounts = await open_accounts(
+        settings=house.settings, start=house.start, ledger=house.ledger, limiter=house.limiter
+    )
     orders = await open_orders(
         settings=house.settings,
         start=house.start,
@@ -55,7 +59,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         closing=house.closing,
         registry=house.registry,
     )
-    return (orders,)
+    return (accounts, orders)
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

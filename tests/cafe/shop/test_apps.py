@@ -23,7 +23,7 @@ from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
-from cafe.shop.ports import client_app, worker_app
+from cafe.shop.ports import Access, client_app, worker_app
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.counter import open_ledger, start_counter
@@ -82,7 +82,7 @@ async def open_apps(
                     system,
                     trusted=(),
                     authenticate=nobody,
-                    token=token,
+                    access=Access("open" if token is None else "token", token),
                     hosts=hosts,
                     why_not_ready=why_not_ready,
                     expose=expose,
