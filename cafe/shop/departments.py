@@ -17,11 +17,12 @@ from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.menu.department import MENU, open_menu
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS,)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (MENU, ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Departments:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open each department after those that it asks; return what they offer, in this order."""
+    menu = await open_menu(start=house.start, ledger=house.ledger)
     orders = await open_orders(
         settings=house.settings,
         start=house.start,
@@ -54,8 +56,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         limiter=house.limiter,
         closing=house.closing,
         registry=house.registry,
+        board=menu.board,
     )
-    return (orders,)
+    return menu, orders
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -25,7 +25,7 @@ from cafe.server.request import BadRequest
 from cafe.shop.ports import client_app, worker_app
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
-from tests.cafe.orders.counter import open_ledger, start_counter
+from tests.cafe.orders.counter import BOARD, open_ledger, start_counter
 from tests.cafe.server.memory_door import open_memory_door, settle
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
@@ -65,7 +65,7 @@ async def open_apps(
             desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
-            offers = [orders_offer(desk, limiter)]
+            offers = [orders_offer(desk, limiter, BOARD)]
             yield Apps(
                 client_app(
                     offers,
