@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from cafe.http.app import example
-from cafe.http.schema import Id, Schema, Text, schema_example
+from cafe.http.schema import Schema, Text, schema_example
 from cafe.menu.catalogue import ProductWish, VariationWish
 from cafe.menu.product import MOST_CENTS, tidy
 
@@ -53,6 +53,8 @@ def _tidied(longest: int, shortest: int = 0) -> AfterValidator:
     return AfterValidator(tidied)
 
 
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+"""Of a product or a variation: it stands in paths as it is."""
 Name = Annotated[
     Text, Field(min_length=1, max_length=LONGEST_NAME), _tidied(LONGEST_NAME, shortest=1)
 ]
