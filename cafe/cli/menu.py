@@ -44,8 +44,8 @@ def import_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
 
         products = managed(work, database_url=database_url, url=url)
     except MenuFileError as wrong:
-        raise CommandRefusedError(f"{name}, {wrong}") from None
-    print(printable(f"The menu is that of {name}: {products} products."))
+        raise CommandRefusedError(f"{name}{wrong}") from None
+    print(printable(f"The menu is that of {name}: {counted(products)}."))
 
 
 @menu.command("export")
@@ -66,7 +66,12 @@ def export_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
         Path(file).write_text(yaml_of(products), encoding="utf-8")
     except OSError as error:
         raise CommandRefusedError(f"{file}: {error.strerror}.") from None
-    print(printable(f"{file}: {len(products)} products"))
+    print(printable(f"{file}: {counted(len(products))}"))
+
+
+def counted(products: int) -> str:
+    """Return how many products there are, for people."""
+    return f"{products} product" if products == 1 else f"{products} products"
 
 
 def read_bytes(file: str) -> bytes:

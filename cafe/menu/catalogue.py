@@ -103,8 +103,8 @@ class Catalogue(NamedTuple):
     def add(self, wish: ProductWish, new_id: NewId) -> tuple[Catalogue, list[Change]]:
         """Put a new product on the menu; raises MenuError."""
         _refuse_unknown((), wish)
-        product = _granted(_new(wish, new_id, self.menu.products), wish, new_id)
-        return self._with([*self.menu.products, product])
+        wish = _placed(wish, self.menu.products)
+        return self._with([*self.menu.products, _granted(_new(wish, new_id), wish, new_id)])
 
     def change(
         self, product_id: str, wish: ProductWish, new_id: NewId
@@ -137,14 +137,11 @@ class Catalogue(NamedTuple):
         ids = {wish.product_id for wish in wishes}
         named = {key_of(one.name): one for one in self.menu.products if one.product_id not in ids}
         products: list[Product] = []
-        for wish in wishes:
+        for wish in (_placed(one, products) for one in wishes):
             before = named.get(key_of(wish.name or ""))
             if wish.product_id is not None:
                 before = self.menu.by_id.get(wish.product_id)
-            new = _new(wish, new_id, products)
-            if wish.position is None:
-                wish = wish._replace(position=new.position)  # noqa: PLW2901 - completed
-            products.append(_granted(before or new, wish, new_id))
+            products.append(_granted(before or _new(wish, new_id), wish, new_id))
         return self._with(products)
 
     def find(self, product_id: str) -> Product:
@@ -200,9 +197,16 @@ def _refuse_unknown(known: Sequence[Variation], wish: ProductWish) -> None:
             raise MenuError("The product has no such variation.", (0, "variations", index, "id"))
 
 
-def _new(wish: ProductWish, new_id: NewId, before: Sequence[Product]) -> Product:
-    position = max((one.position for one in before), default=0) + POSITIONS_APART
-    return Product(wish.product_id or new_id(), "", "", "", position, 0, sold_out=False)
+def _placed(wish: ProductWish, before: Sequence[Product]) -> ProductWish:
+    """Return the wish with a position: its own, or one behind these products."""
+    if wish.position is not None:
+        return wish
+    last = max((one.position for one in before), default=0)
+    return wish._replace(position=last + POSITIONS_APART)
+
+
+def _new(wish: ProductWish, new_id: NewId) -> Product:
+    return Product(wish.product_id or new_id(), "", "", "", 0, 0, sold_out=False)
 
 
 def _granted(product: Product, wish: ProductWish, new_id: NewId) -> Product:

@@ -29,11 +29,11 @@ _INTEGER: Final = re.compile(r"[0-9]{1,7}")
 
 
 class MenuFileError(Exception):
-    """The file holds no menu; the message says where and why."""
+    """The file holds no menu; the message says where and why, to be read behind its name."""
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
         """Say what is wrong in a line, or with the file as a whole."""
-        super().__init__(sentence if line is None else f"line {line}: {sentence}")
+        super().__init__(f": {sentence}" if line is None else f", line {line}: {sentence}")
 
 
 class _WrongError(Exception):
