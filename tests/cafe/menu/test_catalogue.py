@@ -149,10 +149,10 @@ def test_a_name_that_a_change_frees_can_be_taken_in_the_same_replacement() -> No
     after, _ = first_catalogue().replace(wishes, new_ids())
     assert [one.product_id for one in after.menu.products] == ["latte", "americano", "new-1"]
     swapped = [
-        ProductWish("latte", "Americano", base_price_cents=1),
-        ProductWish("americano", "Old Latte", base_price_cents=2),
+        ProductWish("latte", "Donut", base_price_cents=1),
+        ProductWish("new-1", "Old Latte", base_price_cents=2),
     ]
-    assert after.replace(swapped, new_ids())[0].menu.names() == ["Americano", "Old Latte"]
+    assert after.replace(swapped, new_ids())[0].menu.names() == ["Donut", "Old Latte"]
 
 
 def test_a_deleted_product_comes_back_by_its_id_only() -> None:
