@@ -7,7 +7,6 @@ before its asker is answered; so no customer is sold what a crash could undo.
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -39,6 +38,22 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+class Showing:
+    """Shows a menu once it is committed: the journal settles it as a reply, before the asker's."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def send(self, menu: Menu) -> bool:
+        """Show the menu."""
+        self._board.show(menu)
+        return True
+
+    def fail(self, _error: Exception) -> bool:
+        """Leave the board as it is: the menu was not committed, or the shop closes."""
+        return False
+
+
 class MenuKeeper(Actor):
     """Owns what is on the menu, and puts it on the board."""
 
@@ -58,17 +73,10 @@ class MenuKeeper(Actor):
     def _begin(self, journal: Journal, stored: Stored) -> None:
         self._journal = journal
         self._catalogue = stored.catalogue
-        self._uncommitted: deque[tuple[int, Menu]] = deque()
-        """Menus that are not committed yet, and the count of units with which each is."""
-        journal.on_commit(self._show_committed)
         if stored.is_new:
             self._write(*self._catalogue.replace(FIRST_MENU, new_id), by=None)
         elif not journal.closed:
             self._board.show(self._catalogue.menu)
-
-    def on_stop(self) -> None:
-        """Unsubscribe from commits; what is written is still committed."""
-        self._journal.on_commit(None)
 
     @LoadMenu.handler
     async def load(self, _message: LoadMenu) -> None:
@@ -142,8 +150,4 @@ class MenuKeeper(Actor):
         if changes:
             now = self._clock()
             self._journal.write(*(entry_of(one, now, by) for one in changes))
-            self._uncommitted.append((self._journal.written, after.menu))
-
-    def _show_committed(self) -> None:
-        while self._uncommitted and self._uncommitted[0][0] <= self._journal.committed:
-            self._board.show(self._uncommitted.popleft()[1])
+            self._journal.reply(Showing(self._board), after.menu)
