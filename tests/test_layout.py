@@ -73,6 +73,8 @@ MODELS = (
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",
+    "cafe/menu/catalogue.py",
+    "cafe/menu/first.py",
     "cafe/menu/product.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",

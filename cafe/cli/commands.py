@@ -25,6 +25,7 @@ COMMANDS = {
     "rush": "cafe.players.rush",
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
+    "menu": "cafe.cli.menu",
     "users": "cafe.cli.users",
     "tokens": "cafe.cli.users",
 }

@@ -1,11 +1,70 @@
-"""What other departments see of the menu.
+"""The messages of the MenuKeeper, and what other departments see of the menu.
 
-Rule: frozen values only, and the board that shows the committed menu.
+Rule: frozen values only, and the board that shows the committed menu. A change can be repeated
+after any crash, and takes effect once: it says what is to be, or carries an id made by its sender.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors import Message
+from cafe.menu.catalogue import ProductWish
 from cafe.menu.product import Board as Board  # noqa: PLC0414 - exported for other departments
 from cafe.menu.product import Menu as Menu  # noqa: PLC0414 - as above
 from cafe.menu.product import Product as Product  # noqa: PLC0414 - as above
 from cafe.menu.product import Variation as Variation  # noqa: PLC0414 - as above
+
+if TYPE_CHECKING:
+    from cafe.menu.keeper import MenuKeeper  # noqa: F401 - the owner of the messages
+
+
+@dataclass(frozen=True, slots=True)
+class AddProduct(Message["MenuKeeper", Product]):
+    """Put a new product on the menu; answered when it is committed. The same id is the same."""
+
+    wish: ProductWish
+    """With the product's id, made by the sender."""
+    by: str | None = None
+    """The manager's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProduct(Message["MenuKeeper", Product]):
+    """Change those members of a product that are not None."""
+
+    product_id: str
+    wish: ProductWish
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProduct(Message["MenuKeeper", None]):
+    """Take a product off the menu; repeating it does nothing."""
+
+    product_id: str
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceMenu(Message["MenuKeeper", Menu]):
+    """Make this the whole menu, in one commit."""
+
+    wishes: tuple[ProductWish, ...]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMenu(Message["MenuKeeper", Menu]):
+    """Answered with the menu once all changes before this are committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountProducts(Message["MenuKeeper", int]):
+    """Count the products: answered at once, also while the database is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMenu(Message["MenuKeeper", None]):
+    """Load the committed menu again: the database has refused a row."""

@@ -5,9 +5,34 @@ Rule: pure; a change makes a new Menu. Money is integer cents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
+from unicodedata import normalize
+
+MOST_CENTS: Final = 100_000_000
+"""Of a price, and of what a variation changes it by: the total of any basket stays far below the
+largest integer that JSON carries exactly."""
+MOST_BYTES: Final = 60_000
+"""Of a menu as JSON: so the whole of it fits into one request, which replaces it."""
+
+Place = tuple[str | int, ...]
+"""Where something stands in a list of products: `(2, "variations", 0, "name")`."""
+
+
+class MenuError(Exception):
+    """These products cannot be a menu."""
+
+    def __init__(self, sentence: str, place: Place = ()) -> None:
+        """Say why, and which of the products is wrong."""
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.place = place
+
+
+class NameTakenError(MenuError):
+    """Another product has this name or id."""
 
 
 class Variation(NamedTuple):
@@ -33,6 +58,19 @@ class Product(NamedTuple):
     variations: tuple[Variation, ...] = ()
 
 
+def tidy(text: str) -> str:
+    """Return `text` in Unicode's composed form (NFC), with single spaces, and none at its ends."""
+    return " ".join(normalize("NFC", text).split())
+
+
+def key_of(name: str) -> str:
+    """Return what two names have in common that people take for the same.
+
+    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145).
+    """
+    return normalize("NFD", normalize("NFD", name).casefold())
+
+
 class Menu:
     """All products that are sold, in the order in which they are shown; it never changes."""
 
@@ -42,11 +80,11 @@ class Menu:
         self.by_id: Mapping[str, Product] = MappingProxyType(
             {one.product_id: one for one in self.products}
         )
-        self._by_name = {one.name.casefold(): one for one in self.products}
+        self._by_key = {key_of(one.name): one for one in self.products}
 
     def find(self, name_or_id: str) -> Product | None:
         """Return the product with this id, or with this name in any case."""
-        return self.by_id.get(name_or_id) or self._by_name.get(name_or_id.casefold())
+        return self.by_id.get(name_or_id) or self._by_key.get(key_of(tidy(name_or_id)))
 
     def names(self) -> list[str]:
         """List what can be ordered: the names of products that are not sold out."""
@@ -54,7 +92,7 @@ class Menu:
 
 
 class Board:
-    """The menu as it is committed, for all who read it; only the Menu actor's owner changes it.
+    """The menu as it is committed, for all who read it; only the actor that owns it changes it.
 
     A plain value between one writer and many readers: reading it costs no message, and each reader
     works on one menu from the first line to the last.
@@ -67,3 +105,57 @@ class Board:
     def show(self, menu: Menu) -> None:
         """Show another menu from now on."""
         self.menu = menu
+
+
+def members_of(product: Product) -> dict[str, Any]:
+    """Return a product as `GET /menu` shows it."""
+    product_id, *rest = product
+    return {
+        "id": product_id,
+        **dict(zip(Product._fields[1:], rest, strict=True)),
+        "variations": [
+            {"id": one.variation_id, "name": one.name, "price_change_cents": one.price_change_cents}
+            for one in product.variations
+        ],
+    }
+
+
+def json_of(menu: Menu) -> bytes:
+    """Return the body of `GET /menu`."""
+    members = {"products": [members_of(one) for one in menu.products]}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def check(products: Sequence[Product]) -> None:
+    """Raise MenuError for the first product that cannot be on a menu with those before it.
+
+    A name differs from all other names and ids: a product is ordered by either.
+    """
+    ids, names = dict[str, int](), dict[str, int]()
+    for index, product in enumerate(products):
+        if ids.setdefault(product.product_id, index) != index:
+            raise MenuError("Another product has this id.", (index, "id"))
+        if names.setdefault(key_of(product.name), index) != index:
+            raise NameTakenError("Another product has this name.", (index, "name"))
+        for place, sentence in _wrong_variations(product):
+            raise MenuError(sentence, (index, "variations", *place))
+    for index, product in enumerate(products):
+        named = names.get(key_of(product.product_id), index)
+        if named != index:
+            raise NameTakenError("This name is the id of another product.", (named, "name"))
+    size = len(json_of(Menu(products)))
+    if size > MOST_BYTES:
+        raise MenuError(f"A menu has at most {MOST_BYTES:,} bytes as JSON; this has {size:,}.")
+
+
+def _wrong_variations(product: Product) -> Iterator[tuple[Place, str]]:
+    ids, keys = set[str](), set[str]()
+    for index, variation in enumerate(product.variations):
+        if variation.variation_id in ids:
+            yield (index, "id"), "Another variation of the product has this id."
+        if key_of(variation.name) in keys:
+            yield (index, "name"), "Another variation of the product has this name."
+        if product.base_price_cents + variation.price_change_cents < 0:
+            yield (index, "price_change_cents"), "With this variation the price is below zero."
+        ids.add(variation.variation_id)
+        keys.add(key_of(variation.name))

@@ -27,9 +27,10 @@ from cafe.limits.rate_limiter import (
     RateLimiter,
     RecordRefusals,
 )
+from cafe.menu.messages import Board, Menu
 from cafe.orders.desk import Desk
 from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
-from cafe.orders.refusals import OverLimit, TooManyWaiting
+from cafe.orders.refusals import ForgottenOrder, NotOnTheMenu, OverLimit, TooManyWaiting
 from cafe.orders.requests import KEY_PATTERN, check_key, counting_misses, preferred_wait
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 
@@ -65,7 +66,7 @@ UNAVAILABLE = problems(
 )
 
 
-def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
+def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIRouter:
     """Return the routes that customers use."""
     router = APIRouter(tags=["orders"], responses=LIMITED, route_class=PlainRoute)
 
@@ -80,22 +81,28 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         prefer: Prefer = None,
         idempotency_key: Key = None,
     ) -> Response:
-        """Order a coffee, and wait until it is ready."""
+        """Order a coffee, and wait until it is ready.
+
+        What is not on the menu, or sold out, is a 422; its member `menu` lists what there is.
+        """
         hold, applied = preferred_wait(prefer, otherwise=inf)
         if idempotency_key is not None:
             check_key(idempotency_key)
         wish = wish or OrderIn()
+        drink, is_sold = wanted(wish.drink, board.menu, idempotency_key)
         allowance: Allowance = request.scope["state"]["allowance"]
         message = PlaceOrder(
             order_id=desk.ids.new(),
-            drink=wish.drink,
+            drink=drink,
             name=wish.name,
             address=request.scope["state"]["address"],
             max_waiting=allowance.waiting,
             key=idempotency_key,
             bound=hold > 0,
+            # It may have sold out since it was ordered with this key: then place nothing new.
+            held_by=None if is_sold else "",
         )
-        placing = partial(desk.place, message, hold)
+        placing = partial(place, message, hold, desk, board.menu)
         try:
             standing = await unless_disconnected(request, placing, waits=hold > 0)
         except OverLimit as no:
@@ -136,6 +143,27 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         return answer(queue_out(await desk.count()))
 
     return router
+
+
+def wanted(drink: str, menu: Menu, key: str | None) -> tuple[str, bool]:
+    """Return a drink as orders name it, and whether it is sold at the moment.
+
+    Raises NotOnTheMenu if it is not, unless it may have been ordered before, with a key.
+    """
+    product = menu.find(drink)
+    if product is not None and not product.sold_out:
+        return product.name.lower(), True
+    if key is None:
+        raise NotOnTheMenu(menu.names())
+    return (drink if product is None else product.name).lower(), False
+
+
+async def place(message: PlaceOrder, hold: float, desk: Desk, menu: Menu) -> Standing:
+    """Place an order at the desk; raises NotOnTheMenu for one that may not be new, and is."""
+    try:
+        return await desk.place(message, hold)
+    except ForgottenOrder:
+        raise NotOnTheMenu(menu.names()) from None
 
 
 def accepted(standing: Standing, applied: str, request: Request, desk: Desk) -> Response:

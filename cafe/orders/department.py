@@ -20,6 +20,7 @@ from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.menu.messages import Board
 from cafe.offer import Offer, Start
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
@@ -74,6 +75,7 @@ async def open_orders(
     limiter: Ref[RateLimiter],
     closing: Closing,
     registry: CollectorRegistry,
+    board: Board,
 ) -> OrdersOffer:
     """Start the Dispatcher from what the ledger has, and return what orders offer.
 
@@ -84,7 +86,8 @@ async def open_orders(
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
     dispatcher = await start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
-    return orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+    desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
+    return orders_offer(desk, limiter, board)
 
 
 def dispatcher_factory(
@@ -100,8 +103,8 @@ def dispatcher_factory(
     return make
 
 
-def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
-    """Return what orders offer, given the desk where they are asked for."""
+def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersOffer:
+    """Return what orders offer, given the desk where they are asked for, and the menu."""
     dispatcher, ledger = desk.dispatcher, desk.ledger
 
     async def metrics() -> Iterable[Metric]:
@@ -116,7 +119,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
 
     return OrdersOffer(
         name="orders",
-        customer_routes=(customer_routes(desk, limiter),),
+        customer_routes=(customer_routes(desk, limiter, board),),
         staff_routes=(barista_routes(desk, limiter),),
         answers=partial(dispatcher.ask, CountQueue()),
         metrics=metrics,

@@ -5,6 +5,7 @@ Rule: one sentence each, its data as members, its HTTP status from the contract.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from cafe.http.refusals import CafeRefusal, Unavailable
@@ -18,6 +19,19 @@ class UnknownOrder(CafeRefusal):
 
     def __init__(self) -> None:
         super().__init__("There is no such order.")
+
+
+class NotOnTheMenu(CafeRefusal):
+    """No such product is on the menu, or it is sold out."""
+
+    status = 422
+    members = ("menu",)
+
+    def __init__(self, menu: Sequence[str]) -> None:
+        """Take the names of what can be ordered."""
+        served = ", ".join(menu) or "nothing at the moment"
+        super().__init__(f"There is no such drink now. The counter serves: {served}.")
+        self.menu = list(menu)
 
 
 class ForgottenOrder(CafeRefusal):

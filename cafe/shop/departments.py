@@ -18,11 +18,12 @@ from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.menu.department import MENU, open_menu
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ACCOUNTS, ORDERS)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (MENU, ACCOUNTS, ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Departments:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open each department after those that it asks; return what they offer, in this order."""
+    menu = await open_menu(start=house.start, ledger=house.ledger)
     accounts = await open_accounts(
         settings=house.settings, start=house.start, ledger=house.ledger, limiter=house.limiter
     )
@@ -58,8 +60,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         limiter=house.limiter,
         closing=house.closing,
         registry=house.registry,
+        board=menu.board,
     )
-    return (accounts, orders)
+    return menu, accounts, orders
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, inspect
 
 from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
+from cafe.menu.department import MENU, open_menu
 from cafe.offer import Offer
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import variables
@@ -34,6 +35,7 @@ from docs.examples.tips.v0008_tips import upgrade
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open each department after those that it asks; return what they offer, in this order."""
+    menu = await open_menu(start=house.start, ledger=house.ledger)
     orders = await open_orders(
         settings=house.settings,
         start=house.start,
@@ -41,11 +43,12 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         limiter=house.limiter,
         closing=house.closing,
         registry=house.registry,
+        board=menu.board,
     )
     music = await open_music(start=house.start, dispatcher=orders.dispatcher, closing=house.closing)
     await house.ledger.prepare(make_tables)
     tips = await open_tips(start=house.start, ledger=house.ledger)
-    return orders, music, tips
+    return menu, orders, music, tips
 
 
 def make_tables(connection: Connection) -> None:
@@ -55,7 +58,7 @@ def make_tables(connection: Connection) -> None:
             upgrade()
 
 
-EXTENDED: Final = Departments((ORDERS, TIPS), open_departments)
+EXTENDED: Final = Departments((MENU, ORDERS, TIPS), open_departments)
 DATABASE: Final = "sqlite:///examples.db"
 HELP: Final = f"""Open the café with two more departments in it, music and tips.
 

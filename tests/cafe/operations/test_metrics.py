@@ -18,7 +18,7 @@ from cafe.orders.department import orders_offer
 from cafe.orders.followers import OrderLog
 from cafe.orders.messages import FinishOrder, PlaceOrder, StartOrder
 from tests.cafe.ledger.fakes import FaultyStore
-from tests.cafe.orders.counter import open_ledger, start_counter
+from tests.cafe.orders.counter import BOARD, open_ledger, start_counter
 
 ADDRESS = "192.0.2.1"
 
@@ -48,7 +48,7 @@ async def test_every_owner_is_asked_for_its_metrics() -> None:
         dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
-        offers = [orders_offer(desk, limiter)]
+        offers = [orders_offer(desk, limiter, BOARD)]
         exposition = Exposition(registry, offers, desk.ledger, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)

@@ -19,6 +19,10 @@ from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
+from cafe.menu.catalogue import Catalogue
+from cafe.menu.first import FIRST_MENU
+from cafe.menu.keeper import new_id
+from cafe.menu.product import Board, Menu
 from cafe.orders.department import ORDERS, load_when_refused
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules
@@ -33,6 +37,8 @@ from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 
 ADDRESS = "192.0.2.1"
+BOARD = Board(Catalogue(Menu()).replace(FIRST_MENU, new_id)[0].menu)
+"""The menu of a new shop."""
 Loaded = tuple[Journal, Snapshot]
 
 

@@ -20,13 +20,14 @@ from actors import Ref, open_system
 from cafe.http.authentication import nobody
 from cafe.http.outer_layer import RequestMetrics
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
+from cafe.menu.product import Board
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
 from cafe.shop.ports import Access, client_app, worker_app
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
-from tests.cafe.orders.counter import open_ledger, start_counter
+from tests.cafe.orders.counter import BOARD, open_ledger, start_counter
 from tests.cafe.server.memory_door import open_memory_door, settle
 
 UPLOADING = [(b"content-length", b"2"), (b"content-type", b"application/json")]
@@ -49,6 +50,7 @@ async def open_apps(
     token: str | None = None,
     disk: Disk | None = None,
     hosts: frozenset[str] = frozenset(),
+    board: Board = BOARD,
 ) -> AsyncGenerator[Apps]:
     async def why_not_ready() -> None:
         """Return None, which is that the shop is ready."""
@@ -66,7 +68,7 @@ async def open_apps(
             desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
-            offers = [orders_offer(desk, limiter)]
+            offers = [orders_offer(desk, limiter, board)]
             yield Apps(
                 client_app(
                     offers,

@@ -31,7 +31,7 @@ from cafe.orders.queries import Snapshot
 from cafe.settings import read_settings
 from cafe.shop.ports import Access
 from cafe.shop.shop import READY_SECONDS, Shop, make_apps
-from tests.cafe.orders.counter import open_ledger
+from tests.cafe.orders.counter import BOARD, open_ledger
 
 pytestmark = pytest.mark.schedules(3)
 
@@ -104,7 +104,8 @@ async def open_shop() -> AsyncGenerator[RunningShop]:
             )
             settings = read_settings({"database_url": "sqlite://"})
             ids, keys = await load_ids_and_keys(ledger, 60.0)
-            offer = orders_offer(Desk(dispatcher, ledger, ids, keys, ledger.now), limiter)
+            desk = Desk(dispatcher, ledger, ids, keys, ledger.now)
+            offer = orders_offer(desk, limiter, BOARD)
             served = Shop(settings, system, limiter, ledger, closing, (offer,))
             doors = Admission(None, 9), Admission(None, 9)
             apps = make_apps(served, CollectorRegistry(), *doors, Access("open"))

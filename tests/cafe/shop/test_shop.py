@@ -149,6 +149,7 @@ async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any])
     first, limiter, *_, dispatcher = lines[-2]["tree"]
     assert first == "system, one_for_one"
     assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
+    assert keeper.startswith("├─ MenuKeeper running, queued 0 of 10000")
     assert dispatcher == "└─ Dispatcher running, queued 0 of 10000, handled 2"
 
 

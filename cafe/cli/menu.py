@@ -1,0 +1,100 @@
+"""`cafe menu`: the whole menu from a file, or into one.
+
+Rule: each command is a request of a manager, to the shop that runs or to the house opened here. A
+file with an error changes nothing, and the error names the file, the line and the member.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import httpx
+import typer
+
+from cafe.cli.managing import CommandRefusedError, DatabaseUrl, ShopUrl, answer_of, managed
+from cafe.menu.menu_file import MOST_BYTES, MenuFile, MenuFileError, yaml_of
+from cafe.operations.printable import printable
+
+STANDARD: Final = "-"
+"""Instead of a file: standard input or output."""
+
+menu = typer.Typer(help="Read the menu from a file, or write it into one.", no_args_is_help=True)
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="A file of YAML, or - for a pipe.", show_default=False)
+]
+
+
+@menu.command("import")
+def import_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """Replace the menu by that of a file: what is not in it leaves the menu.
+
+    A product without an id is the one of its name, or a new one. Prices are decimal text with two
+    places, such as 3.50.
+    """
+    name = "standard input" if file == STANDARD else file
+    try:
+        read = MenuFile(read_bytes(file))
+
+        async def work(client: httpx.AsyncClient) -> int:
+            return len(await replace_menu(client, read))
+
+        products = managed(work, database_url=database_url, url=url)
+    except MenuFileError as wrong:
+        raise CommandRefusedError(f"{name}{wrong}") from None
+    print(printable(f"The menu is that of {name}: {counted(products)}."))
+
+
+@menu.command("export")
+def export_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """Write the menu into a file, which `cafe menu import` reads back as the same menu."""
+
+    async def work(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+        products: list[dict[str, Any]] = answer_of(await client.get("/admin/products"))["products"]
+        return products
+
+    products = managed(work, database_url=database_url, url=url)
+    if file == STANDARD:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # YAML is, whatever the terminal's locale
+        print(yaml_of(products), end="")
+        return
+    try:
+        Path(file).write_text(yaml_of(products), encoding="utf-8")
+    except OSError as error:
+        raise CommandRefusedError(f"{file}: {error.strerror}.") from None
+    print(printable(f"{file}: {counted(len(products))}"))
+
+
+def counted(products: int) -> str:
+    """Return how many products there are, for people."""
+    return f"{products} product" if products == 1 else f"{products} products"
+
+
+def read_bytes(file: str) -> bytes:
+    """Return what a file holds, and no more than shows that it is too large."""
+    try:
+        if file == STANDARD:
+            if sys.stdin is None:  # it was closed
+                return b""
+            return sys.stdin.buffer.read(MOST_BYTES + 1)
+        with Path(file).open("rb") as opened:
+            return opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise CommandRefusedError(f"{file}: {error.strerror}.") from None
+
+
+async def replace_menu(client: httpx.AsyncClient, read: MenuFile) -> list[Any]:
+    """Make the menu that was read the shop's; return its products.
+
+    Raises MenuFileError with the line of what the shop refuses, and CommandRefusedError.
+    """
+    response = await client.put("/admin/menu", json=read.menu.model_dump())
+    if response.is_client_error:
+        for error in response.json().get("errors", ()):
+            raise read.error(error["loc"][1:], error["message"])
+    products: list[Any] = answer_of(response)["products"]
+    return products

@@ -1,0 +1,65 @@
+"""What the tables of the menu promise, as queries: each returns the products that break it.
+
+Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
+every department is checked by the ledger.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Executable, and_, func, select
+
+from cafe.ledger.tables import events
+from cafe.menu.tables import products, variations
+
+_ours = events.c.department == "menu"
+_WHO = (products.c.product_id.label("subject"), products.c.name)
+
+
+def _not_as_its_events_say() -> Executable:
+    from_last = func.row_number().over(
+        partition_by=events.c.subject, order_by=events.c.position.desc()
+    )
+    columns = (events.c.subject, events.c.after, from_last.label("from_last"))
+    last = select(*columns).where(_ours).subquery()
+    both = products.outerjoin(
+        last, and_(last.c.subject == products.c.product_id, last.c.from_last == 1)
+    )
+    return (
+        select(*_WHO, products.c.status, last.c.after.label("last event"))
+        .select_from(both)
+        .where(last.c.after.is_distinct_from(products.c.status))
+    )
+
+
+def _below_zero() -> Executable:
+    price = products.c.base_price_cents + variations.c.price_change_cents
+    return (
+        select(*_WHO, variations.c.variation_id, price.label("cents"))
+        .join_from(products, variations)
+        .where(price < 0, variations.c.deleted.is_(False), products.c.status != "deleted")
+    )
+
+
+def _same_names() -> Executable:
+    return (
+        select(func.min(products.c.product_id).label("subject"), products.c.name)
+        .where(products.c.status != "deleted")
+        .group_by(products.c.name)
+        .having(func.count() > 1)
+    )
+
+
+def _deleted_with_variations() -> Executable:
+    return (
+        select(*_WHO, variations.c.variation_id)
+        .join_from(products, variations)
+        .where(products.c.status == "deleted", variations.c.deleted.is_(False))
+    )
+
+
+CHECKS: dict[str, Executable] = {
+    "every product stands where its last event left it": _not_as_its_events_say(),
+    "no price on the menu is below zero": _below_zero(),
+    "no two products on the menu have the same name": _same_names(),
+    "a deleted product has no variations on the menu": _deleted_with_variations(),
+}

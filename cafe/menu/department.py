@@ -1,0 +1,93 @@
+"""What the ledger and the shop need to know of the menu: its tables, and what it offers when open.
+
+Rule: values only. The shop starts the MenuKeeper and the task, and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from actors import ActorCrashed, Ref
+from cafe.ledger.department import Department
+from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.ledger import Ledger
+from cafe.menu.catalogue import TRANSITIONS, Action, Catalogue, Status
+from cafe.menu.checks import CHECKS
+from cafe.menu.customer_api import menu_routes
+from cafe.menu.keeper import MenuKeeper
+from cafe.menu.messages import CountProducts, LoadMenu, ReadMenu
+from cafe.menu.office import MenuOffice
+from cafe.menu.product import Board, Menu
+from cafe.menu.queries import Stored, load_menu
+from cafe.menu.staff_api import manager_routes
+from cafe.menu.tables import products, variations
+from cafe.offer import Offer, Start
+
+MENU: Final = Department(
+    "menu",
+    tables=(products, variations),
+    load=load_menu,
+    transitions={
+        (None, Action.ADD.value): Status.ON_MENU.value,
+        **{
+            (before.value, action.value): after.value
+            for (before, action), after in TRANSITIONS.items()
+        },
+    },
+    checks=CHECKS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuOffer(Offer):
+    """What the shop and other departments get from the menu."""
+
+    board: Board
+
+
+async def open_menu(*, start: Start, ledger: Ledger) -> MenuOffer:
+    """Start the MenuKeeper from what the ledger has, and return what the menu offers.
+
+    Waits for the database, however long it is away; then the menu is on the board.
+    """
+    board = Board()
+    keeper = await start(keeper_factory(board, ledger), name="MenuKeeper")
+    with suppress(LedgerUnavailable):  # the shop closes already
+        await keeper.ask(ReadMenu())
+    return menu_offer(MenuOffice(keeper), board, ledger)
+
+
+def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuKeeper]]:
+    """Return a factory of MenuKeepers, for its start and each restart; waits for the database."""
+    # A MenuKeeper that has loaded nothing shows nothing, and answers with refusals.
+    nothing = Stored(Catalogue(Menu()), is_new=False)
+    load = partial(ledger.open_until_given_up, MENU, nothing)
+
+    async def make() -> MenuKeeper:
+        return MenuKeeper(board, ledger.now, load, await load())
+
+    return make
+
+
+def menu_offer(office: MenuOffice, board: Board, ledger: Ledger) -> MenuOffer:
+    """Return what the menu offers, given where managers ask, and what it is shown on."""
+    return MenuOffer(
+        name="menu",
+        customer_routes=(menu_routes(board),),
+        staff_routes=(menu_routes(board), manager_routes(office, board)),
+        answers=partial(office.keeper.ask, CountProducts()),
+        tasks=(partial(load_when_refused, office.keeper, ledger),),
+        board=board,
+    )
+
+
+async def load_when_refused(keeper: Ref[MenuKeeper], ledger: Ledger) -> None:
+    """Have the MenuKeeper load again from the ledger when a row is refused; never returns."""
+    while True:
+        await ledger.wait_refused(MENU)
+        with suppress(ActorCrashed):  # the next instance has loaded
+            await keeper.ask(LoadMenu())
