@@ -30,7 +30,7 @@ from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import TRANSITIONS, Action, Status
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
-from cafe.orders.tables import id_secret, keys, orders
+from cafe.orders.tables import id_secret, keys, lines, orders
 from cafe.settings import Settings
 
 
@@ -44,13 +44,17 @@ def _prune_keys(subjects: Sequence[str]) -> Executable:
     return delete(keys).where(keys.c.order_id.in_(subjects))
 
 
+def _prune_lines(subjects: Sequence[str]) -> Executable:
+    return delete(lines).where(lines.c.order_id.in_(subjects))
+
+
 def _prune_orders(subjects: Sequence[str]) -> Executable:
     return delete(orders).where(orders.c.order_id.in_(subjects))
 
 
 ORDERS = Department(
     "orders",
-    tables=(orders, keys, id_secret),
+    tables=(orders, lines, keys, id_secret),
     load=load_orders,
     transitions={
         (None, Action.PLACE.value): Status.WAITING.value,
@@ -61,7 +65,7 @@ ORDERS = Department(
     },
     checks=CHECKS,
     ended=_ended,
-    prune=(_prune_keys, _prune_orders),
+    prune=(_prune_keys, _prune_lines, _prune_orders),
 )
 
 
@@ -70,6 +74,7 @@ class OrdersOffer(Offer):
     """What the shop and other departments get from orders."""
 
     dispatcher: Ref[Dispatcher]
+    desk: Desk
 
 
 async def open_orders(
@@ -131,6 +136,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
         cut_off=cut_off,
         close=partial(answer_all, dispatcher),
         dispatcher=dispatcher,
+        desk=desk,
     )
 
 

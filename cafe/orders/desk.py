@@ -8,16 +8,17 @@ asking the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
+from cafe.ledger.department import Logged
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.orders.dispatcher import Dispatcher
@@ -25,29 +26,45 @@ from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
+    CheckRoom,
     Claim,
     CollectOrder,
     CountQueue,
     FindOrder,
+    FindOrders,
+    FindPlaced,
     FinishOrder,
     HangUp,
     KeepOrder,
     ListOrders,
+    MoveOrder,
     OrderPage,
+    PlacedPage,
+    PlacedQuery,
     PlaceOrder,
     QueueCount,
     ReleaseOrder,
     Standing,
     StartOrder,
 )
-from cafe.orders.order import BREWED, Order, OrderIds, Status
-from cafe.orders.queries import find_by_key, find_order, load_ids, load_keys
+from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status, account_scope
+from cafe.orders.queries import (
+    find_by_key,
+    find_order,
+    find_orders,
+    list_placed,
+    load_ids,
+    load_keys,
+    read_history,
+)
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
     OrderConflict,
     UnknownOrder,
+    WrongStep,
 )
+from cafe.orders.schemas import basket_out
 
 R = TypeVar("R")
 
@@ -153,6 +170,101 @@ class Desk:
 
         return await self._ask_about(message, message.order_id, of_ended)
 
+    # Customers with accounts
+
+    async def check_room(self, address: str, max_waiting: int) -> None:
+        """Raise what placing a basket now would raise: before it is charged."""
+        await self._ask(CheckRoom(address, max_waiting))
+
+    async def find_placed(self, account_id: str, key: str, fingerprint: str) -> Standing | None:
+        """Return the order that an account placed with a key; None if there is none.
+
+        Raises KeyReused if it was another basket.
+        """
+        message, scope = FindPlaced(account_id, key, fingerprint), account_scope(account_id)
+        with ledger_time_out():
+            while True:
+                standing = await self._ask_until_answered(message, Retries())
+                if standing is not None:
+                    return standing
+                held = await self._read_key(scope, key)
+                if held is None:
+                    return None
+                if held.basket is not None and held.basket.fingerprint != fingerprint:
+                    raise KeyReused
+                if held.ended:
+                    return self._ended(held)
+                await trio.lowlevel.checkpoint()  # it was placed after the Dispatcher was asked
+
+    async def place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
+        """Place a basket, once, however often it is repeated; also return whether it is new.
+
+        It is not where the account has used its key for an order before, or where an order with
+        its id was committed before. Only the id of a prepaid basket is older than this call, so
+        only that is looked up.
+        """
+        try:
+            with ledger_time_out():
+                return await self._place_basket(message)
+        except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
+            self.hang_up(message.order_id)
+            raise
+
+    async def list_placed(self, query: PlacedQuery) -> PlacedPage:
+        """List orders of baskets, the newest first; no answered write is missing.
+
+        They are read from the ledger, and shown as the Dispatcher has them. One whose status was
+        changed meanwhile to none that is wanted is left out.
+        """
+        with ledger_time_out():
+            found = await self.ledger.read(partial(list_placed, query=query))
+            page = found[: query.most]
+            standings = await self._show(page)
+        wanted = [one for one in standings if one.order.status in (query.statuses or Status)]
+        return PlacedPage(wanted, page[-1].number if len(found) > query.most else None)
+
+    async def find_many(self, order_ids: Sequence[str]) -> Sequence[Standing]:
+        """Return several orders, in the given order; those that there are not are left out."""
+        with ledger_time_out():
+            known = await self.ledger.read(partial(find_orders, order_ids=order_ids))
+            return await self._show([known[one] for one in order_ids if one in known])
+
+    async def history(self, order_id: str, after: int = 0) -> Sequence[Logged]:
+        """Return the events of an order behind a position, oldest first, at most 500.
+
+        Raises UnknownOrder for an id that the shop has never made.
+        """
+        if not self.ids.may_exist(order_id):
+            raise UnknownOrder
+        with ledger_time_out():
+            query = partial(read_history, order_id=order_id, after=after)
+            return await self.ledger.read(query)
+
+    def show(self, standing: Standing) -> dict[str, Any]:
+        """Return the members of `BasketOrderOut`, ready for JSON."""
+        return basket_out(standing)
+
+    # Staff
+
+    async def move(self, message: MoveOrder) -> Standing:
+        """Move an order one status on; raises WrongStep where that is not the next."""
+        if not self.ids.may_exist(message.order_id):
+            raise UnknownOrder
+        retries = Retries()
+        with ledger_time_out():
+            try:
+                return await self._ask_until_answered(message, retries)
+            except UnknownOrder:
+                known = await self._forgotten(message.order_id)
+                if NEXT.get(known.status) is not message.status:
+                    raise WrongStep(known.status) from None
+                return await self._ask_until_answered(replace(message, known=known), retries)
+            except WrongStep as no:
+                # After a crash: it may have been this message that made the step.
+                if retries.left == TRIES or no.order_status is not message.status:
+                    raise
+                return await self._ask_until_answered(FindOrder(message.order_id), retries)
+
     # Baristas
 
     async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
@@ -205,18 +317,42 @@ class Desk:
                     with suppress(ForgottenOrder):
                         return await self._ask_until_answered(known, retries), False
                     await trio.lowlevel.checkpoint()  # it has ended, and the ledger has it
-                elif (held.drink, held.name) != (message.drink, message.name):
+                elif not held.is_wish(message.drink, message.name, message.basket):
                     raise KeyReused
                 else:
                     return await self._ask_until_answered(CollectOrder(held), retries), True
             return await self._ask_until_answered(message, retries), False
 
-    async def _read_key(self, address: str, key: str) -> Order | None:
+    async def _show(self, committed: Sequence[Order]) -> Sequence[Standing]:
+        """Return where orders of the ledger stand: the Dispatcher knows all that have not ended."""
+        message = FindOrders(tuple(order.order_id for order in committed))
+        known = await self._ask_until_answered(message, Retries())
+        return [known.get(order.order_id, self._ended(order)) for order in committed]
+
+    async def _place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
+        basket, key, known = message.basket, message.key, None
+        if basket is None:
+            raise ValueError("an order of the plain counter has no basket")
+        if basket.prepaid:
+            known = await self.ledger.read(partial(find_order, order_id=message.order_id))
+            if known is not None and known.ended:
+                return self._ended(known), False  # the Dispatcher may have forgotten it
+        if known is None and key is not None and self._may_have_key(basket.scope, key):
+            placed = await self.find_placed(basket.account_id, key, basket.fingerprint)
+            if placed is not None:
+                return placed, False
+        standing = await self._ask_until_answered(message, Retries())
+        return standing, known is None and standing.order.order_id == message.order_id
+
+    def _may_have_key(self, scope: str, key: str) -> bool:
+        return self.keys.may_have(scope, key, self.now() - self.key_ttl_seconds)
+
+    async def _read_key(self, scope: str, key: str) -> Order | None:
         """Return the order that the ledger has under a key."""
-        since = self.now() - self.key_ttl_seconds
-        if not self.keys.may_have(address, key, since):
+        if not self._may_have_key(scope, key):
             return None
-        query = partial(find_by_key, address=address, key=key, since=since)
+        since = self.now() - self.key_ttl_seconds
+        query = partial(find_by_key, scope=scope, key=key, since=since)
         return await self.ledger.read(query)
 
     async def _ask_about(
