@@ -91,9 +91,9 @@ async def keep_ticking(autopilot: Ref[Autopilot], seconds: float) -> None:
     due = trio.current_time() + seconds
     while True:
         await trio.sleep_until(due)
-        due = trio.current_time() + seconds
         with suppress(ActorCrashed):  # the next instance begins afresh
             await autopilot.ask(Tick())
+        due += seconds * ((trio.current_time() - due) // seconds + 1)
 
 
 def seen(order: Order) -> Seen:
