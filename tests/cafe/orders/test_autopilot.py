@@ -149,7 +149,7 @@ async def test_a_long_tick_is_not_caught_up() -> None:
         await counter.placed()
         await trio.sleep(TICK - 2)
         counter.store.link.gone = True
-        await trio.sleep(5 * TICK + 20)
+        await trio.sleep(1.5 * TICK)
         counter.store.link.gone = False
         await trio.sleep(10)
         assert await statuses(counter) == [Status.PREPARATION]
