@@ -12,13 +12,19 @@ from cafe.limits import rate_limiter
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu import messages as of_the_menu
 from cafe.menu.keeper import MenuKeeper
-from cafe.orders import messages
+from cafe.orders import autopilot, messages
+from cafe.orders.autopilot import Autopilot
 from cafe.orders.dispatcher import Dispatcher
 
 
 @pytest.mark.parametrize(
     ("actor", "module"),
-    [(Dispatcher, messages), (MenuKeeper, of_the_menu), (RateLimiter, rate_limiter)],
+    [
+        (Dispatcher, messages),
+        (Autopilot, autopilot),
+        (MenuKeeper, of_the_menu),
+        (RateLimiter, rate_limiter),
+    ],
     ids=str,
 )
 def test_an_actor_handles_all_of_its_messages(actor: type[Actor], module: ModuleType) -> None:

@@ -78,7 +78,7 @@ def test_the_day_has_everything() -> None:
 
 
 def orders_of(day: list[Change]) -> dict[str, Order]:
-    """Return how each order stands in the end; the first version knew no claims."""
+    """Return how each order stands in the end; the first version knew no claims and baskets."""
     return {change.order.order_id: change.order for change in day}
 
 
@@ -106,18 +106,22 @@ def old(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
 
 
 def make_first_version(connection: Connection) -> None:
+    make_version(connection, "0001")
+
+
+def make_version(connection: Connection, version: str) -> None:
     config = Config()
     (folder,) = migrations.__path__
     config.set_main_option("script_location", folder)
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, version)
 
 
 def fill(connection: Connection, day: list[Change]) -> None:
     for order in orders_of(day).values():
         row = {**order._asdict(), "status": order.status.value}
-        del row["claim"]
+        del row["claim"], row["basket"]
         insert_row(connection, "orders", row)
     for sequence, change in enumerate(day, 1):
         event, _ = entry_of(change)

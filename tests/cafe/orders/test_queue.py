@@ -18,8 +18,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cafe.orders.order import Action, NotAllowedError, Order, Status
+from cafe.orders.order import NEXT, Action, Basket, NotAllowedError, Order, Status
 from cafe.orders.queue import MOST_RECENT, OrderBook, UnknownOrderError
+from tests.cafe.ledger.order_histories import basket
 from tests.chance import examples
 
 LEASE = 100.0
@@ -45,6 +46,9 @@ class Known:
     number: int
     address: str
     bound: bool
+    key: str | None
+    basket: Basket | None
+    is_paid: bool
     status: Status = Status.WAITING
     lease_until: float = 0.0
     lapsed: bool = False
@@ -68,12 +72,26 @@ class BookAgainstModel(RuleBasedStateMachine):
         found = [one for one in self.known.values() if one.status is status]
         return sorted(found, key=lambda one: one.number)
 
-    @rule(target=orders, address=st.sampled_from(ADDRESSES), keyed=st.booleans())
-    def place(self, address: str, *, keyed: bool) -> str:
+    @rule(
+        target=orders,
+        address=st.sampled_from(ADDRESSES),
+        keyed=st.booleans(),
+        wanted=st.sampled_from([None, basket(), basket(prepaid=True)]),
+    )
+    def place(self, address: str, *, keyed: bool, wanted: Basket | None) -> str:
         order_id = f"order-{len(self.known)}"
         key = f"key-{order_id}" if keyed else None
-        change = self.book.place(order_id, "americano", None, address, key, self.now)
-        self.known[order_id] = Known(order_id, change.order.number, address, bound=not keyed)
+        change = self.book.place(order_id, "americano", None, address, key, self.now, basket=wanted)
+        is_paid = wanted is not None and wanted.prepaid
+        self.known[order_id] = Known(
+            order_id,
+            change.order.number,
+            address,
+            bound=not keyed and wanted is None,
+            key=key,
+            basket=wanted,
+            is_paid=is_paid,
+        )
         return order_id
 
     @rule()
@@ -84,12 +102,27 @@ class BookAgainstModel(RuleBasedStateMachine):
                 self.book.start("Bo", self.now)
             return
         change = self.book.start("Bo", self.now)
-        oldest = waiting[0]
-        assert change.order.order_id == oldest.order_id, "not the oldest"
-        oldest.status = Status.PREPARATION
-        oldest.lease_until = self.now + LEASE
-        oldest.starts += 1
-        assert oldest.starts == oldest.returns + 1, "handed out twice"
+        assert change.order.order_id == waiting[0].order_id, "not the oldest"
+        self.started(waiting[0], LEASE)
+
+    def started(self, one: Known, lease: float) -> None:
+        one.status = Status.PREPARATION
+        one.lease_until = self.now + lease
+        one.starts += 1
+        assert one.starts == one.returns + 1, "handed out twice"
+
+    @rule(order_id=orders, lease=st.sampled_from((0.0, 2 * LEASE)))
+    def step(self, order_id: str, lease: float) -> None:
+        one = self.known[order_id]
+        if one.status not in NEXT:
+            with pytest.raises(NotAllowedError):
+                self.book.step(order_id, "Di", self.now)
+            return
+        change = self.book.step(order_id, "Di", self.now, lease_seconds=lease)
+        assert (change.order.status, change.by) == (NEXT[one.status], "Di")
+        if one.status is Status.WAITING:
+            self.started(one, max(lease, LEASE))
+        one.status = change.order.status
 
     @rule(order_id=orders)
     def finish(self, order_id: str) -> None:
@@ -154,7 +187,7 @@ class BookAgainstModel(RuleBasedStateMachine):
     def cut_off(self, address: str) -> None:
         self.book.cut_off(address, self.now)
         for one in self.in_status(Status.WAITING):
-            if one.address == address:
+            if one.address == address and not one.is_paid:
                 one.status = Status.CANCELLED
 
     @rule(order_id=orders)
@@ -169,6 +202,19 @@ class BookAgainstModel(RuleBasedStateMachine):
         for one in self.known.values():
             order = self.book.find(one.order_id)
             assert (order.number, order.status) == (one.number, one.status)
+
+    @invariant()
+    def a_key_leads_to_its_order_until_a_plain_one_is_cancelled(self) -> None:
+        for one in self.known.values():
+            scope = one.address if one.basket is None else one.basket.scope
+            found = self.book.find_by_key(scope, one.key or "", self.now)
+            is_free = one.status is Status.CANCELLED and one.basket is None
+            assert found == (None if one.key is None or is_free else self.book.find(one.order_id))
+
+    @invariant()
+    def what_is_ready_is_listed(self) -> None:
+        listed = {order.order_id for order in self.book.ready()}
+        assert listed == {one.order_id for one in self.in_status(Status.READY)}
 
     @invariant()
     def the_queue_is_what_waits_oldest_first(self) -> None:
