@@ -1,0 +1,151 @@
+"""The payment provider, over HTTP: one try to charge, or to refund.
+
+Rule: a try always ends with an `Answer`, in bounded time and memory; it raises nothing but a
+cancellation. What the answer means for the payment is not decided here.
+
+Each try of a payment has the same `Idempotency-Key`, which is made of its id: so any of them may be
+repeated. Redirects are not followed: a charge goes where the settings say, or nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+import structlog
+import trio
+
+from cafe.payments.payment import MOST_ANSWER, Answer, Payment, Verdict
+
+CONNECT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 10.0
+"""From one piece of the answer to the next; in all twice as much."""
+MOST_REF: Final = 255
+
+LATER: Final = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,  # a try with the same key is still running
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+# Nothing of the request was sent.
+UNREACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
+
+Ask = Callable[[Payment], Awaitable[Answer]]
+"""Makes one try."""
+
+
+def charge_key(payment: Payment) -> str:
+    """Return the key of all tries to charge a payment."""
+    return f"charge-{payment.payment_id}"
+
+
+def refund_key(payment: Payment) -> str:
+    """Return the key of all tries to refund a payment."""
+    return f"refund-{payment.payment_id}"
+
+
+@asynccontextmanager
+async def open_client(parallel: int) -> AsyncGenerator[httpx.AsyncClient]:
+    """Open a client for so many calls at a time; certificates are verified.
+
+    Proxies that the environment names are not used.
+    """
+    timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    limits = httpx.Limits(max_connections=parallel, max_keepalive_connections=parallel)
+    async with httpx.AsyncClient(
+        verify=httpx.create_ssl_context(), timeout=timeout, limits=limits, trust_env=False
+    ) as client:
+        yield client
+
+
+async def charge(client: httpx.AsyncClient, url: str, payment: Payment) -> Answer:
+    """Try to charge a payment."""
+    return await post(client, url, charge_key(payment), {"value": payment.total_cents})
+
+
+async def refund(client: httpx.AsyncClient, url: str, payment: Payment) -> Answer:
+    """Try to give a payment back."""
+    of_charge = {"charge_id": payment.charge_ref, "charge_key": charge_key(payment)}
+    return await post(client, url, refund_key(payment), {"value": payment.total_cents, **of_charge})
+
+
+async def post(client: httpx.AsyncClient, url: str, key: str, members: Mapping[str, Any]) -> Answer:
+    """Send JSON once, and return what came of it."""
+    answer = Answer(Verdict.BROKEN)
+    try:
+        with trio.move_on_after(CONNECT_SECONDS + 2 * ANSWER_SECONDS):
+            request = client.build_request(
+                "POST", url, json=members, headers={"Idempotency-Key": key}
+            )
+            response = await client.send(request, stream=True)
+            try:
+                answer = answer_of(response, await read_beginning(response))
+            finally:
+                await response.aclose()
+    except UNREACHED:
+        return Answer(Verdict.UNREACHED)
+    except httpx.HTTPError:
+        pass  # the outcome is unknown, unless the answer was read
+    except Exception as error:  # noqa: BLE001 - a library's bug must not end the shop
+        log.error("provider call failed", error=type(error).__name__)  # noqa: TRY400 - as it says
+    return answer
+
+
+async def read_beginning(response: httpx.Response) -> bytes:
+    """Return the beginning of a body; what is lost of it changes nothing."""
+    read = b""
+    try:
+        async for piece in response.aiter_bytes(MOST_ANSWER):
+            read += piece
+            if len(read) >= MOST_ANSWER:
+                break
+    except httpx.HTTPError:
+        pass
+    return read[:MOST_ANSWER]
+
+
+def answer_of(response: httpx.Response, body: bytes) -> Answer:
+    """Return what a response says."""
+    text = _UNFIT.sub("�", body.decode("utf-8", errors="replace"))[:MOST_ANSWER]
+    told = response.headers.get("Retry-After", "")
+    return Answer(
+        verdict_of(response.status_code),
+        response.status_code,
+        ref_of(text),
+        text,
+        float(told) if _SECONDS.fullmatch(told) else None,
+    )
+
+
+def verdict_of(status: int) -> Verdict:
+    """Return what an HTTP status says of a charge or a refund."""
+    if 200 <= status < 300:
+        return Verdict.ACCEPTED
+    if status >= 500:
+        return Verdict.BROKEN
+    is_no = status >= 400 and status not in LATER
+    # A redirect is a wrong setting: nothing is known.
+    return Verdict.REFUSED if is_no else Verdict.LATER
+
+
+def ref_of(text: str) -> str | None:
+    """Return the provider's id in the JSON of an answer, if it has one."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    ref = body.get("id") if isinstance(body, dict) else None
+    is_id = isinstance(ref, str | int) and not isinstance(ref, bool)
+    return str(ref)[:MOST_REF] if is_id else None
