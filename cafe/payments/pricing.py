@@ -25,7 +25,7 @@ class Item(NamedTuple):
 
 
 def price(menu: Menu, items: Sequence[Item]) -> tuple[Line, ...]:
-    """Return the lines with names and prices of the menu; raises NotOnMenu with all that is wrong."""
+    """Return the lines with the menu's names and prices; raises NotOnMenu for all that is wrong."""
     lines: list[Line] = []
     errors: list[dict[str, str]] = []
     for place, item in enumerate(items):
