@@ -26,12 +26,15 @@ from cafe.http.request_fields import read_cursor as read_cursor  # noqa: PLC0414
 from cafe.http.request_fields import (
     written_cursor as written_cursor,  # noqa: PLC0414 - as above
 )
+from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MOST_LISTED, OrderPage
 from cafe.orders.refusals import UnknownOrder
 
-Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")]
+Limit = Annotated[
+    QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
+]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
