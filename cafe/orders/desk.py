@@ -1,62 +1,43 @@
 """The desk: what the APIs ask. It asks the Dispatcher, and reads old orders from the ledger.
 
-Rule: no state, no decisions about orders. A crash of the Dispatcher is hidden from the client: the
-desk retries a few times, and every command has an id, so that it takes effect once. Each wait for
-the ledger has a time-out here, once for a request. A guessed id or a new key is recognized without
-asking the ledger.
+Rule: no state, no decisions about orders; `asking.py` says how it asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import Any, TypeVar
 
 import trio
 
-from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
-from cafe.ledger.department import Logged
-from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from actors import ActorCrashed
+from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
-from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.asking import TRIES, Retries, ledger_time_out
+from cafe.orders.basket_desk import BasketDesk
 from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
-    CheckRoom,
     Claim,
     CollectOrder,
     CountQueue,
     FindOrder,
-    FindOrders,
-    FindPlaced,
     FinishOrder,
-    HangUp,
     KeepOrder,
     ListOrders,
     MoveOrder,
     OrderPage,
-    PlacedPage,
-    PlacedQuery,
     PlaceOrder,
     QueueCount,
     ReleaseOrder,
     Standing,
     StartOrder,
 )
-from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status, account_scope
-from cafe.orders.queries import (
-    find_by_key,
-    find_order,
-    find_orders,
-    list_placed,
-    load_ids,
-    load_keys,
-    read_history,
-)
+from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
+from cafe.orders.queries import load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
@@ -64,57 +45,11 @@ from cafe.orders.refusals import (
     UnknownOrder,
     WrongStep,
 )
-from cafe.orders.schemas import basket_out
-
-R = TypeVar("R")
-
-TRIES = 5
-"""Attempts, before a crash is passed on to the client."""
-AT_ONCE = 1.0
-"""Seconds: two crashes in a row within so short a time are not retried."""
-LEDGER_SECONDS = 5.0
-"""How long a request may wait for the ledger in all."""
-REFUSED_SECONDS = 1.0
-"""How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
-client that retries at once would keep it busy."""
-
-
-@dataclass(slots=True)
-class Retries:
-    """Counts the retries of one request after crashes of the actor."""
-
-    left: int = TRIES
-    waits: bool = False
-    """The request only waits, so it cannot have caused a crash."""
-    crashed_at_once: bool = False
-
-    def allows(self, seconds: float) -> bool:
-        """Return whether to retry after a crash that came so many seconds after the ask."""
-        self.left -= 1
-        again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
-        # Twice in a row: this message may be the cause.
-        return self.left > 0 and (self.waits or not (again and self.crashed_at_once))
-
-
-@contextmanager
-def ledger_time_out() -> Generator[None]:
-    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
-    with trio.move_on_after(LEDGER_SECONDS) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(BasketDesk):
     """What the APIs ask."""
-
-    dispatcher: Ref[Dispatcher]
-    ledger: Ledger
-    ids: OrderIds
-    keys: KeptKeys
-    now: Callable[[], float]
-    key_ttl_seconds: float = 86_400.0
 
     # Customers
 
@@ -145,11 +80,6 @@ class Desk:
             self.hang_up(message.order_id)
             raise
 
-    def hang_up(self, order_id: str) -> None:
-        """Cancel an order whose customer disconnected without its id, unless it has a key."""
-        with suppress(MailboxFull, ActorStopped):  # else the periodic check abandons it
-            self.dispatcher.tell_nowait(HangUp(order_id))
-
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Return an order once it has ended, or after `hold` seconds."""
         look = partial(self._ask_about, FindOrder(order_id), order_id, self._ended)
@@ -169,80 +99,6 @@ class Desk:
             return self._ended(order)
 
         return await self._ask_about(message, message.order_id, of_ended)
-
-    # Customers with accounts
-
-    async def check_room(self, address: str, max_waiting: int) -> None:
-        """Raise what placing a basket now would raise: before it is charged."""
-        await self._ask(CheckRoom(address, max_waiting))
-
-    async def find_placed(self, account_id: str, key: str, fingerprint: str) -> Standing | None:
-        """Return the order that an account placed with a key; None if there is none.
-
-        Raises KeyReused if it was another basket.
-        """
-        message, scope = FindPlaced(account_id, key, fingerprint), account_scope(account_id)
-        with ledger_time_out():
-            while True:
-                standing = await self._ask_until_answered(message, Retries())
-                if standing is not None:
-                    return standing
-                held = await self._read_key(scope, key)
-                if held is None:
-                    return None
-                if held.basket is not None and held.basket.fingerprint != fingerprint:
-                    raise KeyReused
-                if held.ended:
-                    return self._ended(held)
-                await trio.lowlevel.checkpoint()  # it was placed after the Dispatcher was asked
-
-    async def place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
-        """Place a basket, once, however often it is repeated; also return whether it is new.
-
-        It is not where the account has used its key for an order before, or where an order with
-        its id was committed before. Only the id of a prepaid basket is older than this call, so
-        only that is looked up.
-        """
-        try:
-            with ledger_time_out():
-                return await self._place_basket(message)
-        except (LedgerUnavailable, ActorCrashed, trio.Cancelled):
-            self.hang_up(message.order_id)
-            raise
-
-    async def list_placed(self, query: PlacedQuery) -> PlacedPage:
-        """List orders of baskets, the newest first; no answered write is missing.
-
-        They are read from the ledger, and shown as the Dispatcher has them. One whose status was
-        changed meanwhile to none that is wanted is left out.
-        """
-        with ledger_time_out():
-            found = await self.ledger.read(partial(list_placed, query=query))
-            page = found[: query.most]
-            standings = await self._show(page)
-        wanted = [one for one in standings if one.order.status in (query.statuses or Status)]
-        return PlacedPage(wanted, page[-1].number if len(found) > query.most else None)
-
-    async def find_many(self, order_ids: Sequence[str]) -> Sequence[Standing]:
-        """Return several orders, in the given order; those that there are not are left out."""
-        with ledger_time_out():
-            known = await self.ledger.read(partial(find_orders, order_ids=order_ids))
-            return await self._show([known[one] for one in order_ids if one in known])
-
-    async def history(self, order_id: str, after: int = 0) -> Sequence[Logged]:
-        """Return the events of an order behind a position, oldest first, at most 500.
-
-        Raises UnknownOrder for an id that the shop has never made.
-        """
-        if not self.ids.may_exist(order_id):
-            raise UnknownOrder
-        with ledger_time_out():
-            query = partial(read_history, order_id=order_id, after=after)
-            return await self.ledger.read(query)
-
-    def show(self, standing: Standing) -> dict[str, Any]:
-        """Return the members of `BasketOrderOut`, ready for JSON."""
-        return basket_out(standing)
 
     # Staff
 
@@ -322,90 +178,6 @@ class Desk:
                 else:
                     return await self._ask_until_answered(CollectOrder(held), retries), True
             return await self._ask_until_answered(message, retries), False
-
-    async def _show(self, committed: Sequence[Order]) -> Sequence[Standing]:
-        """Return where orders of the ledger stand: the Dispatcher knows all that have not ended."""
-        message = FindOrders(tuple(order.order_id for order in committed))
-        known = await self._ask_until_answered(message, Retries())
-        return [known.get(order.order_id, self._ended(order)) for order in committed]
-
-    async def _place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
-        basket, key, known = message.basket, message.key, None
-        if basket is None:
-            raise ValueError("an order of the plain counter has no basket")
-        if basket.prepaid:
-            known = await self.ledger.read(partial(find_order, order_id=message.order_id))
-            if known is not None and known.ended:
-                return self._ended(known), False  # the Dispatcher may have forgotten it
-        if known is None and key is not None and self._may_have_key(basket.scope, key):
-            placed = await self.find_placed(basket.account_id, key, basket.fingerprint)
-            if placed is not None:
-                return placed, False
-        standing = await self._ask_until_answered(message, Retries())
-        return standing, known is None and standing.order.order_id == message.order_id
-
-    def _may_have_key(self, scope: str, key: str) -> bool:
-        return self.keys.may_have(scope, key, self.now() - self.key_ttl_seconds)
-
-    async def _read_key(self, scope: str, key: str) -> Order | None:
-        """Return the order that the ledger has under a key."""
-        if not self._may_have_key(scope, key):
-            return None
-        since = self.now() - self.key_ttl_seconds
-        query = partial(find_by_key, scope=scope, key=key, since=since)
-        return await self.ledger.read(query)
-
-    async def _ask_about(
-        self, message: Message[Dispatcher, R], order_id: str, of_ended: Callable[[Order], R]
-    ) -> R:
-        """Ask about an order; if the Dispatcher has forgotten it, answer with what the ledger has.
-
-        `of_ended` makes that answer: an order that is forgotten has ended.
-        Raises UnknownOrder for an id that the shop has never made, before any actor is asked.
-        """
-        if not self.ids.may_exist(order_id):
-            raise UnknownOrder
-        with ledger_time_out():
-            try:
-                return await self._ask_until_answered(message, Retries())
-            except UnknownOrder:
-                return of_ended(await self._forgotten(order_id))
-
-    def _ended(self, order: Order) -> Standing:
-        return Standing(order, None, None, order.waited_seconds(self.now()))
-
-    async def _forgotten(self, order_id: str) -> Order:
-        """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
-        order = await self.ledger.read(partial(find_order, order_id=order_id))
-        if order is None:
-            raise UnknownOrder
-        if not order.ended:
-            raise LedgerUnavailable  # it was placed after the Dispatcher was asked
-        return order
-
-    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
-        """Ask the Dispatcher, for as long as a request may wait for the ledger."""
-        with ledger_time_out():
-            return await self._ask_until_answered(message, retries or Retries())
-
-    async def _wait(self, message: Message[Dispatcher, R]) -> R:
-        """Ask for what others have to do first, without a time-out."""
-        return await self._ask_until_answered(message, Retries(waits=True))
-
-    async def _ask_until_answered(self, message: Message[Dispatcher, R], retries: Retries) -> R:
-        """Ask the Dispatcher, and again after a crash while `retries` allow it."""
-        while True:
-            asked_at = trio.current_time()
-            try:
-                return await self.dispatcher.ask(message)
-            except JournalClosed:
-                await trio.lowlevel.checkpoint()
-            except NotRecorded:
-                await trio.sleep(REFUSED_SECONDS)
-                raise
-            except ActorCrashed:
-                if not retries.allows(trio.current_time() - asked_at):
-                    raise
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
