@@ -32,9 +32,7 @@ _pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subq
 
 
 def _wrong_statuses() -> Executable:
-    last = func.row_number().over(
-        partition_by=_event.subject, order_by=_event.position.desc()
-    )
+    last = func.row_number().over(partition_by=_event.subject, order_by=_event.position.desc())
     ours = (
         select(_event.subject, _event.after, last.label("from_last"))
         .where(_event.department == "payments")
@@ -94,7 +92,9 @@ def _wrong_fields() -> Executable:
         and_(~has_charge, func.coalesce(was_charged, False)),
         and_(_payment.status == "refunded", ~was_given_back),
         and_(_payment.status != "refunded", was_given_back),
-        and_(_payment.status.in_(("placed", "not_required", "at_counter")), _payment.number.is_(None)),
+        and_(
+            _payment.status.in_(("placed", "not_required", "at_counter")), _payment.number.is_(None)
+        ),
         and_(is_without_charge, _payment.wanted.is_not(None)),
         and_(~is_without_charge, _payment.wanted.is_(None)),
         and_(_payment.status == "not_required", _payment.total_cents != 0),

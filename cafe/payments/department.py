@@ -28,7 +28,7 @@ from cafe.payments.breaker import State
 from cafe.payments.calls import charge_payments, place_orders, refund_payments
 from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.checks import CHECKS
-from cafe.payments.customer_api import customer_routes
+from cafe.payments.customer_api import order_routes, ordering_routes
 from cafe.payments.followers import Followed, follow_orders
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
 from cafe.payments.payment import OPEN, TRANSITIONS
@@ -54,9 +54,7 @@ def _ended(before: float) -> Select[Any]:
         .exists()
     )
     is_open = payments.c.status.in_([one.value for one in OPEN])
-    return select(payments.c.payment_id).where(
-        payments.c.changed_at < before, ~is_open, ~has_order
-    )
+    return select(payments.c.payment_id).where(payments.c.changed_at < before, ~is_open, ~has_order)
 
 
 def _prune(subjects: Sequence[str]) -> Executable:
@@ -120,7 +118,7 @@ async def open_payments(
         log.warning("there is no CAFE_REFUND_URL; what has to be refunded waits for one")
     return Offer(
         name="payments",
-        customer_routes=(customer_routes(till, limiter),),
+        customer_routes=(ordering_routes(till, limiter), order_routes(till, limiter)),
         staff_routes=(staff_routes(till, limiter),),
         answers=partial(cashier.ask, CountPayments()),
         metrics=partial(metrics, cashier),

@@ -69,7 +69,7 @@ def _line(item: Item, product: Product, variation: Variation | None) -> Line:
 
 
 def fingerprint(
-    items: Sequence[Item], metadata: str | None, total_cents: int | None, fulfilment: Any
+    items: Sequence[Item], metadata: Any, total_cents: int | None, fulfilment: Any
 ) -> str:
     """Return a text that is the same for the same request, and for no other."""
     asked = json.dumps([items, metadata, total_cents, fulfilment], sort_keys=True)

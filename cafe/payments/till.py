@@ -21,8 +21,9 @@ from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.menu.messages import Board
 from cafe.orders.messages import Basket, Standing, basket_order
+from cafe.payments.cashier import Cashier
 from cafe.payments.followers import Followed
-from cafe.payments.messages import AwaitOrder, Cashier, FindByKey, FindPayments, Intend
+from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
 from cafe.payments.payment import Payment, Status, status_without_charge
 from cafe.payments.pricing import Item, price
 from cafe.payments.queries import find_of_orders, look_up
