@@ -187,10 +187,10 @@ class Cashier(Actor):
                 self._answer_for_key(known, wanted.fingerprint, reply)
                 return
         self._refuse_new()
+        freed = self._freed(message)  # first: the book finds one payment by a key
         change = begun(wanted, Action.INTEND, self._clock())
-        self._book.keep(change.payment)
-        self._journal.write(*self._freed(message), entry_of(change))
-        self._schedule(change.payment)
+        self._journal.write(*freed, entry_of(change))
+        self._keep(change)
         self._journal.reply(reply, change.payment)
         self._hand_out(Lane.CHARGE)
 
