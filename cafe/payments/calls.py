@@ -30,8 +30,7 @@ from cafe.payments.messages import (
     Refunded,
     Untouched,
 )
-from cafe.payments.payment import Payment
-from cafe.payments.provider import Ask, charge, open_client, refund
+from cafe.payments.payment import Answer, Payment
 from cafe.payments.wanted import order_of
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ RETRY_SECONDS: Final = 0.5
 ORDER_WITHIN: Final = 300.0
 """Seconds after the intent, until which a charge becomes its order; later it is refunded."""
 
+Ask = Callable[[Payment], Awaitable[Answer]]
+"""Asks a provider once: to charge a payment, or to refund it."""
 Report = Message[Cashier, None]
 Work = Callable[[Payment], Awaitable[Report]]
 """Does what there is to do with a payment, once; returns the report."""
@@ -138,23 +139,6 @@ async def look(desk: Desk, payment: Payment) -> Placing:
     except UnknownOrder:
         return Placing.IMPOSSIBLE
     return Placing.PLACED
-
-
-# The tasks
-
-
-async def charge_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -> None:
-    """Charge payments; never returns."""
-    async with open_client(PARALLEL) as client:
-        ask: Ask = partial(charge, client, url)
-        await work_lane(cashier, Lane.CHARGE, charging(ask, seconds))
-
-
-async def refund_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -> None:
-    """Give payments back; never returns."""
-    async with open_client(PARALLEL) as client:
-        ask: Ask = partial(refund, client, url)
-        await work_lane(cashier, Lane.REFUND, refunding(ask, seconds))
 
 
 async def place_orders(cashier: Ref[Cashier], desk: Desk, now: Callable[[], float]) -> None:

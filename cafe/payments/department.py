@@ -25,7 +25,7 @@ from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
 from cafe.offer import Offer, Start
 from cafe.payments.breaker import State
-from cafe.payments.calls import charge_payments, place_orders, refund_payments
+from cafe.payments.calls import place_orders
 from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.checks import CHECKS
 from cafe.payments.customer_api import order_routes, ordering_routes
@@ -110,12 +110,7 @@ async def open_payments(
         partial(place_orders, cashier, desk, ledger.now),
         partial(load_when_refused, cashier, ledger),
     ]
-    if settings.payment_url is not None:
-        tasks.append(partial(charge_payments, cashier, settings.payment_url, seconds))
-    if settings.refund_url is not None:
-        tasks.append(partial(refund_payments, cashier, settings.refund_url, seconds))
-    elif charges:
-        log.warning("there is no CAFE_REFUND_URL; what has to be refunded waits for one")
+    tasks += calling_tasks(settings, cashier, seconds)
     return Offer(
         name="payments",
         customer_routes=(ordering_routes(till, limiter), order_routes(till, limiter)),
@@ -125,6 +120,22 @@ async def open_payments(
         tasks=tuple(tasks),
         close=partial(answer_customers, cashier),
     )
+
+
+def calling_tasks(
+    settings: Settings, cashier: Ref[Cashier], seconds: Histogram
+) -> Iterable[Callable[[], Awaitable[None]]]:
+    """Yield the tasks that call the providers, as far as the settings name any."""
+    if settings.payment_url is None and settings.refund_url is None:
+        return
+    from cafe.payments.provider import charge_payments, refund_payments  # noqa: PLC0415 - see there
+
+    if settings.payment_url is not None:
+        yield partial(charge_payments, cashier, settings.payment_url, seconds)
+    if settings.refund_url is not None:
+        yield partial(refund_payments, cashier, settings.refund_url, seconds)
+    else:
+        log.warning("there is no CAFE_REFUND_URL: what has to be refunded waits for one")
 
 
 def cashier_factory(

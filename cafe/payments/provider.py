@@ -1,7 +1,8 @@
-"""The payment provider, over HTTP: one try to charge, or to refund.
+"""The payment provider, over HTTP: one try to charge, or to refund, and the tasks that make them.
 
 Rule: a try always ends with an `Answer`, in bounded time and memory; it raises nothing but a
-cancellation. What the answer means for the payment is not decided here.
+cancellation. What the answer means for the payment is not decided here. This module is imported
+only where there is a provider: httpx takes memory and time.
 
 Each try of a payment has the same `Idempotency-Key`, which is made of its id: so any of them may be
 repeated. Redirects are not followed: a charge goes where the settings say, or nowhere.
@@ -11,15 +12,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 import structlog
 import trio
+from prometheus_client import Histogram
 
+from actors import Ref
+from cafe.payments.calls import PARALLEL, Ask, charging, refunding, work_lane
+from cafe.payments.cashier import Cashier
+from cafe.payments.messages import Lane
 from cafe.payments.payment import MOST_ANSWER, Answer, Payment, Verdict
 
 CONNECT_SECONDS: Final = 3.0
@@ -42,9 +49,6 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
 
-Ask = Callable[[Payment], Awaitable[Answer]]
-"""Makes one try."""
-
 
 def charge_key(payment: Payment) -> str:
     """Return the key of all tries to charge a payment."""
@@ -54,6 +58,20 @@ def charge_key(payment: Payment) -> str:
 def refund_key(payment: Payment) -> str:
     """Return the key of all tries to refund a payment."""
     return f"refund-{payment.payment_id}"
+
+
+async def charge_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -> None:
+    """Charge payments; never returns."""
+    async with open_client(PARALLEL) as client:
+        ask: Ask = partial(charge, client, url)
+        await work_lane(cashier, Lane.CHARGE, charging(ask, seconds))
+
+
+async def refund_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -> None:
+    """Give payments back; never returns."""
+    async with open_client(PARALLEL) as client:
+        ask: Ask = partial(refund, client, url)
+        await work_lane(cashier, Lane.REFUND, refunding(ask, seconds))
 
 
 @asynccontextmanager

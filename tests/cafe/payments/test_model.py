@@ -223,7 +223,11 @@ SETTLED = {
 }
 
 KILLED_WHILE_ASKED: Story = [
-    [(0, ("mood", Mood(before=9.0, after=9.0))), (0, ("customer", "k1", ADA, LATTE)), (1, ("back",))],
+    [
+        (0, ("mood", Mood(before=9.0, after=9.0))),
+        (0, ("customer", "k1", ADA, LATTE)),
+        (1, ("back",)),
+    ],
     [(0, ("customer", "k1", ADA, LATTE)), (40, ("customer", "k1", ADA, LATTE))],
 ]
 KILLED_FOR_LONG: Story = [
