@@ -17,11 +17,13 @@ from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.menu.messages import Board
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
+from cafe.payments.department import PAYMENTS, open_payments
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS,)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS, PAYMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,17 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         closing=house.closing,
         registry=house.registry,
     )
-    return (orders,)
+    payments = await open_payments(
+        settings=house.settings,
+        start=house.start,
+        ledger=house.ledger,
+        limiter=house.limiter,
+        closing=house.closing,
+        registry=house.registry,
+        desk=orders.desk,
+        board=Board(),
+    )
+    return orders, payments
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -23,6 +23,8 @@ from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.payments.rig import LATTE, WATER, Rig, open_rig, payments_in, wrong_in
 from tests.cafe.payments.world import Mood, World
 
+DAY = 86_400.0
+
 pytestmark = pytest.mark.schedules(5)
 
 
@@ -79,7 +81,7 @@ async def test_a_provider_that_is_not_reached_leaves_the_key_free() -> None:
         rig.world.mood = Mood()
         ordered = await rig.order(key="k")
         assert ordered.is_new
-        assert [one.status for one in payments_in(rig.store)][0] is Status.REFUSED
+        assert payments_in(rig.store)[0].status is Status.REFUSED
         assert len(rig.world.charged) == 1
 
 
@@ -287,7 +289,7 @@ async def test_a_key_is_free_again_after_a_day() -> None:
     async with rigged() as rig:
         first = await rig.order(key="k")
         await rig.followed()
-        await trio.sleep(86_401)
+        await trio.sleep(DAY + 1)
         second = await rig.order(key="k")
         assert second.is_new
         assert first.standing.order.order_id != second.standing.order.order_id
