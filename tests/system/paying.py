@@ -35,11 +35,11 @@ class Providers:
 
     def behave(self, **manners: str) -> None:
         """Set how they answer from now on."""
-        assert httpx.put(f"{self.url}/manners", json=manners).status_code == 204
+        assert httpx.put(f"{self.url}/manners", json=manners, timeout=TIMEOUT).status_code == 204
 
     def done(self, what: str) -> list[dict[str, Any]]:
         """Return the charges, refunds or notifications that were made."""
-        listed: list[dict[str, Any]] = httpx.get(f"{self.url}/{what}").json()
+        listed: list[dict[str, Any]] = httpx.get(f"{self.url}/{what}", timeout=TIMEOUT).json()
         return listed
 
 
