@@ -78,6 +78,10 @@ MODELS = (
     "cafe/menu/product.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
+    "cafe/payments/agenda.py",
+    "cafe/payments/book.py",
+    "cafe/payments/breaker.py",
+    "cafe/payments/payment.py",
 )
 """Pure: values, transitions as tables, time passed in. They import the standard library and each
 other."""

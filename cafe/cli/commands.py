@@ -23,6 +23,7 @@ COMMANDS = {
     "baristas": "cafe.players.baristas",
     "customers": "cafe.players.customers",
     "rush": "cafe.players.rush",
+    "providers": "cafe.players.providers",
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
     "menu": "cafe.cli.menu",

@@ -1,28 +1,38 @@
-"""What requests about orders have in common: `Prefer`, `Idempotency-Key`, cursors, unknown ids.
+"""What requests about orders have in common: pages, and unknown ids.
 
-Rule: read strictly, decide nothing. A malformed key or cursor is refused before an actor is asked.
+Rule: read strictly, decide nothing. Keys, cursors and preferences are read in `cafe.http`.
 """
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query
-from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from actors import Ref
-from cafe.http.refusals import CafeRefusal
+from cafe.http.request_fields import (
+    KEY_PATTERN as KEY_PATTERN,  # noqa: PLC0414 - exported with what orders add to it
+)
+from cafe.http.request_fields import Cursor as Cursor  # noqa: PLC0414 - as above
+from cafe.http.request_fields import MalformedKey as MalformedKey  # noqa: PLC0414 - as above
+from cafe.http.request_fields import check_key as check_key  # noqa: PLC0414 - as above
+from cafe.http.request_fields import (
+    preferred_wait as preferred_wait,  # noqa: PLC0414 - as above
+)
+from cafe.http.request_fields import read_cursor as read_cursor  # noqa: PLC0414 - as above
+from cafe.http.request_fields import (
+    written_cursor as written_cursor,  # noqa: PLC0414 - as above
+)
+from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MOST_LISTED, OrderPage
 from cafe.orders.refusals import UnknownOrder
 
+<<<<<<< HEAD
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
 # An element may hold commas in quotes (RFC 9110, 5.6.1); an open quote takes the rest.
@@ -103,8 +113,11 @@ Cursor = Annotated[
     BeforeValidator(_checked),
     WithJsonSchema({"type": "string", "maxLength": LONGEST}),
     Query(description="Where the page begins; take it from the link of the page before."),
+=======
+Limit = Annotated[
+    QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
+>>>>>>> payments
 ]
-Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {

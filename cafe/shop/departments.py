@@ -21,9 +21,10 @@ from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.department import MENU, open_menu
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
+from cafe.payments.department import PAYMENTS, open_payments
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (MENU, ACCOUNTS, ORDERS)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (MENU, ACCOUNTS, ORDERS, PAYMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,17 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         registry=house.registry,
         board=menu.board,
     )
-    return menu, accounts, orders
+    payments = await open_payments(
+        settings=house.settings,
+        start=house.start,
+        ledger=house.ledger,
+        limiter=house.limiter,
+        closing=house.closing,
+        registry=house.registry,
+        desk=orders.desk,
+        board=menu.board,
+    )
+    return menu, accounts, orders, payments
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -1,0 +1,187 @@
+"""What the ledger and the shop need to know of payments: their tables, and what they offer.
+
+Rule: values only. The shop starts the Cashier and the tasks, and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import Executable, Select, delete, select
+
+from actors import ActorCrashed, Ref
+from cafe.http.refusals import Closing
+from cafe.ledger.department import Department
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.tables import events
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.menu.messages import Board
+from cafe.offer import Offer, Start
+from cafe.payments.breaker import State
+from cafe.payments.calls import place_orders
+from cafe.payments.cashier import Cashier, Rules
+from cafe.payments.checks import CHECKS
+from cafe.payments.customer_api import order_routes, ordering_routes
+from cafe.payments.followers import Followed, follow_orders
+from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
+from cafe.payments.payment import OPEN, TRANSITIONS
+from cafe.payments.queries import Snapshot, has_key_since, load_payments
+from cafe.payments.staff_api import staff_routes
+from cafe.payments.tables import followed, payments
+from cafe.payments.till import CUSTOMER_SECONDS, Till
+from cafe.settings import Settings
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Desk
+
+SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
+
+
+def _ended(before: float) -> Select[Any]:
+    # As long as the log has its order, that may be cancelled, and is then refunded.
+    has_order = (
+        select(events.c.position)
+        .where(events.c.subject == payments.c.order_id, events.c.department == "orders")
+        .exists()
+    )
+    is_open = payments.c.status.in_([one.value for one in OPEN])
+    return select(payments.c.payment_id).where(payments.c.changed_at < before, ~is_open, ~has_order)
+
+
+def _prune(subjects: Sequence[str]) -> Executable:
+    return delete(payments).where(payments.c.payment_id.in_(subjects))
+
+
+PAYMENTS = Department(
+    "payments",
+    tables=(payments, followed),
+    load=load_payments,
+    transitions={
+        (None if before is None else before.value, action.value): after.value
+        for (before, action), after in TRANSITIONS.items()
+    },
+    checks=CHECKS,
+    ended=_ended,
+    prune=(_prune,),
+    followed=select(followed.c.position),
+)
+
+
+async def open_payments(
+    *,
+    settings: Settings,
+    start: Start,
+    ledger: Ledger,
+    limiter: Ref[RateLimiter],
+    closing: Closing,
+    registry: CollectorRegistry,
+    desk: Desk,
+    board: Board,
+) -> Offer:
+    """Start the Cashier from what the ledger has, and return what payments offer.
+
+    Waits for the database, however long it is away.
+    """
+    rules = Rules(CUSTOMER_SECONDS, settings.key_ttl_seconds)
+    cashier = await start(cashier_factory(rules, ledger, closing), name="Cashier")
+    told = Followed()
+    charges = settings.payment_url is not None
+    since = ledger.now() - settings.key_ttl_seconds
+    had_keys = await ledger.prepare(partial(has_key_since, since=since))
+    till = Till(cashier, desk, board, ledger, told, charges, charges or had_keys)
+    seconds = Histogram(
+        "cafe_provider_seconds",
+        "How long calls of the payment providers took.",
+        ("call",),
+        buckets=SECONDS,
+        registry=registry,
+    )
+    tasks: list[Callable[[], Awaitable[None]]] = [
+        partial(follow_orders, cashier, ledger, told),
+        partial(place_orders, cashier, desk, ledger.now),
+        partial(load_when_refused, cashier, ledger),
+    ]
+    tasks += calling_tasks(settings, cashier, seconds)
+    return Offer(
+        name="payments",
+        customer_routes=(ordering_routes(till, limiter), order_routes(till, limiter)),
+        staff_routes=(staff_routes(till, limiter),),
+        answers=partial(cashier.ask, CountPayments()),
+        metrics=partial(metrics, cashier),
+        tasks=tuple(tasks),
+        close=partial(answer_customers, cashier),
+    )
+
+
+def calling_tasks(
+    settings: Settings, cashier: Ref[Cashier], seconds: Histogram
+) -> Iterable[Callable[[], Awaitable[None]]]:
+    """Yield the tasks that call the providers, as far as the settings name any."""
+    if settings.payment_url is None and settings.refund_url is None:
+        return
+    from cafe.payments.provider import charge_payments, refund_payments  # noqa: PLC0415 - see there
+
+    if settings.payment_url is not None:
+        yield partial(charge_payments, cashier, settings.payment_url, seconds)
+    if settings.refund_url is not None:
+        yield partial(refund_payments, cashier, settings.refund_url, seconds)
+    else:
+        log.warning("there is no CAFE_REFUND_URL: what has to be refunded waits for one")
+
+
+def cashier_factory(
+    rules: Rules, ledger: Ledger, closing: Closing
+) -> Callable[[], Awaitable[Cashier]]:
+    """Return a factory of Cashiers, for its start and each restart; waits for the database."""
+    load = partial(ledger.open_until_given_up, PAYMENTS, Snapshot())
+
+    async def make() -> Cashier:
+        return Cashier(rules, ledger.now, load, await load(), closing, SystemRandom().random)
+
+    return make
+
+
+async def load_when_refused(cashier: Ref[Cashier], ledger: Ledger) -> None:
+    """Have the Cashier load again from the ledger whenever a row is refused; never returns."""
+    while True:
+        await ledger.wait_refused(PAYMENTS)
+        with suppress(ActorCrashed):  # the next instance has loaded
+            await cashier.ask(LoadPayments())
+
+
+async def answer_customers(cashier: Ref[Cashier]) -> Mapping[str, int]:
+    """Answer all who wait for a payment because the shop closes; return how many those were."""
+    while True:
+        with suppress(ActorCrashed):
+            return {"payments_answered": await cashier.ask(AnswerCustomers())}
+
+
+async def metrics(cashier: Ref[Cashier]) -> Iterable[Metric]:
+    """Return the numbers of the Cashier."""
+    return metrics_of(await cashier.ask(CountPayments()))
+
+
+def metrics_of(count: CashierCount) -> Iterable[Metric]:
+    """Yield the metric families of the Cashier's counts."""
+    by_status = GaugeMetricFamily(
+        "cafe_payments_open", "Payments with something left to do.", labels=("status",)
+    )
+    for status in OPEN:
+        by_status.add_metric((status.value,), count.by_status.get(status, 0))
+    yield by_status
+    breakers = GaugeMetricFamily(
+        "cafe_provider_breaker", "Which state each breaker is in.", labels=("call", "state")
+    )
+    for lane in (Lane.CHARGE, Lane.REFUND):
+        for state in State:
+            breakers.add_metric((lane.value, state.value), count.breakers[lane] is state)
+    yield breakers

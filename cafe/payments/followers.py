@@ -1,0 +1,68 @@
+"""The follower: tells the Cashier which baskets were placed and cancelled, as the log has it.
+
+Rule: an event is passed on until its effect is committed; the Cashier skips what it has applied.
+Whoever shows payments waits until the log is followed, so that nothing shown is stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from actors import Ref
+from cafe.ledger.department import Logged
+from cafe.ledger.ledger import Ledger
+from cafe.payments.calls import until_done
+from cafe.payments.cashier import Cashier
+from cafe.payments.messages import Follow
+from cafe.payments.queries import find_of_orders, load_position
+
+MOST_EVENTS = 1_000
+"""In one turn."""
+
+
+class Followed:
+    """How far the log was followed, for those that wait for that."""
+
+    def __init__(self) -> None:
+        self._position = 0
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    def advance(self, position: int) -> None:
+        """Note that all effects of the events up to a position are committed."""
+        self._position = position
+        self._waiting.unpark_all()
+
+    async def wait(self, position: int) -> None:
+        """Return when the log is followed up to a position."""
+        while self._position < position:
+            await self._waiting.park()
+
+
+async def follow_orders(cashier: Ref[Cashier], ledger: Ledger, followed: Followed) -> None:
+    """Follow the log for the Cashier; never returns."""
+    after = await until_done(partial(ledger.read, load_position))
+    followed.advance(after)
+    async with ledger.follow(after) as batches:
+        async for batch in batches:
+            for first in range(0, len(batch), MOST_EVENTS):
+                part = batch[first : first + MOST_EVENTS]
+                await until_done(partial(pass_on, cashier, ledger, part))
+                followed.advance(part[-1].position)
+
+
+async def pass_on(cashier: Ref[Cashier], ledger: Ledger, part: Sequence[Logged]) -> None:
+    """Pass on what concerns payments, with what only the ledger may have of them."""
+    events = tuple(one for one in part if concerns_payments(one))
+    cancelled = [one.event.subject for one in events if one.event.after == "cancelled"]
+    known = await ledger.read(partial(find_of_orders, order_ids=cancelled)) if cancelled else {}
+    await cashier.ask(Follow(events, part[-1].position, known))
+
+
+def concerns_payments(one: Logged) -> bool:
+    """Return whether an event tells of a basket that was placed or cancelled."""
+    event = one.event
+    of_basket = one.department == "orders" and event.data is not None
+    return of_basket and (event.action == "place" or event.after == "cancelled")

@@ -1,0 +1,107 @@
+"""Pages of orders with their payments: of one customer, and of all for managers.
+
+Rule: the newest first, and never stale: what was committed before a page is asked for is on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import trio
+from fastapi import Query
+
+from cafe.http.request_fields import written_cursor
+from cafe.http.schema import QueryInteger
+from cafe.ledger.errors import LedgerUnavailable
+from cafe.orders.messages import PlacedQuery, Standing
+from cafe.orders.messages import Status as OrderStatus
+from cafe.payments.payment import Payment, Status
+from cafe.payments.queries import list_by_status
+from cafe.payments.till import LEDGER_SECONDS, Ordered, Till
+
+MOST_LISTED: Final = 100
+MOST_LOOKS: Final = 10
+"""Pages of payments that are looked through for orders of a status; a page may be shorter then."""
+
+Limit = Annotated[
+    QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
+]
+ByStatus = Annotated[OrderStatus | None, Query(description="Only orders that stand so.")]
+ByPayment = Annotated[Status | None, Query(description="Only orders whose payment stands so.")]
+
+LINKED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "schema": {"type": "string"},
+                "description": '`<...>; rel="next"` leads to the next page; none on the last one.',
+            }
+        }
+    }
+}
+
+
+class Page(NamedTuple):
+    """Some orders."""
+
+    orders: list[Ordered]
+    behind: int | None
+    """The ticket number behind which the next page begins; None on the last one."""
+
+
+async def list_orders(till: Till, query: PlacedQuery) -> Page:
+    """Return a page of orders."""
+    page = await till.desk.list_placed(query)
+    return Page(await with_payments(till, page.standings), page.behind)
+
+
+async def list_paid(
+    till: Till, payment: Status, status: OrderStatus | None, behind: int | None, most: int
+) -> Page:
+    """Return a page of orders whose payment stands so, and which stand so themselves."""
+    found: list[Ordered] = []
+    for _ in range(MOST_LOOKS):
+        wanted = most - len(found)
+        payments = await read_payments(till, payment, behind, wanted + 1)
+        part = payments[:wanted]
+        standings = await till.desk.find_many([one.order_id for one in part])
+        found += [
+            Ordered(one, payment, is_new=False)
+            for one in standings
+            if status in {None, one.order.status}
+        ]
+        if len(payments) <= wanted:
+            return Page(found, None)
+        behind = part[-1].number
+        if len(found) >= most:
+            break
+    return Page(found, behind)
+
+
+async def read_payments(
+    till: Till, status: Status, behind: int | None, most: int
+) -> Sequence[Payment]:
+    """Return payments that stand so, once the log is followed."""
+    query = partial(list_by_status, status=status.value, behind=behind, most=most)
+    with trio.move_on_after(LEDGER_SECONDS):
+        await till.followed.wait(till.ledger.statistics().position)
+        return await till.ledger.read(query)
+    raise LedgerUnavailable
+
+
+async def with_payments(till: Till, standings: Sequence[Standing]) -> list[Ordered]:
+    """Return orders with the statuses of their payments."""
+    statuses = await till.statuses(standings)
+    return [Ordered(one, statuses[one.order.order_id], is_new=False) for one in standings]
+
+
+def link_headers(path: str, page: Page, **query: object) -> dict[str, str]:
+    """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
+    if page.behind is None:
+        return {}
+    given = {name: str(value) for name, value in query.items() if value is not None}
+    text = urlencode({**given, "cursor": written_cursor(page.behind)})
+    return {"Link": f'<{path}?{text}>; rel="next"'}

@@ -1,0 +1,200 @@
+"""A payment: what it may go through. The table below *is* the state machine.
+
+Rule: pure; time is passed in, in seconds since the Unix epoch. A payment is for one order, whose id
+it has from the start: it is charged for once, and given back once at most.
+
+    intent --ask--> asked --accept--> paid --place--> placed --give back--> refund_pending
+
+with ways out of it (withdraw, refuse), one back (refund), and orders that are not charged (waive,
+leave). Every change of a payment is one of them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, auto
+from typing import Any, Final, NamedTuple
+
+MOST_ANSWER: Final = 4_096
+"""Characters that are kept of a provider's answer."""
+
+
+class Status(StrEnum):
+    """Where a payment stands; these words are the HTTP contract's."""
+
+    INTENT = "intent"
+    """It is about to be asked for."""
+    ASKED = "asked"
+    """The provider may have been asked, and may have charged."""
+    PAID = "paid"
+    """It is charged, and its order is about to be placed."""
+    PLACED = "placed"
+    """It is charged, and has its order."""
+    REFUSED = "refused"
+    """The provider has refused it, or was surely never reached: nothing is charged."""
+    REFUND_PENDING = "refund_pending"
+    """It is about to be given back."""
+    REFUNDED = "refunded"
+    NOT_REQUIRED = "not_required"
+    """There was nothing to pay."""
+    AT_COUNTER = "at_counter"
+    """It is paid at the counter."""
+
+
+class Action(StrEnum):
+    """What can happen to a payment."""
+
+    INTEND = "intend"
+    """A customer wants to pay."""
+    ASK = "ask"
+    """It is handed out to be charged."""
+    WITHDRAW = "withdraw"
+    """The provider was surely never reached; the key is free again."""
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    PLACE = "place"
+    """Its order is in the queue."""
+    GIVE_BACK = "give back"
+    """Its order was cancelled, or could not be placed."""
+    REFUND = "refund"
+    WAIVE = "waive"
+    """An order of 0 was placed."""
+    LEAVE = "leave"
+    """An order was placed that is paid at the counter."""
+
+
+TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
+    (None, Action.INTEND): Status.INTENT,
+    (Status.INTENT, Action.ASK): Status.ASKED,
+    (Status.INTENT, Action.WITHDRAW): Status.REFUSED,
+    (Status.ASKED, Action.WITHDRAW): Status.REFUSED,
+    (Status.ASKED, Action.ACCEPT): Status.PAID,
+    (Status.ASKED, Action.REFUSE): Status.REFUSED,
+    (Status.PAID, Action.PLACE): Status.PLACED,
+    (Status.PAID, Action.GIVE_BACK): Status.REFUND_PENDING,
+    (Status.PLACED, Action.GIVE_BACK): Status.REFUND_PENDING,
+    (Status.REFUND_PENDING, Action.REFUND): Status.REFUNDED,
+    (None, Action.WAIVE): Status.NOT_REQUIRED,
+    (None, Action.LEAVE): Status.AT_COUNTER,
+}
+
+OPEN: Final = (Status.INTENT, Status.ASKED, Status.PAID, Status.REFUND_PENDING)
+"""Something is still to be done."""
+
+
+class Payment(NamedTuple):
+    """One payment, at one moment; a change makes a new one."""
+
+    payment_id: str
+    order_id: str
+    account_id: str
+    total_cents: int
+    intended_at: float
+    key: str | None = None
+    """The customer's Idempotency-Key; None when it is free again."""
+    fingerprint: str | None = None
+    """Of what was asked for; None where nothing is charged."""
+    wanted: str | None = None
+    """JSON of all that is needed to place the order; None where nothing is charged."""
+    status: Status = Status.INTENT
+    changed_at: float = 0.0
+    number: int | None = None
+    """The ticket number of its order, once that is placed."""
+    charge_status: int | None = None
+    """The HTTP status with which the provider has answered; None until it has."""
+    charge_ref: str | None = None
+    """The provider's id of the charge, where it gave one."""
+    charge_answer: str | None = None
+    """The beginning of the provider's answer; it is shown to no one."""
+    refund_status: int | None = None
+    refund_ref: str | None = None
+    refund_answer: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done."""
+        return self.status in OPEN
+
+
+class Change(NamedTuple):
+    """One transition that has happened."""
+
+    action: Action
+    before: Status | None
+    payment: Payment
+    at: float
+    reason: str | None = None
+
+
+class NotAllowedError(Exception):
+    """The table has no such transition."""
+
+    def __init__(self, status: Status, action: Action) -> None:
+        super().__init__(f"a payment that is {status} has no {action}")
+        self.status = status
+        self.action = action
+
+
+def begun(payment: Payment, action: Action, now: float) -> Change:
+    """Return a payment's first change."""
+    first = payment._replace(status=TRANSITIONS[None, action], intended_at=now, changed_at=now)
+    return Change(action, None, first, now)
+
+
+def moved(
+    payment: Payment, action: Action, now: float, reason: str | None = None, **changes: Any
+) -> Change:
+    """Return what an action does to a payment; raises NotAllowedError."""
+    status = TRANSITIONS.get((payment.status, action))
+    if status is None:
+        raise NotAllowedError(payment.status, action)
+    after = payment._replace(status=status, changed_at=now, **changes)
+    return Change(action, payment.status, after, now, reason)
+
+
+def at_counter(order_id: str, account_id: str, total_cents: int, number: int) -> Payment:
+    """Return the payment of an order that was placed without a charge; it has the order's id."""
+    return Payment(order_id, order_id, account_id, total_cents, 0.0, number=number)
+
+
+def status_without_charge(total_cents: int) -> Status:
+    """Return the status of the payment of an order that was placed without a charge."""
+    return Status.AT_COUNTER if total_cents else Status.NOT_REQUIRED
+
+
+class Verdict(Enum):
+    """What a try to reach a provider says of the charge or refund."""
+
+    ACCEPTED = auto()
+    REFUSED = auto()
+    UNREACHED = auto()
+    """No byte of the request was sent."""
+    BROKEN = auto()
+    """A time-out, a lost connection or a 5xx: it may have been done."""
+    LATER = auto()
+    """The provider wants to be asked again."""
+
+
+class Answer(NamedTuple):
+    """What became of one try."""
+
+    verdict: Verdict
+    status: int | None = None
+    """The HTTP status, if there was an answer."""
+    ref: str | None = None
+    """The provider's id of it."""
+    body: str | None = None
+    """The beginning of the answer."""
+    retry_after: float | None = None
+
+
+DEFINITE: Final = frozenset({400, 402, 422})
+"""Refusals that speak of the charge itself. Others may come from a proxy, or from a setting that is
+wrong, and say nothing of an earlier try whose outcome is unknown."""
+
+
+def is_refusal(answer: Answer, *, was_asked: bool) -> bool:
+    """Return whether an answer says that nothing is and was charged.
+
+    `was_asked`: an earlier try has an unknown outcome.
+    """
+    return answer.verdict is Verdict.REFUSED and (not was_asked or answer.status in DEFINITE)

@@ -1,0 +1,76 @@
+"""What a basket costs, and which of its lines cannot be sold.
+
+Rule: one menu from the first line to the last; names and prices are copied into the lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from cafe.http.schema import MOST_INTEGER
+from cafe.menu.messages import Menu, Product, Variation
+from cafe.orders.messages import Line
+from cafe.payments.refusals import NotOnMenu
+
+
+class Item(NamedTuple):
+    """One line as a customer wants it."""
+
+    product_id: str
+    variation_id: str | None
+    quantity: int
+
+
+def price(menu: Menu, items: Sequence[Item]) -> tuple[Line, ...]:
+    """Return the lines with the menu's names and prices; raises NotOnMenu for all that is wrong."""
+    lines: list[Line] = []
+    errors: list[dict[str, str]] = []
+    for place, item in enumerate(items):
+        sold = sell(menu, item)
+        if isinstance(sold, Line):
+            lines.append(sold)
+        else:
+            errors.append({"item": f"items[{place}]", "message": sold})
+    if not errors and sum(line.total_cents for line in lines) > MOST_INTEGER:
+        errors.append({"item": "items", "message": "the total is too large"})
+    if errors:
+        raise NotOnMenu(errors)
+    return tuple(lines)
+
+
+def sell(menu: Menu, item: Item) -> Line | str:
+    """Return an item's line, or why it cannot be sold, as a sentence."""
+    product = menu.by_id.get(item.product_id)
+    if product is None:
+        return "there is no such product on the menu"
+    if product.sold_out:
+        return f"{product.name} is sold out"
+    if item.variation_id is None:
+        return _line(item, product, None)
+    for variation in product.variations:
+        if variation.variation_id == item.variation_id:
+            return _line(item, product, variation)
+    return f"{product.name} has no such variation"
+
+
+def _line(item: Item, product: Product, variation: Variation | None) -> Line:
+    change = 0 if variation is None else variation.price_change_cents
+    return Line(
+        product.product_id,
+        item.variation_id,
+        product.name,
+        None if variation is None else variation.name,
+        item.quantity,
+        product.base_price_cents + change,
+    )
+
+
+def fingerprint(
+    items: Sequence[Item], metadata: Any, total_cents: int | None, fulfilment: Any
+) -> str:
+    """Return a text that is the same for the same request, and for no other."""
+    asked = json.dumps([items, metadata, total_cents, fulfilment], sort_keys=True)
+    return blake2b(asked.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,200 @@
+"""What goes over the wire about baskets and their payments.
+
+Rule: pydantic stands here only, at the edge. Of a provider's answer nothing is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from cafe.http.app import example
+from cafe.http.schema import Cents, Id, Integer, Metadata, Schema, Text, schema_example
+from cafe.ledger.department import Logged
+from cafe.orders.messages import BasketOrderOut
+from cafe.payments.payment import Status
+from cafe.payments.pricing import Item, fingerprint
+from cafe.payments.till import Ordered, Wish
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Desk
+
+MOST_ITEMS: Final = 100
+MOST_QUANTITY: Final = 100
+
+ITEM: Final = {"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}
+BASKET: Final = {"items": [ITEM], "total_cents": 860, "metadata": {"table": 4}}
+ORDER: Final[dict[str, Any]] = {
+    "order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn",
+    "number": 17,
+    "drink": "2 latte (vanilla)",
+    "name": None,
+    "status": "waiting",
+    "position": 1,
+    "eta_seconds": 45.81,
+    "placed_at": "2026-03-14T09:26:53.589793Z",
+    "started_at": None,
+    "ready_at": None,
+    "waited_seconds": 0.0,
+    "message": "Order 17 is number 1 in the queue.",
+    "total_cents": 860,
+    "items": [
+        {
+            **ITEM,
+            "name": "Latte",
+            "variation": "Vanilla",
+            "unit_price_cents": 430,
+            "total_cents": 860,
+        }
+    ],
+    "metadata": {"table": 4},
+    "payment": {"status": "placed"},
+    "fulfilment": {"type": "counter"},
+}
+EVENT: Final = {
+    "position": 4711,
+    "action": "place",
+    "status": "waiting",
+    "occurred_at": "2026-03-14T09:26:53.589793Z",
+}
+
+
+class ItemIn(Schema):
+    """One line of a basket."""
+
+    model_config = schema_example(ITEM)
+
+    product_id: Id
+    variation_id: Id | None = None
+    quantity: Annotated[Integer, Field(ge=1, le=MOST_QUANTITY)]
+
+
+class FulfilmentIn(Schema):
+    """How the customer gets it."""
+
+    model_config = schema_example({"type": "counter"})
+
+    type: Literal["counter"]
+
+
+class BasketIn(Schema):
+    """What a customer orders."""
+
+    model_config = schema_example(BASKET)
+
+    items: Annotated[list[ItemIn], Field(min_length=1, max_length=MOST_ITEMS)]
+    metadata: Metadata | None = Field(default=None, description="Given back as it is.")
+    total_cents: Cents | None = Field(
+        default=None, description="What it should cost: if it costs anything else, that is a 409."
+    )
+    fulfilment: FulfilmentIn | None = None
+
+
+class StatusIn(Schema):
+    """Where staff move an order."""
+
+    model_config = schema_example({"status": "preparation"})
+
+    status: Annotated[Text, Field(max_length=32)]
+
+
+class PaymentOut(BaseModel):
+    """The payment of an order."""
+
+    model_config = example({"status": "placed"})
+
+    status: Status
+
+
+class FulfilmentOut(BaseModel):
+    """How the customer gets it."""
+
+    model_config = example({"type": "counter"})
+
+    type: Literal["counter"]
+
+
+class PaidOrderOut(BasketOrderOut):
+    """The order of a basket with its payment; one of the plain counter has no total."""
+
+    model_config = example(ORDER)
+
+    total_cents: int | None  # type: ignore[assignment] # staff see plain orders, too
+    payment: PaymentOut
+    fulfilment: FulfilmentOut
+
+
+class PaidOrdersOut(BaseModel):
+    """Orders of baskets, the newest first."""
+
+    model_config = example({"orders": [ORDER]})
+
+    orders: list[PaidOrderOut]
+
+
+class EventOut(BaseModel):
+    """Something that happened to an order."""
+
+    model_config = example(EVENT)
+
+    position: int
+    action: str
+    status: str = Field(description="Where the order stood then.")
+    occurred_at: datetime
+
+
+class EventsOut(BaseModel):
+    """What happened to an order, the oldest first."""
+
+    model_config = example({"events": [EVENT]})
+
+    events: list[EventOut]
+
+
+def wish_of(
+    basket: BasketIn, account_id: str, address: str, max_waiting: int, key: str | None
+) -> Wish:
+    """Return what a customer wants."""
+    items = tuple(Item(one.product_id, one.variation_id, one.quantity) for one in basket.items)
+    metadata = None if basket.metadata is None else json.dumps(basket.metadata)
+    fulfilment = None if basket.fulfilment is None else basket.fulfilment.type
+    return Wish(
+        account_id,
+        address,
+        max_waiting,
+        items,
+        fingerprint(items, basket.metadata, basket.total_cents, fulfilment),
+        metadata,
+        basket.total_cents,
+        key,
+    )
+
+
+def order_out(desk: Desk, ordered: Ordered) -> dict[str, Any]:
+    """Show an order with its payment."""
+    plain: dict[str, Any] = {"total_cents": None, "items": [], "metadata": None}
+    return {
+        **plain,
+        **desk.show(ordered.standing),
+        "payment": {"status": ordered.payment},
+        "fulfilment": {"type": "counter"},
+    }
+
+
+def events_out(events: Sequence[Logged]) -> dict[str, Any]:
+    """Show what happened to an order: not which barista did it."""
+    return {
+        "events": [
+            {
+                "position": position,
+                "action": event.action,
+                "status": event.after,
+                "occurred_at": datetime.fromtimestamp(event.at, UTC),
+            }
+            for position, _, event, _ in events
+        ]
+    }

@@ -1,0 +1,99 @@
+"""The routes of baskets for staff: move an order one status on, list all with their payments.
+
+Rule: HTTP into one question at the till, and its answer into HTTP.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from actors import Ref
+from cafe.http.app import problems
+from cafe.http.authentication import Manager, Staff
+from cafe.http.plain_routes import PlainRoute
+from cafe.http.reply import answer
+from cafe.http.request_fields import Cursor
+from cafe.http.worker_guards import BARISTAS_ONLY
+from cafe.limits.guard import count_refusal
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.orders.messages import MoveOrder, PlacedQuery, Standing, UnknownOrder, WrongStep
+from cafe.orders.messages import Status as OrderStatus
+from cafe.payments.pages import (
+    LINKED,
+    MOST_LISTED,
+    ByPayment,
+    ByStatus,
+    Limit,
+    link_headers,
+    list_orders,
+    list_paid,
+    with_payments,
+)
+from cafe.payments.schemas import PaidOrderOut, PaidOrdersOut, StatusIn, order_out
+from cafe.payments.till import Till
+
+OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
+MOVED = problems(
+    400,
+    because="Staff move an order one status on, and no other way: `order_status` says where it "
+    "stands, and `allowed` lists where it can go.",
+)
+
+
+def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
+    """Return the routes of baskets that staff use."""
+    router = APIRouter(tags=["baskets"], responses=BARISTAS_ONLY, route_class=PlainRoute)
+
+    @router.patch(
+        "/orders/{order_id}/status",
+        response_model=PaidOrderOut,
+        responses={**problems(401, 403, 404, 408, 413, 503), **MOVED},
+    )
+    async def move(
+        request: Request, caller: Staff, order_id: OrderId, wanted: StatusIn
+    ) -> Response:
+        """Move an order one status on: waiting, preparation, ready, delivered."""
+        try:
+            standing = await moved(till, order_id, wanted.status, caller.name)
+        except UnknownOrder:
+            await count_refusal(limiter, "unknown", request.scope)
+            raise
+        (ordered,) = await with_payments(till, [standing])
+        return answer(order_out(till.desk, ordered))
+
+    @router.get(
+        "/admin/orders",
+        response_model=PaidOrdersOut,
+        responses={**LINKED, **problems(401, 403, 503)},
+    )
+    async def orders(  # noqa: PLR0917 - independent parts of a query
+        request: Request,
+        caller: Manager,  # noqa: ARG001 - it has to be one
+        status: ByStatus = None,
+        payment: ByPayment = None,
+        limit: Limit = MOST_LISTED,
+        cursor: Cursor = None,
+    ) -> Response:
+        """List the orders of all baskets, the newest first."""
+        if payment is None:
+            statuses = () if status is None else (status,)
+            listing = partial(list_orders, till, PlacedQuery(None, statuses, cursor, limit))
+        else:
+            listing = partial(list_paid, till, payment, status, cursor, limit)
+        page = await listing()
+        path = f"{request.scope.get('root_path', '')}/admin/orders"
+        links = link_headers(path, page, status=status, payment=payment, limit=limit)
+        return answer({"orders": [order_out(till.desk, one) for one in page.orders]}, headers=links)
+
+    return router
+
+
+async def moved(till: Till, order_id: str, status: str, by: str | None) -> Standing:
+    """Move an order; raises WrongStep for any status but the next, also for a word that is none."""
+    if status not in set(OrderStatus):
+        raise WrongStep((await till.desk.find(order_id)).order.status)
+    return await till.desk.move(MoveOrder(order_id, OrderStatus(status), by))

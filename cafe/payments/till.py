@@ -1,0 +1,240 @@
+"""The till: what the routes ask. It prices a basket, has it charged, and finds its order.
+
+Rule: no state, no decisions about payments. A crash of the Cashier is hidden from the customer: the
+till asks again with the same id. Each wait for the ledger, and that for the provider, has its
+time-out here. A key is looked up before anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import trio
+
+from actors import ActorCrashed, Message, Ref
+from cafe.http.refusals import CafeRefusal
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.ledger import Ledger
+from cafe.menu.messages import Board
+from cafe.orders.messages import Basket, Standing, basket_order
+from cafe.payments.cashier import Cashier
+from cafe.payments.followers import Followed
+from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
+from cafe.payments.payment import Payment, Status, status_without_charge
+from cafe.payments.pricing import Item, price
+from cafe.payments.queries import find_of_orders, look_up
+from cafe.payments.refusals import (
+    RETRY_SECONDS,
+    ForgottenPayment,
+    PaymentUnknown,
+    WrongTotal,
+    outcome_for_key,
+    outcome_of,
+)
+from cafe.payments.wanted import new_payment
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Desk
+
+R = TypeVar("R")
+
+TRIES: Final = 5
+"""Attempts, before a crash is passed on to the customer."""
+LEDGER_SECONDS: Final = 5.0
+"""How long a request may wait for the ledger, each time."""
+CUSTOMER_SECONDS: Final = 15.0
+"""How long a customer waits for the provider."""
+
+
+class Wish(NamedTuple):
+    """What a customer orders."""
+
+    account_id: str
+    address: str
+    max_waiting: int
+    items: tuple[Item, ...]
+    fingerprint: str
+    metadata: str | None = None
+    """JSON, as text."""
+    total_cents: int | None = None
+    """What the customer expects it to cost."""
+    key: str | None = None
+
+
+class Ordered(NamedTuple):
+    """An order with the status of its payment."""
+
+    standing: Standing
+    payment: Status
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """Where baskets are ordered, and payments are looked at."""
+
+    cashier: Ref[Cashier]
+    desk: Desk
+    board: Board
+    ledger: Ledger
+    followed: Followed
+    charges: bool
+    """Whether there is a provider."""
+    has_charged: bool
+    """Whether keys may be those of payments, because there is a provider or was one lately."""
+    customer_seconds: float = CUSTOMER_SECONDS
+
+    async def order(self, wish: Wish) -> Ordered:
+        """Order a basket, once for a key; returns when it is paid and queued."""
+        expired: Payment | None = None
+        if wish.key is not None:
+            known = await self._find_by_key(wish, wish.key)
+            if isinstance(known, Ordered):
+                return known
+            expired = known
+        basket = priced(wish, self.board)
+        placing = partial(
+            basket_order, self.desk.ids.new(), address=wish.address, max_waiting=wish.max_waiting
+        )
+        if not (self.charges and basket.total_cents):
+            standing, is_new = await self.desk.place_basket(placing(basket, key=wish.key))
+            return Ordered(standing, status_without_charge(basket.total_cents), is_new)
+        await self.desk.check_room(wish.address, wish.max_waiting)
+        order_id, payment_id = self.desk.ids.new(), token_urlsafe(18)
+        payment = new_payment(payment_id, order_id, basket, wish.address, wish.key)
+        paid = await self._pay(payment, expired)
+        return await self._placed(paid, is_new=paid.payment_id == payment_id)
+
+    async def statuses(self, standings: Iterable[Standing]) -> Mapping[str, Status]:
+        """Return the statuses of the payments of baskets, by order; none is stale."""
+        orders = [one.order for one in standings]
+        with trio.move_on_after(LEDGER_SECONDS):
+            await self.followed.wait(self.ledger.statistics().position)
+            in_memory = await self._ask(FindPayments(tuple(one.order_id for one in orders)))
+            known = dict(in_memory)
+            missing = [one.order_id for one in orders if one.order_id not in known]
+            if missing:
+                known |= await self.ledger.read(partial(find_of_orders, order_ids=missing))
+            return {
+                one.order_id: known[one.order_id].status
+                if one.order_id in known
+                else status_without_charge(1 if one.basket is None else one.basket.total_cents)
+                for one in orders
+            }
+        raise LedgerUnavailable
+
+    async def find(self, order_id: str, hold: float = 0.0) -> Ordered:
+        """Return an order with its payment's status; raises UnknownOrder."""
+        standing = await self.desk.find(order_id, hold)
+        return Ordered(standing, (await self.statuses([standing]))[order_id], is_new=False)
+
+    # Keys
+
+    async def _find_by_key(self, wish: Wish, key: str) -> Ordered | Payment | None:
+        """Return what was ordered with a key; or an old payment whose key has expired, or None."""
+        account_id, fingerprint = wish.account_id, wish.fingerprint
+        expired: Payment | None = None
+        if self.has_charged:
+            known = await self._ask(FindByKey(account_id, key, fingerprint))
+            for one in [known] if known else await self._kept(account_id, key):
+                if self._has_expired(one):
+                    expired = one
+                else:
+                    return await self._placed(raised(outcome_for_key(one, fingerprint)))
+        standing = await self.desk.find_placed(account_id, key, fingerprint)
+        if standing is None or standing.order.basket is None:
+            return expired
+        total_cents = standing.order.basket.total_cents
+        return Ordered(standing, status_without_charge(total_cents), is_new=False)
+
+    async def _kept(self, account_id: str, key: str) -> list[Payment]:
+        """Return the payment that the ledger has under a key."""
+        sought = Payment("", "", account_id, 0, 0.0, key=key)
+        with trio.move_on_after(LEDGER_SECONDS):
+            return await self.ledger.read(partial(look_up, payment=sought))
+        raise LedgerUnavailable
+
+    def _has_expired(self, payment: Payment) -> bool:
+        age = self.ledger.now() - payment.intended_at
+        return not payment.is_open and age > self.desk.key_ttl_seconds
+
+    # Payments
+
+    async def _pay(self, payment: Payment, expired: Payment | None) -> Payment:
+        """Have a payment charged and its order placed; return it, or an earlier one with its key.
+
+        Raises PaymentUnknown if that takes long: then it goes on without its customer.
+        """
+        with trio.move_on_after(self.customer_seconds):
+            for _ in range(TRIES):
+                try:
+                    known = await self._ask_once(Intend(payment, expired))
+                    if known.payment_id != payment.payment_id:
+                        return known
+                    return await self.cashier.ask(AwaitOrder(payment.payment_id))
+                except (ActorCrashed, JournalClosed, ForgottenPayment):
+                    await trio.lowlevel.checkpoint()
+                except NotRecorded as refused:
+                    if refused.reason != "conflict":  # of all constraints only the key's can be
+                        raise
+                settled = await self._settled(payment)
+                if settled is not None:
+                    return settled
+        raise PaymentUnknown
+
+    async def _settled(self, payment: Payment) -> Payment | None:
+        """Return the payment that the ledger has, or that with its key, if nothing is left to do.
+
+        Raises what its customer is refused with.
+        """
+        with trio.move_on_after(LEDGER_SECONDS):
+            for one in await self.ledger.read(partial(look_up, payment=payment)):
+                if one.payment_id != payment.payment_id:
+                    if not self._has_expired(one):
+                        return raised(outcome_for_key(one, payment.fingerprint))
+                elif (outcome := outcome_of(one, RETRY_SECONDS)) is not None:
+                    return raised(outcome)
+            return None
+        raise LedgerUnavailable
+
+    async def _placed(self, payment: Payment, *, is_new: bool = False) -> Ordered:
+        standing = await self.desk.find(payment.order_id)
+        # Its order is placed, though the Cashier may be about to read that in the log.
+        status = Status.PLACED if payment.status is Status.PAID else payment.status
+        return Ordered(standing, status, is_new)
+
+    # How it asks
+
+    async def _ask(self, message: Message[Cashier, R]) -> R:
+        """Ask the Cashier, and again after a crash."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._ask_once(message)
+            except (ActorCrashed, JournalClosed):
+                await trio.lowlevel.checkpoint()
+        return await self._ask_once(message)
+
+    async def _ask_once(self, message: Message[Cashier, R]) -> R:
+        with trio.move_on_after(LEDGER_SECONDS):
+            return await self.cashier.ask(message)
+        raise LedgerUnavailable
+
+
+def priced(wish: Wish, board: Board) -> Basket:
+    """Return what is sold, at the menu's prices; raises NotOnMenu or WrongTotal."""
+    lines = price(board.menu, wish.items)
+    total_cents = sum(line.total_cents for line in lines)
+    if wish.total_cents not in {None, total_cents}:
+        raise WrongTotal(total_cents)
+    return Basket(wish.account_id, lines, total_cents, wish.fingerprint, wish.metadata)
+
+
+def raised(outcome: Payment | CafeRefusal) -> Payment:
+    """Return a payment; raise a refusal."""
+    if isinstance(outcome, CafeRefusal):
+        raise outcome
+    return outcome
