@@ -68,6 +68,7 @@ MODELS = (
     "cafe/limits/bans.py",
     "cafe/limits/window.py",
     "cafe/menu/product.py",
+    "cafe/notifications/notification.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
 )

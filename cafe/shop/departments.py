@@ -17,11 +17,12 @@ from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS,)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS, NOTIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,13 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         closing=house.closing,
         registry=house.registry,
     )
-    return (orders,)
+    notifications = await open_notifications(
+        settings=house.settings,
+        start=house.start,
+        ledger=house.ledger,
+        registry=house.registry,
+    )
+    return (orders, notifications)
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)
