@@ -10,7 +10,6 @@ that were made before the URL was taken away stay, and are delivered once there 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -28,13 +27,12 @@ from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import CheckIn
 from cafe.notifications.notification import TRANSITIONS
-from cafe.notifications.notifier import Notifier, follow_orders
+from cafe.notifications.notifier import Notifier, follow_nothing, follow_orders
 from cafe.notifications.queries import PRUNE, ended, hasten, load
 from cafe.notifications.staff_api import manager_routes
 from cafe.notifications.tables import (
     attempts,
     counts,
-    entry_of_position,
     followed,
     notifications,
 )
@@ -74,12 +72,12 @@ async def open_notifications(
     log = NotificationLog(registry, (await ledger.prepare(load)).counts)
     ledger.listen(log.hear)
     bell = Bell()
-    make = notifier_factory(ledger, bell.ring, follows=url is not None)
-    notifier = await start(make, name="Notifier")
-    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
+    notifier = await start(notifier_factory(ledger, bell.ring), name="Notifier")
+    since = ledger.statistics().position
+    tasks: tuple[Callable[[], Awaitable[None]], ...] = (partial(follow_nothing, notifier, since),)
     if url is not None:
         tasks = (
-            partial(follow_orders, notifier, ledger),
+            partial(follow_orders, notifier, ledger, since),
             partial(deliver, notifier, ledger, bell, url, secret),
         )
 
@@ -95,21 +93,13 @@ async def open_notifications(
     )
 
 
-def notifier_factory(
-    ledger: Ledger, wake: Callable[[], None], *, follows: bool
-) -> Callable[[], Awaitable[Notifier]]:
-    """Return a factory of Notifiers, for its start and each restart; waits for the database.
-
-    Stores whether events are followed; those before the first that is are not.
-    """
+def notifier_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], Awaitable[Notifier]]:
+    """Return a factory of Notifiers, for its start and each restart; waits for the database."""
 
     async def make() -> Notifier:
-        journal, kept = await ledger.open(NOTIFICATIONS)
-        if kept.follows is not follows:
-            kept = replace(kept, position=kept.last_position, follows=follows)
-            await journal.commit(entry_of_position(kept.position, follows=follows))
+        opened = await ledger.open(NOTIFICATIONS)
         wake()  # for what an instance before this one has committed
-        return Notifier(ledger, (journal, kept), wake)
+        return Notifier(ledger, opened, wake)
 
     return make
 

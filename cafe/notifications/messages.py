@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin(Message["Notifier", int]):
+    """Store whether this shop follows events; answered with the position to follow them from."""
+
+    follows: bool
+    since: int
+    """The log's last position as this shop was opened: where one begins that has not followed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Follow(Message["Notifier", None]):
     """Take in events of the log, each once; answered when their effects are committed."""
 

@@ -23,7 +23,7 @@ from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
-from cafe.notifications.messages import CheckIn, Follow, Record, Retry
+from cafe.notifications.messages import Begin, CheckIn, Follow, Record, Retry
 from cafe.notifications.notification import (
     Change,
     Notification,
@@ -34,7 +34,7 @@ from cafe.notifications.notification import (
 from cafe.notifications.queries import (
     Counts,
     Kept,
-    load_position,
+    load,
     look_up,
     look_up_orders,
 )
@@ -66,6 +66,17 @@ class Notifier(Actor):
     def on_stop(self) -> None:
         """Unsubscribe from commits; what is written is still committed."""
         self._journal.on_commit(None)
+
+    @Begin.handler
+    async def begin(self, message: Begin) -> int:
+        """Go on from where events were followed to, if they were; else from now."""
+        kept = await self._read(load)
+        if kept.follows is message.follows:
+            return kept.position
+        await self._journal.commit(entry_of_position(message.since, follows=message.follows))
+        self._position = message.since
+        self._remember(message.since)
+        return message.since
 
     @Follow.handler
     async def follow(self, message: Follow) -> None:
@@ -153,14 +164,22 @@ def told_of(logged: Logged) -> Told | None:
     return Told(logged.position, event.subject, number, event.after, event.at)
 
 
-async def follow_orders(notifier: Ref[Notifier], ledger: Ledger) -> None:
-    """Send every event of the log to the Notifier, which skips those that it has; never returns."""
-    after = await until_done(partial(ledger.read, load_position))
+async def follow_orders(notifier: Ref[Notifier], ledger: Ledger, since: int) -> None:
+    """Send every event of the log to the Notifier, which skips those that it has; never returns.
+
+    It begins with the first event after `since` where none was followed before.
+    """
+    after = await until_done(partial(notifier.ask, Begin(follows=True, since=since)))
     async with ledger.follow(after) as batches:
         async for batch in batches:
             for first in range(0, len(batch), MOST_EVENTS):
                 part = Follow(tuple(batch[first : first + MOST_EVENTS]))
                 await until_done(partial(notifier.ask, part))
+
+
+async def follow_nothing(notifier: Ref[Notifier], since: int) -> None:
+    """Store that events are not followed, so that those of this shop are not sent later."""
+    await until_done(partial(notifier.ask, Begin(follows=False, since=since)))
 
 
 async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = True) -> R:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Select,
-    bindparam,
     delete,
     func,
     select,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     update,
 )
 
-from cafe.ledger.tables import events
 from cafe.notifications.notification import PAUSES, Attempt, Notification, Outbox, State
 from cafe.notifications.tables import attempt_of, attempts, counts, followed, notification_of
 from cafe.notifications.tables import notifications as table
@@ -45,14 +43,10 @@ class Kept:
     follows: bool
     counts: Counts
     outbox: Outbox
-    last_position: int = 0
-    """The log's."""
 
 
 _followed = select(followed.c.position, followed.c.follows)
 _counts = select(counts.c.state, counts.c.number)
-_last_position = select(func.coalesce(func.max(events.c.position), 0))
-_by_id = select(*_columns).where(_columns.event_id == bindparam("event_id"))
 
 
 def _read(connection: Connection, *queries: Executable) -> Kept:
@@ -65,14 +59,7 @@ def _read(connection: Connection, *queries: Executable) -> Kept:
 
 def load(connection: Connection) -> Kept:
     """Return what the Notifier starts from: no notifications, however many there are."""
-    kept = _read(connection)
-    last = connection.execute(_last_position).scalar_one()
-    return Kept(kept.position, kept.follows, kept.counts, kept.outbox, last)
-
-
-def load_position(connection: Connection) -> int:
-    """Return the position up to which events have had their effects."""
-    return connection.execute(select(followed.c.position)).scalar() or 0
+    return _read(connection)
 
 
 def look_up_orders(connection: Connection, order_ids: Collection[str]) -> Kept:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -29,8 +30,8 @@ from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import Follow
 from cafe.notifications.notification import Attempt, Notification, State
-from cafe.notifications.notifier import Notifier, follow_orders
-from cafe.notifications.queries import load
+from cafe.notifications.notifier import Notifier, follow_nothing, follow_orders
+from cafe.notifications.queries import hasten, load
 from cafe.notifications.tables import attempt_of, attempts, notification_of, notifications
 from cafe.orders.department import ORDERS
 from cafe.shop.shop import RESTART
@@ -52,7 +53,13 @@ STEPS = {
     "cancel": ("waiting", "cancelled"),
     "unbind": ("waiting", "waiting"),
 }
+NOON = 1_795_000_000.0
 LIFE = ("place", "start", "finish", "hand over")
+
+
+def noon() -> float:
+    """Return a time that goes on with trio's, from one process to the next."""
+    return NOON + trio.current_time()
 
 
 def step(order_id: str, action: str, at: float, data: str | None) -> Entry:
@@ -156,7 +163,7 @@ async def open_post(
     restart: Restart = RESTART,
     most: int = MOST_AT_ONCE,
     follows: bool = True,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = noon,
 ) -> AsyncGenerator[Post]:
     """Open a Notifier as the shop does, with tasks that follow and deliver unless it has no URL."""
     store, disk, receiver = store or FaultyStore(), disk or Disk(), receiver or Receiver()
@@ -166,13 +173,17 @@ async def open_post(
         open_system() as system,
         trio.open_nursery() as nursery,
     ):
+        await ledger.prepare(partial(hasten, now=ledger.now()))
         log = NotificationLog(registry, (await ledger.prepare(load)).counts)
         ledger.listen(log.hear)
         orders, _ = await ledger.open(EVENTS)
-        make = notifier_factory(ledger, bell.ring, follows=follows)
+        make = notifier_factory(ledger, bell.ring)
         notifier = await system.start(make, name="Notifier", mailbox=10_000, restart=restart)
-        if follows:
-            nursery.start_soon(follow_orders, notifier, ledger)
+        since = ledger.statistics().position
+        if not follows:
+            nursery.start_soon(follow_nothing, notifier, since)
+        else:
+            nursery.start_soon(follow_orders, notifier, ledger, since)
             nursery.start_soon(Delivery(notifier, ledger, bell, receiver.send, most).run)
         desk = NotificationDesk(notifier, ledger)
         yield Post(ledger, store, disk, orders, notifier, desk, receiver, log, registry)
@@ -224,6 +235,3 @@ async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - it is virtual time, which costs nothing
             await trio.sleep(seconds / 1_000)
-
-
-Act = Callable[[], Awaitable[None]]
