@@ -64,6 +64,10 @@ FEWER: dict[str, tuple[str, ...]] = {
 """What these rooms may import of ours, where that is less than all on and below their floor."""
 
 MODELS = (
+    "cafe/accounts/account.py",
+    "cafe/accounts/lru.py",
+    "cafe/accounts/sign_in.py",
+    "cafe/accounts/throttle.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",

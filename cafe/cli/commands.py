@@ -25,6 +25,8 @@ COMMANDS = {
     "rush": "cafe.players.rush",
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
+    "users": "cafe.cli.users",
+    "tokens": "cafe.cli.users",
 }
 """By name: the module that has the command under the same name, a function or a Typer."""
 

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from cafe.http.authentication import Authenticate, nobody
+from cafe.http.authentication import Allow, Authenticate, Role, nobody
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
 from cafe.http.refusals import CafeRefusal
@@ -159,15 +159,42 @@ def answer_head(app: FastAPI) -> None:
 
 
 def make_openapi(app: FastAPI) -> None:
-    """Make OpenAPI once, with our problems where FastAPI documents error bodies of its own."""
+    """Make OpenAPI once, with our problems where FastAPI documents error bodies of its own.
+
+    Routes that let some roles in say so: which, and that they want a Bearer token.
+    """
     schema = FastAPI.openapi(app)
-    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
     schemas["ProblemOut"] = ProblemOut.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path in schema["paths"].values():
         for operation in path.values():
             operation["responses"].update({str(k): v for k, v in problems(422, 500).items()})
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and (allow := allow_of(route)):
+            components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            for method in route.methods or ():
+                add_security(schema["paths"][route.path_format][method.lower()], allow)
+
+
+def allow_of(route: APIRoute) -> Allow | None:
+    """Return what decides who may use a route; None if all may."""
+    calls = (one.call for one in route.dependant.dependencies)
+    return next((call for call in calls if isinstance(call, Allow)), None)
+
+
+def add_security(operation: dict[str, Any], allow: Allow) -> None:
+    """Document in OpenAPI who may use an operation."""
+    roles = ", ".join(role for role in Role if role in allow.roles)
+    operation["security"] = [{"bearer": []}]
+    for status, because in {
+        401: "Credentials are missing, wrong, or hold no longer.",
+        403: f"This takes one of these roles: {roles}.",
+    }.items():
+        for code, response in problems(status, because=because).items():
+            operation["responses"].setdefault(str(code), response)
 
 
 async def on_refusal(request: Request, error: Exception) -> Response:

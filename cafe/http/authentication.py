@@ -37,6 +37,8 @@ class Caller:
     """None for the staff as such: an open port, the worker token, a program's token."""
     name: str | None = None
     """As events show who did it: an account's e-mail address, the name of a program's token."""
+    sign_in_id: str | None = None
+    """Of an account: what signing out ends."""
 
 
 Authenticate = Callable[[Scope], Awaitable[Caller | None]]
@@ -51,7 +53,7 @@ class Unauthenticated(CafeRefusal):
 
     status = 401
 
-    def __init__(self, detail: str = "Sign in: Authorization: Bearer <access token>.") -> None:
+    def __init__(self, detail: str = "Send credentials: Authorization: Bearer <token>.") -> None:
         super().__init__(detail)
 
     def headers(self) -> HeaderFields:
@@ -99,6 +101,8 @@ Manager = Annotated[Caller, Depends(Allow(Role.MANAGER))]
 CustomerOrStaff = Annotated[Caller, Depends(Allow(Role.CUSTOMER, *STAFF))]
 Anyone = Annotated[Caller, Depends(Allow(*Role))]
 """All who are signed in."""
+STAFF_ONLY: Final = [Depends(Allow(*STAFF))]
+"""For a router: all of its routes are for staff, and none needs to know who it is."""
 
 
 def bearer_of(scope: Scope) -> str | None:

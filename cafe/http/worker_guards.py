@@ -1,10 +1,15 @@
-"""Who may use the baristas' port: the worker token, and no web page of another site.
+"""Who may use the baristas' port: those with credentials, and no web page of another site.
 
 Rule: a request is refused before its body is read, and the reason for refusing never depends on
 anything that a web page can choose.
 
-`TokenGuard` wants a Bearer token (RFC 6750) on every route except the health routes. The token is
-compared in constant time and is never logged or sent back. Each refusal is reported, to be counted.
+`StaffAuthentication` says who makes a request, by the mode of the port. In the mode `open` a
+request without credentials is a barista's; in the mode `token` one with the worker token is. In
+each mode an account that has signed in and a program's token are what they are. The token is
+compared in constant time and is never logged or sent back.
+
+`CredentialsGuard` wants credentials (RFC 6750) for every path but those that are public: the health
+routes, the menu, and what one signs in with. It also tells staff from others, who are counted.
 
 `PageGuard` refuses requests that a web page made. Any page that a barista opens can have the
 browser send requests to this machine. Three header fields show it, and no page can change them:
@@ -32,17 +37,23 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from secrets import compare_digest
-from typing import Final
+from typing import Final, Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cafe.http.app import problems
+from cafe.http.authentication import STAFF, Authenticate, Caller, Role, Unauthenticated
 from cafe.http.outer_layer import bare_path
-from cafe.http.problem import problem_response
+from cafe.http.problem import problem_response, refusal_response
+from cafe.http.refusals import CafeRefusal
 
 BARISTAS_ONLY: Final = {
-    **problems(401, because="The shop has a worker token, which was not sent."),
-    **problems(403, because="A web page of another site asked, or one asked for another's name."),
+    **problems(401, because="Credentials are missing, wrong, or hold no longer."),
+    **problems(
+        403,
+        because="The caller's role may not do this; or a web page of another site asked, or one"
+        " asked for another's name.",
+    ),
     **problems(
         429,
         because="This address is over its limit; the member `limit` says over which:"
@@ -65,44 +76,89 @@ _PORTS: Final = {b"http": 80, b"https": 443}
 Authority = tuple[bytes, int | None]
 
 
-class TokenGuard:
-    """ASGI middleware that passes on only requests with the token."""
+Mode = Literal["open", "token", "accounts"]
+"""Who may use the port: everyone; those with the worker token; accounts and programs only."""
+CALLER: Final = "caller"
+"""In a request's state: who makes it, once that was found out."""
+
+
+class StaffAuthentication:
+    """Says who makes a request on the baristas' port; it is asked once for each request."""
+
+    def __init__(self, mode: Mode, token: str | None, authenticate: Authenticate) -> None:
+        """Ask `authenticate` about all credentials but the worker token."""
+        self._mode = mode
+        self._token = None if token is None or mode == "accounts" else token.encode()
+        self._authenticate = authenticate
+
+    async def __call__(self, scope: Scope) -> Caller | None:
+        """Return who it is, None without credentials; raises Unauthenticated for wrong ones."""
+        state = scope.setdefault("state", {})
+        if CALLER not in state:
+            state[CALLER] = await self._find_out(scope)
+        caller: Caller | None = state[CALLER]
+        return caller
+
+    async def _find_out(self, scope: Scope) -> Caller | None:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        is_bearer = scheme.lower() == b"bearer"
+        if is_bearer and self._token is not None and compare_digest(token.strip(), self._token):
+            return Caller(Role.BARISTA)
+        if self._mode == "open" and not is_bearer and len(given) <= 1:
+            # What a proxy in front asks for, such as Basic, is not ours to check.
+            return Caller(Role.BARISTA)
+        return await self._authenticate(scope)
+
+
+class CredentialsGuard:
+    """ASGI middleware that passes on only requests with credentials."""
 
     def __init__(
         self,
-        app: ASGIApp,
-        token: str,
+        staffs: ASGIApp,
+        others: ASGIApp,
+        authenticate: Authenticate,
         exempt: AbstractSet[str],
         on_refusal: Callable[[Scope], Awaitable[None]],
     ) -> None:
-        """Pass on every request to `exempt` paths; await `on_refusal` before each 401."""
-        self._app = app
-        self._on_refusal = on_refusal
-        self._expected = token.encode()
+        """Pass requests of staff on to `staffs`, and those of others to `others`.
+
+        Others are those to a public path, and accounts that are no staff. Every request to an
+        `exempt` path goes to `staffs`. `on_refusal` is awaited before each 401.
+        """
+        self._staffs = staffs
+        self._others = others
+        self._authenticate = authenticate
         self._exempt = exempt
+        self._on_refusal = on_refusal
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Call the app, or answer 401."""
-        if scope["type"] != "http" or self._may_pass(scope):
-            return self._app(scope, receive, send)
-        return self._refuse(scope, receive, send)
+        """Call an app, or answer 401."""
+        if scope["type"] != "http" or bare_path(scope) in self._exempt:
+            return self._staffs(scope, receive, send)
+        if is_public(scope["method"], bare_path(scope)):
+            return self._others(scope, receive, send)
+        return self._check(scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._on_refusal(scope)
-        refusal = problem_response(
-            scope,
-            401,
-            detail="Send the shop's worker token: Authorization: Bearer <token>.",
-            headers=[(b"www-authenticate", b'Bearer realm="worker"')],
-        )
-        await refusal(scope, receive, send)
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp
+        try:
+            caller = await self._authenticate(scope)
+            if caller is None:
+                raise Unauthenticated  # noqa: TRY301 - as if it had been raised there
+            app = self._staffs if caller.role in STAFF else self._others
+        except Unauthenticated as refusal:
+            await self._on_refusal(scope)
+            app = refusal_response(scope, refusal)
+        except CafeRefusal as refusal:  # it could not be found out
+            app = refusal_response(scope, refusal)
+        await app(scope, receive, send)
 
-    def _may_pass(self, scope: Scope) -> bool:
-        if bare_path(scope) in self._exempt:
-            return True
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
-        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._expected)
+
+def is_public(method: str, path: str) -> bool:
+    """Return whether a path needs no credentials: what it answers, or asks for, is for all."""
+    return path.startswith("/auth/") or (path == "/menu" and method in {"GET", "HEAD"})
 
 
 class PageGuard:

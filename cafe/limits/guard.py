@@ -24,6 +24,7 @@ import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors import ActorCrashed, Ref
+from cafe.http.authentication import Authenticate, Caller, Unauthenticated
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.limits.address import Networks, client_address, is_trusted
@@ -171,6 +172,19 @@ class Guard:
 async def count_refusal(limiter: Ref[RateLimiter], limit: Refused, scope: Scope) -> None:
     """Report that another layer refused a request, against the address that a guard found."""
     await limiter.tell(RecordRefusals(((scope["state"]["address"], 1),), limit))
+
+
+def counting_refusals(authenticate: Authenticate, limiter: Ref[RateLimiter]) -> Authenticate:
+    """Return what authenticates, and counts wrong credentials against the client's address."""
+
+    async def counting(scope: Scope) -> Caller | None:
+        try:
+            return await authenticate(scope)
+        except Unauthenticated:
+            await count_refusal(limiter, "credentials", scope)
+            raise
+
+    return counting
 
 
 async def enforce_bans(

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from actors import ActorStatistics, System
 from cafe.http.app import example, problems
+from cafe.http.authentication import STAFF_ONLY
 from cafe.http.problem import problem_response
 from cafe.http.reply import answer, prefers, unkept
 from cafe.http.worker_guards import BARISTAS_ONLY
@@ -103,7 +104,7 @@ def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRout
 
 def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> APIRouter:
     """Return the routes for the worker port: `/actors` and `/metrics`."""
-    router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY)
+    router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY, dependencies=STAFF_ONLY)
 
     @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
     async def actors(request: Request) -> Response:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.http.app import problems
+from cafe.http.authentication import STAFF_ONLY
 from cafe.http.disconnect import unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
@@ -87,7 +88,12 @@ NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
 
 def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Return the routes that baristas use."""
-    router = APIRouter(tags=["orders"], responses=BARISTAS_ONLY, route_class=PlainRoute)
+    router = APIRouter(
+        tags=["orders"],
+        responses=BARISTAS_ONLY,
+        route_class=PlainRoute,
+        dependencies=STAFF_ONLY,
+    )
 
     @router.post("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)
     @router.get("/start/", response_model=ClaimOut, responses=NOTHING_TO_DO)

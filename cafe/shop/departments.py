@@ -13,6 +13,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from actors import Ref
+from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
@@ -22,7 +23,7 @@ from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ORDERS, NOTIFICATIONS)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (ACCOUNTS, ORDERS, NOTIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class Departments:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open each department after those that it asks; return what they offer, in this order."""
+    accounts = await open_accounts(
+        settings=house.settings, start=house.start, ledger=house.ledger, limiter=house.limiter
+    )
     orders = await open_orders(
         settings=house.settings,
         start=house.start,
@@ -62,7 +66,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         ledger=house.ledger,
         registry=house.registry,
     )
-    return (orders, notifications)
+    return (accounts, orders, notifications)
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

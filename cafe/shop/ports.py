@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 from starlette.types import ASGIApp
@@ -22,19 +24,19 @@ from cafe.http.authentication import Authenticate
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.problem import problem_response, request_id_of
-from cafe.http.worker_guards import PageGuard, TokenGuard
+from cafe.http.worker_guards import CredentialsGuard, Mode, PageGuard, StaffAuthentication
 from cafe.limits.address import Networks, parse_networks
 from cafe.limits.admission import Admission
-from cafe.limits.guard import HEALTH, Guard, count_refusal
+from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
 from cafe.operations.operator_api import health_routes, operator_routes
-from cafe.server.config import ServerConfig, load_config
+from cafe.server.config import ServerConfig, load_config, parse_bind
 from cafe.server.context import Problems
 from cafe.server.descriptors import raise_limit, share_out
 from cafe.server.serve import serve
-from cafe.settings import Settings
+from cafe.settings import Settings, SettingsError
 
 CLIENT_PREFIX = "/api/v1/client"
 WORKER_PREFIX = "/api/v1/worker"
@@ -57,6 +59,41 @@ class Port:
     config: ServerConfig
     admission: Admission
     docs: str
+
+
+class Access(NamedTuple):
+    """Who may use the baristas' port."""
+
+    mode: Mode
+    token: str | None = None
+    """The worker token, if one is set."""
+
+
+def read_access(settings: Settings, worker: ServerConfig) -> Access:
+    """Return who may use the baristas' port.
+
+    Raises SettingsError if that was not said, and the port can be reached from elsewhere.
+    """
+    mode = settings.worker_auth
+    token = None if settings.worker_token is None else settings.worker_token.get_secret_value()
+    if mode == "token" and token is None:
+        raise SettingsError("CAFE_WORKER_AUTH is token: set CAFE_WORKER_TOKEN, too")
+    if mode is None and token is None:
+        for bind in (*worker.bind, *worker.insecure_bind):
+            if not is_loopback(parse_bind(bind)[0]):
+                raise SettingsError(
+                    f"The baristas' port would be open to others at {bind}: set CAFE_WORKER_TOKEN, "
+                    "or CAFE_WORKER_AUTH to accounts or open"
+                )
+    return Access(mode or ("open" if token is None else "token"), token)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can connect to a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_ports(settings: Settings) -> tuple[Port, Port]:
@@ -124,7 +161,7 @@ def client_app(
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
-        authenticate=authenticate,
+        authenticate=counting_refusals(authenticate, limiter),
     )
     app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
     return OuterLayer(app, CLIENT_PREFIX, name="client", metrics=metrics)
@@ -137,7 +174,7 @@ def worker_app(
     *,
     trusted: Networks,
     authenticate: Authenticate,
-    token: str | None,
+    access: Access,
     hosts: frozenset[str],
     why_not_ready: WhyNotReady,
     expose: Expose,
@@ -145,10 +182,12 @@ def worker_app(
 ) -> ASGIApp:
     """Return the staff's application.
 
-    With a token, a request that has it is never limited, and one without it is always refused.
-    Without one, requests are counted, and only host names in `hosts` are accepted. Pages of other
-    sites are refused first: their requests do not count against the address of the browser.
+    If the port is open, requests are counted, and only host names in `hosts` are accepted. Else
+    staff is never limited, accounts that are no staff and public paths are counted, and a request
+    without credentials is refused. Pages of other sites are refused first: their requests do not
+    count against the address of the browser.
     """
+    staff = StaffAuthentication(access.mode, access.token, authenticate)
     api = create_app(
         [
             *(one for offer in offers for one in offer.staff_routes),
@@ -159,13 +198,15 @@ def worker_app(
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
-        authenticate=authenticate,
+        authenticate=counting_refusals(staff, limiter),
     )
     app: ASGIApp = PlainRoutes(api)
-    if token is None:
-        app = Guard(app, limiter, trusted, HEALTH, window="baristas")
+    counted = Guard(app, limiter, trusted, HEALTH, window="baristas")
+    if access.mode == "open":
+        app = counted
     else:
-        app = TokenGuard(app, token, HEALTH, partial(count_refusal, limiter, "credentials"))
+        refused = partial(count_refusal, limiter, "credentials")
+        app = CredentialsGuard(app, counted, staff, HEALTH, refused)
         app = Guard(app, limiter, trusted, HEALTH, window=None)
-    app = PageGuard(app, hosts if token is None else None, HEALTH)
+    app = PageGuard(app, hosts if access.mode == "open" else None, HEALTH)
     return OuterLayer(app, WORKER_PREFIX, name="worker", metrics=metrics)

@@ -36,7 +36,16 @@ from cafe.operations.metrics import Exposition
 from cafe.settings import Settings, parse_hosts
 from cafe.shop.departments import OURS, Departments, House
 from cafe.shop.housekeeping import keep_house
-from cafe.shop.ports import GRACE_SHARE, Port, client_app, open_port, read_ports, worker_app
+from cafe.shop.ports import (
+    GRACE_SHARE,
+    Access,
+    Port,
+    client_app,
+    open_port,
+    read_access,
+    read_ports,
+    worker_app,
+)
 from cafe.shop.process import first_of, opened, start_clock, tell_signal
 
 MAILBOX = 10_000
@@ -110,6 +119,7 @@ async def run_shop(
     where the database is no longer the one that the shop has written to.
     """
     ports = read_ports(settings)
+    access = read_access(settings, ports[1].config)
     url = settings.database_url.get_secret_value()
     # From the start: the process that is told the addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -123,6 +133,7 @@ async def run_shop(
                         settings,
                         ports,
                         store,
+                        access=access,
                         announce=announce,
                         departments=departments,
                     )
@@ -135,6 +146,7 @@ async def open_until(
     ports: tuple[Port, Port],
     store: Storing,
     *,
+    access: Access,
     announce: Callable[[str], None],
     departments: Departments,
 ) -> None:
@@ -151,7 +163,7 @@ async def open_until(
         watching.watch(system)
         shop = await open_house(settings, system, ledger, registry, departments)
         client, worker = ports
-        apps = make_apps(shop, registry, client.admission, worker.admission)
+        apps = make_apps(shop, registry, client.admission, worker.admission, access)
         async with trio.open_nursery() as nursery:
             for task in (task for offer in shop.offers for task in offer.tasks):
                 nursery.start_soon(task)
@@ -211,10 +223,11 @@ def make_apps(
     registry: CollectorRegistry,
     client: Admission,
     worker: Admission,
+    access: Access,
 ) -> tuple[ASGIApp, ASGIApp]:
     """Return the customers' and the staff's applications."""
     metrics = RequestMetrics(registry)
-    token, trusted = shop.settings.worker_token, parse_networks(shop.settings.trusted_proxies)
+    trusted = parse_networks(shop.settings.trusted_proxies)
     authenticate = next((one.authenticate for one in shop.offers if one.authenticate), nobody)
     exposition = Exposition(
         registry,
@@ -238,7 +251,7 @@ def make_apps(
             shop.system,
             trusted=trusted,
             authenticate=authenticate,
-            token=None if token is None else token.get_secret_value(),
+            access=access,
             hosts=parse_hosts(shop.settings.worker_hosts),
             why_not_ready=shop.why_not_ready,
             expose=exposition.expose,

@@ -1,0 +1,137 @@
+"""What the ledger and the shop need to know of accounts: their tables, and what they offer.
+
+Rule: values only. The shop starts Accounts and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Executable, Select, delete, or_, select, union_all
+from starlette.types import Scope
+
+from actors import Ref
+from cafe.accounts import account as model
+from cafe.accounts import sign_in as family
+from cafe.accounts.account import TokenAction, TokenStatus
+from cafe.accounts.accounts import Accounts
+from cafe.accounts.checks import CHECKS
+from cafe.accounts.customer_api import auth_routes, form_routes
+from cafe.accounts.desk import Desk
+from cafe.accounts.messages import CountAccounts
+from cafe.accounts.passwords import Passwords
+from cafe.accounts.queries import load_nothing
+from cafe.accounts.secret import open_secret
+from cafe.accounts.sign_in import REFRESH_SECONDS
+from cafe.accounts.staff_api import manager_routes
+from cafe.accounts.tables import accounts, program_tokens, sign_ins, token_secret
+from cafe.accounts.tokens import tokens_of
+from cafe.http.authentication import Authenticate, Caller, bearer_of
+from cafe.ledger.department import Department
+from cafe.ledger.ledger import Ledger
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Offer, Start
+from cafe.settings import Settings
+
+
+def _ended(before: float) -> Select[Any]:
+    """Select sign-ins that ended or expired before a time, and tokens that were revoked."""
+    expired = sign_ins.c.issued_at < before - REFRESH_SECONDS
+    past = select(sign_ins.c.sign_in_id.label("subject")).where(
+        or_(sign_ins.c.ended_at < before, expired)
+    )
+    revoked = select(program_tokens.c.token_id).where(program_tokens.c.revoked_at < before)
+    either = union_all(past, revoked).subquery()
+    return select(either.c.subject)
+
+
+def _prune_sign_ins(subjects: Sequence[str]) -> Executable:
+    return delete(sign_ins).where(sign_ins.c.sign_in_id.in_(subjects))
+
+
+def _prune_tokens(subjects: Sequence[str]) -> Executable:
+    return delete(program_tokens).where(program_tokens.c.token_id.in_(subjects))
+
+
+ACCOUNTS = Department(
+    "accounts",
+    tables=(accounts, sign_ins, program_tokens, token_secret),
+    load=load_nothing,
+    transitions={
+        (None, model.Action.REGISTER.value): model.Status.ACTIVE.value,
+        (None, model.Action.ADD.value): model.Status.ACTIVE.value,
+        **{
+            (before.value, action.value): after.value
+            for (before, action), after in model.TRANSITIONS.items()
+        },
+        (None, family.SignInAction.SIGN_IN.value): family.SignInStatus.SIGNED_IN.value,
+        **{
+            (before.value, action.value): after.value
+            for (before, action), after in family.TRANSITIONS.items()
+        },
+        (None, TokenAction.GRANT.value): TokenStatus.GRANTED.value,
+        (TokenStatus.GRANTED.value, TokenAction.REVOKE.value): TokenStatus.REVOKED.value,
+    },
+    checks=CHECKS,
+    ended=_ended,
+    prune=(_prune_sign_ins, _prune_tokens),
+    remembers=False,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsOffer(Offer):
+    """What the shop gets from accounts."""
+
+    desk: Desk
+
+
+async def open_accounts(
+    *, settings: Settings, start: Start, ledger: Ledger, limiter: Ref[RateLimiter]
+) -> AccountsOffer:
+    """Start Accounts from what the ledger has, and return what accounts offer.
+
+    Waits for the database, however long it is away. Raises SettingsError for a secret that cannot
+    be used.
+    """
+    secret = await open_secret(settings, ledger)
+    ref = await start(accounts_factory(ledger), name="Accounts")
+    return accounts_offer(Desk(ref, ledger, Passwords(), tokens_of(secret)), limiter)
+
+
+def accounts_factory(ledger: Ledger) -> Callable[[], Awaitable[Accounts]]:
+    """Return a factory of Accounts, for its start and each restart; waits for the database."""
+
+    async def make() -> Accounts:
+        return Accounts(ledger, await ledger.open_until_given_up(ACCOUNTS, None))
+
+    return make
+
+
+def accounts_offer(desk: Desk, limiter: Ref[RateLimiter]) -> AccountsOffer:
+    """Return what accounts offer, given the desk where they are asked for."""
+    return AccountsOffer(
+        name="accounts",
+        customer_routes=(auth_routes(desk, limiter), form_routes(desk, limiter)),
+        staff_routes=(
+            auth_routes(desk, limiter),
+            form_routes(desk, limiter),
+            manager_routes(desk),
+        ),
+        authenticate=authentication(desk),
+        answers=partial(desk.accounts.ask, CountAccounts()),
+        desk=desk,
+    )
+
+
+def authentication(desk: Desk) -> Authenticate:
+    """Return what says who makes a request, by its Bearer token."""
+
+    async def authenticate(scope: Scope) -> Caller | None:
+        token = bearer_of(scope)
+        return None if token is None else await desk.authenticate(token)
+
+    return authenticate

@@ -1,0 +1,164 @@
+"""`cafe users` and `cafe tokens`: accounts, and tokens for programs.
+
+Rule: each command is a request of a manager, to the shop that runs or to the house opened here. So
+an e-mail address and a password are checked as in a registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import httpx
+import typer
+
+from cafe.cli.managing import (
+    CommandRefusedError,
+    DatabaseUrl,
+    ShopUrl,
+    answer_of,
+    managed,
+)
+from cafe.http.authentication import Role
+from cafe.operations.printable import printable
+
+users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
+tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
+
+EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Which program has it.", show_default=False)
+]
+Shown = dict[str, Any]
+
+
+@users.command("add")
+def add_user(
+    email: EmailArgument,
+    role: Annotated[Role, typer.Option(help="What the account may do.", show_default=False)],
+    password: Annotated[
+        str | None,
+        typer.Option(help="8 to 256 characters; asked for if it is missing.", show_default=False),
+    ] = None,
+    database_url: DatabaseUrl = None,
+    url: ShopUrl = None,
+) -> None:
+    """Add an account with a role."""
+    if password is None:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    wish = {"email": email, "password": password, "role": role.value}
+
+    async def work(client: httpx.AsyncClient) -> Shown:
+        added: Shown = answer_of(await client.post("/admin/users", json=wish))
+        return added
+
+    show_user(managed(work, database_url=database_url, url=url))
+
+
+@users.command("list")
+def list_users(database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """List all accounts, in the order of their e-mail addresses."""
+
+    async def work(client: httpx.AsyncClient) -> None:
+        async for user in all_users(client):
+            show_user(user)
+
+    managed(work, database_url=database_url, url=url)
+
+
+@users.command("role")
+def give_role(
+    email: EmailArgument,
+    role: Annotated[Role, typer.Argument(show_default=False)],
+    database_url: DatabaseUrl = None,
+    url: ShopUrl = None,
+) -> None:
+    """Give an account another role, from its next request on."""
+    change_user(email, {"role": role.value}, database_url, url)
+
+
+@users.command("disable")
+def disable_user(
+    email: EmailArgument, database_url: DatabaseUrl = None, url: ShopUrl = None
+) -> None:
+    """Disable an account: its sign-ins end, and it cannot sign in."""
+    change_user(email, {"disabled": True}, database_url, url)
+
+
+@users.command("enable")
+def enable_user(
+    email: EmailArgument, database_url: DatabaseUrl = None, url: ShopUrl = None
+) -> None:
+    """Enable an account that was disabled."""
+    change_user(email, {"disabled": False}, database_url, url)
+
+
+@tokens.command("add")
+def add_token(
+    name: NameArgument,
+    role: Annotated[Role, typer.Option(help="barista or manager", show_default=False)],
+    database_url: DatabaseUrl = None,
+    url: ShopUrl = None,
+) -> None:
+    """Grant a token to a program, and print it: this is the only time that it is shown."""
+
+    async def work(client: httpx.AsyncClient) -> str:
+        wish = {"name": name, "role": role.value}
+        token: str = answer_of(await client.post("/admin/tokens", json=wish))["token"]
+        return token
+
+    print(managed(work, database_url=database_url, url=url))
+
+
+@tokens.command("list")
+def list_tokens(database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """List the tokens that hold, by the names of their programs."""
+
+    async def work(client: httpx.AsyncClient) -> list[Shown]:
+        found: list[Shown] = answer_of(await client.get("/admin/tokens"))["tokens"]
+        return found
+
+    for token in managed(work, database_url=database_url, url=url):
+        print(printable(f"{token['name']}  {token['role']}  {token['granted_at']}"))
+
+
+@tokens.command("revoke")
+def revoke_token(name: NameArgument, database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """Revoke a program's token, from its next request on."""
+
+    async def work(client: httpx.AsyncClient) -> None:
+        answer_of(await client.delete(f"/admin/tokens/{quote(name, safe='')}"))
+
+    managed(work, database_url=database_url, url=url)
+    print(printable(f"{name} is revoked."))
+
+
+def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:
+    """Change an account, which is found by its e-mail address, and show it."""
+
+    async def work(client: httpx.AsyncClient) -> Shown:
+        found = answer_of(await client.get("/admin/users", params={"email": email}))["users"]
+        if not found:
+            raise CommandRefusedError(f"There is no user {email}.")
+        path = f"/admin/users/{found[0]['user_id']}"
+        changed: Shown = answer_of(await client.patch(path, json=changes))
+        return changed
+
+    show_user(managed(work, database_url=database_url, url=url))
+
+
+async def all_users(client: httpx.AsyncClient) -> AsyncIterator[Shown]:
+    """Yield every account, page after page."""
+    page: str | None = "/admin/users"
+    while page is not None:
+        response = await client.get(page)
+        for user in answer_of(response)["users"]:
+            yield user
+        page = response.links.get("next", {}).get("url")
+
+
+def show_user(user: Shown) -> None:
+    """Print one account as a line."""
+    state = "disabled" if user["disabled"] else "active"
+    print(printable(f"{user['email']}  {user['role']}  {state}"))
