@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
 
 from cafe.ledger.log import MOST_AHEAD, was_set_right_behind
 from cafe.ledger.tables import events
-from cafe.orders.order import LIVE
-from cafe.orders.tables import keys, orders
+from cafe.orders.order import ACCOUNT, LIVE
+from cafe.orders.tables import keys, lines, orders
 
 _event = events.c
 _order = orders.c
 _key = keys.c
+_line = lines.c
+_scope = case((_order.account_id.is_(None), _order.address), else_=ACCOUNT + _order.account_id)
 _ours = _event.department == "orders"
 _joined = events.join(orders, and_(_event.subject == _order.order_id, _ours))
 _WHO = (_order.order_id.label("subject"), _order.number)
@@ -78,12 +80,12 @@ def _brewed_twice() -> Executable:
 
 def _wrong_keys() -> Executable:
     placed = (_key.address, _key.key, _key.placed_at)
-    ordered = (_order.address, _order.key, _order.placed_at)
+    ordered = (_scope, _order.key, _order.placed_at)
     differ = or_(*(_differ(one, other) for one, other in zip(placed, ordered, strict=True)))
     return (
         select(_key.order_id.label("subject"), _order.number, _key.address, _key.key, _order.status)
         .outerjoin_from(keys, orders, _key.order_id == _order.order_id)
-        .where(or_(differ, _order.status == "cancelled"))
+        .where(or_(differ, and_(_order.status == "cancelled", _order.account_id.is_(None))))
     )
 
 
@@ -95,7 +97,11 @@ def _lost_keys() -> Executable:
 
 def _shared_keys() -> Executable:
     other = orders.alias()
-    same = and_(other.c.address == _order.address, other.c.key == _order.key)
+    both = (
+        ~_differ(other.c.account_id, _order.account_id),
+        or_(_order.account_id.is_not(None), other.c.address == _order.address),
+    )
+    same = and_(other.c.key == _order.key, *both)
     live = and_(_order.status.in_(LIVE), other.c.status.in_(LIVE))
     return (
         select(*_WHO, _order.address, _order.key, other.c.number.label("as order"))
@@ -161,7 +167,7 @@ def _wrong_fields() -> Executable:
         and_(_order.status.not_in(("waiting", "cancelled")), ~started),
         and_(_order.status.in_(LIVE), ended),
         and_(_order.status.not_in(LIVE), ~ended),
-        and_(_order.bound, _order.key.is_not(None)),
+        and_(_order.bound, or_(_order.key.is_not(None), _order.account_id.is_not(None))),
         and_(_order.lapsed, seen.c.expired == 0),
         and_(~_order.lapsed, seen.c.expired > 0),
         and_(_order.abandoned, seen.c.abandoned == 0),
@@ -175,15 +181,51 @@ def _wrong_fields() -> Executable:
     )
 
 
+def _stray_lines() -> Executable:
+    return (
+        select(_line.order_id.label("subject"), _line.line, _order.number)
+        .outerjoin_from(lines, orders, _line.order_id == _order.order_id)
+        .where(_order.account_id.is_(None))
+    )
+
+
+def _wrong_totals() -> Executable:
+    sold = (
+        select(
+            _line.order_id,
+            func.sum(_line.quantity * _line.unit_price_cents).label("cents"),
+            func.count().label("lines"),
+            func.max(_line.line).label("last"),
+        )
+        .group_by(_line.order_id)
+        .subquery()
+    )
+    wrong = or_(_differ(sold.c.cents, _order.total_cents), sold.c.lines != sold.c.last)
+    return (
+        select(*_WHO, _order.total_cents, sold.c.cents.label("of its lines"))
+        .outerjoin_from(orders, sold, sold.c.order_id == _order.order_id)
+        .where(_order.account_id.is_not(None), wrong)
+    )
+
+
+def _half_baskets() -> Executable:
+    always = (_order.account_id, _order.total_cents, _order.fingerprint, _order.prepaid)
+    has_some = or_(*(one.is_not(None) for one in (*always, _order.metadata)))
+    return select(*_WHO, *always).where(has_some, or_(*(one.is_(None) for one in always)))
+
+
 CHECKS: dict[str, Executable] = {
     "every event of an order has its order": _strays(),
     "every order has its events": _without_events(),
     "every order stands where its last event left it": _wrong_statuses(),
     "ticket numbers never repeat or go back": _numbers_going_back(),
     "nothing is brewed twice, unless its lease ran out or it was given back": _brewed_twice(),
-    "every key leads to the order placed with it, which is not cancelled": _wrong_keys(),
+    "every key leads to the order placed with it, and no plain one is cancelled": _wrong_keys(),
     "every live order with a key is found by it": _lost_keys(),
     "no two live orders share a key": _shared_keys(),
     "the times of an order are in order, and those of its events": _wrong_times(),
     "every order has what its status asks for, and nothing else": _wrong_fields(),
+    "every line belongs to the order of a basket": _stray_lines(),
+    "the lines of every basket make its total": _wrong_totals(),
+    "every basket has an account, a total and a fingerprint": _half_baskets(),
 }

@@ -29,7 +29,7 @@ from cafe.limits.rate_limiter import (
 )
 from cafe.orders.desk import Desk
 from cafe.orders.messages import CancelOrder, PlaceOrder, Standing
-from cafe.orders.refusals import OverLimit, TooManyWaiting
+from cafe.orders.refusals import OverLimit, TooManyWaiting, UnknownOrder
 from cafe.orders.requests import KEY_PATTERN, check_key, counting_misses, preferred_wait
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 
@@ -112,7 +112,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
         hold, applied = preferred_wait(prefer, otherwise=0.0)
-        finding = partial(desk.find, order_id, hold)
+        finding = partial(find_plain, desk, order_id, hold)
         looking = partial(counting_misses, request.scope, limiter, finding)
         standing = await unless_disconnected(request, looking, waits=hold > 0)
         if standing is None:
@@ -127,7 +127,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     )
     async def cancel(request: Request, order_id: OrderId) -> Response:
         """Cancel an order while it waits."""
-        cancelling = partial(desk.cancel, CancelOrder(order_id))
+        cancelling = partial(cancel_plain, desk, order_id)
         return answer(order_out(await counting_misses(request.scope, limiter, cancelling)))
 
     @router.get("/queue", response_model=QueueOut)
@@ -136,6 +136,22 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         return answer(queue_out(await desk.count()))
 
     return router
+
+
+async def find_plain(desk: Desk, order_id: str, hold: float = 0.0) -> Standing:
+    """Find an order as `Desk.find` does; one of a basket is unknown here, for it has an owner."""
+    standing = await desk.find(order_id)
+    if standing.order.basket is not None:
+        raise UnknownOrder
+    if hold <= 0 or standing.order.ended:
+        return standing
+    return await desk.find(order_id, hold)
+
+
+async def cancel_plain(desk: Desk, order_id: str) -> Standing:
+    """Cancel an order as `Desk.cancel` does, unless it is one of a basket."""
+    await find_plain(desk, order_id)
+    return await desk.cancel(CancelOrder(order_id))
 
 
 def accepted(standing: Standing, applied: str, request: Request, desk: Desk) -> Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, Start
+from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys
@@ -30,7 +31,7 @@ from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import TRANSITIONS, Action, Status
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
-from cafe.orders.tables import id_secret, keys, orders
+from cafe.orders.tables import id_secret, keys, lines, orders
 from cafe.settings import Settings
 
 
@@ -44,13 +45,17 @@ def _prune_keys(subjects: Sequence[str]) -> Executable:
     return delete(keys).where(keys.c.order_id.in_(subjects))
 
 
+def _prune_lines(subjects: Sequence[str]) -> Executable:
+    return delete(lines).where(lines.c.order_id.in_(subjects))
+
+
 def _prune_orders(subjects: Sequence[str]) -> Executable:
     return delete(orders).where(orders.c.order_id.in_(subjects))
 
 
 ORDERS = Department(
     "orders",
-    tables=(orders, keys, id_secret),
+    tables=(orders, lines, keys, id_secret),
     load=load_orders,
     transitions={
         (None, Action.PLACE.value): Status.WAITING.value,
@@ -61,7 +66,7 @@ ORDERS = Department(
     },
     checks=CHECKS,
     ended=_ended,
-    prune=(_prune_keys, _prune_orders),
+    prune=(_prune_keys, _prune_lines, _prune_orders),
 )
 
 
@@ -70,6 +75,7 @@ class OrdersOffer(Offer):
     """What the shop and other departments get from orders."""
 
     dispatcher: Ref[Dispatcher]
+    desk: Desk
 
 
 async def open_orders(
@@ -90,7 +96,12 @@ async def open_orders(
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
     dispatcher = await start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
-    return orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+    offer = orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+    if settings.autopilot is None:
+        return offer
+    seconds = settings.autopilot
+    autopilot = await start(partial(Autopilot, dispatcher, closing, seconds), name="Autopilot")
+    return replace(offer, tasks=(*offer.tasks, partial(keep_ticking, autopilot, seconds)))
 
 
 def dispatcher_factory(
@@ -131,6 +142,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter]) -> OrdersOffer:
         cut_off=cut_off,
         close=partial(answer_all, dispatcher),
         dispatcher=dispatcher,
+        desk=desk,
     )
 
 

@@ -1,26 +1,22 @@
 """The desk: what the APIs ask. It asks the Dispatcher, and reads old orders from the ledger.
 
-Rule: no state, no decisions about orders. A crash of the Dispatcher is hidden from the client: the
-desk retries a few times, and every command has an id, so that it takes effect once. Each wait for
-the ledger has a time-out here, once for a request. A guessed id or a new key is recognized without
-asking the ledger.
+Rule: no state, no decisions about orders; `asking.py` says how it asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import TypeVar
 
 import trio
 
-from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
-from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from actors import ActorCrashed
+from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
-from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.asking import TRIES, Retries, ledger_time_out
+from cafe.orders.basket_desk import BasketDesk
 from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
@@ -30,9 +26,9 @@ from cafe.orders.messages import (
     CountQueue,
     FindOrder,
     FinishOrder,
-    HangUp,
     KeepOrder,
     ListOrders,
+    MoveOrder,
     OrderPage,
     PlaceOrder,
     QueueCount,
@@ -40,64 +36,20 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import BREWED, Order, OrderIds, Status
-from cafe.orders.queries import find_by_key, find_order, load_ids, load_keys
+from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
+from cafe.orders.queries import load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
     OrderConflict,
     UnknownOrder,
+    WrongStep,
 )
-
-R = TypeVar("R")
-
-TRIES = 5
-"""Attempts, before a crash is passed on to the client."""
-AT_ONCE = 1.0
-"""Seconds: two crashes in a row within so short a time are not retried."""
-LEDGER_SECONDS = 5.0
-"""How long a request may wait for the ledger in all."""
-REFUSED_SECONDS = 1.0
-"""How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
-client that retries at once would keep it busy."""
-
-
-@dataclass(slots=True)
-class Retries:
-    """Counts the retries of one request after crashes of the actor."""
-
-    left: int = TRIES
-    waits: bool = False
-    """The request only waits, so it cannot have caused a crash."""
-    crashed_at_once: bool = False
-
-    def allows(self, seconds: float) -> bool:
-        """Return whether to retry after a crash that came so many seconds after the ask."""
-        self.left -= 1
-        again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
-        # Twice in a row: this message may be the cause.
-        return self.left > 0 and (self.waits or not (again and self.crashed_at_once))
-
-
-@contextmanager
-def ledger_time_out() -> Generator[None]:
-    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
-    with trio.move_on_after(LEDGER_SECONDS) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(BasketDesk):
     """What the APIs ask."""
-
-    dispatcher: Ref[Dispatcher]
-    ledger: Ledger
-    ids: OrderIds
-    keys: KeptKeys
-    now: Callable[[], float]
-    key_ttl_seconds: float = 86_400.0
 
     # Customers
 
@@ -128,11 +80,6 @@ class Desk:
             self.hang_up(message.order_id)
             raise
 
-    def hang_up(self, order_id: str) -> None:
-        """Cancel an order whose customer disconnected without its id, unless it has a key."""
-        with suppress(MailboxFull, ActorStopped):  # else the periodic check abandons it
-            self.dispatcher.tell_nowait(HangUp(order_id))
-
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:
         """Return an order once it has ended, or after `hold` seconds."""
         look = partial(self._ask_about, FindOrder(order_id), order_id, self._ended)
@@ -152,6 +99,27 @@ class Desk:
             return self._ended(order)
 
         return await self._ask_about(message, message.order_id, of_ended)
+
+    # Staff
+
+    async def move(self, message: MoveOrder) -> Standing:
+        """Move an order one status on; raises WrongStep where that is not the next."""
+        if not self.ids.may_exist(message.order_id):
+            raise UnknownOrder
+        retries = Retries()
+        with ledger_time_out():
+            try:
+                return await self._ask_until_answered(message, retries)
+            except UnknownOrder:
+                known = await self._forgotten(message.order_id)
+                if NEXT.get(known.status) is not message.status:
+                    raise WrongStep(known.status) from None
+                return await self._ask_until_answered(replace(message, known=known), retries)
+            except WrongStep as no:
+                # After a crash: it may have been this message that made the step.
+                if retries.left == TRIES or no.order_status is not message.status:
+                    raise
+                return await self._ask_until_answered(FindOrder(message.order_id), retries)
 
     # Baristas
 
@@ -205,71 +173,11 @@ class Desk:
                     with suppress(ForgottenOrder):
                         return await self._ask_until_answered(known, retries), False
                     await trio.lowlevel.checkpoint()  # it has ended, and the ledger has it
-                elif (held.drink, held.name) != (message.drink, message.name):
+                elif not held.is_wish(message.drink, message.name, message.basket):
                     raise KeyReused
                 else:
                     return await self._ask_until_answered(CollectOrder(held), retries), True
             return await self._ask_until_answered(message, retries), False
-
-    async def _read_key(self, address: str, key: str) -> Order | None:
-        """Return the order that the ledger has under a key."""
-        since = self.now() - self.key_ttl_seconds
-        if not self.keys.may_have(address, key, since):
-            return None
-        query = partial(find_by_key, address=address, key=key, since=since)
-        return await self.ledger.read(query)
-
-    async def _ask_about(
-        self, message: Message[Dispatcher, R], order_id: str, of_ended: Callable[[Order], R]
-    ) -> R:
-        """Ask about an order; if the Dispatcher has forgotten it, answer with what the ledger has.
-
-        `of_ended` makes that answer: an order that is forgotten has ended.
-        Raises UnknownOrder for an id that the shop has never made, before any actor is asked.
-        """
-        if not self.ids.may_exist(order_id):
-            raise UnknownOrder
-        with ledger_time_out():
-            try:
-                return await self._ask_until_answered(message, Retries())
-            except UnknownOrder:
-                return of_ended(await self._forgotten(order_id))
-
-    def _ended(self, order: Order) -> Standing:
-        return Standing(order, None, None, order.waited_seconds(self.now()))
-
-    async def _forgotten(self, order_id: str) -> Order:
-        """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
-        order = await self.ledger.read(partial(find_order, order_id=order_id))
-        if order is None:
-            raise UnknownOrder
-        if not order.ended:
-            raise LedgerUnavailable  # it was placed after the Dispatcher was asked
-        return order
-
-    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
-        """Ask the Dispatcher, for as long as a request may wait for the ledger."""
-        with ledger_time_out():
-            return await self._ask_until_answered(message, retries or Retries())
-
-    async def _wait(self, message: Message[Dispatcher, R]) -> R:
-        """Ask for what others have to do first, without a time-out."""
-        return await self._ask_until_answered(message, Retries(waits=True))
-
-    async def _ask_until_answered(self, message: Message[Dispatcher, R], retries: Retries) -> R:
-        """Ask the Dispatcher, and again after a crash while `retries` allow it."""
-        while True:
-            asked_at = trio.current_time()
-            try:
-                return await self.dispatcher.ask(message)
-            except JournalClosed:
-                await trio.lowlevel.checkpoint()
-            except NotRecorded:
-                await trio.sleep(REFUSED_SECONDS)
-                raise
-            except ActorCrashed:
-                if not retries.allows(trio.current_time() - asked_at):
-                    raise
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:

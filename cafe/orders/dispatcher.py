@@ -28,17 +28,22 @@ from cafe.ledger.journal import Journal
 from cafe.orders.messages import (
     AwaitOrder,
     CancelOrder,
+    CheckRoom,
     Claim,
     CloseShop,
     CollectOrder,
     CountQueue,
     CutOff,
     FindOrder,
+    FindOrders,
+    FindPlaced,
     FinishOrder,
     HangUp,
     KeepOrder,
     ListOrders,
+    ListReady,
     LoadOrders,
+    MoveOrder,
     OrderPage,
     PlaceOrder,
     QueueCount,
@@ -46,7 +51,7 @@ from cafe.orders.messages import (
     Standing,
     StartOrder,
 )
-from cafe.orders.order import Change, NotAllowedError, Order, Status
+from cafe.orders.order import NEXT, Change, NotAllowedError, Order, Status, account_scope
 from cafe.orders.queries import Snapshot
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.refusals import (
@@ -58,6 +63,7 @@ from cafe.orders.refusals import (
     QueueFull,
     TooManyWaiting,
     UnknownOrder,
+    WrongStep,
 )
 from cafe.orders.tables import entry_of
 
@@ -165,10 +171,17 @@ class Dispatcher(Actor):
             if message.key is None:
                 reply.on_abandoned(partial(self._withdraw, order.order_id))
             self._journal.reply(reply, self._standing(order))
-        elif order.status is Status.CANCELLED:
+        elif order.status is Status.CANCELLED and order.basket is None:
             self._journal.refuse(reply, OrderCancelled())
         else:
             self._journal.reply(reply, self._standing(order), looks=True)
+
+    @CheckRoom.handler
+    def check_room(self, message: CheckRoom) -> None:
+        """Refuse what could not be placed now."""
+        if self._journal.closed:
+            raise self._journal.refusal
+        self._refuse_beyond_limits(message.address, message.max_waiting)
 
     @AwaitOrder.deferred
     def wait(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
@@ -203,16 +216,32 @@ class Dispatcher(Actor):
     @CollectOrder.deferred
     def collect(self, message: CollectOrder, reply: Reply[Standing]) -> None:
         """Hand over an order that only the ledger still had."""
-        order = message.order
-        self._book.remember(order)
-        self._book.keep_recent(order.order_id, self._journal.written, self._journal.committed)
-        self._give(self._book.find(order.order_id), reply, collects=True)
+        self._give(self._recall(message.order), reply, collects=True)
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
         """Show an order to a client that knows its id."""
         standing = self._standing(self._find(message.order_id))
         self._journal.reply(reply, standing, looks=True)
+
+    @FindOrders.deferred
+    def find_all(self, message: FindOrders, reply: Reply[dict[str, Standing]]) -> None:
+        """Show those of several orders that are in memory."""
+        found = map(self._book.orders.get, message.order_ids)
+        standings = {one.order_id: self._standing(one) for one in found if one is not None}
+        self._journal.reply(reply, standings, looks=True)
+
+    @FindPlaced.deferred
+    def find_placed(self, message: FindPlaced, reply: Reply[Standing | None]) -> None:
+        """Show the order that an account placed with a key."""
+        scope = account_scope(message.account_id)
+        order = self._book.find_by_key(scope, message.key, self._clock())
+        if order is None:
+            self._journal.reply(reply, None, looks=True)
+        elif order.basket is not None and order.basket.fingerprint != message.fingerprint:
+            self._journal.refuse(reply, KeyReused())
+        else:
+            self._journal.reply(reply, self._standing(order), looks=True)
 
     @CancelOrder.deferred
     def cancel(self, message: CancelOrder, reply: Reply[Standing]) -> None:
@@ -286,7 +315,32 @@ class Dispatcher(Actor):
         self._journal.reply(reply, changes[-1].order)
         self._hand_out()
 
+    # Staff
+
+    @MoveOrder.deferred
+    def move(self, message: MoveOrder, reply: Reply[Standing]) -> None:
+        """Start, finish or hand over a certain order, whichever is next."""
+        if message.order_id not in self._book.orders and message.known is not None:
+            self._recall(message.known)
+        order = self._find(message.order_id)
+        if message.status is not NEXT.get(order.status):
+            self._journal.refuse(reply, WrongStep(order.status))
+            return
+        if message.status is Status.PREPARATION and self._closing.refusal is not None:
+            raise self._closing.refusal
+        change = self._book.step(
+            order.order_id, message.by, self._clock(), lease_seconds=message.lease_seconds
+        )
+        self._end(change)
+        self._watch_leases()
+        self._journal.reply(reply, self._standing(change.order))
+
     # Operators and screens
+
+    @ListReady.deferred
+    def list_ready(self, _message: ListReady, reply: Reply[list[Order]]) -> None:
+        """List the orders in memory that are ready and not handed over."""
+        self._journal.reply(reply, self._book.ready(), looks=True)
 
     @ListOrders.deferred
     def list_orders(self, message: ListOrders, reply: Reply[OrderPage]) -> None:
@@ -318,22 +372,20 @@ class Dispatcher(Actor):
     # Placing
 
     def _find_by_key(self, message: PlaceOrder, key: str) -> Order | None:
-        order = self._book.find_by_key(message.address, key, self._clock())
+        scope = message.address if message.basket is None else message.basket.scope
+        order = self._book.find_by_key(scope, key, self._clock())
         if order is None and message.held_by is not None:
             raise ForgottenOrder
-        if order is not None and (order.drink, order.name) != (message.drink, message.name):
+        if order is not None and not order.is_wish(message.drink, message.name, message.basket):
             raise KeyReused
         return order
 
     def _place_new(self, message: PlaceOrder) -> Order:
-        if self._closing.refusal is not None:
-            raise self._closing.refusal
-        if self._journal.uncommitted > MOST_UNCOMMITTED:
-            raise LedgerUnavailable
-        if len(self._book.queue) >= self._rules.max_waiting:
-            raise QueueFull("The queue is full; come back a little later.", self._retry_after())
-        if self._book.waiting_from[message.address] >= message.max_waiting:
-            raise TooManyWaiting(message.max_waiting, self._retry_after())
+        basket = message.basket
+        if basket is not None and basket.prepaid:
+            self._refuse_while_shut()
+        else:
+            self._refuse_beyond_limits(message.address, message.max_waiting)
         change = self._book.place(
             message.order_id,
             message.drink,
@@ -342,10 +394,24 @@ class Dispatcher(Actor):
             message.key,
             self._clock(),
             bound=message.bound,
+            basket=basket,
         )
         self._write(change)
         self._placing.append((self._journal.written, change.order.number))
         return change.order
+
+    def _refuse_while_shut(self) -> None:
+        if self._closing.refusal is not None:
+            raise self._closing.refusal
+        if self._journal.uncommitted > MOST_UNCOMMITTED:
+            raise LedgerUnavailable
+
+    def _refuse_beyond_limits(self, address: str, max_waiting: int) -> None:
+        self._refuse_while_shut()
+        if len(self._book.queue) >= self._rules.max_waiting:
+            raise QueueFull("The queue is full; come back a little later.", self._retry_after())
+        if self._book.waiting_from[address] >= max_waiting:
+            raise TooManyWaiting(max_waiting, self._retry_after())
 
     def _retry_after(self) -> float:
         """Return the seconds after which about one place in the queue is free."""
@@ -384,9 +450,9 @@ class Dispatcher(Actor):
             self._end(change)
 
     def _withdraw(self, order_id: str) -> None:
-        """Cancel an order whose id was never delivered, unless it can be found by its key."""
+        """Cancel an order whose id was never delivered, unless it has a key or is paid already."""
         order = self._book.orders.get(order_id)
-        if order is None or order.key is not None:
+        if order is None or order.key is not None or order.prepaid:
             return
         change = self._book.withdraw(order_id, self._clock(), "its customer had disconnected")
         if change is not None:
@@ -509,6 +575,12 @@ class Dispatcher(Actor):
             self._book.keep_recent(order.order_id, self._journal.written, self._journal.committed)
 
     # Looking
+
+    def _recall(self, known: Order) -> Order:
+        """Take an ended order from the ledger into memory, and return it as it stands."""
+        self._book.remember(known)
+        self._book.keep_recent(known.order_id, self._journal.written, self._journal.committed)
+        return self._book.find(known.order_id)
 
     def _find(self, order_id: str) -> Order:
         order = self._book.orders.get(order_id)

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from actors import Message
 from cafe.orders.order import Basket as Basket  # noqa: PLC0414 - a part of messages
 from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
-from cafe.orders.order import Order, Status
+from cafe.orders.order import Order as Order  # noqa: PLC0414 - as above
+from cafe.orders.order import Status as Status  # noqa: PLC0414 - as above
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
+from cafe.orders.refusals import KeyReused as KeyReused  # noqa: PLC0414 - as above
+from cafe.orders.refusals import UnknownOrder as UnknownOrder  # noqa: PLC0414 - as above
+from cafe.orders.refusals import WrongStep as WrongStep  # noqa: PLC0414 - as above
+from cafe.orders.schemas import BasketOrderOut as BasketOrderOut  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
     # Exported: other departments name it as the type of a ref.
@@ -36,6 +41,31 @@ class OrderPage(NamedTuple):
     standings: list[Standing]
     goes_on: bool
     """Whether there are more after these."""
+
+
+class PlacedPage(NamedTuple):
+    """Some of the orders of baskets, the newest first."""
+
+    standings: list[Standing]
+    behind: int | None
+    """The ticket number behind which the next page begins; None on the last one."""
+
+
+MOST_PLACED = 100
+"""Orders of baskets on one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedQuery:
+    """Which orders of baskets to list."""
+
+    account_id: str | None = None
+    """Only those of this account."""
+    statuses: tuple[Status, ...] = ()
+    """Only those that stand so; all, if none is given."""
+    behind: int | None = None
+    """The page begins behind this ticket number."""
+    most: int = MOST_PLACED
 
 
 MOST_LISTED = 500
@@ -84,10 +114,25 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
     basket: Basket | None = None
     """What is ordered, if it is not a drink of the plain counter; then a key belongs to the account
-    and not to the address, and the order is never bound."""
-    prepaid: bool = False
-    """It has been charged, so that neither the length of the queue nor that of the address counts.
-    """
+    and not to the address, and the order is never bound. One that is prepaid is placed however
+    many orders wait."""
+
+
+def basket_order(
+    order_id: str, basket: Basket, *, address: str, max_waiting: int, key: str | None = None
+) -> PlaceOrder:
+    """Return the message that places a basket."""
+    return PlaceOrder(
+        order_id, basket.summary, None, address, max_waiting, key, bound=False, basket=basket
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRoom(Message["Dispatcher", None]):
+    """Be refused as a basket would be that is placed now: before it is charged."""
+
+    address: str
+    max_waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +184,10 @@ class MoveOrder(Message["Dispatcher", Standing]):
     order_id: str
     status: Status
     by: str | None = None
+    lease_seconds: float = 0.0
+    """So long is the lease of one that is started, if that is longer than the usual one."""
+    known: Order | None = None
+    """The order that the ledger has: used if the Dispatcher has forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +199,7 @@ class FindOrders(Message["Dispatcher", dict[str, Standing]]):
 
 @dataclass(frozen=True, slots=True)
 class FindPlaced(Message["Dispatcher", Standing | None]):
-    """Look for the basket that an account placed with a key; None if there is none in memory.
+    """Look for the order that an account placed with a key; None if there is none in memory.
 
     Refused with KeyReused if it has another fingerprint.
     """
@@ -203,6 +252,11 @@ class ListOrders(Message["Dispatcher", OrderPage]):
     behind: int = 0
     """The page begins after this ticket number."""
     most: int = MOST_LISTED
+
+
+@dataclass(frozen=True, slots=True)
+class ListReady(Message["Dispatcher", list[Order]]):
+    """List the orders in memory that are ready and not handed over yet."""
 
 
 @dataclass(frozen=True, slots=True)

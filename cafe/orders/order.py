@@ -58,6 +58,12 @@ class Action(StrEnum):
 
 LIVE: Final = (Status.WAITING, Status.PREPARATION)
 BREWED: Final = (Status.READY, Status.DELIVERED)
+NEXT: Final = {
+    Status.WAITING: Status.PREPARATION,
+    Status.PREPARATION: Status.READY,
+    Status.READY: Status.DELIVERED,
+}
+"""The one status to which staff may move an order, by its status."""
 FINISHES: Final = (Action.FINISH, Action.FINISH_LATE)
 
 TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
@@ -103,6 +109,10 @@ class Line(NamedTuple):
         return self.quantity * self.unit_price_cents
 
 
+ACCOUNT: Final = "account:"
+LONGEST_SUMMARY: Final = 200
+
+
 class Basket(NamedTuple):
     """What a customer with an account has ordered; an order of the plain counter has none."""
 
@@ -113,6 +123,30 @@ class Basket(NamedTuple):
     """Of what the customer asked for, without prices: the same key with another is refused."""
     metadata: str | None = None
     """JSON of the customer's own, as text."""
+    prepaid: bool = False
+    """It was charged before it was placed: no limit of the queue and no ban holds it up."""
+
+    @property
+    def scope(self) -> str:
+        """Whose its order's Idempotency-Key is."""
+        return account_scope(self.account_id)
+
+    @property
+    def summary(self) -> str:
+        """What was ordered, in a few words for a barista."""
+        text = ", ".join(map(_in_words, self.lines))
+        return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
+
+
+def _in_words(line: Line) -> str:
+    number = f"{line.quantity} " if line.quantity > 1 else ""
+    variation = "" if line.variation is None else f" ({line.variation.lower()})"
+    return f"{number}{line.name.lower()}{variation}"
+
+
+def account_scope(account_id: str) -> str:
+    """Return the scope of an account's Idempotency-Keys; no address is spelled like that."""
+    return f"{ACCOUNT}{account_id}"
 
 
 class Order(NamedTuple):
@@ -147,6 +181,7 @@ class Order(NamedTuple):
     """A lease on it expired, so a late finish still counts."""
     ended_at: float | None = None
     """When it became ready, or was cancelled."""
+    basket: Basket | None = None
 
     def after(self, action: Action, **changes: Any) -> Order:
         """Return the order as it is after `action`.
@@ -157,6 +192,27 @@ class Order(NamedTuple):
         if status is None:
             raise NotAllowedError(self.status, action)
         return self._replace(status=status, **changes)
+
+    @property
+    def scope(self) -> str:
+        """Whose its Idempotency-Key is: an address's, or an account's."""
+        return self.address if self.basket is None else self.basket.scope
+
+    @property
+    def prepaid(self) -> bool:
+        """Whether it was charged before it was placed."""
+        return self.basket is not None and self.basket.prepaid
+
+    def is_wish(self, drink: str, name: str | None, basket: Basket | None) -> bool:
+        """Return whether this is what was asked for, so that one key may stand for both."""
+        if basket is None or self.basket is None:
+            return basket is self.basket and (self.drink, self.name) == (drink, name)
+        return basket.fingerprint == self.basket.fingerprint
+
+    @property
+    def is_found_by_key(self) -> bool:
+        """Whether its key, if it has one, leads to it: a basket's also once it is cancelled."""
+        return self.status is not Status.CANCELLED or self.basket is not None
 
     @property
     def ended(self) -> bool:

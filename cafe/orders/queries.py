@@ -5,18 +5,22 @@ Rule: queries only; what a row means is for `order.py` to say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from secrets import token_bytes
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from cafe.ledger.department import Event, Logged
 from cafe.ledger.tables import events
 from cafe.orders.followers import MOST_KEYS, KeptKeys
+from cafe.orders.messages import PlacedQuery
 from cafe.orders.order import LIVE, SECRET_BYTES, Order, OrderIds, Status
 from cafe.orders.queue import MOST_RECENT
-from cafe.orders.tables import id_secret, keys, order_of, orders
+from cafe.orders.tables import id_secret, keys, lines, order_of, orders
 
 LAST_BREWED = 20
 
@@ -52,19 +56,48 @@ _find_by_key = (
     select(*orders.c)
     .join(keys, keys.c.order_id == orders.c.order_id)
     .where(
-        keys.c.address == bindparam("address"),
+        keys.c.address == bindparam("scope"),
         keys.c.key == bindparam("key"),
         keys.c.placed_at >= bindparam("since"),
     )
 )
 
 
+_find_some = select(*orders.c).where(orders.c.order_id.in_(bindparam("some", expanding=True)))
+_find_lines = (
+    select(*lines.c)
+    .where(lines.c.order_id.in_(bindparam("some", expanding=True)))
+    .order_by(lines.c.order_id, lines.c.line)
+)
+AT_ONCE = 500
+"""Orders whose lines are looked up by one statement: databases bound its parameters."""
+_ORDER_ID, _ACCOUNT_ID = (
+    list(orders.c).index(one) for one in (orders.c.order_id, orders.c.account_id)
+)
+
+
+def orders_of(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[Order]:
+    """Return the orders that rows hold, with their lines; those of the plain counter have none."""
+    rows = list(rows)
+    baskets = [row[_ORDER_ID] for row in rows if row[_ACCOUNT_ID] is not None]
+    of_order: dict[str, list[Any]] = defaultdict(list)
+    for some in _in_parts(baskets):
+        for line in connection.execute(_find_lines, {"some": some}):
+            of_order[line.order_id].append(line)
+    return [order_of(row, of_order.get(row[_ORDER_ID], ())) for row in rows]
+
+
+def _in_parts(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(order_ids), AT_ONCE):
+        yield order_ids[first : first + AT_ONCE]
+
+
 def load_orders(connection: Connection) -> Snapshot:
     """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
-    recent = [order_of(row) for row in connection.execute(_recent)]
+    recent = orders_of(connection, connection.execute(_recent))
     brewed = [order.brewed_seconds for order in recent if order.status is not Status.CANCELLED]
     return Snapshot(
-        live=tuple(order_of(row) for row in connection.execute(_live)),
+        live=tuple(orders_of(connection, connection.execute(_live))),
         recent=tuple(reversed(recent)),
         last_number=connection.execute(_last_number).scalar_one(),
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
@@ -107,17 +140,61 @@ def find_order(connection: Connection, order_id: str) -> Order | None:
     """Return an order as it is committed."""
     if not order_id.isprintable():
         return None  # no database could store it; an id in a URL may be any text
-    return _order(connection.execute(_find, {"order_id": order_id}).first())
+    return _first(orders_of(connection, connection.execute(_find, {"order_id": order_id})))
 
 
-def find_by_key(connection: Connection, address: str, key: str, since: float) -> Order | None:
-    """Return the order that holds a key, if it was placed at `since` or later."""
-    wanted = {"address": address, "key": key, "since": since}
-    return _order(connection.execute(_find_by_key, wanted).first())
+def find_by_key(connection: Connection, scope: str, key: str, since: float) -> Order | None:
+    """Return the order that holds a key, if it was placed at `since` or later.
+
+    `scope` is the customer's address, or of an account.
+    """
+    wanted = {"scope": scope, "key": key, "since": since}
+    return _first(orders_of(connection, connection.execute(_find_by_key, wanted)))
 
 
-def _order(row: Sequence[Any] | None) -> Order | None:
-    return None if row is None else order_of(row)
+def _first(found: Sequence[Order]) -> Order | None:
+    return found[0] if found else None
+
+
+def find_orders(connection: Connection, order_ids: Sequence[str]) -> dict[str, Order]:
+    """Return several orders by their ids, as they are committed."""
+    found: list[Order] = []
+    for some in _in_parts(order_ids):
+        found += orders_of(connection, connection.execute(_find_some, {"some": some}))
+    return {order.order_id: order for order in found}
+
+
+def list_placed(connection: Connection, query: PlacedQuery) -> list[Order]:
+    """Return orders of baskets, the newest first, and one more than the query wants of a page."""
+    placed = select(*orders.c).where(orders.c.account_id.is_not(None))
+    if query.behind is not None:
+        placed = placed.where(orders.c.number < query.behind)
+    placed = placed.order_by(orders.c.number.desc()).limit(query.most + 1)
+    if query.account_id is not None:
+        placed = placed.where(orders.c.account_id == query.account_id)
+        if query.statuses:
+            placed = placed.where(orders.c.status.in_([one.value for one in query.statuses]))
+        return orders_of(connection, connection.execute(placed))
+    rows: list[Any] = []
+    for status in query.statuses or Status:  # an index has each by number, but not several
+        rows += connection.execute(placed.where(orders.c.status == status.value))
+    newest: list[Any] = nlargest(query.most + 1, rows, key=lambda row: row.number)
+    return orders_of(connection, newest)
+
+
+MOST_EVENTS = 500
+
+
+def read_history(connection: Connection, order_id: str, after: int) -> list[Logged]:
+    """Return the events of an order behind a position, oldest first, at most MOST_EVENTS."""
+    found = connection.execute(
+        select(events)
+        .where(events.c.subject == order_id, events.c.department == "orders")
+        .where(events.c.position > after)
+        .order_by(events.c.position)
+        .limit(MOST_EVENTS)
+    )
+    return [Logged(row[0], row[1], Event(*row[2:])) for row in found]
 
 
 def drop_expired_keys(connection: Connection, placed_before: float) -> int:
@@ -148,7 +225,7 @@ def read_histories(connection: Connection, since: float, until: float) -> list[H
     """
     placed = (orders.c.placed_at >= since, orders.c.placed_at < until)
     found = connection.execute(select(*orders.c).where(*placed).order_by(orders.c.number))
-    rows = [order_of(row) for row in found]
+    rows = orders_of(connection, found)
     steps: dict[str, list[Step]] = {row.order_id: [] for row in rows}
     happened = (
         select(events.c.subject, events.c.action, events.c.by)

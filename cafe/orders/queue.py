@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, NamedTuple
 
-from cafe.orders.order import BREWED, FINISHES, Action, Change, Order, Status
+from cafe.orders.order import BREWED, FINISHES, Action, Basket, Change, Order, Status
 
 Ticket = tuple[int, str]
 """An order's number and its id: lists of them are sorted, so that one is found by bisection."""
@@ -76,7 +76,7 @@ class OrderBook:
         self._claimed: list[Ticket] = []
         self._claimed_by: dict[str, list[Ticket]] = {}  # baristas who gave a name
         self._claims: dict[str, str] = {}  # by the claim's id, while the claim holds
-        self._keys: dict[tuple[str, str], str] = {}  # by address and Idempotency-Key
+        self._keys: dict[tuple[str, str], str] = {}  # by scope and Idempotency-Key
         self._by_status: Counter[Status] = Counter()
 
     # Looking
@@ -93,9 +93,12 @@ class OrderBook:
             raise UnknownOrderError(order_id)
         return order
 
-    def find_by_key(self, address: str, key: str, now: float) -> Order | None:
-        """Return the order that this address placed with this Idempotency-Key, while it holds."""
-        order_id = self._keys.get((address, key))
+    def find_by_key(self, scope: str, key: str, now: float) -> Order | None:
+        """Return the order that was placed with this Idempotency-Key, while it holds.
+
+        `scope` is the customer's address, or of an account.
+        """
+        order_id = self._keys.get((scope, key))
         if order_id is None:
             return None
         order = self.orders[order_id]
@@ -139,6 +142,11 @@ class OrderBook:
             start = bisect_left(tickets, (behind + 1, ""))
             found += tickets[start : start + most]
         return [self.orders[order_id] for _, order_id in sorted(found)[:most]]
+
+    def ready(self) -> list[Order]:
+        """Return those in memory that are ready and not handed over."""
+        ended = map(self.orders.__getitem__, self._recent)
+        return [order for order in ended if order.status is Status.READY]
 
     def is_claimed(self, claimed: Order) -> bool:
         """Return whether the claim that made an order this still holds."""
@@ -184,7 +192,7 @@ class OrderBook:
         if order.ended and order.order_id not in self.orders:
             self._by_status[order.status] += 1
             self.orders[order.order_id] = order
-            if order.status is not Status.CANCELLED:
+            if order.is_found_by_key:
                 self._remember_key(order)
 
     def keep_recent(self, order_id: str, written: int, committed: int) -> None:
@@ -220,11 +228,14 @@ class OrderBook:
         now: float,
         *,
         bound: bool = True,
+        basket: Basket | None = None,
     ) -> Change:
         """Put a new order at the end of the queue. One with a key can be collected later."""
         self._last_number += 1
-        bound = bound and key is None
-        order = Order(order_id, self._last_number, drink, name, address, now, key, bound)
+        bound = bound and key is None and basket is None
+        order = Order(
+            order_id, self._last_number, drink, name, address, now, key, bound, basket=basket
+        )
         self._enter(order)
         if key is not None:
             self._remember_key(order)
@@ -232,8 +243,21 @@ class OrderBook:
 
     def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
         """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
-        _, order_id = self.queue[0]
-        expiry = now + self._lease_seconds
+        return self.start_this(self.queue[0][1], barista, now, claim)
+
+    def start_this(
+        self,
+        order_id: str,
+        barista: str | None,
+        now: float,
+        claim: str | None = None,
+        lease_seconds: float = 0.0,
+    ) -> Change:
+        """Claim an order that waits; a lease longer than the usual one is given by `lease_seconds`.
+
+        Raises UnknownOrderError, or NotAllowedError where it does not wait.
+        """
+        expiry = now + max(lease_seconds, self._lease_seconds)
         return self._move(
             order_id,
             Action.START,
@@ -254,10 +278,7 @@ class OrderBook:
         if order.status in BREWED:
             return None
         late = order.lapsed and order.status is Status.WAITING
-        action = Action.FINISH_LATE if late else Action.FINISH
-        change = self._move(order_id, action, now, ended_at=now)
-        self._observe(change.order.brewed_seconds)
-        return change
+        return self._finish(order_id, Action.FINISH_LATE if late else Action.FINISH, now)
 
     def release(self, order_id: str, now: float, reason: str | None = None) -> list[Change]:
         """Put a claimed order back in its old place, or cancel it if it was abandoned."""
@@ -271,6 +292,22 @@ class OrderBook:
     def hand_over(self, order_id: str, now: float) -> Change:
         """Record that the customer was given it."""
         return self._move(order_id, Action.HAND_OVER, now)
+
+    def step(
+        self, order_id: str, by: str | None, now: float, *, lease_seconds: float = 0.0
+    ) -> Change:
+        """Start, finish or hand over an order, whichever is next; `by` is the one who does it.
+
+        Raises UnknownOrderError, or NotAllowedError where it has been handed over or is cancelled.
+        """
+        status = self.find(order_id).status
+        if status is Status.WAITING:
+            return self.start_this(order_id, by, now, lease_seconds=lease_seconds)
+        if status is Status.PREPARATION:
+            change = self._finish(order_id, Action.FINISH, now)
+        else:
+            change = self.hand_over(order_id, now)
+        return change if by is None else change._replace(by=by)
 
     def cancel(self, order_id: str, now: float) -> Change | None:
         """Cancel a waiting order for its customer; None if it is cancelled already.
@@ -320,12 +357,17 @@ class OrderBook:
         return None
 
     def cut_off(self, address: str, now: float) -> list[Change]:
-        """Cancel every waiting order of a banned address."""
-        waiting = [order_id for _, order_id in self.queue]
-        theirs = [order_id for order_id in waiting if self.orders[order_id].address == address]
-        return [self._move(order_id, Action.CUT_OFF, now, ended_at=now) for order_id in theirs]
+        """Cancel every waiting order of a banned address, but for those that are paid already."""
+        waiting = [self.orders[order_id] for _, order_id in self.queue]
+        theirs = [order for order in waiting if order.address == address and not order.prepaid]
+        return [self._move(one.order_id, Action.CUT_OFF, now, ended_at=now) for one in theirs]
 
     # The one way from one place to another
+
+    def _finish(self, order_id: str, action: Action, now: float) -> Change:
+        change = self._move(order_id, action, now, ended_at=now)
+        self._observe(change.order.brewed_seconds)
+        return change
 
     def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
         changes.update(barista=None, claim=None, lease_expires_at=None)
@@ -373,7 +415,7 @@ class OrderBook:
         if order.status is Status.WAITING:
             insort(self.queue, ticket)
             self.waiting_from[order.address] += 1
-        elif order.status is Status.CANCELLED:
+        elif not order.is_found_by_key:
             self._forget_key(order)
         elif order.status is Status.PREPARATION and order.lease_expires_at is not None:
             self.leases[order.order_id] = order.lease_expires_at
@@ -392,14 +434,14 @@ class OrderBook:
     def _remember_key(self, order: Order) -> None:
         """Map an order's key, if it has one, to the order, unless a newer order has used it."""
         if order.key is not None:
-            known = self._keys.get((order.address, order.key))
+            known = self._keys.get((order.scope, order.key))
             if known is None or self.orders[known].number < order.number:
-                self._keys[order.address, order.key] = order.order_id
+                self._keys[order.scope, order.key] = order.order_id
 
     def _forget_key(self, order: Order) -> None:
         """Remove an order's key, unless another order has taken it."""
-        if order.key is not None and self._keys.get((order.address, order.key)) == order.order_id:
-            del self._keys[order.address, order.key]
+        if order.key is not None and self._keys.get((order.scope, order.key)) == order.order_id:
+            del self._keys[order.scope, order.key]
 
     def _with_a_lease(self, order: Order, now: float) -> Order:
         """Return the order with a lease from now on, if it was claimed far in the future."""

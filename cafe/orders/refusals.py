@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cafe.http.refusals import CafeRefusal, Unavailable
-from cafe.orders.order import Status
+from cafe.orders.order import NEXT, Status
 
 
 class UnknownOrder(CafeRefusal):
@@ -38,6 +38,23 @@ class OrderConflict(CafeRefusal):
     def __init__(self, order_status: Status, wish: str) -> None:
         super().__init__(f"An order that is {order_status} cannot be {wish}.")
         self.order_status = order_status
+
+
+class WrongStep(CafeRefusal):
+    """Staff may move an order one status on, and to no other: the one illegal step that is a 400.
+
+    So the contract says; everywhere else a step that the order's status does not allow is a 409.
+    """
+
+    status = 400
+    members = ("order_status", "allowed")
+
+    def __init__(self, order_status: Status) -> None:
+        follows = NEXT.get(order_status)
+        can = "moved no further" if follows is None else f"moved to {follows} only"
+        super().__init__(f"An order that is {order_status} can be {can}.")
+        self.order_status = order_status
+        self.allowed: list[Status] = [] if follows is None else [follows]
 
 
 class OrderCancelled(CafeRefusal):

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from cafe.http.app import example, problems
-from cafe.orders.messages import Claim, QueueCount, Standing
+from cafe.orders.line_schemas import ITEMS, LineOut, items_out, metadata_out
 from cafe.orders.order import Order, Status
+
+if TYPE_CHECKING:
+    from cafe.orders.messages import Claim, QueueCount, Standing  # which export a model from here
 
 ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn"}
 WISH: Final = {"drink": "americano", "name": "Ada"}
@@ -33,10 +36,19 @@ ORDER: Final[dict[str, Any]] = {
     "waited_seconds": 61.2,
     "message": "Order 17 is ready.",
 }
+BASKET_ORDER: Final[dict[str, Any]] = {
+    **ORDER,
+    "drink": "2 latte (vanilla)",
+    "name": None,
+    "total_cents": 860,
+    "items": ITEMS,
+    "metadata": {"table": 4},
+}
 ORDERS: Final = {
     "orders": [
         {
             **ORDER,
+            "items": [],
             "status": "waiting",
             "position": 1,
             "eta_seconds": 45.81,
@@ -62,6 +74,7 @@ CLAIM: Final = {
     "barista": "Bo",
     "lease_expires_at": "2026-03-14T09:30:08.979323Z",
     "waiting": 0,
+    "items": [],
 }
 FINISHED: Final = {**TICKET, "status": "ready", "brewed_seconds": 45.81, "collected": True}
 RELEASED: Final = {**TICKET, "status": "waiting"}
@@ -131,6 +144,24 @@ class OrderOut(BaseModel):
     message: str
 
 
+class ListedOut(OrderOut):
+    """One order as baristas see it; one of the plain counter has no items."""
+
+    model_config = example(ORDERS["orders"][0])
+
+    items: list[LineOut]
+
+
+class BasketOrderOut(OrderOut):
+    """The order of a basket: the counter's shape, and what was sold."""
+
+    model_config = example(BASKET_ORDER)
+
+    total_cents: int
+    items: list[LineOut]
+    metadata: Any = Field(description="As it was given, or null.")
+
+
 class QueueOut(BaseModel):
     """How busy the shop is."""
 
@@ -157,6 +188,7 @@ class ClaimOut(BaseModel):
     barista: str | None
     lease_expires_at: datetime
     waiting: int = Field(description="How many are left in the queue.")
+    items: list[LineOut] = Field(description="Empty for an order of the plain counter.")
 
 
 class FinishedOut(BaseModel):
@@ -186,7 +218,7 @@ class OrdersOut(BaseModel):
 
     model_config = example(ORDERS)
 
-    orders: list[OrderOut]
+    orders: list[ListedOut]
 
 
 moment = partial(datetime.fromtimestamp, tz=UTC)
@@ -215,6 +247,21 @@ def order_out(standing: Standing) -> Members:
         "waited_seconds": round(standing.waited_seconds, 3),
         "message": message(order, standing.position),
     }
+
+
+def listed_out(standing: Standing) -> Members:
+    """Show an order to baristas."""
+    return {**order_out(standing), "items": items_out(standing.order)}
+
+
+def basket_out(standing: Standing) -> Members:
+    """Show the order of a basket to its customer, or to staff."""
+    shown, basket = order_out(standing), standing.order.basket
+    if basket is not None:
+        shown["total_cents"] = basket.total_cents
+        shown["items"] = items_out(standing.order)
+        shown["metadata"] = metadata_out(basket)
+    return shown
 
 
 def message(order: Order, position: int | None) -> str:
@@ -255,6 +302,7 @@ def claim_out(claim: Claim) -> Members:
         "barista": order.barista,
         "lease_expires_at": moment(order.lease_expires_at or 0.0),
         "waiting": claim.waiting,
+        "items": items_out(order),
     }
 
 

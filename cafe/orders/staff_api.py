@@ -47,7 +47,7 @@ from cafe.orders.schemas import (
     ReleasedOut,
     claim_out,
     finished_out,
-    order_out,
+    listed_out,
     released_out,
 )
 
@@ -152,7 +152,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
         """List orders that wait or are in preparation, oldest first; or one barista's claims."""
         page = await desk.list(ListOrders(barista, cursor or 0, limit))
         links = link_headers(page, request.scope.get("root_path", ""), limit, barista)
-        return answer({"orders": [order_out(one) for one in page.standings]}, headers=links)
+        return answer({"orders": [listed_out(one) for one in page.standings]}, headers=links)
 
     return router
 

@@ -1,11 +1,12 @@
 """The tables of orders, and how an order becomes a row.
 
-Rule: the conversion loses nothing: `order_of(row_of(order)) == order`. An order's fields are the
-columns of its table, in the same order.
+Rule: the conversion loses nothing: `order_of(row_of(order), line_rows(order)) == order`. An order's
+fields are the first columns of its table, in the same order; those of its basket come behind them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 
 from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata
-from cafe.orders.order import LIVE, Action, Change, Order, Status
+from cafe.orders.order import LIVE, Action, Basket, Change, Line, Order, Status
 
 
 def _one_of(column: str, words: Iterable[str]) -> str:
@@ -52,6 +54,12 @@ orders = Table(
     Column("lease_expires_at", Float(53)),
     Column("lapsed", Boolean, nullable=False),
     Column("ended_at", Float(53)),
+    # Of a basket; NULL, all of them, where the order is the plain counter's.
+    Column("account_id", String(64), info=CONSTANT),
+    Column("total_cents", BigInteger, info=CONSTANT),
+    Column("fingerprint", Text, info=CONSTANT),
+    Column("metadata", Text, info=CONSTANT),
+    Column("prepaid", Boolean, info=CONSTANT),
     CheckConstraint(_one_of("status", Status), name="status"),
 )
 # Few orders wait or are in preparation, very many have ended.
@@ -63,10 +71,41 @@ Index(
 )
 Index("ix_orders_placed_at", orders.c.placed_at)
 Index("ix_orders_ended_at", orders.c.ended_at)
+IS_BASKET = "account_id IS NOT NULL"
+# The newest first: of an account, and of all that have a status.
+Index(
+    "ix_orders_account_id",
+    orders.c.account_id,
+    orders.c.number,
+    sqlite_where=text(IS_BASKET),
+    postgresql_where=text(IS_BASKET),
+)
+Index(
+    "ix_orders_status",
+    orders.c.status,
+    orders.c.number,
+    sqlite_where=text(IS_BASKET),
+    postgresql_where=text(IS_BASKET),
+)
+
+lines = Table(
+    "order_lines",
+    metadata,
+    # Written with their order, and never changed.
+    Column("order_id", String(64), ForeignKey("orders.order_id"), primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("product_id", String(64), nullable=False, info=CONSTANT),
+    Column("variation_id", String(64), info=CONSTANT),
+    Column("name", Text, nullable=False, info=CONSTANT),
+    Column("variation", Text, info=CONSTANT),
+    Column("quantity", Integer, nullable=False, info=CONSTANT),
+    Column("unit_price_cents", BigInteger, nullable=False, info=CONSTANT),
+)
 
 keys = Table(
     "idempotency_keys",
     metadata,
+    # Of the customer, or `account:` and the id of the account that a basket belongs to.
     Column("address", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("order_id", String(64), ForeignKey("orders.order_id"), nullable=False),
@@ -85,26 +124,55 @@ id_secret = Table(
 )
 
 _STATUS = Order._fields.index("status")
+_BASKET = Order._fields.index("basket")
+_NO_BASKET = (None,) * (len(orders.c) - _BASKET)
 
 
 def row_of(order: Order) -> tuple[Any, ...]:
-    """Return an order as plain values: drivers do not know enums."""
-    return (*order[:_STATUS], order.status.value, *order[_STATUS + 1 :])
+    """Return an order as plain values, but for its lines: drivers do not know enums."""
+    of_basket: tuple[Any, ...] = _NO_BASKET
+    if order.basket is not None:
+        account_id, _, *more = order.basket
+        of_basket = (account_id, *more)
+    return (*order[:_STATUS], order.status.value, *order[_STATUS + 1 : _BASKET], *of_basket)
 
 
-def order_of(row: Sequence[Any]) -> Order:
-    """Return the order that a row holds."""
-    return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 :]))
+def line_rows(order: Order) -> list[tuple[Any, ...]]:
+    """Return the lines of an order as rows; none where it is the plain counter's."""
+    sold = () if order.basket is None else order.basket.lines
+    return [(order.order_id, number, *line) for number, line in enumerate(sold, 1)]
+
+
+def order_of(row: Sequence[Any], of_lines: Iterable[Sequence[Any]] = ()) -> Order:
+    """Return the order that a row holds, with those of its lines."""
+    account_id, *more = row[_BASKET:]
+    basket = None
+    if account_id is not None:
+        basket = Basket(account_id, tuple(Line(*one[2:]) for one in of_lines), *more)
+    return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 : _BASKET], basket))
 
 
 def put_key(order: Order) -> Put:
     """Return the change that maps the key of an order to it."""
-    return Put(keys, (order.address, order.key, order.order_id, order.placed_at))
+    return Put(keys, (order.scope, order.key, order.order_id, order.placed_at))
 
 
 def drop_key(order: Order) -> Drop:
     """Return the change that frees the key of an order."""
-    return Drop(keys, (order.address, order.key))
+    return Drop(keys, (order.scope, order.key))
+
+
+def data_of(order: Order) -> str | None:
+    """Return what followers get to know of a basket's order with each of its events, as JSON."""
+    if order.basket is None:
+        return None
+    return json.dumps(
+        {
+            "number": order.number,
+            "account_id": order.basket.account_id,
+            "total_cents": order.basket.total_cents,
+        }
+    )
 
 
 def entry_of(change: Change) -> Entry:
@@ -118,12 +186,14 @@ def entry_of(change: Change) -> Entry:
         at,
         by,
         reason,
+        data_of(order),
     )
     stored = Put(orders, row_of(order))
-    if order.key is None:
+    if order.key is None and order.basket is None:
         return Entry(event, (stored,))
     if action is Action.PLACE:
-        return Entry(event, (stored, put_key(order)))
-    if order.status is Status.CANCELLED:
+        of_lines = (Put(lines, row) for row in line_rows(order))
+        return Entry(event, (stored, *of_lines, *(() if order.key is None else (put_key(order),))))
+    if order.key is not None and not order.is_found_by_key:
         return Entry(event, (stored, drop_key(order)))
     return Entry(event, (stored,))

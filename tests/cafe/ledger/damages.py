@@ -15,11 +15,14 @@ COUNTED = "events have the positions 1, 2, 3 and so on"
 LATER = "no event is earlier than the one before it, unless the clock was set right"
 NUMBERS = "ticket numbers never repeat or go back"
 ONCE = "nothing is brewed twice, unless its lease ran out or it was given back"
-KEYS = "every key leads to the order placed with it, which is not cancelled"
+KEYS = "every key leads to the order placed with it, and no plain one is cancelled"
 FOUND = "every live order with a key is found by it"
 UNSHARED = "no two live orders share a key"
 TIMES = "the times of an order are in order, and those of its events"
 FIELDS = "every order has what its status asks for, and nothing else"
+LINES = "every line belongs to the order of a basket"
+TOTALS = "the lines of every basket make its total"
+BASKETS = "every basket has an account, a total and a fingerprint"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "an order without events": (
@@ -44,7 +47,7 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
     "an action that there is not": (
         "UPDATE events SET action = 'vanish' WHERE action = 'cancel'",
-        {FORBIDDEN: ["order-4"]},
+        {FORBIDDEN: ["order-4", "order-12"]},
     ),
     "a life that begins ready": (
         "UPDATE events SET action = 'finish', after = 'ready' WHERE subject = 'order-8'",
@@ -161,5 +164,59 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "a customer gone without an event": (
         "UPDATE orders SET abandoned = true WHERE order_id = 'order-8'",
         {FIELDS: ["order-8"]},
+    ),
+    "a bound basket": (
+        "UPDATE orders SET bound = true WHERE order_id = 'order-11'",
+        {FIELDS: ["order-11"]},
+    ),
+    "a basket's key under an address": (
+        "UPDATE idempotency_keys SET address = '192.0.2.1' WHERE order_id = 'order-12'",
+        {KEYS: ["order-12"]},
+    ),
+    "a lost key of a basket": (
+        "DELETE FROM idempotency_keys WHERE order_id = 'order-11'",
+        {FOUND: ["order-11"]},
+    ),
+    "a key that two baskets of an account share": (
+        """UPDATE orders SET status = 'waiting', ended_at = NULL, key = 'eleven'
+        WHERE order_id = 'order-12'""",
+        {
+            STANDS: ["order-12"],
+            KEYS: ["order-12"],
+            UNSHARED: ["order-12"],
+            TIMES: ["order-12"],
+        },
+    ),
+    "a line without an order": (
+        "UPDATE order_lines SET order_id = 'order-99' WHERE order_id = 'order-12'",
+        {LINES: ["order-99"], TOTALS: ["order-12"]},
+    ),
+    "a line of an order of the plain counter": (
+        "INSERT INTO order_lines VALUES ('order-8', 1, 'donuts', NULL, 'Donuts', NULL, 1, 200)",
+        {LINES: ["order-8"]},
+    ),
+    "a lost line": (
+        "DELETE FROM order_lines WHERE order_id = 'order-11' AND line = 1",
+        {TOTALS: ["order-11"]},
+    ),
+    "a lost line that was free": (
+        "DELETE FROM order_lines WHERE order_id = 'order-11' AND line = 2",
+        {TOTALS: ["order-11"]},
+    ),
+    "a line that was changed": (
+        "UPDATE order_lines SET quantity = 3 WHERE order_id = 'order-12'",
+        {TOTALS: ["order-12"]},
+    ),
+    "a basket without a fingerprint": (
+        "UPDATE orders SET fingerprint = NULL WHERE order_id = 'order-11'",
+        {BASKETS: ["order-11"]},
+    ),
+    "a plain order with metadata": (
+        "UPDATE orders SET metadata = '{}' WHERE order_id = 'order-8'",
+        {BASKETS: ["order-8"]},
+    ),
+    "a basket of nobody": (
+        "UPDATE orders SET account_id = NULL WHERE order_id = 'order-12'",
+        {KEYS: ["order-12"], LINES: ["order-12"], BASKETS: ["order-12"]},
     ),
 }

@@ -20,14 +20,25 @@ from cafe.ledger.errors import LedgerError
 from cafe.ledger.statements import deletion, last_event, upsert
 from cafe.ledger.store import Committed, Store, Unit
 from cafe.ledger.tables import events
-from cafe.orders.order import Action, Change, Order, Status
+from cafe.orders.order import Action, Basket, Change, Line, Order, Status
 from cafe.orders.queries import Snapshot, find_by_key, find_order, load_orders
 from cafe.orders.tables import entry_of
 
 NOON = 1_767_000_000.0
 ADDRESS = "192.0.2.1"
 LEASE_SECONDS = 180.0
+LATTE = Line("latte", "latte-vanilla", "Latte", "Vanilla", 2, 430)
+WATER = Line("water", None, "Water", None, 1, 0)
+DONUT = Line("donuts", None, "Donuts", None, 1, 200)
 UNCLAIMED: dict[str, Any] = {"barista": None, "claim": None, "lease_expires_at": None}
+
+
+def basket(*lines: Line, account: str = "ada", prepaid: bool = False) -> Basket:
+    """Return what an account has ordered: by default two lattes, a water and a donut."""
+    lines = lines or (LATTE, WATER, DONUT)
+    total = sum(line.total_cents for line in lines)
+    fingerprint = " ".join(f"{line.quantity} {line.product_id}" for line in lines)
+    return Basket(account, lines, total, fingerprint, '{"table": "Zoë"}', prepaid)
 
 
 class Tickets:
@@ -43,12 +54,17 @@ class Tickets:
         key: str | None = None,
         at: float = NOON,
         address: str = ADDRESS,
+        basket: Basket | None = None,
     ) -> Change:
         """Return a new order, whose id is by default `order-` and its number."""
         self.last_number += 1
         number = self.last_number
         order_id = f"order-{number}" if order_id is None else order_id
-        order = Order(order_id, number, "americano", "Zoë", address, at, key, bound=key is None)
+        if basket is None:
+            order = Order(order_id, number, "americano", "Zoë", address, at, key, key is None)
+        else:
+            drink = basket.summary
+            order = Order(order_id, number, drink, None, address, at, key, False, basket=basket)
         return Change(Action.PLACE, None, order, at)
 
     def delivered(

@@ -34,9 +34,11 @@ from cafe.orders.tables import keys, orders
 from tests.cafe.ledger.conftest import TABLES
 from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
 from tests.cafe.ledger.order_histories import (
+    DONUT,
     RowWriter,
     Tickets,
     abandon,
+    basket,
     cancel,
     expire,
     finish,
@@ -65,7 +67,7 @@ def connection(durable_url: str) -> Generator[Connection]:
 
 @pytest.fixture
 def ledger(connection: Connection) -> Connection:
-    """Return the connection to a ledger with orders 1 to 10, one of each kind."""
+    """Return the connection to a ledger with orders 1 to 12, one of each kind."""
     write, place = RowWriter(connection).write, Tickets().place
     one, two, three, four = (write(place(at=NOON + n)) for n in range(4))
     five = write(place(at=NOON + 4, key="five"))
@@ -84,6 +86,8 @@ def ledger(connection: Connection) -> Connection:
     write(cancel(six, at=NOON + 102, action=Action.CUT_OFF))
     write(place(at=NOON + 103, key="six"))
     write(place(at=NOON + 104, key="six", address="192.0.2.2"))
+    write(place(at=NOON + 105, key="eleven", basket=basket()))
+    write(cancel(write(place(at=NOON + 106, key="twelve", basket=basket(DONUT))), at=NOON + 107))
     seven = write(expire(write(start(seven, at=NOON + 110)), at=NOON + 300))
     write(finish(seven, at=NOON + 310))
     return connection

@@ -78,7 +78,7 @@ def test_the_day_has_everything() -> None:
 
 
 def orders_of(day: list[Change]) -> dict[str, Order]:
-    """Return how each order stands in the end; the first version knew no claims."""
+    """Return how each order stands in the end; the first version knew no claims and baskets."""
     return {change.order.order_id: change.order for change in day}
 
 
@@ -117,7 +117,7 @@ def make_first_version(connection: Connection) -> None:
 def fill(connection: Connection, day: list[Change]) -> None:
     for order in orders_of(day).values():
         row = {**order._asdict(), "status": order.status.value}
-        del row["claim"]
+        del row["claim"], row["basket"]
         insert_row(connection, "orders", row)
     for sequence, change in enumerate(day, 1):
         event, _ = entry_of(change)

@@ -1,0 +1,144 @@
+"""How the desk asks: the Dispatcher, again after a crash, and the ledger for what is forgotten.
+
+Rule: a crash of the Dispatcher is hidden from the client: each message is repeated a few times, and
+every command has an id, so that it takes effect once. Each wait for the ledger has a time-out here,
+once for a request. A guessed id or a new key is recognized without asking the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.ledger import Ledger
+from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.followers import KeptKeys
+from cafe.orders.messages import HangUp, Standing
+from cafe.orders.order import Order, OrderIds
+from cafe.orders.queries import find_by_key, find_order
+from cafe.orders.refusals import UnknownOrder
+
+R = TypeVar("R")
+
+TRIES = 5
+"""Attempts, before a crash is passed on to the client."""
+AT_ONCE = 1.0
+"""Seconds: two crashes in a row within so short a time are not retried."""
+LEDGER_SECONDS = 5.0
+"""How long a request may wait for the ledger in all."""
+REFUSED_SECONDS = 1.0
+"""How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
+client that retries at once would keep it busy."""
+
+
+@dataclass(slots=True)
+class Retries:
+    """Counts the retries of one request after crashes of the actor."""
+
+    left: int = TRIES
+    waits: bool = False
+    """The request only waits, so it cannot have caused a crash."""
+    crashed_at_once: bool = False
+
+    def allows(self, seconds: float) -> bool:
+        """Return whether to retry after a crash that came so many seconds after the ask."""
+        self.left -= 1
+        again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
+        # Twice in a row: this message may be the cause.
+        return self.left > 0 and (self.waits or not (again and self.crashed_at_once))
+
+
+@contextmanager
+def ledger_time_out() -> Generator[None]:
+    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
+    with trio.move_on_after(LEDGER_SECONDS) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise LedgerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks the Dispatcher and the ledger."""
+
+    dispatcher: Ref[Dispatcher]
+    ledger: Ledger
+    ids: OrderIds
+    keys: KeptKeys
+    now: Callable[[], float]
+    key_ttl_seconds: float = 86_400.0
+
+    def hang_up(self, order_id: str) -> None:
+        """Cancel an order whose customer disconnected without its id, unless it has a key."""
+        with suppress(MailboxFull, ActorStopped):  # else the periodic check abandons it
+            self.dispatcher.tell_nowait(HangUp(order_id))
+
+    async def _ask_about(
+        self, message: Message[Dispatcher, R], order_id: str, of_ended: Callable[[Order], R]
+    ) -> R:
+        """Ask about an order; if the Dispatcher has forgotten it, answer with what the ledger has.
+
+        `of_ended` makes that answer: an order that is forgotten has ended.
+        Raises UnknownOrder for an id that the shop has never made, before any actor is asked.
+        """
+        if not self.ids.may_exist(order_id):
+            raise UnknownOrder
+        with ledger_time_out():
+            try:
+                return await self._ask_until_answered(message, Retries())
+            except UnknownOrder:
+                return of_ended(await self._forgotten(order_id))
+
+    def _ended(self, order: Order) -> Standing:
+        return Standing(order, None, None, order.waited_seconds(self.now()))
+
+    async def _forgotten(self, order_id: str) -> Order:
+        """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
+        order = await self.ledger.read(partial(find_order, order_id=order_id))
+        if order is None:
+            raise UnknownOrder
+        if not order.ended:
+            raise LedgerUnavailable  # it was placed after the Dispatcher was asked
+        return order
+
+    def _may_have_key(self, scope: str, key: str) -> bool:
+        return self.keys.may_have(scope, key, self.now() - self.key_ttl_seconds)
+
+    async def _read_key(self, scope: str, key: str) -> Order | None:
+        """Return the order that the ledger has under a key."""
+        if not self._may_have_key(scope, key):
+            return None
+        since = self.now() - self.key_ttl_seconds
+        query = partial(find_by_key, scope=scope, key=key, since=since)
+        return await self.ledger.read(query)
+
+    async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
+        """Ask the Dispatcher, for as long as a request may wait for the ledger."""
+        with ledger_time_out():
+            return await self._ask_until_answered(message, retries or Retries())
+
+    async def _wait(self, message: Message[Dispatcher, R]) -> R:
+        """Ask for what others have to do first, without a time-out."""
+        return await self._ask_until_answered(message, Retries(waits=True))
+
+    async def _ask_until_answered(self, message: Message[Dispatcher, R], retries: Retries) -> R:
+        """Ask the Dispatcher, and again after a crash while `retries` allow it."""
+        while True:
+            asked_at = trio.current_time()
+            try:
+                return await self.dispatcher.ask(message)
+            except JournalClosed:
+                await trio.lowlevel.checkpoint()
+            except NotRecorded:
+                await trio.sleep(REFUSED_SECONDS)
+                raise
+            except ActorCrashed:
+                if not retries.allows(trio.current_time() - asked_at):
+                    raise
