@@ -173,6 +173,7 @@ async def test_without_a_url_nothing_is_noted_and_later_only_what_comes_then_is_
         assert [(one.status, one.sequence) for one in post.receiver.taken] == [("ready", 1)]
         store = post.store.survivor()
     async with open_post(store, follows=False) as post:
+        await trio.sleep(1)
         await post.happen("o1", "hand over")
         store = post.store.survivor()
     async with open_post(store) as post:
