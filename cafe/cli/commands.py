@@ -25,6 +25,7 @@ COMMANDS = {
     "rush": "cafe.players.rush",
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
+    "notifications": "cafe.cli.notifications",
     "users": "cafe.cli.users",
     "tokens": "cafe.cli.users",
 }
