@@ -76,6 +76,7 @@ MODELS = (
     "cafe/menu/catalogue.py",
     "cafe/menu/first.py",
     "cafe/menu/product.py",
+    "cafe/notifications/notification.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
     "cafe/payments/agenda.py",

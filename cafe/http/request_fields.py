@@ -100,6 +100,6 @@ def _checked(cursor: Any) -> Any:
 Cursor = Annotated[
     int | None,
     BeforeValidator(_checked),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]

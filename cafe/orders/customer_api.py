@@ -11,7 +11,6 @@ from math import inf
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Request
-from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from actors import Ref
@@ -20,6 +19,7 @@ from cafe.http.disconnect import if_undelivered, unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import DISCONNECTED, answer
+from cafe.http.request_fields import KEY_PATTERN, Prefer, check_key, preferred_wait
 from cafe.limits.rate_limiter import (
     Admit,
     Allowance,
@@ -37,14 +37,9 @@ from cafe.orders.refusals import (
     TooManyWaiting,
     UnknownOrder,
 )
-from cafe.orders.requests import KEY_PATTERN, check_key, counting_misses, preferred_wait
+from cafe.orders.requests import counting_misses
 from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
 
-Prefer = Annotated[
-    list[str] | None,  # its lines, which together are one list
-    WithJsonSchema({"type": "string"}),
-    Header(description="`wait=N` seconds, or `respond-async` (RFC 7240)."),
-]
 Key = Annotated[
     str | None,
     Header(

@@ -13,110 +13,15 @@ from fastapi import Query
 from starlette.types import Scope
 
 from actors import Ref
-from cafe.http.request_fields import (
-    KEY_PATTERN as KEY_PATTERN,  # noqa: PLC0414 - exported with what orders add to it
-)
-from cafe.http.request_fields import Cursor as Cursor  # noqa: PLC0414 - as above
-from cafe.http.request_fields import MalformedKey as MalformedKey  # noqa: PLC0414 - as above
-from cafe.http.request_fields import check_key as check_key  # noqa: PLC0414 - as above
-from cafe.http.request_fields import (
-    preferred_wait as preferred_wait,  # noqa: PLC0414 - as above
-)
-from cafe.http.request_fields import read_cursor as read_cursor  # noqa: PLC0414 - as above
-from cafe.http.request_fields import (
-    written_cursor as written_cursor,  # noqa: PLC0414 - as above
-)
+from cafe.http.request_fields import written_cursor
 from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MOST_LISTED, OrderPage
 from cafe.orders.refusals import UnknownOrder
 
-<<<<<<< HEAD
-KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
-_KEY = re.compile(KEY_PATTERN)
-# An element may hold commas in quotes (RFC 9110, 5.6.1); an open quote takes the rest.
-_ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++')
-_PREFERENCE = re.compile(
-    r"[ \t]*(?:(?P<later>respond-async)|"
-    r'wait[ \t]*=[ \t]*(?P<quote>"?)(?P<wait>[0-9]{1,9})(?P=quote))'
-    r"[ \t]*(?:;.*)?",
-    re.IGNORECASE,
-)
-
-
-class MalformedKey(CafeRefusal):
-    """The Idempotency-Key is malformed."""
-
-    status = 400
-
-    def __init__(self) -> None:
-        super().__init__("An Idempotency-Key has 1 to 255 visible ASCII characters.")
-
-
-def check_key(key: str) -> None:
-    """Raise MalformedKey for a key that is not allowed."""
-    if _KEY.fullmatch(key) is None:
-        raise MalformedKey
-
-
-def preferred_wait(prefer: Sequence[str] | None, *, otherwise: float) -> tuple[float, str | None]:
-    """Return the seconds to wait, and the preference that was applied, if any.
-
-    `prefer` has the header's lines, which are one list. `otherwise` is the default.
-    `respond-async` is a wait of 0 seconds.
-    """
-    wait, applied = otherwise, None
-    for element in _ELEMENT.findall(",".join(prefer or ())):
-        match = _PREFERENCE.fullmatch(element)
-        if match is None:
-            continue
-        if match["later"]:
-            return 0.0, "respond-async"
-        if applied is None:
-            wait, applied = float(match["wait"]), f"wait={match['wait']}"
-    return wait, applied
-
-
-LONGEST: Final = 64
-_BEHIND: Final = "behind "
-
-
-def written_cursor(number: int) -> str:
-    """Return the cursor of the page that begins after this ticket number."""
-    return urlsafe_b64encode(f"{_BEHIND}{number}".encode()).rstrip(b"=").decode()
-
-
-def read_cursor(cursor: str) -> int:
-    """Return the ticket number of a cursor; raises ValueError for any other text."""
-    if len(cursor) <= LONGEST:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        number = int(text.removeprefix(_BEHIND))
-        if number > 0 and written_cursor(number) == cursor:
-            return number
-    raise ValueError("no cursor of ours")
-
-
-def _checked(cursor: Any) -> Any:
-    if cursor is None:
-        return None
-    try:
-        return read_cursor(cursor)
-    except ValueError:
-        raise PydanticCustomError(
-            "cursor", "Take the cursor from the link of the page before; this is none."
-        ) from None
-
-
-Cursor = Annotated[
-    int | None,
-    BeforeValidator(_checked),
-    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
-    Query(description="Where the page begins; take it from the link of the page before."),
-=======
 Limit = Annotated[
     QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
->>>>>>> payments
 ]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {

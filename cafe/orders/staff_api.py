@@ -18,6 +18,7 @@ from cafe.http.disconnect import unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
+from cafe.http.request_fields import KEY_PATTERN, Cursor, check_key
 from cafe.http.schema import Id
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
@@ -29,15 +30,7 @@ from cafe.orders.messages import (
     ReleaseOrder,
     StartOrder,
 )
-from cafe.orders.requests import (
-    KEY_PATTERN,
-    LINKED,
-    Cursor,
-    Limit,
-    check_key,
-    counting_misses,
-    link_headers,
-)
+from cafe.orders.requests import LINKED, Limit, counting_misses, link_headers
 from cafe.orders.schemas import (
     CONFLICT,
     ClaimOut,

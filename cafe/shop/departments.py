@@ -19,12 +19,19 @@ from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.department import MENU, open_menu
+from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import Offer, Start
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
 from cafe.settings import Settings
 
-DEPARTMENTS: Final[tuple[Department[Any], ...]] = (MENU, ACCOUNTS, ORDERS, PAYMENTS)
+DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
+    MENU,
+    ACCOUNTS,
+    ORDERS,
+    PAYMENTS,
+    NOTIFICATIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,13 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         desk=orders.desk,
         board=menu.board,
     )
-    return menu, accounts, orders, payments
+    notifications = await open_notifications(
+        settings=house.settings,
+        start=house.start,
+        ledger=house.ledger,
+        registry=house.registry,
+    )
+    return menu, accounts, orders, payments, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from actors.testing import Probe
 from cafe.http.app import create_app
 from cafe.http.plain_routes import PlainRoutes
+from cafe.http.request_fields import read_cursor, written_cursor
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
 from cafe.orders.queue import OrderBook
-from cafe.orders.requests import read_cursor, written_cursor
 from cafe.orders.staff_api import barista_routes
 from tests.cafe.http.layers import with_outer_layer
 from tests.cafe.orders.counter import Counter, open_counter

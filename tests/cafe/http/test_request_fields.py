@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from cafe.orders.requests import MalformedKey, check_key, preferred_wait
+from cafe.http.request_fields import MalformedKey, check_key, preferred_wait
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""What the tables of notifications promise, as queries: each returns those that break it.
+
+Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
+every department is checked by the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Executable, and_, func, or_, select
+
+from cafe.ledger.tables import events
+from cafe.notifications.tables import attempts, counts, notifications
+
+_one = notifications.c
+_WHO = (_one.event_id.label("subject"), _one.number)
+
+
+def _not_as_its_events_say() -> Executable:
+    from_last = func.row_number().over(
+        partition_by=events.c.subject, order_by=events.c.position.desc()
+    )
+    ours = select(events.c.subject, events.c.after, from_last.label("from_last"))
+    last = ours.where(events.c.department == "notifications").subquery()
+    both = notifications.outerjoin(
+        last, and_(last.c.subject == _one.event_id, last.c.from_last == 1)
+    )
+    differs = last.c.after.is_distinct_from(_one.state)
+    return (
+        select(*_WHO, _one.state, last.c.after.label("last event")).select_from(both).where(differs)
+    )
+
+
+def _neighbours() -> Any:
+    """Return each notification beside the one before it in its order."""
+    window: dict[str, Any] = {"partition_by": _one.order_id, "order_by": _one.sequence}
+    return select(
+        *_WHO,
+        _one.sequence,
+        _one.position,
+        _one.state,
+        func.lag(_one.sequence).over(**window).label("sequence_before"),
+        func.lag(_one.position).over(**window).label("position_before"),
+        func.lag(_one.state).over(**window).label("state_before"),
+    ).subquery()
+
+
+def _out_of_sequence() -> Executable:
+    each = _neighbours()
+    gap = each.c.sequence != each.c.sequence_before + 1
+    return select(each).where(or_(gap, each.c.position <= each.c.position_before))
+
+
+def _overtaken() -> Executable:
+    each = _neighbours()
+    # The first of an order may be deleted, which only happens to those that are delivered.
+    is_next = func.coalesce(each.c.state_before, "delivered") == "delivered"
+    return select(each).where(
+        or_(and_(is_next, each.c.state == "held"), and_(~is_next, each.c.state != "held"))
+    )
+
+
+def _wrongly_scheduled() -> Executable:
+    scheduled = _one.state.in_(["due", "retrying"])
+    wrong = or_(
+        scheduled != _one.due_at.is_not(None),
+        (_one.state == "delivered") != _one.delivered_at.is_not(None),
+    )
+    return select(*_WHO, _one.state, _one.due_at, _one.delivered_at).where(wrong)
+
+
+def _lost_attempts() -> Executable:
+    kept = (
+        select(func.count())
+        .where(attempts.c.event_id == _one.event_id)
+        .correlate(notifications)
+        .scalar_subquery()
+    )
+    return select(*_WHO, _one.attempts, kept.label("kept")).where(_one.attempts != kept)
+
+
+def _wrong_counts() -> Executable:
+    found = (
+        select(_one.state, func.count().label("number"))
+        .where(_one.state != "delivered")
+        .group_by(_one.state)
+        .subquery()
+    )
+    both = counts.outerjoin(found, found.c.state == counts.c.state, full=True)
+    state = func.coalesce(counts.c.state, found.c.state)
+    counted, there = func.coalesce(counts.c.number, 0), func.coalesce(found.c.number, 0)
+    return (
+        select(state.label("subject"), counts.c.number.label("counted"), there.label("there"))
+        .select_from(both)
+        .where(state != "delivered", counted != there)
+    )
+
+
+CHECKS: dict[str, Executable] = {
+    "every notification stands where its last event left it": _not_as_its_events_say(),
+    "an order's notifications are numbered as its events came": _out_of_sequence(),
+    "a notification is held as long as one before it is not delivered": _overtaken(),
+    "a notification has a time for its next attempt as long as there is one": _wrongly_scheduled(),
+    "every attempt to deliver a notification is kept": _lost_attempts(),
+    "the counts of notifications are right": _wrong_counts(),
+}

@@ -1,0 +1,53 @@
+"""What can be asked of the Notifier.
+
+Rule: frozen values only. An event has its position, and an attempt its number: so both can be
+repeated after any crash, and have their effect once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors import Message
+from cafe.ledger.department import Logged
+from cafe.notifications.notification import Attempt, Notification
+
+if TYPE_CHECKING:
+    # Exported: the type of a ref.
+    from cafe.notifications.notifier import Notifier as Notifier  # noqa: PLC0414 - see above
+
+
+@dataclass(frozen=True, slots=True)
+class Begin(Message["Notifier", int]):
+    """Store whether this shop follows events; answered with the position to follow them from."""
+
+    follows: bool
+    since: int
+    """The log's last position as this shop was opened: where one begins that has not followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Message["Notifier", None]):
+    """Take in events of the log, each once; answered when their effects are committed."""
+
+    batch: tuple[Logged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Message["Notifier", None]):
+    """Record attempts, each once; answered when they are committed."""
+
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Message["Notifier", Notification]):
+    """Attempt a notification again, at once; answered when that is committed."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Message["Notifier", None]):
+    """Answered when the Notifier has done what it was asked before."""

@@ -1,0 +1,201 @@
+"""The Notifier: the actor that owns all notifications, and the task that follows orders for it.
+
+Rule: memory holds only how far the log was followed. Each turn reads what it needs,
+decides by the model, and commits: so the next turn finds all that was done before, a crash or a
+kill leaves nothing to undo, and a backlog of any size costs no memory.
+
+A position is stored with the effects of the events up to it, in one commit. Events without effects,
+as those of the plain counter, are not worth a commit: their position is stored once in a while, and
+after a crash they are skipped again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Final, TypeVar
+
+import trio
+
+from actors import Actor, ActorCrashed, Ref
+from cafe.ledger.department import Logged
+from cafe.ledger.errors import LedgerUnavailable, NotRecorded
+from cafe.ledger.journal import Journal
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.reader import Query
+from cafe.notifications.messages import Begin, CheckIn, Follow, Record, Retry
+from cafe.notifications.notification import (
+    Change,
+    Notification,
+    NotRetriedError,
+    Told,
+    number_in,
+)
+from cafe.notifications.queries import (
+    Counts,
+    Kept,
+    load,
+    look_up,
+    look_up_orders,
+)
+from cafe.notifications.refusals import NothingToRetry, UnknownNotification
+from cafe.notifications.tables import entries_of, entry_of_position
+
+R = TypeVar("R")
+RETRY_SECONDS: Final = 0.5
+"""Between two retries, while the database cannot be written or refuses a row."""
+MOST_EVENTS: Final = 1_000
+"""In one turn; and so many without effects, at most, are followed again after a crash."""
+POSITION_SECONDS: Final = 60.0
+"""How long the position of events without effects may be in memory only, while others come."""
+
+
+class Notifier(Actor):
+    """Owns notifications, from the event of an order until they are delivered."""
+
+    def __init__(
+        self, ledger: Ledger, opened: tuple[Journal, Kept], wake: Callable[[], object]
+    ) -> None:
+        """Go on from what was loaded; `wake` is called after each commit."""
+        self._ledger = ledger
+        self._journal, kept = opened
+        self._position = self._stored = kept.position
+        self._stored_at = ledger.now()
+        self._journal.on_commit(wake)
+
+    def on_stop(self) -> None:
+        """Unsubscribe from commits; what is written is still committed."""
+        self._journal.on_commit(None)
+
+    @Begin.handler
+    async def begin(self, message: Begin) -> int:
+        """Go on from where events were followed to, if they were; else from now."""
+        kept = await self._read(load)
+        if kept.follows is message.follows:
+            return kept.position
+        await self._journal.commit(entry_of_position(message.since, follows=message.follows))
+        self._position = message.since
+        self._remember(message.since)
+        return message.since
+
+    @Follow.handler
+    async def follow(self, message: Follow) -> None:
+        """Note a notification for each change of a basket's order, once."""
+        last = message.batch[-1].position
+        told = [one for one in map(told_of, message.batch) if one is not None]
+        if told:
+            query = partial(look_up_orders, order_ids={one.order_id for one in told})
+            kept = await self._read(query)
+            new = [one for one in told if one.position > max(kept.position, self._position)]
+            if new:
+                await self._note(new, kept, last)
+        if last >= self._stored + MOST_EVENTS or self._is_overdue():
+            await self._journal.commit(entry_of_position(last))
+            self._remember(last)
+        self._position = max(self._position, last)
+
+    @Record.handler
+    async def record(self, message: Record) -> None:
+        """Apply the outcomes of attempts, and make due what they have held."""
+        kept = await self._read(
+            partial(look_up, event_ids={one.event_id for one in message.attempts})
+        )
+        now = self._ledger.now()
+        changes = [change for one in message.attempts for change in kept.outbox.attempted(one, now)]
+        await self._commit(changes, kept.counts)
+
+    @Retry.handler
+    async def retry(self, message: Retry) -> Notification:
+        """Make a notification due at once."""
+        kept = await self._read(partial(look_up, event_ids=[message.event_id]))
+        if message.event_id not in kept.outbox.by_id:
+            raise UnknownNotification
+        try:
+            changes = kept.outbox.retry(message.event_id, self._ledger.now())
+        except NotRetriedError as no:
+            raise NothingToRetry(no.state) from None
+        await self._commit(changes, kept.counts)
+        return kept.outbox.by_id[message.event_id]
+
+    @CheckIn.handler
+    def check_in(self, _message: CheckIn) -> None:
+        """Answer."""
+
+    async def _note(self, new: Iterable[Told], kept: Kept, last: int) -> None:
+        now = self._ledger.now()
+        changes = [change for one in new for change in kept.outbox.note(one, now)]
+        await self._commit(changes, kept.counts, last)
+        self._remember(last)
+
+    async def _commit(
+        self, changes: Iterable[Change], before: Counts, position: int | None = None
+    ) -> None:
+        """Commit changes with the counts after them, and with the position that they belong to."""
+        changes = list(changes)
+        if not changes:
+            return
+        entries = entries_of(changes, before)
+        if position is not None:
+            entries.append(entry_of_position(position))
+        await self._journal.commit(*entries)
+
+    def _is_overdue(self) -> bool:
+        return (
+            self._position > self._stored
+            and self._ledger.now() >= self._stored_at + POSITION_SECONDS
+        )
+
+    def _remember(self, position: int) -> None:
+        self._stored, self._stored_at = position, self._ledger.now()
+
+    async def _read(self, query: Query[R]) -> R:
+        """Read behind all that was written, also by a turn that was cancelled meanwhile."""
+        return await self._ledger.read(query, behind=self._journal)
+
+
+def told_of(logged: Logged) -> Told | None:
+    """Return what an event tells; None where it is no basket's, or changes no status."""
+    event = logged.event
+    if logged.department != "orders" or event.data is None or event.before == event.after:
+        return None
+    number = number_in(event.data)
+    if number is None:
+        return None
+    return Told(logged.position, event.subject, number, event.after, event.at)
+
+
+async def follow_orders(notifier: Ref[Notifier], ledger: Ledger, since: int) -> None:
+    """Send every event of the log to the Notifier, which skips those that it has; never returns.
+
+    It begins with the first event after `since` where none was followed before.
+    """
+    after = await until_done(partial(notifier.ask, Begin(follows=True, since=since)))
+    async with ledger.follow(after) as batches:
+        async for batch in batches:
+            for first in range(0, len(batch), MOST_EVENTS):
+                part = Follow(tuple(batch[first : first + MOST_EVENTS]))
+                await until_done(partial(notifier.ask, part))
+
+
+async def follow_nothing(notifier: Ref[Notifier], since: int) -> None:
+    """Store that events are not followed, so that those of this shop are not sent later."""
+    await until_done(partial(notifier.ask, Begin(follows=False, since=since)))
+
+
+async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = True) -> R:
+    """Ask until there is an answer, and return it; retry after a crash and during an outage.
+
+    What the database refuses is retried, too, until an operator has helped; or else raises
+    NotRecorded.
+    """
+    while True:
+        try:
+            return await ask()
+        except ActorCrashed:
+            await trio.lowlevel.checkpoint()
+        except LedgerUnavailable:
+            await trio.sleep(RETRY_SECONDS)
+        except NotRecorded:
+            if not retry_refused:
+                raise
+            await trio.sleep(RETRY_SECONDS)

@@ -1,0 +1,184 @@
+"""What is read from the tables of notifications: for a turn, for the delivery, for a manager.
+
+Rule: queries only, each of a bounded number of rows, by an index; what a row means is for
+`notification.py` to say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Select,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
+
+from cafe.notifications.notification import PAUSES, Attempt, Notification, Outbox, State
+from cafe.notifications.tables import attempt_of, attempts, counts, followed, notification_of
+from cafe.notifications.tables import notifications as table
+
+LAST_ATTEMPTS = 10
+"""Shown of each notification."""
+
+Counts = Mapping[State, int]
+_columns = table.c
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a turn, or the Notifier, starts from."""
+
+    position: int
+    """Up to it events have had their effects."""
+    follows: bool
+    counts: Counts
+    outbox: Outbox
+
+
+_followed = select(followed.c.position, followed.c.follows)
+_counts = select(counts.c.state, counts.c.number)
+
+
+def _read(connection: Connection, *queries: Executable) -> Kept:
+    row = connection.execute(_followed).first()
+    position, follows = (0, False) if row is None else row
+    found = [notification_of(one) for query in queries for one in connection.execute(query)]
+    numbers = {State(state): number for state, number in connection.execute(_counts)}
+    return Kept(position, follows, numbers, Outbox(found))
+
+
+def load(connection: Connection) -> Kept:
+    """Return what the Notifier starts from: no notifications, however many there are."""
+    return _read(connection)
+
+
+def look_up_orders(connection: Connection, order_ids: Collection[str]) -> Kept:
+    """Return the last notification of each of some orders."""
+    last = (
+        select(_columns.order_id, func.max(_columns.sequence))
+        .where(_columns.order_id.in_(order_ids))
+        .group_by(_columns.order_id)
+    )
+    places = tuple_(_columns.order_id, _columns.sequence)
+    return _read(connection, select(*_columns).where(places.in_(last)))
+
+
+def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
+    """Return some notifications, and the one behind each in its order."""
+    before, behind = table.alias(), table.alias()
+    is_next = (behind.c.order_id == before.c.order_id) & (
+        behind.c.sequence == before.c.sequence + 1
+    )
+    return _read(
+        connection,
+        select(*_columns).where(_columns.event_id.in_(event_ids)),
+        select(*behind.c)
+        .join_from(before, behind, is_next)
+        .where(before.c.event_id.in_(event_ids)),
+    )
+
+
+class Due(NamedTuple):
+    """What is to be attempted now, the longest due first, and when the next will be."""
+
+    now: list[Notification]
+    next_at: float | None
+    """None where none is scheduled."""
+
+
+def read_due(connection: Connection, now: float, states: Collection[State], most: int) -> Due:
+    """Return at most `most` notifications of each of these states that are due."""
+    found: list[Notification] = []
+    for state in states:
+        of_state = select(*_columns).where(_columns.state == state.value, _columns.due_at <= now)
+        query = of_state.order_by(_columns.due_at, _columns.position).limit(most)
+        found += map(notification_of, connection.execute(query))
+    later = select(func.min(_columns.due_at)).where(_columns.due_at > now)
+    times = [
+        connection.execute(later.where(_columns.state == state.value)).scalar()
+        for state in (State.DUE, State.RETRYING)
+    ]
+    return Due(found, min((one for one in times if one is not None), default=None))
+
+
+def hasten(connection: Connection, now: float) -> int:
+    """Make due what is further away than the longest pause; return how many.
+
+    The clock was set back since then.
+    """
+    far = _columns.due_at > now + PAUSES[-1]
+    scheduled = _columns.state.in_([State.DUE.value, State.RETRYING.value])
+    return connection.execute(update(table).where(scheduled, far).values(due_at=now)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which notifications a manager wants to see."""
+
+    order_id: str | None = None
+    state: State | None = None
+    before: int | None = None
+    """The page begins behind the notification of this event, going back in time."""
+    most: int = 100
+
+
+class Page(NamedTuple):
+    """Some notifications, the newest first, and their last attempts."""
+
+    notifications: list[Notification]
+    attempts: Mapping[str, list[Attempt]]
+    """By event_id, oldest first."""
+    goes_on: bool
+
+
+def read_page(connection: Connection, wanted: Wanted) -> Page:
+    """Return a page of notifications."""
+    query = select(*_columns).order_by(_columns.position.desc()).limit(wanted.most + 1)
+    if wanted.order_id is not None:
+        query = query.where(_columns.order_id == wanted.order_id)
+    if wanted.state is not None:
+        query = query.where(_columns.state == wanted.state.value)
+    if wanted.before is not None:
+        query = query.where(_columns.position < wanted.before)
+    found = [notification_of(row) for row in connection.execute(query)]
+    shown = found[: wanted.most]
+    return Page(shown, read_attempts(connection, shown), len(found) > len(shown))
+
+
+def read_attempts(
+    connection: Connection, of: Sequence[Notification]
+) -> Mapping[str, list[Attempt]]:
+    """Return the last attempts of some notifications."""
+    ids = [one.event_id for one in of]
+    query = (
+        select(*attempts.c)
+        .join(table, _columns.event_id == attempts.c.event_id)
+        .where(attempts.c.event_id.in_(ids), attempts.c.number > _columns.attempts - LAST_ATTEMPTS)
+        .order_by(attempts.c.event_id, attempts.c.number)
+    )
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.event_id].append(attempt_of(row))
+    return found
+
+
+def ended(before: float) -> Select[Any]:
+    """Select the notifications that were delivered before a time."""
+    return select(_columns.event_id).where(_columns.delivered_at < before)
+
+
+def _delete(of: Any, event_ids: Sequence[str]) -> Executable:
+    return delete(of).where(of.c.event_id.in_(event_ids))
+
+
+PRUNE = (partial(_delete, attempts), partial(_delete, table))

@@ -1,0 +1,101 @@
+"""What goes over the wire about notifications to managers.
+
+Rule: pydantic stands here only, at the edge. Times are RFC 3339 in UTC, durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from cafe.http.app import example
+from cafe.notifications.notification import Attempt, Notification, State
+from cafe.notifications.queries import Page
+
+ATTEMPT: Final = {"number": 1, "at": "2026-03-14T09:27:54.8Z", "outcome": "503", "seconds": 0.041}
+NOTIFICATION: Final[dict[str, Any]] = {
+    "event_id": "evt_1204_9f86d081884c",
+    "sequence": 3,
+    "order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn",
+    "number": 17,
+    "status": "ready",
+    "occurred_at": "2026-03-14T09:27:54.789793Z",
+    "state": "retrying",
+    "due_at": "2026-03-14T09:27:59.841Z",
+    "delivered_at": None,
+    "attempts": [ATTEMPT],
+}
+
+
+class AttemptOut(BaseModel):
+    """One attempt to deliver a notification."""
+
+    model_config = example(ATTEMPT)
+
+    number: int
+    at: datetime
+    outcome: str = Field(description="The HTTP status of the answer, or a word for the error.")
+    seconds: float
+
+
+class NotificationOut(BaseModel):
+    """One notification."""
+
+    model_config = example(NOTIFICATION)
+
+    event_id: str
+    sequence: int = Field(description="1, 2, 3 and so on for each order.")
+    order_id: str
+    number: int = Field(description="The order's ticket number.")
+    status: str = Field(description="The order's, after the event.")
+    occurred_at: datetime
+    state: State
+    due_at: datetime | None = Field(description="When it is attempted next.")
+    delivered_at: datetime | None
+    attempts: list[AttemptOut] = Field(description="The last ten.")
+
+
+class NotificationsOut(BaseModel):
+    """Notifications, the newest first."""
+
+    model_config = example({"notifications": [NOTIFICATION]})
+
+    notifications: list[NotificationOut]
+
+
+def notifications_out(page: Page) -> list[dict[str, Any]]:
+    """Show notifications to a manager."""
+    return [
+        notification_out(one, page.attempts.get(one.event_id, ())) for one in page.notifications
+    ]
+
+
+def notification_out(one: Notification, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Show a notification, with its last attempts."""
+    return {
+        "event_id": one.event_id,
+        "sequence": one.sequence,
+        "order_id": one.order_id,
+        "number": one.number,
+        "status": one.status,
+        "occurred_at": _moment(one.occurred_at),
+        "state": one.state,
+        "due_at": _moment(one.due_at),
+        "delivered_at": _moment(one.delivered_at),
+        "attempts": [
+            {
+                "number": attempt.number,
+                "at": _moment(attempt.at),
+                "outcome": attempt.outcome,
+                "seconds": round(attempt.seconds, 3),
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,275 @@
+"""Crashes, kills, outages, refused rows: each event is noted once, and delivered at least once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors import Restart
+from actors.testing import run_seeded
+from cafe.ledger.database import Link
+from cafe.ledger.errors import LedgerUnavailable
+from cafe.notifications.notification import PAUSES, State
+from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.notifications.post import (
+    DEPARTMENTS,
+    EVENTS,
+    LIFE,
+    NOON,
+    Post,
+    Receiver,
+    expected_in,
+    noted_in,
+    open_post,
+    rows_in,
+    until,
+    wrong_in,
+)
+from tests.chance import examples
+
+PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
+ALL = ["waiting", "preparation", "ready", "delivered"]
+REFUSE = """
+    CREATE TRIGGER refuse_it BEFORE INSERT ON {0} WHEN NEW.event_id IN
+    (SELECT event_id FROM notifications WHERE order_id = 'bad')
+    BEGIN SELECT RAISE(ABORT, 'refused'); END
+"""
+
+
+@asynccontextmanager
+async def refusing(post: Post, table: str) -> AsyncGenerator[None]:
+    """Make the database refuse the rows of one order in a table."""
+    for statement in (REFUSE.format(table), "DROP TRIGGER refuse_it"):
+        with Link.transaction(post.store.link, writing=True) as connection:
+            connection.exec_driver_sql(statement)
+        if statement != "DROP TRIGGER refuse_it":
+            yield
+
+
+@pytest.mark.schedules(5)
+async def test_a_crash_of_the_notifier_loses_and_doubles_nothing() -> None:
+    async with open_post(restart=PATIENT) as post, trio.open_nursery() as nursery:
+        post.disk.seconds = 0.1
+        for number in range(5):
+            nursery.start_soon(post.happen, f"o{number}", *LIFE)
+            nursery.start_soon(post.crash)
+            await trio.sleep(0.07)
+        await until(lambda: len(post.rows(State.DELIVERED)) == 20)
+        assert noted_in(post.store) == expected_in(post.store)
+        assert all(post.receiver.statuses(f"o{number}") == ALL for number in range(5))
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(5)
+async def test_a_kill_after_the_answer_and_before_the_commit_repeats_it_under_the_same_id() -> None:
+    receiver, disk = Receiver(), Disk()
+    async with open_post(receiver=receiver, disk=disk) as post:
+        receiver.seconds["o1"] = 1.0
+        await post.happen("o1", "place")
+        await until(lambda: receiver.calls)
+        disk.seconds = 5.0
+        await until(lambda: receiver.taken)
+        assert post.states("o1") == [State.DUE]
+        store = post.store.survivor()
+    async with open_post(store, receiver=receiver) as post:
+        await until(lambda: post.states("o1") == [State.DELIVERED])
+        assert len(receiver.taken) == 2
+        assert len({one.event_id for one in receiver.taken}) == 1
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_a_restart_goes_on_in_the_schedule_where_it_was() -> None:
+    receiver = Receiver(always={"o1": "503"})
+    store: FaultyStore | None = None
+    began = trio.current_time()
+    for seconds in (2.0, 100.0, 1_000.0, 3_000.0, 40_000.0, 20_000.0):
+        async with open_post(store, receiver=receiver) as post:
+            if store is None:
+                await post.happen("o1", *LIFE)
+            await trio.sleep(seconds)
+            store = post.store.survivor()
+    due = [began + sum(PAUSES[: number + 1]) for number in range(len(PAUSES))]
+    assert store is not None
+    assert receiver.times("o1") == pytest.approx(due, abs=2)
+    assert [one.state for one in rows_in(store)] == [State.SET_ASIDE, *3 * [State.HELD]]
+
+
+@pytest.mark.schedules(3)
+async def test_an_attempt_that_was_due_while_no_process_ran_is_made_at_the_start() -> None:
+    receiver = Receiver()
+    receiver.outcomes["o1"] = ["503"]
+    async with open_post(receiver=receiver) as post:
+        await post.happen("o1", "place")
+        await until(lambda: post.states("o1") == [State.RETRYING], 1)
+        store = post.store.survivor()
+    await trio.sleep(1_000)
+    async with open_post(store, receiver=receiver) as post:
+        await until(lambda: receiver.taken, 1)
+
+
+@pytest.mark.schedules(3)
+async def test_a_time_that_is_too_far_in_the_future_is_not_waited_for() -> None:
+    receiver = Receiver()
+    receiver.outcomes["o1"] = ["503"]
+    later = NOON + 10 * 365 * 86_400.0
+    async with open_post(receiver=receiver, clock=lambda: later + trio.current_time()) as post:
+        await post.happen("o1", "place")
+        await until(lambda: post.states("o1") == [State.RETRYING], 1)
+        store = post.store.survivor()
+    async with open_post(store, receiver=receiver) as post:
+        await until(lambda: receiver.taken, 1)
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_during_an_outage_nothing_is_lost_and_metrics_are_there() -> None:
+    async with open_post() as post:
+        await post.happen("o1", "place", "start")
+        await until(lambda: len(post.receiver.taken) == 2)
+        post.receiver.seconds["o1"] = 5.0
+        await post.happen("o1", "finish")
+        await until(lambda: len(post.receiver.calls) == 3)
+        post.store.link.gone = True
+        with pytest.raises(LedgerUnavailable), trio.fail_after(6):
+            await post.desk.retry("evt_1_0123456789ab")
+        assert len(list(post.log.metrics())) == 2
+        await trio.sleep(600)
+        post.store.link.gone = False
+        await post.happen("o1", "hand over")
+        await until(lambda: len(post.rows(State.DELIVERED)) == 4)
+        assert post.receiver.statuses("o1") == ALL
+        assert post.notifier.statistics().crashed == 0
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_a_commit_whose_answer_is_lost_is_recorded_once() -> None:
+    async with open_post() as post:
+        for action in LIFE:
+            post.store.link.mute = 2
+            await post.happen("o1", action)
+        await until(lambda: len(post.rows(State.DELIVERED)) == 4)
+        assert noted_in(post.store) == expected_in(post.store)
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_an_outcome_that_is_refused_is_retried_and_holds_no_other_order() -> None:
+    async with open_post() as post:
+        async with refusing(post, "notification_attempts"):
+            post.receiver.seconds = {"bad": 1.0, "o1": 1.0}  # so that both come at once
+            await post.happen("bad", "place")
+            await post.happen("o1", "place")
+            await trio.sleep(10)
+            assert post.states("o1") == [State.DELIVERED]
+            assert (post.states("bad"), len(post.receiver.times("bad"))) == ([State.DUE], 1)
+        await until(lambda: post.states("bad") == [State.DELIVERED])
+        assert len(post.receiver.times("bad")) == 1
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_what_was_delivered_long_ago_is_deleted_with_its_attempts_and_events() -> None:
+    receiver = Receiver(always={"bad": "503"})
+    async with open_post(receiver=receiver) as post:
+        await post.happen("o1", *LIFE)
+        await post.happen("bad", "place", "start")
+        await until(lambda: len(post.rows(State.DELIVERED)) == 4)
+        await trio.sleep(1_000)
+        await post.happen("o2", "place")
+        await until(lambda: post.states("o2") == [State.DELIVERED])
+        await post.happen("o3", "place", is_basket=False)
+        pruned = await post.ledger.prune(DEPARTMENTS[1], post.ledger.now() - 500, DEPARTMENTS)
+        assert pruned == 4
+        assert [one.order_id for one in post.rows()] == ["bad", "bad", "o2"]
+        ids = {one.event_id for one in post.rows()}
+        assert {one.event_id for one in post.attempts()} <= ids
+        assert {one.event.subject for one in post.store.logged} == {"o1", "bad", "o2", "o3"} | ids
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_an_event_that_is_not_noted_yet_is_not_pruned() -> None:
+    async with open_post(follows=False) as post:
+        ended = await post.ledger.prune(EVENTS, 0.0, DEPARTMENTS)
+        assert ended == 0
+        with Link.transaction(post.store.link, writing=False) as connection:
+            followed = DEPARTMENTS[1].followed
+            assert followed is not None
+            assert connection.execute(followed).scalar() == 2**62
+        store = post.store.survivor()
+    async with open_post(store) as post:
+        await post.happen("o1", "place")
+        await until(lambda: post.receiver.taken)
+        with Link.transaction(post.store.link, writing=False) as connection:
+            followed = DEPARTMENTS[1].followed
+            assert followed is not None
+            assert connection.execute(followed).scalar() == 1
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.05, 0.3, 4.0, 40.0]),
+        st.sampled_from(
+            ["go", "go", "go", "fail", "heal", "slow", "crash", "gone", "back", "mute"]
+        ),
+        st.integers(0, 3),
+    ),
+    min_size=3,
+    max_size=14,
+)
+Story = list[list[tuple[float, str, int]]]
+"""The processes of a shop, one after the other; each is killed at its end."""
+
+
+async def run_story(story: Story) -> tuple[Receiver, FaultyStore]:
+    receiver, store, lives = Receiver(), FaultyStore(), [list(LIFE) for _ in range(4)]
+    for steps in [*story, []]:
+        receiver.now = 0
+        async with (
+            open_post(store, receiver=receiver, restart=PATIENT) as post,
+            trio.open_nursery() as nursery,
+        ):
+            for pause, what, which in steps:
+                await trio.sleep(pause)
+                order_id = f"o{which}"
+                if what == "go" and lives[which] and not post.store.link.gone:
+                    await post.happen(order_id, lives[which].pop(0))
+                elif what in {"fail", "heal"}:
+                    receiver.always[order_id] = {"fail": "503", "heal": "200"}[what]
+                elif what == "slow":
+                    receiver.seconds[order_id] = 0.2 * which
+                elif what == "crash":
+                    nursery.start_soon(post.crash)
+                elif what == "mute":
+                    post.store.link.mute = which
+                elif what != "go":
+                    post.store.link.gone = what == "gone"
+            if not steps:
+                receiver.always.clear()
+                await trio.sleep(2 * sum(PAUSES))
+            store = post.store.survivor()
+            nursery.cancel_scope.cancel()
+    return receiver, store
+
+
+@given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
+@settings(max_examples=examples(50), deadline=None)
+def test_each_event_is_noted_once_and_taken_in_order_in_any_story(seed: int, story: Story) -> None:
+    receiver, store = run_seeded(seed, partial(run_story, story))
+    assert noted_in(store) == expected_in(store)
+    for row in rows_in(store):
+        assert row.state is State.DELIVERED
+    for which in range(4):
+        wanted = [
+            status for order_id, _, status, _ in expected_in(store) if order_id == f"o{which}"
+        ]
+        assert receiver.statuses(f"o{which}") == wanted
+    assert wrong_in(store) == []
