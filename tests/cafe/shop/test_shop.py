@@ -146,11 +146,10 @@ async def run_and_close() -> None:
 async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
-    first, limiter, *_, dispatcher = lines[-2]["tree"]
+    first, limiter, keeper, *_ = lines[-2]["tree"]
     assert first == "system, one_for_one"
     assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
     assert keeper.startswith("├─ MenuKeeper running, queued 0 of 10000")
-    assert dispatcher == "└─ Dispatcher running, queued 0 of 10000, handled 2"
 
 
 async def test_the_shop_logs_slow_turns(
