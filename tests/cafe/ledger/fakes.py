@@ -20,7 +20,7 @@ from cafe.ledger.sqlite import MemoryDatabase
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events
 from cafe.orders.order import Order
-from cafe.orders.queries import find_order, orders_of
+from cafe.orders.queries import find_order, read_orders
 from cafe.orders.tables import orders
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class FaultyStore(Store):
     def orders(self) -> dict[str, Order]:
         """Return what is committed, also while it is gone."""
         with Link.transaction(self.link, writing=False) as connection:
-            found = orders_of(connection, connection.execute(select(*orders.c)))
+            found = read_orders(connection, select(*orders.c))
         return {order.order_id: order for order in found}
 
     def find(self, order_id: str) -> Order | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -122,10 +123,10 @@ def test_lines_of_many_orders_are_found_by_few_statements(
 def test_lists_are_found_by_indexes(connection: Connection) -> None:
     some = (Status.WAITING, Status.READY)
     for query in (PlacedQuery("ada"), PlacedQuery("ada", some, 7)):
-        (plan,) = plans_of(connection, lambda query=query: list_placed(connection, query))
+        (plan,) = plans_of(connection, partial(list_placed, connection, query))
         assert "ix_orders_account_id" in plan
     for query in (PlacedQuery(), PlacedQuery(statuses=some), PlacedQuery(behind=7)):
-        plans = plans_of(connection, lambda query=query: list_placed(connection, query))
+        plans = plans_of(connection, partial(list_placed, connection, query))
         assert all("ix_orders_status" in plan for plan in plans)
         assert len(plans) == len(query.statuses or Status)
 
