@@ -16,10 +16,9 @@ from sqlalchemy import MetaData, NullPool, create_engine, inspect
 from actors import open_system
 from cafe.ledger import tables
 from cafe.ledger.database import Link
-from cafe.orders.department import ORDERS
 from cafe.settings import read_settings
+from cafe.shop import departments
 from cafe.shop.shop import open_house
-from docs.examples.shop import EXTENDED
 from docs.examples.tips.department import TIPS
 from docs.examples.tips.tables import metadata
 from tests.cafe.ledger.fakes import FaultyStore
@@ -91,14 +90,20 @@ async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
 ) -> None:
     shop = changed("cafe/shop/departments.py", monkeypatch)
-    assert shop.DEPARTMENTS == (ORDERS, TIPS) == EXTENDED.kept
+    assert (*departments.DEPARTMENTS, TIPS) == shop.DEPARTMENTS
     store = FaultyStore()
     with Link.transaction(store.link, writing=True) as connection:
         metadata.create_all(connection)
     async with open_ledger(store) as ledger, open_system() as system:
         settings = read_settings({"database_url": "sqlite://", "closing_seconds": "0.1"})
         house = await open_house(settings, system, ledger, CollectorRegistry(), shop.OURS)
-        assert [offer.name for offer in house.offers] == ["orders", "music", "tips"]
+        assert [offer.name for offer in house.offers] == [
+            "menu",
+            "accounts",
+            "orders",
+            "music",
+            "tips",
+        ]
         assert await house.why_not_ready() is None
         await house.close()
 

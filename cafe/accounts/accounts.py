@@ -136,13 +136,13 @@ class Accounts(Actor):
         if message.address is not None:
             self._check_registrations(message.address)
         account = Account(
-            account_id=message.account_id,
-            email=message.email,
-            folded=message.folded,
-            username=message.username,
-            role=message.role,
-            status=Status.ACTIVE,
-            password_hash=message.password_hash,
+            message.account_id,
+            message.email,
+            message.folded,
+            message.username,
+            message.role,
+            Status.ACTIVE,
+            message.password_hash,
             epoch=0,
             registered_at=self._ledger.now(),
         )
@@ -222,13 +222,9 @@ class Accounts(Actor):
             or account.password_hash != message.password_hash
         ):
             raise WrongCredentials
-        started = family.start(
-            message.sign_in_id,
-            account.account_id,
-            account.role,
-            account.epoch,
-            self._ledger.now(),
-        )
+        now = self._ledger.now()
+        of = account.account_id, account.role, account.epoch
+        started = family.start(message.sign_in_id, *of, now)
         await self._journal.commit(entry_of_sign_in(started))
         self._keep(account, started.sign_in)
         return SignedIn(started.sign_in, account)

@@ -10,9 +10,10 @@ successor tells them apart: as long as it is unused, or was first used a moment 
 successor is given again, so all who present a token get one successor. Presented later than that, a
 spent token was stolen, or its successor was: the sign-in ends, and no other one.
 
-Two times are enough for that. The current token was issued when the one before it was first used,
-and that one when the one before it was. Tokens are made of the sign-in's id, a generation and the
-time at which that was issued, so "the same successor" is the same text, and no token is kept.
+A token was first used when its successor was issued. So all that is kept are the times at which the
+current token and a few before it were issued: of most sign-ins two, and more only of a client that
+refreshes again within ten seconds. Tokens are made of the sign-in's id, a generation and such a
+time, so "the same successor" is the same text, and no token is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Final, NamedTuple
 
 GRACE_SECONDS: Final = 10.0
 """How long after the first use of its successor a spent token still gets that successor."""
+MOST_BEFORE: Final = 16
+"""Tokens before the current one that may be given again."""
 REFRESH_SECONDS: Final = 14 * 86_400
 """How long a refresh token can be used."""
 
@@ -72,8 +75,8 @@ class SignIn(NamedTuple):
     """Of the current token."""
     issued_at: float
     """When the current token was issued: the one before it was first used then."""
-    before_issued_at: float
-    """When the one before it was issued; for generation 0, as `issued_at`."""
+    before: tuple[float, ...] = ()
+    """When those before it were issued that may be given again, the newest first."""
     ended_at: float | None = None
 
 
@@ -99,7 +102,7 @@ class Given(NamedTuple):
 def start(sign_in_id: str, account_id: str, role: str, epoch: int, now: float) -> Change:
     """Sign an account in."""
     signed_in = SignInStatus.SIGNED_IN
-    sign_in = SignIn(sign_in_id, account_id, role, epoch, signed_in, now, 0, now, now)
+    sign_in = SignIn(sign_in_id, account_id, role, epoch, signed_in, now, 0, now)
     return Change(SignInAction.SIGN_IN, None, sign_in, now)
 
 
@@ -112,15 +115,22 @@ def present(sign_in: SignIn, generation: int, now: float) -> Given | None:
     if generation < 0 or behind < 0:
         raise NeverIssuedError
     if behind == 0:
-        rotated = sign_in._replace(
-            generation=generation + 1, issued_at=now, before_issued_at=sign_in.issued_at
-        )
-        return Given(generation + 1, now, _moved(rotated, SignInAction.REFRESH, now))
-    if behind == 1:
-        return Given(sign_in.generation, sign_in.issued_at, None)
-    if behind == 2 and now - sign_in.issued_at <= GRACE_SECONDS:  # noqa: PLR2004 - the one before
-        return Given(generation + 1, sign_in.before_issued_at, None)
-    return None
+        change = _moved(_rotated(sign_in, now), SignInAction.REFRESH, now)
+        return Given(generation + 1, now, change)
+    # The successor is the first of these, and was first used when the second one was issued.
+    issued = (*reversed(sign_in.before), sign_in.issued_at)[-behind:]
+    if len(issued) < behind or (behind > 1 and now - issued[1] > GRACE_SECONDS):
+        return None
+    return Given(generation + 1, issued[0], None)
+
+
+def _rotated(sign_in: SignIn, now: float) -> SignIn:
+    used = (sign_in.issued_at, *sign_in.before)
+    again = [
+        at for at, first in zip(sign_in.before, used, strict=False) if now - first <= GRACE_SECONDS
+    ]
+    before = (sign_in.issued_at, *again)[:MOST_BEFORE]
+    return sign_in._replace(generation=sign_in.generation + 1, issued_at=now, before=before)
 
 
 def revoke(sign_in: SignIn, now: float) -> Change:

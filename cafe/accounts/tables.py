@@ -6,6 +6,7 @@ order. Of passwords and of programs' tokens there are hashes only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -77,7 +78,8 @@ sign_ins = Table(
     Column("started_at", Float(53), nullable=False, info=CONSTANT),
     Column("generation", BigInteger, nullable=False),
     Column("issued_at", Float(53), nullable=False),
-    Column("before_issued_at", Float(53), nullable=False),
+    # JSON: a list of times.
+    Column("before", Text, nullable=False),
     Column("ended_at", Float(53)),
     CheckConstraint(_one_of("status", SignInStatus), name="status"),
 )
@@ -115,7 +117,7 @@ token_secret = Table(
 )
 
 _STATUS = Account._fields.index("status")
-_SIGN_IN_STATUS = SignIn._fields.index("status")
+_BEFORE = SignIn._fields.index("before")
 _TOKEN_STATUS = ProgramToken._fields.index("status")
 
 
@@ -126,8 +128,9 @@ def account_of(row: Sequence[Any]) -> Account:
 
 def sign_in_of(row: Sequence[Any]) -> SignIn:
     """Return the sign-in that a row holds."""
-    at = _SIGN_IN_STATUS
-    return SignIn._make((*row[:at], SignInStatus(row[at]), *row[at + 1 :]))
+    sign_in = SignIn._make(row)
+    before = tuple(map(float, json.loads(row[_BEFORE])))
+    return sign_in._replace(status=SignInStatus(sign_in.status), before=before)
 
 
 def token_of(row: Sequence[Any]) -> ProgramToken:
@@ -174,5 +177,11 @@ def entry_of_token(action: TokenAction, token: ProgramToken, at: float, by: str 
 
 
 def _plain(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a value as a row: drivers do not know enums."""
-    return tuple(str(one.value) if isinstance(one, StrEnum) else one for one in value)
+    """Return a value as a row: drivers do not know enums and tuples."""
+    return tuple(map(_plain_one, value))
+
+
+def _plain_one(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    return json.dumps(value) if isinstance(value, tuple) else value

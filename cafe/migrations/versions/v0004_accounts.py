@@ -57,7 +57,7 @@ def _make_sign_ins() -> None:
         sa.Column("started_at", sa.Float(53), nullable=False),
         sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("issued_at", sa.Float(53), nullable=False),
-        sa.Column("before_issued_at", sa.Float(53), nullable=False),
+        sa.Column("before", sa.Text, nullable=False),
         sa.Column("ended_at", sa.Float(53)),
         sa.CheckConstraint(
             "status IN ('signed in', 'signed out')", name=op.f("ck_sign_ins_status")

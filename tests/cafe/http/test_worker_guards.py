@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cafe.http.worker_guards import PageGuard, TokenGuard, objection
+from cafe.http.authentication import nobody
+from cafe.http.worker_guards import CredentialsGuard, PageGuard, StaffAuthentication, objection
 from tests.cafe.http.layers import with_outer_layer
 
 HOSTS = frozenset({"cafe.example", "kasse"})
@@ -196,9 +197,13 @@ async def report(scope: Scope) -> None:
     REPORTED.append(scope["path"])
 
 
-TOKEN_GUARD = with_outer_layer(
-    TokenGuard(Response(b"inside"), TOKEN, frozenset({"/livez"}), report)
-)
+def guarded(staffs: ASGIApp) -> CredentialsGuard:
+    """Return a guard that lets in who has the token; others may use public paths."""
+    with_token = StaffAuthentication("token", TOKEN, nobody)
+    return CredentialsGuard(staffs, Response(b"others"), with_token, frozenset({"/livez"}), report)
+
+
+TOKEN_GUARD = with_outer_layer(guarded(Response(b"inside")))
 
 
 async def status_with(path: str, *authorizations: bytes) -> int:
@@ -208,7 +213,7 @@ async def status_with(path: str, *authorizations: bytes) -> int:
     ) as client:
         response = await client.get(path, headers=headers)
     if response.status_code == 401:
-        assert response.headers["www-authenticate"] == 'Bearer realm="worker"'
+        assert response.headers["www-authenticate"] == 'Bearer realm="cafe"'
         assert "sesame" not in response.text
     return response.status_code
 
@@ -257,7 +262,7 @@ async def test_each_refusal_is_reported_and_nothing_else() -> None:
     "guard",
     [
         partial(PageGuard, hosts=HOSTS, exempt=HEALTH),
-        partial(TokenGuard, token=TOKEN, exempt=HEALTH, on_refusal=report),
+        guarded,
     ],
 )
 async def test_what_is_no_request_passes(guard: Callable[[ASGIApp], ASGIApp]) -> None:

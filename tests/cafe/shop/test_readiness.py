@@ -29,6 +29,7 @@ from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.queries import Snapshot
 from cafe.settings import read_settings
+from cafe.shop.ports import Access
 from cafe.shop.shop import READY_SECONDS, Shop, make_apps
 from tests.cafe.orders.counter import BOARD, open_ledger
 
@@ -107,7 +108,7 @@ async def open_shop() -> AsyncGenerator[RunningShop]:
             offer = orders_offer(desk, limiter, BOARD)
             served = Shop(settings, system, limiter, ledger, closing, (offer,))
             doors = Admission(None, 9), Admission(None, 9)
-            apps = make_apps(served, CollectorRegistry(), *doors)
+            apps = make_apps(served, CollectorRegistry(), *doors, Access("open"))
             yield RunningShop(dispatcher, limiter, (client_of(apps[0]), client_of(apps[1])))
 
 

@@ -102,8 +102,7 @@ async def test_a_shop_is_ready_until_it_closes(
         await shop.close()
         assert shop.ports_shut.is_set()
         assert await shop.why_not_ready() == "The shop is closing."
-        _menu, orders = shop.offers
-        assert isinstance(orders, OrdersOffer)
+        (orders,) = (offer for offer in shop.offers if isinstance(offer, OrdersOffer))
         assert not (await orders.dispatcher.ask(CountQueue())).accepting
 
 
@@ -147,10 +146,9 @@ async def run_and_close() -> None:
 async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
     await run_and_close()
     assert [line["event"] for line in lines][-3:] == ["closing", "actors", "closed"]
-    first, limiter, keeper, dispatcher = lines[-2]["tree"]
+    first, limiter, *_, dispatcher = lines[-2]["tree"]
     assert first == "system, one_for_one"
     assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
-    assert keeper.startswith("├─ MenuKeeper running, queued 0 of 10000")
     assert dispatcher == "└─ Dispatcher running, queued 0 of 10000, handled 2"
 
 

@@ -1,0 +1,80 @@
+"""Hashing and checking passwords, in threads."""
+
+from __future__ import annotations
+
+import threading
+from statistics import median
+from time import perf_counter
+
+import pytest
+import trio
+from argon2 import PasswordHasher, extract_parameters
+
+from cafe.accounts.passwords import AT_ONCE, MOST_WAITING, InThreads, Passwords, hash_of_none
+from cafe.accounts.refusals import TooManyHashes
+from tests.cafe.accounts.lobby import CHEAP
+
+
+async def test_a_password_matches_its_own_hash_only() -> None:
+    passwords = Passwords(CHEAP)
+    first, second = await passwords.hash("correct horse"), await passwords.hash("correct horse")
+    assert first != second
+    for kept in (first, second):
+        assert await passwords.matches("correct horse", kept)
+        assert not await passwords.matches("Correct horse", kept)
+    for kept in (None, "", "no hash", first[:-4]):
+        assert not await passwords.matches("correct horse", kept)
+
+
+async def test_without_an_account_a_check_costs_what_it_costs_with_one() -> None:
+    hasher = PasswordHasher(time_cost=2, memory_cost=4_096, parallelism=1)
+    assert extract_parameters(hash_of_none(hasher)) == extract_parameters(hasher.hash("x"))
+    passwords = Passwords(hasher)
+    kept = await passwords.hash("correct horse")
+    taken: dict[str | None, list[float]] = {kept: [], None: []}
+    for _ in range(15):
+        for password_hash, times in taken.items():
+            began = perf_counter()
+            assert not await passwords.matches("wrong horse", password_hash)
+            times.append(perf_counter() - began)
+    with_one, without = (median(times) for times in taken.values())
+    assert 0.5 < with_one / without < 2.0
+
+
+async def test_two_are_hashed_at_a_time_and_those_beyond_a_bound_are_refused() -> None:
+    run, running, most, refused = InThreads(), 0, 0, 0
+    lock, goes_on = threading.Lock(), threading.Event()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        goes_on.wait(10)
+        with lock:
+            running -= 1
+
+    async def ask() -> None:
+        nonlocal refused
+        try:
+            await run(work)
+        except TooManyHashes:
+            refused += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(AT_ONCE + MOST_WAITING + 5):
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+        goes_on.set()
+    assert (most, refused) == (AT_ONCE, 5)
+
+
+def test_a_refusal_says_when_to_come_back() -> None:
+    assert (TooManyHashes().status, TooManyHashes().reason) == (503, "busy")
+    assert TooManyHashes().retry_after is not None
+
+
+@pytest.mark.parametrize("name", ["time_cost", "memory_cost", "parallelism"])
+def test_by_default_the_parameters_are_those_of_rfc_9106(name: str) -> None:
+    expected = {"time_cost": 3, "memory_cost": 65_536, "parallelism": 4}
+    assert getattr(PasswordHasher(), name) == expected[name]
