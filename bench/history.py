@@ -14,8 +14,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, time
 
-from bench.processes import cafe, make_tables, serving
+from bench.processes import cafe, serving
 from bench.report import Row, Scale, at_most, progress
+from cafe.ledger.database import upgrade
 
 MOST_START = 1.2
 MOST_MEMORY = 1.05
@@ -66,7 +67,7 @@ def measure(scale: Scale) -> list[Row]:
     with TemporaryDirectory() as folder:
         full, empty = Path(folder, "full.db"), Path(folder, "empty.db")
         for file in (full, empty):
-            make_tables(f"sqlite:///{file}")
+            upgrade(f"sqlite:///{file}")
         began = perf_counter()
         write_history(full, scale.history)
         took = perf_counter() - began

@@ -22,7 +22,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.processes import Server, cafe, load, make_tables, program, result_of, serving
+from bench.processes import Server, cafe, load, program, result_of, serving
 from bench.report import FOR_THE_RECORD, Row, Scale, at_most, progress
 from tests.cafe.ledger.postgres import running_server, why_not
 
@@ -72,7 +72,9 @@ def postgres_database() -> Generator[str]:
     """Yield the URL of a database with the café's tables, on a new server."""
     with running_server() as server:
         url = server.url(server.new_database())
-        make_tables(url)
+        with program("cafe", "db", "upgrade", "--database-url", url, most_seconds=60) as upgrade:
+            upgrade.read()
+            upgrade.process.wait()
         yield url
 
 

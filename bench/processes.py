@@ -128,13 +128,6 @@ def program(
         started.stop()
 
 
-def make_tables(url: str) -> None:
-    """Make the café's tables in an empty database."""
-    with program("cafe", "db", "upgrade", "--database-url", url, most_seconds=60) as upgrade:
-        upgrade.read()
-        upgrade.process.wait()
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server and its ports."""

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 from bench.history import write_history
-from bench.processes import ROOT, cafe, make_tables, serving
+from bench.processes import ROOT, cafe, serving
+from cafe.ledger.database import upgrade
 
 
 def test_a_written_history_passes_every_check(tmp_path: Path) -> None:
     file = tmp_path / "cafe.db"
     url = f"sqlite:///{file}"
-    make_tables(url)
+    upgrade(url)
     write_history(file, 50)
     with serving(cafe(url)):  # which puts its first menu into the log, behind them
         pass
