@@ -18,6 +18,7 @@ from bench import (
     lines,
     lookups,
     memory,
+    menu,
     noop,
     orders,
     parked,
@@ -41,6 +42,7 @@ BENCHMARKS = {
         defaults.measure, "processor time for an order, `cafe serve` as a user starts it"
     ),
     "noop": Benchmark(noop.measure, "a route that does nothing, on the café's connection"),
+    "menu": Benchmark(menu.measure, "GET /menu with a matching ETag, against a no-op route"),
     "parked": Benchmark(parked.measure, "ten thousand customers who wait, and are served at once"),
     "memory": Benchmark(memory.measure, "memory at rest, and after orders have come and gone"),
     "latency": Benchmark(latency.measure, "from a barista's finish to the customer's 200"),

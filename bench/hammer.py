@@ -1,7 +1,8 @@
 """The hammer: 64 keep-alive connections, one request after the other, every answer checked.
 
-Rule: it counts only answers of 200 with a body. Runs as a process of its own:
-`python -m bench.hammer PORT SECONDS`; prints `Counts` as JSON.
+Rule: it counts only answers of 200 with a body, or of 304 without one if it has an entity tag. Runs
+as a process of its own: `python -m bench.hammer PORT SECONDS [PATH [ETAG]]`; prints `Counts` as
+JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from bench.wire import Client, request
 
 CONNECTIONS = 64
 WARM_SECONDS = 0.3
-REQUEST = request("GET", "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,11 @@ class Counts:
         return self.requests / self.seconds
 
 
-async def hammer(port: int, seconds: float) -> Counts:
+async def hammer(port: int, seconds: float, path: str = "/", etag: str | None = None) -> Counts:
     """Keep every connection busy; return the counts after the warm-up."""
+    fields = "" if etag is None else f"If-None-Match: {etag}\r\n"
+    asked = request("GET", path, fields=fields)
+    status = 200 if etag is None else 304
     begin = perf_counter() + WARM_SECONDS
     end = begin + seconds
     sent = counted = 0
@@ -50,9 +53,10 @@ async def hammer(port: int, seconds: float) -> Counts:
         now = perf_counter()
         while now < end:
             sent += 1
-            answer = await client.ask(REQUEST)
-            if answer.status != 200 or not answer.body:
-                raise ConnectionError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
+            answer = await client.ask(asked)
+            if answer.status != status or bool(answer.body) != (etag is None):
+                found = f"{answer.status} instead of {status}"
+                raise ConnectionError(f"{found}: {answer.body[:200]!r}")
             now = perf_counter()
             counted += begin <= now < end
         client.close()
@@ -67,7 +71,7 @@ def main() -> None:
     """Hammer a port and print the counts, or exit with code 1 and the reason."""
     gc.disable()  # the run is bounded
     try:
-        counts = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2])))
+        counts = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]))
     except* OSError as group:
         sys.exit(f"{group.exceptions[0]}")
     print(json.dumps(asdict(counts)))

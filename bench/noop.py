@@ -60,10 +60,13 @@ def compare(app: str, scale: Scale) -> list[Row]:
     ]
 
 
-def hammer(server: Server, seconds: float) -> tuple[float, float]:
-    """Return the requests per second, and the server's processor time for each in microseconds."""
+def hammer(server: Server, seconds: float, *asked: str) -> tuple[float, float]:
+    """Return the requests per second, and the server's processor time for each in microseconds.
+
+    `asked` is a path and an entity tag, where it is not `/`.
+    """
     before = server.processor_seconds()
-    argv = ("bench.hammer", str(server.client_port), str(seconds))
+    argv = ("bench.hammer", str(server.client_port), str(seconds), *asked)
     with program(*argv, most_seconds=60) as started:
         counts = Counts(**json.loads(started.read()))
     spent = server.processor_seconds() - before

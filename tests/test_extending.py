@@ -97,7 +97,13 @@ async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
     async with open_ledger(store) as ledger, open_system() as system:
         settings = read_settings({"database_url": "sqlite://", "closing_seconds": "0.1"})
         house = await open_house(settings, system, ledger, CollectorRegistry(), shop.OURS)
-        assert [offer.name for offer in house.offers] == ["accounts", "orders", "music", "tips"]
+        assert [offer.name for offer in house.offers] == [
+            "menu",
+            "accounts",
+            "orders",
+            "music",
+            "tips",
+        ]
         assert await house.why_not_ready() is None
         await house.close()
 

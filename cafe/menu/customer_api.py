@@ -5,6 +5,7 @@ Rule: what is on the board; no actor is asked. The responses are made once for e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -21,8 +22,8 @@ _ETAG: Final = {"ETag": {"schema": {"type": "string"}}}
 ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"headers": _ETAG},
     304: {"description": "The menu is still the one that the client has.", "headers": _ETAG},
-    **problems(429),
 }
+Responses = Mapping[int | str, dict[str, Any]]
 
 
 class MenuPage:
@@ -39,9 +40,10 @@ class MenuPage:
         self.not_modified = JsonReply(304, b"", fields)
 
 
-def menu_routes(board: Board) -> APIRouter:
-    """Return the route of the menu."""
-    router = APIRouter(tags=["menu"], route_class=PlainRoute)
+def menu_routes(board: Board, responses: Responses | None = None) -> APIRouter:
+    """Return the route of the menu; `responses` are what the app's guards may answer."""
+    guards = dict(responses or problems(429))
+    router = APIRouter(tags=["menu"], responses=guards, route_class=PlainRoute)
     page = MenuPage(board.menu)
 
     @router.get(

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from actors import ActorCrashed, Ref
+from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.ledger.department import Department
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
@@ -78,7 +79,7 @@ def menu_offer(office: MenuOffice, board: Board, ledger: Ledger) -> MenuOffer:
     return MenuOffer(
         name="menu",
         customer_routes=(menu_routes(board),),
-        staff_routes=(menu_routes(board), manager_routes(office, board)),
+        staff_routes=(menu_routes(board, BARISTAS_ONLY), manager_routes(office, board)),
         answers=partial(office.keeper.ask, CountProducts()),
         tasks=(partial(load_when_refused, office.keeper, ledger),),
         board=board,

@@ -148,7 +148,7 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         actors = (await barista.get("/actors")).json()["actors"]
         await finish(barista, claim["order_id"])
     by_name = {one["name"]: one for one in actors}
-    assert list(by_name) == ["RateLimiter", "Dispatcher"]
+    assert list(by_name) == ["RateLimiter", "MenuKeeper", "Accounts", "Dispatcher"]
     members = "name state mailbox_used mailbox_size handled refused crashed restarts busy_seconds"
     for actor in actors:
         assert list(actor) == members.split()
@@ -167,6 +167,8 @@ async def test_the_actors_are_drawn_as_a_tree_if_text_is_preferred(guarded: Shop
     assert lines == [
         "system",
         "├─ RateLimiter running",
+        "├─ MenuKeeper running",
+        "├─ Accounts running",
         "└─ Dispatcher running",
     ]
     assert response.text.endswith("\n")
@@ -201,6 +203,7 @@ async def test_openapi_documents_every_status_of_a_route(
 
 EVERY_OPERATION = {
     "client": {
+        ("/menu", "GET"),
         ("/order/", "POST"),
         ("/order/{order_id}", "GET"),
         ("/order/{order_id}", "DELETE"),
@@ -209,6 +212,12 @@ EVERY_OPERATION = {
         ("/readyz", "GET"),
     },
     "worker": {
+        ("/menu", "GET"),
+        ("/admin/menu", "PUT"),
+        ("/admin/products", "GET"),
+        ("/admin/products", "POST"),
+        ("/admin/products/{product_id}", "PATCH"),
+        ("/admin/products/{product_id}", "DELETE"),
         ("/start/", "GET"),
         ("/start/", "POST"),
         ("/finish/", "POST"),

@@ -68,7 +68,7 @@ ORDERS: list[tuple[bytes, str | None, int, list[str]]] = [
     (b"null", JSON, 202, []),
     (b"{}", JSON, 202, []),
     (b'{"drink": "americano", "name": "Ada"}', JSON, 202, []),
-    (b'{"drink": "tea"}', JSON, 422, ["body.drink: not_on_the_menu"]),
+    (b'{"drink": "tea"}', JSON, 422, []),
     (b'{"drink": null}', JSON, 422, ["body.drink: string_type"]),
     (b'{"name": ""}', JSON, 422, ["body.name: string_too_short"]),
     (b'{"name": "\\u0000"}', JSON, 422, ["body.name: string_pattern_mismatch"]),
@@ -196,7 +196,7 @@ async def test_everything_in_the_body_is_optional(
 
 
 BAD_BODIES = {
-    "another drink": (b'{"drink":"latte"}', 422, "americano"),
+    "another drink": (b'{"drink":"tea"}', 422, "Americano"),
     "an unknown member": (b'{"sugar":2}', 422, "sugar"),
     "a member that is no text": (rb'{"\ud800":2}', 422, "surrogate"),
     "a name that is no text": (rb'{"name":"\ud800"}', 422, "surrogate"),
