@@ -51,7 +51,7 @@ def list_notifications(
 
     async def work(client: httpx.AsyncClient) -> list[Shown]:
         found: list[Shown] = []
-        page = await first_page(client, order, set_aside=set_aside)
+        page: httpx.Response | None = await first_page(client, order, set_aside=set_aside)
         while page is not None and len(found) <= most:
             found += shown_on(page)
             page = await page_after(client, page)
@@ -88,7 +88,7 @@ def retry(
             answer_of(await client.post(retry_path(event_id)))
             return 1
         number = 0
-        page = await first_page(client, None, set_aside=True)
+        page: httpx.Response | None = await first_page(client, None, set_aside=True)
         while page is not None:
             for one in shown_on(page):
                 response = await client.post(retry_path(one["event_id"]))

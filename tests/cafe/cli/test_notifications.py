@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cafe.shop.departments  # noqa: F401 - it defines all tables
 from cafe.ledger.department import Entry, Event
 from cafe.ledger.store import Unit, open_store
 from cafe.notifications.notification import Attempt, Outbox, StatusChange
