@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import cafe.shop.departments  # noqa: F401 - it defines all tables
 from cafe.ledger.department import Entry, Event
 from cafe.ledger.store import Unit, open_store
-from cafe.notifications.notification import Attempt, Outbox, StatusChange
+from cafe.notifications.notification import Attempt, Change, Outbox, StatusChange
 from cafe.notifications.tables import entries_of
+from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.cli.running import run_command
 
 
@@ -21,7 +21,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"sqlite:///{tmp_path}/cafe.db"
     store = open_store(url)
     store.begin()
-    outbox, changes = Outbox([]), []
+    assert DEPARTMENTS  # with it the tables of all are defined
+    outbox, changes = Outbox([]), list[Change]()
     for position, order_id in enumerate(["o1", "o1", "o2", "\x1b[2J"], 1):
         event = StatusChange(position, order_id, position, "ready", 100.0)
         entry = Entry(Event(f"e{position}", "place", None, "waiting", 100.0))
