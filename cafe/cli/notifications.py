@@ -6,7 +6,7 @@ house opened here sends nothing: what is retried there is sent when the shop sta
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import sys
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -26,7 +26,9 @@ notifications = typer.Typer(
 )
 
 SET_ASIDE = "set_aside"
-MOST_AT_ONCE = 500
+MOST_ON_PAGE = 500
+WIDTH = 160
+"""Of the table where it is not printed on a terminal."""
 COLUMNS = ("id", "order", "no.", "status", "state", "attempts", "last outcome", "next attempt")
 Shown = dict[str, Any]
 
@@ -49,17 +51,18 @@ def list_notifications(
 
     async def work(client: httpx.AsyncClient) -> list[Shown]:
         found: list[Shown] = []
-        async for one in all_notifications(client, query_of(order, set_aside=set_aside)):
-            found.append(one)
-            if len(found) > most:
-                break
+        page: httpx.Response | None = await first_page(client, order, set_aside=set_aside)
+        while page is not None and len(found) <= most:
+            found += shown_on(page)
+            page = await page_after(client, page)
         return found
 
     found = managed(work, database_url=database_url, url=url)
     if not found:
         print("There are none.")
         return
-    Console(highlight=False).print(table_of(found[:most]))
+    width = None if sys.stdout.isatty() else WIDTH
+    Console(highlight=False, width=width).print(table_of(found[:most]))
     if len(found) > most:
         print("There are more: --most shows them.")
 
@@ -85,25 +88,18 @@ def retry(
             answer_of(await client.post(retry_path(event_id)))
             return 1
         number = 0
-        async for one in all_notifications(client, query_of(None, set_aside=True)):
-            response = await client.post(retry_path(one["event_id"]))
-            if response.status_code != HTTPStatus.CONFLICT:  # else it was retried meanwhile
-                answer_of(response)
-                number += 1
+        page: httpx.Response | None = await first_page(client, None, set_aside=True)
+        while page is not None:
+            for one in shown_on(page):
+                response = await client.post(retry_path(one["event_id"]))
+                if response.status_code != HTTPStatus.CONFLICT:  # else it was retried meanwhile
+                    answer_of(response)
+                    number += 1
+            page = await page_after(client, page)
         return number
 
     number = managed(work, database_url=database_url, url=url)
     print(f"{number:,} {'is' if number == 1 else 'are'} attempted again.")
-
-
-def query_of(order_id: str | None, *, set_aside: bool) -> dict[str, str]:
-    """Return the query of the first page."""
-    query = {"limit": str(MOST_AT_ONCE)}
-    if order_id is not None:
-        query["order_id"] = order_id
-    if set_aside:
-        query["state"] = SET_ASIDE
-    return query
 
 
 def retry_path(event_id: str) -> str:
@@ -111,23 +107,35 @@ def retry_path(event_id: str) -> str:
     return f"/admin/notifications/{quote(event_id, safe='')}/retry"
 
 
-async def all_notifications(
-    client: httpx.AsyncClient, query: dict[str, str]
-) -> AsyncIterator[Shown]:
-    """Yield notifications, page after page."""
-    response = await client.get("/admin/notifications", params=query)
-    while True:
-        for one in answer_of(response)["notifications"]:
-            yield one
-        page: str | None = response.links.get("next", {}).get("url")
-        if page is None:
-            return
-        response = await client.get(page)
+async def first_page(
+    client: httpx.AsyncClient, order_id: str | None, *, set_aside: bool
+) -> httpx.Response:
+    """Return the first page of notifications."""
+    query = {"limit": str(MOST_ON_PAGE)}
+    if order_id is not None:
+        query["order_id"] = order_id
+    if set_aside:
+        query["state"] = SET_ASIDE
+    return await client.get("/admin/notifications", params=query)
+
+
+async def page_after(client: httpx.AsyncClient, page: httpx.Response) -> httpx.Response | None:
+    """Return the page after this one, None if it is the last."""
+    url: str | None = page.links.get("next", {}).get("url")
+    return None if url is None else await client.get(url)
+
+
+def shown_on(page: httpx.Response) -> list[Shown]:
+    """Return the notifications of a page."""
+    found: list[Shown] = answer_of(page)["notifications"]
+    return found
 
 
 def table_of(found: list[Shown]) -> Table:
     """Return a table of notifications; all texts are escaped."""
-    table = Table(*COLUMNS, box=SIMPLE)
+    table = Table(box=SIMPLE)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for one in found:
         attempts = one["attempts"]
         cells = (

@@ -10,12 +10,12 @@ that were made before the URL was taken away stay, and are delivered once there 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
-from pydantic import SecretStr
 from sqlalchemy import case, func, select
 
 from actors import Ref
@@ -36,9 +36,11 @@ from cafe.notifications.tables import (
     followed,
     notifications,
 )
-from cafe.notifications.webhook import open_webhook
 from cafe.offer import Offer, Start
 from cafe.settings import Settings
+
+if TYPE_CHECKING:
+    from cafe.notifications.webhook import Webhook
 
 NOT_FOLLOWING: Final = 2**62
 """In place of a position: nothing is kept for a department that does not follow."""
@@ -76,9 +78,13 @@ async def open_notifications(
     since = ledger.statistics().position
     tasks: tuple[Callable[[], Awaitable[None]], ...] = (partial(follow_nothing, notifier, since),)
     if url is not None:
+        # It imports httpx, which a shop without providers does without.
+        from cafe.notifications.webhook import open_webhook  # noqa: PLC0415 - see above
+
+        webhook = open_webhook(url, None if secret is None else secret.get_secret_value())
         tasks = (
             partial(follow_orders, notifier, ledger, since),
-            partial(deliver, notifier, ledger, bell, url, secret),
+            partial(deliver, notifier, ledger, bell, webhook),
         )
 
     async def metrics() -> Iterable[Metric]:
@@ -105,9 +111,11 @@ def notifier_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], A
 
 
 async def deliver(
-    notifier: Ref[Notifier], ledger: Ledger, bell: Bell, url: str, secret: SecretStr | None
+    notifier: Ref[Notifier],
+    ledger: Ledger,
+    bell: Bell,
+    opening: AbstractAsyncContextManager[Webhook],
 ) -> None:
-    """Deliver what is due to a URL; never returns."""
-    key = None if secret is None else secret.get_secret_value()
-    async with open_webhook(url, key) as webhook:
+    """Deliver what is due; never returns."""
+    async with opening as webhook:
         await Delivery(notifier, ledger, bell, webhook.send).run()

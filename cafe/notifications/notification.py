@@ -78,7 +78,7 @@ class NotRetriedError(Exception):
         self.state = state
 
 
-class Told(NamedTuple):
+class StatusChange(NamedTuple):
     """A change of status of a basket's order, as the log tells of it."""
 
     position: int
@@ -168,19 +168,19 @@ class Outbox:
         for one in notifications:
             self._keep(one)
 
-    def note(self, told: Told, now: float) -> list[Change]:
+    def note(self, event: StatusChange, now: float) -> list[Change]:
         """Add a notification, behind those of its order."""
-        last = self._last.get(told.order_id, 0)
-        is_held = last > 0 and self._at(told.order_id, last).state is not State.DELIVERED
+        last = self._last.get(event.order_id, 0)
+        is_held = last > 0 and self._at(event.order_id, last).state is not State.DELIVERED
         action = Action.HOLD if is_held else Action.NOTE
         new = Notification(
-            told.event_id,
-            told.position,
-            told.order_id,
+            event.event_id,
+            event.position,
+            event.order_id,
             last + 1,
-            told.number,
-            told.status,
-            told.at,
+            event.number,
+            event.status,
+            event.at,
             TRANSITIONS[None, action],
             due_at=None if is_held else now + PAUSES[0],
         )

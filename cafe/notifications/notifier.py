@@ -28,7 +28,7 @@ from cafe.notifications.notification import (
     Change,
     Notification,
     NotRetriedError,
-    Told,
+    StatusChange,
     number_in,
 )
 from cafe.notifications.queries import (
@@ -82,11 +82,11 @@ class Notifier(Actor):
     async def follow(self, message: Follow) -> None:
         """Note a notification for each change of a basket's order, once."""
         last = message.batch[-1].position
-        told = [one for one in map(told_of, message.batch) if one is not None]
-        if told:
-            query = partial(look_up_orders, order_ids={one.order_id for one in told})
+        found = [one for one in map(status_change_of, message.batch) if one is not None]
+        if found:
+            query = partial(look_up_orders, order_ids={one.order_id for one in found})
             kept = await self._read(query)
-            new = [one for one in told if one.position > max(kept.position, self._position)]
+            new = [one for one in found if one.position > max(kept.position, self._position)]
             if new:
                 await self._note(new, kept, last)
         if last >= self._stored + MOST_EVENTS or self._is_overdue():
@@ -121,7 +121,7 @@ class Notifier(Actor):
     def check_in(self, _message: CheckIn) -> None:
         """Answer."""
 
-    async def _note(self, new: Iterable[Told], kept: Kept, last: int) -> None:
+    async def _note(self, new: Iterable[StatusChange], kept: Kept, last: int) -> None:
         now = self._ledger.now()
         changes = [change for one in new for change in kept.outbox.note(one, now)]
         await self._commit(changes, kept.counts, last)
@@ -153,7 +153,7 @@ class Notifier(Actor):
         return await self._ledger.read(query, behind=self._journal)
 
 
-def told_of(logged: Logged) -> Told | None:
+def status_change_of(logged: Logged) -> StatusChange | None:
     """Return what an event tells; None where it is no basket's, or changes no status."""
     event = logged.event
     if logged.department != "orders" or event.data is None or event.before == event.after:
@@ -161,7 +161,7 @@ def told_of(logged: Logged) -> Told | None:
     number = number_in(event.data)
     if number is None:
         return None
-    return Told(logged.position, event.subject, number, event.after, event.at)
+    return StatusChange(logged.position, event.subject, number, event.after, event.at)
 
 
 async def follow_orders(notifier: Ref[Notifier], ledger: Ledger, since: int) -> None:

@@ -102,7 +102,7 @@ def read_due(connection: Connection, now: float, states: Collection[State], most
     for state in states:
         of_state = select(*_columns).where(_columns.state == state.value, _columns.due_at <= now)
         query = of_state.order_by(_columns.due_at, _columns.position).limit(most)
-        found += map(notification_of, connection.execute(query))
+        found += [notification_of(row) for row in connection.execute(query)]
     later = select(func.min(_columns.due_at)).where(_columns.due_at > now)
     times = [
         connection.execute(later.where(_columns.state == state.value)).scalar()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import pytest
@@ -61,14 +61,19 @@ async def brew(client: httpx.AsyncClient) -> None:
     finished.raise_for_status()
 
 
-def settings_of(receiver: SocketReceiver, url: str) -> dict[str, object]:
-    return {
-        "database_url": url,
-        "worker_token": TOKEN,
-        "worker_hosts": "",
-        "notification_url": receiver.url,
-        "notification_secret": SECRET,
-    }
+@contextmanager
+def open_notified(receiver: SocketReceiver, url: str, exit_code: int = 0) -> Generator[Shop]:
+    """Open a shop that notifies a receiver."""
+    with open_shop(
+        program=PROGRAM,
+        exit_code=exit_code,
+        database_url=url,
+        worker_token=TOKEN,
+        worker_hosts="",
+        notification_url=receiver.url,
+        notification_secret=SECRET,
+    ) as shop:
+        yield shop
 
 
 async def test_each_change_is_told_in_its_order_signed_and_nothing_secret_is_logged(
@@ -76,7 +81,7 @@ async def test_each_change_is_told_in_its_order_signed_and_nothing_secret_is_log
 ) -> None:
     async with open_receiver() as receiver:
         receiver.answer = lambda _call: answering(200, body=b"s3cret of the receiver")
-        with open_shop(program=PROGRAM, **settings_of(receiver, url)) as shop:
+        with open_notified(receiver, url) as shop:
             async with staff(shop) as client:
                 ids = [await place(client) for _ in range(3)]
                 for _ in ids:
@@ -114,7 +119,7 @@ async def test_a_receiver_that_fails_holds_no_order_up_and_no_other_order(url: s
             return answers[order_id]
 
         receiver.answer = answer
-        with open_shop(program=PROGRAM, **settings_of(receiver, url)) as shop:
+        with open_notified(receiver, url) as shop:
             async with staff(shop) as client:
                 ids = [await place(client) for _ in range(5)]
                 await until(lambda: len(answers) == 5)
@@ -131,8 +136,7 @@ async def test_a_receiver_that_fails_holds_no_order_up_and_no_other_order(url: s
 async def test_after_a_kill_it_goes_on_where_it_was_under_the_same_ids(url: str) -> None:
     async with open_receiver() as receiver:
         receiver.answer = lambda _call: stalling
-        settings = settings_of(receiver, url)
-        with open_shop(program=PROGRAM, exit_code=-signal.SIGKILL, **settings) as shop:
+        with open_notified(receiver, url, -signal.SIGKILL) as shop:
             async with staff(shop) as client:
                 ids = [await place(client) for _ in range(2)]
                 for _ in ids:
@@ -140,7 +144,7 @@ async def test_after_a_kill_it_goes_on_where_it_was_under_the_same_ids(url: str)
             await until(lambda: len(receiver.calls) == 2)
             shop.process.kill()
         receiver.answer = lambda _call: answering(204, body=b"")
-        with open_shop(program=PROGRAM, **settings):
+        with open_notified(receiver, url):
             await until(lambda: len(receiver.calls) == 8)
         assert receiver.statuses(ids[0]) == receiver.statuses(ids[1]) == ALL
         sent = [call.headers["webhook-id"] for call in receiver.calls]
@@ -151,7 +155,7 @@ async def test_a_receiver_that_is_away_is_told_when_it_is_back(url: str) -> None
     async with open_receiver() as receiver:
         pass
     port = int(receiver.url.split(":")[2].split("/")[0])
-    with open_shop(program=PROGRAM, **settings_of(receiver, url)) as shop:
+    with open_notified(receiver, url) as shop:
         async with staff(shop) as client:
             order_id = await place(client)
             await brew(client)

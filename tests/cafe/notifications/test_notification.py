@@ -19,7 +19,7 @@ from cafe.notifications.notification import (
     NotRetriedError,
     Outbox,
     State,
-    Told,
+    StatusChange,
     number_in,
 )
 from cafe.notifications.tables import notifications
@@ -55,8 +55,8 @@ class Story:
 
     def note(self, order_id: str) -> None:
         self.events += 1
-        told = Told(self.events, order_id, 17, f"status {self.events}", self.now)
-        self.apply(Outbox(self.orders[order_id][-1:]).note(told, self.now))
+        event = StatusChange(self.events, order_id, 17, f"status {self.events}", self.now)
+        self.apply(Outbox(self.orders[order_id][-1:]).note(event, self.now))
 
     def attempt(self, order_id: str, outcome: str) -> None:
         """Attempt the one that is due next, at the time when it is."""
@@ -115,18 +115,20 @@ def test_each_failure_is_followed_by_its_pause_and_the_last_one_by_none(
 
 @given(orders=st.lists(st.tuples(ORDERS, st.sampled_from(["waiting", "ready"])), max_size=30))
 def test_ids_are_stable_and_unique(orders: list[tuple[str, str]]) -> None:
-    told = [Told(n, order, 17, status, n / 7) for n, (order, status) in enumerate(orders, 1)]
-    assert len({one.event_id for one in told}) == len(told)
-    assert [one.event_id for one in told] == [Told(*one).event_id for one in told]
+    event = [
+        StatusChange(n, order, 17, status, n / 7) for n, (order, status) in enumerate(orders, 1)
+    ]
+    assert len({one.event_id for one in event}) == len(event)
+    assert [one.event_id for one in event] == [StatusChange(*one).event_id for one in event]
 
 
 def test_the_same_position_of_another_log_has_another_id() -> None:
-    one = Told(5, "a", 17, "ready", 100.0)
+    one = StatusChange(5, "a", 17, "ready", 100.0)
     assert one.event_id != one._replace(at=101.0).event_id != one._replace(order_id="b").event_id
 
 
 def test_the_longest_id_fits_its_column_and_has_no_dot() -> None:
-    longest = Told(2**63 - 1, "a" * 64, 17, "ready", 1.7e9).event_id
+    longest = StatusChange(2**63 - 1, "a" * 64, 17, "ready", 1.7e9).event_id
     assert len(longest) <= 64
     assert longest.replace("_", "").isalnum()
     assert max(map(len, State)) <= getattr(notifications.c.state.type, "length", 0)

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from cafe.notifications.notification import Notification, State
 from cafe.notifications.webhook import MOST_BODY, NoAnswer, Webhook, body_of, key_of
+from docs.examples.verifying import is_genuine
 
 pytestmark = pytest.mark.schedules(2)
 
@@ -103,6 +104,23 @@ async def test_a_signed_call_is_verified_by_another_implementation_of_the_scheme
         Verifier(other).verify(request.content, dict(request.headers))
     with pytest.raises(WebhookVerificationError):
         Verifier(SECRET).verify(request.content + b" ", dict(request.headers))
+
+
+async def test_the_receiver_of_the_docs_verifies_a_call_and_no_other() -> None:
+    transport = Transport(answering(204))
+    await webhook(transport, key=SECRET).send(ONE)
+    (request,) = transport.requests
+    headers, body = dict(request.headers), request.content
+    sent_at = int(headers["webhook-timestamp"])
+    assert is_genuine(SECRET, headers, body)
+    assert is_genuine(
+        SECRET, {**headers, "webhook-signature": f"v1,a {headers['webhook-signature']}"}, body
+    )
+    assert not is_genuine(SECRET, headers, body + b" ")
+    assert not is_genuine("whsec_" + "A" * 32, headers, body)
+    assert not is_genuine(SECRET, {**headers, "webhook-id": "evt_8"}, body)
+    assert not is_genuine(SECRET, headers, body, now=sent_at + 301)
+    assert not is_genuine(SECRET, {**headers, "webhook-timestamp": "soon"}, body)
 
 
 async def test_the_id_is_the_same_at_each_attempt_and_the_time_is_that_of_the_machine() -> None:
