@@ -1,7 +1,7 @@
 """The follower: tells the Cashier which baskets were placed and cancelled, as the log has it.
 
 Rule: an event is passed on until its effect is committed; the Cashier skips what it has applied.
-Whoever shows payments waits until the log is followed, so that nothing shown is stale.
+Who shows payments waits until the log is followed, so that nothing shown is stale.
 """
 
 from __future__ import annotations
