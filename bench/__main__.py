@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bench import (
     actors,
+    baskets,
     defaults,
     flood,
     history,
@@ -39,6 +40,9 @@ BENCHMARKS = {
     ),
     "defaults": Benchmark(
         defaults.measure, "processor time for an order, `cafe serve` as a user starts it"
+    ),
+    "baskets": Benchmark(
+        baskets.measure, "baskets paid at the counter against the counter's plain orders"
     ),
     "noop": Benchmark(noop.measure, "a route that does nothing, on the café's connection"),
     "parked": Benchmark(parked.measure, "ten thousand customers who wait, and are served at once"),

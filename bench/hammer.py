@@ -1,6 +1,6 @@
 """The hammer: 64 keep-alive connections, one request after the other, every answer checked.
 
-Rule: it counts only answers of 200 with a body. Runs as a process of its own:
+Rule: it counts only answers of the expected status with a body. Runs as a process of its own:
 `python -m bench.hammer PORT SECONDS`; prints `Counts` as JSON.
 """
 
@@ -38,7 +38,7 @@ class Counts:
         return self.requests / self.seconds
 
 
-async def hammer(port: int, seconds: float) -> Counts:
+async def hammer(port: int, seconds: float, asked: bytes = REQUEST, status: int = 200) -> Counts:
     """Keep every connection busy; return the counts after the warm-up."""
     begin = perf_counter() + WARM_SECONDS
     end = begin + seconds
@@ -50,9 +50,9 @@ async def hammer(port: int, seconds: float) -> Counts:
         now = perf_counter()
         while now < end:
             sent += 1
-            answer = await client.ask(REQUEST)
-            if answer.status != 200 or not answer.body:
-                raise ConnectionError(f"{answer.status} instead of 200: {answer.body[:200]!r}")
+            answer = await client.ask(asked)
+            if answer.status != status or not answer.body:
+                raise ConnectionError(f"{answer.status} instead of {status}: {answer.body[:200]!r}")
             now = perf_counter()
             counted += begin <= now < end
         client.close()
