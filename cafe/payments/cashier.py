@@ -377,7 +377,10 @@ class Cashier(Actor):
     def _answer_for_key(
         self, known: Payment | None, fingerprint: str | None, reply: Reply[Any]
     ) -> None:
-        outcome = None if known is None else outcome_for_key(known, fingerprint)
+        outcome = None
+        if known is not None:
+            has_order = known.payment_id in self._ordered
+            outcome = outcome_for_key(known, fingerprint, has_order=has_order)
         if isinstance(outcome, CafeRefusal):
             self._journal.refuse(reply, outcome)
         else:
