@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from cafe.settings import PREFIX, Settings
 from docs.shown import report, rush
-from docs.state_diagram import a_connections_phases, an_orders_life
+from docs.state_diagram import a_connections_phases, a_payments_life, an_orders_life
 from tests.test_layout import FLOORS
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +79,7 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "rush": rush,
     "report": report,
     "order": lambda: diagram(an_orders_life()),
+    "payment": lambda: diagram(a_payments_life()),
     "connection": lambda: diagram(a_connections_phases()),
 }
 
