@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import structlog
@@ -160,9 +160,10 @@ def verdict_of(status: int) -> Verdict:
 def ref_of(text: str) -> str | None:
     """Return the provider's id in the JSON of an answer, if it has one."""
     try:
-        body = json.loads(text)
+        body: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    ref = body.get("id") if isinstance(body, dict) else None
+    members = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    ref = members.get("id")
     is_id = isinstance(ref, str | int) and not isinstance(ref, bool)
     return str(ref)[:MOST_REF] if is_id else None
