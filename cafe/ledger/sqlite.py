@@ -108,6 +108,16 @@ def fill(connection: Connection) -> None:
     connection.commit()
 
 
+def refuse_dangling(connection: Connection, database: str) -> None:
+    """Raise LedgerError where a row refers to one that there is not."""
+    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if dangling:
+        tables = ", ".join(sorted({row[0] for row in dangling}))
+        raise LedgerError(
+            f"{database} was not upgraded: {len(dangling)} rows of {tables} would refer to nothing."
+        )
+
+
 PAGES_TO_CHECKPOINT = 8_000
 """Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
 LARGEST_WAL = 40 * 2**20
@@ -260,8 +270,13 @@ class FileDatabase:
         try:
             if not is_current(connection, self._file.name):
                 connection.rollback()
+                # To rebuild a table is to drop it, which else would delete what refers to it, or
+                # fail. Within a transaction the pragma has no effect.
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.rollback()
                 begin(connection, writing=True)
                 migrate(connection)
+                refuse_dangling(connection, self._file.name)
                 connection.commit()
         finally:
             connection.close()

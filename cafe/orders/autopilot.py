@@ -7,17 +7,19 @@ never waits for it and has turns for everyone else in between.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from math import floor
 
 import trio
 
-from actors import Actor, ActorCrashed, ActorError, Message, Ref
+from actors import Actor, ActorCrashed, ActorStopped, Message, Ref
 from cafe.http.refusals import CafeRefusal, Closing
+from cafe.ledger.errors import NotRecorded
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import ListOrders, ListReady, MoveOrder
 from cafe.orders.order import NEXT, Order, Status
+from cafe.orders.refusals import UnknownOrder, WrongStep
 
 NAME = "autopilot"
 """By whom its changes are, in the log."""
@@ -48,28 +50,50 @@ class Autopilot(Actor):
     @Tick.handler
     async def tick(self, _message: Tick) -> None:
         """Move each order one status on, and give up for this time where the shop cannot."""
-        before, self._left = self._left, {}
-        with suppress(CafeRefusal, ActorError):
-            # First those that are ready, so that none is moved twice.
-            for order in await self._dispatcher.ask(ListReady()):
-                await self._play(order, before)
-            goes_on, behind = True, 0
-            while goes_on:
-                page = await self._dispatcher.ask(ListOrders(behind=behind, most=PAGE))
-                for standing in page.standings:
-                    await self._play(standing.order, before)
-                    behind = standing.order.number
-                goes_on = page.goes_on
+        left: dict[str, Seen] = {}
+        try:
+            async with aclosing(self._orders()) as found:
+                async for order in found:
+                    left[order.order_id] = seen(await self._play(order))
+            self._left = left
+        except (CafeRefusal, ActorCrashed, ActorStopped):
+            self._left |= left
 
-    async def _play(self, order: Order, before: dict[str, Seen]) -> None:
-        """Move an order, unless staff did since the last tick."""
+    async def _orders(self) -> AsyncGenerator[Order]:
+        """Yield what there is to move, each once: those that are ready first."""
+        for order in await self._dispatcher.ask(ListReady()):
+            yield order
+        behind: int | None = 0
+        while behind is not None:
+            page = await self._dispatcher.ask(ListOrders(behind=behind, most=PAGE))
+            for standing in page.standings:
+                yield standing.order
+            behind = page.standings[-1].order.number if page.goes_on else None
+
+    async def _play(self, order: Order) -> Order:
+        """Move an order, unless staff did since the last tick; return it as it was left."""
         if self._closing.refusal is not None:
             raise self._closing.refusal
-        if before.get(order.order_id, PLACED) == seen(order):
-            step = MoveOrder(order.order_id, NEXT[order.status], NAME, self._lease_seconds)
-            with suppress(WrongStep, UnknownOrder):  # staff or its customer were faster
-                order = (await self._dispatcher.ask(step)).order
-        self._left[order.order_id] = seen(order)
+        if self._left.get(order.order_id, PLACED) != seen(order):
+            return order
+        step = MoveOrder(order.order_id, NEXT[order.status], NAME, self._lease_seconds)
+        try:
+            return (await self._dispatcher.ask(step)).order
+        except (WrongStep, UnknownOrder, NotRecorded):
+            return order  # staff or its customer were faster, or the database refuses it
+
+
+async def keep_ticking(autopilot: Ref[Autopilot], seconds: float) -> None:
+    """Ask for a tick every so many seconds of monotonic time; never returns.
+
+    What a long tick or a pause of the machine has missed is not caught up.
+    """
+    due = trio.current_time() + seconds
+    while True:
+        await trio.sleep_until(due)
+        with suppress(ActorCrashed):  # the next instance begins afresh
+            await autopilot.ask(Tick())
+        due += seconds * ((trio.current_time() - due) // seconds + 1)
 
 
 def seen(order: Order) -> Seen:

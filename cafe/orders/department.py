@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, Start
+from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys
@@ -95,7 +96,12 @@ async def open_orders(
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
     dispatcher = await start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
-    return orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+    offer = orders_offer(Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl), limiter)
+    if settings.autopilot is None:
+        return offer
+    seconds = settings.autopilot
+    autopilot = await start(partial(Autopilot, dispatcher, closing, seconds), name="Autopilot")
+    return replace(offer, tasks=(*offer.tasks, partial(keep_ticking, autopilot, seconds)))
 
 
 def dispatcher_factory(

@@ -6,13 +6,13 @@ Rule: queries only; what a row means is for `order.py` to say.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from secrets import token_bytes
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
 
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.tables import events
@@ -76,9 +76,15 @@ _ORDER_ID, _ACCOUNT_ID = (
 )
 
 
-def orders_of(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[Order]:
+def read_orders(
+    connection: Connection, statement: Executable, parameters: dict[str, Any] | None = None
+) -> list[Order]:
+    """Return the orders that a statement selects, with their lines."""
+    return orders_of(connection, connection.execute(statement, parameters).all())
+
+
+def orders_of(connection: Connection, rows: Sequence[Any]) -> list[Order]:
     """Return the orders that rows hold, with their lines; those of the plain counter have none."""
-    rows = list(rows)
     baskets = [row[_ORDER_ID] for row in rows if row[_ACCOUNT_ID] is not None]
     of_order: dict[str, list[Any]] = defaultdict(list)
     for some in _in_parts(baskets):
@@ -94,10 +100,10 @@ def _in_parts(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def load_orders(connection: Connection) -> Snapshot:
     """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
-    recent = orders_of(connection, connection.execute(_recent))
+    recent = read_orders(connection, _recent)
     brewed = [order.brewed_seconds for order in recent if order.status is not Status.CANCELLED]
     return Snapshot(
-        live=tuple(orders_of(connection, connection.execute(_live))),
+        live=tuple(read_orders(connection, _live)),
         recent=tuple(reversed(recent)),
         last_number=connection.execute(_last_number).scalar_one(),
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
@@ -140,7 +146,7 @@ def find_order(connection: Connection, order_id: str) -> Order | None:
     """Return an order as it is committed."""
     if not order_id.isprintable():
         return None  # no database could store it; an id in a URL may be any text
-    return _first(orders_of(connection, connection.execute(_find, {"order_id": order_id})))
+    return _first(read_orders(connection, _find, {"order_id": order_id}))
 
 
 def find_by_key(connection: Connection, scope: str, key: str, since: float) -> Order | None:
@@ -149,7 +155,7 @@ def find_by_key(connection: Connection, scope: str, key: str, since: float) -> O
     `scope` is the customer's address, or of an account.
     """
     wanted = {"scope": scope, "key": key, "since": since}
-    return _first(orders_of(connection, connection.execute(_find_by_key, wanted)))
+    return _first(read_orders(connection, _find_by_key, wanted))
 
 
 def _first(found: Sequence[Order]) -> Order | None:
@@ -160,7 +166,7 @@ def find_orders(connection: Connection, order_ids: Sequence[str]) -> dict[str, O
     """Return several orders by their ids, as they are committed."""
     found: list[Order] = []
     for some in _in_parts(order_ids):
-        found += orders_of(connection, connection.execute(_find_some, {"some": some}))
+        found += read_orders(connection, _find_some, {"some": some})
     return {order.order_id: order for order in found}
 
 
@@ -174,7 +180,7 @@ def list_placed(connection: Connection, query: PlacedQuery) -> list[Order]:
         placed = placed.where(orders.c.account_id == query.account_id)
         if query.statuses:
             placed = placed.where(orders.c.status.in_([one.value for one in query.statuses]))
-        return orders_of(connection, connection.execute(placed))
+        return read_orders(connection, placed)
     rows: list[Any] = []
     for status in query.statuses or Status:  # an index has each by number, but not several
         rows += connection.execute(placed.where(orders.c.status == status.value))
@@ -224,8 +230,7 @@ def read_histories(connection: Connection, since: float, until: float) -> list[H
     Both are seconds since the Unix epoch.
     """
     placed = (orders.c.placed_at >= since, orders.c.placed_at < until)
-    found = connection.execute(select(*orders.c).where(*placed).order_by(orders.c.number))
-    rows = orders_of(connection, found)
+    rows = read_orders(connection, select(*orders.c).where(*placed).order_by(orders.c.number))
     steps: dict[str, list[Step]] = {row.order_id: [] for row in rows}
     happened = (
         select(events.c.subject, events.c.action, events.c.by)

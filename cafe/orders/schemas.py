@@ -44,7 +44,7 @@ BASKET_ORDER: Final[dict[str, Any]] = {
     "items": ITEMS,
     "metadata": {"table": 4},
 }
-ORDERS: Final = {
+ORDERS: Final[dict[str, Any]] = {
     "orders": [
         {
             **ORDER,
@@ -66,7 +66,7 @@ QUEUE: Final = {
     "eta_seconds": 45.81,
     "accepting": True,
 }
-CLAIM: Final = {
+CLAIM: Final[dict[str, Any]] = {
     **TICKET,
     **WISH,
     "placed_at": ORDER["placed_at"],

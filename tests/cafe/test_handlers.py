@@ -10,12 +10,15 @@ from actors import Actor
 from actors.testing import assert_handles_all
 from cafe.limits import rate_limiter
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.orders import messages
+from cafe.orders import autopilot, messages
+from cafe.orders.autopilot import Autopilot
 from cafe.orders.dispatcher import Dispatcher
 
 
 @pytest.mark.parametrize(
-    ("actor", "module"), [(Dispatcher, messages), (RateLimiter, rate_limiter)], ids=str
+    ("actor", "module"),
+    [(Dispatcher, messages), (Autopilot, autopilot), (RateLimiter, rate_limiter)],
+    ids=str,
 )
 def test_an_actor_handles_all_of_its_messages(actor: type[Actor], module: ModuleType) -> None:
     assert_handles_all(actor, module)

@@ -21,11 +21,11 @@ def upgrade() -> None:
         sa.Column("prepaid", sa.Boolean),
     ):
         op.add_column("orders", column)
-    for column in ("account_id", "status"):
+    for first in ("account_id", "status"):
         op.create_index(
-            f"ix_orders_{column}",
+            f"ix_orders_{first}",
             "orders",
-            [column, "number"],
+            [first, "number"],
             sqlite_where=BASKETS,
             postgresql_where=BASKETS,
         )

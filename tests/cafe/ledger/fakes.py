@@ -20,7 +20,8 @@ from cafe.ledger.sqlite import MemoryDatabase
 from cafe.ledger.store import Store
 from cafe.ledger.tables import events
 from cafe.orders.order import Order
-from cafe.orders.tables import order_of, orders
+from cafe.orders.queries import find_order, read_orders
+from cafe.orders.tables import orders
 
 T = TypeVar("T")
 
@@ -86,14 +87,13 @@ class FaultyStore(Store):
     def orders(self) -> dict[str, Order]:
         """Return what is committed, also while it is gone."""
         with Link.transaction(self.link, writing=False) as connection:
-            found = [order_of(row) for row in connection.execute(select(*orders.c))]
+            found = read_orders(connection, select(*orders.c))
         return {order.order_id: order for order in found}
 
     def find(self, order_id: str) -> Order | None:
         """Return one order as it is committed, also while it is gone."""
         with Link.transaction(self.link, writing=False) as connection:
-            row = connection.execute(select(*orders.c).where(orders.c.order_id == order_id)).first()
-        return None if row is None else order_of(row)
+            return find_order(connection, order_id)
 
     @property
     def logged(self) -> list[Logged]:

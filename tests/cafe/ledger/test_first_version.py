@@ -106,12 +106,16 @@ def old(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
 
 
 def make_first_version(connection: Connection) -> None:
+    make_version(connection, "0001")
+
+
+def make_version(connection: Connection, version: str) -> None:
     config = Config()
     (folder,) = migrations.__path__
     config.set_main_option("script_location", folder)
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, version)
 
 
 def fill(connection: Connection, day: list[Change]) -> None:

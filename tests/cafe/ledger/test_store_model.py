@@ -21,11 +21,15 @@ from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import DatabaseGone, LedgerChanged
 from cafe.ledger.log import read_page
 from cafe.ledger.store import Store, Unit, open_store
-from cafe.orders.order import LIVE, Change, Order, Status
+from cafe.orders.order import LIVE, Change, Line, Order, Status
 from cafe.orders.queries import LAST_BREWED
 from tests.cafe.ledger.order_histories import (
+    DONUT,
+    LATTE,
     NOON,
+    WATER,
     Tickets,
+    basket,
     cancel,
     find,
     find_key,
@@ -94,12 +98,20 @@ class Shop(RuleBasedStateMachine):
 
     # What happens
 
+    def new_id(self) -> str:
+        return f"order {self.tickets.last_number + 1} after {len(self.events)}"
+
     @rule(key=KEYS)
     def place(self, key: str | None) -> None:
         # As the order book has it: a key that holds leads to its order.
         if self.coming_keys.get(key or "") is None:
-            order_id = f"order {self.tickets.last_number + 1} after {len(self.events)}"
-            self.note(self.tickets.place(order_id, key=key, at=NOON + self.tickets.last_number))
+            at = NOON + self.tickets.last_number
+            self.note(self.tickets.place(self.new_id(), key=key, at=at))
+
+    @rule(sold=st.lists(st.sampled_from([LATTE, WATER, DONUT]), min_size=1, max_size=4))
+    def place_basket(self, sold: list[Line]) -> None:
+        at = NOON + self.tickets.last_number
+        self.note(self.tickets.place(self.new_id(), at=at, basket=basket(*sold)))
 
     @precondition(lambda self: any(order.status in NEXT for order in self.coming.values()))
     @rule(data=st.data(), turns=st.integers(1, 2))

@@ -15,6 +15,7 @@ from cafe.orders.messages import (
     CancelOrder,
     Claim,
     FinishOrder,
+    MoveOrder,
     PlaceOrder,
     ReleaseOrder,
     Standing,
@@ -43,6 +44,20 @@ class CheckedDesk(Desk):
             assert row.status is Status.DELIVERED, "it could be handed over again"
         if hold < inf:
             assert not row.bound or order.ended, "it would end with its connection"
+        return standing
+
+    async def place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
+        standing, is_new = await super().place_basket(message)
+        self.check_committed(standing.order)
+        row = self.committed(standing.order.order_id)
+        assert row.basket == standing.order.basket
+        assert not row.bound
+        return standing, is_new
+
+    async def move(self, message: MoveOrder) -> Standing:
+        standing = await super().move(message)
+        self.check_committed(standing.order)
+        assert standing.order.status is message.status
         return standing
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:

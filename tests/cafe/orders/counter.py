@@ -22,13 +22,22 @@ from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.orders.department import ORDERS, load_when_refused
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules
-from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
-from cafe.orders.order import Action, Order
+from cafe.orders.messages import (
+    Claim,
+    FinishOrder,
+    MoveOrder,
+    PlaceOrder,
+    Standing,
+    StartOrder,
+    basket_order,
+)
+from cafe.orders.order import Action, Basket, Order, Status
 from cafe.orders.queries import Snapshot
 from cafe.orders.tables import order_of, orders
 from cafe.shop.process import start_clock
 from cafe.shop.shop import RESTART
 from tests.cafe.ledger.fakes import Disk, FaultyStore
+from tests.cafe.ledger.order_histories import basket
 from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 
@@ -68,6 +77,32 @@ class Counter:
         order_id = self.desk.ids.new()
         message = PlaceOrder(order_id, "americano", name or None, address, 400, key, bound=hold > 0)
         return await self.desk.place(message, hold)
+
+    async def order_basket(
+        self,
+        wanted: Basket | None = None,
+        *,
+        key: str | None = None,
+        order_id: str | None = None,
+        address: str = ADDRESS,
+        max_waiting: int = 400,
+    ) -> tuple[Standing, bool]:
+        """Place a basket; also return whether it is new."""
+        order_id = order_id or self.desk.ids.new()
+        wanted = wanted or basket()
+        return await self.desk.place_basket(
+            basket_order(order_id, wanted, address=address, max_waiting=max_waiting, key=key)
+        )
+
+    async def placed(self, wanted: Basket | None = None, *, key: str | None = None) -> Order:
+        """Place a basket, which is new; return its order."""
+        standing, is_new = await self.order_basket(wanted, key=key)
+        assert is_new
+        return standing.order
+
+    async def move(self, order_id: str, status: Status, by: str | None = None) -> Standing:
+        """Move an order to the status that is next."""
+        return await self.desk.move(MoveOrder(order_id, status, by))
 
     async def start(self, barista: str | None = None, hold: float = 0.0) -> Claim | None:
         """Claim the oldest order, if there is one within `hold` seconds."""

@@ -21,9 +21,11 @@ from actors import ActorCrashed, ActorStopped, Restart
 from actors.testing import run_seeded
 from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.orders.dispatcher import Rules
-from cafe.orders.messages import PlaceOrder, ReleaseOrder
-from cafe.orders.refusals import OrderConflict
+from cafe.orders.messages import ListOrders, PlaceOrder, ReleaseOrder, basket_order
+from cafe.orders.order import NEXT, Basket
+from cafe.orders.refusals import OrderConflict, UnknownOrder, WrongStep
 from tests.cafe.ledger.fakes import REFUSED, FaultyStore
+from tests.cafe.ledger.order_histories import basket
 from tests.cafe.orders.counter import ADDRESS, Counter, open_counter
 from tests.chance import examples
 
@@ -33,12 +35,16 @@ LONG = 400.0
 NOON = 1_795_000_000.0
 
 KEYS = st.sampled_from("kl")
+BASKET_KEYS = st.sampled_from([None, "b", "c"])
 HOLDS = st.sampled_from([inf, 3.0, 0.0])
 PAUSES = st.sampled_from([0.0, 0.1, 1.0, 4.0, 6.0, 40.0])
 CLIENTS = st.one_of(
     st.tuples(st.just("plain"), HOLDS),
     st.tuples(st.just("barista"), st.sampled_from([0.0, 2.0, 20.0]), st.sampled_from("fffrv")),
     st.tuples(st.just("keyed"), KEYS, HOLDS),
+    st.tuples(st.just("basket"), BASKET_KEYS),
+    st.tuples(st.just("prepaid"), st.integers(0, 1)),
+    st.tuples(st.just("move")),
     st.tuples(st.just("disconnect"), st.integers(0, 9)),
     st.tuples(st.just("refused"), HOLDS),
 )
@@ -72,6 +78,8 @@ class Replies:
         """The orders that were handed over for each key."""
         self.refused: set[str] = set()
         """Orders without a key that were refused."""
+        self.prepaid: dict[int, str] = {}
+        """The ids of orders that are placed again and again, as each was charged once."""
 
 
 class Process:
@@ -94,7 +102,8 @@ class Process:
         self.unanswered += 1
         with (
             scope,
-            suppress(ActorCrashed, ActorStopped, LedgerUnavailable, NotRecorded, OrderConflict),
+            suppress(ActorCrashed, ActorStopped, LedgerUnavailable, NotRecorded),
+            suppress(OrderConflict, WrongStep, UnknownOrder),
         ):
             await act()
         self.unanswered -= 1
@@ -125,6 +134,27 @@ class Process:
             self.replies.accepted.add(order_id)
         elif key is not None:
             self.replies.coffees.setdefault(key, set()).add(order_id)
+
+    def basket(self, key: str | None) -> None:
+        self.request(partial(self._basket, key, basket(), self.counter.desk.ids.new()))
+
+    def prepaid(self, which: int) -> None:
+        order_id = self.replies.prepaid.setdefault(which, self.counter.desk.ids.new())
+        self.request(partial(self._basket, None, basket(prepaid=True), order_id))
+
+    async def _basket(self, key: str | None, wanted: Basket, order_id: str) -> None:
+        message = basket_order(order_id, wanted, address=ADDRESS, max_waiting=400, key=key)
+        standing, _ = await self.counter.desk.place_basket(message)
+        self.replies.accepted.add(standing.order.order_id)
+
+    def move(self) -> None:
+        self.request(self._move)
+
+    async def _move(self) -> None:
+        page = await self.counter.desk.list(ListOrders(most=1))
+        for standing in page.standings:
+            order = standing.order
+            await self.counter.move(order.order_id, NEXT[order.status], "Di")
 
     def barista(self, seconds: float, way: str) -> None:
         self.request(partial(self._brew, seconds, way))
@@ -236,6 +266,10 @@ def test_no_acknowledged_change_is_lost_in_any_story(seed: int, story: Story) ->
         assert replies.coffees[key] == of_key, "each key has its coffee, and only one"
         assert len(of_key) == 1
     assert {row.status for row in rows.values()} <= done | {"cancelled"}, "every order has ended"
+    for key in ("b", "c"):
+        assert [row.key for row in rows.values() if row.basket].count(key) <= 1
+    places = [one.event.subject for one in store.logged if one.event.action == "place"]
+    assert len(places) == len({*places}), "an order is placed once"
     # After a crash or a kill the ledger may have the order and not that it was withdrawn.
     crashed = len(story) > 1 or CRASHES & {step for _, (step, *_) in story[0]}
     for order_id in replies.refused & rows.keys():

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cafe.orders.order import TRANSITIONS, Action, NotAllowedError, Order, Status
+from cafe.orders.order import (
+    LONGEST_SUMMARY,
+    NEXT,
+    TRANSITIONS,
+    Action,
+    Line,
+    NotAllowedError,
+    Order,
+    Status,
+)
+from tests.cafe.ledger.order_histories import DONUT, LATTE, basket
 
 
 def an_order(status: Status) -> Order:
@@ -55,3 +65,36 @@ def test_an_order_that_waits_has_waited_until_now() -> None:
 def test_an_order_that_has_ended_has_waited_until_its_end() -> None:
     order = an_order(Status.WAITING).after(Action.CANCEL, ended_at=110.0)
     assert order.waited_seconds(now=500.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("sold", "said"),
+    [
+        ((LATTE,), "2 latte (vanilla)"),
+        ((DONUT, LATTE._replace(quantity=1)), "donuts, latte (vanilla)"),
+        ((DONUT._replace(quantity=100),) * 2, "100 donuts, 100 donuts"),
+        ((DONUT,) * 25, ", ".join(["donuts"] * 25)),
+        ((DONUT,) * 26, ", ".join(["donuts"] * 25) + ",…"),
+        ((DONUT._replace(name="x" * 200),), "x" * LONGEST_SUMMARY),
+        ((DONUT._replace(name="x" * 201),), "x" * (LONGEST_SUMMARY - 1) + "…"),
+    ],
+)
+def test_a_basket_is_said_in_a_few_words(sold: tuple[Line, ...], said: str) -> None:
+    assert basket(*sold).summary == said
+    assert len(said) <= LONGEST_SUMMARY
+
+
+def test_the_price_of_a_line_is_its_quantity_s() -> None:
+    assert (LATTE.total_cents, basket().total_cents) == (860, 1060)
+
+
+def test_each_status_but_the_last_ones_has_one_that_is_next() -> None:
+    status, way = Status.WAITING, [Status.WAITING]
+    while status in NEXT:
+        status = NEXT[status]
+        way.append(status)
+    assert way == [Status.WAITING, Status.PREPARATION, Status.READY, Status.DELIVERED]
+    assert Status.CANCELLED not in NEXT
+    assert {(one, NEXT[one]) for one in NEXT} <= {
+        (before, after) for (before, _), after in TRANSITIONS.items()
+    }

@@ -165,6 +165,27 @@ async def test_each_page_but_the_last_links_to_the_next() -> None:
         assert await pages(barista, "/orders?limit=1") == [[1], [2], [3], [4], [5], [6]]
 
 
+@pytest.mark.schedules(1)
+async def test_baristas_see_the_lines_of_what_waits_and_of_what_they_claim() -> None:
+    async with open_port() as (counter, barista):
+        await counter.placed()
+        await counter.order(hold=0)
+        basket, plain = (await barista.get("/orders")).json()["orders"]
+        assert [item["name"] for item in basket["items"]] == ["Latte", "Water", "Donuts"]
+        assert basket["items"][0] == {
+            "product_id": "latte",
+            "variation_id": "latte-vanilla",
+            "name": "Latte",
+            "variation": "Vanilla",
+            "quantity": 2,
+            "unit_price_cents": 430,
+            "total_cents": 860,
+        }
+        assert plain["items"] == []
+        first, second = [(await barista.get("/start/")).json() for _ in range(2)]
+        assert (first["items"], second["items"]) == (basket["items"], [])
+
+
 async def test_a_page_has_at_most_five_hundred_orders() -> None:
     async with open_port() as (counter, barista):
         for number in range(501):

@@ -6,22 +6,28 @@ import pytest
 from pydantic import BaseModel
 
 from cafe.http.reply import answer
-from cafe.orders import schemas
+from cafe.orders import line_schemas, schemas
 from cafe.orders.messages import Claim, Standing
 from cafe.orders.order import Action, Order, Status
 from cafe.orders.schemas import (
+    BasketOrderOut,
     ClaimOut,
     FinishedOut,
+    ListedOut,
     OrderOut,
+    basket_out,
     claim_out,
     finished_out,
+    listed_out,
     order_out,
 )
+from tests.cafe.ledger.order_histories import basket
 
 MODELS = [
     one
-    for one in vars(schemas).values()
-    if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == schemas.__name__
+    for module in (schemas, line_schemas)
+    for one in vars(module).values()
+    if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
 ]
 
 
@@ -60,3 +66,26 @@ def test_a_reply_is_what_its_model_documents(standing: Standing) -> None:
     if standing.order.status in {Status.READY, Status.DELIVERED}:
         finished = finished_out(standing.order)
         assert answer(finished).body == answer(FinishedOut.model_validate(finished)).body
+
+
+@pytest.mark.parametrize("metadata", [None, "null", "[]", '{"table": "Zoë", "n": 1e3}'])
+@pytest.mark.parametrize("standing", standings(), ids=lambda one: one.order.status)
+def test_an_order_with_lines_is_what_its_models_document(
+    standing: Standing, metadata: str | None
+) -> None:
+    order = standing.order._replace(basket=basket()._replace(metadata=metadata))
+    standing = standing._replace(order=order)
+    shown, listed = basket_out(standing), listed_out(standing)
+    assert answer(shown).body == answer(BasketOrderOut.model_validate(shown)).body
+    assert answer(listed).body == answer(ListedOut.model_validate(listed)).body
+    assert shown["items"] == listed["items"] == claim_out(Claim(order, 4))["items"]
+    assert shown.items() >= order_out(standing).items()
+
+
+def test_an_order_of_the_plain_counter_has_no_items_and_its_shape_is_the_contract_s() -> None:
+    standing = standings()[0]
+    assert listed_out(standing)["items"] == []
+    assert claim_out(Claim(standing.order, 4))["items"] == []
+    assert basket_out(standing) == order_out(standing)
+    assert order_out(standing).keys() == OrderOut.model_fields.keys()
+    assert not OrderOut.model_fields.keys() & {"items", "total_cents", "metadata"}
