@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bench import (
     actors,
+    baskets,
     defaults,
     flood,
     history,
@@ -40,6 +41,9 @@ BENCHMARKS = {
     ),
     "defaults": Benchmark(
         defaults.measure, "processor time for an order, `cafe serve` as a user starts it"
+    ),
+    "baskets": Benchmark(
+        baskets.measure, "baskets paid at the counter against the counter's plain orders"
     ),
     "noop": Benchmark(noop.measure, "a route that does nothing, on the café's connection"),
     "menu": Benchmark(menu.measure, "GET /menu with a matching ETag, against a no-op route"),

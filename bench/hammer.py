@@ -1,8 +1,7 @@
 """The hammer: 64 keep-alive connections, one request after the other, every answer checked.
 
-Rule: it counts only answers of 200 with a body, or of 304 without one if it has an entity tag. Runs
-as a process of its own: `python -m bench.hammer PORT SECONDS [PATH [ETAG]]`; prints `Counts` as
-JSON.
+Rule: it counts only answers of the expected status, with a body unless that is 304. Runs as a
+process of its own: `python -m bench.hammer PORT SECONDS [PATH [ETAG]]`; prints `Counts` as JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +17,9 @@ import uvloop
 
 from bench.wire import Client, request
 
+NOT_MODIFIED = 304
+PATH, ETAG = 3, 4
+"""Where they stand among the arguments."""
 CONNECTIONS = 64
 WARM_SECONDS = 0.3
 
@@ -38,11 +40,8 @@ class Counts:
         return self.requests / self.seconds
 
 
-async def hammer(port: int, seconds: float, path: str = "/", etag: str | None = None) -> Counts:
+async def hammer(port: int, seconds: float, asked: bytes, status: int = 200) -> Counts:
     """Keep every connection busy; return the counts after the warm-up."""
-    fields = "" if etag is None else f"If-None-Match: {etag}\r\n"
-    asked = request("GET", path, fields=fields)
-    status = 200 if etag is None else 304
     begin = perf_counter() + WARM_SECONDS
     end = begin + seconds
     sent = counted = 0
@@ -54,7 +53,7 @@ async def hammer(port: int, seconds: float, path: str = "/", etag: str | None = 
         while now < end:
             sent += 1
             answer = await client.ask(asked)
-            if answer.status != status or bool(answer.body) != (etag is None):
+            if answer.status != status or bool(answer.body) != (status != NOT_MODIFIED):
                 found = f"{answer.status} instead of {status}"
                 raise ConnectionError(f"{found}: {answer.body[:200]!r}")
             now = perf_counter()
@@ -70,8 +69,13 @@ async def hammer(port: int, seconds: float, path: str = "/", etag: str | None = 
 def main() -> None:
     """Hammer a port and print the counts, or exit with code 1 and the reason."""
     gc.disable()  # the run is bounded
+    port, seconds = int(sys.argv[1]), float(sys.argv[2])
+    path = sys.argv[PATH] if len(sys.argv) > PATH else "/"
+    etag = sys.argv[ETAG] if len(sys.argv) > ETAG else ""
+    fields = f"If-None-Match: {etag}\r\n" if etag else ""
+    asked = request("GET", path, fields=fields)
     try:
-        counts = uvloop.run(hammer(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:]))
+        counts = uvloop.run(hammer(port, seconds, asked, NOT_MODIFIED if etag else 200))
     except* OSError as group:
         sys.exit(f"{group.exceptions[0]}")
     print(json.dumps(asdict(counts)))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cafe.settings import PREFIX, Settings, default_of
 from docs.shown import report, rush
-from docs.state_diagram import a_connections_phases, an_orders_life
+from docs.state_diagram import a_connections_phases, a_payments_life, an_orders_life
 from tests.test_layout import ROOMS
 
 ROOT = Path(__file__).parent.parent
@@ -69,6 +69,7 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "rush": rush,
     "report": report,
     "order": lambda: diagram(an_orders_life()),
+    "payment": lambda: diagram(a_payments_life()),
     "connection": lambda: diagram(a_connections_phases()),
 }
 

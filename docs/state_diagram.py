@@ -7,6 +7,7 @@ diagrams into their pages.
 from __future__ import annotations
 
 from cafe.orders.order import TRANSITIONS, Action, Status
+from cafe.payments import payment
 from cafe.server.connection import DEADLINES, NEXT, Phase
 
 
@@ -17,6 +18,16 @@ def an_orders_life() -> list[str]:
         f"    {before} --> {after}: {action}" for (before, action), after in TRANSITIONS.items()
     ]
     return rows + [f"    {last} --> [*]" for last in (Status.DELIVERED, Status.CANCELLED)]
+
+
+def a_payments_life() -> list[str]:
+    """Return the rows of a payment's life."""
+    rows = [
+        f"    {before or '[*]'} --> {after}: {action}"
+        for (before, action), after in payment.TRANSITIONS.items()
+    ]
+    lasts = [one for one in payment.Status if one not in payment.OPEN]
+    return rows + [f"    {last} --> [*]" for last in lasts]
 
 
 def a_connections_phases() -> list[str]:

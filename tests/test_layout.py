@@ -82,6 +82,7 @@ MODELS = (
     "cafe/payments/agenda.py",
     "cafe/payments/book.py",
     "cafe/payments/breaker.py",
+    "cafe/payments/order_events.py",
     "cafe/payments/payment.py",
 )
 """Pure: values, transitions as tables, time passed in. They import the standard library and each

@@ -24,7 +24,8 @@ class PaymentBook:
         recent: Iterable[Payment] = (),
         most_recent: int = MOST_RECENT,
     ) -> None:
-        self._open: dict[str, Payment] = {}
+        self.opened: dict[str, Payment] = {}
+        """Those with something left to do; only `keep` changes them."""
         self._recent: OrderedDict[str, Payment] = OrderedDict()
         """The last that was settled at the end."""
         self._by_order: dict[str, str] = {}
@@ -34,11 +35,11 @@ class PaymentBook:
             self.keep(payment)
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self.opened)
 
     def get(self, payment_id: str) -> Payment | None:
         """Return a payment by its id."""
-        return self._open.get(payment_id) or self._recent.get(payment_id)
+        return self.opened.get(payment_id) or self._recent.get(payment_id)
 
     def of_order(self, order_id: str) -> Payment | None:
         """Return the payment of an order."""
@@ -48,14 +49,10 @@ class PaymentBook:
         """Return the payment that an account has made with a key."""
         return self.get(self._by_key.get((account_id, key), ""))
 
-    def opened(self) -> tuple[Payment, ...]:
-        """Return the payments with something left to do."""
-        return tuple(self._open.values())
-
     def keep(self, payment: Payment) -> None:
         """Take a payment in, in place of what it was before."""
         self._forget(payment.payment_id)
-        places = self._open if payment.is_open else self._recent
+        places = self.opened if payment.is_open else self._recent
         places[payment.payment_id] = payment
         self._by_order[payment.order_id] = payment.payment_id
         if payment.key is not None:
@@ -65,10 +62,10 @@ class PaymentBook:
 
     def by_status(self) -> Counter[Status]:
         """Count the payments with something left to do."""
-        return Counter(payment.status for payment in self._open.values())
+        return Counter(payment.status for payment in self.opened.values())
 
     def _forget(self, payment_id: str) -> None:
-        payment = self._open.pop(payment_id, None) or self._recent.pop(payment_id, None)
+        payment = self.opened.pop(payment_id, None) or self._recent.pop(payment_id, None)
         if payment is None:
             return
         del self._by_order[payment.order_id]

@@ -14,7 +14,6 @@ same commit.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -28,9 +27,9 @@ from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Entry, Event, Put
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
-from cafe.payments.agenda import LONGEST_PAUSE, Agenda, pause
+from cafe.payments.agenda import LONGEST_PAUSE
 from cafe.payments.book import PaymentBook
-from cafe.payments.breaker import Breaker
+from cafe.payments.lane import LaneState
 from cafe.payments.messages import (
     AnswerCustomers,
     AwaitOrder,
@@ -49,6 +48,7 @@ from cafe.payments.messages import (
     Refunded,
     Untouched,
 )
+from cafe.payments.order_events import change_by_event
 from cafe.payments.payment import (
     Action,
     Answer,
@@ -56,11 +56,9 @@ from cafe.payments.payment import (
     Payment,
     Status,
     Verdict,
-    at_counter,
     begun,
     is_refusal,
     moved,
-    status_without_charge,
 )
 from cafe.payments.queries import Snapshot
 from cafe.payments.refusals import (
@@ -125,11 +123,7 @@ class Cashier(Actor):
         self._chance = chance
         self._customers: dict[str, dict[Reply[Payment], None]] = {}
         """Those that wait for the order of a payment."""
-        self._callers: dict[Lane, dict[Reply[Payment], None]] = {lane: {} for lane in Lane}
-        """Those that have nothing in hand, in each lane."""
-        self._breakers = {lane: Breaker() for lane in Lane}
-        self._calls: dict[tuple[Lane, str], int] = {}
-        """The breaker's number of each call under way."""
+        self._lanes = {lane: LaneState() for lane in Lane}
         self._timers: dict[Lane, Timer] = {}
         self._begin(*loaded)
 
@@ -137,7 +131,8 @@ class Cashier(Actor):
         self._journal = journal
         self._book = PaymentBook(snapshot.open, snapshot.recent)
         self._position = self._stored = snapshot.position
-        self._agendas = {lane: Agenda() for lane in Lane}
+        for lane in self._lanes.values():
+            lane.clear()
         self._asked = {one.payment_id for one in snapshot.open if one.status is Status.ASKED}
         """Those of which an earlier try may have reached the provider."""
         self._intents: dict[str, float] = {}
@@ -150,7 +145,7 @@ class Cashier(Actor):
     def on_start(self) -> None:
         """Withdraw what a former process has not asked for; go on with the rest."""
         if self._journal.number == 1:
-            for payment in self._book.opened():
+            for payment in list(self._book.opened.values()):
                 if payment.status is Status.INTENT:
                     self._withdraw(payment, "the shop was restarted before it was asked for")
         for lane in Lane:
@@ -215,15 +210,16 @@ class Cashier(Actor):
     @NextCall.deferred
     def next_call(self, message: NextCall, reply: Reply[Payment]) -> None:
         """Hand a payment to a caller as soon as there is one, first come first served."""
-        callers = self._callers[message.lane]
-        callers[reply] = None
-        reply.on_abandoned(partial(self._leave_lane, message.lane, reply))
+        lane = self._lanes[message.lane]
+        lane.join(reply)
+        reply.on_abandoned(partial(lane.leave, reply))
         self._hand_out(message.lane)
 
     @Charged.deferred
     def charged(self, message: Charged, reply: Reply[None]) -> None:
         """Take in what became of a charge."""
-        payment, answer = self._ended_call(Lane.CHARGE, message.payment_id, message.answer)
+        answer = message.answer
+        payment = self._ended_call(Lane.CHARGE, message.payment_id, answer.verdict)
         if payment is not None and payment.status is Status.ASKED:
             kept = self._kept(answer, "charge")
             was_asked = payment.payment_id in self._asked
@@ -240,7 +236,7 @@ class Cashier(Actor):
     @Placed.deferred
     def placed(self, message: Placed, reply: Reply[None]) -> None:
         """Take in what became of placing an order."""
-        payment, _ = self._ended_call(Lane.PLACE, message.payment_id, Answer(Verdict.LATER))
+        payment = self._ended_call(Lane.PLACE, message.payment_id)
         if payment is not None and payment.status is Status.PAID:
             if message.placing is Placing.PLACED:
                 self._ordered.add(payment.payment_id)  # the log will tell
@@ -253,7 +249,8 @@ class Cashier(Actor):
     @Refunded.deferred
     def refunded(self, message: Refunded, reply: Reply[None]) -> None:
         """Take in what became of a refund."""
-        payment, answer = self._ended_call(Lane.REFUND, message.payment_id, message.answer)
+        answer = message.answer
+        payment = self._ended_call(Lane.REFUND, message.payment_id, answer.verdict)
         if payment is not None and payment.status is Status.REFUND_PENDING:
             if answer.verdict is Verdict.ACCEPTED:
                 self._change(payment, Action.REFUND, **self._kept(answer, "refund"))
@@ -267,7 +264,7 @@ class Cashier(Actor):
     @Untouched.deferred
     def untouched(self, message: Untouched, reply: Reply[None]) -> None:
         """Let a payment wait that an earlier instance has handed out."""
-        self._ended_call(message.lane, message.payment_id, Answer(Verdict.LATER))
+        self._ended_call(message.lane, message.payment_id)
         self._put_back(message.lane, message.payment_id, RETRY_SECONDS)
         self._end_report(message.lane, message.payment_id, reply)
 
@@ -294,13 +291,13 @@ class Cashier(Actor):
     def count(self, _message: CountPayments) -> CashierCount:
         """Count the payments with something left to do."""
         now = self._clock()
-        breakers = {lane: breaker.state(now) for lane, breaker in self._breakers.items()}
+        breakers = {kind: lane.breaker.state(now) for kind, lane in self._lanes.items()}
         return CashierCount(self._book.by_status(), breakers)
 
     @AnswerCustomers.handler
     def close(self, _message: AnswerCustomers) -> int:
         """Answer all who wait; what the provider was asked for goes on after a restart."""
-        for payment in self._book.opened():
+        for payment in list(self._book.opened.values()):
             if payment.status is Status.INTENT:
                 self._withdraw(payment, "the shop closed before it was asked for")
         waiting, self._customers = self._customers, {}
@@ -328,11 +325,11 @@ class Cashier(Actor):
             self._intents[payment.payment_id] = payment.intended_at
         else:
             self._intents.pop(payment.payment_id, None)
-        for lane, agenda in self._agendas.items():
-            if LANES.get(payment.status) is lane:
-                agenda.add(payment.payment_id, self._clock())
+        for kind, lane in self._lanes.items():
+            if LANES.get(payment.status) is kind:
+                lane.agenda.add(payment.payment_id, self._clock())
             else:
-                agenda.remove(payment.payment_id)
+                lane.agenda.remove(payment.payment_id)
 
     def _withdraw(self, payment: Payment, reason: str) -> None:
         self._change(payment, Action.WITHDRAW, reason, key=None)
@@ -344,30 +341,22 @@ class Cashier(Actor):
         self._put_back(Lane.CHARGE, payment.payment_id, answer.retry_after)
 
     def _put_back(self, lane: Lane, payment_id: str, least: float | None) -> None:
-        agenda = self._agendas[lane]
-        seconds = pause(agenda.tries(payment_id), least, self._chance())
-        agenda.put_back(payment_id, self._clock() + seconds)
+        self._lanes[lane].put_back(payment_id, self._clock(), least, self._chance())
 
     def _taken_in(self, event: Event, known: Mapping[str, Payment]) -> Change | None:
-        """Return what an event of an order does to its payment; keep that."""
+        """Apply what an event of an order does to its payment; return that."""
         payment = self._book.of_order(event.subject) or known.get(event.subject)
-        now, change = self._clock(), None
-        if event.action == "place":
-            told: dict[str, Any] = json.loads(event.data or "{}")
-            if payment is None:
-                change = self._begun_without_charge(event.subject, told, now)
-            elif payment.status is Status.PAID:
-                change = moved(payment, Action.PLACE, now, number=told["number"])
-        elif event.after == "cancelled" and payment and payment.status is Status.PLACED:
-            change = moved(payment, Action.GIVE_BACK, now, "its order was cancelled")
+        change = change_by_event(
+            event.subject,
+            payment,
+            self._clock(),
+            action=event.action,
+            after=event.after,
+            data=event.data,
+        )
         if change is not None:
             self._keep(change)
         return change
-
-    def _begun_without_charge(self, order_id: str, told: Mapping[str, Any], now: float) -> Change:
-        payment = at_counter(order_id, told["account_id"], told["total_cents"], told["number"])
-        is_due = status_without_charge(payment.total_cents) is Status.AT_COUNTER
-        return begun(payment, Action.LEAVE if is_due else Action.WAIVE, now)
 
     @staticmethod
     def _kept(answer: Answer, of: str) -> dict[str, Any]:
@@ -388,7 +377,10 @@ class Cashier(Actor):
     def _answer_for_key(
         self, known: Payment | None, fingerprint: str | None, reply: Reply[Any]
     ) -> None:
-        outcome = None if known is None else outcome_for_key(known, fingerprint)
+        outcome = None
+        if known is not None:
+            has_order = known.payment_id in self._ordered
+            outcome = outcome_for_key(known, fingerprint, has_order=has_order)
         if isinstance(outcome, CafeRefusal):
             self._journal.refuse(reply, outcome)
         else:
@@ -412,7 +404,7 @@ class Cashier(Actor):
     def _refuse_new(self) -> None:
         if self._closing.refusal is not None:
             raise self._closing.refusal
-        breaker = self._breakers[Lane.CHARGE]
+        breaker = self._lanes[Lane.CHARGE].breaker
         if not breaker.allows(self._clock()) or len(self._book) >= MOST_OPEN:
             raise ProviderUnavailable(self._retry_after())
 
@@ -440,7 +432,8 @@ class Cashier(Actor):
         return outcome_of(payment, self._retry_after())
 
     def _retry_after(self) -> float:
-        return self._breakers[Lane.CHARGE].seconds_left(self._clock()) or RETRY_SECONDS
+        breaker = self._lanes[Lane.CHARGE].breaker
+        return breaker.seconds_left(self._clock()) or RETRY_SECONDS
 
     def _leave(self, payment_id: str, reply: Reply[Payment]) -> None:
         """Forget a customer who hung up; the payment goes on."""
@@ -451,37 +444,29 @@ class Cashier(Actor):
 
     # Lanes
 
-    def _leave_lane(self, lane: Lane, reply: Reply[Payment]) -> None:
-        self._callers[lane].pop(reply, None)
-
-    def _hand_out(self, lane: Lane) -> None:
+    def _hand_out(self, kind: Lane) -> None:
         """Hand what is due to callers that have nothing in hand, as far as the breaker allows."""
-        now, callers, breaker = self._clock(), self._callers[lane], self._breakers[lane]
-        if lane is Lane.CHARGE:
+        now, lane = self._clock(), self._lanes[kind]
+        if kind is Lane.CHARGE:
             if self._closing.refusal is not None:
                 return
             self._withdraw_hopeless(now)
-        while callers and not self._journal.closed and breaker.allows(now):
-            payment_id = self._agendas[lane].take(now)
-            payment = None if payment_id is None else self._book.get(payment_id)
-            if payment is None:
-                break
+        while not self._journal.closed and (taken := lane.take(now)) is not None:
+            caller, payment_id = taken
+            payment = self._book.opened[payment_id]
             if payment.status is Status.INTENT:
                 change = moved(payment, Action.ASK, now)
                 self._journal.write(entry_of(change))
                 self._keep(change)
                 payment = change.payment
-            self._calls[lane, payment.payment_id] = breaker.begin(now)
-            caller = next(iter(callers))
-            del callers[caller]
             self._journal.reply(caller, payment)
-        self._set_timer(lane, now)
+        self._set_timer(kind, now)
 
     def _withdraw_hopeless(self, now: float) -> None:
         """Withdraw what was never asked for, while nothing can be, or if its customer has gone."""
         reason = "its customer waits for it no longer"
         longest = self._rules.customer_seconds
-        if not self._breakers[Lane.CHARGE].allows(now):
+        if not self._lanes[Lane.CHARGE].breaker.allows(now):
             reason, longest = "the provider fails", -inf
         for payment_id, intended_at in list(self._intents.items()):
             payment = self._book.get(payment_id)
@@ -489,32 +474,21 @@ class Cashier(Actor):
                 break
             self._withdraw(payment, reason)
 
-    def _set_timer(self, lane: Lane, now: float) -> None:
+    def _set_timer(self, kind: Lane, now: float) -> None:
         """Look again when the next payment is due, or when the breaker lets a call through."""
-        timer = self._timers.pop(lane, None)
+        timer = self._timers.pop(kind, None)
         if timer is not None:
             timer.cancel()
-        due = self._agendas[lane].next_at()
-        left = self._breakers[lane].seconds_left(now)
-        is_due_later = due < inf and self._callers[lane] and (due > now or left > 0)
-        if is_due_later:
-            seconds = max(left, due - now, 0.0)
-            self._timers[lane] = self.after(seconds, partial(self._hand_out, lane))
+        seconds = self._lanes[kind].seconds_to_wait(now)
+        if seconds is not None:
+            self._timers[kind] = self.after(seconds, partial(self._hand_out, kind))
 
     def _ended_call(
-        self, lane: Lane, payment_id: str, answer: Answer
-    ) -> tuple[Payment | None, Answer]:
-        """Tell the breaker of a call's end; return the payment, and the answer."""
-        call = self._calls.pop((lane, payment_id), None)
-        breaker = self._breakers[lane]
-        if call is not None:
-            if answer.verdict in {Verdict.ACCEPTED, Verdict.REFUSED}:
-                breaker.succeed(call)
-            elif answer.verdict is Verdict.LATER:
-                breaker.ignore(call)
-            else:
-                breaker.fail(call, self._clock())
-        return self._book.get(payment_id), answer
+        self, kind: Lane, payment_id: str, verdict: Verdict = Verdict.LATER
+    ) -> Payment | None:
+        """Tell the breaker of a call's end; return the payment."""
+        self._lanes[kind].end(payment_id, verdict, self._clock())
+        return self._book.get(payment_id)
 
     def _end_report(self, lane: Lane, payment_id: str, reply: Reply[None]) -> None:
         """Answer a report once its effect is committed, and go on."""

@@ -93,11 +93,11 @@ async def open_payments(
     """
     rules = Rules(CUSTOMER_SECONDS, settings.key_ttl_seconds)
     cashier = await start(cashier_factory(rules, ledger, closing), name="Cashier")
-    told = Followed()
+    log_followed = Followed()
     charges = settings.payment_url is not None
     since = ledger.now() - settings.key_ttl_seconds
     had_keys = await ledger.prepare(partial(has_key_since, since=since))
-    till = Till(cashier, desk, board, ledger, told, charges, charges or had_keys)
+    till = Till(cashier, desk, board, ledger, log_followed, charges, charges or had_keys)
     seconds = Histogram(
         "cafe_provider_seconds",
         "How long calls of the payment providers took.",
@@ -106,7 +106,7 @@ async def open_payments(
         registry=registry,
     )
     tasks: list[Callable[[], Awaitable[None]]] = [
-        partial(follow_orders, cashier, ledger, told),
+        partial(follow_orders, cashier, ledger, log_followed),
         partial(place_orders, cashier, desk, ledger.now),
         partial(load_when_refused, cashier, ledger),
     ]

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import structlog
@@ -124,24 +124,25 @@ async def post(client: httpx.AsyncClient, url: str, key: str, members: Mapping[s
 async def read_beginning(response: httpx.Response) -> bytes:
     """Return the beginning of a body; what is lost or late of it changes nothing."""
     read = b""
-    with trio.move_on_after(ANSWER_SECONDS), suppress(httpx.HTTPError):
+    with trio.move_on_after(ANSWER_SECONDS) as scope, suppress(httpx.HTTPError):
         async for piece in response.aiter_raw():
-            read += piece
+            read += piece[:MOST_ANSWER]
             if len(read) >= MOST_ANSWER:
-                break
+                # Not `break`: httpx would leave its iterators to the garbage collector.
+                scope.cancel()
     return read[:MOST_ANSWER]
 
 
 def answer_of(response: httpx.Response, body: bytes) -> Answer:
     """Return what a response says."""
     text = _UNFIT.sub("�", body.decode("utf-8", errors="replace"))[:MOST_ANSWER]
-    told = response.headers.get("Retry-After", "")
+    pause = response.headers.get("Retry-After", "")
     return Answer(
         verdict_of(response.status_code),
         response.status_code,
         ref_of(text),
         text,
-        float(told) if _SECONDS.fullmatch(told) else None,
+        float(pause) if _SECONDS.fullmatch(pause) else None,
     )
 
 
@@ -159,9 +160,10 @@ def verdict_of(status: int) -> Verdict:
 def ref_of(text: str) -> str | None:
     """Return the provider's id in the JSON of an answer, if it has one."""
     try:
-        body = json.loads(text)
+        body: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    ref = body.get("id") if isinstance(body, dict) else None
+    members = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    ref = members.get("id")
     is_id = isinstance(ref, str | int) and not isinstance(ref, bool)
     return str(ref)[:MOST_REF] if is_id else None

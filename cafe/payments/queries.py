@@ -64,8 +64,9 @@ def look_up(connection: Connection, payment: Payment) -> list[Payment]:
 
 def find_of_orders(connection: Connection, order_ids: Iterable[str]) -> dict[str, Payment]:
     """Return the payments of some orders, by order."""
-    found = select(*payments.c).where(payments.c.order_id.in_(order_ids))
-    return {one.order_id: one for one in map(payment_of, connection.execute(found))}
+    query = select(*payments.c).where(payments.c.order_id.in_(order_ids))
+    found = [payment_of(row) for row in connection.execute(query)]
+    return {one.order_id: one for one in found}
 
 
 def list_by_status(

@@ -100,10 +100,17 @@ class NotOnMenu(CafeRefusal):
         self.errors = errors
 
 
-def outcome_for_key(payment: Payment, fingerprint: str | None) -> Payment | CafeRefusal:
-    """Return what a repeated request with the key of a payment gets: its order, or a refusal."""
+def outcome_for_key(
+    payment: Payment, fingerprint: str | None, *, has_order: bool = False
+) -> Payment | CafeRefusal:
+    """Return what a repeated request with the key of a payment gets: its order, or a refusal.
+
+    `has_order`: its order is placed, though that was not read in the log yet.
+    """
     if payment.fingerprint != fingerprint:
         return KeyReused()
+    if has_order:
+        return payment
     if payment.status in {Status.INTENT, Status.ASKED, Status.PAID}:
         return StillRunning()
     return PaymentRefused() if payment.status is Status.REFUSED else payment

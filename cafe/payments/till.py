@@ -140,7 +140,9 @@ class Till:
         expired: Payment | None = None
         if self.has_charged:
             known = await self._ask(FindByKey(account_id, key, fingerprint))
-            for one in [known] if known else await self._kept(account_id, key):
+            if known is not None:
+                return await self._placed(known)
+            for one in await self._kept(account_id, key):
                 if self._has_expired(one):
                     expired = one
                 else:

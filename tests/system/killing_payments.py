@@ -167,10 +167,8 @@ async def until_settled(shop: Shop) -> None:
 
 def disagreements(connection: Connection, providers: Providers, record: Record) -> Iterator[str]:
     """Yield a sentence for each charge, refund or order that has no counterpart."""
-    paid = {
-        f"charge-{one.payment_id}": one
-        for one in map(payment_of, connection.execute(select(*payments.c)))
-    }
+    rows = [payment_of(row) for row in connection.execute(select(*payments.c))]
+    paid = {f"charge-{one.payment_id}": one for one in rows}
     statuses: dict[str, str] = {
         row.order_id: row.status
         for row in connection.execute(select(orders.c.order_id, orders.c.status))

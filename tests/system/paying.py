@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from tests.system.paying_shop import PROGRAM
-from tests.system.shop import TIMEOUT, Shop, open_shop
+from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, open_shop
 
 LATTE = {"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}
 BASKET = {"items": [LATTE]}
@@ -68,10 +68,9 @@ def open_paying_shop(
     providers: Providers | None, *, exit_code: int = 0, **settings: object
 ) -> AbstractContextManager[Shop]:
     """Open a shop that charges where the providers say, or one without any."""
-    urls: dict[str, str] = {}
     if providers is not None:
-        urls = {name: providers.settings[name] for name in ("payment_url", "refund_url")}
-    return open_shop(program=PROGRAM, exit_code=exit_code, **urls, **settings)
+        settings |= {name: providers.settings[name] for name in ("payment_url", "refund_url")}
+    return open_shop(FREE_PORTS, program=PROGRAM, exit_code=exit_code, **settings)
 
 
 def signed_in(token: str, key: str | None = None, prefer: str | None = None) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
 
+from cafe.http.refusals import CafeRefusal, ShopClosing
 from cafe.orders.messages import CancelOrder
 from cafe.orders.order import Status as OrderStatus
+from cafe.payments.messages import AnswerCustomers
 from cafe.payments.payment import Payment, Status
 from cafe.payments.refusals import (
     NotPlaced,
@@ -293,7 +295,79 @@ async def test_a_key_is_free_again_after_a_day() -> None:
         second = await rig.order(key="k")
         assert second.is_new
         assert first.standing.order.order_id != second.standing.order.order_id
+        await rig.followed()
         await rig.crash()
         assert not (await rig.order(key="k")).is_new
-        await rig.followed()
         assert [one.key for one in payments_in(rig.store)] == [None, "k"]
+
+
+async def test_who_waits_as_the_shop_closes_is_answered_and_still_gets_the_order() -> None:
+    store = FaultyStore()
+    refused: list[CafeRefusal] = []
+    async with rigged(store) as rig:
+        rig.world.mood = Mood(before=0.5, after=60.0)
+
+        async def order() -> None:
+            try:
+                await rig.order(key="k")
+            except CafeRefusal as no:
+                refused.append(no)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(order)
+            await trio.sleep(1)
+            rig.counter.closing.begin(5)
+            assert await rig.cashier.ask(AnswerCustomers()) == 1
+        with pytest.raises(ShopClosing):
+            await rig.order()
+        store = store.survivor()
+    assert [type(one) for one in refused] == [ShopClosing]
+    async with rigged(store) as rig:
+        await trio.sleep(2)
+        assert not (await rig.order(key="k")).is_new
+
+
+async def test_a_cancel_that_races_a_barista_ends_in_a_refund_or_in_a_coffee() -> None:
+    async with rigged() as rig:
+        orders = [(await rig.order()).standing.order.order_id for _ in range(3)]
+
+        async def cancel(order_id: str) -> None:
+            with suppress(CafeRefusal):
+                await rig.till.desk.cancel(CancelOrder(order_id))
+
+        async with trio.open_nursery() as nursery:
+            for order_id in orders:
+                nursery.start_soon(cancel, order_id)
+                nursery.start_soon(rig.counter.start)
+        await rig.followed()
+        await trio.sleep(1)
+        given_back = {one.order_id for one in payments_in(rig.store) if one.refund_status}
+        cancelled = {one.order_id for one in rig.store.orders.values() if one.status == "cancelled"}
+        assert given_back == cancelled
+        assert len(rig.world.refunded) == len(cancelled)
+
+
+async def test_a_hang_up_in_the_moment_of_the_answer_loses_no_order() -> None:
+    async with rigged() as rig:
+        rig.world.mood = Mood(before=1.0)
+        with trio.move_on_after(1.0):
+            await rig.order(key="k")
+        await trio.sleep(1)
+        assert (await rig.order(key="k")).standing.order.order_id in rig.store.orders
+        assert len(rig.store.orders) == len(rig.world.charged) == 1
+
+
+async def test_a_row_that_is_refused_is_its_own_customers_trouble() -> None:
+    async with rigged() as rig:
+        with rig.store.link.transaction(writing=True) as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER no_bad BEFORE INSERT ON payments WHEN NEW.key = 'bad'"
+                " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+        rig.world.mood = Mood(before=1.0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: rig.order(key="good"))
+            await trio.sleep(0.5)
+            with pytest.raises(CafeRefusal):
+                await rig.order(key="bad")
+        assert len(rig.world.charged) == len(rig.store.orders) == 1

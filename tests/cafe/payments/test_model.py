@@ -208,9 +208,9 @@ def disagreements(replies: Replies, store: FaultyStore, world: World) -> list[st
             one.order_id == order.order_id and key in world.charged for key, one in payments.items()
         ):
             found.append(f"{order.order_id}: brewed without a charge")
-    for key, order_ids in replies.by_key.items():
+    for name, order_ids in replies.by_key.items():
         if len(order_ids) > 1:
-            found.append(f"{key}: answered with {order_ids}")
+            found.append(f"{name}: answered with {order_ids}")
     return found
 
 
