@@ -24,6 +24,7 @@ from cafe.http.authentication import Authenticate, nobody
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
 from cafe.http.refusals import CafeRefusal
+from cafe.http.schema import FIT_PATTERN, NO_FIT_TEXT
 
 
 def example(members: dict[str, Any], *, extra: ExtraValues = "ignore") -> ConfigDict:
@@ -61,6 +62,14 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
     503: ("Retry-After",),
 }
 """The header fields that a problem of this status always has."""
+
+
+MOST_ERRORS: Final = 20
+"""Errors that a 422 lists; a body can have thousands."""
+MOST_SHOWN: Final = 64
+"""Characters of an unknown member's name that a 422 shows, the printable ones of them."""
+ECHOING: Final = frozenset({"union_tag_invalid", "uuid_parsing"})
+"""The errors of pydantic's whose messages quote what was sent."""
 
 
 def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any]]:
@@ -188,16 +197,37 @@ def http_problem(request: Request, error: HTTPException) -> Response:
 
 def input_problem(request: Request, error: RequestValidationError) -> Response:
     """Return 422 with all errors in the input and their places; 400 for malformed JSON."""
+    found = error.errors()
     errors = [
-        {"loc": list(one["loc"]), "type": one["type"], "message": one["msg"]}
-        for one in error.errors()
+        {"loc": [cleaned(part) for part in one["loc"]], "type": one["type"], "message": said(one)}
+        for one in found[:MOST_ERRORS]
     ]
     unreadable = any(one["type"] == "json_invalid" for one in errors)
     status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
     detail = "; ".join(f"{dotted(one['loc'])}: {one['message']}" for one in errors)
+    if len(found) > MOST_ERRORS:
+        detail += f"; and {len(found) - MOST_ERRORS} more"
     if any(one["type"] == "model_attributes_type" for one in errors):
         detail += "; send a JSON object, with Content-Type: application/json"
     return problem_response(request.scope, status, detail=detail, errors=errors)
+
+
+def cleaned(part: str | int) -> str | int:
+    """Return a part of a place in the input; a client may have made it up, so it is cut."""
+    if isinstance(part, int):
+        return part
+    shown = "".join(one if one.isprintable() else "?" for one in part[:MOST_SHOWN])
+    return shown if len(part) <= MOST_SHOWN else f"{shown}..."
+
+
+def said(error: Mapping[str, Any]) -> str:
+    """Return an error's message, which never quotes what was sent."""
+    if error["type"] in ECHOING:
+        return "This is none of the values that are allowed here"
+    if error.get("ctx", {}).get("pattern") == FIT_PATTERN:
+        return NO_FIT_TEXT
+    message: str = error["msg"]
+    return message
 
 
 def methods_of(request: Request) -> list[str]:

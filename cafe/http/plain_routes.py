@@ -23,21 +23,21 @@ dependencies of their own. Each is called once a request; one that is not async 
 not in a thread. If several routes match a request the first one declared is called, plain or not,
 as in Starlette's router.
 
-One thing is stricter. Of a parameter that was sent twice FastAPI takes one: the last of a query,
-the first of a header. A proxy in front may have taken the other, so here it is an error. What may
-be sent more than once is declared as a list; so is a header that holds one (RFC 9110, 5.3).
+Three things are stricter. Of a parameter that was sent twice FastAPI takes one: the last of a
+query, the first of a header. A proxy in front may have taken the other, so here it is an error.
+What may be sent more than once is declared as a list; so is a header that holds one (RFC 9110,
+5.3). JSON is read by `cafe.http.json_body`, which refuses what two readers could understand
+differently. And a query that is not UTF-8 is refused, where FastAPI puts other characters in.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from email.message import Message as Fields
-from functools import lru_cache
 from itertools import product
 from typing import Any, Final, get_args, get_origin
+from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI, params
 from fastapi.dependencies.models import Dependant
@@ -45,9 +45,7 @@ from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from pydantic_core import from_json
 from starlette.datastructures import Headers, QueryParams
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -55,10 +53,16 @@ from starlette.types import Receive, Scope, Send
 
 from cafe.http.app import EXPECTED, on_bug, on_expected
 from cafe.http.authentication import Allow
+from cafe.http.json_body import is_json, parse_json
 from cafe.http.outer_layer import bare_path
 from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+UNREADABLE_QUERY: Final = {
+    "type": "query_encoding",
+    "loc": ("query",),
+    "msg": "The query is UTF-8, percent-encoded",
+}
 UNSUPPORTED: Final = {
     "websocket_param_name": "a WebSocket",
     "response_param_name": "a Response to fill in",
@@ -156,10 +160,7 @@ class PlainRoute(APIRoute):
             errors.append(repeated("header", "content-type"))
         body: Any = raw  # of another type than JSON: no model accepts it
         if is_json(sent.get(b"content-type", b"")):
-            try:
-                body = from_json(raw)
-            except ValueError:  # it is faster than the standard library, and stricter
-                body = parse_json(raw)
+            body = parse_json(raw)
         value, wrong = field.validate(body, loc=("body",))
         return value, wrong
 
@@ -287,6 +288,8 @@ class Arguments:
         if self._query.names:
             query = scope["query_string"]
             if query or self._query.defaults is None:
+                if not is_text(query):
+                    errors.append(UNREADABLE_QUERY)
                 self._query.read(QueryParams(query), values, errors)
             else:
                 values.update(self._query.defaults)
@@ -345,31 +348,15 @@ async def solve(
     return results
 
 
-def parse_json(raw: bytes) -> Any:
-    """Return what JSON says. Raises RequestValidationError and HTTPException as FastAPI does."""
+def is_text(query: bytes) -> bool:
+    """Return whether a query is UTF-8, percent-encoded (RFC 3986, 2.5)."""
+    if b"%" not in query:
+        return query.isascii()
     try:
-        return json.loads(raw)
-    except json.JSONDecodeError as error:
-        wrong = {
-            "type": "json_invalid",
-            "loc": ("body", error.pos),
-            "msg": "JSON decode error",
-            "input": {},
-            "ctx": {"error": error.msg},
-        }
-        raise RequestValidationError([wrong], body=error.doc) from error
-    except (ValueError, RecursionError) as error:  # not text, or nested too deeply
-        raise HTTPException(400, "There was an error parsing the body") from error
-
-
-@lru_cache(maxsize=16)
-def is_json(content_type: bytes) -> bool:
-    """Return whether a Content-Type is JSON, by FastAPI's rule."""
-    fields = Fields()
-    fields["content-type"] = content_type.decode("latin-1")
-    subtype = fields.get_content_subtype()
-    is_application = fields.get_content_maintype() == "application"
-    return is_application and (subtype == "json" or subtype.endswith("+json"))
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return query.isascii()
 
 
 def repeated(place: str, name: str) -> dict[str, Any]:

@@ -1,28 +1,56 @@
 """The base of every schema of what a client sends, and the types of its members.
 
 Rule: what passes here can be stored and shown by everything behind it: text without control
-characters and surrogates, integers that a double can hold, no member that is not known.
+characters and surrogates, integers that a double holds exactly, numbers that are finite, no member
+that is not known. Every text and every list has a bound, which its member declares:
+
+    class ProductIn(Schema):
+        model_config = schema_example({"name": "Latte", "base_price_cents": 400, "tags": ["hot"]})
+
+        name: Annotated[Text, Field(min_length=1, max_length=80), NFC]
+        base_price_cents: Cents
+        tags: Annotated[list[Tag], Field(max_length=10)] = []
+
+Schemas are strict, so one of several texts is a `Literal`, or `Annotated[Status,
+Field(strict=False)]` for an enumeration. A `pattern` of a member takes the place of that of `Text`,
+so it has to refuse control characters itself.
+
+In a query all values are text: `QueryInteger` and `QueryNumber` read it as JSON reads a number, so
+neither ` 5` nor `+5` nor `1_000` is 5 or 1000.
 """
 
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Any, Final
+from unicodedata import normalize
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 MOST_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON parser reads exactly (RFC 8259, 6)."""
-# Control characters (Unicode's Cc), and halves of surrogate pairs.
+FIT_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""No control characters (Unicode's Cc). Surrogates never match: pydantic refuses them first."""
+NO_FIT_TEXT: Final = "Text has no control characters or surrogates"
+MOST_FREE_BYTES: Final = 4096
+DEEPEST_FREE: Final = 20
+MOST_NORMALIZED: Final = 4096
+"""Characters; normalizing takes time that grows with the square of a run of combining ones."""
+
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def fit(text: str) -> str:
-    """Return `text`; raises an error for control characters and lone surrogates."""
-    if _UNFIT.search(text):
-        raise PydanticCustomError("unfit_text", "Text has no control characters or surrogates")
-    return text
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 class Schema(BaseModel):
@@ -36,8 +64,98 @@ def schema_example(members: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [members]})
 
 
-Text = Annotated[str, AfterValidator(fit)]
+def fit(text: str) -> str:
+    """Return `text`; raises an error for control characters and lone surrogates."""
+    if _UNFIT.search(text):
+        raise PydanticCustomError("unfit_text", NO_FIT_TEXT)
+    return text
+
+
+def nfc(text: Any) -> Any:
+    """Return text in Unicode's normal form C, so that what looks alike is alike."""
+    if not isinstance(text, str):
+        return text
+    if len(text) > MOST_NORMALIZED:
+        raise PydanticCustomError(
+            "string_too_long",
+            "String should have at most {max_length} characters",
+            {"max_length": MOST_NORMALIZED},
+        )
+    return normalize("NFC", text)
+
+
+def free(members: dict[str, Any]) -> dict[str, Any]:
+    """Return free JSON; raises an error if it is too large, or cannot be stored or shown."""
+    _check_free(members, DEEPEST_FREE)
+    if len(orjson.dumps(members)) > MOST_FREE_BYTES:
+        raise PydanticCustomError(
+            "too_large", "It should have at most {bytes} bytes as JSON", {"bytes": MOST_FREE_BYTES}
+        )
+    return members
+
+
+def _check_free(value: object, levels: int) -> None:
+    match value:
+        case dict() | list() if levels == 0:
+            raise PydanticCustomError(
+                "too_deep", "It should be nested at most {levels} deep", {"levels": DEEPEST_FREE}
+            )
+        case dict():
+            for name, one in value.items():
+                fit(name)
+                _check_free(one, levels - 1)
+        case list():
+            for one in value:
+                _check_free(one, levels - 1)
+        case str():
+            fit(value)
+        case float() if not isfinite(value):
+            raise PydanticCustomError("finite_number", "Numbers should be finite")
+        case int() if abs(value) > MOST_INTEGER:
+            raise PydanticCustomError(
+                "integer_too_large", "Integers should be within {most}", {"most": MOST_INTEGER}
+            )
+
+
+def _plain_integer(text: Any) -> Any:
+    if isinstance(text, str) and _INTEGER.fullmatch(text) is None:
+        raise PydanticCustomError("int_parsing", "Input should be an integer in plain digits")
+    return text
+
+
+def _plain_number(text: Any) -> Any:
+    if isinstance(text, str) and _NUMBER.fullmatch(text) is None:
+        raise PydanticCustomError("float_parsing", "Input should be a number in plain digits")
+    return text
+
+
+Text = Annotated[str, StringConstraints(pattern=FIT_PATTERN)]
 """Any text that can be stored; bound its length with `Field(max_length=...)`."""
-Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(fit)]
+NFC: Final = BeforeValidator(nfc)
+"""Normalizes a text before its length is checked; the last one in `Annotated`."""
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=FIT_PATTERN)]
 Integer = Annotated[int, Field(strict=True, ge=-MOST_INTEGER, le=MOST_INTEGER)]
 Cents = Annotated[int, Field(strict=True, ge=0, le=MOST_INTEGER)]
+FreeJson = Annotated[
+    dict[str, Any],
+    AfterValidator(free),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": True,
+            "propertyNames": {"pattern": FIT_PATTERN},
+            "description": f"Any JSON object of at most {MOST_FREE_BYTES} bytes, "
+            f"nested at most {DEEPEST_FREE} deep.",
+        }
+    ),
+]
+"""An object with any members: finite, bounded in bytes and depth, texts and names as in `Text`."""
+Metadata = FreeJson
+"""What a client keeps with what it sends, and gets back as it was."""
+QueryInteger = Annotated[
+    int, BeforeValidator(_plain_integer), Field(ge=-MOST_INTEGER, le=MOST_INTEGER)
+]
+"""An integer in a query or a path; narrow its range with `Query(ge=..., le=...)`."""
+QueryNumber = Annotated[
+    float, BeforeValidator(_plain_number), Field(ge=-MOST_INTEGER, le=MOST_INTEGER)
+]

@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from actors import Ref
 from cafe.http.refusals import CafeRefusal
+from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MOST_LISTED, OrderPage
@@ -104,7 +105,9 @@ Cursor = Annotated[
     WithJsonSchema({"type": "string"}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
-Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")]
+Limit = Annotated[
+    QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
+]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from cafe.http.app import example, problems
+from cafe.http.schema import Id, Schema, Text, schema_example
 from cafe.orders.messages import Claim, QueueCount, Standing
 from cafe.orders.order import Order, Status
 
@@ -88,26 +89,24 @@ def on_the_menu(drink: str) -> str:
 
 
 Drink = Annotated[str, AfterValidator(on_the_menu), Field(json_schema_extra={"enum": list(MENU)})]
-NO_NUL = r"^[^\x00]*$"
-"""Databases cannot store a NUL."""
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
+Name = Annotated[Text, Field(min_length=1, max_length=80)]
 
 
-class OrderIn(BaseModel):
+class OrderIn(Schema):
     """What a customer may say about an order; all of it is optional."""
 
-    model_config = example(WISH, extra="forbid")
+    model_config = schema_example(WISH)
 
     drink: Drink = MENU[0]
     name: Name | None = Field(default=None, description="Called out when the coffee is ready.")
 
 
-class OrderIdIn(BaseModel):
+class OrderIdIn(Schema):
     """The order that a barista means."""
 
-    model_config = example(ORDER_ID, extra="forbid")
+    model_config = schema_example(ORDER_ID)
 
-    order_id: str = Field(min_length=1, max_length=64)
+    order_id: Id
 
 
 class OrderOut(BaseModel):

@@ -17,6 +17,7 @@ from cafe.http.disconnect import unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
+from cafe.http.schema import Id, QueryNumber
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.desk import Desk
@@ -38,9 +39,9 @@ from cafe.orders.requests import (
 )
 from cafe.orders.schemas import (
     CONFLICT,
-    NO_NUL,
     ClaimOut,
     FinishedOut,
+    Name,
     OrderIdIn,
     OrdersOut,
     ReleasedOut,
@@ -51,9 +52,10 @@ from cafe.orders.schemas import (
 )
 
 Wait = Annotated[
-    float, Query(ge=0, le=60, description="Seconds to hold the request until there is an order.")
+    QueryNumber,
+    Query(ge=0, le=60, description="Seconds to hold the request until there is an order."),
 ]
-BaristaName = Annotated[str | None, Query(min_length=1, max_length=80, pattern=NO_NUL)]
+BaristaName = Annotated[Name | None, Query()]
 ClaimKey = Annotated[
     str | None,
     Header(
@@ -61,7 +63,7 @@ ClaimKey = Annotated[
         json_schema_extra={"pattern": KEY_PATTERN},
     ),
 ]
-IdInQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
+IdInQuery = Annotated[Id | None, Query()]
 IdInBody = Annotated[OrderIdIn | None, Body()]
 
 

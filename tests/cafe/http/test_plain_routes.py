@@ -185,10 +185,7 @@ BODIES: list[tuple[bytes, int, Any]] = [
     (b'{"grams":18}', 200, None),
     (b'{"grams":"18"}', 200, None),
     (b' {"grams" : 18.0, "kind": null} ', 200, None),
-    (b'{"grams":1,"grams":2}', 200, None),
     (b'{"grams":18,"more":1}', 200, None),
-    (b'\xef\xbb\xbf{"grams":18}', 200, None),
-    ('{"grams":18}'.encode("utf-16"), 200, None),
     (b'{"grams":18,"kind":"\\ud83d\\ude00"}', 200, None),
     (b'{"grams":1000000000000000000000000000000}', 400, None),
     (b'{"grams":100}', 400, None),
@@ -200,17 +197,10 @@ BODIES: list[tuple[bytes, int, Any]] = [
     (b"18", 422, [["body"], "model_attributes_type"]),
     (b'{"grams":0}', 422, [["body", "grams"], "greater_than_equal"]),
     (b'{"grams":18.5}', 422, [["body", "grams"], "int_from_float"]),
-    (b'{"grams":NaN}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":-Infinity}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":1e999}', 422, [["body", "grams"], "finite_number"]),
-    (b'{"grams":18,"kind":"\\ud800"}', 200, None),
     (b"{", 400, [["body", 1], "json_invalid"]),
     (b'{"grams":18}}', 400, [["body", 12], "json_invalid"]),
-    (b'{"grams":-NaN}', 400, [["body", 9], "json_invalid"]),
     (b'{"grams":018}', 400, [["body", 10], "json_invalid"]),
     (b'{"kind":"\t"}', 400, [["body", 9], "json_invalid"]),
-    (b'{"kind":"\xff"}', 400, None),
-    (b"[" * 5_000, 400, None),
 ]
 
 
@@ -224,6 +214,41 @@ async def test_a_body_is_accepted_or_refused_as_by_fastapi(
     if error is not None:
         (wrong,) = json.loads(asked.body)["errors"]
         assert [wrong["loc"], wrong["type"]] == error
+
+
+STRICTER: list[tuple[bytes, int, int, list[Any]]] = [
+    # Where a plain route is stricter than FastAPI: the status of FastAPI's, ours, and our error.
+    (b'{"grams":1,"grams":2}', 200, 422, [["body"], "duplicate_member"]),
+    (b'{"grams":18,"kind":"\\ud800"}', 200, 422, [["body"], "lone_surrogate"]),
+    (b'{"grams":1e999}', 422, 422, [["body"], "finite_number"]),
+    (b'{"grams":%s}' % (b"1" * 5_000), 400, 422, [["body"], "finite_number"]),
+    (b"[" * 5_000, 400, 422, [["body"], "too_deep"]),
+    (b"[" * 300 + b"]" * 300, 422, 422, [["body"], "too_deep"]),
+    (b'{"grams":NaN}', 422, 400, [["body"], "json_invalid"]),
+    (b'{"grams":-Infinity}', 422, 400, [["body"], "json_invalid"]),
+    (b'{"kind":"\xff"}', 400, 400, [["body", 9], "json_invalid"]),
+    (b'\xef\xbb\xbf{"grams":18}', 200, 400, [["body", 0], "json_invalid"]),
+    ('{"grams":18}'.encode("utf-16"), 200, 400, [["body", 0], "json_invalid"]),
+]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize(("body", "theirs", "ours", "error"), STRICTER)
+async def test_a_plain_route_refuses_json_that_two_readers_could_understand_differently(
+    body: bytes, theirs: int, ours: int, error: list[Any]
+) -> None:
+    asked = await ask(OURS, piece(body))
+    assert ((await ask(FASTAPIS, piece(body))).status, asked.status) == (theirs, ours)
+    (wrong,) = json.loads(asked.body)["errors"]
+    assert [wrong["loc"], wrong["type"]] == error
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("query", [b"x=%ff", b"%ff=1", b"fineness=2&x=%ed%a0%80", b"x=\xe9"])
+async def test_a_query_that_is_not_utf_8_is_refused(query: bytes) -> None:
+    asked = await ask(OURS, piece(b'{"grams":18}'), query_string=query)
+    assert asked.status == 422
+    assert [one["loc"] for one in json.loads(asked.body)["errors"]] == [["query"]]
 
 
 @pytest.mark.schedules(1)
@@ -312,7 +337,6 @@ async def test_members_of_a_model_and_arguments_of_a_dependency_may_be_sent_once
         (b"fineness=", 422),
         (b"fineness=fine", 422),
         (b"fineness=11", 422),
-        (b"fineness=%ff", 422),
     ],
 )
 async def test_a_query_is_accepted_or_refused_as_by_fastapi(query: bytes, status: int) -> None:
