@@ -92,9 +92,12 @@ def create_app(
     description: str,
     version: str,
     prefix: str,
+    other_prefixes: Sequence[str] = (),
     authenticate: Authenticate = nobody,
 ) -> FastAPI:
     """Return a FastAPI app with these routes and our error handlers, documented under `prefix`.
+
+    The outer layer serves it under `other_prefixes`, too.
 
     `authenticate` says who makes a request, for the routes that ask for it with `Allow`.
     """
@@ -102,7 +105,11 @@ def create_app(
         title=title,
         description=description,
         version=version,
-        servers=[{"url": prefix}, {"url": "/", "description": "the same, without the prefix"}],
+        servers=[
+            {"url": prefix},
+            *({"url": other, "description": "the same"} for other in other_prefixes),
+            {"url": "/", "description": "the same, without the prefix"},
+        ],
         root_path_in_servers=False,
         redirect_slashes=False,
         redoc_url=None,

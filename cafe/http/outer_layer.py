@@ -2,8 +2,8 @@
 
 Rule: whatever happens further in, a request has an id, a response, and exactly one log line with
 its method, route, status, duration, address and id. The layers below see one spelling of each path:
-the prefix of the app is ASGI's `root_path`, which routing and `Location` take into account by
-themselves, and a last slash is removed.
+the prefix that was used, one of those that the app has, is ASGI's `root_path`, which routing and
+`Location` take into account by themselves, and a last slash is removed.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ class RequestMetrics(Collector):
 class OuterLayer:
     """ASGI middleware that every request passes first; see the module."""
 
-    def __init__(self, app: ASGIApp, prefix: str, *, name: str, metrics: RequestMetrics) -> None:
-        """Serve `app` under `prefix` and without it; `name` is its name in logs and metrics."""
+    def __init__(self, app: ASGIApp, *prefixes: str, name: str, metrics: RequestMetrics) -> None:
+        """Serve `app` under each prefix and without any; `name` is its name in logs and metrics."""
         self._app = app
-        self._prefix = prefix
-        self._below_prefix = f"{prefix}/"
+        # The longest first: one may begin as another does.
+        self._prefixes = [(one, f"{one}/") for one in sorted(prefixes, key=len, reverse=True)]
         self._name = name
         self._metrics = metrics
         self._log: structlog.stdlib.BoundLogger | None = None
@@ -113,8 +113,10 @@ class OuterLayer:
         path = scope["path"]
         if path[-1:] == "/" and path[-2:] not in {"/", "//"}:
             scope["path"] = path = path[:-1]
-        if path.startswith(self._below_prefix) or path == self._prefix:
-            scope["root_path"] = self._prefix
+        for prefix, below in self._prefixes:
+            if path.startswith(below) or path == prefix:
+                scope["root_path"] = prefix
+                break
         status, request_id = 0, take_request_id(scope)
 
         def send_with_id(message: Message) -> Awaitable[None]:

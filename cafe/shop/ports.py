@@ -37,6 +37,8 @@ from cafe.server.serve import serve
 from cafe.settings import Settings
 
 CLIENT_PREFIX = "/api/v1/client"
+SHORT_CLIENT_PREFIX = "/api/v1"
+"""The customers' routes are the API that most clients want, so they have a short one as well."""
 WORKER_PREFIX = "/api/v1/worker"
 
 PROBLEMS = Problems(problem_response, request_id_of)
@@ -124,10 +126,11 @@ def client_app(
         description="Order a coffee, and wait on the open connection until it is ready.",
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
+        other_prefixes=[SHORT_CLIENT_PREFIX],
         authenticate=authenticate,
     )
     app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
-    return OuterLayer(app, CLIENT_PREFIX, name="client", metrics=metrics)
+    return OuterLayer(app, CLIENT_PREFIX, SHORT_CLIENT_PREFIX, name="client", metrics=metrics)
 
 
 def worker_app(

@@ -110,7 +110,7 @@ async def test_the_answer_to_a_waiting_customer_makes_the_order_delivered(
 @pytest.mark.parametrize("preference", ["respond-async", "wait=0", "handling=lenient, wait=0"])
 async def test_a_customer_may_prefer_not_to_wait(shop: Shop, address: str, preference: str) -> None:
     async with shop.customers(address) as customer, shop.baristas() as barista:
-        for prefix in ("", "/api/v1/client"):
+        for prefix in ("", "/api/v1/client", "/api/v1"):
             response = await customer.post(f"{prefix}/order/", headers={"Prefer": preference})
             assert response.status_code == 202
             assert response.headers["preference-applied"] == preference.rsplit(maxsplit=1)[-1]

@@ -13,7 +13,9 @@ from tests.system.shop import Shop
 
 JSON = {"Content-Type": "application/json"}
 CLIENT, WORKER = "/api/v1/client", "/api/v1/worker"
+SHORT = "/api/v1"
 APPS = {"client": CLIENT, "worker": WORKER}
+PREFIXES = {"client": ("", CLIENT, SHORT), "worker": ("", WORKER)}
 PATHS = {
     "client": ["/queue", "/livez", "/readyz", "/docs", "/openapi.json"],
     "worker": ["/orders", "/actors", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"],
@@ -48,14 +50,14 @@ async def test_every_path_exists_bare_and_under_the_prefix_with_and_without_a_la
     async with visitor(shop, app, address) as client:
         for path in PATHS[app]:
             spellings = [
-                f"{prefix}{path}{slash}" for prefix in ("", APPS[app]) for slash in ("", "/")
+                f"{prefix}{path}{slash}" for prefix in PREFIXES[app] for slash in ("", "/")
             ]
             answers = [await client.get(spelling) for spelling in spellings]
             assert (path, {one.status_code for one in answers}) == (path, {200})
             assert len({one.headers["content-type"] for one in answers}) == 1
 
 
-@pytest.mark.parametrize("prefix", ["", CLIENT])
+@pytest.mark.parametrize("prefix", ["", CLIENT, SHORT])
 async def test_a_path_with_an_order_in_it_has_a_slash_or_none_and_one_name(
     shop: Shop, address: str, prefix: str
 ) -> None:
@@ -78,7 +80,7 @@ async def test_a_path_with_an_order_in_it_has_a_slash_or_none_and_one_name(
     assert not any(line["route"].endswith("/") for line in finished)
 
 
-@pytest.mark.parametrize("prefix", ["", CLIENT])
+@pytest.mark.parametrize("prefix", ["", CLIENT, SHORT])
 async def test_a_missing_slash_is_accepted_and_never_redirected(
     shop: Shop, address: str, prefix: str
 ) -> None:
@@ -111,6 +113,8 @@ async def test_an_unknown_path_is_a_problem(shop: Shop, address: str, app: str) 
         for path in [
             *wrong,
             f"{other}/livez",
+            f"{other}/docs",
+            f"{APPS[app]}{APPS[app]}/livez",
             "/order/a/b",
             "/%2e%2e/etc",
             "/order%00",
@@ -124,7 +128,7 @@ async def test_a_wrong_method_gets_the_allowed_ones(
     shop: Shop, address: str, app: str, path: str
 ) -> None:
     async with visitor(shop, app, address) as client:
-        for prefix in ("", APPS[app]):
+        for prefix in PREFIXES[app]:
             for method in ("PUT", "PATCH", "TRACE"):
                 response = await client.request(method, prefix + path)
                 problem(response, 405)
@@ -148,6 +152,17 @@ async def test_options_of_the_root_returns_all_methods_of_the_app(
     async with await shop.connect(url=shop.client if app == "client" else shop.worker) as stream:
         answer = await Client(stream).ask(b"OPTIONS * HTTP/1.1\r\nHost: cafe\r\n\r\n")
         assert (answer.status, answer.headers[b"allow"]) == (204, every[app].encode())
+
+
+async def test_docs_and_openapi_are_those_of_the_prefix_that_was_used(
+    shop: Shop, address: str
+) -> None:
+    async with shop.customers(address) as customer:
+        for prefix in PREFIXES["client"]:
+            page = (await customer.get(f"{prefix}/docs")).text
+            assert f"'{prefix}/openapi.json'" in page
+        schema = (await customer.get("/openapi.json")).json()
+    assert [server["url"] for server in schema["servers"]] == [CLIENT, SHORT, "/"]
 
 
 UNKEPT = [

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 
 
-def with_outer_layer(app: ASGIApp, prefix: str = "/api") -> OuterLayer:
-    """Return `app` in an outer layer with metrics of its own."""
-    return OuterLayer(app, prefix, name="app", metrics=RequestMetrics(CollectorRegistry()))
+def with_outer_layer(app: ASGIApp, *prefixes: str) -> OuterLayer:
+    """Return `app` in an outer layer with metrics of its own, under `/api` if not told."""
+    return OuterLayer(
+        app, *(prefixes or ("/api",)), name="app", metrics=RequestMetrics(CollectorRegistry())
+    )

@@ -212,3 +212,31 @@ async def test_one_last_slash_is_removed_but_not_one_of_two(
     prefix: str, path: str, bare: str
 ) -> None:
     assert await root_path_and_bare_path(request_scope(path=prefix + path)) == (prefix, bare)
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "bare"),
+    [
+        ("/queue", "", "/queue"),
+        ("/api/v1/queue", "/api/v1", "/queue"),
+        ("/api/v1/client/queue", "/api/v1/client", "/queue"),
+        ("/api/v1/client", "/api/v1/client", "/"),
+        ("/api/v1/client/", "/api/v1/client", "/"),
+        ("/api/v1", "/api/v1", "/"),
+        ("/api/v1/", "/api/v1", "/"),
+        ("/api/v1/clients/1", "/api/v1", "/clients/1"),
+        ("/api/v1/worker/queue", "/api/v1", "/worker/queue"),
+        ("/api/v12/queue", "", "/api/v12/queue"),
+        ("/api", "", "/api"),
+        ("/api/v1/client/api/v1/queue", "/api/v1/client", "/api/v1/queue"),
+    ],
+)
+async def test_of_several_prefixes_the_longest_one_is_used(
+    registry: CollectorRegistry, sent: Recorder, path: str, prefix: str, bare: str
+) -> None:
+    for prefixes in (("/api/v1", "/api/v1/client"), ("/api/v1/client", "/api/v1")):
+        layer = OuterLayer(Response(), *prefixes, name="a", metrics=RequestMetrics(registry))
+        scope = request_scope(path=path)
+        await layer(scope, receive, sent.send)
+        assert (scope.get("root_path", ""), bare_path(scope)) == (prefix, bare)
+        registry = CollectorRegistry()

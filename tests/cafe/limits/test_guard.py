@@ -46,7 +46,7 @@ def guard(limiter: Ref[RateLimiter]) -> Guard:
 
 def client_at(host: str, guard: Guard) -> httpx.AsyncClient:
     """Return a client that connects from `host`; the app is served under a prefix, too."""
-    app = with_outer_layer(guard, "/api/v1/client")
+    app = with_outer_layer(guard, "/api/v1", "/api/v1/client")
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(host, 4711)), base_url="http://cafe"
     )
@@ -81,7 +81,7 @@ async def test_a_request_over_the_limit_gets_a_problem_that_says_when_to_retry(
     assert body["detail"] == "Your address may make 2 requests in 10 s and has made them."
 
 
-@pytest.mark.parametrize("path", ["/livez", "/api/v1/client/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/livez", "/api/v1/client/livez", "/api/v1/livez", "/readyz"])
 async def test_health_routes_are_never_counted(
     guard: Guard, limiter: Ref[RateLimiter], path: str
 ) -> None:
