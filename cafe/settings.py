@@ -94,7 +94,12 @@ def parse_origins(text: str) -> frozenset[str]:
             raise ValueError("list the origins: * would go together with credentials")
         if _ORIGIN.fullmatch(origin) is None:
             raise ValueError(f"{origin!r} is not an origin like https://cafe.example")
-    return frozenset(filter(None, origins))
+    return frozenset(map(_as_sent, filter(None, origins)))
+
+
+def _as_sent(origin: str) -> str:
+    """Return an origin as browsers send it: without the default port of its scheme."""
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 
 def _origins(text: str) -> str:

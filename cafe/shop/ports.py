@@ -2,7 +2,8 @@
 
 Rule: files and limits of the process are read before anything is served. The layers of an app have
 this order, from the outermost in, and no other: the request log sees all requests, also those that
-the guards refuse; a guard refuses before the body is read, which the connection bounds.
+the guards refuse; pages of listed origins can read all responses, also those refusals; a guard
+refuses before the body is read, which the connection bounds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 from actors import Ref, System
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate
+from cafe.http.cors import Cors
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.problem import problem_response, request_id_of
@@ -118,8 +120,9 @@ def client_app(
     authenticate: Authenticate,
     why_not_ready: WhyNotReady,
     metrics: RequestMetrics,
+    origins: frozenset[str] = frozenset(),
 ) -> ASGIApp:
-    """Return the customers' application."""
+    """Return the customers' application; pages of these `origins` may use it."""
     api = create_app(
         [*(one for offer in offers for one in offer.customer_routes), health_routes(why_not_ready)],
         title="The café: customers",
@@ -129,7 +132,9 @@ def client_app(
         other_prefixes=[SHORT_CLIENT_PREFIX],
         authenticate=authenticate,
     )
-    app = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
+    app: ASGIApp = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
+    if origins:
+        app = Cors(app, origins)
     return OuterLayer(app, CLIENT_PREFIX, SHORT_CLIENT_PREFIX, name="client", metrics=metrics)
 
 

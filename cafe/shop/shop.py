@@ -33,7 +33,7 @@ from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import Offer
 from cafe.operations.metrics import Exposition
-from cafe.settings import Settings, parse_hosts
+from cafe.settings import Settings, parse_hosts, parse_origins
 from cafe.shop.departments import OURS, Departments, House
 from cafe.shop.housekeeping import keep_house
 from cafe.shop.ports import GRACE_SHARE, Port, client_app, open_port, read_ports, worker_app
@@ -231,6 +231,7 @@ def make_apps(
             authenticate=authenticate,
             why_not_ready=shop.why_not_ready,
             metrics=metrics,
+            origins=parse_origins(shop.settings.cors_origins),
         ),
         worker_app(
             shop.offers,

@@ -12,6 +12,7 @@ from cafe.settings import (
     SettingsError,
     option_name,
     parse_hosts,
+    parse_origins,
     read_settings,
     unknown_variables,
 )
@@ -116,6 +117,34 @@ def test_what_is_not_a_host_name_is_an_error_of_one_line(name: str) -> None:
     shown = name.removesuffix(".")
     expected = f"--worker-hosts: {shown!r} is not a host name like cafe.example"
     assert str(wrong.value) == expected
+
+
+def test_origins_are_parsed_as_browsers_send_them() -> None:
+    given = " https://Cafe.example, ,http://localhost:3000,https://a:443,http://b:80,http://[::1]"
+    assert parse_origins(read_settings({"cors_origins": given}).cors_origins) == {
+        "https://cafe.example",
+        "http://localhost:3000",
+        "https://a",
+        "http://b",
+        "http://[::1]",
+    }
+    assert parse_origins("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "origin", ["cafe.example", "https://cafe.example/", "null", "https://*.example", "ftp://a"]
+)
+def test_what_is_not_an_origin_is_an_error_of_one_line(origin: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        read_settings({"cors_origins": f"https://a, {origin}"})
+    expected = f"--cors-origins: {origin!r} is not an origin like https://cafe.example"
+    assert str(wrong.value) == expected
+
+
+@pytest.mark.parametrize("origins", ["*", "https://cafe.example, *"])
+def test_every_origin_at_once_is_refused(origins: str) -> None:
+    with pytest.raises(SettingsError, match="list the origins"):
+        read_settings({"cors_origins": origins})
 
 
 @pytest.mark.parametrize(

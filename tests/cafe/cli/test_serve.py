@@ -30,6 +30,12 @@ def fails_with(capsys: pytest.CaptureFixture[str], **options: object) -> str:
     return line
 
 
+def test_all_origins_at_once_are_refused_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails_with(capsys, cors_origins="*")
+    expected = "list the origins: * would go together with credentials"
+    assert line == f"cafe: --cors-origins: {expected}"
+
+
 @pytest.mark.parametrize("option", FREE_PORTS)
 def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str], option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

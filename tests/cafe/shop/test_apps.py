@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -140,7 +141,7 @@ async def test_a_guessed_id_is_refused_as_an_unknown_order_without_a_message_to_
                 (apps.client, "DELETE", f"/order/{order_id}"),
                 (apps.worker, "POST", f"/finish/{order_id}/"),
                 (apps.worker, "POST", f"/release/{order_id}"),
-                (apps.worker, "POST", f"/release/?order_id={order_id}"),
+                (apps.worker, "POST", f"/release/?order_id={quote(order_id)}"),
             ):
                 before = dispatcher.statistics().refused
                 status, problem = await ask(app, method, path)
