@@ -23,16 +23,20 @@ dependencies of their own. Each is called once a request; one that is not async 
 not in a thread. If several routes match a request the first one declared is called, plain or not,
 as in Starlette's router.
 
-Three things are stricter. Of a parameter that was sent twice FastAPI takes one: the last of a
-query, the first of a header. A proxy in front may have taken the other, so here it is an error.
-What may be sent more than once is declared as a list; so is a header that holds one (RFC 9110,
-5.3). JSON is read by `cafe.http.json_body`, which refuses what two readers could understand
-differently. And a query that is not UTF-8 is refused, where FastAPI puts other characters in.
+Some things are stricter, because two readers could understand them differently:
+
+- Of a parameter that was sent twice FastAPI takes one: the last of a query, the first of a header.
+  A proxy in front may have taken the other, so here it is an error. What may be sent more than once
+  is declared as a list; so is a header that holds one (RFC 9110, 5.3).
+- JSON is read by `cafe.http.json_body`.
+- Numbers in a query, a path or a header are written as in JSON: not ` 5`, `+5`, `1_000`.
+- A query that is not UTF-8 is an error. FastAPI reads other characters in place of its bytes.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import product
@@ -44,7 +48,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, WrapValidator
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -58,6 +62,15 @@ from cafe.http.outer_layer import bare_path
 from cafe.http.reply import DISCONNECTED
 
 MISSING_BODY: Final = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+PLAIN: Final = {
+    int: re.compile(r"-?(?:0|[1-9][0-9]{0,15})"),
+    float: re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"),
+}
+"""Numbers as JSON has them; pydantic reads ` 5`, `+5` and `1_000` as well."""
+NOT_PLAIN: Final[Mapping[type, dict[str, Any]]] = {
+    int: {"type": "int_parsing", "msg": "Input should be an integer in plain digits"},
+    float: {"type": "float_parsing", "msg": "Input should be a number in plain digits"},
+}
 UNREADABLE_QUERY: Final = {
     "type": "query_encoding",
     "loc": ("query",),
@@ -236,7 +249,14 @@ class Parameters:
         values, errors = request_params_to_args(fields, {}) if fields else ({}, [])
         is_model = any(_is_model(field.field_info.annotation) for field in fields)
         is_immutable = all(isinstance(value, IMMUTABLE) for value in values.values())
-        self._once = [once for field in fields for once in _once(field.field_info, field.alias)]
+        members = [one for field in fields for one in _members(field.field_info, field.alias)]
+        converted = {field.alias for field in fields if _is_converted(field.field_info)}
+        self._once = [(place, name) for place, name, kind in members if not _is_list(kind)]
+        self._numbers = {
+            (place, name): kind
+            for place, name, annotation in members
+            if (kind := _number_type(annotation)) is not None and name not in converted
+        }
         self.defaults: dict[str, Any] | None = None
         """The values if none is sent; None if that is an error, or they must be made each time."""
         if not errors and is_immutable and not is_model:
@@ -247,8 +267,21 @@ class Parameters:
         read, wrong = request_params_to_args(self._fields, sent)
         values.update(read)
         errors += wrong
+        if self._numbers:
+            errors += self._odd_numbers(sent, {one["loc"][:2] for one in wrong})
         if isinstance(sent, QueryParams | Headers):
             errors += [repeated(*once) for once in self._once if len(sent.getlist(once[1])) > 1]
+
+    def _odd_numbers(self, sent: Mapping[str, Any], known: AbstractSet[Any]) -> Iterator[Any]:
+        """Yield errors of what pydantic reads as a number and JSON would not, unless `known`."""
+        for (place, name), kind in self._numbers.items():
+            if isinstance(sent, QueryParams | Headers):
+                texts = sent.getlist(name)
+            else:
+                texts = [sent[name]] if name in sent else []
+            is_odd = any(type(one) is str and not PLAIN[kind].fullmatch(one) for one in texts)
+            if is_odd and (place, name) not in known:
+                yield NOT_PLAIN[kind] | {"loc": (place, name)}
 
 
 class Arguments:
@@ -368,8 +401,8 @@ def _has_two_types(scope: Scope) -> bool:
     return [name for name, _ in scope["headers"]].count(b"content-type") > 1
 
 
-def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
-    """Yield place and name of what may be sent only once, for a field or a model's members."""
+def _members(info: Any, alias: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield place, name and annotation of a field, or of each of the members of a model."""
     place: str = info.in_.value
     members = {alias: info.annotation}
     if _is_model(info.annotation):
@@ -378,7 +411,19 @@ def _once(info: Any, alias: str) -> Iterator[tuple[str, str]]:
             or (name.replace("_", "-") if place == "header" else name): member.annotation
             for name, member in info.annotation.model_fields.items()
         }
-    return ((place, name) for name, annotation in members.items() if not _is_list(annotation))
+    return ((place, name, annotation) for name, annotation in members.items())
+
+
+def _number_type(annotation: Any) -> type[int | float] | None:
+    """Return int or float if a parameter is read as one, also in a union or a list."""
+    if annotation is int or annotation is float:
+        return annotation  # type: ignore[no-any-return] - it is one of the two, as compared
+    return next(filter(None, map(_number_type, get_args(annotation))), None)
+
+
+def _is_converted(info: Any) -> bool:
+    """Return whether a validator of its own reads the text that is sent."""
+    return any(isinstance(one, BeforeValidator | WrapValidator) for one in info.metadata)
 
 
 def _is_list(annotation: Any) -> bool:

@@ -15,8 +15,7 @@ Schemas are strict, so one of several texts is a `Literal`, or `Annotated[Status
 Field(strict=False)]` for an enumeration. A `pattern` of a member takes the place of that of `Text`,
 so it has to refuse control characters itself.
 
-In a query all values are text: `QueryInteger` and `QueryNumber` read it as JSON reads a number, so
-neither ` 5` nor `+5` nor `1_000` is 5 or 1000.
+In a query all values are text. Plain routes read numbers there as JSON has them, and no others.
 """
 
 from __future__ import annotations
@@ -49,8 +48,6 @@ MOST_NORMALIZED: Final = 4096
 """Characters; normalizing takes time that grows with the square of a run of combining ones."""
 
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 class Schema(BaseModel):
@@ -117,18 +114,6 @@ def _check_free(value: object, levels: int) -> None:
             )
 
 
-def _plain_integer(text: Any) -> Any:
-    if isinstance(text, str) and _INTEGER.fullmatch(text) is None:
-        raise PydanticCustomError("int_parsing", "Input should be an integer in plain digits")
-    return text
-
-
-def _plain_number(text: Any) -> Any:
-    if isinstance(text, str) and _NUMBER.fullmatch(text) is None:
-        raise PydanticCustomError("float_parsing", "Input should be a number in plain digits")
-    return text
-
-
 Text = Annotated[str, StringConstraints(pattern=FIT_PATTERN)]
 """Any text that can be stored; bound its length with `Field(max_length=...)`."""
 NFC: Final = BeforeValidator(nfc)
@@ -152,10 +137,5 @@ FreeJson = Annotated[
 """An object with any members: finite, bounded in bytes and depth, texts and names as in `Text`."""
 Metadata = FreeJson
 """What a client keeps with what it sends, and gets back as it was."""
-QueryInteger = Annotated[
-    int, BeforeValidator(_plain_integer), Field(ge=-MOST_INTEGER, le=MOST_INTEGER)
-]
-"""An integer in a query or a path; narrow its range with `Query(ge=..., le=...)`."""
-QueryNumber = Annotated[
-    float, BeforeValidator(_plain_number), Field(ge=-MOST_INTEGER, le=MOST_INTEGER)
-]
+QueryInteger = Annotated[int, Field(ge=-MOST_INTEGER, le=MOST_INTEGER)]
+"""An integer in a query or a path, where all values are text; narrow it with `Query(ge=...)`."""

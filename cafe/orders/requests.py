@@ -18,7 +18,6 @@ from starlette.types import Scope
 
 from actors import Ref
 from cafe.http.refusals import CafeRefusal
-from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MOST_LISTED, OrderPage
@@ -102,12 +101,10 @@ def _checked(cursor: Any) -> Any:
 Cursor = Annotated[
     int | None,
     BeforeValidator(_checked),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
-Limit = Annotated[
-    QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
-]
+Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {

@@ -17,7 +17,7 @@ from cafe.http.disconnect import unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
-from cafe.http.schema import Id, QueryNumber
+from cafe.http.schema import Id
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.desk import Desk
@@ -52,7 +52,7 @@ from cafe.orders.schemas import (
 )
 
 Wait = Annotated[
-    QueryNumber,
+    float,
     Query(ge=0, le=60, description="Seconds to hold the request until there is an order."),
 ]
 BaristaName = Annotated[Name | None, Query()]

@@ -73,7 +73,6 @@ APPS = PLAIN, PlainRoutes(app_of(routes(APIRoute)))
         ("GET", "/cup/7", 200),
         ("GET", "/api/cup/7", 200),
         ("GET", "/cup/seven", 422),
-        ("GET", "/cup/7\n", 200),
         ("GET", "/cup/", 404),
         ("GET", "/cup", 404),
         ("GET", "/cup/7/", 404),

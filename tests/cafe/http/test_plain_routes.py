@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import pytest
 from fastapi import (
@@ -241,6 +242,70 @@ async def test_a_plain_route_refuses_json_that_two_readers_could_understand_diff
     assert ((await ask(FASTAPIS, piece(body))).status, asked.status) == (theirs, ours)
     (wrong,) = json.loads(asked.body)["errors"]
     assert [wrong["loc"], wrong["type"]] == error
+
+
+async def count(
+    times: Annotated[int, Query(le=2**53)] = 1,
+    more: Annotated[list[int] | None, Query()] = None,
+    share: float | None = None,
+) -> Response:
+    return Response(f"{times} {more} {share}")
+
+
+async def count_cups(cups: int, mill: Annotated[Mill, Query()]) -> Response:
+    return Response(f"{cups} {mill.size}")
+
+
+COUNTING = APIRouter(route_class=PlainRoute)
+COUNTING.get("/count")(count)
+COUNTING.get("/count/{cups}")(count_cups)
+COUNTS = PlainRoutes(app_of(COUNTING))
+
+ODD = ["1_000", "%205", "5%20", "%2B5", "", "05", "0x5", "%D9%A3", "5%0A", "1.", "-", "t"]
+
+
+async def counted(path: str, query: str = "") -> Asked:
+    scope = {"method": "GET", "path": path, "query_string": query.encode()}
+    return await ask(COUNTS, piece(b""), **scope)
+
+
+def wrong_in(asked: Asked) -> list[Any]:
+    assert asked.status == 422
+    return [[one["loc"], one["type"]] for one in json.loads(asked.body)["errors"]]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("text", [*ODD, "1e1", "2.0"])
+async def test_an_integer_has_plain_digits(text: str) -> None:
+    for query, name in ((f"times={text}", "times"), (f"more=1&more={text}", "more")):
+        ((place, kind),) = wrong_in(await counted("/count", query))
+        assert (place[:2], kind) == (["query", name], "int_parsing")
+    assert wrong_in(await counted("/count/1", f"size={text}")) == [
+        [["query", "size"], "int_parsing"]
+    ]
+    path = f"/count/{unquote(text) or ' '}"
+    assert wrong_in(await counted(path)) == [[["path", "cups"], "int_parsing"]]
+
+
+@pytest.mark.schedules(1)
+@pytest.mark.parametrize("text", [*ODD, "nan", "inf", "-Infinity", ".5", "1_0.5", "1e9_9"])
+async def test_a_number_is_written_as_in_json(text: str) -> None:
+    asked = await counted("/count", f"share={text}")
+    assert wrong_in(asked) == [[["query", "share"], "float_parsing"]]
+
+
+@pytest.mark.schedules(1)
+async def test_numbers_are_read_as_they_were_written() -> None:
+    for text in ("0", "-7", "9007199254740991"):
+        asked = await counted("/count", f"times={text}&more={text}&more=2&share={text}")
+        assert asked.body.decode() == f"{text} [{text}, 2] {float(text)}"
+    for text in ("0.25", "2.5e-05", "1E%2B20", "0.00012345678901234567"):
+        asked = await counted("/count", f"share={text}")
+        assert asked.body.decode() == f"1 None {float(unquote(text))}"
+    assert (await counted("/count/12", "size=5")).body == b"12 5"
+    assert wrong_in(await counted("/count", "times=9999999999999999")) == [
+        [["query", "times"], "less_than_equal"]
+    ]
 
 
 @pytest.mark.schedules(1)

@@ -24,8 +24,6 @@ from cafe.http.schema import (
     Id,
     Integer,
     Metadata,
-    QueryInteger,
-    QueryNumber,
     Schema,
     Text,
     fit,
@@ -166,38 +164,3 @@ def test_a_text_that_takes_long_to_normalize_is_refused_before_it_is() -> None:
     assert types_of(raised.value) == ["string_too_long"]
     with pytest.raises(ValidationError):
         name.validate_python(5, strict=True)
-
-
-integer = TypeAdapter[int](Annotated[QueryInteger, Field(le=MOST_INTEGER)])
-number = TypeAdapter[float](QueryNumber)
-
-
-@pytest.mark.parametrize(
-    "text", ["1_000", " 5", "5 ", "+5", "", "-", "05", "0x5", "٣", "5\n", "9" * 17, "1e1", "2.0"]
-)
-def test_an_integer_in_a_query_has_plain_digits(text: str) -> None:
-    with pytest.raises(ValidationError) as raised:
-        integer.validate_python(text)
-    assert types_of(raised.value) == ["int_parsing"]
-
-
-@pytest.mark.parametrize(
-    "text", ["1_0", " 5", "+5", "", "nan", "inf", "-Infinity", "05", ".5", "5.", "٣", "1\n"]
-)
-def test_a_number_in_a_query_is_written_as_in_json(text: str) -> None:
-    with pytest.raises(ValidationError) as raised:
-        number.validate_python(text)
-    assert types_of(raised.value) == ["float_parsing"]
-
-
-@given(st.integers(-MOST_INTEGER, MOST_INTEGER), st.floats(-1e15, 1e15))
-def test_numbers_in_a_query_are_read_as_they_were_written(whole: int, real: float) -> None:
-    assert integer.validate_python(str(whole)) == whole
-    assert number.validate_python(repr(real)) == real
-
-
-@pytest.mark.parametrize("text", [str(2**53), "9" * 16, "1e999", "1e16"])
-def test_a_number_in_a_query_has_a_range(text: str) -> None:
-    with pytest.raises(ValidationError) as raised:
-        (number if "e" in text else integer).validate_python(text)
-    assert types_of(raised.value) == ["less_than_equal"]
