@@ -209,10 +209,11 @@ async def test_a_body_that_is_no_product_does_not_reach_the_actor(body: Any) -> 
     assert (refused.status_code, in_a_menu.status_code, keeper.received) == (422, 422, ())
 
 
-async def test_a_new_product_has_no_id_of_the_manager_s() -> None:
+async def test_a_new_product_and_its_variations_have_no_ids_of_the_manager_s() -> None:
     async with visiting() as client:
-        refused = await client.post("/admin/products", json={**TEA, "id": "tea"})
-    assert refused.json()["errors"][0]["type"] == "extra_forbidden"
+        for body in ({**TEA, "id": "tea"}, variation(id="a")):
+            refused = await client.post("/admin/products", json=body)
+            assert refused.json()["errors"][0]["type"] == "extra_forbidden"
 
 
 @pytest.mark.parametrize(
