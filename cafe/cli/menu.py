@@ -7,7 +7,6 @@ file with an error changes nothing, and the error names the file, the line and t
 from __future__ import annotations
 
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -58,8 +57,9 @@ def export_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
 
     products = managed(work, database_url=database_url, url=url)
     if file == STANDARD:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # YAML is, whatever the terminal's locale
+        reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8")  # as YAML is, whatever the terminal's locale
         print(yaml_of(products), end="")
         return
     try:

@@ -88,9 +88,9 @@ class _List:
         self.shape = shape
 
     def __call__(self, value: Any, place: Place) -> list[dict[str, Any]]:
+        items: Any = value
         if not isinstance(value, list):
             raise _WrongError(place, "This is a list.")
-        items: list[Any] = value
         return [_members(one, (*place, index), self.shape) for index, one in enumerate(items)]
 
 
@@ -117,9 +117,9 @@ _IN_FILE: Final = {of: name for shape in (_PRODUCT, _VARIATION) for name, (of, _
 
 
 def _members(value: Any, place: Place, shape: Mapping[str, _Member]) -> dict[str, Any]:
+    members: Any = value
     if not isinstance(value, dict):
         raise _WrongError(place, f"This has the members {', '.join(shape)}.")
-    members: dict[str, Any] = value
     read: dict[str, Any] = {}
     for name, one in members.items():
         if name not in shape:
@@ -137,7 +137,10 @@ def yaml_of(products: Sequence[Mapping[str, Any]]) -> str:
     items = [_product_node(one) for one in products]
     root = _mapping_node({"products": _sequence_node(items)})
     # As wide as it takes: no text is folded into several lines.
-    return yaml.serialize(root, None, yaml.SafeDumper, allow_unicode=True, width=10**6)
+    text: str = yaml.serialize(  # pyright: ignore[reportUnknownMemberType] - no types for nodes
+        root, Dumper=yaml.SafeDumper, allow_unicode=True, width=10**6
+    )
+    return text
 
 
 def _product_node(product: Mapping[str, Any]) -> yaml.MappingNode:

@@ -65,7 +65,16 @@ PriceChange = Annotated[int, Field(ge=-MOST_CENTS, le=MOST_CENTS)]
 Position = Annotated[int, Field(ge=0, le=LAST_POSITION)]
 
 
-class VariationIn(Schema):
+class NewVariationIn(Schema):
+    """One way to have a new product."""
+
+    model_config = schema_example(NEW["variations"][0])
+
+    name: Name
+    price_change_cents: PriceChange = Field(description="Added to the product's base price.")
+
+
+class VariationIn(NewVariationIn):
     """One way to have a product, as a manager wants it."""
 
     model_config = schema_example(LATTE["variations"][0])
@@ -73,17 +82,14 @@ class VariationIn(Schema):
     id: Id | None = Field(
         default=None, description="Without it, the variation of this name is meant, or a new one."
     )
-    name: Name
-    price_change_cents: PriceChange = Field(description="Added to the product's base price.")
 
 
+NewVariations = Annotated[list[NewVariationIn], Field(max_length=MOST_VARIATIONS)]
 Variations = Annotated[list[VariationIn], Field(max_length=MOST_VARIATIONS)]
 
 
-class ProductIn(Schema):
-    """A new product."""
-
-    model_config = schema_example(NEW)
+class _WholeIn(Schema):
+    """What a whole product has beside its variations."""
 
     name: Name = Field(description="Unlike that of any other product, in any case.")
     description: Description = ""
@@ -93,14 +99,21 @@ class ProductIn(Schema):
     )
     base_price_cents: Price
     sold_out: bool = False
-    variations: Variations = Field(default_factory=list[VariationIn])
 
-    def wish(self, product_id: str | None) -> ProductWish:
-        """Return what is wanted of the product with this id."""
+
+class ProductIn(_WholeIn):
+    """A new product."""
+
+    model_config = schema_example(NEW)
+
+    variations: NewVariations = Field(default_factory=list[NewVariationIn])
+
+    def wish(self, product_id: str) -> ProductWish:
+        """Return what is wanted of the product, which gets this id."""
         return _wish(self, product_id)
 
 
-class ListedIn(ProductIn):
+class ListedIn(_WholeIn):
     """One product of a whole menu."""
 
     model_config = schema_example(LATTE)
@@ -108,6 +121,11 @@ class ListedIn(ProductIn):
     id: Id | None = Field(
         default=None, description="Without it, the product of this name is meant, or a new one."
     )
+    variations: Variations = Field(default_factory=list[VariationIn])
+
+    def wish(self) -> ProductWish:
+        """Return what is wanted of the product."""
+        return _wish(self, self.id)
 
 
 class MenuIn(Schema):
@@ -119,7 +137,7 @@ class MenuIn(Schema):
 
     def wishes(self) -> tuple[ProductWish, ...]:
         """Return what is wanted of each product."""
-        return tuple(one.wish(one.id) for one in self.products)
+        return tuple(one.wish() for one in self.products)
 
 
 class ProductPatch(Schema):
@@ -142,12 +160,10 @@ class ProductPatch(Schema):
         return _wish(self, None)
 
 
-def _wish(of: ProductIn | ProductPatch, product_id: str | None) -> ProductWish:
+def _wish(of: ProductIn | ListedIn | ProductPatch, product_id: str | None) -> ProductWish:
     variations = None
     if of.variations is not None:
-        variations = tuple(
-            VariationWish(one.id, one.name, one.price_change_cents) for one in of.variations
-        )
+        variations = tuple(map(_variation_wish, of.variations))
     return ProductWish(
         product_id,
         of.name,
@@ -158,6 +174,11 @@ def _wish(of: ProductIn | ProductPatch, product_id: str | None) -> ProductWish:
         of.sold_out,
         variations,
     )
+
+
+def _variation_wish(of: NewVariationIn) -> VariationWish:
+    variation_id = of.id if isinstance(of, VariationIn) else None
+    return VariationWish(variation_id, of.name, of.price_change_cents)
 
 
 class VariationOut(BaseModel):

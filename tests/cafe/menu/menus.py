@@ -81,8 +81,8 @@ def menus(most: int = 5) -> st.SearchStrategy[Menu]:
 
 def wish_of(product: Product) -> ProductWish:
     """Return the wish for exactly this product."""
-    *members, its_variations = product
-    return ProductWish(*members, tuple(VariationWish(*one) for one in its_variations))
+    its_variations = tuple(VariationWish(*one) for one in product.variations)
+    return ProductWish._make((*product[:-1], its_variations))
 
 
 def first_catalogue() -> Catalogue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
@@ -53,11 +55,7 @@ async def test_the_first_start_puts_the_first_menu_on_the_board() -> None:
 
 async def test_the_shop_opens_with_the_menu_on_the_board() -> None:
     async with open_ledger() as ledger, open_system() as system:
-
-        async def start(factory, *, name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - as the shop's, which has no name of its own
-            return await system.start(factory, name=name, restart=RESTART)
-
-        offer = await open_menu(start=start, ledger=ledger)
+        offer = await open_menu(start=partial(system.start, restart=RESTART), ledger=ledger)
         assert offer.board.menu.names() == FIRST
         assert await offer.answers() == 6
 

@@ -206,7 +206,7 @@ def test_a_menu_may_be_nested_as_deep_as_a_menu_is() -> None:
 
 def test_an_error_of_the_shop_has_the_line_of_its_place() -> None:
     file = MenuFile(LATTE.encode())
-    place = ["products", 0, "variations", 0, "price_change_cents"]
+    place = ("products", 0, "variations", 0, "price_change_cents")
     error = ", line 6: products.0.variations.0.price_change: No."
     assert str(file.error(place, "No.")) == error
     assert str(file.error(["products", 0, "id"], "No.")) == ", line 2: products.0.id: No."

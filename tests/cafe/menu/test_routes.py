@@ -121,13 +121,14 @@ async def test_adding_is_one_message_with_an_id_of_its_own() -> None:
 async def test_a_change_names_what_changes_and_nothing_else() -> None:
     keeper = Probe(MenuKeeper)
     variation = {"id": "a", "name": "A", "price_change_cents": -1}
-    for body, wish in (
+    changes: list[tuple[dict[str, Any], ProductWish]] = [
         ({}, ProductWish()),
         ({"sold_out": True}, ProductWish(sold_out=True)),
         ({"name": None, "base_price_cents": 0}, ProductWish(base_price_cents=0)),
         ({"variations": []}, ProductWish(variations=())),
         ({"variations": [variation]}, ProductWish(variations=(VariationWish("a", "A", -1),))),
-    ):
+    ]
+    for body, wish in changes:
         keeper.answer(ChangeProduct, LATTE)
         async with visiting(keeper) as client:
             changed = await client.patch("/admin/products/latte", json=body)
@@ -189,8 +190,9 @@ NO_PRODUCTS: list[Any] = [
     *({**TEA, "category": "\x7f"}, {**TEA, "description": "\x85"}),
     *({**TEA, "base_price_cents": cents} for cents in (-1, 2.0, "2", True, 10**8 + 1, 10**30)),
     *({**TEA, "position": position} for position in (-1, 1.0, "1", True, 10**6 + 1)),
-    *({**TEA, "sold_out": state} for state in (1, "true", [])),
-    *({**TEA, "variations": listed} for listed in ({}, [1], [{}], [{"name": "A"}] * 101)),
+    *({**TEA, "sold_out": 1}, {**TEA, "sold_out": "true"}, {**TEA, "sold_out": []}),
+    *({**TEA, "variations": {}}, {**TEA, "variations": [1]}, {**TEA, "variations": [{}]}),
+    {**TEA, "variations": [{"name": f"{n}", "price_change_cents": 0} for n in range(101)]},
     *(variation(price_change_cents=cents) for cents in (10**8 + 1, -(10**8) - 1, 0.5, "1", None)),
     *(variation(name=name) for name in ("", "x" * 81, "a\x1f", None, 1)),
     *(variation(id=name) for name in ("", "a/b", "x" * 65, "a\n", "\u00e9", 1)),
@@ -207,10 +209,11 @@ async def test_a_body_that_is_no_product_does_not_reach_the_actor(body: Any) -> 
     assert (refused.status_code, in_a_menu.status_code, keeper.received) == (422, 422, ())
 
 
-async def test_a_new_product_has_no_id_of_the_manager_s() -> None:
+async def test_a_new_product_and_its_variations_have_no_ids_of_the_manager_s() -> None:
     async with visiting() as client:
-        refused = await client.post("/admin/products", json={**TEA, "id": "tea"})
-    assert refused.json()["errors"][0]["type"] == "extra_forbidden"
+        for body in ({**TEA, "id": "tea"}, variation(id="a")):
+            refused = await client.post("/admin/products", json=body)
+            assert refused.json()["errors"][0]["type"] == "extra_forbidden"
 
 
 @pytest.mark.parametrize(
