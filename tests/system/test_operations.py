@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from tests.system.api import LATER, MEDIA_TYPE, brew, finish, order, park, start
+from tests.system.credentials import ROLES, credentials
 from tests.system.shop import TOKEN, Shop, open_shop, until
 
 ADDRESS = "127.0.0.8"
@@ -258,26 +259,54 @@ def unlimited() -> Generator[Shop]:
         yield shop
 
 
-async def failures(url: str, folder: Path) -> str:
-    """Return what schemathesis finds wrong with the app at `url`, or an empty string."""
-    ended = await trio.run_process(
-        [*SCHEMATHESIS, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS],
-        capture_stdout=True,
-        stderr=subprocess.STDOUT,
-        check=False,
-        cwd=folder,
-    )
+SECONDS = 240
+"""How long one run may take; the number of its examples is what bounds it."""
+FEWER = ("--phases", "examples,fuzzing")
+"""What a run with a role does: values at the bounds are refused to all roles alike."""
+
+
+async def failures(url: str, fields: Mapping[str, str], folder: Path) -> str:
+    """Return what schemathesis finds wrong with the app at `url`, or an empty string.
+
+    It sends these header fields with each request.
+    """
+    options = [f"--header={name}:{value}" for name, value in fields.items()]
+    options += FEWER if fields else ()
+    arguments = ("--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS, *options)
+    with trio.fail_after(SECONDS):
+        ended = await trio.run_process(
+            [*SCHEMATHESIS, *arguments],
+            capture_stdout=True,
+            stderr=subprocess.STDOUT,
+            check=False,
+            cwd=folder,
+        )
     return ended.stdout.decode() if ended.returncode else ""
 
 
-async def test_both_apps_keep_what_openapi_promises(unlimited: Shop, tmp_path: Path) -> None:
-    found: dict[str, str] = {}
+async def callers(shop: Shop) -> list[Mapping[str, str]]:
+    """Return the credentials of each role and of none; each once."""
+    each: list[Mapping[str, str]] = []
+    for role in ROLES:
+        fields = await credentials(shop, role)
+        if fields not in each:
+            each.append(fields)
+    return each
 
-    async def check(url: str) -> None:
-        found[url] = await failures(url, tmp_path)
+
+async def test_both_apps_keep_what_openapi_promises_to_each_role(
+    unlimited: Shop, tmp_path: Path
+) -> None:
+    found: list[str] = []
+    two = trio.CapacityLimiter(2)
+
+    async def check(url: str, fields: Mapping[str, str]) -> None:
+        async with two:
+            found.append(await failures(url, fields, tmp_path))
 
     async with trio.open_nursery() as nursery:
-        for url in (f"{unlimited.client}/api/v1/client", f"{unlimited.worker}/api/v1/worker"):
-            nursery.start_soon(check, url)
-    for text in found.values():
+        for fields in await callers(unlimited):
+            for url in (f"{unlimited.client}/api/v1/client", f"{unlimited.worker}/api/v1/worker"):
+                nursery.start_soon(check, url, fields)
+    for text in found:
         assert not text, text
