@@ -21,7 +21,6 @@ LONGER: dict[str, str] = {
     "cafe/payments/cashier.py": "one owner: all of its turns are read in one place",
     "cafe/orders/queue.py": "the order book: what it keeps and the one way between its places",
     "tests/actors/test_deadlock.py": "what is a deadlock and what is none, side by side",
-    "cafe/http/plain_routes.py": "one way from a request to its endpoint, and all that it refuses",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
     "tests/cafe/server/test_request.py": "a table of heads, and how each is read or refused",
     "tests/system/test_limits.py": "both ports count the same addresses, and a ban holds on both",

@@ -43,8 +43,8 @@ def parse_json(raw: bytes) -> Any:
         value = from_json(raw, allow_inf_nan=False)
     except ValueError:
         _refuse(raw)
-    members = _members(value) if type(value) is dict else _members([value])
-    if members != raw.count(b":"):
+    # In a list, so that a number alone is looked at, too.
+    if _members(value if value.__class__ is dict else [value]) != raw.count(b":"):
         _refuse_duplicates(raw)
     return value
 
@@ -54,13 +54,10 @@ def _members(value: Any) -> int:
 
     Raises RequestValidationError for a number that is infinite.
     """
-    count = 0
-    values = value
-    if type(value) is dict:
-        count = len(value)
-        values = value.values()
-    for one in values:
-        kind = type(one)
+    is_object = value.__class__ is dict
+    count = len(value) if is_object else 0
+    for one in value.values() if is_object else value:
+        kind = one.__class__
         if kind is dict or kind is list:
             count += _members(one)
         elif kind is float and one in _INFINITE:

@@ -91,27 +91,25 @@ def free(members: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def _check_free(value: object, levels: int) -> None:
-    match value:
-        case dict() | list() if levels == 0:
+def _check_free(value: Any, levels: int) -> None:
+    kind = value.__class__
+    if kind is dict or kind is list:
+        if levels == 0:
             raise PydanticCustomError(
                 "too_deep", "It should be nested at most {levels} deep", {"levels": DEEPEST_FREE}
             )
-        case dict():
-            for name, one in value.items():
-                fit(name)
-                _check_free(one, levels - 1)
-        case list():
-            for one in value:
-                _check_free(one, levels - 1)
-        case str():
-            fit(value)
-        case float() if not isfinite(value):
-            raise PydanticCustomError("finite_number", "Numbers should be finite")
-        case int() if abs(value) > MOST_INTEGER:
-            raise PydanticCustomError(
-                "integer_too_large", "Integers should be within {most}", {"most": MOST_INTEGER}
-            )
+        for name in value if kind is dict else ():
+            fit(name)
+        for one in value.values() if kind is dict else value:
+            _check_free(one, levels - 1)
+    elif kind is str:
+        fit(value)
+    elif kind is float and not isfinite(value):
+        raise PydanticCustomError("finite_number", "Numbers should be finite")
+    elif kind is int and abs(value) > MOST_INTEGER:
+        raise PydanticCustomError(
+            "integer_too_large", "Integers should be within {most}", {"most": MOST_INTEGER}
+        )
 
 
 Text = Annotated[str, StringConstraints(pattern=FIT_PATTERN)]

@@ -130,14 +130,14 @@ def operations(document: Document) -> Iterator[Operation]:
     """Yield all operations of an OpenAPI document."""
     for path, item in document["paths"].items():
         for method, one in item.items():
-            content = one.get("requestBody", {}).get("content", {})
-            media_type, media = next(iter(content.items()), (None, {}))
+            content: Document = one.get("requestBody", {}).get("content", {})
+            media_type = next(iter(content), None)
             yield Operation(
                 method.upper(),
                 path,
                 tuple(one.get("parameters", ())),
                 media_type,
-                media.get("schema", {}),
+                {} if media_type is None else content[media_type]["schema"],
                 document,
             )
 
@@ -171,15 +171,17 @@ def _bad_parameters(operation: Operation, parameter: Document) -> Iterator[Bad]:
     if parameter["in"] == "header":
         # What has no pattern is free text, which a server may ignore (`Prefer`).
         if any("pattern" in one for one in choices(schema, operation.document)):
-            for bad in BAD_HEADERS:
-                line = name.encode() + b": " + bad
-                yield _bad(operation, f"{where}: {bad[:20]!r}", fields=(line,))
+            for value in BAD_HEADERS:
+                line = name.encode() + b": " + value
+                yield _bad(operation, f"{where}: {value[:20]!r}", fields=(line,))
         return
     for kind in types(schema, operation.document) - {"null"}:
         for bad in BAD_PARAMETERS[kind]:
             values = {**_samples(operation, parameter["in"]), name: bad}
-            place = {parameter["in"]: values}
-            yield _bad(operation, f"{where}: {bad[:20]}", in_path="path" in place, **place)
+            if parameter["in"] == "path":
+                yield _bad(operation, f"{where}: {bad[:20]}", path=values)
+            else:
+                yield _bad(operation, f"{where}: {bad[:20]}", query=values)
 
 
 def _samples(operation: Operation, place: str) -> dict[str, str]:
@@ -194,7 +196,6 @@ def _bad(
     operation: Operation,
     name: str,
     *,
-    in_path: bool = False,
     path: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     fields: tuple[bytes, ...] = (),
@@ -208,6 +209,7 @@ def _bad(
     if body is None and operation.media_type == "application/json":
         body = json.dumps(sample(operation.body, operation.document)).encode()
     method, path_name = operation.method, operation.path
+    in_path = path is not None
     return Bad(f"{method} {path_name} {name}", in_path, method, target, fields, body or b"")
 
 
@@ -218,19 +220,20 @@ def bad_bodies(schema: Document, document: Document) -> Iterator[tuple[str, str]
         where = _named(path)
         kinds = types(one, document)
         wrong = {name: bad for kind in kinds - {"null"} for name, bad in BAD_VALUES[kind].items()}
-        right = set().union(*(RIGHT[kind] for kind in kinds))
+        right = frozenset[str]().union(*(RIGHT[kind] for kind in kinds))
         for name, bad in {**wrong, **NEVER}.items():
             if name not in right:
                 yield f"{where}: {name}", written(base, path, bad)
-        value = value_at(base, path)
-        if isinstance(value, dict):
+        value: Json = value_at(base, path)
+        if value.__class__ is dict:
             is_free = any(choice.get("additionalProperties") for choice in choices(one, document))
             bad_members = dict(FREE_MEMBERS if is_free else BAD_MEMBERS)
-            for member, inner in value.items():
+            members: dict[str, Json] = value
+            for member, inner in members.items():
                 bad_members[f"twice {member}"] = f"{json.dumps(member)}:{json.dumps(inner)}"
             own = json.dumps(value).removeprefix("{").removesuffix("}")
-            for name, members in bad_members.items():
-                inside = ",".join(filter(None, (own, members)))
+            for name, bad in bad_members.items():
+                inside = ",".join(filter(None, (own, bad)))
                 yield f"{where}: {name}", written(base, path, f"{{{inside}}}")
         yield from _too_many(base, path, one, document)
 
@@ -303,20 +306,19 @@ def sample(schema: Document, document: Document, given: Json = None) -> Json:
     one = next(choice for choice in choices(schema, document) if choice.get("type") != "null")
     if given in (None, []):
         given = next(iter([*one.get("examples", ()), *one.get("enum", ())]), one.get("const"))
-    match one.get("type"), given:
-        case "object", None | dict():
-            members = one.get("properties", {}).items()
-            given = given or {}
-            made = {name: sample(inner, document, given.get(name)) for name, inner in members}
-            return {**given, **made}
-        case "array", None | list():
-            return [sample(one["items"], document, first) for first in given or [None]]
-        case "string", None:
-            return "a" * max(1, one.get("minLength", 1))
-        case "integer" | "number", None:
-            return max(1, one.get("minimum", 1))
-        case "boolean", None:
-            return True
+    kind = one.get("type")
+    if kind == "object" and type(given or {}) is dict:
+        given = given or {}
+        members = one.get("properties", {}).items()
+        return {
+            **given,
+            **{name: sample(inner, document, given.get(name)) for name, inner in members},
+        }
+    if kind == "array" and type(given or []) is list:
+        return [sample(one["items"], document, first) for first in given or [None]]
+    if given is None:
+        simple = {"string": "a" * one.get("minLength", 1), "boolean": True}
+        given = simple.get(str(kind), max(1, one.get("minimum", 1)))
     return given
 
 

@@ -46,7 +46,9 @@ from tests.system.raw_client import Answer, Client, request
 from tests.system.shop import Shop, open_shop
 
 PLENTY = 10**6
-GENEROUS = dict.fromkeys(("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY)
+GENEROUS: dict[str, Any] = dict.fromkeys(
+    ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
+)
 REFUSED = frozenset({400, 413, 414, 422, 431})
 DENIED = frozenset({401, 403})
 GARBAGE_IS_401 = frozenset({"/auth/token", "/auth/refresh"})
@@ -136,7 +138,7 @@ def objections(operation: Operation, bad: Bad, answer: Answer) -> list[str]:
         allowed.add(404)
     if operation.path in GARBAGE_IS_401:
         allowed.add(401)
-    found = []
+    found: list[str] = []
     if answer.status not in allowed:
         found.append(f"{answer.status} {answer.body[:200]!r}")
     if NEEDLE.encode() in answer.body or HUGE.encode() in answer.body:

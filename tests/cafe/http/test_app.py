@@ -5,23 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Generator
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
-from uuid import UUID
 
 import httpx
 import pytest
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
-from pydantic import BaseModel, Field
-from pydantic_core._pydantic_core import list_all_errors
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from cafe.http.app import ECHOING, MOST_ERRORS, create_app, problems
+from cafe.http.app import create_app, problems
 from cafe.http.refusals import CafeRefusal
-from cafe.http.schema import Schema
 from tests.cafe.http.layers import with_outer_layer
 
 SECRET = "the-recipe"
@@ -305,96 +301,3 @@ def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) ->
     assert list(problems(429)[429]["headers"]) == ["Retry-After", "RateLimit-Policy", "RateLimit"]
     assert set(schema["components"]["schemas"]) == {"Beans", "ProblemOut"}
     assert schema["servers"][0] == {"url": "/api"}
-
-
-class Sack(Schema):
-    grams: int
-
-
-async def refusal_of(members: dict[str, object]) -> tuple[str, Any]:
-    """Return the body of the 422 for these members of a sack, as text and as JSON."""
-    router = APIRouter()
-
-    @router.post("/sack")
-    async def store(sack: Sack) -> Response:
-        raise AssertionError(sack)
-
-    app = create_app([router], title="t", description="d", version="1", prefix="/api")
-    async with visitor(with_outer_layer(app)) as client:
-        response = await client.post("/sack", json=members)
-    assert response.status_code == 422
-    return response.text, response.json()
-
-
-async def test_an_unknown_member_is_shown_in_part_and_a_refused_value_not_at_all() -> None:
-    name = "\x1b[2J" + "m" * 100 + SECRET
-    text, problem = await refusal_of({"grams": SECRET, name: SECRET, "half\n": SECRET})
-    assert SECRET not in text
-    places = [error["loc"] for error in problem["errors"]]
-    assert places == [["body", "grams"], ["body", "?[2J" + "m" * 60 + "..."], ["body", "half?"]]
-
-
-async def test_a_422_lists_some_errors_and_counts_the_others() -> None:
-    unknown = {f"m{number}": 1 for number in range(1_000)}
-    _, problem = await refusal_of({"grams": 1, **unknown})
-    assert len(problem["errors"]) == MOST_ERRORS
-    assert problem["detail"].endswith(f"; and {1_000 - MOST_ERRORS} more")
-
-
-CONSTANTS = re.compile(
-    "actual_length|attribute|class|class_name|decimal_places|discriminator|encoding|expected"
-    "|expected_plural|expected_schemes|expected_tags|expected_version|field_type|ge|gt|le|lt"
-    "|max_digits|max_length|min_length|multiple_of|pattern|tz_expected|whole_digits"
-)
-"""What the messages of pydantic's errors tell of a schema, and of a length."""
-FIXED = re.compile(
-    "date_parsing|date_from_datetime_parsing|datetime_from_date_parsing|datetime_object_invalid"
-    "|datetime_parsing|json_invalid|time_delta_parsing|time_parsing|url_parsing"
-    "|url_syntax_violation|value_error|assertion_error|timezone_offset"
-)
-"""Errors whose messages are fixed sentences of a parser, or of ours, or an offset."""
-OBJECTS = re.compile(
-    "bytes_invalid_encoding|get_attribute_error|iteration_error|mapping_type|needs_python_object"
-)
-"""Errors of values that are never made of JSON."""
-
-
-def test_no_message_of_pydantics_quotes_what_was_sent() -> None:
-    quoting = {
-        one["type"]
-        for one in list_all_errors()
-        if not all(
-            CONSTANTS.fullmatch(name)
-            for name in re.findall(r"\{(\w+)\}", one["message_template_python"])
-        )
-    }
-    quoting = {one for one in quoting if not (FIXED.fullmatch(one) or OBJECTS.fullmatch(one))}
-    assert quoting == ECHOING
-
-
-class Hot(BaseModel):
-    kind: Literal["hot"]
-
-
-class Cold(BaseModel):
-    kind: Literal["cold"]
-
-
-class Cup(BaseModel):
-    id: UUID = UUID(int=1)
-    drink: Annotated[Hot | Cold, Field(discriminator="kind")]
-
-
-async def test_a_tag_and_an_id_are_not_quoted() -> None:
-    router = APIRouter()
-
-    @router.post("/cup")
-    async def fill(cup: Cup) -> Response:
-        raise AssertionError(cup)
-
-    app = create_app([router], title="t", description="d", version="1", prefix="/api")
-    async with visitor(with_outer_layer(app)) as client:
-        response = await client.post("/cup", json={"id": f"{SECRET}!", "drink": {"kind": SECRET}})
-    assert response.status_code == 422
-    messages = {error["message"] for error in response.json()["errors"]}
-    assert messages == {"This is none of the values that are allowed here"}

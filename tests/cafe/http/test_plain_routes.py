@@ -265,8 +265,8 @@ ODD = ["1_000", "%205", "5%20", "%2B5", "", "05", "0x5", "%D9%A3", "5%0A", "1.",
 
 
 async def counted(path: str, query: str = "") -> Asked:
-    scope = {"method": "GET", "path": path, "query_string": query.encode()}
-    return await ask(COUNTS, piece(b""), **scope)
+    members: dict[str, Any] = {"path": path, "query_string": query.encode()}
+    return await ask(COUNTS, piece(b""), method="GET", **members)
 
 
 def wrong_in(asked: Asked) -> list[Any]:
