@@ -240,7 +240,7 @@ AWAY_WHILE_PLACED: Story = [
         (0, ("stall", 0.2)),
         (0, ("customer", None, ADA, LATTE)),
         (1.15, ("gone",)),  # the order is written, and committed ten minutes later
-        (310, ("crash_cashier",)),
+        (310, ("gone",)),
         (310, ("back",)),
     ]
 ]
