@@ -22,7 +22,7 @@ from cafe.orders.order import NEXT, Order, Status
 from cafe.orders.refusals import UnknownOrder, WrongStep
 
 NAME = "autopilot"
-"""By whom its changes are, in the log."""
+"""Who has made its changes, as the log says."""
 PAGE = 100
 """Orders that it asks for at once."""
 LEASE_TICKS = 3
