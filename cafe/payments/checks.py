@@ -16,18 +16,19 @@ from cafe.payments.tables import followed, payments
 _event = events.c
 _payment = payments.c
 _WHAT = (_payment.payment_id.label("subject"), _payment.order_id, _payment.status)
-_WITHOUT_ORDER = ("intent", "asked", "paid", "refused")
+_WITHOUT_ORDER = ("intent", "asked", "refused")
 
 
-def _was(what: ColumnElement[bool]) -> Any:
-    """Return a condition: an order's event that was followed says so of a payment's order."""
-    through = select(followed.c.position).scalar_subquery()
+def _was(*what: ColumnElement[bool]) -> Any:
+    """Return a condition: an event of a payment's order says so."""
     of_order = and_(_event.department == "orders", _event.subject == _payment.order_id)
-    return select(_event.position).where(of_order, _event.position <= through, what).exists()
+    return select(_event.position).where(of_order, *what).exists()
 
 
+_followed_through = func.coalesce(select(followed.c.position).scalar_subquery(), 0)
 _placed = _was(_event.action == "place")
 _cancelled = _was(_event.after == "cancelled")
+_cancelled_before = _was(_event.after == "cancelled", _event.position <= _followed_through)
 _pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
 
 
@@ -58,12 +59,11 @@ def _without_order() -> Executable:
 
 def _order_without_payment() -> Executable:
     has_payment = select(_payment.payment_id).where(_payment.order_id == _event.subject).exists()
-    through = select(followed.c.position).scalar_subquery()
     return select(_event.subject, _event.position).where(
         _event.department == "orders",
         _event.action == "place",
         _event.data.is_not(None),
-        _event.position <= through,
+        _event.position <= _followed_through,
         _event.position > _pruned_through,
         ~has_payment,
     )
@@ -74,7 +74,7 @@ def _order_without_charge() -> Executable:
 
 
 def _cancelled_and_kept() -> Executable:
-    return select(*_WHAT).where(_payment.status == "placed", _cancelled)
+    return select(*_WHAT).where(_payment.status == "placed", _cancelled_before)
 
 
 def _given_back_and_brewed() -> Executable:

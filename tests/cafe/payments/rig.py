@@ -36,7 +36,7 @@ from cafe.shop.shop import RESTART
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.orders.fragile import BugError
-from tests.cafe.payments.world import World
+from tests.cafe.payments.world import Mood, World
 
 T = TypeVar("T")
 DEPARTMENTS = (ORDERS, PAYMENTS)
@@ -180,3 +180,22 @@ def wrong_in(store: FaultyStore) -> list[str]:
         for promise in promises
         if promise.findings
     ]
+
+
+@asynccontextmanager
+async def rigged(store: FaultyStore | None = None, **options: object) -> AsyncGenerator[Rig]:
+    """Open a rig with a world of its own; at the end no promise is broken."""
+    async with trio.open_nursery() as nursery:
+        world = World(nursery)
+        async with open_rig(world, store, **options) as rig:  # type: ignore[arg-type] # as given
+            yield rig
+            rig.world.mood = Mood()
+            await rig.followed()
+            assert wrong_in(rig.store) == []
+        nursery.cancel_scope.cancel()
+
+
+def the_only(rig: Rig) -> Payment:
+    """Return the one payment that there is."""
+    (payment,) = payments_in(rig.store)
+    return payment
