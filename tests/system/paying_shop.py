@@ -52,6 +52,7 @@ async def authenticate(scope: Scope) -> Caller | None:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open orders and payments."""
+    board = Board(MENU)
     orders = await open_orders(
         settings=house.settings,
         start=house.start,
@@ -59,6 +60,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         limiter=house.limiter,
         closing=house.closing,
         registry=house.registry,
+        board=board,
     )
     payments = await open_payments(
         settings=house.settings,
@@ -68,7 +70,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         closing=house.closing,
         registry=house.registry,
         desk=orders.desk,
-        board=Board(MENU),
+        board=board,
     )
     return orders, payments, Offer(name="accounts", authenticate=authenticate)
 

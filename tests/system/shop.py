@@ -86,6 +86,7 @@ class Shop:
     log: Log
     database: Path
     """Its file, unless its settings name another database."""
+    database_url: str = ""
 
     def customers(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
         """Return a client of the customers' app that connects from `address`."""
@@ -173,7 +174,8 @@ def open_shop(
             try:
                 found = _addresses(run, path)
                 urls = found[b"client"].decode(), found[b"worker"].decode()
-                shop = Shop(*urls, run, Log(path), database)
+                url = str(settings["database_url"])
+                shop = Shop(*urls, run, Log(path), database, url)
                 yield shop
                 run.send_signal(signal.SIGTERM)  # does nothing if it has ended
                 assert run.wait(TIMEOUT) == exit_code, path.read_text("utf-8")
