@@ -7,8 +7,7 @@ never waits for it and has turns for everyone else in between.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -45,37 +44,34 @@ class Autopilot(Actor):
         self._closing = closing
         self._lease_seconds = LEASE_TICKS * seconds
         self._left: dict[str, Seen] = {}
-        """How each order stood at the end of the last tick."""
+        """How each order stood when the last tick was done with it."""
 
     @Tick.handler
     async def tick(self, _message: Tick) -> None:
-        """Move each order one status on, and give up for this time where the shop cannot."""
-        left: dict[str, Seen] = {}
-        try:
-            async with aclosing(self._orders()) as found:
-                async for order in found:
-                    left[order.order_id] = seen(await self._play(order))
-            self._left = left
-        except (CafeRefusal, ActorCrashed, ActorStopped):
-            self._left |= left
+        """Move each order that staff have not moved, and give up where the shop cannot now."""
+        with suppress(CafeRefusal, ActorCrashed, ActorStopped):
+            orders = await self._list()
+            self._left = {one.order_id: self._left.get(one.order_id, PLACED) for one in orders}
+            for order in orders:
+                if self._closing.refusal is not None:
+                    return
+                is_as_left = self._left[order.order_id] == seen(order)
+                left = await self._move(order) if is_as_left else order
+                self._left[order.order_id] = seen(left)
 
-    async def _orders(self) -> AsyncGenerator[Order]:
-        """Yield what there is to move, each once: those that are ready first."""
-        for order in await self._dispatcher.ask(ListReady()):
-            yield order
-        behind: int | None = 0
-        while behind is not None:
+    async def _list(self) -> list[Order]:
+        """Return what there is to move, each once: those that are ready first."""
+        ready = await self._dispatcher.ask(ListReady())
+        live: list[Order] = []
+        while True:
+            behind = live[-1].number if live else 0
             page = await self._dispatcher.ask(ListOrders(behind=behind, most=PAGE))
-            for standing in page.standings:
-                yield standing.order
-            behind = page.standings[-1].order.number if page.goes_on else None
+            live += [standing.order for standing in page.standings]
+            if not page.goes_on:
+                return ready + live
 
-    async def _play(self, order: Order) -> Order:
-        """Move an order, unless staff did since the last tick; return it as it was left."""
-        if self._closing.refusal is not None:
-            raise self._closing.refusal
-        if self._left.get(order.order_id, PLACED) != seen(order):
-            return order
+    async def _move(self, order: Order) -> Order:
+        """Move an order one status on, and return it; as it was, where it cannot be moved."""
         step = MoveOrder(order.order_id, NEXT[order.status], NAME, self._lease_seconds)
         try:
             return (await self._dispatcher.ask(step)).order
