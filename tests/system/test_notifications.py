@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
 
-import httpx
 import pytest
 import trio
 from standardwebhooks import Webhook as Verifier
@@ -17,7 +13,6 @@ from cafe.notifications.webhook import open_webhook
 from tests.cafe.notifications.receiver import (
     Call,
     Respond,
-    SocketReceiver,
     answering,
     dripping,
     hanging_up,
@@ -25,11 +20,9 @@ from tests.cafe.notifications.receiver import (
     stalling,
     talking_nonsense,
 )
-from tests.system.shop import TOKEN, Shop, open_shop, until
+from tests.system.notifying import ALL, SECRET, brew, open_notified, place, staff
+from tests.system.shop import until
 
-PROGRAM = (sys.executable, "-m", "tests.system.notified_shop")
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ALL = ["waiting", "preparation", "ready"]
 ONE = Notification("evt_7_0123456789ab", 7, "o1", 1, 17, "ready", 1.0, State.DUE, due_at=0.0)
 
 
@@ -39,41 +32,6 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql"))
     return f"sqlite:///{tmp_path_factory.mktemp('ledger')}/cafe.db"
-
-
-@asynccontextmanager
-async def staff(shop: Shop) -> AsyncGenerator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with shop.baristas(headers=headers) as client:
-        yield client
-
-
-async def place(client: httpx.AsyncClient) -> str:
-    """Place a basket, and return the order's id."""
-    order_id: str = (await client.post("/hatch")).json()["order_id"]
-    return order_id
-
-
-async def brew(client: httpx.AsyncClient) -> None:
-    """Start and finish the oldest order."""
-    started = (await client.get("/start/")).json()
-    finished = await client.post("/finish/", json={"order_id": started["order_id"]})
-    finished.raise_for_status()
-
-
-@contextmanager
-def open_notified(receiver: SocketReceiver, url: str, exit_code: int = 0) -> Generator[Shop]:
-    """Open a shop that notifies a receiver."""
-    with open_shop(
-        program=PROGRAM,
-        exit_code=exit_code,
-        database_url=url,
-        worker_token=TOKEN,
-        worker_hosts="",
-        notification_url=receiver.url,
-        notification_secret=SECRET,
-    ) as shop:
-        yield shop
 
 
 async def test_each_change_is_told_in_its_order_signed_and_nothing_secret_is_logged(
