@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from actors import Restart
 from actors.testing import run_seeded
 from cafe.ledger.database import Link
 from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.tables import events
+from cafe.notifications.department import NOTIFICATIONS
 from cafe.notifications.notification import PAUSES, State
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.notifications.post import (
@@ -35,16 +39,20 @@ from tests.chance import examples
 
 PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
 ALL = ["waiting", "preparation", "ready", "delivered"]
-REFUSE = """
-    CREATE TRIGGER refuse_it BEFORE INSERT ON {0} WHEN NEW.event_id IN
-    (SELECT event_id FROM notifications WHERE order_id = 'bad')
-    BEGIN SELECT RAISE(ABORT, 'refused'); END
-"""
+REFUSE = "CREATE TRIGGER refuse_it BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE order_id = 'bad')"
+PRUNED = replace(
+    EVENTS,
+    ended=lambda before: select(events.c.subject).where(
+        events.c.after == "delivered", events.c.department == "orders", events.c.at < before
+    ),
+)
+"""Orders that may be pruned once they are delivered."""
 
 
 @asynccontextmanager
 async def refusing(post: Post, table: str) -> AsyncGenerator[None]:
-    """Make the database refuse the rows of one order in a table."""
+    """Make the database refuse the rows of a table; the table may name those that it means."""
     for statement in (REFUSE.format(table), "DROP TRIGGER refuse_it"):
         with Link.transaction(post.store.link, writing=True) as connection:
             connection.exec_driver_sql(statement)
@@ -163,7 +171,7 @@ async def test_a_commit_whose_answer_is_lost_is_recorded_once() -> None:
 @pytest.mark.schedules(3)
 async def test_an_outcome_that_is_refused_is_retried_and_holds_no_other_order() -> None:
     async with open_post() as post:
-        async with refusing(post, "notification_attempts"):
+        async with refusing(post, f"notification_attempts {OF_BAD}"):
             post.receiver.seconds = {"bad": 1.0, "o1": 1.0}  # so that both come at once
             await post.happen("bad", "place")
             await post.happen("o1", "place")
@@ -196,22 +204,45 @@ async def test_what_was_delivered_long_ago_is_deleted_with_its_attempts_and_even
 
 
 @pytest.mark.schedules(3)
-async def test_an_event_that_is_not_noted_yet_is_not_pruned() -> None:
-    async with open_post(follows=False) as post:
-        ended = await post.ledger.prune(EVENTS, 0.0, DEPARTMENTS)
-        assert ended == 0
+async def test_events_whose_rows_are_refused_wait_unpruned_and_hold_up_no_order() -> None:
+    async with open_post() as post:
+
+        async def prune() -> int:
+            return await post.ledger.prune(PRUNED, post.ledger.now(), (PRUNED, NOTIFICATIONS))
+
+        await post.happen("o1", *LIFE)
+        await until(lambda: len(post.rows(State.DELIVERED)) == 4)
+        expected = expected_in(post.store)
+        async with refusing(post, "notifications"):
+            for order_id in ("o2", "o3"):
+                await post.happen(order_id, *LIFE)  # returns, as it is committed
+            expected += expected_in(post.store)[4:]
+            await trio.sleep(100)
+            assert noted_in(post.store) == expected[:4]
+            assert await prune() == 1  # o1
+            assert await prune() == 0
+        await until(lambda: len(post.rows(State.DELIVERED)) == 12)
+        assert noted_in(post.store) == expected
+        assert await prune() == 2
+        assert post.notifier.statistics().crashed == 0
+        assert wrong_in(post.store) == []
+
+
+@pytest.mark.schedules(3)
+async def test_events_are_kept_for_a_follower_only() -> None:
+    def position() -> object:
+        assert NOTIFICATIONS.followed is not None
         with Link.transaction(post.store.link, writing=False) as connection:
-            followed = DEPARTMENTS[1].followed
-            assert followed is not None
-            assert connection.execute(followed).scalar() == 2**62
+            return connection.execute(NOTIFICATIONS.followed).scalar()
+
+    async with open_post(follows=False) as post:
+        await post.happen("o1", *LIFE)
+        assert position() == 2**62
         store = post.store.survivor()
     async with open_post(store) as post:
-        await post.happen("o1", "place")
+        await post.happen("o2", "place")
         await until(lambda: post.receiver.taken)
-        with Link.transaction(post.store.link, writing=False) as connection:
-            followed = DEPARTMENTS[1].followed
-            assert followed is not None
-            assert connection.execute(followed).scalar() == 1
+        assert position() == 5
 
 
 STEPS = st.lists(
