@@ -13,7 +13,7 @@ from typing import Final
 
 from actors import ActorCrashed, Ref
 from cafe.http.worker_guards import BARISTAS_ONLY
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
 from cafe.menu.catalogue import TRANSITIONS, Action, Catalogue, Status
@@ -32,13 +32,7 @@ MENU: Final = Department(
     "menu",
     tables=(products, variations),
     load=load_menu,
-    transitions={
-        (None, Action.ADD.value): Status.ON_MENU.value,
-        **{
-            (before.value, action.value): after.value
-            for (before, action), after in TRANSITIONS.items()
-        },
-    },
+    transitions=transitions_of(TRANSITIONS, Action.ADD, Status.ON_MENU),
     checks=CHECKS,
 )
 
