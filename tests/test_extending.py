@@ -1,4 +1,4 @@
-"""What docs/extending.md shows are its departments, and its diffs do what the page says."""
+"""What docs/extending.md shows are its departments, and its diffs add music as the page says."""
 
 from __future__ import annotations
 
@@ -11,29 +11,24 @@ from typing import Any
 import pytest
 import trio
 from prometheus_client import CollectorRegistry
-from sqlalchemy import MetaData, NullPool, create_engine, inspect
 
 from actors import open_system
-from cafe.ledger import tables
-from cafe.ledger.database import Link
 from cafe.settings import read_settings
-from cafe.shop import departments
+from cafe.shop.departments import DEPARTMENTS
 from cafe.shop.shop import open_house
-from docs.examples.tips.department import TIPS
-from docs.examples.tips.tables import metadata
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger
 from tests.extending import EXAMPLES, PAGE, ROOT, blocks, change
 from tests.test_layout import MOST_MODULES, MOST_ROOMS
 
-DEPARTMENTS = ("music", "tips")
+MUSIC = EXAMPLES / "music"
+"""The department that the reader adds."""
+MENU = ROOT / "cafe" / "menu"
+"""The durable one, which is in the house."""
 FILES = sorted(
-    path
-    for name in DEPARTMENTS
-    for path in (EXAMPLES / name).glob("*.py")
-    if path.name != "__init__.py"
+    path for folder in (MUSIC, MENU) for path in folder.glob("*.py") if path.name != "__init__.py"
 )
-MODULES = [path for path in FILES if not path.name.startswith("test_")]
+MODULES = [path for path in FILES if path.parent == MUSIC and not path.name.startswith("test_")]
 
 
 def named(path: Path) -> str:
@@ -44,7 +39,7 @@ def named(path: Path) -> str:
 def test_each_file_of_a_department_is_shown_in_part_or_linked(path: Path) -> None:
     shown = {name.removesuffix(", in part") for name, _ in blocks("python")}
     links = re.findall(r"\]\(([^)#\s]+)\)", PAGE.read_text("utf-8"))
-    assert named(path) in shown or path.relative_to(PAGE.parent).as_posix() in links
+    assert named(path) in shown or path in [(PAGE.parent / link).resolve() for link in links]
 
 
 @pytest.mark.parametrize(
@@ -58,15 +53,14 @@ def test_a_diff_whose_lines_are_not_in_the_text_just_once_fails(text: str, diff:
 
 
 def in_examples(text: str) -> str:
-    """Return a text with the departments where they are, not in the house."""
-    for name in DEPARTMENTS:
-        text = text.replace(f"cafe/{name}", f"docs/examples/{name}")
-        text = text.replace(f"cafe.{name}", f"docs.examples.{name}")
-    return text
+    """Return a text with music where it is, not in the house."""
+    return text.replace("cafe/music", "docs/examples/music").replace(
+        "cafe.music", "docs.examples.music"
+    )
 
 
 def changed(path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a module as the page's diff makes it, with the departments where they are."""
+    """Run a module as the page's diff makes it, with music where it is."""
     [diff] = [text for name, text in blocks("diff") if name == path]
     file = ROOT / in_examples(path)
     text = in_examples(change(file.read_text("utf-8"), diff))
@@ -77,50 +71,23 @@ def changed(path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def test_the_page_has_three_diffs_and_only_one_for_the_shop() -> None:
-    assert [path for path, _ in blocks("diff")] == [
-        "cafe/shop/departments.py",
-        TEST_LAYOUT,
-        TABLES,
-    ]
+def test_the_page_has_two_diffs_and_only_one_for_the_shop() -> None:
+    assert [path for path, _ in blocks("diff")] == ["cafe/shop/departments.py", TEST_LAYOUT]
 
 
-async def test_with_the_diff_for_the_shop_the_house_opens_with_the_departments(
+async def test_with_the_diff_for_the_shop_the_house_opens_with_music(
     monkeypatch: pytest.MonkeyPatch,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
 ) -> None:
     shop = changed("cafe/shop/departments.py", monkeypatch)
-    assert (*departments.DEPARTMENTS, TIPS) == shop.DEPARTMENTS
-    store = FaultyStore()
-    with Link.transaction(store.link, writing=True) as connection:
-        metadata.create_all(connection)
-    async with open_ledger(store) as ledger, open_system() as system:
+    assert shop.DEPARTMENTS == DEPARTMENTS
+    async with open_ledger(FaultyStore()) as ledger, open_system() as system:
         settings = read_settings({"database_url": "sqlite://", "closing_seconds": "0.1"})
         house = await open_house(settings, system, ledger, CollectorRegistry(), shop.OURS)
-        assert [offer.name for offer in house.offers] == [
-            "menu",
-            "accounts",
-            "orders",
-            "music",
-            "tips",
-        ]
+        names = [offer.name for offer in house.offers]
+        assert names == [*(one.name for one in DEPARTMENTS), "music"]
         assert await house.why_not_ready() is None
         await house.close()
-
-
-TABLES = "cafe/tips/tables.py"
-
-
-def test_with_the_diff_for_the_tables_a_new_file_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = MetaData(naming_convention=tables.metadata.naming_convention)
-    for table in tables.metadata.sorted_tables:
-        table.to_metadata(copy)
-    monkeypatch.setattr(tables, "metadata", copy)
-    changed(TABLES, monkeypatch)
-    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
-        tables.make_tables(connection)
-        assert {table.name for table in TIPS.tables} <= set(inspect(connection).get_table_names())
-        assert tables.is_current(connection, "a new file")
 
 
 TEST_LAYOUT = "tests/test_layout.py"
@@ -128,7 +95,7 @@ TEST_LAYOUT = "tests/test_layout.py"
 
 @pytest.fixture
 def layout(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the test of the layout with the departments on their floor."""
+    """Return the test of the layout with music on its floor."""
     return changed(TEST_LAYOUT, monkeypatch)
 
 
@@ -151,8 +118,8 @@ def test_with_the_diff_for_the_layout_an_import_against_the_directions_is_found(
     assert layout.objection(jukebox) is not None
 
 
-def test_with_the_diff_for_the_layout_there_is_room_for_the_departments(layout: Any) -> None:
+def test_with_the_diff_for_the_layout_there_is_room_for_music(layout: Any) -> None:
     layout.test_each_floor_and_each_model_is_there()
     assert len(layout.ROOMS) <= layout.MOST_ROOMS
-    assert MOST_ROOMS + len(DEPARTMENTS) == layout.MOST_ROOMS
+    assert MOST_ROOMS + 1 == layout.MOST_ROOMS
     assert MOST_MODULES + len(MODULES) == layout.MOST_MODULES

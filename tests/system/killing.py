@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from math import inf
@@ -19,11 +19,9 @@ from typing import Any
 
 import trio
 
-from cafe.ledger.department import Department
-from cafe.shop.departments import DEPARTMENTS
 from tests.system.history import History, broken_promises, read, violations
 from tests.system.load import READY, Load, Record
-from tests.system.shop import COMMAND, POLL, TIMEOUT, Shop, environment, open_shop, until_asked
+from tests.system.shop import POLL, TIMEOUT, Shop, environment, open_shop, until_asked
 
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
 WITH_KEY, WITHOUT_KEY, BARISTAS = 60, 60, (4, 24)
@@ -100,11 +98,11 @@ async def kill_repeatedly(
 
 
 def open_until(
-    killed: signal.Signals | None, url: str, lease: float, program: Sequence[str] = COMMAND
+    killed: signal.Signals | None, url: str, lease: float
 ) -> AbstractContextManager[Shop]:
     """Open a shop without limits, which is to be killed by this signal, or stopped as usual."""
     settings: dict[str, Any] = {"database_url": url, "lease_seconds": lease, **NO_LIMITS}
-    return open_shop(program=program, exit_code=-(killed or 0), **settings)
+    return open_shop(exit_code=-(killed or 0), **settings)
 
 
 async def db_check(url: str) -> int:
@@ -123,13 +121,7 @@ async def kill(shop: Shop) -> float:
     return time.time()
 
 
-async def check(
-    shop: Shop,
-    url: str,
-    load: Load,
-    kills: list[float],
-    departments: Iterable[Department[Any]] = DEPARTMENTS,
-) -> Totals:
+async def check(shop: Shop, url: str, load: Load, kills: list[float]) -> Totals:
     """Drain the load, and raise AssertionError if a promise is broken; return the totals."""
     await load.drain()
 
@@ -138,7 +130,7 @@ async def check(
 
     await until_asked(is_nothing_left)
     history = await read_to_the_end(url)
-    broken = await trio.to_thread.run_sync(broken_promises, url, departments)
+    broken = await trio.to_thread.run_sync(broken_promises, url)
     found = [*violations(history, load.record, kills), *broken]
     assert not found, "\n".join([f"{len(found)} violations", *found[:MOST_SHOWN]])
     return _totals(history, load.record, kills)

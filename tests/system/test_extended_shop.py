@@ -1,4 +1,4 @@
-"""The real shop with the departments of docs/extending.md in it, started as the page says."""
+"""The real shop with the department of docs/extending.md in it, started as the page says."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ import pytest
 
 from cafe.cli import INTERRUPTED
 from tests.system.api import brew, order
-from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, environment, open_shop, until_asked
-from tests.tips.killing import PROGRAM
+from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, environment, open_shop
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "docs.examples.shop")
 
 
-async def test_a_song_that_a_customer_wishes_for_is_played_and_a_tip_is_paid() -> None:
+async def test_a_song_that_a_customer_wishes_for_is_played() -> None:
     with open_shop(program=PROGRAM) as shop:
         await wish_and_play(shop)
-        await give_and_look(shop)
         async with shop.baristas() as operator:
             actors = (await operator.get("/actors")).json()["actors"]
     counts = {one["name"]: (one["handled"], one["refused"], one["crashed"]) for one in actors}
     assert counts["Jukebox"] == (2, 1, 0)
-    assert counts["Tips"][2] == 0
 
 
 async def wish_and_play(shop: Shop) -> None:
@@ -36,20 +34,6 @@ async def wish_and_play(shop: Shop) -> None:
         played = await player.post("/songs/next/?wait=30")
         assert played.json() == {"song": "So What", "wishes": 1}
         await brew(player)
-
-
-async def give_and_look(shop: Shop) -> None:
-    async with shop.customers() as customer, shop.baristas() as barista:
-        tip = {"order_id": (await order(customer))["order_id"], "cents": 50}
-        pledged = await customer.put("/tips/t1", json=tip)
-        assert (pledged.status_code, pledged.json()["status"]) == (200, "pledged")
-        await brew(barista)
-
-        async def is_paid() -> bool:
-            totals: dict[str, int] = (await barista.get("/tips/")).json()["cents"]
-            return totals == {"": 50}
-
-        await until_asked(is_paid)
 
 
 RUN = """
@@ -94,22 +78,8 @@ def interrupted(moment: str, folder: Path, *options: str, **settings: str) -> En
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("moment", ["typer", "docs.examples.tips.tables", "hypercorn_client.toml"])
+@pytest.mark.parametrize(
+    "moment", ["typer", "docs.examples.music.jukebox", "hypercorn_client.toml"]
+)
 def test_ctrl_c_during_the_start_prints_nothing(tmp_path: Path, moment: str) -> None:
     assert interrupted(moment, tmp_path) == (INTERRUPTED, b"", b"")
-
-
-@pytest.mark.parametrize(
-    ("options", "settings", "name"),
-    [
-        ((), {}, "examples.db"),
-        (("--database-url", "sqlite:///mine.db"), {}, "mine.db"),
-        ((), {"database_url": "sqlite:///mine.db"}, "mine.db"),
-    ],
-)
-def test_its_database_is_not_that_of_the_cafe(
-    tmp_path: Path, options: tuple[str, ...], settings: dict[str, str], name: str
-) -> None:
-    code, _, log = interrupted("socket.bind", tmp_path, *options, **settings)
-    assert code == 0, log
-    assert {path.name for path in tmp_path.glob("*.db")} == {name}

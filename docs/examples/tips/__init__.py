@@ -1,1 +1,0 @@
-"""Tips: what customers give, and which barista gets it."""
