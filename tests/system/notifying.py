@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 
 from tests.cafe.notifications.receiver import SocketReceiver
-from tests.system.shop import TOKEN, Shop, open_shop
+from tests.system.shop import FREE_PORTS, TOKEN, Shop, open_shop
 
 PROGRAM = (sys.executable, "-m", "tests.system.notified_shop")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -43,6 +43,7 @@ def open_notified(
 ) -> Generator[Shop]:
     """Open a shop that notifies a receiver."""
     with open_shop(
+        FREE_PORTS,
         program=PROGRAM,
         exit_code=exit_code,
         database_url=url,

@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from actors import Restart
 from actors.testing import run_seeded
@@ -41,13 +42,16 @@ PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
 ALL = ["waiting", "preparation", "ready", "delivered"]
 REFUSE = "CREATE TRIGGER refuse_it BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
 OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE order_id = 'bad')"
-PRUNED = replace(
-    EVENTS,
-    ended=lambda before: select(events.c.subject).where(
-        events.c.after == "delivered", events.c.department == "orders", events.c.at < before
-    ),
-)
-"""Orders that may be pruned once they are delivered."""
+
+
+def delivered(before: float) -> Select[Any]:
+    """Select the orders that were handed over before a time."""
+    of_orders = (events.c.department == "orders", events.c.after == "delivered")
+    return select(events.c.subject).where(*of_orders, events.c.at < before)
+
+
+PRUNED = replace(EVENTS, ended=delivered)
+"""Orders that may be pruned."""
 
 
 @asynccontextmanager
