@@ -171,7 +171,7 @@ def shown(status: int) -> str:
     return {401: "wants credentials", 403: "forbids"}.get(status, "lets in")
 
 
-async def test_every_route_lets_in_whom_the_table_says(
+async def test_every_route_lets_in_the_roles_of_the_table(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - time passes at once
 ) -> None:
     wrong: list[str] = []

@@ -7,7 +7,7 @@ an e-mail address and a password are checked as in a registration.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -26,6 +26,8 @@ from cafe.operations.printable import printable
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
 
+PAGE: Final = 500
+"""Users that are asked for at a time."""
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="Which program has it.", show_default=False)
@@ -150,7 +152,7 @@ def change_user(email: str, changes: Shown, database_url: str | None, url: str |
 
 async def all_users(client: httpx.AsyncClient) -> AsyncIterator[Shown]:
     """Yield every account, page after page."""
-    page: str | None = "/admin/users"
+    page: str | None = f"/admin/users?limit={PAGE}"
     while page is not None:
         response = await client.get(page)
         for user in answer_of(response)["users"]:

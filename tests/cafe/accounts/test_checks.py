@@ -19,7 +19,7 @@ DAMAGES = {
     "UPDATE sign_ins SET ended_at = 1.0": "every sign-in has an end",
     "UPDATE sign_ins SET epoch = 7": "no sign-in is of a later epoch",
     "UPDATE program_tokens SET revoked_at = 1.0": "every program's token has an end",
-    "UPDATE program_tokens SET status = 'revoked', revoked_at = 1.0": "every program's token stands",
+    "UPDATE program_tokens SET status = 'revoked', revoked_at = 1.0": "every program's token st",
 }
 
 

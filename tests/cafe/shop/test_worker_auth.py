@@ -101,7 +101,7 @@ LET_IN = {
     "customer": 403,
     "courier": 403,
 }
-"""In each mode, what staff's routes answer to whom."""
+"""In each mode, what staff's routes answer to which role."""
 
 
 @pytest.mark.parametrize(
