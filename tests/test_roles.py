@@ -43,6 +43,7 @@ STAFF: Final = frozenset({Role.BARISTA, Role.MANAGER})
 MANAGERS: Final = frozenset({Role.MANAGER})
 
 ROUTES: dict[str, frozenset[str]] = {
+    "client GET /menu": EVERYONE,
     "client POST /order": EVERYONE,
     "client GET /order/{order_id}": EVERYONE,
     "client DELETE /order/{order_id}": EVERYONE,
@@ -59,6 +60,12 @@ ROUTES: dict[str, frozenset[str]] = {
     "client GET /docs/oauth2-redirect": EVERYONE,
     "client GET /openapi.json": EVERYONE,
     "client GET /static-offline-docs": EVERYONE,
+    "worker GET /menu": EVERYONE,
+    "worker PUT /admin/menu": MANAGERS,
+    "worker GET /admin/products": MANAGERS,
+    "worker POST /admin/products": MANAGERS,
+    "worker PATCH /admin/products/{product_id}": MANAGERS,
+    "worker DELETE /admin/products/{product_id}": MANAGERS,
     "worker POST /auth/register": EVERYONE,
     "worker POST /auth/token": EVERYONE,
     "worker POST /auth/refresh": EVERYONE,
