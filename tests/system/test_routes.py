@@ -138,7 +138,10 @@ async def test_a_wrong_method_gets_the_allowed_ones(
 async def test_options_of_the_root_returns_all_methods_of_the_app(
     shop: Shop, address: str, app: str
 ) -> None:
-    every = {"client": "DELETE, GET, HEAD, OPTIONS, POST", "worker": "GET, HEAD, OPTIONS, POST"}
+    every = {
+        "client": "DELETE, GET, HEAD, OPTIONS, POST",
+        "worker": "DELETE, GET, HEAD, OPTIONS, PATCH, POST",
+    }
     async with visitor(shop, app, address) as client:
         for path in ("/", APPS[app], f"{APPS[app]}/"):
             asked = await client.options(path)
