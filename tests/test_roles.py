@@ -39,6 +39,7 @@ from tests.cafe.orders.counter import open_ledger
 NONE: Final = "none"
 EVERYONE: Final = frozenset({NONE, *Role})
 SIGNED_IN: Final = frozenset(Role)
+CUSTOMERS: Final = frozenset({Role.CUSTOMER})
 STAFF: Final = frozenset({Role.BARISTA, Role.MANAGER})
 MANAGERS: Final = frozenset({Role.MANAGER})
 
@@ -48,6 +49,11 @@ ROUTES: dict[str, frozenset[str]] = {
     "client GET /order/{order_id}": EVERYONE,
     "client DELETE /order/{order_id}": EVERYONE,
     "client GET /queue": EVERYONE,
+    "client POST /orders": CUSTOMERS,
+    "client GET /orders": CUSTOMERS,
+    "client GET /orders/{order_id}": CUSTOMERS | STAFF,
+    "client DELETE /orders/{order_id}": CUSTOMERS,
+    "client GET /orders/{order_id}/events": CUSTOMERS | STAFF,
     "client POST /auth/register": EVERYONE,
     "client POST /auth/token": EVERYONE,
     "client POST /auth/refresh": EVERYONE,
@@ -81,6 +87,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "worker GET /orders": STAFF,
     "worker GET /actors": STAFF,
     "worker GET /metrics": STAFF,
+    "worker PATCH /orders/{order_id}/status": STAFF,
+    "worker GET /admin/orders": MANAGERS,
+    "worker GET /admin/notifications": MANAGERS,
+    "worker POST /admin/notifications/{event_id}/retry": MANAGERS,
     "worker GET /admin/users": MANAGERS,
     "worker POST /admin/users": MANAGERS,
     "worker PATCH /admin/users/{user_id}": MANAGERS,
