@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import httpx
 import pytest
 import trio
 
+from cafe.accounts.secret import read_file
+from cafe.accounts.tokens import tokens_of
 from tests.system.api import LATER, MEDIA_TYPE, brew, finish, order, park, start
 from tests.system.shop import TOKEN, Shop, open_shop, until
 
@@ -270,17 +273,28 @@ def unlimited() -> Generator[Shop]:
     limits: dict[str, Any] = dict.fromkeys(
         ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
     )
-    with open_shop(**limits) as shop:
+    with open_shop(worker_auth="accounts", worker_hosts="", **limits) as shop:
         with httpx.Client(base_url=shop.client, headers=LATER) as customer:
             for _ in range(ORDERS):
                 customer.post("/order/").raise_for_status()
         yield shop
 
 
-async def failures(url: str, folder: Path) -> str:
+def manager_token(shop: Shop) -> str:
+    """Return the token of a program that manages the shop, made as `cafe tokens add` does."""
+    tokens = tokens_of(read_file(Path(f"{shop.database}.secret")))
+    headers = {"Authorization": f"Bearer {tokens.operator(time.time())}"}
+    wish = {"name": "schemathesis", "role": "manager"}
+    granted = httpx.post(f"{shop.worker}/admin/tokens", json=wish, headers=headers)
+    token: str = granted.raise_for_status().json()["token"]
+    return token
+
+
+async def failures(url: str, folder: Path, *options: str) -> str:
     """Return what schemathesis finds wrong with the app at `url`, or an empty string."""
+    run = ("run", f"{url}/openapi.json", *CHECKS, *options)
     ended = await trio.run_process(
-        [*SCHEMATHESIS, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS],
+        [*SCHEMATHESIS, "--config-file", str(CONFIG), *run],
         capture_stdout=True,
         stderr=subprocess.STDOUT,
         check=False,
@@ -291,12 +305,13 @@ async def failures(url: str, folder: Path) -> str:
 
 async def test_both_apps_keep_what_openapi_promises(unlimited: Shop, tmp_path: Path) -> None:
     found: dict[str, str] = {}
+    bearer = ("--header", f"Authorization: Bearer {manager_token(unlimited)}")
 
-    async def check(url: str) -> None:
-        found[url] = await failures(url, tmp_path)
+    async def check(url: str, *options: str) -> None:
+        found[url] = await failures(url, tmp_path, *options)
 
     async with trio.open_nursery() as nursery:
-        for url in (f"{unlimited.client}/api/v1/client", f"{unlimited.worker}/api/v1/worker"):
-            nursery.start_soon(check, url)
+        nursery.start_soon(check, f"{unlimited.client}/api/v1/client")
+        nursery.start_soon(check, f"{unlimited.worker}/api/v1/worker", *bearer)
     for text in found.values():
         assert not text, text
