@@ -159,6 +159,8 @@ async def test_every_bad_value_in_every_place_is_refused_and_stores_nothing(data
             while waiting:
                 wrong.extend(await wrong_with(shop, *waiting.pop()))
 
+        for role in ROLES:
+            await credentials(shop, role)
         with counted(database):
             async with trio.open_nursery() as nursery:
                 for _ in range(TOGETHER):

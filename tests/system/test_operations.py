@@ -12,6 +12,8 @@ import httpx
 import pytest
 import trio
 
+from cafe.accounts.secret import read_file
+from cafe.accounts.tokens import tokens_of
 from tests.system.api import LATER, MEDIA_TYPE, brew, finish, order, park, start
 from tests.system.credentials import ROLES, credentials
 from tests.system.shop import TOKEN, Shop, open_shop, until
@@ -297,7 +299,7 @@ def unlimited() -> Generator[Shop]:
     limits: dict[str, Any] = dict.fromkeys(
         ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
     )
-    with open_shop(**limits) as shop:
+    with open_shop(worker_auth="accounts", worker_hosts="", **limits) as shop:
         with httpx.Client(base_url=shop.client, headers=LATER) as customer:
             for _ in range(ORDERS):
                 customer.post("/order/").raise_for_status()
