@@ -134,7 +134,7 @@ class SignInForm(BaseModel):
         Field(min_length=1, max_length=MAX_EMAIL, description="The account's e-mail address."),
     ]
     password: Annotated[AnyPassword, Field(min_length=1)]
-    grant_type: Annotated[str, Field(pattern="^(password)?$")] = "password"
+    grant_type: Annotated[str, Field(max_length=8, pattern="^(password)?$")] = "password"
 
 
 class RefreshIn(Schema):

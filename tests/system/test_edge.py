@@ -191,9 +191,11 @@ async def test_every_text_list_and_integer_that_a_client_sends_has_a_bound(
                     f"{operation.method} {operation.path} {name} {path}: {kind}"
                     for choice in choices(one, document)
                     for kind in types(choice, document)
+                    # A form may have fields that are ignored (RFC 6749, 3.2).
                     if not is_bounded(kind, choice)
+                    and (path or operation.media_type == "application/json")
                 ]
-    assert boundless == []
+    assert not boundless, "\n".join(boundless)
 
 
 def is_bounded(kind: str, schema: Document) -> bool:

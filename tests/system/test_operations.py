@@ -12,8 +12,6 @@ import httpx
 import pytest
 import trio
 
-from cafe.accounts.secret import read_file
-from cafe.accounts.tokens import tokens_of
 from tests.system.api import LATER, MEDIA_TYPE, brew, finish, order, park, start
 from tests.system.credentials import ROLES, credentials
 from tests.system.shop import TOKEN, Shop, open_shop, until
