@@ -6,10 +6,12 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
 from bench import (
+    accounts,
     actors,
     baskets,
     defaults,
@@ -53,6 +55,7 @@ BENCHMARKS = {
     "flood": Benchmark(flood.measure, "the regulars' orders while one address attacks"),
     "lookups": Benchmark(lookups.measure, "the regulars' wait while strangers guess ids and keys"),
     "history": Benchmark(history.measure, "the start with a million finished orders in the file"),
+    "accounts": Benchmark(accounts.measure, "signing in, start and memory with many accounts"),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }
@@ -69,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to run; all, if none")
     parser.add_argument("--quick", action="store_true", help="only see that they run")
+    parser.add_argument("--accounts", type=int, metavar="N", help="how many, for `accounts`")
     return parser
 
 
@@ -80,12 +84,15 @@ def main() -> int:
         parser.error(f"no benchmark is named {unknown[0]}; there are {', '.join(BENCHMARKS)}")
     for stop in (signal.SIGTERM, signal.SIGHUP):  # as an exception, so that every server is stopped
         signal.signal(stop, lambda number, _frame: sys.exit(128 + number))
+    scale = QUICK if options.quick else FULL
+    if options.accounts is not None:
+        scale = replace(scale, accounts=options.accounts)
     rows: list[Row] = []
     failed = False
     for name in options.names or BENCHMARKS:
         begin = perf_counter()
         try:
-            rows += BENCHMARKS[name].measure(QUICK if options.quick else FULL)
+            rows += BENCHMARKS[name].measure(scale)
         except BenchmarkError as error:
             failed = True
             progress(f"{name}: {error}")

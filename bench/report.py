@@ -24,6 +24,8 @@ class Scale:
     """Orders that come and go before memory is measured, and a quarter more after."""
     history: int = 1_000_000
     """Finished orders in the file with which the café starts."""
+    accounts: int = 50_000
+    """In the file of the café that is compared with one of a thousand accounts."""
 
 
 PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
@@ -39,7 +41,7 @@ FOR_THE_RECORD = "for the record"
 """The target of a row without one."""
 
 FULL = Scale()
-QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000, history=10_000)
+QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000, history=10_000, accounts=2_000)
 
 
 @dataclass(frozen=True, slots=True)

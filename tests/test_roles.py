@@ -39,14 +39,21 @@ from tests.cafe.orders.counter import open_ledger
 NONE: Final = "none"
 EVERYONE: Final = frozenset({NONE, *Role})
 SIGNED_IN: Final = frozenset(Role)
+CUSTOMERS: Final = frozenset({Role.CUSTOMER})
 STAFF: Final = frozenset({Role.BARISTA, Role.MANAGER})
 MANAGERS: Final = frozenset({Role.MANAGER})
 
 ROUTES: dict[str, frozenset[str]] = {
+    "client GET /menu": EVERYONE,
     "client POST /order": EVERYONE,
     "client GET /order/{order_id}": EVERYONE,
     "client DELETE /order/{order_id}": EVERYONE,
     "client GET /queue": EVERYONE,
+    "client POST /orders": CUSTOMERS,
+    "client GET /orders": CUSTOMERS,
+    "client GET /orders/{order_id}": CUSTOMERS | STAFF,
+    "client DELETE /orders/{order_id}": CUSTOMERS,
+    "client GET /orders/{order_id}/events": CUSTOMERS | STAFF,
     "client POST /auth/register": EVERYONE,
     "client POST /auth/token": EVERYONE,
     "client POST /auth/refresh": EVERYONE,
@@ -59,6 +66,12 @@ ROUTES: dict[str, frozenset[str]] = {
     "client GET /docs/oauth2-redirect": EVERYONE,
     "client GET /openapi.json": EVERYONE,
     "client GET /static-offline-docs": EVERYONE,
+    "worker GET /menu": EVERYONE,
+    "worker PUT /admin/menu": MANAGERS,
+    "worker GET /admin/products": MANAGERS,
+    "worker POST /admin/products": MANAGERS,
+    "worker PATCH /admin/products/{product_id}": MANAGERS,
+    "worker DELETE /admin/products/{product_id}": MANAGERS,
     "worker POST /auth/register": EVERYONE,
     "worker POST /auth/token": EVERYONE,
     "worker POST /auth/refresh": EVERYONE,
@@ -74,6 +87,10 @@ ROUTES: dict[str, frozenset[str]] = {
     "worker GET /orders": STAFF,
     "worker GET /actors": STAFF,
     "worker GET /metrics": STAFF,
+    "worker PATCH /orders/{order_id}/status": STAFF,
+    "worker GET /admin/orders": MANAGERS,
+    "worker GET /admin/notifications": MANAGERS,
+    "worker POST /admin/notifications/{event_id}/retry": MANAGERS,
     "worker GET /admin/users": MANAGERS,
     "worker POST /admin/users": MANAGERS,
     "worker PATCH /admin/users/{user_id}": MANAGERS,

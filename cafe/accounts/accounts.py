@@ -68,7 +68,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
 
 R = TypeVar("R")
-MOST_KEPT = 10_000
+MOST_KEPT = 4_096
 """Accounts, and as many sign-ins and tokens, whose state is kept in memory."""
 
 

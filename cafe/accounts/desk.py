@@ -98,7 +98,8 @@ class Desk:
             raise WrongCredentials
         sign_in_id = secrets.token_urlsafe(16)
         message = SignInTo(sign_in_id, candidate.account_id, candidate.password_hash or "")
-        sign_in, account = await self._ask(message)
+        signed_in = await self._ask(message)
+        sign_in, account = signed_in
         return TokenPair(
             self._access(account, sign_in.sign_in_id),
             self.tokens.refresh(
@@ -110,7 +111,8 @@ class Desk:
         """Return the successor of a refresh token; raises SignedOut."""
         claims = self._read(token, TokenType.REFRESH)
         message = Refresh(claims.account_id, claims.sign_in_id, claims.generation)
-        sign_in, generation, issued_at, account = await self._ask(message)
+        refreshed = await self._ask(message)
+        sign_in, generation, issued_at, account = refreshed
         return TokenPair(
             self._access(account, sign_in.sign_in_id),
             self.tokens.refresh(

@@ -11,7 +11,14 @@ from typing import Annotated, Any, Final
 from unicodedata import normalize
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from cafe.accounts.account import Account, ProgramToken, Status
@@ -74,8 +81,16 @@ def long_enough(password: str) -> str:
     return password
 
 
+def _email(value: Any) -> Email:
+    if not isinstance(value, str) or len(value) > MAX_EMAIL:
+        raise PydanticCustomError("email", "This is not an e-mail address")
+    return read_email(fit(value))
+
+
 EmailText = Annotated[
-    str, Field(max_length=MAX_EMAIL), AfterValidator(fit), AfterValidator(read_email)
+    Email,
+    PlainValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL}),
 ]
 AnyPassword = Annotated[
     str, Field(max_length=MOST_DECOMPOSED), AfterValidator(fit), AfterValidator(composed)
@@ -115,10 +130,11 @@ class SignInForm(BaseModel):
     )
 
     username: Annotated[
-        Text, Field(max_length=MAX_EMAIL, description="The account's e-mail address.")
+        Text,
+        Field(min_length=1, max_length=MAX_EMAIL, description="The account's e-mail address."),
     ]
-    password: AnyPassword
-    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    password: Annotated[AnyPassword, Field(min_length=1)]
+    grant_type: Annotated[str, Field(max_length=8, pattern="^(password)?$")] = "password"
 
 
 class RefreshIn(Schema):

@@ -64,6 +64,10 @@ class WrongRole(CafeRefusal):
         super().__init__("A program's role is barista or manager.")
 
 
+LONGEST_CURSOR: Final = 4 * MAX_EMAIL
+"""Characters: base64 of an address that may not be ASCII."""
+
+
 def written_cursor(email: str) -> str:
     """Return the cursor of the page that begins behind an e-mail address, case-folded."""
     return urlsafe_b64encode(email.encode()).rstrip(b"=").decode()
@@ -94,13 +98,13 @@ def _read_email(text: Any) -> str:
 Cursor = Annotated[
     str,
     BeforeValidator(_read_cursor),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST_CURSOR}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
 EmailQuery = Annotated[
     str,
     BeforeValidator(_read_email),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"type": "string", "maxLength": MAX_EMAIL}),
     Query(description="Only the account that has this e-mail address."),
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many users, at most.")]

@@ -140,8 +140,8 @@ class Registrations:
 
     def seconds_until_room(self, address: str, now: float) -> float:
         """Return in how many seconds the address may register one more; 0.0 if it may now."""
-        times = self._times.get(address) or ()
-        if len(times) < REGISTRATIONS:
+        times = self._times.get(address)
+        if times is None or len(times) < REGISTRATIONS:
             return 0.0
         return max(0.0, times[0] + HOUR - now)
 

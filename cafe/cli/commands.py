@@ -33,10 +33,11 @@ COMMANDS = {
 }
 """By name: the module that has the command under the same name, a function or a Typer."""
 
-NOT_IMPORTED = {"serve": ("rich", "pygments")}
+NOT_IMPORTED = {"serve": ("rich", "pygments", "cryptography")}
 """By command: what libraries import if it is installed, and the command never uses.
 
-structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB.
+structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB. PyJWT
+imports cryptography for signatures of other kinds than ours: as much again.
 """
 
 

@@ -53,7 +53,7 @@ def _tidied(longest: int, shortest: int = 0) -> AfterValidator:
     return AfterValidator(tidied)
 
 
-Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+Id = Annotated[str, Field(max_length=64, pattern="^[A-Za-z0-9_-]{1,64}$")]
 """Of a product or a variation: it stands in paths as it is."""
 Name = Annotated[
     Text, Field(min_length=1, max_length=LONGEST_NAME), _tidied(LONGEST_NAME, shortest=1)

@@ -15,7 +15,9 @@ from cafe.http.app import problems
 from cafe.http.authentication import Manager
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
+from cafe.http.request_fields import Cursor, written_cursor
 from cafe.http.schema import Id
+from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.notification import State
 from cafe.notifications.queries import Page, Wanted
@@ -27,7 +29,7 @@ LINK: Final = '`<...>; rel="next"` leads to the next page; none on the last one.
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"headers": {"Link": {"schema": {"type": "string"}, "description": LINK}}}
 }
-MANAGERS_ONLY: Final = problems(401, 403, 503)
+MANAGERS_ONLY: Final = {**BARISTAS_ONLY, **problems(503)}
 NOT_RETRIED: Final = problems(
     409, because="It is delivered, or held: the member `notification_state` says which."
 )
@@ -35,13 +37,6 @@ NOT_RETRIED: Final = problems(
 OrderId = Annotated[Id | None, Query(description="Only those of this order.")]
 InState = Annotated[State | None, Query(description="Only those in this state.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
-Cursor = Annotated[
-    str | None,
-    Query(
-        pattern="^[1-9][0-9]{0,15}$",
-        description="Where the page begins; take it from the link of the page before.",
-    ),
-]
 
 
 def manager_routes(desk: NotificationDesk) -> APIRouter:
@@ -58,8 +53,7 @@ def manager_routes(desk: NotificationDesk) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         """List notifications, the newest first."""
-        before = None if cursor is None else int(cursor)
-        wanted = Wanted(order_id, state, before, limit)
+        wanted = Wanted(order_id, state, cursor, limit)
         page = await desk.list(wanted)
         links = link_headers(page, request.scope.get("root_path", ""), wanted)
         return answer({"notifications": notifications_out(page)}, headers=links)
@@ -83,7 +77,7 @@ def link_headers(page: Page, prefix: str, wanted: Wanted) -> dict[str, str]:
     """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
     if not page.goes_on:
         return {}
-    query = {"limit": str(wanted.most), "cursor": str(page.notifications[-1].position)}
+    query = {"limit": str(wanted.most), "cursor": written_cursor(page.notifications[-1].position)}
     if wanted.order_id is not None:
         query["order_id"] = wanted.order_id
     if wanted.state is not None:

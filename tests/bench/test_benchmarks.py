@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import (
+    accounts,
     actors,
     defaults,
     flood,
@@ -84,6 +85,10 @@ COST_FILE = "processor time for each, with a file"
         ("`lookups`", "the same", "", lookups.MOST),
         ("`history`", "from the command", "", history.MOST_START),
         ("`history`", "memory then", "", history.MOST_MEMORY),
+        ("`accounts`", "processor time until", "", accounts.MOST_START),
+        ("`accounts`", "memory after", "", accounts.MOST_MEMORY),
+        ("`accounts`", "processor time of a sign-in", "", accounts.MOST_SIGN_IN),
+        ("`accounts`", "the same of", "", accounts.MOST_LOOK),
         ("`lines`", "processor time", "", lines.MOST),
         ("`actors`", "asks, 1 and 100 callers", "", actors.LINES[0].target),
         ("`actors`", "asks, 1 caller", "Pykka", actors.LINES[3].target),

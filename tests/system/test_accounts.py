@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+import structlog
 import trio
 
 from tests.cafe.cli.running import run_command
@@ -49,6 +50,13 @@ def shop() -> Generator[Shop]:
     """Yield a shop whose baristas sign in."""
     with open_shop(worker_auth="accounts", worker_hosts="") as shop:
         yield shop
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    """Undo what a command in this process has set up."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def providers() -> Generator[Providers]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, providers: Providers) -> Generator[Shop]:
-    settings = dict(providers.settings)
+    settings: dict[str, Any] = dict(providers.settings)
     if request.param == "postgresql":
         settings["database_url"] = request.getfixturevalue("postgresql")
     with open_shop(**settings) as opened:
@@ -83,7 +84,8 @@ def test_the_commands_of_the_readme_lead_an_order_from_the_account_to_the_counte
     providers: Providers,
 ) -> None:
     blocks = RUN_AS_WRITTEN.findall((ROOT / "README.md").read_text("utf-8"))
-    with open_shop(**providers.settings) as shop:
+    settings: dict[str, Any] = dict(providers.settings)
+    with open_shop(**settings) as shop:
         script = "".join(blocks)
         for written, ours in (
             ("http://127.0.0.1:8080", shop.client),

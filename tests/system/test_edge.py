@@ -159,6 +159,8 @@ async def test_every_bad_value_in_every_place_is_refused_and_stores_nothing(data
             while waiting:
                 wrong.extend(await wrong_with(shop, *waiting.pop()))
 
+        for role in ROLES:
+            await credentials(shop, role)
         with counted(database):
             async with trio.open_nursery() as nursery:
                 for _ in range(TOGETHER):
@@ -189,9 +191,11 @@ async def test_every_text_list_and_integer_that_a_client_sends_has_a_bound(
                     f"{operation.method} {operation.path} {name} {path}: {kind}"
                     for choice in choices(one, document)
                     for kind in types(choice, document)
+                    # A form may have fields that are ignored (RFC 6749, 3.2).
                     if not is_bounded(kind, choice)
+                    and (path or operation.media_type == "application/json")
                 ]
-    assert boundless == []
+    assert not boundless, "\n".join(boundless)
 
 
 def is_bounded(kind: str, schema: Document) -> bool:

@@ -115,7 +115,7 @@ async def test_without_the_token_every_route_is_a_401(
         for path in ROUTES:
             response = await barista.get(f"{prefix}{path}", headers=headers)
             problem(response, 401)
-            assert response.headers["www-authenticate"] == 'Bearer realm="worker"'
+            assert response.headers["www-authenticate"] == 'Bearer realm="cafe"'
         for path in ("/finish/", "/release/some-id"):
             problem(await barista.post(f"{prefix}{path}", headers=headers), 401)
 

@@ -22,8 +22,8 @@ async def test_a_password_matches_its_own_hash_only() -> None:
     for kept in (first, second):
         assert await passwords.matches("correct horse", kept)
         assert not await passwords.matches("Correct horse", kept)
-    for kept in (None, "", "no hash", first[:-4]):
-        assert not await passwords.matches("correct horse", kept)
+    for other in (None, "", "no hash", first[:-4]):
+        assert not await passwords.matches("correct horse", other)
 
 
 async def test_without_an_account_a_check_costs_what_it_costs_with_one() -> None:

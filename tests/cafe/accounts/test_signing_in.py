@@ -268,7 +268,7 @@ async def test_a_crash_is_hidden_and_nobody_is_signed_out() -> None:
 async def test_who_is_known_is_answered_without_the_database_and_memory_is_bounded() -> None:
     store = FaultyStore()
     async with open_lobby(store, most=5) as lobby:
-        tokens = []
+        tokens: list[str] = []
         for number in range(12):
             await lobby.register(f"u{number}@example.com", f"192.0.2.{number}")
             tokens.append((await lobby.sign_in(f"u{number}@example.com"))["access_token"])

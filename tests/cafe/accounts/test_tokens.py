@@ -30,9 +30,7 @@ CLAIMS: dict[str, Any] = jwt.decode(
 )
 
 
-def signed(
-    claims: Any, secret: bytes | None = SECRET, algorithm: str = "HS256", **header: Any
-) -> str:
+def signed(claims: Any, secret: Any = SECRET, algorithm: str = "HS256", **header: Any) -> str:
     return jwt.encode(claims, secret, algorithm=algorithm, headers=header or None)
 
 
