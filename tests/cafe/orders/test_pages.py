@@ -14,9 +14,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Scope
 
 from actors.testing import Probe
 from cafe.http.app import create_app
+from cafe.http.authentication import Caller, Role
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.request_fields import read_cursor, written_cursor
 from cafe.limits.rate_limiter import RateLimiter
@@ -126,6 +128,11 @@ def test_the_cost_of_a_page_does_not_depend_on_the_number_of_orders(barista: str
     assert len(taken) == 1
 
 
+async def as_a_barista(_scope: Scope) -> Caller | None:
+    """Take each caller for a barista."""
+    return Caller(Role.BARISTA)
+
+
 @asynccontextmanager
 async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
     """Open a counter, and an HTTP client of the baristas' routes."""
@@ -136,6 +143,7 @@ async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
             description="d",
             version="1",
             prefix="/api",
+            authenticate=as_a_barista,
         )
         transport = httpx.ASGITransport(with_outer_layer(PlainRoutes(api)))
         async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as barista:
