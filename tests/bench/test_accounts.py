@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.accounts import write_accounts
 from bench.processes import ROOT
 from cafe.ledger.database import upgrade
+
+pytestmark = pytest.mark.once
 
 
 def test_written_accounts_pass_every_check(tmp_path: Path) -> None:

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.history import write_history
 from bench.processes import ROOT, cafe, serving
 from cafe.ledger.database import upgrade
+
+pytestmark = pytest.mark.once
 
 
 def test_a_written_history_passes_every_check(tmp_path: Path) -> None:

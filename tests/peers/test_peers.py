@@ -19,6 +19,8 @@ from tests.peers.reading import Conversation, Server
 from tests.peers.requests import MOST_BYTES, composed, mutated
 from tests.peers.servers import all_running
 
+pytestmark = pytest.mark.once
+
 Servers = Mapping[str, Server]
 
 # Derandomized, so that CI has the same result each time.

@@ -17,6 +17,8 @@ import trio
 from tests.cafe.cli.running import run_command
 from tests.system.shop import Shop, environment, open_shop
 
+pytestmark = pytest.mark.once
+
 PASSWORD = "correct horse  "
 BOSS = "boss@example.com"
 

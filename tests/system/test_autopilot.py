@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cafe.orders.autopilot import NAME
 from tests.system.shop import open_shop, until_asked
+
+pytestmark = pytest.mark.once
 
 
 async def test_a_shop_with_an_autopilot_serves_its_customers_by_itself() -> None:

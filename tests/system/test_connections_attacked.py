@@ -12,6 +12,8 @@ import trio
 from tests.system.raw_client import GET, PARK, ask, read_to_end
 from tests.system.tiny_server import open_server, until
 
+pytestmark = pytest.mark.once
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 UPGRADE = b"GET / HTTP/1.1\r\nHost: cafe\r\nConnection: upgrade\r\n"

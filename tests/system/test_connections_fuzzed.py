@@ -16,6 +16,8 @@ from tests.system.raw_client import GET, PARK, Client
 from tests.system.test_connections_attacked import H2C, PREFACE, WEBSOCKET
 from tests.system.tiny_server import TinyServer, descriptors, open_server, until
 
+pytestmark = pytest.mark.once
+
 CONNECTIONS = examples(10_000)
 PARTS = 10
 """So that none takes longer than the time-out of `open_server`."""

@@ -11,6 +11,8 @@ import pytest
 from tests.system.api import LATER, brew
 from tests.system.shop import Shop, open_shop
 
+pytestmark = pytest.mark.once
+
 OURS, THEIRS = "https://shop.example", "https://other.example"
 ORIGINS = f"{OURS}, http://localhost:3000, https://tls.example:443"
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")

@@ -9,12 +9,15 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from time import process_time
 from typing import Self
 
+import pytest
 import trio
 
 from cafe.limits.admission import FRESH_SECONDS, Admission
 from cafe.server.descriptors import Spare
 from tests.system.raw_client import GET, PARK, ask, read_to_end
 from tests.system.tiny_server import TinyServer, descriptors, open_server, until
+
+pytestmark = pytest.mark.once
 
 ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"
 

@@ -45,6 +45,8 @@ from tests.system.edge import (
 from tests.system.raw_client import Answer, Client, request
 from tests.system.shop import Shop, open_shop
 
+pytestmark = pytest.mark.once
+
 PLENTY = 10**6
 GENEROUS: dict[str, Any] = dict.fromkeys(
     ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY

@@ -12,6 +12,8 @@ from cafe.cli import INTERRUPTED
 from tests.system.api import brew, order
 from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, environment, open_shop
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "docs.examples.shop")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import httpx
+import pytest
 import trio
 from sqlalchemy import func, select
 
@@ -24,6 +25,8 @@ from tests.cafe.notifications.receiver import SocketReceiver, open_receiver
 from tests.system.killing import NO_LIMITS, db_check, kill
 from tests.system.notifying import open_notified, place, staff
 from tests.system.shop import Shop, until_asked
+
+pytestmark = pytest.mark.once
 
 CUSTOMERS, BARISTAS = 4, 3
 UNTIL_KILLED = (0.3, 1.5)

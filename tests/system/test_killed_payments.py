@@ -13,7 +13,10 @@ KILLS = 3
 """The last is a SIGTERM."""
 
 # httpx leaves an iterator of a request's body open when a customer hangs up while it is sent.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 async def test_killed_while_customers_pay_no_one_pays_twice_or_for_nothing(

@@ -24,6 +24,8 @@ from tests.system.raw_client import Client, request
 from tests.system.shop import Shop, open_shop, serve_until_exit, until_asked
 from tests.system.test_ordering import order_with_key
 
+pytestmark = pytest.mark.once
+
 KILLED = -signal.SIGKILL
 
 

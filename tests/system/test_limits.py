@@ -15,6 +15,8 @@ from tests.system.api import LATER, brew, crowd, order, park, problem
 from tests.system.raw_client import Client, read_to_end
 from tests.system.shop import TOKEN, Line, Shop, open_shop, until_asked
 
+pytestmark = pytest.mark.once
+
 PROXY = "127.0.0.99"
 REQUESTS, WAITING, CONNECTIONS, BAN_AFTER, BAN_SECONDS, QUEUE = 20, 3, 8, 15, 5, 7
 

@@ -16,6 +16,8 @@ from tests.system.api import brew, finish, order, problem, start
 from tests.system.raw_client import Client
 from tests.system.shop import Shop, environment, open_shop
 
+pytestmark = pytest.mark.once
+
 FIRST = ["Americano", "Latte", "Espresso", "Macchiato", "Iced Coffee", "Donuts"]
 
 

@@ -23,6 +23,8 @@ from tests.cafe.notifications.receiver import (
 from tests.system.notifying import ALL, SECRET, brew, open_notified, place, staff
 from tests.system.shop import until
 
+pytestmark = pytest.mark.once
+
 ONE = Notification("evt_7_0123456789ab", 7, "o1", 1, 17, "ready", 1.0, State.DUE, due_at=0.0)
 
 

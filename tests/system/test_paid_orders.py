@@ -25,6 +25,8 @@ from tests.system.paying import (
 )
 from tests.system.shop import Shop, until_asked
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def all_providers() -> Generator[Providers]:

@@ -15,6 +15,8 @@ from cafe.payments.payment import MOST_ANSWER, Answer, Payment, Verdict
 from cafe.payments.provider import charge, open_client, refund
 from tests.system.tiny_server import Certificate
 
+pytestmark = pytest.mark.once
+
 PAYMENT = Payment("p1", "o1", "ada", 860, 0.0, charge_ref="c1")
 Serve = Callable[[trio.SocketStream], Awaitable[None]]
 

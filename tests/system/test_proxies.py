@@ -17,6 +17,8 @@ from tests.system.api import LATER, brew, order, park, start
 from tests.system.proxies import PROXIES, program, running_proxy
 from tests.system.shop import Shop, open_shop, until
 
+pytestmark = pytest.mark.once
+
 LIMIT = 20
 
 

@@ -21,6 +21,8 @@ from tests.system.raw_client import read_to_end
 from tests.system.shop import Line, Shop, until, until_asked
 from tests.system.test_connections_attacked import BAD_REQUESTS, HYPERCORN_KILLERS
 
+pytestmark = pytest.mark.once
+
 
 def started(shop: Shop, addresses: set[str]) -> list[Line]:
     """Return the log lines of the starts of orders of these addresses."""

@@ -17,6 +17,8 @@ from tests.system.api import LATER
 from tests.system.credentials import ROLES, credentials
 from tests.system.shop import Shop, open_shop
 
+pytestmark = pytest.mark.once
+
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 # A cancelled order can still be looked at, which schemathesis takes for "use after free".

@@ -8,6 +8,8 @@ from tests.system.api import look, order, problem
 from tests.system.raw_client import Client
 from tests.system.shop import TOKEN, Shop
 
+pytestmark = pytest.mark.once
+
 NAME = "cafe"
 """The host name that SETTINGS lists for the shared shop."""
 
