@@ -12,8 +12,10 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+import httpx
+
 from bench.hammer import Counts
-from bench.processes import PORTS, Server, program, serving
+from bench.processes import Server, cafe, program, serving
 from bench.report import Row, Scale, at_least, at_most, progress
 
 LEAST = 0.6
@@ -27,9 +29,18 @@ NO_LIMITS = (
 
 
 def shop(file: Path) -> tuple[str, ...]:
-    """Return the command line of a shop whose callers say who they are."""
-    options = ("--log-format", "json", "--database-url", f"sqlite:///{file}")
-    return ("tests.system.paying_shop", *PORTS, *options, *NO_LIMITS)
+    """Return the command line of a shop without limits, whose baskets are paid at the counter."""
+    return (*cafe(f"sqlite:///{file}"), *NO_LIMITS)
+
+
+def signed_in(port: int) -> str:
+    """Register a customer, and return an access token."""
+    account = {"email": "ada@example.com", "password": "correct horse"}
+    form = {"username": account["email"], "password": account["password"]}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as customer:
+        customer.post("/auth/register", json=account).raise_for_status()
+        token: str = customer.post("/auth/token", data=form).json()["access_token"]
+    return token
 
 
 def measure(scale: Scale) -> list[Row]:
@@ -37,9 +48,10 @@ def measure(scale: Scale) -> list[Row]:
     rates: dict[str, list[float]] = {BASKET: [], COUNTER: []}
     costs: dict[str, list[float]] = {BASKET: [], COUNTER: []}
     with TemporaryDirectory() as folder, serving(shop(Path(folder, "cafe.db"))) as server:
+        token = signed_in(server.client_port)
         for number in range(scale.rounds):
             for kind in list(rates)[:: -1 if number % 2 else 1]:
-                rate, cost = place(server, kind, scale.seconds / 2)
+                rate, cost = place(server, kind, scale.seconds / 2, token)
                 rates[kind].append(rate)
                 costs[kind].append(cost)
                 progress(f"baskets, round {number + 1}: {kind} {rate:,.0f}/s, {cost:.0f} us")
@@ -53,11 +65,11 @@ def measure(scale: Scale) -> list[Row]:
     ]
 
 
-def place(server: Server, kind: str, seconds: float) -> tuple[float, float]:
+def place(server: Server, kind: str, seconds: float, token: str) -> tuple[float, float]:
     """Return the orders per second, and the server's processor time for each in microseconds."""
     server.settle()  # what follows an order, as its payment, counts for it
     before = server.processor_seconds()
-    argv = ("bench.placer", kind, str(server.client_port), str(seconds))
+    argv = ("bench.placer", kind, str(server.client_port), str(seconds), token)
     with program(*argv, most_seconds=60) as started:
         counts = Counts(**json.loads(started.read()))
     server.settle()
