@@ -85,7 +85,11 @@ class Allow:
 
     async def __call__(self, request: Request) -> Caller:
         """Return the caller; raises Unauthenticated or Forbidden."""
-        caller: Caller | None = await request.app.state.authenticate(request.scope)
+        return await self.caller_of(request.scope)
+
+    async def caller_of(self, scope: Scope) -> Caller:
+        """Return who makes a request; raises Unauthenticated or Forbidden."""
+        caller: Caller | None = await scope["app"].state.authenticate(scope)
         if caller is None:
             raise Unauthenticated
         if caller.role not in self.roles:

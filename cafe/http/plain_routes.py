@@ -110,7 +110,7 @@ class PlainRoute(APIRoute):
         """
         errors: Errors = []
         # First: a body is not read of a caller who may not send it.
-        callers = [(name, await allow(Request(scope, receive))) for name, allow in self._allows]
+        callers = [(name, await allow.caller_of(scope)) for name, allow in self._allows]
         sent: Sent = dict(reversed(scope["headers"])) if self._looks_at_headers else {}
         body, wrong_body = None, Errors()
         if self.body_field is not None:
