@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import urlencode
+from typing import Annotated, Final, NamedTuple
 
 import trio
 from fastapi import Query
 
-from cafe.http.request_fields import written_cursor
 from cafe.http.schema import QueryInteger
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.orders.messages import PlacedQuery, Standing
@@ -31,17 +29,6 @@ Limit = Annotated[
 ]
 ByStatus = Annotated[OrderStatus | None, Query(description="Only orders that stand so.")]
 ByPayment = Annotated[Status | None, Query(description="Only orders whose payment stands so.")]
-
-LINKED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "headers": {
-            "Link": {
-                "schema": {"type": "string"},
-                "description": '`<...>; rel="next"` leads to the next page; none on the last one.',
-            }
-        }
-    }
-}
 
 
 class Page(NamedTuple):
@@ -96,12 +83,3 @@ async def with_payments(till: Till, standings: Sequence[Standing]) -> list[Order
     """Return orders with the statuses of their payments."""
     statuses = await till.statuses(standings)
     return [Ordered(one, statuses[one.order.order_id], is_new=False) for one in standings]
-
-
-def link_headers(path: str, page: Page, **query: object) -> dict[str, str]:
-    """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
-    if page.behind is None:
-        return {}
-    given = {name: str(value) for name, value in query.items() if value is not None}
-    text = urlencode({**given, "cursor": written_cursor(page.behind)})
-    return {"Link": f'<{path}?{text}>; rel="next"'}
