@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Final, NamedTuple
 
-import trio
 from fastapi import Query
 
 from cafe.http.schema import QueryInteger
-from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.retries import ledger_time_out
 from cafe.orders.messages import PlacedQuery, Standing
 from cafe.orders.messages import Status as OrderStatus
 from cafe.payments.payment import Payment, Status
 from cafe.payments.queries import list_by_status
-from cafe.payments.till import LEDGER_SECONDS, Ordered, Till
+from cafe.payments.till import Ordered, Till
 
 MOST_LISTED: Final = 100
 MOST_LOOKS: Final = 10
@@ -73,10 +72,9 @@ async def read_payments(
 ) -> Sequence[Payment]:
     """Return payments that stand so, once the log is followed."""
     query = partial(list_by_status, status=status.value, behind=behind, most=most)
-    with trio.move_on_after(LEDGER_SECONDS):
+    with ledger_time_out():
         await till.followed.wait(till.ledger.statistics().position)
         return await till.ledger.read(query)
-    raise LedgerUnavailable
 
 
 async def with_payments(till: Till, standings: Sequence[Standing]) -> list[Ordered]:
