@@ -168,7 +168,7 @@ def make_openapi(app: FastAPI) -> None:
         schemas.pop(name, None)
     for path in schema["paths"].values():
         for operation in path.values():
-            operation["responses"].update({str(k): v for k, v in problems(422, 500).items()})
+            operation["responses"].update({str(k): v for k, v in problems(414, 422, 500).items()})
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema and (allow := allow_of(route)):
             components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}

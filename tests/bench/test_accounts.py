@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from bench.accounts import write_accounts
-from bench.processes import ROOT, cafe, serving
+from bench.processes import ROOT
+from cafe.ledger.database import upgrade
 
 
 def test_written_accounts_pass_every_check(tmp_path: Path) -> None:
     file = tmp_path / "cafe.db"
     url = f"sqlite:///{file}"
-    with serving(cafe(url)):  # which makes the tables
-        pass
+    upgrade(url)
     write_accounts(file, 50)
     command = (sys.executable, "-m", "cafe", "db", "check", "--database-url", url)
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -15,7 +15,6 @@ from cafe.orders.department import ORDERS
 from cafe.orders.messages import CancelOrder
 from cafe.orders.queries import drop_expired_keys
 from cafe.orders.tables import keys, orders
-from cafe.shop.departments import DEPARTMENTS
 from cafe.shop.housekeeping import DAY, PRUNE_SECONDS, keep_house
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import Counter, open_counter
@@ -73,11 +72,11 @@ async def test_what_ended_before_a_time_is_deleted_with_its_events_and_keys(
         await trio.sleep(200)  # the lease of the live one runs out
         await end_orders(counter, 2)
         # The claim has expired meanwhile, so the oldest order is claimed and finished first.
-        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, DEPARTMENTS) >= 9
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, (ORDERS,)) >= 9
         assert live.order.order_id in counter.store.orders
         assert count(counter.store)[0] <= 6
         assert counter.store.broken_promises() == []
-        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, DEPARTMENTS) == 0
+        assert await counter.ledger.prune(ORDERS, noon() - 5 * DAY, (ORDERS,)) == 0
 
 
 async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None:
@@ -85,7 +84,7 @@ async def test_numbers_and_positions_go_on_after_everything_was_pruned() -> None
     async with open_counter(clock=noon) as counter:
         await end_orders(counter, 4)
         noon.days += 500
-        await counter.ledger.prune(ORDERS, noon() - 400 * DAY, DEPARTMENTS)
+        await counter.ledger.prune(ORDERS, noon() - 400 * DAY, (ORDERS,))
         assert count(counter.store) == (1, 2, 0)
         left = counter.store.survivor()
     async with open_counter(store=left, clock=noon) as counter:
@@ -104,7 +103,7 @@ async def test_a_pruned_order_is_unknown() -> None:
         await counter.desk.cancel(CancelOrder(first.order.order_id))
         await counter.order(hold=0)
         noon.days += 500
-        assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY, DEPARTMENTS) == 1
+        assert await counter.ledger.prune(ORDERS, noon() - 400 * DAY, (ORDERS,)) == 1
         assert counter.store.find(first.order.order_id) is None
 
 
@@ -127,7 +126,7 @@ async def test_what_the_database_refuses_to_delete_does_not_end_the_shop() -> No
         await end_orders(counter, 3)
         with counter.store.link.transaction(writing=True) as connection:
             connection.exec_driver_sql(KEEP)
-        nursery.start_soon(keep_house, counter.ledger, 2.0, DEPARTMENTS, ())
+        nursery.start_soon(keep_house, counter.ledger, 2.0, (ORDERS,), ())
         noon.days += 10
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(PRUNE_SECONDS + 60)
@@ -145,7 +144,7 @@ async def test_the_shop_prunes_by_itself() -> None:
     noon = Calendar()
     async with open_counter(clock=noon) as counter, trio.open_nursery() as nursery:
         await end_orders(counter, 3)
-        nursery.start_soon(keep_house, counter.ledger, 2.0, DEPARTMENTS, ())
+        nursery.start_soon(keep_house, counter.ledger, 2.0, (ORDERS,), ())
         noon.days += 1.9
         await trio.sleep(PRUNE_SECONDS + 60)
         assert count(counter.store)[0] == 6

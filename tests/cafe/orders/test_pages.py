@@ -127,8 +127,8 @@ def test_the_cost_of_a_page_does_not_depend_on_the_number_of_orders(barista: str
     assert len(taken) == 1
 
 
-async def authenticate(_scope: Scope) -> Caller:
-    """Say that a barista makes each request."""
+async def as_a_barista(_scope: Scope) -> Caller | None:
+    """Take each caller for a barista."""
     return Caller(Role.BARISTA)
 
 
@@ -142,7 +142,7 @@ async def open_port() -> AsyncGenerator[tuple[Counter, httpx.AsyncClient]]:
             description="d",
             version="1",
             prefix="/api",
-            authenticate=authenticate,
+            authenticate=as_a_barista,
         )
         transport = httpx.ASGITransport(with_outer_layer(PlainRoutes(api)))
         async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as barista:
