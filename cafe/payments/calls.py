@@ -32,7 +32,7 @@ from cafe.payments.messages import (
     Untouched,
 )
 from cafe.payments.payment import Answer, Payment
-from cafe.payments.wanted import order_of
+from cafe.payments.pricing import order_of
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Desk

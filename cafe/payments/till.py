@@ -26,7 +26,7 @@ from cafe.payments.cashier import Cashier
 from cafe.payments.followers import Followed
 from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
 from cafe.payments.payment import Payment, Status, status_without_charge
-from cafe.payments.pricing import Item, price
+from cafe.payments.pricing import Item, new_payment, price
 from cafe.payments.queries import find_of_orders, look_up
 from cafe.payments.refusals import (
     RETRY_SECONDS,
@@ -36,7 +36,6 @@ from cafe.payments.refusals import (
     outcome_for_key,
     outcome_of,
 )
-from cafe.payments.wanted import new_payment
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Desk
