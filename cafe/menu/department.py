@@ -32,7 +32,7 @@ MENU: Final = Department(
     "menu",
     tables=(products, variations),
     load=load_menu,
-    transitions=transitions_of(TRANSITIONS, Action.ADD, Status.ON_MENU),
+    transitions=transitions_of(TRANSITIONS, {Action.ADD: Status.ON_MENU}),
     checks=CHECKS,
 )
 

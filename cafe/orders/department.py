@@ -59,7 +59,7 @@ ORDERS = Department(
     "orders",
     tables=(orders, lines, keys, id_secret),
     load=load_orders,
-    transitions=transitions_of(TRANSITIONS, Action.PLACE, Status.WAITING),
+    transitions=transitions_of(TRANSITIONS, {Action.PLACE: Status.WAITING}),
     checks=CHECKS,
     ended=_ended,
     prune=(_prune_keys, _prune_lines, _prune_orders),

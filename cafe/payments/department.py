@@ -18,7 +18,7 @@ from sqlalchemy import Executable, Select, delete, select
 
 from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.ledger.tables import events
@@ -66,10 +66,7 @@ PAYMENTS = Department(
     "payments",
     tables=(payments, followed),
     load=load_payments,
-    transitions={
-        (None if before is None else before.value, action.value): after.value
-        for (before, action), after in TRANSITIONS.items()
-    },
+    transitions=transitions_of(TRANSITIONS),
     checks=CHECKS,
     ended=_ended,
     prune=(_prune,),
