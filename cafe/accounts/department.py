@@ -30,7 +30,7 @@ from cafe.accounts.staff_api import manager_routes
 from cafe.accounts.tables import accounts, program_tokens, sign_ins, token_secret
 from cafe.accounts.tokens import tokens_of
 from cafe.http.authentication import Authenticate, Caller, bearer_of
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, Start
@@ -61,19 +61,21 @@ ACCOUNTS = Department(
     tables=(accounts, sign_ins, program_tokens, token_secret),
     load=load_nothing,
     transitions={
-        (None, model.Action.REGISTER.value): model.Status.ACTIVE.value,
-        (None, model.Action.ADD.value): model.Status.ACTIVE.value,
-        **{
-            (before.value, action.value): after.value
-            for (before, action), after in model.TRANSITIONS.items()
-        },
-        (None, family.SignInAction.SIGN_IN.value): family.SignInStatus.SIGNED_IN.value,
-        **{
-            (before.value, action.value): after.value
-            for (before, action), after in family.TRANSITIONS.items()
-        },
-        (None, TokenAction.GRANT.value): TokenStatus.GRANTED.value,
-        (TokenStatus.GRANTED.value, TokenAction.REVOKE.value): TokenStatus.REVOKED.value,
+        **transitions_of(
+            model.TRANSITIONS,
+            {
+                model.Action.REGISTER: model.Status.ACTIVE,
+                model.Action.ADD: model.Status.ACTIVE,
+            },
+        ),
+        **transitions_of(
+            family.TRANSITIONS,
+            {family.SignInAction.SIGN_IN: family.SignInStatus.SIGNED_IN},
+        ),
+        **transitions_of(
+            {(TokenStatus.GRANTED, TokenAction.REVOKE): TokenStatus.REVOKED},
+            {TokenAction.GRANT: TokenStatus.GRANTED},
+        ),
     },
     checks=CHECKS,
     ended=_ended,

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
-import trio
-
-from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
+from actors import ActorStopped, MailboxFull, Message, Ref
 from cafe.accounts.account import Account, ProgramToken
 from cafe.accounts.accounts import Accounts
 from cafe.accounts.messages import (
@@ -47,14 +45,11 @@ from cafe.accounts.tokens import (
     new_program_token,
 )
 from cafe.http.authentication import Caller, Role
-from cafe.ledger.errors import JournalClosed, LedgerUnavailable
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
+from cafe.ledger.retries import ask_in_time, ledger_time_out
 
 R = TypeVar("R")
-TRIES: Final = 3
-LEDGER_SECONDS: Final = 5.0
-"""How long a request may wait for the ledger at a time."""
 OPERATOR: Final = "operator"
 """As events show the command line."""
 
@@ -233,17 +228,8 @@ class Desk:
             raise SignedOut from None
 
     async def _look(self, query: Query[R]) -> R:
-        with trio.move_on_after(LEDGER_SECONDS):
+        with ledger_time_out():
             return await self.ledger.read(query)
-        raise LedgerUnavailable
 
     async def _ask(self, message: Message[Accounts, R]) -> R:
-        """Ask Accounts, and again after a crash; raises LedgerUnavailable after LEDGER_SECONDS."""
-        with trio.move_on_after(LEDGER_SECONDS):
-            for _ in range(TRIES - 1):
-                try:
-                    return await self.accounts.ask(message)
-                except (ActorCrashed, JournalClosed):
-                    await trio.lowlevel.checkpoint()
-            return await self.accounts.ask(message)
-        raise LedgerUnavailable
+        return await ask_in_time(self.accounts, message)

@@ -5,13 +5,10 @@ Rule: HTTP into one ask of the desk, and its answer into HTTP.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from cafe.accounts.account import Status
@@ -33,6 +30,7 @@ from cafe.accounts.schemas import (
 )
 from cafe.http.app import problems
 from cafe.http.authentication import Caller, Manager, Role
+from cafe.http.pages import LINKED, link_headers, no_cursor, read_text_cursor
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
@@ -43,16 +41,6 @@ MOST_LISTED: Final = 500
 NO_LEDGER: Final = problems(503, because="The member `reason` says why: `ledger` or `busy`.")
 BODY: Final = problems(400, 408, 413)
 STATUSES: Final = {True: Status.DISABLED, False: Status.ACTIVE}
-LINKED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "headers": {
-            "Link": {
-                "schema": {"type": "string"},
-                "description": '`<...>; rel="next"` leads to the next page; none on the last one.',
-            }
-        }
-    }
-}
 
 
 class WrongRole(CafeRefusal):
@@ -68,26 +56,13 @@ LONGEST_CURSOR: Final = 4 * MAX_EMAIL
 """Characters: base64 of an address that may not be ASCII."""
 
 
-def written_cursor(email: str) -> str:
-    """Return the cursor of the page that begins behind an e-mail address, case-folded."""
-    return urlsafe_b64encode(email.encode()).rstrip(b"=").decode()
-
-
 def _read_cursor(cursor: Any) -> str:
     try:
-        padded = f"{cursor}{'=' * (-len(cursor) % 4)}"
-        email = urlsafe_b64decode(padded.encode("ascii")).decode()
+        email = read_text_cursor(cursor, longest=LONGEST_CURSOR)
     except ValueError:
-        email = ""
-    if (
-        not email
-        or len(email) > MAX_EMAIL
-        or not email.isprintable()
-        or written_cursor(email) != cursor
-    ):
-        raise PydanticCustomError(
-            "cursor", "Take the cursor from the link of the page before; this is none."
-        )
+        raise no_cursor() from None
+    if len(email) > MAX_EMAIL or not email.isprintable():
+        raise no_cursor()
     return email
 
 
@@ -132,14 +107,10 @@ def manager_routes(desk: Desk) -> APIRouter:
             page = [] if found is None or role not in {None, found.role} else [found]
         else:
             page = await desk.page(cursor or "", limit, role)
-        links: dict[str, str] = {}
-        if len(page) > limit:
-            page = page[:limit]
-            query = {"limit": str(limit), "cursor": written_cursor(page[-1].folded)}
-            query |= {} if role is None else {"role": role.value}
-            prefix = request.scope.get("root_path", "")
-            links["Link"] = f'<{prefix}/admin/users?{urlencode(query)}>; rel="next"'
-        return answer(UsersOut(users=[managed_user_out(one) for one in page]), headers=links)
+        behind = page[limit - 1].folded if len(page) > limit else None
+        links = link_headers(request, "/admin/users", behind, limit=limit, role=role)
+        users_out = [managed_user_out(one) for one in page[:limit]]
+        return answer(UsersOut(users=users_out), headers=links)
 
     @router.post(
         "/admin/users",

@@ -1,18 +1,16 @@
-"""What requests have in common: `Prefer`, `Idempotency-Key`, cursors of pages.
+"""What requests have in common: `Prefer`, `Idempotency-Key`.
 
-Rule: read strictly, decide nothing. A malformed key or cursor is refused before an actor is asked.
+Rule: read strictly, decide nothing. A malformed key is refused before an actor is asked.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-from fastapi import Header, Query
-from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from fastapi import Header
+from pydantic import WithJsonSchema
 
 from cafe.http.refusals import CafeRefusal
 
@@ -65,41 +63,4 @@ Prefer = Annotated[
     list[str] | None,  # its lines, which together are one list
     WithJsonSchema({"type": "string"}),
     Header(description="`wait=N` seconds, or `respond-async` (RFC 7240)."),
-]
-
-LONGEST: Final = 64
-_BEHIND: Final = "behind "
-
-
-def written_cursor(number: int) -> str:
-    """Return the cursor of the page that begins after this ticket number."""
-    return urlsafe_b64encode(f"{_BEHIND}{number}".encode()).rstrip(b"=").decode()
-
-
-def read_cursor(cursor: str) -> int:
-    """Return the ticket number of a cursor; raises ValueError for any other text."""
-    if len(cursor) <= LONGEST:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        number = int(text.removeprefix(_BEHIND))
-        if number > 0 and written_cursor(number) == cursor:
-            return number
-    raise ValueError("no cursor of ours")
-
-
-def _checked(cursor: Any) -> Any:
-    if cursor is None:
-        return None
-    try:
-        return read_cursor(cursor)
-    except ValueError:
-        raise PydanticCustomError(
-            "cursor", "Take the cursor from the link of the page before; this is none."
-        ) from None
-
-
-Cursor = Annotated[
-    int | None,
-    BeforeValidator(_checked),
-    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
-    Query(description="Where the page begins; take it from the link of the page before."),
 ]

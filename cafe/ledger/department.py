@@ -18,16 +18,22 @@ Row = tuple[Any, ...]
 Transitions = Mapping[tuple[str | None, str], str]
 """By the status before and the action, the status after; None is that before the first event."""
 StatusT = TypeVar("StatusT", bound=StrEnum)
+BeforeT = TypeVar("BeforeT", bound=StrEnum | None)
 ActionT = TypeVar("ActionT", bound=StrEnum)
 
 
 def transitions_of(
-    table: Mapping[tuple[StatusT, ActionT], StatusT], first: ActionT, status: StatusT
+    table: Mapping[tuple[BeforeT, ActionT], StatusT], begin: Mapping[ActionT, StatusT] | None = None
 ) -> Transitions:
-    """Return a model's table as transitions; its subjects begin with this action and status."""
-    transitions: dict[tuple[str | None, str], str] = {(None, first.value): status.value}
+    """Return a model's table as transitions.
+
+    `begin` has the actions with which its subjects begin, where the table has none of them.
+    """
+    transitions: dict[tuple[str | None, str], str] = {
+        (None, action.value): status.value for action, status in (begin or {}).items()
+    }
     for (before, action), after in table.items():
-        transitions[before.value, action.value] = after.value
+        transitions[None if before is None else before.value, action.value] = after.value
     return transitions
 
 

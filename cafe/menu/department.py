@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from actors import ActorCrashed, Ref
+from actors import Ref
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import load_when_refused
 from cafe.menu.catalogue import TRANSITIONS, Action, Catalogue, Status
 from cafe.menu.checks import CHECKS
 from cafe.menu.customer_api import menu_routes
 from cafe.menu.keeper import MenuKeeper
 from cafe.menu.messages import CountProducts, LoadMenu, ReadMenu
-from cafe.menu.office import MenuOffice
 from cafe.menu.product import Board, Menu
 from cafe.menu.queries import Stored, load_menu
 from cafe.menu.staff_api import manager_routes
@@ -32,7 +32,7 @@ MENU: Final = Department(
     "menu",
     tables=(products, variations),
     load=load_menu,
-    transitions=transitions_of(TRANSITIONS, Action.ADD, Status.ON_MENU),
+    transitions=transitions_of(TRANSITIONS, {Action.ADD: Status.ON_MENU}),
     checks=CHECKS,
 )
 
@@ -53,7 +53,7 @@ async def open_menu(*, start: Start, ledger: Ledger) -> MenuOffer:
     keeper = await start(keeper_factory(board, ledger), name="MenuKeeper")
     with suppress(LedgerUnavailable):  # the shop closes already
         await keeper.ask(ReadMenu())
-    return menu_offer(MenuOffice(keeper), board, ledger)
+    return menu_offer(keeper, board, ledger)
 
 
 def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuKeeper]]:
@@ -68,21 +68,13 @@ def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuK
     return make
 
 
-def menu_offer(office: MenuOffice, board: Board, ledger: Ledger) -> MenuOffer:
-    """Return what the menu offers, given where managers ask, and what it is shown on."""
+def menu_offer(keeper: Ref[MenuKeeper], board: Board, ledger: Ledger) -> MenuOffer:
+    """Return what the menu offers, given its owner, and what it is shown on."""
     return MenuOffer(
         name="menu",
         customer_routes=(menu_routes(board),),
-        staff_routes=(menu_routes(board, BARISTAS_ONLY), manager_routes(office, board)),
-        answers=partial(office.keeper.ask, CountProducts()),
-        tasks=(partial(load_when_refused, office.keeper, ledger),),
+        staff_routes=(menu_routes(board, BARISTAS_ONLY), manager_routes(keeper, board)),
+        answers=partial(keeper.ask, CountProducts()),
+        tasks=(partial(load_when_refused, ledger, MENU, keeper, LoadMenu()),),
         board=board,
     )
-
-
-async def load_when_refused(keeper: Ref[MenuKeeper], ledger: Ledger) -> None:
-    """Have the MenuKeeper load again from the ledger when a row is refused; never returns."""
-    while True:
-        await ledger.wait_refused(MENU)
-        with suppress(ActorCrashed):  # the next instance has loaded
-            await keeper.ask(LoadMenu())

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
+from cafe.http.app import said
 from cafe.menu.catalogue import Catalogue
 from cafe.menu.product import Menu, MenuError, Place
 from cafe.menu.schemas import MenuIn
@@ -192,7 +193,7 @@ class MenuFile:
             raise self.error(wrong.place, wrong.sentence) from None
         except ValidationError as invalid:
             first = min(invalid.errors(), key=lambda one: self._line(one["loc"]))
-            raise self.error(first["loc"], f"{first['msg']}.") from None
+            raise self.error(first["loc"], f"{said(first)}.") from None
         except MenuError as wrong:
             raise self.error(("products", *wrong.place), wrong.sentence) from None
 

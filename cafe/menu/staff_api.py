@@ -1,6 +1,7 @@
 """The managers' routes: what is on the menu.
 
-Rule: HTTP into one question at the office, and its answer into HTTP.
+Rule: HTTP into one ask of the MenuKeeper, and its answer into HTTP. Every message can be
+repeated, so that a crash of it is hidden from the client.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from actors import Ref
 from cafe.http.app import problems
 from cafe.http.authentication import Manager
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import NOTHING, answer
 from cafe.http.worker_guards import BARISTAS_ONLY
-from cafe.menu.keeper import new_id
+from cafe.ledger.retries import ask_in_time
+from cafe.menu.keeper import MenuKeeper, new_id
 from cafe.menu.messages import AddProduct, ChangeProduct, DeleteProduct, ReplaceMenu
-from cafe.menu.office import MenuOffice
 from cafe.menu.product import Board, Menu, members_of
 from cafe.menu.schemas import MenuIn, MenuOut, ProductIn, ProductOut, ProductPatch
 
@@ -32,7 +34,7 @@ NO_CONTENT: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def manager_routes(office: MenuOffice, board: Board) -> APIRouter:
+def manager_routes(keeper: Ref[MenuKeeper], board: Board) -> APIRouter:
     """Return the routes that managers use."""
     router = APIRouter(tags=["menu"], responses=BARISTAS_ONLY, route_class=PlainRoute)
 
@@ -44,7 +46,7 @@ def manager_routes(office: MenuOffice, board: Board) -> APIRouter:
     @router.post("/admin/products", status_code=201, response_model=ProductOut, responses=CHANGING)
     async def add(manager: Manager, product: ProductIn) -> Response:
         """Put a product on the menu."""
-        added = await office.ask(AddProduct(product.wish(new_id()), manager.name))
+        added = await ask_in_time(keeper, AddProduct(product.wish(new_id()), manager.name))
         return answer(members_of(added), 201)
 
     @router.patch(
@@ -54,7 +56,7 @@ def manager_routes(office: MenuOffice, board: Board) -> APIRouter:
     )
     async def change(manager: Manager, product_id: ProductId, product: ProductPatch) -> Response:
         """Change a product."""
-        changed = await office.ask(ChangeProduct(product_id, product.wish(), manager.name))
+        changed = await ask_in_time(keeper, ChangeProduct(product_id, product.wish(), manager.name))
         return answer(members_of(changed))
 
     @router.delete(
@@ -64,13 +66,13 @@ def manager_routes(office: MenuOffice, board: Board) -> APIRouter:
     )
     async def delete(manager: Manager, product_id: ProductId) -> Response:
         """Take a product off the menu; old orders show it as sold."""
-        await office.ask(DeleteProduct(product_id, manager.name))
+        await ask_in_time(keeper, DeleteProduct(product_id, manager.name))
         return NOTHING
 
     @router.put("/admin/menu", response_model=MenuOut, responses=CHANGING)
     async def replace(manager: Manager, menu: MenuIn) -> Response:
         """Replace the whole menu at once; `cafe menu import` does so."""
-        replaced = await office.ask(ReplaceMenu(menu.wishes(), manager.name))
+        replaced = await ask_in_time(keeper, ReplaceMenu(menu.wishes(), manager.name))
         return answer(menu_members(replaced))
 
     return router

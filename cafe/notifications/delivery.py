@@ -23,9 +23,10 @@ import trio
 from actors import Ref
 from cafe.ledger.errors import NotRecorded
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import until_done
 from cafe.notifications.messages import Record
 from cafe.notifications.notification import Attempt, Notification, State
-from cafe.notifications.notifier import Notifier, until_done
+from cafe.notifications.notifier import Notifier
 from cafe.notifications.queries import read_due
 
 MOST_AT_ONCE: Final = 100

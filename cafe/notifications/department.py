@@ -19,7 +19,7 @@ from prometheus_client.core import Metric
 from sqlalchemy import case, func, select
 
 from actors import Ref
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.notifications.checks import CHECKS
 from cafe.notifications.delivery import Bell, Delivery
@@ -50,10 +50,7 @@ NOTIFICATIONS: Final = Department(
     "notifications",
     tables=(notifications, attempts, counts, followed),
     load=load,
-    transitions={
-        (None if before is None else before.value, action.value): after.value
-        for (before, action), after in TRANSITIONS.items()
-    },
+    transitions=transitions_of(TRANSITIONS),
     checks=CHECKS,
     ended=ended,
     prune=PRUNE,

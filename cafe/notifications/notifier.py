@@ -11,18 +11,16 @@ after a crash they are skipped again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
-import trio
-
-from actors import Actor, ActorCrashed, Ref
+from actors import Actor, Ref
 from cafe.ledger.department import Logged
-from cafe.ledger.errors import LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
+from cafe.ledger.retries import until_done
 from cafe.notifications.messages import Begin, CheckIn, Follow, Record, Retry
 from cafe.notifications.notification import (
     Change,
@@ -42,8 +40,6 @@ from cafe.notifications.refusals import NothingToRetry, UnknownNotification
 from cafe.notifications.tables import entries_of, entry_of_position
 
 R = TypeVar("R")
-RETRY_SECONDS: Final = 0.5
-"""Between two retries, while the database cannot be written or refuses a row."""
 MOST_EVENTS: Final = 1_000
 """In one turn; and so many without effects, at most, are followed again after a crash."""
 POSITION_SECONDS: Final = 60.0
@@ -180,22 +176,3 @@ async def follow_orders(notifier: Ref[Notifier], ledger: Ledger, since: int) -> 
 async def follow_nothing(notifier: Ref[Notifier], since: int) -> None:
     """Store that events are not followed, so that those of this shop are not sent later."""
     await until_done(partial(notifier.ask, Begin(follows=False, since=since)))
-
-
-async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = True) -> R:
-    """Ask until there is an answer, and return it; retry after a crash and during an outage.
-
-    What the database refuses is retried, too, until an operator has helped; or else raises
-    NotRecorded.
-    """
-    while True:
-        try:
-            return await ask()
-        except ActorCrashed:
-            await trio.lowlevel.checkpoint()
-        except LedgerUnavailable:
-            await trio.sleep(RETRY_SECONDS)
-        except NotRecorded:
-            if not retry_refused:
-                raise
-            await trio.sleep(RETRY_SECONDS)

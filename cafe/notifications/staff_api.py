@@ -5,30 +5,25 @@ Rule: HTTP into one ask of the desk, and its answer into HTTP.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-from urllib.parse import urlencode
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from cafe.http.app import problems
 from cafe.http.authentication import Manager
+from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
-from cafe.http.request_fields import Cursor, written_cursor
 from cafe.http.schema import Id
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.notification import State
-from cafe.notifications.queries import Page, Wanted
+from cafe.notifications.queries import Wanted
 from cafe.notifications.refusals import UnknownNotification
 from cafe.notifications.schemas import NotificationOut, NotificationsOut, notifications_out
 
 MOST_LISTED: Final = 500
-LINK: Final = '`<...>; rel="next"` leads to the next page; none on the last one.'
-LINKED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"headers": {"Link": {"schema": {"type": "string"}, "description": LINK}}}
-}
 MANAGERS_ONLY: Final = {**BARISTAS_ONLY, **problems(503)}
 NOT_RETRIED: Final = problems(
     409, because="It is delivered, or held: the member `notification_state` says which."
@@ -53,9 +48,11 @@ def manager_routes(desk: NotificationDesk) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         """List notifications, the newest first."""
-        wanted = Wanted(order_id, state, cursor, limit)
-        page = await desk.list(wanted)
-        links = link_headers(page, request.scope.get("root_path", ""), wanted)
+        page = await desk.list(Wanted(order_id, state, cursor, limit))
+        behind = page.notifications[-1].position if page.goes_on else None
+        links = link_headers(
+            request, "/admin/notifications", behind, limit=limit, order_id=order_id, state=state
+        )
         return answer({"notifications": notifications_out(page)}, headers=links)
 
     @router.post(
@@ -71,15 +68,3 @@ def manager_routes(desk: NotificationDesk) -> APIRouter:
         return answer(shown)
 
     return router
-
-
-def link_headers(page: Page, prefix: str, wanted: Wanted) -> dict[str, str]:
-    """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
-    if not page.goes_on:
-        return {}
-    query = {"limit": str(wanted.most), "cursor": written_cursor(page.notifications[-1].position)}
-    if wanted.order_id is not None:
-        query["order_id"] = wanted.order_id
-    if wanted.state is not None:
-        query["state"] = wanted.state.value
-    return {"Link": f'<{prefix}/admin/notifications?{urlencode(query)}>; rel="next"'}

@@ -1,14 +1,14 @@
 """How the desk asks: the Dispatcher, again after a crash, and the ledger for what is forgotten.
 
 Rule: a crash of the Dispatcher is hidden from the client: each message is repeated a few times, and
-every command has an id, so that it takes effect once. Each wait for the ledger has a time-out here,
-once for a request. A guessed id or a new key is recognized without asking the ledger.
+every command has an id, so that it takes effect once. Each wait for the ledger has a time-out, once
+for a request. A guessed id or a new key is recognized without asking the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -18,6 +18,7 @@ import trio
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import ledger_time_out
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import HangUp, Standing
@@ -31,8 +32,6 @@ TRIES = 5
 """Attempts, before a crash is passed on to the client."""
 AT_ONCE = 1.0
 """Seconds: two crashes in a row within so short a time are not retried."""
-LEDGER_SECONDS = 5.0
-"""How long a request may wait for the ledger in all."""
 REFUSED_SECONDS = 1.0
 """How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
 client that retries at once would keep it busy."""
@@ -53,15 +52,6 @@ class Retries:
         again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
         # Twice in a row: this message may be the cause.
         return self.left > 0 and (self.waits or not (again and self.crashed_at_once))
-
-
-@contextmanager
-def ledger_time_out() -> Generator[None]:
-    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
-    with trio.move_on_after(LEDGER_SECONDS) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import trio
 from actors import ActorCrashed
 from cafe.ledger.department import Logged
 from cafe.ledger.errors import LedgerUnavailable
-from cafe.orders.asking import Asker, Retries, ledger_time_out
+from cafe.ledger.retries import ledger_time_out
+from cafe.orders.asking import Asker, Retries
 from cafe.orders.messages import (
     CheckRoom,
     FindOrders,

@@ -19,6 +19,7 @@ from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import load_when_refused
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
 from cafe.offer import Offer, Start
@@ -58,7 +59,7 @@ ORDERS = Department(
     "orders",
     tables=(orders, lines, keys, id_secret),
     load=load_orders,
-    transitions=transitions_of(TRANSITIONS, Action.PLACE, Status.WAITING),
+    transitions=transitions_of(TRANSITIONS, {Action.PLACE: Status.WAITING}),
     checks=CHECKS,
     ended=_ended,
     prune=(_prune_keys, _prune_lines, _prune_orders),
@@ -134,21 +135,13 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersO
         staff_routes=(barista_routes(desk, limiter),),
         answers=partial(dispatcher.ask, CountQueue()),
         metrics=metrics,
-        tasks=(partial(load_when_refused, dispatcher, ledger),),
+        tasks=(partial(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders()),),
         tidy=tidy,
         cut_off=cut_off,
         close=partial(answer_all, dispatcher),
         dispatcher=dispatcher,
         desk=desk,
     )
-
-
-async def load_when_refused(dispatcher: Ref[Dispatcher], ledger: Ledger) -> None:
-    """Have the Dispatcher load again from the ledger whenever a row is refused; never returns."""
-    while True:
-        await ledger.wait_refused(ORDERS)
-        with suppress(ActorCrashed):  # the next instance has loaded
-            await dispatcher.ask(LoadOrders())
 
 
 async def answer_all(dispatcher: Ref[Dispatcher]) -> Mapping[str, int]:

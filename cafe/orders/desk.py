@@ -15,7 +15,8 @@ import trio
 from actors import ActorCrashed
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger
-from cafe.orders.asking import TRIES, Retries, ledger_time_out
+from cafe.ledger.retries import ledger_time_out
+from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
 from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import (

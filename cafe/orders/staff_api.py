@@ -15,10 +15,11 @@ from actors import Ref
 from cafe.http.app import problems
 from cafe.http.authentication import STAFF_ONLY
 from cafe.http.disconnect import unless_disconnected
+from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
-from cafe.http.request_fields import KEY_PATTERN, Cursor, check_key
+from cafe.http.request_fields import KEY_PATTERN, check_key
 from cafe.http.schema import Id
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.rate_limiter import RateLimiter
@@ -30,7 +31,7 @@ from cafe.orders.messages import (
     ReleaseOrder,
     StartOrder,
 )
-from cafe.orders.requests import LINKED, Limit, counting_misses, link_headers
+from cafe.orders.requests import Limit, counting_misses
 from cafe.orders.schemas import (
     CONFLICT,
     ClaimOut,
@@ -146,7 +147,8 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     ) -> Response:
         """List orders that wait or are in preparation, oldest first; or one barista's claims."""
         page = await desk.list(ListOrders(barista, cursor or 0, limit))
-        links = link_headers(page, request.scope.get("root_path", ""), limit, barista)
+        behind = page.standings[-1].order.number if page.goes_on else None
+        links = link_headers(request, "/orders", behind, limit=limit, barista=barista)
         return answer({"orders": [listed_out(one) for one in page.standings]}, headers=links)
 
     return router

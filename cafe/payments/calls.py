@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import trio
 from prometheus_client import Histogram
 
 from actors import ActorCrashed, Message, Ref
 from cafe.http.refusals import CafeRefusal
-from cafe.ledger.errors import LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import NotRecorded
+from cafe.ledger.retries import until_done
 from cafe.orders.messages import UnknownOrder
 from cafe.payments.cashier import Cashier
 from cafe.payments.messages import (
@@ -31,17 +32,13 @@ from cafe.payments.messages import (
     Untouched,
 )
 from cafe.payments.payment import Answer, Payment
-from cafe.payments.wanted import order_of
+from cafe.payments.pricing import order_of
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Desk
 
-R = TypeVar("R")
-
 PARALLEL: Final = 20
 """Calls of a provider at a time, and orders that are placed at a time."""
-RETRY_SECONDS: Final = 0.5
-"""Between two retries, while the database cannot be written or refuses a row."""
 ORDER_WITHIN: Final = 300.0
 """Seconds after the intent, until which a charge becomes its order; later it is refunded."""
 
@@ -73,17 +70,6 @@ async def keep_calling(cashier: Ref[Cashier], lane: Lane, work: Work, in_hand: s
             await until_done(partial(cashier.ask, await work(payment)))
         finally:
             in_hand.remove(payment_id)
-
-
-async def until_done(ask: Callable[[], Awaitable[R]]) -> R:
-    """Ask until there is an answer, and return it; retry after a crash and during an outage."""
-    while True:
-        try:
-            return await ask()
-        except ActorCrashed:
-            await trio.lowlevel.checkpoint()
-        except (LedgerUnavailable, NotRecorded):
-            await trio.sleep(RETRY_SECONDS)
 
 
 # What there is to do

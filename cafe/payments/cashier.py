@@ -27,9 +27,8 @@ from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Entry, Event, Put
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
-from cafe.payments.agenda import LONGEST_PAUSE
 from cafe.payments.book import PaymentBook
-from cafe.payments.lane import LaneState
+from cafe.payments.lane import LONGEST_PAUSE, LaneState
 from cafe.payments.messages import (
     AnswerCustomers,
     AwaitOrder,
@@ -48,7 +47,6 @@ from cafe.payments.messages import (
     Refunded,
     Untouched,
 )
-from cafe.payments.order_events import change_by_event
 from cafe.payments.payment import (
     Action,
     Answer,
@@ -57,6 +55,7 @@ from cafe.payments.payment import (
     Status,
     Verdict,
     begun,
+    change_by_event,
     is_refusal,
     moved,
 )
@@ -123,7 +122,7 @@ class Cashier(Actor):
         self._chance = chance
         self._customers: dict[str, dict[Reply[Payment], None]] = {}
         """Those that wait for the order of a payment."""
-        self._lanes = {lane: LaneState() for lane in Lane}
+        self._lanes = {lane: LaneState[Reply[Payment]]() for lane in Lane}
         self._timers: dict[Lane, Timer] = {}
         self._begin(*loaded)
 

@@ -15,15 +15,16 @@ from actors import Ref
 from cafe.http.app import problems
 from cafe.http.authentication import Caller, Customer, CustomerOrStaff, Role
 from cafe.http.disconnect import unless_disconnected
+from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import DISCONNECTED, answer
-from cafe.http.request_fields import KEY_PATTERN, Cursor, Prefer, check_key, preferred_wait
+from cafe.http.request_fields import KEY_PATTERN, Prefer, check_key, preferred_wait
 from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import Allowance, LimitExceeded, RateLimiter, RecordRefusals
 from cafe.orders.messages import CancelOrder, PlacedQuery, Standing, UnknownOrder
-from cafe.payments.pages import LINKED, MOST_LISTED, ByStatus, Limit, link_headers, list_orders
+from cafe.payments.pages import MOST_LISTED, ByStatus, Limit, list_orders
 from cafe.payments.schemas import (
     BasketIn,
     EventsOut,
@@ -135,8 +136,7 @@ def order_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         """List your orders, the newest first."""
         statuses = () if status is None else (status,)
         page = await list_orders(till, PlacedQuery(account_of(caller), statuses, cursor, limit))
-        path = f"{request.scope.get('root_path', '')}/orders"
-        links = link_headers(path, page, status=status, limit=limit)
+        links = link_headers(request, "/orders", page.behind, status=status, limit=limit)
         return answer({"orders": [order_out(till.desk, one) for one in page.orders]}, headers=links)
 
     @router.get(

@@ -18,8 +18,9 @@ from sqlalchemy import Executable, Select, delete, select
 
 from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
-from cafe.ledger.department import Department
+from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import load_when_refused
 from cafe.ledger.tables import events
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
@@ -65,10 +66,7 @@ PAYMENTS = Department(
     "payments",
     tables=(payments, followed),
     load=load_payments,
-    transitions={
-        (None if before is None else before.value, action.value): after.value
-        for (before, action), after in TRANSITIONS.items()
-    },
+    transitions=transitions_of(TRANSITIONS),
     checks=CHECKS,
     ended=_ended,
     prune=(_prune,),
@@ -108,7 +106,7 @@ async def open_payments(
     tasks: list[Callable[[], Awaitable[None]]] = [
         partial(follow_orders, cashier, ledger, log_followed),
         partial(place_orders, cashier, desk, ledger.now),
-        partial(load_when_refused, cashier, ledger),
+        partial(load_when_refused, ledger, PAYMENTS, cashier, LoadPayments()),
     ]
     tasks += calling_tasks(settings, cashier, seconds)
     return Offer(
@@ -148,14 +146,6 @@ def cashier_factory(
         return Cashier(rules, ledger.now, load, await load(), closing, SystemRandom().random)
 
     return make
-
-
-async def load_when_refused(cashier: Ref[Cashier], ledger: Ledger) -> None:
-    """Have the Cashier load again from the ledger whenever a row is refused; never returns."""
-    while True:
-        await ledger.wait_refused(PAYMENTS)
-        with suppress(ActorCrashed):  # the next instance has loaded
-            await cashier.ask(LoadPayments())
 
 
 async def answer_customers(cashier: Ref[Cashier]) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ import trio
 from actors import Ref
 from cafe.ledger.department import Logged
 from cafe.ledger.ledger import Ledger
-from cafe.payments.calls import until_done
+from cafe.ledger.retries import until_done
 from cafe.payments.cashier import Cashier
 from cafe.payments.messages import Follow
 from cafe.payments.queries import find_of_orders, load_position

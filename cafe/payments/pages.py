@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import urlencode
+from typing import Annotated, Final, NamedTuple
 
-import trio
 from fastapi import Query
 
-from cafe.http.request_fields import written_cursor
 from cafe.http.schema import QueryInteger
-from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.retries import ledger_time_out
 from cafe.orders.messages import PlacedQuery, Standing
 from cafe.orders.messages import Status as OrderStatus
 from cafe.payments.payment import Payment, Status
 from cafe.payments.queries import list_by_status
-from cafe.payments.till import LEDGER_SECONDS, Ordered, Till
+from cafe.payments.till import Ordered, Till
 
 MOST_LISTED: Final = 100
 MOST_LOOKS: Final = 10
@@ -31,17 +28,6 @@ Limit = Annotated[
 ]
 ByStatus = Annotated[OrderStatus | None, Query(description="Only orders that stand so.")]
 ByPayment = Annotated[Status | None, Query(description="Only orders whose payment stands so.")]
-
-LINKED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "headers": {
-            "Link": {
-                "schema": {"type": "string"},
-                "description": '`<...>; rel="next"` leads to the next page; none on the last one.',
-            }
-        }
-    }
-}
 
 
 class Page(NamedTuple):
@@ -86,22 +72,12 @@ async def read_payments(
 ) -> Sequence[Payment]:
     """Return payments that stand so, once the log is followed."""
     query = partial(list_by_status, status=status.value, behind=behind, most=most)
-    with trio.move_on_after(LEDGER_SECONDS):
+    with ledger_time_out():
         await till.followed.wait(till.ledger.statistics().position)
         return await till.ledger.read(query)
-    raise LedgerUnavailable
 
 
 async def with_payments(till: Till, standings: Sequence[Standing]) -> list[Ordered]:
     """Return orders with the statuses of their payments."""
     statuses = await till.statuses(standings)
     return [Ordered(one, statuses[one.order.order_id], is_new=False) for one in standings]
-
-
-def link_headers(path: str, page: Page, **query: object) -> dict[str, str]:
-    """Return the `Link` header to the next page (RFC 8288); empty on the last page."""
-    if page.behind is None:
-        return {}
-    given = {name: str(value) for name, value in query.items() if value is not None}
-    text = urlencode({**given, "cursor": written_cursor(page.behind)})
-    return {"Link": f'<{path}?{text}>; rel="next"'}

@@ -6,11 +6,13 @@ it has from the start: it is charged for once, and given back once at most.
     intent --ask--> asked --accept--> paid --place--> placed --give back--> refund_pending
 
 with ways out of it (withdraw, refuse), one back (refund), and orders that are not charged (waive,
-leave). Every change of a payment is one of them.
+leave). Every change of a payment is one of them. An event of an order is known by the words in the
+log.
 """
 
 from __future__ import annotations
 
+import json
 from enum import Enum, StrEnum, auto
 from typing import Any, Final, NamedTuple
 
@@ -159,6 +161,33 @@ def at_counter(order_id: str, account_id: str, total_cents: int, number: int) ->
 def status_without_charge(total_cents: int) -> Status:
     """Return the status of the payment of an order that was placed without a charge."""
     return Status.AT_COUNTER if total_cents else Status.NOT_REQUIRED
+
+
+def change_by_event(
+    order_id: str,
+    payment: Payment | None,
+    now: float,
+    *,
+    action: str,
+    after: str,
+    data: str | None,
+) -> Change | None:
+    """Return what an event of an order does to its payment, if it has one; None if nothing."""
+    if action == "place":
+        shown: dict[str, Any] = json.loads(data or "{}")
+        if payment is None:
+            return _begun_without_charge(order_id, shown, now)
+        if payment.status is Status.PAID:
+            return moved(payment, Action.PLACE, now, number=shown["number"])
+    elif after == "cancelled" and payment is not None and payment.status is Status.PLACED:
+        return moved(payment, Action.GIVE_BACK, now, "its order was cancelled")
+    return None
+
+
+def _begun_without_charge(order_id: str, shown: dict[str, Any], now: float) -> Change:
+    payment = at_counter(order_id, shown["account_id"], shown["total_cents"], shown["number"])
+    is_due = status_without_charge(payment.total_cents) is Status.AT_COUNTER
+    return begun(payment, Action.LEAVE if is_due else Action.WAIVE, now)
 
 
 class Verdict(Enum):

@@ -1,6 +1,7 @@
-"""What a basket costs, and which of its lines cannot be sold.
+"""What a basket costs, its payment, and the order that is placed once it is paid.
 
-Rule: one menu from the first line to the last; names and prices are copied into the lines.
+Rule: one menu from the first line to the last; names and prices are copied into the lines, and kept
+with the payment. So what is placed later is what was sold, at the prices of that moment.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from typing import Any, NamedTuple
 
 from cafe.http.schema import MOST_INTEGER
 from cafe.menu.messages import Menu, Product, Variation
-from cafe.orders.messages import Line
+from cafe.orders.messages import Basket, Line, PlaceOrder, basket_order
+from cafe.payments.payment import Payment
 from cafe.payments.refusals import NotOnMenu
+
+UNLIMITED = 2**31
+"""What is charged is placed, however many orders of its address wait."""
 
 
 class Item(NamedTuple):
@@ -74,3 +79,37 @@ def fingerprint(
     """Return a text that is the same for the same request, and for no other."""
     asked = json.dumps([items, metadata, total_cents, fulfilment], sort_keys=True)
     return blake2b(asked.encode(), digest_size=16).hexdigest()
+
+
+def new_payment(
+    payment_id: str, order_id: str, basket: Basket, address: str, key: str | None
+) -> Payment:
+    """Return the payment of a basket, before its first change."""
+    wanted = {"address": address, "lines": basket.lines, "metadata": basket.metadata}
+    return Payment(
+        payment_id,
+        order_id,
+        basket.account_id,
+        basket.total_cents,
+        0.0,
+        key=key,
+        fingerprint=basket.fingerprint,
+        wanted=json.dumps(wanted),
+    )
+
+
+def order_of(payment: Payment) -> PlaceOrder:
+    """Return the message that places the order of a payment, as often as it is sent once.
+
+    It has no key: the key is the payment's, and leads to the order by that.
+    """
+    wanted = json.loads(payment.wanted or "{}")
+    basket = Basket(
+        payment.account_id,
+        tuple(Line(*line) for line in wanted["lines"]),
+        payment.total_cents,
+        payment.fingerprint or "",
+        wanted["metadata"],
+        prepaid=True,
+    )
+    return basket_order(payment.order_id, basket, address=wanted["address"], max_waiting=UNLIMITED)

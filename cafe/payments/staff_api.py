@@ -14,21 +14,19 @@ from starlette.responses import Response
 from actors import Ref
 from cafe.http.app import problems
 from cafe.http.authentication import Manager, Staff
+from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
-from cafe.http.request_fields import Cursor
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.messages import MoveOrder, PlacedQuery, Standing, UnknownOrder, WrongStep
 from cafe.orders.messages import Status as OrderStatus
 from cafe.payments.pages import (
-    LINKED,
     MOST_LISTED,
     ByPayment,
     ByStatus,
     Limit,
-    link_headers,
     list_orders,
     list_paid,
     with_payments,
@@ -85,8 +83,9 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         else:
             listing = partial(list_paid, till, payment, status, cursor, limit)
         page = await listing()
-        path = f"{request.scope.get('root_path', '')}/admin/orders"
-        links = link_headers(path, page, status=status, payment=payment, limit=limit)
+        links = link_headers(
+            request, "/admin/orders", page.behind, status=status, payment=payment, limit=limit
+        )
         return answer({"orders": [order_out(till.desk, one) for one in page.orders]}, headers=links)
 
     return router

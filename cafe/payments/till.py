@@ -17,15 +17,16 @@ import trio
 
 from actors import ActorCrashed, Message, Ref
 from cafe.http.refusals import CafeRefusal
-from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.errors import JournalClosed, NotRecorded
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import ask_again, ledger_time_out
 from cafe.menu.messages import Board
 from cafe.orders.messages import Basket, Standing, basket_order
 from cafe.payments.cashier import Cashier
 from cafe.payments.followers import Followed
 from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
 from cafe.payments.payment import Payment, Status, status_without_charge
-from cafe.payments.pricing import Item, price
+from cafe.payments.pricing import Item, new_payment, price
 from cafe.payments.queries import find_of_orders, look_up
 from cafe.payments.refusals import (
     RETRY_SECONDS,
@@ -35,7 +36,6 @@ from cafe.payments.refusals import (
     outcome_for_key,
     outcome_of,
 )
-from cafe.payments.wanted import new_payment
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Desk
@@ -44,8 +44,6 @@ R = TypeVar("R")
 
 TRIES: Final = 5
 """Attempts, before a crash is passed on to the customer."""
-LEDGER_SECONDS: Final = 5.0
-"""How long a request may wait for the ledger, each time."""
 CUSTOMER_SECONDS: Final = 15.0
 """How long a customer waits for the provider."""
 
@@ -112,7 +110,7 @@ class Till:
     async def statuses(self, standings: Iterable[Standing]) -> Mapping[str, Status]:
         """Return the statuses of the payments of baskets, by order; none is stale."""
         orders = [one.order for one in standings]
-        with trio.move_on_after(LEDGER_SECONDS):
+        with ledger_time_out():
             await self.followed.wait(self.ledger.statistics().position)
             in_memory = await self._ask(FindPayments(tuple(one.order_id for one in orders)))
             known = dict(in_memory)
@@ -125,7 +123,6 @@ class Till:
                 else status_without_charge(1 if one.basket is None else one.basket.total_cents)
                 for one in orders
             }
-        raise LedgerUnavailable
 
     async def find(self, order_id: str, hold: float = 0.0) -> Ordered:
         """Return an order with its payment's status; raises UnknownOrder."""
@@ -156,9 +153,8 @@ class Till:
     async def _kept(self, account_id: str, key: str) -> list[Payment]:
         """Return the payment that the ledger has under a key."""
         sought = Payment("", "", account_id, 0, 0.0, key=key)
-        with trio.move_on_after(LEDGER_SECONDS):
+        with ledger_time_out():
             return await self.ledger.read(partial(look_up, payment=sought))
-        raise LedgerUnavailable
 
     def _has_expired(self, payment: Payment) -> bool:
         age = self.ledger.now() - payment.intended_at
@@ -174,7 +170,8 @@ class Till:
         with trio.move_on_after(self.customer_seconds):
             for _ in range(TRIES):
                 try:
-                    known = await self._ask_once(Intend(payment, expired))
+                    with ledger_time_out():
+                        known = await self.cashier.ask(Intend(payment, expired))
                     if known.payment_id != payment.payment_id:
                         return known
                     return await self.cashier.ask(AwaitOrder(payment.payment_id))
@@ -193,7 +190,7 @@ class Till:
 
         Raises what its customer is refused with.
         """
-        with trio.move_on_after(LEDGER_SECONDS):
+        with ledger_time_out():
             for one in await self.ledger.read(partial(look_up, payment=payment)):
                 if one.payment_id != payment.payment_id:
                     if not self._has_expired(one):
@@ -201,7 +198,6 @@ class Till:
                 elif (outcome := outcome_of(one, RETRY_SECONDS)) is not None:
                     return raised(outcome)
             return None
-        raise LedgerUnavailable
 
     async def _placed(self, payment: Payment, *, is_new: bool = False) -> Ordered:
         standing = await self.desk.find(payment.order_id)
@@ -213,17 +209,8 @@ class Till:
 
     async def _ask(self, message: Message[Cashier, R]) -> R:
         """Ask the Cashier, and again after a crash."""
-        for _ in range(TRIES - 1):
-            try:
-                return await self._ask_once(message)
-            except (ActorCrashed, JournalClosed):
-                await trio.lowlevel.checkpoint()
-        return await self._ask_once(message)
-
-    async def _ask_once(self, message: Message[Cashier, R]) -> R:
-        with trio.move_on_after(LEDGER_SECONDS):
-            return await self.cashier.ask(message)
-        raise LedgerUnavailable
+        with ledger_time_out():
+            return await ask_again(self.cashier, message, TRIES)
 
 
 def priced(wish: Wish, board: Board) -> Basket:

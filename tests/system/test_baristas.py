@@ -215,7 +215,7 @@ async def test_the_list_shows_live_orders_oldest_first(shop: Shop, address: str)
         assert [one["status"] for one in listed] == ["preparation", "waiting", "waiting"]
         assert [one["position"] for one in listed] == [None, 1, 2]
         looked = await look(customer, placed[1])
-        changed = {"waited_seconds": 0, "items": []}
+        changed: dict[str, object] = {"waited_seconds": 0, "items": []}
         assert listed[1] | changed == looked | changed
         assert listed[1]["items"] == []
         assert "items" not in looked

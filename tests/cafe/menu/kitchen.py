@@ -17,11 +17,11 @@ from actors import ActorCrashed, Message, Ref, Restart, open_system
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import ask_in_time, load_when_refused
 from cafe.menu.catalogue import Catalogue, ProductWish
-from cafe.menu.department import MENU, load_when_refused
+from cafe.menu.department import MENU
 from cafe.menu.keeper import MenuKeeper
-from cafe.menu.messages import ReadMenu
-from cafe.menu.office import MenuOffice
+from cafe.menu.messages import LoadMenu, ReadMenu
 from cafe.menu.product import Board, Menu
 from cafe.menu.queries import Stored, load_menu
 from cafe.shop.shop import RESTART
@@ -48,18 +48,17 @@ class FragileKeeper(MenuKeeper):
 
 @dataclass
 class Kitchen:
-    """A running MenuKeeper, the office before it, the board and the ledger."""
+    """A running MenuKeeper, the board and the ledger."""
 
     ref: Ref[FragileKeeper]
-    office: MenuOffice
     board: Board
     ledger: Ledger
     store: FaultyStore
     disk: Disk = field(default_factory=Disk)
 
     async def ask(self, message: Message[MenuKeeper, R]) -> R:
-        """Ask at the office; what it answers is on the board, and all of that is committed."""
-        answer = await self.office.ask(message)
+        """Ask as a route does; what is answered is on the board, and all of that is committed."""
+        answer = await ask_in_time(self.ref, message)
         assert self.board.menu.products == committed(self.store).menu.products
         return answer
 
@@ -108,7 +107,7 @@ async def open_kitchen(
             return FragileKeeper(board, ledger.now, load, await load())
 
         ref = await system.start(make, name="MenuKeeper", mailbox=10_000, restart=restart)
-        nursery.start_soon(load_when_refused, ref, ledger)
+        nursery.start_soon(load_when_refused, ledger, MENU, ref, LoadMenu())
         await ref.ask(ReadMenu())
-        yield Kitchen(ref, MenuOffice(ref), board, ledger, store, disk)
+        yield Kitchen(ref, board, ledger, store, disk)
         nursery.cancel_scope.cancel()

@@ -19,7 +19,6 @@ from cafe.menu.catalogue import ProductWish, VariationWish
 from cafe.menu.customer_api import menu_routes
 from cafe.menu.keeper import MenuKeeper
 from cafe.menu.messages import AddProduct, ChangeProduct, DeleteProduct, ReplaceMenu
-from cafe.menu.office import MenuOffice
 from cafe.menu.product import Board, Menu, json_of, members_of
 from cafe.menu.refusals import NameTaken, NotAMenu, UnknownProduct
 from cafe.menu.staff_api import manager_routes
@@ -48,7 +47,7 @@ async def visiting(
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """Yield a client of an app with all routes of the menu."""
     board = board or Board(MENU)
-    routers = [menu_routes(board), manager_routes(MenuOffice(keeper or Probe(MenuKeeper)), board)]
+    routers = [menu_routes(board), manager_routes(keeper or Probe(MenuKeeper), board)]
     app = create_app(
         routers, title="t", description="d", version="1", prefix="/api", authenticate=authenticate
     )

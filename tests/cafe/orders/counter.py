@@ -19,16 +19,18 @@ from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
+from cafe.ledger.retries import load_when_refused
 from cafe.menu.catalogue import Catalogue
 from cafe.menu.first import FIRST_MENU
 from cafe.menu.keeper import new_id
 from cafe.menu.product import Board, Menu
-from cafe.orders.department import ORDERS, load_when_refused
+from cafe.orders.department import ORDERS
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import (
     Claim,
     FinishOrder,
+    LoadOrders,
     MoveOrder,
     PlaceOrder,
     Standing,
@@ -150,7 +152,7 @@ async def start_counter(  # noqa: PLR0917 - independent parts
         return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
-    nursery.start_soon(load_when_refused, dispatcher, ledger)
+    nursery.start_soon(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders())
     desk = CheckedDesk(ledger, ids, keys, ledger.now, ttl, dispatcher=dispatcher, store=store)
     return desk, closing
 

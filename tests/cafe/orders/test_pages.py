@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -19,8 +18,8 @@ from starlette.types import Scope
 from actors.testing import Probe
 from cafe.http.app import create_app
 from cafe.http.authentication import Caller, Role
+from cafe.http.pages import written_cursor
 from cafe.http.plain_routes import PlainRoutes
-from cafe.http.request_fields import read_cursor, written_cursor
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.orders.order import Order, Status
 from cafe.orders.queue import OrderBook
@@ -247,22 +246,3 @@ async def test_a_malformed_limit_or_cursor_is_refused(query: str) -> None:
     assert response.status_code == 422
     (error,) = response.json()["errors"]
     assert error["loc"] == ["query", query.split("=", maxsplit=1)[0]]
-
-
-@given(st.integers(1, 2**63))
-def test_a_cursor_is_read_as_it_was_written(number: int) -> None:
-    cursor = written_cursor(number)
-    assert read_cursor(cursor) == number
-    assert cursor.isascii()
-
-
-ALMOST = st.from_regex(r"behind [-+]?[0-9_ ]{0,9}\n?", fullmatch=True)
-
-
-@given(st.text(max_size=70) | ALMOST.map(lambda text: b64encode(text.encode()).decode()))
-def test_a_text_that_was_never_written_is_no_cursor(text: str) -> None:
-    try:
-        number = read_cursor(text)
-    except ValueError:
-        return
-    assert written_cursor(number) == text

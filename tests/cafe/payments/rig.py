@@ -19,14 +19,15 @@ from sqlalchemy import Connection, select
 from actors import ActorCrashed, Message, Ref, Restart, open_system
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
+from cafe.ledger.retries import load_when_refused
 from cafe.menu.messages import Board, Menu, Product, Variation
 from cafe.orders.department import ORDERS
 from cafe.orders.dispatcher import Rules as OrderRules
 from cafe.payments.calls import charging, place_orders, refunding, work_lane
 from cafe.payments.cashier import Cashier, Rules
-from cafe.payments.department import PAYMENTS, load_when_refused
+from cafe.payments.department import PAYMENTS
 from cafe.payments.followers import Followed, follow_orders
-from cafe.payments.messages import Lane
+from cafe.payments.messages import Lane, LoadPayments
 from cafe.payments.payment import Payment
 from cafe.payments.pricing import Item, fingerprint
 from cafe.payments.queries import Snapshot
@@ -145,7 +146,7 @@ async def open_rig(
         for task in (
             partial(follow_orders, cashier, ledger, followed),
             partial(place_orders, cashier, counter.desk, ledger.now),
-            partial(load_when_refused, cashier, ledger),
+            partial(load_when_refused, ledger, PAYMENTS, cashier, LoadPayments()),
         ):
             nursery.start_soon(task)
         if charges:

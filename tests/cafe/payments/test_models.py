@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cafe.http.schema import MOST_INTEGER
 from cafe.menu.messages import Menu, Product
-from cafe.payments.agenda import LONGEST_AS_TOLD, LONGEST_PAUSE, Agenda, pause
 from cafe.payments.book import PaymentBook
+from cafe.payments.lane import LONGEST_AS_TOLD, LONGEST_PAUSE, Agenda, pause
 from cafe.payments.payment import (
     OPEN,
     TRANSITIONS,

@@ -1,0 +1,99 @@
+"""Pages of lists: cursors, and the `Link` to the next page.
+
+Rule: a cursor says behind what its page begins, as a number or a text; so it holds when that has
+left the list. Only a cursor that was written here is read; any other is refused before an actor is
+asked.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import Query, Request
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LONGEST: Final = 64
+_BEHIND: Final = "behind "
+
+LINKED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "schema": {"type": "string"},
+                "description": '`<...>; rel="next"` leads to the next page; none on the last one.',
+            }
+        }
+    }
+}
+"""The response of a list in pages, for OpenAPI."""
+
+
+def link_headers(
+    request: Request, path: str, behind: int | str | None, **query: object
+) -> dict[str, str]:
+    """Return the `Link` header to the page that begins `behind` this number or text (RFC 8288).
+
+    Empty if that is None: on the last page. `path` is without the prefix of the app. What is None
+    in `query` is left out.
+    """
+    if behind is None:
+        return {}
+    cursor = written_text_cursor(behind) if isinstance(behind, str) else written_cursor(behind)
+    given = {name: str(value) for name, value in query.items() if value is not None}
+    prefix = request.scope.get("root_path", "")
+    return {"Link": f'<{prefix}{path}?{urlencode({**given, "cursor": cursor})}>; rel="next"'}
+
+
+def written_cursor(number: int) -> str:
+    """Return the cursor of the page that begins behind this number."""
+    return written_text_cursor(f"{_BEHIND}{number}")
+
+
+def read_cursor(cursor: str) -> int:
+    """Return the number of a cursor; raises ValueError for any other text."""
+    number = int(read_text_cursor(cursor, longest=LONGEST).removeprefix(_BEHIND))
+    if number > 0 and written_cursor(number) == cursor:
+        return number
+    raise ValueError("no cursor of ours")
+
+
+def written_text_cursor(text: str) -> str:
+    """Return the cursor of the page that begins behind this text."""
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def read_text_cursor(cursor: str, *, longest: int) -> str:
+    """Return the text of a cursor of at most so many characters; raises ValueError for others."""
+    if 0 < len(cursor) <= longest:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        if written_text_cursor(text) == cursor:
+            return text
+    raise ValueError("no cursor of ours")
+
+
+def no_cursor() -> PydanticCustomError:
+    """Return the error of a cursor that is none, for validators."""
+    return PydanticCustomError(
+        "cursor", "Take the cursor from the link of the page before; this is none."
+    )
+
+
+def _checked(cursor: Any) -> Any:
+    if cursor is None:
+        return None
+    try:
+        return read_cursor(cursor)
+    except ValueError:
+        raise no_cursor() from None
+
+
+Cursor = Annotated[
+    int | None,
+    BeforeValidator(_checked),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST}),
+    Query(description="Where the page begins; take it from the link of the page before."),
+]
+"""A cursor of numbers, such as orders' and positions."""

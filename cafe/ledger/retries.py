@@ -1,0 +1,88 @@
+"""How others ask an actor that writes to the ledger: with a time-out, and again after a crash.
+
+Rule: only what may be repeated is asked here, such as a command with an id. A request waits five
+seconds for the ledger at most, and asks again a few times; a task goes on until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+
+import trio
+
+from actors import Actor, ActorCrashed, Message, Ref
+from cafe.ledger.department import Department
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.ledger import Ledger
+
+A = TypeVar("A", bound=Actor)
+R = TypeVar("R")
+
+LEDGER_SECONDS: Final = 5.0
+"""How long a request may wait for the ledger."""
+TRIES: Final = 3
+"""Attempts, before a crash is passed on to the client."""
+TASK_RETRY_SECONDS: Final = 0.5
+"""Between two retries of a task, while the database cannot be written or refuses a row."""
+
+
+@contextmanager
+def ledger_time_out() -> Generator[None]:
+    """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
+    with trio.move_on_after(LEDGER_SECONDS) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise LedgerUnavailable
+
+
+async def ask_in_time(actor: Ref[A], message: Message[A, R]) -> R:
+    """Ask for a request, and again after a crash; raises LedgerUnavailable after the time-out."""
+    with ledger_time_out():
+        return await ask_again(actor, message)
+
+
+async def ask_again(actor: Ref[A], message: Message[A, R], tries: int = TRIES) -> R:
+    """Ask, and again after each of the first crashes; each takes one of the `tries`.
+
+    As a crash counts that the ledger was opened again before it had what the reply rests on.
+    """
+    for _ in range(tries - 1):
+        try:
+            return await actor.ask(message)
+        except (ActorCrashed, JournalClosed):
+            await trio.lowlevel.checkpoint()
+    return await actor.ask(message)
+
+
+async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = True) -> R:
+    """Ask until there is an answer, and return it; retry after a crash and during an outage.
+
+    What the database refuses is retried, too, until an operator has helped; or else raises
+    NotRecorded.
+    """
+    while True:
+        try:
+            return await ask()
+        except ActorCrashed:
+            await trio.lowlevel.checkpoint()
+        except LedgerUnavailable:
+            await trio.sleep(TASK_RETRY_SECONDS)
+        except NotRecorded:
+            if not retry_refused:
+                raise
+            await trio.sleep(TASK_RETRY_SECONDS)
+
+
+async def load_when_refused(
+    ledger: Ledger, department: Department[Any], actor: Ref[A], load: Message[A, Any]
+) -> None:
+    """Have an actor load what is committed whenever a row of its department is refused.
+
+    Never returns. An actor that remembers nothing of its rows has no need of this.
+    """
+    while True:
+        await ledger.wait_refused(department)
+        with suppress(ActorCrashed):  # the next instance has loaded
+            await actor.ask(load)
