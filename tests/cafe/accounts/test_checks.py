@@ -8,7 +8,6 @@ import trio
 from cafe.accounts.checks import CHECKS
 from cafe.accounts.department import ACCOUNTS
 from cafe.ledger.database import Link
-from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.accounts.lobby import open_lobby
 from tests.cafe.ledger.fakes import FaultyStore
 
@@ -59,6 +58,6 @@ async def test_what_ended_long_ago_is_pruned_and_accounts_stay(
         autojump_clock.jump(20 * 86_400)
         live = await lobby.sign_in()
         before = lobby.ledger.now() - 86_400
-        assert await lobby.ledger.prune(ACCOUNTS, before, DEPARTMENTS) == 3
+        assert await lobby.ledger.prune(ACCOUNTS, before, [ACCOUNTS]) == 3
         assert (await lobby.me(live["access_token"])).status_code == 200
         assert store.broken_promises() == []
