@@ -32,6 +32,7 @@ from cafe.accounts.schemas import (
 )
 from cafe.http.app import problems
 from cafe.http.authentication import Anyone, Caller
+from cafe.http.form_route import FormRoute
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import NOTHING, answer
 from cafe.limits.guard import count_refusal
@@ -107,7 +108,11 @@ def auth_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
 def form_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     """Return the route that takes a form, which a plain route does not read."""
-    router = APIRouter(tags=["accounts"], responses={**BODY, **WRONG, **TRIED, **NO_LEDGER})
+    router = APIRouter(
+        tags=["accounts"],
+        responses={**BODY, **WRONG, **TRIED, **NO_LEDGER},
+        route_class=FormRoute,
+    )
 
     @router.post("/auth/token", response_model=TokenPairOut)
     async def sign_in(request: Request, form: Annotated[SignInForm, Form()]) -> Response:

@@ -101,7 +101,8 @@ Username = Annotated[
     Text,
     Field(min_length=1, max_length=80, description="A display name; it need not be unique."),
 ]
-TokenName = Annotated[Text, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
+TokenName = Annotated[Text, Field(max_length=64, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+"""An id in a path, so it is none of the segments `.` and `..`, which clients resolve."""
 
 
 class RegisterIn(Schema):

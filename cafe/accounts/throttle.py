@@ -7,8 +7,9 @@ a thousand free ones. They count for the client's address, and for the pair of a
 A third count is the account's, for tries from everywhere. It refuses nobody by itself, or else
 others could lock an account's owner out: beyond it an address that has never signed in to that
 account has one try instead of ten. An address that has signed in there before is counted by that
-pair only, so neither those who attack the account nor the neighbours behind the same address can
-keep its owner out.
+pair only, so neither those who attack the account from elsewhere nor neighbours behind the same
+address who fail at other accounts can keep its owner out. Neighbours who attack this very account
+can, for as long as the window is: by their address they are the owner.
 """
 
 from __future__ import annotations

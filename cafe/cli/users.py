@@ -48,7 +48,7 @@ def add_user(
 ) -> None:
     """Add an account with a role."""
     if password is None:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        password = asked_password()
     wish = {"email": email, "password": password, "role": role.value}
 
     async def work(client: httpx.AsyncClient) -> Shown:
@@ -134,6 +134,17 @@ def revoke_token(name: NameArgument, database_url: DatabaseUrl = None, url: Shop
 
     managed(work, database_url=database_url, url=url)
     print(printable(f"{name} is revoked."))
+
+
+def asked_password() -> str:
+    """Return a password that was typed twice; raises CommandRefusedError if there is none."""
+    try:
+        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    except typer.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise CommandRefusedError("There is no password; give --password.") from None
+    return password
 
 
 def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:

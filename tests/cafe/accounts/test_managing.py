@@ -171,10 +171,17 @@ async def test_a_program_is_a_barista_or_a_manager(role: str) -> None:
         assert (await grant(lobby, role=role)).status_code == 422
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 81, "a\n", "é"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "x" * 65, "a\n", "é"])
 async def test_a_programs_name_is_plain(name: str) -> None:
     async with open_lobby() as lobby:
         assert (await grant(lobby, name)).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 64, "till-2.north_east", "a..", "-", "_"])
+async def test_a_token_that_can_be_granted_can_be_revoked(name: str) -> None:
+    async with open_lobby() as lobby, lobby.manager() as manager:
+        assert (await grant(lobby, name)).status_code == 201
+        assert (await manager.delete(f"/admin/tokens/{name}")).status_code == 204
 
 
 @pytest.mark.schedules(5)

@@ -24,6 +24,15 @@ from tests.cafe.accounts.lobby import (
 )
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 
+FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART = (
+    b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name, value)
+        for name, value in ((b"username", EMAIL.encode()), (b"password", PASSWORD.encode()))
+    )
+    + b"--x--\r\n"
+)
+
 
 async def tries(lobby: Lobby, address: str = "192.0.2.1", **members: str) -> httpx.Response:
     async with lobby.visitor(address) as visitor:
@@ -97,19 +106,37 @@ async def test_a_form_is_read_as_oauth_has_it(form: dict[str, str], status: int)
     ("body", "content_type"),
     [
         (b'{"username": "ada@example.com", "password": "correct horse"}', "application/json"),
-        (b"%zz=%zz&&&=", "application/x-www-form-urlencoded"),
-        (b"\xff\xfe", "application/x-www-form-urlencoded"),
-        (b"", "application/x-www-form-urlencoded"),
+        (b"%zz=%zz&&&=", FORM_TYPE),
+        (b"\xff\xfe", FORM_TYPE),
+        (b"username=a@b.example&password=%ff%ff%ff%ff%ff%ff%ff%ff", FORM_TYPE),
+        (b"username=ada@example.com&username=a@b.example&password=correct+horse", FORM_TYPE),
+        (b"username=ada@example.com&password=correct+horse&scope=a&scope=b", FORM_TYPE),
+        (b"username=ada@example.com&password=correct+horse" + b"&x" * 200, FORM_TYPE),
+        (b"", FORM_TYPE),
         (b"--x\r\n", "multipart/form-data; boundary=x"),
         (b"none", "multipart/form-data"),
+        (MULTIPART, "multipart/form-data; boundary=x"),
     ],
 )
 async def test_what_is_no_form_is_a_problem(body: bytes, content_type: str) -> None:
     async with open_lobby() as lobby, lobby.visitor() as visitor:
+        await lobby.register()
         headers = {"Content-Type": content_type}
         response = await visitor.post("/auth/token", content=body, headers=headers)
         assert response.status_code in {400, 422}
         assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "password", ["pässwörd".encode(), b"p%C3%A4ssw%c3%b6rd", "pa\u0308ssw\u00f6rd".encode()]
+)
+async def test_a_form_is_utf_8_with_and_without_percent_signs(password: bytes) -> None:
+    async with open_lobby() as lobby, lobby.visitor() as visitor:
+        await visitor.post("/auth/register", json={"email": EMAIL, "password": "pässwörd"})
+        body = b"username=ada@example.com&password=" + password
+        headers = {"Content-Type": f"{FORM_TYPE}; charset=utf-8"}
+        response = await visitor.post("/auth/token", content=body, headers=headers)
+        assert response.status_code == 200, response.text
 
 
 async def test_failed_tries_are_refused_after_ten_and_wait_for_their_time(

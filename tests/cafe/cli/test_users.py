@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +112,22 @@ def test_what_a_command_cannot_do_is_one_line(
     line = on_file(*args, code=2)
     assert said in line
     assert PASSWORD not in line
+
+
+def test_a_password_that_nobody_can_be_asked_for_is_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/cafe.db"
+    done = subprocess.run(
+        [sys.executable, "-m", "cafe", "users", "add", BOSS, "--role", "manager"],
+        env={"CAFE_DATABASE_URL": url},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # without a terminal
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].strip() == "cafe: There is no password; give --password."
+    assert "Traceback" not in done.stderr
 
 
 def test_a_database_in_memory_has_no_users_to_manage(capsys: pytest.CaptureFixture[str]) -> None:
