@@ -83,6 +83,7 @@ def _provider(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise ValueError("a provider's URL begins with http:// or https:// and a host")
+    _ = url.port  # raises ValueError for what is no port
     return text
 
 

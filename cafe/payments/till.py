@@ -104,8 +104,12 @@ class Till:
         await self.desk.check_room(wish.address, wish.max_waiting)
         order_id, payment_id = self.desk.ids.new(), token_urlsafe(18)
         payment = new_payment(payment_id, order_id, basket, wish.address, wish.key)
-        paid = await self._pay(payment, expired)
-        return await self._placed(paid, is_new=paid.payment_id == payment_id)
+        try:
+            paid = await self._pay(payment, expired)
+            return await self._placed(paid, is_new=paid.payment_id == payment_id)
+        except LedgerUnavailable:
+            # The Cashier may have it, and go on when the database is back.
+            raise PaymentUnknown from None
 
     async def statuses(self, standings: Iterable[Standing]) -> Mapping[str, Status]:
         """Return the statuses of the payments of baskets, by order; none is stale."""

@@ -147,6 +147,12 @@ def test_every_origin_at_once_is_refused(origins: str) -> None:
         read_settings({"cors_origins": origins})
 
 
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_a_provider_s_port_is_a_number_that_a_port_can_have(port: str) -> None:
+    with pytest.raises(SettingsError, match="--payment-url: "):
+        read_settings({"payment_url": f"http://pay.example:{port}/charges"})
+
+
 @pytest.mark.parametrize(
     "token", ["", "x", TOKEN[:-1], 16 * " ", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\0{TOKEN}"]
 )

@@ -13,6 +13,7 @@ from cafe.payments.messages import AnswerCustomers
 from cafe.payments.payment import Status
 from cafe.payments.refusals import (
     NotPlaced,
+    PaymentUnknown,
 )
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.payments.rig import payments_in, rigged, the_only
@@ -161,3 +162,17 @@ async def test_a_row_that_is_refused_is_its_own_customers_trouble() -> None:
             with pytest.raises(CafeRefusal):
                 await rig.order(key="bad")
         assert len(rig.world.charged) == len(rig.store.orders) == 1
+
+
+async def test_who_may_be_charged_after_an_outage_is_told_so() -> None:
+    async with rigged() as rig:
+        rig.store.link.gone = True
+        began = trio.current_time()
+        with pytest.raises(PaymentUnknown):
+            await rig.order()
+        assert trio.current_time() - began == pytest.approx(5)
+        rig.store.link.gone = False
+        await trio.sleep(30)
+        await rig.followed()
+        assert the_only(rig).status is Status.PLACED
+        assert len(rig.world.charged) == 1
