@@ -17,7 +17,7 @@ import trio
 
 from actors import ActorCrashed, Message, Ref
 from cafe.http.refusals import CafeRefusal
-from cafe.ledger.errors import JournalClosed, NotRecorded
+from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ask_again, ledger_time_out
 from cafe.menu.messages import Board

@@ -296,7 +296,7 @@ def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) ->
     schema = app.openapi()
     assert list(schema["paths"]) == ["/bug/{cup}/", "/milk/", "/teapot", "/take/"]
     answers = schema["paths"]["/milk/"]["get"]["responses"]
-    assert list(answers) == ["200", "409", "422", "500"]
+    assert list(answers) == ["200", "409", "414", "422", "500"]
     assert answers["409"]["description"] == "There is none."
     assert list(problems(429)[429]["headers"]) == ["Retry-After", "RateLimit-Policy", "RateLimit"]
     assert set(schema["components"]["schemas"]) == {"Beans", "ProblemOut"}
