@@ -50,7 +50,7 @@ class OrderConflict(CafeRefusal):
     members = ("order_status",)
 
     def __init__(self, order_status: Status, wish: str) -> None:
-        super().__init__(f"An order that is {order_status} cannot be {wish}.")
+        super().__init__(f"An order whose status is {order_status} cannot be {wish}.")
         self.order_status = order_status
 
 
@@ -65,8 +65,11 @@ class WrongStep(CafeRefusal):
 
     def __init__(self, order_status: Status) -> None:
         follows = NEXT.get(order_status)
-        can = "moved no further" if follows is None else f"moved to {follows} only"
-        super().__init__(f"An order that is {order_status} can be {can}.")
+        super().__init__(
+            f"This order is {order_status}: there is no next status."
+            if follows is None
+            else f"The next status of this order is {follows}."
+        )
         self.order_status = order_status
         self.allowed: list[Status] = [] if follows is None else [follows]
 

@@ -32,8 +32,8 @@ from cafe.payments.checks import CHECKS
 from cafe.payments.customer_api import order_routes, ordering_routes
 from cafe.payments.followers import Followed, follow_orders
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
-from cafe.payments.payment import OPEN, TRANSITIONS
-from cafe.payments.queries import Snapshot, has_key_since, load_payments
+from cafe.payments.payment import OPEN, TRANSITIONS, Status
+from cafe.payments.queries import Snapshot, count_open, has_key_since, load_payments
 from cafe.payments.staff_api import staff_routes
 from cafe.payments.tables import followed, payments
 from cafe.payments.till import CUSTOMER_SECONDS, Till
@@ -96,6 +96,7 @@ async def open_payments(
     since = ledger.now() - settings.key_ttl_seconds
     had_keys = await ledger.prepare(partial(has_key_since, since=since))
     till = Till(cashier, desk, board, ledger, log_followed, charges, charges or had_keys)
+    warn_of_waiting(settings, await ledger.prepare(count_open))
     seconds = Histogram(
         "cafe_provider_seconds",
         "How long calls of the payment providers took.",
@@ -134,6 +135,15 @@ def calling_tasks(
         yield partial(refund_payments, cashier, settings.refund_url, seconds)
     else:
         log.warning("there is no CAFE_REFUND_URL: what has to be refunded waits for one")
+
+
+def warn_of_waiting(settings: Settings, waiting: Mapping[Status, int]) -> None:
+    """Warn of payments that wait for a provider which the settings do not name."""
+    for status, setting in ((Status.ASKED, "payment_url"), (Status.REFUND_PENDING, "refund_url")):
+        number = waiting.get(status, 0)
+        if number and getattr(settings, setting) is None:
+            name = f"CAFE_{setting.upper()}"
+            log.warning("payments wait for a setting", setting=name, status=status, waiting=number)
 
 
 def cashier_factory(

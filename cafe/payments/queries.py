@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
-from cafe.payments.payment import OPEN, Payment
+from cafe.payments.payment import OPEN, Payment, Status
 from cafe.payments.tables import followed, payment_of, payments
 
 MOST_RECENT = 1_000
@@ -46,6 +46,12 @@ def load_payments(connection: Connection) -> Snapshot:
         recent=tuple(one for one in reversed(found) if not one.is_open),
         position=load_position(connection),
     )
+
+
+def count_open(connection: Connection) -> dict[Status, int]:
+    """Count the payments with something left to do."""
+    found = select(payments.c.status, func.count()).where(_is_open).group_by(payments.c.status)
+    return {Status(status): number for status, number in connection.execute(found)}
 
 
 def load_position(connection: Connection) -> int:

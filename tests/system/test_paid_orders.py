@@ -233,11 +233,16 @@ async def test_staff_move_an_order_one_status_on_and_no_other_way(
             response = await barista.patch(path, json={"status": wrong}, headers=signed_in(BARISTA))
             body = problem(response, 400)
             assert (body["order_status"], body["allowed"]) == ("waiting", ["preparation"])
+            assert body["detail"] == "The next status of this order is preparation."
         for status in ("preparation", "ready", "delivered"):
             response = await barista.patch(
                 path, json={"status": status}, headers=signed_in(BARISTA)
             )
             assert (response.status_code, response.json()["status"]) == (200, status)
+        response = await barista.patch(path, json={"status": "ready"}, headers=signed_in(BARISTA))
+        body = problem(response, 400)
+        assert (body["order_status"], body["allowed"]) == ("delivered", [])
+        assert body["detail"] == "This order is delivered: there is no next status."
     response = await client.get(f"/orders/{order_id}/events", headers=signed_in(ADA))
     events = response.json()["events"]
     assert [one["status"] for one in events] == ["waiting", "preparation", "ready", "delivered"]
