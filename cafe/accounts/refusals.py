@@ -101,7 +101,7 @@ class TooManyTries(CafeRefusal):
 
 _SENTENCES = {
     "sign_in": "There were too many failed tries to sign in; wait before the next one.",
-    "register": "Your address has registered 10 accounts in an hour, as many as it may.",
+    "register": "Within an hour your address may try to register 30 times, and make 10 accounts.",
 }
 
 
