@@ -59,7 +59,7 @@ from cafe.accounts.refusals import (
 )
 from cafe.accounts.sign_in import NeverIssuedError, SignIn, SignInStatus
 from cafe.accounts.tables import entry_of, entry_of_sign_in, entry_of_token
-from cafe.accounts.throttle import Registrations, TooManyError, Tries
+from cafe.accounts.throttle import REGISTER_TRIES, REGISTRATIONS, LastHour, TooManyError, Tries
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Entry
 from cafe.ledger.errors import NotRecorded
@@ -88,7 +88,8 @@ class Accounts(Actor):
         self._journal, _ = opened
         self._monotonic = monotonic
         self._tries = Tries()
-        self._registrations = Registrations()
+        self._register_tries = LastHour(REGISTER_TRIES)
+        self._registrations = LastHour(REGISTRATIONS)
         self._accounts = Lru[str, Account](most)
         self._sign_ins = Lru[str, SignIn](most)
         self._tokens = Lru[str, ProgramToken](most)
@@ -122,9 +123,12 @@ class Accounts(Actor):
 
     @MayRegister.handler
     async def may_register(self, message: MayRegister) -> None:
-        """Refuse what Register would refuse."""
-        self._check_registrations(message.address)
-        if await self._read(partial(find_by_email, folded=message.folded)) is not None:
+        """Count a try to register, and refuse what Register would refuse."""
+        self._check(self._register_tries, message.address)
+        self._check(self._registrations, message.address)
+        taken = await self._read(partial(find_by_email, folded=message.folded))
+        self._register_tries.add(message.address, self._monotonic())
+        if taken is not None:
             raise EmailTaken
 
     @Register.handler
@@ -134,7 +138,7 @@ class Accounts(Actor):
         if known is not None:
             return known
         if message.address is not None:
-            self._check_registrations(message.address)
+            self._check(self._registrations, message.address)
         account = Account(
             message.account_id,
             message.email,
@@ -310,8 +314,8 @@ class Accounts(Actor):
 
     # What the turns have in common
 
-    def _check_registrations(self, address: str) -> None:
-        wait = self._registrations.seconds_until_room(address, self._monotonic())
+    def _check(self, done: LastHour, address: str) -> None:
+        wait = done.seconds_until_room(address, self._monotonic())
         if wait:
             raise TooManyTries("register", wait)
 

@@ -44,7 +44,7 @@ WRONG: Final = problems(401, because="The credentials are wrong, or hold no long
 TRIED: Final = problems(
     429,
     because="This address is over its limit; the member `limit` says over which:"
-    " `requests`, `banned`, `sign_in` or `register`.",
+    " `requests`, `banned`, `sign_in`, `register` or `passwords`.",
 )
 BODY: Final = problems(400, 408, 413)
 

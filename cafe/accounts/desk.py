@@ -130,7 +130,8 @@ class Desk:
         candidate = await self._checked(account.folded, current, address)
         if candidate is None:
             raise WrongPassword
-        old_hash, new_hash = candidate.password_hash or "", await self.passwords.hash(new)
+        old_hash = candidate.password_hash or ""
+        new_hash = await self.passwords.hash(new, address)
         await self._ask(ChangePassword(account.account_id, sign_in_id, old_hash, new_hash))
 
     # Who makes a request
@@ -201,7 +202,7 @@ class Desk:
             email.folded,
             username,
             role.value,
-            await self.passwords.hash(password),
+            await self.passwords.hash(password, address),
             address,
             by,
         )
@@ -212,7 +213,7 @@ class Desk:
         candidate = await self._ask(BeginSignIn(folded, address))
         right: bool | None = None
         try:
-            right = await self.passwords.matches(password, candidate.password_hash)
+            right = await self.passwords.matches(password, candidate.password_hash, address)
         finally:
             with suppress(MailboxFull, ActorStopped):
                 self.accounts.tell_nowait(EndTry(folded, address, candidate.is_known, right))

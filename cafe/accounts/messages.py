@@ -46,7 +46,10 @@ class SignedIn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MayRegister(Message["Accounts", None]):
-    """Ask before the password is hashed, which is expensive; refused as Register is."""
+    """Ask before the password is hashed, which is expensive; refused as Register is.
+
+    Counts as a try of the address, whatever comes of it.
+    """
 
     folded: str
     address: str

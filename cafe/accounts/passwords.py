@@ -1,14 +1,16 @@
 """Passwords: hashed and checked with argon2id (RFC 9106), in threads of their own.
 
 Rule: a check takes the same time whether there is an account or not, since it is always made,
-against a hash of no password if need be. Two run at a time, and a bounded number waits.
+against a hash of no password if need be. Two run at a time, and a bounded number waits. A client
+address has a few among them; its others wait in a line of its own, and hold nobody else up.
 """
 
 from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -16,11 +18,17 @@ import trio
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from cafe.accounts.refusals import TooManyHashes
+from cafe.accounts.refusals import TooManyHashes, TooManyTries
 
 T = TypeVar("T")
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 64
+OF_AN_ADDRESS: Final = 4
+"""Hashes of one client address that run or wait for a thread."""
+MOST_IN_LINE: Final = 32
+"""Further ones that wait in the address's own line."""
+MOMENT: Final = 1.0
+"""Seconds after which to come back to a full line."""
 
 
 class Run(Protocol):
@@ -44,6 +52,30 @@ class InThreads:
         return await trio.to_thread.run_sync(call, limiter=self._limiter)
 
 
+class Lines:
+    """Client addresses' turns: OF_AN_ADDRESS at a time for each, the others in its line."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, trio.CapacityLimiter] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncGenerator[None]:
+        """Wait for a turn and have it; raises TooManyTries beyond MOST_IN_LINE."""
+        line = self._lines.setdefault(address, trio.CapacityLimiter(OF_AN_ADDRESS))
+        if line.statistics().tasks_waiting >= MOST_IN_LINE:
+            raise TooManyTries("passwords", MOMENT)
+        try:
+            async with line:
+                yield
+        finally:
+            # Without a turn none waits either. One that gave up may find that the line is gone.
+            if not line.borrowed_tokens and self._lines.get(address) is line:
+                del self._lines[address]
+
+
 class Passwords:
     """Hashes passwords, and checks them."""
 
@@ -52,14 +84,23 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._run = run or InThreads()
         self._of_none = hash_of_none(self._hasher)
+        self._lines = Lines()
 
-    async def hash(self, password: str) -> str:
-        """Return a hash, which has its parameters and its salt in it."""
-        return await self._run(partial(self._hasher.hash, password))
+    async def hash(self, password: str, address: str | None) -> str:
+        """Return a hash, which has its parameters and its salt in it.
 
-    async def matches(self, password: str, password_hash: str | None) -> bool:
+        `address` is the client's; None for a manager, who does not stand in line.
+        """
+        call = partial(self._hasher.hash, password)
+        if address is None:
+            return await self._run(call)
+        async with self._lines.turn(address):
+            return await self._run(call)
+
+    async def matches(self, password: str, password_hash: str | None, address: str) -> bool:
         """Return whether a password is the one of a hash; False, after as long, without a hash."""
-        return await self._run(partial(self._check, password, password_hash))
+        async with self._lines.turn(address):
+            return await self._run(partial(self._check, password, password_hash))
 
     def _check(self, password: str, password_hash: str | None) -> bool:
         try:

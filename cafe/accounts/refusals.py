@@ -88,7 +88,7 @@ class UnknownToken(CafeRefusal):
 
 
 class TooManyTries(CafeRefusal):
-    """This address has tried too often to sign in, or to register."""
+    """This address has tried too often, or too much at once, to sign in or to register."""
 
     status = 429
     members = ("limit",)
@@ -101,7 +101,8 @@ class TooManyTries(CafeRefusal):
 
 _SENTENCES = {
     "sign_in": "There were too many failed tries to sign in; wait before the next one.",
-    "register": "Your address has registered 10 accounts in an hour, as many as it may.",
+    "register": "Within an hour your address may try to register 30 times, and make 10 accounts.",
+    "passwords": "Too many passwords of your address are being checked at the moment.",
 }
 
 

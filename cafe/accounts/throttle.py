@@ -35,6 +35,10 @@ MOMENT: Final = 1.0
 """Seconds after which to come back where only tries under way are too many."""
 
 REGISTRATIONS: Final = 10
+"""Accounts that one address makes within an hour."""
+REGISTER_TRIES: Final = 30
+"""Tries of one address to register within an hour, whatever came of them: each tells whether an
+address is taken. More than REGISTRATIONS, so that who is told so can try another one."""
 HOUR: Final = 3_600.0
 
 
@@ -133,22 +137,23 @@ class Tries:
         return ((self._addresses, address), (self._pairs, pair), (self._accounts, account))
 
 
-class Registrations:
-    """Registrations of each address within the last hour, exactly."""
+class LastHour:
+    """How often each address did something within the last hour, exactly."""
 
-    def __init__(self, most: int = MOST_KEYS) -> None:
+    def __init__(self, limit: int, most: int = MOST_KEYS) -> None:
+        self._limit = limit
         self._times: Lru[str, deque[float]] = Lru(most)
 
     def seconds_until_room(self, address: str, now: float) -> float:
-        """Return in how many seconds the address may register one more; 0.0 if it may now."""
+        """Return in how many seconds the address may do it once more; 0.0 if it may now."""
         times = self._times.get(address)
-        if times is None or len(times) < REGISTRATIONS:
+        if times is None or len(times) < self._limit:
             return 0.0
         return max(0.0, times[0] + HOUR - now)
 
     def add(self, address: str, now: float) -> None:
-        """Count a registration."""
-        times = self._times.get(address) or deque[float](maxlen=REGISTRATIONS)
+        """Count that it was done."""
+        times = self._times.get(address) or deque[float](maxlen=self._limit)
         times.append(now)
         self._times.put(address, times)
 

@@ -165,16 +165,28 @@ def managed(
 
     async def main() -> T:
         async with manager_client(read_settings({"database_url": database_url}), url) as client:
-            return await work(client)
+            try:
+                return await work(client)
+            except httpx.RequestError as error:
+                raise CommandRefusedError(no_answer(error)) from None
 
     try:
         return trio.run(main)
     except* (LedgerError, SettingsError, ConfigError, CommandRefusedError) as group:
         raise CommandRefusedError(str(leaves(group)[0])) from None
-    except* httpx.HTTPError as group:
-        raise CommandRefusedError(f"The shop cannot be asked: {leaves(group)[0]}.") from None
     except* UnicodeError:
         raise CommandRefusedError("What was typed is not text in UTF-8.") from None
+
+
+def no_answer(error: httpx.RequestError) -> str:
+    """Return what a command says of a request without an answer: whom it asked, and why not."""
+    url = error.request.url
+    asked = f"{url.scheme}://{url.netloc.decode()}"  # without a password that --url may have
+    why = str(error).rstrip(".") or type(error).__name__
+    return (
+        f"The shop cannot be asked at {asked}: {why}. "
+        "If its baristas' port is elsewhere, give --url."
+    )
 
 
 def answer_of(response: httpx.Response) -> Any:

@@ -147,6 +147,7 @@ def _put_back(copied: LedgerFile, target: LedgerFile) -> Path | None:
 def _write_draft(copied: LedgerFile, draft: Path) -> None:
     for leftover in (draft, *(draft.with_name(draft.name + ending) for ending in LOGS)):
         leftover.unlink(missing_ok=True)
+    draft.touch(0o600, exist_ok=False)
     with translating(), copied.untouched() as source, closing(sqlite3.connect(draft)) as copy:
         source.backup(copy)
         # One file that needs none beside it.

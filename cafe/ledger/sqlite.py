@@ -285,6 +285,8 @@ class FileDatabase:
         draft = self._path.with_name(self._path.name + ".new")
         for leftover in (draft, draft.with_name(draft.name + "-journal")):
             leftover.unlink(missing_ok=True)
+        # For its owner only, as it has hashes of passwords; SQLite gives its log the same mode.
+        draft.touch(0o600, exist_ok=False)
         connection = new_engine(str(draft), 0.0).connect()
         try:
             fill(connection)

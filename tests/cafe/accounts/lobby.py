@@ -135,6 +135,7 @@ async def open_lobby(
     limits: Limits | None = None,
     access: Access = Access("accounts"),  # noqa: B008 - a value
     most: int = 100,
+    hasher: PasswordHasher = CHEAP,
 ) -> AsyncGenerator[Lobby]:
     """Open accounts on a ledger: in memory and without threads, unless `store` is another one."""
     store = store or FaultyStore()
@@ -142,7 +143,8 @@ async def open_lobby(
     ledger = new_ledger(store, start_clock(), runner, runner)
     with structlog.testing.capture_logs() as lines:
         async with running(ledger, 5.0), open_system() as system:
-            yield await opened(system, ledger, limits or Limits(), access, most, lines)
+            passwords = Passwords(hasher, in_loop)
+            yield await opened(system, ledger, limits or Limits(), access, most, passwords, lines)
 
 
 async def opened(  # noqa: PLR0917 - independent parts
@@ -151,6 +153,7 @@ async def opened(  # noqa: PLR0917 - independent parts
     limits: Limits,
     access: Access,
     most: int,
+    passwords: Passwords,
     lines: list[Any],
 ) -> Lobby:
     async def make() -> FragileAccounts:
@@ -158,7 +161,7 @@ async def opened(  # noqa: PLR0917 - independent parts
 
     limiter = await system.start(partial(RateLimiter, limits), name="RateLimiter")
     ref = await system.start(make, name="Accounts", mailbox=10_000, restart=RESTART)
-    desk = Desk(ref, ledger, Passwords(CHEAP, in_loop), tokens_of(SECRET))
+    desk = Desk(ref, ledger, passwords, tokens_of(SECRET))
     offer = accounts_offer(desk, limiter)
     client, worker = apps_of(offer, limiter, system, access)
     return Lobby(desk, ref, ledger, limiter, desk.tokens, client, worker, lines)

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from statistics import median
 from time import perf_counter
+from typing import TypeVar
 
 import pytest
 import trio
 from argon2 import PasswordHasher, extract_parameters
 
-from cafe.accounts.passwords import AT_ONCE, MOST_WAITING, InThreads, Passwords, hash_of_none
-from cafe.accounts.refusals import TooManyHashes
+from cafe.accounts.passwords import (
+    AT_ONCE,
+    MOST_IN_LINE,
+    MOST_WAITING,
+    OF_AN_ADDRESS,
+    InThreads,
+    Lines,
+    Passwords,
+    hash_of_none,
+)
+from cafe.accounts.refusals import TooManyHashes, TooManyTries
 from tests.cafe.accounts.lobby import CHEAP
+
+T = TypeVar("T")
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
 async def test_a_password_matches_its_own_hash_only() -> None:
     passwords = Passwords(CHEAP)
-    first, second = await passwords.hash("correct horse"), await passwords.hash("correct horse")
+    first = await passwords.hash("correct horse", HERE)
+    second = await passwords.hash("correct horse", None)
     assert first != second
     for kept in (first, second):
-        assert await passwords.matches("correct horse", kept)
-        assert not await passwords.matches("Correct horse", kept)
+        assert await passwords.matches("correct horse", kept, HERE)
+        assert not await passwords.matches("Correct horse", kept, HERE)
     for other in (None, "", "no hash", first[:-4]):
-        assert not await passwords.matches("correct horse", other)
+        assert not await passwords.matches("correct horse", other, HERE)
 
 
 async def test_without_an_account_a_check_costs_what_it_costs_with_one() -> None:
     hasher = PasswordHasher(time_cost=2, memory_cost=4_096, parallelism=1)
     assert extract_parameters(hash_of_none(hasher)) == extract_parameters(hasher.hash("x"))
     passwords = Passwords(hasher)
-    kept = await passwords.hash("correct horse")
+    kept = await passwords.hash("correct horse", HERE)
     taken: dict[str | None, list[float]] = {kept: [], None: []}
     for _ in range(15):
         for password_hash, times in taken.items():
             began = perf_counter()
-            assert not await passwords.matches("wrong horse", password_hash)
+            assert not await passwords.matches("wrong horse", password_hash, HERE)
             times.append(perf_counter() - began)
     with_one, without = (median(times) for times in taken.values())
     assert 0.5 < with_one / without < 2.0
@@ -67,6 +82,60 @@ async def test_two_are_hashed_at_a_time_and_those_beyond_a_bound_are_refused() -
             await trio.testing.wait_all_tasks_blocked()
         goes_on.set()
     assert (most, refused) == (AT_ONCE, 5)
+
+
+async def test_an_address_has_four_places_and_a_line_and_keeps_nobody_else_waiting() -> None:
+    entered: list[Callable[[], object]] = []
+    refused = 0
+    goes_on = trio.Event()
+
+    async def run(call: Callable[[], T]) -> T:
+        entered.append(call)
+        await goes_on.wait()
+        return call()
+
+    passwords = Passwords(CHEAP, run)
+
+    async def check(address: str) -> None:
+        nonlocal refused
+        try:
+            await passwords.matches("correct horse", None, address)
+        except TooManyTries as too_many:
+            refused += 1
+            assert (too_many.status, too_many.limit) == (429, "passwords")
+            assert too_many.retry_after == 1.0
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(OF_AN_ADDRESS + MOST_IN_LINE + 7):
+            nursery.start_soon(check, HERE)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (len(entered), refused) == (OF_AN_ADDRESS, 7)
+        nursery.start_soon(check, ELSEWHERE)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (len(entered), refused) == (OF_AN_ADDRESS + 1, 7)
+        goes_on.set()
+    assert len(entered) == OF_AN_ADDRESS + MOST_IN_LINE + 1
+
+
+@pytest.mark.schedules(30)
+async def test_of_a_line_that_all_have_left_nothing_is_kept() -> None:
+    lines, goes_on, patience = Lines(), trio.Event(), trio.CancelScope()
+
+    async def stand(scope: trio.CancelScope) -> None:
+        with scope:
+            async with lines.turn(HERE):
+                await goes_on.wait()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(OF_AN_ADDRESS):
+            nursery.start_soon(stand, trio.CancelScope())
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(stand, patience)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(lines) == 1
+        patience.cancel()
+        goes_on.set()  # so all leave at once, in any order
+    assert len(lines) == 0
 
 
 def test_a_refusal_says_when_to_come_back() -> None:

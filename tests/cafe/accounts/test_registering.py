@@ -10,6 +10,7 @@ import trio
 from sqlalchemy import select
 
 from cafe.accounts.tables import accounts
+from cafe.accounts.throttle import REGISTER_TRIES
 from cafe.ledger.store import Store
 from tests.cafe.accounts.lobby import EMAIL, PASSWORD, Lobby, all_of, open_lobby
 from tests.cafe.ledger.fakes import Disk, FaultyStore
@@ -134,7 +135,7 @@ async def test_an_address_registers_ten_an_hour_and_others_are_not_counted(
     async with open_lobby() as lobby:
         for number in range(10):
             assert (await register(lobby, email=f"u{number}@example.com"))[0] == 201
-            if number < 9:  # one that is refused does not count
+            if number < 9:  # one that is refused is no account
                 assert (await register(lobby, email="u0@example.com"))[0] == 409
             autojump_clock.jump(1.0)
         async with lobby.visitor() as visitor:
@@ -145,6 +146,23 @@ async def test_an_address_registers_ten_an_hour_and_others_are_not_counted(
         autojump_clock.jump(3_590.0)
         assert (await register(lobby, email="another@example.com"))[0] == 201
         assert (await register(lobby, email="one.more@example.com"))[0] == 429
+
+
+async def test_an_address_cannot_find_out_which_addresses_are_taken(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_lobby() as lobby:
+        await lobby.register(address="192.0.2.2")
+        tried = [(await register(lobby))[0] for _ in range(REGISTER_TRIES)]
+        assert tried == [409] * REGISTER_TRIES
+        async with lobby.visitor() as visitor:
+            refused = await visitor.post("/auth/register", json=WISH)
+        assert (refused.status_code, refused.json()["limit"]) == (429, "register")
+        assert 3_590 <= int(refused.headers["Retry-After"]) <= 3_600
+        assert (await register(lobby, email="free@example.com"))[0] == 429
+        assert (await register(lobby, "192.0.2.3"))[0] == 409
+        autojump_clock.jump(3_600.0)
+        assert (await register(lobby, email="free@example.com"))[0] == 201
 
 
 async def test_thirty_at_once_register_no_more_than_ten() -> None:

@@ -9,7 +9,7 @@ from cafe.accounts.throttle import (
     ADDRESS_TRIES,
     PAIR_TRIES,
     WINDOW_SECONDS,
-    Registrations,
+    LastHour,
     TooManyError,
     Tries,
 )
@@ -126,8 +126,8 @@ def test_strangers_who_fill_the_table_do_not_refuse_an_address_that_is_known() -
     succeed(tries, "ada", "home")
 
 
-def test_ten_registrations_an_hour_are_counted_exactly() -> None:
-    registrations = Registrations()
+def test_ten_an_hour_are_counted_exactly() -> None:
+    registrations = LastHour(10)
     for number in range(10):
         assert not registrations.seconds_until_room("1", number * 60.0)
         registrations.add("1", number * 60.0)

@@ -102,7 +102,12 @@ def test_all_pages_are_listed(on_file: Cafe, monkeypatch: pytest.MonkeyPatch) ->
         (("users", "role", "nobody", "barista"), "e-mail"),
         (("tokens", "add", "till", "--role", "customer"), "barista or manager"),
         (("tokens", "revoke", "till"), "no token"),
-        (("users", "list", "--url", "http://127.0.0.1:1"), "cannot be asked"),
+        (
+            ("users", "list", "--url", "http://boss:secret@127.0.0.1:1/x"),
+            "The shop cannot be asked at http://127.0.0.1:1: "
+            "all attempts to connect to 127.0.0.1:1 failed. "
+            "If its baristas' port is elsewhere, give --url.",
+        ),
     ],
 )
 def test_what_a_command_cannot_do_is_one_line(

@@ -76,6 +76,7 @@ def test_each_former_ledger_has_a_name_of_its_own(file: Path, copy: Path) -> Non
 def test_where_there_is_no_ledger_yet_there_is_one_then(file: Path, copy: Path) -> None:
     assert restore(f"sqlite:///{file}", copy) is None
     assert names_in(file.parent) == ["cafe.db", "cafe.db.lock"]
+    assert file.stat().st_mode & 0o777 == 0o600
     assert holds(file) == f"{RESTORED} 8"
 
 

@@ -117,6 +117,25 @@ def test_a_file_is_written_so_that_a_commit_is_on_the_disk(quick_store: Store) -
         }
 
 
+def test_a_new_ledger_is_for_its_owner_only_and_an_old_one_stays_as_it_is(file: Path) -> None:
+    def modes() -> set[int]:
+        return {one.stat().st_mode & 0o777 for one in file.parent.glob("cafe.db*") if one != lock}
+
+    lock = file.with_name(file.name + ".lock")
+    before = os.umask(0)
+    try:
+        with closing(open_store(f"sqlite:///{file}")) as store:
+            store.commit(unit_each(Tickets().delivered("a")))
+            assert file.with_name(file.name + "-wal").exists()
+            assert modes() == {0o600}
+        file.chmod(0o640)
+        with closing(open_store(f"sqlite:///{file}")) as store:
+            assert last_position(store) == 4
+            assert modes() == {0o640}
+    finally:
+        os.umask(before)
+
+
 def test_a_file_that_was_moved_away_takes_no_more_promises(quick_store: Store, file: Path) -> None:
     tickets = Tickets()
     quick_store.commit(unit_each(tickets.delivered("a")))
