@@ -276,15 +276,8 @@ class Accounts(Actor):
         if known is not None:
             return known
         now = self._ledger.now()
-        token = ProgramToken(
-            message.token_id,
-            message.name,
-            message.role,
-            message.token_hash,
-            TokenStatus.GRANTED,
-            now,
-            message.by,
-        )
+        asked = message.token_id, message.name, message.role, message.token_hash
+        token = ProgramToken(*asked, TokenStatus.GRANTED, now, message.by)
         await self._commit(
             TokenNameTaken, entry_of_token(TokenAction.GRANT, token, now, message.by)
         )

@@ -179,7 +179,7 @@ def managed(
 
 
 def no_answer(error: httpx.RequestError) -> str:
-    """Return what a command says of a request without an answer: whom it asked, and why not."""
+    """Return what a command says of a request without an answer: where it went, and why."""
     url = error.request.url
     asked = f"{url.scheme}://{url.netloc.decode()}"  # without a password that --url may have
     why = str(error).rstrip(".") or type(error).__name__

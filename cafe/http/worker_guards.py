@@ -83,7 +83,7 @@ CALLER: Final = "caller"
 
 
 A_BARISTA: Final = Caller(Role.BARISTA)
-"""A caller of whom only that is known."""
+"""A caller whose role is all that is known."""
 
 
 class StaffAuthentication:

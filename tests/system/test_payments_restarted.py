@@ -109,8 +109,8 @@ async def find_them_waiting(shop: Shop, paid: str, cancelled: str) -> None:
         running = await post(client, "asked")
         problem(running, 409)
         assert int(running.headers["retry-after"]) >= 1
-    told = [(one["setting"], one["status"], one["waiting"]) for one in shop.log.lines(WARNING)]
-    assert told == [("CAFE_PAYMENT_URL", "asked", 1), ("CAFE_REFUND_URL", "refund_pending", 1)]
+    warned = [(one["setting"], one["status"], one["waiting"]) for one in shop.log.lines(WARNING)]
+    assert warned == [("CAFE_PAYMENT_URL", "asked", 1), ("CAFE_REFUND_URL", "refund_pending", 1)]
     assert {one["level"] for one in shop.log.lines(WARNING)} == {"warning"}
 
 

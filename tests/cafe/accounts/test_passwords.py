@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 import trio
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import Parameters, PasswordHasher, extract_parameters
 
 from cafe.accounts.passwords import (
     AT_ONCE,
@@ -23,7 +23,7 @@ from cafe.accounts.passwords import (
     hash_of_none,
 )
 from cafe.accounts.refusals import TooManyHashes, TooManyTries
-from tests.cafe.accounts.lobby import CHEAP
+from tests.cafe.accounts.lobby import CHEAP, FORM, open_lobby
 
 T = TypeVar("T")
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
@@ -54,6 +54,41 @@ async def test_without_an_account_a_check_costs_what_it_costs_with_one() -> None
             times.append(perf_counter() - began)
     with_one, without = (median(times) for times in taken.values())
     assert 0.5 < with_one / without < 2.0
+
+
+class CountingHasher(PasswordHasher):
+    """Keeps what each verification costs."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.costs: list[Parameters] = []
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2-cffi's name
+        self.costs.append(extract_parameters(str(hash)))
+        return super().verify(hash, password)
+
+
+async def test_whatever_is_wrong_one_hash_of_the_same_cost_is_verified() -> None:
+    hasher = CountingHasher()
+    async with open_lobby(hasher=hasher) as lobby:
+        await lobby.register()
+        disabled = await lobby.add("gone@example.com", "barista")
+        async with lobby.manager() as manager:
+            await manager.patch(f"/admin/users/{disabled}", json={"disabled": True})
+        await lobby.sign_in()
+        (cost,) = hasher.costs
+        for wrong in (
+            {"username": "nobody@example.com"},
+            {"username": "no address at all"},
+            {"password": "wrong horse"},
+            {"password": "short"},
+            {"username": "gone@example.com"},
+        ):
+            hasher.costs.clear()
+            async with lobby.visitor() as visitor:
+                response = await visitor.post("/auth/token", data={**FORM, **wrong})
+            assert response.status_code == 401
+            assert hasher.costs == [cost], wrong
 
 
 async def test_two_are_hashed_at_a_time_and_those_beyond_a_bound_are_refused() -> None:
@@ -117,7 +152,7 @@ async def test_an_address_has_four_places_and_a_line_and_keeps_nobody_else_waiti
 
 @pytest.mark.schedules(30)
 async def test_of_a_line_that_all_have_left_nothing_is_kept() -> None:
-    lines, goes_on, patience = Lines(), trio.Event(), trio.CancelScope()
+    lines, goes_on, scope_of_fifth = Lines(), trio.Event(), trio.CancelScope()
 
     async def stand(scope: trio.CancelScope) -> None:
         with scope:
@@ -128,10 +163,10 @@ async def test_of_a_line_that_all_have_left_nothing_is_kept() -> None:
         for _ in range(OF_AN_ADDRESS):
             nursery.start_soon(stand, trio.CancelScope())
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(stand, patience)
+        nursery.start_soon(stand, scope_of_fifth)
         await trio.testing.wait_all_tasks_blocked()
         assert len(lines) == 1
-        patience.cancel()
+        scope_of_fifth.cancel()
         goes_on.set()  # so all leave at once, in any order
     assert len(lines) == 0
 

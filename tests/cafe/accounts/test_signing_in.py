@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
 import trio
-from argon2 import Parameters, PasswordHasher, extract_parameters
 
 from actors import ActorCrashed
 from cafe.accounts.messages import CountAccounts
@@ -77,39 +76,6 @@ async def test_a_stranger_cannot_tell_what_is_wrong() -> None:
         assert answers[0].status_code == 401
         assert answers[0].headers["content-type"] == "application/problem+json"
         assert await lobby.refused() == len(answers)
-
-
-class CountingHasher(PasswordHasher):
-    """Keeps what each verification costs."""
-
-    def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-        self.costs: list[Parameters] = []
-
-    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2-cffi's name
-        self.costs.append(extract_parameters(str(hash)))
-        return super().verify(hash, password)
-
-
-async def test_whatever_is_wrong_one_hash_of_the_same_cost_is_verified() -> None:
-    hasher = CountingHasher()
-    async with open_lobby(hasher=hasher) as lobby:
-        await lobby.register()
-        disabled = await lobby.add("gone@example.com", "barista")
-        async with lobby.manager() as manager:
-            await manager.patch(f"/admin/users/{disabled}", json={"disabled": True})
-        await lobby.sign_in()
-        (cost,) = hasher.costs
-        for wrong in (
-            {"username": "nobody@example.com"},
-            {"username": "no address at all"},
-            {"password": "wrong horse"},
-            {"password": "short"},
-            {"username": "gone@example.com"},
-        ):
-            hasher.costs.clear()
-            assert (await tries(lobby, **wrong)).status_code == 401
-            assert hasher.costs == [cost], wrong
 
 
 @pytest.mark.parametrize(
