@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _pytest.timing import MockTiming
 
 from tests.actors.testing.scheduler import state
 from tests.actors.testing.sweep import OTHERS, RACE, Sweep
@@ -42,17 +43,21 @@ RUNS = """
 """
 
 
-def test_the_time_of_a_swept_test_is_that_of_all_its_schedules(pytester: pytest.Pytester) -> None:
+def test_the_time_of_a_swept_test_is_that_of_all_its_schedules(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MockTiming().patch(monkeypatch)  # pytest's own clock: it moves by its sleep, at once
     pytester.makepyfile("""
-        import pytest, time
+        import pytest
+        from _pytest import timing
 
         @pytest.mark.schedules(10)
-        async def test_a(): time.sleep(0.01)
+        async def test_a(): timing.sleep(3)
     """)
     run = pytester.inline_run(*OTHERS)  # pyright: ignore[reportUnknownMemberType] - `plugins`
     (passed,), _, _ = run.listoutcomes()
     assert isinstance(passed, pytest.TestReport)
-    assert passed.duration >= 0.1
+    assert passed.duration == 30
 
 
 @pytest.mark.parametrize(
