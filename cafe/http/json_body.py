@@ -41,7 +41,10 @@ def parse_json(raw: bytes) -> Any:
     """Return the value of a JSON text; raises RequestValidationError, as FastAPI does."""
     try:
         value = from_json(raw, allow_inf_nan=False)
-    except ValueError:
+    except ValueError as error:
+        # Told by its text only; how deep the standard library goes depends on the Python.
+        if str(error).startswith("recursion limit"):
+            raise _too_deep() from None
         _refuse(raw)
     # In a list, so that a number alone is looked at, too.
     if _members(value if value.__class__ is dict else [value]) != raw.count(b":"):
@@ -77,6 +80,7 @@ def _refuse(raw: bytes) -> NoReturn:
     try:
         text = raw.decode()
         value = json.loads(text, parse_constant=_not_a_number)
+        is_half = _SURROGATE.search(json.dumps(value, ensure_ascii=False)) is not None
     except UnicodeDecodeError as error:
         raise _no_json("The body is not UTF-8", error.start) from None
     except json.JSONDecodeError as error:
@@ -87,10 +91,9 @@ def _refuse(raw: bytes) -> NoReturn:
         raise _too_deep() from None
     except ValueError:  # more digits than Python converts
         raise _wrong("finite_number", "A number has too many digits") from None
-    # A value that was read is nested less deeply than what the encoder takes.
-    if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+    if is_half:
         raise _wrong("lone_surrogate", "Text has no lone surrogates")
-    raise _too_deep()
+    raise _no_json("JSON decode error")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
