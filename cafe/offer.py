@@ -1,4 +1,4 @@
-"""What a department is to the shop: what it offers once it is open, and how it starts its actors.
+"""What a department and the shop are to each other: what it is opened with, and what it offers.
 
 Rule: values and callables only. The shop starts actors and tasks, serves the routers and asks for
 the rest when it needs it; so a department starts nothing by itself, and the shop knows nothing of
@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from actors import Actor, Ref
 from cafe.http.authentication import Authenticate
+from cafe.http.refusals import Closing
+from cafe.ledger.ledger import Ledger
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.settings import Settings
 
 A = TypeVar("A", bound=Actor)
 
@@ -28,6 +33,18 @@ class Start(Protocol):
     ) -> Ref[A]:
         """Start what `factory` makes, now and after each crash."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the shop has before any department is open."""
+
+    settings: Settings
+    start: Start
+    ledger: Ledger
+    limiter: Ref[RateLimiter]
+    closing: Closing
+    registry: CollectorRegistry
 
 
 async def nothing() -> Mapping[str, int]:

@@ -33,8 +33,7 @@ from cafe.http.authentication import Authenticate, Caller, bearer_of
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.offer import Offer, Start
-from cafe.settings import Settings
+from cafe.offer import House, Offer
 
 
 def _ended(before: float) -> Select[Any]:
@@ -91,17 +90,16 @@ class AccountsOffer(Offer):
     desk: Desk
 
 
-async def open_accounts(
-    *, settings: Settings, start: Start, ledger: Ledger, limiter: Ref[RateLimiter]
-) -> AccountsOffer:
+async def open_accounts(house: House) -> AccountsOffer:
     """Start Accounts from what the ledger has, and return what accounts offer.
 
     Waits for the database, however long it is away. Raises SettingsError for a secret that cannot
     be used.
     """
-    secret = await open_secret(settings, ledger)
-    ref = await start(accounts_factory(ledger), name="Accounts")
-    return accounts_offer(Desk(ref, ledger, Passwords(), tokens_of(secret)), limiter)
+    ledger = house.ledger
+    secret = await open_secret(house.settings, ledger)
+    ref = await house.start(accounts_factory(ledger), name="Accounts")
+    return accounts_offer(Desk(ref, ledger, Passwords(), tokens_of(secret)), house.limiter)
 
 
 def accounts_factory(ledger: Ledger) -> Callable[[], Awaitable[Accounts]]:

@@ -26,7 +26,7 @@ from cafe.menu.product import Board, Menu
 from cafe.menu.queries import Stored, load_menu
 from cafe.menu.staff_api import manager_routes
 from cafe.menu.tables import products, variations
-from cafe.offer import Offer, Start
+from cafe.offer import House, Offer
 
 MENU: Final = Department(
     "menu",
@@ -44,16 +44,16 @@ class MenuOffer(Offer):
     board: Board
 
 
-async def open_menu(*, start: Start, ledger: Ledger) -> MenuOffer:
+async def open_menu(house: House) -> MenuOffer:
     """Start the MenuKeeper from what the ledger has, and return what the menu offers.
 
     Waits for the database, however long it is away; then the menu is on the board.
     """
     board = Board()
-    keeper = await start(keeper_factory(board, ledger), name="MenuKeeper")
+    keeper = await house.start(keeper_factory(board, house.ledger), name="MenuKeeper")
     with suppress(LedgerUnavailable):  # the shop closes already
         await keeper.ask(ReadMenu())
-    return menu_offer(keeper, board, ledger)
+    return menu_offer(keeper, board, house.ledger)
 
 
 def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuKeeper]]:

@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from sqlalchemy import case, func, select
 
@@ -36,8 +35,7 @@ from cafe.notifications.tables import (
     followed,
     notifications,
 )
-from cafe.offer import Offer, Start
-from cafe.settings import Settings
+from cafe.offer import House, Offer
 
 if TYPE_CHECKING:
     from cafe.notifications.webhook import Webhook
@@ -59,19 +57,18 @@ NOTIFICATIONS: Final = Department(
 )
 
 
-async def open_notifications(
-    *, settings: Settings, start: Start, ledger: Ledger, registry: CollectorRegistry
-) -> Offer:
+async def open_notifications(house: House) -> Offer:
     """Start the Notifier from what the ledger has, and return what notifications offer.
 
     Waits for the database, however long it is away. Open it after orders.
     """
-    url, secret = settings.notification_url, settings.notification_secret
+    ledger = house.ledger
+    url, secret = house.settings.notification_url, house.settings.notification_secret
     await ledger.prepare(partial(hasten, now=ledger.now()))
-    log = NotificationLog(registry, (await ledger.prepare(load)).counts)
+    log = NotificationLog(house.registry, (await ledger.prepare(load)).counts)
     ledger.listen(log.hear)
     bell = Bell()
-    notifier = await start(notifier_factory(ledger, bell.ring), name="Notifier")
+    notifier = await house.start(notifier_factory(ledger, bell.ring), name="Notifier")
     since = ledger.statistics().position
     tasks: tuple[Callable[[], Awaitable[None]], ...] = (partial(follow_nothing, notifier, since),)
     if url is not None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from sqlalchemy import Executable, Select, delete, func, select
 
@@ -22,7 +21,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
-from cafe.offer import Offer, Start
+from cafe.offer import House, Offer
 from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
@@ -34,7 +33,6 @@ from cafe.orders.order import TRANSITIONS, Action, Status
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import id_secret, keys, lines, orders
-from cafe.settings import Settings
 
 
 def _ended(before: float) -> Select[Any]:
@@ -74,31 +72,24 @@ class OrdersOffer(Offer):
     desk: Desk
 
 
-async def open_orders(
-    *,
-    settings: Settings,
-    start: Start,
-    ledger: Ledger,
-    limiter: Ref[RateLimiter],
-    closing: Closing,
-    registry: CollectorRegistry,
-    board: Board,
-) -> OrdersOffer:
+async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     """Start the Dispatcher from what the ledger has, and return what orders offer.
 
     Waits for the database, however long it is away. Raises what the Dispatcher's start raises.
     """
-    ledger.listen(OrderLog(registry).hear)
+    settings, ledger, closing = house.settings, house.ledger, house.closing
+    ledger.listen(OrderLog(house.registry).hear)
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
-    dispatcher = await start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
+    dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
-    offer = orders_offer(desk, limiter, board)
+    offer = orders_offer(desk, house.limiter, board)
     if settings.autopilot is None:
         return offer
     seconds = settings.autopilot
-    autopilot = await start(partial(Autopilot, dispatcher, closing, seconds), name="Autopilot")
+    flying = partial(Autopilot, dispatcher, closing, seconds)
+    autopilot = await house.start(flying, name="Autopilot")
     return replace(offer, tasks=(*offer.tasks, partial(keep_ticking, autopilot, seconds)))
 
 

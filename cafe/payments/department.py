@@ -12,7 +12,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Executable, Select, delete, select
 
@@ -22,9 +22,8 @@ from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.ledger.tables import events
-from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
-from cafe.offer import Offer, Start
+from cafe.offer import House, Offer
 from cafe.payments.breaker import State
 from cafe.payments.calls import place_orders
 from cafe.payments.cashier import Cashier, Rules
@@ -74,23 +73,14 @@ PAYMENTS = Department(
 )
 
 
-async def open_payments(
-    *,
-    settings: Settings,
-    start: Start,
-    ledger: Ledger,
-    limiter: Ref[RateLimiter],
-    closing: Closing,
-    registry: CollectorRegistry,
-    desk: Desk,
-    board: Board,
-) -> Offer:
+async def open_payments(house: House, *, desk: Desk, board: Board) -> Offer:
     """Start the Cashier from what the ledger has, and return what payments offer.
 
     Waits for the database, however long it is away.
     """
+    settings, ledger, limiter = house.settings, house.ledger, house.limiter
     rules = Rules(CUSTOMER_SECONDS, settings.key_ttl_seconds)
-    cashier = await start(cashier_factory(rules, ledger, closing), name="Cashier")
+    cashier = await house.start(cashier_factory(rules, ledger, house.closing), name="Cashier")
     log_followed = Followed()
     charges = settings.payment_url is not None
     since = ledger.now() - settings.key_ttl_seconds
@@ -102,7 +92,7 @@ async def open_payments(
         "How long calls of the payment providers took.",
         ("call",),
         buckets=SECONDS,
-        registry=registry,
+        registry=house.registry,
     )
     tasks: list[Callable[[], Awaitable[None]]] = [
         partial(follow_orders, cashier, ledger, log_followed),

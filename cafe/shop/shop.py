@@ -31,10 +31,10 @@ from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
 from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
-from cafe.offer import Offer
+from cafe.offer import House, Offer
 from cafe.operations.metrics import Exposition
 from cafe.settings import Settings, parse_hosts, parse_origins
-from cafe.shop.departments import OURS, Departments, House
+from cafe.shop.departments import OURS, Departments
 from cafe.shop.housekeeping import keep_house
 from cafe.shop.ports import (
     GRACE_SHARE,

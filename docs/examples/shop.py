@@ -19,9 +19,9 @@ import typer
 
 from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
-from cafe.offer import Offer
+from cafe.offer import House, Offer
 from cafe.orders.department import OrdersOffer
-from cafe.shop.departments import DEPARTMENTS, Departments, House, open_departments
+from cafe.shop.departments import DEPARTMENTS, Departments, open_departments
 from docs.examples.music.department import open_music
 
 
@@ -29,7 +29,7 @@ async def open_extended(house: House) -> tuple[Offer, ...]:
     """Open the departments of the house, and music after them: it asks the Dispatcher."""
     offers = await open_departments(house)
     [orders] = [offer for offer in offers if isinstance(offer, OrdersOffer)]
-    music = await open_music(start=house.start, dispatcher=orders.dispatcher, closing=house.closing)
+    music = await open_music(house, dispatcher=orders.dispatcher)
     return *offers, music
 
 

@@ -16,13 +16,13 @@ from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
-from cafe.offer import Offer
+from cafe.offer import House, Offer
 from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import Basket, Line, PlaceOrder
 from cafe.orders.order import OrderIds
 from cafe.orders.queries import load_ids
-from cafe.shop.departments import DEPARTMENTS, Departments, House, open_departments
+from cafe.shop.departments import DEPARTMENTS, Departments, open_departments
 
 LINE = Line("latte", None, "Latte", None, 1, 400)
 MOST_WAITING = 10_000

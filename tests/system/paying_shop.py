@@ -17,10 +17,10 @@ from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
 from cafe.http.authentication import Caller, Role, bearer_of
 from cafe.menu.messages import Board, Menu, Product, Variation
-from cafe.offer import Offer
+from cafe.offer import House, Offer
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
-from cafe.shop.departments import Departments, House
+from cafe.shop.departments import Departments
 
 PROGRAM: Final = (sys.executable, "-m", "tests.system.paying_shop")
 MENU: Final = Menu(
@@ -53,25 +53,8 @@ async def authenticate(scope: Scope) -> Caller | None:
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open orders and payments."""
     board = Board(MENU)
-    orders = await open_orders(
-        settings=house.settings,
-        start=house.start,
-        ledger=house.ledger,
-        limiter=house.limiter,
-        closing=house.closing,
-        registry=house.registry,
-        board=board,
-    )
-    payments = await open_payments(
-        settings=house.settings,
-        start=house.start,
-        ledger=house.ledger,
-        limiter=house.limiter,
-        closing=house.closing,
-        registry=house.registry,
-        desk=orders.desk,
-        board=board,
-    )
+    orders = await open_orders(house, board=board)
+    payments = await open_payments(house, desk=orders.desk, board=board)
     return orders, payments, Offer(name="accounts", authenticate=authenticate)
 
 

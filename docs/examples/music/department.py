@@ -11,8 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import ActorCrashed, Ref
-from cafe.http.refusals import Closing
-from cafe.offer import Offer, Start
+from cafe.offer import House, Offer
 from docs.examples.music.customer_api import customer_routes
 from docs.examples.music.jukebox import Jukebox
 from docs.examples.music.messages import AnswerPlayers, ListSongs
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from cafe.orders.messages import Dispatcher
 
 
-async def open_music(*, start: Start, dispatcher: Ref[Dispatcher], closing: Closing) -> Offer:
+async def open_music(house: House, *, dispatcher: Ref[Dispatcher]) -> Offer:
     """Start the Jukebox, and return what music offers."""
-    jukebox = await start(partial(Jukebox, dispatcher, closing), name="Jukebox")
+    jukebox = await house.start(partial(Jukebox, dispatcher, house.closing), name="Jukebox")
     return Offer(
         name="music",
         customer_routes=(customer_routes(jukebox),),

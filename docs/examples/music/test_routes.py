@@ -21,6 +21,7 @@ from docs.examples.music.messages import NextSong, Wish
 from docs.examples.music.playlist import Wished
 from docs.examples.music.refusals import OneWishEach
 from docs.examples.music.staff_api import player_routes
+from tests.cafe.house import empty_house
 from tests.cafe.orders.counter import Counter, open_counter
 from tests.cafe.server.memory_door import open_memory_door
 
@@ -78,10 +79,8 @@ async def test_where_nothing_is_wished_for_a_player_gets_204() -> None:
 async def open_both() -> AsyncGenerator[tuple[Offer, Counter]]:
     """Start a real Dispatcher, and music as the shop opens it."""
     async with open_counter() as counter, open_system() as system:
-        music = await open_music(
-            start=system.start, dispatcher=counter.ref, closing=counter.closing
-        )
-        yield music, counter
+        house = empty_house(system, counter.ledger, counter.closing)
+        yield await open_music(house, dispatcher=counter.ref), counter
 
 
 @pytest.mark.schedules(20)

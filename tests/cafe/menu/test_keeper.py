@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 import trio
 
@@ -22,7 +20,7 @@ from cafe.menu.messages import (
     ReplaceMenu,
 )
 from cafe.menu.refusals import NameTaken, NotAMenu, UnknownProduct
-from cafe.shop.shop import RESTART
+from tests.cafe.house import empty_house
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.menu.kitchen import TEA, open_kitchen
 from tests.cafe.menu.menus import first_catalogue, wish_of
@@ -55,7 +53,7 @@ async def test_the_first_start_puts_the_first_menu_on_the_board() -> None:
 
 async def test_the_shop_opens_with_the_menu_on_the_board() -> None:
     async with open_ledger() as ledger, open_system() as system:
-        offer = await open_menu(start=partial(system.start, restart=RESTART), ledger=ledger)
+        offer = await open_menu(empty_house(system, ledger))
         assert offer.board.menu.names() == FIRST
         assert await offer.answers() == 6
 
