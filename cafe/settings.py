@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -26,7 +27,9 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-SECRETS = frozenset({"worker_token", "database_url", "jwt_secret", "notification_secret"})
+SECRETS = frozenset(
+    {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
+)
 LEAST_SECRET = 32
 """Bytes of the secret that signs tokens: as many as its hash has."""
 
@@ -85,6 +88,24 @@ def _provider(text: str) -> str:
         raise ValueError("a provider's URL begins with http:// or https:// and a host")
     _ = url.port  # raises ValueError for what is no port
     return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # OSError: "Europe" is a folder
+        raise ValueError(f"{name!r} is no time zone like Europe/Berlin") from None
+    return name
+
+
+def _smtp(secret: SecretStr) -> SecretStr:
+    url = urlsplit(secret.get_secret_value())
+    if url.scheme not in {"smtp", "smtps", "starttls"} or not url.hostname:
+        raise ValueError("a mail server's URL begins with smtp://, smtps:// or starttls://")
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise ValueError("a mail server's URL ends with its host or port")
+    _ = url.port  # raises ValueError for what is no port
+    return secret
 
 
 def parse_origins(text: str) -> frozenset[str]:
@@ -190,6 +211,38 @@ class Settings(BaseModel):
     )
     autopilot: Seconds | None = Field(
         None, description="plays the staff: moves each order one status on every so many seconds"
+    )
+    delivery_lease_seconds: Seconds = Field(
+        900, description="after this, an assigned delivery that is not picked up goes to the next"
+    )
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="the shop's time zone: of the days that are counted, and of bookings"
+    )
+    booking_notice_minutes: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        60, description="how many minutes ahead a table is booked at least"
+    )
+    booking_days_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        90, description="how many days ahead a table is booked at most"
+    )
+    booking_max_hours: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        8, description="the longest booking"
+    )
+    booking_webhook: ProviderUrl | None = Field(
+        None, description="is told of each request for a table, as notifications are"
+    )
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp)] | None = Field(
+        None,
+        description="sends letters: smtp://, smtps:// or starttls://, USER:PASSWORD@HOST:PORT; "
+        "without it they are written as files into CAFE_MAIL_DIR",
+    )
+    mail_from: Annotated[str, Field(min_length=3, max_length=254)] = Field(
+        "cafe@localhost", description="the sender of letters"
+    )
+    mail_dir: Path = Field(
+        Path("mail"), description="where letters are written without CAFE_SMTP_URL"
+    )
+    public_url: ProviderUrl = Field(
+        "http://localhost:8080", description="where guests reach the customers' port: for links"
     )
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
         "", description="origins whose pages may use the customers' port, comma-separated"

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cafe.menu.product import Menu, MenuError, Product, Variation, check, key_of
+from cafe.menu.product import Menu, MenuError, Product, Variation, check
+from cafe.names import key_of
 
 POSITIONS_APART: Final = 10
 """Between the last product and one that is added behind it, so that others fit between them."""

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
-from unicodedata import normalize
+
+from cafe.names import key_of, tidy
 
 MOST_CENTS: Final = 100_000_000
 """Of a price, and of what a variation changes it by: the total of any basket stays far below the
@@ -56,19 +57,6 @@ class Product(NamedTuple):
     base_price_cents: int
     sold_out: bool
     variations: tuple[Variation, ...] = ()
-
-
-def tidy(text: str) -> str:
-    """Return `text` in Unicode's composed form (NFC), with single spaces, and none at its ends."""
-    return " ".join(normalize("NFC", text).split())
-
-
-def key_of(name: str) -> str:
-    """Return what two names have in common that people take for the same.
-
-    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145).
-    """
-    return normalize("NFD", normalize("NFD", name).casefold())
 
 
 class Menu:

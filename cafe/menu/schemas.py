@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError
 from cafe.http.app import example
 from cafe.http.schema import Schema, Text, schema_example
 from cafe.menu.catalogue import ProductWish, VariationWish
-from cafe.menu.product import MOST_CENTS, tidy
+from cafe.menu.product import MOST_CENTS
+from cafe.names import tidy
 
 LATTE: Final[dict[str, Any]] = {
     "id": "latte",

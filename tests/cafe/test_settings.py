@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -45,6 +46,16 @@ DEFAULTS: dict[str, object] = {
     "notification_url": None,
     "notification_secret": None,
     "autopilot": None,
+    "delivery_lease_seconds": 900,
+    "time_zone": "UTC",
+    "booking_notice_minutes": 60,
+    "booking_days_ahead": 90,
+    "booking_max_hours": 8,
+    "booking_webhook": None,
+    "smtp_url": None,
+    "mail_from": "cafe@localhost",
+    "mail_dir": Path("mail"),
+    "public_url": "http://localhost:8080",
     "cors_origins": "",
     "closing_seconds": 5,
     "keep_days": 400,

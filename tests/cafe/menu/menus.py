@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cafe.menu.catalogue import Catalogue, ProductWish, VariationWish
 from cafe.menu.first import FIRST_MENU
-from cafe.menu.product import MOST_CENTS, Menu, Product, Variation, key_of, tidy
+from cafe.menu.product import MOST_CENTS, Menu, Product, Variation
+from cafe.names import key_of, tidy
 
 _WORDS = """
     NO no Yes on off true null ~ 1:30 0x1F 1e3 .5 - 1.0 2026-11-26 = << &a *a # ' " '' "a" % @ ` | >

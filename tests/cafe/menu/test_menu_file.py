@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.menu.menu_file import DEEPEST, MOST_BYTES, MenuFile, MenuFileError, price_text, yaml_of
-from cafe.menu.product import MOST_CENTS, Menu, Product, Variation, members_of, tidy
+from cafe.menu.product import MOST_CENTS, Menu, Product, Variation, members_of
+from cafe.names import tidy
 from tests.cafe.menu.menus import TRICKY, first_catalogue, menus
 
 LATTE = """\

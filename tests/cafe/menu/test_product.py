@@ -17,11 +17,10 @@ from cafe.menu.product import (
     Variation,
     check,
     json_of,
-    key_of,
     members_of,
-    tidy,
 )
 from cafe.menu.schemas import MOST_PRODUCTS, MOST_VARIATIONS, MenuOut
+from cafe.names import key_of, tidy
 from tests.cafe.menu.menus import LETTERS, are_a_menu, first_catalogue, menus, products
 
 LATTE = Product("latte", "Latte", "", "", 20, 400, sold_out=False)

@@ -1,0 +1,1 @@
+"""Bookings: tables, requests for them, and managers' decisions, owned by Bookings."""

@@ -1,0 +1,1 @@
+"""Delivery: couriers, districts, and which courier carries which order, owned by Couriers."""

@@ -1,0 +1,1 @@
+"""Letters: what guests are told by e-mail, owned by the Mailer."""
