@@ -98,6 +98,75 @@ async def test_a_basket_is_charged_and_answered_whole(
     assert look.json()["payment"] == {"status": "placed"}
 
 
+async def test_a_basket_for_a_courier_is_delivered_by_no_one_at_the_counter(
+    client: httpx.AsyncClient, paying_shop: Shop
+) -> None:
+    to = {"type": "delivery", "district": "HARBOUR", "address": "1 Quay Street"}
+    response = await client.post(
+        "/orders", json={**BASKET, "fulfilment": to}, headers=signed_in(ADA, "to the harbour")
+    )
+    assert response.status_code == 201, response.text
+    order = response.json()
+    brought = {**to, "district": "Harbour", "district_id": "harbour"}
+    assert order["fulfilment"] == brought
+    again = await client.post(
+        "/orders", json={**BASKET, "fulfilment": to}, headers=signed_in(ADA, "to the harbour")
+    )
+    assert (again.status_code, again.json()["order_id"]) == (200, order["order_id"])
+    problem(
+        await client.post("/orders", json=BASKET, headers=signed_in(ADA, "to the harbour")), 422
+    )
+    async with paying_shop.baristas() as staff:
+        path = f"/orders/{order['order_id']}/status"
+        for status in ("preparation", "ready"):
+            moved = await staff.patch(path, json={"status": status}, headers=signed_in(MANAGER))
+            assert (moved.status_code, moved.json()["fulfilment"]) == (200, brought)
+        refused = await staff.patch(path, json={"status": "delivered"}, headers=signed_in(MANAGER))
+        assert problem(refused, 409)["order_status"] == "ready"
+    path = f"/orders/{order['order_id']}"
+    looked = await client.get(path, headers=signed_in(ADA, prefer="wait=1"))
+    assert (looked.json()["status"], looked.json()["fulfilment"]) == ("ready", brought)
+    problem(await client.get(path, headers=signed_in(BO)), 404)
+    problem(await client.get(f"/order/{order['order_id']}"), 404)
+
+
+async def test_where_no_courier_serves_a_basket_is_refused_before_it_is_charged(
+    client: httpx.AsyncClient, providers: Providers
+) -> None:
+    before = len(providers.done("charges"))
+    for district in ("Hills", "hills", "nowhere"):
+        to = {"type": "delivery", "district": district, "address": "1"}
+        response = await client.post(
+            "/orders", json={**BASKET, "fulfilment": to}, headers=signed_in(ADA)
+        )
+        refused = problem(response, 422)
+        assert refused["districts"] == ["Harbour"]
+        assert [one["item"] for one in refused["errors"]] == ["fulfilment.district"]
+    assert len(providers.done("charges")) == before
+
+
+@pytest.mark.parametrize(
+    "fulfilment",
+    [
+        {"type": "delivery", "district": "Harbour"},
+        {"type": "delivery", "address": "1"},
+        {"type": "delivery", "district": "Harbour", "address": ""},
+        {"type": "delivery", "district": "Harbour", "address": "x" * 501},
+        {"type": "delivery", "district": "Harbour", "address": "1\n2"},
+        {"type": "delivery", "district": "Harbour", "address": "1", "more": 1},
+        {"type": "counter", "address": "1"},
+        {"type": "pigeon"},
+        {},
+        "delivery",
+    ],
+)
+async def test_half_a_fulfilment_is_none(client: httpx.AsyncClient, fulfilment: object) -> None:
+    response = await client.post(
+        "/orders", json={**BASKET, "fulfilment": fulfilment}, headers=signed_in(ADA)
+    )
+    assert "fulfilment" in problem(response, 422)["detail"]
+
+
 async def test_the_location_is_under_the_prefix_that_was_used(client: httpx.AsyncClient) -> None:
     path = "/api/v1/client/orders"
     response = await client.post(path, json=BASKET, headers=signed_in(ADA))
