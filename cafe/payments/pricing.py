@@ -108,7 +108,11 @@ def new_payment(  # noqa: PLR0917 - independent parts
     key: str | None,
 ) -> Payment:
     """Return the payment of a basket, before its first change."""
-    wanted = {"address": address, "lines": basket.lines, "metadata": basket.metadata}
+    wanted: dict[str, Any] = {
+        "address": address,
+        "lines": basket.lines,
+        "metadata": basket.metadata,
+    }
     if destination is not None:
         wanted["destination"] = destination
     return Payment(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import trio
 
-from cafe.orders.messages import CancelOrder, Destination, MoveOrder
+from cafe.orders.messages import CancelOrder, Destination, KeyReused, MoveOrder
 from cafe.orders.order import Status as OrderStatus
 from cafe.payments.payment import Status
 from cafe.payments.pricing import Delivery, Item
-from cafe.payments.refusals import KeyReused, NotServed
+from cafe.payments.refusals import NotServed
 from cafe.payments.till import Ordered
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.payments.rig import HARBOUR, LATTE, TO_HARBOUR, WATER, Rig, rigged, the_only
