@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
+from cafe.delivery.messages import Coverage
 from cafe.ledger.department import Department
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
@@ -41,7 +42,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     menu = await open_menu(house)
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
-    payments = await open_payments(house, desk=orders.desk, board=menu.board)
+    payments = await open_payments(house, desk=orders.desk, board=menu.board, coverage=Coverage())
     notifications = await open_notifications(house)
     return menu, accounts, orders, payments, notifications
 
