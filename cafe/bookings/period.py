@@ -69,7 +69,10 @@ def read_time(text: str) -> float:
     """Return the time that a text of RFC 3339 names, which has an offset; raises ValueError."""
     if not _RFC_3339.fullmatch(text):
         raise ValueError("this is no time with an offset")
-    moment = datetime.fromisoformat(text.upper())
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("there is no such time") from None
     # Exact, and without an overflow near the years 1 and 9999.
     return (moment - _EPOCH) // _MICROSECOND / 1_000_000
 
