@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
+from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.delivery.messages import Coverage
 from cafe.ledger.department import Department
 from cafe.menu.department import MENU, open_menu
@@ -24,6 +25,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     ACCOUNTS,
     ORDERS,
     PAYMENTS,
+    BOOKINGS,
     NOTIFICATIONS,
 )
 
@@ -43,8 +45,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
     payments = await open_payments(house, desk=orders.desk, board=menu.board, coverage=Coverage())
+    bookings = await open_bookings(house)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, payments, notifications
+    return menu, accounts, orders, payments, bookings, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)
