@@ -77,6 +77,7 @@ MODELS = (
     "cafe/accounts/sign_in.py",
     "cafe/accounts/throttle.py",
     "cafe/delivery/coverage.py",
+    "cafe/letters/letter.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",

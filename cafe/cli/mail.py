@@ -7,7 +7,6 @@ house opened here sends nothing: what is retried there is sent when the shop sta
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -27,25 +26,18 @@ from cafe.cli.managing import (
     managed,
     page_after,
 )
+from cafe.letters.letter import State
 from cafe.operations.printable import printable
 
-mail = typer.Typer(help="List letters, show them, and have them attempted again.")
+mail = typer.Typer(
+    help="List letters, show them, and have them attempted again.", no_args_is_help=True
+)
 
 MOST_ON_PAGE = 500
 WIDTH = 160
 """Of the table where it is not printed on a terminal."""
 COLUMNS = ("id", "letter", "to", "written", "state", "attempts", "last outcome", "next attempt")
 Shown = dict[str, Any]
-
-
-class State(StrEnum):
-    """Where a letter can stand."""
-
-    HELD = "held"
-    DUE = "due"
-    RETRYING = "retrying"
-    SENT = "sent"
-    SET_ASIDE = "set_aside"
 
 
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="As listed.", show_default=False)]

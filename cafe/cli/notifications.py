@@ -18,7 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cafe.cli.managing import CommandRefusedError, DatabaseUrl, ShopUrl, answer_of, managed, page_after
+from cafe.cli.managing import (
+    CommandRefusedError,
+    DatabaseUrl,
+    ShopUrl,
+    answer_of,
+    managed,
+    page_after,
+)
 from cafe.operations.printable import printable
 
 notifications = typer.Typer(

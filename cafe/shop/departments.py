@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.ledger.department import Department
+from cafe.letters.department import LETTERS
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
@@ -23,6 +24,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     ACCOUNTS,
     ORDERS,
     PAYMENTS,
+    LETTERS,
     NOTIFICATIONS,
 )
 
