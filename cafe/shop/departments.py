@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
+from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.ledger.department import Department
-from cafe.letters.department import LETTERS
+from cafe.letters.department import LETTERS, open_letters
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
@@ -24,6 +25,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     ACCOUNTS,
     ORDERS,
     PAYMENTS,
+    BOOKINGS,
     LETTERS,
     NOTIFICATIONS,
 )
@@ -44,8 +46,10 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
     payments = await open_payments(house, desk=orders.desk, board=menu.board)
+    bookings = await open_bookings(house)
+    letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, payments, notifications
+    return menu, accounts, orders, payments, bookings, letters, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

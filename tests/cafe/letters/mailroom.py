@@ -94,8 +94,11 @@ class FakeBookings(Bookings):
     def __init__(self, facts: dict[str, Facts]) -> None:
         self.facts = facts
 
+    def on_start(self) -> None:
+        pass
+
     @FindFacts.handler
-    def find_facts(self, message: FindFacts) -> dict[str, Facts]:
+    async def find_facts(self, message: FindFacts) -> dict[str, Facts]:
         return {one: self.facts[one] for one in message.booking_ids if one in self.facts}
 
 
