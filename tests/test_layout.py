@@ -83,6 +83,7 @@ MODELS = (
     "cafe/bookings/table.py",
     "cafe/bookings/tokens.py",
     "cafe/delivery/coverage.py",
+    "cafe/letters/letter.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/window.py",

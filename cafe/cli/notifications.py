@@ -18,7 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cafe.cli.managing import CommandRefusedError, DatabaseUrl, ShopUrl, answer_of, managed
+from cafe.cli.managing import (
+    CommandRefusedError,
+    DatabaseUrl,
+    ShopUrl,
+    answer_of,
+    managed,
+    page_after,
+)
 from cafe.operations.printable import printable
 
 notifications = typer.Typer(
@@ -117,12 +124,6 @@ async def first_page(
     if set_aside:
         query["state"] = SET_ASIDE
     return await client.get("/admin/notifications", params=query)
-
-
-async def page_after(client: httpx.AsyncClient, page: httpx.Response) -> httpx.Response | None:
-    """Return the page after this one, None if it is the last."""
-    url: str | None = page.links.get("next", {}).get("url")
-    return None if url is None else await client.get(url)
 
 
 def shown_on(page: httpx.Response) -> list[Shown]:

@@ -20,8 +20,9 @@ from sqlalchemy import case, func, select
 from actors import Ref
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.sending import Bell
 from cafe.notifications.checks import CHECKS
-from cafe.notifications.delivery import Bell, Delivery
+from cafe.notifications.delivery import delivery
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import CheckIn
@@ -112,4 +113,4 @@ async def deliver(
 ) -> None:
     """Deliver what is due; never returns."""
     async with opening as webhook:
-        await Delivery(notifier, ledger, bell, webhook.send).run()
+        await delivery(notifier, ledger, bell, webhook.send).run()

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from cafe.ledger.sending import Due
 from cafe.notifications.notification import PAUSES, Attempt, Notification, Outbox, State
 from cafe.notifications.tables import attempt_of, attempts, counts, followed, notification_of
 from cafe.notifications.tables import notifications as table
@@ -88,15 +89,9 @@ def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
     )
 
 
-class Due(NamedTuple):
-    """What is to be attempted now, the longest due first, and when the next will be."""
-
-    now: list[Notification]
-    next_at: float | None
-    """None where none is scheduled."""
-
-
-def read_due(connection: Connection, now: float, states: Collection[State], most: int) -> Due:
+def read_due(
+    connection: Connection, now: float, states: Collection[State], most: int
+) -> Due[Notification]:
     """Return at most `most` notifications of each of these states that are due."""
     found: list[Notification] = []
     for state in states:

@@ -14,6 +14,7 @@ from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.delivery.messages import Coverage
 from cafe.ledger.department import Department
+from cafe.letters.department import LETTERS, open_letters
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
@@ -26,6 +27,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     ORDERS,
     PAYMENTS,
     BOOKINGS,
+    LETTERS,
     NOTIFICATIONS,
 )
 
@@ -46,8 +48,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     orders = await open_orders(house, board=menu.board)
     payments = await open_payments(house, desk=orders.desk, board=menu.board, coverage=Coverage())
     bookings = await open_bookings(house)
+    letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, payments, bookings, notifications
+    return menu, accounts, orders, payments, bookings, letters, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

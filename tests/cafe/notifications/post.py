@@ -24,7 +24,8 @@ from cafe.ledger.database import Link
 from cafe.ledger.department import Department, Entry, Event
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
-from cafe.notifications.delivery import MOST_AT_ONCE, Bell, Delivery
+from cafe.ledger.sending import Bell
+from cafe.notifications.delivery import MOST_AT_ONCE, delivery
 from cafe.notifications.department import NOTIFICATIONS, notifier_factory
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
@@ -184,7 +185,7 @@ async def open_post(
             nursery.start_soon(follow_nothing, notifier, since)
         else:
             nursery.start_soon(follow_orders, notifier, ledger, since)
-            nursery.start_soon(Delivery(notifier, ledger, bell, receiver.send, most).run)
+            nursery.start_soon(delivery(notifier, ledger, bell, receiver.send, most).run)
         desk = NotificationDesk(notifier, ledger)
         yield Post(ledger, store, disk, orders, notifier, desk, receiver, log, registry)
         nursery.cancel_scope.cancel()
