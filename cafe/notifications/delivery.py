@@ -4,16 +4,16 @@ Rule: nothing is decided here, and nothing has to be remembered: what is due, an
 committed rows. After a kill it begins where it was; what was under way then is sent again, under
 the same id.
 
-There are two lanes with MOST_AT_ONCE slots each: one for first attempts, one for repeated ones. So
-what fails, or never answers, takes no slot from what is new, and a slow answer holds one slot for
-at most fifteen seconds. Of an order only one notification is due at a time, so no order has two
-slots.
+Each receiver has two lanes with MOST_AT_ONCE slots each: one for first attempts, one for repeated
+ones. So what fails, or never answers, takes no slot from what is new, nor from another receiver,
+and a slow answer holds one slot for at most fifteen seconds. Of a subject only one notification is
+due at a time, so none has two slots.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from math import inf
 from typing import Final
@@ -25,14 +25,15 @@ from cafe.ledger.errors import NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import until_done
 from cafe.notifications.messages import Record
-from cafe.notifications.notification import Attempt, Notification, State
+from cafe.notifications.notification import Attempt, Notification, State, Topic
 from cafe.notifications.notifier import Notifier
-from cafe.notifications.queries import read_due
+from cafe.notifications.queries import Lane, read_due
 
 MOST_AT_ONCE: Final = 100
-"""Attempts under way in each lane: connections to the receiver, of which there may be twice as
+"""Attempts under way in each lane: connections to a receiver, of which there may be twice as
 many."""
-LANES: Final = (State.DUE, State.RETRYING)
+SENT: Final = (State.DUE, State.RETRYING)
+"""The states in which a notification is attempted."""
 
 Send = Callable[[Notification], Awaitable[str]]
 """Makes one attempt, and returns its outcome; never raises."""
@@ -62,16 +63,20 @@ class Delivery:
         notifier: Ref[Notifier],
         ledger: Ledger,
         bell: Bell,
-        send: Send,
+        senders: Mapping[Topic, Send],
         most: int = MOST_AT_ONCE,
     ) -> None:
-        """Send with `send`, at most `most` at once in each lane; `bell` rings after each commit."""
+        """Send what is of the topics in `senders`; `bell` rings after each commit.
+
+        There are at most `most` attempts at once in each lane.
+        """
         self._notifier = notifier
         self._ledger = ledger
         self._bell = bell
-        self._send = send
+        self._senders = senders
+        self._lanes = [Lane(topic, state) for topic in senders for state in SENT]
         self._most = most
-        self._under_way: dict[str, State] = {}
+        self._under_way: dict[str, Lane] = {}
         """The lane of each notification that is sent now, or whose outcome is not committed."""
         self._attempted: list[Attempt] = []
         self._recorded: list[Attempt] = []
@@ -92,19 +97,21 @@ class Delivery:
         Returns when the next one is due, and inf if that is not known or no slot is free.
         """
         taken = Counter(self._under_way.values())
-        lanes = [lane for lane in LANES if taken[lane] < self._most]
-        query = partial(read_due, now=self._ledger.now(), states=lanes, most=self._most)
+        free = [lane for lane in self._lanes if taken[lane] < self._most]
+        now = self._ledger.now()
+        query = partial(read_due, now=now, free=free, every=self._lanes, most=self._most)
         due = await until_done(partial(self._ledger.read, query))
         for one in due.now:
-            if one.event_id not in self._under_way and taken[one.state] < self._most:
-                taken[one.state] += 1
-                self._under_way[one.event_id] = one.state
+            lane = Lane(one.topic, one.state)
+            if one.event_id not in self._under_way and taken[lane] < self._most:
+                taken[lane] += 1
+                self._under_way[one.event_id] = lane
                 nursery.start_soon(self._attempt, one)
         return inf if due.next_at is None else due.next_at
 
     async def _attempt(self, one: Notification) -> None:
         at, began = self._ledger.now(), trio.current_time()
-        outcome = await self._send(one)
+        outcome = await self._senders[one.topic](one)
         seconds = trio.current_time() - began
         self._attempted.append(Attempt(one.event_id, one.attempts + 1, at, outcome, seconds))
         self._bell.ring()

@@ -41,7 +41,7 @@ from tests.chance import examples
 PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
 ALL = ["waiting", "preparation", "ready", "delivered"]
 REFUSE = "CREATE TRIGGER refuse_it BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE order_id = 'bad')"
+OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE subject_id = 'bad')"
 
 
 def delivered(before: float) -> Select[Any]:
@@ -198,9 +198,9 @@ async def test_what_was_delivered_long_ago_is_deleted_with_its_attempts_and_even
         await post.happen("o2", "place")
         await until(lambda: post.states("o2") == [State.DELIVERED])
         await post.happen("o3", "place", is_basket=False)
-        pruned = await post.ledger.prune(DEPARTMENTS[1], post.ledger.now() - 500, DEPARTMENTS)
+        pruned = await post.ledger.prune(NOTIFICATIONS, post.ledger.now() - 500, DEPARTMENTS)
         assert pruned == 4
-        assert [one.order_id for one in post.rows()] == ["bad", "bad", "o2"]
+        assert [one.subject_id for one in post.rows()] == ["bad", "bad", "o2"]
         ids = {one.event_id for one in post.rows()}
         assert {one.event_id for one in post.attempts()} <= ids
         assert {one.event.subject for one in post.store.logged} == {"o1", "bad", "o2", "o3"} | ids
@@ -239,7 +239,7 @@ async def test_events_are_kept_for_a_follower_only() -> None:
         with Link.transaction(post.store.link, writing=False) as connection:
             return connection.execute(NOTIFICATIONS.followed).scalar()
 
-    async with open_post(follows=False) as post:
+    async with open_post(topics=()) as post:
         await post.happen("o1", *LIFE)
         assert position() == 2**62
         store = post.store.survivor()
