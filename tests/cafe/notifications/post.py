@@ -260,13 +260,18 @@ def rows_in(store: FaultyStore, state: State | None = None) -> list[Notification
     ]
 
 
-def expected_in(store: FaultyStore) -> list[tuple[str, int, str, float]]:
-    """Return what the log says that there must be: order or booking, sequence, status and time."""
+def expected_in(store: FaultyStore, *, booked_after: int = 0) -> list[tuple[str, int, str, float]]:
+    """Return what the log says that there must be: order or booking, sequence, status and time.
+
+    Bookings count from those on whose events come after the position `booked_after`.
+    """
     sequences: dict[str, int] = defaultdict(int)
     found: list[tuple[str, int, str, float]] = []
     for logged in store.logged:
         event = logged.event
         if logged.department not in TOLD or not event.data or event.before == event.after:
+            continue
+        if logged.department == "bookings" and logged.position <= booked_after:
             continue
         told = TOLD[logged.department]
         if told is None or event.after in told:
