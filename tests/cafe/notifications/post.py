@@ -109,6 +109,11 @@ def basket(number: int) -> str:
     return json.dumps({"number": number, "account_id": "a1", "total_cents": 450})
 
 
+def request() -> str:
+    """Return the data of the events of a booking."""
+    return json.dumps(PARTY)
+
+
 @dataclass
 class Receiver:
     """Takes notifications; fails or stalls for the orders or bookings that a test names."""
@@ -182,7 +187,7 @@ class Post:
 
     async def book(self, booking_id: str, *actions: str) -> None:
         """Let something happen to a booking."""
-        data, now = json.dumps(PARTY), self.ledger.now()
+        data, now = request(), self.ledger.now()
         await self.bookings.commit(*(step(booking_id, a, REQUESTS[a], now, data) for a in actions))
 
     async def crash(self) -> None:
