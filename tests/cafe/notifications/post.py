@@ -72,7 +72,11 @@ EVENTS = without_rows("orders", ORDERS.transitions)
 DELIVERY = without_rows("delivery", {(b, action): a for action, (b, a) in RIDES.items()})
 BOOKINGS = without_rows("bookings", {(b, action): a for action, (b, a) in REQUESTS.items()})
 DEPARTMENTS = (EVENTS, DELIVERY, BOOKINGS, NOTIFICATIONS)
-TOLD = {"orders": None, "delivery": {"assigned", "picked_up", "failed"}, "bookings": {"requested"}}
+NOTIFIED = {
+    "orders": None,
+    "delivery": {"assigned", "picked_up", "failed"},
+    "bookings": {"requested"},
+}
 """By department, the statuses that are told; None for all."""
 STEPS: dict[str, Step] = {
     "place": (None, "waiting"),
@@ -274,12 +278,12 @@ def expected_in(store: FaultyStore, *, booked_after: int = 0) -> list[tuple[str,
     found: list[tuple[str, int, str, float]] = []
     for logged in store.logged:
         event = logged.event
-        if logged.department not in TOLD or not event.data or event.before == event.after:
+        if logged.department not in NOTIFIED or not event.data or event.before == event.after:
             continue
         if logged.department == "bookings" and logged.position <= booked_after:
             continue
-        told = TOLD[logged.department]
-        if told is None or event.after in told:
+        statuses = NOTIFIED[logged.department]
+        if statuses is None or event.after in statuses:
             sequences[event.subject] += 1
             found.append((event.subject, sequences[event.subject], event.after, event.at))
     return found

@@ -33,8 +33,8 @@ def logged(
     ],
 )
 def test_a_step_of_a_baskets_order_is_told(department: str, before: str | None, after: str) -> None:
-    told = StatusChange(5, Topic.ORDER, "s1", '{"number": 17}', after, 100.0)
-    assert status_change_of(logged(department, before, after)) == told
+    change = StatusChange(5, Topic.ORDER, "s1", '{"number": 17}', after, 100.0)
+    assert status_change_of(logged(department, before, after)) == change
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_an_event_without_what_is_told_is_not_told(department: str, data: str | 
 
 def test_a_request_for_a_table_is_told_and_nothing_else_of_bookings() -> None:
     data = json.dumps(PARTY | {"more": "of it"})
-    told = status_change_of(logged("bookings", None, "requested", data))
-    assert told == StatusChange(5, Topic.BOOKING, "s1", json.dumps(PARTY), "requested", 100.0)
+    change = status_change_of(logged("bookings", None, "requested", data))
+    assert change == StatusChange(5, Topic.BOOKING, "s1", json.dumps(PARTY), "requested", 100.0)
     for before, after in (
         (None, "accepted"),
         ("requested", "accepted"),
@@ -90,8 +90,8 @@ def test_a_request_for_a_table_is_told_and_nothing_else_of_bookings() -> None:
     ],
 )
 def test_a_basket_is_known_by_the_data_of_its_events(data: object, details: object) -> None:
-    told = details_of_basket(json.dumps(data))
-    assert (None if told is None else json.loads(told)) == details
+    found = details_of_basket(json.dumps(data))
+    assert (None if found is None else json.loads(found)) == details
 
 
 @pytest.mark.parametrize("missing", PARTY)

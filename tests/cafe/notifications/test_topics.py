@@ -122,8 +122,8 @@ async def test_a_url_that_is_set_later_begins_with_the_events_from_then_on() -> 
         await post.happen("o1", "hand over")
         await post.book("b4", "request")
         await until(lambda: post.program.taken and post.receiver.taken)
-        told = [(one.subject_id, one.sequence, one.status) for one in post.rows()]
-        assert told == [
+        noted = [(one.subject_id, one.sequence, one.status) for one in post.rows()]
+        assert noted == [
             ("o1", 1, "waiting"),
             ("o1", 2, "preparation"),
             ("b2", 1, "requested"),
