@@ -22,6 +22,7 @@ from cafe.notifications.notification import (
     PAUSES,
     Attempt,
     Change,
+    Notification,
     Outbox,
     State,
     StatusChange,
