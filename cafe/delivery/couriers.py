@@ -15,31 +15,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from actors import Actor, Reply, Timer
-from cafe.delivery.courier import (
-    AccountTakenError,
-    BusyError,
-    Courier,
-    DismissedError,
-    DistrictChange,
-    UnknownCourierError,
-)
+from cafe.delivery.courier import Courier, DistrictChange
 from cafe.delivery.coverage import Coverage, District
-from cafe.delivery.delivery import (
-    Delivery,
-    NoFreeCourierError,
-    NotAllowedError,
-    NotInHandError,
-    UnknownDeliveryError,
-)
-from cafe.delivery.districts import (
-    Districts,
-    NameTakenError,
-    StillQueuedError,
-    UnknownDistrictError,
-)
+from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError
+from cafe.delivery.districts import Districts, UnknownDistrictError
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.messages import (
     AddCourier,
@@ -56,24 +38,11 @@ from cafe.delivery.messages import (
     Publish,
     Take,
 )
+from cafe.delivery.order_events import order_event
 from cafe.delivery.queries import Snapshot
-from cafe.delivery.ready import followed_of
-from cafe.delivery.refusals import (
-    AccountTaken,
-    CourierBusy,
-    CourierRetired,
-    DeliveryConflict,
-    DistrictQueued,
-    NameTaken,
-    NoFreeCourier,
-    NotYours,
-    UnknownCourier,
-    UnknownDelivery,
-    UnknownDistrict,
-    UnknownDistrictNamed,
-)
+from cafe.delivery.refusals import REFUSED, UnknownDistrict, refusal_of
 from cafe.delivery.tables import entry_of, entry_of_position, entry_of_row
-from cafe.http.refusals import CafeRefusal, Closing
+from cafe.http.refusals import Closing
 from cafe.ledger.department import Entry, Logged
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
@@ -254,16 +223,20 @@ class Couriers(Actor):
     @Take.deferred
     def take(self, message: Take, reply: Reply[Handed]) -> None:
         """Take a delivery a step further, unless this command has done so."""
-        carrier: str | None = None
+        had: str | None = None
 
         def step() -> Sequence[AnyChange]:
-            nonlocal carrier
+            nonlocal had
             delivery = self._fleet.find(message.order_id)
-            carrier = delivery.courier_id
-            return () if delivery.command == message.command else self._step(message)
+            is_done = delivery.command == message.command
+            if is_done or delivery.status in CARRIED:
+                had = delivery.courier_id
+            return () if is_done else self._step(message)
 
         def handed() -> Handed:
-            return Handed(self._fleet.find(message.order_id), self._fleet.carried_by(carrier))
+            delivery, carries = self._fleet.find(message.order_id), self._fleet.carried_by(had)
+            is_same = carries is not None and carries.order_id == delivery.order_id
+            return Handed(delivery, None if is_same else carries)
 
         self._turn(reply, step, handed)
 
@@ -302,18 +275,15 @@ class Couriers(Actor):
 
     def _taken_in(self, logged: Logged) -> Iterable[Entry]:
         """Apply what an event of an order does to its delivery; return that as entries."""
-        found = followed_of(logged.event)
-        if found is None:
-            return ()
-        if found.order_id in self._fleet.deliveries or found.wanted is None:
-            settled = self._fleet.settle(found.order_id, found.order_status, found.number)
+        event = logged.event
+        found = order_event(event.subject, event.after, event.data or "")
+        if found.wanted is None or found.order_id in self._fleet.deliveries:
+            settled = self._fleet.settle(found.order_id, found.status, found.number)
             return () if settled is None else (entry_of_row(settled),)
         return map(entry_of, self._fleet.request(found.wanted, self._clock()))
 
     @ListUnsettled.deferred
-    def list_unsettled(
-        self, message: ListUnsettled, reply: Reply[tuple[Delivery, ...]]
-    ) -> None:
+    def list_unsettled(self, message: ListUnsettled, reply: Reply[tuple[Delivery, ...]]) -> None:
         """List the deliveries whose orders may not know what happened."""
         found = self._fleet.unsettled(self._clock() - message.seconds)
         self._journal.reply(reply, found, looks=True)
@@ -396,46 +366,3 @@ class Couriers(Actor):
         for changes in self._fleet.expire(self._clock()):
             self._journal.write(*map(entry_of, changes))
         self._watch_leases()
-
-
-REFUSED = (
-    UnknownDeliveryError,
-    NotAllowedError,
-    NoFreeCourierError,
-    NotInHandError,
-    UnknownCourierError,
-    BusyError,
-    DismissedError,
-    AccountTakenError,
-    UnknownDistrictError,
-    NameTakenError,
-    StillQueuedError,
-)
-"""What the models refuse, and no bug."""
-
-
-def refusal_of(no: Exception) -> CafeRefusal:  # noqa: PLR0911 - one for each
-    """Return how a model's error is told to who asked."""
-    match no:
-        case NotAllowedError(status=status):
-            return DeliveryConflict(status)
-        case NoFreeCourierError():
-            return NoFreeCourier()
-        case NotInHandError():
-            return NotYours()
-        case UnknownCourierError():
-            return UnknownCourier()
-        case BusyError(order_id=order_id):
-            return CourierBusy(order_id)
-        case DismissedError():
-            return CourierRetired()
-        case AccountTakenError():
-            return AccountTaken()
-        case UnknownDistrictError(place=place):
-            return UnknownDistrictNamed(place)
-        case NameTakenError():
-            return NameTaken()
-        case StillQueuedError(queued=queued):
-            return DistrictQueued(queued)
-        case _:
-            return UnknownDelivery()

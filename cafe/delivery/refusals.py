@@ -5,9 +5,23 @@ Rule: one sentence each, its data as members, its HTTP status from the contract.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from cafe.delivery.delivery import Status
+from cafe.delivery.courier import (
+    AccountTakenError,
+    BusyError,
+    DismissedError,
+    UnknownCourierError,
+)
+from cafe.delivery.delivery import (
+    NoFreeCourierError,
+    NotAllowedError,
+    NotInHandError,
+    Status,
+    UnknownDeliveryError,
+)
+from cafe.delivery.districts import NameTakenError, StillQueuedError, UnknownDistrictError
 from cafe.http.refusals import CafeRefusal
 
 
@@ -166,3 +180,25 @@ class DistrictQueued(CafeRefusal):
     def __init__(self, queued: int) -> None:
         super().__init__(f"{queued} deliveries wait in this district.")
         self.queued = queued
+
+
+_REFUSALS: Final[dict[type[Exception], Callable[[Any], CafeRefusal]]] = {
+    UnknownDeliveryError: lambda _: UnknownDelivery(),
+    NotAllowedError: lambda no: DeliveryConflict(no.status),
+    NoFreeCourierError: lambda _: NoFreeCourier(),
+    NotInHandError: lambda _: NotYours(),
+    UnknownCourierError: lambda _: UnknownCourier(),
+    BusyError: lambda no: CourierBusy(no.order_id),
+    DismissedError: lambda _: CourierRetired(),
+    AccountTakenError: lambda _: AccountTaken(),
+    UnknownDistrictError: lambda no: UnknownDistrictNamed(no.place),
+    NameTakenError: lambda _: NameTaken(),
+    StillQueuedError: lambda no: DistrictQueued(no.queued),
+}
+REFUSED: Final = tuple(_REFUSALS)
+"""What the models refuse: no bug."""
+
+
+def refusal_of(no: Exception) -> CafeRefusal:
+    """Return how a model's error is told to who asked."""
+    return _REFUSALS[type(no)](no)

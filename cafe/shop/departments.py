@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
+from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.ledger.department import Department
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
@@ -22,6 +23,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     MENU,
     ACCOUNTS,
     ORDERS,
+    DELIVERY,
     PAYMENTS,
     NOTIFICATIONS,
 )
@@ -41,9 +43,10 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     menu = await open_menu(house)
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
+    delivery = await open_delivery(house, desk=orders.desk, role_of=accounts.desk.role_of)
     payments = await open_payments(house, desk=orders.desk, board=menu.board)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, payments, notifications
+    return menu, accounts, orders, delivery, payments, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)
