@@ -23,6 +23,8 @@ from cafe.delivery.schemas import (
     FailIn,
     HandedOut,
     InHandOut,
+)
+from cafe.delivery.shown import (
     changed_courier_out,
     courier_out,
     handed_out,

@@ -28,10 +28,8 @@ from cafe.delivery.schemas import (
     DistrictOut,
     DistrictPatch,
     DistrictsOut,
-    changed_courier_out,
-    courier_out,
-    district_out,
 )
+from cafe.delivery.shown import changed_courier_out, courier_out, district_out
 from cafe.http.app import problems
 from cafe.http.authentication import Manager
 from cafe.http.pages import LINKED, Cursor, link_headers

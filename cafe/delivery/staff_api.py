@@ -28,9 +28,8 @@ from cafe.delivery.schemas import (
     FailIn,
     HandedOut,
     ReassignIn,
-    delivery_out,
-    handed_out,
 )
+from cafe.delivery.shown import delivery_out, handed_out
 from cafe.http.app import problems
 from cafe.http.authentication import Caller, Manager, Staff
 from cafe.http.pages import LINKED, Cursor, link_headers
