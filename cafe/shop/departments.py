@@ -44,7 +44,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
     delivery = await open_delivery(house, desk=orders.desk, role_of=accounts.desk.role_of)
-    payments = await open_payments(house, desk=orders.desk, board=menu.board)
+    payments = await open_payments(
+        house, desk=orders.desk, board=menu.board, coverage=delivery.coverage
+    )
     notifications = await open_notifications(house)
     return menu, accounts, orders, delivery, payments, notifications
 

@@ -53,8 +53,11 @@ async def test_what_staff_publish_is_ready_and_handed_over_by_its_courier() -> N
         await trio.sleep(10)
         brought = await counter.desk.hand_over(published.order_id, "Cleo")
         assert (brought.order.status, brought.waited_seconds) == (Status.DELIVERED, 0.0)
-        told = [one.event for one in counter.logged if one.event.subject == published.order_id]
-        assert [(one.action, one.by) for one in told] == [("publish", "Di"), ("hand over", "Cleo")]
+        events = [one.event for one in counter.logged if one.event.subject == published.order_id]
+        assert [(one.action, one.by) for one in events] == [
+            ("publish", "Di"),
+            ("hand over", "Cleo"),
+        ]
         assert counter.store.orders[published.order_id] == brought.order
         assert counter.store.broken_promises() == []
 
