@@ -63,15 +63,13 @@ NOT_DECIDED: Final = problems(
 )
 
 
-def _read_place(cursor: Any) -> tuple[float, str] | None:
+def _checked(cursor: Any) -> str | None:
     if cursor is None:
         return None
     try:
         text = read_text_cursor(cursor, longest=LONGEST_CURSOR)
-        starts_at, booking_id = text.split(" ")
-        place = float(starts_at), booking_id
-        if written_place(*place) == text and text.isascii() and booking_id.isprintable():
-            return place
+        if written_place(*read_place(text)) == text and text.isascii() and text.isprintable():
+            return text
     except ValueError:
         pass
     raise no_cursor()
@@ -82,9 +80,15 @@ def written_place(starts_at: float, booking_id: str) -> str:
     return f"{starts_at!r} {booking_id}"
 
 
+def read_place(text: str) -> tuple[float, str]:
+    """Return the beginning and the id of a booking behind which a page begins."""
+    starts_at, booking_id = text.split(" ")
+    return float(starts_at), booking_id
+
+
 BookingCursor = Annotated[
-    tuple[float, str] | None,
-    BeforeValidator(_read_place),
+    str | None,
+    BeforeValidator(_checked),
     WithJsonSchema({"type": "string", "maxLength": LONGEST_CURSOR}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
@@ -167,7 +171,8 @@ def booking_routes(desk: BookingDesk) -> APIRouter:
         cursor: BookingCursor = None,
     ) -> Response:
         """List bookings, the earliest first."""
-        page = await desk.page(Wanted(status, starts_at, ends_at, cursor, limit))
+        place = None if cursor is None else read_place(cursor)
+        page = await desk.page(Wanted(status, starts_at, ends_at, place, limit))
         last = page.bookings[-1][0] if page.goes_on else None
         behind = None if last is None else written_place(last.starts_at, last.booking_id)
         query = {"status": status, **times_of(request), "limit": limit}
