@@ -56,7 +56,11 @@ def _overlapping(status: str) -> Executable:
 def _of_no_table() -> Executable:
     both = bookings.outerjoin(dining_tables, dining_tables.c.table_id == _one.table_id)
     return (
-        select(_one.booking_id.label("subject"), _one.table_number, dining_tables.c.number)
+        select(
+            _one.booking_id.label("subject"),
+            _one.table_number,
+            dining_tables.c.number.label("number of its table"),
+        )
         .select_from(both)
         .where(dining_tables.c.number.is_distinct_from(_one.table_number))
     )

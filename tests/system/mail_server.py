@@ -32,6 +32,8 @@ class Inbox:
     """By recipient, the next answers to RCPT; then it is taken."""
     data: list[str] = field(default_factory=list[str])
     """The next answers to a message."""
+    answers_data: bool = True
+    """Whether a message that is taken is answered, or never."""
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list[tuple[str, EmailMessage]])
     """By recipient, the messages as a mail reader parses them."""
     senders: set[str] = field(default_factory=set[str])
@@ -58,6 +60,8 @@ class Inbox:
         assert server.transport is not None
         self.encrypted.add(server.transport.get_extra_info("sslcontext") is not None)
         self.taken.append((address, message))
+        if not self.answers_data:
+            await asyncio.Event().wait()
         return "250 OK"
 
     def authenticate(
@@ -69,7 +73,7 @@ class Inbox:
         right = LoginPassword(USER.encode(), PASSWORD.encode())
         return AuthResult(success=login == right, handled=False)
 
-    def kinds(self, address: str) -> list[str]:
+    def subjects(self, address: str) -> list[str]:
         """Return the subjects of the letters to an address."""
         return [str(message["Subject"]) for to, message in self.taken if to == address]
 
