@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import trio
@@ -36,6 +37,7 @@ from tests.cafe.notifications.post import (
 )
 from tests.cafe.notifications.receiver import SocketReceiver, answering, open_receiver, stalling
 from tests.system.notifying import SECRET
+from tests.system.paying import open_providers
 from tests.system.shop import until
 
 pytestmark = pytest.mark.once
@@ -162,3 +164,18 @@ async def test_a_webhook_without_the_other_url_and_later_with_it(url: str) -> No
             await town.book("b2", "request")
             await until(lambda: receiver.calls and booking_ids(program) == {"b1", "b2"})
         assert statuses(receiver) == ["preparation"]
+
+
+async def test_the_stand_in_for_a_booking_program_takes_requests_and_lists_them(
+    tmp_path: Path,
+) -> None:
+    with open_providers("--bookings", "lose") as providers:
+        webhook = providers.settings["booking_webhook"]
+        async with open_town(f"sqlite:///{tmp_path}/cafe.db", booking_webhook=webhook) as town:
+            await town.book("b1", "request")
+            await until(lambda: providers.done("bookings"))
+            providers.behave(bookings="accept")
+            await until(lambda: providers.done("bookings")[0]["asked"] == 2)
+        (one,) = providers.done("bookings")
+        assert (one["body"]["booking_id"], one["body"]["party"]) == ("b1", 4)
+        assert providers.done("notifications") == []

@@ -241,7 +241,9 @@ async def open_post(
         await ledger.prepare(partial(hasten, now=ledger.now()))
         log = NotificationLog(registry, (await ledger.prepare(load)).counts)
         ledger.listen(log.hear)
-        journals = [(await ledger.open(one))[0] for one in (EVENTS, DELIVERY, BOOKINGS)]
+        orders, _ = await ledger.open(EVENTS)
+        delivery, _ = await ledger.open(DELIVERY)
+        bookings, _ = await ledger.open(BOOKINGS)
         make = notifier_factory(ledger, bell.ring)
         notifier = await system.start(make, name="Notifier", mailbox=10_000, restart=restart)
         since = ledger.statistics().position
@@ -249,7 +251,20 @@ async def open_post(
         if senders:
             nursery.start_soon(delivery(notifier, ledger, bell, senders, most).run)
         desk = NotificationDesk(notifier, ledger)
-        yield Post(ledger, store, disk, *journals, notifier, desk, receiver, program, log, registry)
+        yield Post(
+            ledger,
+            store,
+            disk,
+            orders,
+            delivery,
+            bookings,
+            notifier,
+            desk,
+            receiver,
+            program,
+            log,
+            registry,
+        )
         nursery.cancel_scope.cancel()
 
 
