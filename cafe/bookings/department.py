@@ -12,8 +12,6 @@ from math import inf
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
 from actors import Ref
 from cafe.bookings import booking, table
 from cafe.bookings.bookings import Bookings, Rules
@@ -27,6 +25,7 @@ from cafe.bookings.staff_api import booking_routes, table_routes
 from cafe.bookings.tables import bookings, dining_tables, secret
 from cafe.bookings.tokens import BookingTokens
 from cafe.ledger.department import Department, transitions_of
+from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.limits.rate_limiter import RateLimiter
@@ -82,17 +81,19 @@ def bookings_factory(
     rules: Rules, tokens: BookingTokens, ledger: Ledger
 ) -> Callable[[], Awaitable[Bookings]]:
     """Return a factory of Bookings, for its start and each restart; waits for the database."""
-
-    def load_now(connection: Connection) -> Stored:
-        return load(connection, ledger.now())
-
-    # What is over is not loaded; one that has loaded nothing still answers, with refusals.
-    opening = partial(ledger.open_until_given_up, replace(BOOKINGS, load=load_now), Stored())
+    opening = partial(open_book, ledger)
 
     async def make() -> Bookings:
         return Bookings(rules, tokens, ledger, opening, await opening())
 
     return make
+
+
+async def open_book(ledger: Ledger) -> tuple[Journal, Stored]:
+    """Return a journal, and what is not over by now; neither has anything once all is given up."""
+    # The time is taken here, and earlier than it need be: a query runs in a thread.
+    department = replace(BOOKINGS, load=partial(load, now=ledger.now()))
+    return await ledger.open_until_given_up(department, Stored())
 
 
 def bookings_offer(desk: BookingDesk, limiter: Ref[RateLimiter]) -> BookingsOffer:

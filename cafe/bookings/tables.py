@@ -105,10 +105,17 @@ WHEN NEW.status = 'accepted' AND EXISTS (
 )
 BEGIN SELECT RAISE(ABORT, 'two accepted bookings of a table overlap'); END
 """
-event.listen(bookings, "after_create", DDL(_EXCLUDE).execute_if(dialect="postgresql"))
+
+
+def _make_with_bookings(dialect: str, statement: str) -> None:
+    """Run a statement on databases of this kind whenever the table of bookings is made."""
+    ddl: Any = DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy's has no annotations
+    event.listen(bookings, "after_create", ddl.execute_if(dialect=dialect))
+
+
+_make_with_bookings("postgresql", _EXCLUDE)
 for _event in ("insert", "update"):
-    _ddl = DDL(_TRIGGER.format(name=_event, event=_event.upper()))
-    event.listen(bookings, "after_create", _ddl.execute_if(dialect="sqlite"))
+    _make_with_bookings("sqlite", _TRIGGER.format(name=_event, event=_event.upper()))
 
 secret = Table(
     "booking_secret",

@@ -21,11 +21,11 @@ from actors import ActorCrashed, Message, Ref, Restart, open_system
 from actors.testing import Probe
 from cafe.bookings.booking import Action, Booking, Guest, Status
 from cafe.bookings.bookings import Bookings, Rules
-from cafe.bookings.department import BOOKINGS, bookings_offer
+from cafe.bookings.department import BOOKINGS, bookings_offer, open_book
 from cafe.bookings.desk import BookingDesk, new_id
 from cafe.bookings.messages import AddTable, AskForTable, BookTable, Found, LoadBookings
 from cafe.bookings.period import Limits, Period
-from cafe.bookings.queries import Stored, load, load_secret
+from cafe.bookings.queries import load_secret
 from cafe.bookings.table import DiningTable, TableType
 from cafe.bookings.tables import booking_of, bookings
 from cafe.bookings.tokens import BookingTokens
@@ -34,7 +34,6 @@ from cafe.http.authentication import Caller, Role
 from cafe.http.plain_routes import PlainRoutes
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
-from cafe.ledger.department import Department
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.limits.rate_limiter import RateLimiter
@@ -210,13 +209,7 @@ async def open_hall(
         trio.open_nursery() as nursery,
     ):
         tokens = BookingTokens(await ledger.prepare(load_secret))
-        department = Department(
-            BOOKINGS.name,
-            tables=BOOKINGS.tables,
-            load=lambda connection: load(connection, ledger.now()),
-            transitions=BOOKINGS.transitions,
-        )
-        opening = partial(ledger.open_until_given_up, department, Stored())
+        opening = partial(open_book, ledger)
 
         async def make() -> FragileBookings:
             return FragileBookings(Rules(limits), tokens, ledger, opening, await opening())

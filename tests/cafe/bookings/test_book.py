@@ -301,7 +301,8 @@ class BookMachine(RuleBasedStateMachine):
             changes = self.book.begin(one, self.now, NO_LIMITS)
         except ERRORS:
             assert not fine
-            return multiple()
+            none: Any = multiple()
+            return none
         assert fine
         assert {change.booking.booking_id for change in changes[1:]} == {
             other.booking_id for other in declined

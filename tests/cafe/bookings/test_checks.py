@@ -15,7 +15,7 @@ APART = "no two accepted bookings of a table overlap"
 NOT_TAKEN = "no request is open for a time that is taken"
 NUMBERED = "every booking has the number of its table"
 
-DAMAGES = {
+DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "a booking that was undone": (
         "UPDATE bookings SET status = 'requested' WHERE booking_id = '{declined}'",
         {STANDS: ["declined"], NOT_TAKEN: ["declined"]},
