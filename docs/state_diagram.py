@@ -6,14 +6,14 @@ diagrams into their pages.
 
 from __future__ import annotations
 
-from cafe.orders.order import TRANSITIONS, Action, Status
+from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
 from cafe.payments import payment
 from cafe.server.connection import DEADLINES, NEXT, Phase
 
 
 def an_orders_life() -> list[str]:
     """Return the rows of an order's life."""
-    rows = [f"    [*] --> {Status.WAITING}: {Action.PLACE}"]
+    rows = [f"    [*] --> {status}: {action}" for action, status in BEGINNINGS.items()]
     rows += [
         f"    {before} --> {after}: {action}" for (before, action), after in TRANSITIONS.items()
     ]

@@ -42,6 +42,7 @@ SIGNED_IN: Final = frozenset(Role)
 CUSTOMERS: Final = frozenset({Role.CUSTOMER})
 STAFF: Final = frozenset({Role.BARISTA, Role.MANAGER})
 MANAGERS: Final = frozenset({Role.MANAGER})
+COURIERS: Final = frozenset({Role.COURIER})
 
 ROUTES: dict[str, frozenset[str]] = {
     "client GET /menu": EVERYONE,
@@ -60,6 +61,12 @@ ROUTES: dict[str, frozenset[str]] = {
     "client DELETE /bookings/{booking_id}": EVERYONE,
     "client GET /bookings/{booking_id}/cancel": EVERYONE,
     "client POST /bookings/{booking_id}/cancel": EVERYONE,
+    "client GET /courier/me": COURIERS,
+    "client PATCH /courier/me": COURIERS,
+    "client GET /courier/me/order": COURIERS,
+    "client POST /deliveries/{order_id}/pickup": COURIERS,
+    "client POST /deliveries/{order_id}/finish": COURIERS,
+    "client POST /deliveries/{order_id}/fail": COURIERS,
     "client POST /auth/register": EVERYONE,
     "client POST /auth/token": EVERYONE,
     "client POST /auth/refresh": EVERYONE,
@@ -98,6 +105,22 @@ ROUTES: dict[str, frozenset[str]] = {
     "worker GET /admin/letters": MANAGERS,
     "worker GET /admin/letters/{letter_id}": MANAGERS,
     "worker POST /admin/letters/{letter_id}/retry": MANAGERS,
+    "worker GET /districts": MANAGERS,
+    "worker POST /districts": MANAGERS,
+    "worker PATCH /districts/{district_id}": MANAGERS,
+    "worker GET /couriers": MANAGERS,
+    "worker POST /couriers": MANAGERS,
+    "worker GET /couriers/{courier_id}": MANAGERS,
+    "worker PATCH /couriers/{courier_id}": MANAGERS,
+    "worker POST /deliveries": STAFF,
+    "worker GET /deliveries": STAFF,
+    "worker GET /deliveries/{order_id}": STAFF,
+    "worker POST /deliveries/{order_id}/pickup": STAFF,
+    "worker POST /deliveries/{order_id}/finish": STAFF,
+    "worker POST /deliveries/{order_id}/fail": STAFF,
+    "worker POST /deliveries/{order_id}/retry": STAFF,
+    "worker POST /deliveries/{order_id}/cancel": STAFF,
+    "worker POST /deliveries/{order_id}/reassign": MANAGERS,
     "worker GET /admin/notifications": MANAGERS,
     "worker POST /admin/notifications/{event_id}/retry": MANAGERS,
     "worker GET /admin/tables": MANAGERS,

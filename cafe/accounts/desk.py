@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from actors import ActorStopped, MailboxFull, Message, Ref
-from cafe.accounts.account import Account, ProgramToken
+from cafe.accounts.account import Account, ProgramToken, Status
 from cafe.accounts.accounts import Accounts
 from cafe.accounts.messages import (
     BeginSignIn,
@@ -33,7 +33,13 @@ from cafe.accounts.messages import (
     SignOut,
 )
 from cafe.accounts.passwords import Passwords
-from cafe.accounts.queries import find_by_email, find_by_name, list_accounts, list_tokens
+from cafe.accounts.queries import (
+    find_account,
+    find_by_email,
+    find_by_name,
+    list_accounts,
+    list_tokens,
+)
 from cafe.accounts.refusals import SignedOut, UnknownToken, WrongCredentials, WrongPassword
 from cafe.accounts.tokens import (
     PROGRAM_PREFIX,
@@ -162,6 +168,11 @@ class Desk:
     async def find(self, folded: str) -> Account | None:
         """Return the account that has an e-mail address."""
         return await self._look(partial(find_by_email, folded=folded))
+
+    async def role_of(self, account_id: str) -> str | None:
+        """Return the role of an account that is active; None if there is none."""
+        found = await self._look(partial(find_account, account_id=account_id))
+        return None if found is None or found.status is not Status.ACTIVE else found.role
 
     async def page(self, after: str, most: int, role: Role | None) -> list[Account]:
         """Return accounts behind an e-mail address, one more than `most` if there are more."""

@@ -16,6 +16,10 @@ class District(NamedTuple):
 
     district_id: str
     name: str
+    number: int = 0
+    """Its place in lists: 1, 2, 3 and so on."""
+    retired: bool = False
+    """Nothing new is brought there; what is on its way still is."""
 
 
 class Coverage:

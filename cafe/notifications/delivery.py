@@ -2,15 +2,15 @@
 
 Rule: nothing is decided or remembered here; what is sent again after a kill has the same id.
 
-There are two lanes with MOST_AT_ONCE slots each: one for first attempts, one for repeated ones. So
-what fails, or never answers, takes no slot from what is new, and a slow answer holds one slot for
-at most fifteen seconds. Of an order only one notification is due at a time, so no order has two
-slots.
+Each receiver has two lanes with MOST_AT_ONCE slots each: one for first attempts, one for repeated
+ones. So what fails, or never answers, takes no slot from what is new, nor from another receiver,
+and a slow answer holds one slot for at most fifteen seconds. Of a subject only one notification is
+due at a time, so none has two slots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Final
 
@@ -21,33 +21,39 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
 from cafe.ledger.sending import Bell, Due, Outgoing, Sending
 from cafe.notifications.messages import Record
-from cafe.notifications.notification import Attempt, Notification, State
+from cafe.notifications.notification import Attempt, Notification, State, Topic
 from cafe.notifications.notifier import Notifier
-from cafe.notifications.queries import read_due
+from cafe.notifications.queries import Lane, read_due
 
 MOST_AT_ONCE: Final = 100
-"""Attempts under way in each lane: connections to the receiver, of which there may be twice as
+"""Attempts under way in each lane: connections to a receiver, of which there may be twice as
 many."""
-LANES: Final = (State.DUE, State.RETRYING)
+SENT: Final = (State.DUE, State.RETRYING)
+"""The states in which a notification is attempted."""
 
 Send = Callable[[Notification], Awaitable[str]]
 """Makes one attempt, and returns its outcome; never raises."""
 
 
 def delivery(
-    notifier: Ref[Notifier], ledger: Ledger, bell: Bell, send: Send, most: int = MOST_AT_ONCE
-) -> Sending[Notification, State, Attempt]:
-    """Return what sends with `send`, at most `most` at once in each lane.
+    notifier: Ref[Notifier],
+    ledger: Ledger,
+    bell: Bell,
+    senders: Mapping[Topic, Send],
+    most: int = MOST_AT_ONCE,
+) -> Sending[Notification, Lane, Attempt]:
+    """Return what sends the topics in `senders`, at most `most` at once in each lane.
 
     `bell` rings after each commit.
     """
+    every = [Lane(topic, state) for topic in senders for state in SENT]
 
-    def due(now: float, lanes: Collection[State], most: int) -> Query[Due[Notification]]:
-        return partial(read_due, now=now, states=lanes, most=most)
+    def due(now: float, lanes: Collection[Lane], most: int) -> Query[Due[Notification]]:
+        return partial(read_due, now=now, free=lanes, every=every, most=most)
 
     async def attempt(one: Notification) -> Attempt:
         at, began = ledger.now(), trio.current_time()
-        outcome = await send(one)
+        outcome = await senders[one.topic](one)
         seconds = trio.current_time() - began
         return Attempt(one.event_id, one.attempts + 1, at, outcome, seconds)
 
@@ -55,11 +61,11 @@ def delivery(
         await notifier.ask(Record(attempts))
 
     outgoing = Outgoing(
-        lanes=LANES,
+        lanes=every,
         most=most,
         due=due,
         key=lambda one: one.event_id,
-        lane=lambda one: one.state,
+        lane=lambda one: Lane(one.topic, one.state),
         attempt=attempt,
         record=record,
     )

@@ -118,7 +118,7 @@ class Day:
             ready=len(brewed),
             collected=sum(row.status == Status.DELIVERED for row in rows),
             live=sum(row.status in LIVE for row in rows),
-            cancelled=ends[Action.CANCEL],
+            cancelled=ends[Action.CANCEL] + ends[Action.CALL_OFF],
             cut_off=ends[Action.CUT_OFF],
             abandoned=ends[Action.ABANDON],
             brewed_in_vain=sum(row.abandoned for row in brewed),

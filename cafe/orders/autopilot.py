@@ -60,8 +60,12 @@ class Autopilot(Actor):
                 self._left[order.order_id] = seen(left)
 
     async def _list(self) -> list[Order]:
-        """Return what there is to move, each once: those that are ready first."""
-        ready = await self._dispatcher.ask(ListReady())
+        """Return what there is to move, each once: those that are ready first.
+
+        What a courier brings is moved no further once it is ready.
+        """
+        everything = await self._dispatcher.ask(ListReady())
+        ready = [order for order in everything if order.destination is None]
         live: list[Order] = []
         while True:
             behind = live[-1].number if live else 0

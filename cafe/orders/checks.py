@@ -12,13 +12,14 @@ from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
 
 from cafe.ledger.log import MOST_AHEAD, was_set_right_behind
 from cafe.ledger.tables import events
-from cafe.orders.order import ACCOUNT, LIVE
-from cafe.orders.tables import keys, lines, orders
+from cafe.orders.order import ACCOUNT, LIVE, NO_ADDRESS
+from cafe.orders.tables import destinations, keys, lines, orders
 
 _event = events.c
 _order = orders.c
 _key = keys.c
 _line = lines.c
+_destination = destinations.c
 _scope = case((_order.account_id.is_(None), _order.address), else_=ACCOUNT + _order.account_id)
 _ours = _event.department == "orders"
 _joined = events.join(orders, and_(_event.subject == _order.order_id, _ours))
@@ -59,7 +60,7 @@ def _numbers_going_back() -> Executable:
     placed = (
         select(*_WHO, before.label("after"))
         .select_from(_joined)
-        .where(_event.action == "place")
+        .where(_event.action.in_(("place", "publish")))
         .subquery()
     )
     return select(placed).where(placed.c.number <= placed.c.after)
@@ -120,7 +121,8 @@ def _seen() -> Any:
         select(
             seen.subject,
             func.min(seen.position).label("first"),
-            func.min(case((seen.action == "place", seen.at))).label("placed"),
+            func.min(case((seen.before.is_(None), seen.at))).label("placed"),
+            func.sum(case((seen.action == "publish", 1), else_=0)).label("published"),
             func.max(case((seen.position == seen.last_start, seen.at))).label("started"),
             func.min(case((seen.after.in_(("ready", "cancelled")), seen.at))).label("ended"),
             func.sum(case((seen.action == "expire", 1), else_=0)).label("expired"),
@@ -164,7 +166,7 @@ def _wrong_fields() -> Executable:
     wrong = (
         and_(_order.status.in_(("waiting", "cancelled")), held),
         and_(_order.status == "preparation", _order.lease_expires_at.is_(None)),
-        and_(_order.status.not_in(("waiting", "cancelled")), ~started),
+        and_(_order.status.not_in(("waiting", "cancelled")), ~started, seen.c.published == 0),
         and_(_order.status.in_(LIVE), ended),
         and_(_order.status.not_in(LIVE), ~ended),
         and_(_order.bound, or_(_order.key.is_not(None), _order.account_id.is_not(None))),
@@ -208,6 +210,30 @@ def _wrong_totals() -> Executable:
     )
 
 
+def _strange_destinations() -> Executable:
+    """Select destinations without an order, or of one that the counter hands over."""
+    published = and_(_event.action == "publish", _event.subject == _destination.order_id, _ours)
+    return (
+        select(_destination.order_id.label("subject"), _order.number, _destination.district)
+        .outerjoin_from(destinations, orders, _destination.order_id == _order.order_id)
+        .where(
+            _order.account_id.is_(None),
+            or_(_order.number.is_(None), ~select(_event.position).where(published).exists()),
+        )
+    )
+
+
+def _lost_destinations() -> Executable:
+    """Select what was published, and has no destination or is a basket's or a customer's."""
+    has_one = select(_destination.order_id).where(_destination.order_id == _order.order_id).exists()
+    of_customer = or_(_order.account_id.is_not(None), _order.address != NO_ADDRESS)
+    return (
+        select(*_WHO, _order.status)
+        .select_from(_joined)
+        .where(_event.action == "publish", or_(~has_one, of_customer))
+    )
+
+
 def _half_baskets() -> Executable:
     always = (_order.account_id, _order.total_cents, _order.fingerprint, _order.prepaid)
     has_some = or_(*(one.is_not(None) for one in (*always, _order.metadata)))
@@ -227,5 +253,7 @@ CHECKS: dict[str, Executable] = {
     "every order has what its status asks for, and nothing else": _wrong_fields(),
     "every line belongs to the order of a basket": _stray_lines(),
     "the lines of every basket make its total": _wrong_totals(),
+    "every destination belongs to a basket, or to what staff published": _strange_destinations(),
+    "all that staff published has a destination, and is no customer's": _lost_destinations(),
     "every basket has an account, a total and a fingerprint": _half_baskets(),
 }

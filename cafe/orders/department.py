@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from prometheus_client.core import Metric
-from sqlalchemy import Executable, Select, delete, func, select
+from sqlalchemy import Executable, Select, and_, delete, func, select
 
 from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
@@ -29,16 +29,21 @@ from cafe.orders.desk import Desk, load_ids_and_keys
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
-from cafe.orders.order import TRANSITIONS, Action, Status
+from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.staff_api import barista_routes
-from cafe.orders.tables import id_secret, keys, lines, orders
+from cafe.orders.tables import destinations, id_secret, keys, lines, orders
 
 
 def _ended(before: float) -> Select[Any]:
     # The highest number stays, for the next order's is one more.
     highest = select(func.max(orders.c.number)).scalar_subquery()
-    return select(orders.c.order_id).where(orders.c.ended_at < before, orders.c.number < highest)
+    # What a courier is still to bring stays, however long that takes.
+    is_brought = select(destinations.c.order_id).where(destinations.c.order_id == orders.c.order_id)
+    is_under_way = and_(orders.c.status == Status.READY.value, is_brought.exists())
+    return select(orders.c.order_id).where(
+        orders.c.ended_at < before, orders.c.number < highest, ~is_under_way
+    )
 
 
 def _prune_keys(subjects: Sequence[str]) -> Executable:
@@ -49,18 +54,22 @@ def _prune_lines(subjects: Sequence[str]) -> Executable:
     return delete(lines).where(lines.c.order_id.in_(subjects))
 
 
+def _prune_destinations(subjects: Sequence[str]) -> Executable:
+    return delete(destinations).where(destinations.c.order_id.in_(subjects))
+
+
 def _prune_orders(subjects: Sequence[str]) -> Executable:
     return delete(orders).where(orders.c.order_id.in_(subjects))
 
 
 ORDERS = Department(
     "orders",
-    tables=(orders, lines, keys, id_secret),
+    tables=(orders, lines, destinations, keys, id_secret),
     load=load_orders,
-    transitions=transitions_of(TRANSITIONS, {Action.PLACE: Status.WAITING}),
+    transitions=transitions_of(TRANSITIONS, BEGINNINGS),
     checks=CHECKS,
     ended=_ended,
-    prune=(_prune_keys, _prune_lines, _prune_orders),
+    prune=(_prune_keys, _prune_lines, _prune_destinations, _prune_orders),
 )
 
 

@@ -21,24 +21,27 @@ from cafe.orders.basket_desk import BasketDesk
 from cafe.orders.followers import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
+    CallOff,
     CancelOrder,
     Claim,
     CollectOrder,
     CountQueue,
     FindOrder,
     FinishOrder,
+    HandOver,
     KeepOrder,
     ListOrders,
     MoveOrder,
     OrderPage,
     PlaceOrder,
+    PublishOrder,
     QueueCount,
     ReleaseOrder,
     Standing,
     StartOrder,
 )
 from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
-from cafe.orders.queries import load_ids, load_keys
+from cafe.orders.queries import find_order, load_ids, load_keys
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
@@ -121,6 +124,43 @@ class Desk(BasketDesk):
                 if retries.left == TRIES or no.order_status is not message.status:
                     raise
                 return await self._ask_until_answered(FindOrder(message.order_id), retries)
+
+    # Deliveries
+
+    async def publish(self, message: PublishOrder) -> Standing:
+        """Publish an order, once, however often it is repeated one after the other."""
+        with ledger_time_out():
+            known = await self.ledger.read(partial(find_order, order_id=message.order_id))
+            if known is not None:
+                return self._ended(known)  # the Dispatcher may have forgotten it
+            return await self._ask_until_answered(message, Retries())
+
+    async def hand_over(self, order_id: str, by: str | None = None) -> Standing:
+        """Hand over an order that a courier has brought; it may be repeated.
+
+        Raises OrderConflict for one that is not ready, or that no courier brings.
+        """
+        return await self._ask_of_delivery(HandOver(order_id, by))
+
+    async def call_off(
+        self, order_id: str, by: str | None = None, reason: str | None = None
+    ) -> Standing:
+        """Cancel an order that is ready and that no courier brings any longer; may be repeated.
+
+        Raises OrderConflict for any other order.
+        """
+        return await self._ask_of_delivery(CallOff(order_id, by, reason))
+
+    async def _ask_of_delivery(self, message: HandOver | CallOff) -> Standing:
+        if not self.ids.may_exist(message.order_id):
+            raise UnknownOrder
+        retries = Retries()
+        with ledger_time_out():
+            try:
+                return await self._ask_until_answered(message, retries)
+            except UnknownOrder:
+                known = await self._forgotten(message.order_id)
+                return await self._ask_until_answered(replace(message, known=known), retries)
 
     # Baristas
 

@@ -27,6 +27,7 @@ from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
 from cafe.orders.messages import (
     AwaitOrder,
+    CallOff,
     CancelOrder,
     CheckRoom,
     Claim,
@@ -38,6 +39,7 @@ from cafe.orders.messages import (
     FindOrders,
     FindPlaced,
     FinishOrder,
+    HandOver,
     HangUp,
     KeepOrder,
     ListOrders,
@@ -46,18 +48,28 @@ from cafe.orders.messages import (
     MoveOrder,
     OrderPage,
     PlaceOrder,
+    PublishOrder,
     QueueCount,
     ReleaseOrder,
     Standing,
     StartOrder,
 )
-from cafe.orders.order import NEXT, Change, NotAllowedError, Order, Status, account_scope
+from cafe.orders.order import (
+    BREWED,
+    NEXT,
+    Change,
+    NotAllowedError,
+    Order,
+    Status,
+    account_scope,
+)
 from cafe.orders.queries import Snapshot
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.refusals import (
     CutOffFromQueue,
     ForgottenOrder,
     KeyReused,
+    NeedsCourier,
     OrderCancelled,
     OrderConflict,
     QueueFull,
@@ -320,11 +332,12 @@ class Dispatcher(Actor):
     @MoveOrder.deferred
     def move(self, message: MoveOrder, reply: Reply[Standing]) -> None:
         """Start, finish or hand over a certain order, whichever is next."""
-        if message.order_id not in self._book.orders and message.known is not None:
-            self._recall(message.known)
-        order = self._find(message.order_id)
+        order = self._find(message.order_id, message.known)
         if message.status is not NEXT.get(order.status):
             self._journal.refuse(reply, WrongStep(order.status))
+            return
+        if message.status is Status.DELIVERED and order.destination is not None:
+            self._journal.refuse(reply, NeedsCourier(order.status))
             return
         if message.status is Status.PREPARATION and self._closing.refusal is not None:
             raise self._closing.refusal
@@ -334,6 +347,48 @@ class Dispatcher(Actor):
         self._end(change)
         self._watch_leases()
         self._journal.reply(reply, self._standing(change.order))
+
+    # Deliveries
+
+    @PublishOrder.deferred
+    def publish(self, message: PublishOrder, reply: Reply[Standing]) -> None:
+        """Answer with the order of the message's id, or add a new one that is ready."""
+        order = self._book.orders.get(message.order_id)
+        if order is not None:
+            self._journal.reply(reply, self._standing(order), looks=True)
+            return
+        self._refuse_while_shut()
+        change = self._book.publish(
+            message.order_id, message.name, message.destination, self._clock(), message.by
+        )
+        self._write(change)
+        self._journal.reply(reply, self._standing(change.order))
+
+    @HandOver.deferred
+    def hand_over(self, message: HandOver, reply: Reply[Standing]) -> None:
+        """Record that a courier has brought an order."""
+        order = self._find(message.order_id, message.known)
+        if order.destination is None or order.status not in BREWED:
+            self._journal.refuse(reply, OrderConflict(order.status, "handed over by a courier"))
+        elif order.status is Status.DELIVERED:
+            self._journal.reply(reply, self._standing(order), looks=True)
+        else:
+            change = self._book.hand_over(order.order_id, self._clock(), message.by)
+            self._write(change)
+            self._journal.reply(reply, self._standing(change.order))
+
+    @CallOff.deferred
+    def call_off(self, message: CallOff, reply: Reply[Standing]) -> None:
+        """Cancel an order whose delivery was cancelled."""
+        order = self._find(message.order_id, message.known)
+        if order.destination is not None and order.status is Status.CANCELLED:
+            self._journal.reply(reply, self._standing(order), looks=True)
+        elif order.destination is None or order.status is not Status.READY:
+            self._journal.refuse(reply, OrderConflict(order.status, "called off"))
+        else:
+            change = self._book.call_off(order.order_id, self._clock(), message.by, message.reason)
+            self._write(change)
+            self._journal.reply(reply, self._standing(change.order))
 
     # Operators and screens
 
@@ -395,6 +450,7 @@ class Dispatcher(Actor):
             self._clock(),
             bound=message.bound,
             basket=basket,
+            destination=message.destination,
         )
         self._write(change)
         self._placing.append((self._journal.written, change.order.number))
@@ -425,7 +481,8 @@ class Dispatcher(Actor):
             self._journal.refuse(reply, OrderCancelled())
             return
         standing = self._standing(order)
-        handed_over = order.status is Status.READY and collects
+        is_here = order.status is Status.READY and order.destination is None
+        handed_over = is_here and collects
         if handed_over:
             self._write(self._book.hand_over(order.order_id, self._clock()))
         self._journal.reply(reply, standing, looks=not handed_over)
@@ -558,7 +615,7 @@ class Dispatcher(Actor):
         customers = self._customers.pop(order.order_id, {})
         standing = self._standing(order) if customers else None
         collected = any(message.collects for message in customers.values())
-        if order.status is Status.READY and collected:
+        if order.status is Status.READY and collected and order.destination is None:
             changes = (*changes, self._book.hand_over(order.order_id, self._clock()))
         self._write(*changes)
         for reply, message in customers.items():
@@ -582,11 +639,14 @@ class Dispatcher(Actor):
         self._book.keep_recent(known.order_id, self._journal.written, self._journal.committed)
         return self._book.find(known.order_id)
 
-    def _find(self, order_id: str) -> Order:
+    def _find(self, order_id: str, known: Order | None = None) -> Order:
+        """Return an order; `known` is what the ledger has, if memory has forgotten it."""
         order = self._book.orders.get(order_id)
-        if order is None:
+        if order is not None:
+            return order
+        if known is None:
             raise UnknownOrder
-        return order
+        return self._recall(known)
 
     def _standing(self, order: Order) -> Standing:
         return self._book.standing(order, len(self._baristas), self._clock())

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
 from cafe.orders.order import Basket as Basket  # noqa: PLC0414 - a part of messages
+from cafe.orders.order import Destination as Destination  # noqa: PLC0414 - as above
 from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
 from cafe.orders.order import Order as Order  # noqa: PLC0414 - as above
 from cafe.orders.order import Status as Status  # noqa: PLC0414 - as above
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 from cafe.orders.refusals import KeyReused as KeyReused  # noqa: PLC0414 - as above
+from cafe.orders.refusals import NeedsCourier as NeedsCourier  # noqa: PLC0414 - as above
+from cafe.orders.refusals import OrderConflict as OrderConflict  # noqa: PLC0414 - as above
 from cafe.orders.refusals import UnknownOrder as UnknownOrder  # noqa: PLC0414 - as above
 from cafe.orders.refusals import WrongStep as WrongStep  # noqa: PLC0414 - as above
 from cafe.orders.schemas import BasketOrderOut as BasketOrderOut  # noqa: PLC0414 - as above
@@ -116,15 +119,73 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     """What is ordered, if it is not a drink of the plain counter; then a key belongs to the account
     and not to the address, and the order is never bound. One that is prepaid is placed however
     many orders wait."""
+    destination: Destination | None = None
+    """Where a courier brings a basket, if its customer does not come to the counter."""
 
 
 def basket_order(
-    order_id: str, basket: Basket, *, address: str, max_waiting: int, key: str | None = None
+    order_id: str,
+    basket: Basket,
+    destination: Destination | None = None,
+    *,
+    address: str,
+    max_waiting: int,
+    key: str | None = None,
 ) -> PlaceOrder:
     """Return the message that places a basket."""
     return PlaceOrder(
-        order_id, basket.summary, None, address, max_waiting, key, bound=False, basket=basket
+        order_id,
+        basket.summary,
+        None,
+        address,
+        max_waiting,
+        key,
+        bound=False,
+        basket=basket,
+        destination=destination,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOrder(Message["Dispatcher", Standing]):
+    """Have a courier bring what needs no brewing: an order that begins as ready.
+
+    The same id is the same order. No limit refuses it.
+    """
+
+    order_id: str
+    """From `OrderIds.new`."""
+    name: str
+    """What it is, as an order of the counter names its drink."""
+    destination: Destination
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver(Message["Dispatcher", Standing]):
+    """Hand over an order that a courier has brought; repeating it does nothing.
+
+    Refused with OrderConflict unless it is ready, and for one that no courier brings.
+    """
+
+    order_id: str
+    by: str | None = None
+    known: Order | None = None
+    """The order that the ledger has: used if the Dispatcher has forgotten it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff(Message["Dispatcher", Standing]):
+    """Cancel an order that is ready and that no courier brings any longer; repeating does nothing.
+
+    Refused with OrderConflict unless it is ready, and for one that no courier was to bring.
+    """
+
+    order_id: str
+    by: str | None = None
+    reason: str | None = None
+    known: Order | None = None
+    """As in HandOver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +239,8 @@ class FindOrder(Message["Dispatcher", Standing]):
 class MoveOrder(Message["Dispatcher", Standing]):
     """Move an order exactly one status on, by the same transitions as start, finish and hand over.
 
-    Refused with WrongStep for any other status.
+    Refused with WrongStep for any other status, and with NeedsCourier where a courier hands it
+    over.
     """
 
     order_id: str

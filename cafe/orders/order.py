@@ -6,7 +6,9 @@ leaves its object.
     waiting --start--> preparation --finish--> ready --hand over--> delivered
 
 with a way back to the queue (release, expire), a way out of it (cancel, abandon, cut off), and
-transitions that keep the status (unbind, abandon). Every change of an order is one of them.
+transitions that keep the status (unbind, abandon). What needs no brewing begins as ready (publish);
+what a courier brings may be cancelled until it is handed over (call off). Every change of an order
+is one of them.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ class Action(StrEnum):
 
     PLACE = "place"
     """A customer orders. This is how an order begins, so the table below has no row for it."""
+    PUBLISH = "publish"
+    """Staff have a courier bring what needs no brewing. The other way in which an order begins."""
     START = "start"
     """A barista claims it."""
     FINISH = "finish"
@@ -45,7 +49,9 @@ class Action(StrEnum):
     FINISH_LATE = "finish late"
     """A barista declares it ready after their lease expired."""
     HAND_OVER = "hand over"
-    """The customer was given it."""
+    """The customer was given it: at the counter, or by a courier."""
+    CALL_OFF = "call off"
+    """Its delivery was cancelled."""
     UNBIND = "unbind"
     """Its customer was told that it can be collected later."""
     CANCEL = "cancel"
@@ -79,7 +85,10 @@ TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
     (Status.PREPARATION, Action.UNBIND): Status.PREPARATION,
     (Status.PREPARATION, Action.ABANDON): Status.PREPARATION,
     (Status.READY, Action.HAND_OVER): Status.DELIVERED,
+    (Status.READY, Action.CALL_OFF): Status.CANCELLED,
 }
+BEGINNINGS: Final = {Action.PLACE: Status.WAITING, Action.PUBLISH: Status.READY}
+"""The actions with which an order begins, and its status then."""
 
 
 class NotAllowedError(Exception):
@@ -144,6 +153,19 @@ def _in_words(line: Line) -> str:
     return f"{number}{line.name.lower()}{variation}"
 
 
+class Destination(NamedTuple):
+    """Where a courier brings an order; one that is handed over at the counter has none."""
+
+    district_id: str
+    district: str
+    """The district's name, as it was then."""
+    address: str | None = None
+
+
+NO_ADDRESS: Final = ""
+"""In place of a customer's address, in what staff published."""
+
+
 def account_scope(account_id: str) -> str:
     """Return the scope of an account's Idempotency-Keys; no address is spelled like that."""
     return f"{ACCOUNT}{account_id}"
@@ -180,8 +202,10 @@ class Order(NamedTuple):
     lapsed: bool = False
     """A lease on it expired, so a late finish still counts."""
     ended_at: float | None = None
-    """When it became ready, or was cancelled."""
+    """When it became ready, or was cancelled before it was."""
     basket: Basket | None = None
+    destination: Destination | None = None
+    """Where a courier brings it: then nobody else hands it over."""
 
     def after(self, action: Action, **changes: Any) -> Order:
         """Return the order as it is after `action`.
@@ -239,7 +263,7 @@ class Change(NamedTuple):
     order: Order
     at: float
     by: str | None = None
-    """The barista who did it, if they gave a name."""
+    """The barista or courier who did it, if they gave a name."""
     reason: str | None = None
     """Why, where the action does not say it."""
 

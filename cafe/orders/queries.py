@@ -18,9 +18,9 @@ from cafe.ledger.department import Event, Logged
 from cafe.ledger.tables import events
 from cafe.orders.followers import MOST_KEYS, KeptKeys
 from cafe.orders.messages import PlacedQuery
-from cafe.orders.order import LIVE, SECRET_BYTES, Order, OrderIds, Status
+from cafe.orders.order import LIVE, NO_ADDRESS, SECRET_BYTES, Order, OrderIds, Status
 from cafe.orders.queue import MOST_RECENT
-from cafe.orders.tables import id_secret, keys, lines, order_of, orders
+from cafe.orders.tables import destinations, id_secret, keys, lines, order_of, orders
 
 LAST_BREWED = 20
 
@@ -69,28 +69,47 @@ _find_lines = (
     .where(lines.c.order_id.in_(bindparam("some", expanding=True)))
     .order_by(lines.c.order_id, lines.c.line)
 )
+_find_destinations = select(*destinations.c).where(
+    destinations.c.order_id.in_(bindparam("some", expanding=True))
+)
 AT_ONCE = 500
 """Orders whose lines are looked up by one statement: databases bound its parameters."""
-_ORDER_ID, _ACCOUNT_ID = (
-    list(orders.c).index(one) for one in (orders.c.order_id, orders.c.account_id)
+_ORDER_ID, _ACCOUNT_ID, _ADDRESS = (
+    list(orders.c).index(one) for one in (orders.c.order_id, orders.c.account_id, orders.c.address)
 )
 
 
 def read_orders(
     connection: Connection, statement: Executable, parameters: dict[str, Any] | None = None
 ) -> list[Order]:
-    """Return the orders that a statement selects, with their lines."""
+    """Return the orders that a statement selects, with their lines and destinations."""
     return orders_of(connection, connection.execute(statement, parameters).all())
 
 
 def orders_of(connection: Connection, rows: Sequence[Any]) -> list[Order]:
-    """Return the orders that rows hold, with their lines; those of the plain counter have none."""
+    """Return the orders that rows hold, with their lines and destinations.
+
+    Those of the plain counter have neither, and are not looked for.
+    """
     baskets = [row[_ORDER_ID] for row in rows if row[_ACCOUNT_ID] is not None]
+    published = [row[_ORDER_ID] for row in rows if row[_ADDRESS] == NO_ADDRESS]
     of_order: dict[str, list[Any]] = defaultdict(list)
-    for some in _in_parts(baskets):
-        for line in connection.execute(_find_lines, {"some": some}):
-            of_order[line.order_id].append(line)
-    return [order_of(row, of_order.get(row[_ORDER_ID], ())) for row in rows]
+    for line in _rows_of(connection, _find_lines, baskets):
+        of_order[line.order_id].append(line)
+    brought = _rows_of(connection, _find_destinations, [*baskets, *published])
+    destination = {row.order_id: row for row in brought}
+    return [
+        order_of(row, of_order.get(row[_ORDER_ID], ()), destination.get(row[_ORDER_ID]))
+        for row in rows
+    ]
+
+
+def _rows_of(
+    connection: Connection, statement: Executable, order_ids: Sequence[str]
+) -> Iterator[Any]:
+    """Yield what a statement selects for some orders."""
+    for some in _in_parts(order_ids):
+        yield from connection.execute(statement, {"some": some})
 
 
 def _in_parts(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -101,7 +120,11 @@ def _in_parts(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def load_orders(connection: Connection) -> Snapshot:
     """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
     recent = read_orders(connection, _recent)
-    brewed = [order.brewed_seconds for order in recent if order.status is not Status.CANCELLED]
+    brewed = [
+        order.brewed_seconds
+        for order in recent
+        if order.status is not Status.CANCELLED and order.started_at is not None
+    ]
     return Snapshot(
         live=tuple(read_orders(connection, _live)),
         recent=tuple(reversed(recent)),
@@ -227,9 +250,13 @@ class History(NamedTuple):
 def read_histories(connection: Connection, since: float, until: float) -> list[History]:
     """Return the orders placed from `since` on and before `until`, by number.
 
-    Both are seconds since the Unix epoch.
+    Both are seconds since the Unix epoch. What staff published is left out: it was not brewed.
     """
-    placed = (orders.c.placed_at >= since, orders.c.placed_at < until)
+    placed = (
+        orders.c.placed_at >= since,
+        orders.c.placed_at < until,
+        orders.c.address != NO_ADDRESS,
+    )
     rows = read_orders(connection, select(*orders.c).where(*placed).order_by(orders.c.number))
     steps: dict[str, list[Step]] = {row.order_id: [] for row in rows}
     happened = (

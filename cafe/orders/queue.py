@@ -18,7 +18,17 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, NamedTuple
 
-from cafe.orders.order import BREWED, FINISHES, Action, Basket, Change, Order, Status
+from cafe.orders.order import (
+    BREWED,
+    FINISHES,
+    NO_ADDRESS,
+    Action,
+    Basket,
+    Change,
+    Destination,
+    Order,
+    Status,
+)
 
 Ticket = tuple[int, str]
 """An order's number and its id: lists of them are sorted, so that one is found by bisection."""
@@ -33,6 +43,7 @@ CLOCK_AHEAD = 300.0
 """Seconds that an order may have been claimed in the future before the clock counts as wrong: as
 much as the ledger lets its last event be ahead. A test holds the two equal."""
 BARISTAS_DO = frozenset({Action.START, *FINISHES, Action.RELEASE})
+_UNHELD: dict[str, None] = {"barista": None, "claim": None, "lease_expires_at": None}
 
 
 class UnknownOrderError(Exception):
@@ -229,6 +240,7 @@ class OrderBook:
         *,
         bound: bool = True,
         basket: Basket | None = None,
+        destination: Destination | None = None,
     ) -> Change:
         """Put a new order at the end of the queue. One with a key can be collected later."""
         self._last_number += 1
@@ -236,10 +248,32 @@ class OrderBook:
         order = Order(
             order_id, self._last_number, drink, name, address, now, key, bound, basket=basket
         )
+        if destination is not None:
+            order = order._replace(destination=destination)
         self._enter(order)
         if key is not None:
             self._remember_key(order)
         return Change(Action.PLACE, None, order, now)
+
+    def publish(
+        self, order_id: str, name: str, destination: Destination, now: float, by: str | None = None
+    ) -> Change:
+        """Add a new order that needs no brewing: it is ready at once, for a courier to bring it."""
+        self._last_number += 1
+        order = Order(
+            order_id,
+            self._last_number,
+            name,
+            None,
+            NO_ADDRESS,
+            now,
+            bound=False,
+            status=Status.READY,
+            ended_at=now,
+            destination=destination,
+        )
+        self._enter(order)
+        return Change(Action.PUBLISH, None, order, now, by)
 
     def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
         """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
@@ -289,9 +323,17 @@ class OrderBook:
         due = [order_id for order_id, expiry in self.leases.items() if expiry <= now]
         return [self._give_back(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
 
-    def hand_over(self, order_id: str, now: float) -> Change:
-        """Record that the customer was given it."""
-        return self._move(order_id, Action.HAND_OVER, now)
+    def hand_over(self, order_id: str, now: float, by: str | None = None) -> Change:
+        """Record that the customer was given it; `by` is the one who gave it."""
+        change = self._move(order_id, Action.HAND_OVER, now)
+        return change if by is None else change._replace(by=by)
+
+    def call_off(
+        self, order_id: str, now: float, by: str | None = None, reason: str | None = None
+    ) -> Change:
+        """Cancel an order that is ready: no courier brings it. No barista holds it any longer."""
+        change = self._move(order_id, Action.CALL_OFF, now, reason, **_UNHELD)
+        return change if by is None else change._replace(by=by)
 
     def step(
         self, order_id: str, by: str | None, now: float, *, lease_seconds: float = 0.0
@@ -370,8 +412,7 @@ class OrderBook:
         return change
 
     def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
-        changes.update(barista=None, claim=None, lease_expires_at=None)
-        back = self._move(order_id, action, now, **changes)
+        back = self._move(order_id, action, now, **_UNHELD, **changes)
         if not back.order.abandoned:
             return [back]
         return [back, self._move(order_id, Action.ABANDON, now, ended_at=now)]

@@ -74,6 +74,17 @@ class WrongStep(CafeRefusal):
         self.allowed: list[Status] = [] if follows is None else [follows]
 
 
+class NeedsCourier(CafeRefusal):
+    """A courier brings the order, so it is not handed over at the counter."""
+
+    status = 409
+    members = ("order_status",)
+
+    def __init__(self, order_status: Status) -> None:
+        super().__init__("A courier brings this order; it is delivered when the courier says so.")
+        self.order_status = order_status
+
+
 class OrderCancelled(CafeRefusal):
     """The order was cancelled while its customer waited."""
 

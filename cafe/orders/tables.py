@@ -1,13 +1,15 @@
 """The tables of orders, and how an order becomes a row.
 
-Rule: the conversion loses nothing: `order_of(row_of(order), line_rows(order)) == order`. An order's
-fields are the first columns of its table, in the same order; those of its basket come behind them.
+Rule: the conversion loses nothing: `order_of(row_of(order), line_rows(order),
+destination_row(order)) == order`. An order's fields are the first columns of its table, in the same
+order; those of its basket come behind them. Its destination has a table of its own, so that the
+rows of the plain counter stay as small as they are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +30,16 @@ from sqlalchemy import (
 
 from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata
-from cafe.orders.order import LIVE, Action, Basket, Change, Line, Order, Status
+from cafe.orders.order import (
+    BEGINNINGS,
+    LIVE,
+    Basket,
+    Change,
+    Destination,
+    Line,
+    Order,
+    Status,
+)
 
 
 def _one_of(column: str, words: Iterable[str]) -> str:
@@ -102,6 +113,16 @@ lines = Table(
     Column("unit_price_cents", BigInteger, nullable=False, info=CONSTANT),
 )
 
+destinations = Table(
+    "order_destinations",
+    metadata,
+    # Written with their order, and never changed.
+    Column("order_id", String(64), ForeignKey("orders.order_id"), primary_key=True),
+    Column("district_id", String(64), nullable=False, info=CONSTANT),
+    Column("district", Text, nullable=False, info=CONSTANT),
+    Column("address", Text, info=CONSTANT),
+)
+
 keys = Table(
     "idempotency_keys",
     metadata,
@@ -129,7 +150,10 @@ _NO_BASKET = (None,) * (len(orders.c) - _BASKET)
 
 
 def row_of(order: Order) -> tuple[Any, ...]:
-    """Return an order as plain values, but for its lines: drivers do not know enums."""
+    """Return an order as plain values, but for its lines and its destination.
+
+    Drivers do not know enums.
+    """
     of_basket: tuple[Any, ...] = _NO_BASKET
     if order.basket is not None:
         account_id, _, *more = order.basket
@@ -143,13 +167,31 @@ def line_rows(order: Order) -> list[tuple[Any, ...]]:
     return [(order.order_id, number, *line) for number, line in enumerate(sold, 1)]
 
 
-def order_of(row: Sequence[Any], of_lines: Iterable[Sequence[Any]] = ()) -> Order:
-    """Return the order that a row holds, with those of its lines."""
+def destination_row(order: Order) -> tuple[Any, ...] | None:
+    """Return the destination of an order as a row; None where no courier brings it."""
+    return None if order.destination is None else (order.order_id, *order.destination)
+
+
+def order_of(
+    row: Sequence[Any],
+    of_lines: Iterable[Sequence[Any]] = (),
+    of_destination: Sequence[Any] | None = None,
+) -> Order:
+    """Return the order that a row holds, with those of its lines and of its destination."""
     account_id, *more = row[_BASKET:]
     basket = None
     if account_id is not None:
         basket = Basket(account_id, tuple(Line(*one[2:]) for one in of_lines), *more)
-    return Order._make((*row[:_STATUS], Status(row[_STATUS]), *row[_STATUS + 1 : _BASKET], basket))
+    destination = None if of_destination is None else Destination(*of_destination[1:])
+    return Order._make(
+        (
+            *row[:_STATUS],
+            Status(row[_STATUS]),
+            *row[_STATUS + 1 : _BASKET],
+            basket,
+            destination,
+        )
+    )
 
 
 def put_key(order: Order) -> Put:
@@ -163,16 +205,31 @@ def drop_key(order: Order) -> Drop:
 
 
 def data_of(order: Order) -> str | None:
-    """Return what followers get to know of a basket's order with each of its events, as JSON."""
-    if order.basket is None:
+    """Return what followers get to know of an order with each of its events, as JSON.
+
+    One of the plain counter has none. `account_id` is a basket's, `destination` is of what a
+    courier brings.
+    """
+    basket, destination = order.basket, order.destination
+    if basket is None and destination is None:
         return None
-    return json.dumps(
-        {
-            "number": order.number,
-            "account_id": order.basket.account_id,
-            "total_cents": order.basket.total_cents,
-        }
-    )
+    data: dict[str, Any] = {"number": order.number}
+    if basket is not None:
+        data |= {"account_id": basket.account_id, "total_cents": basket.total_cents}
+    if destination is not None:
+        data["destination"] = destination._asdict()
+    return json.dumps(data)
+
+
+def _constant_parts(order: Order) -> Iterator[Put]:
+    """Yield the changes that write, with a new order, what is never changed again."""
+    for row in line_rows(order):
+        yield Put(lines, row)
+    destination = destination_row(order)
+    if destination is not None:
+        yield Put(destinations, destination)
+    if order.key is not None:
+        yield put_key(order)
 
 
 def entry_of(change: Change) -> Entry:
@@ -189,11 +246,10 @@ def entry_of(change: Change) -> Entry:
         data_of(order),
     )
     stored = Put(orders, row_of(order))
-    if order.key is None and order.basket is None:
+    if order.key is None and order.basket is None and order.destination is None:
         return Entry(event, (stored,))
-    if action is Action.PLACE:
-        of_lines = (Put(lines, row) for row in line_rows(order))
-        return Entry(event, (stored, *of_lines, *(() if order.key is None else (put_key(order),))))
+    if action in BEGINNINGS:
+        return Entry(event, (stored, *_constant_parts(order)))
     if order.key is not None and not order.is_found_by_key:
         return Entry(event, (stored, drop_key(order)))
     return Entry(event, (stored,))

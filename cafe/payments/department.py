@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Executable, Select, delete, select
 
 from actors import ActorCrashed, Ref
+from cafe.delivery.messages import Coverage
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
@@ -73,7 +74,7 @@ PAYMENTS = Department(
 )
 
 
-async def open_payments(house: House, *, desk: Desk, board: Board) -> Offer:
+async def open_payments(house: House, *, desk: Desk, board: Board, coverage: Coverage) -> Offer:
     """Start the Cashier from what the ledger has, and return what payments offer.
 
     Waits for the database, however long it is away.
@@ -85,7 +86,7 @@ async def open_payments(house: House, *, desk: Desk, board: Board) -> Offer:
     charges = settings.payment_url is not None
     since = ledger.now() - settings.key_ttl_seconds
     had_keys = await ledger.prepare(partial(has_key_since, since=since))
-    till = Till(cashier, desk, board, ledger, log_followed, charges, charges or had_keys)
+    till = Till(cashier, desk, board, coverage, ledger, log_followed, charges, charges or had_keys)
     warn_of_waiting(settings, await ledger.prepare(count_open))
     seconds = Histogram(
         "cafe_provider_seconds",

@@ -1,7 +1,8 @@
-"""What a basket costs, its payment, and the order that is placed once it is paid.
+"""What a basket costs, where it goes, its payment, and the order that is placed once it is paid.
 
 Rule: one menu from the first line to the last; names and prices are copied into the lines, and kept
-with the payment. So what is placed later is what was sold, at the prices of that moment.
+with the payment. So what is placed later is what was sold, at the prices of that moment. So is the
+district that it goes to, whatever becomes of that meanwhile.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from cafe.delivery.messages import Coverage
 from cafe.http.schema import MOST_INTEGER
 from cafe.menu.messages import Menu, Product, Variation
-from cafe.orders.messages import Basket, Line, PlaceOrder, basket_order
+from cafe.orders.messages import Basket, Destination, Line, PlaceOrder, basket_order
 from cafe.payments.payment import Payment
-from cafe.payments.refusals import NotOnMenu
+from cafe.payments.refusals import NotOnMenu, NotServed
 
 UNLIMITED = 2**31
 """What is charged is placed, however many orders of its address wait."""
@@ -27,6 +29,22 @@ class Item(NamedTuple):
     product_id: str
     variation_id: str | None
     quantity: int
+
+
+class Delivery(NamedTuple):
+    """Where a customer wants a basket brought."""
+
+    district: str
+    """The district's name or id, as the customer wrote it."""
+    address: str
+
+
+def destination_of(coverage: Coverage, delivery: Delivery) -> Destination:
+    """Return where a courier brings it; raises NotServed where none ever does."""
+    district = coverage.find(delivery.district)
+    if district is None or not coverage.is_served(district.district_id):
+        raise NotServed(coverage.served())
+    return Destination(district.district_id, district.name, delivery.address)
 
 
 def price(menu: Menu, items: Sequence[Item]) -> tuple[Line, ...]:
@@ -81,11 +99,22 @@ def fingerprint(
     return blake2b(asked.encode(), digest_size=16).hexdigest()
 
 
-def new_payment(
-    payment_id: str, order_id: str, basket: Basket, address: str, key: str | None
+def new_payment(  # noqa: PLR0917 - independent parts
+    payment_id: str,
+    order_id: str,
+    basket: Basket,
+    destination: Destination | None,
+    address: str,
+    key: str | None,
 ) -> Payment:
     """Return the payment of a basket, before its first change."""
-    wanted = {"address": address, "lines": basket.lines, "metadata": basket.metadata}
+    wanted: dict[str, Any] = {
+        "address": address,
+        "lines": basket.lines,
+        "metadata": basket.metadata,
+    }
+    if destination is not None:
+        wanted["destination"] = destination
     return Payment(
         payment_id,
         order_id,
@@ -112,4 +141,11 @@ def order_of(payment: Payment) -> PlaceOrder:
         wanted["metadata"],
         prepaid=True,
     )
-    return basket_order(payment.order_id, basket, address=wanted["address"], max_waiting=UNLIMITED)
+    destination = Destination(*wanted["destination"]) if "destination" in wanted else None
+    return basket_order(
+        payment.order_id,
+        basket,
+        destination,
+        address=wanted["address"],
+        max_waiting=UNLIMITED,
+    )

@@ -100,6 +100,21 @@ class NotOnMenu(CafeRefusal):
         self.errors = errors
 
 
+class NotServed(CafeRefusal):
+    """No courier serves the district, or there is no such district."""
+
+    status = 422
+    members = ("errors", "districts")
+
+    def __init__(self, districts: list[str]) -> None:
+        """Take the names of the districts that are served."""
+        item, message = "fulfilment.district", "no courier serves it"
+        served = ", ".join(districts) or "none"
+        super().__init__(f"{item}: {message}. The districts that are served: {served}.")
+        self.errors = [{"item": item, "message": message}]
+        self.districts = districts
+
+
 def outcome_for_key(
     payment: Payment, fingerprint: str | None, *, has_order: bool = False
 ) -> Payment | CafeRefusal:

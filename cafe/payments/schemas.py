@@ -17,14 +17,16 @@ from cafe.http.schema import Cents, Id, Integer, Metadata, Schema, Text, schema_
 from cafe.ledger.department import Logged
 from cafe.orders.messages import BasketOrderOut
 from cafe.payments.payment import Status
-from cafe.payments.pricing import Item, fingerprint
+from cafe.payments.pricing import Delivery, Item, fingerprint
 from cafe.payments.till import Ordered, Wish
 
 if TYPE_CHECKING:
-    from cafe.orders.messages import Desk
+    from cafe.orders.messages import Desk, Order
 
 MOST_ITEMS: Final = 100
 MOST_QUANTITY: Final = 100
+
+MOST_ADDRESS: Final = 500
 
 ITEM: Final = {"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}
 BASKET: Final = {"items": [ITEM], "total_cents": 860, "metadata": {"table": 4}}
@@ -55,6 +57,9 @@ ORDER: Final[dict[str, Any]] = {
     "payment": {"status": "placed"},
     "fulfilment": {"type": "counter"},
 }
+COUNTER: Final = {"type": "counter"}
+TO_HARBOUR: Final = {"type": "delivery", "district": "Harbour", "address": "1 Quay Street"}
+BROUGHT: Final = {**TO_HARBOUR, "district_id": "dst_4f2a9c"}
 EVENT: Final = {
     "position": 4711,
     "action": "place",
@@ -73,12 +78,24 @@ class ItemIn(Schema):
     quantity: Annotated[Integer, Field(ge=1, le=MOST_QUANTITY)]
 
 
-class FulfilmentIn(Schema):
-    """How the customer gets it."""
+class CounterIn(Schema):
+    """The customer comes for it."""
 
-    model_config = schema_example({"type": "counter"})
+    model_config = schema_example(COUNTER)
 
     type: Literal["counter"]
+
+
+class DeliveryIn(Schema):
+    """A courier brings it."""
+
+    model_config = schema_example(TO_HARBOUR)
+
+    type: Literal["delivery"]
+    district: Annotated[
+        Text, Field(min_length=1, max_length=80, description="The name or the id of a district.")
+    ]
+    address: Annotated[Text, Field(min_length=1, max_length=MOST_ADDRESS)]
 
 
 class BasketIn(Schema):
@@ -91,7 +108,10 @@ class BasketIn(Schema):
     total_cents: Cents | None = Field(
         default=None, description="What it should cost: if it costs anything else, that is a 409."
     )
-    fulfilment: FulfilmentIn | None = None
+    fulfilment: Annotated[
+        CounterIn | DeliveryIn | None,
+        Field(discriminator="type", description="How you get it: by default at the counter."),
+    ] = None
 
 
 class StatusIn(Schema):
@@ -110,12 +130,23 @@ class PaymentOut(BaseModel):
     status: Status
 
 
-class FulfilmentOut(BaseModel):
-    """How the customer gets it."""
+class CounterOut(BaseModel):
+    """The customer comes for it."""
 
-    model_config = example({"type": "counter"})
+    model_config = example(COUNTER)
 
     type: Literal["counter"]
+
+
+class DeliveryOut(BaseModel):
+    """A courier brings it."""
+
+    model_config = example(BROUGHT)
+
+    type: Literal["delivery"]
+    district_id: str
+    district: str = Field(description="The district's name, as it was when this was ordered.")
+    address: str | None
 
 
 class PaidOrderOut(BasketOrderOut):
@@ -125,7 +156,7 @@ class PaidOrderOut(BasketOrderOut):
 
     total_cents: int | None  # type: ignore[assignment] # staff see plain orders, too
     payment: PaymentOut
-    fulfilment: FulfilmentOut
+    fulfilment: Annotated[CounterOut | DeliveryOut, Field(discriminator="type")]
 
 
 class PaidOrdersOut(BaseModel):
@@ -161,16 +192,21 @@ def wish_of(
     """Return what a customer wants."""
     items = tuple(Item(one.product_id, one.variation_id, one.quantity) for one in basket.items)
     metadata = None if basket.metadata is None else json.dumps(basket.metadata)
-    fulfilment = None if basket.fulfilment is None else basket.fulfilment.type
+    asked = basket.fulfilment
+    fulfilment = None if asked is None else asked.type
+    delivery = None
+    if isinstance(asked, DeliveryIn):
+        delivery = Delivery(asked.district, asked.address)
     return Wish(
         account_id,
         address,
         max_waiting,
         items,
-        fingerprint(items, basket.metadata, basket.total_cents, fulfilment),
+        fingerprint(items, basket.metadata, basket.total_cents, delivery or fulfilment),
         metadata,
         basket.total_cents,
         key,
+        delivery,
     )
 
 
@@ -181,8 +217,15 @@ def order_out(desk: Desk, ordered: Ordered) -> dict[str, Any]:
         **plain,
         **desk.show(ordered.standing),
         "payment": {"status": ordered.payment},
-        "fulfilment": {"type": "counter"},
+        "fulfilment": fulfilment_out(ordered.standing.order),
     }
+
+
+def fulfilment_out(order: Order) -> dict[str, Any]:
+    """Show how an order is handed over: to its customer and to staff, for it has the address."""
+    if order.destination is None:
+        return {"type": "counter"}
+    return {"type": "delivery", **order.destination._asdict()}
 
 
 def events_out(events: Sequence[Logged]) -> dict[str, Any]:

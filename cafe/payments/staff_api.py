@@ -40,6 +40,7 @@ MOVED = problems(
     because="Staff move an order one status on, and no other way: `order_status` says where it "
     "stands, and `allowed` lists where it can go.",
 )
+BROUGHT = problems(409, because="It is ready, and a courier brings it.")
 
 
 def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
@@ -49,12 +50,15 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
     @router.patch(
         "/orders/{order_id}/status",
         response_model=PaidOrderOut,
-        responses={**problems(401, 403, 404, 408, 413, 503), **MOVED},
+        responses={**problems(401, 403, 404, 408, 413, 503), **MOVED, **BROUGHT},
     )
     async def move(
         request: Request, caller: Staff, order_id: OrderId, wanted: StatusIn
     ) -> Response:
-        """Move an order one status on: waiting, preparation, ready, delivered."""
+        """Move an order one status on: waiting, preparation, ready, delivered.
+
+        What a courier brings is delivered by its courier only.
+        """
         try:
             standing = await moved(till, order_id, wanted.status, caller.name)
         except UnknownOrder:

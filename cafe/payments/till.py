@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import trio
 
 from actors import ActorCrashed, Message, Ref
+from cafe.delivery.messages import Coverage
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
@@ -26,7 +27,7 @@ from cafe.payments.cashier import Cashier
 from cafe.payments.followers import Followed
 from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
 from cafe.payments.payment import Payment, Status, status_without_charge
-from cafe.payments.pricing import Item, new_payment, price
+from cafe.payments.pricing import Delivery, Item, destination_of, new_payment, price
 from cafe.payments.queries import find_of_orders, look_up
 from cafe.payments.refusals import (
     RETRY_SECONDS,
@@ -61,6 +62,8 @@ class Wish(NamedTuple):
     total_cents: int | None = None
     """What the customer expects it to cost."""
     key: str | None = None
+    delivery: Delivery | None = None
+    """Where a courier brings it; None if it is handed over at the counter."""
 
 
 class Ordered(NamedTuple):
@@ -78,6 +81,7 @@ class Till:
     cashier: Ref[Cashier]
     desk: Desk
     board: Board
+    coverage: Coverage
     ledger: Ledger
     followed: Followed
     charges: bool
@@ -94,16 +98,18 @@ class Till:
             if isinstance(known, Ordered):
                 return known
             expired = known
-        basket = priced(wish, self.board)
+        basket, to = priced(wish, self.board), None
+        if wish.delivery is not None:
+            to = destination_of(self.coverage, wish.delivery)
         placing = partial(
             basket_order, self.desk.ids.new(), address=wish.address, max_waiting=wish.max_waiting
         )
         if not (self.charges and basket.total_cents):
-            standing, is_new = await self.desk.place_basket(placing(basket, key=wish.key))
+            standing, is_new = await self.desk.place_basket(placing(basket, to, key=wish.key))
             return Ordered(standing, status_without_charge(basket.total_cents), is_new)
         await self.desk.check_room(wish.address, wish.max_waiting)
         order_id, payment_id = self.desk.ids.new(), token_urlsafe(18)
-        payment = new_payment(payment_id, order_id, basket, wish.address, wish.key)
+        payment = new_payment(payment_id, order_id, basket, to, wish.address, wish.key)
         try:
             paid = await self._pay(payment, expired)
             return await self._placed(paid, is_new=paid.payment_id == payment_id)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.bookings.department import BOOKINGS, open_bookings
+from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
 from cafe.menu.department import MENU, open_menu
@@ -24,6 +25,7 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     MENU,
     ACCOUNTS,
     ORDERS,
+    DELIVERY,
     PAYMENTS,
     BOOKINGS,
     LETTERS,
@@ -45,11 +47,14 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     menu = await open_menu(house)
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
-    payments = await open_payments(house, desk=orders.desk, board=menu.board)
+    delivery = await open_delivery(house, desk=orders.desk, role_of=accounts.desk.role_of)
+    payments = await open_payments(
+        house, desk=orders.desk, board=menu.board, coverage=delivery.coverage
+    )
     bookings = await open_bookings(house)
     letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, payments, bookings, letters, notifications
+    return menu, accounts, orders, delivery, payments, bookings, letters, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from cafe.cli.commands import run
 from cafe.cli.serve import open_shop, serve
+from cafe.delivery.messages import Coverage, District
 from cafe.http.authentication import Caller, Role, bearer_of
 from cafe.menu.messages import Board, Menu, Product, Variation
 from cafe.offer import House, Offer
@@ -41,6 +42,11 @@ MENU: Final = Menu(
 )
 
 
+HARBOUR: Final = District("harbour", "Harbour")
+DISTRICTS: Final = (HARBOUR, District("hills", "Hills"))
+"""No courier serves the hills."""
+
+
 async def authenticate(scope: Scope) -> Caller | None:
     """Believe what the token says."""
     token = bearer_of(scope)
@@ -52,9 +58,10 @@ async def authenticate(scope: Scope) -> Caller | None:
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
     """Open orders and payments."""
-    board = Board(MENU)
+    board, coverage = Board(MENU), Coverage()
+    coverage.show(DISTRICTS, {HARBOUR.district_id})
     orders = await open_orders(house, board=board)
-    payments = await open_payments(house, desk=orders.desk, board=board)
+    payments = await open_payments(house, desk=orders.desk, board=board, coverage=coverage)
     return orders, payments, Offer(name="accounts", authenticate=authenticate)
 
 

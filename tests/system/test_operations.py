@@ -146,6 +146,7 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         "MenuKeeper",
         "Accounts",
         "Dispatcher",
+        "Couriers",
         "Cashier",
         "Bookings",
         "Notifier",
@@ -171,6 +172,7 @@ async def test_the_actors_are_drawn_as_a_tree_if_text_is_preferred(guarded: Shop
         "├─ MenuKeeper running",
         "├─ Accounts running",
         "├─ Dispatcher running",
+        "├─ Couriers running",
         "├─ Cashier running",
         "├─ Bookings running",
         "└─ Notifier running",
@@ -215,8 +217,15 @@ AUTH = {
     ("/auth/me", "GET"),
     ("/auth/password", "POST"),
 }
+STEPS_OF_COURIERS = {
+    (f"/deliveries/{{order_id}}/{step}", "POST") for step in ("pickup", "finish", "fail")
+}
 EVERY_OPERATION = {
     "client": {
+        ("/courier/me", "GET"),
+        ("/courier/me", "PATCH"),
+        ("/courier/me/order", "GET"),
+        *STEPS_OF_COURIERS,
         ("/menu", "GET"),
         ("/orders", "POST"),
         ("/orders", "GET"),
@@ -244,6 +253,20 @@ EVERY_OPERATION = {
         ("/admin/letters", "GET"),
         ("/admin/letters/{letter_id}", "GET"),
         ("/admin/letters/{letter_id}/retry", "POST"),
+        ("/districts", "GET"),
+        ("/districts", "POST"),
+        ("/districts/{district_id}", "PATCH"),
+        ("/couriers", "GET"),
+        ("/couriers", "POST"),
+        ("/couriers/{courier_id}", "GET"),
+        ("/couriers/{courier_id}", "PATCH"),
+        ("/deliveries", "GET"),
+        ("/deliveries", "POST"),
+        ("/deliveries/{order_id}", "GET"),
+        *STEPS_OF_COURIERS,
+        ("/deliveries/{order_id}/retry", "POST"),
+        ("/deliveries/{order_id}/cancel", "POST"),
+        ("/deliveries/{order_id}/reassign", "POST"),
         ("/admin/notifications", "GET"),
         ("/admin/notifications/{event_id}/retry", "POST"),
         ("/admin/tables", "GET"),

@@ -22,6 +22,8 @@ TIMES = "the times of an order are in order, and those of its events"
 FIELDS = "every order has what its status asks for, and nothing else"
 LINES = "every line belongs to the order of a basket"
 TOTALS = "the lines of every basket make its total"
+DESTINATIONS = "every destination belongs to a basket, or to what staff published"
+PUBLISHED = "all that staff published has a destination, and is no customer's"
 BASKETS = "every basket has an account, a total and a fingerprint"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
@@ -206,6 +208,26 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "a line that was changed": (
         "UPDATE order_lines SET quantity = 3 WHERE order_id = 'order-12'",
         {TOTALS: ["order-12"]},
+    ),
+    "a destination without an order": (
+        "UPDATE order_destinations SET order_id = 'order-99' WHERE order_id = 'order-13'",
+        {DESTINATIONS: ["order-99"]},
+    ),
+    "a destination of an order of the plain counter": (
+        "INSERT INTO order_destinations VALUES ('order-8', 'harbour', 'Harbour', NULL)",
+        {DESTINATIONS: ["order-8"]},
+    ),
+    "a lost destination of what staff published": (
+        "DELETE FROM order_destinations WHERE order_id = 'order-14'",
+        {PUBLISHED: ["order-14"]},
+    ),
+    "an address of a customer in what staff published": (
+        "UPDATE orders SET address = '192.0.2.1' WHERE order_id = 'order-14'",
+        {PUBLISHED: ["order-14"]},
+    ),
+    "an order that was called off and is held": (
+        "UPDATE orders SET barista = 'Bo' WHERE order_id = 'order-15'",
+        {FIELDS: ["order-15"]},
     ),
     "a basket without a fingerprint": (
         "UPDATE orders SET fingerprint = NULL WHERE order_id = 'order-11'",

@@ -20,7 +20,16 @@ from cafe.ledger.errors import LedgerError
 from cafe.ledger.statements import deletion, last_event, upsert
 from cafe.ledger.store import Committed, Store, Unit
 from cafe.ledger.tables import events
-from cafe.orders.order import Action, Basket, Change, Line, Order, Status
+from cafe.orders.order import (
+    NO_ADDRESS,
+    Action,
+    Basket,
+    Change,
+    Destination,
+    Line,
+    Order,
+    Status,
+)
 from cafe.orders.queries import Snapshot, find_by_key, find_order, load_orders
 from cafe.orders.tables import entry_of
 
@@ -30,6 +39,7 @@ LEASE_SECONDS = 180.0
 LATTE = Line("latte", "latte-vanilla", "Latte", "Vanilla", 2, 430)
 WATER = Line("water", None, "Water", None, 1, 0)
 DONUT = Line("donuts", None, "Donuts", None, 1, 200)
+HARBOUR = Destination("harbour", "Harbour", "1 Quay Street")
 UNCLAIMED: dict[str, Any] = {"barista": None, "claim": None, "lease_expires_at": None}
 
 
@@ -55,6 +65,7 @@ class Tickets:
         at: float = NOON,
         address: str = ADDRESS,
         basket: Basket | None = None,
+        destination: Destination | None = None,
     ) -> Change:
         """Return a new order, whose id is by default `order-` and its number."""
         self.last_number += 1
@@ -65,7 +76,24 @@ class Tickets:
         else:
             drink = basket.summary
             order = Order(order_id, number, drink, None, address, at, key, False, basket=basket)
-        return Change(Action.PLACE, None, order, at)
+        return Change(Action.PLACE, None, order._replace(destination=destination), at)
+
+    def publish(self, *, at: float = NOON, destination: Destination = HARBOUR) -> Change:
+        """Return a new order that is ready for a courier."""
+        self.last_number += 1
+        order = Order(
+            f"order-{self.last_number}",
+            self.last_number,
+            "2 sandwiches",
+            None,
+            NO_ADDRESS,
+            at,
+            bound=False,
+            status=Status.READY,
+            ended_at=at,
+            destination=destination,
+        )
+        return Change(Action.PUBLISH, None, order, at, "Di")
 
     def delivered(
         self, order_id: str, *, key: str | None = None, brewed: float = 40.0
@@ -98,6 +126,10 @@ def finish(order: Order, *, at: float = NOON + 45) -> Change:
 
 def hand_over(order: Order, *, at: float = NOON + 45) -> Change:
     return _changed(order, Action.HAND_OVER, at)
+
+
+def call_off(order: Order, *, at: float = NOON + 60) -> Change:
+    return _changed(order, Action.CALL_OFF, at, "Di", "nobody was there", **UNCLAIMED)
 
 
 def release(order: Order, *, at: float) -> Change:

@@ -35,10 +35,12 @@ from tests.cafe.ledger.conftest import TABLES
 from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
 from tests.cafe.ledger.order_histories import (
     DONUT,
+    HARBOUR,
     RowWriter,
     Tickets,
     abandon,
     basket,
+    call_off,
     cancel,
     expire,
     finish,
@@ -67,8 +69,9 @@ def connection(durable_url: str) -> Generator[Connection]:
 
 @pytest.fixture
 def ledger(connection: Connection) -> Connection:
-    """Return the connection to a ledger with orders 1 to 12, one of each kind."""
-    write, place = RowWriter(connection).write, Tickets().place
+    """Return the connection to a ledger with orders 1 to 15, one of each kind."""
+    write, tickets = RowWriter(connection).write, Tickets()
+    place = tickets.place
     one, two, three, four = (write(place(at=NOON + n)) for n in range(4))
     five = write(place(at=NOON + 4, key="five"))
     six = write(place(at=NOON + 5, key="six"))
@@ -88,6 +91,11 @@ def ledger(connection: Connection) -> Connection:
     write(place(at=NOON + 104, key="six", address="192.0.2.2"))
     write(place(at=NOON + 105, key="eleven", basket=basket()))
     write(cancel(write(place(at=NOON + 106, key="twelve", basket=basket(DONUT))), at=NOON + 107))
+    brought = write(place(at=NOON + 108, basket=basket(), destination=HARBOUR))
+    brought = write(finish(write(start(brought, at=NOON + 108)), at=NOON + 109))
+    _fourteen, fifteen = (write(tickets.publish(at=NOON + 109)) for _ in range(2))
+    for order in (fifteen, brought):
+        write(call_off(order, at=NOON + 109))
     seven = write(expire(write(start(seven, at=NOON + 110)), at=NOON + 300))
     write(finish(seven, at=NOON + 310))
     return connection

@@ -55,13 +55,14 @@ def test_each_order_is_counted_by_outcome() -> None:
             History(WAITING, (PLACE,)),
             History(WAITING._replace(status=Status.PREPARATION), (PLACE, Step("start", None))),
             ended("cancel"),
+            ended("call off"),
             *[ended("abandon")] * 2,
             *[ended("cut off")] * 3,
         ],
         HOURS,
     )
-    assert (day.orders, day.ready, day.collected, day.brewed_in_vain) == (11, 3, 1, 1)
-    assert (day.live, day.cancelled, day.abandoned, day.cut_off) == (2, 1, 2, 3)
+    assert (day.orders, day.ready, day.collected, day.brewed_in_vain) == (12, 3, 1, 1)
+    assert (day.live, day.cancelled, day.abandoned, day.cut_off) == (2, 2, 2, 3)
     assert day.ready + day.live + day.cancelled + day.abandoned + day.cut_off == day.orders
 
 

@@ -17,6 +17,7 @@ from cafe.orders.messages import (
     FinishOrder,
     MoveOrder,
     PlaceOrder,
+    PublishOrder,
     ReleaseOrder,
     Standing,
     StartOrder,
@@ -58,6 +59,26 @@ class CheckedDesk(Desk):
         standing = await super().move(message)
         self.check_committed(standing.order)
         assert standing.order.status is message.status
+        return standing
+
+    async def publish(self, message: PublishOrder) -> Standing:
+        standing = await super().publish(message)
+        self.check_committed(standing.order)
+        assert self.committed(message.order_id).destination == standing.order.destination
+        return standing
+
+    async def hand_over(self, order_id: str, by: str | None = None) -> Standing:
+        standing = await super().hand_over(order_id, by)
+        self.check_committed(standing.order)
+        assert standing.order.status is Status.DELIVERED
+        return standing
+
+    async def call_off(
+        self, order_id: str, by: str | None = None, reason: str | None = None
+    ) -> Standing:
+        standing = await super().call_off(order_id, by, reason)
+        self.check_committed(standing.order)
+        assert standing.order.status is Status.CANCELLED
         return standing
 
     async def find(self, order_id: str, hold: float = 0.0) -> Standing:

@@ -33,17 +33,18 @@ from cafe.orders.messages import (
     LoadOrders,
     MoveOrder,
     PlaceOrder,
+    PublishOrder,
     Standing,
     StartOrder,
     basket_order,
 )
-from cafe.orders.order import Action, Basket, Order, Status
+from cafe.orders.order import Action, Basket, Destination, Order, Status
 from cafe.orders.queries import Snapshot
 from cafe.orders.tables import order_of, orders
 from cafe.shop.process import start_clock
 from cafe.shop.shop import RESTART
 from tests.cafe.ledger.fakes import Disk, FaultyStore
-from tests.cafe.ledger.order_histories import basket
+from tests.cafe.ledger.order_histories import HARBOUR, basket
 from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.fragile import CrashDispatcher, FragileDispatcher
 
@@ -94,19 +95,32 @@ class Counter:
         order_id: str | None = None,
         address: str = ADDRESS,
         max_waiting: int = 400,
+        destination: Destination | None = None,
     ) -> tuple[Standing, bool]:
         """Place a basket; also return whether it is new."""
         order_id = order_id or self.desk.ids.new()
         wanted = wanted or basket()
-        return await self.desk.place_basket(
-            basket_order(order_id, wanted, address=address, max_waiting=max_waiting, key=key)
+        message = basket_order(
+            order_id, wanted, destination, address=address, max_waiting=max_waiting, key=key
         )
+        return await self.desk.place_basket(message)
 
-    async def placed(self, wanted: Basket | None = None, *, key: str | None = None) -> Order:
+    async def placed(
+        self,
+        wanted: Basket | None = None,
+        *,
+        key: str | None = None,
+        destination: Destination | None = None,
+    ) -> Order:
         """Place a basket, which is new; return its order."""
-        standing, is_new = await self.order_basket(wanted, key=key)
+        standing, is_new = await self.order_basket(wanted, key=key, destination=destination)
         assert is_new
         return standing.order
+
+    async def publish(self, order_id: str | None = None, by: str | None = "Di") -> Order:
+        """Publish what a courier brings, which may be a repetition."""
+        message = PublishOrder(order_id or self.desk.ids.new(), "2 sandwiches", HARBOUR, by)
+        return (await self.desk.publish(message)).order
 
     async def move(self, order_id: str, status: Status, by: str | None = None) -> Standing:
         """Move an order to the status that is next."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.orders.order import (
+    BEGINNINGS,
     LONGEST_SUMMARY,
     NEXT,
     TRANSITIONS,
@@ -35,8 +36,9 @@ def test_delivered_and_cancelled_are_final() -> None:
     assert not [row for row in TRANSITIONS if row[0] in last]
 
 
-def test_every_action_but_placing_is_in_the_table() -> None:
-    assert {action for _, action in TRANSITIONS} == set(Action) - {Action.PLACE}
+def test_every_action_is_a_beginning_or_in_the_table() -> None:
+    assert {action for _, action in TRANSITIONS} == set(Action) - set(BEGINNINGS)
+    assert set(BEGINNINGS) == {Action.PLACE, Action.PUBLISH}
 
 
 @given(st.sampled_from(Status), st.sampled_from(Action))

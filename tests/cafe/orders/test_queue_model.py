@@ -15,8 +15,16 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cafe.orders.order import NEXT, Action, Basket, NotAllowedError, Status
-from tests.cafe.ledger.order_histories import basket
+from cafe.orders.order import (
+    NEXT,
+    NO_ADDRESS,
+    Action,
+    Basket,
+    Destination,
+    NotAllowedError,
+    Status,
+)
+from tests.cafe.ledger.order_histories import HARBOUR, basket
 from tests.cafe.orders.test_queue import ADDRESSES, LEASE, a_book
 from tests.chance import examples
 
@@ -32,6 +40,7 @@ class Known:
     key: str | None
     basket: Basket | None
     is_paid: bool
+    destination: Destination | None = None
     status: Status = Status.WAITING
     lease_until: float = 0.0
     lapsed: bool = False
@@ -60,11 +69,15 @@ class BookAgainstModel(RuleBasedStateMachine):
         address=st.sampled_from(ADDRESSES),
         keyed=st.booleans(),
         wanted=st.sampled_from([None, basket(), basket(prepaid=True)]),
+        brought=st.booleans(),
     )
-    def place(self, address: str, *, keyed: bool, wanted: Basket | None) -> str:
+    def place(self, address: str, *, keyed: bool, wanted: Basket | None, brought: bool) -> str:
         order_id = f"order-{len(self.known)}"
         key = f"key-{order_id}" if keyed else None
-        change = self.book.place(order_id, "americano", None, address, key, self.now, basket=wanted)
+        to = HARBOUR if brought and wanted is not None else None
+        change = self.book.place(
+            order_id, "americano", None, address, key, self.now, basket=wanted, destination=to
+        )
         is_paid = wanted is not None and wanted.prepaid
         self.known[order_id] = Known(
             order_id,
@@ -74,6 +87,25 @@ class BookAgainstModel(RuleBasedStateMachine):
             key=key,
             basket=wanted,
             is_paid=is_paid,
+            destination=to,
+        )
+        return order_id
+
+    @rule(target=orders)
+    def publish(self) -> str:
+        order_id = f"order-{len(self.known)}"
+        change = self.book.publish(order_id, "2 sandwiches", HARBOUR, self.now, "Di")
+        assert (change.before, change.by, change.order.ended_at) == (None, "Di", self.now)
+        self.known[order_id] = Known(
+            order_id,
+            change.order.number,
+            NO_ADDRESS,
+            bound=False,
+            key=None,
+            basket=None,
+            is_paid=False,
+            destination=HARBOUR,
+            status=Status.READY,
         )
         return order_id
 
@@ -180,11 +212,32 @@ class BookAgainstModel(RuleBasedStateMachine):
             self.book.hand_over(order_id, self.now)
             one.status = Status.DELIVERED
 
+    @rule(order_id=orders)
+    def call_off(self, order_id: str) -> None:
+        one = self.known[order_id]
+        if one.status is not Status.READY:
+            with pytest.raises(NotAllowedError):
+                self.book.call_off(order_id, self.now)
+            return
+        ready = self.book.find(order_id)
+        change = self.book.call_off(order_id, self.now, "Di", "nobody was there")
+        assert (change.by, change.reason) == ("Di", "nobody was there")
+        order = change.order
+        assert (order.ended_at, order.started_at) == (ready.ended_at, ready.started_at)
+        assert (order.barista, order.claim, order.lease_expires_at) == (None, None, None)
+        one.status = Status.CANCELLED
+
     @invariant()
     def no_order_is_lost_and_each_stands_where_the_model_says(self) -> None:
         for one in self.known.values():
             order = self.book.find(one.order_id)
             assert (order.number, order.status) == (one.number, one.status)
+            assert order.destination == one.destination
+
+    @invariant()
+    def ticket_numbers_go_up_by_one_however_an_order_begins(self) -> None:
+        numbers = [one.number for one in self.known.values()]
+        assert numbers == list(range(1, len(numbers) + 1))
 
     @invariant()
     def a_key_leads_to_its_order_until_a_plain_one_is_cancelled(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from functools import partial
 
@@ -15,7 +16,7 @@ from cafe.ledger.log import prune_some
 from cafe.orders import queries
 from cafe.orders.department import ORDERS
 from cafe.orders.messages import PlacedQuery
-from cafe.orders.order import Action, Basket, Change, Line, Order, Status
+from cafe.orders.order import Action, Basket, Change, Destination, Line, Order, Status
 from cafe.orders.queries import (
     MOST_EVENTS,
     find_by_key,
@@ -26,16 +27,29 @@ from cafe.orders.queries import (
     read_histories,
     read_history,
 )
-from cafe.orders.tables import entry_of, line_rows, lines, order_of, orders, row_of
+from cafe.orders.tables import (
+    destination_row,
+    destinations,
+    entry_of,
+    keys,
+    line_rows,
+    lines,
+    order_of,
+    orders,
+    row_of,
+)
 from tests.cafe.ledger.order_histories import (
     DONUT,
+    HARBOUR,
     LATTE,
     NOON,
     RowWriter,
     Tickets,
     basket,
+    call_off,
     cancel,
     finish,
+    hand_over,
     start,
 )
 from tests.cafe.ledger.test_migrations import plans_of
@@ -53,15 +67,19 @@ baskets = st.builds(
     maybe,
     st.booleans(),
 )
+brought_to = st.none() | st.builds(Destination, texts, texts, maybe)
 WAITING = Order("o", 7, "americano", None, "192.0.2.1", NOON)
 
 
-@given(basket=st.none() | baskets, status=st.sampled_from(Status))
-def test_a_conversion_loses_nothing(basket: Basket | None, status: Status) -> None:
-    order = WAITING._replace(basket=basket, status=status)
-    row = row_of(order)
+@given(basket=st.none() | baskets, status=st.sampled_from(Status), destination=brought_to)
+def test_a_conversion_loses_nothing(
+    basket: Basket | None, status: Status, destination: Destination | None
+) -> None:
+    order = WAITING._replace(basket=basket, status=status, destination=destination)
+    row, to = row_of(order), destination_row(order)
     assert len(row) == len(orders.c)
-    assert order_of(row, line_rows(order)) == order
+    assert order_of(row, line_rows(order), to) == order
+    assert to is None or len(to) == len(destinations.c)
     assert all(len(line) == len(lines.c) for line in line_rows(order))
 
 
@@ -77,6 +95,32 @@ def test_lines_are_written_with_the_first_event_only() -> None:
     assert [change.table for change in entry_of(placed).changes] == [orders, lines, lines, lines]
     for change in (start(placed.order), cancel(placed.order)):
         assert [one.table for one in entry_of(change).changes] == [orders]
+
+
+def test_a_destination_is_written_with_the_first_event_only_and_is_told_with_each() -> None:
+    tickets = Tickets()
+    of_basket = tickets.place(basket=basket(DONUT), key="k", destination=HARBOUR)
+    tables = [change.table for change in entry_of(of_basket).changes]
+    assert tables == [orders, lines, destinations, keys]
+    published = tickets.publish()
+    assert [one.table for one in entry_of(published).changes] == [orders, destinations]
+    for change in (start(of_basket.order), hand_over(published.order), call_off(published.order)):
+        assert [one.table for one in entry_of(change).changes] == [orders]
+    to = {"district_id": "harbour", "district": "Harbour", "address": "1 Quay Street"}
+    assert data_in(start(of_basket.order)) == {
+        "number": 1,
+        "account_id": "ada",
+        "total_cents": 200,
+        "destination": to,
+    }
+    assert data_in(call_off(published.order)) == {"number": 2, "destination": to}
+
+
+def data_in(change: Change) -> object:
+    """Return the data that followers get to know with a change."""
+    event, _ = entry_of(change)
+    assert event is not None
+    return json.loads(event.data or "null")
 
 
 @pytest.fixture
@@ -106,6 +150,23 @@ def test_every_query_returns_orders_with_their_lines_as_sold(connection: Connect
     assert read_histories(connection, NOON - 1, NOON + 1)[0].order == live
     (placed,) = read_history(connection, live.order_id, 0)
     assert placed.event == entry_of(Change(Action.PLACE, None, live, NOON)).event
+
+
+def test_every_query_returns_orders_with_their_destination(connection: Connection) -> None:
+    write, tickets = RowWriter(connection).write, Tickets()
+    odd = HARBOUR._replace(district="Ñandú “☕” %s :x", address="1 O'Hara\tStreet\N{ZWJ}")
+    live = write(tickets.place(basket=basket(DONUT), key="k", destination=odd))
+    published = write(tickets.publish(destination=HARBOUR._replace(address=None)))
+    brought = write(hand_over(write(tickets.publish(at=NOON + 1)), at=NOON + 2))
+    snapshot = load_orders(connection)
+    assert (snapshot.live, snapshot.recent) == ((live,), (published, brought))
+    assert snapshot.brewing_seconds == ()
+    for order in (live, published, brought):
+        assert find_order(connection, order.order_id) == order
+    assert find_by_key(connection, "account:ada", "k", 0.0) == live
+    assert find_orders(connection, [brought.order_id]) == {brought.order_id: brought}
+    assert list_placed(connection, PlacedQuery()) == [live]
+    assert [one.order for one in read_histories(connection, NOON - 1, NOON + 9)] == [live]
 
 
 def test_lines_of_many_orders_are_found_by_few_statements(
@@ -166,3 +227,15 @@ def test_pruning_deletes_the_lines_of_old_orders(connection: Connection) -> None
     found = connection.execute(select(lines.c.order_id, lines.c.name)).all()
     assert [tuple(row) for row in found] == [(left.order_id, "Donuts")]
     assert connection.execute(select(func.count()).select_from(orders)).scalar_one() == 1
+
+
+def test_pruning_spares_what_a_courier_is_still_to_bring(connection: Connection) -> None:
+    write, tickets = RowWriter(connection).write, Tickets()
+    under_way = write(tickets.publish())
+    write(hand_over(write(tickets.publish())))
+    write(call_off(write(tickets.publish())))
+    last = write(tickets.place(at=NOON + 500, basket=basket(DONUT)))
+    assert prune_some(connection, ORDERS, NOON + 400, ()) == 2
+    left = connection.execute(select(orders.c.order_id).order_by(orders.c.number)).scalars().all()
+    assert left == [under_way.order_id, last.order_id]
+    assert connection.execute(select(destinations.c.order_id)).scalars().all() == left[:1]

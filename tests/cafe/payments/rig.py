@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from sqlalchemy import Connection, select
 
 from actors import ActorCrashed, Message, Ref, Restart, open_system
+from cafe.delivery.messages import Coverage, District
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
 from cafe.ledger.retries import load_when_refused
@@ -29,7 +30,7 @@ from cafe.payments.department import PAYMENTS
 from cafe.payments.followers import Followed, follow_orders
 from cafe.payments.messages import Lane, LoadPayments
 from cafe.payments.payment import Payment
-from cafe.payments.pricing import Item, fingerprint
+from cafe.payments.pricing import Delivery, Item, fingerprint
 from cafe.payments.queries import Snapshot
 from cafe.payments.tables import payment_of, payments
 from cafe.payments.till import Ordered, Till, Wish
@@ -59,6 +60,8 @@ MENU = Menu(
 )
 LATTE = (Item("latte", "vanilla", 2),)
 WATER = (Item("water", None, 1),)
+HARBOUR, HILLS = District("harbour", "Harbour"), District("hills", "Hills")
+TO_HARBOUR = Delivery("harbour", "1 Quay Street")
 ADA, BO = "account-ada", "account-bo"
 ADDRESS = "192.0.2.7"
 
@@ -97,10 +100,11 @@ class Rig:
         account_id: str = ADA,
         total_cents: int | None = None,
         address: str = ADDRESS,
+        delivery: Delivery | None = None,
     ) -> Ordered:
         """Order a basket."""
-        same = fingerprint(items, None, total_cents, None)
-        wish = Wish(account_id, address, 400, items, same, None, total_cents, key)
+        same = fingerprint(items, None, total_cents, delivery)
+        wish = Wish(account_id, address, 400, items, same, None, total_cents, key, delivery)
         return await self.till.order(wish)
 
     async def crash(self) -> None:
@@ -153,7 +157,10 @@ async def open_rig(
             work = charging(world.charge, seconds)
             nursery.start_soon(work_lane, cashier, Lane.CHARGE, work, callers)
         nursery.start_soon(work_lane, cashier, Lane.REFUND, refunding(world.refund, seconds), 20)
-        till = Till(cashier, counter.desk, Board(menu), ledger, followed, charges, True)
+        coverage = Coverage()
+        coverage.show((HARBOUR, HILLS), {HARBOUR.district_id})
+        board, desk = Board(menu), counter.desk
+        till = Till(cashier, desk, board, coverage, ledger, followed, charges, True)
         yield Rig(counter, cashier, till, world)
         nursery.cancel_scope.cancel()
 

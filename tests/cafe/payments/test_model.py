@@ -1,6 +1,7 @@
 """All faults between customers, four parts of the shop, the disk and the provider, by Hypothesis.
 
-Customers order with and without keys, hang up, repeat and cancel; baristas brew; the provider
+Customers order with and without keys, for the counter and for a courier, hang up, repeat and
+cancel; baristas brew; couriers hand over what is ready, or it is called off; the provider
 fails, stalls, refuses and answers late; the Cashier and the Dispatcher crash; the database is lost,
 is slow and loses replies; and processes are killed between any two steps. Each story has a
 schedule of its own. At the end the faults end, and charges, refunds and orders agree.
@@ -24,8 +25,19 @@ from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import CancelOrder
 from cafe.orders.order import Status as OrderStatus
 from cafe.payments.payment import Status
+from cafe.payments.pricing import Delivery
 from tests.cafe.ledger.fakes import FaultyStore
-from tests.cafe.payments.rig import ADA, BO, LATTE, WATER, Rig, open_rig, payments_in, wrong_in
+from tests.cafe.payments.rig import (
+    ADA,
+    BO,
+    LATTE,
+    TO_HARBOUR,
+    WATER,
+    Rig,
+    open_rig,
+    payments_in,
+    wrong_in,
+)
 from tests.cafe.payments.world import Mood, World
 from tests.chance import examples
 
@@ -38,6 +50,8 @@ CLIENTS = st.one_of(
     st.tuples(
         st.just("customer"), KEYS, st.sampled_from([ADA, BO]), st.sampled_from([LATTE, WATER])
     ),
+    st.tuples(st.just("orders_delivery"), KEYS, st.sampled_from([LATTE, WATER])),
+    st.tuples(st.just("courier"), st.booleans()),
     st.tuples(st.just("crowd"), st.integers(2, 5)),
     st.tuples(st.just("canceller"), st.integers(0, 9)),
     st.tuples(st.just("barista")),
@@ -77,6 +91,8 @@ class Replies:
 
     def __init__(self) -> None:
         self.orders: set[str] = set()
+        self.to_harbour: set[str] = set()
+        """Those of them that are for a courier."""
         self.by_key: dict[tuple[str, str], set[str]] = {}
         """The orders that a key of an account was answered with."""
 
@@ -100,9 +116,16 @@ class Process:
     def customer(self, key: str | None, account_id: str, items: Any) -> None:
         self.request(partial(self._order, key, account_id, items))
 
-    async def _order(self, key: str | None, account_id: str, items: Any) -> None:
-        ordered = await self.rig.order(items, key=key, account_id=account_id)
+    def orders_delivery(self, key: str | None, items: Any) -> None:
+        self.request(partial(self._order, key, ADA, items, TO_HARBOUR))
+
+    async def _order(
+        self, key: str | None, account_id: str, items: Any, delivery: Delivery | None = None
+    ) -> None:
+        ordered = await self.rig.order(items, key=key, account_id=account_id, delivery=delivery)
         order_id = ordered.standing.order.order_id
+        if delivery is not None:
+            self.replies.to_harbour.add(order_id)
         self.replies.orders.add(order_id)
         assert order_id in self.rig.store.orders, "it was answered before it was committed"
         if key is not None:
@@ -129,6 +152,13 @@ class Process:
         if claim is not None:
             await trio.sleep(1)
             await self.rig.counter.finish(claim)
+
+    def courier(self, calls_off: bool) -> None:  # noqa: FBT001 - as drawn
+        desk = self.rig.till.desk
+        ask = desk.call_off if calls_off else desk.hand_over
+        for order in self.rig.store.orders.values():
+            if order.destination is not None and order.status is OrderStatus.READY:
+                self.request(partial(self._ignore, partial(ask, order.order_id)))
 
     def hang_up(self, which: int) -> None:
         if which < len(self.clients):
@@ -208,6 +238,12 @@ def disagreements(replies: Replies, store: FaultyStore, world: World) -> list[st
             one.order_id == order.order_id and key in world.charged for key, one in payments.items()
         ):
             found.append(f"{order.order_id}: brewed without a charge")
+    found += [
+        f"{order.order_id}: of another fulfilment than was ordered"
+        for order in orders.values()
+        if order.order_id in replies.orders
+        and (order.destination is not None) is not (order.order_id in replies.to_harbour)
+    ]
     for name, order_ids in replies.by_key.items():
         if len(order_ids) > 1:
             found.append(f"{name}: answered with {order_ids}")
@@ -234,6 +270,19 @@ KILLED_FOR_LONG: Story = [
     [(0, ("mood", Mood(fails_late=True))), (0, ("customer", "k1", ADA, LATTE)), (1, ("back",))],
     [(310, ("back",)), (310, ("mood", Mood())), (0, ("customer", "k1", ADA, LATTE))],
 ]
+KILLED_BEFORE_IT_IS_CALLED_OFF: Story = [
+    [
+        (0, ("mood", Mood(before=9.0))),
+        (0, ("orders_delivery", "k1", LATTE)),
+        (1, ("back",)),
+    ],
+    [
+        (40, ("orders_delivery", "k1", LATTE)),
+        (0, ("barista",)),
+        (4, ("courier", True)),
+        (4, ("orders_delivery", "k1", LATTE)),
+    ],
+]
 AWAY_WHILE_PLACED: Story = [
     [
         (0, ("mood", Mood(after=0.5))),
@@ -249,6 +298,7 @@ AWAY_WHILE_PLACED: Story = [
 
 @example(seed=0, story=KILLED_WHILE_ASKED)
 @example(seed=0, story=KILLED_FOR_LONG)
+@example(seed=0, story=KILLED_BEFORE_IT_IS_CALLED_OFF)
 @example(seed=0, story=AWAY_WHILE_PLACED)
 @given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
 @settings(max_examples=examples(100), deadline=None)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cafe.delivery.messages import Coverage
 from cafe.http.schema import MOST_INTEGER
 from cafe.menu.messages import Menu, Product
+from cafe.orders.messages import Destination, Line
 from cafe.payments.book import PaymentBook
 from cafe.payments.lane import LONGEST_AS_TOLD, LONGEST_PAUSE, Agenda, pause
 from cafe.payments.payment import (
@@ -25,9 +27,18 @@ from cafe.payments.payment import (
     is_refusal,
     moved,
 )
-from cafe.payments.pricing import Item, fingerprint, price
-from cafe.payments.refusals import NotOnMenu
-from tests.cafe.payments.rig import LATTE, MENU
+from cafe.payments.pricing import (
+    Delivery,
+    Item,
+    destination_of,
+    fingerprint,
+    new_payment,
+    order_of,
+    price,
+)
+from cafe.payments.refusals import NotOnMenu, NotServed
+from tests.cafe.ledger.order_histories import basket
+from tests.cafe.payments.rig import HARBOUR, HILLS, LATTE, MENU
 
 PAYMENT = Payment("p1", "o1", "ada", 860, 0.0, key="k", fingerprint="f", wanted="{}")
 
@@ -171,5 +182,43 @@ def test_a_fingerprint_is_of_all_that_was_asked_for() -> None:
         fingerprint(LATTE, {"a": 1}, None, None),
         fingerprint(LATTE, {"a": 1, "b": 2}, 860, None),
         fingerprint(LATTE, {"a": 1, "b": 2}, None, "counter"),
+        *(
+            fingerprint(LATTE, {"a": 1, "b": 2}, None, Delivery(*to))
+            for to in (("Harbour", "1"), ("harbour", "1"), ("Harbour", "2"))
+        ),
     }
-    assert len(others | {same}) == 5
+    assert len(others | {same}) == 8
+
+
+def test_a_destination_is_found_by_the_district_s_name_or_id_where_a_courier_serves_it() -> None:
+    coverage = Coverage()
+    coverage.show((HARBOUR, HILLS), {HARBOUR.district_id})
+    for district in ("Harbour", " hARBOUR  ", "harbour"):
+        found = destination_of(coverage, Delivery(district, "1 Quay Street"))
+        assert found == Destination("harbour", "Harbour", "1 Quay Street")
+    for district in ("Hills", "hills", "nowhere", ""):
+        with pytest.raises(NotServed) as caught:
+            destination_of(coverage, Delivery(district, "1"))
+        assert caught.value.problem_members() == {
+            "errors": [{"item": "fulfilment.district", "message": "no courier serves it"}],
+            "districts": ["Harbour"],
+        }
+    with pytest.raises(NotServed, match="none"):
+        destination_of(Coverage(), Delivery("Harbour", "1"))
+
+
+@pytest.mark.parametrize("destination", [None, Destination("harbour", "Harbour", "1 “Quay”\t")])
+def test_a_payment_keeps_all_that_its_order_needs(destination: Destination | None) -> None:
+    payment = new_payment("p1", "o1", basket(), destination, "192.0.2.7", "k")
+    placing = order_of(payment)
+    assert placing.basket == basket(prepaid=True)
+    assert (placing.order_id, placing.destination) == ("o1", destination)
+    assert (placing.address, placing.key) == ("192.0.2.7", None)
+
+
+def test_a_payment_from_before_there_were_deliveries_has_an_order_for_the_counter() -> None:
+    wanted = '{"address": "192.0.2.7", "lines": [["latte", null, "Latte", null, 1, 400]]'
+    placing = order_of(PAYMENT._replace(wanted=f'{wanted}, "metadata": null}}'))
+    assert placing.destination is None
+    assert placing.basket is not None
+    assert placing.basket.lines == (Line("latte", None, "Latte", None, 1, 400),)

@@ -1,0 +1,162 @@
+"""What the tables of delivery promise, as queries: each returns the subjects that break it.
+
+Rule: a promise is one sentence and one query that stands by itself. What orders did is read from
+the log: the tables of another department are its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Executable, and_, case, exists, func, or_, select
+
+from cafe.delivery.tables import couriers, deliveries, districts, followed, served
+from cafe.ledger.tables import events, prunings
+
+_event = events.c
+_one = deliveries.c
+_WHAT = (_one.order_id.label("subject"), _one.number, _one.status)
+_CARRIED = ("assigned", "picked_up")
+_pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
+_followed_through = func.coalesce(select(followed.c.position).scalar_subquery(), 0)
+
+
+def _not_as_its_events_say(table: Any, subject: Any, status: Any) -> Executable:
+    from_last = func.row_number().over(partition_by=_event.subject, order_by=_event.position.desc())
+    ours = select(_event.subject, _event.after, from_last.label("from_last"))
+    last = ours.where(_event.department == "delivery").subquery()
+    both = table.outerjoin(last, and_(last.c.subject == subject, last.c.from_last == 1))
+    return (
+        select(subject.label("subject"), status.label("status"), last.c.after.label("last event"))
+        .select_from(both)
+        .where(last.c.after.is_distinct_from(status))
+    )
+
+
+def _strays() -> Executable:
+    has_row = or_(
+        exists().where(_one.order_id == _event.subject),
+        exists().where(couriers.c.courier_id == _event.subject),
+        exists().where(districts.c.district_id == _event.subject),
+    )
+    ours = _event.department == "delivery"
+    return select(_event.subject, _event.position).where(ours, ~has_row)
+
+
+def _two_in_hand() -> Executable:
+    return (
+        select(_one.courier_id.label("subject"), func.count().label("deliveries"))
+        .where(_one.status.in_(_CARRIED))
+        .group_by(_one.courier_id)
+        .having(func.count() > 1)
+    )
+
+
+def _waiting_beside_a_free_courier() -> Executable:
+    carries = exists().where(_one.courier_id == couriers.c.courier_id, _one.status.in_(_CARRIED))
+    free = (
+        select(served.c.district_id)
+        .join(couriers, couriers.c.courier_id == served.c.courier_id)
+        .where(couriers.c.duty == "on_duty", ~carries.correlate(couriers))
+    )
+    return select(*_WHAT).where(_one.status == "waiting", _one.district_id.in_(free))
+
+
+def _wrong_figures() -> Executable:
+    kept = (
+        select(func.count())
+        .where(_one.courier_id == couriers.c.courier_id, _one.status == "delivered")
+        .correlate(couriers)
+        .scalar_subquery()
+    )
+    completed = couriers.c.completed
+    wrong = or_(
+        completed < kept,
+        and_(completed > kept, _pruned_through == 0),
+        couriers.c.days > completed,
+        (couriers.c.days > 0) != (completed > 0),
+        (couriers.c.last_day.is_not(None)) != (completed > 0),
+        couriers.c.seconds < 0,
+    )
+    subject = couriers.c.courier_id.label("subject")
+    return select(subject, completed, kept.label("kept"), couriers.c.days).where(wrong)
+
+
+def _same_turn() -> Executable:
+    return (
+        select(func.min(couriers.c.courier_id).label("subject"), couriers.c.free_since)
+        .where(couriers.c.duty == "on_duty", couriers.c.free_since > 0)
+        .group_by(couriers.c.free_since)
+        .having(func.count() > 1)
+    )
+
+
+def _of_order(*what: Any) -> Any:
+    """Return a condition: an event of the delivery's order says so."""
+    return exists().where(_event.department == "orders", _event.subject == _one.order_id, *what)
+
+
+def _unknown_to_their_orders() -> Executable:
+    unknown = or_(
+        and_(_one.status == "delivered", ~_of_order(_event.after == "delivered")),
+        and_(_one.status == "cancelled", ~_of_order(_event.after == "cancelled")),
+        ~_of_order(_event.after == "ready"),
+    )
+    return select(*_WHAT).where(_one.settled.is_(True), unknown, _pruned_through == 0)
+
+
+def _ended_otherwise() -> Executable:
+    otherwise = or_(
+        and_(_one.status != "delivered", _of_order(_event.after == "delivered")),
+        and_(_one.status != "cancelled", _of_order(_event.after == "cancelled")),
+    )
+    return select(*_WHAT).where(otherwise)
+
+
+def _ready_without_delivery() -> Executable:
+    return select(_event.subject, _event.position).where(
+        _event.department == "orders",
+        _event.after == "ready",
+        _event.data.like('%"destination"%'),
+        _event.position <= _followed_through,
+        _event.position > _pruned_through,
+        ~exists().where(_one.order_id == _event.subject),
+    )
+
+
+def _wrong_fields() -> Executable:
+    is_carried, is_assigned = _one.status.in_(_CARRIED), _one.status == "assigned"
+    has_ended = _one.status.in_(("delivered", "cancelled"))
+    wrong = or_(
+        and_(or_(is_carried, _one.status == "delivered"), _one.courier_id.is_(None)),
+        and_(_one.status == "waiting", _one.courier_id.is_not(None)),
+        is_assigned != _one.lease_expires_at.is_not(None),
+        and_(_one.status == "picked_up", _one.picked_up_at.is_(None)),
+        has_ended != _one.ended_at.is_not(None),
+        and_(_one.status == "failed", _one.attempts == 0),
+    )
+    return select(*_WHAT, _one.courier_id, _one.lease_expires_at, _one.ended_at).where(wrong)
+
+
+_status_of_district = case((districts.c.retired, "retired"), else_="open")
+
+CHECKS: dict[str, Executable] = {
+    "every event of delivery has its row": _strays(),
+    "every delivery stands where its last event left it": _not_as_its_events_say(
+        deliveries, _one.order_id, _one.status
+    ),
+    "every courier stands where their last event left them": _not_as_its_events_say(
+        couriers, couriers.c.courier_id, couriers.c.duty
+    ),
+    "every district stands where its last event left it": _not_as_its_events_say(
+        districts, districts.c.district_id, _status_of_district
+    ),
+    "no courier has two deliveries in hand": _two_in_hand(),
+    "no delivery waits where a courier is free": _waiting_beside_a_free_courier(),
+    "no two couriers on duty have the same turn": _same_turn(),
+    "every courier's figures count the deliveries that they completed": _wrong_figures(),
+    "what is settled of a delivery its order knows": _unknown_to_their_orders(),
+    "no order ends but as its delivery does": _ended_otherwise(),
+    "every order that is ready for a courier has its delivery": _ready_without_delivery(),
+    "every delivery has what its status asks for, and nothing else": _wrong_fields(),
+}

@@ -1,0 +1,186 @@
+"""One courier, and what may happen to couriers and districts: tables of transitions, figures.
+
+Rule: pure. Time is passed in, in seconds since the Unix epoch, and the local day as text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from cafe.delivery.coverage import District
+
+
+class Duty(StrEnum):
+    """Whether a courier works."""
+
+    ON = "on_duty"
+    OFF = "off_duty"
+    RETIRED = "retired"
+
+
+class DutyAction(StrEnum):
+    """What can happen to a courier."""
+
+    ADD = "add courier"
+    COME = "come on duty"
+    GO = "go off duty"
+    LAPSE = "lapse"
+    """The lease on an order in hand has expired: off duty."""
+    EDIT = "edit courier"
+    """Another name, or other districts."""
+    DISMISS = "retire courier"
+    BRING_BACK = "bring back courier"
+
+
+DUTY_TRANSITIONS: Final[dict[tuple[Duty | None, DutyAction], Duty]] = {
+    (None, DutyAction.ADD): Duty.OFF,
+    (Duty.OFF, DutyAction.COME): Duty.ON,
+    (Duty.ON, DutyAction.GO): Duty.OFF,
+    (Duty.ON, DutyAction.LAPSE): Duty.OFF,
+    **{(duty, DutyAction.EDIT): duty for duty in Duty},
+    (Duty.ON, DutyAction.DISMISS): Duty.RETIRED,
+    (Duty.OFF, DutyAction.DISMISS): Duty.RETIRED,
+    (Duty.RETIRED, DutyAction.BRING_BACK): Duty.OFF,
+}
+
+
+class Courier(NamedTuple):
+    """One courier, at one moment; a change makes a new one."""
+
+    courier_id: str
+    number: int
+    """The courier's place in lists: 1, 2, 3 and so on."""
+    name: str
+    account_id: str | None = None
+    """The account with which the courier signs in."""
+    duty: Duty = Duty.OFF
+    free_since: float = 0.0
+    """Since when the courier is on duty with nothing in hand; no two are alike."""
+    completed: int = 0
+    seconds: float = 0.0
+    """From the assignments to the completions, in all."""
+    days: int = 0
+    """Local days with a completed delivery."""
+    last_day: str | None = None
+    """The last of them, as 2026-03-14."""
+    districts: tuple[str, ...] = ()
+    """The ids of the districts that the courier serves."""
+
+    @property
+    def is_on_duty(self) -> bool:
+        """Whether it may be the courier's turn."""
+        return self.duty is Duty.ON
+
+    @property
+    def avg_order_complete_time(self) -> float | None:
+        """Seconds from an assignment to its completion; None without any."""
+        return round(self.seconds / self.completed, 3) if self.completed else None
+
+    @property
+    def avg_day_orders(self) -> float | None:
+        """Completed deliveries on a day that has one; None without any."""
+        return round(self.completed / self.days, 2) if self.days else None
+
+    def having_completed(self, seconds: float, day: str) -> Courier:
+        """Return the courier with one delivery more, on a local day.
+
+        A day that is earlier than the last one, as after a change of the zone, is not counted.
+        """
+        is_new = self.last_day is None or day > self.last_day
+        return self._replace(
+            completed=self.completed + 1,
+            seconds=self.seconds + max(0.0, seconds),
+            days=self.days + is_new,
+            last_day=day if is_new else self.last_day,
+        )
+
+
+class DutyChange(NamedTuple):
+    """Something that has happened to a courier."""
+
+    action: DutyAction
+    before: Duty | None
+    courier: Courier
+    at: float
+    by: str | None = None
+    reason: str | None = None
+    gone: tuple[str, ...] = ()
+    """The districts that the courier serves no longer."""
+
+
+class UnknownCourierError(Exception):
+    """There is no such courier."""
+
+
+class AccountTakenError(Exception):
+    """Another courier has this account."""
+
+
+class DismissedError(Exception):
+    """A courier who is retired does not come on duty."""
+
+
+class BusyError(Exception):
+    """The courier has an order in hand."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__("the courier has an order in hand")
+        self.order_id = order_id
+
+
+class CourierWish(NamedTuple):
+    """What is to be changed of a courier; None leaves it as it is."""
+
+    name: str | None = None
+    districts: tuple[str, ...] | None = None
+    """Ids."""
+    on_duty: bool | None = None
+    retired: bool | None = None
+
+
+def moved(
+    courier: Courier, action: DutyAction, now: float, by: str | None, reason: str | None = None
+) -> DutyChange:
+    """Return what an action that the table allows does to a courier's duty."""
+    after = courier._replace(duty=DUTY_TRANSITIONS[courier.duty, action])
+    return DutyChange(action, courier.duty, after, now, by, reason)
+
+
+class DistrictStatus(StrEnum):
+    """Whether anything new is brought to a district."""
+
+    OPEN = "open"
+    RETIRED = "retired"
+
+
+class DistrictAction(StrEnum):
+    """What can happen to a district."""
+
+    ADD = "add district"
+    RENAME = "rename district"
+    CLOSE = "retire district"
+    REOPEN = "reopen district"
+
+
+DISTRICT_TRANSITIONS: Final[dict[tuple[DistrictStatus | None, DistrictAction], DistrictStatus]] = {
+    (None, DistrictAction.ADD): DistrictStatus.OPEN,
+    **{(status, DistrictAction.RENAME): status for status in DistrictStatus},
+    (DistrictStatus.OPEN, DistrictAction.CLOSE): DistrictStatus.RETIRED,
+    (DistrictStatus.RETIRED, DistrictAction.REOPEN): DistrictStatus.OPEN,
+}
+
+
+def status_of(district: District) -> DistrictStatus:
+    """Return where a district stands."""
+    return DistrictStatus.RETIRED if district.retired else DistrictStatus.OPEN
+
+
+class DistrictChange(NamedTuple):
+    """Something that has happened to a district."""
+
+    action: DistrictAction
+    before: DistrictStatus | None
+    district: District
+    at: float
+    by: str | None = None

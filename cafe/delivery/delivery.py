@@ -1,0 +1,172 @@
+"""One delivery: its life. The table *is* the state machine: nothing else changes a status.
+
+Rule: pure. Time is passed in, in seconds since the Unix epoch.
+
+    waiting --assign--> assigned --pick up--> picked_up --finish--> delivered
+
+with ways back (expire, reassign, and fail and retry) and a way out of each status that is not the
+end (cancel). A delivery that was published by itself may be finished without a pick-up.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+
+class Status(StrEnum):
+    """Where a delivery stands; these words are the HTTP contract's."""
+
+    WAITING = "waiting"
+    """For a courier."""
+    ASSIGNED = "assigned"
+    PICKED_UP = "picked_up"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """The courier could not deliver it; the order is ready, and staff decide."""
+    CANCELLED = "cancelled"
+
+
+class Action(StrEnum):
+    """What can happen to a delivery."""
+
+    REQUEST = "request"
+    """Staff publish it, or its order is ready."""
+    ASSIGN = "assign"
+    """It is the turn of a courier."""
+    PICK_UP = "pick up"
+    EXPIRE = "expire"
+    """Its courier has not picked it up in time."""
+    REASSIGN = "reassign"
+    """A manager gives it to another courier."""
+    FINISH = "finish"
+    FAIL = "fail"
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
+TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
+    (None, Action.REQUEST): Status.WAITING,
+    (Status.WAITING, Action.ASSIGN): Status.ASSIGNED,
+    (Status.WAITING, Action.CANCEL): Status.CANCELLED,
+    (Status.ASSIGNED, Action.PICK_UP): Status.PICKED_UP,
+    (Status.ASSIGNED, Action.EXPIRE): Status.WAITING,
+    (Status.ASSIGNED, Action.REASSIGN): Status.ASSIGNED,
+    (Status.ASSIGNED, Action.FINISH): Status.DELIVERED,  # only if it was published by itself
+    (Status.ASSIGNED, Action.FAIL): Status.FAILED,
+    (Status.ASSIGNED, Action.CANCEL): Status.CANCELLED,
+    (Status.PICKED_UP, Action.REASSIGN): Status.ASSIGNED,
+    (Status.PICKED_UP, Action.FINISH): Status.DELIVERED,
+    (Status.PICKED_UP, Action.FAIL): Status.FAILED,
+    (Status.PICKED_UP, Action.CANCEL): Status.CANCELLED,
+    (Status.FAILED, Action.RETRY): Status.WAITING,
+    (Status.FAILED, Action.CANCEL): Status.CANCELLED,
+}
+
+CARRIED: Final = (Status.ASSIGNED, Status.PICKED_UP)
+"""A courier has it in hand, and no other one."""
+LIVE: Final = (Status.WAITING, *CARRIED, Status.FAILED)
+"""Something is still to be done with it."""
+
+KNOWN_BY: Final = {Status.DELIVERED: "delivered", Status.CANCELLED: "cancelled"}
+"""By the status of a delivery, the status of an order that knows of its end."""
+READY: Final = "ready"
+"""The status of an order that can be delivered."""
+
+
+class NotAllowedError(Exception):
+    """The table has no such transition."""
+
+    def __init__(self, status: Status, action: Action) -> None:
+        """Carry both, so that a refusal can name the status."""
+        super().__init__(f"a delivery that is {status} has no {action}")
+        self.status = status
+        self.action = action
+
+
+class UnknownDeliveryError(Exception):
+    """There is no such delivery with something left to do."""
+
+
+class NoFreeCourierError(Exception):
+    """No courier of the district is free, or not the one that was named."""
+
+
+class NotInHandError(Exception):
+    """It is not the delivery of this courier."""
+
+
+class Delivery(NamedTuple):
+    """One delivery, at one moment; a change makes a new one."""
+
+    order_id: str
+    sequence: int
+    """Its place in the queue, which it keeps when it comes back: the lowest goes first."""
+    district_id: str
+    district: str
+    """The district's name as it was."""
+    address: str | None
+    name: str | None
+    """What staff have published; None for a customer's basket."""
+    requested_at: float
+    number: int | None = None
+    """The ticket number of its order, once that is known."""
+    account_id: str | None = None
+    """Whose basket it is; None for what staff have published by itself."""
+    status: Status = Status.WAITING
+    courier_id: str | None = None
+    """Who has it, or had it last."""
+    attempts: int = 0
+    """How often it has failed."""
+    reason: str | None = None
+    """Why it failed last, or was cancelled."""
+    assigned_at: float | None = None
+    picked_up_at: float | None = None
+    ended_at: float | None = None
+    lease_expires_at: float | None = None
+    settled: bool = True
+    """Whether its order knows that it was published, delivered or cancelled."""
+    command: str | None = None
+    """The id of the command that changed it last, so that it can be repeated."""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether staff have published it by itself."""
+        return self.account_id is None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether something is still to be done with it, or with its order."""
+        return self.status in LIVE or not self.settled
+
+    @property
+    def unsettled_since(self) -> float:
+        """When that happened which its order may not know."""
+        return self.requested_at if self.ended_at is None else self.ended_at
+
+    def after(self, action: Action, **changes: Any) -> Delivery:
+        """Return the delivery as it is after `action`.
+
+        Raises NotAllowedError where the table has no such transition, or if it was not picked up.
+        """
+        status = TRANSITIONS.get((self.status, action))
+        too_early = action is Action.FINISH and self.status is Status.ASSIGNED
+        if status is None or (too_early and not self.is_published):
+            raise NotAllowedError(self.status, action)
+        return self._replace(status=status, **changes)
+
+    def settled_by(self, order_status: str) -> bool:
+        """Return whether its order knows all of it, once its log has this status."""
+        return order_status == KNOWN_BY.get(self.status, READY)
+
+
+class Change(NamedTuple):
+    """One transition of a delivery that has happened."""
+
+    action: Action
+    before: Status | None
+    delivery: Delivery
+    at: float
+    by: str | None = None
+    """The person who did it, where that is known."""
+    reason: str | None = None

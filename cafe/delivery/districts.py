@@ -1,0 +1,136 @@
+"""The districts: parts of the town with unique names, whatever their case.
+
+Rule: pure; each command is one call, which returns what has happened, or raises an error and
+changes nothing. A district is never deleted: what was brought there names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cafe.delivery.courier import (
+    DistrictAction,
+    DistrictChange,
+    status_of,
+)
+from cafe.delivery.coverage import District
+from cafe.names import key_of, tidy
+
+
+class NameTakenError(Exception):
+    """Another district has this name, a retired one perhaps."""
+
+
+class UnknownDistrictError(Exception):
+    """There is no such district, or it is retired."""
+
+    def __init__(self, place: int | None = None) -> None:
+        """Say which of several it is."""
+        super().__init__("there is no such district")
+        self.place = place
+
+
+class StillQueuedError(Exception):
+    """Deliveries wait in the district."""
+
+    def __init__(self, queued: int) -> None:
+        super().__init__("deliveries wait in the district")
+        self.queued = queued
+
+
+class Districts:
+    """All districts, those that are retired as well."""
+
+    def __init__(self, districts: Iterable[District] = ()) -> None:
+        """Go on from what is committed."""
+        self._by_id: dict[str, District] = {}
+        self._by_key: dict[str, str] = {}
+        for one in districts:
+            self._keep(one)
+
+    def open(self) -> list[District]:
+        """List those that are not retired."""
+        return [one for one in self._by_id.values() if not one.retired]
+
+    def get(self, district_id: str) -> District | None:
+        """Return the district with this id, a retired one as well."""
+        return self._by_id.get(district_id)
+
+    def find(self, name_or_id: str) -> District:
+        """Return the district with this id, or with this name in any case, if it is not retired.
+
+        Raises UnknownDistrictError.
+        """
+        by_name = self._by_key.get(key_of(tidy(name_or_id)), "")
+        found = self._by_id.get(name_or_id) or self._by_id.get(by_name)
+        if found is None or found.retired:
+            raise UnknownDistrictError
+        return found
+
+    def find_all(self, names_or_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of districts, each once; raises UnknownDistrictError with its place."""
+        found: dict[str, None] = {}
+        for place, name_or_id in enumerate(names_or_ids):
+            try:
+                found[self.find(name_or_id).district_id] = None
+            except UnknownDistrictError:
+                raise UnknownDistrictError(place) from None
+        return tuple(found)
+
+    def add(self, district_id: str, name: str, now: float, by: str | None) -> DistrictChange:
+        """Add a district; raises NameTakenError."""
+        self._check_name(district_id, name)
+        number = max((one.number for one in self._by_id.values()), default=0) + 1
+        district = District(district_id, tidy(name), number)
+        self._keep(district)
+        return DistrictChange(DistrictAction.ADD, None, district, now, by)
+
+    def change(  # noqa: PLR0917 - independent parts
+        self,
+        district_id: str,
+        name: str | None,
+        retired: bool | None,  # noqa: FBT001 - None leaves it as it is
+        queued: int,
+        now: float,
+        by: str | None,
+    ) -> list[DistrictChange]:
+        """Rename a district, retire it, or take it up again; None leaves it as it is.
+
+        `queued` deliveries wait in it. Raises UnknownDistrictError, NameTakenError or
+        StillQueuedError.
+        """
+        district = self._by_id.get(district_id)
+        if district is None:
+            raise UnknownDistrictError
+        if name is not None:
+            self._check_name(district_id, name)
+        if retired and not district.retired and queued:
+            raise StillQueuedError(queued)
+        changes: list[DistrictChange] = []
+        if name is not None and tidy(name) != district.name:
+            changes.append(
+                self._step(district._replace(name=tidy(name)), DistrictAction.RENAME, now, by)
+            )
+            district = changes[-1].district
+        if retired is not None and retired != district.retired:
+            action = DistrictAction.CLOSE if retired else DistrictAction.REOPEN
+            changes.append(self._step(district._replace(retired=retired), action, now, by))
+        return changes
+
+    def _step(
+        self, after: District, action: DistrictAction, now: float, by: str | None
+    ) -> DistrictChange:
+        before = status_of(self._by_id[after.district_id])
+        self._keep(after)
+        return DistrictChange(action, before, after, now, by)
+
+    def _check_name(self, district_id: str, name: str) -> None:
+        if self._by_key.get(key_of(tidy(name)), district_id) != district_id:
+            raise NameTakenError
+
+    def _keep(self, district: District) -> None:
+        before = self._by_id.get(district.district_id)
+        if before is not None:
+            del self._by_key[key_of(before.name)]
+        self._by_id[district.district_id] = district
+        self._by_key[key_of(district.name)] = district.district_id
