@@ -242,7 +242,7 @@ async def open_post(
         log = NotificationLog(registry, (await ledger.prepare(load)).counts)
         ledger.listen(log.hear)
         orders, _ = await ledger.open(EVENTS)
-        delivery, _ = await ledger.open(DELIVERY)
+        rides, _ = await ledger.open(DELIVERY)
         bookings, _ = await ledger.open(BOOKINGS)
         make = notifier_factory(ledger, bell.ring)
         notifier = await system.start(make, name="Notifier", mailbox=10_000, restart=restart)
@@ -256,7 +256,7 @@ async def open_post(
             store,
             disk,
             orders,
-            delivery,
+            rides,
             bookings,
             notifier,
             desk,
