@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from actors import ActorCrashed, Restart
 from actors.testing import run_seeded
-from cafe.delivery.delivery import CARRIED
 from cafe.delivery.followers import SETTLE_SECONDS
 from cafe.delivery.messages import Take
 from cafe.http.refusals import CafeRefusal, ShopClosing
