@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Executable
 
-from cafe.delivery.courier import Courier, CourierWish, Duty
+from cafe.delivery.courier import Courier, CourierWish, Duty, DutyAction, DutyChange
 from cafe.delivery.delivery import LIVE, Delivery, Status
 from cafe.delivery.department import DELIVERY
 from cafe.delivery.districts import Districts
@@ -194,8 +194,8 @@ def test_the_database_refuses_a_second_courier_with_an_account_and_a_second_name
 ) -> None:
     town = Town(store)
     town.turns(town.add("ada", account_id="a1"))
-    other = Fleet(100.0).add_courier(Courier("bo", 0, "Bo", "a1"), 1.0, None, on_duty=False)
-    taken = other[0]._replace(courier=other[0].courier._replace(number=2))  # type: ignore[union-attr] # it is one
+    second = Courier("bo", 2, "Bo", "a1")
+    taken = DutyChange(DutyAction.ADD, None, second, 1.0)
     done = store.commit([Unit("delivery", (entry_of(taken),))])
     assert [one.reason for one in done.refused.values() if one] == ["conflict"]
     again = Districts().add("other", "NORTH", 1.0, None)
