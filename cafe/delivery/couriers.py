@@ -116,6 +116,7 @@ class Couriers(Actor):
             snapshot.couriers,
             snapshot.deliveries,
             snapshot.last_sequence,
+            self._clock(),
         )
         if not journal.closed:
             self._show()
