@@ -17,13 +17,11 @@ from starlette.responses import HTMLResponse, Response
 from actors import Ref
 from cafe.bookings import pages
 from cafe.bookings.desk import BookingDesk, new_id
+from cafe.bookings.fields import MOST_CENTS, MOST_SEATS, TIME_SCHEMA, time_of
 from cafe.bookings.messages import AskForTable, Found, SearchTables
 from cafe.bookings.period import Period, PeriodError, check_order
 from cafe.bookings.refusals import BookingConflict, NotBookable, UnknownBooking
 from cafe.bookings.schemas import (
-    MOST_CENTS,
-    MOST_SEATS,
-    TIME_SCHEMA,
     TOKEN,
     BookingIn,
     BookingOut,
@@ -31,7 +29,6 @@ from cafe.bookings.schemas import (
     RequestedBookingOut,
     booking_out,
     listed_out,
-    time_of,
 )
 from cafe.bookings.table import TableFilter, TableType
 from cafe.bookings.tokens import LONGEST
