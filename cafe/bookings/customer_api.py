@@ -17,13 +17,11 @@ from starlette.responses import HTMLResponse, Response
 from actors import Ref
 from cafe.bookings import pages
 from cafe.bookings.desk import BookingDesk, new_id
+from cafe.bookings.fields import MOST_CENTS, MOST_SEATS, TIME_SCHEMA, time_of
 from cafe.bookings.messages import AskForTable, Found, SearchTables
 from cafe.bookings.period import Period, PeriodError, check_order
 from cafe.bookings.refusals import BookingConflict, NotBookable, UnknownBooking
 from cafe.bookings.schemas import (
-    MOST_CENTS,
-    MOST_SEATS,
-    TIME_SCHEMA,
     TOKEN,
     BookingIn,
     BookingOut,
@@ -31,7 +29,6 @@ from cafe.bookings.schemas import (
     RequestedBookingOut,
     booking_out,
     listed_out,
-    time_of,
 )
 from cafe.bookings.table import TableFilter, TableType
 from cafe.bookings.tokens import LONGEST
@@ -141,11 +138,18 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
 
         Each is shown with the number of open requests for that time, or for any.
         """
-        wanted = TableFilter(type, seats_min, seats_max, price_min, price_max)
+        given: dict[str, Any] = {
+            "type": type,
+            "seats_min": seats_min,
+            "seats_max": seats_max,
+            "price_min": price_min,
+            "price_max": price_max,
+        }
+        wanted = TableFilter(**{name: one for name, one in given.items() if one is not None})
         period = period_of(starts_at, ends_at, desk.ledger.now())
         found = await desk.ask(SearchTables(wanted, period, cursor or 0, limit + 1))
         behind = found[limit - 1].table.number if len(found) > limit else None
-        query = {**wanted._asdict(), **times_of(request), "limit": limit}
+        query = {**given, **times_of(request), "limit": limit}
         links = link_headers(request, "/tables", behind, **query)
         return answer({"tables": [listed_out(one) for one in found[:limit]]}, headers=links)
 
