@@ -167,8 +167,9 @@ class DeliveryDesk:
             return await self._ask(message)
         if message.only not in {None, found.courier_id}:
             raise NotYours
-        if found.command == message.command:
-            return Handed(found)  # the answer was lost in a crash
+        if found.command == message.command:  # the answer was lost in a crash
+            had = await self._read(partial(find_courier, courier_id=found.courier_id or ""))
+            return Handed(found, had.carries if had else None)
         raise DeliveryConflict(found.status)
 
     async def _refuse_unready(self, order_id: str) -> None:

@@ -117,7 +117,8 @@ class CheckedDesk(Desk):
 
     def check_committed(self, order: Order) -> None:
         """Check that the ledger has the transition that led to this order."""
-        known = [one.event for one in self.store.logged if one.event.subject == order.order_id]
+        logged = [one for one in self.store.logged if one.department == "orders"]
+        known = [one.event for one in logged if one.event.subject == order.order_id]
         assert order.status in {event.after for event in known}, "the reply came before the commit"
         assert order.placed_at == known[0].at
         if order.status is Status.PREPARATION:
