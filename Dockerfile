@@ -21,7 +21,8 @@ ENV PATH=/opt/cafe/bin:$PATH \
     CAFE_CLIENT_BIND=0.0.0.0:8080 \
     CAFE_WORKER_BIND=0.0.0.0:8081 \
     CAFE_LOG_FORMAT=json \
-    CAFE_DATABASE_URL=sqlite:////var/lib/cafe/cafe.db
+    CAFE_DATABASE_URL=sqlite:////var/lib/cafe/cafe.db \
+    CAFE_MAIL_DIR=/var/lib/cafe/mail
 RUN install --directory --owner=10001 --group=10001 /var/lib/cafe
 COPY --from=build /opt/cafe /opt/cafe
 WORKDIR /cafe

@@ -15,6 +15,7 @@ from bench import (
     actors,
     baskets,
     defaults,
+    deliveries,
     flood,
     history,
     latency,
@@ -56,6 +57,9 @@ BENCHMARKS = {
     "lookups": Benchmark(lookups.measure, "the regulars' wait while strangers guess ids and keys"),
     "history": Benchmark(history.measure, "the start with a million finished orders in the file"),
     "accounts": Benchmark(accounts.measure, "signing in, start and memory with many accounts"),
+    "deliveries": Benchmark(
+        deliveries.measure, "a delivery and its finish with a thousand couriers against ten"
+    ),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }

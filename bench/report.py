@@ -26,6 +26,10 @@ class Scale:
     """Finished orders in the file with which the café starts."""
     accounts: int = 50_000
     """In the file of the café that is compared with one of a thousand accounts."""
+    couriers: int = 1_000
+    """Of the café that is compared with one of ten."""
+    bookings: int = 100_000
+    """In the file of the café that is compared with one of a hundred; a table for each hundred."""
 
 
 PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
@@ -41,7 +45,16 @@ FOR_THE_RECORD = "for the record"
 """The target of a row without one."""
 
 FULL = Scale()
-QUICK = Scale(rounds=1, seconds=1.0, parked=500, passing=1_000, history=10_000, accounts=2_000)
+QUICK = Scale(
+    rounds=1,
+    seconds=1.0,
+    parked=500,
+    passing=1_000,
+    history=10_000,
+    accounts=2_000,
+    couriers=50,
+    bookings=2_000,
+)
 
 
 @dataclass(frozen=True, slots=True)

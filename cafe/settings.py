@@ -10,7 +10,11 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.policy import default as mail_policy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -106,6 +110,25 @@ def _smtp(secret: SecretStr) -> SecretStr:
         raise ValueError("a mail server's URL ends with its host or port")
     _ = url.port  # raises ValueError for what is no port
     return secret
+
+
+def parse_sender(text: str) -> Address:
+    """Parse an address, with a name or without one; raise ValueError with one sentence."""
+    found: tuple[Address, ...] = ()
+    if text.isprintable():
+        with suppress(ValueError, IndexError, MessageError):
+            header = mail_policy.header_factory("From", text)
+            found = () if header.defects else header.addresses
+    if len(found) != 1 or not (found[0].username and found[0].domain):
+        raise ValueError("a sender is an address like cafe@cafe.example, or Name <address>")
+    if not found[0].addr_spec.isascii():
+        raise ValueError("a sender's address is ASCII")
+    return found[0]
+
+
+def _sender(text: str) -> str:
+    parse_sender(text)
+    return text
 
 
 def parse_origins(text: str) -> frozenset[str]:
@@ -235,7 +258,7 @@ class Settings(BaseModel):
         description="sends letters: smtp://, smtps:// or starttls://, USER:PASSWORD@HOST:PORT; "
         "without it they are written as files into CAFE_MAIL_DIR",
     )
-    mail_from: Annotated[str, Field(min_length=3, max_length=254)] = Field(
+    mail_from: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_sender)] = Field(
         "cafe@localhost", description="the sender of letters"
     )
     mail_dir: Path = Field(

@@ -11,11 +11,15 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from cafe.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-build.lock")
@@ -153,7 +157,7 @@ def test_the_health_check_requests_livez_without_a_shell() -> None:
     assert (program, option) == ("python", "-c")
     assert re.findall(r"'(/\w+)'", source) == ["/livez"]
     compile(source, "HEALTHCHECK", "exec")
-    assert "healthcheck:" not in text_of("docker-compose.yml"), "the image's is the one that counts"
+    assert "healthcheck" not in services()["cafe"], "the image's is the one that counts"
 
 
 def test_the_image_carries_the_configuration_and_binds_where_docker_can_publish() -> None:
@@ -192,7 +196,37 @@ def test_the_compose_file_restricts_the_container(line: str) -> None:
     assert line in lines
 
 
+def services() -> dict[str, dict[str, Any]]:
+    """Return the services of the compose file, by name."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(text_of("docker-compose.yml"))["services"]
+    return found
+
+
 def test_compose_publishes_no_other_port() -> None:
-    assert (
-        len(re.findall(r'^ +- "[\d.:]+"$', text_of("docker-compose.yml"), flags=re.MULTILINE)) == 2
-    )
+    published = {name: one["ports"] for name, one in services().items() if "ports" in one}
+    assert published == {
+        "cafe": ["8080:8080", "127.0.0.1:8081:8081"],
+        "mail": ["127.0.0.1:8025:8025"],
+    }
+
+
+def test_the_profile_of_compose_names_services_that_are_there_and_settings_that_exist() -> None:
+    lines = text_of("docker-compose.full.env").splitlines()
+    variables = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    profile = variables.pop("COMPOSE_PROFILES")
+    assert {name for name, one in services().items() if profile in one.get("profiles", ())} == {
+        "upgrade",
+        "postgres",
+        "mail",
+    }
+    passed_on = {name for name, value in services()["cafe"]["environment"].items() if value is None}
+    assert set(variables) <= passed_on
+    settings = {name.removeprefix("CAFE_").lower(): value for name, value in variables.items()}
+    assert settings.keys() <= Settings.model_fields.keys()
+    hosts = {urlsplit(url).hostname for url in settings.values()}
+    assert hosts == {"postgres", "mail"}
+
+
+def test_a_shop_without_the_profile_needs_none_of_its_services() -> None:
+    needed = services()["cafe"]["depends_on"]
+    assert [one["required"] for one in needed.values()] == [False]

@@ -1,9 +1,309 @@
-"""Bookings: the actor that owns tables, requests for them, and what managers decided."""
+"""Bookings: the actor that owns tables, requests for them, and what managers decided.
+
+Rule: each command is one turn, and what it changes is one commit, also what it declines beside. So
+of twenty managers who accept overlapping requests at once one is first, and the others find theirs
+declined. In memory are all tables and all bookings that are not over; the ledger has the others.
+Each turn first lets expire what is due, so no turn sees a request whose time has come.
+"""
 
 from __future__ import annotations
 
-from actors import Actor
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import trio
+
+from actors import Actor, Reply, Timer
+from cafe.bookings.book import Book, Listed
+from cafe.bookings.booking import Booking, BookingChange, Status
+from cafe.bookings.messages import (
+    AddTable,
+    AskForTable,
+    BookTable,
+    CancelBooking,
+    ChangeTable,
+    CountBookings,
+    Facts,
+    FindBooking,
+    FindFacts,
+    Found,
+    ListTables,
+    LoadBookings,
+    MoveBooking,
+    SearchTables,
+)
+from cafe.bookings.period import NO_LIMITS, Limits
+from cafe.bookings.queries import Stored, find_bookings
+from cafe.bookings.refusals import (
+    MODEL_ERRORS,
+    TooManyRequests,
+    refusal_of,
+    refusal_of_wish,
+)
+from cafe.bookings.table import DiningTable, TableChange
+from cafe.bookings.tables import entry_of, entry_of_table
+from cafe.bookings.tokens import BookingTokens
+from cafe.http.refusals import CafeRefusal
+from cafe.ledger.journal import Journal
+from cafe.ledger.ledger import Ledger
+from cafe.limits.window import WindowTable
+
+REQUESTS: Final = 20
+"""That one address may make within an hour."""
+HOUR: Final = 3_600.0
+MOST_ADDRESSES: Final = 50_000
+"""Whose requests are counted one by one; those beyond share a count."""
+LONGEST_SLEEP: Final = 60.0
+SHORTEST_SLEEP: Final = 0.001
+"""Seconds after which the time is looked at again: the clock of the ledger may be set, and the
+timers' may not."""
+
+Loaded = tuple[Journal, Stored]
+Decide = Callable[[float], list[BookingChange]]
+
+
+class Rules(NamedTuple):
+    """What guests may do."""
+
+    limits: Limits
+    requests: int = REQUESTS
 
 
 class Bookings(Actor):
     """Owns tables and bookings."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        tokens: BookingTokens,
+        ledger: Ledger,
+        load: Callable[[], Awaitable[Loaded]],
+        loaded: Loaded,
+        *,
+        monotonic: Callable[[], float] = trio.current_time,
+    ) -> None:
+        """Begin with what `load` has loaded; it is called again when a row was refused."""
+        self._rules = rules
+        self._tokens = tokens
+        self._ledger = ledger
+        self._load = load
+        self._monotonic = monotonic
+        self._asked = WindowTable(HOUR, MOST_ADDRESSES)
+        self._timer: Timer | None = None
+        self._timer_at: float | None = None
+        self._begin(*loaded)
+
+    def _begin(self, journal: Journal, stored: Stored) -> None:
+        self._journal = journal
+        self._book = Book(*stored)
+
+    def on_start(self) -> None:
+        """Let expire what no one decided while the shop was down."""
+        self._pass_time()
+
+    @LoadBookings.handler
+    async def load(self, _message: LoadBookings) -> None:
+        """Load again what is committed."""
+        self._begin(*await self._load())
+        self._pass_time()
+
+    @CountBookings.handler
+    def count(self, _message: CountBookings) -> int:
+        """Count what is in memory."""
+        return len(self._book.bookings)
+
+    # Tables
+
+    @AddTable.deferred
+    def add_table(self, message: AddTable, reply: Reply[DiningTable]) -> None:
+        """Add a table, unless it is there."""
+        number = message.number or self._book.next_number()
+        table = DiningTable(
+            message.table_id, number, message.type, message.seats, message.price_cents
+        )
+        self._change_table(reply, partial(self._book.add, table), message.table_id, message.by)
+
+    @ChangeTable.deferred
+    def change_table(self, message: ChangeTable, reply: Reply[DiningTable]) -> None:
+        """Change a table, close or open it."""
+        changing = partial(self._book.change, message.table_id, message.wish)
+        self._change_table(reply, changing, message.table_id, message.by)
+
+    @ListTables.deferred
+    def list_tables(self, message: ListTables, reply: Reply[tuple[DiningTable, ...]]) -> None:
+        """List tables."""
+        tables = tuple(self._book.behind(message.behind, message.most))
+        self._journal.reply(reply, tables, looks=True)
+
+    @SearchTables.deferred
+    def search(self, message: SearchTables, reply: Reply[tuple[Listed, ...]]) -> None:
+        """List the tables that fit and are free."""
+        self._pass_time()
+        found = self._book.search(message.wanted, message.period, message.behind, message.most)
+        self._journal.reply(reply, tuple(found), looks=True)
+
+    # Bookings
+
+    @AskForTable.deferred
+    def ask(self, message: AskForTable, reply: Reply[Found]) -> None:
+        """Note a request, if its address has made few within the last hour."""
+        monotonic = self._monotonic()
+        window = self._asked.window_of(message.address, monotonic)
+        wait = window.seconds_until_room(self._rules.requests, monotonic)
+        if wait and message.booking_id not in self._book.bookings:
+            self._journal.refuse(reply, TooManyRequests(self._rules.requests, wait))
+        elif self._book_it(message, Status.REQUESTED, self._rules.limits, None, reply):
+            window.add(monotonic)
+
+    @BookTable.deferred
+    def book(self, message: BookTable, reply: Reply[Found]) -> None:
+        """Book a table directly."""
+        self._book_it(message, Status.ACCEPTED, NO_LIMITS, message.by, reply)
+
+    @MoveBooking.deferred
+    def move(self, message: MoveBooking, reply: Reply[Found]) -> None:
+        """Accept, decline or cancel a booking for a manager."""
+        moving = partial(self._book.move, message.booking_id, message.step)
+        self._decide(reply, moving, message.booking_id)
+
+    @CancelBooking.deferred
+    def cancel(self, message: CancelBooking, reply: Reply[Found]) -> None:
+        """Cancel a booking for its guest."""
+        cancelling = partial(self._book.cancel_by_guest, message.booking_id, message.step)
+        self._decide(reply, cancelling, message.booking_id)
+
+    @FindBooking.deferred
+    def find(self, message: FindBooking, reply: Reply[Found]) -> None:
+        """Find a booking, and what overlaps it."""
+        self._pass_time()
+        try:
+            booking = self._book.find(message.booking_id)
+        except MODEL_ERRORS as error:
+            self._journal.refuse(reply, refusal_of(error))
+        else:
+            found = self._found(booking, self._book.conflicts(booking))
+            self._journal.reply(reply, found, looks=True)
+
+    @FindFacts.handler
+    async def find_facts(self, message: FindFacts) -> dict[str, Facts]:
+        """Return what letters tell; what is over is read from the ledger."""
+        known = [self._book.bookings[one] for one in message.booking_ids if self._has(one)]
+        pairs = [(one, self._book.tables[one.table_id]) for one in known]
+        over = [one for one in message.booking_ids if not self._has(one)]
+        if over:
+            pairs += await self._ledger.read(partial(find_bookings, booking_ids=over))
+        return {booking.booking_id: self._facts(booking, table) for booking, table in pairs}
+
+    # What the turns have in common
+
+    def _book_it(
+        self,
+        message: AskForTable | BookTable,
+        status: Status,
+        limits: Limits,
+        by: str | None,
+        reply: Reply[Found],
+    ) -> bool:
+        """Note a new booking, and answer; return whether it is new."""
+
+        def begin(now: float) -> list[BookingChange]:
+            table = self._book.tables.get(message.table_id)
+            booking = Booking(
+                message.booking_id,
+                message.table_id,
+                0 if table is None else table.number,
+                status,
+                *message.period,
+                message.party,
+                *message.guest,
+                asked_at=now,
+                changed_at=now,
+                step_id=message.booking_id,
+            )
+            return self._book.begin(booking, now, limits, by)
+
+        return self._decide(reply, begin, message.booking_id, refusal_of_wish)
+
+    def _decide(
+        self,
+        reply: Reply[Found],
+        decide: Decide,
+        booking_id: str,
+        refusal: Callable[[Exception], CafeRefusal] = refusal_of,
+    ) -> bool:
+        """Write what the book decides, and answer; return whether it has changed anything."""
+        now = self._pass_time()
+        try:
+            changes = decide(now)
+        except MODEL_ERRORS as error:
+            self._journal.refuse(reply, refusal(error))
+            return False
+        booking = self._book.bookings[booking_id]
+        declined = [one.booking for one in changes[1:]]
+        if not changes:  # it is repeated
+            declined = self._book.declined_with(booking)
+        self._write(changes)
+        self._journal.reply(reply, self._found(booking, declined), looks=not changes)
+        return bool(changes)
+
+    def _change_table(
+        self,
+        reply: Reply[DiningTable],
+        change: Callable[[], list[TableChange]],
+        table_id: str,
+        by: str | None,
+    ) -> None:
+        now = self._pass_time()
+        try:
+            changes = change()
+        except MODEL_ERRORS as error:
+            self._journal.refuse(reply, refusal_of(error))
+            return
+        if changes:
+            self._journal.write(*(entry_of_table(one, now, by) for one in changes))
+        self._journal.reply(reply, self._book.tables[table_id], looks=not changes)
+
+    def _pass_time(self) -> float:
+        """Let expire what is due, set the timer for the next, and return the time."""
+        now = self._ledger.now()
+        self._write(self._book.pass_time(now))
+        self._set_timer(now)
+        return now
+
+    def _write(self, changes: Sequence[BookingChange]) -> None:
+        if changes:
+            self._journal.write(*map(entry_of, changes))
+            self._set_timer(self._ledger.now())
+
+    def _set_timer(self, now: float) -> None:
+        due = self._book.next_at
+        if due == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, due
+        if due is not None:
+            seconds = min(max(due - now, SHORTEST_SLEEP), LONGEST_SLEEP)
+            self._timer = self.after(seconds, self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._timer_at = None, None
+        self._pass_time()
+
+    def _has(self, booking_id: str) -> bool:
+        return booking_id in self._book.bookings
+
+    def _found(self, booking: Booking, others: Sequence[Booking]) -> Found:
+        return Found(booking, self._book.tables[booking.table_id], tuple(others))
+
+    def _facts(self, booking: Booking, table: DiningTable) -> Facts:
+        return Facts(
+            booking.booking_id,
+            booking.email,
+            booking.name,
+            str(table),
+            booking.party,
+            *booking.period,
+            self._tokens.token_of(booking.booking_id),
+        )

@@ -1,6 +1,7 @@
 """The messages of the Bookings actor, and their answers.
 
-Rule: frozen values only.
+Rule: frozen values only. A command can be repeated after any crash, and takes effect once: it says
+what is to be, or carries an id made by its sender.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from actors import Message
+from cafe.bookings.book import Listed, Wish
+from cafe.bookings.booking import Booking, Guest, Step
+from cafe.bookings.period import Period
+from cafe.bookings.table import DiningTable, TableFilter, TableType
 
 if TYPE_CHECKING:
     from cafe.bookings.bookings import Bookings as Bookings  # noqa: PLC0414 - exported
@@ -30,8 +35,118 @@ class Facts(NamedTuple):
     """Proves that its bearer may see and cancel the booking; it is in the letters' link."""
 
 
+class Found(NamedTuple):
+    """A booking with its table."""
+
+    booking: Booking
+    table: DiningTable
+    others: tuple[Booking, ...] = ()
+    """After a decision, the requests that it has declined. Else, those that overlap it: accepted
+    bookings and open requests."""
+
+
 @dataclass(frozen=True, slots=True)
 class FindFacts(Message["Bookings", dict[str, Facts]]):
     """Look up what letters tell of some bookings; unknown ones are left out."""
 
     booking_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddTable(Message["Bookings", DiningTable]):
+    """Add a table; the same id is the same table."""
+
+    table_id: str
+    number: int | None
+    """None for one more than the last."""
+    type: TableType
+    seats: int
+    price_cents: int
+    by: str | None = None
+    """The manager's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTable(Message["Bookings", DiningTable]):
+    """Change a table, close it for booking, or open it again."""
+
+    table_id: str
+    wish: Wish
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListTables(Message["Bookings", tuple[DiningTable, ...]]):
+    """List all tables behind a number."""
+
+    behind: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTables(Message["Bookings", tuple[Listed, ...]]):
+    """List the open tables behind a number that fit, and are free then, with their requests."""
+
+    wanted: TableFilter
+    period: Period | None
+    behind: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskForTable(Message["Bookings", Found]):
+    """Request a table for a guest; the same id is the same request."""
+
+    booking_id: str
+    table_id: str
+    period: Period
+    party: int
+    guest: Guest
+    address: str
+    """The client's, of which so many requests an hour are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookTable(Message["Bookings", Found]):
+    """Book a table directly, which declines the requests that overlap; the same id is the same."""
+
+    booking_id: str
+    table_id: str
+    period: Period
+    party: int
+    guest: Guest
+    by: str | None = None
+    """The manager's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveBooking(Message["Bookings", Found]):
+    """Accept, decline or cancel a booking, as a manager; the same step's id is the same step."""
+
+    booking_id: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBooking(Message["Bookings", Found]):
+    """Cancel a booking, as its guest; the same step's id is the same step."""
+
+    booking_id: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class FindBooking(Message["Bookings", Found]):
+    """Find a booking with what overlaps it; refused with ForgottenBooking where it is over."""
+
+    booking_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountBookings(Message["Bookings", int]):
+    """Count the bookings in memory: answered at once, also while the database is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBookings(Message["Bookings", None]):
+    """Load the committed tables and bookings again: the database has refused a row."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
     "menu": "cafe.cli.menu",
+    "mail": "cafe.cli.mail",
     "notifications": "cafe.cli.notifications",
     "users": "cafe.cli.users",
     "tokens": "cafe.cli.users",

@@ -200,6 +200,12 @@ def answer_of(response: httpx.Response) -> Any:
     raise CommandRefusedError(detail)
 
 
+async def page_after(client: httpx.AsyncClient, page: httpx.Response) -> httpx.Response | None:
+    """Return the page after this one of a list, None if it is the last."""
+    url: str | None = page.links.get("next", {}).get("url")
+    return None if url is None else await client.get(url)
+
+
 def set_up_quiet_logs() -> None:
     """Log only what is worth a line to who gives a command: errors, on standard error."""
     structlog.configure(

@@ -18,7 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cafe.cli.managing import CommandRefusedError, DatabaseUrl, ShopUrl, answer_of, managed
+from cafe.cli.managing import (
+    CommandRefusedError,
+    DatabaseUrl,
+    ShopUrl,
+    answer_of,
+    managed,
+    page_after,
+)
 from cafe.operations.printable import printable
 
 notifications = typer.Typer(
@@ -29,7 +36,7 @@ SET_ASIDE = "set_aside"
 MOST_ON_PAGE = 500
 WIDTH = 160
 """Of the table where it is not printed on a terminal."""
-COLUMNS = ("id", "order", "no.", "status", "state", "attempts", "last outcome", "next attempt")
+COLUMNS = ("id", "about", "no.", "status", "state", "attempts", "last outcome", "next attempt")
 Shown = dict[str, Any]
 
 
@@ -39,6 +46,10 @@ def list_notifications(
     order: Annotated[
         str | None,
         typer.Option(help="Only those of the order with this id.", show_default=False),
+    ] = None,
+    booking: Annotated[
+        str | None,
+        typer.Option(help="Only those of the booking with this id.", show_default=False),
     ] = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Only those whose attempts have all failed.")
@@ -51,7 +62,9 @@ def list_notifications(
 
     async def work(client: httpx.AsyncClient) -> list[Shown]:
         found: list[Shown] = []
-        page: httpx.Response | None = await first_page(client, order, set_aside=set_aside)
+        page: httpx.Response | None = await first_page(
+            client, order_id=order, booking_id=booking, set_aside=set_aside
+        )
         while page is not None and len(found) <= most:
             found += shown_on(page)
             page = await page_after(client, page)
@@ -88,7 +101,7 @@ def retry(
             answer_of(await client.post(retry_path(event_id)))
             return 1
         number = 0
-        page: httpx.Response | None = await first_page(client, None, set_aside=True)
+        page: httpx.Response | None = await first_page(client, set_aside=True)
         while page is not None:
             for one in shown_on(page):
                 response = await client.post(retry_path(one["event_id"]))
@@ -108,21 +121,21 @@ def retry_path(event_id: str) -> str:
 
 
 async def first_page(
-    client: httpx.AsyncClient, order_id: str | None, *, set_aside: bool
+    client: httpx.AsyncClient,
+    *,
+    order_id: str | None = None,
+    booking_id: str | None = None,
+    set_aside: bool,
 ) -> httpx.Response:
     """Return the first page of notifications."""
     query = {"limit": str(MOST_ON_PAGE)}
     if order_id is not None:
         query["order_id"] = order_id
+    if booking_id is not None:
+        query["booking_id"] = booking_id
     if set_aside:
         query["state"] = SET_ASIDE
     return await client.get("/admin/notifications", params=query)
-
-
-async def page_after(client: httpx.AsyncClient, page: httpx.Response) -> httpx.Response | None:
-    """Return the page after this one, None if it is the last."""
-    url: str | None = page.links.get("next", {}).get("url")
-    return None if url is None else await client.get(url)
 
 
 def shown_on(page: httpx.Response) -> list[Shown]:
@@ -140,7 +153,7 @@ def table_of(found: list[Shown]) -> Table:
         attempts = one["attempts"]
         cells = (
             one["event_id"],
-            one["number"],
+            f"order {one['number']}" if one["topic"] == "order" else f"booking {one['booking_id']}",
             one["sequence"],
             one["status"],
             one["state"],

@@ -110,7 +110,11 @@ class PlainRoute(APIRoute):
         """
         errors: Errors = []
         # First: a body is not read of a caller who may not send it.
-        callers = [(name, await allow.caller_of(scope)) for name, allow in self._allows]
+        callers: dict[str, Any] = {}
+        for name, allow in self._allows:
+            caller = await allow.caller_of(scope)
+            if name is not None:
+                callers[name] = caller
         sent: Sent = dict(reversed(scope["headers"])) if self._looks_at_headers else {}
         body, wrong_body = None, Errors()
         if self.body_field is not None:
@@ -121,9 +125,7 @@ class PlainRoute(APIRoute):
         values = self._arguments.read(scope, receive, sent, errors)
         if results:
             values |= results
-        for name, caller in callers:
-            if name is not None:
-                values[name] = caller
+        values |= callers
         if self.body_field is not None:
             values[self.body_field.name] = body
         errors += wrong_body

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from itertools import islice
 from typing import Any
 
 import trio
@@ -109,7 +110,9 @@ class Log:
         missing = self.last - position
         if missing >= len(recent):
             return list(recent)
-        return [recent[-one] for one in range(missing, 0, -1)]
+        newest = list(islice(reversed(recent), missing))
+        newest.reverse()
+        return newest
 
 
 def read_page(connection: Connection, after: int) -> list[Logged]:

@@ -6,8 +6,9 @@ seconds for the ledger at most, and asks again a few times; a task goes on until
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import trio
@@ -28,13 +29,28 @@ TASK_RETRY_SECONDS: Final = 0.5
 """Between two retries of a task, while the database cannot be written or refuses a row."""
 
 
-@contextmanager
-def ledger_time_out() -> Generator[None]:
+def ledger_time_out() -> AbstractContextManager[None]:
     """Raise LedgerUnavailable if the block takes longer than a request may wait for the ledger."""
-    with trio.move_on_after(LEDGER_SECONDS) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise LedgerUnavailable
+    return _TimeOut()
+
+
+class _TimeOut(AbstractContextManager[None]):
+    """A class, since a generator takes longer, and nearly each request has a time-out."""
+
+    def __enter__(self) -> None:
+        self._scope = trio.move_on_after(LEDGER_SECONDS)
+        self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self._scope.__exit__(kind, error, traceback)
+        if self._scope.cancelled_caught:
+            raise LedgerUnavailable
 
 
 async def ask_in_time(actor: Ref[A], message: Message[A, R]) -> R:

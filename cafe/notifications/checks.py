@@ -14,7 +14,7 @@ from cafe.ledger.tables import events
 from cafe.notifications.tables import attempts, counts, notifications
 
 _one = notifications.c
-_WHO = (_one.event_id.label("subject"), _one.number)
+_WHO = (_one.event_id.label("subject"), _one.topic, _one.subject_id)
 
 
 def _not_as_its_events_say() -> Executable:
@@ -33,8 +33,9 @@ def _not_as_its_events_say() -> Executable:
 
 
 def _neighbours() -> Any:
-    """Return each notification beside the one before it in its order."""
-    window: dict[str, Any] = {"partition_by": _one.order_id, "order_by": _one.sequence}
+    """Return each notification beside the one before it of its subject."""
+    whose = [_one.topic, _one.subject_id]
+    window: dict[str, Any] = {"partition_by": whose, "order_by": _one.sequence}
     return select(
         *_WHO,
         _one.sequence,
@@ -54,7 +55,7 @@ def _out_of_sequence() -> Executable:
 
 def _overtaken() -> Executable:
     each = _neighbours()
-    # The first of an order may be deleted, which only happens to those that are delivered.
+    # The first of a subject may be deleted, which only happens to those that are delivered.
     is_next = func.coalesce(each.c.state_before, "delivered") == "delivered"
     return select(each).where(
         or_(and_(is_next, each.c.state == "held"), and_(~is_next, each.c.state != "held"))
@@ -99,7 +100,7 @@ def _wrong_counts() -> Executable:
 
 CHECKS: dict[str, Executable] = {
     "every notification stands where its last event left it": _not_as_its_events_say(),
-    "an order's notifications are numbered as its events came": _out_of_sequence(),
+    "the notifications of a subject are numbered as its events came": _out_of_sequence(),
     "a notification is held as long as one before it is not delivered": _overtaken(),
     "a notification has a time for its next attempt as long as there is one": _wrongly_scheduled(),
     "every attempt to deliver a notification is kept": _lost_attempts(),

@@ -2,15 +2,16 @@
 
 Rule: values only. The shop starts the Notifier and the tasks, and serves the routes.
 
-Without a URL nothing is followed and no notification is made; which is stored, so that a shop that
-is given one later begins with the events from then on, and pruning waits for no one. Notifications
-that were made before the URL was taken away stay, and are delivered once there is one again.
+Each topic has a URL of its own. Without it the topic is not followed and no notification is made;
+which is stored, so that a shop that is given one later begins with the events from then on, and
+pruning waits for no one. Notifications that were made before the URL was taken away stay, and are
+delivered once there is one again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +21,14 @@ from sqlalchemy import case, func, select
 from actors import Ref
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.sending import Bell
 from cafe.notifications.checks import CHECKS
-from cafe.notifications.delivery import Bell, Delivery
+from cafe.notifications.delivery import delivery
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import CheckIn
-from cafe.notifications.notification import TRANSITIONS
-from cafe.notifications.notifier import Notifier, follow_nothing, follow_orders
+from cafe.notifications.notification import TRANSITIONS, Topic
+from cafe.notifications.notifier import Notifier, follow_log
 from cafe.notifications.queries import PRUNE, ended, hasten, load
 from cafe.notifications.staff_api import manager_routes
 from cafe.notifications.tables import (
@@ -39,9 +41,10 @@ from cafe.offer import House, Offer
 
 if TYPE_CHECKING:
     from cafe.notifications.webhook import Webhook
+    from cafe.settings import Settings
 
 NOT_FOLLOWING: Final = 2**62
-"""In place of a position: nothing is kept for a department that does not follow."""
+"""In place of a position: no event is kept for a topic that is not followed."""
 _position = case((followed.c.follows, followed.c.position), else_=NOT_FOLLOWING)
 
 NOTIFICATIONS: Final = Department(
@@ -52,7 +55,7 @@ NOTIFICATIONS: Final = Department(
     checks=CHECKS,
     ended=ended,
     prune=PRUNE,
-    followed=select(func.coalesce(select(_position).scalar_subquery(), NOT_FOLLOWING)),
+    followed=select(func.coalesce(func.min(_position), NOT_FOLLOWING)),
     remembers=False,
 )
 
@@ -63,23 +66,23 @@ async def open_notifications(house: House) -> Offer:
     Waits for the database, however long it is away. Open it after orders.
     """
     ledger = house.ledger
-    url, secret = house.settings.notification_url, house.settings.notification_secret
+    urls = _urls_in(house.settings)
     await ledger.prepare(partial(hasten, now=ledger.now()))
     log = NotificationLog(house.registry, (await ledger.prepare(load)).counts)
     ledger.listen(log.hear)
     bell = Bell()
     notifier = await house.start(notifier_factory(ledger, bell.ring), name="Notifier")
     since = ledger.statistics().position
-    tasks: tuple[Callable[[], Awaitable[None]], ...] = (partial(follow_nothing, notifier, since),)
-    if url is not None:
+    follow = partial(follow_log, notifier, ledger, frozenset(urls), since)
+    tasks: tuple[Callable[[], Awaitable[None]], ...] = (follow,)
+    if urls:
         # It imports httpx, which a shop without providers does without.
         from cafe.notifications.webhook import open_webhook  # noqa: PLC0415 - see above
 
-        webhook = open_webhook(url, None if secret is None else secret.get_secret_value())
-        tasks = (
-            partial(follow_orders, notifier, ledger, since),
-            partial(deliver, notifier, ledger, bell, webhook),
-        )
+        given = house.settings.notification_secret
+        secret = None if given is None else given.get_secret_value()
+        webhooks = {topic: open_webhook(url, secret) for topic, url in urls.items()}
+        tasks = (follow, partial(deliver, notifier, ledger, bell, webhooks))
 
     async def metrics() -> Iterable[Metric]:
         return log.metrics()
@@ -108,8 +111,16 @@ async def deliver(
     notifier: Ref[Notifier],
     ledger: Ledger,
     bell: Bell,
-    opening: AbstractAsyncContextManager[Webhook],
+    opening: Mapping[Topic, AbstractAsyncContextManager[Webhook]],
 ) -> None:
-    """Deliver what is due; never returns."""
-    async with opening as webhook:
-        await Delivery(notifier, ledger, bell, webhook.send).run()
+    """Deliver what is due of the topics that have a webhook; never returns."""
+    async with AsyncExitStack() as stack:
+        webhooks = {topic: await stack.enter_async_context(one) for topic, one in opening.items()}
+        senders = {topic: webhook.send for topic, webhook in webhooks.items()}
+        await delivery(notifier, ledger, bell, senders).run()
+
+
+def _urls_in(settings: Settings) -> dict[Topic, str]:
+    """Return where the notifications of each topic are sent; those without a URL are missing."""
+    urls = {Topic.ORDER: settings.notification_url, Topic.BOOKING: settings.booking_webhook}
+    return {topic: url for topic, url in urls.items() if url is not None}

@@ -1,8 +1,8 @@
 """What follows the ledger's log for notifications: log lines, and metrics.
 
 Rule: a follower is told of committed changes only; it never waits and never fails, so metrics are
-there also while the database is away. Ids of orders are not logged, nor anything of a receiver's
-answer but its status.
+there also while the database is away. Ids of orders and bookings are not logged, nor anything of a
+receiver's answer but its status.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
-from cafe.notifications.notification import BACKLOG, State
-from cafe.notifications.tables import attempt_of, attempts, counts
+from cafe.notifications.notification import BACKLOG, Notification, State
+from cafe.notifications.tables import (
+    attempt_of,
+    attempts,
+    counts,
+    notification_of,
+    notifications,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("notification")
 
@@ -39,14 +45,13 @@ class NotificationLog:
         for one in logged:
             if one.department != "notifications":
                 continue
-            for change in one.changes:
-                if not isinstance(change, Put):
-                    continue
-                if change.table is counts:
-                    state, number = change.row
+            rows = {put.table: put.row for put in one.changes if isinstance(put, Put)}
+            if attempts in rows:
+                self._hear_attempt(notification_of(rows[notifications]), rows[attempts])
+            for put in one.changes:
+                if isinstance(put, Put) and put.table is counts:
+                    state, number = put.row
                     self._counts[State(state)] = number
-                elif change.table is attempts:
-                    self._hear_attempt(change.row, State(one.event.after))
 
     def metrics(self) -> Iterator[Metric]:
         """Yield the metric families of the counts."""
@@ -64,15 +69,16 @@ class NotificationLog:
             self._counts[State.DELIVERED],
         )
 
-    def _hear_attempt(self, row: Sequence[Any], state: State) -> None:
+    def _hear_attempt(self, of: Notification, row: Sequence[Any]) -> None:
         attempt = attempt_of(row)
         self._attempts.labels(attempt.outcome).inc()
-        line = log.warning if state is State.SET_ASIDE else log.info
+        line = log.warning if of.state is State.SET_ASIDE else log.info
         line(
             "attempt",
             event_id=attempt.event_id,
+            topic=of.topic.value,
             number=attempt.number,
             outcome=attempt.outcome,
-            state=state.value,
+            state=of.state.value,
             seconds=round(attempt.seconds, 3),
         )

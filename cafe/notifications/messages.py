@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from actors import Message
 from cafe.ledger.department import Logged
-from cafe.notifications.notification import Attempt, Notification
+from cafe.notifications.notification import Attempt, Notification, Topic
 
 if TYPE_CHECKING:
     # Exported: the type of a ref.
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Begin(Message["Notifier", int]):
-    """Store whether this shop follows events; answered with the position to follow them from."""
+    """Store which topics this shop follows; answered with the position to follow them from."""
 
-    follows: bool
+    topics: frozenset[Topic]
     since: int
-    """The log's last position as this shop was opened: where one begins that has not followed."""
+    """The log's last position as this shop was opened: where a topic begins that was not followed
+    before."""
 
 
 @dataclass(frozen=True, slots=True)

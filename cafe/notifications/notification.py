@@ -1,8 +1,9 @@
-"""A notification: its states, its schedule, and its place among those of its order.
+"""A notification: its states, its schedule, and its place among those of its subject.
 
 Rule: pure; time is passed in. The two tables below *are* the state machine and the schedule.
 
-An order's notifications are delivered in the order of its events: only the first of them that is
+A notification is about one subject, which is an order or a booking: that is its topic. The
+notifications of a subject are delivered in the order of its events: only the first of them that is
 not delivered is ever attempted, the others are held behind it. After the last failed attempt it is
 set aside, and holds those behind it until an operator has it retried.
 
@@ -16,18 +17,24 @@ set aside, and holds those behind it until an operator has it retried.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 
+class Topic(StrEnum):
+    """What a notification is about; each topic has a receiver of its own."""
+
+    ORDER = "order"
+    BOOKING = "booking"
+
+
 class State(StrEnum):
     """Where a notification stands."""
 
     HELD = "held"
-    """One before it, of the same order, is not delivered."""
+    """One before it, of the same subject, is not delivered."""
     DUE = "due"
     """It has not been attempted yet, or an operator wants it at once."""
     RETRYING = "retrying"
@@ -78,21 +85,26 @@ class NotRetriedError(Exception):
         self.state = state
 
 
+Subject = tuple[Topic, str]
+"""An order or a booking, and its id."""
+
+
 class StatusChange(NamedTuple):
-    """A change of status of a basket's order, as the log tells of it."""
+    """A change of status of an order or a booking, as the log tells of it."""
 
     position: int
     """The event's in the log."""
-    order_id: str
-    number: int
-    """The order's ticket number."""
+    topic: Topic
+    subject_id: str
+    details: str
+    """What else is told of the subject: a JSON object."""
     status: str
     at: float
 
     @property
     def event_id(self) -> str:
-        """A stable id, without the order's. Another database may have the same position."""
-        content = f"{self.order_id} {self.status} {self.at!r}".encode()
+        """A stable id, without the subject's. Another database may have the same position."""
+        content = f"{self.subject_id} {self.status} {self.at!r}".encode()
         return f"evt_{self.position}_{blake2b(content, digest_size=6).hexdigest()}"
 
 
@@ -102,12 +114,15 @@ class Notification(NamedTuple):
     event_id: str
     """The same at each attempt, so that the receiver can tell a repetition."""
     position: int
-    order_id: str
+    topic: Topic
+    subject_id: str
+    """The id of the order or the booking."""
     sequence: int
-    """1, 2, 3 and so on for each order."""
-    number: int
+    """1, 2, 3 and so on for each subject."""
+    details: str
+    """What else is told of the subject: a JSON object."""
     status: str
-    """That of the order, after the event."""
+    """That of the subject, after the event."""
     occurred_at: float
     state: State
     attempts: int = 0
@@ -117,6 +132,11 @@ class Notification(NamedTuple):
     due_at: float | None = None
     """When it is attempted next; None if it is not."""
     delivered_at: float | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return self.topic, self.subject_id
 
 
 class Attempt(NamedTuple):
@@ -146,39 +166,29 @@ class Change(NamedTuple):
     attempt: Attempt | None = None
 
 
-def number_in(data: str) -> int | None:
-    """Return the ticket number in the `data` of an event; None where it is no basket's order.
-
-    It is JSON with the members `number` and `account_id` where it is one.
-    """
-    match json.loads(data):
-        case {"number": int(number), "account_id": _}:
-            return number
-        case _:
-            return None
-
-
 class Outbox:
-    """Some notifications: of each order the last one, or one with the one behind it."""
+    """Some notifications: of each subject the last one, or one with the one behind it."""
 
     def __init__(self, notifications: Iterable[Notification]) -> None:
         self.by_id: dict[str, Notification] = {}
-        self._ids: dict[tuple[str, int], str] = {}
-        self._last: dict[str, int] = {}
+        self._ids: dict[tuple[Subject, int], str] = {}
+        self._last: dict[Subject, int] = {}
         for one in notifications:
             self._keep(one)
 
     def note(self, event: StatusChange, now: float) -> list[Change]:
-        """Add a notification, behind those of its order."""
-        last = self._last.get(event.order_id, 0)
-        is_held = last > 0 and self._at(event.order_id, last).state is not State.DELIVERED
+        """Add a notification, behind those of its subject."""
+        subject = event.topic, event.subject_id
+        last = self._last.get(subject, 0)
+        is_held = last > 0 and self._at(subject, last).state is not State.DELIVERED
         action = Action.HOLD if is_held else Action.NOTE
         new = Notification(
             event.event_id,
             event.position,
-            event.order_id,
+            event.topic,
+            event.subject_id,
             last + 1,
-            event.number,
+            event.details,
             event.status,
             event.at,
             TRANSITIONS[None, action],
@@ -195,7 +205,7 @@ class Outbox:
         one = one._replace(attempts=attempt.number)
         if attempt.is_success:
             delivered = self._move(one, Action.DELIVER, now, attempt, delivered_at=now)
-            return [delivered, *self._advance(one.order_id, one.sequence + 1, now)]
+            return [delivered, *self._advance(one.subject, one.sequence + 1, now)]
         one = one._replace(failures=one.failures + 1)
         if one.failures >= len(PAUSES):
             return [self._move(one, Action.SET_ASIDE, now, attempt)]
@@ -214,10 +224,10 @@ class Outbox:
         one = one._replace(failures=0)
         return [self._move(one, Action.RETRY, now, due_at=now + PAUSES[0])]
 
-    def _advance(self, order_id: str, sequence: int, now: float) -> list[Change]:
-        if (order_id, sequence) not in self._ids:
+    def _advance(self, subject: Subject, sequence: int, now: float) -> list[Change]:
+        if (subject, sequence) not in self._ids:
             return []
-        behind = self._at(order_id, sequence)
+        behind = self._at(subject, sequence)
         return [self._move(behind, Action.ADVANCE, now, due_at=now + PAUSES[0])]
 
     def _move(
@@ -235,10 +245,10 @@ class Outbox:
         self._keep(moved)
         return Change(action, one.state, moved, now, attempt)
 
-    def _at(self, order_id: str, sequence: int) -> Notification:
-        return self.by_id[self._ids[order_id, sequence]]
+    def _at(self, subject: Subject, sequence: int) -> Notification:
+        return self.by_id[self._ids[subject, sequence]]
 
     def _keep(self, one: Notification) -> None:
         self.by_id[one.event_id] = one
-        self._ids[one.order_id, one.sequence] = one.event_id
-        self._last[one.order_id] = max(one.sequence, self._last.get(one.order_id, 0))
+        self._ids[one.subject, one.sequence] = one.event_id
+        self._last[one.subject] = max(one.sequence, self._last.get(one.subject, 0))

@@ -1,4 +1,4 @@
-"""The Notifier: the actor that owns all notifications, and the task that follows orders for it.
+"""The Notifier: the actor that owns all notifications, and the task that follows the log for it.
 
 Rule: memory holds only how far the log was followed. Each turn reads what it needs,
 decides by the model, and commits: so the next turn finds all that was done before, a crash or a
@@ -7,16 +7,18 @@ kill leaves nothing to undo, and a backlog of any size costs no memory.
 A position is stored with the effects of the events up to it, in one commit. Events without effects,
 as those of the plain counter, are not worth a commit: their position is stored once in a while, and
 after a crash they are skipped again.
+
+Each topic has a position of its own, because one may be followed later than another. The log is
+read once for all of them, from the first of these positions on; a position never goes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, TypeVar
 
 from actors import Actor, Ref
-from cafe.ledger.department import Logged
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
@@ -27,17 +29,18 @@ from cafe.notifications.notification import (
     Notification,
     NotRetriedError,
     StatusChange,
-    number_in,
+    Topic,
 )
 from cafe.notifications.queries import (
     Counts,
     Kept,
     load,
     look_up,
-    look_up_orders,
+    look_up_subjects,
 )
 from cafe.notifications.refusals import NothingToRetry, UnknownNotification
-from cafe.notifications.tables import entries_of, entry_of_position
+from cafe.notifications.sources import status_change_of
+from cafe.notifications.tables import entries_of, entry_of_positions
 
 R = TypeVar("R")
 MOST_EVENTS: Final = 1_000
@@ -47,7 +50,7 @@ POSITION_SECONDS: Final = 60.0
 
 
 class Notifier(Actor):
-    """Owns notifications, from the event of an order until they are delivered."""
+    """Owns notifications, from the event that they tell of until they are delivered."""
 
     def __init__(
         self, ledger: Ledger, opened: tuple[Journal, Kept], wake: Callable[[], object]
@@ -55,8 +58,10 @@ class Notifier(Actor):
         """Go on from what was loaded; `wake` is called after each commit."""
         self._ledger = ledger
         self._journal, kept = opened
-        self._position = self._stored = kept.position
-        self._stored_at = ledger.now()
+        self._topics = frozenset(kept.positions)
+        self._position = 0
+        """Up to here this instance has followed."""
+        self._remember(_first_of(kept.positions, 0))
         self._journal.on_commit(wake)
 
     def on_stop(self) -> None:
@@ -65,28 +70,39 @@ class Notifier(Actor):
 
     @Begin.handler
     async def begin(self, message: Begin) -> int:
-        """Go on from where events were followed to, if they were; else from now."""
+        """Go on from where each topic was followed to, if it was; else from now."""
         kept = await self._read(load)
-        if kept.follows is message.follows:
-            return kept.position
-        await self._journal.commit(entry_of_position(message.since, follows=message.follows))
-        self._position = message.since
-        self._remember(message.since)
-        return message.since
+        new = dict.fromkeys(message.topics - kept.positions.keys(), message.since)
+        old = dict.fromkeys(kept.positions.keys() - message.topics, message.since)
+        stored = ((new, True), (old, False))
+        entries = [entry_of_positions(one, follows=follows) for one, follows in stored if one]
+        if entries:
+            await self._journal.commit(*entries)
+        self._topics = message.topics
+        positions = {topic: kept.positions.get(topic, message.since) for topic in message.topics}
+        first = _first_of(positions, message.since)
+        self._remember(first)
+        return first
 
     @Follow.handler
     async def follow(self, message: Follow) -> None:
-        """Note a notification for each change of a basket's order, once."""
+        """Note a notification for each event that is told, once."""
         last = message.batch[-1].position
-        found = [one for one in map(status_change_of, message.batch) if one is not None]
+        changes = [one for one in map(status_change_of, message.batch) if one is not None]
+        found = [one for one in changes if one.topic in self._topics]
         if found:
-            query = partial(look_up_orders, order_ids={one.order_id for one in found})
-            kept = await self._read(query)
-            new = [one for one in found if one.position > max(kept.position, self._position)]
+            subjects = {(one.topic, one.subject_id) for one in found}
+            kept = await self._read(partial(look_up_subjects, subjects=subjects))
+            new = [
+                one
+                for one in found
+                if one.position > max(kept.positions[one.topic], self._position)
+            ]
             if new:
                 await self._note(new, kept, last)
         if last >= self._stored + MOST_EVENTS or self._is_overdue():
-            await self._journal.commit(entry_of_position(last))
+            kept = await self._read(load)
+            await self._journal.commit(entry_of_positions(_moved(kept.positions, last)))
             self._remember(last)
         self._position = max(self._position, last)
 
@@ -120,19 +136,22 @@ class Notifier(Actor):
     async def _note(self, new: Iterable[StatusChange], kept: Kept, last: int) -> None:
         now = self._ledger.now()
         changes = [change for one in new for change in kept.outbox.note(one, now)]
-        await self._commit(changes, kept.counts, last)
+        await self._commit(changes, kept.counts, _moved(kept.positions, last))
         self._remember(last)
 
     async def _commit(
-        self, changes: Iterable[Change], before: Counts, position: int | None = None
+        self,
+        changes: Iterable[Change],
+        before: Counts,
+        positions: Mapping[Topic, int] | None = None,
     ) -> None:
-        """Commit changes with the counts after them, and with the position that they belong to."""
+        """Commit changes with the counts after them, and with the positions that belong to them."""
         changes = list(changes)
         if not changes:
             return
         entries = entries_of(changes, before)
-        if position is not None:
-            entries.append(entry_of_position(position))
+        if positions is not None:
+            entries.append(entry_of_positions(positions))
         await self._journal.commit(*entries)
 
     def _is_overdue(self) -> bool:
@@ -149,30 +168,28 @@ class Notifier(Actor):
         return await self._ledger.read(query, behind=self._journal)
 
 
-def status_change_of(logged: Logged) -> StatusChange | None:
-    """Return what an event tells; None where it is no basket's, or changes no status."""
-    event = logged.event
-    if logged.department != "orders" or event.data is None or event.before == event.after:
-        return None
-    number = number_in(event.data)
-    if number is None:
-        return None
-    return StatusChange(logged.position, event.subject, number, event.after, event.at)
+def _moved(positions: Mapping[Topic, int], last: int) -> dict[Topic, int]:
+    """Return the positions behind a batch that ends at `last`; none goes back."""
+    return {topic: max(position, last) for topic, position in positions.items()}
 
 
-async def follow_orders(notifier: Ref[Notifier], ledger: Ledger, since: int) -> None:
-    """Send every event of the log to the Notifier, which skips those that it has; never returns.
+def _first_of(positions: Mapping[Topic, int], default: int) -> int:
+    return min(positions.values(), default=default)
 
-    It begins with the first event after `since` where none was followed before.
+
+async def follow_log(
+    notifier: Ref[Notifier], ledger: Ledger, topics: frozenset[Topic], since: int
+) -> None:
+    """Send every event of the log to the Notifier, which skips those that it has.
+
+    A topic that was not followed before begins with its first event after `since`. Returns where
+    there is no topic to follow, when that is stored: else never.
     """
-    after = await until_done(partial(notifier.ask, Begin(follows=True, since=since)))
+    after = await until_done(partial(notifier.ask, Begin(topics, since)))
+    if not topics:
+        return
     async with ledger.follow(after) as batches:
         async for batch in batches:
             for first in range(0, len(batch), MOST_EVENTS):
                 part = Follow(tuple(batch[first : first + MOST_EVENTS]))
                 await until_done(partial(notifier.ask, part))
-
-
-async def follow_nothing(notifier: Ref[Notifier], since: int) -> None:
-    """Store that events are not followed, so that those of this shop are not sent later."""
-    await until_done(partial(notifier.ask, Begin(follows=False, since=since)))

@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
     Select,
+    and_,
     delete,
     func,
     select,
@@ -23,7 +25,16 @@ from sqlalchemy import (
     update,
 )
 
-from cafe.notifications.notification import PAUSES, Attempt, Notification, Outbox, State
+from cafe.ledger.sending import Due
+from cafe.notifications.notification import (
+    PAUSES,
+    Attempt,
+    Notification,
+    Outbox,
+    State,
+    Subject,
+    Topic,
+)
 from cafe.notifications.tables import attempt_of, attempts, counts, followed, notification_of
 from cafe.notifications.tables import notifications as table
 
@@ -38,23 +49,21 @@ _columns = table.c
 class Kept:
     """What a turn, or the Notifier, starts from."""
 
-    position: int
-    """Up to it events have had their effects."""
-    follows: bool
+    positions: Mapping[Topic, int]
+    """By topic that is followed: up to it its events have had their effects."""
     counts: Counts
     outbox: Outbox
 
 
-_followed = select(followed.c.position, followed.c.follows)
+_followed = select(followed.c.topic, followed.c.position).where(followed.c.follows)
 _counts = select(counts.c.state, counts.c.number)
 
 
 def _read(connection: Connection, *queries: Executable) -> Kept:
-    row = connection.execute(_followed).first()
-    position, follows = (0, False) if row is None else row
+    positions = {Topic(topic): position for topic, position in connection.execute(_followed)}
     found = [notification_of(one) for query in queries for one in connection.execute(query)]
     numbers = {State(state): number for state, number in connection.execute(_counts)}
-    return Kept(position, follows, numbers, Outbox(found))
+    return Kept(positions, numbers, Outbox(found))
 
 
 def load(connection: Connection) -> Kept:
@@ -62,22 +71,28 @@ def load(connection: Connection) -> Kept:
     return _read(connection)
 
 
-def look_up_orders(connection: Connection, order_ids: Collection[str]) -> Kept:
-    """Return the last notification of each of some orders."""
+def look_up_subjects(connection: Connection, subjects: Collection[Subject]) -> Kept:
+    """Return the last notification of each of some subjects, and of others with one of their ids.
+
+    Which there are none of, as ids are made by chance.
+    """
     last = (
-        select(_columns.order_id, func.max(_columns.sequence))
-        .where(_columns.order_id.in_(order_ids))
-        .group_by(_columns.order_id)
+        select(_columns.topic, _columns.subject_id, func.max(_columns.sequence))
+        .where(_columns.topic.in_({topic.value for topic, _ in subjects}))
+        .where(_columns.subject_id.in_({subject_id for _, subject_id in subjects}))
+        .group_by(_columns.topic, _columns.subject_id)
     )
-    places = tuple_(_columns.order_id, _columns.sequence)
+    places = tuple_(_columns.topic, _columns.subject_id, _columns.sequence)
     return _read(connection, select(*_columns).where(places.in_(last)))
 
 
 def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
-    """Return some notifications, and the one behind each in its order."""
+    """Return some notifications, and the one behind each of the same subject."""
     before, behind = table.alias(), table.alias()
-    is_next = (behind.c.order_id == before.c.order_id) & (
-        behind.c.sequence == before.c.sequence + 1
+    is_next = and_(
+        behind.c.topic == before.c.topic,
+        behind.c.subject_id == before.c.subject_id,
+        behind.c.sequence == before.c.sequence + 1,
     )
     return _read(
         connection,
@@ -88,27 +103,29 @@ def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
     )
 
 
-class Due(NamedTuple):
-    """What is to be attempted now, the longest due first, and when the next will be."""
+class Lane(NamedTuple):
+    """Notifications that have their own slots."""
 
-    now: list[Notification]
-    next_at: float | None
-    """None where none is scheduled."""
+    topic: Topic
+    state: State
 
 
-def read_due(connection: Connection, now: float, states: Collection[State], most: int) -> Due:
-    """Return at most `most` notifications of each of these states that are due."""
+def read_due(
+    connection: Connection, now: float, free: Collection[Lane], every: Collection[Lane], most: int
+) -> Due[Notification]:
+    """Return at most `most` notifications of each free lane that are due; the next of every one."""
     found: list[Notification] = []
-    for state in states:
-        of_state = select(*_columns).where(_columns.state == state.value, _columns.due_at <= now)
-        query = of_state.order_by(_columns.due_at, _columns.position).limit(most)
+    for lane in free:
+        query = select(*_columns).where(_is_in(lane), _columns.due_at <= now)
+        query = query.order_by(_columns.due_at, _columns.position).limit(most)
         found += [notification_of(row) for row in connection.execute(query)]
     later = select(func.min(_columns.due_at)).where(_columns.due_at > now)
-    times = [
-        connection.execute(later.where(_columns.state == state.value)).scalar()
-        for state in (State.DUE, State.RETRYING)
-    ]
+    times = [connection.execute(later.where(_is_in(lane))).scalar() for lane in every]
     return Due(found, min((one for one in times if one is not None), default=None))
+
+
+def _is_in(lane: Lane) -> ColumnElement[bool]:
+    return and_(_columns.topic == lane.topic.value, _columns.state == lane.state.value)
 
 
 def hasten(connection: Connection, now: float) -> int:
@@ -118,14 +135,17 @@ def hasten(connection: Connection, now: float) -> int:
     """
     far = _columns.due_at > now + PAUSES[-1]
     scheduled = _columns.state.in_([State.DUE.value, State.RETRYING.value])
-    return connection.execute(update(table).where(scheduled, far).values(due_at=now)).rowcount
+    of_any = _columns.topic.in_([topic.value for topic in Topic])  # for the index
+    hastened = update(table).where(of_any, scheduled, far).values(due_at=now)
+    return connection.execute(hastened).rowcount
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which notifications a manager wants to see."""
+    """Which notifications a manager wants to see: none are of an order and of a booking."""
 
     order_id: str | None = None
+    booking_id: str | None = None
     state: State | None = None
     before: int | None = None
     """The page begins behind the notification of this event, going back in time."""
@@ -144,8 +164,9 @@ class Page(NamedTuple):
 def read_page(connection: Connection, wanted: Wanted) -> Page:
     """Return a page of notifications."""
     query = select(*_columns).order_by(_columns.position.desc()).limit(wanted.most + 1)
-    if wanted.order_id is not None:
-        query = query.where(_columns.order_id == wanted.order_id)
+    for topic, one in ((Topic.ORDER, wanted.order_id), (Topic.BOOKING, wanted.booking_id)):
+        if one is not None:
+            query = query.where(_columns.topic == topic.value, _columns.subject_id == one)
     if wanted.state is not None:
         query = query.where(_columns.state == wanted.state.value)
     if wanted.before is not None:

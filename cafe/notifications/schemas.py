@@ -5,6 +5,7 @@ Rule: pydantic stands here only, at the edge. Times are RFC 3339 in UTC, duratio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,15 +13,17 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from cafe.http.app import example
-from cafe.notifications.notification import Attempt, Notification, State
+from cafe.notifications.notification import Attempt, Notification, State, Topic
 from cafe.notifications.queries import Page
 
 ATTEMPT: Final = {"number": 1, "at": "2026-03-14T09:27:54.8Z", "outcome": "503", "seconds": 0.041}
 NOTIFICATION: Final[dict[str, Any]] = {
     "event_id": "evt_1204_9f86d081884c",
+    "topic": "order",
     "sequence": 3,
     "order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn",
     "number": 17,
+    "booking_id": None,
     "status": "ready",
     "occurred_at": "2026-03-14T09:27:54.789793Z",
     "state": "retrying",
@@ -47,10 +50,12 @@ class NotificationOut(BaseModel):
     model_config = example(NOTIFICATION)
 
     event_id: str
-    sequence: int = Field(description="1, 2, 3 and so on for each order.")
-    order_id: str
-    number: int = Field(description="The order's ticket number.")
-    status: str = Field(description="The order's, after the event.")
+    topic: Topic = Field(description="What it is about; each topic has a receiver of its own.")
+    sequence: int = Field(description="1, 2, 3 and so on for each order or booking.")
+    order_id: str | None = Field(description="Null where it is about a booking.")
+    number: int | None = Field(description="The order's ticket number.")
+    booking_id: str | None = Field(description="Null where it is about an order.")
+    status: str = Field(description="That of the order or the booking, after the event.")
     occurred_at: datetime
     state: State
     due_at: datetime | None = Field(description="When it is attempted next.")
@@ -77,9 +82,11 @@ def notification_out(one: Notification, attempts: Sequence[Attempt]) -> dict[str
     """Show a notification, with its last attempts."""
     return {
         "event_id": one.event_id,
+        "topic": one.topic,
         "sequence": one.sequence,
-        "order_id": one.order_id,
-        "number": one.number,
+        "order_id": one.subject_id if one.topic is Topic.ORDER else None,
+        "number": json.loads(one.details).get("number"),
+        "booking_id": one.subject_id if one.topic is Topic.BOOKING else None,
         "status": one.status,
         "occurred_at": _moment(one.occurred_at),
         "state": one.state,

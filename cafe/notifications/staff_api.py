@@ -30,6 +30,7 @@ NOT_RETRIED: Final = problems(
 )
 
 OrderId = Annotated[Id | None, Query(description="Only those of this order.")]
+BookingId = Annotated[Id | None, Query(description="Only those of this booking.")]
 InState = Annotated[State | None, Query(description="Only those in this state.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
 
@@ -42,16 +43,24 @@ def manager_routes(desk: NotificationDesk) -> APIRouter:
     async def notifications(
         request: Request,
         _manager: Manager,
+        *,
         order_id: OrderId = None,
+        booking_id: BookingId = None,
         state: InState = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
         """List notifications, the newest first."""
-        page = await desk.list(Wanted(order_id, state, cursor, limit))
+        page = await desk.list(Wanted(order_id, booking_id, state, cursor, limit))
         behind = page.notifications[-1].position if page.goes_on else None
         links = link_headers(
-            request, "/admin/notifications", behind, limit=limit, order_id=order_id, state=state
+            request,
+            "/admin/notifications",
+            behind,
+            limit=limit,
+            order_id=order_id,
+            booking_id=booking_id,
+            state=state,
         )
         return answer({"notifications": notifications_out(page)}, headers=links)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -21,23 +22,26 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
 from cafe.ledger.department import Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata
-from cafe.notifications.notification import Attempt, Change, Notification, State
+from cafe.notifications.notification import Attempt, Change, Notification, State, Topic
 
 _STATES = ", ".join(repr(state.value) for state in State)
+_TOPICS = ", ".join(repr(topic.value) for topic in Topic)
 
 notifications = Table(
     "notifications",
     metadata,
     Column("event_id", String(64), primary_key=True),
     Column("position", BigInteger, nullable=False, unique=True, info=CONSTANT),
-    Column("order_id", String(64), nullable=False, info=CONSTANT),
+    Column("topic", String(16), nullable=False, info=CONSTANT),
+    Column("subject_id", String(64), nullable=False, info=CONSTANT),
     Column("sequence", BigInteger, nullable=False, info=CONSTANT),
-    Column("number", BigInteger, nullable=False, info=CONSTANT),
+    Column("details", Text, nullable=False, info=CONSTANT),
     Column("status", String(32), nullable=False, info=CONSTANT),
     Column("occurred_at", Float(53), nullable=False, info=CONSTANT),
     Column("state", String(16), nullable=False),
@@ -45,11 +49,14 @@ notifications = Table(
     Column("failures", Integer, nullable=False),
     Column("due_at", Float(53)),
     Column("delivered_at", Float(53), index=True),
-    UniqueConstraint("order_id", "sequence"),
+    UniqueConstraint("topic", "subject_id", "sequence"),
     CheckConstraint(f"state IN ({_STATES})", name="state"),
+    CheckConstraint(f"topic IN ({_TOPICS})", name="topic"),
 )
 # What is attempted next, and what a manager lists.
-Index("ix_notifications_due_at", notifications.c.state, notifications.c.due_at)
+Index(
+    "ix_notifications_due_at", notifications.c.topic, notifications.c.state, notifications.c.due_at
+)
 Index("ix_notifications_state", notifications.c.state, notifications.c.position)
 
 attempts = Table(
@@ -70,19 +77,18 @@ counts = Table(
 followed = Table(
     "notification_followed",
     metadata,
-    # One row: the events up to this position have had their effects.
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    # By topic: its events up to this position have had their effects.
+    Column("topic", String(16), primary_key=True),
     Column("position", BigInteger, nullable=False),
-    # Whether events are followed at all: without a URL they are not.
+    # Whether its events are followed at all: without a URL they are not.
     Column("follows", Boolean, nullable=False),
 )
-
-_STATE: Final = Notification._fields.index("state")
 
 
 def notification_of(row: Sequence[Any]) -> Notification:
     """Return the notification that a row holds."""
-    return Notification._make((*row[:_STATE], State(row[_STATE]), *row[_STATE + 1 :]))
+    one = Notification._make(row)
+    return one._replace(topic=Topic(one.topic), state=State(one.state))
 
 
 def attempt_of(row: Sequence[Any]) -> Attempt:
@@ -101,15 +107,17 @@ def entry_of(change: Change) -> Entry:
         at,
         reason=None if attempt is None else attempt.outcome,
     )
-    stored = Put(notifications, (*one[:_STATE], one.state.value, *one[_STATE + 1 :]))
+    row = tuple(value.value if isinstance(value, StrEnum) else value for value in one)
+    stored = Put(notifications, row)
     if attempt is None:
         return Entry(event, (stored,))
     return Entry(event, (stored, Put(attempts, tuple(attempt))))
 
 
-def entry_of_position(position: int, *, follows: bool = True) -> Entry:
-    """Return the entry that stores how far the log was followed."""
-    return Entry(None, (Put(followed, (1, position, follows)),))
+def entry_of_positions(positions: Mapping[Topic, int], *, follows: bool = True) -> Entry:
+    """Return the entry that stores how far the log was followed for some topics."""
+    rows = ((topic.value, position, follows) for topic, position in positions.items())
+    return Entry(None, tuple(Put(followed, row) for row in rows))
 
 
 def entries_of(changes: Sequence[Change], before: Mapping[State, int]) -> list[Entry]:

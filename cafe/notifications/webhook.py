@@ -61,8 +61,8 @@ def body_of(one: Notification) -> bytes:
         {
             "event_id": one.event_id,
             "sequence": one.sequence,
-            "order_id": one.order_id,
-            "number": one.number,
+            f"{one.topic}_id": one.subject_id,
+            **orjson.loads(one.details),
             "status": one.status,
             "occurred_at": datetime.fromtimestamp(one.occurred_at, UTC),
         },
@@ -83,7 +83,7 @@ def key_of(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where notifications are sent."""
+    """Where the notifications of a topic are sent."""
 
     url: httpx.URL
     key: bytes | None

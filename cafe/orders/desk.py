@@ -5,7 +5,7 @@ Rule: no state, no decisions about orders; `asking.py` says how it asks.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -72,7 +72,8 @@ class Desk(BasketDesk):
                 hold = inf  # the answer is there
             if hold <= 0:
                 return standing
-            with trio.move_on_after(hold):
+            # Most wait without a limit; a scope would cost each of them memory, too.
+            with nullcontext() if hold == inf else trio.move_on_after(hold):
                 try:
                     return await self._wait(AwaitOrder(order_id, timed=hold < inf))
                 except UnknownOrder:  # it has ended since it was placed, and was forgotten

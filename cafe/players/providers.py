@@ -1,6 +1,7 @@
-"""`cafe providers`: stand-ins for the providers of payments, refunds and notifications.
+"""`cafe providers`: stand-ins for the providers and the booking program that the shop calls.
 
-Rule: on loopback only. They are for trying out and for tests: nothing is charged.
+Rule: on loopback only. They are for trying out and for tests: nothing is charged, and no request
+for a table is decided.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SETTINGS = {
     "CAFE_PAYMENT_URL": "charges",
     "CAFE_REFUND_URL": "refunds",
     "CAFE_NOTIFICATION_URL": "notifications",
+    "CAFE_BOOKING_WEBHOOK": "bookings",
 }
 """By setting, the path that it names."""
 MOST_CONNECTIONS = 1_000
@@ -59,11 +61,15 @@ def providers(
     notifications: Annotated[
         Manner, typer.Option(help="How notifications are answered.")
     ] = Manner.ACCEPT,
+    bookings: Annotated[
+        Manner, typer.Option(help="How requests for tables are answered.")
+    ] = Manner.ACCEPT,
 ) -> None:
     """Stand in for the providers of payments, refunds and notifications, until Ctrl-C.
 
-    Prints the settings to start a shop with. GET /charges, /refunds and /notifications list what
-    was done; PUT /manners {"charges": "stall"} changes how they answer from then on.
+    And for a booking program, which takes requests for tables and decides none. Prints the settings
+    to start a shop with. GET /charges, /refunds, /notifications and /bookings list what was done;
+    PUT /manners {"charges": "stall"} changes how they answer from then on.
     """
-    stand_ins = Providers(StandIn(charges), StandIn(refunds), StandIn(notifications))
+    stand_ins = Providers(*map(StandIn, (charges, refunds, notifications, bookings)))
     trio.run(run_providers, port, stand_ins)

@@ -1,4 +1,6 @@
-"""Stand-ins for the providers of payments, refunds and notifications, as one ASGI application.
+"""Stand-ins for the programs that the shop calls, as one ASGI application.
+
+Charges, refunds, notifications, and requests for tables each have one.
 
 Rule: they keep the promises of real ones: what is asked with one key is done once, however often it
 is asked. In which manner they answer can be set at the start, and while they run.
@@ -36,6 +38,8 @@ class Manner(StrEnum):
 
 
 NOTIFICATION_ID: Final = "webhook-id"
+NOTIFIED: Final = ("notifications", "bookings")
+"""Those that are told of events; the others are asked for payments."""
 STATUSES: Final = {Manner.REFUSE: 402, Manner.FAIL: 500, Manner.LOSE: 500}
 Members = dict[str, Any]
 
@@ -90,11 +94,12 @@ def _said(status: int, detail: str) -> Response:
 
 @dataclass
 class Providers:
-    """The three stand-ins, and the application that serves them."""
+    """The stand-ins, and the application that serves them."""
 
     charges: StandIn = field(default_factory=StandIn)
     refunds: StandIn = field(default_factory=StandIn)
     notifications: StandIn = field(default_factory=StandIn)
+    bookings: StandIn = field(default_factory=StandIn)
 
     def app(self) -> Starlette:
         """Return the application: a path for each, and one that sets the manners."""
@@ -102,10 +107,11 @@ class Providers:
             "charges": self.charges,
             "refunds": self.refunds,
             "notifications": self.notifications,
+            "bookings": self.bookings,
         }
         routes = [Route("/manners", self._set_manners, methods=["PUT"])]
         for name, stand_in in stand_ins.items():
-            header = NOTIFICATION_ID if name == "notifications" else "idempotency-key"
+            header = NOTIFICATION_ID if name in NOTIFIED else "idempotency-key"
             routes.append(_asked_at(f"/{name}", stand_in, header))
             routes.append(_listed_at(f"/{name}", stand_in))
         return Starlette(routes=routes)

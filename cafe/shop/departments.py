@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
+from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.ledger.department import Department
+from cafe.letters.department import LETTERS, open_letters
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
@@ -25,6 +27,8 @@ DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     ORDERS,
     DELIVERY,
     PAYMENTS,
+    BOOKINGS,
+    LETTERS,
     NOTIFICATIONS,
 )
 
@@ -47,8 +51,10 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     payments = await open_payments(
         house, desk=orders.desk, board=menu.board, coverage=delivery.coverage
     )
+    bookings = await open_bookings(house)
+    letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, delivery, payments, notifications
+    return menu, accounts, orders, delivery, payments, bookings, letters, notifications
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

@@ -8,6 +8,8 @@ import pytest
 
 from actors import Actor
 from actors.testing import assert_handles_all
+from cafe.bookings import messages as of_bookings
+from cafe.bookings.bookings import Bookings
 from cafe.limits import rate_limiter
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu import messages as of_the_menu
@@ -23,6 +25,7 @@ from cafe.orders.dispatcher import Dispatcher
         (Dispatcher, messages),
         (Autopilot, autopilot),
         (MenuKeeper, of_the_menu),
+        (Bookings, of_bookings),
         (RateLimiter, rate_limiter),
     ],
     ids=str,

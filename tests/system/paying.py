@@ -22,7 +22,7 @@ BASKET = {"items": [LATTE]}
 ADA, BO = "customer:ada", "customer:bo"
 BARISTA, MANAGER = "barista:cy", "manager:di"
 SETTING = re.compile(rb"export (CAFE_\w+)=(\S+)\n")
-SETTINGS = 3
+SETTINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Providers:
         assert httpx.put(f"{self.url}/manners", json=manners, timeout=TIMEOUT).status_code == 204
 
     def done(self, what: str) -> list[dict[str, Any]]:
-        """Return the charges, refunds or notifications that were made."""
+        """Return the charges, refunds, notifications or requests for tables that were made."""
         listed: list[dict[str, Any]] = httpx.get(f"{self.url}/{what}", timeout=TIMEOUT).json()
         return listed
 

@@ -169,7 +169,8 @@ def open_shop(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
         database = Path(folder, "cafe.db")
-        settings = {"database_url": f"sqlite:///{database}", **settings}
+        files = {"database_url": f"sqlite:///{database}", "mail_dir": f"{folder}/mail"}
+        settings = {**files, **settings}
         with path.open("wb") as errors, _process([*program, *options], settings, errors) as run:
             try:
                 found = _addresses(run, path)

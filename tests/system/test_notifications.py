@@ -8,7 +8,7 @@ import pytest
 import trio
 from standardwebhooks import Webhook as Verifier
 
-from cafe.notifications.notification import Notification, State
+from cafe.notifications.notification import Notification, State, Topic
 from cafe.notifications.webhook import open_webhook
 from tests.cafe.notifications.receiver import (
     Call,
@@ -25,7 +25,9 @@ from tests.system.shop import until
 
 pytestmark = pytest.mark.once
 
-ONE = Notification("evt_7_0123456789ab", 7, "o1", 1, 17, "ready", 1.0, State.DUE, due_at=0.0)
+ONE = Notification(
+    "evt_7_0123456789ab", 7, Topic.ORDER, "o1", 1, "{}", "ready", 1.0, State.DUE, due_at=0.0
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,6 +1,7 @@
-"""A Notifier in virtual time with its delivery, a receiver, and orders that are only events.
+"""A Notifier in virtual time with its delivery, two receivers, and orders, deliveries and bookings
+that are only events.
 
-Rule: what must have been sent is computed from the orders' events alone, without any code of the
+Rule: what must have been sent is computed from these events alone, without any code of the
 department.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,16 +22,17 @@ from sqlalchemy import Connection, select
 from actors import ActorCrashed, Ref, Restart, open_system
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
-from cafe.ledger.department import Department, Entry, Event
+from cafe.ledger.department import Department, Entry, Event, Transitions
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
-from cafe.notifications.delivery import MOST_AT_ONCE, Bell, Delivery
+from cafe.ledger.sending import Bell
+from cafe.notifications.delivery import MOST_AT_ONCE, delivery
 from cafe.notifications.department import NOTIFICATIONS, notifier_factory
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import Follow
-from cafe.notifications.notification import Attempt, Notification, State
-from cafe.notifications.notifier import Notifier, follow_nothing, follow_orders
+from cafe.notifications.notification import Attempt, Notification, State, Topic
+from cafe.notifications.notifier import Notifier, follow_log
 from cafe.notifications.queries import hasten, load
 from cafe.notifications.tables import attempt_of, attempts, notification_of, notifications
 from cafe.orders.department import ORDERS
@@ -39,12 +41,45 @@ from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.counter import open_ledger
 
 T = TypeVar("T")
-EVENTS = Department(
-    "orders", tables=(), load=lambda _: None, transitions=ORDERS.transitions, remembers=False
-)
-"""Orders without rows."""
-DEPARTMENTS = (EVENTS, NOTIFICATIONS)
-STEPS = {
+Step = tuple[str | None, str]
+
+
+def without_rows(name: str, transitions: Transitions) -> Department[None]:
+    """Return a department that has events only."""
+    return Department(
+        name, tables=(), load=lambda _: None, transitions=transitions, remembers=False
+    )
+
+
+RIDES: dict[str, Step] = {
+    "wait": (None, "waiting"),
+    "assign": ("waiting", "assigned"),
+    "reassign": ("assigned", "assigned"),
+    "expire": ("assigned", "waiting"),
+    "pick up": ("assigned", "picked_up"),
+    "fail": ("picked_up", "failed"),
+    "retry": ("failed", "waiting"),
+    "finish": ("picked_up", "delivered"),
+}
+"""What can happen to a delivery."""
+REQUESTS: dict[str, Step] = {
+    "request": (None, "requested"),
+    "accept": ("requested", "accepted"),
+    "cancel": ("accepted", "cancelled"),
+    "decline": ("requested", "declined"),
+}
+"""What can happen to a booking."""
+EVENTS = without_rows("orders", ORDERS.transitions)
+DELIVERY = without_rows("delivery", {(b, action): a for action, (b, a) in RIDES.items()})
+BOOKINGS = without_rows("bookings", {(b, action): a for action, (b, a) in REQUESTS.items()})
+DEPARTMENTS = (EVENTS, DELIVERY, BOOKINGS, NOTIFICATIONS)
+NOTIFIED = {
+    "orders": None,
+    "delivery": {"assigned", "picked_up", "failed"},
+    "bookings": {"requested"},
+}
+"""By department, the statuses that are told; None for all."""
+STEPS: dict[str, Step] = {
     "place": (None, "waiting"),
     "start": ("waiting", "preparation"),
     "release": ("preparation", "waiting"),
@@ -55,6 +90,12 @@ STEPS = {
 }
 NOON = 1_795_000_000.0
 LIFE = ("place", "start", "finish", "hand over")
+PARTY = {
+    "table_id": "t1",
+    "from": "2026-11-18T17:00:00Z",
+    "to": "2026-11-18T19:00:00Z",
+    "party": 4,
+}
 
 
 def noon() -> float:
@@ -62,10 +103,10 @@ def noon() -> float:
     return NOON + trio.current_time()
 
 
-def step(order_id: str, action: str, at: float, data: str | None) -> Entry:
-    """Return what happens to an order as an entry of the ledger."""
-    before, after = STEPS[action]
-    return Entry(Event(order_id, action, before, after, at, data=data))
+def step(subject_id: str, action: str, of: Step, at: float, data: str | None) -> Entry:
+    """Return what happens to an order, a delivery or a booking as an entry of the ledger."""
+    before, after = of
+    return Entry(Event(subject_id, action, before, after, at, data=data))
 
 
 def basket(number: int) -> str:
@@ -73,9 +114,14 @@ def basket(number: int) -> str:
     return json.dumps({"number": number, "account_id": "a1", "total_cents": 450})
 
 
+def request() -> str:
+    """Return the data of the events of a booking."""
+    return json.dumps(PARTY)
+
+
 @dataclass
 class Receiver:
-    """Takes notifications; fails or stalls for the orders that a test names."""
+    """Takes notifications; fails or stalls for the orders or bookings that a test names."""
 
     outcomes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """By order, those of its next attempts; then it is that of `always`, or 200."""
@@ -92,26 +138,27 @@ class Receiver:
     """How many were sent at once."""
 
     async def send(self, one: Notification) -> str:
+        about = one.subject_id
         self.calls.append((trio.current_time(), one))
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            await trio.sleep(self.seconds.get(one.order_id, 0.0))
+            await trio.sleep(self.seconds.get(about, 0.0))
         finally:
             self.now -= 1
-        given = self.outcomes[one.order_id]
-        outcome = given.pop(0) if given else self.always.get(one.order_id, "200")
+        given = self.outcomes[about]
+        outcome = given.pop(0) if given else self.always.get(about, "200")
         if outcome == "200":
             self.taken.append(one)
         return outcome
 
-    def times(self, order_id: str) -> list[float]:
-        """Return when an order's notifications were sent."""
-        return [at for at, one in self.calls if one.order_id == order_id]
+    def times(self, about: str) -> list[float]:
+        """Return when the notifications of an order or a booking were sent."""
+        return [at for at, one in self.calls if one.subject_id == about]
 
-    def statuses(self, order_id: str) -> list[str]:
-        """Return what was taken of an order, in that order and without repetitions."""
-        found = [one.status for one in self.taken if one.order_id == order_id]
+    def statuses(self, about: str) -> list[str]:
+        """Return what was taken of an order or a booking, in sequence, without repetitions."""
+        found = [one.status for one in self.taken if one.subject_id == about]
         return [one for number, one in enumerate(found) if found[:number][-1:] != [one]]
 
 
@@ -123,16 +170,30 @@ class Post:
     store: FaultyStore
     disk: Disk
     orders: Journal
+    delivery: Journal
+    bookings: Journal
     notifier: Ref[Notifier]
     desk: NotificationDesk
     receiver: Receiver
+    program: Receiver
+    """The receiver of bookings."""
     log: NotificationLog
     registry: CollectorRegistry
 
     async def happen(self, order_id: str, *actions: str, is_basket: bool = True) -> None:
         """Let something happen to an order, and return when it is committed."""
-        data = basket(17) if is_basket else None
-        await self.orders.commit(*(step(order_id, one, self.ledger.now(), data) for one in actions))
+        data, now = basket(17) if is_basket else None, self.ledger.now()
+        await self.orders.commit(*(step(order_id, a, STEPS[a], now, data) for a in actions))
+
+    async def ride(self, order_id: str, *actions: str, is_basket: bool = True) -> None:
+        """Let something happen to the delivery of an order."""
+        data, now = basket(17) if is_basket else None, self.ledger.now()
+        await self.delivery.commit(*(step(order_id, a, RIDES[a], now, data) for a in actions))
+
+    async def book(self, booking_id: str, *actions: str) -> None:
+        """Let something happen to a booking."""
+        data, now = request(), self.ledger.now()
+        await self.bookings.commit(*(step(booking_id, a, REQUESTS[a], now, data) for a in actions))
 
     async def crash(self) -> None:
         """Crash the Notifier between two turns: no batch is empty."""
@@ -143,9 +204,9 @@ class Post:
         """Return every notification, or those in a state."""
         return rows_in(self.store, state)
 
-    def states(self, order_id: str) -> list[State]:
-        """Return the states of an order's notifications."""
-        return [one.state for one in self.rows() if one.order_id == order_id]
+    def states(self, about: str) -> list[State]:
+        """Return the states of the notifications of an order or a booking."""
+        return [one.state for one in self.rows() if one.subject_id == about]
 
     def attempts(self) -> list[Attempt]:
         """Return every attempt that is kept, in the order of its time."""
@@ -159,15 +220,19 @@ async def open_post(
     store: FaultyStore | None = None,
     *,
     receiver: Receiver | None = None,
+    program: Receiver | None = None,
     disk: Disk | None = None,
     restart: Restart = RESTART,
     most: int = MOST_AT_ONCE,
-    follows: bool = True,
+    topics: Collection[Topic] = frozenset(Topic),
     clock: Callable[[], float] = noon,
 ) -> AsyncGenerator[Post]:
-    """Open a Notifier as the shop does, with tasks that follow and deliver unless it has no URL."""
-    store, disk, receiver = store or FaultyStore(), disk or Disk(), receiver or Receiver()
+    """Open a Notifier as the shop does, with URLs for these topics."""
+    store, disk = store or FaultyStore(), disk or Disk()
+    receiver, program = receiver or Receiver(), program or Receiver()
     registry, bell = CollectorRegistry(), Bell()
+    receivers = {Topic.ORDER: receiver.send, Topic.BOOKING: program.send}
+    senders = {topic: receivers[topic] for topic in topics}
     async with (
         open_ledger(store, disk, clock) as ledger,
         open_system() as system,
@@ -177,16 +242,29 @@ async def open_post(
         log = NotificationLog(registry, (await ledger.prepare(load)).counts)
         ledger.listen(log.hear)
         orders, _ = await ledger.open(EVENTS)
+        rides, _ = await ledger.open(DELIVERY)
+        bookings, _ = await ledger.open(BOOKINGS)
         make = notifier_factory(ledger, bell.ring)
         notifier = await system.start(make, name="Notifier", mailbox=10_000, restart=restart)
         since = ledger.statistics().position
-        if not follows:
-            nursery.start_soon(follow_nothing, notifier, since)
-        else:
-            nursery.start_soon(follow_orders, notifier, ledger, since)
-            nursery.start_soon(Delivery(notifier, ledger, bell, receiver.send, most).run)
+        nursery.start_soon(follow_log, notifier, ledger, frozenset(topics), since)
+        if senders:
+            nursery.start_soon(delivery(notifier, ledger, bell, senders, most).run)
         desk = NotificationDesk(notifier, ledger)
-        yield Post(ledger, store, disk, orders, notifier, desk, receiver, log, registry)
+        yield Post(
+            ledger,
+            store,
+            disk,
+            orders,
+            rides,
+            bookings,
+            notifier,
+            desk,
+            receiver,
+            program,
+            log,
+            registry,
+        )
         nursery.cancel_scope.cancel()
 
 
@@ -207,13 +285,21 @@ def rows_in(store: FaultyStore, state: State | None = None) -> list[Notification
     ]
 
 
-def expected_in(store: FaultyStore) -> list[tuple[str, int, str, float]]:
-    """Return what the log says that there must be: order, sequence, status and time."""
+def expected_in(store: FaultyStore, *, booked_after: int = 0) -> list[tuple[str, int, str, float]]:
+    """Return what the log says that there must be: order or booking, sequence, status and time.
+
+    Bookings count from those on whose events come after the position `booked_after`.
+    """
     sequences: dict[str, int] = defaultdict(int)
     found: list[tuple[str, int, str, float]] = []
     for logged in store.logged:
         event = logged.event
-        if logged.department == "orders" and event.data and event.before != event.after:
+        if logged.department not in NOTIFIED or not event.data or event.before == event.after:
+            continue
+        if logged.department == "bookings" and logged.position <= booked_after:
+            continue
+        statuses = NOTIFIED[logged.department]
+        if statuses is None or event.after in statuses:
             sequences[event.subject] += 1
             found.append((event.subject, sequences[event.subject], event.after, event.at))
     return found
@@ -221,7 +307,7 @@ def expected_in(store: FaultyStore) -> list[tuple[str, int, str, float]]:
 
 def noted_in(store: FaultyStore) -> list[tuple[str, int, str, float]]:
     """Return what there is, as `expected_in` says it."""
-    return [(one.order_id, one.sequence, one.status, one.occurred_at) for one in rows_in(store)]
+    return [(one.subject_id, one.sequence, one.status, one.occurred_at) for one in rows_in(store)]
 
 
 def wrong_in(store: FaultyStore) -> list[str]:

@@ -30,7 +30,7 @@ async def test_each_change_of_status_of_a_baskets_order_is_sent_once_in_its_orde
         assert post.receiver.statuses("o1") == ALL
         assert [one.sequence for one in post.receiver.taken] == [1, 2, 3, 4]
         assert len({one.event_id for one in post.receiver.taken}) == 4
-        assert {one.number for one in post.receiver.taken} == {17}
+        assert {one.details for one in post.receiver.taken} == {'{"number": 17}'}
         assert noted_in(post.store) == expected_in(post.store)
         assert wrong_in(post.store) == []
 
@@ -41,7 +41,7 @@ async def test_orders_of_the_counter_and_steps_that_keep_the_status_are_not_sent
         await post.happen("o2", "place", "unbind", "cancel")
         await until(lambda: len(post.receiver.taken) == 2)
         await trio.sleep(10)
-        assert [(one.order_id, one.status) for one in post.receiver.taken] == [
+        assert [(one.subject_id, one.status) for one in post.receiver.taken] == [
             ("o2", "waiting"),
             ("o2", "cancelled"),
         ]
@@ -161,7 +161,7 @@ async def test_what_is_delivered_held_or_unknown_is_not_retried() -> None:
 
 
 async def test_without_a_url_nothing_is_noted_and_later_only_what_comes_then_is_sent() -> None:
-    async with open_post(follows=False) as post:
+    async with open_post(topics=()) as post:
         await post.happen("o1", "place", "start")
         await trio.sleep(10)
         assert post.rows() == []
@@ -172,7 +172,7 @@ async def test_without_a_url_nothing_is_noted_and_later_only_what_comes_then_is_
         await trio.sleep(10)
         assert [(one.status, one.sequence) for one in post.receiver.taken] == [("ready", 1)]
         store = post.store.survivor()
-    async with open_post(store, follows=False) as post:
+    async with open_post(store, topics=()) as post:
         await trio.sleep(1)
         await post.happen("o1", "hand over")
         store = post.store.survivor()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from time import perf_counter
 
 import pytest
@@ -13,27 +13,40 @@ from cafe.ledger.checking import check
 from cafe.ledger.department import Entry, Event
 from cafe.ledger.ledger import new_ledger, running
 from cafe.ledger.log import prune_some
+from cafe.ledger.sending import Due
 from cafe.ledger.store import Store, Unit, open_store
 from cafe.ledger.tables import events
-from cafe.notifications.delivery import LANES, MOST_AT_ONCE
+from cafe.notifications.delivery import MOST_AT_ONCE, SENT
 from cafe.notifications.department import NOTIFICATIONS
-from cafe.notifications.notification import PAUSES, Attempt, Change, Outbox, State, StatusChange
+from cafe.notifications.notification import (
+    PAUSES,
+    Attempt,
+    Change,
+    Notification,
+    Outbox,
+    State,
+    StatusChange,
+    Subject,
+    Topic,
+)
 from cafe.notifications.queries import (
+    Lane,
     Wanted,
     hasten,
     load,
     look_up,
-    look_up_orders,
+    look_up_subjects,
     read_due,
     read_page,
 )
-from cafe.notifications.tables import counts, entries_of, entry_of_position, notifications
+from cafe.notifications.tables import counts, entries_of, entry_of_positions, notifications
 from tests.cafe.ledger.test_migrations import plans_of
 from tests.cafe.notifications.post import EVENTS
 
 NOW = 1_795_000_000.0
 MANY = 100_000
 FIRST = 1_000_000
+LANES = [Lane(topic, state) for topic in Topic for state in SENT]
 
 
 @pytest.fixture
@@ -54,17 +67,17 @@ class Book:
         done = self.store.commit([Unit(department, entries, chained=False)])
         assert not done.refused
 
-    def apply(self, change: Callable[[Outbox], list[Change]], orders: list[str]) -> None:
-        kept = self.store.read(lambda connection: look_up_orders(connection, orders))
+    def apply(self, change: Callable[[Outbox], list[Change]], subjects: list[Subject]) -> None:
+        kept = self.store.read(lambda connection: look_up_subjects(connection, subjects))
         changes = change(kept.outbox)
         self.write(*entries_of(changes, kept.counts))
 
-    def note(self, order_id: str, at: float) -> str:
-        """Let an order change, note that, and return the notification's id."""
+    def note(self, subject_id: str, at: float, topic: Topic = Topic.ORDER) -> str:
+        """Let an order or a booking change, note that, and return the notification's id."""
         position = 1 + len(self.store.read(lambda c: c.execute(events.select()).all()))
         self.write(Entry(Event(f"e{position}", "place", None, "waiting", at)), department="orders")
-        event = StatusChange(position, order_id, 17, "waiting", at)
-        self.apply(lambda outbox: outbox.note(event, at), [order_id])
+        event = StatusChange(position, topic, subject_id, '{"number": 17}', "waiting", at)
+        self.apply(lambda outbox: outbox.note(event, at), [(topic, subject_id)])
         return event.event_id
 
     def attempt(self, event_id: str, number: int, outcome: str, at: float) -> None:
@@ -72,9 +85,11 @@ class Book:
         changes = kept.outbox.attempted(Attempt(event_id, number, at, outcome, 0.1), at)
         self.write(*entries_of(changes, kept.counts))
 
-    def due(self, now: float) -> tuple[list[str], float | None]:
-        found = self.store.read(lambda c: read_due(c, now, LANES, MOST_AT_ONCE))
-        return [one.order_id for one in found.now], found.next_at
+    def due(
+        self, now: float, lanes: Sequence[Lane] = LANES, most: int = MOST_AT_ONCE
+    ) -> tuple[list[str], float | None]:
+        found = self.store.read(lambda c: read_due(c, now, lanes, lanes, most))
+        return [one.subject_id for one in found.now], found.next_at
 
     def wrong(self) -> list[str]:
         found = self.store.read(lambda c: list(check(c, [EVENTS, NOTIFICATIONS])))
@@ -95,6 +110,37 @@ def test_what_is_due_is_found_with_the_time_of_what_will_be(store: Store) -> Non
     assert set(book.due(NOW - PAUSES[-1] - 100)[0]) == {"o1", "o2"}
 
 
+def test_a_topic_takes_no_place_of_another_and_is_not_waited_for_without_a_sender(
+    store: Store,
+) -> None:
+    book = Book(store)
+    for number in range(3):
+        book.note(f"o{number}", NOW + number)
+    for number in range(3):
+        book.note(f"b{number}", NOW + 10 + number, Topic.BOOKING)
+    assert book.due(NOW + 20, most=2) == (["o0", "o1", "b0", "b1"], None)
+    assert book.due(NOW + 11) == (["o0", "o1", "o2", "b0", "b1"], NOW + 12)
+    assert book.due(NOW + 11, LANES[:2]) == (["o0", "o1", "o2"], None)
+    assert book.due(NOW, LANES[2:]) == ([], NOW + 10)
+    assert book.wrong() == []
+
+
+def test_an_order_and_a_booking_with_one_id_are_two_subjects(store: Store) -> None:
+    book = Book(store)
+    first = book.note("x", NOW)
+    second = book.note("x", NOW + 1, Topic.BOOKING)
+    third = book.note("x", NOW + 2)
+    found = store.read(lambda connection: look_up(connection, [first, second, third]))
+    sequences = [found.outbox.by_id[one].sequence for one in (first, second, third)]
+    states = [found.outbox.by_id[one].state for one in (first, second, third)]
+    assert (sequences, states) == ([1, 1, 2], [State.DUE, State.DUE, State.HELD])
+    of_order = store.read(lambda c: read_page(c, Wanted(order_id="x")))
+    of_booking = store.read(lambda c: read_page(c, Wanted(booking_id="x")))
+    assert [one.event_id for one in of_order.notifications] == [third, first]
+    assert [one.event_id for one in of_booking.notifications] == [second]
+    assert book.wrong() == []
+
+
 def test_one_behind_becomes_due_with_the_delivery_of_the_one_before(store: Store) -> None:
     book = Book(store)
     first, second = (book.note("o1", NOW + number) for number in range(2))
@@ -112,16 +158,16 @@ def test_pages_are_filtered_and_show_the_last_attempts(store: Store) -> None:
     for number in range(1, 8):
         book.attempt(ids[2], number, "503", NOW + 10 + number)
     page = store.read(lambda c: read_page(c, Wanted(state=State.SET_ASIDE)))
-    assert [one.order_id for one in page.notifications] == ["o2"]
+    assert [one.subject_id for one in page.notifications] == ["o2"]
     assert [one.number for one in page.attempts[ids[2]]] == [1, 2, 3, 4, 5, 6, 7]
     first = store.read(lambda c: read_page(c, Wanted(most=3)))
-    assert ([one.order_id for one in first.notifications], first.goes_on) == (
+    assert ([one.subject_id for one in first.notifications], first.goes_on) == (
         ["o4", "o3", "o2"],
         True,
     )
     before = first.notifications[-1].position
     rest = store.read(lambda c: read_page(c, Wanted(most=3, before=before)))
-    assert ([one.order_id for one in rest.notifications], rest.goes_on) == (["o1", "o0"], False)
+    assert ([one.subject_id for one in rest.notifications], rest.goes_on) == (["o1", "o0"], False)
     assert book.wrong() == []
 
 
@@ -130,7 +176,7 @@ def test_what_was_delivered_long_ago_is_pruned_with_its_attempts(store: Store) -
     ids = [book.note(f"o{number}", NOW + number) for number in range(3)]
     for one in ids[:2]:
         book.attempt(one, 1, "200", NOW + 10)
-    book.write(entry_of_position(10_000))
+    book.write(entry_of_positions({Topic.ORDER: 10_000}))
 
     def prune(connection: Connection) -> int:
         return prune_some(connection, NOTIFICATIONS, NOW + 20, [NOTIFICATIONS])
@@ -138,7 +184,7 @@ def test_what_was_delivered_long_ago_is_pruned_with_its_attempts(store: Store) -
     assert store.maintain(prune) == 1  # the log's last event is one of the other's
     assert store.maintain(prune) == 0
     page = store.read(lambda c: read_page(c, Wanted()))
-    assert [one.order_id for one in page.notifications] == ["o2", "o1"]
+    assert [one.subject_id for one in page.notifications] == ["o2", "o1"]
     assert book.wrong() == []
 
 
@@ -180,9 +226,10 @@ def fill(connection: Connection, number: int) -> None:
         {
             "event_id": f"evt_{n}",
             "position": n,
-            "order_id": f"o{n // 2}",
+            "topic": "order",
+            "subject_id": f"o{n // 2}",
             "sequence": 1 + n % 2,
-            "number": n,
+            "details": f'{{"number": {n}}}',
             "status": "waiting",
             "occurred_at": NOW,
             "state": "held" if n % 2 else ("due", "retrying", "set_aside")[n // 2 % 3],
@@ -196,6 +243,11 @@ def fill(connection: Connection, number: int) -> None:
     connection.execute(insert(counts), [{"state": "due", "number": number}])
 
 
+def read_all_due(connection: Connection, now: float) -> Due[Notification]:
+    """Return what is due, as the delivery asks for it."""
+    return read_due(connection, now, LANES, LANES, MOST_AT_ONCE)
+
+
 async def test_a_backlog_costs_the_start_and_the_delivery_no_more_than_a_page() -> None:
     figures: dict[int, tuple[int, float]] = {}
     for number in (1_000, MANY):
@@ -207,7 +259,7 @@ async def test_a_backlog_costs_the_start_and_the_delivery_no_more_than_a_page() 
             tracemalloc.start()
             began = perf_counter()
             _journal, kept = await ledger.open(NOTIFICATIONS)
-            due = await ledger.read(lambda c: read_due(c, NOW + 1_000, LANES, MOST_AT_ONCE))
+            due = await ledger.read(lambda c: read_all_due(c, NOW + 1_000))
             page = await ledger.read(lambda c: read_page(c, Wanted(state=State.SET_ASIDE)))
             figures[number] = (tracemalloc.get_traced_memory()[1], perf_counter() - began)
             tracemalloc.stop()
@@ -226,16 +278,18 @@ def test_what_is_due_and_listed_is_found_by_indexes(durable_url: str) -> None:
     def look(connection: Connection) -> None:
         for read in (
             lambda: load(connection),
-            lambda: read_due(connection, NOW, LANES, 10),
+            lambda: read_all_due(connection, NOW),
             lambda: look_up(connection, ["a"]),
-            lambda: look_up_orders(connection, ["a"]),
+            lambda: look_up_subjects(connection, [(Topic.ORDER, "a")]),
             lambda: read_page(connection, Wanted()),
             lambda: read_page(connection, Wanted(state=State.SET_ASIDE)),
             lambda: read_page(connection, Wanted(order_id="a")),
+            lambda: read_page(connection, Wanted(booking_id="a")),
         ):
             plans.extend(plans_of(connection, read))
 
     store.read(look)
+    store.maintain(lambda c: plans.extend(plans_of(c, lambda: hasten(c, NOW))))
     store.close()
     of_ours = [plan for plan in plans if "notifications" in plan]
     assert len(of_ours) >= 10

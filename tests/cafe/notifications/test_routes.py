@@ -69,6 +69,24 @@ async def test_notifications_are_listed_with_their_attempts_the_newest_first() -
         assert first["occurred_at"].endswith("Z")
 
 
+async def test_a_booking_is_listed_with_its_id_among_orders_and_each_can_be_asked_for() -> None:
+    async with open_post() as post, visiting(post) as client:
+        await post.happen("x", "place")
+        await post.book("x", "request")
+        await until(lambda: len(post.rows(State.DELIVERED)) == 2)
+        booking, order = (await client.get("/admin/notifications")).json()["notifications"]
+        ids = ("topic", "order_id", "number", "booking_id", "status")
+        assert [booking[name] for name in ids] == ["booking", None, None, "x", "requested"]
+        assert [order[name] for name in ids] == ["order", "x", 17, None, "waiting"]
+        for query, listed in (
+            ("order_id=x", [order]),
+            ("booking_id=x", [booking]),
+            ("order_id=x&booking_id=x", []),
+        ):
+            response = await client.get(f"/admin/notifications?{query}")
+            assert response.json()["notifications"] == listed
+
+
 async def test_a_list_has_pages_and_filters() -> None:
     receiver = Receiver(always={"o7": "503"})
     async with open_post(receiver=receiver) as post, visiting(post) as client:
@@ -106,6 +124,8 @@ async def test_a_list_has_pages_and_filters() -> None:
         "order_id=%00",
         "order_id=" + "a" * 65,
         "order_id=",
+        "booking_id=%00",
+        "booking_id=" + "a" * 65,
     ],
 )
 async def test_a_query_that_is_wrong_is_a_problem(query: str) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
 import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Select, select
 
 from actors import Restart
-from actors.testing import run_seeded
 from cafe.ledger.database import Link
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.tables import events
@@ -36,12 +32,11 @@ from tests.cafe.notifications.post import (
     until,
     wrong_in,
 )
-from tests.chance import examples
 
 PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
 ALL = ["waiting", "preparation", "ready", "delivered"]
 REFUSE = "CREATE TRIGGER refuse_it BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE order_id = 'bad')"
+OF_BAD = "WHEN NEW.event_id IN (SELECT event_id FROM notifications WHERE subject_id = 'bad')"
 
 
 def delivered(before: float) -> Select[Any]:
@@ -70,9 +65,11 @@ async def test_a_crash_of_the_notifier_loses_and_doubles_nothing() -> None:
         post.disk.seconds = 0.1
         for number in range(5):
             nursery.start_soon(post.happen, f"o{number}", *LIFE)
+            nursery.start_soon(post.book, f"b{number}", "request", "accept")
             nursery.start_soon(post.crash)
             await trio.sleep(0.07)
-        await until(lambda: len(post.rows(State.DELIVERED)) == 20)
+        await until(lambda: len(post.rows(State.DELIVERED)) == 25)
+        assert all(post.program.statuses(f"b{number}") == ["requested"] for number in range(5))
         assert noted_in(post.store) == expected_in(post.store)
         assert all(post.receiver.statuses(f"o{number}") == ALL for number in range(5))
         assert wrong_in(post.store) == []
@@ -198,9 +195,9 @@ async def test_what_was_delivered_long_ago_is_deleted_with_its_attempts_and_even
         await post.happen("o2", "place")
         await until(lambda: post.states("o2") == [State.DELIVERED])
         await post.happen("o3", "place", is_basket=False)
-        pruned = await post.ledger.prune(DEPARTMENTS[1], post.ledger.now() - 500, DEPARTMENTS)
+        pruned = await post.ledger.prune(NOTIFICATIONS, post.ledger.now() - 500, DEPARTMENTS)
         assert pruned == 4
-        assert [one.order_id for one in post.rows()] == ["bad", "bad", "o2"]
+        assert [one.subject_id for one in post.rows()] == ["bad", "bad", "o2"]
         ids = {one.event_id for one in post.rows()}
         assert {one.event_id for one in post.attempts()} <= ids
         assert {one.event.subject for one in post.store.logged} == {"o1", "bad", "o2", "o3"} | ids
@@ -239,7 +236,7 @@ async def test_events_are_kept_for_a_follower_only() -> None:
         with Link.transaction(post.store.link, writing=False) as connection:
             return connection.execute(NOTIFICATIONS.followed).scalar()
 
-    async with open_post(follows=False) as post:
+    async with open_post(topics=()) as post:
         await post.happen("o1", *LIFE)
         assert position() == 2**62
         store = post.store.survivor()
@@ -247,64 +244,3 @@ async def test_events_are_kept_for_a_follower_only() -> None:
         await post.happen("o2", "place")
         await until(lambda: post.receiver.taken)
         assert position() == 5
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from([0.0, 0.05, 0.3, 4.0, 40.0]),
-        st.sampled_from(
-            ["go", "go", "go", "fail", "heal", "slow", "crash", "gone", "back", "mute"]
-        ),
-        st.integers(0, 3),
-    ),
-    min_size=3,
-    max_size=14,
-)
-Story = list[list[tuple[float, str, int]]]
-"""The processes of a shop, one after the other; each is killed at its end."""
-
-
-async def run_story(story: Story) -> tuple[Receiver, FaultyStore]:
-    receiver, store, lives = Receiver(), FaultyStore(), [list(LIFE) for _ in range(4)]
-    for steps in [*story, []]:
-        receiver.now = 0
-        async with (
-            open_post(store, receiver=receiver, restart=PATIENT) as post,
-            trio.open_nursery() as nursery,
-        ):
-            for pause, what, which in steps:
-                await trio.sleep(pause)
-                order_id = f"o{which}"
-                if what == "go" and lives[which] and not post.store.link.gone:
-                    await post.happen(order_id, lives[which].pop(0))
-                elif what in {"fail", "heal"}:
-                    receiver.always[order_id] = {"fail": "503", "heal": "200"}[what]
-                elif what == "slow":
-                    receiver.seconds[order_id] = 0.2 * which
-                elif what == "crash":
-                    nursery.start_soon(post.crash)
-                elif what == "mute":
-                    post.store.link.mute = which
-                elif what != "go":
-                    post.store.link.gone = what == "gone"
-            if not steps:
-                receiver.always.clear()
-                await trio.sleep(2 * sum(PAUSES))
-            store = post.store.survivor()
-            nursery.cancel_scope.cancel()
-    return receiver, store
-
-
-@given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
-@settings(max_examples=examples(50), deadline=None)
-def test_each_event_is_noted_once_and_taken_in_order_in_any_story(seed: int, story: Story) -> None:
-    receiver, store = run_seeded(seed, partial(run_story, story))
-    assert noted_in(store) == expected_in(store)
-    for row in rows_in(store):
-        assert row.state is State.DELIVERED
-    for which in range(4):
-        wanted = [
-            status for order_id, _, status, _ in expected_in(store) if order_id == f"o{which}"
-        ]
-        assert receiver.statuses(f"o{which}") == wanted
-    assert wrong_in(store) == []

@@ -12,15 +12,25 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
-from cafe.notifications.notification import Notification, State
+from cafe.notifications.notification import Notification, State, Topic
 from cafe.notifications.webhook import MOST_BODY, NoAnswer, Webhook, body_of, key_of
 from docs.examples.verifying import is_genuine
+from tests.cafe.notifications.post import PARTY
 
 pytestmark = pytest.mark.schedules(2)
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ONE = Notification(
-    "evt_7_0123456789ab", 7, "o1", 3, 17, "ready", 1_773_480_474.789793, State.DUE, due_at=0.0
+    "evt_7_0123456789ab",
+    7,
+    Topic.ORDER,
+    "o1",
+    3,
+    '{"number": 17}',
+    "ready",
+    1_773_480_474.789793,
+    State.DUE,
+    due_at=0.0,
 )
 BODY = {
     "event_id": "evt_7_0123456789ab",
@@ -89,8 +99,27 @@ def webhook(
 
 def test_the_body_is_what_is_promised_and_the_same_at_each_attempt() -> None:
     assert json.loads(body_of(ONE)) == BODY
+    assert list(json.loads(body_of(ONE))) == list(BODY)
     later = ONE._replace(attempts=3, failures=3, state=State.RETRYING, due_at=9.0)
     assert body_of(later) == body_of(ONE)
+
+
+def test_the_body_of_a_request_for_a_table_has_the_booking_in_place_of_the_order() -> None:
+    one = ONE._replace(
+        topic=Topic.BOOKING,
+        subject_id="b1",
+        sequence=1,
+        details=json.dumps(PARTY),
+        status="requested",
+    )
+    assert json.loads(body_of(one)) == {
+        "event_id": "evt_7_0123456789ab",
+        "sequence": 1,
+        "booking_id": "b1",
+        "status": "requested",
+        "occurred_at": "2026-03-14T09:27:54.789793Z",
+        **PARTY,
+    }
 
 
 async def test_a_signed_call_is_verified_by_another_implementation_of_the_scheme() -> None:

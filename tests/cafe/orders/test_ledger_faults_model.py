@@ -45,6 +45,8 @@ CLIENTS = st.one_of(
     st.tuples(st.just("basket"), BASKET_KEYS),
     st.tuples(st.just("prepaid"), st.integers(0, 1)),
     st.tuples(st.just("move")),
+    st.tuples(st.just("publish"), st.integers(0, 1)),
+    st.tuples(st.just("courier"), st.integers(0, 1), st.sampled_from(["delivered", "cancelled"])),
     st.tuples(st.just("disconnect"), st.integers(0, 9)),
     st.tuples(st.just("refused"), HOLDS),
 )
@@ -80,6 +82,10 @@ class Replies:
         """Orders without a key that were refused."""
         self.prepaid: dict[int, str] = {}
         """The ids of orders that are placed again and again, as each was charged once."""
+        self.published: dict[int, str] = {}
+        """The ids of orders that are published again and again, each for one delivery."""
+        self.brought: dict[str, set[str]] = {}
+        """How the deliveries of those have ended, as couriers and staff were answered."""
 
 
 class Process:
@@ -146,6 +152,25 @@ class Process:
         message = basket_order(order_id, wanted, address=ADDRESS, max_waiting=400, key=key)
         standing, _ = await self.counter.desk.place_basket(message)
         self.replies.accepted.add(standing.order.order_id)
+
+    def publish(self, which: int) -> None:
+        self.request(partial(self._publish, self._published(which)))
+
+    def _published(self, which: int) -> str:
+        return self.replies.published.setdefault(which, self.counter.desk.ids.new())
+
+    async def _publish(self, order_id: str) -> None:
+        assert (await self.counter.publish(order_id)).order_id == order_id
+        self.replies.brought.setdefault(order_id, set())
+
+    def courier(self, which: int, end: str) -> None:
+        self.request(partial(self._bring, self._published(which), end))
+
+    async def _bring(self, order_id: str, end: str) -> None:
+        desk = self.counter.desk
+        ask = desk.hand_over if end == "delivered" else desk.call_off
+        standing = await ask(order_id)
+        self.replies.brought.setdefault(order_id, set()).add(standing.order.status)
 
     def move(self) -> None:
         self.request(self._move)
@@ -266,10 +291,12 @@ def test_no_acknowledged_change_is_lost_in_any_story(seed: int, story: Story) ->
         assert replies.coffees[key] == of_key, "each key has its coffee, and only one"
         assert len(of_key) == 1
     assert {row.status for row in rows.values()} <= done | {"cancelled"}, "every order has ended"
+    for order_id, ends in replies.brought.items():
+        assert ends <= {rows[order_id].status}, "a delivery ends once"
     for key in ("b", "c"):
         assert [row.key for row in rows.values() if row.basket].count(key) <= 1
-    places = [one.event.subject for one in store.logged if one.event.action == "place"]
-    assert len(places) == len({*places}), "an order is placed once"
+    begun = [one.event.subject for one in store.logged if one.event.before is None]
+    assert len(begun) == len({*begun}), "an order is placed or published once"
     # After a crash or a kill the ledger may have the order and not that it was withdrawn.
     crashed = len(story) > 1 or CRASHES & {step for _, (step, *_) in story[0]}
     for order_id in replies.refused & rows.keys():

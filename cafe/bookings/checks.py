@@ -1,0 +1,76 @@
+"""What the tables of bookings promise, as queries: each returns those that break it.
+
+Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
+every department is checked by the ledger.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Executable, and_, func, select, union_all
+
+from cafe.bookings.tables import bookings, dining_tables
+from cafe.ledger.tables import events
+
+_one = bookings.c
+_last = (
+    select(
+        events.c.subject,
+        events.c.after,
+        func.row_number()
+        .over(partition_by=events.c.subject, order_by=events.c.position.desc())
+        .label("from_last"),
+    )
+    .where(events.c.department == "bookings")
+    .subquery()
+)
+
+
+def _not_as_their_events_say() -> Executable:
+    """Return the query; every subject is a table or a booking, so strays are found, too."""
+    rows = union_all(
+        select(dining_tables.c.table_id.label("id"), dining_tables.c.status),
+        select(_one.booking_id, _one.status),
+    ).subquery()
+    both = rows.outerjoin(_last, and_(_last.c.subject == rows.c.id, _last.c.from_last == 1))
+    return (
+        select(rows.c.id.label("subject"), rows.c.status, _last.c.after.label("last event"))
+        .select_from(both)
+        .where(_last.c.after.is_distinct_from(rows.c.status))
+    )
+
+
+def _overlapping(status: str) -> Executable:
+    accepted = select(bookings).where(_one.status == "accepted").subquery()
+    others = select(bookings).where(_one.status == status).subquery()
+    overlap = and_(
+        others.c.table_id == accepted.c.table_id,
+        others.c.booking_id != accepted.c.booking_id,
+        others.c.starts_at < accepted.c.ends_at,
+        others.c.ends_at > accepted.c.starts_at,
+    )
+    return select(
+        others.c.booking_id.label("subject"), accepted.c.booking_id.label("accepted")
+    ).join_from(others, accepted, overlap)
+
+
+def _of_no_table() -> Executable:
+    both = bookings.outerjoin(dining_tables, dining_tables.c.table_id == _one.table_id)
+    return (
+        select(
+            _one.booking_id.label("subject"),
+            _one.table_number,
+            dining_tables.c.number.label("number of its table"),
+        )
+        .select_from(both)
+        .where(dining_tables.c.number.is_distinct_from(_one.table_number))
+    )
+
+
+CHECKS: dict[str, Executable] = {
+    "every table and every booking stands where its last event left it": (
+        _not_as_their_events_say()
+    ),
+    "no two accepted bookings of a table overlap": _overlapping("accepted"),
+    "no request is open for a time that is taken": _overlapping("requested"),
+    "every booking has the number of its table": _of_no_table(),
+}

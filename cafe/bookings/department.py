@@ -1,0 +1,109 @@
+"""What the ledger and the shop need to know of bookings: their tables, and what they offer.
+
+Rule: values only. The shop starts Bookings and the task, and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from actors import Ref
+from cafe.bookings import booking, table
+from cafe.bookings.bookings import Bookings, Rules
+from cafe.bookings.checks import CHECKS
+from cafe.bookings.customer_api import guest_routes, page_routes
+from cafe.bookings.desk import BookingDesk
+from cafe.bookings.messages import CountBookings, LoadBookings
+from cafe.bookings.period import Limits
+from cafe.bookings.queries import Stored, ended, load, load_secret, prune
+from cafe.bookings.staff_api import booking_routes, table_routes
+from cafe.bookings.tables import bookings, dining_tables, secret
+from cafe.bookings.tokens import BookingTokens
+from cafe.ledger.department import Department, transitions_of
+from cafe.ledger.journal import Journal
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import load_when_refused
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import House, Offer
+from cafe.settings import Settings
+
+BOOKINGS: Final = Department(
+    "bookings",
+    tables=(dining_tables, bookings, secret),
+    load=partial(load, now=-inf),
+    transitions={
+        **transitions_of(booking.TRANSITIONS),
+        **transitions_of(table.TRANSITIONS, {table.TableAction.ADD: table.TableStatus.OPEN}),
+    },
+    checks=CHECKS,
+    ended=ended,
+    prune=(prune,),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingsOffer(Offer):
+    """What the shop and other departments get from bookings."""
+
+    bookings: Ref[Bookings]
+
+
+async def open_bookings(house: House) -> BookingsOffer:
+    """Start Bookings from what the ledger has, and return what they offer.
+
+    Waits for the database, however long it is away.
+    """
+    ledger = house.ledger
+    tokens = BookingTokens(await ledger.prepare(load_secret))
+    make = bookings_factory(rules_of(house.settings), tokens, ledger)
+    ref = await house.start(make, name="Bookings")
+    desk = BookingDesk(ref, ledger, tokens, ZoneInfo(house.settings.time_zone))
+    return bookings_offer(desk, house.limiter)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the settings that concern what guests may do."""
+    return Rules(
+        Limits(
+            settings.booking_notice_minutes * 60.0,
+            settings.booking_days_ahead * 86_400.0,
+            settings.booking_max_hours * 3_600.0,
+        )
+    )
+
+
+def bookings_factory(
+    rules: Rules, tokens: BookingTokens, ledger: Ledger
+) -> Callable[[], Awaitable[Bookings]]:
+    """Return a factory of Bookings, for its start and each restart; waits for the database."""
+    opening = partial(open_book, ledger)
+
+    async def make() -> Bookings:
+        return Bookings(rules, tokens, ledger, opening, await opening())
+
+    return make
+
+
+async def open_book(ledger: Ledger) -> tuple[Journal, Stored]:
+    """Return a journal, and what is not over by now; neither has anything once all is given up."""
+    # The time is taken here, and earlier than it need be: a query runs in a thread.
+    department = replace(BOOKINGS, load=partial(load, now=ledger.now()))
+    return await ledger.open_until_given_up(department, Stored())
+
+
+def bookings_offer(desk: BookingDesk, limiter: Ref[RateLimiter]) -> BookingsOffer:
+    """Return what bookings offer, given the desk where they are asked for."""
+    ref, ledger = desk.bookings, desk.ledger
+    return BookingsOffer(
+        name="bookings",
+        customer_routes=(guest_routes(desk, limiter), *page_routes(desk, limiter)),
+        staff_routes=(table_routes(desk), booking_routes(desk)),
+        answers=partial(ref.ask, CountBookings()),
+        tasks=(partial(load_when_refused, ledger, BOOKINGS, ref, LoadBookings()),),
+        bookings=ref,
+    )

@@ -1,0 +1,95 @@
+"""What the tables of letters promise, as queries: each returns those that break it.
+
+Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
+every department is checked by the ledger.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Executable, and_, case, func, not_, or_, select
+
+from cafe.ledger.tables import events
+from cafe.letters.letter import OPEN, State
+from cafe.letters.tables import attempts, contents, letters
+
+_one = letters.c
+_WHO = (_one.letter_id.label("subject"), _one.state)
+_OPEN = [state.value for state in OPEN]
+
+
+def _not_as_its_events_say() -> Executable:
+    from_last = func.row_number().over(
+        partition_by=events.c.subject, order_by=events.c.position.desc()
+    )
+    ours = select(events.c.subject, events.c.after, from_last.label("from_last"))
+    last = ours.where(events.c.department == "letters").subquery()
+    both = letters.outerjoin(last, and_(last.c.subject == _one.letter_id, last.c.from_last == 1))
+    differs = last.c.after.is_distinct_from(_one.state)
+    return select(*_WHO, last.c.after.label("last event")).select_from(both).where(differs)
+
+
+def _of_another_event() -> Executable:
+    # The booking's event may be deleted by now.
+    both = letters.join(events, events.c.position == _one.position)
+    kind = case((events.c.after == "requested", "received"), else_=events.c.after)
+    other = or_(
+        events.c.department != "bookings",
+        events.c.subject != _one.booking_id,
+        kind != _one.kind,
+    )
+    return select(*_WHO, _one.kind, events.c.after).select_from(both).where(other)
+
+
+def _more_than_one_open() -> Executable:
+    number = func.count()
+    return (
+        select(func.min(_one.letter_id).label("subject"), number.label("open"))
+        .where(_one.state.in_(_OPEN))
+        .group_by(_one.mailbox)
+        .having(number > 1)
+    )
+
+
+def _held_for_nothing() -> Executable:
+    other = letters.alias()
+    is_open = select(other.c.letter_id).where(
+        other.c.mailbox == _one.mailbox, other.c.state.in_(_OPEN)
+    )
+    return select(*_WHO).where(_one.state == State.HELD.value, not_(is_open.exists()))
+
+
+def _wrongly_scheduled() -> Executable:
+    is_open = _one.state.in_(_OPEN)
+    is_over = _one.state.in_([State.SENT.value, State.SET_ASIDE.value])
+    wrong = or_(
+        is_open != _one.due_at.is_not(None),
+        is_open != _one.until.is_not(None),
+        is_over != _one.ended_at.is_not(None),
+    )
+    return select(*_WHO, _one.due_at, _one.until, _one.ended_at).where(wrong)
+
+
+def _lost_attempts() -> Executable:
+    kept = (
+        select(func.count())
+        .where(attempts.c.letter_id == _one.letter_id)
+        .correlate(letters)
+        .scalar_subquery()
+    )
+    return select(*_WHO, _one.attempts, kept.label("kept")).where(_one.attempts != kept)
+
+
+def _without_content() -> Executable:
+    both = letters.outerjoin(contents)
+    return select(*_WHO).select_from(both).where(contents.c.letter_id.is_(None))
+
+
+CHECKS: dict[str, Executable] = {
+    "every letter stands where its last event left it": _not_as_its_events_say(),
+    "a letter tells of the booking's event that it was made for": _of_another_event(),
+    "one letter at a time is sent to a mailbox": _more_than_one_open(),
+    "a letter is held as long as another one to its mailbox is open": _held_for_nothing(),
+    "a letter has a time for its next attempt as long as there is one": _wrongly_scheduled(),
+    "every attempt to send a letter is kept": _lost_attempts(),
+    "every letter has a text": _without_content(),
+}

@@ -1,0 +1,129 @@
+"""What the ledger and the shop need to know of letters: their tables, and what they offer.
+
+Rule: values only. The shop starts the Mailer and the tasks, and serves the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import trio
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import func, select
+
+from actors import Ref
+from cafe.ledger.department import Department, transitions_of
+from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.sending import Bell
+from cafe.letters.checks import CHECKS
+from cafe.letters.desk import LetterDesk
+from cafe.letters.followers import LetterLog, Writer
+from cafe.letters.letter import TRANSITIONS, State
+from cafe.letters.mail_folder import MailFolder
+from cafe.letters.mailer import Mailer
+from cafe.letters.messages import CheckIn
+from cafe.letters.queries import (
+    PRUNE,
+    begin_following,
+    count_backlog,
+    ended,
+    hasten,
+    load_position,
+)
+from cafe.letters.rendering import Stationery
+from cafe.letters.sending import Send, post
+from cafe.letters.smtp import mail_server
+from cafe.letters.staff_api import manager_routes
+from cafe.letters.tables import attempts, contents, followed, letters
+from cafe.offer import House, Offer
+from cafe.settings import Settings, parse_sender
+
+if TYPE_CHECKING:
+    from cafe.bookings.messages import Bookings
+
+METRICS_SECONDS: Final = 1.0
+"""How long a scrape waits for the database; then it gets the numbers of the one before."""
+
+LETTERS: Final = Department(
+    "letters",
+    tables=(letters, contents, attempts, followed),
+    load=load_position,
+    transitions=transitions_of(TRANSITIONS),
+    checks=CHECKS,
+    ended=ended,
+    prune=PRUNE,
+    followed=select(func.coalesce(select(followed.c.position).scalar_subquery(), 0)),
+    remembers=False,
+)
+
+
+async def open_letters(house: House, bookings: Ref[Bookings]) -> Offer:
+    """Start the Mailer from what the ledger has, and return what letters offer.
+
+    Waits for the database, however long it is away. Open it after bookings.
+    """
+    ledger = house.ledger
+    await ledger.prepare(partial(hasten, now=ledger.now()))
+    await ledger.prepare(begin_following)
+    backlog = Backlog(ledger, await ledger.prepare(count_backlog))
+    ledger.listen(LetterLog(house.registry).hear)
+    bell = Bell()
+    mailer = await house.start(mailer_factory(ledger, bell.ring), name="Mailer")
+    writer = Writer(bookings, mailer, ledger, stationery_of(house.settings))
+    return Offer(
+        name="letters",
+        staff_routes=(manager_routes(LetterDesk(mailer, ledger)),),
+        answers=partial(mailer.ask, CheckIn()),
+        metrics=backlog.metrics,
+        tasks=(writer.follow, post(mailer, ledger, bell, sender_of(house.settings)).run),
+    )
+
+
+def mailer_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], Awaitable[Mailer]]:
+    """Return a factory of Mailers, for its start and each restart; waits for the database."""
+
+    async def make() -> Mailer:
+        opened = await ledger.open(LETTERS)
+        wake()  # for what an instance before this one has committed
+        return Mailer(ledger, opened, wake)
+
+    return make
+
+
+def stationery_of(settings: Settings) -> Stationery:
+    """Return what all letters have in common, as the settings say."""
+    sender = parse_sender(settings.mail_from)
+    return Stationery(sender, ZoneInfo(settings.time_zone), settings.public_url)
+
+
+def sender_of(settings: Settings) -> Send:
+    """Return what sends letters: to a mail server, or without one into a folder."""
+    if settings.smtp_url is None:
+        return MailFolder(settings.mail_dir).send
+    sender = parse_sender(settings.mail_from).addr_spec
+    return mail_server(settings.smtp_url.get_secret_value(), sender).send
+
+
+class Backlog:
+    """How many letters are not sent, by state: counted in the ledger with each scrape."""
+
+    def __init__(self, ledger: Ledger, counted: Mapping[State, int]) -> None:
+        """Begin with what was counted."""
+        self._ledger = ledger
+        self._counted = counted
+
+    async def metrics(self) -> Iterable[Metric]:
+        """Return the gauge; while the database is away it keeps its numbers."""
+        with trio.move_on_after(METRICS_SECONDS), suppress(LedgerUnavailable):
+            self._counted = await self._ledger.read(count_backlog)
+        gauge = GaugeMetricFamily(
+            "cafe_letters", "Letters that are not sent, by state.", labels=("state",)
+        )
+        for state, number in self._counted.items():
+            gauge.add_metric((state.value,), number)
+        return (gauge,)

@@ -1,0 +1,137 @@
+"""What follows the ledger's log for letters: bookings' events, log lines, and metrics.
+
+Rule: letters are written from the log, by a task: it asks Bookings for the facts, and the Mailer to
+add what it wrote, until both have answered. No address is logged, nor what a server said of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+import trio
+from prometheus_client import CollectorRegistry, Counter
+
+from actors import Ref
+from cafe.bookings.messages import Facts, FindFacts
+from cafe.ledger.department import Logged, Put
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import until_done
+from cafe.letters.letter import Kind, State, new_letter
+from cafe.letters.messages import Follow, Written
+from cafe.letters.queries import load_position
+from cafe.letters.rendering import AddressError, Stationery
+from cafe.letters.tables import attempt_of, attempts
+
+if TYPE_CHECKING:
+    from cafe.bookings.messages import Bookings
+    from cafe.letters.messages import Mailer
+
+MOST_EVENTS: Final = 100
+"""Looked at in one turn."""
+KINDS: Final = {
+    "requested": Kind.RECEIVED,
+    "accepted": Kind.ACCEPTED,
+    "declined": Kind.DECLINED,
+    "cancelled": Kind.CANCELLED,
+    "expired": Kind.EXPIRED,
+}
+"""By a booking's status after an event, the letter that tells of it."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("letter")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes letters about the events of bookings, and has the Mailer add them."""
+
+    bookings: Ref[Bookings]
+    mailer: Ref[Mailer]
+    ledger: Ledger
+    stationery: Stationery
+
+    async def follow(self) -> None:
+        """Follow the log from where it was followed to; never returns."""
+        after = await until_done(partial(self.ledger.read, load_position))
+        async with self.ledger.follow(after) as batches:
+            async for batch in batches:
+                for first in range(0, len(batch), MOST_EVENTS):
+                    await self._follow(batch[first : first + MOST_EVENTS])
+
+    async def _follow(self, batch: Sequence[Logged]) -> None:
+        called_for = [one for one in batch if kind_of(one) is not None]
+        facts: dict[str, Facts] = {}
+        if called_for:
+            ids = tuple({one.event.subject: None for one in called_for})
+            facts = await until_done(partial(self.bookings.ask, FindFacts(ids)))
+        letters: list[Written] = []
+        for one in called_for:
+            await trio.lowlevel.checkpoint()  # each takes some milliseconds: let others go on
+            written = self._write(one, facts.get(one.event.subject))
+            letters += () if written is None else (written,)
+        follow = Follow(tuple(letters), batch[-1].position)
+        await until_done(partial(self.mailer.ask, follow))
+
+    def _write(self, logged: Logged, facts: Facts | None) -> Written | None:
+        """Return the letter about an event; None for a guest without an address."""
+        event, kind = logged.event, kind_of(logged)
+        if kind is None or facts is None or facts.email is None:
+            return None
+        letter = new_letter(
+            logged.position,
+            event.subject,
+            kind,
+            event.at,
+            address=facts.email,
+            domain=self.stationery.sender.domain,
+        )
+        try:
+            return Written(letter, self.stationery.message(letter, facts, event.reason))
+        except AddressError:
+            log.warning("no letter to this address", booking_id=event.subject)
+            return None
+
+
+def kind_of(logged: Logged) -> Kind | None:
+    """Return which letter an event calls for; None if it calls for none."""
+    event = logged.event
+    if logged.department != "bookings" or event.before == event.after:
+        return None
+    return KINDS.get(event.after)
+
+
+class LetterLog:
+    """Logs and counts every attempt."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register in `registry`."""
+        self._attempts = Counter(
+            "cafe_letter_attempts",
+            "Attempts to send a letter, by SMTP status or a word for the error.",
+            ("outcome",),
+            registry=registry,
+        )
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Log and count committed attempts."""
+        for one in logged:
+            if one.department == "letters":
+                for change in one.changes:
+                    if isinstance(change, Put) and change.table is attempts:
+                        self._hear_attempt(change.row, State(one.event.after))
+
+    def _hear_attempt(self, row: Sequence[Any], state: State) -> None:
+        attempt = attempt_of(row)
+        self._attempts.labels(attempt.outcome).inc()
+        line = log.warning if state is State.SET_ASIDE else log.info
+        line(
+            "attempt",
+            letter_id=attempt.letter_id,
+            number=attempt.number,
+            outcome=attempt.outcome,
+            state=state.value,
+            seconds=round(attempt.seconds, 3),
+        )

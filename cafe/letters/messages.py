@@ -1,0 +1,52 @@
+"""What can be asked of the Mailer.
+
+Rule: frozen values only. An event has its position, and an attempt its number: so both can be
+repeated after any crash, and have their effect once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from actors import Message
+from cafe.letters.letter import Attempt, Letter
+
+if TYPE_CHECKING:
+    # Exported: the type of a ref.
+    from cafe.letters.mailer import Mailer as Mailer  # noqa: PLC0414 - see above
+
+
+class Written(NamedTuple):
+    """A new letter, and the whole message that is sent."""
+
+    letter: Letter
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Message["Mailer", None]):
+    """Take in the letters that events call for, each once; answered when they are committed."""
+
+    letters: tuple[Written, ...]
+    position: int
+    """The last event's that was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Message["Mailer", None]):
+    """Record attempts, each once; answered when they are committed."""
+
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Message["Mailer", None]):
+    """Attempt a letter again, at once; answered when that is committed."""
+
+    letter_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Message["Mailer", None]):
+    """Answered when the Mailer has done what it was asked before."""

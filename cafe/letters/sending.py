@@ -1,0 +1,65 @@
+"""How letters are found, sent and recorded.
+
+Rule: nothing is decided or remembered here. What was under way at a kill is sent again, under the
+same Message-ID; a file takes the place of itself.
+
+There are two lanes: one for first attempts, one for repeated ones. So letters that fail, or whose
+server does not answer, take no slot from new ones. Of a mailbox one letter is sent at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from actors import Ref
+from cafe.ledger import sending
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.reader import Query
+from cafe.ledger.sending import Bell, Due, Sending
+from cafe.letters.letter import OPEN, Answer, Attempt, Letter, State
+from cafe.letters.messages import Record
+from cafe.letters.queries import Outgoing, read_due
+from cafe.letters.smtp import MOST_AT_ONCE
+
+if TYPE_CHECKING:
+    from cafe.letters.messages import Mailer
+
+Send = Callable[[Letter, str], Awaitable[Answer]]
+"""Makes one attempt to send a message, and returns what came of it; never raises."""
+
+
+def post(
+    mailer: Ref[Mailer], ledger: Ledger, bell: Bell, send: Send, most: int = MOST_AT_ONCE
+) -> Sending[Outgoing, State, Attempt]:
+    """Return what sends with `send`, at most `most` at once in each lane.
+
+    `bell` rings after each commit.
+    """
+
+    def due(now: float, lanes: Collection[State], most: int) -> Query[Due[Outgoing]]:
+        return partial(read_due, now=now, states=lanes, most=most)
+
+    async def attempt(one: Outgoing) -> Attempt:
+        at, began = ledger.now(), trio.current_time()
+        outcome, said = await send(one.letter, one.content)
+        seconds = trio.current_time() - began
+        number = one.letter.attempts + 1
+        return Attempt(one.letter.letter_id, number, at, outcome, said, seconds)
+
+    async def record(attempts: tuple[Attempt, ...]) -> None:
+        await mailer.ask(Record(attempts))
+
+    outgoing = sending.Outgoing(
+        lanes=OPEN,
+        most=most,
+        due=due,
+        key=lambda one: one.letter.mailbox,
+        lane=lambda one: one.letter.state,
+        attempt=attempt,
+        record=record,
+    )
+    return Sending(ledger, bell, outgoing)

@@ -1,0 +1,69 @@
+"""What `cafe db check` says of bookings: it finds each damage, and what it is in."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection
+
+from cafe.bookings.booking import Action
+from tests.cafe.bookings.hall import Hall, broken_in, evening, id_of, open_hall
+
+pytestmark = pytest.mark.schedules(1)
+
+STANDS = "every table and every booking stands where its last event left it"
+APART = "no two accepted bookings of a table overlap"
+NOT_TAKEN = "no request is open for a time that is taken"
+NUMBERED = "every booking has the number of its table"
+
+DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "a booking that was undone": (
+        "UPDATE bookings SET status = 'requested' WHERE booking_id = '{declined}'",
+        {STANDS: ["declined"], NOT_TAKEN: ["declined"]},
+    ),
+    "a booking without its event": (
+        "DELETE FROM events WHERE subject = '{later}'",
+        {STANDS: ["later"]},
+    ),
+    "a table that was closed by another": (
+        "UPDATE dining_tables SET status = 'closed'",
+        {STANDS: []},
+    ),
+    "two bookings of one time": (
+        "UPDATE bookings SET starts_at = starts_at - 10800 WHERE booking_id = '{later}'",
+        {APART: ["accepted", "later"]},
+    ),
+    "a booking of another number": (
+        "UPDATE bookings SET table_number = 9 WHERE booking_id = '{later}'",
+        {NUMBERED: ["later"]},
+    ),
+}
+
+
+async def bookings_of(hall: Hall) -> dict[str, str]:
+    """Make some bookings; return their ids by what became of them."""
+    table = await hall.add_table()
+    accepted, declined = [await hall.request(table, evening(hours)) for hours in (5, 6)]
+    await hall.decide(accepted, Action.ACCEPT)
+    later = await hall.book(table, evening(8))
+    found = {"accepted": accepted, "declined": declined, "later": later}
+    return {name: id_of(one) for name, one in found.items()}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damage_is_found(damage: str) -> None:
+    statement, expected = DAMAGES[damage]
+    async with open_hall() as hall:
+        ids = await bookings_of(hall)
+        assert broken_in(hall.store) == []
+
+        def break_it(connection: Connection) -> None:
+            for name in ("insert", "update"):
+                connection.exec_driver_sql(f"DROP TRIGGER tr_bookings_accepted_{name}")
+            connection.exec_driver_sql(statement.format(**ids))
+
+        hall.store.maintain(break_it)
+        broken = broken_in(hall.store)
+        assert len(broken) == len(expected)
+        for sentence, names in expected.items():
+            (found,) = (one for one in broken if sentence in one)
+            assert all(f"bookings {ids[name]}" in found for name in names)
