@@ -87,7 +87,6 @@ MODELS = (
     "cafe/delivery/delivery.py",
     "cafe/delivery/districts.py",
     "cafe/delivery/fleet.py",
-    "cafe/delivery/line.py",
     "cafe/letters/letter.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",

@@ -10,6 +10,7 @@ that comes back has its old place.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from math import inf, nextafter
@@ -40,7 +41,6 @@ from cafe.delivery.delivery import (
     Status,
     UnknownDeliveryError,
 )
-from cafe.delivery.line import Line
 
 
 class Turn(NamedTuple):
@@ -62,6 +62,32 @@ class Who(NamedTuple):
     """The command's id, so that it can be repeated."""
     courier_id: str | None = None
     """The courier who may do this with what they have, or had last; None for staff."""
+
+
+class Line:
+    """Ids in the order of numbers: a sorted list, so that one is found in a microsecond."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        self._places: list[tuple[float, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, place: float, name: str) -> None:
+        """Put an id in its place."""
+        insort(self._places, (place, name))
+
+    def remove(self, place: float, name: str) -> None:
+        """Take an id out of its place; do nothing where it is not there."""
+        index = bisect_left(self._places, (place, name))
+        if self._places[index : index + 1] == [(place, name)]:
+            del self._places[index]
+
+    def first(self) -> tuple[float, str] | None:
+        """Return the lowest number, and its id; None where there is none."""
+        return self._places[0] if self._places else None
 
 
 class Fleet:
