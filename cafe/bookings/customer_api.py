@@ -85,8 +85,8 @@ def _read_time(text: Any) -> float | None:
 
 
 QueryTime = Annotated[float | None, BeforeValidator(_read_time), WithJsonSchema(TIME_SCHEMA)]
-From = Annotated[QueryTime, Query(alias="from", description="Only what ends after this.")]
-To = Annotated[QueryTime, Query(alias="to", description="Only what begins before this.")]
+FreeFrom = Annotated[QueryTime, Query(alias="from", description="Free from then on; with `to`.")]
+FreeTo = Annotated[QueryTime, Query(alias="to", description="And up to then; with `from`.")]
 Seats = Annotated[QueryInteger | None, Query(ge=1, le=MOST_SEATS)]
 Cents = Annotated[QueryInteger | None, Query(ge=0, le=MOST_CENTS)]
 Limit = Annotated[QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
@@ -109,10 +109,15 @@ class CancelForm(BaseModel):
         json_schema_extra={"examples": [{"token": TOKEN, "form": f"1780300800000000.{TOKEN}"}]},
     )
 
-    token: Annotated[str, Field(max_length=LONGEST, pattern=TOKEN_PATTERN)]
+    token: Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=TOKEN_PATTERN)]
     form: Annotated[
         str,
-        Field(max_length=LONGEST, pattern=TOKEN_PATTERN, description="Tells when the page was."),
+        Field(
+            min_length=1,
+            max_length=LONGEST,
+            pattern=TOKEN_PATTERN,
+            description="When the page was given out, signed.",
+        ),
     ]
 
 
@@ -129,8 +134,8 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         seats_max: Seats = None,
         price_min: Cents = None,
         price_max: Cents = None,
-        starts_at: From = None,
-        ends_at: To = None,
+        starts_at: FreeFrom = None,
+        ends_at: FreeTo = None,
         limit: Limit = USUALLY_LISTED,
         cursor: Cursor = None,
     ) -> Response:
