@@ -26,6 +26,7 @@ from bench import (
     noop,
     orders,
     parked,
+    tables,
 )
 from bench.processes import BenchmarkError
 from bench.report import FULL, QUICK, Row, Scale, print_table, progress
@@ -59,6 +60,9 @@ BENCHMARKS = {
     "accounts": Benchmark(accounts.measure, "signing in, start and memory with many accounts"),
     "deliveries": Benchmark(
         deliveries.measure, "a delivery and its finish with a thousand couriers against ten"
+    ),
+    "tables": Benchmark(
+        tables.measure, "GET /tables among a thousand tables and their bookings against ten"
     ),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import httpx
 from argon2 import PasswordHasher
 
+from bench.ledger import make_ledger
 from bench.processes import Server, cafe, serving
 from bench.report import Row, Scale, at_most, progress
 from cafe.accounts.tokens import Tokens, tokens_of
-from cafe.ledger.database import upgrade
 
 FEW = 1_000
 MOST_START = 1.2
@@ -96,7 +96,7 @@ def measure(scale: Scale) -> list[Row]:
     with TemporaryDirectory() as folder:
         files = {Path(folder, f"{number}.db"): number for number in (scale.accounts, FEW)}
         for file, number in files.items():
-            upgrade(f"sqlite:///{file}")  # without a shop, whose first menu would be in the log
+            make_ledger(file)
             began = perf_counter()
             write_accounts(file, number)
             progress(f"accounts: {number:,} are in a file, after {perf_counter() - began:.0f} s")

@@ -14,10 +14,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, time
 
+from bench.ledger import make_ledger
 from bench.processes import cafe, serving
 from bench.report import Row, Scale, at_most, progress
-from cafe.ledger.database import upgrade
-from cafe.shop.departments import DEPARTMENTS
 
 MOST_START = 1.2
 MOST_MEMORY = 1.05
@@ -68,8 +67,7 @@ def measure(scale: Scale) -> list[Row]:
     with TemporaryDirectory() as folder:
         full, empty = Path(folder, "full.db"), Path(folder, "empty.db")
         for file in (full, empty):
-            upgrade(f"sqlite:///{file}")
-            progress(f"history: {file.name} has the tables of {len(DEPARTMENTS)} departments")
+            make_ledger(file)
         began = perf_counter()
         write_history(full, scale.history)
         took = perf_counter() - began

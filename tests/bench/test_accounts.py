@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from bench.accounts import write_accounts
+from bench.ledger import make_ledger
 from bench.processes import ROOT
-from cafe.ledger.database import upgrade
 
 pytestmark = pytest.mark.once
 
 
 def test_written_accounts_pass_every_check(tmp_path: Path) -> None:
     file = tmp_path / "cafe.db"
-    url = f"sqlite:///{file}"
-    upgrade(url)
+    url = make_ledger(file)
     write_accounts(file, 50)
     command = (sys.executable, "-m", "cafe", "db", "check", "--database-url", url)
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from bench import (
     accounts,
     actors,
     defaults,
+    deliveries,
     flood,
     history,
     latency,
@@ -22,6 +23,7 @@ from bench import (
     noop,
     orders,
     parked,
+    tables,
 )
 from bench.__main__ import BENCHMARKS, make_parser
 from bench.load import turns_of
@@ -89,6 +91,9 @@ COST_FILE = "processor time for each, with a file"
         ("`accounts`", "memory after", "", accounts.MOST_MEMORY),
         ("`accounts`", "processor time of a sign-in", "", accounts.MOST_SIGN_IN),
         ("`accounts`", "the same of", "", accounts.MOST_LOOK),
+        ("`deliveries`", "processor time", "", deliveries.MOST),
+        ("`tables`", "processor time", "", tables.MOST),
+        ("`tables`", "the same", "", tables.MOST),
         ("`lines`", "processor time", "", lines.MOST),
         ("`actors`", "asks, 1 and 100 callers", "", actors.LINES[0].target),
         ("`actors`", "asks, 1 caller", "Pykka", actors.LINES[3].target),
