@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from bench.processes import Server, cafe, serving
+from bench.processes import BenchmarkError, Server, cafe, serving
 from bench.report import Row, Scale, at_most, progress
 from cafe.accounts.tokens import tokens_of
 
@@ -71,7 +71,7 @@ class Town:
     def _post(self, path: str, body: object, status: int) -> dict[str, str]:
         response = self._manager.post(path, json=body)
         if response.status_code != status:
-            raise RuntimeError(f"{path}: {response.status_code} {response.text}")
+            raise BenchmarkError(f"{path}: {response.status_code} {response.text}")
         members: dict[str, str] = response.json()
         return members
 

@@ -21,6 +21,7 @@ from cafe.ledger.department import Logged, Put
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import until_done
 from cafe.letters.letter import Kind, State, new_letter
+from cafe.letters.mailer import POSITION_SECONDS
 from cafe.letters.messages import Follow, Written
 from cafe.letters.queries import load_position
 from cafe.letters.rendering import AddressError, Stationery
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from cafe.letters.messages import Mailer
 
 MOST_EVENTS: Final = 100
-"""Looked at in one turn."""
+"""In one turn, and without a turn at most."""
 KINDS: Final = {
     "requested": Kind.RECEIVED,
     "accepted": Kind.ACCEPTED,
@@ -54,12 +55,21 @@ class Writer:
     stationery: Stationery
 
     async def follow(self) -> None:
-        """Follow the log from where it was followed to; never returns."""
-        after = await until_done(partial(self.ledger.read, load_position))
+        """Follow the log from where it was followed to; never returns.
+
+        Events that call for no letter cost the Mailer a turn only now and then.
+        """
+        after = told = await until_done(partial(self.ledger.read, load_position))
+        overdue_at = self.ledger.now() + POSITION_SECONDS
         async with self.ledger.follow(after) as batches:
             async for batch in batches:
                 for first in range(0, len(batch), MOST_EVENTS):
-                    await self._follow(batch[first : first + MOST_EVENTS])
+                    part = batch[first : first + MOST_EVENTS]
+                    few = part[-1].position - told < MOST_EVENTS
+                    if few and self.ledger.now() < overdue_at and not any(map(kind_of, part)):
+                        continue
+                    await self._follow(part)
+                    told, overdue_at = part[-1].position, self.ledger.now() + POSITION_SECONDS
 
     async def _follow(self, batch: Sequence[Logged]) -> None:
         called_for = [one for one in batch if kind_of(one) is not None]
