@@ -117,6 +117,8 @@ def _seen() -> Any:
     last_start = func.max(starts).over(partition_by=_event.subject)
     numbered = select(*_event, last_start.label("last_start")).where(_ours).subquery()
     seen = numbered.c
+    # What is called off has ended before.
+    ends = and_(seen.after.in_(("ready", "cancelled")), seen.action != "call off")
     return (
         select(
             seen.subject,
@@ -124,7 +126,7 @@ def _seen() -> Any:
             func.min(case((seen.before.is_(None), seen.at))).label("placed"),
             func.sum(case((seen.action == "publish", 1), else_=0)).label("published"),
             func.max(case((seen.position == seen.last_start, seen.at))).label("started"),
-            func.min(case((seen.after.in_(("ready", "cancelled")), seen.at))).label("ended"),
+            func.min(case((ends, seen.at))).label("ended"),
             func.sum(case((seen.action == "expire", 1), else_=0)).label("expired"),
             func.sum(case((seen.action == "abandon", 1), else_=0)).label("abandoned"),
         )

@@ -92,3 +92,15 @@ async def test_a_lease_from_a_clock_that_was_ahead_breaks_no_promise() -> None:
         await settled()  # no customer waits for the order, so it is abandoned
         assert all(order.abandoned for order in left.orders.values())
         assert left.broken_promises() == []
+
+
+async def test_a_check_finds_nothing_wrong_with_what_is_called_off_after_a_clock_that_was_ahead() -> (
+    None
+):
+    store = FaultyStore()
+    async with open_counter(store=store, clock=lambda: NOON + YEARS) as counter:
+        order = await counter.publish()
+        left = store.survivor()
+    async with open_counter(store=left, clock=lambda: NOON + trio.current_time()) as counter:
+        await counter.desk.call_off(order.order_id)
+        assert left.broken_promises() == []
