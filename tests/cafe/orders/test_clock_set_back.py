@@ -94,9 +94,7 @@ async def test_a_lease_from_a_clock_that_was_ahead_breaks_no_promise() -> None:
         assert left.broken_promises() == []
 
 
-async def test_a_check_finds_nothing_wrong_with_what_is_called_off_after_a_clock_that_was_ahead() -> (
-    None
-):
+async def test_a_check_finds_nothing_wrong_with_a_call_off_after_a_clock_that_was_ahead() -> None:
     store = FaultyStore()
     async with open_counter(store=store, clock=lambda: NOON + YEARS) as counter:
         order = await counter.publish()
