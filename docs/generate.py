@@ -13,13 +13,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TypeVar
 
+from cafe.bookings import booking
+from cafe.delivery import delivery
+from cafe.payments import payment
 from cafe.settings import PREFIX, Settings, default_of
 from docs.shown import report, rush
-from docs.state_diagram import a_connections_phases, a_payments_life, an_orders_life
+from docs.state_diagram import a_connections_phases, an_orders_life, life_of
 from tests.test_layout import ROOMS
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(
@@ -63,13 +69,24 @@ def diagram(rows: list[str]) -> list[str]:
     return ["```mermaid", "stateDiagram-v2", *rows, "```"]
 
 
+def ended(statuses: Iterable[T], live: Collection[T]) -> list[T]:
+    """Return the statuses in which nothing is left to do."""
+    return [one for one in statuses if one not in live]
+
+
 PARTS: dict[str, Callable[[], list[str]]] = {
     "tree": tree,
     "settings": settings,
     "rush": rush,
     "report": report,
     "order": lambda: diagram(an_orders_life()),
-    "payment": lambda: diagram(a_payments_life()),
+    "payment": lambda: diagram(life_of(payment.TRANSITIONS, ended(payment.Status, payment.OPEN))),
+    "delivery": lambda: diagram(
+        life_of(delivery.TRANSITIONS, ended(delivery.Status, delivery.LIVE))
+    ),
+    "booking": lambda: diagram(
+        life_of(booking.TRANSITIONS, ended(booking.Status, [booking.Status.REQUESTED]))
+    ),
     "connection": lambda: diagram(a_connections_phases()),
 }
 

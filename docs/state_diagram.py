@@ -6,8 +6,10 @@ diagrams into their pages.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
-from cafe.payments import payment
 from cafe.server.connection import DEADLINES, NEXT, Phase
 
 
@@ -20,13 +22,11 @@ def an_orders_life() -> list[str]:
     return rows + [f"    {last} --> [*]" for last in (Status.DELIVERED, Status.CANCELLED)]
 
 
-def a_payments_life() -> list[str]:
-    """Return the rows of a payment's life."""
+def life_of(table: Mapping[tuple[Any, Any], Any], lasts: Iterable[Any]) -> list[str]:
+    """Return the rows of a table of transitions; its first ones are from None, `lasts` may last."""
     rows = [
-        f"    {before or '[*]'} --> {after}: {action}"
-        for (before, action), after in payment.TRANSITIONS.items()
+        f"    {before or '[*]'} --> {after}: {action}" for (before, action), after in table.items()
     ]
-    lasts = [one for one in payment.Status if one not in payment.OPEN]
     return rows + [f"    {last} --> [*]" for last in lasts]
 
 

@@ -7,68 +7,64 @@ beginnings and their ends are in the same order.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from math import inf
 
 from cafe.bookings.booking import Booking, Status
 from cafe.bookings.period import Period
-
-_Place = tuple[float, str]
 
 
 class Agenda:
     """The accepted bookings of a table, and the open requests for it."""
 
+    __slots__ = ("_accepted", "_ends", "_free_from", "_requests", "_starts", "_taken_from")
+
     def __init__(self) -> None:
-        self._accepted: dict[str, Booking] = {}
-        self._requests: dict[str, Booking] = {}
-        self._accepted_starts: list[_Place] = []
-        self._starts: list[_Place] = []
-        """When requests begin, each with its id."""
+        self._accepted: list[Booking] = []
+        self._taken_from: list[float] = []
+        self._free_from: list[float] = []
+        """The beginnings and the ends of those, in the same order."""
+        self._requests: list[Booking] = []
+        self._starts: list[float] = []
+        """Their beginnings, in the same order."""
         self._ends: list[float] = []
 
     def add(self, booking: Booking) -> None:
         """Note a booking; one that is neither accepted nor requested does not matter."""
-        place = booking.starts_at, booking.booking_id
         if booking.status is Status.ACCEPTED:
-            self._accepted[booking.booking_id] = booking
-            insort(self._accepted_starts, place)
+            place = bisect_left(self._taken_from, booking.starts_at)
+            self._accepted.insert(place, booking)
+            self._taken_from.insert(place, booking.starts_at)
+            self._free_from.insert(place, booking.ends_at)
         elif booking.status is Status.REQUESTED:
-            self._requests[booking.booking_id] = booking
-            insort(self._starts, place)
+            place = bisect_right(self._starts, booking.starts_at)
+            self._requests.insert(place, booking)
+            self._starts.insert(place, booking.starts_at)
             insort(self._ends, booking.ends_at)
 
     def remove(self, booking: Booking) -> None:
-        """Drop a booking, as it was added; one that is not there does not matter."""
-        place = booking.starts_at, booking.booking_id
-        if self._accepted.pop(booking.booking_id, None) is not None:
-            del self._accepted_starts[bisect_left(self._accepted_starts, place)]
-        elif self._requests.pop(booking.booking_id, None) is not None:
-            del self._starts[bisect_left(self._starts, place)]
+        """Drop a booking as it was added; one that did not matter does not either."""
+        if booking.status is Status.ACCEPTED:
+            place = bisect_left(self._taken_from, booking.starts_at)
+            del self._accepted[place], self._taken_from[place], self._free_from[place]
+        elif booking.status is Status.REQUESTED:
+            first = bisect_left(self._starts, booking.starts_at)
+            place = self._requests.index(booking, first)
+            del self._requests[place], self._starts[place]
             del self._ends[bisect_left(self._ends, booking.ends_at)]
 
     def is_free(self, period: Period) -> bool:
         """Return whether no accepted booking overlaps a period."""
-        last = bisect_left(self._accepted_starts, (period.ends_at, "")) - 1
-        if last < 0:
-            return True
-        _, booking_id = self._accepted_starts[last]
-        return self._accepted[booking_id].ends_at <= period.starts_at
+        # The last that begins before the period's end is the last to end, as they never overlap.
+        behind = bisect_left(self._taken_from, period.ends_at)
+        return not behind or self._free_from[behind - 1] <= period.starts_at
 
     def accepted_in(self, period: Period) -> list[Booking]:
         """Return the accepted bookings that overlap a period, the earliest first."""
-        found: list[Booking] = []
-        behind = bisect_left(self._accepted_starts, (period.ends_at, ""))
-        for _, booking_id in reversed(self._accepted_starts[:behind]):
-            booking = self._accepted[booking_id]
-            if booking.ends_at <= period.starts_at:
-                break
-            found.append(booking)
-        return found[::-1]
+        first = bisect_right(self._free_from, period.starts_at)
+        return self._accepted[first : bisect_left(self._taken_from, period.ends_at)]
 
     def requests_in(self, period: Period) -> list[Booking]:
         """Return the open requests that overlap a period, the earliest first."""
-        behind = bisect_left(self._starts, (period.ends_at, ""))
-        early = (self._requests[booking_id] for _, booking_id in self._starts[:behind])
+        early = self._requests[: bisect_left(self._starts, period.ends_at)]
         return [one for one in early if one.ends_at > period.starts_at]
 
     def count_requests(self, period: Period | None = None) -> int:
@@ -76,10 +72,9 @@ class Agenda:
         if period is None:
             return len(self._starts)
         # Those that begin before its end, without those of them that end before its beginning.
-        begun = bisect_left(self._starts, (period.ends_at, ""))
+        begun = bisect_left(self._starts, period.ends_at)
         return begun - bisect_right(self._ends, period.starts_at)
 
     def larger_than(self, seats: int) -> list[Booking]:
         """Return the accepted bookings whose party needs more seats, the earliest first."""
-        accepted = self.accepted_in(Period(-inf, inf))
-        return [one for one in accepted if one.party > seats]
+        return [one for one in self._accepted if one.party > seats]

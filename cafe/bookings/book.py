@@ -7,7 +7,7 @@ returns the transitions that it has made, for its caller to write down.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
@@ -113,8 +113,9 @@ class Book:
         """Begin with these; bookings that are over may be left out."""
         self.tables = {one.table_id: one for one in tables}
         self.bookings = {one.booking_id: one for one in bookings}
-        self._by_number = {one.number: one.table_id for one in self.tables.values()}
-        self._numbers = sorted(self._by_number)
+        self._numbers = sorted(one.number for one in self.tables.values())
+        self._ids = [one.table_id for one in sorted(self.tables.values(), key=_number)]
+        """In the order of their numbers."""
         self._agendas = {table_id: Agenda() for table_id in self.tables}
         self._most_requests = most_requests
         self._open = 0
@@ -155,11 +156,12 @@ class Book:
         """Add a table; one that is there already stays as it is. Raises NumberTakenError."""
         if table.table_id in self.tables:
             return []
-        if table.number in self._by_number:
+        place = bisect_right(self._numbers, table.number)
+        if self._numbers[place - 1 : place] == [table.number]:
             raise NumberTakenError
         self.tables[table.table_id] = table
-        self._by_number[table.number] = table.table_id
-        insort(self._numbers, table.number)
+        self._numbers.insert(place, table.number)
+        self._ids.insert(place, table.table_id)
         self._agendas[table.table_id] = Agenda()
         return [TableChange(TableAction.ADD, None, table)]
 
@@ -188,19 +190,19 @@ class Book:
     def behind(self, number: int, most: int) -> list[DiningTable]:
         """Return the tables behind a number, at most so many."""
         first = bisect_right(self._numbers, number)
-        return [self.tables[self._by_number[one]] for one in self._numbers[first : first + most]]
+        return [self.tables[table_id] for table_id in self._ids[first : first + most]]
 
     def search(
         self, wanted: TableFilter, period: Period | None, number: int, most: int
     ) -> list[Listed]:
         """Return the open tables behind a number that fit and are free then, at most so many."""
         found: list[Listed] = []
-        for one in self._numbers[bisect_right(self._numbers, number) :]:
-            table = self.tables[self._by_number[one]]
-            if table.status is not TableStatus.OPEN or not wanted.fits(table):
+        for table_id in self._ids[bisect_right(self._numbers, number) :]:
+            agenda = self._agendas[table_id]
+            if period is not None and not agenda.is_free(period):
                 continue
-            agenda = self._agendas[table.table_id]
-            if period is None or agenda.is_free(period):
+            table = self.tables[table_id]
+            if table.status is TableStatus.OPEN and wanted.fits(table):
                 found.append(Listed(table, agenda.count_requests(period)))
                 if len(found) == most:
                     break
@@ -301,3 +303,7 @@ class Book:
         self._open += booking.status is Status.REQUESTED
         self.bookings[booking.booking_id] = booking
         return change
+
+
+def _number(table: DiningTable) -> int:
+    return table.number

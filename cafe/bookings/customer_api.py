@@ -17,13 +17,11 @@ from starlette.responses import HTMLResponse, Response
 from actors import Ref
 from cafe.bookings import pages
 from cafe.bookings.desk import BookingDesk, new_id
+from cafe.bookings.fields import MOST_CENTS, MOST_SEATS, TIME_SCHEMA, time_of
 from cafe.bookings.messages import AskForTable, Found, SearchTables
 from cafe.bookings.period import Period, PeriodError, check_order
 from cafe.bookings.refusals import BookingConflict, NotBookable, UnknownBooking
 from cafe.bookings.schemas import (
-    MOST_CENTS,
-    MOST_SEATS,
-    TIME_SCHEMA,
     TOKEN,
     BookingIn,
     BookingOut,
@@ -31,7 +29,6 @@ from cafe.bookings.schemas import (
     RequestedBookingOut,
     booking_out,
     listed_out,
-    time_of,
 )
 from cafe.bookings.table import TableFilter, TableType
 from cafe.bookings.tokens import LONGEST
@@ -88,8 +85,8 @@ def _read_time(text: Any) -> float | None:
 
 
 QueryTime = Annotated[float | None, BeforeValidator(_read_time), WithJsonSchema(TIME_SCHEMA)]
-From = Annotated[QueryTime, Query(alias="from", description="Only what ends after this.")]
-To = Annotated[QueryTime, Query(alias="to", description="Only what begins before this.")]
+FreeFrom = Annotated[QueryTime, Query(alias="from", description="Free from then on; with `to`.")]
+FreeTo = Annotated[QueryTime, Query(alias="to", description="And up to then; with `from`.")]
 Seats = Annotated[QueryInteger | None, Query(ge=1, le=MOST_SEATS)]
 Cents = Annotated[QueryInteger | None, Query(ge=0, le=MOST_CENTS)]
 Limit = Annotated[QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
@@ -112,10 +109,15 @@ class CancelForm(BaseModel):
         json_schema_extra={"examples": [{"token": TOKEN, "form": f"1780300800000000.{TOKEN}"}]},
     )
 
-    token: Annotated[str, Field(max_length=LONGEST, pattern=TOKEN_PATTERN)]
+    token: Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=TOKEN_PATTERN)]
     form: Annotated[
         str,
-        Field(max_length=LONGEST, pattern=TOKEN_PATTERN, description="Tells when the page was."),
+        Field(
+            min_length=1,
+            max_length=LONGEST,
+            pattern=TOKEN_PATTERN,
+            description="When the page was given out, signed.",
+        ),
     ]
 
 
@@ -132,8 +134,8 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         seats_max: Seats = None,
         price_min: Cents = None,
         price_max: Cents = None,
-        starts_at: From = None,
-        ends_at: To = None,
+        starts_at: FreeFrom = None,
+        ends_at: FreeTo = None,
         limit: Limit = USUALLY_LISTED,
         cursor: Cursor = None,
     ) -> Response:
@@ -141,11 +143,18 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
 
         Each is shown with the number of open requests for that time, or for any.
         """
-        wanted = TableFilter(type, seats_min, seats_max, price_min, price_max)
+        given: dict[str, Any] = {
+            "type": type,
+            "seats_min": seats_min,
+            "seats_max": seats_max,
+            "price_min": price_min,
+            "price_max": price_max,
+        }
+        wanted = TableFilter(**{name: one for name, one in given.items() if one is not None})
         period = period_of(starts_at, ends_at, desk.ledger.now())
         found = await desk.ask(SearchTables(wanted, period, cursor or 0, limit + 1))
         behind = found[limit - 1].table.number if len(found) > limit else None
-        query = {**wanted._asdict(), **times_of(request), "limit": limit}
+        query = {**given, **times_of(request), "limit": limit}
         links = link_headers(request, "/tables", behind, **query)
         return answer({"tables": [listed_out(one) for one in found[:limit]]}, headers=links)
 

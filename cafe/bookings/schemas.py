@@ -1,46 +1,36 @@
 """What goes over the wire about tables and bookings; pydantic is used only here, at the edge.
 
-Rule: a time is text with an offset, and never a number: a client that sends one means its own clock
-or its own zone. What a guest writes is shown to managers and stands in letters, so a name holds no
-line break and nothing that a mail program would make a link of.
+Rule: what is sent is read by `fields.py`, and shown as `period.py` and the models have it.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    PlainValidator,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cafe.bookings.book import Listed, Wish
 from cafe.bookings.booking import Booking, Guest, Status
+from cafe.bookings.fields import (
+    A_TIME,
+    MOST_NUMBER,
+    Cents,
+    EmailText,
+    Name,
+    Phone,
+    Reason,
+    Seats,
+    Time,
+    Type,
+)
 from cafe.bookings.messages import Found
-from cafe.bookings.period import LONGEST_TEXT, Period, local_text, read_time
+from cafe.bookings.period import Period, local_text
 from cafe.bookings.table import DiningTable, TableStatus, TableType
 from cafe.http.app import example
-from cafe.http.schema import NFC, Id, Schema, Text, fit, schema_example
-
-MOST_SEATS: Final = 1_000
-MOST_NUMBER: Final = 1_000_000
-MOST_CENTS: Final = 10_000_000
-MAX_EMAIL: Final = 254
-"""RFC 5321, 4.5.3.1.3, without its brackets."""
-LONGEST_REASON: Final = 500
-PHONE: Final = r"^\+?[0-9][0-9 ()/.-]{3,30}[0-9]$"
-_LINE: Final = re.compile("[\u2028\u2029]")
-# A dot between letters, in any of the forms that browsers take for one (UTS 46), too.
-_LINK: Final = re.compile(r"://|www\.|\w[.\u3002\uff0e\uff61]\w{2}", re.IGNORECASE)
+from cafe.http.schema import Id, Schema, schema_example
 
 TABLE: Final[dict[str, Any]] = {
     "table_id": "5f1d0c9ab2e4416f8a3c",
@@ -52,7 +42,7 @@ TABLE: Final[dict[str, Any]] = {
 MANAGED: Final[dict[str, Any]] = {**TABLE, "status": "open"}
 ASKED: Final[dict[str, Any]] = {
     "table_id": TABLE["table_id"],
-    "from": "2026-06-01T19:00:00+02:00",
+    "from": A_TIME,
     "to": "2026-06-01T21:00:00+02:00",
     "party": 4,
     "email": "ada@example.com",
@@ -71,60 +61,6 @@ TOKEN: Final = "vWmV0Zr9pD3m2o8JtY7qE1kXcN5hGb4s"  # noqa: S105 - an example
 BRIEF: Final[dict[str, Any]] = {
     name: BOOKING[name] for name in ("booking_id", "status", "from", "to", "party", "name")
 }
-
-
-def time_of(text: Any) -> float:
-    """Return the time that a text names; raises an error for anything else."""
-    try:
-        if isinstance(text, str) and len(text) <= LONGEST_TEXT:
-            return read_time(text)
-    except ValueError:
-        pass
-    raise PydanticCustomError(
-        "time", "A time is text with an offset, as in {one} (RFC 3339)", {"one": ASKED["from"]}
-    )
-
-
-def email_of(text: Any) -> str:
-    """Return an e-mail address in ASCII, as letters are sent to it; raises an error for others."""
-    try:
-        if isinstance(text, str) and len(text) <= MAX_EMAIL:
-            address = validate_email(
-                fit(text), check_deliverability=False, allow_smtputf8=False, strict=True
-            )
-            if address.ascii_email is not None:
-                return address.ascii_email
-    except EmailNotValidError:
-        pass
-    raise PydanticCustomError("email", "This is not an e-mail address")
-
-
-def _name(text: str) -> str:
-    if _LINE.search(text):
-        raise PydanticCustomError("name", "A name has no line breaks")
-    if _LINK.search(text):
-        raise PydanticCustomError("name", "A name has no links; write a space behind a dot")
-    return text
-
-
-TIME_SCHEMA: Final = {
-    "type": "string",
-    "format": "date-time",
-    "maxLength": LONGEST_TEXT,
-    "examples": [ASKED["from"]],
-}
-Time = Annotated[float, PlainValidator(time_of), WithJsonSchema(TIME_SCHEMA)]
-EmailText = Annotated[
-    str,
-    PlainValidator(email_of),
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL}),
-]
-Phone = Annotated[str, Field(max_length=32, pattern=PHONE)]
-Name = Annotated[Text, Field(min_length=1, max_length=80), AfterValidator(_name), NFC]
-Reason = Annotated[Text, Field(min_length=1, max_length=LONGEST_REASON)]
-Seats = Annotated[int, Field(ge=1, le=MOST_SEATS)]
-Cents = Annotated[int, Field(ge=0, le=MOST_CENTS)]
-Type = Annotated[TableType, Field(strict=False)]
 
 
 class TableIn(Schema):

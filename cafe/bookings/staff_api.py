@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from cafe.bookings.book import Wish
 from cafe.bookings.booking import Action, Status
-from cafe.bookings.customer_api import MOST_LISTED, From, Limit, To, times_of
+from cafe.bookings.customer_api import MOST_LISTED, Limit, QueryTime, times_of
 from cafe.bookings.desk import BookingDesk, new_id
 from cafe.bookings.messages import AddTable, BookTable, ChangeTable, ListTables
 from cafe.bookings.queries import Wanted
@@ -92,6 +92,8 @@ BookingCursor = Annotated[
     WithJsonSchema({"type": "string", "maxLength": LONGEST_CURSOR}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
+From = Annotated[QueryTime, Query(alias="from", description="Only those that end after this.")]
+To = Annotated[QueryTime, Query(alias="to", description="Only those that begin before this.")]
 ByStatus = Annotated[Status | None, Query(description="Only those that stand so.")]
 
 

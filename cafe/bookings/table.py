@@ -10,6 +10,7 @@ bookings name it. Its number never changes: guests know it.
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import Final, NamedTuple
 
 
@@ -74,23 +75,22 @@ class TableChange(NamedTuple):
 
 
 class TableFilter(NamedTuple):
-    """Which tables are wanted; what is None does not matter."""
+    """Which tables are wanted."""
 
     type: TableType | None = None
-    seats_min: int | None = None
-    seats_max: int | None = None
-    price_min: int | None = None
-    price_max: int | None = None
+    """None: of any type."""
+    seats_min: int = 0
+    seats_max: float = inf
+    price_min: int = 0
+    price_max: float = inf
 
     def fits(self, table: DiningTable) -> bool:
         """Return whether a table is one of those that are wanted."""
         kind, seats_min, seats_max, price_min, price_max = self
         return (
             (kind is None or table.type is kind)
-            and (seats_min is None or table.seats >= seats_min)
-            and (seats_max is None or table.seats <= seats_max)
-            and (price_min is None or table.price_cents >= price_min)
-            and (price_max is None or table.price_cents <= price_max)
+            and seats_min <= table.seats <= seats_max
+            and price_min <= table.price_cents <= price_max
         )
 
 

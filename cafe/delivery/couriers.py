@@ -20,7 +20,7 @@ from typing import TypeVar
 from actors import Actor, Reply, Timer
 from cafe.delivery.courier import Courier, DistrictChange
 from cafe.delivery.coverage import Coverage, District
-from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError
+from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError, order_event
 from cafe.delivery.districts import Districts, UnknownDistrictError
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.messages import (
@@ -38,7 +38,6 @@ from cafe.delivery.messages import (
     Publish,
     Take,
 )
-from cafe.delivery.order_events import order_event
 from cafe.delivery.queries import Snapshot
 from cafe.delivery.refusals import REFUSED, UnknownDistrict, refusal_of
 from cafe.delivery.tables import entry_of, entry_of_position, entry_of_row
@@ -116,6 +115,7 @@ class Couriers(Actor):
             snapshot.couriers,
             snapshot.deliveries,
             snapshot.last_sequence,
+            self._clock(),
         )
         if not journal.closed:
             self._show()

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from actors import Ref
 from cafe.delivery.courier import CourierWish
 from cafe.delivery.desk import DeliveryDesk
-from cafe.delivery.manager_api import BODY, NO_LEDGER
 from cafe.delivery.messages import ChangeCourier, Step, Take
 from cafe.delivery.schemas import (
     ChangedCourierOut,
@@ -31,7 +30,7 @@ from cafe.delivery.shown import (
     next_out,
     own_delivery_out,
 )
-from cafe.delivery.staff_api import OrderId, counting_unknown
+from cafe.delivery.staff_api import BODY, NO_LEDGER, OrderId, counting_unknown
 from cafe.http.app import problems
 from cafe.http.authentication import Allow, Caller, Role
 from cafe.http.plain_routes import PlainRoute

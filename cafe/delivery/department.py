@@ -25,10 +25,9 @@ from cafe.delivery.customer_api import courier_routes
 from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.followers import Followed, follow_orders, settle_orders
-from cafe.delivery.manager_api import manager_routes
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import Snapshot, load_delivery
-from cafe.delivery.staff_api import delivery_routes
+from cafe.delivery.staff_api import delivery_routes, manager_routes
 from cafe.delivery.tables import couriers, deliveries, districts, followed, served
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of

@@ -10,6 +10,7 @@ that comes back has its old place.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from math import inf, nextafter
@@ -40,7 +41,6 @@ from cafe.delivery.delivery import (
     Status,
     UnknownDeliveryError,
 )
-from cafe.delivery.line import Line
 
 
 class Turn(NamedTuple):
@@ -64,6 +64,32 @@ class Who(NamedTuple):
     """The courier who may do this with what they have, or had last; None for staff."""
 
 
+class Line:
+    """Ids in the order of numbers: a sorted list, so that one is found in a microsecond."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        self._places: list[tuple[float, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, place: float, name: str) -> None:
+        """Put an id in its place."""
+        insort(self._places, (place, name))
+
+    def remove(self, place: float, name: str) -> None:
+        """Take an id out of its place; do nothing where it is not there."""
+        index = bisect_left(self._places, (place, name))
+        if self._places[index : index + 1] == [(place, name)]:
+            del self._places[index]
+
+    def first(self) -> tuple[float, str] | None:
+        """Return the lowest number, and its id; None where there is none."""
+        return self._places[0] if self._places else None
+
+
 class Fleet:
     """Couriers, and the deliveries with something left to do."""
 
@@ -73,8 +99,9 @@ class Fleet:
         couriers: Iterable[Courier] = (),
         deliveries: Iterable[Delivery] = (),
         last_sequence: int = 0,
+        now: float = inf,
     ) -> None:
-        """Go on from what is committed."""
+        """Go on from what is committed; no lease is longer, even if the clock was set back."""
         self._lease_seconds = lease_seconds
         self.couriers = {one.courier_id: one for one in couriers}
         """All, by id; only the fleet changes them."""
@@ -89,9 +116,15 @@ class Fleet:
         self._waiting: dict[str, Line] = defaultdict(Line)
         """By district, the deliveries that wait, by their place in the queue."""
         self._leases = Line()
-        self._unsettled: dict[str, None] = {}
+        self._unsettled: dict[str, float] = {}
+        """By order, since when it may not know of something."""
         for delivery in deliveries:
-            self._keep(delivery)
+            expires_at = delivery.lease_expires_at
+            if expires_at is not None and expires_at > now + lease_seconds:
+                self._keep(delivery._replace(lease_expires_at=now + lease_seconds))
+            else:
+                self._keep(delivery)
+        self._unsettled = dict.fromkeys(self._unsettled, -inf)
         for courier in self.couriers.values():
             self._line_up(courier)
 
@@ -136,8 +169,7 @@ class Fleet:
 
     def unsettled(self, until: float) -> tuple[Delivery, ...]:
         """Return the deliveries whose orders may not know what happened until then."""
-        found = (self.deliveries[one] for one in self._unsettled)
-        return tuple(one for one in found if one.unsettled_since <= until)
+        return tuple(self.deliveries[one] for one, at in self._unsettled.items() if at <= until)
 
     def next_expiry(self) -> float | None:
         """Return when the next lease expires."""
@@ -414,7 +446,7 @@ class Fleet:
         if delivery.lease_expires_at is not None:
             self._leases.add(delivery.lease_expires_at, delivery.order_id)
         if not delivery.settled:
-            self._unsettled[delivery.order_id] = None
+            self._unsettled[delivery.order_id] = delivery.unsettled_since
 
 
 IN_NO_HAND: Final = {"courier_id": None, "assigned_at": None, "picked_up_at": None}

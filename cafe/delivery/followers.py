@@ -14,9 +14,8 @@ import trio
 
 from actors import ActorCrashed, Ref
 from cafe.delivery.couriers import Couriers
-from cafe.delivery.delivery import Delivery, Status
+from cafe.delivery.delivery import Delivery, Status, concerns_delivery
 from cafe.delivery.messages import Follow, ListUnsettled
-from cafe.delivery.order_events import concerns_delivery
 from cafe.delivery.queries import load_position
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged

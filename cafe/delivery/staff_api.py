@@ -1,4 +1,4 @@
-"""The staff's routes: publish deliveries, look at them, and take them a step further.
+"""The staff's routes: deliveries and their steps; and managers' routes: districts and couriers.
 
 Rule: HTTP into one ask of the desk, and its answer into HTTP. An unknown id counts against the
 address that asks.
@@ -17,28 +17,68 @@ from starlette.types import Scope
 from actors import Ref
 from cafe.delivery.delivery import Status
 from cafe.delivery.desk import DeliveryDesk
-from cafe.delivery.manager_api import BODY, NO_LEDGER, Limit
-from cafe.delivery.messages import Publish, Step, Take
+from cafe.delivery.messages import (
+    AddCourier,
+    AddDistrict,
+    ChangeCourier,
+    ChangeDistrict,
+    Publish,
+    Step,
+    Take,
+    new_id,
+)
 from cafe.delivery.refusals import UnknownDelivery
 from cafe.delivery.schemas import (
     CancelIn,
+    ChangedCourierOut,
+    CourierIn,
+    CourierOut,
+    CourierPatch,
+    CouriersOut,
     DeliveriesOut,
     DeliveryIn,
     DeliveryOut,
+    DistrictIn,
+    DistrictOut,
+    DistrictPatch,
+    DistrictsOut,
     FailIn,
     HandedOut,
     ReassignIn,
 )
-from cafe.delivery.shown import delivery_out, handed_out
+from cafe.delivery.shown import (
+    changed_courier_out,
+    courier_out,
+    delivery_out,
+    district_out,
+    handed_out,
+)
 from cafe.http.app import problems
 from cafe.http.authentication import Caller, Manager, Staff
 from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
+from cafe.http.schema import QueryInteger
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
 
+MOST_LISTED: Final = 500
+Limit = Annotated[QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
+DistrictId = Annotated[str, Path(description="As the district's answer tells it.")]
+CourierId = Annotated[str, Path(description="As the courier's answer tells it.")]
+NO_LEDGER: Final = problems(
+    503, because="The member `reason` is `ledger`: nothing can be written down."
+)
+BODY: Final = problems(400, 408, 413)
+DISTRICT_KEPT: Final = problems(
+    409, because="The name is another district's; or deliveries wait: `queued` says how many."
+)
+COURIER_KEPT: Final = problems(
+    409,
+    because="The account is another courier's; or one who has an order in hand, which `order_id` "
+    "tells, cannot be retired; or one who is retired cannot come on duty.",
+)
 MOST_ON_PAGE: Final = 100
 OrderId = Annotated[str, Path(description="As the delivery's answer tells it.")]
 InStatus = Annotated[Status | None, Query(description="Only those that stand so.")]
@@ -178,3 +218,95 @@ def _add_steps(router: APIRouter, desk: DeliveryDesk, limiter: Ref[RateLimiter])
         """Give it to another courier, and hand the one who had it the next one."""
         to = None if wish is None else wish.courier_id
         return await taken(request, manager, order_id, "reassign", to=to)
+
+
+def manager_routes(desk: DeliveryDesk) -> APIRouter:
+    """Return the routes that managers use."""
+    router = APIRouter(
+        tags=["delivery"], responses={**BARISTAS_ONLY, **NO_LEDGER}, route_class=PlainRoute
+    )
+    _add_district_routes(router, desk)
+    _add_courier_routes(router, desk)
+    return router
+
+
+def _add_district_routes(router: APIRouter, desk: DeliveryDesk) -> None:
+    @router.get("/districts", response_model=DistrictsOut, responses=LINKED)
+    async def districts(
+        request: Request, _manager: Manager, limit: Limit = MOST_LISTED, cursor: Cursor = None
+    ) -> Response:
+        """List districts, retired ones as well, in the order in which they were added."""
+        found = await desk.districts(cursor or 0, limit + 1)
+        behind = found[limit - 1].number if len(found) > limit else None
+        links = link_headers(request, "/districts", behind, limit=limit)
+        return answer({"districts": [district_out(one) for one in found[:limit]]}, headers=links)
+
+    @router.post(
+        "/districts",
+        status_code=201,
+        response_model=DistrictOut,
+        responses={**BODY, **DISTRICT_KEPT},
+    )
+    async def add(manager: Manager, district: DistrictIn) -> Response:
+        """Add a district; its name is unique, in whatever case."""
+        added = await desk.add_district(AddDistrict(new_id(), district.name, manager.name))
+        return answer(district_out(added), 201)
+
+    @router.patch(
+        "/districts/{district_id}",
+        response_model=DistrictOut,
+        responses={**BODY, **problems(404), **DISTRICT_KEPT},
+    )
+    async def change(
+        manager: Manager, district_id: DistrictId, district: DistrictPatch
+    ) -> Response:
+        """Rename a district, retire it, or take it up again."""
+        message = ChangeDistrict(district_id, district.name, district.retired, manager.name)
+        return answer(district_out(await desk.change_district(message)))
+
+
+def _add_courier_routes(router: APIRouter, desk: DeliveryDesk) -> None:
+    @router.get("/couriers", response_model=CouriersOut, responses=LINKED)
+    async def couriers(
+        request: Request, _manager: Manager, limit: Limit = MOST_LISTED, cursor: Cursor = None
+    ) -> Response:
+        """List couriers, retired ones as well, in the order in which they were added."""
+        found = await desk.list_couriers(cursor or 0, limit + 1)
+        behind = found[limit - 1].courier.number if len(found) > limit else None
+        links = link_headers(request, "/couriers", behind, limit=limit)
+        return answer({"couriers": [courier_out(*one) for one in found[:limit]]}, headers=links)
+
+    @router.post(
+        "/couriers",
+        status_code=201,
+        response_model=ChangedCourierOut,
+        responses={**BODY, **COURIER_KEPT},
+    )
+    async def add(manager: Manager, courier: CourierIn) -> Response:
+        """Add a courier, who is on duty if not said otherwise."""
+        added = await desk.add_courier(
+            AddCourier(
+                new_id(),
+                courier.name,
+                tuple(courier.districts),
+                courier.account,
+                courier.on_duty,
+                manager.name,
+            )
+        )
+        return answer(changed_courier_out(*added), 201)
+
+    @router.get("/couriers/{courier_id}", response_model=CourierOut, responses=problems(404))
+    async def courier(_manager: Manager, courier_id: CourierId) -> Response:
+        """Show a courier with the figures."""
+        return answer(courier_out(*await desk.courier(courier_id)))
+
+    @router.patch(
+        "/couriers/{courier_id}",
+        response_model=ChangedCourierOut,
+        responses={**BODY, **problems(404), **COURIER_KEPT},
+    )
+    async def change(manager: Manager, courier_id: CourierId, courier: CourierPatch) -> Response:
+        """Change a courier: name, districts, whether on duty or retired."""
+        message = ChangeCourier(courier_id, courier.wish(), manager.name)
+        return answer(changed_courier_out(*await desk.change_courier(message)))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+import trio
 from prometheus_client import CollectorRegistry, Counter
 
 from actors import Ref
@@ -76,8 +77,12 @@ class Writer:
         if called_for:
             ids = tuple({one.event.subject: None for one in called_for})
             facts = await until_done(partial(self.bookings.ask, FindFacts(ids)))
-        written = [self._write(one, facts.get(one.event.subject)) for one in called_for]
-        follow = Follow(tuple(one for one in written if one is not None), batch[-1].position)
+        letters: list[Written] = []
+        for one in called_for:
+            await trio.lowlevel.checkpoint()  # each takes some milliseconds: let others go on
+            written = self._write(one, facts.get(one.event.subject))
+            letters += () if written is None else (written,)
+        follow = Follow(tuple(letters), batch[-1].position)
         await until_done(partial(self.mailer.ask, follow))
 
     def _write(self, logged: Logged, facts: Facts | None) -> Written | None:

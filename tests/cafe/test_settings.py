@@ -14,6 +14,7 @@ from cafe.settings import (
     option_name,
     parse_hosts,
     parse_origins,
+    parse_sender,
     read_settings,
     unknown_variables,
 )
@@ -201,6 +202,39 @@ def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -
 def test_an_unknown_variable_is_reported_with_the_nearest_name(name: str, said: str) -> None:
     environ = {name: "1", "CAFE_LEASE_SECONDS": "9", "PATH": "", "MYCAFE_X": ""}
     assert unknown_variables(environ) == [f"{name} is no setting of the café{said}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "address"),
+    [
+        ("cafe@localhost", "", "cafe@localhost"),
+        ("Café Zoë <cafe@cafe.example>", "Café Zoë", "cafe@cafe.example"),
+        ("<cafe@cafe.example>", "", "cafe@cafe.example"),
+    ],
+)
+def test_a_sender_is_an_address_with_a_name_or_without(given: str, name: str, address: str) -> None:
+    sender = parse_sender(read_settings({"mail_from": given}).mail_from)
+    assert (sender.display_name, sender.addr_spec) == (name, address)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "cafe",
+        "cafe@",
+        "@cafe.example",
+        "a@b, c@d",
+        "a@b\nBcc: c@d",
+        "ü@x.org",
+        "a@ü.org",
+        "a@b <c",
+        "a@b\0",
+    ],
+)
+def test_what_is_no_sender_is_an_error_of_one_line(sender: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--mail-from: a sender") as error:
+        read_settings({"mail_from": sender})
+    assert "\n" not in str(error.value)
 
 
 def test_every_setting_has_a_description_and_an_option() -> None:

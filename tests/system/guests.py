@@ -114,7 +114,8 @@ def text_of(message: EmailMessage) -> str:
 
 def link_in(message: EmailMessage) -> tuple[str, dict[str, str]]:
     """Return the path and the query of a letter's link."""
-    (url,) = re.findall(r"^https://\S+", text_of(message), re.MULTILINE)
+    urls: list[str] = re.findall(r"^https://\S+", text_of(message), re.MULTILINE)
+    (url,) = urls
     parts = urlsplit(url)
     return parts.path, {name: value for name, (value,) in parse_qs(parts.query).items()}
 

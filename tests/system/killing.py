@@ -10,19 +10,21 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields
 from math import inf
 from random import Random
 from typing import Any
 
+import httpx
 import trio
 
 from tests.system.history import History, broken_promises, read, violations
 from tests.system.load import READY, Load, Record
-from tests.system.shop import POLL, TIMEOUT, Shop, environment, open_shop, until_asked
+from tests.system.shop import POLL, TIMEOUT, Line, Shop, environment, open_shop, until_asked
 
+Task = Callable[[], Awaitable[object]]
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}
 WITH_KEY, WITHOUT_KEY, BARISTAS = 60, 60, (4, 24)
 LEASES = (0.3, 0.6, 1.5)
@@ -119,6 +121,40 @@ async def kill(shop: Shop) -> float:
     shop.process.kill()
     await shop.ended()
     return time.time()
+
+
+async def run_until_killed(shop: Shop, tasks: Iterable[Task], seconds: float) -> None:
+    """Run tasks that call the shop for ever, and kill it after so many seconds."""
+    async with trio.open_nursery() as nursery:
+        for task in tasks:
+            nursery.start_soon(_until_it_is_gone, task)
+        await trio.sleep(seconds)
+        await kill(shop)
+        nursery.cancel_scope.cancel()
+
+
+async def _until_it_is_gone(task: Task) -> None:
+    with suppress(httpx.HTTPError):
+        await task()
+
+
+async def pause(chance: Random, most: float) -> None:
+    """Wait for at most so many seconds."""
+    await trio.sleep(chance.uniform(0.0, most))
+
+
+def taken(response: httpx.Response, wrong: list[str], *expected: int) -> Line | None:
+    """Return what was answered, or None where it was refused.
+
+    A refusal that is neither a conflict, nor the ledger's, nor `expected` is noted in `wrong`.
+    """
+    if response.is_success:
+        answered: Line = response.json()
+        return answered
+    refused = {httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE, *expected}
+    if response.status_code not in refused:
+        wrong.append(f"{response.url.path}: {response.status_code} {response.text}")
+    return None
 
 
 async def check(shop: Shop, url: str, load: Load, kills: list[float]) -> Totals:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from threading import Thread
-from typing import Any, cast
+from typing import Any
 
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -54,7 +54,7 @@ class Inbox:
         if self.data:
             return self.data.pop(0)
         assert isinstance(envelope.content, bytes)
-        message = cast("EmailMessage", message_from_bytes(envelope.content, policy=default))
+        message = message_from_bytes(envelope.content, policy=default)
         (address,) = envelope.rcpt_tos
         self.senders.add(envelope.mail_from or "")
         assert server.transport is not None
@@ -80,22 +80,17 @@ class Inbox:
 
 @contextmanager
 def open_inbox(
-    inbox: Inbox | None = None,
-    *,
-    port: int = 0,
-    tls: ssl.SSLContext | None = None,
-    starttls: ssl.SSLContext | None = None,
-    login: bool = False,
+    scheme: str = "smtp", tls: ssl.SSLContext | None = None, *, login: bool = False
 ) -> Generator[Inbox]:
-    """Open a mail server, with TLS from the first byte or by STARTTLS, with a login or without."""
-    inbox = inbox or Inbox()
+    """Open a mail server for URLs of a scheme, with a login or without."""
+    inbox = Inbox()
 
     def protocol() -> SMTP:
         return SMTP(
             inbox,
             hostname="mail.example",
-            tls_context=starttls,
-            require_starttls=starttls is not None,
+            tls_context=tls if scheme == "starttls" else None,
+            require_starttls=scheme == "starttls",
             auth_required=login,
             auth_require_tls=False,
             authenticator=inbox.authenticate,
@@ -103,7 +98,8 @@ def open_inbox(
         )
 
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(loop.create_server(protocol, HOST, port, ssl=tls))
+    implicit = tls if scheme == "smtps" else None
+    server = loop.run_until_complete(loop.create_server(protocol, HOST, 0, ssl=implicit))
     inbox.port = server.sockets[0].getsockname()[1]
     thread = Thread(target=loop.run_forever)
     thread.start()
@@ -129,9 +125,9 @@ def _stop(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
     loop.create_task(end())
 
 
-def certificates(host: str = HOST) -> tuple[ssl.SSLContext, Callable[[ssl.SSLContext], None]]:
-    """Return a server's context, and what makes a client's context trust it."""
+def certificates(host: str = HOST) -> tuple[ssl.SSLContext, trustme.CA]:
+    """Return a server's context, and who has signed its certificate."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(host).configure_cert(context)
-    return context, authority.configure_trust
+    authority.issue_cert(host).configure_cert(context)  # pyright: ignore[reportUnknownMemberType] # it also takes pyOpenSSL's
+    return context, authority

@@ -104,6 +104,25 @@ async def test_from_a_request_to_a_decision(url: str) -> None:
             assert problem(conflict, 409)["booking_status"] == "cancelled"
 
 
+async def test_of_twenty_managers_who_accept_at_once_one_wins(url: str) -> None:
+    answers: list[httpx.Response] = []
+    with open_shop(database_url=url) as shop:
+        async with await staff(shop) as manager, shop.customers() as guest:
+            table_id = await added(manager)
+            requests = [await asked(guest, table_id, 5 + n / 20) for n in range(20)]
+
+            async def accept(booking_id: str) -> None:
+                answers.append(await manager.post(f"/admin/bookings/{booking_id}/accept"))
+
+            async with trio.open_nursery() as nursery:
+                for request in requests:
+                    nursery.start_soon(accept, request["booking_id"])
+            listed = (await manager.get("/admin/bookings")).json()["bookings"]
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [200] + [409] * 19
+    assert sorted(one["status"] for one in listed) == ["accepted"] + ["declined"] * 19
+
+
 async def test_the_link_is_followed_by_a_scanner_and_then_by_its_reader(shop: Shop) -> None:
     async with (
         await staff(shop) as manager,

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import TIMEOUT, Shop, open_shop, until
+from tests.system.shop import Shop, open_shop, until
 
 ROOT = Path(__file__).parent.parent.parent
 RUN_AS_WRITTEN = re.compile(
     r"^<!-- run as written -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 ADA = {"email": "Ada@cafe.example", "password": "correct horse, battery"}
+LETTERS = ("received", "accepted")
 STATUSES = ["waiting", "preparation", "ready", "delivered"]
 
 
@@ -80,28 +82,43 @@ async def test_a_customer_registers_orders_pays_is_notified_and_collects(
         assert [one["body"]["status"] for one in providers.done("notifications")] == STATUSES
 
 
-def test_the_commands_of_the_readme_lead_an_order_from_the_account_to_the_counter(
-    providers: Providers,
+async def test_the_commands_of_the_readme_lead_from_an_account_to_a_coffee_a_delivery_and_a_table(
+    providers: Providers, tmp_path: Path
 ) -> None:
     blocks = RUN_AS_WRITTEN.findall((ROOT / "README.md").read_text("utf-8"))
-    settings: dict[str, Any] = dict(providers.settings)
+    letters = tmp_path / "mail"
+    settings: dict[str, Any] = {**providers.settings, "mail_dir": str(letters)}
     with open_shop(**settings) as shop:
         script = "".join(blocks)
         for written, ours in (
             ("http://127.0.0.1:8080", shop.client),
             ("http://127.0.0.1:8081", shop.worker),
             ("http://127.0.0.1:8090", providers.url),
+            (".venv/bin/cafe", f"{sys.executable} -m cafe"),
         ):
             assert written in script
             script = script.replace(written, ours)
-        ran = subprocess.run(
+        here = {
+            "http_proxy": "",
+            "CAFE_DATABASE_URL": shop.database_url,
+            "CAFE_WORKER_BIND": shop.worker.removeprefix("http://"),
+        }
+        ran = await trio.run_process(
             ["/bin/bash", "-euo", "pipefail", "-c", script],
-            env={**os.environ, "http_proxy": ""},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
+            cwd=ROOT,
+            env={**os.environ, **here},
+            capture_stdout=True,
+            capture_stderr=True,
             check=False,
         )
-    assert ran.returncode == 0, ran.stderr
-    assert '"status":"delivered"' in ran.stdout
-    assert len(providers.done("charges")) == 1
+        assert ran.returncode == 0, ran.stderr.decode()
+        await until(lambda: len(list(letters.glob("*.eml"))) == len(LETTERS))
+    printed = ran.stdout.decode()
+    for end in (
+        '"name":null,"status":"delivered"',  # the coffee at the counter
+        '"status":"delivered","number":2',  # the basket that a courier brought
+        '"status":"delivered","number":3',  # the cake
+        '"status":"accepted"',  # the table
+    ):
+        assert end in printed
+    assert len(providers.done("charges")) == len(("for the counter", "for the courier"))

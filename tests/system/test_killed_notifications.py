@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import signal
 from collections import defaultdict
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 import trio
 from sqlalchemy import func, select
@@ -22,7 +21,7 @@ from cafe.ledger.tables import events
 from cafe.notifications.notification import State
 from cafe.notifications.tables import notifications
 from tests.cafe.notifications.receiver import SocketReceiver, open_receiver
-from tests.system.killing import NO_LIMITS, db_check, kill
+from tests.system.killing import NO_LIMITS, db_check, run_until_killed
 from tests.system.notifying import open_notified, place, staff
 from tests.system.shop import Shop, until_asked
 
@@ -48,27 +47,6 @@ async def brew(shop: Shop) -> None:
             started = await client.get("/start/", params={"wait": 1})
             if started.status_code == 200:
                 await client.post("/finish/", json={"order_id": started.json()["order_id"]})
-
-
-async def run_until_killed(shop: Shop, placed: list[str], chance: Random) -> None:
-    """Let customers and baristas come for a while, then kill the shop."""
-
-    async def come() -> None:
-        with suppress(httpx.HTTPError):
-            await order(shop, placed, chance)
-
-    async def work() -> None:
-        with suppress(httpx.HTTPError):
-            await brew(shop)
-
-    async with trio.open_nursery() as nursery:
-        for _ in range(CUSTOMERS):
-            nursery.start_soon(come)
-        for _ in range(BARISTAS):
-            nursery.start_soon(work)
-        await trio.sleep(chance.uniform(*UNTIL_KILLED))
-        await kill(shop)
-        nursery.cancel_scope.cancel()
 
 
 def expected_in(url: str) -> dict[str, list[str]]:
@@ -116,7 +94,9 @@ async def play(url: str, receiver: SocketReceiver, *, kills: int, seed: int) -> 
         with open_notified(
             receiver, url, -signal.SIGKILL, lease_seconds=LEASE, **NO_LIMITS
         ) as shop:
-            await run_until_killed(shop, placed, chance)
+            tasks = [partial(order, shop, placed, chance)] * CUSTOMERS
+            tasks += [partial(brew, shop)] * BARISTAS
+            await run_until_killed(shop, tasks, chance.uniform(*UNTIL_KILLED))
     with open_notified(receiver, url, lease_seconds=LEASE, **NO_LIMITS) as shop:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(brew, shop)

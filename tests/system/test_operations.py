@@ -149,6 +149,7 @@ async def test_the_actors_are_shown(guarded: Shop) -> None:
         "Couriers",
         "Cashier",
         "Bookings",
+        "Mailer",
         "Notifier",
     ]
     members = "name state mailbox_used mailbox_size handled refused crashed restarts busy_seconds"
@@ -175,6 +176,7 @@ async def test_the_actors_are_drawn_as_a_tree_if_text_is_preferred(guarded: Shop
         "├─ Couriers running",
         "├─ Cashier running",
         "├─ Bookings running",
+        "├─ Mailer running",
         "└─ Notifier running",
     ]
     assert response.text.endswith("\n")

@@ -119,7 +119,7 @@ class Hall:
         return rows_in(self.store)
 
     def events(self, found: Found) -> list[tuple[str, str | None, str]]:
-        """Return what has happened to a booking: action, by whom, and the status after it."""
+        """Return what has happened to a booking: action, manager, and the status after it."""
         own = [one.event for one in self.store.logged if one.event.subject == id_of(found)]
         return [(one.action, one.by, one.after) for one in own]
 

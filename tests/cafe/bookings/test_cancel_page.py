@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -19,6 +23,7 @@ from cafe.bookings.messages import AskForTable, Found
 from cafe.bookings.period import Period, read_time
 from cafe.bookings.tokens import LEAST_AGE, MOST_AGE, BookingTokens
 from tests.cafe.bookings.hall import HOUR, Hall, addresses, evening, id_of, open_hall
+from tests.cafe.ledger.owner import ROOT
 
 pytestmark = pytest.mark.schedules(1)
 
@@ -263,3 +268,15 @@ def test_tokens_are_of_one_booking_and_one_house_and_show_no_secret() -> None:
     assert not ours.is_right("b1", value)
     assert "aaaa" not in repr(ours)
     assert not ours.is_right("\ud800", "\ud800")
+
+
+@pytest.mark.once
+def test_the_wheel_holds_the_page(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "cafe/bookings/templates/cancel.html" in ZipFile(wheel).namelist()

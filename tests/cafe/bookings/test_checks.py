@@ -1,4 +1,4 @@
-"""What `cafe db check` says of bookings: it finds each damage, and of whom."""
+"""What `cafe db check` says of bookings: it finds each damage, and what it is in."""
 
 from __future__ import annotations
 

@@ -95,3 +95,15 @@ def test_a_courier_who_was_silent_off_duty_stays_off_duty() -> None:
     assert [type(one) for one in changes] == [Change]
     assert fleet.couriers["ada"].duty is Duty.OFF
     assert fleet.deliveries["o1"].status is Status.WAITING
+
+
+def test_a_clock_that_was_set_back_neither_lengthens_a_lease_nor_hides_what_is_unsettled() -> None:
+    fleet = fleet_of(ADA)
+    fleet.request(wanted("o1"), 5000.0)
+    again = Fleet(LEASE, fleet.couriers.values(), fleet.deliveries.values(), 1, now=10.0)
+    assert again.next_expiry() == 10.0 + LEASE
+    assert [one.order_id for one in again.unsettled(10.0)] == ["o1"]
+    (changes,) = again.expire(10.0 + LEASE)
+    assert changes[0].delivery.status is Status.WAITING  # type: ignore[union-attr] # the first is
+    again.change_courier("ada", CourierWish(on_duty=True), 20.0, None)
+    assert again.carried_by("ada") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from cafe.delivery.department import DELIVERY
 from cafe.delivery.messages import ChangeDistrict
 from cafe.delivery.refusals import (
     AccountTaken,
@@ -19,7 +20,8 @@ from cafe.delivery.refusals import (
     UnknownDistrict,
     UnknownDistrictNamed,
 )
-from tests.cafe.delivery.street import open_north
+from cafe.orders.department import ORDERS
+from tests.cafe.delivery.street import completed_in, open_north
 from tests.cafe.ledger.order_histories import NOON
 
 pytestmark = pytest.mark.schedules(5)
@@ -113,3 +115,20 @@ async def test_a_couriers_own_routes_change_only_what_is_theirs() -> None:
             await street.take(delivery, "finish", only="ada")
         mine = await street.desk.courier_of("account-ada")
         assert (mine.courier.name, mine.carries) == ("ada", None)
+
+
+@pytest.mark.schedules(2)
+async def test_what_ended_long_ago_is_deleted_and_the_figures_stay() -> None:
+    async with open_north() as street:
+        await street.add_courier("ada")
+        for _ in range(3):
+            await street.take(await street.publish(), "finish")
+        waiting = [await street.publish(queue=True) for _ in range(2)]
+        await street.followed()
+        await trio.sleep(1000)
+        departments = (ORDERS, DELIVERY)
+        before = street.ledger.now() - 500
+        pruned = [await street.ledger.prune(one, before, departments) for one in departments]
+        assert pruned[1] == 3
+        assert [one.order_id for one in street.rows()] == [one.order_id for one in waiting]
+        assert completed_in(street.store, "ada") == 3

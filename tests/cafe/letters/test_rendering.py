@@ -8,7 +8,6 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
-from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -74,7 +73,7 @@ def letter(kind: Kind = Kind.ACCEPTED, address: str = "ada@example.org") -> Lett
 
 
 def read(content: str) -> EmailMessage:
-    return cast("EmailMessage", message_from_string(content, policy=default))
+    return message_from_string(content, policy=default)
 
 
 def written(

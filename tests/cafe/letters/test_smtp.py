@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import trio
+import trustme
 from structlog.testing import capture_logs
 
 from cafe.letters.letter import Answer, Kind, Letter, new_letter
@@ -40,6 +41,11 @@ def at(inbox: Inbox, scheme: str = "smtp", login: str = "") -> MailServer:
     return mail_server(f"{scheme}://{login}{HOST}:{inbox.port}", SENDER)
 
 
+def trust(server: MailServer, authority: trustme.CA) -> None:
+    """Have a server's certificate trusted."""
+    server.context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
+
+
 async def test_a_letter_arrives_as_it_was_written() -> None:
     with open_inbox() as inbox:
         assert await send(at(inbox)) == Answer("250")
@@ -54,11 +60,10 @@ async def test_a_letter_arrives_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("scheme", ["smtps", "starttls"])
 async def test_tls_and_a_login_with_any_character(scheme: str) -> None:
-    context, trust = certificates()
-    tls = {"smtps": {"tls": context}, "starttls": {"starttls": context}}[scheme]
-    with open_inbox(login=True, **tls) as inbox:
+    context, authority = certificates()
+    with open_inbox(scheme, context, login=True) as inbox:
         server = at(inbox, scheme, LOGIN)
-        trust(server.context)
+        trust(server, authority)
         assert await send(server) == Answer("250")
     assert inbox.encrypted == {True}
     assert inbox.logins == [(USER.encode(), PASSWORD.encode())]
@@ -69,12 +74,11 @@ async def test_tls_and_a_login_with_any_character(scheme: str) -> None:
 async def test_a_certificate_that_is_not_trusted_or_of_another_host_gets_no_letter(
     scheme: str, host: str
 ) -> None:
-    context, trust = certificates(host)
-    tls = {"smtps": {"tls": context}, "starttls": {"starttls": context}}[scheme]
-    with open_inbox(login=True, **tls) as inbox:
+    context, authority = certificates(host)
+    with open_inbox(scheme, context, login=True) as inbox:
         server = at(inbox, scheme, LOGIN)
         if host != HOST:
-            trust(server.context)
+            trust(server, authority)
         assert await send(server) == Answer(Trouble.TLS)
     assert (inbox.taken, inbox.logins) == ([], [])
 

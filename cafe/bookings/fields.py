@@ -1,0 +1,85 @@
+"""What clients write about tables and bookings, member by member: read, checked, and in one form.
+
+Rule: a time is text with an offset, and never a number: a client that sends one means its own clock
+or its own zone. What a guest writes is shown to managers and stands in letters, so a name holds no
+line break and nothing that a mail program would make a link of.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from cafe.bookings.period import LONGEST_TEXT, read_time
+from cafe.bookings.table import TableType
+from cafe.http.schema import NFC, Text, fit
+
+A_TIME: Final = "2026-06-01T19:00:00+02:00"
+MOST_SEATS: Final = 1_000
+MOST_NUMBER: Final = 1_000_000
+MOST_CENTS: Final = 10_000_000
+MAX_EMAIL: Final = 254
+"""RFC 5321, 4.5.3.1.3, without its brackets."""
+LONGEST_REASON: Final = 500
+PHONE: Final = r"^\+?[0-9][0-9 ()/.-]{3,30}[0-9]$"
+_LINE: Final = re.compile("[\u2028\u2029]")
+# A dot between letters, in any of the forms that browsers take for one (UTS 46), too.
+_LINK: Final = re.compile(r"://|www\.|\w[.\u3002\uff0e\uff61]\w{2}", re.IGNORECASE)
+
+
+def time_of(text: Any) -> float:
+    """Return the time that a text names; raises an error for anything else."""
+    try:
+        if isinstance(text, str) and len(text) <= LONGEST_TEXT:
+            return read_time(text)
+    except ValueError:
+        pass
+    raise PydanticCustomError(
+        "time", "A time is text with an offset, as in {one} (RFC 3339)", {"one": A_TIME}
+    )
+
+
+def email_of(text: Any) -> str:
+    """Return an e-mail address in ASCII, as letters are sent to it; raises an error for others."""
+    try:
+        if isinstance(text, str) and len(text) <= MAX_EMAIL:
+            address = validate_email(
+                fit(text), check_deliverability=False, allow_smtputf8=False, strict=True
+            )
+            if address.ascii_email is not None:
+                return address.ascii_email
+    except EmailNotValidError:
+        pass
+    raise PydanticCustomError("email", "This is not an e-mail address")
+
+
+def _name(text: str) -> str:
+    if _LINE.search(text):
+        raise PydanticCustomError("name", "A name has no line breaks")
+    if _LINK.search(text):
+        raise PydanticCustomError("name", "A name has no links; write a space behind a dot")
+    return text
+
+
+TIME_SCHEMA: Final = {
+    "type": "string",
+    "format": "date-time",
+    "maxLength": LONGEST_TEXT,
+    "examples": [A_TIME],
+}
+Time = Annotated[float, PlainValidator(time_of), WithJsonSchema(TIME_SCHEMA)]
+EmailText = Annotated[
+    str,
+    PlainValidator(email_of),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL}),
+]
+Phone = Annotated[str, Field(max_length=32, pattern=PHONE)]
+Name = Annotated[Text, Field(min_length=1, max_length=80), AfterValidator(_name), NFC]
+Reason = Annotated[Text, Field(min_length=1, max_length=LONGEST_REASON)]
+Seats = Annotated[int, Field(ge=1, le=MOST_SEATS)]
+Cents = Annotated[int, Field(ge=0, le=MOST_CENTS)]
+Type = Annotated[TableType, Field(strict=False)]
