@@ -59,17 +59,17 @@ class Writer:
 
         Events that call for no letter cost the Mailer a turn only now and then.
         """
-        after = told = await until_done(partial(self.ledger.read, load_position))
+        after = passed_on = await until_done(partial(self.ledger.read, load_position))
         overdue_at = self.ledger.now() + POSITION_SECONDS
         async with self.ledger.follow(after) as batches:
             async for batch in batches:
                 for first in range(0, len(batch), MOST_EVENTS):
                     part = batch[first : first + MOST_EVENTS]
-                    few = part[-1].position - told < MOST_EVENTS
+                    few = part[-1].position - passed_on < MOST_EVENTS
                     if few and self.ledger.now() < overdue_at and not any(map(kind_of, part)):
                         continue
                     await self._follow(part)
-                    told, overdue_at = part[-1].position, self.ledger.now() + POSITION_SECONDS
+                    passed_on, overdue_at = part[-1].position, self.ledger.now() + POSITION_SECONDS
 
     async def _follow(self, batch: Sequence[Logged]) -> None:
         called_for = [one for one in batch if kind_of(one) is not None]
