@@ -103,12 +103,17 @@ def _zone(name: str) -> str:
 
 
 def _smtp(secret: SecretStr) -> SecretStr:
-    url = urlsplit(secret.get_secret_value())
+    try:
+        url = urlsplit(secret.get_secret_value())
+        _ = url.port
+    except ValueError:  # its message may quote the password
+        raise ValueError(
+            "a mail server's URL has user and password percent-encoded, and a port up to 65535"
+        ) from None
     if url.scheme not in {"smtp", "smtps", "starttls"} or not url.hostname:
         raise ValueError("a mail server's URL begins with smtp://, smtps:// or starttls://")
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise ValueError("a mail server's URL ends with its host or port")
-    _ = url.port  # raises ValueError for what is no port
     return secret
 
 

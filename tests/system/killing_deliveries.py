@@ -133,7 +133,9 @@ class Streets:
             await self._finish(client, order_id)
         else:
             path = f"/deliveries/{order_id}/fail"
-            taken(await client.post(path, json={"reason": "no one is there"}), self.record.wrong, 403)
+            taken(
+                await client.post(path, json={"reason": "no one is there"}), self.record.wrong, 403
+            )
 
     async def _finish(self, client: httpx.AsyncClient, order_id: str) -> None:
         finished = await client.post(f"/deliveries/{order_id}/finish")
@@ -211,9 +213,7 @@ async def brew(shop: Shop) -> None:
 def disagreements(connection: Connection, record: Record) -> Iterator[str]:
     """Yield a sentence for each answer that does not hold, and for what is left to do."""
     yield from record.wrong
-    rows = {
-        row.order_id: delivery_of(row) for row in connection.execute(select(*deliveries.c))
-    }
+    rows = {row.order_id: delivery_of(row) for row in connection.execute(select(*deliveries.c))}
     ends = _ends_of_orders(connection)
     for order_id in record.orders.union(record.finished, record.cancelled) - rows.keys():
         yield f"order {order_id} was answered, and has no delivery"
