@@ -86,10 +86,10 @@ def _webhook_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _provider(text: str) -> str:
+def _http_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("a provider's URL begins with http:// or https:// and a host")
+        raise ValueError("a URL begins with http:// or https:// and a host")
     _ = url.port  # raises ValueError for what is no port
     return text
 
@@ -160,7 +160,7 @@ def _origins(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """At most thirty years, so that a time plus this is still a valid time."""
 Count = Annotated[int, Field(ge=1)]
-ProviderUrl = Annotated[str, AfterValidator(_provider)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bind = Annotated[str, Field(min_length=1)]
 
 
@@ -227,11 +227,11 @@ class Settings(BaseModel):
         description="signs the tokens of accounts, 32 bytes or more; default: made at the first "
         "start and kept beside the database",
     )
-    payment_url: ProviderUrl | None = Field(
+    payment_url: HttpUrl | None = Field(
         None, description="where baskets are charged; without it they are paid at the counter"
     )
-    refund_url: ProviderUrl | None = Field(None, description="where charges are refunded")
-    notification_url: ProviderUrl | None = Field(
+    refund_url: HttpUrl | None = Field(None, description="where charges are refunded")
+    notification_url: HttpUrl | None = Field(
         None, description="is told of each change of a basket's order"
     )
     notification_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
@@ -255,7 +255,7 @@ class Settings(BaseModel):
     booking_max_hours: Annotated[int, Field(ge=1, le=10_000)] = Field(
         8, description="the longest booking"
     )
-    booking_webhook: ProviderUrl | None = Field(
+    booking_webhook: HttpUrl | None = Field(
         None, description="is told of each request for a table, as notifications are"
     )
     smtp_url: Annotated[SecretStr, AfterValidator(_smtp)] | None = Field(
@@ -269,7 +269,7 @@ class Settings(BaseModel):
     mail_dir: Path = Field(
         Path("mail"), description="where letters are written without CAFE_SMTP_URL"
     )
-    public_url: ProviderUrl = Field(
+    public_url: HttpUrl = Field(
         "http://localhost:8080", description="where guests reach the customers' port: for links"
     )
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
