@@ -219,7 +219,7 @@ class Settings(BaseModel):
     database_url: SecretStr = Field(
         SecretStr("sqlite:///cafe.db"),
         min_length=1,
-        description="where orders are stored: sqlite:///FILE, sqlite:// for memory only, or "
+        description="the database: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     jwt_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
@@ -276,7 +276,7 @@ class Settings(BaseModel):
         "", description="origins whose pages may use the customers' port, comma-separated"
     )
     closing_seconds: Seconds = Field(5, description="the longest that a shutdown takes")
-    keep_days: Count = Field(400, description="how long ended orders are kept")
+    keep_days: Count = Field(400, description="days after which what has ended is deleted")
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )
