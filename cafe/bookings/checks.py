@@ -66,11 +66,54 @@ def _of_no_table() -> Executable:
     )
 
 
+_now = (
+    select(events.c.at)
+    .where(events.c.department == "bookings")
+    .order_by(events.c.position.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+"""When the last of these events happened: up to then everything has been done in its time."""
+
+
+def _open_for_too_long() -> Executable:
+    columns = (_one.booking_id.label("subject"), _one.starts_at, _now.label("last_at"))
+    return select(*columns).where(_one.status == "requested", _one.starts_at < _now)
+
+
+def _at_the_wrong_time() -> Executable:
+    has_begun = events.c.at >= _one.starts_at
+    columns = (events.c.subject, events.c.action, events.c.at, _one.starts_at)
+    return (
+        select(*columns, events.c.position)
+        .join(bookings, _one.booking_id == events.c.subject)
+        .where(
+            events.c.department == "bookings",
+            events.c.before == "requested",
+            has_begun != (events.c.action == "expire"),
+        )
+    )
+
+
+def _too_large() -> Executable:
+    columns = (_one.booking_id.label("subject"), _one.party, dining_tables.c.seats)
+    return (
+        select(*columns)
+        .join(dining_tables, dining_tables.c.table_id == _one.table_id)
+        .where(_one.status == "accepted", _one.ends_at > _now, _one.party > dining_tables.c.seats)
+    )
+
+
 CHECKS: dict[str, Executable] = {
     "every table and every booking stands where its last event left it": (
         _not_as_their_events_say()
     ),
     "no two accepted bookings of a table overlap": _overlapping("accepted"),
     "no request is open for a time that is taken": _overlapping("requested"),
+    "no request is open when its time has come": _open_for_too_long(),
+    "a request expires when its time has come, and is decided only before": _at_the_wrong_time(),
+    "no accepted party that is still to come has more guests than its table has seats": (
+        _too_large()
+    ),
     "every booking has the number of its table": _of_no_table(),
 }

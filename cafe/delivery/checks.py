@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Executable, and_, case, exists, func, or_, select
+from sqlalchemy import Executable, and_, case, exists, func, literal, or_, select, union_all
 
 from cafe.delivery.tables import couriers, deliveries, districts, followed, served
+from cafe.ledger.log import followed_beyond
 from cafe.ledger.tables import events, prunings
 
 _event = events.c
@@ -52,23 +53,25 @@ def _two_in_hand() -> Executable:
     )
 
 
-def _waiting_beside_a_free_courier() -> Executable:
+def _is_free() -> Any:
+    """Return a condition: a courier is on duty with nothing in hand."""
     carries = exists().where(_one.courier_id == couriers.c.courier_id, _one.status.in_(_CARRIED))
+    return and_(couriers.c.duty == "on_duty", ~carries.correlate(couriers))
+
+
+def _waiting_beside_a_free_courier() -> Executable:
     free = (
         select(served.c.district_id)
         .join(couriers, couriers.c.courier_id == served.c.courier_id)
-        .where(couriers.c.duty == "on_duty", ~carries.correlate(couriers))
+        .where(_is_free())
     )
     return select(*_WHAT).where(_one.status == "waiting", _one.district_id.in_(free))
 
 
 def _wrong_figures() -> Executable:
-    kept = (
-        select(func.count())
-        .where(_one.courier_id == couriers.c.courier_id, _one.status == "delivered")
-        .correlate(couriers)
-        .scalar_subquery()
-    )
+    delivered = select(_one.courier_id, func.count().label("number")).group_by(_one.courier_id)
+    counted = delivered.where(_one.status == "delivered").subquery()
+    kept = func.coalesce(counted.c.number, 0)
     completed = couriers.c.completed
     wrong = or_(
         completed < kept,
@@ -79,7 +82,11 @@ def _wrong_figures() -> Executable:
         couriers.c.seconds < 0,
     )
     subject = couriers.c.courier_id.label("subject")
-    return select(subject, completed, kept.label("kept"), couriers.c.days).where(wrong)
+    return (
+        select(subject, completed, kept.label("kept"), couriers.c.days)
+        .outerjoin(counted, counted.c.courier_id == couriers.c.courier_id)
+        .where(wrong)
+    )
 
 
 def _same_turn() -> Executable:
@@ -88,6 +95,31 @@ def _same_turn() -> Executable:
         .where(couriers.c.duty == "on_duty", couriers.c.free_since > 0)
         .group_by(couriers.c.free_since)
         .having(func.count() > 1)
+    )
+
+
+def _turn_before_its_beginning() -> Executable:
+    """Return the query; one who came on duty, or brought an order, goes to the end.
+
+    Times from before the clock was set right, which is an event, are not compared with later ones.
+    """
+    set_right = select(func.max(_event.position)).where(_event.department == "ledger")
+    lately = _event.position > func.coalesce(set_right.scalar_subquery(), 0)
+    ours = (_event.department == "delivery", lately)
+    came = select(_event.subject, _event.at).where(*ours, _event.action == "come on duty")
+    brought = (
+        select(_one.courier_id, _event.at)
+        .join(events, _event.subject == _one.order_id)
+        .where(*ours, _event.action == "finish")
+    )
+    begun = union_all(came, brought).subquery()
+    courier_id, last = couriers.c.courier_id, func.max(begun.c.at)
+    return (
+        select(courier_id.label("subject"), couriers.c.free_since, last.label("begun_at"))
+        .join(begun, begun.c.subject == courier_id)
+        .where(_is_free())
+        .group_by(courier_id, couriers.c.free_since)
+        .having(couriers.c.free_since < last)
     )
 
 
@@ -103,6 +135,17 @@ def _unknown_to_their_orders() -> Executable:
         ~_of_order(_event.after == "ready"),
     )
     return select(*_WHAT).where(_one.settled.is_(True), unknown, _pruned_through == 0)
+
+
+def _known_and_unsettled() -> Executable:
+    known_by = case(
+        (_one.status == "delivered", "delivered"),
+        (_one.status == "cancelled", "cancelled"),
+        else_="ready",
+    )
+    is_followed = _event.position <= _followed_through
+    known = _of_order(_event.after == known_by, is_followed)
+    return select(*_WHAT).where(_one.settled.is_(False), known)
 
 
 def _ended_otherwise() -> Executable:
@@ -154,8 +197,15 @@ CHECKS: dict[str, Executable] = {
     "no courier has two deliveries in hand": _two_in_hand(),
     "no delivery waits where a courier is free": _waiting_beside_a_free_courier(),
     "no two couriers on duty have the same turn": _same_turn(),
+    "no free courier's turn begins before they came on duty, or brought an order": (
+        _turn_before_its_beginning()
+    ),
     "every courier's figures count the deliveries that they completed": _wrong_figures(),
     "what is settled of a delivery its order knows": _unknown_to_their_orders(),
+    "what its order knows of a delivery is settled": _known_and_unsettled(),
+    "deliveries follow the log as far as it goes": followed_beyond(
+        followed.c.position, literal("the log")
+    ),
     "no order ends but as its delivery does": _ended_otherwise(),
     "every order that is ready for a courier has its delivery": _ready_without_delivery(),
     "every delivery has what its status asks for, and nothing else": _wrong_fields(),

@@ -293,16 +293,17 @@ class Fleet:
             raise BusyError(carried.order_id)
         if courier.duty is Duty.RETIRED and not is_retired:
             self._check_account(courier)
-        changes = self._edit(courier, wish, now, by)
-        courier = self.couriers[courier_id]
+        changes: list[AnyChange] = []
+        # Who leaves does so first: then other districts hand them nothing.
         if is_retired and courier.duty is not Duty.RETIRED:
             changes.append(self._move(courier, DutyAction.DISMISS, now, by))
-        elif not is_retired and courier.duty is Duty.RETIRED:
-            changes.append(self._move(courier, DutyAction.BRING_BACK, now, by))
-        courier = self.couriers[courier_id]
-        if wish.on_duty is False and courier.is_on_duty:
+        elif wish.on_duty is False and courier.is_on_duty:
             changes.append(self._move(courier, DutyAction.GO, now, by))
-        elif wish.on_duty and not courier.is_on_duty:
+        changes += self._edit(self.couriers[courier_id], wish, now, by)
+        courier = self.couriers[courier_id]
+        if courier.duty is Duty.RETIRED and not is_retired:
+            changes.append(self._move(courier, DutyAction.BRING_BACK, now, by))
+        if wish.on_duty and not courier.is_on_duty:
             changes += self._come_on_duty(courier_id, now, by)
         return changes
 

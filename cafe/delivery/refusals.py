@@ -178,7 +178,7 @@ class DistrictQueued(CafeRefusal):
     members = ("queued",)
 
     def __init__(self, queued: int) -> None:
-        super().__init__(f"{queued} deliveries wait in this district.")
+        super().__init__(f"Deliveries wait in this district: {queued}.")
         self.queued = queued
 
 

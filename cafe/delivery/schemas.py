@@ -8,14 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
 from cafe.delivery.courier import CourierWish
 from cafe.delivery.delivery import Status
 from cafe.http.app import example
-from cafe.http.schema import NFC, Id, Schema, Text, schema_example
-from cafe.names import tidy
+from cafe.http.schema import NFC, TIDY, Id, Schema, Text, schema_example
 
 LONGEST_NAME: Final = 80
 LONGEST_TEXT: Final = 500
@@ -64,17 +62,8 @@ COURIER: Final[dict[str, Any]] = {
 }
 
 
-def _tidied(text: str) -> str:
-    text = tidy(text)
-    if not text:
-        raise PydanticCustomError("string_too_short", "This is only white space")
-    return text
-
-
-Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_tidied), NFC]
-LongText = Annotated[
-    Text, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_tidied), NFC
-]
+Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), TIDY, NFC]
+LongText = Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT), TIDY, NFC]
 Districts = Annotated[
     list[Name],
     Field(min_length=1, max_length=MOST_DISTRICTS, description="Names, in any case, or ids."),

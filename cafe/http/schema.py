@@ -37,6 +37,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from cafe.names import tidy
+
 MOST_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON parser reads exactly (RFC 8259, 6)."""
 FIT_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -81,6 +83,14 @@ def nfc(text: Any) -> Any:
     return normalize("NFC", text)
 
 
+def tidied(text: str) -> str:
+    """Return `text` as people read it; raises an error if that is nothing."""
+    text = tidy(text)
+    if not text:
+        raise PydanticCustomError("string_too_short", "This is only white space")
+    return text
+
+
 def free(members: dict[str, Any]) -> dict[str, Any]:
     """Return free JSON; raises an error if it is too large, or cannot be stored or shown."""
     _check_free(members, DEEPEST_FREE)
@@ -116,6 +126,8 @@ Text = Annotated[str, StringConstraints(pattern=FIT_PATTERN)]
 """Any text that can be stored; bound its length with `Field(max_length=...)`."""
 NFC: Final = BeforeValidator(nfc)
 """Normalizes a text before its length is checked; the last one in `Annotated`."""
+TIDY: Final = AfterValidator(tidied)
+"""Refuses text that is only white space, and takes out what of it says nothing."""
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=FIT_PATTERN)]
 Integer = Annotated[int, Field(strict=True, ge=-MOST_INTEGER, le=MOST_INTEGER)]
 Cents = Annotated[int, Field(strict=True, ge=0, le=MOST_INTEGER)]

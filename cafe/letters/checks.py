@@ -6,15 +6,18 @@ every department is checked by the ledger.
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, case, func, not_, or_, select
+from sqlalchemy import Executable, and_, case, exists, func, literal, not_, or_, select
 
-from cafe.ledger.tables import events
+from cafe.ledger.log import followed_beyond
+from cafe.ledger.tables import events, prunings
 from cafe.letters.letter import OPEN, State
-from cafe.letters.tables import attempts, contents, letters
+from cafe.letters.tables import attempts, contents, followed, letters
 
 _one = letters.c
 _WHO = (_one.letter_id.label("subject"), _one.state)
 _OPEN = [state.value for state in OPEN]
+_followed_through = func.coalesce(select(followed.c.position).scalar_subquery(), 0)
+_pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
 
 
 def _not_as_its_events_say() -> Executable:
@@ -38,6 +41,36 @@ def _of_another_event() -> Executable:
         kind != _one.kind,
     )
     return select(*_WHO, _one.kind, events.c.after).select_from(both).where(other)
+
+
+def _skipped() -> Executable:
+    # Whether a guest gets letters at all is known from the first one: an address never changes.
+    first = select(_one.booking_id, func.min(_one.position).label("position"))
+    begun = first.group_by(_one.booking_id).subquery()
+    return (
+        select(events.c.subject, events.c.after, events.c.position)
+        .join(begun, begun.c.booking_id == events.c.subject)
+        .where(
+            events.c.department == "bookings",
+            events.c.before.is_distinct_from(events.c.after),
+            events.c.position > begun.c.position,
+            events.c.position > _pruned_through,
+            events.c.position <= _followed_through,
+            ~exists().where(_one.position == events.c.position),
+        )
+    )
+
+
+def _not_followed() -> Executable:
+    return select(*_WHO, _one.position).where(_one.position > _followed_through)
+
+
+def _same_message_id() -> Executable:
+    return (
+        select(func.min(_one.letter_id).label("subject"), _one.message_id)
+        .group_by(_one.message_id)
+        .having(func.count() > 1)
+    )
 
 
 def _more_than_one_open() -> Executable:
@@ -87,6 +120,12 @@ def _without_content() -> Executable:
 CHECKS: dict[str, Executable] = {
     "every letter stands where its last event left it": _not_as_its_events_say(),
     "a letter tells of the booking's event that it was made for": _of_another_event(),
+    "a guest who gets letters gets one for each event of the booking": _skipped(),
+    "every letter tells of an event that was followed": _not_followed(),
+    "no two letters have the same Message-ID": _same_message_id(),
+    "letters follow the log as far as it goes": followed_beyond(
+        followed.c.position, literal("the log")
+    ),
     "one letter at a time is sent to a mailbox": _more_than_one_open(),
     "a letter is held as long as another one to its mailbox is open": _held_for_nothing(),
     "a letter has a time for its next attempt as long as there is one": _wrongly_scheduled(),

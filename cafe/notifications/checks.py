@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Executable, and_, func, or_, select
 
+from cafe.ledger.log import followed_beyond
 from cafe.ledger.tables import events
-from cafe.notifications.tables import attempts, counts, notifications
+from cafe.notifications.tables import attempts, counts, followed, notifications
 
 _one = notifications.c
 _WHO = (_one.event_id.label("subject"), _one.topic, _one.subject_id)
@@ -81,6 +82,16 @@ def _lost_attempts() -> Executable:
     return select(*_WHO, _one.attempts, kept.label("kept")).where(_one.attempts != kept)
 
 
+def _not_followed() -> Executable:
+    both = notifications.outerjoin(followed, followed.c.topic == _one.topic)
+    beyond = _one.position > func.coalesce(followed.c.position, 0)
+    return (
+        select(*_WHO, _one.position, followed.c.position.label("followed"))
+        .select_from(both)
+        .where(beyond)
+    )
+
+
 def _wrong_counts() -> Executable:
     found = (
         select(_one.state, func.count().label("number"))
@@ -101,6 +112,10 @@ def _wrong_counts() -> Executable:
 CHECKS: dict[str, Executable] = {
     "every notification stands where its last event left it": _not_as_its_events_say(),
     "the notifications of a subject are numbered as its events came": _out_of_sequence(),
+    "every notification tells of an event that was followed": _not_followed(),
+    "notifications follow the log as far as it goes": followed_beyond(
+        followed.c.position, followed.c.topic
+    ),
     "a notification is held as long as one before it is not delivered": _overtaken(),
     "a notification has a time for its next attempt as long as there is one": _wrongly_scheduled(),
     "every attempt to deliver a notification is kept": _lost_attempts(),

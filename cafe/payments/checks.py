@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, func, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, func, literal, or_, select
 
+from cafe.ledger.log import followed_beyond
 from cafe.ledger.tables import events, prunings
 from cafe.payments.tables import followed, payments
 
@@ -113,5 +114,8 @@ CHECKS: dict[str, Executable] = {
     "no order was placed before it was charged": _order_without_charge(),
     "what was charged for a cancelled order is given back": _cancelled_and_kept(),
     "what was given back has no order, or one that was cancelled": _given_back_and_brewed(),
+    "payments follow the log as far as it goes": followed_beyond(
+        followed.c.position, literal("the log")
+    ),
     "every payment has what its status asks for, and nothing else": _wrong_fields(),
 }

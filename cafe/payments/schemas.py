@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from cafe.http.app import example
-from cafe.http.schema import Cents, Id, Integer, Metadata, Schema, Text, schema_example
+from cafe.http.schema import (
+    NFC,
+    TIDY,
+    Cents,
+    Id,
+    Integer,
+    Metadata,
+    Schema,
+    Text,
+    schema_example,
+)
 from cafe.ledger.department import Logged
 from cafe.orders.messages import BasketOrderOut
 from cafe.payments.payment import Status
@@ -95,7 +105,7 @@ class DeliveryIn(Schema):
     district: Annotated[
         Text, Field(min_length=1, max_length=80, description="The name or the id of a district.")
     ]
-    address: Annotated[Text, Field(min_length=1, max_length=MOST_ADDRESS)]
+    address: Annotated[Text, Field(min_length=1, max_length=MOST_ADDRESS), TIDY, NFC]
 
 
 class BasketIn(Schema):

@@ -49,13 +49,13 @@ def unsent(connection: Connection, inbox: Inbox, providers: Providers) -> Iterat
     arrived = [*providers.done("notifications"), *providers.done("bookings")]
     event_ids = connection.execute(select(notifications.c.event_id)).scalars()
     yield from _compared("event_id", Counter(event_ids), Counter(one["key"] for one in arrived))
-    told: dict[str, list[int]] = defaultdict(list)
+    sequences_of: dict[str, list[int]] = defaultdict(list)
     for one in arrived:
         body = one["body"]
-        told[body.get("order_id") or body["booking_id"]].append(body["sequence"])
-    for subject, sequences in told.items():
+        sequences_of[body.get("order_id") or body["booking_id"]].append(body["sequence"])
+    for subject, sequences in sequences_of.items():
         if sequences != [*range(1, len(sequences) + 1)]:
-            yield f"of {subject} was told in the sequence {sequences}"
+            yield f"{subject} was notified of in the sequence {sequences}"
     for table in (letters, notifications):
         ended = ("sent", "delivered")
         left = select(func.count()).where(table.c.state.not_in(ended)).select_from(table)

@@ -92,6 +92,7 @@ async def test_where_no_courier_serves_a_basket_is_refused_before_it_is_charged(
         {"type": "delivery", "district": "Harbour"},
         {"type": "delivery", "address": "1"},
         {"type": "delivery", "district": "Harbour", "address": ""},
+        {"type": "delivery", "district": "Harbour", "address": " \u00a0 "},
         {"type": "delivery", "district": "Harbour", "address": "x" * 501},
         {"type": "delivery", "district": "Harbour", "address": "1\n2"},
         {"type": "delivery", "district": "Harbour", "address": "1", "more": 1},

@@ -243,6 +243,7 @@ async def test_districts_are_unique_and_retired_when_nothing_waits(town: Town) -
     path = f"/districts/{ours['district_id']}"
     refused = problem(await town.manager.patch(path, json={"retired": True}), 409)
     assert refused["queued"] == 1
+    assert refused["detail"] == "Deliveries wait in this district: 1."
     await town.step(waiting["order_id"], "cancel")
     assert (await town.manager.patch(path, json={"retired": True})).json()["retired"]
     unknown = await town.publish(422)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from sqlalchemy import Connection
 
 from cafe.bookings.booking import Action
-from tests.cafe.bookings.hall import Hall, broken_in, evening, id_of, open_hall
+from tests.cafe.bookings.hall import HOUR, Hall, broken_in, evening, id_of, open_hall
 
 pytestmark = pytest.mark.schedules(1)
 
@@ -14,6 +15,9 @@ STANDS = "every table and every booking stands where its last event left it"
 APART = "no two accepted bookings of a table overlap"
 NOT_TAKEN = "no request is open for a time that is taken"
 NUMBERED = "every booking has the number of its table"
+IN_TIME = "no request is open when its time has come"
+DECIDED = "a request expires when its time has come, and is decided only before"
+SEATED = "no accepted party that is still to come has more guests than its table has seats"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "a booking that was undone": (
@@ -21,8 +25,8 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         {STANDS: ["declined"], NOT_TAKEN: ["declined"]},
     ),
     "a booking without its event": (
-        "DELETE FROM events WHERE subject = '{later}'",
-        {STANDS: ["later"]},
+        "DELETE FROM events WHERE subject = '{open}'",
+        {STANDS: ["open"]},
     ),
     "a table that was closed by another": (
         "UPDATE dining_tables SET status = 'closed'",
@@ -31,6 +35,24 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "two bookings of one time": (
         "UPDATE bookings SET starts_at = starts_at - 10800 WHERE booking_id = '{later}'",
         {APART: ["accepted", "later"]},
+    ),
+    "a request that was forgotten": (
+        """UPDATE bookings SET starts_at = asked_at - 2, ends_at = asked_at - 1
+        WHERE booking_id = '{open}'""",
+        {IN_TIME: ["open"]},
+    ),
+    "a request that was declined too late": (
+        "UPDATE bookings SET starts_at = asked_at - 1 WHERE booking_id = '{declined}'",
+        {DECIDED: ["declined"]},
+    ),
+    "a request that expired too early": (
+        """UPDATE bookings SET starts_at = starts_at + 10800, ends_at = ends_at + 10800
+        WHERE booking_id = '{expired}'""",
+        {DECIDED: ["expired"]},
+    ),
+    "a table that lost seats": (
+        "UPDATE dining_tables SET seats = 1",
+        {SEATED: ["accepted", "later"]},
     ),
     "a booking of another number": (
         "UPDATE bookings SET table_number = 9 WHERE booking_id = '{later}'",
@@ -44,8 +66,17 @@ async def bookings_of(hall: Hall) -> dict[str, str]:
     table = await hall.add_table()
     accepted, declined = [await hall.request(table, evening(hours)) for hours in (5, 6)]
     await hall.decide(accepted, Action.ACCEPT)
+    expired = await hall.request(table, evening(2))
+    await trio.sleep(2 * HOUR)
     later = await hall.book(table, evening(8))
-    found = {"accepted": accepted, "declined": declined, "later": later}
+    still_open = await hall.request(table, evening(30))
+    found = {
+        "accepted": accepted,
+        "declined": declined,
+        "expired": expired,
+        "later": later,
+        "open": still_open,
+    }
     return {name: id_of(one) for name, one in found.items()}
 
 

@@ -107,3 +107,13 @@ def test_a_clock_that_was_set_back_neither_lengthens_a_lease_nor_hides_what_is_u
     assert changes[0].delivery.status is Status.WAITING  # type: ignore[union-attr] # the first is
     again.change_courier("ada", CourierWish(on_duty=True), 20.0, None)
     assert again.carried_by("ada") is not None
+
+
+@pytest.mark.parametrize("leaving", [CourierWish(on_duty=False), CourierWish(retired=True)])
+def test_who_leaves_with_new_districts_is_handed_nothing(leaving: CourierWish) -> None:
+    fleet = fleet_of(ADA)
+    fleet.request(wanted("o1", "south"), 0.0)
+    fleet.change_courier("ada", leaving._replace(districts=("south",)), 1.0, None)
+    assert fleet.couriers["ada"].districts == ("south",)
+    assert fleet.carried_by("ada") is None
+    assert fleet.deliveries["o1"].status is Status.WAITING

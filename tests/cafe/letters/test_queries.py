@@ -62,19 +62,25 @@ class Book:
         done = self.store.commit([Unit(department, entries, chained=False)])
         assert not done.refused
 
-    def apply(self, change: Callable[[Outbox], list[Change]], **named: Any) -> None:
+    def apply(self, change: Callable[[Outbox], list[Change]], *others: Entry, **named: Any) -> None:
         kept = self.store.read(lambda connection: look_up(connection, **named))
         changes = change(kept.outbox)
-        self.write(*(entry_of(one, "text" if one.before is None else None) for one in changes))
+        texts = ("text" if one.before is None else None for one in changes)
+        self.write(*map(entry_of, changes, texts), *others)
+
+    def position(self) -> int:
+        """Return how far the log goes."""
+        return len(self.store.read(lambda c: c.execute(events.select()).all()))
 
     def add(self, booking_id: str, at: float, address: str = ADDRESS) -> Letter:
-        """Let a booking be requested, and add the letter."""
-        position = 1 + len(self.store.read(lambda c: c.execute(events.select()).all()))
+        """Let a booking be requested, and add the letter, with the position in one commit."""
         self.write(event(booking_id, "request", at), department="bookings")
+        position = self.position()
         new = new_letter(
             position, booking_id, Kind.RECEIVED, at, address=address, domain="cafe.example"
         )
-        self.apply(lambda outbox: [outbox.add(new, at)], mailboxes=[new.mailbox])
+        followed = entry_of_position(position)
+        self.apply(lambda outbox: [outbox.add(new, at)], followed, mailboxes=[new.mailbox])
         return new
 
     def attempt(self, letter: Letter, number: int, outcome: str, at: float) -> None:
@@ -154,7 +160,7 @@ def test_what_ended_long_ago_is_pruned_with_its_text(store: Store) -> None:
     book.attempt(added[0], 1, "250", NOW + 10)
     book.attempt(added[1], 1, "550", NOW + 10)
     book.attempt(added[2], 1, "450", NOW + 10)
-    book.write(entry_of_position(10_000))
+    book.write(entry_of_position(book.position()))
 
     def prune(connection: Connection) -> int:
         return prune_some(connection, LETTERS, NOW + 20, [LETTERS])
@@ -176,6 +182,10 @@ def test_each_of_the_checks_finds_what_breaks_it(store: Store) -> None:
         "has a time for its next": "UPDATE letters SET due_at = NULL",
         "every attempt": "UPDATE letters SET attempts = 3",
         "every letter has a text": "DELETE FROM letter_contents",
+        "gets one for each event": "UPDATE letters SET position = 2 WHERE booking_id = 'b1'",
+        "of an event that was followed": "UPDATE letter_followed SET position = 2",
+        "the same Message-ID": "UPDATE letters SET message_id = '<one@cafe.example>'",
+        "as far as it goes": "UPDATE letter_followed SET position = 100",
     }
     book = Book(store)
     for number in range(2):

@@ -67,17 +67,20 @@ class Book:
         done = self.store.commit([Unit(department, entries, chained=False)])
         assert not done.refused
 
-    def apply(self, change: Callable[[Outbox], list[Change]], subjects: list[Subject]) -> None:
+    def apply(
+        self, change: Callable[[Outbox], list[Change]], subjects: list[Subject], *others: Entry
+    ) -> None:
         kept = self.store.read(lambda connection: look_up_subjects(connection, subjects))
         changes = change(kept.outbox)
-        self.write(*entries_of(changes, kept.counts))
+        self.write(*entries_of(changes, kept.counts), *others)
 
     def note(self, subject_id: str, at: float, topic: Topic = Topic.ORDER) -> str:
-        """Let an order or a booking change, note that, and return the notification's id."""
+        """Let an order or a booking change, note that with the position, and return its id."""
         position = 1 + len(self.store.read(lambda c: c.execute(events.select()).all()))
         self.write(Entry(Event(f"e{position}", "place", None, "waiting", at)), department="orders")
         event = StatusChange(position, topic, subject_id, '{"number": 17}', "waiting", at)
-        self.apply(lambda outbox: outbox.note(event, at), [(topic, subject_id)])
+        followed = entry_of_positions({topic: position})
+        self.apply(lambda outbox: outbox.note(event, at), [(topic, subject_id)], followed)
         return event.event_id
 
     def attempt(self, event_id: str, number: int, outcome: str, at: float) -> None:
@@ -176,7 +179,8 @@ def test_what_was_delivered_long_ago_is_pruned_with_its_attempts(store: Store) -
     ids = [book.note(f"o{number}", NOW + number) for number in range(3)]
     for one in ids[:2]:
         book.attempt(one, 1, "200", NOW + 10)
-    book.write(entry_of_positions({Topic.ORDER: 10_000}))
+    end = store.read(lambda c: len(c.execute(events.select()).all()))
+    book.write(entry_of_positions({Topic.ORDER: end}))
 
     def prune(connection: Connection) -> int:
         return prune_some(connection, NOTIFICATIONS, NOW + 20, [NOTIFICATIONS])
@@ -197,6 +201,8 @@ def test_each_of_the_checks_finds_what_breaks_it(store: Store) -> None:
         "WHERE state = 'held'",
         "has a time for its next": "UPDATE notifications SET due_at = NULL",
         "every attempt": "UPDATE notifications SET attempts = 3",
+        "of an event that was followed": "UPDATE notification_followed SET position = 1",
+        "as far as it goes": "UPDATE notification_followed SET position = 100",
         "the counts": "UPDATE notification_counts SET number = 9 WHERE state = 'due'",
     }
     book = Book(store)

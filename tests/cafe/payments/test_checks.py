@@ -35,6 +35,9 @@ DAMAGES = {
     "what was given back has no order, or one that was cancelled": (
         "UPDATE payments SET status = 'refunded' WHERE status = 'placed'"
     ),
+    "payments follow the log as far as it goes": (
+        "UPDATE payments_followed SET position = position + 100"
+    ),
     "every payment has what its status asks for, and nothing else": (
         "UPDATE payments SET charge_status = 500 WHERE status = 'placed'"
     ),
