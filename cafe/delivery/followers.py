@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cafe.orders.messages import Desk
 
 MOST_EVENTS: Final = 1_000
-"""In one turn, and without a turn at most."""
+"""Followed without a turn, at most."""
 SETTLE_SECONDS: Final = 5.0
 """Between two looks for orders that may not know of their deliveries; a request tells at once."""
 
@@ -61,14 +61,12 @@ async def follow_orders(couriers: Ref[Couriers], ledger: Ledger, followed: Follo
     followed.advance(after)
     async with ledger.follow(after) as batches:
         async for batch in batches:
-            for first in range(0, len(batch), MOST_EVENTS):
-                part = batch[first : first + MOST_EVENTS]
-                position = part[-1].position
-                events = tuple(one for one in part if concerns_delivery_in(one))
-                if events or position - passed_on >= MOST_EVENTS:
-                    await until_done(partial(couriers.ask, Follow(events, position)))
-                    passed_on = position
-                followed.advance(position)
+            position = batch[-1].position
+            events = tuple(one for one in batch if concerns_delivery_in(one))
+            if events or position - passed_on >= MOST_EVENTS:
+                await until_done(partial(couriers.ask, Follow(events, position)))
+                passed_on = position
+            followed.advance(position)
 
 
 def concerns_delivery_in(one: Logged) -> bool:

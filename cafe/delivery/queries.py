@@ -6,7 +6,7 @@ Rule: queries only, each by an index; what a row means is for `delivery.py` and 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from cafe.delivery.tables import (
     followed,
     served,
 )
+from cafe.ledger.parts import in_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +144,10 @@ AT_ONCE = 500
 
 def _districts_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for some in _in_parts(ids):
+    for some in in_parts(ids, AT_ONCE):
         query = select(served.c.courier_id, served.c.district_id).where(
             served.c.courier_id.in_(some)
         )
         for courier_id, district_id in connection.execute(query.order_by(served.c.place)):
             found[courier_id].append(district_id)
     return found
-
-
-def _in_parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))

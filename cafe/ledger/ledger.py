@@ -18,7 +18,7 @@ from cafe.ledger.committer import RETRY_SECONDS, Committer
 from cafe.ledger.department import Department, Logged
 from cafe.ledger.errors import LedgerError, LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal, closed_journal
-from cafe.ledger.log import MOST_AHEAD, OWN, Log, clock_set_right, prune_some, read_page
+from cafe.ledger.log import MOST_AHEAD, OWN, PAGE, Log, clock_set_right, prune_some, read_page
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.store import InLoop, InThread, Runner, Storing
 
@@ -97,9 +97,11 @@ class Ledger:
                 await behind.wait_settled()
         return await self._reader.read(query)
 
-    def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
-        """Yield the events after a position, in batches, without end."""
-        return self._log.follow(after)
+    def follow(
+        self, after: int, most: int = PAGE
+    ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
+        """Yield the events after a position, in batches of at most so many, without end."""
+        return self._log.follow(after, most)
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
         """Call back with what each later commit adds; the callback must not wait and not raise."""

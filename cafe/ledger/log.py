@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Department, Entry, Event, Logged
+from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events, prunings
 
 MOST_AHEAD = 300.0
@@ -98,11 +99,13 @@ class Log:
                 listener(logged)
             self._waiting.unpark_all()
 
-    def follow(self, after: int) -> AbstractAsyncContextManager[AsyncGenerator[list[Logged]]]:
-        """Yield the events after a position, in batches, without end."""
-        return aclosing(self._batches(after))
+    def follow(
+        self, after: int, most: int = PAGE
+    ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
+        """Yield the events after a position, in batches of at most so many, without end."""
+        return aclosing(self._batches(after, most))
 
-    async def _batches(self, position: int) -> AsyncGenerator[list[Logged]]:
+    async def _batches(self, position: int, most: int) -> AsyncGenerator[Sequence[Logged]]:
         while True:
             if position >= self.last:
                 await self._waiting.park()
@@ -111,7 +114,8 @@ class Log:
                 batch = await self._read_page(position)
             if batch:
                 position = batch[-1].position
-                yield batch
+                for part in in_parts(batch, most):
+                    yield part
 
     def _newer_than(self, position: int) -> list[Logged] | None:
         """Return the events after a position; None where memory does not go back that far."""

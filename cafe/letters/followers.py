@@ -61,15 +61,13 @@ class Writer:
         """
         after = passed_on = await until_done(partial(self.ledger.read, load_position))
         overdue_at = self.ledger.now() + POSITION_SECONDS
-        async with self.ledger.follow(after) as batches:
+        async with self.ledger.follow(after, MOST_EVENTS) as batches:
             async for batch in batches:
-                for first in range(0, len(batch), MOST_EVENTS):
-                    part = batch[first : first + MOST_EVENTS]
-                    few = part[-1].position - passed_on < MOST_EVENTS
-                    if few and self.ledger.now() < overdue_at and not any(map(kind_of, part)):
-                        continue
-                    await self._follow(part)
-                    passed_on, overdue_at = part[-1].position, self.ledger.now() + POSITION_SECONDS
+                few = batch[-1].position - passed_on < MOST_EVENTS
+                if few and self.ledger.now() < overdue_at and not any(map(kind_of, batch)):
+                    continue
+                await self._follow(batch)
+                passed_on, overdue_at = batch[-1].position, self.ledger.now() + POSITION_SECONDS
 
     async def _follow(self, batch: Sequence[Logged]) -> None:
         called_for = [one for one in batch if kind_of(one) is not None]

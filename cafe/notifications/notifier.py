@@ -44,7 +44,7 @@ from cafe.notifications.tables import entries_of, entry_of_positions
 
 R = TypeVar("R")
 MOST_EVENTS: Final = 1_000
-"""In one turn; and so many without effects, at most, are followed again after a crash."""
+"""So many without effects, at most, are followed again after a crash."""
 POSITION_SECONDS: Final = 60.0
 """How long the position of events without effects may be in memory only, while others come."""
 
@@ -190,6 +190,4 @@ async def follow_log(
         return
     async with ledger.follow(after) as batches:
         async for batch in batches:
-            for first in range(0, len(batch), MOST_EVENTS):
-                part = Follow(tuple(batch[first : first + MOST_EVENTS]))
-                await until_done(partial(notifier.ask, part))
+            await until_done(partial(notifier.ask, Follow(tuple(batch))))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
 
 from cafe.ledger.department import Event, Logged
+from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events
 from cafe.orders.followers import MOST_KEYS, KeptKeys
 from cafe.orders.messages import PlacedQuery
@@ -108,13 +109,8 @@ def _rows_of(
     connection: Connection, statement: Executable, order_ids: Sequence[str]
 ) -> Iterator[Any]:
     """Yield what a statement selects for some orders."""
-    for some in _in_parts(order_ids):
+    for some in in_parts(order_ids, AT_ONCE):
         yield from connection.execute(statement, {"some": some})
-
-
-def _in_parts(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(order_ids), AT_ONCE):
-        yield order_ids[first : first + AT_ONCE]
 
 
 def load_orders(connection: Connection) -> Snapshot:
@@ -188,7 +184,7 @@ def _first(found: Sequence[Order]) -> Order | None:
 def find_orders(connection: Connection, order_ids: Sequence[str]) -> dict[str, Order]:
     """Return several orders by their ids, as they are committed."""
     found: list[Order] = []
-    for some in _in_parts(order_ids):
+    for some in in_parts(order_ids, AT_ONCE):
         found += read_orders(connection, _find_some, {"some": some})
     return {order.order_id: order for order in found}
 

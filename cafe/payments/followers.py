@@ -58,13 +58,12 @@ async def follow_orders(cashier: Ref[Cashier], ledger: Ledger, followed: Followe
     """Follow the log for the Cashier; never returns."""
     after = await until_done(partial(ledger.read, load_position))
     followed.advance(after)
-    async with ledger.follow(after) as batches:
+    async with ledger.follow(after, MOST_EVENTS) as batches:
         async for batch in batches:
-            for first in range(0, len(batch), MOST_EVENTS):
-                part = batch[first : first + MOST_EVENTS]
-                await until_done(partial(pass_on, cashier, ledger, part))
-                followed.advance(part[-1].position)
-            await followed.pause(GATHER_SECONDS)
+            await until_done(partial(pass_on, cashier, ledger, batch))
+            followed.advance(batch[-1].position)
+            if len(batch) < MOST_EVENTS:
+                await followed.pause(GATHER_SECONDS)
 
 
 async def pass_on(cashier: Ref[Cashier], ledger: Ledger, part: Sequence[Logged]) -> None:

@@ -249,6 +249,14 @@ async def test_a_listener_is_called_once_with_what_each_commit_adds() -> None:
         assert heard == [[1], [2, 3]]
 
 
+async def test_a_batch_has_no_more_events_than_its_follower_takes() -> None:
+    log = Log(Pages().read)
+    log.add(logged(1, 5))
+    async with log.follow(0, most=2) as batches:
+        got = [[one.position for one in await anext(batches)] for _ in range(3)]
+    assert got == [[1, 2], [3, 4], [5]]
+
+
 async def test_a_follower_leaves_at_any_time() -> None:
     log = Log(Pages(last=5).read)
     log.begin(5)
