@@ -86,10 +86,10 @@ def _webhook_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _provider(text: str) -> str:
+def _http_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("a provider's URL begins with http:// or https:// and a host")
+        raise ValueError("a URL begins with http:// or https:// and a host")
     _ = url.port  # raises ValueError for what is no port
     return text
 
@@ -103,12 +103,17 @@ def _zone(name: str) -> str:
 
 
 def _smtp(secret: SecretStr) -> SecretStr:
-    url = urlsplit(secret.get_secret_value())
+    try:
+        url = urlsplit(secret.get_secret_value())
+        _ = url.port
+    except ValueError:  # its message may quote the password
+        raise ValueError(
+            "a mail server's URL has user and password percent-encoded, and a port up to 65535"
+        ) from None
     if url.scheme not in {"smtp", "smtps", "starttls"} or not url.hostname:
         raise ValueError("a mail server's URL begins with smtp://, smtps:// or starttls://")
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise ValueError("a mail server's URL ends with its host or port")
-    _ = url.port  # raises ValueError for what is no port
     return secret
 
 
@@ -155,7 +160,7 @@ def _origins(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """At most thirty years, so that a time plus this is still a valid time."""
 Count = Annotated[int, Field(ge=1)]
-ProviderUrl = Annotated[str, AfterValidator(_provider)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bind = Annotated[str, Field(min_length=1)]
 
 
@@ -214,7 +219,7 @@ class Settings(BaseModel):
     database_url: SecretStr = Field(
         SecretStr("sqlite:///cafe.db"),
         min_length=1,
-        description="where orders are stored: sqlite:///FILE, sqlite:// for memory only, or "
+        description="the database: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     jwt_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
@@ -222,11 +227,11 @@ class Settings(BaseModel):
         description="signs the tokens of accounts, 32 bytes or more; default: made at the first "
         "start and kept beside the database",
     )
-    payment_url: ProviderUrl | None = Field(
+    payment_url: HttpUrl | None = Field(
         None, description="where baskets are charged; without it they are paid at the counter"
     )
-    refund_url: ProviderUrl | None = Field(None, description="where charges are refunded")
-    notification_url: ProviderUrl | None = Field(
+    refund_url: HttpUrl | None = Field(None, description="where charges are refunded")
+    notification_url: HttpUrl | None = Field(
         None, description="is told of each change of a basket's order"
     )
     notification_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
@@ -250,7 +255,7 @@ class Settings(BaseModel):
     booking_max_hours: Annotated[int, Field(ge=1, le=10_000)] = Field(
         8, description="the longest booking"
     )
-    booking_webhook: ProviderUrl | None = Field(
+    booking_webhook: HttpUrl | None = Field(
         None, description="is told of each request for a table, as notifications are"
     )
     smtp_url: Annotated[SecretStr, AfterValidator(_smtp)] | None = Field(
@@ -264,14 +269,14 @@ class Settings(BaseModel):
     mail_dir: Path = Field(
         Path("mail"), description="where letters are written without CAFE_SMTP_URL"
     )
-    public_url: ProviderUrl = Field(
+    public_url: HttpUrl = Field(
         "http://localhost:8080", description="where guests reach the customers' port: for links"
     )
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
         "", description="origins whose pages may use the customers' port, comma-separated"
     )
     closing_seconds: Seconds = Field(5, description="the longest that a shutdown takes")
-    keep_days: Count = Field(400, description="how long ended orders are kept")
+    keep_days: Count = Field(400, description="days after which what has ended is deleted")
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )

@@ -16,7 +16,7 @@ from typing import Final
 SECRET_BYTES: Final = 32
 TOKEN_BYTES: Final = 24
 LONGEST: Final = 64
-"""Characters of a token or a form's value, at most."""
+"""Characters of a form's value, at most."""
 LEAST_AGE: Final = 2.0
 """Seconds for which a form is refused: programs that press buttons do it at once."""
 MOST_AGE: Final = 3_600.0

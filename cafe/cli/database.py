@@ -129,7 +129,7 @@ def prune_tables(
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Delete orders that ended long ago, with all their events.
+    """Delete what ended long ago, such as orders and bookings, with all its events.
 
     A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
     does not shrink: its free pages are used again.
@@ -156,9 +156,9 @@ def prune_ledger(address: str, days: int) -> None:
 
 @db.command("check")
 def check_tables(database_url: DatabaseUrl = None) -> None:
-    """Check everything that is promised of orders, while the shop runs.
+    """Check everything that is promised of what is stored, while the shop runs.
 
-    The exit code is 1 when a promise is broken; the orders that break it are listed.
+    The exit code is 1 when a promise is broken; what breaks it is listed.
     """
     with shop_database(database_url) as address, open_reader(address) as connection:
         promises = [_printed(promise) for promise in check(connection, DEPARTMENTS)]

@@ -158,11 +158,22 @@ class MailServer:
             if self.scheme == "starttls":
                 connection.starttls(context=self.context)
             if self.user is not None:
-                connection.login(self.user, self.password or "")
+                _login(connection, self.user, self.password or "")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _login(connection: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; also a server that takes no login, or none that we have, is one that refuses it."""
+    try:
+        connection.login(user, password)
+    except smtplib.SMTPException as error:
+        # smtplib has no class of their own for these; STARTTLS that is missing is of the first.
+        if type(error) in {smtplib.SMTPNotSupportedError, smtplib.SMTPException}:
+            raise smtplib.SMTPAuthenticationError(504, "no login that we have") from error
+        raise
 
 
 def mail_server(url: str, sender: str, *, seconds: float = SECONDS) -> MailServer:

@@ -114,6 +114,20 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.worker_token.get_secret_value() == TOKEN
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://ada:[s3cret]@mail.example",
+        "smtp://ada:s3\u2100cret@mail.example",
+        "smtp://ada:s3cret/@mail.example",
+        "smtp://ada@mail.example:s3cret",
+    ],
+)
+def test_a_password_is_not_shown_where_the_mail_servers_url_is_wrong(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--smtp-url: (?!.*cret)"):
+        read_settings({"smtp_url": url})
+
+
 def test_host_names_are_parsed_in_lower_case_without_a_final_dot() -> None:
     names = read_settings({"worker_hosts": " Cafe, kasse.cafe.example. ,,my_service"}).worker_hosts
     assert parse_hosts(names) == {"cafe", "kasse.cafe.example", "my_service"}

@@ -205,6 +205,11 @@ async def test_a_link_that_does_not_work_or_not_any_longer_always_leads_to_the_s
         seen = [await letters[name].follow() for name in letters if name != "kept"]
         seen += [
             await letters["kept"].follow(token="wrong"),
+            # What mail programs make of a link: the bracket behind it, the line's end, all twice.
+            await letters["kept"].follow(token=f"{letters['kept'].token})"),
+            await letters["kept"].follow(token=f"{letters['kept'].token} "),
+            await letters["kept"].follow(token=3 * letters["kept"].token),
+            await client.post(letters["kept"].path, data={"token": "wrong>", "form": "1"}),
             await letters["kept"].follow(token=letters["begun"].token),
             await client.get("/bookings/none/cancel", params={"token": "wrong"}),
             await client.get(letters["kept"].path),

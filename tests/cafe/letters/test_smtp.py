@@ -215,6 +215,18 @@ async def test_whatever_a_server_does_there_is_an_outcome_in_time_and_no_thread_
                 await trio.sleep(0.01)
 
 
+@pytest.mark.parametrize("extension", [b"HELP", b"AUTH GSSAPI"])
+async def test_a_server_that_takes_no_login_that_we_have_is_told_as_that(extension: bytes) -> None:
+    async def take_no_login(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"220 hello\r\n")
+        async for _ in stream:
+            await stream.send_all(b"250-mail.example\r\n250 " + extension + b"\r\n")
+
+    async with serving(take_no_login) as port:
+        server = mail_server(f"smtp://{LOGIN}{HOST}:{port}", SENDER)
+        assert await send(server) == Answer(Trouble.LOGIN)
+
+
 async def test_an_attempt_that_is_cancelled_leaves_at_once() -> None:
     async with serving(stall) as port:
         server = mail_server(f"smtp://{HOST}:{port}", SENDER)
