@@ -1,4 +1,4 @@
-"""The stand-ins for providers, in a process of their own: what they print, and what they survive."""
+"""The stand-ins for providers in a process of their own: what they print, and what they survive."""
 
 from __future__ import annotations
 
