@@ -1,4 +1,4 @@
-"""One courier, and what may happen to couriers and districts: tables of transitions, figures.
+"""One courier: duty, districts and figures. The table *is* the state machine of a duty.
 
 Rule: pure. Time is passed in, in seconds since the Unix epoch, and the local day as text.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final, NamedTuple
-
-from cafe.delivery.coverage import District
 
 
 class Duty(StrEnum):
@@ -145,42 +143,3 @@ def moved(
     """Return what an action that the table allows does to a courier's duty."""
     after = courier._replace(duty=DUTY_TRANSITIONS[courier.duty, action])
     return DutyChange(action, courier.duty, after, now, by, reason)
-
-
-class DistrictStatus(StrEnum):
-    """Whether anything new is brought to a district."""
-
-    OPEN = "open"
-    RETIRED = "retired"
-
-
-class DistrictAction(StrEnum):
-    """What can happen to a district."""
-
-    ADD = "add district"
-    RENAME = "rename district"
-    CLOSE = "retire district"
-    REOPEN = "reopen district"
-
-
-DISTRICT_TRANSITIONS: Final[dict[tuple[DistrictStatus | None, DistrictAction], DistrictStatus]] = {
-    (None, DistrictAction.ADD): DistrictStatus.OPEN,
-    **{(status, DistrictAction.RENAME): status for status in DistrictStatus},
-    (DistrictStatus.OPEN, DistrictAction.CLOSE): DistrictStatus.RETIRED,
-    (DistrictStatus.RETIRED, DistrictAction.REOPEN): DistrictStatus.OPEN,
-}
-
-
-def status_of(district: District) -> DistrictStatus:
-    """Return where a district stands."""
-    return DistrictStatus.RETIRED if district.retired else DistrictStatus.OPEN
-
-
-class DistrictChange(NamedTuple):
-    """Something that has happened to a district."""
-
-    action: DistrictAction
-    before: DistrictStatus | None
-    district: District
-    at: float
-    by: str | None = None

@@ -18,10 +18,10 @@ from math import inf
 from typing import TypeVar
 
 from actors import Actor, Reply, Timer
-from cafe.delivery.courier import Courier, DistrictChange
+from cafe.delivery.courier import Courier
 from cafe.delivery.coverage import Coverage, District
 from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError, order_event
-from cafe.delivery.districts import Districts, UnknownDistrictError
+from cafe.delivery.districts import DistrictChange, Districts, UnknownDistrictError
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.messages import (
     AddCourier,

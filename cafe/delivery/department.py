@@ -18,12 +18,13 @@ from sqlalchemy import Executable, Select, delete, func, select
 
 from actors import Ref
 from cafe.delivery.checks import CHECKS
-from cafe.delivery.courier import DISTRICT_TRANSITIONS, DUTY_TRANSITIONS
+from cafe.delivery.courier import DUTY_TRANSITIONS
 from cafe.delivery.couriers import Couriers, Rules
 from cafe.delivery.coverage import Coverage
 from cafe.delivery.customer_api import courier_routes
 from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
+from cafe.delivery.districts import DISTRICT_TRANSITIONS
 from cafe.delivery.followers import Followed, follow_orders, settle_orders
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import Snapshot, load_delivery

@@ -1,20 +1,57 @@
 """The districts: parts of the town with unique names, whatever their case.
 
-Rule: pure; each command is one call, which returns what has happened, or raises an error and
-changes nothing. A district is never deleted: what was brought there names it.
+Rule: pure; the table of transitions *is* the state machine of a district. Each command is one call,
+which returns what has happened, or raises an error and changes nothing. A district is never
+deleted: what was brought there names it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
 
-from cafe.delivery.courier import (
-    DistrictAction,
-    DistrictChange,
-    status_of,
-)
 from cafe.delivery.coverage import District
 from cafe.names import key_of, tidy
+
+
+class DistrictStatus(StrEnum):
+    """Whether anything new is brought to a district."""
+
+    OPEN = "open"
+    RETIRED = "retired"
+
+
+class DistrictAction(StrEnum):
+    """What can happen to a district."""
+
+    ADD = "add district"
+    RENAME = "rename district"
+    CLOSE = "retire district"
+    REOPEN = "reopen district"
+
+
+DISTRICT_TRANSITIONS: Final[dict[tuple[DistrictStatus | None, DistrictAction], DistrictStatus]] = {
+    (None, DistrictAction.ADD): DistrictStatus.OPEN,
+    **{(status, DistrictAction.RENAME): status for status in DistrictStatus},
+    (DistrictStatus.OPEN, DistrictAction.CLOSE): DistrictStatus.RETIRED,
+    (DistrictStatus.RETIRED, DistrictAction.REOPEN): DistrictStatus.OPEN,
+}
+
+
+def status_of(district: District) -> DistrictStatus:
+    """Return where a district stands."""
+    return DistrictStatus.RETIRED if district.retired else DistrictStatus.OPEN
+
+
+class DistrictChange(NamedTuple):
+    """Something that has happened to a district."""
+
+    action: DistrictAction
+    before: DistrictStatus | None
+    district: District
+    at: float
+    by: str | None = None
 
 
 class NameTakenError(Exception):

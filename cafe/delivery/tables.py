@@ -25,9 +25,10 @@ from sqlalchemy import (
     text,
 )
 
-from cafe.delivery.courier import Courier, DistrictChange, Duty, DutyAction, DutyChange, status_of
+from cafe.delivery.courier import Courier, Duty, DutyAction, DutyChange
 from cafe.delivery.coverage import District
 from cafe.delivery.delivery import CARRIED, LIVE, Change, Delivery, Status
+from cafe.delivery.districts import DistrictChange, status_of
 from cafe.delivery.fleet import AnyChange
 from cafe.ledger.department import Drop, Entry, Event, Put
 from cafe.ledger.tables import CONSTANT, metadata

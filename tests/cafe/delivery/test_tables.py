@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection
 
 from cafe.delivery.courier import Courier, CourierWish, Duty, DutyAction, DutyChange
 from cafe.delivery.delivery import LIVE, Delivery, Status
@@ -38,7 +38,6 @@ from cafe.delivery.tables import (
 )
 from cafe.ledger.checking import check
 from cafe.ledger.store import Store, Unit, open_store
-from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.ledger.test_migrations import connected, plans_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
@@ -217,41 +216,6 @@ def test_what_the_actor_starts_from_is_found_by_indexes(durable_url: str) -> Non
             assert "ix_deliveries" in plan or "deliveries_sequence" in plan
 
 
-DAMAGES: dict[str, Executable | str] = {
-    "every event of delivery has its row": "DELETE FROM deliveries WHERE order_id = 'o4'",
-    "every delivery stands where its last event left it": (
-        "UPDATE deliveries SET status = 'failed', attempts = 1, lease_expires_at = NULL"
-        " WHERE status = 'assigned'"
-    ),
-    "every courier stands where their last event left them": (
-        "UPDATE couriers SET duty = 'retired' WHERE courier_id = 'ada'"
-    ),
-    "every district stands where its last event left it": "UPDATE districts SET retired = true",
-    "no courier has two deliveries in hand": (
-        "UPDATE deliveries SET status = 'picked_up', courier_id = 'ada' WHERE order_id = 'o3'"
-    ),
-    "no delivery waits where a courier is free": (
-        "UPDATE deliveries SET district_id = 'south' WHERE status = 'waiting'"
-    ),
-    "no two couriers on duty have the same turn": "UPDATE couriers SET free_since = 5",
-    "every courier's figures count the deliveries that they completed": (
-        "UPDATE couriers SET completed = completed + 1"
-    ),
-    "what is settled of a delivery its order knows": "UPDATE deliveries SET settled = true",
-    "no order ends but as its delivery does": (
-        "INSERT INTO events (position, department, subject, action, after, at)"
-        " VALUES (99, 'orders', 'o4', 'hand over', 'delivered', 2000)"
-    ),
-    "every order that is ready for a courier has its delivery": (
-        "INSERT INTO events (position, department, subject, action, after, at, data) VALUES"
-        " (99, 'orders', 'other', 'finish', 'ready', 2000, '{\"destination\": {}}')"
-    ),
-    "every delivery has what its status asks for, and nothing else": (
-        "UPDATE deliveries SET lease_expires_at = NULL"
-    ),
-}
-
-
 def day(store: Store) -> Town:
     """Have a courier finish one of two deliveries, and one that waits elsewhere."""
     town = Town(store)
@@ -259,25 +223,9 @@ def day(store: Store) -> Town:
     town.turns(*(town.request(f"o{number}") for number in range(5)))
     town.turns(town.fleet.finish("o0", 1060.0, "2026-03-14", Who()))
     town.turns(town.fleet.cancel("o3", None, 1061.0, Who()))
-    town.commit([entry_of_position(99)])
+    town.commit([entry_of_position(1)])
     return town
 
 
 def test_a_day_breaks_no_promise_on_either_database(store: Store) -> None:
     assert day(store).broken() == []
-
-
-@pytest.mark.parametrize("sentence", DELIVERY.checks)
-def test_each_promise_is_broken_by_its_damage(sentence: str) -> None:
-    store = FaultyStore()
-    store.begin()
-    town = day(store)
-    with store.link.transaction(writing=True) as connection:
-        if "two deliveries" in sentence:
-            connection.exec_driver_sql("DROP INDEX ix_deliveries_in_hand")
-        connection.exec_driver_sql(str(DAMAGES[sentence]))
-    assert sentence in " ".join(town.broken())
-
-
-def test_every_damage_is_of_a_promise() -> None:
-    assert set(DAMAGES) == set(DELIVERY.checks)
