@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import trio
 
 from actors import Actor, Reply, Timer
+from cafe.bookings.asked import Asked
 from cafe.bookings.book import Book, Listed
 from cafe.bookings.booking import Booking, BookingChange, Status
 from cafe.bookings.messages import (
@@ -47,13 +48,9 @@ from cafe.bookings.tokens import BookingTokens
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
-from cafe.limits.window import WindowTable
 
 REQUESTS: Final = 20
 """That one address may make within an hour."""
-HOUR: Final = 3_600.0
-MOST_ADDRESSES: Final = 50_000
-"""Whose requests are counted one by one; those beyond share a count."""
 LONGEST_SLEEP: Final = 60.0
 SHORTEST_SLEEP: Final = 0.001
 """Seconds after which the time is looked at again: the clock of the ledger may be set, and the
@@ -89,7 +86,7 @@ class Bookings(Actor):
         self._ledger = ledger
         self._load = load
         self._monotonic = monotonic
-        self._asked = WindowTable(HOUR, MOST_ADDRESSES)
+        self._asked = Asked(rules.requests)
         self._timer: Timer | None = None
         self._timer_at: float | None = None
         self._begin(*loaded)
@@ -149,12 +146,11 @@ class Bookings(Actor):
     def ask(self, message: AskForTable, reply: Reply[Found]) -> None:
         """Note a request, if its address has made few within the last hour."""
         monotonic = self._monotonic()
-        window = self._asked.window_of(message.address, monotonic)
-        wait = window.seconds_until_room(self._rules.requests, monotonic)
+        wait = self._asked.seconds_until_room(message.address, monotonic)
         if wait and message.booking_id not in self._book.bookings:
             self._journal.refuse(reply, TooManyRequests(self._rules.requests, wait))
         elif self._book_it(message, Status.REQUESTED, self._rules.limits, None, reply):
-            window.add(monotonic)
+            self._asked.add(message.address, monotonic)
 
     @BookTable.deferred
     def book(self, message: BookTable, reply: Reply[Found]) -> None:

@@ -75,6 +75,10 @@ NOT_YET: Final = problems(
 )
 
 
+MOST_SENT: Final = 4_096
+"""Far beyond what a mail program makes of a token: each of these is answered as a wrong one."""
+
+
 def _read_time(text: Any) -> float | None:
     if text is None:
         return None
@@ -106,10 +110,15 @@ class CancelForm(BaseModel):
         json_schema_extra={"examples": [{"token": TOKEN, "form": f"1780300800000000.{TOKEN}"}]},
     )
 
-    token: str
+    token: Annotated[str, Field(min_length=1, max_length=MOST_SENT)]
     form: Annotated[
         str,
-        Field(max_length=LONGEST, pattern=FORM_PATTERN, description="When the page was given out."),
+        Field(
+            min_length=1,
+            max_length=LONGEST,
+            pattern=FORM_PATTERN,
+            description="When the page was given out.",
+        ),
     ]
 
 

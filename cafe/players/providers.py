@@ -15,6 +15,7 @@ import typer
 
 from cafe.http.problem import problem_response, request_id_of
 from cafe.limits.admission import Admission
+from cafe.operations.logs import set_up_logs
 from cafe.players.stand_ins import Manner, Providers, StandIn
 from cafe.server.config import ServerConfig
 from cafe.server.context import Problems
@@ -72,4 +73,4 @@ def providers(
     PUT /manners {"charges": "stall"} changes how they answer from then on.
     """
     stand_ins = Providers(*map(StandIn, (charges, refunds, notifications, bookings)))
-    trio.run(run_providers, port, stand_ins)
+    trio.run(run_providers, port, stand_ins, instruments=set_up_logs("auto"))

@@ -16,11 +16,12 @@ from uuid import uuid4
 
 import trio
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cafe.http.disconnect import unless_disconnected
+from cafe.http.reply import DISCONNECTED
 
 
 class Manner(StrEnum):
@@ -133,9 +134,12 @@ def _asked_at(path: str, stand_in: StandIn, header: str) -> Route:
     async def ask(request: Request) -> Response:
         # A notification without a signature has no header; its event is what makes it one.
         key = request.headers.get(header)
-        if key is None and header == NOTIFICATION_ID:
-            key = _event_of(await request.body())
-        return await stand_in.answer(request, key)
+        try:
+            if key is None and header == NOTIFICATION_ID:
+                key = _event_of(await request.body())
+            return await stand_in.answer(request, key)
+        except ClientDisconnect:  # the shop was killed while it asked
+            return DISCONNECTED
 
     return Route(path, ask, methods=["POST"])
 

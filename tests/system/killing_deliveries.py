@@ -206,7 +206,7 @@ async def brew(shop: Shop) -> None:
     async with shop.baristas() as barista:
         while True:
             started = await barista.get("/start/", params={"wait": 1})
-            if started.status_code == httpx.codes.OK:
+            if started.status_code == 200:
                 await barista.post("/finish/", json={"order_id": started.json()["order_id"]})
 
 

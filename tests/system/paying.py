@@ -60,6 +60,7 @@ def open_providers(*options: str) -> Generator[Providers]:
             yield Providers(found, found["payment_url"].removesuffix("/charges"))
             run.send_signal(signal.SIGTERM)
             assert run.wait(TIMEOUT) == 0
+            assert run.stdout.read() == b"", "its log fills the pipe, and then it hangs"
         finally:
             run.kill()
 

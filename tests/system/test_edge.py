@@ -51,6 +51,8 @@ PLENTY = 10**6
 GENEROUS: dict[str, Any] = dict.fromkeys(
     ("limit_requests", "limit_waiting", "max_waiting", "ban_after"), PLENTY
 )
+GARBAGE_IS_404 = "/bookings/{booking_id}"
+"""Every wrong token of a booking is answered alike."""
 REFUSED = frozenset({400, 413, 414, 422, 431})
 DENIED = frozenset({401, 403})
 GARBAGE_IS_401 = frozenset({"/auth/token", "/auth/refresh"})
@@ -136,7 +138,7 @@ async def wrong_with(shop: Shop, app: str, operation: Operation) -> list[str]:
 def objections(operation: Operation, bad: Bad, answer: Answer) -> list[str]:
     """Return what is wrong with the answer to a bad request."""
     allowed = set(REFUSED)
-    if bad.in_path:
+    if bad.in_path or operation.path.startswith(GARBAGE_IS_404):
         allowed.add(404)
     if operation.path in GARBAGE_IS_401:
         allowed.add(401)
