@@ -90,6 +90,7 @@ MODELS = (
     "cafe/letters/letter.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
+    "cafe/limits/last_hour.py",
     "cafe/limits/window.py",
     "cafe/menu/catalogue.py",
     "cafe/menu/first.py",

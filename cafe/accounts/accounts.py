@@ -59,13 +59,14 @@ from cafe.accounts.refusals import (
 )
 from cafe.accounts.sign_in import NeverIssuedError, SignIn, SignInStatus
 from cafe.accounts.tables import entry_of, entry_of_sign_in, entry_of_token
-from cafe.accounts.throttle import REGISTER_TRIES, REGISTRATIONS, LastHour, TooManyError, Tries
+from cafe.accounts.throttle import REGISTER_TRIES, REGISTRATIONS, TooManyError, Tries
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Entry
 from cafe.ledger.errors import NotRecorded
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
+from cafe.limits.last_hour import LastHour
 
 R = TypeVar("R")
 MOST_KEPT = 4_096

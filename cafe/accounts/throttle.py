@@ -1,4 +1,4 @@
-"""How often a client may try: to sign in, and to register.
+"""How often a client may try to sign in, and to register.
 
 Rule: pure. Time is passed in, as seconds of one clock that never goes back; memory is bounded.
 
@@ -14,7 +14,7 @@ can, for as long as the window is: by their address they are the owner.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import Final
 
 from cafe.accounts.lru import Lru
@@ -39,7 +39,6 @@ REGISTRATIONS: Final = 10
 REGISTER_TRIES: Final = 30
 """Tries of one address to register within an hour, whatever came of them: each tells whether an
 address is taken. More than REGISTRATIONS, so that who is told so can try another one."""
-HOUR: Final = 3_600.0
 
 
 class TooManyError(Exception):
@@ -135,27 +134,6 @@ class Tries:
         if is_known:
             return ((self._own, pair),)
         return ((self._addresses, address), (self._pairs, pair), (self._accounts, account))
-
-
-class LastHour:
-    """How often each address did something within the last hour, exactly."""
-
-    def __init__(self, limit: int, most: int = MOST_KEYS) -> None:
-        self._limit = limit
-        self._times: Lru[str, deque[float]] = Lru(most)
-
-    def seconds_until_room(self, address: str, now: float) -> float:
-        """Return in how many seconds the address may do it once more; 0.0 if it may now."""
-        times = self._times.get(address)
-        if times is None or len(times) < self._limit:
-            return 0.0
-        return max(0.0, times[0] + HOUR - now)
-
-    def add(self, address: str, now: float) -> None:
-        """Count that it was done."""
-        times = self._times.get(address) or deque[float](maxlen=self._limit)
-        times.append(now)
-        self._times.put(address, times)
 
 
 def _pair(account: str, address: str) -> str:

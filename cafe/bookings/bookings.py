@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 import trio
 
 from actors import Actor, Reply, Timer
-from cafe.bookings.asked import Asked
 from cafe.bookings.book import Book, Listed
 from cafe.bookings.booking import Booking, BookingChange, Status
 from cafe.bookings.messages import (
@@ -48,6 +47,7 @@ from cafe.bookings.tokens import BookingTokens
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
+from cafe.limits.last_hour import LastHour
 
 REQUESTS: Final = 20
 """That one address may make within an hour."""
@@ -86,7 +86,7 @@ class Bookings(Actor):
         self._ledger = ledger
         self._load = load
         self._monotonic = monotonic
-        self._asked = Asked(rules.requests)
+        self._asked = LastHour(rules.requests)
         self._timer: Timer | None = None
         self._timer_at: float | None = None
         self._begin(*loaded)

@@ -9,7 +9,6 @@ from cafe.accounts.throttle import (
     ADDRESS_TRIES,
     PAIR_TRIES,
     WINDOW_SECONDS,
-    LastHour,
     TooManyError,
     Tries,
 )
@@ -124,15 +123,3 @@ def test_strangers_who_fill_the_table_do_not_refuse_an_address_that_is_known() -
             break
     fail(tries, "ada", "home", PAIR_TRIES - 1)
     succeed(tries, "ada", "home")
-
-
-def test_ten_an_hour_are_counted_exactly() -> None:
-    registrations = LastHour(10)
-    for number in range(10):
-        assert not registrations.seconds_until_room("1", number * 60.0)
-        registrations.add("1", number * 60.0)
-    assert registrations.seconds_until_room("1", 600.0) == 3_000.0
-    assert not registrations.seconds_until_room("2", 600.0)
-    assert not registrations.seconds_until_room("1", 3_600.0)
-    registrations.add("1", 3_600.0)
-    assert registrations.seconds_until_room("1", 3_600.0) == 60.0

@@ -1,7 +1,7 @@
-"""When each address asked for tables, within the last hour.
+"""How often an address did something within the last hour, exactly.
 
-Rule: pure; time is passed in. The times are kept, and not only counted: of so few in so long a time
-an estimate would let through half as many again.
+Rule: pure; time is passed in, as seconds of one clock that never goes back. The times are kept, and
+not only counted: of so few in so long a time an estimate would let through half as many again.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Final
 
 HOUR: Final = 3_600.0
 MOST_ADDRESSES: Final = 50_000
-"""Whose requests are counted one by one; those beyond share a count."""
+"""That are counted one by one; those beyond share a count, so no flood of them ends another's."""
 _OTHERS: Final = ""
 
 
-class Asked:
-    """The times of the last requests of each address."""
+class LastHour:
+    """When each address did it last."""
 
     def __init__(self, most: int, most_addresses: int = MOST_ADDRESSES) -> None:
-        """`most` are let through within any hour."""
+        """Let each address do it `most` times within any hour."""
         self._most = most
         self._most_addresses = most_addresses
-        # In the order of their last requests.
+        # In the order of their last times.
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def seconds_until_room(self, address: str, now: float) -> float:
-        """Return in how many seconds an address may ask once more, 0.0 if it may now."""
+        """Return in how many seconds an address may do it once more; 0.0 if it may now."""
         times = self._times.get(self._key(address))
         if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + HOUR - now)
 
     def add(self, address: str, now: float) -> None:
-        """Note a request."""
+        """Count that it was done."""
         key = self._key(address)
         self._times.setdefault(key, deque(maxlen=self._most)).append(now)
         self._times.move_to_end(key)
