@@ -25,7 +25,7 @@ from cafe.delivery.customer_api import courier_routes
 from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.districts import DISTRICT_TRANSITIONS
-from cafe.delivery.followers import Followed, follow_orders, settle_orders
+from cafe.delivery.followers import follow_orders, settle_orders
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import Snapshot, load_delivery
 from cafe.delivery.staff_api import delivery_routes, manager_routes
@@ -33,6 +33,7 @@ from cafe.delivery.tables import couriers, deliveries, districts, followed, serv
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.errors import LedgerUnavailable
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.offer import House, Offer

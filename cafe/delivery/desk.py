@@ -19,7 +19,7 @@ from actors import ActorCrashed, Message, Ref
 from cafe.delivery.couriers import Couriers
 from cafe.delivery.coverage import District
 from cafe.delivery.delivery import Delivery, Status
-from cafe.delivery.followers import Followed, tell_order
+from cafe.delivery.followers import tell_order
 from cafe.delivery.messages import (
     AddCourier,
     AddDistrict,
@@ -50,6 +50,7 @@ from cafe.delivery.refusals import (
 )
 from cafe.http.authentication import Role
 from cafe.http.refusals import CafeRefusal
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
 from cafe.ledger.retries import ask_in_time, ledger_time_out

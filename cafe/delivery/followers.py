@@ -19,6 +19,7 @@ from cafe.delivery.messages import Follow, ListUnsettled
 from cafe.delivery.queries import load_position
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import until_done
 from cafe.orders.messages import Destination, PublishOrder
@@ -32,24 +33,6 @@ SETTLE_SECONDS: Final = 5.0
 """Between two looks for orders that may not know of their deliveries; a request tells at once."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("delivery")
-
-
-class Followed:
-    """How far the log was followed, for those that wait for that."""
-
-    def __init__(self) -> None:
-        self._position = 0
-        self._waiting = trio.lowlevel.ParkingLot()
-
-    def advance(self, position: int) -> None:
-        """Note that all effects of the events up to a position are committed."""
-        self._position = position
-        self._waiting.unpark_all()
-
-    async def wait(self, position: int) -> None:
-        """Return when the log is followed up to a position."""
-        while self._position < position:
-            await self._waiting.park()
 
 
 async def follow_orders(couriers: Ref[Couriers], ledger: Ledger, followed: Followed) -> None:

@@ -20,6 +20,7 @@ from actors import ActorCrashed, Ref
 from cafe.delivery.messages import Coverage
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.ledger.tables import events
@@ -30,7 +31,7 @@ from cafe.payments.calls import place_orders
 from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.checks import CHECKS
 from cafe.payments.customer_api import order_routes, ordering_routes
-from cafe.payments.followers import Followed, follow_orders
+from cafe.payments.followers import follow_orders
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
 from cafe.payments.payment import OPEN, TRANSITIONS, Status
 from cafe.payments.queries import Snapshot, count_open, has_key_since, load_payments

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import trio
-
 from actors import Ref
 from cafe.ledger.department import Logged
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import until_done
 from cafe.payments.cashier import Cashier
@@ -23,35 +22,6 @@ MOST_EVENTS = 1_000
 """In one turn."""
 GATHER_SECONDS = 0.1
 """How long events gather for one commit: one for each group of orders would halve their rate."""
-
-
-class Followed:
-    """How far the log was followed, for those that wait for that."""
-
-    def __init__(self) -> None:
-        self._position = 0
-        self._wanted = 0
-        """The highest position that anyone waits for."""
-        self._waiting = trio.lowlevel.ParkingLot()
-        self._idle = trio.lowlevel.ParkingLot()
-
-    def advance(self, position: int) -> None:
-        """Note that all effects of the events up to a position are committed."""
-        self._position = position
-        self._waiting.unpark_all()
-
-    async def wait(self, position: int) -> None:
-        """Return when the log is followed up to a position."""
-        while self._position < position:
-            self._wanted = max(self._wanted, position)
-            self._idle.unpark_all()
-            await self._waiting.park()
-
-    async def pause(self, seconds: float) -> None:
-        """Let events gather for some seconds, unless someone waits for them."""
-        with trio.move_on_after(seconds):
-            while self._wanted <= self._position:
-                await self._idle.park()
 
 
 async def follow_orders(cashier: Ref[Cashier], ledger: Ledger, followed: Followed) -> None:

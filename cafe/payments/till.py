@@ -19,12 +19,12 @@ from actors import ActorCrashed, Message, Ref
 from cafe.delivery.messages import Coverage
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ask_again, ledger_time_out
 from cafe.menu.messages import Board
 from cafe.orders.messages import Basket, Standing, basket_order
 from cafe.payments.cashier import Cashier
-from cafe.payments.followers import Followed
 from cafe.payments.messages import AwaitOrder, FindByKey, FindPayments, Intend
 from cafe.payments.payment import Payment, Status, status_without_charge
 from cafe.payments.pricing import Delivery, Item, destination_of, new_payment, price

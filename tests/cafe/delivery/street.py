@@ -22,7 +22,7 @@ from cafe.delivery.coverage import Coverage
 from cafe.delivery.delivery import Delivery
 from cafe.delivery.department import DELIVERY, day_of
 from cafe.delivery.desk import DeliveryDesk
-from cafe.delivery.followers import Followed, follow_orders, settle_orders
+from cafe.delivery.followers import follow_orders, settle_orders
 from cafe.delivery.messages import (
     AddCourier,
     AddDistrict,
@@ -38,6 +38,7 @@ from cafe.delivery.queries import AtWork, Snapshot, find_courier
 from cafe.delivery.tables import deliveries, delivery_of
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
+from cafe.ledger.following import Followed
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.orders.department import ORDERS

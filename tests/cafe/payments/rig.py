@@ -20,6 +20,7 @@ from actors import ActorCrashed, Message, Ref, Restart, open_system
 from cafe.delivery.messages import Coverage, District
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
+from cafe.ledger.following import Followed
 from cafe.ledger.retries import load_when_refused
 from cafe.menu.messages import Board, Menu, Product, Variation
 from cafe.orders.department import ORDERS
@@ -27,7 +28,7 @@ from cafe.orders.dispatcher import Rules as OrderRules
 from cafe.payments.calls import charging, place_orders, refunding, work_lane
 from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.department import PAYMENTS
-from cafe.payments.followers import Followed, follow_orders
+from cafe.payments.followers import follow_orders
 from cafe.payments.messages import Lane, LoadPayments
 from cafe.payments.payment import Payment
 from cafe.payments.pricing import Delivery, Item, fingerprint
