@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from unicodedata import normalize
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PlainValidator,
-    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
@@ -26,14 +24,13 @@ from cafe.accounts.desk import Email, TokenPair
 from cafe.accounts.tokens import ACCESS_SECONDS, LONGEST
 from cafe.http.app import example
 from cafe.http.authentication import Role
+from cafe.http.email_address import EMAIL_SCHEMA, MAX_EMAIL, checked_email
 from cafe.http.schema import Schema, Text, fit, schema_example
 
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 256
 MOST_DECOMPOSED: Final = 4 * MAX_PASSWORD
 """Characters that a password may have before NFC makes one of several."""
-MAX_EMAIL: Final = 254
-"""RFC 5321, 4.5.3.1.3, without its brackets."""
 
 USER: Final[dict[str, Any]] = {
     "user_id": "pGxkC0a9TtqUuXb0n2FZ0w",
@@ -54,14 +51,9 @@ PROGRAM: Final[dict[str, Any]] = {
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - an example
 
 
-def read_email(text: str) -> Email:
+def read_email(text: Any) -> Email:
     """Return an e-mail address; raises an error for anything else."""
-    try:
-        address = validate_email(
-            text, check_deliverability=False, allow_smtputf8=False, strict=True
-        )
-    except EmailNotValidError:
-        raise PydanticCustomError("email", "This is not an e-mail address") from None
+    address = checked_email(text)
     return Email(address.normalized, (address.ascii_email or address.normalized).casefold())
 
 
@@ -81,17 +73,7 @@ def long_enough(password: str) -> str:
     return password
 
 
-def _email(value: Any) -> Email:
-    if not isinstance(value, str) or len(value) > MAX_EMAIL:
-        raise PydanticCustomError("email", "This is not an e-mail address")
-    return read_email(fit(value))
-
-
-EmailText = Annotated[
-    Email,
-    PlainValidator(_email),
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL}),
-]
+EmailText = Annotated[Email, PlainValidator(read_email), EMAIL_SCHEMA]
 AnyPassword = Annotated[
     str, Field(max_length=MOST_DECOMPOSED), AfterValidator(fit), AfterValidator(composed)
 ]

@@ -15,7 +15,6 @@ from cafe.accounts.account import Status
 from cafe.accounts.desk import OPERATOR, Desk
 from cafe.accounts.messages import ChangeAccount
 from cafe.accounts.schemas import (
-    MAX_EMAIL,
     GrantedTokenOut,
     ManagedUserOut,
     ProgramTokensOut,
@@ -30,6 +29,7 @@ from cafe.accounts.schemas import (
 )
 from cafe.http.app import problems
 from cafe.http.authentication import Caller, Manager, Role
+from cafe.http.email_address import MAX_EMAIL
 from cafe.http.pages import LINKED, link_headers, no_cursor, read_text_cursor
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
@@ -67,7 +67,7 @@ def _read_cursor(cursor: Any) -> str:
 
 
 def _read_email(text: Any) -> str:
-    return read_email(str(text)[: MAX_EMAIL + 1]).folded
+    return read_email(text).folded
 
 
 Cursor = Annotated[

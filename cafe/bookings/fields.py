@@ -10,20 +10,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cafe.bookings.period import LONGEST_TEXT, read_time
 from cafe.bookings.table import TableType
-from cafe.http.schema import NFC, Text, fit
+from cafe.http.email_address import EMAIL_SCHEMA, checked_email
+from cafe.http.schema import NFC, Text
 
 A_TIME: Final = "2026-06-01T19:00:00+02:00"
 MOST_SEATS: Final = 1_000
 MOST_NUMBER: Final = 1_000_000
 MOST_CENTS: Final = 10_000_000
-MAX_EMAIL: Final = 254
-"""RFC 5321, 4.5.3.1.3, without its brackets."""
 LONGEST_REASON: Final = 500
 PHONE: Final = r"^\+?[0-9][0-9 ()/.-]{3,30}[0-9]$"
 _LINE: Final = re.compile("[\u2028\u2029]")
@@ -45,16 +43,8 @@ def time_of(text: Any) -> float:
 
 def email_of(text: Any) -> str:
     """Return an e-mail address in ASCII, as letters are sent to it; raises an error for others."""
-    try:
-        if isinstance(text, str) and len(text) <= MAX_EMAIL:
-            address = validate_email(
-                fit(text), check_deliverability=False, allow_smtputf8=False, strict=True
-            )
-            if address.ascii_email is not None:
-                return address.ascii_email
-    except EmailNotValidError:
-        pass
-    raise PydanticCustomError("email", "This is not an e-mail address")
+    address = checked_email(text)
+    return address.ascii_email or address.normalized
 
 
 def _name(text: str) -> str:
@@ -72,11 +62,7 @@ TIME_SCHEMA: Final = {
     "examples": [A_TIME],
 }
 Time = Annotated[float, PlainValidator(time_of), WithJsonSchema(TIME_SCHEMA)]
-EmailText = Annotated[
-    str,
-    PlainValidator(email_of),
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL}),
-]
+EmailText = Annotated[str, PlainValidator(email_of), EMAIL_SCHEMA]
 Phone = Annotated[str, Field(max_length=32, pattern=PHONE)]
 Name = Annotated[Text, Field(min_length=1, max_length=80), AfterValidator(_name), NFC]
 Reason = Annotated[Text, Field(min_length=1, max_length=LONGEST_REASON)]
