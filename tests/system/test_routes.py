@@ -143,7 +143,7 @@ async def test_options_of_the_root_returns_all_methods_of_the_app(
     shop: Shop, address: str, app: str
 ) -> None:
     every = {
-        "client": "DELETE, GET, HEAD, OPTIONS, POST",
+        "client": "DELETE, GET, HEAD, OPTIONS, PATCH, POST",
         "worker": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
     }
     async with visitor(shop, app, address) as client:
