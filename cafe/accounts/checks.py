@@ -6,33 +6,12 @@ every department is checked by the ledger.
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Column, Executable, Table, and_, func, or_, select
+from sqlalchemy import Executable, and_, or_, select
 
 from cafe.accounts.account import TokenStatus
 from cafe.accounts.sign_in import SignInStatus
 from cafe.accounts.tables import accounts, program_tokens, sign_ins
-from cafe.ledger.tables import events
-
-
-def _not_as_its_events_say(table: Table, key: Column[Any]) -> Executable:
-    ours = events.c.department == "accounts"
-    last = (
-        select(events.c.subject, func.max(events.c.position).label("position"))
-        .where(ours)
-        .group_by(events.c.subject)
-        .subquery()
-    )
-    return (
-        select(key.label("subject"), table.c.status, events.c.after.label("last event"))
-        .select_from(
-            table.outerjoin(last, last.c.subject == key).outerjoin(
-                events, events.c.position == last.c.position
-            )
-        )
-        .where(events.c.after.is_distinct_from(table.c.status))
-    )
+from cafe.ledger.invariants import not_as_its_events_say
 
 
 def _without_an_end() -> Executable:
@@ -59,14 +38,14 @@ def _revoked_at_no_time() -> Executable:
 
 
 CHECKS: dict[str, Executable] = {
-    "every account stands where its last event left it": _not_as_its_events_say(
-        accounts, accounts.c.account_id
+    "every account stands where its last event left it": not_as_its_events_say(
+        "accounts", accounts, accounts.c.account_id, accounts.c.status
     ),
-    "every sign-in stands where its last event left it": _not_as_its_events_say(
-        sign_ins, sign_ins.c.sign_in_id
+    "every sign-in stands where its last event left it": not_as_its_events_say(
+        "accounts", sign_ins, sign_ins.c.sign_in_id, sign_ins.c.status
     ),
-    "every program's token stands where its last event left it": _not_as_its_events_say(
-        program_tokens, program_tokens.c.token_id
+    "every program's token stands where its last event left it": not_as_its_events_say(
+        "accounts", program_tokens, program_tokens.c.token_id, program_tokens.c.status
     ),
     "every sign-in has an end if it has ended": _without_an_end(),
     "no sign-in is of a later epoch than its account": _ahead_of_its_account(),

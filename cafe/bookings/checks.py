@@ -6,37 +6,21 @@ every department is checked by the ledger.
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, func, select, union_all
+from sqlalchemy import Executable, and_, select, union_all
 
 from cafe.bookings.tables import bookings, dining_tables
+from cafe.ledger.invariants import not_as_its_events_say
 from cafe.ledger.tables import events
 
 _one = bookings.c
-_last = (
-    select(
-        events.c.subject,
-        events.c.after,
-        func.row_number()
-        .over(partition_by=events.c.subject, order_by=events.c.position.desc())
-        .label("from_last"),
-    )
-    .where(events.c.department == "bookings")
-    .subquery()
-)
 
 
 def _not_as_their_events_say() -> Executable:
-    """Return the query; every subject is a table or a booking, so strays are found, too."""
     rows = union_all(
         select(dining_tables.c.table_id.label("id"), dining_tables.c.status),
         select(_one.booking_id, _one.status),
     ).subquery()
-    both = rows.outerjoin(_last, and_(_last.c.subject == rows.c.id, _last.c.from_last == 1))
-    return (
-        select(rows.c.id.label("subject"), rows.c.status, _last.c.after.label("last event"))
-        .select_from(both)
-        .where(_last.c.after.is_distinct_from(rows.c.status))
-    )
+    return not_as_its_events_say("bookings", rows, rows.c.id, rows.c.status)
 
 
 def _overlapping(status: str) -> Executable:

@@ -11,27 +11,14 @@ from typing import Any
 from sqlalchemy import Executable, and_, case, exists, func, literal, or_, select, union_all
 
 from cafe.delivery.tables import couriers, deliveries, districts, followed, served
-from cafe.ledger.log import followed_beyond
-from cafe.ledger.tables import events, prunings
+from cafe.ledger.invariants import followed_beyond, not_as_its_events_say, pruned_through
+from cafe.ledger.tables import events
 
 _event = events.c
 _one = deliveries.c
 _WHAT = (_one.order_id.label("subject"), _one.number, _one.status)
 _CARRIED = ("assigned", "picked_up")
-_pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
 _followed_through = func.coalesce(select(followed.c.position).scalar_subquery(), 0)
-
-
-def _not_as_its_events_say(table: Any, subject: Any, status: Any) -> Executable:
-    from_last = func.row_number().over(partition_by=_event.subject, order_by=_event.position.desc())
-    ours = select(_event.subject, _event.after, from_last.label("from_last"))
-    last = ours.where(_event.department == "delivery").subquery()
-    both = table.outerjoin(last, and_(last.c.subject == subject, last.c.from_last == 1))
-    return (
-        select(subject.label("subject"), status.label("status"), last.c.after.label("last event"))
-        .select_from(both)
-        .where(last.c.after.is_distinct_from(status))
-    )
 
 
 def _strays() -> Executable:
@@ -75,7 +62,7 @@ def _wrong_figures() -> Executable:
     completed = couriers.c.completed
     wrong = or_(
         completed < kept,
-        and_(completed > kept, _pruned_through == 0),
+        and_(completed > kept, pruned_through == 0),
         couriers.c.days > completed,
         (couriers.c.days > 0) != (completed > 0),
         (couriers.c.last_day.is_not(None)) != (completed > 0),
@@ -134,7 +121,7 @@ def _unknown_to_their_orders() -> Executable:
         and_(_one.status == "cancelled", ~_of_order(_event.after == "cancelled")),
         ~_of_order(_event.after == "ready"),
     )
-    return select(*_WHAT).where(_one.settled.is_(True), unknown, _pruned_through == 0)
+    return select(*_WHAT).where(_one.settled.is_(True), unknown, pruned_through == 0)
 
 
 def _known_and_unsettled() -> Executable:
@@ -162,7 +149,7 @@ def _ready_without_delivery() -> Executable:
         _event.after == "ready",
         _event.data.like('%"destination"%'),
         _event.position <= _followed_through,
-        _event.position > _pruned_through,
+        _event.position > pruned_through,
         ~exists().where(_one.order_id == _event.subject),
     )
 
@@ -185,14 +172,14 @@ _status_of_district = case((districts.c.retired, "retired"), else_="open")
 
 CHECKS: dict[str, Executable] = {
     "every event of delivery has its row": _strays(),
-    "every delivery stands where its last event left it": _not_as_its_events_say(
-        deliveries, _one.order_id, _one.status
+    "every delivery stands where its last event left it": not_as_its_events_say(
+        "delivery", deliveries, _one.order_id, _one.status
     ),
-    "every courier stands where their last event left them": _not_as_its_events_say(
-        couriers, couriers.c.courier_id, couriers.c.duty
+    "every courier stands where their last event left them": not_as_its_events_say(
+        "delivery", couriers, couriers.c.courier_id, couriers.c.duty
     ),
-    "every district stands where its last event left it": _not_as_its_events_say(
-        districts, districts.c.district_id, _status_of_district
+    "every district stands where its last event left it": not_as_its_events_say(
+        "delivery", districts, districts.c.district_id, _status_of_district
     ),
     "no courier has two deliveries in hand": _two_in_hand(),
     "no delivery waits where a courier is free": _waiting_beside_a_free_courier(),

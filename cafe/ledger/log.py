@@ -17,9 +17,7 @@ from typing import Any
 
 import trio
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Executable,
     and_,
     delete,
     func,
@@ -136,16 +134,6 @@ def read_page(connection: Connection, after: int) -> list[Logged]:
         select(events).where(events.c.position > after).order_by(events.c.position).limit(PAGE)
     )
     return [Logged(row[0], row[1], Event(*row[2:])) for row in found]
-
-
-def followed_beyond(position: ColumnElement[Any], subject: ColumnElement[Any]) -> Executable:
-    """Select what a follower has followed the log to, where the log does not go so far.
-
-    Events that come there later would be skipped. `subject` says what is followed.
-    """
-    end = select(func.coalesce(func.max(events.c.position), 0)).scalar_subquery()
-    columns = (subject.label("subject"), position.label("followed"), end.label("end of the log"))
-    return select(*columns).where(position > end)
 
 
 MOST_SUBJECTS = 500

@@ -6,10 +6,10 @@ every department is checked by the ledger.
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, case, exists, func, literal, not_, or_, select
+from sqlalchemy import Executable, case, exists, func, literal, not_, or_, select
 
-from cafe.ledger.log import followed_beyond
-from cafe.ledger.tables import events, prunings
+from cafe.ledger.invariants import followed_beyond, not_as_its_events_say, pruned_through
+from cafe.ledger.tables import events
 from cafe.letters.letter import OPEN, State
 from cafe.letters.tables import attempts, contents, followed, letters
 
@@ -17,18 +17,6 @@ _one = letters.c
 _WHO = (_one.letter_id.label("subject"), _one.state)
 _OPEN = [state.value for state in OPEN]
 _followed_through = func.coalesce(select(followed.c.position).scalar_subquery(), 0)
-_pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
-
-
-def _not_as_its_events_say() -> Executable:
-    from_last = func.row_number().over(
-        partition_by=events.c.subject, order_by=events.c.position.desc()
-    )
-    ours = select(events.c.subject, events.c.after, from_last.label("from_last"))
-    last = ours.where(events.c.department == "letters").subquery()
-    both = letters.outerjoin(last, and_(last.c.subject == _one.letter_id, last.c.from_last == 1))
-    differs = last.c.after.is_distinct_from(_one.state)
-    return select(*_WHO, last.c.after.label("last event")).select_from(both).where(differs)
 
 
 def _of_another_event() -> Executable:
@@ -54,7 +42,7 @@ def _skipped() -> Executable:
             events.c.department == "bookings",
             events.c.before.is_distinct_from(events.c.after),
             events.c.position > begun.c.position,
-            events.c.position > _pruned_through,
+            events.c.position > pruned_through,
             events.c.position <= _followed_through,
             ~exists().where(_one.position == events.c.position),
         )
@@ -118,7 +106,9 @@ def _without_content() -> Executable:
 
 
 CHECKS: dict[str, Executable] = {
-    "every letter stands where its last event left it": _not_as_its_events_say(),
+    "every letter stands where its last event left it": not_as_its_events_say(
+        "letters", letters, _one.letter_id, _one.state
+    ),
     "a letter tells of the booking's event that it was made for": _of_another_event(),
     "a guest who gets letters gets one for each event of the booking": _skipped(),
     "every letter tells of an event that was followed": _not_followed(),

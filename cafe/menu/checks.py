@@ -6,29 +6,14 @@ every department is checked by the ledger.
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, func, select
+from sqlalchemy import Executable, func, select
 
+from cafe.ledger.invariants import not_as_its_events_say
 from cafe.ledger.tables import events
 from cafe.menu.tables import products, variations
 
 _ours = events.c.department == "menu"
 _WHO = (products.c.product_id.label("subject"), products.c.name)
-
-
-def _not_as_its_events_say() -> Executable:
-    from_last = func.row_number().over(
-        partition_by=events.c.subject, order_by=events.c.position.desc()
-    )
-    columns = (events.c.subject, events.c.after, from_last.label("from_last"))
-    last = select(*columns).where(_ours).subquery()
-    both = products.outerjoin(
-        last, and_(last.c.subject == products.c.product_id, last.c.from_last == 1)
-    )
-    return (
-        select(*_WHO, products.c.status, last.c.after.label("last event"))
-        .select_from(both)
-        .where(last.c.after.is_distinct_from(products.c.status))
-    )
 
 
 def _below_zero() -> Executable:
@@ -58,7 +43,9 @@ def _deleted_with_variations() -> Executable:
 
 
 CHECKS: dict[str, Executable] = {
-    "every product stands where its last event left it": _not_as_its_events_say(),
+    "every product stands where its last event left it": not_as_its_events_say(
+        "menu", products, products.c.product_id, products.c.status, products.c.name
+    ),
     "no price on the menu is below zero": _below_zero(),
     "no two products on the menu have the same name": _same_names(),
     "a deleted product has no variations on the menu": _deleted_with_variations(),

@@ -10,27 +10,11 @@ from typing import Any
 
 from sqlalchemy import Executable, and_, func, or_, select
 
-from cafe.ledger.log import followed_beyond
-from cafe.ledger.tables import events
+from cafe.ledger.invariants import followed_beyond, not_as_its_events_say
 from cafe.notifications.tables import attempts, counts, followed, notifications
 
 _one = notifications.c
 _WHO = (_one.event_id.label("subject"), _one.topic, _one.subject_id)
-
-
-def _not_as_its_events_say() -> Executable:
-    from_last = func.row_number().over(
-        partition_by=events.c.subject, order_by=events.c.position.desc()
-    )
-    ours = select(events.c.subject, events.c.after, from_last.label("from_last"))
-    last = ours.where(events.c.department == "notifications").subquery()
-    both = notifications.outerjoin(
-        last, and_(last.c.subject == _one.event_id, last.c.from_last == 1)
-    )
-    differs = last.c.after.is_distinct_from(_one.state)
-    return (
-        select(*_WHO, _one.state, last.c.after.label("last event")).select_from(both).where(differs)
-    )
 
 
 def _neighbours() -> Any:
@@ -110,7 +94,9 @@ def _wrong_counts() -> Executable:
 
 
 CHECKS: dict[str, Executable] = {
-    "every notification stands where its last event left it": _not_as_its_events_say(),
+    "every notification stands where its last event left it": not_as_its_events_say(
+        "notifications", notifications, _one.event_id, _one.state, _one.topic, _one.subject_id
+    ),
     "the notifications of a subject are numbered as its events came": _out_of_sequence(),
     "every notification tells of an event that was followed": _not_followed(),
     "notifications follow the log as far as it goes": followed_beyond(

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, and_, func, literal, or_, select
 
-from cafe.ledger.log import followed_beyond
-from cafe.ledger.tables import events, prunings
+from cafe.ledger.invariants import followed_beyond, not_as_its_events_say, pruned_through
+from cafe.ledger.tables import events
 from cafe.payments.tables import followed, payments
 
 _event = events.c
@@ -30,21 +30,6 @@ _followed_through = func.coalesce(select(followed.c.position).scalar_subquery(),
 _placed = _was(_event.action == "place")
 _cancelled = _was(_event.after == "cancelled")
 _cancelled_before = _was(_event.after == "cancelled", _event.position <= _followed_through)
-_pruned_through = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
-
-
-def _wrong_statuses() -> Executable:
-    last = func.row_number().over(partition_by=_event.subject, order_by=_event.position.desc())
-    ours = (
-        select(_event.subject, _event.after, last.label("from_last"))
-        .where(_event.department == "payments")
-        .subquery()
-    )
-    both = payments.outerjoin(
-        ours, and_(ours.c.subject == _payment.payment_id, ours.c.from_last == 1)
-    )
-    differ = ours.c.after.is_distinct_from(_payment.status)
-    return select(*_WHAT, ours.c.after.label("last event")).select_from(both).where(differ)
 
 
 def _strays() -> Executable:
@@ -55,7 +40,7 @@ def _strays() -> Executable:
 
 def _without_order() -> Executable:
     was_placed = _payment.number.is_not(None)
-    return select(*_WHAT).where(was_placed, ~_placed, _pruned_through == 0)
+    return select(*_WHAT).where(was_placed, ~_placed, pruned_through == 0)
 
 
 def _order_without_payment() -> Executable:
@@ -65,7 +50,7 @@ def _order_without_payment() -> Executable:
         _event.action == "place",
         _event.data.is_not(None),
         _event.position <= _followed_through,
-        _event.position > _pruned_through,
+        _event.position > pruned_through,
         ~has_payment,
     )
 
@@ -80,7 +65,7 @@ def _cancelled_and_kept() -> Executable:
 
 def _given_back_and_brewed() -> Executable:
     is_given_back = _payment.status.in_(("refund_pending", "refunded"))
-    return select(*_WHAT).where(is_given_back, _placed, ~_cancelled, _pruned_through == 0)
+    return select(*_WHAT).where(is_given_back, _placed, ~_cancelled, pruned_through == 0)
 
 
 def _wrong_fields() -> Executable:
@@ -108,7 +93,9 @@ def _wrong_fields() -> Executable:
 
 CHECKS: dict[str, Executable] = {
     "every event of a payment has its payment": _strays(),
-    "every payment stands where its last event left it": _wrong_statuses(),
+    "every payment stands where its last event left it": not_as_its_events_say(
+        "payments", payments, _payment.payment_id, _payment.status, _payment.order_id
+    ),
     "every payment that was placed has its order": _without_order(),
     "every order of a basket has its payment": _order_without_payment(),
     "no order was placed before it was charged": _order_without_charge(),
