@@ -7,7 +7,7 @@ order. Of passwords and of programs' tokens there are hashes only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -31,12 +31,7 @@ from cafe.accounts.account import Account, ProgramToken, Status, TokenAction, To
 from cafe.accounts.sign_in import SignIn, SignInStatus
 from cafe.http.authentication import Role
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
-
-
-def _one_of(column: str, words: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
-
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 
 NOT_CUSTOMERS = text("role <> 'customer'")
 GRANTED = text("status = 'granted'")
@@ -54,8 +49,8 @@ accounts = Table(
     Column("password_hash", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("registered_at", Float(53), nullable=False, info=CONSTANT),
-    CheckConstraint(_one_of("role", Role), name="role"),
-    CheckConstraint(_one_of("status", Status), name="status"),
+    CheckConstraint(one_of("role", Role), name="role"),
+    CheckConstraint(one_of("status", Status), name="status"),
 )
 # Few of them are staff.
 Index(
@@ -81,7 +76,7 @@ sign_ins = Table(
     # JSON: a list of times.
     Column("before", Text, nullable=False),
     Column("ended_at", Float(53)),
-    CheckConstraint(_one_of("status", SignInStatus), name="status"),
+    CheckConstraint(one_of("status", SignInStatus), name="status"),
 )
 Index("ix_sign_ins_issued_at", sign_ins.c.issued_at)
 
@@ -96,8 +91,8 @@ program_tokens = Table(
     Column("granted_at", Float(53), nullable=False, info=CONSTANT),
     Column("granted_by", Text, info=CONSTANT),
     Column("revoked_at", Float(53)),
-    CheckConstraint(_one_of("role", (Role.BARISTA, Role.MANAGER)), name="role"),
-    CheckConstraint(_one_of("status", TokenStatus), name="status"),
+    CheckConstraint(one_of("role", (Role.BARISTA, Role.MANAGER)), name="role"),
+    CheckConstraint(one_of("status", TokenStatus), name="status"),
 )
 # The name of a token that was revoked can be used again.
 Index(

@@ -32,7 +32,7 @@ from cafe.bookings.booking import Booking, BookingChange, Status
 from cafe.bookings.period import utc_text
 from cafe.bookings.table import DiningTable, TableChange, TableStatus, TableType
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 
 ACCEPTED: Final = text("status = 'accepted'")
 
@@ -73,7 +73,7 @@ bookings = Table(
     Column("reason", Text),
     Column("step_id", String(64)),
     CheckConstraint("starts_at < ends_at", name="period"),
-    CheckConstraint(f"status IN ({', '.join(repr(one.value) for one in Status)})", name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
 )
 # What is loaded, and what is pruned; what a manager lists, of any status or of one.
 Index("ix_bookings_ends_at", bookings.c.ends_at)

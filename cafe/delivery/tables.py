@@ -31,16 +31,11 @@ from cafe.delivery.delivery import CARRIED, LIVE, Change, Delivery, Status
 from cafe.delivery.districts import DistrictChange, status_of
 from cafe.delivery.fleet import AnyChange
 from cafe.ledger.department import Drop, Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.names import key_of
 
-
-def _one_of(column: str, words: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
-
-
-IS_KEPT = f"{_one_of('status', LIVE)} OR settled = false"
-IS_CARRIED = _one_of("status", CARRIED)
+IS_KEPT = f"{one_of('status', LIVE)} OR settled = false"
+IS_CARRIED = one_of("status", CARRIED)
 NOT_RETIRED = "duty <> 'retired'"
 
 districts = Table(
@@ -67,7 +62,7 @@ couriers = Table(
     Column("seconds", Float(53), nullable=False),
     Column("days", BigInteger, nullable=False),
     Column("last_day", String(10)),
-    CheckConstraint(_one_of("duty", Duty), name="duty"),
+    CheckConstraint(one_of("duty", Duty), name="duty"),
 )
 # One courier an account, as long as they are not retired.
 Index(
@@ -109,7 +104,7 @@ deliveries = Table(
     Column("lease_expires_at", Float(53)),
     Column("settled", Boolean, nullable=False),
     Column("command", String(64)),
-    CheckConstraint(_one_of("status", Status), name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
 )
 # The database refuses a second delivery in the hand of a courier.
 Index(

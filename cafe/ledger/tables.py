@@ -8,6 +8,7 @@ something to migrate, and only then.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import (
@@ -38,6 +39,13 @@ metadata = MetaData(
 )
 CONSTANT = {"constant": True}
 """The `info` of a column that never changes once its row is inserted: a Put then skips it."""
+
+
+def one_of(column: str, words: Iterable[str]) -> str:
+    """Return the SQL condition that a column has one of some words, for a check or an index."""
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
+
+
 events = Table(
     "events",
     metadata,

@@ -23,14 +23,13 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.letters.letter import Attempt, Change, Kind, Letter, State
 
 LONGEST_ADDRESS: Final = 320
 """Characters: 64 before the @, and 255 after it."""
 LONGEST_SAID: Final = 200
 """Characters that are kept of what a server said."""
-_STATES = ", ".join(repr(state.value) for state in State)
 
 letters = Table(
     "letters",
@@ -49,7 +48,7 @@ letters = Table(
     Column("due_at", Float(53)),
     Column("until", Float(53)),
     Column("ended_at", Float(53), index=True),
-    CheckConstraint(f"state IN ({_STATES})", name="state"),
+    CheckConstraint(one_of("state", State), name="state"),
 )
 # What is attempted next; what a manager lists; the queue of a mailbox, and what was sent to it.
 Index("ix_letters_due_at", letters.c.state, letters.c.due_at)

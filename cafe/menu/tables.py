@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import metadata
+from cafe.ledger.tables import metadata, one_of
 from cafe.menu.catalogue import Change, Status
 from cafe.menu.product import Product, Variation
 
@@ -36,7 +36,7 @@ products = Table(
     Column("base_price_cents", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),
     CheckConstraint("base_price_cents >= 0", name="base_price_cents"),
-    CheckConstraint(f"status IN ({', '.join(repr(one.value) for one in Status)})", name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
 )
 variations = Table(
     "variations",

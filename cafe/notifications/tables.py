@@ -27,11 +27,8 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.notifications.notification import Attempt, Change, Notification, State, Topic
-
-_STATES = ", ".join(repr(state.value) for state in State)
-_TOPICS = ", ".join(repr(topic.value) for topic in Topic)
 
 notifications = Table(
     "notifications",
@@ -50,8 +47,8 @@ notifications = Table(
     Column("due_at", Float(53)),
     Column("delivered_at", Float(53), index=True),
     UniqueConstraint("topic", "subject_id", "sequence"),
-    CheckConstraint(f"state IN ({_STATES})", name="state"),
-    CheckConstraint(f"topic IN ({_TOPICS})", name="topic"),
+    CheckConstraint(one_of("state", State), name="state"),
+    CheckConstraint(one_of("topic", Topic), name="topic"),
 )
 # What is attempted next, and what a manager lists.
 Index(

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Drop, Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.orders.order import (
     BEGINNINGS,
     LIVE,
@@ -40,11 +40,6 @@ from cafe.orders.order import (
     Order,
     Status,
 )
-
-
-def _one_of(column: str, words: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
-
 
 orders = Table(
     "orders",
@@ -71,14 +66,14 @@ orders = Table(
     Column("fingerprint", Text, info=CONSTANT),
     Column("metadata", Text, info=CONSTANT),
     Column("prepaid", Boolean, info=CONSTANT),
-    CheckConstraint(_one_of("status", Status), name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
 )
 # Few orders wait or are in preparation, very many have ended.
 Index(
     "ix_orders_live",
     orders.c.number,
-    sqlite_where=text(_one_of("status", LIVE)),
-    postgresql_where=text(_one_of("status", LIVE)),
+    sqlite_where=text(one_of("status", LIVE)),
+    postgresql_where=text(one_of("status", LIVE)),
 )
 Index("ix_orders_placed_at", orders.c.placed_at)
 Index("ix_orders_ended_at", orders.c.ended_at)

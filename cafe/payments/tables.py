@@ -24,13 +24,8 @@ from sqlalchemy import (
 )
 
 from cafe.ledger.department import Entry, Event, Put
-from cafe.ledger.tables import CONSTANT, metadata
+from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.payments.payment import OPEN, Change, Payment, Status
-
-
-def _one_of(words: Sequence[Status]) -> str:
-    return f"status IN ({', '.join(repr(word.value) for word in words)})"
-
 
 payments = Table(
     "payments",
@@ -53,7 +48,7 @@ payments = Table(
     Column("refund_status", Integer),
     Column("refund_ref", Text),
     Column("refund_answer", Text),
-    CheckConstraint(_one_of(list(Status)), name="status"),
+    CheckConstraint(one_of("status", Status), name="status"),
     # Nor does it charge twice for one key of an account.
     UniqueConstraint("account_id", "key"),
 )
@@ -61,8 +56,8 @@ payments = Table(
 Index(
     "ix_payments_open",
     payments.c.intended_at,
-    sqlite_where=text(_one_of(OPEN)),
-    postgresql_where=text(_one_of(OPEN)),
+    sqlite_where=text(one_of("status", OPEN)),
+    postgresql_where=text(one_of("status", OPEN)),
 )
 Index("ix_payments_changed_at", payments.c.changed_at)
 Index("ix_payments_status", payments.c.status, payments.c.number)
