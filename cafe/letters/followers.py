@@ -20,9 +20,9 @@ from cafe.bookings.messages import Facts, FindFacts
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import until_done
-from cafe.letters.letter import Kind, State, new_letter
+from cafe.letters.letter import Kind, State, Written, new_letter
 from cafe.letters.mailer import POSITION_SECONDS
-from cafe.letters.messages import Follow, Written
+from cafe.letters.messages import Follow
 from cafe.letters.queries import load_position
 from cafe.letters.rendering import AddressError, Stationery
 from cafe.letters.tables import attempt_of, attempts

@@ -127,6 +127,13 @@ class Letter(NamedTuple):
     """When it was sent or set aside."""
 
 
+class Written(NamedTuple):
+    """A letter, and the whole message that is sent of it."""
+
+    letter: Letter
+    content: str
+
+
 class Answer(NamedTuple):
     """What came of sending a letter."""
 

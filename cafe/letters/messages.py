@@ -7,21 +7,14 @@ repeated after any crash, and have their effect once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from actors import Message
-from cafe.letters.letter import Attempt, Letter
+from cafe.letters.letter import Attempt, Written
 
 if TYPE_CHECKING:
     # Exported: the type of a ref.
     from cafe.letters.mailer import Mailer as Mailer  # noqa: PLC0414 - see above
-
-
-class Written(NamedTuple):
-    """A new letter, and the whole message that is sent."""
-
-    letter: Letter
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

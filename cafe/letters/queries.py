@@ -26,6 +26,7 @@ from cafe.letters.letter import (
     Letter,
     Outbox,
     State,
+    Written,
 )
 from cafe.letters.tables import attempt_of, attempts, contents, followed, letter_of
 from cafe.letters.tables import letters as table
@@ -34,13 +35,6 @@ LAST_ATTEMPTS: Final = 30
 """Shown of each letter: more than there are in a day."""
 
 _columns = table.c
-
-
-class Outgoing(NamedTuple):
-    """A letter, and what is sent of it."""
-
-    letter: Letter
-    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +87,14 @@ def _last_sent(connection: Connection, mailbox: str) -> list[float]:
 
 def read_due(
     connection: Connection, now: float, states: Collection[State], most: int
-) -> Due[Outgoing]:
+) -> Due[Written]:
     """Return at most `most` letters of each of these states that are due."""
-    found: list[Outgoing] = []
+    found: list[Written] = []
     both = select(*_columns, contents.c.content).join(contents)
     for state in states:
         of_state = both.where(_columns.state == state.value, _columns.due_at <= now)
         query = of_state.order_by(_columns.due_at, _columns.position).limit(most)
-        found += [Outgoing(letter_of(row[:-1]), row[-1]) for row in connection.execute(query)]
+        found += [Written(letter_of(row[:-1]), row[-1]) for row in connection.execute(query)]
     later = select(func.min(_columns.due_at)).where(_columns.due_at > now)
     times = [
         connection.execute(later.where(_columns.state == state.value)).scalar() for state in OPEN

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import trio
 
 from actors import Ref
-from cafe.ledger import sending
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
-from cafe.ledger.sending import Bell, Due, Sending
-from cafe.letters.letter import OPEN, Answer, Attempt, Letter, State
+from cafe.ledger.sending import Bell, Due, Outgoing, Sending
+from cafe.letters.letter import OPEN, Answer, Attempt, Letter, State, Written
 from cafe.letters.messages import Record
-from cafe.letters.queries import Outgoing, read_due
+from cafe.letters.queries import read_due
 from cafe.letters.smtp import MOST_AT_ONCE
 
 if TYPE_CHECKING:
@@ -34,16 +33,16 @@ Send = Callable[[Letter, str], Awaitable[Answer]]
 
 def post(
     mailer: Ref[Mailer], ledger: Ledger, bell: Bell, send: Send, most: int = MOST_AT_ONCE
-) -> Sending[Outgoing, State, Attempt]:
+) -> Sending[Written, State, Attempt]:
     """Return what sends with `send`, at most `most` at once in each lane.
 
     `bell` rings after each commit.
     """
 
-    def due(now: float, lanes: Collection[State], most: int) -> Query[Due[Outgoing]]:
+    def due(now: float, lanes: Collection[State], most: int) -> Query[Due[Written]]:
         return partial(read_due, now=now, states=lanes, most=most)
 
-    async def attempt(one: Outgoing) -> Attempt:
+    async def attempt(one: Written) -> Attempt:
         at, began = ledger.now(), trio.current_time()
         outcome, said = await send(one.letter, one.content)
         seconds = trio.current_time() - began
@@ -53,7 +52,7 @@ def post(
     async def record(attempts: tuple[Attempt, ...]) -> None:
         await mailer.ask(Record(attempts))
 
-    outgoing = sending.Outgoing(
+    outgoing = Outgoing(
         lanes=OPEN,
         most=most,
         due=due,
