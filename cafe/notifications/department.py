@@ -23,13 +23,13 @@ from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.sending import Bell
 from cafe.notifications.checks import CHECKS
-from cafe.notifications.delivery import delivery
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import CheckIn
 from cafe.notifications.notification import TRANSITIONS, Topic
 from cafe.notifications.notifier import Notifier, follow_log
 from cafe.notifications.queries import PRUNE, ended, hasten, load
+from cafe.notifications.sending import post
 from cafe.notifications.staff_api import manager_routes
 from cafe.notifications.tables import (
     attempts,
@@ -117,7 +117,7 @@ async def deliver(
     async with AsyncExitStack() as stack:
         webhooks = {topic: await stack.enter_async_context(one) for topic, one in opening.items()}
         senders = {topic: webhook.send for topic, webhook in webhooks.items()}
-        await delivery(notifier, ledger, bell, senders).run()
+        await post(notifier, ledger, bell, senders).run()
 
 
 def _urls_in(settings: Settings) -> dict[Topic, str]:

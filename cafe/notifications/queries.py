@@ -1,4 +1,4 @@
-"""What is read from the tables of notifications: for a turn, for the delivery, for a manager.
+"""What is read from the tables of notifications: for a turn, for the sending, for a manager.
 
 Rule: queries only, each of a bounded number of rows, by an index; what a row means is for
 `notification.py` to say.

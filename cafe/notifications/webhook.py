@@ -153,7 +153,7 @@ async def open_webhook(
 ) -> AsyncGenerator[Webhook]:
     """Open what sends to a URL, over real sockets; close its connections at the end."""
     limits = httpx.Limits(
-        max_connections=None,  # the delivery has its own bound
+        max_connections=None,  # the sending has its own bound
         max_keepalive_connections=MOST_IDLE,
         keepalive_expiry=IDLE_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""A Notifier in virtual time with its delivery, two receivers, and orders, deliveries and bookings
+"""A Notifier in virtual time with its sending, two receivers, and orders, deliveries and bookings
 that are only events.
 
 Rule: what must have been sent is computed from these events alone, without any code of the
@@ -26,7 +26,6 @@ from cafe.ledger.department import Department, Entry, Event, Transitions
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.sending import Bell
-from cafe.notifications.delivery import MOST_AT_ONCE, delivery
 from cafe.notifications.department import NOTIFICATIONS, notifier_factory
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.followers import NotificationLog
@@ -34,6 +33,7 @@ from cafe.notifications.messages import Follow
 from cafe.notifications.notification import Attempt, Notification, State, Topic
 from cafe.notifications.notifier import Notifier, follow_log
 from cafe.notifications.queries import hasten, load
+from cafe.notifications.sending import MOST_AT_ONCE, post
 from cafe.notifications.tables import attempt_of, attempts, notification_of, notifications
 from cafe.orders.department import ORDERS
 from cafe.shop.shop import RESTART
@@ -249,7 +249,7 @@ async def open_post(
         since = ledger.statistics().position
         nursery.start_soon(follow_log, notifier, ledger, frozenset(topics), since)
         if senders:
-            nursery.start_soon(delivery(notifier, ledger, bell, senders, most).run)
+            nursery.start_soon(post(notifier, ledger, bell, senders, most).run)
         desk = NotificationDesk(notifier, ledger)
         yield Post(
             ledger,

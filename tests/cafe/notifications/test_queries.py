@@ -16,7 +16,6 @@ from cafe.ledger.log import prune_some
 from cafe.ledger.sending import Due
 from cafe.ledger.store import Store, Unit, open_store
 from cafe.ledger.tables import events
-from cafe.notifications.delivery import MOST_AT_ONCE, SENT
 from cafe.notifications.department import NOTIFICATIONS
 from cafe.notifications.notification import (
     PAUSES,
@@ -39,6 +38,7 @@ from cafe.notifications.queries import (
     read_due,
     read_page,
 )
+from cafe.notifications.sending import MOST_AT_ONCE, SENT
 from cafe.notifications.tables import counts, entries_of, entry_of_positions, notifications
 from tests.cafe.ledger.test_migrations import plans_of
 from tests.cafe.notifications.post import EVENTS
@@ -250,7 +250,7 @@ def fill(connection: Connection, number: int) -> None:
 
 
 def read_all_due(connection: Connection, now: float) -> Due[Notification]:
-    """Return what is due, as the delivery asks for it."""
+    """Return what is due, as the sending asks for it."""
     return read_due(connection, now, LANES, LANES, MOST_AT_ONCE)
 
 

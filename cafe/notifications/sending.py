@@ -1,4 +1,4 @@
-"""The delivery: how notifications are found, sent and recorded.
+"""How notifications are found, sent and recorded.
 
 Rule: nothing is decided or remembered here; what is sent again after a kill has the same id.
 
@@ -35,7 +35,7 @@ Send = Callable[[Notification], Awaitable[str]]
 """Makes one attempt, and returns its outcome; never raises."""
 
 
-def delivery(
+def post(
     notifier: Ref[Notifier],
     ledger: Ledger,
     bell: Bell,
