@@ -44,7 +44,7 @@ _TOKEN: Final = re.compile(r"(?<=[?&]token=)[^\s&]+")
 MASKED: Final = "***"
 
 
-class AttemptOut(BaseModel):
+class LetterAttemptOut(BaseModel):
     """One attempt to send a letter."""
 
     model_config = example(ATTEMPT)
@@ -73,7 +73,7 @@ class LetterOut(BaseModel):
     state: State
     due_at: datetime | None = Field(description="When it is attempted next.")
     ended_at: datetime | None = Field(description="When it was sent or set aside.")
-    attempts: list[AttemptOut] = Field(description="The last thirty.")
+    attempts: list[LetterAttemptOut] = Field(description="The last thirty.")
 
 
 class LettersOut(BaseModel):

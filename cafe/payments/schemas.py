@@ -96,7 +96,7 @@ class CounterIn(Schema):
     type: Literal["counter"]
 
 
-class DeliveryIn(Schema):
+class ByCourierIn(Schema):
     """A courier brings it."""
 
     model_config = schema_example(TO_HARBOUR)
@@ -119,7 +119,7 @@ class BasketIn(Schema):
         default=None, description="What it should cost: if it costs anything else, that is a 409."
     )
     fulfilment: Annotated[
-        CounterIn | DeliveryIn | None,
+        CounterIn | ByCourierIn | None,
         Field(discriminator="type", description="How you get it: by default at the counter."),
     ] = None
 
@@ -148,7 +148,7 @@ class CounterOut(BaseModel):
     type: Literal["counter"]
 
 
-class DeliveryOut(BaseModel):
+class ByCourierOut(BaseModel):
     """A courier brings it."""
 
     model_config = example(BROUGHT)
@@ -166,7 +166,7 @@ class PaidOrderOut(BasketOrderOut):
 
     total_cents: int | None  # type: ignore[assignment] # staff see plain orders, too
     payment: PaymentOut
-    fulfilment: Annotated[CounterOut | DeliveryOut, Field(discriminator="type")]
+    fulfilment: Annotated[CounterOut | ByCourierOut, Field(discriminator="type")]
 
 
 class PaidOrdersOut(BaseModel):
@@ -205,7 +205,7 @@ def wish_of(
     asked = basket.fulfilment
     fulfilment = None if asked is None else asked.type
     delivery = None
-    if isinstance(asked, DeliveryIn):
+    if isinstance(asked, ByCourierIn):
         delivery = Delivery(asked.district, asked.address)
     return Wish(
         account_id,
