@@ -22,7 +22,7 @@ from cafe.bookings.book import (
 )
 from cafe.bookings.booking import Action, Status, WrongStepError
 from cafe.bookings.period import PeriodError
-from cafe.http.refusals import CafeRefusal, Unavailable
+from cafe.http.refusals import CafeRefusal, Invalid, Unavailable
 
 MODEL_ERRORS = (BookError, WrongStepError, PeriodError)
 """What the models raise."""
@@ -60,17 +60,14 @@ class ForgottenBooking(CafeRefusal):
         super().__init__("The booking has to be looked up.")
 
 
-class NotBookable(CafeRefusal):
-    """It cannot be booked like this; `errors` are as those of any other invalid body."""
+class NotBookable(Invalid):
+    """It cannot be booked like this."""
 
-    status = 422
-    members = ("errors",)
+    kind = "booking"
 
     def __init__(self, member: str, sentence: str, place: str = "body") -> None:
         """Say which member of the body, or of another place, is wrong, and why."""
-        super().__init__(f"{member}: {sentence}")
-        error: dict[str, Any] = {"loc": [place, member], "type": "booking", "message": sentence}
-        self.errors = [error]
+        super().__init__(sentence, place, member, detail=f"{member}: {sentence}")
 
 
 class NumberTaken(CafeRefusal):

@@ -22,7 +22,7 @@ from cafe.delivery.delivery import (
     UnknownDeliveryError,
 )
 from cafe.delivery.districts import NameTakenError, StillQueuedError, UnknownDistrictError
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Invalid
 
 
 class UnknownDelivery(CafeRefusal):
@@ -123,34 +123,25 @@ class AccountTaken(CafeRefusal):
         super().__init__("Another courier has this account.")
 
 
-class NotInBody(CafeRefusal):
-    """Something that the body names is not there; `errors` are as those of any invalid body."""
-
-    status = 422
-    members = ("errors",)
-
-    def __init__(self, sentence: str, *place: str | int) -> None:
-        """Say what is wrong, and where in the body."""
-        super().__init__(sentence)
-        error: dict[str, Any] = {"loc": ["body", *place], "type": "unknown", "message": sentence}
-        self.errors = [error]
-
-
-class NotACouriersAccount(NotInBody):
+class NotACouriersAccount(Invalid):
     """There is no such account, or it has another role."""
 
+    kind = "unknown"
+
     def __init__(self) -> None:
-        super().__init__("There is no account of a courier with this id.", "account")
+        super().__init__("There is no account of a courier with this id.", "body", "account")
 
 
-class UnknownDistrictNamed(NotInBody):
+class UnknownDistrictNamed(Invalid):
     """The body names a district that is not there, or is retired."""
+
+    kind = "unknown"
 
     def __init__(self, place: int | None) -> None:
         """Say which of several it is; None for the only one."""
         where = ("district",) if place is None else ("districts", place)
         name = "district" if place is None else f"districts[{place}]"
-        super().__init__(f"There is no such district: {name}.", *where)
+        super().__init__(f"There is no such district: {name}.", "body", *where)
 
 
 class UnknownDistrict(CafeRefusal):

@@ -45,6 +45,20 @@ class Unavailable(CafeRefusal):
         self.retry_after = retry_after
 
 
+class Invalid(CafeRefusal):
+    """What a request says cannot be; `errors` are as those of a body that its schema refuses."""
+
+    status = 422
+    members = ("errors",)
+    kind: ClassVar[str]
+    """The type of the error."""
+
+    def __init__(self, sentence: str, *place: str | int, detail: str | None = None) -> None:
+        """Say what is wrong, and where, such as "body" and a member of it."""
+        super().__init__(detail or sentence)
+        self.errors = [{"loc": list(place), "type": self.kind, "message": sentence}]
+
+
 class ShopClosing(Unavailable):
     """The shop is about to close."""
 

@@ -6,9 +6,7 @@ not repeated.
 
 from __future__ import annotations
 
-from typing import Any
-
-from cafe.http.refusals import CafeRefusal
+from cafe.http.refusals import CafeRefusal, Invalid
 from cafe.menu.product import Place
 
 
@@ -21,17 +19,14 @@ class UnknownProduct(CafeRefusal):
         super().__init__("There is no such product on the menu.")
 
 
-class NotAMenu(CafeRefusal):
-    """What is asked for cannot be a menu; `errors` are as those of any other invalid body."""
+class NotAMenu(Invalid):
+    """What is asked for cannot be a menu."""
 
-    status = 422
-    members = ("errors",)
+    kind = "menu"
 
     def __init__(self, sentence: str, place: Place) -> None:
         """Say what is wrong, and where in the body."""
-        super().__init__(sentence)
-        error: dict[str, Any] = {"loc": ["body", *place], "type": "menu", "message": sentence}
-        self.errors = [error]
+        super().__init__(sentence, "body", *place)
 
 
 class NameTaken(NotAMenu):
