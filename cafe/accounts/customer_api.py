@@ -30,7 +30,7 @@ from cafe.accounts.schemas import (
     token_pair_out,
     user_out,
 )
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Anyone, Caller
 from cafe.http.form_route import FormRoute
 from cafe.http.plain_routes import PlainRoute
@@ -46,7 +46,6 @@ TRIED: Final = problems(
     because="This address is over its limit; the member `limit` says over which:"
     " `requests`, `banned`, `sign_in`, `register` or `passwords`.",
 )
-BODY: Final = problems(400, 408, 413)
 
 
 def auth_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:

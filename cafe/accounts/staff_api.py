@@ -27,7 +27,7 @@ from cafe.accounts.schemas import (
     program_token_out,
     read_email,
 )
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Caller, Manager, Role
 from cafe.http.email_address import MAX_EMAIL
 from cafe.http.pages import LINKED, link_headers, no_cursor, read_text_cursor
@@ -39,7 +39,6 @@ from cafe.http.worker_guards import BARISTAS_ONLY
 
 MOST_LISTED: Final = 500
 NO_LEDGER: Final = problems(503, because="The member `reason` says why: `ledger` or `busy`.")
-BODY: Final = problems(400, 408, 413)
 STATUSES: Final = {True: Status.DISABLED, False: Status.ACTIVE}
 
 

@@ -32,7 +32,7 @@ from cafe.bookings.schemas import (
 )
 from cafe.bookings.table import TableFilter, TableType
 from cafe.bookings.tokens import LONGEST
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Unauthenticated, bearer_of
 from cafe.http.form_route import FormRoute
 from cafe.http.pages import LINKED, Cursor, link_headers
@@ -163,7 +163,7 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         "/bookings",
         status_code=202,
         response_model=RequestedBookingOut,
-        responses={**problems(400, 408, 413), **REQUESTED, **TAKEN, **ASKED_OFTEN, **LEDGER},
+        responses={**BODY, **REQUESTED, **TAKEN, **ASKED_OFTEN, **LEDGER},
     )
     async def ask(request: Request, wish: BookingIn) -> Response:
         """Request a table; a manager decides, and letters tell. Others may request it, too."""
@@ -233,7 +233,7 @@ def page_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> tuple[APIRouter
     @acting.post(
         path,
         response_class=HTMLResponse,
-        responses={**PAGE, **NOT_YET, **LEDGER, **problems(400, 408, 413)},
+        responses={**PAGE, **NOT_YET, **LEDGER, **BODY},
     )
     async def act(
         request: Request, booking_id: str, form: Annotated[CancelForm, Form()]

@@ -33,7 +33,7 @@ from cafe.bookings.schemas import (
     managed_table_out,
 )
 from cafe.bookings.table import TableStatus
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Caller, Manager
 from cafe.http.pages import (
     LINKED,
@@ -48,7 +48,6 @@ from cafe.http.worker_guards import BARISTAS_ONLY
 
 LONGEST_CURSOR: Final = 120
 LEDGER: Final = problems(503, because="The member `reason` is `ledger`.")
-BODY: Final = problems(400, 408, 413)
 NUMBER_TAKEN: Final = problems(409, because="Another table has this number.")
 SEATS_NEEDED: Final = problems(
     409, because="Accepted bookings, listed in `booking_ids`, need more seats."

@@ -30,8 +30,8 @@ from cafe.delivery.shown import (
     next_out,
     own_delivery_out,
 )
-from cafe.delivery.staff_api import BODY, NO_LEDGER, OrderId, counting_unknown
-from cafe.http.app import problems
+from cafe.delivery.staff_api import NO_LEDGER, OrderId, counting_unknown
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Allow, Caller, Role
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer

@@ -6,13 +6,13 @@ Rule: an address is shown to staff, and to the courier who has the delivery in h
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from cafe.delivery.courier import Courier, Duty
 from cafe.delivery.coverage import District
 from cafe.delivery.delivery import CARRIED, Delivery
 from cafe.delivery.messages import Handed
+from cafe.http.reply import utc_time
 
 
 def district_out(district: District) -> dict[str, Any]:
@@ -37,11 +37,11 @@ def delivery_out(delivery: Delivery) -> dict[str, Any]:
         "address": delivery.address,
         "attempts": delivery.attempts,
         "reason": delivery.reason,
-        "requested_at": _time(delivery.requested_at),
-        "assigned_at": _time(delivery.assigned_at),
-        "lease_expires_at": _time(delivery.lease_expires_at),
-        "picked_up_at": _time(delivery.picked_up_at),
-        "ended_at": _time(delivery.ended_at),
+        "requested_at": utc_time(delivery.requested_at),
+        "assigned_at": utc_time(delivery.assigned_at),
+        "lease_expires_at": utc_time(delivery.lease_expires_at),
+        "picked_up_at": utc_time(delivery.picked_up_at),
+        "ended_at": utc_time(delivery.ended_at),
     }
 
 
@@ -82,7 +82,3 @@ def courier_out(courier: Courier, carries: Delivery | None) -> dict[str, Any]:
 def changed_courier_out(courier: Courier, carries: Delivery | None) -> dict[str, Any]:
     """Return the members of `ChangedCourierOut`."""
     return {**courier_out(courier, carries), "next": next_out(carries)}
-
-
-def _time(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)

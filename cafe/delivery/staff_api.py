@@ -53,7 +53,7 @@ from cafe.delivery.shown import (
     district_out,
     handed_out,
 )
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Caller, Manager, Staff
 from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
@@ -70,7 +70,6 @@ CourierId = Annotated[str, Path(description="As the courier's answer tells it.")
 NO_LEDGER: Final = problems(
     503, because="The member `reason` is `ledger`: nothing can be written down."
 )
-BODY: Final = problems(400, 408, 413)
 DISTRICT_KEPT: Final = problems(
     409, because="The name is another district's; or deliveries wait: `queued` says how many."
 )

@@ -86,6 +86,10 @@ def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any
     }
 
 
+BODY: Final = problems(400, 408, 413)
+"""The problems of a request whose body is not JSON, too slow or too long."""
+
+
 def create_app(
     routers: Sequence[APIRouter],
     *,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -63,6 +64,11 @@ def answer(
         for name, value in headers.items():
             fields.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     return JsonReply(status, json, fields)
+
+
+def utc_time(at: float | None) -> datetime | None:
+    """Return seconds since the Unix epoch as an answer shows them; None for none."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
 def unkept(response: Response) -> Response:

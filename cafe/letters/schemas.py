@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from email import message_from_string
 from email.policy import default
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from cafe.http.app import example
+from cafe.http.reply import utc_time
 from cafe.letters.letter import Attempt, Kind, Letter, State
 from cafe.letters.queries import Page, Shown
 
@@ -118,14 +119,14 @@ def letter_out(one: Letter, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "kind": one.kind,
         "address": one.address,
         "message_id": one.message_id,
-        "created_at": _moment(one.created_at),
+        "created_at": utc_time(one.created_at),
         "state": one.state,
-        "due_at": _moment(one.due_at),
-        "ended_at": _moment(one.ended_at),
+        "due_at": utc_time(one.due_at),
+        "ended_at": utc_time(one.ended_at),
         "attempts": [
             {
                 "number": attempt.number,
-                "at": _moment(attempt.at),
+                "at": utc_time(attempt.at),
                 "outcome": attempt.outcome,
                 "said": attempt.said,
                 "seconds": round(attempt.seconds, 3),
@@ -133,7 +134,3 @@ def letter_out(one: Letter, attempts: Sequence[Attempt]) -> dict[str, Any]:
             for attempt in attempts
         ],
     }
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from actors import Ref
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.authentication import Manager
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import NOTHING, answer
@@ -25,7 +25,7 @@ from cafe.menu.schemas import MenuIn, MenuOut, ProductIn, ProductOut, ProductPat
 
 ProductId = Annotated[str, Path(description="As the menu shows it.")]
 CHANGING: Final = {
-    **problems(400, 408, 413),
+    **BODY,
     **problems(409, because="Another product has this name."),
     **problems(503, because="The member `reason` is `ledger`: nothing can be written down."),
 }

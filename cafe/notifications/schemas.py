@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
 from cafe.http.app import example
+from cafe.http.reply import utc_time
 from cafe.notifications.notification import Attempt, Notification, State, Topic
 from cafe.notifications.queries import Page
 
@@ -88,21 +89,17 @@ def notification_out(one: Notification, attempts: Sequence[Attempt]) -> dict[str
         "number": json.loads(one.details).get("number"),
         "booking_id": one.subject_id if one.topic is Topic.BOOKING else None,
         "status": one.status,
-        "occurred_at": _moment(one.occurred_at),
+        "occurred_at": utc_time(one.occurred_at),
         "state": one.state,
-        "due_at": _moment(one.due_at),
-        "delivered_at": _moment(one.delivered_at),
+        "due_at": utc_time(one.due_at),
+        "delivered_at": utc_time(one.delivered_at),
         "attempts": [
             {
                 "number": attempt.number,
-                "at": _moment(attempt.at),
+                "at": utc_time(attempt.at),
                 "outcome": attempt.outcome,
                 "seconds": round(attempt.seconds, 3),
             }
             for attempt in attempts
         ],
     }
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Body, Header, Path, Request
 from starlette.responses import Response
 
 from actors import Ref
-from cafe.http.app import problems
+from cafe.http.app import BODY, problems
 from cafe.http.disconnect import if_undelivered, unless_disconnected
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
@@ -74,7 +74,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIR
     @router.post(
         "/order/",
         response_model=OrderOut,
-        responses={202: ACCEPTED, **problems(400, 408, 413), **CONFLICT, **UNAVAILABLE},
+        responses={202: ACCEPTED, **BODY, **CONFLICT, **UNAVAILABLE},
     )
     async def order(
         request: Request,
