@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 from actors import Ref
 from cafe.bookings import booking, table
 from cafe.bookings.bookings import Bookings, Rules
+from cafe.bookings.cancel_page import page_routes
 from cafe.bookings.checks import CHECKS
-from cafe.bookings.customer_api import guest_routes, page_routes
+from cafe.bookings.customer_api import guest_routes
 from cafe.bookings.desk import BookingDesk
 from cafe.bookings.messages import CountBookings, LoadBookings
 from cafe.bookings.period import Limits
