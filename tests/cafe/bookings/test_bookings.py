@@ -245,8 +245,7 @@ async def test_what_cannot_be_requested_says_why() -> None:
         async def wrong(hours: float, length: float = 2.0, party: int = 2) -> str:
             with pytest.raises(NotBookable) as refused:
                 await hall.request(table, evening(hours, length), party=party)
-            member: str = refused.value.errors[0]["loc"][1]
-            return member
+            return str(refused.value.errors[0]["loc"][1])
 
         assert await wrong(0.5) == await wrong(-1) == await wrong(91 * 24) == "from"
         assert await wrong(5, 0) == await wrong(5, -1) == await wrong(5, 8.1) == "to"
