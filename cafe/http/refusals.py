@@ -56,7 +56,8 @@ class Invalid(CafeRefusal):
     def __init__(self, sentence: str, *place: str | int, detail: str | None = None) -> None:
         """Say what is wrong, and where, such as "body" and a member of it."""
         super().__init__(detail or sentence)
-        self.errors = [{"loc": list(place), "type": self.kind, "message": sentence}]
+        error: dict[str, Any] = {"loc": [*place], "type": self.kind, "message": sentence}
+        self.errors = [error]
 
 
 class ShopClosing(Unavailable):
