@@ -200,7 +200,7 @@ class Fleet:
         done = self._change(order_id, Action.FINISH, now, who, ended_at=now, settled=False)
         delivery = done.delivery
         courier = self.couriers[delivery.courier_id or ""]
-        seconds = now - (delivery.assigned_at or now)
+        seconds = 0.0 if delivery.assigned_at is None else now - delivery.assigned_at
         self.couriers[courier.courier_id] = courier.having_completed(seconds, day)
         return [done, *self._next_turn(courier.courier_id, now, has_figures=True)]
 
