@@ -57,7 +57,7 @@ class Trouble(StrEnum):
 
 
 TROUBLES: Final[tuple[tuple[tuple[type[Exception], ...], Trouble], ...]] = (
-    ((smtplib.SMTPAuthenticationError, UnicodeEncodeError), Trouble.LOGIN),
+    ((smtplib.SMTPAuthenticationError,), Trouble.LOGIN),
     ((smtplib.SMTPConnectError, smtplib.SMTPHeloError), Trouble.UNREACHABLE),
     ((smtplib.SMTPNotSupportedError, ssl.SSLError), Trouble.TLS),
     ((smtplib.SMTPException, ConnectionResetError, BrokenPipeError), Trouble.BROKEN),
@@ -169,6 +169,8 @@ def _login(connection: smtplib.SMTP, user: str, password: str) -> None:
     """Log in; also a server that takes no login, or none that we have, is one that refuses it."""
     try:
         connection.login(user, password)
+    except UnicodeEncodeError as error:  # Python's errors of a host name are of this class, too
+        raise smtplib.SMTPAuthenticationError(504, "no login in ASCII") from error
     except smtplib.SMTPException as error:
         # smtplib has no class of their own for these; STARTTLS that is missing is of the first.
         if type(error) in {smtplib.SMTPNotSupportedError, smtplib.SMTPException}:
