@@ -30,7 +30,7 @@ from cafe.accounts.schemas import (
 from cafe.http.app import BODY, problems
 from cafe.http.authentication import Caller, Manager, Role
 from cafe.http.email_address import MAX_EMAIL
-from cafe.http.pages import LINKED, link_headers, no_cursor, read_text_cursor
+from cafe.http.pages import LINKED, link_headers, no_cursor, page_of, read_text_cursor
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import NOTHING, answer
@@ -106,9 +106,9 @@ def manager_routes(desk: Desk) -> APIRouter:
             page = [] if found is None or role not in {None, found.role} else [found]
         else:
             page = await desk.page(cursor or "", limit, role)
-        behind = page[limit - 1].folded if len(page) > limit else None
+        shown, behind = page_of(page, limit, lambda one: one.folded)
         links = link_headers(request, "/admin/users", behind, limit=limit, role=role)
-        users_out = [managed_user_out(one) for one in page[:limit]]
+        users_out = [managed_user_out(one) for one in shown]
         return answer(UsersOut(users=users_out), headers=links)
 
     @router.post(

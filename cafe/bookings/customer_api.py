@@ -30,7 +30,7 @@ from cafe.bookings.schemas import (
 from cafe.bookings.table import TableFilter, TableType
 from cafe.http.app import BODY, problems
 from cafe.http.authentication import Unauthenticated, bearer_of
-from cafe.http.pages import LINKED, Cursor, link_headers
+from cafe.http.pages import LINKED, Cursor, link_headers, page_of
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.http.schema import QueryInteger
@@ -114,10 +114,10 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         wanted = TableFilter(**{name: one for name, one in given.items() if one is not None})
         period = period_of(starts_at, ends_at, desk.ledger.now())
         found = await desk.ask(SearchTables(wanted, period, cursor or 0, limit + 1))
-        behind = found[limit - 1].table.number if len(found) > limit else None
+        shown, behind = page_of(found, limit, lambda one: one.table.number)
         query = {**given, **times_of(request), "limit": limit}
         links = link_headers(request, "/tables", behind, **query)
-        return answer({"tables": [listed_out(one) for one in found[:limit]]}, headers=links)
+        return answer({"tables": [listed_out(one) for one in shown]}, headers=links)
 
     @router.post(
         "/bookings",

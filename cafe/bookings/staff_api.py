@@ -40,6 +40,7 @@ from cafe.http.pages import (
     Cursor,
     link_headers,
     no_cursor,
+    page_of,
     read_text_cursor,
 )
 from cafe.http.plain_routes import PlainRoute
@@ -108,9 +109,9 @@ def table_routes(desk: BookingDesk) -> APIRouter:
     ) -> Response:
         """List all tables by number."""
         found = await desk.ask(ListTables(cursor or 0, limit + 1))
-        behind = found[limit - 1].number if len(found) > limit else None
+        shown, behind = page_of(found, limit, lambda one: one.number)
         links = link_headers(request, "/admin/tables", behind, limit=limit)
-        return answer({"tables": [managed_table_out(one) for one in found[:limit]]}, headers=links)
+        return answer({"tables": [managed_table_out(one) for one in shown]}, headers=links)
 
     @router.post(
         "/admin/tables",

@@ -55,7 +55,7 @@ from cafe.delivery.shown import (
 )
 from cafe.http.app import BODY, problems
 from cafe.http.authentication import Caller, Manager, Staff
-from cafe.http.pages import LINKED, Cursor, link_headers
+from cafe.http.pages import LINKED, Cursor, link_headers, page_of
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.http.schema import QueryInteger
@@ -142,9 +142,9 @@ def delivery_routes(desk: DeliveryDesk, limiter: Ref[RateLimiter]) -> APIRouter:
     ) -> Response:
         """List deliveries, the newest first."""
         found = await desk.list(status, cursor, limit + 1)
-        behind = found[limit - 1].sequence if len(found) > limit else None
+        shown, behind = page_of(found, limit, lambda one: one.sequence)
         links = link_headers(request, "/deliveries", behind, status=status, limit=limit)
-        return answer({"deliveries": [delivery_out(one) for one in found[:limit]]}, headers=links)
+        return answer({"deliveries": [delivery_out(one) for one in shown]}, headers=links)
 
     @router.get("/deliveries/{order_id}", response_model=DeliveryOut, responses=STEP)
     async def delivery(request: Request, _staff: Staff, order_id: OrderId) -> Response:
@@ -236,9 +236,9 @@ def _add_district_routes(router: APIRouter, desk: DeliveryDesk) -> None:
     ) -> Response:
         """List districts, retired ones as well, in the order in which they were added."""
         found = await desk.districts(cursor or 0, limit + 1)
-        behind = found[limit - 1].number if len(found) > limit else None
+        shown, behind = page_of(found, limit, lambda one: one.number)
         links = link_headers(request, "/districts", behind, limit=limit)
-        return answer({"districts": [district_out(one) for one in found[:limit]]}, headers=links)
+        return answer({"districts": [district_out(one) for one in shown]}, headers=links)
 
     @router.post(
         "/districts",
@@ -271,9 +271,9 @@ def _add_courier_routes(router: APIRouter, desk: DeliveryDesk) -> None:
     ) -> Response:
         """List couriers, retired ones as well, in the order in which they were added."""
         found = await desk.list_couriers(cursor or 0, limit + 1)
-        behind = found[limit - 1].courier.number if len(found) > limit else None
+        shown, behind = page_of(found, limit, lambda one: one.courier.number)
         links = link_headers(request, "/couriers", behind, limit=limit)
-        return answer({"couriers": [courier_out(*one) for one in found[:limit]]}, headers=links)
+        return answer({"couriers": [courier_out(*one) for one in shown]}, headers=links)
 
     @router.post(
         "/couriers",

@@ -8,13 +8,16 @@ asked.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+T = TypeVar("T")
+K = TypeVar("K", int, str)
 LONGEST: Final = 64
 _BEHIND: Final = "behind "
 
@@ -29,6 +32,16 @@ LINKED: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 """The response of a list in pages, for OpenAPI."""
+
+
+def page_of(found: Sequence[T], limit: int, key: Callable[[T], K]) -> tuple[Sequence[T], K | None]:
+    """Return the first `limit` of what was found, and behind what the next page begins.
+
+    So one more than `limit` is to be looked for; None where there is no next page.
+    """
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], key(found[limit - 1])
 
 
 def link_headers(
