@@ -1,0 +1,129 @@
+"""What `cafe mail` and `cafe notifications` do alike: list what is sent, and have it retried.
+
+Rule: each command is a request of a manager, to the shop that runs or to the house opened here. The
+house opened here sends nothing: what is retried there is sent when the shop starts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import httpx
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
+from cafe.operations.printable import printable
+
+SET_ASIDE: Final = {"state": "set_aside"}
+MOST_ON_PAGE: Final = 500
+WIDTH: Final = 160
+"""Of the table where it is not printed on a terminal."""
+Shown = dict[str, Any]
+"""One that is sent, as the shop shows it."""
+Most = Annotated[int, typer.Option(min=1, help="How many, at most.")]
+RetriedId = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="As listed.", show_default=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One kind of what is sent, as managers' routes and a table of the command line show it."""
+
+    name: str
+    """Of one; the routes have its plural."""
+    key: str
+    """The member that is its id."""
+    columns: tuple[str, ...]
+    """Of its own, between its id and its state."""
+    cells: Callable[[Shown], tuple[object, ...]]
+    """Returns what stands in them."""
+
+    def path_of(self, one_id: str) -> str:
+        """Return the path of one."""
+        return f"/admin/{self.name}s/{quote(one_id, safe='')}"
+
+    def print_list(
+        self, query: Mapping[str, str | None], most: int, database_url: str | None, url: str | None
+    ) -> None:
+        """Print a table of at most so many, the newest first."""
+
+        async def work(client: httpx.AsyncClient) -> list[Shown]:
+            found: list[Shown] = []
+            page: httpx.Response | None = await self._first_page(client, query)
+            while page is not None and len(found) <= most:
+                found += self._shown_on(page)
+                page = await page_after(client, page)
+            return found
+
+        found = managed(work, database_url=database_url, url=url)
+        if not found:
+            print("There are none.")
+            return
+        width = None if sys.stdout.isatty() else WIDTH
+        Console(highlight=False, width=width).print(self._table_of(found[:most]))
+        if len(found) > most:
+            print("There are more: --most shows them.")
+
+    def retry(
+        self, one_id: str | None, database_url: str | None, url: str | None, *, every: bool
+    ) -> None:
+        """Have one attempted again, or all that are set aside; print how many those are."""
+        if (one_id is None) is not every:
+            raise CommandRefusedError(f"Name one {self.name}, or give --all.")
+
+        async def work(client: httpx.AsyncClient) -> int:
+            if one_id is not None:
+                answer_of(await client.post(f"{self.path_of(one_id)}/retry"))
+                return 1
+            number = 0
+            page: httpx.Response | None = await self._first_page(client, SET_ASIDE)
+            while page is not None:
+                for one in self._shown_on(page):
+                    response = await client.post(f"{self.path_of(one[self.key])}/retry")
+                    if response.status_code != HTTPStatus.CONFLICT:  # else it was retried meanwhile
+                        answer_of(response)
+                        number += 1
+                page = await page_after(client, page)
+            return number
+
+        number = managed(work, database_url=database_url, url=url)
+        print(f"{number:,} {'is' if number == 1 else 'are'} attempted again.")
+
+    async def _first_page(
+        self, client: httpx.AsyncClient, query: Mapping[str, str | None]
+    ) -> httpx.Response:
+        given = {name: value for name, value in query.items() if value is not None}
+        params = {"limit": str(MOST_ON_PAGE), **given}
+        return await client.get(f"/admin/{self.name}s", params=params)
+
+    def _shown_on(self, page: httpx.Response) -> list[Shown]:
+        shown: list[Shown] = answer_of(page)[f"{self.name}s"]
+        return shown
+
+    def _table_of(self, found: list[Shown]) -> Table:
+        """Return a table; all texts are escaped."""
+        table = Table(box=SIMPLE)
+        for column in ("id", *self.columns, "state", "attempts", "last outcome", "next attempt"):
+            table.add_column(column, overflow="fold", no_wrap=column == "id")
+        for one in found:
+            attempts = one["attempts"]
+            cells = (
+                one[self.key],
+                *self.cells(one),
+                one["state"],
+                attempts[-1]["number"] if attempts else 0,
+                attempts[-1]["outcome"] if attempts else "",
+                one["due_at"] or "",
+            )
+            table.add_row(*(Text(printable(str(cell))) for cell in cells))
+        return table
