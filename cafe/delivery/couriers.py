@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ from actors import Actor, Reply, Timer
 from cafe.delivery.courier import Courier
 from cafe.delivery.coverage import Coverage, District
 from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError, order_event
-from cafe.delivery.districts import DistrictChange, Districts, UnknownDistrictError
+from cafe.delivery.districts import DistrictChange, Districts
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.messages import (
     AddCourier,
@@ -39,9 +38,9 @@ from cafe.delivery.messages import (
     Take,
 )
 from cafe.delivery.queries import Snapshot
-from cafe.delivery.refusals import REFUSED, UnknownDistrict, refusal_of
+from cafe.delivery.refusals import REFUSED, refusal_of, refusal_of_district
 from cafe.delivery.tables import entry_of, entry_of_position, entry_of_row
-from cafe.http.refusals import Closing
+from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.department import Entry, Logged
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
@@ -135,30 +134,32 @@ class Couriers(Actor):
     @AddDistrict.deferred
     def add_district(self, message: AddDistrict, reply: Reply[District]) -> None:
         """Add a district, unless it is there under this id."""
-        known = self._districts.get(message.district_id)
-        if known is not None:
-            self._journal.reply(reply, known, looks=True)
-            return
-        adding = partial(self._districts.add, message.district_id, message.name)
-        self._turn_of_district(
-            message.district_id, reply, lambda: [adding(self._clock(), message.by)]
-        )
+        district_id = message.district_id
+
+        def add() -> Sequence[DistrictChange]:
+            if district_id in self._districts.by_id:
+                return ()
+            return [self._districts.add(district_id, message.name, self._clock(), message.by)]
+
+        self._turn(reply, add, lambda: self._districts.by_id[district_id], shows=True)
 
     @ChangeDistrict.deferred
     def change_district(self, message: ChangeDistrict, reply: Reply[District]) -> None:
         """Rename a district, retire it, or take it up again."""
-        queued = self._fleet.number_waiting(message.district_id)
-        self._turn_of_district(
-            message.district_id,
+        district_id = message.district_id
+
+        def change() -> Sequence[DistrictChange]:
+            queued, now = self._fleet.number_waiting(district_id), self._clock()
+            return self._districts.change(
+                district_id, message.name, message.retired, queued, now, message.by
+            )
+
+        self._turn(
             reply,
-            lambda: self._districts.change(
-                message.district_id,
-                message.name,
-                message.retired,
-                queued,
-                self._clock(),
-                message.by,
-            ),
+            change,
+            lambda: self._districts.by_id[district_id],
+            shows=True,
+            refusal=refusal_of_district,
         )
 
     # Couriers
@@ -299,16 +300,17 @@ class Couriers(Actor):
     def _turn(
         self,
         reply: Reply[R],
-        decide: Callable[[], Sequence[AnyChange]],
+        decide: Callable[[], Sequence[AnyChange | DistrictChange]],
         answer: Callable[[], R],
         *,
         shows: bool = False,
+        refusal: Callable[[Exception], CafeRefusal] = refusal_of,
     ) -> None:
-        """Write what the fleet decides, and answer, or refuse what it refuses."""
+        """Write what the models decide, and answer, or refuse what they refuse."""
         try:
             changes = decide()
         except REFUSED as no:
-            self._journal.refuse(reply, refusal_of(no))
+            self._journal.refuse(reply, refusal(no))
             return
         if changes:
             self._journal.write(*map(entry_of, changes))
@@ -316,24 +318,6 @@ class Couriers(Actor):
                 self._show()
             self._watch_leases()
         self._journal.reply(reply, answer(), looks=not changes)
-
-    def _turn_of_district(
-        self, district_id: str, reply: Reply[District], decide: Callable[[], list[DistrictChange]]
-    ) -> None:
-        try:
-            changes = decide()
-        except UnknownDistrictError:
-            self._journal.refuse(reply, UnknownDistrict())
-            return
-        except REFUSED as no:
-            self._journal.refuse(reply, refusal_of(no))
-            return
-        if changes:
-            self._journal.write(*map(entry_of, changes))
-            self._show()
-        district = self._districts.get(district_id)
-        assert district is not None  # noqa: S101 - it was found or added
-        self._journal.reply(reply, district, looks=not changes)
 
     def _on_duty(self, courier_id: str) -> OnDuty:
         return OnDuty(self._fleet.couriers[courier_id], self._fleet.carried_by(courier_id))

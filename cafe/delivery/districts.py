@@ -80,18 +80,15 @@ class Districts:
 
     def __init__(self, districts: Iterable[District] = ()) -> None:
         """Go on from what is committed."""
-        self._by_id: dict[str, District] = {}
+        self.by_id: dict[str, District] = {}
+        """All, retired ones as well; only this changes them."""
         self._by_key: dict[str, str] = {}
         for one in districts:
             self._keep(one)
 
     def open(self) -> list[District]:
         """List those that are not retired."""
-        return [one for one in self._by_id.values() if not one.retired]
-
-    def get(self, district_id: str) -> District | None:
-        """Return the district with this id, a retired one as well."""
-        return self._by_id.get(district_id)
+        return [one for one in self.by_id.values() if not one.retired]
 
     def find(self, name_or_id: str) -> District:
         """Return the district with this id, or with this name in any case, if it is not retired.
@@ -99,7 +96,7 @@ class Districts:
         Raises UnknownDistrictError.
         """
         by_name = self._by_key.get(key_of(tidy(name_or_id)), "")
-        found = self._by_id.get(name_or_id) or self._by_id.get(by_name)
+        found = self.by_id.get(name_or_id) or self.by_id.get(by_name)
         if found is None or found.retired:
             raise UnknownDistrictError
         return found
@@ -117,7 +114,7 @@ class Districts:
     def add(self, district_id: str, name: str, now: float, by: str | None) -> DistrictChange:
         """Add a district; raises NameTakenError."""
         self._check_name(district_id, name)
-        number = max((one.number for one in self._by_id.values()), default=0) + 1
+        number = max((one.number for one in self.by_id.values()), default=0) + 1
         district = District(district_id, tidy(name), number)
         self._keep(district)
         return DistrictChange(DistrictAction.ADD, None, district, now, by)
@@ -136,7 +133,7 @@ class Districts:
         `queued` deliveries wait in it. Raises UnknownDistrictError, NameTakenError or
         StillQueuedError.
         """
-        district = self._by_id.get(district_id)
+        district = self.by_id.get(district_id)
         if district is None:
             raise UnknownDistrictError
         if name is not None:
@@ -157,7 +154,7 @@ class Districts:
     def _step(
         self, after: District, action: DistrictAction, now: float, by: str | None
     ) -> DistrictChange:
-        before = status_of(self._by_id[after.district_id])
+        before = status_of(self.by_id[after.district_id])
         self._keep(after)
         return DistrictChange(action, before, after, now, by)
 
@@ -166,8 +163,8 @@ class Districts:
             raise NameTakenError
 
     def _keep(self, district: District) -> None:
-        before = self._by_id.get(district.district_id)
+        before = self.by_id.get(district.district_id)
         if before is not None:
             del self._by_key[key_of(before.name)]
-        self._by_id[district.district_id] = district
+        self.by_id[district.district_id] = district
         self._by_key[key_of(district.name)] = district.district_id

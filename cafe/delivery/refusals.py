@@ -193,3 +193,8 @@ REFUSED: Final = tuple(_REFUSALS)
 def refusal_of(no: Exception) -> CafeRefusal:
     """Return how a model's error is told to who asked."""
     return _REFUSALS[type(no)](no)
+
+
+def refusal_of_district(no: Exception) -> CafeRefusal:
+    """Return the same where a request is about a district, and does not only name one."""
+    return UnknownDistrict() if isinstance(no, UnknownDistrictError) else refusal_of(no)
