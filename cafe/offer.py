@@ -63,12 +63,34 @@ async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherApi:
+    """The API of another system, served under a prefix of its own with an OpenAPI page of its own.
+
+    One without routes is ours: then the prefix leads to our own apps.
+    """
+
+    prefix: str
+    """Begins with a slash, and does not end with one."""
+    title: str
+    description: str = ""
+    customer_routes: tuple[APIRouter, ...] = ()
+    staff_routes: tuple[APIRouter, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether our own apps are served under its prefix."""
+        return not (self.customer_routes or self.staff_routes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What one open department offers to the shop; all but its name may be left out."""
 
     name: str
     customer_routes: tuple[APIRouter, ...] = ()
     staff_routes: tuple[APIRouter, ...] = ()
+    other_apis: tuple[OtherApi, ...] = ()
+    """APIs of other systems whose clients are served, too."""
     authenticate: Authenticate | None = None
     """Says who makes a request, for the routes of all departments; one department offers it."""
     answers: Callable[[], Awaitable[object]] = nothing

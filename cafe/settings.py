@@ -31,6 +31,8 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
+"""The systems whose clients are served as well; see `cafe/compat/`."""
 SECRETS = frozenset(
     {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
 )
@@ -157,6 +159,19 @@ def _origins(text: str) -> str:
     return text
 
 
+def parse_compat(text: str) -> frozenset[str]:
+    """Parse comma-separated names of systems; raise ValueError with one sentence."""
+    names = frozenset(filter(None, (name.strip() for name in text.split(","))))
+    for name in sorted(names.difference(COMPAT)):
+        raise ValueError(f"{name!r} is none of the systems {', '.join(COMPAT)}")
+    return names
+
+
+def _compat(text: str) -> str:
+    parse_compat(text)
+    return text
+
+
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """At most thirty years, so that a time plus this is still a valid time."""
 Count = Annotated[int, Field(ge=1)]
@@ -274,6 +289,13 @@ class Settings(BaseModel):
     )
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
         "", description="origins whose pages may use the customers' port, comma-separated"
+    )
+    compat: Annotated[str, AfterValidator(_compat)] = Field(
+        ",".join(COMPAT),
+        description="systems whose clients are served under /compat/, comma-separated; empty: none",
+    )
+    env: Literal["development", "production"] = Field(
+        "development", description="production refuses `cafe users seed`"
     )
     closing_seconds: Seconds = Field(5, description="the longest that a shutdown takes")
     keep_days: Count = Field(400, description="days after which what has ended is deleted")

@@ -52,6 +52,7 @@ class BookingsOffer(Offer):
     """What the shop and other departments get from bookings."""
 
     bookings: Ref[Bookings]
+    desk: BookingDesk
 
 
 async def open_bookings(house: House) -> BookingsOffer:
@@ -107,4 +108,5 @@ def bookings_offer(desk: BookingDesk, limiter: Ref[RateLimiter]) -> BookingsOffe
         answers=partial(ref.ask, CountBookings()),
         tasks=(partial(load_when_refused, ledger, BOOKINGS, ref, LoadBookings()),),
         bookings=ref,
+        desk=desk,
     )

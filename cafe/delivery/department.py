@@ -77,6 +77,7 @@ class DeliveryOffer(Offer):
     """What the shop and other departments get from delivery."""
 
     coverage: Coverage
+    desk: DeliveryDesk
 
 
 async def open_delivery(
@@ -112,6 +113,7 @@ async def open_delivery(
             partial(load_when_refused, ledger, DELIVERY, ref, LoadCouriers()),
         ),
         coverage=coverage,
+        desk=delivery_desk,
     )
 
 

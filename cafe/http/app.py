@@ -98,11 +98,12 @@ def create_app(
     version: str,
     prefix: str,
     other_prefixes: Sequence[str] = (),
+    only_prefixed: bool = False,
     authenticate: Authenticate = nobody,
 ) -> FastAPI:
     """Return a FastAPI app with these routes and our error handlers, documented under `prefix`.
 
-    The outer layer serves it under `other_prefixes`, too.
+    The outer layer serves it under `other_prefixes`, too, and without any unless `only_prefixed`.
 
     `authenticate` says who makes a request, for the routes that ask for it with `Allow`.
     """
@@ -113,7 +114,11 @@ def create_app(
         servers=[
             {"url": prefix},
             *({"url": other, "description": "the same"} for other in other_prefixes),
-            {"url": "/", "description": "the same, without the prefix"},
+            *(
+                []
+                if only_prefixed
+                else [{"url": "/", "description": "the same, without the prefix"}]
+            ),
         ],
         root_path_in_servers=False,
         redirect_slashes=False,

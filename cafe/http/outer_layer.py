@@ -170,9 +170,15 @@ def take_request_id(scope: Scope) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """Return the route's template, as in `/order/{order_id}`, without a last slash."""
+    """Return the route's template, as in `/order/{order_id}`, without a last slash.
+
+    A route of another API has its prefix before it.
+    """
     route: Any = scope.get("route")
-    return UNMATCHED if route is None else route.path.rstrip("/")
+    if route is None:
+        return UNMATCHED
+    path: str = scope.get("api_prefix", "") + route.path
+    return path.rstrip("/")
 
 
 def bare_path(scope: Scope) -> str:

@@ -155,6 +155,10 @@ class PlainRoute(APIRoute):
         body: Any = raw  # of another type than JSON: no model accepts it
         if is_json(sent.get(b"content-type", b"")):
             body = parse_json(raw)
+        return self.validated(field, body)
+
+    def validated(self, field: Any, body: Any) -> tuple[Any, Errors]:
+        """Return the value of a body, and what is wrong with it."""
         value, wrong = field.validate(body, loc=("body",))
         return value, wrong
 

@@ -42,6 +42,7 @@ class MenuOffer(Offer):
     """What the shop and other departments get from the menu."""
 
     board: Board
+    keeper: Ref[MenuKeeper]
 
 
 async def open_menu(house: House) -> MenuOffer:
@@ -77,4 +78,5 @@ def menu_offer(keeper: Ref[MenuKeeper], board: Board, ledger: Ledger) -> MenuOff
         answers=partial(keeper.ask, CountProducts()),
         tasks=(partial(load_when_refused, ledger, MENU, keeper, LoadMenu()),),
         board=board,
+        keeper=keeper,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,16 @@ PAYMENTS = Department(
 )
 
 
-async def open_payments(house: House, *, desk: Desk, board: Board, coverage: Coverage) -> Offer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentsOffer(Offer):
+    """What the shop and other rooms get from payments."""
+
+    till: Till
+
+
+async def open_payments(
+    house: House, *, desk: Desk, board: Board, coverage: Coverage
+) -> PaymentsOffer:
     """Start the Cashier from what the ledger has, and return what payments offer.
 
     Waits for the database, however long it is away.
@@ -102,7 +112,7 @@ async def open_payments(house: House, *, desk: Desk, board: Board, coverage: Cov
         partial(load_when_refused, ledger, PAYMENTS, cashier, LoadPayments()),
     ]
     tasks += calling_tasks(settings, cashier, seconds)
-    return Offer(
+    return PaymentsOffer(
         name="payments",
         customer_routes=(ordering_routes(till, limiter), order_routes(till, limiter)),
         staff_routes=(staff_routes(till, limiter),),
@@ -110,6 +120,7 @@ async def open_payments(house: House, *, desk: Desk, board: Board, coverage: Cov
         metrics=partial(metrics, cashier),
         tasks=tuple(tasks),
         close=partial(answer_customers, cashier),
+        till=till,
     )
 
 

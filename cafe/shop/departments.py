@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from cafe.accounts.department import ACCOUNTS, open_accounts
 from cafe.bookings.department import BOOKINGS, open_bookings
+from cafe.compat.desks import Desks
+from cafe.compat.systems import open_compat
 from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
@@ -54,7 +56,18 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     bookings = await open_bookings(house)
     letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
-    return menu, accounts, orders, delivery, payments, bookings, letters, notifications
+    desks = Desks(
+        house.limiter,
+        menu.board,
+        menu.keeper,
+        accounts.desk,
+        orders.desk,
+        payments.till,
+        delivery.desk,
+        bookings.desk,
+    )
+    compat = open_compat(house.settings, desks)
+    return menu, accounts, orders, delivery, payments, bookings, letters, notifications, compat
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)

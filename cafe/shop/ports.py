@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import trio
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from actors import Ref, System
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate
 from cafe.http.cors import Cors
+from cafe.http.other_apis import ByPrefix, loosen
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
 from cafe.http.problem import problem_response, request_id_of
@@ -32,7 +34,7 @@ from cafe.limits.admission import Admission
 from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.offer import Offer
+from cafe.offer import Offer, OtherApi
 from cafe.operations.operator_api import health_routes, operator_routes
 from cafe.server.config import ServerConfig, load_config, parse_bind
 from cafe.server.context import Problems
@@ -160,6 +162,7 @@ def client_app(
     origins: frozenset[str] = frozenset(),
 ) -> ASGIApp:
     """Return the customers' application; pages of these `origins` may use it."""
+    checked = counting_refusals(authenticate, limiter)
     api = create_app(
         [*(one for offer in offers for one in offer.customer_routes), health_routes(why_not_ready)],
         title="The café: customers",
@@ -167,12 +170,16 @@ def client_app(
         version=version("trio-cafe"),
         prefix=CLIENT_PREFIX,
         other_prefixes=[SHORT_CLIENT_PREFIX],
-        authenticate=counting_refusals(authenticate, limiter),
+        authenticate=checked,
     )
-    app: ASGIApp = Guard(PlainRoutes(api), limiter, trusted, HEALTH)
+    others = [(one, one.customer_routes) for offer in offers for one in offer.other_apis]
+    app, prefixes = serve_others(
+        PlainRoutes(api), others, checked, CLIENT_PREFIX, SHORT_CLIENT_PREFIX
+    )
+    app = Guard(app, limiter, trusted, HEALTH)
     if origins:
         app = Cors(app, origins)
-    return OuterLayer(app, CLIENT_PREFIX, SHORT_CLIENT_PREFIX, name="client", metrics=metrics)
+    return OuterLayer(app, *prefixes, name="client", metrics=metrics)
 
 
 def worker_app(
@@ -196,6 +203,7 @@ def worker_app(
     count against the address of the browser.
     """
     staff = StaffAuthentication(access.mode, access.token, authenticate)
+    checked = counting_refusals(staff, limiter)
     api = create_app(
         [
             *(one for offer in offers for one in offer.staff_routes),
@@ -206,9 +214,10 @@ def worker_app(
         description="Claim the oldest order, brew it, declare it ready.",
         version=version("trio-cafe"),
         prefix=WORKER_PREFIX,
-        authenticate=counting_refusals(staff, limiter),
+        authenticate=checked,
     )
-    app: ASGIApp = PlainRoutes(api)
+    others = [(one, one.staff_routes) for offer in offers for one in offer.other_apis]
+    app, prefixes = serve_others(PlainRoutes(api), others, checked, WORKER_PREFIX)
     counted = Guard(app, limiter, trusted, HEALTH, window="baristas")
     if access.mode == "open":
         app = counted
@@ -217,4 +226,41 @@ def worker_app(
         app = CredentialsGuard(app, counted, staff, HEALTH, refused)
         app = Guard(app, limiter, trusted, HEALTH, window=None)
     app = PageGuard(app, hosts if access.mode == "open" else None, HEALTH)
-    return OuterLayer(app, WORKER_PREFIX, name="worker", metrics=metrics)
+    return OuterLayer(app, *prefixes, name="worker", metrics=metrics)
+
+
+def serve_others(
+    app: ASGIApp,
+    apis: Sequence[tuple[OtherApi, Sequence[APIRouter]]],
+    authenticate: Authenticate,
+    *ours: str,
+) -> tuple[ASGIApp, list[str]]:
+    """Return an app that also serves other APIs with these routes, and the prefixes of it all.
+
+    Behind the prefix of one that is ours, `app` is served with and without each of its own.
+    """
+    others = {
+        api.prefix: PlainRoutes(other_app(api, routers, authenticate))
+        for api, routers in apis
+        if routers
+    }
+    prefixes = [*ours, *others]
+    for api, _ in apis:
+        if api.is_ours:
+            prefixes += [api.prefix, *(api.prefix + prefix for prefix in ours)]
+    return ByPrefix(app, others), prefixes
+
+
+def other_app(api: OtherApi, routers: Sequence[APIRouter], authenticate: Authenticate) -> FastAPI:
+    """Return the FastAPI app of another system's API."""
+    app = create_app(
+        routers,
+        title=api.title,
+        description=api.description,
+        version=version("trio-cafe"),
+        prefix=api.prefix,
+        authenticate=authenticate,
+        only_prefixed=True,
+    )
+    loosen(app)
+    return app

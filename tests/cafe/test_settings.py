@@ -58,6 +58,8 @@ DEFAULTS: dict[str, object] = {
     "mail_dir": Path("mail"),
     "public_url": "http://localhost:8080",
     "cors_origins": "",
+    "compat": "cafe,functech,courier-service,restaurant-booking,coffee-shop",
+    "env": "development",
     "closing_seconds": 5,
     "keep_days": 400,
     "key_ttl_seconds": 86_400,

@@ -1,0 +1,30 @@
+"""The calls of courier-service."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cafe.compat.desks import Desks
+from cafe.http.other_apis import LooseRoute
+from cafe.offer import OtherApi
+
+
+def courier_service(desks: Desks, prefix: str) -> OtherApi:
+    """Return the API of courier-service."""
+    return OtherApi(
+        prefix=prefix,
+        title="courier-service",
+        customer_routes=(routes(desks),),
+        staff_routes=(routes(desks),),
+    )
+
+
+def routes(_desks: Desks) -> APIRouter:
+    """Return its routes."""
+    router = APIRouter(route_class=LooseRoute)
+
+    @router.get("/")
+    async def root() -> None:
+        """Answer nothing yet."""
+
+    return router

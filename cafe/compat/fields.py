@@ -1,0 +1,73 @@
+"""What the calls of several systems have in common: decimal prices, and JSON or query.
+
+Rule: a price is a decimal there and cents here. What is no whole number of cents is refused.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from cafe.http.refusals import Invalid
+
+T = TypeVar("T")
+MOST_CENTS: Final = 10_000_000
+_MOST_CHARACTERS: Final = 20
+
+
+class Unclear(Invalid):
+    """A value is missing, or the body and the query have two."""
+
+    kind: ClassVar[str] = "either"
+
+
+def either(name: str, in_body: T | None, in_query: T | None) -> T:
+    """Return the value that a request has in its body or in its query; raises Unclear.
+
+    The same value in both is one.
+    """
+    given = [one for one in (in_body, in_query) if one is not None]
+    if not given or given[0] != given[-1]:
+        sentence = f"Send `{name}` once: as a member of a JSON object, or in the query."
+        raise Unclear(sentence, "body", name)
+    return given[0]
+
+
+def cents_of(price: Any) -> int:
+    """Return a decimal price in cents; raises an error for anything else."""
+    if isinstance(price, str | int | float) and not isinstance(price, bool):
+        try:
+            cents = Decimal(str(price)[:_MOST_CHARACTERS]) * 100
+            if 0 <= cents <= MOST_CENTS and cents == cents.to_integral_value():
+                return int(cents)
+        except InvalidOperation:
+            pass
+    raise PydanticCustomError(
+        "price",
+        "A price is a decimal with at most two places, from 0 to {most}",
+        {"most": MOST_CENTS // 100},
+    )
+
+
+def price_of(cents: int) -> float:
+    """Return cents as those systems show a price."""
+    return cents / 100
+
+
+Price = Annotated[
+    int,
+    PlainValidator(cents_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MOST_CENTS // 100},
+                {"type": "string", "maxLength": _MOST_CHARACTERS},
+            ],
+            "examples": [3.5],
+        }
+    ),
+]
+"""A decimal price, as a number or as text; its value is in cents."""

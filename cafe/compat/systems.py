@@ -1,0 +1,91 @@
+"""The systems whose clients we serve, and the list of them at `GET /compat/`.
+
+Rule: a system is one line here. `CAFE_COMPAT` says which of them are served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from cafe.compat.coffee_shop import coffee_shop
+from cafe.compat.courier_service import courier_service
+from cafe.compat.desks import Desks
+from cafe.compat.functech import functech
+from cafe.compat.restaurant_booking import restaurant_booking
+from cafe.http.plain_routes import PlainRoute
+from cafe.http.reply import answer
+from cafe.offer import Offer, OtherApi
+from cafe.settings import COMPAT, Settings, parse_compat
+
+PREFIX: Final = "/compat"
+
+
+def cafe(_desks: Desks, prefix: str) -> OtherApi:
+    """Return the API of the plain counter, which is ours: nothing is translated."""
+    return OtherApi(prefix=prefix, title="The café's own API")
+
+
+SYSTEMS: Final[Mapping[str, Callable[[Desks, str], OtherApi]]] = {
+    "cafe": cafe,
+    "functech": functech,
+    "courier-service": courier_service,
+    "restaurant-booking": restaurant_booking,
+    "coffee-shop": coffee_shop,
+}
+
+
+class SystemOut(BaseModel):
+    """A system whose clients are served here."""
+
+    name: str
+    title: str
+    base_url: str
+    docs: str
+
+
+class SystemsOut(BaseModel):
+    """The systems whose clients are served here."""
+
+    systems: list[SystemOut]
+
+
+def open_compat(settings: Settings, desks: Desks) -> Offer:
+    """Return what we offer to clients of other systems; nothing, where no system is named."""
+    served = parse_compat(settings.compat)
+    apis = {name: SYSTEMS[name](desks, f"{PREFIX}/{name}") for name in COMPAT if name in served}
+    if not apis:
+        return Offer(name="compat")
+    on_worker = {name: api for name, api in apis.items() if api.staff_routes or name == "cafe"}
+    return Offer(
+        name="compat",
+        customer_routes=(list_routes(apis),),
+        staff_routes=(list_routes(on_worker),),
+        other_apis=tuple(apis.values()),
+    )
+
+
+def list_routes(apis: Mapping[str, OtherApi]) -> APIRouter:
+    """Return the route that lists the systems."""
+    # Not in OpenAPI: that page is about our own calls.
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
+    shown = SystemsOut(systems=list(systems_out(apis)))
+
+    @router.get("/compat/", response_model=SystemsOut)
+    async def systems() -> Response:
+        """List the systems whose clients are served, with their documentation."""
+        return answer(shown)
+
+    return router
+
+
+def systems_out(apis: Mapping[str, OtherApi]) -> Sequence[SystemOut]:
+    """Show the systems."""
+    return [
+        SystemOut(name=name, title=api.title, base_url=api.prefix, docs=f"{api.prefix}/docs")
+        for name, api in apis.items()
+    ]

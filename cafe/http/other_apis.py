@@ -1,0 +1,58 @@
+"""APIs of other systems beside ours, each a FastAPI app under a prefix of its own.
+
+Rule: what those systems do with a request, where that differs from ours, is decided here once:
+members that a schema does not know are ignored. All else is as strict as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter, ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cafe.http.parameters import Errors
+from cafe.http.plain_routes import PlainRoute
+
+
+class LooseRoute(PlainRoute):
+    """A plain route that ignores members of its body which its schema does not know."""
+
+    def validated(self, field: Any, body: Any) -> tuple[Any, Errors]:
+        """Return the value of a body, and what is wrong with it."""
+        body_type: TypeAdapter[Any] = field._type_adapter  # noqa: SLF001 - there is no other way
+        try:
+            return body_type.validate_python(body, extra="ignore"), []
+        except ValidationError as error:
+            found: Errors = list(error.errors(include_url=False))
+            return None, [{**one, "loc": ("body", *one["loc"])} for one in found]
+
+
+class ByPrefix:
+    """ASGI middleware that calls the app of the prefix under which a request came.
+
+    The outer layer has put that into `root_path`.
+    """
+
+    def __init__(self, app: ASGIApp, others: Mapping[str, ASGIApp]) -> None:
+        """Call `app` for prefixes that are none of `others`."""
+        self._app = app
+        self._others = others
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Call one of the apps."""
+        prefix = scope.get("root_path", "")
+        other = self._others.get(prefix)
+        if other is None:
+            return self._app(scope, receive, send)
+        scope["api_prefix"] = prefix
+        return other(scope, receive, send)
+
+
+def loosen(app: FastAPI) -> None:
+    """Have the OpenAPI of an app say that unknown members are not refused."""
+    for schema in app.openapi()["components"]["schemas"].values():
+        if schema.get("additionalProperties") is False:
+            del schema["additionalProperties"]
