@@ -38,9 +38,10 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
 
 def cents_of(price: Any) -> int:
     """Return a decimal price in cents; raises an error for anything else."""
-    if isinstance(price, str | int | float) and not isinstance(price, bool):
+    is_text = isinstance(price, str) and len(price) <= _MOST_CHARACTERS
+    if is_text or (isinstance(price, int | float) and not isinstance(price, bool)):
         try:
-            cents = Decimal(str(price)[:_MOST_CHARACTERS]) * 100
+            cents = Decimal(str(price)) * 100
             if 0 <= cents <= MOST_CENTS and cents == cents.to_integral_value():
                 return int(cents)
         except InvalidOperation:
