@@ -105,9 +105,10 @@ def auth_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
     return router
 
 
-def form_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
+def form_routes(desk: Desk, limiter: Ref[RateLimiter], *, prefix: str = "") -> APIRouter:
     """Return the route that takes a form, which a plain route does not read."""
     router = APIRouter(
+        prefix=prefix,
         tags=["accounts"],
         responses={**BODY, **WRONG, **TRIED, **NO_LEDGER},
         route_class=FormRoute,

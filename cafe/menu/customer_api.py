@@ -40,10 +40,10 @@ class MenuPage:
         self.not_modified = JsonReply(304, b"", fields)
 
 
-def menu_routes(board: Board, responses: Responses | None = None) -> APIRouter:
+def menu_routes(board: Board, responses: Responses | None = None, *, prefix: str = "") -> APIRouter:
     """Return the route of the menu; `responses` are what the app's guards may answer."""
     guards = dict(responses or problems(429))
-    router = APIRouter(tags=["menu"], responses=guards, route_class=PlainRoute)
+    router = APIRouter(prefix=prefix, tags=["menu"], responses=guards, route_class=PlainRoute)
     page = MenuPage(board.menu)
 
     @router.get(

@@ -43,6 +43,20 @@ def manager_routes(keeper: Ref[MenuKeeper], board: Board) -> APIRouter:
         """List what is on the menu."""
         return answer(menu_members(board.menu))
 
+    add_changing(router, keeper)
+
+    @router.put("/admin/menu", response_model=MenuOut, responses=CHANGING)
+    async def replace(manager: Manager, menu: MenuIn) -> Response:
+        """Replace the whole menu at once; `cafe menu import` does so."""
+        replaced = await ask_in_time(keeper, ReplaceMenu(menu.wishes(), manager.name))
+        return answer(menu_members(replaced))
+
+    return router
+
+
+def add_changing(router: APIRouter, keeper: Ref[MenuKeeper]) -> None:
+    """Add the routes that change one product."""
+
     @router.post("/admin/products", status_code=201, response_model=ProductOut, responses=CHANGING)
     async def add(manager: Manager, product: ProductIn) -> Response:
         """Put a product on the menu."""
@@ -68,14 +82,6 @@ def manager_routes(keeper: Ref[MenuKeeper], board: Board) -> APIRouter:
         """Take a product off the menu; old orders show it as sold."""
         await ask_in_time(keeper, DeleteProduct(product_id, manager.name))
         return NOTHING
-
-    @router.put("/admin/menu", response_model=MenuOut, responses=CHANGING)
-    async def replace(manager: Manager, menu: MenuIn) -> Response:
-        """Replace the whole menu at once; `cafe menu import` does so."""
-        replaced = await ask_in_time(keeper, ReplaceMenu(menu.wishes(), manager.name))
-        return answer(menu_members(replaced))
-
-    return router
 
 
 def menu_members(menu: Menu) -> dict[str, Any]:

@@ -26,12 +26,11 @@ from cafe.limits.rate_limiter import Allowance, LimitExceeded, RateLimiter, Reco
 from cafe.orders.messages import CancelOrder, PlacedQuery, Standing, UnknownOrder
 from cafe.payments.pages import MOST_LISTED, ByStatus, Limit, list_orders
 from cafe.payments.schemas import (
+    OURS,
     BasketIn,
     EventsOut,
-    PaidOrderOut,
-    PaidOrdersOut,
+    Shown,
     events_out,
-    order_out,
     wish_of,
 )
 from cafe.payments.till import Till
@@ -47,16 +46,13 @@ OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
 After = Annotated[QueryInteger, Query(ge=0, description="Only events behind this position.")]
 
 CREATED: Final[dict[str, Any]] = {
-    "model": PaidOrderOut,
     "description": "Paid and queued.",
     "headers": {
         "Location": {"schema": {"type": "string"}, "description": "Where the order stands."},
         "Preference-Applied": {"schema": {"type": "string"}},
     },
 }
-ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": PaidOrderOut, "description": "It was ordered with this key before."},
-    201: CREATED,
+NOT_ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     **problems(400, 401, 403, 408, 413),
     **problems(402, because="The payment was refused; nothing was charged."),
     **problems(
@@ -73,18 +69,30 @@ ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 CONFLICT: Final = problems(
     409, because="The order no longer waits; the member `order_status` says where it stands."
 )
-
-
 LIMITED: Final = problems(
     429, because="This address is over its limit; the member `limit` says over which."
 )
 
 
-def ordering_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
-    """Return the route by which customers order and pay."""
+def customer_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
+    """Return the routes that customers use."""
     router = APIRouter(tags=["baskets"], responses=LIMITED, route_class=PlainRoute)
+    add_ordering(router, till, limiter)
+    add_looking(router, till, limiter)
+    return router
 
-    @router.post("/orders", status_code=201, response_model=PaidOrderOut, responses=ANSWERS)
+
+def add_ordering(
+    router: APIRouter, till: Till, limiter: Ref[RateLimiter], shown: Shown = OURS
+) -> None:
+    """Add the route by which customers order and pay."""
+    answers = {
+        200: {"model": shown.schema, "description": "It was ordered with this key before."},
+        201: CREATED,
+        **NOT_ORDERED,
+    }
+
+    @router.post("/orders", status_code=201, response_model=shown.schema, responses=answers)
     async def order(
         request: Request,
         caller: Customer,
@@ -114,18 +122,20 @@ def ordering_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
             ordered = ordered._replace(standing=standing)
         headers = {} if applied is None else {"Preference-Applied": applied}
         if not ordered.is_new:
-            return answer(order_out(till.desk, ordered), 200, headers)
-        location = f"{request.scope.get('root_path', '')}/orders/{placed.order_id}"
-        return answer(order_out(till.desk, ordered), 201, {**headers, "Location": location})
+            return answer(shown.order(till.desk, ordered), 200, headers)
+        prefix = request.scope.get("root_path", "") + router.prefix
+        headers["Location"] = f"{prefix}/orders/{placed.order_id}"
+        return answer(shown.order(till.desk, ordered), 201, headers)
 
-    return router
 
+def add_looking(
+    router: APIRouter, till: Till, limiter: Ref[RateLimiter], shown: Shown = OURS
+) -> None:
+    """Add the routes by which customers look at their orders, and cancel them."""
 
-def order_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
-    """Return the routes by which customers look at their orders, and cancel them."""
-    router = APIRouter(tags=["baskets"], responses=LIMITED, route_class=PlainRoute)
-
-    @router.get("/orders", response_model=PaidOrdersOut, responses={**LINKED, **problems(401, 503)})
+    @router.get(
+        "/orders", response_model=shown.list_schema, responses={**LINKED, **problems(401, 503)}
+    )
     async def orders(
         request: Request,
         caller: Customer,
@@ -136,11 +146,12 @@ def order_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         """List your orders, the newest first."""
         statuses = () if status is None else (status,)
         page = await list_orders(till, PlacedQuery(account_of(caller), statuses, cursor, limit))
-        links = link_headers(request, "/orders", page.behind, status=status, limit=limit)
-        return answer({"orders": [order_out(till.desk, one) for one in page.orders]}, headers=links)
+        path = f"{router.prefix}/orders"
+        links = link_headers(request, path, page.behind, status=status, limit=limit)
+        return answer(shown.orders(till.desk, page.orders), headers=links)
 
     @router.get(
-        "/orders/{order_id}", response_model=PaidOrderOut, responses=problems(401, 403, 404, 503)
+        "/orders/{order_id}", response_model=shown.schema, responses=problems(401, 403, 404, 503)
     )
     async def look(
         request: Request, caller: CustomerOrStaff, order_id: OrderId, prefer: Prefer = None
@@ -153,18 +164,18 @@ def order_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         if ordered is None:
             return DISCONNECTED
         headers = {} if applied is None else {"Preference-Applied": applied}
-        return answer(order_out(till.desk, ordered), headers=headers)
+        return answer(shown.order(till.desk, ordered), headers=headers)
 
     @router.delete(
         "/orders/{order_id}",
-        response_model=PaidOrderOut,
+        response_model=shown.schema,
         responses={**problems(401, 403, 404, 503), **CONFLICT},
     )
     async def cancel(request: Request, caller: Customer, order_id: OrderId) -> Response:
         """Cancel your order while it waits; what was charged is refunded."""
         await own_order(request, till, limiter, caller, order_id)
         await till.desk.cancel(CancelOrder(order_id))
-        return answer(order_out(till.desk, await till.find(order_id)))
+        return answer(shown.order(till.desk, await till.find(order_id)))
 
     @router.get(
         "/orders/{order_id}/events",
@@ -177,8 +188,6 @@ def order_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         """Show what has happened to an order, the oldest first, at most 500 events."""
         await own_order(request, till, limiter, caller, order_id)
         return answer(events_out(await till.desk.history(order_id, after)))
-
-    return router
 
 
 def account_of(caller: Caller) -> str:

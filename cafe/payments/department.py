@@ -31,7 +31,7 @@ from cafe.payments.breaker import State
 from cafe.payments.calls import place_orders
 from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.checks import CHECKS
-from cafe.payments.customer_api import order_routes, ordering_routes
+from cafe.payments.customer_api import customer_routes
 from cafe.payments.followers import follow_orders
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
 from cafe.payments.payment import OPEN, TRANSITIONS, Status
@@ -114,7 +114,7 @@ async def open_payments(
     tasks += calling_tasks(settings, cashier, seconds)
     return PaymentsOffer(
         name="payments",
-        customer_routes=(ordering_routes(till, limiter), order_routes(till, limiter)),
+        customer_routes=(customer_routes(till, limiter),),
         staff_routes=(staff_routes(till, limiter),),
         answers=partial(cashier.ask, CountPayments()),
         metrics=partial(metrics, cashier),

@@ -13,7 +13,7 @@ from fastapi import Query
 
 from cafe.http.schema import QueryInteger
 from cafe.ledger.retries import ledger_time_out
-from cafe.orders.messages import PlacedQuery, Standing
+from cafe.orders.messages import PlacedQuery
 from cafe.orders.messages import Status as OrderStatus
 from cafe.payments.payment import Payment, Status
 from cafe.payments.queries import list_by_status
@@ -41,7 +41,7 @@ class Page(NamedTuple):
 async def list_orders(till: Till, query: PlacedQuery) -> Page:
     """Return a page of orders."""
     page = await till.desk.list_placed(query)
-    return Page(await with_payments(till, page.standings), page.behind)
+    return Page(await till.with_payments(page.standings), page.behind)
 
 
 async def list_paid(
@@ -54,8 +54,9 @@ async def list_paid(
         payments = await read_payments(till, payment, behind, wanted + 1)
         part = payments[:wanted]
         standings = await till.desk.find_many([one.order_id for one in part])
+        charges = {one.order_id: one.charge_status for one in part}
         found += [
-            Ordered(one, payment, is_new=False)
+            Ordered(one, payment, False, charges[one.order.order_id])
             for one in standings
             if status in {None, one.order.status}
         ]
@@ -75,9 +76,3 @@ async def read_payments(
     with ledger_time_out():
         await till.followed.wait(till.ledger.statistics().position)
         return await till.ledger.read(query)
-
-
-async def with_payments(till: Till, standings: Sequence[Standing]) -> list[Ordered]:
-    """Return orders with the statuses of their payments."""
-    statuses = await till.statuses(standings)
-    return [Ordered(one, statuses[one.order.order_id], is_new=False) for one in standings]

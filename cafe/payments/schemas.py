@@ -6,7 +6,8 @@ Rule: pydantic stands here only, at the edge. Of a provider's answer nothing is 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -229,6 +230,22 @@ def order_out(desk: Desk, ordered: Ordered) -> dict[str, Any]:
         "payment": {"status": ordered.payment},
         "fulfilment": fulfilment_out(ordered.standing.order),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A way to show orders, with the schemas that document it."""
+
+    order: Callable[[Desk, Ordered], dict[str, Any]]
+    schema: type[BaseModel]
+    list_schema: type[BaseModel]
+
+    def orders(self, desk: Desk, page: Sequence[Ordered]) -> dict[str, Any]:
+        """Show a page of a list."""
+        return {"orders": [self.order(desk, one) for one in page]}
+
+
+OURS: Final = Shown(order_out, PaidOrderOut, PaidOrdersOut)
 
 
 def fulfilment_out(order: Order) -> dict[str, Any]:

@@ -29,9 +29,8 @@ from cafe.payments.pages import (
     Limit,
     list_orders,
     list_paid,
-    with_payments,
 )
-from cafe.payments.schemas import PaidOrderOut, PaidOrdersOut, StatusIn, order_out
+from cafe.payments.schemas import OURS, Shown, StatusIn
 from cafe.payments.till import Till
 
 OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
@@ -46,10 +45,19 @@ BROUGHT = problems(409, because="It is ready, and a courier brings it.")
 def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
     """Return the routes of baskets that staff use."""
     router = APIRouter(tags=["baskets"], responses=BARISTAS_ONLY, route_class=PlainRoute)
+    add_moving(router, till, limiter)
+    add_listing(router, till)
+    return router
+
+
+def add_moving(
+    router: APIRouter, till: Till, limiter: Ref[RateLimiter], shown: Shown = OURS
+) -> None:
+    """Add the route by which staff move an order."""
 
     @router.patch(
         "/orders/{order_id}/status",
-        response_model=PaidOrderOut,
+        response_model=shown.schema,
         responses={**problems(401, 403, 404, 408, 413, 503), **MOVED, **BROUGHT},
     )
     async def move(
@@ -64,12 +72,16 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         except UnknownOrder:
             await count_refusal(limiter, "unknown", request.scope)
             raise
-        (ordered,) = await with_payments(till, [standing])
-        return answer(order_out(till.desk, ordered))
+        (ordered,) = await till.with_payments([standing])
+        return answer(shown.order(till.desk, ordered))
+
+
+def add_listing(router: APIRouter, till: Till, shown: Shown = OURS) -> None:
+    """Add the route by which managers list orders."""
 
     @router.get(
         "/admin/orders",
-        response_model=PaidOrdersOut,
+        response_model=shown.list_schema,
         responses={**LINKED, **problems(401, 403, 503)},
     )
     async def orders(  # noqa: PLR0917 - independent parts of a query
@@ -87,12 +99,11 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
         else:
             listing = partial(list_paid, till, payment, status, cursor, limit)
         page = await listing()
+        path = f"{router.prefix}/admin/orders"
         links = link_headers(
-            request, "/admin/orders", page.behind, status=status, payment=payment, limit=limit
+            request, path, page.behind, status=status, payment=payment, limit=limit
         )
-        return answer({"orders": [order_out(till.desk, one) for one in page.orders]}, headers=links)
-
-    return router
+        return answer(shown.orders(till.desk, page.orders), headers=links)
 
 
 async def moved(till: Till, order_id: str, status: str, by: str | None) -> Standing:

@@ -7,7 +7,7 @@ time-out here. A key is looked up before anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_urlsafe
@@ -72,6 +72,8 @@ class Ordered(NamedTuple):
     standing: Standing
     payment: Status
     is_new: bool = True
+    charge_status: int | None = None
+    """The HTTP status with which the provider accepted the charge; None if it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +119,21 @@ class Till:
             # The Cashier may have it, and go on when the database is back.
             raise PaymentUnknown from None
 
-    async def statuses(self, standings: Iterable[Standing]) -> Mapping[str, Status]:
-        """Return the statuses of the payments of baskets, by order; none is stale."""
-        orders = [one.order for one in standings]
+    async def with_payments(self, standings: Sequence[Standing]) -> list[Ordered]:
+        """Return orders with the statuses of their payments; none is stale."""
+        order_ids = tuple(one.order.order_id for one in standings)
         with ledger_time_out():
             await self.followed.wait(self.ledger.statistics().position)
-            in_memory = await self._ask(FindPayments(tuple(one.order_id for one in orders)))
-            known = dict(in_memory)
-            missing = [one.order_id for one in orders if one.order_id not in known]
+            known = dict(await self._ask(FindPayments(order_ids)))
+            missing = [one for one in order_ids if one not in known]
             if missing:
                 known |= await self.ledger.read(partial(find_of_orders, order_ids=missing))
-            return {
-                one.order_id: known[one.order_id].status
-                if one.order_id in known
-                else status_without_charge(1 if one.basket is None else one.basket.total_cents)
-                for one in orders
-            }
+        return [with_payment(one, known.get(one.order.order_id)) for one in standings]
 
     async def find(self, order_id: str, hold: float = 0.0) -> Ordered:
         """Return an order with its payment's status; raises UnknownOrder."""
-        standing = await self.desk.find(order_id, hold)
-        return Ordered(standing, (await self.statuses([standing]))[order_id], is_new=False)
+        (ordered,) = await self.with_payments([await self.desk.find(order_id, hold)])
+        return ordered
 
     # Keys
 
@@ -213,7 +209,7 @@ class Till:
         standing = await self.desk.find(payment.order_id)
         # Its order is placed, though the Cashier may be about to read that in the log.
         status = Status.PLACED if payment.status is Status.PAID else payment.status
-        return Ordered(standing, status, is_new)
+        return Ordered(standing, status, is_new, payment.charge_status)
 
     # How it asks
 
@@ -230,6 +226,15 @@ def priced(wish: Wish, board: Board) -> Basket:
     if wish.total_cents not in {None, total_cents}:
         raise WrongTotal(total_cents)
     return Basket(wish.account_id, lines, total_cents, wish.fingerprint, wish.metadata)
+
+
+def with_payment(standing: Standing, payment: Payment | None) -> Ordered:
+    """Return an order with what is known of its payment; None of one that was not charged."""
+    if payment is not None:
+        return Ordered(standing, payment.status, False, payment.charge_status)
+    basket = standing.order.basket
+    status = status_without_charge(1 if basket is None else basket.total_cents)
+    return Ordered(standing, status, is_new=False)
 
 
 def raised(outcome: Payment | CafeRefusal) -> Payment:
