@@ -7,6 +7,7 @@ an e-mail address and a password are checked as in a registration.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -22,12 +23,18 @@ from cafe.cli.managing import (
 )
 from cafe.http.authentication import Role
 from cafe.operations.printable import printable
+from cafe.settings import SettingsError, read_settings
 
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
 
 PAGE: Final = 500
 """Users that are asked for at a time."""
+SEEDED: Final = (
+    ("customer@example.com", "customer123", Role.CUSTOMER),
+    ("manager@example.com", "manager123", Role.MANAGER),
+)
+"""The documented users of coffee-shop; their passwords are public."""
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="Which program has it.", show_default=False)
@@ -96,6 +103,29 @@ def enable_user(
     change_user(email, {"disabled": False}, database_url, url)
 
 
+@users.command("seed")
+def seed_users(database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
+    """Add two users with public passwords, for development: a customer and a manager.
+
+    customer@example.com has the password customer123, manager@example.com has manager123.
+
+    One that is there already is left as it is. Refused where CAFE_ENV is production.
+    """
+    refuse_production()
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for email, password, role in SEEDED:
+            wish = {"email": email, "password": password, "role": role.value}
+            response = await client.post("/admin/users", json=wish)
+            if response.status_code == HTTPStatus.CONFLICT:
+                print(f"{email} is there already, and is left as it is.")
+                continue
+            answer_of(response)
+            print(f"{email} is added, as {role.value}, with the password {password}.")
+
+    managed(work, database_url=database_url, url=url)
+
+
 @tokens.command("add")
 def add_token(
     name: NameArgument,
@@ -145,6 +175,18 @@ def asked_password() -> str:
             raise KeyboardInterrupt from None
         raise CommandRefusedError("There is no password; give --password.") from None
     return password
+
+
+def refuse_production() -> None:
+    """Raise CommandRefusedError where the settings say that the shop serves real customers."""
+    try:
+        settings = read_settings({})
+    except SettingsError as error:
+        raise CommandRefusedError(str(error)) from None
+    if settings.env == "production":
+        raise CommandRefusedError(
+            "CAFE_ENV is production: users whose passwords are public are for development only."
+        )
 
 
 def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:

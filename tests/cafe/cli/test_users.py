@@ -81,6 +81,31 @@ def test_tokens_are_granted_shown_once_and_revoked(cafe: Cafe) -> None:
     assert cafe("tokens", "list") == ""
 
 
+def test_the_users_for_development_are_added_once_and_left_as_they_are(cafe: Cafe) -> None:
+    assert cafe("users", "seed") == (
+        "customer@example.com is added, as customer, with the password customer123.\n"
+        "manager@example.com is added, as manager, with the password manager123.\n"
+    )
+    cafe("users", "role", "customer@example.com", "barista")
+    assert cafe("users", "seed") == (
+        "customer@example.com is there already, and is left as it is.\n"
+        "manager@example.com is there already, and is left as it is.\n"
+    )
+    assert cafe("users", "list").startswith("customer@example.com  barista  active\n")
+
+
+@pytest.mark.parametrize(
+    ("env", "said"), [("production", "CAFE_ENV is production"), ("x", "CAFE_ENV: input should be")]
+)
+def test_users_with_public_passwords_are_for_development_only(
+    on_file: Cafe, monkeypatch: pytest.MonkeyPatch, env: str, said: str
+) -> None:
+    monkeypatch.setenv("CAFE_ENV", env)
+    assert said in on_file("users", "seed", code=2)
+    monkeypatch.delenv("CAFE_ENV")
+    assert on_file("users", "list") == ""
+
+
 def test_all_pages_are_listed(on_file: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cafe.cli.users.PAGE", 2)
     emails = [f"{letter}@example.com" for letter in "abcde"]
