@@ -37,6 +37,8 @@ async def test_a_basket_is_charged_once_and_queued() -> None:
         assert payment.order_id == ordered.standing.order.order_id
         assert payment.number == ordered.standing.order.number
         assert (payment.charge_status, payment.charge_ref) == (200, "id")
+        looked_at = await rig.till.find(payment.order_id)
+        assert (ordered.charge_status, looked_at.charge_status) == (200, 200)
 
 
 async def test_a_refused_payment_is_final_for_its_key_and_orders_nothing() -> None:
@@ -123,7 +125,8 @@ async def test_a_cancelled_order_is_refunded_once() -> None:
         statuses = {(await rig.till.find(order.order_id)).payment}
         assert statuses <= {Status.REFUND_PENDING, Status.REFUNDED}
         await trio.sleep(1)
-        assert (await rig.till.find(order.order_id)).payment is Status.REFUNDED
+        refunded = await rig.till.find(order.order_id)
+        assert (refunded.payment, refunded.charge_status) == (Status.REFUNDED, 200)
         assert len(rig.world.refunded) == 1
 
 
@@ -173,6 +176,7 @@ async def test_without_a_provider_it_is_paid_at_the_counter() -> None:
         assert again.standing.order.order_id == ordered.standing.order.order_id
         await rig.followed()
         assert the_only(rig).status is Status.AT_COUNTER
+        assert (await rig.till.find(ordered.standing.order.order_id)).charge_status is None
         await rig.till.desk.cancel(CancelOrder(ordered.standing.order.order_id))
         assert rig.world.asked == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import pytest
 
@@ -11,10 +11,16 @@ from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.shop import Shop, open_shop
 
 
+@pytest.fixture(scope="module")
+def more_settings() -> Mapping[str, object]:
+    """Return further settings of a module's shop, which overrides this."""
+    return {}
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def moved(request: pytest.FixtureRequest) -> Generator[Shop]:
+def moved(request: pytest.FixtureRequest, more_settings: Mapping[str, object]) -> Generator[Shop]:
     """Yield a shop that the tests of one module share; its staff sign in."""
-    settings: dict[str, object] = {"worker_auth": "accounts", "limit_requests": 10**6}
+    settings = {"worker_auth": "accounts", "limit_requests": 10**6, **more_settings}
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgresql_server")
         url = server.url(server.new_database())
