@@ -79,7 +79,7 @@ class CoffeeOrderOut(PaidOrderOut):
     customer_id: str | None = Field(description="Null for an order of the plain counter.")
     created_at: datetime = Field(description="The same as `placed_at`.")
     items: list[CoffeeLineOut]  # type: ignore[assignment] # with one member more
-    payment: CoffeePaymentOut
+    payment: CoffeePaymentOut  # pyright: ignore[reportIncompatibleVariableOverride] # the same
 
 
 class CoffeeOrdersOut(BaseModel):

@@ -124,7 +124,8 @@ class Till:
         order_ids = tuple(one.order.order_id for one in standings)
         with ledger_time_out():
             await self.followed.wait(self.ledger.statistics().position)
-            known = dict(await self._ask(FindPayments(order_ids)))
+            in_memory = await self._ask(FindPayments(order_ids))
+            known = dict(in_memory)
             missing = [one for one in order_ids if one not in known]
             if missing:
                 known |= await self.ledger.read(partial(find_of_orders, order_ids=missing))

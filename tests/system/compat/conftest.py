@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from typing import Any
 
 import pytest
 
@@ -12,15 +13,15 @@ from tests.system.shop import Shop, open_shop
 
 
 @pytest.fixture(scope="module")
-def more_settings() -> Mapping[str, object]:
+def more_settings() -> Mapping[str, Any]:
     """Return further settings of a module's shop, which overrides this."""
     return {}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def moved(request: pytest.FixtureRequest, more_settings: Mapping[str, object]) -> Generator[Shop]:
+def moved(request: pytest.FixtureRequest, more_settings: Mapping[str, Any]) -> Generator[Shop]:
     """Yield a shop that the tests of one module share; its staff sign in."""
-    settings = {"worker_auth": "accounts", "limit_requests": 10**6, **more_settings}
+    settings: dict[str, Any] = {"worker_auth": "accounts", "limit_requests": 10**6, **more_settings}
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgresql_server")
         url = server.url(server.new_database())

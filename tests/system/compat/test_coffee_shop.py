@@ -41,7 +41,7 @@ def all_providers() -> Generator[Providers]:
 
 
 @pytest.fixture(scope="module")
-def more_settings(all_providers: Providers) -> Mapping[str, object]:
+def more_settings(all_providers: Providers) -> Mapping[str, Any]:
     """Return the settings of a shop that charges."""
     return {name: all_providers.settings[name] for name in ("payment_url", "refund_url")}
 
@@ -143,7 +143,7 @@ async def test_the_root_says_what_it_is_and_where_it_is_documented(moved: Shop) 
             answer = await client.get(path)
             assert answer.status_code == 200
             assert answer.json() == {"name": "coffee-shop", "docs": f"{ROOT}/docs"}
-        assert (await client.get(answer.json()["docs"])).status_code == 200
+            assert (await client.get(answer.json()["docs"])).status_code == 200
         problem(await client.get(f"{ROOT}/menu"), 404)
     async with moved.baristas() as client:
         problem(await client.get(ROOT), 401)
