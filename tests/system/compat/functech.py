@@ -1,4 +1,4 @@
-"""A client of functech that has changed its base URL: what it sends, as that system documents it."""
+"""A client of functech that has changed its base URL, with the requests that it is used to."""
 
 from __future__ import annotations
 
