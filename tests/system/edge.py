@@ -126,15 +126,15 @@ class Bad:
         return b"\r\n".join([head, *self.fields]) + end + body
 
 
-def operations(document: Document) -> Iterator[Operation]:
-    """Yield all operations of an OpenAPI document."""
+def operations(document: Document, prefix: str = "") -> Iterator[Operation]:
+    """Yield all operations of an OpenAPI document, with their paths behind a prefix."""
     for path, item in document["paths"].items():
         for method, one in item.items():
             content: Document = one.get("requestBody", {}).get("content", {})
             media_type = next(iter(content), None)
             yield Operation(
                 method.upper(),
-                path,
+                prefix + path,
                 tuple(one.get("parameters", ())),
                 media_type,
                 {} if media_type is None else content[media_type]["schema"],
@@ -226,8 +226,7 @@ def bad_bodies(schema: Document, document: Document) -> Iterator[tuple[str, str]
                 yield f"{where}: {name}", written(base, path, bad)
         value: Json = value_at(base, path)
         if value.__class__ is dict:
-            is_free = any(choice.get("additionalProperties") for choice in choices(one, document))
-            bad_members = dict(FREE_MEMBERS if is_free else BAD_MEMBERS)
+            bad_members = dict(bad_members_of(one, document))
             members: dict[str, Json] = value
             for member, inner in members.items():
                 bad_members[f"twice {member}"] = f"{json.dumps(member)}:{json.dumps(inner)}"
@@ -236,6 +235,15 @@ def bad_bodies(schema: Document, document: Document) -> Iterator[tuple[str, str]
                 inside = ",".join(filter(None, (own, bad)))
                 yield f"{where}: {name}", written(base, path, f"{{{inside}}}")
         yield from _too_many(base, path, one, document)
+
+
+def bad_members_of(schema: Document, document: Document) -> Mapping[str, str]:
+    """Return the members that an object may not have beside its own."""
+    others = [choice.get("additionalProperties") for choice in choices(schema, document)]
+    if any(others):
+        return FREE_MEMBERS
+    # Where nothing is said it is of another system, which ignores those that it does not know.
+    return BAD_MEMBERS if False in others else {}
 
 
 RIGHT: Final[Mapping[str, frozenset[str]]] = {
