@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from cafe.compat.functech_schemas import (
     STATUSES,
     NewOrderIn,
     OrderOut,
+    UpdateIn,
     items_out,
     order_out,
     wanted_items,
@@ -68,6 +71,73 @@ def test_what_is_shown_of_one_product_can_be_ordered_again(menu: Menu) -> None:
         wish = {product.name: {"quantity": 2}}
         again = wanted_items(menu, NewOrderIn.model_validate({"items": wish}))
         assert [(one.product_id, one.quantity) for one in again] == [(product.product_id, 2)]
+
+
+PLAIN = {"quantity": 1, "variation": None}
+VANILLA = {"quantity": 1, "variation": "Vanilla"}
+HAZELNUT = {"quantity": 1, "variation": "Hazelnut"}
+
+
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        ({"americano": {}}, {"Americano": PLAIN}),
+        ({"AMERICANO": {"quantity": None, "variation": None}}, {"Americano": PLAIN}),
+        ({"  iced   coffee": {}}, {"Iced Coffee": PLAIN}),
+        ({"iced-coffee": {}}, {"Iced Coffee": PLAIN}),
+        ({"latte": {"variation": " vanilla"}}, {"Latte": VANILLA}),
+        ({"latte": {"variation": "latte-vanilla"}}, {"Latte": VANILLA}),
+        (
+            {"Latte": {"variation": "Vanilla"}, "latte": {"variation": "VANILLA", "quantity": 2}},
+            {"Latte": {"quantity": 3, "variation": "Vanilla"}},
+        ),
+        (
+            {"Latte": {"variation": "Vanilla"}, "latte": {"variation": "Hazelnut"}},
+            {"Latte": VANILLA, "Latte (Hazelnut)": HAZELNUT},
+        ),
+        (
+            {"Latte": {"variation": "Vanilla"}, "latte": {}},
+            {"Latte": PLAIN, "Latte (Vanilla)": VANILLA},
+        ),
+    ],
+)
+def test_what_is_ordered_by_names_in_any_case_or_by_ids_is_shown_by_names(
+    items: Any, shown: Any
+) -> None:
+    wanted = wanted_items(MENU, NewOrderIn.model_validate({"items": items}))
+    assert items_out(order_of(list(price(MENU, wanted)))) == shown
+
+
+WRONG_ITEMS: list[Any] = [
+    *(None, [], {}, {"": {}}, {"Latte": None}, {"Latte": 2}),
+    {"Latte": {"quantity": 0}},
+    {"Latte": {"quantity": 101}},
+    {"Latte": {"quantity": "2"}},
+    {"Latte": {"variation": ""}},
+    {"Latte": {"variation": "x" * 81}},
+    {"Latte\0": {}},
+    {"x" * 81: {}},
+    {f"{number}": {} for number in range(101)},
+]
+
+
+@pytest.mark.parametrize("items", WRONG_ITEMS, ids=lambda items: str(items)[:24])
+def test_items_are_a_bounded_object_of_objects(items: Any) -> None:
+    with pytest.raises(ValidationError):
+        NewOrderIn.model_validate({"items": items})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"new_status": status} for status in ("DELIVERED", "paid", None, 1)),
+        *({"order_id": order_id} for order_id in ("", 17, None, "x" * 65)),
+    ],
+    ids=str,
+)
+def test_an_update_names_an_order_and_one_of_four_statuses(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        UpdateIn.model_validate({"order_id": "x", "new_status": "PAID", **wrong})
 
 
 def test_what_there_is_not_is_refused_where_it_is_priced() -> None:

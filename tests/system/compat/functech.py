@@ -30,7 +30,7 @@ class Someone:
 
     async def create_order(self, items: Any = None, **members: Any) -> str:
         """Order something, an americano if nothing is said; return the order's id."""
-        wish = {"items": {"Americano": {}} if items is None else items, **members}
+        wish = {"items": AMERICANO if items is None else items, **members}
         response = await self.client.post("/orders/create_new_order", json=wish)
         assert response.status_code == 201, response.text
         body = response.json()
@@ -107,3 +107,29 @@ async def someone(shop: Shop, role: Role | None) -> AsyncGenerator[Someone]:
     """Yield a caller of this role; None: without credentials."""
     async with opened(shop, fresh()[1], await credentials(shop, role)) as client:
         yield Someone(client, email="" if role is None else f"{role}@example.com")
+
+
+async def our_status(shop: Shop, caller: Someone, order_id: str) -> str:
+    """Return the status of an order as our own API shows it."""
+    headers = {"Authorization": caller.client.headers["Authorization"]}
+    async with shop.customers(headers=headers) as client:
+        status: str = (await client.get(f"/orders/{order_id}")).json()["status"]
+        return status
+
+
+async def unknown(shop: Shop) -> float:
+    """Return how many requests were counted for an order that there is not."""
+    async with shop.baristas(headers=await credentials(shop, Role.BARISTA)) as worker:
+        text = (await worker.get("/metrics")).text
+    name = 'cafe_refusals_total{limit="unknown"} '
+    return float(next(line.removeprefix(name) for line in text.splitlines() if name in line))
+
+
+async def as_listed(caller: Someone, whose: str = "orders") -> list[tuple[str, str]]:
+    """Return the ids and statuses of listed orders."""
+    return [(one["order_id"], one["status"]) for one in await caller.listed(whose)]
+
+
+async def order_and_move(customer: Someone, staff: Someone) -> None:
+    """Order, and have it moved on."""
+    await staff.move(await customer.create_order(), "PAID", "SHIPPED")

@@ -10,21 +10,27 @@ import pytest
 import trio
 
 from cafe.http.authentication import Role
-from cafe.orders.autopilot import NAME as AUTOPILOT
 from tests.system.api import LATER, problem
 from tests.system.compat.functech import (
     AMERICANO,
     DONE,
     Someone,
+    as_listed,
     fresh,
     newcomer,
     opened,
+    order_and_move,
+    our_status,
     someone,
+    unknown,
 )
 from tests.system.credentials import PASSWORD, bearer, credentials
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.shop import Shop
 
 pytestmark = pytest.mark.once
+
+TWO = {"Americano": {"quantity": 2}}
+ROUNDS = 50
 
 
 def pair(response: httpx.Response) -> tuple[str, str]:
@@ -141,45 +147,6 @@ async def test_an_order_is_made_and_shown_as_documented(moved: Shop) -> None:
         }
 
 
-VANILLA = {"quantity": 1, "variation": "Vanilla"}
-HAZELNUT = {"quantity": 1, "variation": "Hazelnut"}
-
-
-@pytest.mark.parametrize(
-    ("items", "shown", "total_price"),
-    [
-        ({"americano": {}}, AMERICANO, 3.0),
-        ({"AMERICANO": {"quantity": None, "variation": None}}, AMERICANO, 3.0),
-        ({"latte": {"variation": "vanilla"}}, {"Latte": VANILLA}, 4.3),
-        ({"  iced   coffee": {}}, {"Iced Coffee": AMERICANO["Americano"]}, 3.5),
-        ({"latte": {"variation": "latte-vanilla"}}, {"Latte": VANILLA}, 4.3),
-        (
-            {"Latte": {"variation": "Vanilla"}, "latte": {"variation": "VANILLA", "quantity": 2}},
-            {"Latte": {"quantity": 3, "variation": "Vanilla"}},
-            12.9,
-        ),
-        (
-            {"Latte": {"variation": "Vanilla"}, "latte": {"variation": "Hazelnut"}},
-            {"Latte": VANILLA, "Latte (Hazelnut)": HAZELNUT},
-            8.7,
-        ),
-        (
-            {"Latte": {"variation": "Vanilla"}, "latte": {}},
-            {"Latte": AMERICANO["Americano"], "Latte (Vanilla)": VANILLA},
-            8.3,
-        ),
-    ],
-)
-async def test_products_and_variations_have_their_names_in_any_case_or_ids(
-    moved: Shop, items: Any, shown: Any, total_price: float
-) -> None:
-    async with someone(moved, Role.CUSTOMER) as customer:
-        order_id = await customer.create_order(items, total_price=str(total_price))
-        order = await customer.order(order_id)
-        assert order["items"] == shown
-        assert order["total_price"] == total_price
-
-
 @pytest.mark.parametrize(
     ("items", "errors"),
     [
@@ -196,50 +163,53 @@ async def test_what_is_not_on_the_menu_is_named(moved: Shop, items: Any, errors:
 
 @pytest.mark.parametrize(
     "items",
-    [
-        None,
-        [],
-        {},
-        {"": {}},
-        {"Latte": None},
-        {"Latte": 2},
-        {"Latte": {"quantity": 0}},
-        {"Latte": {"quantity": 101}},
-        {"Latte": {"quantity": "2"}},
-        {"Latte": {"variation": ""}},
-        {"Latte\0": {}},
-        {"x" * 81: {}},
-        {f"{number}": {} for number in range(101)},
-    ],
-    ids=lambda items: str(items)[:24],
+    [None, [], {}, {"Latte": 2}, {"Latte": {"quantity": 0}}, {"Latte\0": {}}],
+    ids=str,
 )
-async def test_items_are_a_bounded_object_of_objects(moved: Shop, items: Any) -> None:
+async def test_items_are_an_object_of_objects(moved: Shop, items: Any) -> None:
     async with someone(moved, Role.CUSTOMER) as customer:
         response = await customer.client.post("/orders/create_new_order", json={"items": items})
         assert problem(response, 422)["errors"][0]["loc"][:2] == ["body", "items"]
 
 
-async def test_another_total_than_the_menus_is_refused_and_zero_is_none(moved: Shop) -> None:
-    async with newcomer(moved) as ada:
-        wish = {"items": {"Americano": {"quantity": 2}}}
-        for total_price in (5.99, "6.01", 600):
-            body = {**wish, "total_price": total_price}
-            refused = await ada.client.post("/orders/create_new_order", json=body)
-            assert problem(refused, 409)["total_cents"] == 600
-        for total_price in (-6, 6.001, "six", True):
-            body = {**wish, "total_price": total_price}
-            refused = await ada.client.post("/orders/create_new_order", json=body)
-            assert problem(refused, 422)["errors"][0]["loc"] == ["body", "total_price"]
-        assert await ada.listed() == []
-        for total_price in (0, 0.0, "0.00", None, 6, "6.00"):
-            await ada.create_order(wish["items"], total_price=total_price)
-        assert [one["total_price"] for one in await ada.listed()] == [6.0] * 6
+async def test_products_and_variations_have_their_names_in_any_case_or_ids(moved: Shop) -> None:
+    items = {"latte": {"variation": "VANILLA", "quantity": 2}, "iced-coffee": {"variation": None}}
+    async with someone(moved, Role.CUSTOMER) as customer:
+        order = await customer.order(await customer.create_order(items, total_price="12.10"))
+        assert order["items"] == {
+            "Latte": {"quantity": 2, "variation": "Vanilla"},
+            "Iced Coffee": {"quantity": 1, "variation": None},
+        }
+        assert order["total_price"] == 12.1
+
+
+@pytest.mark.parametrize("total_price", [5.99, "6.01", 600])
+async def test_another_total_than_the_menus_is_refused(moved: Shop, total_price: Any) -> None:
+    async with someone(moved, Role.CUSTOMER) as customer:
+        wish = {"items": TWO, "total_price": total_price}
+        refused = await customer.client.post("/orders/create_new_order", json=wish)
+        assert problem(refused, 409)["total_cents"] == 600
+
+
+@pytest.mark.parametrize("total_price", [-6, 6.001, "six", True])
+async def test_a_total_is_a_decimal(moved: Shop, total_price: Any) -> None:
+    async with someone(moved, Role.CUSTOMER) as customer:
+        wish = {"items": TWO, "total_price": total_price}
+        refused = await customer.client.post("/orders/create_new_order", json=wish)
+        assert problem(refused, 422)["errors"][0]["loc"] == ["body", "total_price"]
+
+
+@pytest.mark.parametrize("total_price", [0, "0.00", None, 6, 6.0, "6.00"])
+async def test_a_total_of_zero_says_nothing(moved: Shop, total_price: Any) -> None:
+    async with someone(moved, Role.CUSTOMER) as customer:
+        order_id = await customer.create_order(TWO, total_price=total_price)
+        assert (await customer.order(order_id))["total_price"] == 6.0
 
 
 async def test_only_customers_order(moved: Shop) -> None:
-    wish = {"items": {"Americano": {}}}
     for role, status in ((None, 401), (Role.BARISTA, 403), (Role.MANAGER, 403)):
         async with someone(moved, role) as caller:
+            wish = {"items": AMERICANO}
             problem(await caller.client.post("/orders/create_new_order", json=wish), status)
 
 
@@ -261,14 +231,6 @@ async def test_an_order_is_shown_to_its_customer_and_to_staff_only(moved: Shop) 
         assert {**theirs, "instance": ""} == {**none, "instance": ""}
         problem(await staff.client.get("/orders/%00"), 404)
         assert await unknown(moved) == before + 3
-
-
-async def unknown(shop: Shop) -> float:
-    """Return how many requests were counted for an order that there is not."""
-    async with shop.baristas(headers=await credentials(shop, Role.BARISTA)) as worker:
-        text = (await worker.get("/metrics")).text
-    name = 'cafe_refusals_total{limit="unknown"} '
-    return float(next(line.removeprefix(name) for line in text.splitlines() if name in line))
 
 
 async def test_staff_see_orders_of_the_counter_which_have_no_account_and_no_price(
@@ -306,14 +268,6 @@ async def test_staff_move_an_order_on_to_shipped_and_hand_it_over(moved: Shop) -
         await moved.settle()
         for action in ("start", "finish", "hand over"):
             assert moved.log.lines("order", action=action, barista=staff.email)
-
-
-async def our_status(shop: Shop, caller: Someone, order_id: str) -> str:
-    """Return the status of an order as our own API shows it."""
-    headers = {"Authorization": caller.client.headers["Authorization"]}
-    async with shop.customers(headers=headers) as client:
-        status: str = (await client.get(f"/orders/{order_id}")).json()["status"]
-        return status
 
 
 async def test_staff_cancel_an_order_while_it_waits(moved: Shop) -> None:
@@ -354,24 +308,15 @@ async def test_an_order_that_there_is_not_cannot_be_updated(moved: Shop) -> None
         assert await unknown(moved) == before + 4
 
 
-@pytest.mark.parametrize(
-    ("wrong", "member"),
-    [
-        ({"new_status": "DELIVERED"}, "new_status"),
-        ({"new_status": "paid"}, "new_status"),
-        ({"new_status": None}, "new_status"),
-        ({"order_id": ""}, "order_id"),
-        ({"order_id": 17}, "order_id"),
-        ({"order_id": "x" * 65}, "order_id"),
-    ],
-)
-async def test_an_update_names_an_order_and_one_of_four_statuses(
-    moved: Shop, wrong: dict[str, Any], member: str
-) -> None:
+async def test_an_update_names_an_order_and_one_of_four_statuses(moved: Shop) -> None:
     async with someone(moved, Role.BARISTA) as staff:
-        wish = {"order_id": "x", "new_status": "PAID", **wrong}
-        refused = problem(await staff.client.patch("/orders/update", json=wish), 422)
-        assert [one["loc"] for one in refused["errors"]] == [["body", member]]
+        for wish, member in (
+            ({"order_id": "x", "new_status": "DELIVERED"}, "new_status"),
+            ({"order_id": "x"}, "new_status"),
+            ({"order_id": 17, "new_status": "PAID"}, "order_id"),
+        ):
+            refused = problem(await staff.client.patch("/orders/update", json=wish), 422)
+            assert [one["loc"] for one in refused["errors"]] == [["body", member]]
 
 
 async def test_no_one_but_staff_updates_an_order(moved: Shop) -> None:
@@ -473,9 +418,6 @@ async def test_a_list_of_another_users_orders_is_refused_whether_there_is_one_or
             problem(await courier.client.get(f"/orders/user/{whose}"), 403)
 
 
-ROUNDS = 50
-
-
 async def test_a_list_is_never_stale(moved: Shop) -> None:
     async with (
         newcomer(moved) as ada,
@@ -494,38 +436,3 @@ async def test_a_list_is_never_stale(moved: Shop) -> None:
                     expected[0] = order_id, new_status
                     assert await as_listed(ada) == expected
             assert await as_listed(staff, ada.user_id) == expected
-
-
-async def as_listed(caller: Someone, whose: str = "orders") -> list[tuple[str, str]]:
-    """Return the ids and statuses of listed orders."""
-    return [(one["order_id"], one["status"]) for one in await caller.listed(whose)]
-
-
-async def order_and_move(customer: Someone, staff: Someone) -> None:
-    """Order, and have it moved on."""
-    await staff.move(await customer.create_order(), "PAID", "SHIPPED")
-
-
-# Its worker
-
-
-async def test_with_the_autopilot_orders_move_on_by_themselves() -> None:
-    with open_shop(autopilot=0.4) as shop:
-        async with newcomer(shop) as ada:
-            order_id = await ada.create_order()
-            seen: list[str] = []
-
-            async def is_shipped() -> bool:
-                seen.append((await ada.order(order_id))["status"])
-                return seen[-1] == "SHIPPED"
-
-            await until_asked(is_shipped)
-            assert seen == sorted(seen, key=("PENDING", "PAID", "SHIPPED").index)
-
-            async def is_delivered() -> bool:
-                return await our_status(shop, ada, order_id) == "delivered"
-
-            await until_asked(is_delivered)
-            assert await as_listed(ada) == [(order_id, "SHIPPED")]
-            moves = [one["action"] for one in shop.log.lines("order", barista=AUTOPILOT)]
-            assert moves == ["start", "finish", "hand over"]
