@@ -1,0 +1,370 @@
+"""Clients of courier-service over real sockets: each documented call, and what a wrong one gets.
+
+Rule: each test has a district of its own, for the tests of one database share a shop. The client
+has what an operator would give it: a program's token of a barista.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import httpx
+import pytest
+import trio
+
+from cafe.http.authentication import Role
+from tests.system.api import problem
+from tests.system.credentials import Fields, bearer, credentials
+from tests.system.shop import Shop, open_shop
+
+pytestmark = pytest.mark.once
+
+PREFIX: Final = "/compat/courier-service"
+FREE: Final = 7
+AT_ONCE: Final = 20
+PAGE: Final = 500
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A client of courier-service, our own manager beside it, and a district of the test."""
+
+    client: httpx.AsyncClient
+    manager: httpx.AsyncClient
+    district: str
+    district_sid: str
+
+    async def courier(self, name: str = "Ada") -> str:
+        """Add a courier of the district; return the sid."""
+        wish = {"name": name, "districts": [self.district]}
+        return str(ok(await self.client.post("/courier", json=wish))["sid"])
+
+    async def publish(self, name: str = "Box") -> Json:
+        """Publish an order in the district."""
+        wish = {"name": name, "district": self.district}
+        return ok(await self.client.post("/order", json=wish))
+
+    async def publish_queued(self) -> str:
+        """Publish by our own API an order that waits for a courier; return its id."""
+        wish = {"name": "Box", "district": self.district, "queue": True}
+        response = await self.manager.post("/deliveries", json=wish)
+        assert response.status_code == 202, response.text
+        return str(response.json()["order_id"])
+
+
+def ok(response: httpx.Response) -> Any:
+    """Return the body of an answer that has all that was asked for."""
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def listed(client: httpx.AsyncClient, path: str) -> list[Json]:
+    """Return a whole list, page by page."""
+    found: list[Json] = []
+    page: str | None = path
+    while page is not None:
+        response = await client.get(page)
+        found += ok(response)
+        # Links begin with the prefix, which the client puts before each path.
+        page = response.links.get("next", {}).get("url", "").removeprefix(PREFIX) or None
+    return found
+
+
+def moved_client(shop: Shop, port: str, fields: Fields) -> httpx.AsyncClient:
+    """Return a client whose base URL is the prefix on one of the ports."""
+    client = (shop.customers if port == "client" else shop.baristas)(headers=fields)
+    client.base_url = client.base_url.join(PREFIX)
+    return client
+
+
+@asynccontextmanager
+async def open_town(shop: Shop, port: str = "client") -> AsyncGenerator[Town]:
+    """Grant the client a token, and have it open a district that no other test has."""
+    mark = secrets.token_hex(4)
+    async with shop.baristas(headers=await credentials(shop, Role.MANAGER)) as manager:
+        wish = {"name": f"couriers-{mark}", "role": "barista"}
+        granted = await manager.post("/admin/tokens", json=wish)
+        assert granted.status_code == 201, granted.text
+        async with moved_client(shop, port, bearer(granted.json()["token"])) as client:
+            wish = {"name": f"North {mark}"}
+            district = ok(await client.post("/courier/create_district", json=wish))
+            yield Town(client, manager, wish["name"], district["sid"])
+
+
+@pytest.fixture
+async def town(moved: Shop) -> AsyncGenerator[Town]:
+    async with open_town(moved) as town:
+        yield town
+
+
+@pytest.mark.parametrize("port", ["client", "worker"])
+async def test_an_order_is_published_looked_at_and_finished_on_either_port(
+    moved: Shop, port: str
+) -> None:
+    async with open_town(moved, port) as town:
+        ada = await town.courier()
+        published = await town.publish("Box of donuts")
+        sid = published["order_sid"]
+        assert published == {
+            "order_sid": sid,
+            "courier_sid": ada,
+            "sid": sid,
+            "name": "Box of donuts",
+            "status": 1,
+        }
+        assert ok(await town.client.get(f"/order/{sid}")) == {"courier_sid": ada, "status": 1}
+        assert ok(await town.client.post(f"/order/{sid}")) == {"sid": sid, "status": 2}
+        assert ok(await town.client.get(f"/order/{sid}")) == {"courier_sid": ada, "status": 2}
+
+
+async def test_a_courier_is_added_by_json_or_by_a_list_beside_a_query(town: Town) -> None:
+    other = f"{town.district} B"
+    ok(await town.client.post("/courier/create_district", json={"name": other}))
+    names = [other.upper(), town.district]
+    by_json = ok(
+        await town.client.post("/courier", json={"name": "Ada", "districts": names, "age": 36})
+    )
+    by_query = ok(await town.client.post("/courier", params={"name": "Bo"}, json=names))
+    for added, name in ((by_json, "Ada"), (by_query, "Bo")):
+        sid = added["sid"]
+        assert added == {"sid": sid, "name": name, "districts": [other, town.district]}
+        courier = ok(await town.client.get(f"/courier/{sid}"))
+        assert (courier["sid"], courier["name"]) == (sid, name)
+
+
+async def test_a_courier_is_not_added_without_a_name_or_with_an_unknown_district(
+    town: Town,
+) -> None:
+    add = partial(town.client.post, "/courier")
+    nameless = problem(await add(json=[town.district]), 422)
+    assert nameless["errors"][0]["loc"] == ["body", "name"]
+    problem(await add(json={"districts": [town.district]}), 422)
+    two = {"name": "Ada", "districts": [town.district]}
+    problem(await add(params={"name": "Bo"}, json=two), 422)
+    unknown = {"name": "Ada", "districts": [town.district, "Atlantis"]}
+    refused = problem(await add(json=unknown), 422)
+    assert refused["errors"][0]["loc"] == ["body", "districts", 1]
+    for none in ({"name": "Ada", "districts": []}, {"name": "Ada"}, []):
+        problem(await add(params={"name": "Ada"}, json=none), 422)
+    problem(await add(params={"name": "Ada"}), 422)
+    refused = problem(await town.client.post("/order", json={"name": "x"}), 422)
+    assert refused["errors"][0]["loc"] == ["body", "district"]
+
+
+async def test_couriers_and_districts_are_listed_until_they_are_retired(town: Town) -> None:
+    ada, bo = await town.courier("Ada"), await town.courier("Bo")
+    everyone = await listed(town.client, "/courier")
+    ours = [one for one in everyone if one["sid"] in {ada, bo}]
+    assert ours == [{"sid": ada, "name": "Ada"}, {"sid": bo, "name": "Bo"}]
+    mine = {"sid": town.district_sid, "name": town.district}
+    assert mine in await listed(town.client, "/courier/get_districts")
+    for path in (f"/couriers/{ada}", f"/districts/{town.district_sid}"):
+        ok(await town.manager.patch(path, json={"retired": True}))
+    sids = [one["sid"] for one in await listed(town.client, "/courier")]
+    assert bo in sids
+    assert ada not in sids
+    assert mine not in await listed(town.client, "/courier/get_districts")
+
+
+async def test_a_long_list_comes_in_pages_that_lead_to_each_other(town: Town) -> None:
+    first = await town.courier()
+    turns = trio.CapacityLimiter(20)
+
+    async def add() -> None:
+        async with turns:
+            await town.courier("Many")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(PAGE):
+            nursery.start_soon(add)
+    page = await town.client.get("/courier")
+    assert len(ok(page)) == PAGE
+    assert page.links["next"]["url"].startswith(f"{PREFIX}/courier?cursor=")
+    found = [one["sid"] for one in await listed(town.client, "/courier")]
+    assert len(found) == len(set(found)) > PAGE
+    assert first in found
+    problem(await town.client.get("/courier", params={"cursor": "1"}), 422)
+
+
+async def test_a_courier_has_what_is_in_hand_and_figures_once_there_are_some(town: Town) -> None:
+    ada = await town.courier()
+    nothing = {
+        "sid": ada,
+        "name": "Ada",
+        "active_order": None,
+        "avg_order_complete_time": None,
+        "avg_day_orders": None,
+    }
+    assert ok(await town.client.get(f"/courier/{ada}")) == nothing
+    sid = (await town.publish("Box of donuts"))["sid"]
+    in_hand = {"order_id": sid, "order_name": "Box of donuts"}
+    assert ok(await town.client.get(f"/courier/{ada}")) == {**nothing, "active_order": in_hand}
+    ok(await town.client.post(f"/order/{sid}"))
+    shown = ok(await town.client.get(f"/courier/{ada}"))
+    assert 0 <= shown["avg_order_complete_time"] < 30
+    assert shown["avg_day_orders"] == 1.0
+    assert shown["active_order"] is None
+    problem(await town.client.get("/courier/unknown"), 404)
+
+
+async def test_averages_count_from_the_assignment(town: Town) -> None:
+    waiting = await town.publish_queued()
+    look = ok(await town.client.get(f"/order/{waiting}"))
+    assert look == {"courier_sid": None, "status": 1}
+    ada = await town.courier()  # who gets what waits
+    assert ok(await town.client.get(f"/order/{waiting}")) == {"courier_sid": ada, "status": 1}
+    ok(await town.client.post(f"/order/{waiting}"))
+    delivery = ok(await town.manager.get(f"/deliveries/{waiting}"))
+    requested, assigned, ended = (
+        datetime.fromisoformat(delivery[one]) for one in ("requested_at", "assigned_at", "ended_at")
+    )
+    average = ok(await town.client.get(f"/courier/{ada}"))["avg_order_complete_time"]
+    assert average == pytest.approx((ended - assigned).total_seconds(), abs=0.001)
+    assert average < (ended - requested).total_seconds() - 0.001
+
+
+async def test_parallel_orders_never_give_a_courier_two(town: Town) -> None:
+    couriers = {await town.courier(f"Ada {number}") for number in range(FREE)}
+    answers: list[httpx.Response] = []
+
+    async def publish(number: int) -> None:
+        wish = {"name": f"Box {number}", "district": town.district}
+        answers.append(await town.client.post("/order", json=wish))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(AT_ONCE):
+            nursery.start_soon(publish, number)
+    assert Counter(one.status_code for one in answers) == {200: FREE, 409: AT_ONCE - FREE}
+    given = [one.json() for one in answers if one.status_code == 200]
+    assert {one["courier_sid"] for one in given} == couriers
+    for one in given:
+        courier = ok(await town.client.get(f"/courier/{one['courier_sid']}"))
+        in_hand = {"order_id": one["order_sid"], "order_name": one["name"]}
+        assert courier["active_order"] == in_hand
+
+
+async def test_an_order_without_a_free_courier_is_refused_and_not_kept(town: Town) -> None:
+    publish = partial(town.client.post, "/order")
+    wish = {"name": "Box", "district": town.district}
+    refused = problem(await publish(json=wish), 409)
+    assert refused["reason"] == "no_free_courier"
+    ada = await town.courier()
+    assert ok(await town.client.get(f"/courier/{ada}"))["active_order"] is None
+    by_query = ok(await publish(params=wish))
+    assert (by_query["courier_sid"], by_query["name"]) == (ada, "Box")
+    problem(await publish(json=wish), 409)
+    ok(await town.client.post(f"/order/{by_query['sid']}"))
+    ok(await publish(params={"name": "Box"}, json={"district": town.district.upper()}))
+    unknown = problem(await publish(json={"name": "Box", "district": "Atlantis"}), 422)
+    assert unknown["errors"][0]["loc"] == ["body", "district"]
+    for missing in ({}, {"name": "Box"}, {"district": town.district}):
+        problem(await publish(params=missing), 422)
+        problem(await publish(json=missing), 422)
+
+
+async def test_an_order_is_finished_once_and_an_unknown_one_never(town: Town) -> None:
+    await town.courier()
+    sid = (await town.publish())["sid"]
+    answers: list[int] = []
+
+    async def finish() -> None:
+        answers.append((await town.client.post(f"/order/{sid}")).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(finish)
+    assert sorted(answers) == [200, 409]
+    again = problem(await town.client.post(f"/order/{sid}"), 409)
+    assert again["delivery_status"] == "delivered"
+    problem(await town.client.post("/order/unknown"), 404)
+    problem(await town.client.get("/order/unknown"), 404)
+
+
+async def test_a_cancelled_order_is_finished_and_its_courier_free(town: Town) -> None:
+    ada = await town.courier()
+    sid = (await town.publish())["sid"]
+    ok(await town.manager.post(f"/deliveries/{sid}/cancel"))
+    assert ok(await town.client.get(f"/order/{sid}")) == {"courier_sid": ada, "status": 2}
+    problem(await town.client.post(f"/order/{sid}"), 409)
+    assert (await town.publish())["courier_sid"] == ada
+
+
+async def test_an_order_is_in_hand_from_the_start_so_that_no_lease_takes_it_away(
+    town: Town,
+) -> None:
+    await town.courier()
+    sid = (await town.publish())["sid"]
+    delivery = ok(await town.manager.get(f"/deliveries/{sid}"))
+    assert (delivery["status"], delivery["lease_expires_at"]) == ("picked_up", None)
+
+
+async def test_a_district_is_created_once(town: Town) -> None:
+    create = partial(town.client.post, "/courier/create_district")
+    south = f"South of {town.district}"
+    created = ok(await create(params={"district_name": south}))
+    assert created == {"sid": created["sid"], "name": south}
+    assert created in await listed(town.client, "/courier/get_districts")
+    problem(await create(json={"name": south.upper()}), 409)
+    problem(await create(params={"district_name": south}), 409)
+    problem(await create(), 422)
+    problem(await create(json={}), 422)
+    problem(await create(params={"district_name": "One"}, json={"name": "Two"}), 422)
+    problem(await create(json={"name": ""}), 422)
+    problem(await create(content=b"{", headers={"Content-Type": "application/json"}), 400)
+
+
+async def test_a_customers_basket_is_named_after_what_is_in_it(moved: Shop, town: Town) -> None:
+    ada = await town.courier()
+    basket = {
+        "items": [{"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}],
+        "fulfilment": {"type": "delivery", "district": town.district, "address": "Main St 1"},
+    }
+    async with moved.customers(headers=await credentials(moved, Role.CUSTOMER)) as customer:
+        ordered = await customer.post("/orders", json=basket)
+        assert ordered.status_code == 201, ordered.text
+    sid = ordered.json()["order_id"]
+    early = problem(await town.client.get(f"/order/{sid}"), 409)
+    assert early["order_status"] == "waiting"
+    for status in ("preparation", "ready"):
+        ok(await town.manager.patch(f"/orders/{sid}/status", json={"status": status}))
+    assert ok(await town.client.get(f"/order/{sid}")) == {"courier_sid": ada, "status": 1}
+    courier = ok(await town.client.get(f"/courier/{ada}"))
+    assert courier["active_order"] == {"order_id": sid, "order_name": "2 latte (vanilla)"}
+    problem(await town.client.post(f"/order/{sid}"), 409)  # a basket is picked up first
+    ok(await town.manager.post(f"/deliveries/{sid}/pickup"))
+    assert ok(await town.client.post(f"/order/{sid}")) == {"sid": sid, "status": 2}
+
+
+async def test_only_staff_may_call(moved: Shop) -> None:
+    for role, status in ((None, 401), (Role.CUSTOMER, 403), (Role.COURIER, 403)):
+        fields = await credentials(moved, role)
+        async with moved_client(moved, "client", fields) as client:
+            for call in (
+                client.get("/courier"),
+                client.post("/courier", json={"name": "Eve", "districts": ["North"]}),
+                client.post("/order", json={"name": "Box", "district": "North"}),
+            ):
+                problem(await call, status)
+
+
+async def test_an_open_worker_port_asks_for_no_credentials() -> None:
+    with open_shop(worker_auth="open") as shop:
+        async with (
+            moved_client(shop, "worker", {}) as client,
+            moved_client(shop, "client", {}) as outside,
+        ):
+            ok(await client.post("/courier/create_district", json={"name": "North"}))
+            ada = ok(await client.post("/courier", params={"name": "Ada"}, json=["North"]))
+            published = ok(await client.post("/order", json={"name": "Box", "district": "North"}))
+            assert published["courier_sid"] == ada["sid"]
+            problem(await outside.get(f"/order/{published['sid']}"), 401)
+            finished = ok(await client.post(f"/order/{published['sid']}"))
+            assert finished == {"sid": published["sid"], "status": 2}
