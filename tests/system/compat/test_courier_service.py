@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,13 @@ import httpx
 import pytest
 import trio
 
+from cafe.delivery.courier import Courier
+from cafe.delivery.districts import DistrictChange, Districts
+from cafe.delivery.fleet import AnyChange, Fleet
+from cafe.delivery.tables import entry_of
 from cafe.http.authentication import Role
+from cafe.ledger.store import Unit, open_store
+from cafe.shop.departments import DEPARTMENTS
 from tests.system.api import problem
 from tests.system.credentials import Fields, bearer, credentials
 from tests.system.shop import Shop, open_shop
@@ -172,26 +178,6 @@ async def test_couriers_and_districts_are_listed_until_they_are_retired(town: To
     assert bo in sids
     assert ada not in sids
     assert mine not in await listed(town.client, "/courier/get_districts")
-
-
-async def test_a_long_list_comes_in_pages_that_lead_to_each_other(town: Town) -> None:
-    first = await town.courier()
-    turns = trio.CapacityLimiter(20)
-
-    async def add() -> None:
-        async with turns:
-            await town.courier("Many")
-
-    async with trio.open_nursery() as nursery:
-        for _ in range(PAGE):
-            nursery.start_soon(add)
-    page = await town.client.get("/courier")
-    assert len(ok(page)) == PAGE
-    assert page.links["next"]["url"].startswith(f"{PREFIX}/courier?cursor=")
-    found = [one["sid"] for one in await listed(town.client, "/courier")]
-    assert len(found) == len(set(found)) > PAGE
-    assert first in found
-    problem(await town.client.get("/courier", params={"cursor": "1"}), 422)
 
 
 async def test_a_courier_has_what_is_in_hand_and_figures_once_there_are_some(town: Town) -> None:
@@ -355,16 +341,47 @@ async def test_only_staff_may_call(moved: Shop) -> None:
                 problem(await call, status)
 
 
-async def test_an_open_worker_port_asks_for_no_credentials() -> None:
-    with open_shop(worker_auth="open") as shop:
-        async with (
-            moved_client(shop, "worker", {}) as client,
-            moved_client(shop, "client", {}) as outside,
-        ):
-            ok(await client.post("/courier/create_district", json={"name": "North"}))
-            ada = ok(await client.post("/courier", params={"name": "Ada"}, json=["North"]))
-            published = ok(await client.post("/order", json={"name": "Box", "district": "North"}))
-            assert published["courier_sid"] == ada["sid"]
-            problem(await outside.get(f"/order/{published['sid']}"), 401)
-            finished = ok(await client.post(f"/order/{published['sid']}"))
-            assert finished == {"sid": published["sid"], "status": 2}
+@pytest.fixture(scope="module")
+def open_port(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shop]:
+    """Yield a shop whose worker port is open; a page of couriers and districts moved in before."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('open') / 'cafe.db'}"
+    fleet, districts = Fleet(900.0), Districts()
+    changes: list[AnyChange | DistrictChange] = []
+    for number in range(PAGE):
+        changes.append(districts.add(f"d{number}", f"District {number}", 1.0, None))
+        courier = Courier(f"c{number}", 0, "Cleo", districts=(f"d{number}",))
+        changes += fleet.add_courier(courier, 1.0, None, on_duty=True)
+    assert DEPARTMENTS, "imported, so that their tables are created"
+    with closing(open_store(url)) as store:
+        store.begin()
+        store.commit([Unit("delivery", tuple(map(entry_of, changes)))])
+    with open_shop(worker_auth="open", database_url=url) as shop:
+        yield shop
+
+
+async def test_an_open_worker_port_asks_for_no_credentials(open_port: Shop) -> None:
+    async with (
+        moved_client(open_port, "worker", {}) as client,
+        moved_client(open_port, "client", {}) as outside,
+    ):
+        ok(await client.post("/courier/create_district", json={"name": "North"}))
+        ada = ok(await client.post("/courier", params={"name": "Ada"}, json=["North"]))
+        published = ok(await client.post("/order", json={"name": "Box", "district": "North"}))
+        assert published["courier_sid"] == ada["sid"]
+        problem(await outside.get(f"/order/{published['sid']}"), 401)
+        finished = ok(await client.post(f"/order/{published['sid']}"))
+        assert finished == {"sid": published["sid"], "status": 2}
+
+
+async def test_a_long_list_comes_in_pages_that_lead_to_each_other(open_port: Shop) -> None:
+    async with moved_client(open_port, "worker", {}) as client:
+        ok(await client.post("/courier/create_district", json={"name": "Last"}))
+        ok(await client.post("/courier", json={"name": "Last", "districts": ["District 7"]}))
+        for path in ("/courier", "/courier/get_districts"):
+            page = await client.get(path)
+            assert len(ok(page)) == PAGE
+            assert page.links["next"]["url"].startswith(f"{PREFIX}{path}?cursor=")
+            found = await listed(client, path)
+            assert len({one["sid"] for one in found}) == len(found) > PAGE
+            assert found[-1]["name"] == "Last"
+            problem(await client.get(path, params={"cursor": "1"}), 422)
