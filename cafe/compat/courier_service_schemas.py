@@ -32,7 +32,7 @@ class NewCourierIn(Schema):
 
 
 def _as_object(body: Any) -> Any:
-    return {"districts": body} if isinstance(body, list) else body
+    return {"districts": body} if body.__class__ is list else body
 
 
 AddIn = Annotated[
