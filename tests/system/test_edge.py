@@ -28,10 +28,9 @@ from cafe.http.schema import (
     schema_example,
 )
 from cafe.setting_types import COMPAT
+from tests.system.bad_values import HUGE, NEEDLE
 from tests.system.credentials import ROLES, credentials
 from tests.system.edge import (
-    HUGE,
-    NEEDLE,
     Bad,
     Document,
     Operation,

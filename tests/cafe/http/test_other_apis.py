@@ -58,9 +58,12 @@ async def test_what_is_wrong_with_a_known_member_is_told_as_a_plain_route_tells_
     loose, strict = app_of(LooseRoute), app_of(PlainRoute)
     bad: list[Any] = [{"lines": [{"name": 7}]}, {"lines": [{}]}, {}, [], {"lines": "x"}]
     for wrong in bad:
-        told, expected = await post(loose, "/baskets", wrong), await post(strict, "/baskets", wrong)
-        assert told.status_code == expected.status_code == 422
-        assert told.json()["errors"] == expected.json()["errors"]
+        answered, expected = (
+            await post(loose, "/baskets", wrong),
+            await post(strict, "/baskets", wrong),
+        )
+        assert answered.status_code == expected.status_code == 422
+        assert answered.json()["errors"] == expected.json()["errors"]
 
 
 async def test_the_openapi_of_a_loose_app_does_not_forbid_other_members() -> None:
