@@ -19,7 +19,7 @@ from typing import TypeVar
 from actors import Actor, Reply, Timer
 from cafe.delivery.courier import Courier
 from cafe.delivery.coverage import Coverage, District
-from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError, order_event
+from cafe.delivery.delivery import CARRIED, Delivery, NoFreeCourierError, Status, order_event
 from cafe.delivery.districts import DistrictChange, Districts
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.messages import (
@@ -217,7 +217,11 @@ class Couriers(Actor):
                 0.0,
                 settled=False,
             )
-            return self._fleet.request(wanted, self._clock(), message.by)
+            now = self._clock()
+            changes = self._fleet.request(wanted, now, message.by)
+            if message.picked_up and self._fleet.find(message.order_id).status is Status.ASSIGNED:
+                changes += self._fleet.pick_up(message.order_id, now, Who(message.by))
+            return changes
 
         self._turn(reply, request, lambda: self._fleet.find(message.order_id))
 

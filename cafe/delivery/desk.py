@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import trio
 
 from actors import ActorCrashed, Message, Ref
+from cafe.delivery.courier import Courier
 from cafe.delivery.couriers import Couriers
 from cafe.delivery.coverage import District
 from cafe.delivery.delivery import Delivery, Status
@@ -32,6 +33,7 @@ from cafe.delivery.messages import (
 )
 from cafe.delivery.queries import (
     AtWork,
+    districts_of,
     find_by_account,
     find_courier,
     find_delivery,
@@ -85,9 +87,15 @@ class DeliveryDesk:
         """Change a district; raises UnknownDistrict, NameTaken or DistrictQueued."""
         return await self._ask(message)
 
-    async def districts(self, behind: int, most: int) -> Sequence[District]:
+    async def districts(
+        self, behind: int, most: int, *, retired: bool = True
+    ) -> Sequence[District]:
         """List districts in the order in which they were added."""
-        return await self._read(partial(list_districts, behind=behind, most=most))
+        return await self._read(partial(list_districts, behind=behind, most=most, retired=retired))
+
+    async def districts_of(self, courier: Courier) -> Sequence[District]:
+        """List the districts that a courier serves."""
+        return await self._read(partial(districts_of, courier=courier))
 
     async def add_courier(self, message: AddCourier) -> OnDuty:
         """Add a courier; raises UnknownDistrictNamed, NotACouriersAccount or AccountTaken."""
@@ -100,9 +108,11 @@ class DeliveryDesk:
         """Change a courier; raises UnknownCourier, UnknownDistrictNamed, CourierBusy and others."""
         return await self._ask(message)
 
-    async def list_couriers(self, behind: int, most: int) -> Sequence[AtWork]:
+    async def list_couriers(
+        self, behind: int, most: int, *, retired: bool = True
+    ) -> Sequence[AtWork]:
         """List couriers in the order in which they were added."""
-        return await self._read(partial(list_couriers, behind=behind, most=most))
+        return await self._read(partial(list_couriers, behind=behind, most=most, retired=retired))
 
     async def courier(self, courier_id: str) -> AtWork:
         """Return a courier, and what they carry; raises UnknownCourier."""

@@ -107,6 +107,8 @@ class Publish(Message["Couriers", Delivery]):
     queue: bool = False
     """Whether it may wait for a courier."""
     by: str | None = None
+    picked_up: bool = False
+    """Whether the courier who gets it at once has it then, so that it has no lease."""
 
 
 Step = Literal["pick up", "finish", "fail", "retry", "cancel", "reassign"]

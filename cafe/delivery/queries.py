@@ -94,11 +94,22 @@ def list_deliveries(
     return [delivery_of(row) for row in connection.execute(query)]
 
 
-def list_districts(connection: Connection, behind: int, most: int | None) -> list[District]:
-    """Return districts as they were added, retired ones as well."""
+def list_districts(
+    connection: Connection, behind: int, most: int | None, *, retired: bool = True
+) -> list[District]:
+    """Return districts as they were added; `retired` says whether those as well."""
     query = select(districts).where(districts.c.number > behind)
+    if not retired:
+        query = query.where(districts.c.retired.is_(False))
     rows = connection.execute(query.order_by(districts.c.number).limit(most))
     return [district_of(row) for row in rows]
+
+
+def districts_of(connection: Connection, courier: Courier) -> list[District]:
+    """Return the districts that a courier serves, in the courier's order."""
+    query = select(districts).where(districts.c.district_id.in_(courier.districts))
+    found = {one.district_id: one for one in map(district_of, connection.execute(query))}
+    return [found[one] for one in courier.districts]
 
 
 def find_courier(connection: Connection, courier_id: str) -> AtWork | None:
@@ -114,9 +125,13 @@ def find_by_account(connection: Connection, account_id: str) -> AtWork | None:
     return _first(connection, select(*couriers.c).where(ours, text(NOT_RETIRED)))
 
 
-def list_couriers(connection: Connection, behind: int, most: int) -> list[AtWork]:
-    """Return couriers as they were added, retired ones as well."""
+def list_couriers(
+    connection: Connection, behind: int, most: int, *, retired: bool = True
+) -> list[AtWork]:
+    """Return couriers as they were added; `retired` says whether those as well."""
     query = select(*couriers.c).where(couriers.c.number > behind)
+    if not retired:
+        query = query.where(text(NOT_RETIRED))
     return _at_work(connection, query.order_by(couriers.c.number).limit(most))
 
 

@@ -27,7 +27,7 @@ from cafe.delivery.messages import (
     Take,
     new_id,
 )
-from cafe.delivery.refusals import UnknownDelivery
+from cafe.delivery.refusals import UnknownCourier, UnknownDelivery
 from cafe.delivery.schemas import (
     CancelIn,
     ChangedCourierOut,
@@ -102,10 +102,10 @@ PUBLISHED: Final[dict[int | str, dict[str, Any]]] = {
 
 @asynccontextmanager
 async def counting_unknown(limiter: Ref[RateLimiter], scope: Scope) -> AsyncGenerator[None]:
-    """Count an unknown delivery against the request's address."""
+    """Count an unknown delivery or courier against the request's address."""
     try:
         yield
-    except UnknownDelivery:
+    except (UnknownDelivery, UnknownCourier):
         await count_refusal(limiter, "unknown", scope)
         raise
 

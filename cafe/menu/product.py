@@ -58,6 +58,17 @@ class Product(NamedTuple):
     sold_out: bool
     variations: tuple[Variation, ...] = ()
 
+    def find_variation(self, name_or_id: str) -> Variation | None:
+        """Return the variation with this id, or else with this name in any case."""
+        key = key_of(tidy(name_or_id))
+        named = None
+        for one in self.variations:
+            if one.variation_id == name_or_id:
+                return one
+            if key_of(one.name) == key:
+                named = one
+        return named
+
 
 class Menu:
     """All products that are sold, in the order in which they are shown; it never changes."""

@@ -260,7 +260,7 @@ class Dispatcher(Actor):
         """Cancel an order while it waits."""
         order = self._find(message.order_id)
         try:
-            change = self._book.cancel(order.order_id, self._clock())
+            change = self._book.cancel(order.order_id, self._clock(), message.by)
         except NotAllowedError as no:
             self._journal.refuse(reply, OrderConflict(no.status, "cancelled"))
             return

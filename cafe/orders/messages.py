@@ -276,6 +276,8 @@ class CancelOrder(Message["Dispatcher", Standing]):
     """Take a waiting order out of the queue."""
 
     order_id: str
+    by: str | None = None
+    """Who of the staff does it; None for its customer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Action(StrEnum):
     UNBIND = "unbind"
     """Its customer was told that it can be collected later."""
     CANCEL = "cancel"
-    """The customer no longer wants it."""
+    """The customer no longer wants it, or staff cancel it."""
     ABANDON = "abandon"
     """No customer can collect it any longer. One in preparation is still finished."""
     CUT_OFF = "cut off"

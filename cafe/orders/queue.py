@@ -351,14 +351,15 @@ class OrderBook:
             change = self.hand_over(order_id, now)
         return change if by is None else change._replace(by=by)
 
-    def cancel(self, order_id: str, now: float) -> Change | None:
-        """Cancel a waiting order for its customer; None if it is cancelled already.
+    def cancel(self, order_id: str, now: float, by: str | None = None) -> Change | None:
+        """Cancel a waiting order; None if it is cancelled already. `by` names staff who do it.
 
         Raises UnknownOrderError, or NotAllowedError once it is in preparation or later.
         """
         if self.find(order_id).status is Status.CANCELLED:
             return None
-        return self._move(order_id, Action.CANCEL, now, ended_at=now)
+        change = self._move(order_id, Action.CANCEL, now, ended_at=now)
+        return change if by is None else change._replace(by=by)
 
     def unbind(self, order_id: str, now: float) -> Change | None:
         """Unbind the order from its connection, so that it can be collected later.

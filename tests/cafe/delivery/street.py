@@ -111,11 +111,16 @@ class Street:
         return await self.desk.change_courier(ChangeCourier(f"id-{name}", wanted))
 
     async def publish(
-        self, district: str = "north", *, queue: bool = False, order_id: str | None = None
+        self,
+        district: str = "north",
+        *,
+        queue: bool = False,
+        order_id: str | None = None,
+        picked_up: bool = False,
     ) -> Delivery:
         """Publish a delivery; what is answered is committed."""
         order_id = order_id or self.desk.orders.ids.new()
-        message = Publish(order_id, "Box", district, "Main St 1", queue, "Di")
+        message = Publish(order_id, "Box", district, "Main St 1", queue, "Di", picked_up)
         delivery = await self.desk.publish(message)
         assert self.kept(order_id).requested_at == delivery.requested_at
         return delivery

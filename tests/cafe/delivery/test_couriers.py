@@ -47,6 +47,36 @@ async def test_what_is_published_is_assigned_at_once_and_finished_in_two_calls()
         ]
 
 
+async def test_what_is_in_hand_from_the_start_has_no_lease() -> None:
+    async with open_north() as street:
+        await street.add_courier("ada")
+        delivery = await street.publish(picked_up=True)
+        assert (delivery.status, delivery.courier_id) == ("picked_up", "id-ada")
+        assert delivery.lease_expires_at is None
+        waiting = await street.publish(picked_up=True, queue=True)
+        assert waiting.status == "waiting"
+        again = await street.publish(picked_up=True, order_id=delivery.order_id)
+        assert again.picked_up_at == delivery.picked_up_at
+        await trio.sleep(2 * LEASE)
+        courier, carries = await street.courier("ada")
+        assert courier.is_on_duty
+        assert carries is not None
+        assert (carries.order_id, carries.status) == (delivery.order_id, "picked_up")
+        handed = await street.take(delivery, "finish")
+        assert handed.delivery.status == "delivered"
+        assert handed.next is not None
+        assert (handed.next.order_id, handed.next.status) == (waiting.order_id, "assigned")
+        courier, _ = await street.courier("ada")
+        assert courier.avg_order_complete_time == pytest.approx(2 * LEASE, abs=0.01)
+        events = [one.event for one in street.store.logged if one.department == "delivery"]
+        assert [(one.action, one.by) for one in events if one.subject == delivery.order_id] == [
+            ("request", "Di"),
+            ("assign", None),
+            ("pick up", "Di"),
+            ("finish", "Di"),
+        ]
+
+
 async def test_with_no_free_courier_nothing_is_kept() -> None:
     async with open_north() as street:
         await street.add_courier("ada", on_duty=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from cafe.delivery.districts import Districts
 from cafe.delivery.fleet import AnyChange, Fleet, Who
 from cafe.delivery.queries import (
     Snapshot,
+    districts_of,
     find_by_account,
     find_courier,
     find_delivery,
@@ -154,10 +156,29 @@ def test_what_is_loaded_is_what_was_committed(store: Store) -> None:
     assert store.read(lambda connection: find_delivery(connection, "x\x00")) is None
     assert store.read(lambda connection: list_couriers(connection, 1, 9))[0].courier.name == "bo"
     assert [one.name for one in store.read(lambda it: list_districts(it, 1, 9))] == ["South"]
+    courier = ada.courier
+    served = store.read(lambda connection: districts_of(connection, courier))
+    assert [one.name for one in served] == ["South", "North"]
     listed = store.read(lambda connection: list_deliveries(connection, None, 3, 9))
     assert [one.order_id for one in listed] == ["o2", "o1"]
     listed = store.read(lambda connection: list_deliveries(connection, Status.DELIVERED, None, 9))
     assert [one.order_id for one in listed] == ["o1"]
+
+
+def test_lists_leave_out_those_who_are_retired_if_wanted(store: Store) -> None:
+    town = Town(store)
+    town.turns(town.add("ada"), town.add("bo"), town.add("cleo"))
+    town.turns(town.fleet.change_courier("bo", CourierWish(retired=True), 1070.0, None))
+    closed = town.districts.change("north", None, True, 0, 1070.0, None)
+    town.commit([entry_of(one) for one in closed])
+    for retired, names in ((True, ["ada", "bo", "cleo"]), (False, ["ada", "cleo"])):
+        listed = store.read(partial(list_couriers, behind=0, most=9, retired=retired))
+        assert [one.courier.name for one in listed] == names
+    for retired, names in ((True, ["North", "South"]), (False, ["South"])):
+        found = store.read(partial(list_districts, behind=0, most=9, retired=retired))
+        assert [one.name for one in found] == names
+    (next_one,) = store.read(partial(list_couriers, behind=1, most=9, retired=False))
+    assert next_one.courier.name == "cleo"
 
 
 def test_a_hand_that_is_emptied_and_filled_in_one_group_is_no_conflict(store: Store) -> None:

@@ -55,6 +55,27 @@ def test_a_product_is_found_by_its_id_and_by_its_name_in_any_case(menu: Menu) ->
     assert menu.find("nothing of the kind, ever") is None
 
 
+@given(menu=menus())
+def test_a_variation_is_found_by_its_id_and_by_its_name_in_any_case(menu: Menu) -> None:
+    for product in menu.products:
+        ids = {one.variation_id for one in product.variations}
+        for variation in product.variations:
+            assert product.find_variation(variation.variation_id) is variation
+            for name in (variation.name, variation.name.upper(), f"  {variation.name.lower()} "):
+                is_same = key_of(tidy(name)) == key_of(variation.name)  # some have no way back
+                if is_same and name not in ids:
+                    assert product.find_variation(name) is variation
+        assert product.find_variation("nothing of the kind, ever") is None
+
+
+def test_the_id_of_a_variation_goes_before_the_name_of_another() -> None:
+    large, other = Variation("small", "Large", 50), Variation("other", "Small", 0)
+    for variations in ((large, other), (other, large)):
+        product = LATTE._replace(variations=variations)
+        assert product.find_variation("small") is large
+        assert product.find_variation("Small") is other
+
+
 def test_a_name_is_found_in_either_form_of_unicode() -> None:
     menu = Menu([LATTE._replace(name="Caf\u00e9 Stra\u00dfe")])
     assert menu.find("CAFE\u0301  STRASSE") is menu.products[0]

@@ -165,6 +165,20 @@ async def test_an_order_that_there_is_not_cannot_be_moved() -> None:
                 await counter.move(order_id, Status.PREPARATION)
 
 
+async def test_a_cancellation_names_who_of_the_staff_did_it_and_a_repetition_changes_nothing() -> (
+    None
+):
+    async with open_counter() as counter:
+        by_staff, by_customer = await counter.placed(), await counter.placed()
+        for name in ("Di", "Bo"):
+            cancelled = await counter.desk.cancel(CancelOrder(by_staff.order_id, name))
+            assert cancelled.order.status is Status.CANCELLED
+        await counter.desk.cancel(CancelOrder(by_customer.order_id))
+        cancelling = [one.event.by for one in counter.logged if one.event.action == Action.CANCEL]
+        assert cancelling == ["Di", None]
+        assert counter.store.broken_promises() == []
+
+
 async def test_a_closing_shop_starts_no_order_and_still_finishes_and_hands_over() -> None:
     async with open_counter() as counter:
         started, waiting = await at(counter, Status.PREPARATION), await counter.placed()
