@@ -212,7 +212,7 @@ async def open_hall(
         opening = partial(open_book, ledger)
 
         async def make() -> FragileBookings:
-            return FragileBookings(Rules(limits), tokens, ledger, opening, await opening())
+            return FragileBookings(Rules(limits, zone=ZoneInfo(zone)), tokens, ledger, opening, await opening())
 
         ref = await system.start(make, name="Bookings", mailbox=10_000, restart=restart)
         nursery.start_soon(load_when_refused, ledger, BOOKINGS, ref, LoadBookings())
