@@ -224,9 +224,7 @@ class Bookings(Actor):
 
     # What the turns have in common
 
-    def _booking_of(
-        self, message: AskForTable | BookTable, status: Status, now: float
-    ) -> Booking:
+    def _booking_of(self, message: AskForTable | BookTable, status: Status, now: float) -> Booking:
         """Return the booking that a message asks for."""
         table = self._book.tables.get(message.table_id)
         number, seats = (0, 0) if table is None else (table.number, table.seats)
