@@ -7,176 +7,39 @@ made from the fields. An error is one sentence that names the setting.
 from __future__ import annotations
 
 import os
-import re
-from base64 import b64decode
 from collections.abc import Mapping
-from contextlib import suppress
 from difflib import get_close_matches
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.policy import default as mail_policy
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from cafe.limits.address import parse_networks
+from cafe.setting_types import (
+    COMPAT,
+    Bind,
+    Compat,
+    Count,
+    Hosts,
+    HttpUrl,
+    Networks,
+    Origins,
+    Seconds,
+    Secret,
+    Sender,
+    SmtpUrl,
+    Token,
+    WebhookSecret,
+    Zone,
+)
 
 PREFIX = "CAFE_"
-LEAST_TOKEN = 16
-"""Characters that a token has at least: fewer could be guessed."""
-MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
-"""Bytes of a key that signs notifications (Standard Webhooks)."""
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
-"""The systems whose clients are served as well; see `cafe/compat/`."""
 SECRETS = frozenset(
     {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
 )
-LEAST_SECRET = 32
-"""Bytes of the secret that signs tokens: as many as its hash has."""
 
 
 class SettingsError(ValueError):
     """A setting is wrong; the message is one sentence that names it."""
-
-
-def _networks(text: str) -> str:
-    parse_networks(text)
-    return text
-
-
-def parse_hosts(text: str) -> frozenset[str]:
-    """Parse comma-separated host names, in lower case; raise ValueError with one sentence."""
-    names = [name.strip().lower().removesuffix(".") for name in text.split(",")]
-    for name in filter(None, names):
-        if _HOST.fullmatch(name) is None:
-            raise ValueError(f"{name!r} is not a host name like cafe.example")
-    return frozenset(filter(None, names))
-
-
-def _hosts(text: str) -> str:
-    parse_hosts(text)
-    return text
-
-
-def _token(token: SecretStr) -> SecretStr:
-    text = token.get_secret_value()
-    if len(text) < LEAST_TOKEN or text != text.strip() or not text.isprintable():
-        raise ValueError(
-            f"a token has {LEAST_TOKEN} printable characters or more, and no space around them"
-        )
-    return token
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().encode()) < LEAST_SECRET:
-        raise ValueError(f"a secret has {LEAST_SECRET} bytes or more")
-    return secret
-
-
-def _webhook_secret(secret: SecretStr) -> SecretStr:
-    try:
-        key = b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
-    except ValueError:
-        raise ValueError("it is whsec_ and base64, as Standard Webhooks has it") from None
-    if not MIN_WEBHOOK_KEY <= len(key) <= MAX_WEBHOOK_KEY:
-        raise ValueError(f"its key has {MIN_WEBHOOK_KEY} to {MAX_WEBHOOK_KEY} bytes")
-    return secret
-
-
-def _http_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("a URL begins with http:// or https:// and a host")
-    _ = url.port  # raises ValueError for what is no port
-    return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):  # OSError: "Europe" is a folder
-        raise ValueError(f"{name!r} is no time zone like Europe/Berlin") from None
-    return name
-
-
-def _smtp(secret: SecretStr) -> SecretStr:
-    try:
-        url = urlsplit(secret.get_secret_value())
-        _ = url.port
-    except ValueError:  # its message may quote the password
-        raise ValueError(
-            "a mail server's URL has user and password percent-encoded, and a port up to 65535"
-        ) from None
-    if url.scheme not in {"smtp", "smtps", "starttls"} or not url.hostname:
-        raise ValueError("a mail server's URL begins with smtp://, smtps:// or starttls://")
-    if url.path not in {"", "/"} or url.query or url.fragment:
-        raise ValueError("a mail server's URL ends with its host or port")
-    return secret
-
-
-def parse_sender(text: str) -> Address:
-    """Parse an address, with a name or without one; raise ValueError with one sentence."""
-    found: tuple[Address, ...] = ()
-    if text.isprintable():
-        with suppress(ValueError, IndexError, MessageError):
-            header = mail_policy.header_factory("From", text)
-            found = () if header.defects else header.addresses
-    if len(found) != 1 or not (found[0].username and found[0].domain):
-        raise ValueError("a sender is an address like cafe@cafe.example, or Name <address>")
-    if not found[0].addr_spec.isascii():
-        raise ValueError("a sender's address is ASCII")
-    return found[0]
-
-
-def _sender(text: str) -> str:
-    parse_sender(text)
-    return text
-
-
-def parse_origins(text: str) -> frozenset[str]:
-    """Parse comma-separated origins, such as `https://cafe.example`; raises ValueError."""
-    origins = [origin.strip().lower() for origin in text.split(",")]
-    for origin in filter(None, origins):
-        if origin == "*":
-            raise ValueError("list the origins: * would go together with credentials")
-        if _ORIGIN.fullmatch(origin) is None:
-            raise ValueError(f"{origin!r} is not an origin like https://cafe.example")
-    return frozenset(map(_as_sent, filter(None, origins)))
-
-
-def _as_sent(origin: str) -> str:
-    """Return an origin as browsers send it: without the default port of its scheme."""
-    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
-
-
-def _origins(text: str) -> str:
-    parse_origins(text)
-    return text
-
-
-def parse_compat(text: str) -> frozenset[str]:
-    """Parse comma-separated names of systems; raise ValueError with one sentence."""
-    names = frozenset(filter(None, (name.strip() for name in text.split(","))))
-    for name in sorted(names.difference(COMPAT)):
-        raise ValueError(f"{name!r} is none of the systems {', '.join(COMPAT)}")
-    return names
-
-
-def _compat(text: str) -> str:
-    parse_compat(text)
-    return text
-
-
-Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-"""At most thirty years, so that a time plus this is still a valid time."""
-Count = Annotated[int, Field(ge=1)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Bind = Annotated[str, Field(min_length=1)]
 
 
 class Settings(BaseModel):
@@ -214,10 +77,10 @@ class Settings(BaseModel):
     )
     ban_after: Count = Field(400, description="refusals within the window that ban an address")
     ban_seconds: Seconds = Field(60, description="length of a first ban")
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         "", description="CIDRs of proxies whose Forwarded or X-Forwarded-For is trusted"
     )
-    worker_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+    worker_token: Token | None = Field(
         None, description="if set, baristas must send it as Bearer token; 16 characters or more"
     )
     worker_auth: Literal["open", "token", "accounts"] | None = Field(
@@ -226,7 +89,7 @@ class Settings(BaseModel):
         "accounts (baristas and managers who sign in); default: token if there is one, else open "
         "on loopback addresses only",
     )
-    worker_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+    worker_hosts: Hosts = Field(
         "",
         description="host names that the baristas' port accepts if it has no token, besides IP "
         "addresses and localhost",
@@ -237,7 +100,7 @@ class Settings(BaseModel):
         description="the database: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
-    jwt_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = Field(
+    jwt_secret: Secret | None = Field(
         None,
         description="signs the tokens of accounts, 32 bytes or more; default: made at the first "
         "start and kept beside the database",
@@ -249,7 +112,7 @@ class Settings(BaseModel):
     notification_url: HttpUrl | None = Field(
         None, description="is told of each change of a basket's order"
     )
-    notification_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = Field(
+    notification_secret: WebhookSecret | None = Field(
         None, description="signs notifications: whsec_ and base64 (Standard Webhooks)"
     )
     autopilot: Seconds | None = Field(
@@ -258,7 +121,7 @@ class Settings(BaseModel):
     delivery_lease_seconds: Seconds = Field(
         900, description="after this, an assigned delivery that is not picked up goes to the next"
     )
-    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+    time_zone: Zone = Field(
         "UTC", description="the shop's time zone: of the days that are counted, and of bookings"
     )
     booking_notice_minutes: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
@@ -273,24 +136,22 @@ class Settings(BaseModel):
     booking_webhook: HttpUrl | None = Field(
         None, description="is told of each request for a table, as notifications are"
     )
-    smtp_url: Annotated[SecretStr, AfterValidator(_smtp)] | None = Field(
+    smtp_url: SmtpUrl | None = Field(
         None,
         description="sends letters: smtp://, smtps:// or starttls://, USER:PASSWORD@HOST:PORT; "
         "without it they are written as files into CAFE_MAIL_DIR",
     )
-    mail_from: Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_sender)] = Field(
-        "cafe@localhost", description="the sender of letters"
-    )
+    mail_from: Sender = Field("cafe@localhost", description="the sender of letters")
     mail_dir: Path = Field(
         Path("mail"), description="where letters are written without CAFE_SMTP_URL"
     )
     public_url: HttpUrl = Field(
         "http://localhost:8080", description="where guests reach the customers' port: for links"
     )
-    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+    cors_origins: Origins = Field(
         "", description="origins whose pages may use the customers' port, comma-separated"
     )
-    compat: Annotated[str, AfterValidator(_compat)] = Field(
+    compat: Compat = Field(
         ",".join(COMPAT),
         description="systems whose clients are served under /compat/, comma-separated; empty: none",
     )

@@ -25,6 +25,7 @@ FLOORS = (
     "cafe",
     "cafe/http",
     "cafe/limits",
+    "cafe/setting_types.py",
     "cafe/settings.py",
     "cafe/server",
     "cafe/migrations",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -27,6 +27,7 @@ from cafe.accounts.department import AccountsOffer
 from cafe.accounts.desk import Desk
 from cafe.accounts.messages import Register, SignInTo
 from cafe.http.authentication import Role
+from cafe.http.other_apis import ByPrefix
 from cafe.ledger.ledger import Ledger
 from cafe.limits.admission import Admission
 from cafe.settings import read_settings
@@ -146,6 +147,8 @@ ROUTES: dict[str, frozenset[str]] = {
     "worker GET /docs/oauth2-redirect": SIGNED_IN,
     "worker GET /openapi.json": SIGNED_IN,
     "worker GET /static-offline-docs": SIGNED_IN,
+    "client GET /compat": EVERYONE,
+    "worker GET /compat": SIGNED_IN,
 }
 """By app, method and path, who is let in where the baristas' port is for accounts."""
 
@@ -153,25 +156,32 @@ TOKEN: Final = "open-sesame-4711"
 _addresses = count(1)
 
 
-def api_of(app: ASGIApp) -> FastAPI:
-    """Return the FastAPI app within its layers."""
+def apis_of(app: ASGIApp) -> Mapping[str, FastAPI]:
+    """Return the FastAPI apps within the layers of an app, by their prefixes."""
     while not isinstance(app, FastAPI):
+        if isinstance(app, ByPrefix):
+            inner = vars(app)
+            apps = {"": inner["_app"], **inner["_others"]}
+            return {prefix: api for prefix, one in apps.items() for api in apis_of(one).values()}
         inner = vars(app)
         app = inner["_app"] if "_app" in inner else inner["_staffs"]
-    return app
+    return {"": app}
 
 
 def routes_of(name: str, app: ASGIApp) -> Iterator[tuple[str, str, str]]:
     """Yield the key in the table, the method and the path of each route; HEAD is as GET."""
-    for route in api_of(app).routes:
-        if isinstance(route, Mount):
-            yield f"{name} GET {route.path}", "GET", f"{route.path}/swagger-ui.css"
-            continue
-        assert isinstance(route, Route), f"what is {route}?"
-        path = re.sub(r"\{\w+\}", "x", route.path)
-        for method in route.methods or ():
-            shown = "GET" if method == "HEAD" else method
-            yield f"{name} {shown} {route.path.rstrip('/')}", method, path
+    for prefix, api in apis_of(app).items():
+        for route in api.routes:
+            if isinstance(route, Mount):
+                path = f"{prefix}{route.path}"
+                yield f"{name} GET {path}", "GET", f"{path}/swagger-ui.css"
+                continue
+            assert isinstance(route, Route), f"what is {route}?"
+            template = f"{prefix}{route.path}"
+            path = re.sub(r"\{\w+\}", "x", template)
+            for method in route.methods or ():
+                shown = "GET" if method == "HEAD" else method
+                yield f"{name} {shown} {template.rstrip('/')}", method, path
 
 
 @dataclass(frozen=True)
@@ -276,12 +286,13 @@ async def test_on_an_open_port_and_with_the_worker_token_one_is_a_barista(
 async def test_the_documentation_says_which_routes_want_which_roles() -> None:
     async with open_apps(Access("accounts")) as house:
         for name, app in house.apps.items():
-            schema: dict[str, Any] = api_of(app).openapi()
-            assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-            for path, operations in schema["paths"].items():
-                for method, operation in operations.items():
-                    roles = ROUTES[f"{name} {method.upper()} {path.rstrip('/')}"]
-                    is_for_some = roles != EVERYONE
-                    assert ("security" in operation) is is_for_some, path
-                    if is_for_some:
-                        assert {"401", "403"} <= set(operation["responses"]), path
+            for prefix, api in apis_of(app).items():
+                schema: dict[str, Any] = api.openapi()
+                assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+                for path, operations in schema["paths"].items():
+                    for method, operation in operations.items():
+                        roles = ROUTES[f"{name} {method.upper()} {prefix}{path.rstrip('/')}"]
+                        is_for_some = roles != EVERYONE
+                        assert ("security" in operation) is is_for_some, path
+                        if is_for_some:
+                            assert {"401", "403"} <= set(operation["responses"]), path

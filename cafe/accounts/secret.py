@@ -20,7 +20,8 @@ from cafe.accounts.tables import token_secret
 from cafe.ledger.checking import open_reader
 from cafe.ledger.database import is_in_memory, parse_address
 from cafe.ledger.ledger import Ledger
-from cafe.settings import LEAST_SECRET, Settings, SettingsError
+from cafe.setting_types import LEAST_SECRET
+from cafe.settings import Settings, SettingsError
 
 SECRET_BYTES: Final = 32
 

@@ -20,7 +20,8 @@ from cafe.compat.restaurant_booking import restaurant_booking
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.offer import Offer, OtherApi
-from cafe.settings import COMPAT, Settings, parse_compat
+from cafe.setting_types import COMPAT, parse_compat
+from cafe.settings import Settings
 
 PREFIX: Final = "/compat"
 

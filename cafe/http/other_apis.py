@@ -24,7 +24,7 @@ class LooseRoute(PlainRoute):
         """Return the value of a body, and what is wrong with it."""
         body_type: TypeAdapter[Any] = field._type_adapter  # noqa: SLF001 - there is no other way
         try:
-            return body_type.validate_python(body, extra="ignore"), []
+            return body_type.validate_python(body, from_attributes=True, extra="ignore"), []
         except ValidationError as error:
             found: Errors = list(error.errors(include_url=False))
             return None, [{**one, "loc": ("body", *one["loc"])} for one in found]

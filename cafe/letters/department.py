@@ -41,7 +41,8 @@ from cafe.letters.smtp import mail_server
 from cafe.letters.staff_api import manager_routes
 from cafe.letters.tables import attempts, contents, followed, letters
 from cafe.offer import House, Offer
-from cafe.settings import Settings, parse_sender
+from cafe.setting_types import parse_sender
+from cafe.settings import Settings
 
 if TYPE_CHECKING:
     from cafe.bookings.messages import Bookings

@@ -33,7 +33,8 @@ from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import House, Offer
 from cafe.operations.metrics import Exposition
-from cafe.settings import Settings, parse_hosts, parse_origins
+from cafe.setting_types import parse_hosts, parse_origins
+from cafe.settings import Settings
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.housekeeping import keep_house
 from cafe.shop.ports import (

@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from cafe.setting_types import parse_hosts, parse_origins, parse_sender
 from cafe.settings import (
     Settings,
     SettingsError,
     option_name,
-    parse_hosts,
-    parse_origins,
-    parse_sender,
     read_settings,
     unknown_variables,
 )

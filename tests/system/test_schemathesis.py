@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from cafe.http.authentication import STAFF, Role
+from cafe.setting_types import COMPAT
 from tests.system.api import LATER
 from tests.system.credentials import ROLES, credentials
 from tests.system.shop import Shop, open_shop
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.once
 
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+LOOSE = Path(__file__).with_name("schemathesis_compat.toml")
+"""For the APIs of other systems."""
 # A cancelled order can still be looked at, which schemathesis takes for "use after free".
 CHECKS = ("--checks", "all", "--exclude-checks", "use_after_free")
 PLENTY = 10**6
@@ -48,14 +51,14 @@ FEWER = ("--phases", "examples,fuzzing", "--exclude-path-regex", "^/auth/(logout
 sign itself out."""
 
 
-async def failures(url: str, fields: Mapping[str, str], folder: Path) -> str:
+async def failures(url: str, fields: Mapping[str, str], folder: Path, config: Path = CONFIG) -> str:
     """Return what schemathesis finds wrong with the app at `url`, or an empty string.
 
     It sends these header fields with each request.
     """
     options = [f"--header={name}:{value}" for name, value in fields.items()]
     options += FEWER if fields else ()
-    arguments = ("--config-file", str(CONFIG), "run", f"{url}/openapi.json", *CHECKS, *options)
+    arguments = ("--config-file", str(config), "run", f"{url}/openapi.json", *CHECKS, *options)
     with trio.fail_after(SECONDS):
         ended = await trio.run_process(
             [*SCHEMATHESIS, *arguments],
@@ -84,5 +87,26 @@ async def test_both_apps_keep_what_openapi_promises_to_each_role(
             nursery.start_soon(check, f"{unlimited.client}/api/v1/client", role)
         for role in STAFF:
             nursery.start_soon(check, f"{unlimited.worker}/api/v1/worker", role)
+    for text in found:
+        assert not text, text
+
+
+async def test_the_apis_of_other_systems_keep_what_their_openapi_promises_to_each_role(
+    unlimited: Shop, tmp_path: Path
+) -> None:
+    found: list[str] = []
+    two = trio.CapacityLimiter(2)
+
+    async def check(name: str, role: Role | None) -> None:
+        fields = await credentials(unlimited, role)
+        async with two:
+            url = f"{unlimited.client}/compat/{name}"
+            found.append(await failures(url, fields, tmp_path, LOOSE))
+
+    async with trio.open_nursery() as nursery:
+        for name in COMPAT:
+            for role in (None, Role.CUSTOMER, Role.MANAGER):
+                if name != "cafe":  # which is our own API, as above
+                    nursery.start_soon(check, name, role)
     for text in found:
         assert not text, text

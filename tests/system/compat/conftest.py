@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.system.shop import Shop, open_shop
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def moved(request: pytest.FixtureRequest) -> Generator[Shop]:
     """Yield a shop that the tests of one module share; its staff sign in."""
-    settings: dict[str, object] = {"worker_auth": "accounts", "limit_requests": 10**6}
+    settings: dict[str, Any] = {"worker_auth": "accounts", "limit_requests": 10**6}
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgresql_server")
         url = server.url(server.new_database())
