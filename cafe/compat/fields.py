@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from cafe.http.parameters import PLAIN
 from cafe.http.refusals import Invalid
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
 def cents_of(price: Any) -> int:
     """Return a decimal price in cents; raises an error for anything else."""
     is_text = isinstance(price, str) and len(price) <= _MOST_CHARACTERS
-    if is_text or (isinstance(price, int | float) and not isinstance(price, bool)):
+    if (is_text and PLAIN[float].fullmatch(price)) or (isinstance(price, int | float) and not isinstance(price, bool)):
         try:
             cents = Decimal(str(price)) * 100
             if 0 <= cents <= MOST_CENTS and cents == cents.to_integral_value():

@@ -50,12 +50,12 @@ class JsonReply(Response):
 
 
 def answer(
-    body: BaseModel | dict[str, Any],
+    body: BaseModel | dict[str, Any] | list[Any],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return `body` as a JSON response; names and values of `headers` are Latin-1."""
-    if isinstance(body, dict):
+    if isinstance(body, dict | list):
         json = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     else:
         json = body.__pydantic_serializer__.to_json(body)
