@@ -204,8 +204,9 @@ async def account_of(request: Request) -> str | None:
     Raises Unauthenticated for wrong credentials, which counts.
     """
     caller: Caller | None = await request.app.state.authenticate(request.scope)
-    is_customer = caller is not None and caller.role is Role.CUSTOMER
-    return caller.account_id if is_customer else None
+    if caller is None or caller.role is not Role.CUSTOMER:
+        return None
+    return caller.account_id
 
 
 def bearer_or_none(request: Request) -> str | None:

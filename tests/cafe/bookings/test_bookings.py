@@ -14,31 +14,23 @@ from cafe.bookings.book import TAKEN, Wish
 from cafe.bookings.booking import Action, Status
 from cafe.bookings.bookings import REQUESTS
 from cafe.bookings.department import open_bookings
-from cafe.bookings.desk import new_id
 from cafe.bookings.messages import (
-    AddTable,
     ChangeTable,
     CountBookings,
     FindBooking,
     FindFacts,
-    FindTable,
     Found,
-    SearchTables,
 )
-from cafe.bookings.period import local_text
-from cafe.bookings.queries import load
 from cafe.bookings.refusals import (
     BookingConflict,
     ForgottenBooking,
     NotBookable,
-    SeatsNeeded,
     TableTaken,
     TableUnavailable,
     TooManyRequests,
     UnknownBooking,
-    UnknownTable,
 )
-from cafe.bookings.table import DiningTable, TableFilter, TableStatus, TableType
+from cafe.bookings.table import TableStatus, TableType
 from cafe.http.refusals import CafeRefusal
 from tests.cafe.bookings.hall import (
     ADDRESS,
@@ -270,25 +262,6 @@ async def test_what_cannot_be_requested_says_why() -> None:
         assert closed.value.reason == "closed"
 
 
-async def test_tables_are_changed_and_keep_what_was_accepted() -> None:
-    async with open_hall() as hall:
-        table = await hall.add_table(6)
-        found = await hall.book(table, evening(5), party=5)
-        with pytest.raises(SeatsNeeded) as needed:
-            await hall.desk.ask(ChangeTable(table.table_id, Wish(seats=4), "mia"))
-        assert needed.value.booking_ids == [id_of(found)]
-        closing = ChangeTable(table.table_id, Wish(seats=5, status=TableStatus.CLOSED), "mia")
-        assert (await hall.desk.ask(closing)).seats == 5
-        assert await hall.desk.ask(closing) == await hall.desk.ask(closing)
-        assert await hall.status(found) is Status.ACCEPTED
-        assert await hall.desk.ask(SearchTables(TableFilter(), None, 0, 9)) == ()
-        with pytest.raises(UnknownTable):
-            await hall.desk.ask(ChangeTable("none", Wish()))
-        actions = [one.event.action for one in hall.store.logged if one.event.subject == table[0]]
-        assert actions == ["add", "change", "close"]
-        assert hall.broken() == []
-
-
 async def test_an_address_makes_twenty_requests_an_hour_and_another_one_its_own() -> None:
     async with open_hall() as hall:
         table = await hall.add_table()
@@ -305,100 +278,6 @@ async def test_an_address_makes_twenty_requests_an_hour_and_another_one_its_own(
         await trio.sleep(1)
         await hall.request(table, evening(5), address=ADDRESS)
         assert len(hall.rows()) == REQUESTS + 2
-
-
-@pytest.mark.schedules(30)
-async def test_an_account_that_asks_ten_times_at_once_has_one_booking() -> None:
-    found: list[Found] = []
-
-    async def ask(hall: Hall, table: DiningTable, account_id: str) -> None:
-        found.append(await hall.request(table, evening(5), account_id=account_id))
-
-    async with open_hall() as hall:
-        table = await hall.add_table()
-        hall.disk.seconds = 0.1
-        async with trio.open_nursery() as nursery:
-            for account_id in ("ada", "bo") * 10:
-                nursery.start_soon(ask, hall, table, account_id)
-        assert len({id_of(one) for one in found}) == len(hall.rows()) == 2
-        assert {one.account_id for one in hall.rows()} == {"ada", "bo"}
-        assert hall.broken() == []
-
-
-async def test_what_an_account_holds_is_known_again_after_a_crash_until_it_has_ended() -> None:
-    async with open_hall() as hall:
-        table = await hall.add_table()
-        first = await hall.request(table, evening(5), account_id="ada")
-        await hall.decide(first, Action.ACCEPT)
-        await hall.crash()
-        again = await hall.request(table, evening(5), party=3, account_id="ada")
-        assert (id_of(again), again.booking.party) == (id_of(first), 2)
-        with pytest.raises(TableTaken):
-            await hall.request(table, evening(5), account_id="bo")
-        await hall.desk.cancel(id_of(first))
-        anew = await hall.request(table, evening(5), account_id="ada")
-        assert id_of(anew) != id_of(first)
-        assert [action for action, *_ in hall.events(anew)] == ["request"]
-        for account_id in ("bo", None):
-            with pytest.raises(UnknownBooking):
-                await hall.desk.find_own(id_of(first), account_id)
-        await trio.sleep(8 * HOUR)
-        assert id_of(await hall.desk.find_own(id_of(first), "ada")) == id_of(first)
-        unowned = await hall.request(table, evening(15))
-        with pytest.raises(UnknownBooking):
-            await hall.desk.find_own(id_of(unowned), None)
-
-
-async def test_asking_again_does_not_count_as_another_request() -> None:
-    async with open_hall() as hall:
-        table = await hall.add_table()
-        for hours in range(5, 5 + REQUESTS):
-            for _ in range(2):
-                period = evening(hours, 1)
-                await hall.request(table, period, address=ADDRESS, account_id="ada")
-        with pytest.raises(TooManyRequests):
-            await hall.request(table, evening(50), address=ADDRESS, account_id="ada")
-        await hall.request(table, evening(5, 1), address=ADDRESS, account_id="ada")
-
-
-async def test_a_guest_who_names_neither_times_nor_party_has_the_next_full_hour_and_all_seats() -> (
-    None
-):
-    async with open_hall() as hall:  # where noon is 12:06:40
-        table = await hall.add_table(seats=6)
-        booking = (await hall.request(table, None, party=None)).booking
-        assert local_text(booking.starts_at, hall.desk.zone) == "2026-11-18T14:00:00+01:00"
-        assert (booking.period.seconds, booking.party) == (2 * HOUR, 6)
-        with pytest.raises(NotBookable):
-            await hall.request(table._replace(table_id="none"), None, party=None)
-
-
-async def test_a_table_is_added_closed_in_one_commit_and_found_by_its_number() -> None:
-    async with open_hall() as hall:
-        adding = AddTable(new_id(), 7, TableType.ROOM, 9, 0, by="mia", status=TableStatus.CLOSED)
-        table = await hall.desk.ask(adding)
-        assert (table.number, table.status) == (7, TableStatus.CLOSED)
-        assert await hall.desk.ask(adding) == await hall.desk.ask(FindTable(7)) == table
-        logged = [one.event for one in hall.store.logged if one.event.subject == table.table_id]
-        assert [(one.action, one.after) for one in logged] == [("add", "open"), ("close", "closed")]
-        with pytest.raises(TableUnavailable):
-            await hall.request(table, evening(5))
-        with pytest.raises(UnknownTable):
-            await hall.desk.ask(FindTable(8))
-        assert hall.broken() == []
-
-
-@pytest.mark.parametrize("seconds", [0.5, 1.5])
-async def test_a_kill_never_leaves_a_table_open_that_was_added_closed(seconds: float) -> None:
-    async with open_hall() as hall:
-        hall.disk.seconds = 1.0
-        with trio.move_on_after(seconds):
-            await hall.desk.ask(
-                AddTable(new_id(), 7, TableType.ROOM, 9, 0, status=TableStatus.CLOSED)
-            )
-        store = hall.store.survivor()
-        tables = store.read(partial(load, now=NOON)).tables
-    assert [one.status for one in tables] == ([TableStatus.CLOSED] if seconds > 1 else [])
 
 
 async def test_an_unknown_booking_is_unknown() -> None:
