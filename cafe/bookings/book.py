@@ -1,19 +1,20 @@
 """The book: all tables, and all bookings that are not over, with the rules that hold between them.
 
 Rule: pure. No two accepted bookings of a table overlap, and no request is open for a time that is
-taken: who accepts one booking declines the requests that overlap it, in the same turn. Each method
+taken: who accepts one booking declines the requests that overlap it, in the same turn. An account
+has one booking of a table for the same time that is requested or accepted, at most. Each method
 returns the transitions that it has made, for its caller to write down.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from cafe.bookings.agenda import Agenda
-from cafe.bookings.booking import Action, Booking, BookingChange, Status, Step, begin, take
+from cafe.bookings.booking import Action, Booking, BookingChange, Holding, Status, Step, begin, take
 from cafe.bookings.period import Limits, Period, check
 from cafe.bookings.table import (
     DiningTable,
@@ -119,8 +120,10 @@ class Book:
         self._agendas = {table_id: Agenda() for table_id in self.tables}
         self._most_requests = most_requests
         self._open = 0
+        self._of_accounts: dict[Holding, str] = {}
+        """The ids of the bookings that accounts hold."""
         for one in sorted(self.bookings.values(), key=lambda one: one.starts_at):
-            self._agendas[one.table_id].add(one)
+            self._note(one)
             self._open += one.status is Status.REQUESTED
         self._beginnings = [
             (one.starts_at, one.booking_id)
@@ -142,7 +145,7 @@ class Book:
                 changes.append(self._apply(take(Step(Action.EXPIRE), booking, now)))
         while self._ends and self._ends[0][0] <= now:
             over = self.bookings.pop(heappop(self._ends)[1])
-            self._agendas[over.table_id].remove(over)
+            self._drop(over)
         return changes
 
     @property
@@ -153,7 +156,10 @@ class Book:
     # Tables
 
     def add(self, table: DiningTable) -> list[TableChange]:
-        """Add a table; one that is there already stays as it is. Raises NumberTakenError."""
+        """Add a table, and close it where it is closed; one that is there stays as it is.
+
+        Raises NumberTakenError.
+        """
         if table.table_id in self.tables:
             return []
         place = bisect_right(self._numbers, table.number)
@@ -163,7 +169,8 @@ class Book:
         self._numbers.insert(place, table.number)
         self._ids.insert(place, table.table_id)
         self._agendas[table.table_id] = Agenda()
-        return [TableChange(TableAction.ADD, None, table)]
+        opened = table._replace(status=TableStatus.OPEN)
+        return [TableChange(TableAction.ADD, None, opened), *revise(opened, table)]
 
     def next_number(self) -> int:
         """Return a number that no table has: one more than the last."""
@@ -186,6 +193,13 @@ class Book:
         if found is None:
             raise UnknownTableError
         return found
+
+    def numbered(self, number: int) -> DiningTable:
+        """Return the table with a number; raises UnknownTableError."""
+        place = bisect_left(self._numbers, number)
+        if self._numbers[place : place + 1] != [number]:
+            raise UnknownTableError
+        return self.tables[self._ids[place]]
 
     def behind(self, number: int, most: int) -> list[DiningTable]:
         """Return the tables behind a number, at most so many."""
@@ -224,6 +238,17 @@ class Book:
         both = [*agenda.accepted_in(period), *agenda.requests_in(period)]
         return [one for one in both if one.booking_id != booking.booking_id]
 
+    def repeated(self, booking: Booking) -> Booking | None:
+        """Return the booking that a new one repeats: that with its id, or its account's.
+
+        An account that asks for the same time again means the booking that it has, as long as that
+        is requested or accepted.
+        """
+        known = self.bookings.get(booking.booking_id)
+        if known is None and booking.holding is not None:
+            known = self.bookings.get(self._of_accounts.get(booking.holding, ""))
+        return known
+
     def begin(
         self, booking: Booking, now: float, limits: Limits, by: str | None = None
     ) -> list[BookingChange]:
@@ -232,7 +257,7 @@ class Book:
         Raises UnknownTableError, TooFewSeatsError, PeriodError, ClosedError, AcceptedError or
         FullError.
         """
-        if booking.booking_id in self.bookings:
+        if self.repeated(booking) is not None:
             return []
         table = self.table(booking.table_id)
         if booking.party > table.seats:
@@ -294,15 +319,26 @@ class Book:
 
     def _apply(self, change: BookingChange) -> BookingChange:
         booking = change.booking
-        agenda = self._agendas[booking.table_id]
         before = self.bookings.get(booking.booking_id)
         if before is not None:
-            agenda.remove(before)
+            self._drop(before)
             self._open -= before.status is Status.REQUESTED
-        agenda.add(booking)
+        self._note(booking)
         self._open += booking.status is Status.REQUESTED
         self.bookings[booking.booking_id] = booking
         return change
+
+    def _note(self, booking: Booking) -> None:
+        """Have a booking found by its time, and by its account."""
+        self._agendas[booking.table_id].add(booking)
+        if booking.holding is not None:
+            self._of_accounts[booking.holding] = booking.booking_id
+
+    def _drop(self, booking: Booking) -> None:
+        """Have a booking, as it was noted, found no longer."""
+        self._agendas[booking.table_id].remove(booking)
+        if booking.holding is not None:
+            self._of_accounts.pop(booking.holding, None)
 
 
 def _number(table: DiningTable) -> int:

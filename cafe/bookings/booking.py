@@ -52,6 +52,10 @@ TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
 }
 
 
+HELD: Final = frozenset({Status.REQUESTED, Status.ACCEPTED})
+"""While it stands so, its guest may be coming."""
+
+
 class WrongStepError(Exception):
     """The booking has a status in which this is not allowed."""
 
@@ -67,6 +71,15 @@ class Guest(NamedTuple):
     email: str | None = None
     phone: str | None = None
     name: str | None = None
+
+
+class Holding(NamedTuple):
+    """A table for a time, which an account holds once."""
+
+    account_id: str
+    table_id: str
+    starts_at: float
+    ends_at: float
 
 
 class Booking(NamedTuple):
@@ -90,11 +103,20 @@ class Booking(NamedTuple):
     """Why it was declined or cancelled, as the guest is told."""
     step_id: str | None = None
     """Of the command that made its last step: repeated, it is known by this."""
+    account_id: str | None = None
+    """Of the customer who requested it while signed in."""
 
     @property
     def period(self) -> Period:
         """When the table is booked."""
         return Period(self.starts_at, self.ends_at)
+
+    @property
+    def holding(self) -> Holding | None:
+        """What its account holds with it; None without an account, or once it has ended."""
+        if self.account_id is None or self.status not in HELD:
+            return None
+        return Holding(self.account_id, self.table_id, self.starts_at, self.ends_at)
 
     def may_be_cancelled(self, now: float) -> bool:
         """Return whether its guest may still cancel it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import trio
 
@@ -27,13 +28,14 @@ from cafe.bookings.messages import (
     Facts,
     FindBooking,
     FindFacts,
+    FindTable,
     Found,
     ListTables,
     LoadBookings,
     MoveBooking,
     SearchTables,
 )
-from cafe.bookings.period import NO_LIMITS, Limits
+from cafe.bookings.period import NO_LIMITS, Limits, next_period
 from cafe.bookings.queries import Stored, find_bookings
 from cafe.bookings.refusals import (
     MODEL_ERRORS,
@@ -56,8 +58,10 @@ SHORTEST_SLEEP: Final = 0.001
 """Seconds after which the time is looked at again: the clock of the ledger may be set, and the
 timers' may not."""
 
+UTC: Final = ZoneInfo("UTC")
+
 Loaded = tuple[Journal, Stored]
-Decide = Callable[[float], list[BookingChange]]
+Decide = Callable[[], list[BookingChange]]
 
 
 class Rules(NamedTuple):
@@ -65,6 +69,8 @@ class Rules(NamedTuple):
 
     limits: Limits
     requests: int = REQUESTS
+    zone: ZoneInfo = UTC
+    """Of the clocks on which an hour is full."""
 
 
 class Bookings(Actor):
@@ -117,7 +123,12 @@ class Bookings(Actor):
         """Add a table, unless it is there."""
         number = message.number or self._book.next_number()
         table = DiningTable(
-            message.table_id, number, message.type, message.seats, message.price_cents
+            message.table_id,
+            number,
+            message.type,
+            message.seats,
+            message.price_cents,
+            message.status,
         )
         self._change_table(reply, partial(self._book.add, table), message.table_id, message.by)
 
@@ -126,6 +137,16 @@ class Bookings(Actor):
         """Change a table, close or open it."""
         changing = partial(self._book.change, message.table_id, message.wish)
         self._change_table(reply, changing, message.table_id, message.by)
+
+    @FindTable.deferred
+    def find_table(self, message: FindTable, reply: Reply[DiningTable]) -> None:
+        """Find a table by its number."""
+        try:
+            table = self._book.numbered(message.number)
+        except MODEL_ERRORS as error:
+            self._journal.refuse(reply, refusal_of(error))
+        else:
+            self._journal.reply(reply, table, looks=True)
 
     @ListTables.deferred
     def list_tables(self, message: ListTables, reply: Reply[tuple[DiningTable, ...]]) -> None:
@@ -145,28 +166,38 @@ class Bookings(Actor):
     @AskForTable.deferred
     def ask(self, message: AskForTable, reply: Reply[Found]) -> None:
         """Note a request, if its address has made few within the last hour."""
-        monotonic = self._monotonic()
+        now, monotonic = self._pass_time(), self._monotonic()
+        booking = self._booking_of(message, Status.REQUESTED, now)
+        known = self._book.repeated(booking)
         wait = self._asked.seconds_until_room(message.address, monotonic)
-        if wait and message.booking_id not in self._book.bookings:
+        if wait and known is None:
             self._journal.refuse(reply, TooManyRequests(self._rules.requests, wait))
-        elif self._book_it(message, Status.REQUESTED, self._rules.limits, None, reply):
+            return
+        booking_id = booking.booking_id if known is None else known.booking_id
+        beginning = partial(self._book.begin, booking, now, self._rules.limits)
+        if self._decide(reply, beginning, booking_id, refusal_of_wish):
             self._asked.add(message.address, monotonic)
 
     @BookTable.deferred
     def book(self, message: BookTable, reply: Reply[Found]) -> None:
         """Book a table directly."""
-        self._book_it(message, Status.ACCEPTED, NO_LIMITS, message.by, reply)
+        now = self._pass_time()
+        booking = self._booking_of(message, Status.ACCEPTED, now)
+        beginning = partial(self._book.begin, booking, now, NO_LIMITS, message.by)
+        self._decide(reply, beginning, message.booking_id, refusal_of_wish)
 
     @MoveBooking.deferred
     def move(self, message: MoveBooking, reply: Reply[Found]) -> None:
         """Accept, decline or cancel a booking for a manager."""
-        moving = partial(self._book.move, message.booking_id, message.step)
+        now = self._pass_time()
+        moving = partial(self._book.move, message.booking_id, message.step, now)
         self._decide(reply, moving, message.booking_id)
 
     @CancelBooking.deferred
     def cancel(self, message: CancelBooking, reply: Reply[Found]) -> None:
         """Cancel a booking for its guest."""
-        cancelling = partial(self._book.cancel_by_guest, message.booking_id, message.step)
+        now = self._pass_time()
+        cancelling = partial(self._book.cancel_by_guest, message.booking_id, message.step, now)
         self._decide(reply, cancelling, message.booking_id)
 
     @FindBooking.deferred
@@ -193,33 +224,24 @@ class Bookings(Actor):
 
     # What the turns have in common
 
-    def _book_it(
-        self,
-        message: AskForTable | BookTable,
-        status: Status,
-        limits: Limits,
-        by: str | None,
-        reply: Reply[Found],
-    ) -> bool:
-        """Note a new booking, and answer; return whether it is new."""
-
-        def begin(now: float) -> list[BookingChange]:
-            table = self._book.tables.get(message.table_id)
-            booking = Booking(
-                message.booking_id,
-                message.table_id,
-                0 if table is None else table.number,
-                status,
-                *message.period,
-                message.party,
-                *message.guest,
-                asked_at=now,
-                changed_at=now,
-                step_id=message.booking_id,
-            )
-            return self._book.begin(booking, now, limits, by)
-
-        return self._decide(reply, begin, message.booking_id, refusal_of_wish)
+    def _booking_of(self, message: AskForTable | BookTable, status: Status, now: float) -> Booking:
+        """Return the booking that a message asks for."""
+        table = self._book.tables.get(message.table_id)
+        number, seats = (0, 0) if table is None else (table.number, table.seats)
+        rules = self._rules
+        return Booking(
+            message.booking_id,
+            message.table_id,
+            number,
+            status,
+            *(message.period or next_period(now, rules.limits, rules.zone)),
+            seats if message.party is None else message.party,
+            *message.guest,
+            asked_at=now,
+            changed_at=now,
+            step_id=message.booking_id,
+            account_id=message.account_id if isinstance(message, AskForTable) else None,
+        )
 
     def _decide(
         self,
@@ -229,9 +251,8 @@ class Bookings(Actor):
         refusal: Callable[[Exception], CafeRefusal] = refusal_of,
     ) -> bool:
         """Write what the book decides, and answer; return whether it has changed anything."""
-        now = self._pass_time()
         try:
-            changes = decide(now)
+            changes = decide()
         except MODEL_ERRORS as error:
             self._journal.refuse(reply, refusal(error))
             return False

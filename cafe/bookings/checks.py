@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Executable, and_, select, union_all
 
+from cafe.bookings.booking import HELD
 from cafe.bookings.tables import bookings, dining_tables
 from cafe.ledger.invariants import not_as_its_events_say
 from cafe.ledger.tables import events
@@ -88,6 +89,21 @@ def _too_large() -> Executable:
     )
 
 
+def _held_twice() -> Executable:
+    others = bookings.alias("others").c
+    same = and_(
+        others.account_id == _one.account_id,
+        others.table_id == _one.table_id,
+        others.starts_at == _one.starts_at,
+        others.ends_at == _one.ends_at,
+        others.booking_id != _one.booking_id,
+        others.status.in_(sorted(HELD)),
+        _one.status.in_(sorted(HELD)),
+    )
+    columns = (_one.booking_id.label("subject"), others.booking_id.label("other"))
+    return select(*columns).where(same)
+
+
 CHECKS: dict[str, Executable] = {
     "every table and every booking stands where its last event left it": (
         _not_as_their_events_say()
@@ -100,4 +116,5 @@ CHECKS: dict[str, Executable] = {
         _too_large()
     ),
     "every booking has the number of its table": _of_no_table(),
+    "no account has two open bookings of a table for the same time": _held_twice(),
 }

@@ -1,8 +1,8 @@
 """Guests' routes: which tables are free, and requests for one.
 
 Rule: HTTP into one ask of the desk, and its answer into HTTP. A booking is shown and cancelled with
-its token only; a wrong one counts against the client's address, as a wrong password does, and is
-answered as a booking that does not exist.
+its token, or for the account that requested it. Anyone else counts against the client's address, as
+a wrong password does, and is answered as for a booking that does not exist.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cafe.bookings.schemas import (
 )
 from cafe.bookings.table import TableFilter, TableType
 from cafe.http.app import BODY, problems
-from cafe.http.authentication import Unauthenticated, bearer_of
+from cafe.http.authentication import Caller, Role, Unauthenticated, bearer_of
 from cafe.http.pages import LINKED, Cursor, link_headers, page_of
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
@@ -126,9 +126,24 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         responses={**BODY, **REQUESTED, **TAKEN, **ASKED_OFTEN, **LEDGER},
     )
     async def ask(request: Request, wish: BookingIn) -> Response:
-        """Request a table; a manager decides, and letters tell. Others may request it, too."""
-        address: str = request.scope["state"]["address"]
-        message = AskForTable(new_id(), wish.table_id, wish.period, wish.party, wish.guest, address)
+        """Request a table; a manager decides, and letters tell. Others may request it, too.
+
+        With a customer's access token it is of that account, which gets the booking that it has
+        where it requests the same table for the same time again.
+        """
+        try:
+            account_id = await account_of(request)
+        except Unauthenticated:  # a guest needs no account, so a wrong one is not in the way
+            account_id = None
+        message = AskForTable(
+            new_id(),
+            wish.table_id,
+            wish.period,
+            wish.party,
+            wish.guest,
+            request.scope["state"]["address"],
+            account_id,
+        )
         found = await desk.ask(message)
         token = desk.tokens.token_of(found.booking.booking_id)
         location = f"{request.scope.get('root_path', '')}/bookings/{found.booking.booking_id}"
@@ -141,8 +156,8 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         responses={**problems(404), **LEDGER},
     )
     async def find(request: Request, booking_id: str, token: Token = None) -> Response:
-        """Show a booking to who has its token."""
-        await check_token(desk, limiter, request, booking_id, token)
+        """Show a booking to who has its token, or to its account."""
+        await check_access(desk, limiter, request, booking_id, token)
         found = await desk.find(booking_id)
         return answer(booking_out(found.booking, found.table, desk.zone))
 
@@ -153,7 +168,7 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
     )
     async def cancel(request: Request, booking_id: str, token: Token = None) -> Response:
         """Cancel a booking, until it begins."""
-        await check_token(desk, limiter, request, booking_id, token)
+        await check_access(desk, limiter, request, booking_id, token)
         found = await desk.cancel(booking_id)
         return answer(booking_out(found.booking, found.table, desk.zone))
 
@@ -183,6 +198,46 @@ def times_of(request: Request) -> dict[str, str]:
     return {name: sent[name] for name in ("from", "to") if name in sent}
 
 
+async def account_of(request: Request) -> str | None:
+    """Return the account of a customer who is signed in, None for all others.
+
+    Raises Unauthenticated for wrong credentials, which counts.
+    """
+    caller: Caller | None = await request.app.state.authenticate(request.scope)
+    if caller is None or caller.role is not Role.CUSTOMER:
+        return None
+    return caller.account_id
+
+
+def bearer_or_none(request: Request) -> str | None:
+    """Return the token that a request has as Bearer; None for other credentials."""
+    try:
+        return bearer_of(request.scope)
+    except Unauthenticated:
+        return None
+
+
+async def check_access(
+    desk: BookingDesk,
+    limiter: Ref[RateLimiter],
+    request: Request,
+    booking_id: str,
+    token: str | None,
+) -> None:
+    """Raise UnknownBooking unless a request has a booking's token, or its account; that counts."""
+    bearer = bearer_or_none(request)
+    if token is not None or bearer is None or desk.tokens.is_right(booking_id, bearer):
+        await check_token(desk, limiter, request, booking_id, token)
+        return
+    try:
+        await desk.find_own(booking_id, await account_of(request))
+    except Unauthenticated:
+        raise UnknownBooking from None
+    except UnknownBooking:
+        await count_refusal(limiter, "credentials", request.scope)
+        raise
+
+
 async def check_token(
     desk: BookingDesk,
     limiter: Ref[RateLimiter],
@@ -192,10 +247,7 @@ async def check_token(
 ) -> None:
     """Raise UnknownBooking unless a request has the token of a booking; that counts."""
     if token is None:
-        try:
-            token = bearer_of(request.scope)
-        except Unauthenticated:
-            token = None
+        token = bearer_or_none(request)
     if not desk.tokens.is_right(booking_id, token):
         await count_refusal(limiter, "credentials", request.scope)
         raise UnknownBooking

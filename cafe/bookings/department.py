@@ -75,7 +75,8 @@ def rules_of(settings: Settings) -> Rules:
             settings.booking_notice_minutes * 60.0,
             settings.booking_days_ahead * 86_400.0,
             settings.booking_max_hours * 3_600.0,
-        )
+        ),
+        zone=ZoneInfo(settings.time_zone),
     )
 
 

@@ -51,6 +51,13 @@ class BookingDesk:
         except ForgottenBooking:
             return await self._look_up(booking_id)
 
+    async def find_own(self, booking_id: str, account_id: str | None) -> Found:
+        """Return a booking of an account; raises UnknownBooking, also for any other's."""
+        found = await self.find(booking_id)
+        if account_id is None or found.booking.account_id != account_id:
+            raise UnknownBooking
+        return found
+
     async def move(
         self, booking_id: str, action: Action, by: str | None, reason: str | None
     ) -> Found:

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from cafe.bookings.period import LONGEST_TEXT, read_time
@@ -55,6 +62,14 @@ def _name(text: str) -> str:
     return text
 
 
+def name_or_none(text: str | None) -> str | None:
+    """Return a text as a guest's name; None where it may not be one."""
+    try:
+        return None if text is None else _A_NAME.validate_python(text)
+    except ValidationError:
+        return None
+
+
 TIME_SCHEMA: Final = {
     "type": "string",
     "format": "date-time",
@@ -65,6 +80,7 @@ Time = Annotated[float, PlainValidator(time_of), WithJsonSchema(TIME_SCHEMA)]
 EmailText = Annotated[str, PlainValidator(email_of), EMAIL_SCHEMA]
 Phone = Annotated[str, Field(max_length=32, pattern=PHONE)]
 Name = Annotated[Text, Field(min_length=1, max_length=80), AfterValidator(_name), NFC]
+_A_NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 Reason = Annotated[Text, Field(min_length=1, max_length=LONGEST_REASON)]
 Seats = Annotated[int, Field(ge=1, le=MOST_SEATS)]
 Cents = Annotated[int, Field(ge=0, le=MOST_CENTS)]

@@ -13,7 +13,7 @@ from actors import Message
 from cafe.bookings.book import Listed, Wish
 from cafe.bookings.booking import Booking, Guest, Step
 from cafe.bookings.period import Period
-from cafe.bookings.table import DiningTable, TableFilter, TableType
+from cafe.bookings.table import DiningTable, TableFilter, TableStatus, TableType
 
 if TYPE_CHECKING:
     from cafe.bookings.bookings import Bookings as Bookings  # noqa: PLC0414 - exported
@@ -64,6 +64,14 @@ class AddTable(Message["Bookings", DiningTable]):
     price_cents: int
     by: str | None = None
     """The manager's name."""
+    status: TableStatus = TableStatus.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class FindTable(Message["Bookings", DiningTable]):
+    """Find the table with a number."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +103,22 @@ class SearchTables(Message["Bookings", tuple[Listed, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class AskForTable(Message["Bookings", Found]):
-    """Request a table for a guest; the same id is the same request."""
+    """Request a table for a guest; the same id is the same request.
+
+    So is the same table and time for the same account, as long as it holds the booking.
+    """
 
     booking_id: str
     table_id: str
-    period: Period
-    party: int
+    period: Period | None
+    """None for the usual length, from the next full hour that may be booked."""
+    party: int | None
+    """None for as many as the table has seats."""
     guest: Guest
     address: str
     """The client's, of which so many requests an hour are taken."""
+    account_id: str | None = None
+    """Of a customer who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)

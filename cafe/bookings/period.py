@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from math import inf
+from math import ceil, inf
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,9 @@ _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,12})?)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+HOUR: Final = 3_600
+USUAL_LENGTH: Final = 2.0 * HOUR
+"""Seconds for which a table is booked by a guest who names no times."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -85,6 +88,23 @@ def utc_text(at: float) -> str:
 def local_text(at: float, zone: ZoneInfo) -> str:
     """Return a time as RFC 3339 has it in a zone, with the offset that holds there then."""
     return datetime.fromtimestamp(at, zone).isoformat()
+
+
+def next_period(now: float, limits: Limits, zone: ZoneInfo) -> Period:
+    """Return the period of a guest who names none: from the next full hour that may be booked.
+
+    The hour is full on the clocks of the zone, some of which differ from UTC by half an hour.
+    """
+    starts_at = ceil(now + limits.notice)
+    # Again where the clocks change by half an hour on the way.
+    while over := (starts_at + _offset(starts_at, zone)) % HOUR:
+        starts_at += HOUR - over
+    return Period(float(starts_at), starts_at + min(USUAL_LENGTH, limits.longest))
+
+
+def _offset(at: int, zone: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(at, zone).utcoffset()
+    return 0 if offset is None else offset // timedelta(seconds=1)
 
 
 def check_order(period: Period) -> None:

@@ -59,7 +59,8 @@ def find_bookings(connection: Connection, booking_ids: Collection[str]) -> list[
 class Wanted:
     """Which bookings a manager wants to see."""
 
-    status: Status | None = None
+    statuses: tuple[Status, ...] = ()
+    """Only those that stand so; of any status where none is named."""
     starts_at: float | None = None
     """Only those that end after this."""
     ends_at: float | None = None
@@ -79,8 +80,8 @@ class Page(NamedTuple):
 def read_page(connection: Connection, wanted: Wanted) -> Page:
     """Return a page of bookings."""
     query = _both.order_by(_one.starts_at, _one.booking_id).limit(wanted.most + 1)
-    if wanted.status is not None:
-        query = query.where(_one.status == wanted.status.value)
+    if wanted.statuses:
+        query = query.where(_one.status.in_([one.value for one in wanted.statuses]))
     if wanted.starts_at is not None:
         query = query.where(_one.ends_at > wanted.starts_at)
     if wanted.ends_at is not None:

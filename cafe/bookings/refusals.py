@@ -68,6 +68,8 @@ class NotBookable(Invalid):
     def __init__(self, member: str, sentence: str, place: str = "body") -> None:
         """Say which member of the body, or of another place, is wrong, and why."""
         super().__init__(sentence, place, member, detail=f"{member}: {sentence}")
+        self.member = member
+        self.sentence = sentence
 
 
 class NumberTaken(CafeRefusal):

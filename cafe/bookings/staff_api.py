@@ -17,7 +17,7 @@ from cafe.bookings.booking import Action, Status
 from cafe.bookings.customer_api import MOST_LISTED, Limit, QueryTime, times_of
 from cafe.bookings.desk import BookingDesk, new_id
 from cafe.bookings.messages import AddTable, BookTable, ChangeTable, ListTables
-from cafe.bookings.queries import Wanted
+from cafe.bookings.queries import Page, Wanted
 from cafe.bookings.schemas import (
     BookingsOut,
     ConflictingBookingOut,
@@ -84,6 +84,14 @@ def read_place(text: str) -> tuple[float, str]:
     """Return the beginning and the id of a booking behind which a page begins."""
     starts_at, booking_id = text.split(" ")
     return float(starts_at), booking_id
+
+
+def place_behind(page: Page) -> str | None:
+    """Return where the next page of bookings begins; None where there is none."""
+    if not page.goes_on:
+        return None
+    last, _ = page.bookings[-1]
+    return written_place(last.starts_at, last.booking_id)
 
 
 BookingCursor = Annotated[
@@ -174,9 +182,9 @@ def booking_routes(desk: BookingDesk) -> APIRouter:
     ) -> Response:
         """List bookings, the earliest first."""
         place = None if cursor is None else read_place(cursor)
-        page = await desk.page(Wanted(status, starts_at, ends_at, place, limit))
-        last = page.bookings[-1][0] if page.goes_on else None
-        behind = None if last is None else written_place(last.starts_at, last.booking_id)
+        statuses = () if status is None else (status,)
+        page = await desk.page(Wanted(statuses, starts_at, ends_at, place, limit))
+        behind = place_behind(page)
         query = {"status": status, **times_of(request), "limit": limit}
         links = link_headers(request, "/admin/bookings", behind, **query)
         shown = [booking_out(*pair, desk.zone) for pair in page.bookings]

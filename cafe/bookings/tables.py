@@ -72,6 +72,7 @@ bookings = Table(
     Column("changed_at", Float(53), nullable=False),
     Column("reason", Text),
     Column("step_id", String(64)),
+    Column("account_id", String(64), info=CONSTANT),
     CheckConstraint("starts_at < ends_at", name="period"),
     CheckConstraint(one_of("status", Status), name="status"),
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from cafe.http.parameters import PLAIN
 from cafe.http.refusals import Invalid
 
 T = TypeVar("T")
@@ -38,8 +39,11 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
 
 def cents_of(price: Any) -> int:
     """Return a decimal price in cents; raises an error for anything else."""
-    is_text = isinstance(price, str) and len(price) <= _MOST_CHARACTERS
-    if is_text or (isinstance(price, int | float) and not isinstance(price, bool)):
+    if isinstance(price, str):
+        is_number = len(price) <= _MOST_CHARACTERS and PLAIN[float].fullmatch(price) is not None
+    else:
+        is_number = isinstance(price, int | float) and not isinstance(price, bool)
+    if is_number:
         try:
             cents = Decimal(str(price)) * 100
             if 0 <= cents <= MOST_CENTS and cents == cents.to_integral_value():

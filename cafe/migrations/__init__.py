@@ -15,6 +15,7 @@ VERSIONS = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 """The revisions in `versions/`, oldest first. Kept here too, so that a shop whose database has the
 newest does not import alembic (12 MB) to find that out; a test holds both against each other."""

@@ -30,7 +30,7 @@ from cafe.bookings.table import DiningTable, TableType
 from cafe.bookings.tables import booking_of, bookings
 from cafe.bookings.tokens import BookingTokens
 from cafe.http.app import create_app
-from cafe.http.authentication import Caller, Role
+from cafe.http.authentication import Caller, Role, Unauthenticated, bearer_of
 from cafe.http.plain_routes import PlainRoutes
 from cafe.ledger.checking import check
 from cafe.ledger.database import Link
@@ -48,6 +48,7 @@ ADA = Guest("ada@example.com", None, "Ada")
 ADDRESS = "192.0.2.1"
 LIMITS = Limits(HOUR, 90 * DAY, 8 * HOUR)
 MANAGER = Caller(Role.MANAGER, None, "mia@example.com")
+CUSTOMERS = {name: Caller(Role.CUSTOMER, f"id of {name}", name, "s") for name in ("ada", "bo")}
 _numbers = count(1)
 
 
@@ -95,10 +96,17 @@ class Hall:
         return await self.desk.ask(AddTable(new_id(), None, type_, seats, 500, "mia"))
 
     async def request(
-        self, table: DiningTable, period: Period, *, party: int = 2, address: str | None = None
+        self,
+        table: DiningTable,
+        period: Period | None,
+        *,
+        party: int | None = 2,
+        address: str | None = None,
+        account_id: str | None = None,
     ) -> Found:
+        address = address or addresses()
         return await self.desk.ask(
-            AskForTable(new_id(), table.table_id, period, party, ADA, address or addresses())
+            AskForTable(new_id(), table.table_id, period, party, ADA, address, account_id)
         )
 
     async def book(self, table: DiningTable, period: Period, *, party: int = 2) -> Found:
@@ -129,7 +137,7 @@ class Hall:
 
     @asynccontextmanager
     async def visited(self, **headers: str) -> AsyncGenerator[httpx.AsyncClient]:
-        """Yield a client of an app with all routes, for a manager."""
+        """Yield a client of an app with all routes, for a manager unless it sends `Bearer ada`."""
         offer = bookings_offer(self.desk, self.limiter)
         app = create_app(
             [*offer.customer_routes, *offer.staff_routes],
@@ -146,9 +154,12 @@ class Hall:
             yield client
 
 
-async def authenticate(_scope: Scope) -> Caller:
-    """Say that each request is the manager's."""
-    return MANAGER
+async def authenticate(scope: Scope) -> Caller:
+    """Say that a request is of the customer whose name it has as Bearer, or else the manager's."""
+    token = bearer_of(scope)
+    if token == "expired":
+        raise Unauthenticated
+    return CUSTOMERS.get(token or "", MANAGER)
 
 
 def with_address(app: ASGIApp) -> ASGIApp:
@@ -212,7 +223,9 @@ async def open_hall(
         opening = partial(open_book, ledger)
 
         async def make() -> FragileBookings:
-            return FragileBookings(Rules(limits), tokens, ledger, opening, await opening())
+            return FragileBookings(
+                Rules(limits, zone=ZoneInfo(zone)), tokens, ledger, opening, await opening()
+            )
 
         ref = await system.start(make, name="Bookings", mailbox=10_000, restart=restart)
         nursery.start_soon(load_when_refused, ledger, BOOKINGS, ref, LoadBookings())

@@ -37,6 +37,7 @@ def booking(
     table: DiningTable = ROOM,
     status: Status = Status.REQUESTED,
     party: int = 2,
+    account_id: str | None = None,
 ) -> Booking:
     return Booking(
         booking_id,
@@ -52,6 +53,7 @@ def booking(
         0.0,
         0.0,
         step_id=booking_id,
+        account_id=account_id,
     )
 
 
@@ -114,6 +116,42 @@ def test_a_direct_booking_declines_as_well_and_is_refused_for_a_taken_time() -> 
     assert begun(book, booking("c", 13, 20))
 
 
+def test_an_account_that_asks_again_gets_the_booking_that_it_holds() -> None:
+    book = Book([ROOM, SMALL])
+    assert begun(book, booking("a", 10, 20, account_id="ada"))
+    again = booking("b", 10, 20, party=3, account_id="ada")
+    assert book.repeated(again) == book.find("a")
+    assert begun(book, again) == []
+    for other in (
+        again._replace(account_id="bo"),
+        again._replace(booking_id="c", account_id=None),
+        again._replace(booking_id="d", ends_at=21),
+        booking("e", 10, 20, table=SMALL, account_id="ada"),
+    ):
+        assert book.repeated(other) is None
+        assert begun(book, other)
+    book.move("a", Step(Action.ACCEPT), 1.0)
+    book.change("t1", Wish(status=TableStatus.CLOSED))
+    assert book.repeated(again._replace(booking_id="f")) == book.find("a")
+    assert begun(book, again._replace(booking_id="f")) == []
+
+
+@pytest.mark.parametrize("action", [Action.DECLINE, Action.CANCEL])
+def test_an_account_may_ask_anew_for_what_was_declined_or_cancelled(action: Action) -> None:
+    book = Book([ROOM])
+    begun(book, booking("a", 10, 20, account_id="ada"))
+    book.move("a", Step(action), 1.0)
+    assert begun(book, booking("a", 10, 20, account_id="ada")) == []  # the same command
+    again = booking("b", 10, 20, account_id="ada")
+    assert begun(book, again)
+    assert begun(book, booking("c", 10, 20, account_id="ada")) == []
+    # As after a start.
+    assert begun(Book([ROOM], book.bookings.values()), booking("c", 10, 20, account_id="ada")) == []
+    assert [one.booking.booking_id for one in book.pass_time(10.0)] == ["b"]
+    book.pass_time(20.0)
+    assert book.repeated(again) is None
+
+
 def test_what_cannot_be_booked_is_refused() -> None:
     book = Book([ROOM], most_requests=1)
     with pytest.raises(TooFewSeatsError) as few:
@@ -167,7 +205,24 @@ def test_no_two_tables_have_a_number() -> None:
     with pytest.raises(NumberTakenError):
         book.add(SMALL._replace(number=7))
     assert [one.number for one in book.behind(0, 10)] == [7]
+    assert book.numbered(7).table_id == "t1"
+    for number in (6, 8):
+        with pytest.raises(UnknownTableError):
+            book.numbered(number)
     assert book.behind(7, 10) == []
+
+
+def test_a_table_that_is_added_closed_is_opened_like_any_other() -> None:
+    book = Book()
+    changes = book.add(ROOM._replace(status=TableStatus.CLOSED))
+    assert [(one.action, one.before, one.table.status) for one in changes] == [
+        ("add", None, TableStatus.OPEN),
+        ("close", TableStatus.OPEN, TableStatus.CLOSED),
+    ]
+    with pytest.raises(ClosedError):
+        begun(book, booking("a", 10, 20))
+    assert [one.action for one in book.change("t1", Wish(status=TableStatus.OPEN))] == ["open"]
+    assert begun(book, booking("a", 10, 20))
 
 
 def test_a_request_expires_when_it_would_begin_and_what_is_over_is_forgotten() -> None:

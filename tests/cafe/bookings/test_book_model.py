@@ -46,15 +46,46 @@ class BookMachine(RuleBasedStateMachine):
             and other.ends_at > self.now
         ]
 
+    def held_by(self, one: Booking) -> list[Booking]:
+        same = ("account_id", "table_id", "starts_at", "ends_at")
+        return [
+            other
+            for other in self.naive.values()
+            if one.account_id is not None
+            and other.status in {Status.REQUESTED, Status.ACCEPTED}
+            and other.ends_at > self.now
+            and all(getattr(other, name) == getattr(one, name) for name in same)
+        ]
+
+    @rule(place=st.integers(0, 11))
+    def ask_again(self, place: int) -> None:
+        if not self.naive:
+            return
+        one = [*self.naive.values()][-1 - place % len(self.naive)]
+        again = one._replace(booking_id="again", status=Status.REQUESTED)
+        held = self.held_by(one)
+        assert len(held) <= 1
+        assert self.book.repeated(again) == (held[0] if held else None)
+        if held:
+            assert self.book.begin(again, self.now, NO_LIMITS) == []
+
     @rule(
         table=st.sampled_from([ROOM, SMALL]),
         start=st.integers(1, 30),
         length=st.integers(0, 8),
         party=st.integers(1, 4),
         status=st.sampled_from([Status.REQUESTED, Status.REQUESTED, Status.ACCEPTED]),
+        account=st.sampled_from([None, "ada", "bo"]),
     )
     def begin(
-        self, table: DiningTable, start: int, length: int, party: int, status: Status
+        self,
+        *,
+        table: DiningTable,
+        start: int,
+        length: int,
+        party: int,
+        status: Status,
+        account: str | None,
     ) -> None:
         self.number += 1
         starts_at = self.now + start
@@ -65,7 +96,13 @@ class BookMachine(RuleBasedStateMachine):
             table=table,
             status=status,
             party=party,
+            account_id=account,
         )
+        if held := self.held_by(one):
+            assert self.book.repeated(one) == held[0]
+            assert self.book.begin(one, self.now, NO_LIMITS) == []
+            return
+        assert self.book.repeated(one) is None
         table = self.book.table(table.table_id)
         declined = self.overlapping(one, Status.REQUESTED) if status is Status.ACCEPTED else []
         fine = (

@@ -20,20 +20,17 @@ from cafe.bookings.messages import (
     FindBooking,
     FindFacts,
     Found,
-    SearchTables,
 )
 from cafe.bookings.refusals import (
     BookingConflict,
     ForgottenBooking,
     NotBookable,
-    SeatsNeeded,
     TableTaken,
     TableUnavailable,
     TooManyRequests,
     UnknownBooking,
-    UnknownTable,
 )
-from cafe.bookings.table import TableFilter, TableStatus, TableType
+from cafe.bookings.table import TableStatus, TableType
 from cafe.http.refusals import CafeRefusal
 from tests.cafe.bookings.hall import (
     ADDRESS,
@@ -263,25 +260,6 @@ async def test_what_cannot_be_requested_says_why() -> None:
         with pytest.raises(TableUnavailable) as closed:
             await hall.request(table, evening(50))
         assert closed.value.reason == "closed"
-
-
-async def test_tables_are_changed_and_keep_what_was_accepted() -> None:
-    async with open_hall() as hall:
-        table = await hall.add_table(6)
-        found = await hall.book(table, evening(5), party=5)
-        with pytest.raises(SeatsNeeded) as needed:
-            await hall.desk.ask(ChangeTable(table.table_id, Wish(seats=4), "mia"))
-        assert needed.value.booking_ids == [id_of(found)]
-        closing = ChangeTable(table.table_id, Wish(seats=5, status=TableStatus.CLOSED), "mia")
-        assert (await hall.desk.ask(closing)).seats == 5
-        assert await hall.desk.ask(closing) == await hall.desk.ask(closing)
-        assert await hall.status(found) is Status.ACCEPTED
-        assert await hall.desk.ask(SearchTables(TableFilter(), None, 0, 9)) == ()
-        with pytest.raises(UnknownTable):
-            await hall.desk.ask(ChangeTable("none", Wish()))
-        actions = [one.event.action for one in hall.store.logged if one.event.subject == table[0]]
-        assert actions == ["add", "change", "close"]
-        assert hall.broken() == []
 
 
 async def test_an_address_makes_twenty_requests_an_hour_and_another_one_its_own() -> None:

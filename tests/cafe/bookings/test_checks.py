@@ -18,6 +18,7 @@ NUMBERED = "every booking has the number of its table"
 IN_TIME = "no request is open when its time has come"
 DECIDED = "a request expires when its time has come, and is decided only before"
 SEATED = "no accepted party that is still to come has more guests than its table has seats"
+HELD_ONCE = "no account has two open bookings of a table for the same time"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "a booking that was undone": (
@@ -58,6 +59,10 @@ DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
         "UPDATE bookings SET table_number = 9 WHERE booking_id = '{later}'",
         {NUMBERED: ["later"]},
     ),
+    "an account's second booking": (
+        "UPDATE bookings SET account_id = 'ada' WHERE booking_id IN ('{open}', '{again}')",
+        {HELD_ONCE: ["open", "again"]},
+    ),
 }
 
 
@@ -69,13 +74,14 @@ async def bookings_of(hall: Hall) -> dict[str, str]:
     expired = await hall.request(table, evening(2))
     await trio.sleep(2 * HOUR)
     later = await hall.book(table, evening(8))
-    still_open = await hall.request(table, evening(30))
+    again, still_open = [await hall.request(table, evening(30)) for _ in range(2)]
     found = {
         "accepted": accepted,
         "declined": declined,
         "expired": expired,
         "later": later,
         "open": still_open,
+        "again": again,
     }
     return {name: id_of(one) for name, one in found.items()}
 

@@ -18,6 +18,7 @@ from cafe.bookings.period import (
     PeriodError,
     check,
     local_text,
+    next_period,
     read_time,
     utc_text,
 )
@@ -187,3 +188,72 @@ def test_a_manager_goes_beyond_the_limits_but_not_beyond_reason() -> None:
     assert wrong(HOUR, -HOUR, NO_LIMITS) == "to"
     assert wrong(LAST_TIME, HOUR, NO_LIMITS) == "to"
     assert Limits(0.0, inf, inf) == NO_LIMITS
+
+
+def full_hour_from(text: str, zone: str, limits: Limits = LIMITS) -> str:
+    """Return the beginning of the period of a guest who names none at this time."""
+    period = next_period(read_time(text), limits, ZoneInfo(zone))
+    assert period.seconds == 2 * HOUR
+    check(period, read_time(text), limits)
+    return local_text(period.starts_at, ZoneInfo(zone))
+
+
+FULL_HOURS = {
+    "a while before": ("2026-06-01T17:10:00Z", "Europe/Berlin", "2026-06-01T21:00:00+02:00"),
+    "exactly": ("2026-06-01T17:00:00Z", "Europe/Berlin", "2026-06-01T20:00:00+02:00"),
+    "just missed": ("2026-06-01T17:00:00.001Z", "Europe/Berlin", "2026-06-01T21:00:00+02:00"),
+    "half an hour off": ("2026-06-01T17:10:00Z", "Asia/Kolkata", "2026-06-02T00:00:00+05:30"),
+    "a quarter off": ("2026-06-01T17:10:00Z", "Asia/Kathmandu", "2026-06-02T00:00:00+05:45"),
+    "into spring": ("2027-03-27T23:30:00Z", "Europe/Berlin", "2027-03-28T03:00:00+02:00"),
+    "into autumn": ("2027-10-30T22:50:00Z", "Europe/Berlin", "2027-10-31T02:00:00+02:00"),
+    "in autumn": ("2027-10-30T23:50:00Z", "Europe/Berlin", "2027-10-31T02:00:00+01:00"),
+    # There the clocks are set by half an hour, from 2:00 to 2:30 and from 2:00 to 1:30.
+    "into a short spring": (
+        "2027-10-02T14:20:00Z",
+        "Australia/Lord_Howe",
+        "2027-10-03T03:00:00+11:00",
+    ),
+    "into a short autumn": (
+        "2027-04-03T13:50:00Z",
+        "Australia/Lord_Howe",
+        "2027-04-04T02:00:00+10:30",
+    ),
+}
+
+
+@pytest.mark.parametrize(("now", "zone", "expected"), FULL_HOURS.values(), ids=FULL_HOURS)
+def test_who_names_no_time_gets_the_next_full_hour_that_may_be_booked(
+    now: str, zone: str, expected: str
+) -> None:
+    assert full_hour_from(now, zone) == expected
+
+
+@given(
+    # From 2026 to 2030, half of the times near a change of some clocks.
+    now=st.floats(1_767_225_600, 1_893_456_000)
+    | st.floats(-DAY, DAY).map(lambda beside: 1_806_768_000 + beside)
+    | st.floats(-DAY, DAY).map(lambda beside: 1_822_491_900 + beside),
+    notice=st.integers(0, 300),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Chatham", "UTC"]
+    ),
+)
+def test_no_earlier_full_hour_may_be_booked(now: float, notice: int, zone: str) -> None:
+    limits = LIMITS._replace(notice=60.0 * notice)
+    period = next_period(now, limits, ZoneInfo(zone))
+    check(period, now, limits)
+
+    def is_full(at: float) -> bool:
+        local = datetime.fromtimestamp(at, ZoneInfo(zone))
+        return (local.minute, local.second, local.microsecond) == (0, 0, 0)
+
+    assert is_full(period.starts_at)
+    first = now + limits.notice
+    minute = (first // 60 + (first % 60 > 0)) * 60
+    while minute < period.starts_at:
+        assert not is_full(minute)
+        minute += 60
+
+
+def test_it_is_no_longer_than_may_be_booked() -> None:
+    assert next_period(NOW, LIMITS._replace(longest=HOUR), BERLIN).seconds == HOUR

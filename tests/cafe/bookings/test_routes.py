@@ -170,6 +170,52 @@ async def test_a_booking_is_shown_and_cancelled_with_its_token_only() -> None:
         assert (again.status_code, again.json()["booking_status"]) == (409, "cancelled")
 
 
+ADA, BO = {"Authorization": "Bearer ada"}, {"Authorization": "Bearer bo"}
+EXPIRED = {"Authorization": "Bearer expired"}
+
+
+async def test_a_customer_who_is_signed_in_sees_and_cancels_their_own_without_its_token() -> None:
+    async with open_hall() as hall, hall.visited() as client:
+        body = wish((await add(client))["table_id"])
+        asked = (await client.post("/bookings", json=body, headers=ADA)).json()
+        path = f"/bookings/{asked['booking_id']}"
+        shown = await client.get(path, headers=ADA)
+        assert shown.json() == {name: asked[name] for name in asked if name != "token"}
+        for strangers in (BO, {}, {"Authorization": "Bearer manager"}):
+            for method in ("GET", "DELETE"):
+                refused = await client.request(method, path, headers=strangers)
+                assert (refused.status_code, refused.json()["status"]) == (404, 404)
+        counted = (RecordRefusals(((ADDRESS, 1),), "credentials"),) * 6
+        assert hall.limiter.received == counted
+        # A wrong token of an account is counted where it is read.
+        assert (await client.get(path, headers=EXPIRED)).status_code == 404
+        assert hall.limiter.received == counted
+        by_token = await client.get(path, params={"token": asked["token"]}, headers=BO)
+        assert by_token.status_code == 200
+        wrong_token = await client.get(path, params={"token": "x"}, headers=ADA)
+        assert wrong_token.status_code == 404
+        cancelled = await client.delete(path, headers=ADA)
+        assert cancelled.json()["status"] == "cancelled"
+
+
+async def test_a_customer_who_asks_again_gets_the_same_booking_and_a_guest_a_new_one() -> None:
+    async with open_hall() as hall, hall.visited() as client:
+        body = wish((await add(client))["table_id"])
+
+        async def asked(headers: dict[str, str]) -> str:
+            response = await client.post("/bookings", json=body, headers=headers)
+            assert response.status_code == 202
+            return str(response.json()["booking_id"])
+
+        assert await asked(ADA) == await asked(ADA)
+        # Anyone may ask for a table, so no credentials are in the way, however wrong.
+        basic = {"Authorization": "Basic YTpi"}
+        others = [await asked(headers) for headers in (BO, {}, {}, EXPIRED, basic)]
+        assert len(set(others)) == 5
+        accounts = [row.account_id for row in hall.rows()]
+        assert sorted(filter(None, accounts)) == ["id of ada", "id of bo"]
+
+
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"from": 1_795_000_000}, ["body", "from"]),
     ({"from": "1795018000"}, ["body", "from"]),

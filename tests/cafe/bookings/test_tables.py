@@ -83,7 +83,7 @@ def broken(store: Store) -> list[str]:
 
 def test_what_is_kept_is_loaded(durable_url: str) -> None:
     asked = booking("b1", 10, 20)
-    direct = booking("b2", 30.5, 40.25, Status.ACCEPTED, ROOM)
+    direct = booking("b2", 30.5, 40.25, Status.ACCEPTED, ROOM)._replace(account_id="löwe")
     closed = TableChange(
         TableAction.CLOSE, TableStatus.OPEN, CABIN._replace(status=TableStatus.CLOSED)
     )
@@ -206,7 +206,9 @@ def test_pages_are_in_the_order_of_time_and_hold_what_is_wanted(durable_url: str
         assert page(most=2) == (["b", "a"], True)
         assert page(most=2, behind=(NOW + 10, "a")) == (["c", "d"], False)
         assert page(behind=(NOW + 5.5, "b"), most=1) == (["a"], True)
-        assert page(status=Status.ACCEPTED) == (["a"], False)
+        assert page(statuses=(Status.ACCEPTED,)) == (["a"], False)
+        assert page(statuses=(Status.ACCEPTED, Status.REQUESTED), most=3) == (["b", "a", "c"], True)
+        assert page(statuses=(Status.DECLINED,)) == ([], False)
         assert page(starts_at=NOW + 12, ends_at=NOW + 40) == (["a", "c"], False)
         assert page(ends_at=NOW + 10) == (["b"], False)
 
