@@ -5,6 +5,7 @@ Rule: each test has a district of its own, for the tests of one database share a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
@@ -129,7 +130,6 @@ async def test_a_courier_has_what_is_in_hand_and_figures_once_there_are_some(tow
     assert 0 <= shown["avg_order_complete_time"] < 30
     assert shown["avg_day_orders"] == 1.0
     assert shown["active_order"] is None
-    problem(await town.client.get("/courier/unknown"), 404)
 
 
 async def test_averages_count_from_the_assignment(town: Town) -> None:
@@ -187,7 +187,25 @@ async def test_an_order_without_a_free_courier_is_refused_and_not_kept(town: Tow
         problem(await publish(json=missing), 422)
 
 
-async def test_an_order_is_finished_once_and_an_unknown_one_never(town: Town) -> None:
+async def test_unknown_ids_are_refused_and_count_against_the_address(town: Town) -> None:
+    before = await counted(town)
+    for call in (
+        town.client.get("/courier/unknown"),
+        town.client.get("/order/unknown"),
+        town.client.post("/order/unknown"),
+    ):
+        problem(await call, 404)
+    assert await counted(town) - before == 3
+
+
+async def counted(town: Town) -> float:
+    """Return how many unknown ids were asked for."""
+    shown = (await town.manager.get("/metrics")).text
+    (value,) = re.findall(r'^cafe_refusals_total\{limit="unknown"\} (\S+)$', shown, re.MULTILINE)
+    return float(value)
+
+
+async def test_an_order_is_finished_once(town: Town) -> None:
     await town.courier()
     sid = (await town.publish())["sid"]
     answers: list[int] = []
@@ -201,8 +219,6 @@ async def test_an_order_is_finished_once_and_an_unknown_one_never(town: Town) ->
     assert sorted(answers) == [200, 409]
     again = problem(await town.client.post(f"/order/{sid}"), 409)
     assert again["delivery_status"] == "delivered"
-    problem(await town.client.post("/order/unknown"), 404)
-    problem(await town.client.get("/order/unknown"), 404)
 
 
 async def test_a_cancelled_order_is_finished_and_its_courier_free(town: Town) -> None:
