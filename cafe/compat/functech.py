@@ -55,7 +55,6 @@ from cafe.http.other_apis import LooseRoute
 from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import answer
-from cafe.http.schema import Id
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import Allowance
 from cafe.offer import OtherApi
@@ -72,7 +71,9 @@ An order is `PENDING` while it waits, `PAID` in preparation, `SHIPPED` once it i
 `CANCELED`. Staff move it on; with `CAFE_AUTOPILOT` it moves on by itself.
 """
 RefreshToken = Annotated[str | None, Query(max_length=LONGEST)]
-UserId = Annotated[Id, Path(description="As `/auth/me` tells it.")]
+UserId = Annotated[
+    str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$", description="As `/auth/me` tells it.")
+]
 ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     201: {
         "model": NewOrderOut,

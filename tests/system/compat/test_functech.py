@@ -374,7 +374,8 @@ async def test_a_users_orders_are_listed_to_the_user_and_to_staff_the_newest_fir
         assert await staff.listed(ada.user_id) == listed
         assert await staff.listed("another") == []
         assert await staff.listed() == []
-        problem(await staff.client.get("/orders/user/%00"), 422)
+        for unfit in ("%00", "%FF", "a%20b", "x" * 65):
+            problem(await staff.client.get(f"/orders/user/{unfit}"), 422)
 
 
 async def test_a_long_list_has_pages(moved: Shop) -> None:
