@@ -124,7 +124,7 @@ OF_OTHERS: Final[dict[str, frozenset[str]]] = {
     "client POST /compat/functech/orders/create_new_order": CUSTOMERS,
     "client PATCH /compat/functech/orders/update": STAFF,
     "client GET /compat/functech/orders/user/orders": CUSTOMERS | STAFF,
-    "client GET /compat/functech/orders/user/{user_id}": CUSTOMERS | STAFF,
+    "client GET /compat/functech/orders/user/{user_id}": STAFF,  # a customer only as oneself
     "client GET /compat/functech/orders/{order_id}": CUSTOMERS | STAFF,
     "client POST /compat/courier-service/courier": STAFF,
     "client GET /compat/courier-service/courier": STAFF,
