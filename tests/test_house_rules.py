@@ -27,7 +27,6 @@ LONGER: dict[str, str] = {
     "tests/cafe/server/test_request.py": "a table of heads, and how each is read or refused",
     "tests/system/test_limits.py": "both ports count the same addresses, and a ban holds on both",
     "tests/system/compat/test_coffee_shop.py": "all calls of one system, on one shop",
-    "tests/system/compat/test_coffee_shop.py": "all calls of one system, on one shop",
     "tests/system/compat/test_functech.py": "all calls of one system, on one shop",
     "tests/system/compat/test_restaurant_booking.py": "all calls of one system, asked of one shop",
     "tests/cafe/http/test_plain_routes.py": "a table of requests, and how FastAPI answers them",
