@@ -71,7 +71,7 @@ from cafe.http.authentication import Caller, Customer, Manager
 from cafe.http.other_apis import LooseRoute
 from cafe.http.pages import LINKED, Cursor, link_headers, page_of
 from cafe.http.reply import answer
-from cafe.http.schema import MOST_INTEGER, QueryInteger
+from cafe.http.schema import MOST_INTEGER, Id, QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.offer import OtherApi
 
@@ -97,9 +97,7 @@ QuerySeats = Annotated[QueryInteger | None, Query(ge=0, le=MOST_SEATS)]
 TableId = Annotated[
     QueryInteger, Query(alias="id", ge=1, le=MOST_INTEGER, description="The table's number.")
 ]
-BookingId = Annotated[
-    str, Query(alias="id", min_length=1, max_length=64, description="As its answer tells it.")
-]
+BookingId = Annotated[Id, Query(alias="id", description="As its answer tells it.")]
 From = Annotated[QueryTime, Query(alias="from", description="When it begins; with `to`.")]
 To = Annotated[QueryTime, Query(alias="to", description="When it ends; with `from`.")]
 Party = Annotated[
