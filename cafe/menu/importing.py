@@ -33,9 +33,15 @@ class MenuImport:
         """Add a product; raises WrongRecordError."""
         if wish.product_id in self._catalogue.deleted:
             raise WrongRecordError("A product with this id was on the menu, and left it.", "id")
-        wish = wish._replace(product_id=wish.product_id or new_id())
+        variations = wish.variations or ()
+        ids = iter([one.variation_id or new_id() for one in variations])
+        # A new product has no variations yet, so a wish names none by its id.
+        wish = wish._replace(
+            product_id=wish.product_id or new_id(),
+            variations=tuple(one._replace(variation_id=None) for one in variations),
+        )
         try:
-            self._catalogue, changes = self._catalogue.add(wish, new_id)
+            self._catalogue, changes = self._catalogue.add(wish, ids.__next__)
         except MenuError as wrong:
             # Its place in the list is its record's.
             raise WrongRecordError(wrong.sentence, *wrong.place[1:]) from None

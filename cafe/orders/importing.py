@@ -96,7 +96,7 @@ class OrdersImport:
     def _new_id(self, former_id: str) -> str:
         order_id = self._ids[former_id]
         if order_id in self._known:
-            raise WrongRecordError("An order with this id was imported before.", "order_id")
+            raise WrongRecordError("Another order has this id.", "order_id")
         self._known.add(order_id)
         return order_id
 

@@ -67,9 +67,7 @@ class JsonFile:
             self._read_all(names)
         except _TwiceError:
             place, at = _find_twice(self._text)
-            raise JsonFileError(
-                "This member stands here twice.", self._line(at), place
-            ) from None
+            raise JsonFileError("This member stands here twice.", self._line(at), place) from None
         except _NotJsonError as wrong:
             raise JsonFileError(f"This is not JSON: {wrong}.", self._line(wrong.at)) from None
 
@@ -87,7 +85,7 @@ class JsonFile:
         if cursor.peek() != "{":
             cursor.fail("A file is one object")
         met = set[str | int]()
-        for name, _ in cursor.items():
+        for name, _ in cursor.entries():
             if name in met:
                 raise _TwiceError
             met.add(name)
@@ -101,7 +99,7 @@ class JsonFile:
     def _list(self, cursor: _Cursor, name: str) -> Iterator[Record]:
         if cursor.peek() != "[":
             raise JsonFileError("This is a list of objects.", self._line(cursor.at), (name,))
-        for index, at in cursor.items():
+        for index, at in cursor.entries():
             if cursor.peek() != "{":
                 raise JsonFileError("This is an object.", self._line(at), (name, index))
             yield Record(at, cursor.value())
@@ -166,7 +164,7 @@ class _Cursor:
             self.fail("This number cannot be read")
         return value
 
-    def items(self) -> Iterator[tuple[str | int, int]]:
+    def entries(self) -> Iterator[tuple[str | int, int]]:
         """Yield the name or index of each item, and where that begins; the caller takes its value.
 
         An element begins where its value does.
@@ -207,7 +205,7 @@ def _find(text: str, at: int, place: Sequence[str | int]) -> int:
         cursor = _Cursor(text, at, _any_decoder)
         if cursor.peek() not in {"{", "["}:
             return begins
-        for name, name_at in cursor.items():
+        for name, name_at in cursor.entries():
             if name == step:
                 begins, at = name_at, cursor.at
                 break
@@ -223,7 +221,7 @@ def _find_twice(text: str) -> tuple[Place, int]:
     cursor = _Cursor(text)
     while True:
         met = set[str | int]()
-        for name, name_at in cursor.items():
+        for name, name_at in cursor.entries():
             if name in met:
                 return (*place, name), name_at
             met.add(name)
