@@ -6,14 +6,15 @@ is sorted by time before it is written, whichever department it belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from cafe.ledger.department import Entry, Logged
+from cafe.ledger.department import Entry, Logged, Put
 from cafe.ledger.log import MOST_AHEAD
 from cafe.ledger.parts import in_parts
+from cafe.ledger.statements import latest
 from cafe.ledger.store import Unit
 
 WHO: Final = "import"
@@ -63,11 +64,20 @@ class Made(NamedTuple):
     entry: Entry
 
 
-def made(department: str, entries: Iterable[Entry], now: float) -> list[Made]:
-    """Return a department's entries with their times; one without an event happens now."""
-    return [
-        Made(now if entry.event is None else entry.event.at, department, entry) for entry in entries
-    ]
+def made(department: str, entries: Sequence[Entry], now: float) -> list[Made]:
+    """Return what one record makes in a department, with its times.
+
+    Its rows are written once, with the first entry, as the last one leaves them: all is one
+    transaction. What is no event happens now.
+    """
+    if not entries:
+        return []
+    rows = latest(entries).puts
+    changes = tuple(Put(table, row) for table, some in rows for row in some)
+    first, *others = entries
+    kept = [Entry(first.event, changes)]
+    kept += [Entry(one.event) for one in others if one.event is not None]
+    return [Made(now if one.event is None else one.event.at, department, one) for one in kept]
 
 
 def units_of(entries: Iterable[Made]) -> Iterator[list[Unit]]:

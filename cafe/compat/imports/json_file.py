@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 MOST_BYTES: Final = 256 * 2**20
 Place = tuple[str | int, ...]
@@ -27,11 +27,14 @@ class JsonFileError(Exception):
         super().__init__(f":{line}:{named} {sentence}")
 
 
-class Record(NamedTuple):
-    """One element of a list, and where it begins in the text."""
+class WrongValueError(Exception):
+    """A record is not what it should be; raised by what reads records."""
 
-    at: int
-    value: Any
+    def __init__(self, sentence: str, place: Place) -> None:
+        """Say why, and which member of the record is wrong."""
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.place = place
 
 
 def shown(place: Sequence[str | int]) -> str:
@@ -51,36 +54,46 @@ class JsonFile:
     """One object, some members of which are lists of records."""
 
     def __init__(
-        self, content: bytes, names: Collection[str], report: Callable[[int], None]
+        self,
+        content: bytes,
+        readers: Mapping[str, Callable[[Any], Any]],
+        report: Callable[[int], None],
     ) -> None:
-        """Read it; raises JsonFileError. `report` is told how many records there are so far.
+        """Read it; raises JsonFileError for the first thing that is wrong.
 
-        Only the members with these names are kept.
+        `readers` have the names of the lists, and what makes a record of a decoded object, or
+        raises WrongValueError; other members are skipped. `report` is told how many records were
+        read so far.
         """
-        self.records: dict[str, list[Record]] = {}
         if len(content) > MOST_BYTES:
             raise JsonFileError(f"A file has at most {MOST_BYTES // 2**20} MiB.", 1)
+        self.records: dict[str, list[Any]] = {}
+        """By the names of the lists."""
         self._text = _decoded(content)
-        self._report = report
-        self._read = 0
+        self._begins: dict[str, list[int]] = {}
+        """Where each record begins."""
+        self._readers, self._report, self._read = readers, report, 0
         try:
-            self._read_all(names)
+            self._read_all()
         except _TwiceError:
             place, at = _find_twice(self._text)
             raise JsonFileError("This member stands here twice.", self._line(at), place) from None
         except _NotJsonError as wrong:
             raise JsonFileError(f"This is not JSON: {wrong}.", self._line(wrong.at)) from None
 
-    def error(self, place: Place, sentence: str) -> JsonFileError:
+    def value(self, name: str, index: int) -> Any:
+        """Return a record as it was decoded."""
+        return _Cursor(self._text, self._begins[name][index]).value()
+
+    def error(self, name: str, index: int, place: Place, sentence: str) -> JsonFileError:
         """Return the error of a member of a record, or of one that should stand there."""
-        name, index, *inner = place
-        at = self.records[str(name)][int(index)].at
-        return JsonFileError(sentence, self._line(_find(self._text, at, inner)), place)
+        at = _find(self._text, self._begins[name][index], place)
+        return JsonFileError(sentence, self._line(at), (name, index, *place))
 
     def _line(self, at: int) -> int:
         return self._text.count("\n", 0, at) + 1
 
-    def _read_all(self, names: Collection[str]) -> None:
+    def _read_all(self) -> None:
         cursor = _Cursor(self._text)
         if cursor.peek() != "{":
             cursor.fail("A file is one object")
@@ -89,20 +102,26 @@ class JsonFile:
             if name in met:
                 raise _TwiceError
             met.add(name)
-            if name in names:
-                self.records[str(name)] = list(self._list(cursor, str(name)))
+            if name in self._readers:
+                self._read_list(cursor, str(name))
             else:
                 cursor.value()
         if cursor.peek():
             cursor.fail("Something stands behind the object")
 
-    def _list(self, cursor: _Cursor, name: str) -> Iterator[Record]:
+    def _read_list(self, cursor: _Cursor, name: str) -> None:
         if cursor.peek() != "[":
             raise JsonFileError("This is a list of objects.", self._line(cursor.at), (name,))
-        for index, at in cursor.entries():
+        read, records = self._readers[name], self.records.setdefault(name, [])
+        begins = self._begins.setdefault(name, [])
+        for _, at in cursor.entries():
+            begins.append(at)
             if cursor.peek() != "{":
-                raise JsonFileError("This is an object.", self._line(at), (name, index))
-            yield Record(at, cursor.value())
+                raise self.error(name, len(records), (), "This is an object.")
+            try:
+                records.append(read(cursor.value()))
+            except WrongValueError as wrong:
+                raise self.error(name, len(records), wrong.place, wrong.sentence) from None
             self._read += 1
             self._report(self._read)
 

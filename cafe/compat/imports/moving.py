@@ -8,6 +8,7 @@ models do that. Orders are taken in the order of their times, so that ticket num
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 
 from cafe.accounts.importing import AccountsImport
 from cafe.bookings.importing import TablesImport
-from cafe.compat.imports.json_file import JsonFile, JsonFileError
+from cafe.compat.imports.json_file import JsonFile, JsonFileError, WrongValueError
 from cafe.compat.imports.orders import CoffeeShopOrder, CourierServiceOrder, FunctechOrder
 from cafe.compat.imports.records import (
     CourierRecord,
@@ -43,8 +44,14 @@ ORDERS: Final[Mapping[str, type[AnyOrder] | None]] = {
     "coffee-shop": CoffeeShopOrder,
 }
 """By system, what its orders are; restaurant-booking has none."""
-KINDS: Final = ("users", "products", "districts", "couriers", "tables", "orders")
-"""The members of a file, as they are taken over."""
+KINDS: Final[Mapping[str, type[Exported]]] = {
+    "users": UserRecord,
+    "products": ProductRecord,
+    "districts": DistrictRecord,
+    "couriers": CourierRecord,
+    "tables": TableRecord,
+}
+"""The lists of a file beside its orders, the same for each system."""
 
 
 class Export:
@@ -53,41 +60,40 @@ class Export:
     def __init__(self, system: str, content: bytes, report: Report) -> None:
         """Read it; raises JsonFileError."""
         self.system = system
-        self._file = JsonFile(content, KINDS, report)
-        self.users = self._read("users", UserRecord)
-        self.products = self._read("products", ProductRecord)
-        self.districts = self._read("districts", DistrictRecord)
-        self.couriers = self._read("couriers", CourierRecord)
-        self.tables = self._read("tables", TableRecord)
-        order = ORDERS[system]
-        if order is None and self._file.records.get("orders"):
-            raise self._file.error(("orders", 0), f"{system} has no orders.")
-        self.orders: list[AnyOrder] = [] if order is None else self._read("orders", order)
+        kinds = {**KINDS, "orders": ORDERS[system]}
+        readers = {kind: partial(_record, system, model) for kind, model in kinds.items()}
+        self._file = JsonFile(content, readers, report)
+        records = self._file.records
+        self.users: list[UserRecord] = records.get("users", [])
+        self.products: list[ProductRecord] = records.get("products", [])
+        self.districts: list[DistrictRecord] = records.get("districts", [])
+        self.couriers: list[CourierRecord] = records.get("couriers", [])
+        self.tables: list[TableRecord] = records.get("tables", [])
+        self.orders: list[AnyOrder] = records.get("orders", [])
 
     @property
     def counts(self) -> dict[str, int]:
         """How many records of each kind the file has."""
-        records = self._file.records
-        return {kind: len(records[kind]) for kind in KINDS if kind in records}
+        return {kind: len(records) for kind, records in self._file.records.items()}
 
     def error(self, kind: str, index: int, place: Place, sentence: str) -> JsonFileError:
         """Return the error of a member, which is named as the file has it."""
-        record = self._file.records[kind][index].value
-        model: type[Exported] = type(getattr(self, kind)[index])
+        model: type[Exported] = type(self._file.records[kind][index])
+        record = self._file.value(kind, index)
         names = [model.member(str(one), record) for one in place[:1]]
-        return self._file.error((kind, index, *names, *place[1:]), sentence)
+        return self._file.error(kind, index, (*names, *place[1:]), sentence)
 
-    def _read(self, kind: str, model: type[R]) -> list[R]:
-        return list(self._records(kind, model))
 
-    def _records(self, kind: str, model: type[R]) -> Iterator[R]:
-        for index, record in enumerate(self._file.records.get(kind, ())):
-            try:
-                yield model.model_validate(record.value)
-            except ValidationError as invalid:
-                wrong = invalid.errors(include_url=False, include_input=False)[0]
-                place = [one for one in wrong["loc"] if one != "[key]"]
-                raise self._file.error((kind, index, *place), f"{said(wrong)}.") from None
+def _record(system: str, model: type[Exported] | None, value: Any) -> Exported:
+    """Return a record; raises WrongValueError for the first member that is wrong."""
+    if model is None:
+        raise WrongValueError(f"{system} has none of these.", ())
+    try:
+        return model.model_validate(value)
+    except ValidationError as invalid:
+        wrong = invalid.errors(include_url=False, include_input=False)[0]
+        place = tuple(one for one in wrong["loc"] if one != "[key]")
+        raise WrongValueError(f"{said(wrong)}.", place) from None
 
 
 class Rules(NamedTuple):
