@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-MOST_BYTES: Final = 256 * 2**20
+MOST_BYTES: Final = 64 * 2**20
 Place = tuple[str | int, ...]
 """Where a member stands: `("users", 3, "email")`."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
