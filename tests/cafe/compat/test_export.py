@@ -222,7 +222,7 @@ def test_lines_make_the_total_and_keep_their_quantities(items: list[Item], total
     lines = lines_of(items, total, MENU)
     assert sum(one.total_cents for one in lines) == total
     assert min(one.unit_price_cents for one in lines) >= 0
-    for name in {"latte", "tap-water", "imported"}:
+    for name in ("latte", "tap-water", "imported"):
         ids = {"latte": "latte", "tap water": "tap-water", "old blend": "imported"}
         wanted = sum(one.quantity for one in items if ids[one.name.lower()] == name)
         assert sum(one.quantity for one in lines if one.product_id == name) == wanted
