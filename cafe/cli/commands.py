@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated
 
 import typer
@@ -26,13 +27,17 @@ COMMANDS = {
     "providers": "cafe.players.providers",
     "report": "cafe.cli.database",
     "db": "cafe.cli.database",
+    "import": "cafe.cli.importing",
     "menu": "cafe.cli.menu",
     "mail": "cafe.cli.mail",
     "notifications": "cafe.cli.notifications",
     "users": "cafe.cli.users",
     "tokens": "cafe.cli.users",
 }
-"""By name: the module that has the command under the same name, a function or a Typer."""
+"""By name: the module that has the command under the same name, a function or a Typer.
+
+What is a keyword of Python has a `_` behind it there.
+"""
 
 NOT_IMPORTED = {"serve": ("rich", "pygments", "cryptography")}
 """By command: what libraries import if it is installed, and the command never uses.
@@ -96,12 +101,13 @@ def make_app(names: Sequence[str]) -> typer.Typer:
 
 
 def _add_command(app: typer.Typer, name: str) -> None:
+    attribute = f"{name}_" if iskeyword(name) else name
     with hidden(NOT_IMPORTED.get(name, ())):
-        command = getattr(import_module(COMMANDS[name]), name)
+        command = getattr(import_module(COMMANDS[name]), attribute)
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:
-        app.command()(command)
+        app.command(name)(command)
 
 
 @contextmanager
