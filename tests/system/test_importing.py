@@ -138,8 +138,8 @@ async def test_orders_are_their_users_history_as_it_was(moved: Moved) -> None:
             ("delivered", 860),
         ]
         latte = found[-1]
-        assert latte["placed_at"].startswith("2026-02-01T08:00:00")
-        assert latte["ready_at"].startswith("2026-02-01T08:03:00")
+        assert latte["placed_at"].startswith("2025-02-01T08:00:00")
+        assert latte["ready_at"].startswith("2025-02-01T08:03:00")
         assert [(one["variation"], one["quantity"]) for one in latte["items"]] == [("Vanilla", 2)]
         blend = [(one["quantity"], one["unit_price_cents"]) for one in found[0]["items"]]
         assert blend == [(2, 333), (1, 334)]

@@ -40,7 +40,7 @@ ORDER = {
     "items": {"Latte": {}},
     "total_price": 4,
     "status": "PENDING",
-    "created_at": "2026-02-01T08:00:00",
+    "created_at": "2025-02-01T08:00:00",
 }
 BROUGHT = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": 1, "status": 1}
 
@@ -304,7 +304,7 @@ def test_the_log_s_times_never_go_back_a_little(used: Importer, seconds: float) 
 
 def test_orders_get_ticket_numbers_in_the_order_of_their_times(cafe: Importer) -> None:
     orders = [
-        {**ORDER, "order_id": n, "created_at": f"2026-02-{day:02}T08:00:00"}
+        {**ORDER, "order_id": n, "created_at": f"2025-02-{day:02}T08:00:00"}
         for n, day in enumerate((3, 1, 2))
     ]
     assert cafe("functech", users=[USER], orders=orders)[0] == 0
