@@ -158,26 +158,27 @@ import atexit, os, signal, sys
 # A shell makes its background jobs ignore it, and the tests may be one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 name = {name!r}
+signum = {signum}
 interrupted = []
 
 class Interrupter:
     def find_spec(self, module, path=None, target=None):
         if module == name:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signum)
         elif module + " as garbage is collected" == name:
             Garbage()
 
 def interrupt(event, args):
     if not interrupted and (event == name or (event == "open" and args[0] == name)):
         interrupted.append(event)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signum)
 
 class Garbage:
     def __del__(self):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signum)
 
 def interrupt_at_the_end():
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signum)
 
 sys.meta_path.insert(0, Interrupter())
 sys.addaudithook(interrupt)
@@ -211,10 +212,18 @@ def test_ctrl_c_during_the_start_is_exit_code_130_and_prints_nothing(moment: str
     assert interrupted(moment, ["serve", *FREE_PORTS]) == (130, b"", b"")
 
 
-def interrupted(moment: str, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
-    """Interrupt a command at a moment; return its exit code, and what it has printed."""
-    program = INTERRUPTED.format(name=moment, arguments=[*arguments])
-    with started([sys.executable, "-c", program]) as process:
+def interrupted(
+    moment: str,
+    arguments: Sequence[str],
+    signum: signal.Signals = signal.SIGINT,
+    within: Sequence[str] = (),
+) -> tuple[int, bytes, bytes]:
+    """Interrupt a command at a moment; return its exit code, and what it has printed.
+
+    `within` is a command that runs the command line that follows it.
+    """
+    program = INTERRUPTED.format(name=moment, arguments=[*arguments], signum=int(signum))
+    with started([*within, sys.executable, "-c", program]) as process:
         out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out, err
 
