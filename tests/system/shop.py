@@ -205,6 +205,7 @@ def _process(
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment(settings),
+        start_new_session=True,  # so that Ctrl-C in the terminal reaches the tests only
     )
 
 
