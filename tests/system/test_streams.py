@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cafe.ledger.database import upgrade
@@ -93,12 +95,17 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     return process.returncode, out, err or b""
 
 
-def test_a_shop_whose_standard_error_is_closed_serves_without_it() -> None:
+def test_a_shop_whose_standard_error_is_closed_serves_and_counts_the_lines_of_its_log() -> None:
     with started(redirected("2>&-")) as process:
         printed = read_until(process, "stdout", ADDRESSES, b"/docs\n")
         # Nothing else has its number, which libraries in C write to.
         assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path(os.devnull)
-        assert alive(ADDRESS.findall(printed)[0][1])
+        (_, client, _), (_, worker, _) = ADDRESS.findall(printed)
+        assert alive(client)
+        metrics = httpx.get(f"{worker.decode()}/metrics").text
+        dropped = re.search(r"^cafe_log_lines_dropped_total (\S+)$", metrics, re.MULTILINE)
+        assert dropped is not None
+        assert float(dropped[1]) >= 1
         assert ended(process) == (0, b"", b"")
 
 
