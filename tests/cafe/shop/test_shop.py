@@ -127,7 +127,7 @@ async def test_both_addresses_are_announced_once_both_ports_accept_and_a_signal_
 
     handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
     with trio.fail_after(10):
-        await run_shop(settings(closing_seconds=0.2), announce)
+        await run_shop(settings(closing_seconds=2), announce)
     assert [line.split("/")[0] for line in announced] == ["client http:", "worker http:"]
     assert {one: signal.getsignal(one) for one in handlers} == handlers
 
@@ -140,7 +140,7 @@ async def run_and_close() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with trio.fail_after(10):
-        await run_shop(settings(closing_seconds=0.2), announce)
+        await run_shop(settings(closing_seconds=2), announce)
 
 
 async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
