@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test sweep torture coverage mutants test-all bench graph docs lock audit clean
+.PHONY: help install serve check quick test sweep torture coverage mutants test-all bench graph docs lock audit clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -46,6 +46,9 @@ SCHEDULES ?= 3
 WORKERS ?= auto
 # A worker that has done its tests takes some of another's: those of system/ wait more than they run.
 PARALLEL = -n $(WORKERS) --dist worksteal
+quick: install ## Run the tests that start no shop, the swept ones under 1 schedule: while you work
+	@$(BIN)/pytest $(PARALLEL) --schedules=1 -m "not once" -q tests/actors tests/cafe docs/examples $(ARGS)
+
 test: install ## Run the tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty)
 	@$(BIN)/pytest $(PARALLEL) --schedules=$(SCHEDULES) $(ARGS)
 
