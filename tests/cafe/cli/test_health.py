@@ -19,6 +19,7 @@ from cafe.cli import health as command
 from cafe.cli.health import DEFAULT_BIND, DEFAULT_CONFIG, UNHEALTHY, find_place
 from cafe.server.config import load_config
 from tests.cafe.cli.running import run_command
+from tests.imports import ROOT
 
 ALIVE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 HEAVY = {"typer", "click", "pydantic", "hypercorn", "trio", "httpx", "pathlib", "http", "ssl"}
@@ -64,8 +65,10 @@ def answering(
         listener.settimeout(TIMEOUT)
         server = Thread(target=serve)
         server.start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}", asked
-        server.join()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", asked
+        finally:
+            server.join()
 
 
 def test_a_shop_that_answers_is_alive(
@@ -187,7 +190,8 @@ def test_a_shop_that_cannot_be_found_is_one_line(
 def test_it_costs_little_because_it_imports_little() -> None:
     with answering(ALIVE) as (bind, _):
         run = subprocess.run(
-            [sys.executable, "-I", "-c", MODULES],
+            [sys.executable, "-c", MODULES],
+            cwd=ROOT,
             env={"CAFE_CLIENT_BIND": bind},
             capture_output=True,
             text=True,
