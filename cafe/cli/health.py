@@ -8,7 +8,6 @@ customers' port is, and asks `/livez` there.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 import tomllib
