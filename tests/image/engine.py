@@ -24,7 +24,8 @@ PULL_SECONDS = 60.0
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 """What this machine trusts; a build that goes through its proxy has to trust the same."""
 SUBSTITUTE = "localhost/python-of-debian"
-PACKAGES = "python3,python3-venv,python-is-python3,ca-certificates"
+PACKAGES = "python3,python3-venv,python-is-python3,ca-certificates,libstdc++6"
+"""What python:3.13-slim-bookworm has, as far as the shop needs it: plotext is C++."""
 NEW_FLAG = " --start-interval=1s"
 """Of HEALTHCHECK; buildah knows it since 1.37, and refuses the Dockerfile before."""
 
@@ -101,18 +102,11 @@ class Engine:
         if shutil.which("mmdebstrap") is None:
             raise CheckFailedError(f"{usual} cannot be pulled, and without mmdebstrap none is made")
         say(f"SUBSTITUTE  {usual} cannot be pulled: Debian's Python stands in for it")
-        archive = self._folder / "base.tar"
-        if not archive.exists():
-            run(
-                [
-                    "mmdebstrap",
-                    "--variant=essential",
-                    f"--include={PACKAGES}",
-                    "trixie",
-                    str(archive),
-                ]
-            )
-        self.podman("import", str(archive), SUBSTITUTE)
+        if self.podman("image", "exists", SUBSTITUTE, code=None).returncode:
+            archive = str(self._folder / "base.tar")
+            packages = f"--include={PACKAGES}"
+            run(["mmdebstrap", "--variant=essential", packages, "trixie", archive])
+            self.podman("import", archive, SUBSTITUTE)
         self.base = SUBSTITUTE
 
     def build(self, context: Path = ROOT, *, cached: bool) -> str:
