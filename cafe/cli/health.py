@@ -24,6 +24,7 @@ UNHEALTHY = 1
 DEFAULT_CONFIG = "hypercorn_client.toml"
 DEFAULT_BIND = "127.0.0.1:8080"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+LAST_PORT = 65535
 OK = b"HTTP/1.1 200 "
 
 
@@ -69,10 +70,10 @@ def find_place() -> Place:
     given = variables(["client_bind", "client_config"])
     config = _read(given.get("client_config"))
     bind: Any = given.get("client_bind") or config.get("bind") or DEFAULT_BIND
-    first = str(bind[0] if isinstance(bind, list) else bind)
+    first = bind if isinstance(bind, str) else str(bind[0])
     host, _, port = first.rpartition(":")
     host = host.strip("[]")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
         raise UnhealthyError(f"{first!r} is not an address like 127.0.0.1:8080.")
     if int(port) == 0:
         raise UnhealthyError("The shop chooses its port at each start: set CAFE_CLIENT_BIND.")

@@ -26,6 +26,7 @@ from tests.image.engine import CheckFailedError, Engine, missing_tools, run, say
 from tests.imports import ROOT
 
 TOKEN = "open-sesame-4711"
+LEDGER = "cafe-ledger"
 RESTRICTED = (
     "--read-only",
     "--tmpfs=/tmp",
@@ -143,6 +144,7 @@ def all_that_a_start_imports_is_compiled(engine: Engine) -> str:
 
 
 def it_serves_restricted_with_its_token_in_a_file(engine: Engine) -> str:
+    engine.podman("volume", "rm", "--force", LEDGER, code=None)
     with tempfile.TemporaryDirectory() as folder:
         secret = Path(folder, "token")
         secret.write_text(TOKEN + "\n")
@@ -150,7 +152,7 @@ def it_serves_restricted_with_its_token_in_a_file(engine: Engine) -> str:
         options = (
             *RESTRICTED,
             f"--volume={secret}:/run/secrets/token:ro",
-            "--volume=cafe-ledger:/var/lib/cafe",
+            f"--volume={LEDGER}:/var/lib/cafe",
         )
         with engine.serving(*options, "--env=CAFE_WORKER_TOKEN_FILE=/run/secrets/token") as shop:
             began = time.monotonic()
@@ -172,7 +174,7 @@ def it_serves_restricted_with_its_token_in_a_file(engine: Engine) -> str:
 
 
 def commands_work_on_its_ledger(engine: Engine) -> str:
-    volume = ["--volume=cafe-ledger:/var/lib/cafe", *RESTRICTED[:4]]
+    volume = [f"--volume={LEDGER}:/var/lib/cafe", *RESTRICTED[:4]]
     for words in (
         ["db", "check"],
         ["report"],

@@ -129,7 +129,7 @@ def test_a_shop_with_tls_is_asked_so_whatever_its_certificate_says(
 ) -> None:
     certificate = trustme.CA().issue_cert("cafe.example", not_after=None)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
+    certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] # it also takes pyOpenSSL's
     (tmp_path / "tls.toml").write_text('certfile = "replaced.pem"\nkeyfile = "replaced.pem"\n')
     monkeypatch.setenv("CAFE_CLIENT_CONFIG", "tls.toml")
     with answering(ALIVE, lambda plain: context.wrap_socket(plain, server_side=True)) as (bind, _):
@@ -169,6 +169,7 @@ def test_without_settings_it_asks_where_the_shop_is_then() -> None:
     [
         ("bind = '127.0.0.1:0'", "The shop chooses its port at each start: set CAFE_CLIENT_BIND."),
         ("bind = 'here'", "'here' is not an address like 127.0.0.1:8080."),
+        ("bind = '[::1]:65536'", "'[::1]:65536' is not an address like 127.0.0.1:8080."),
         ("bind = ", "client.toml is not TOML: "),
         (None, "client.toml cannot be read: No such file or directory."),
     ],
