@@ -178,13 +178,13 @@ def commands_work_on_its_ledger(engine: Engine) -> str:
     for words in (
         ["db", "check"],
         ["report"],
-        ["menu", "export"],
-        ["users", "add", "manager@cafe.example", "--role", "manager"],
+        ["menu", "export", "-"],
+        ["tokens", "add", "desk", "--role", "manager"],
         ["mail", "list"],
         ["db", "backup", "monday.db"],
     ):
         engine.run(*words, options=volume)
-    return "db, report, menu, users, mail"
+    return "db, report, menu, tokens, mail"
 
 
 def a_user_that_the_platform_chose_may_write_by_group_0(engine: Engine) -> str:
