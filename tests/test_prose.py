@@ -20,7 +20,7 @@ import typer
 
 from cafe.cli.commands import COMMANDS, app_for
 from cafe.orders import schemas
-from cafe.settings import PREFIX, Settings
+from cafe.settings import FILE, PREFIX, SECRETS, Settings
 from docs.graph import arrows
 from tests.system.shop import Shop, open_shop
 from tests.test_layout import ROOMS
@@ -85,7 +85,8 @@ def test_the_floors_of_the_design_are_those_that_the_imports_are_held_to() -> No
 
 
 def test_each_setting_that_a_page_names_exists() -> None:
-    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    files = {name + FILE for name in SECRETS}
+    settings = {PREFIX + name.upper() for name in Settings.model_fields.keys() | files}
     named = {one for one in found(rf"\b{PREFIX}\w+") if one.name not in settings}
     assert named == set()
 

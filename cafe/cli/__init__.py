@@ -27,6 +27,10 @@ def main() -> None:
         from cafe.cli.streams import open_missing_streams  # noqa: PLC0415
 
         open_missing_streams()
+        if sys.argv[1:] == ["health"]:  # run every few seconds beside a shop: without typer
+            from cafe.cli.health import health  # noqa: PLC0415
+
+            sys.exit(health())
         # Importing takes most of the start.
         from cafe.cli.commands import app_for, run  # noqa: PLC0415
 

@@ -21,6 +21,7 @@ from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
 COMMANDS = {
     "serve": "cafe.cli.serve",
+    "health": "cafe.cli.health",
     "baristas": "cafe.players.baristas",
     "customers": "cafe.players.customers",
     "rush": "cafe.players.rush",
