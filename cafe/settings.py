@@ -36,6 +36,8 @@ PREFIX = "CAFE_"
 SECRETS = frozenset(
     {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
 )
+OF_COMMANDS = ("URL", "WORKER_URL", "TOKEN")
+"""Variables of `cafe order` and the like, which are no settings of a shop; without PREFIX."""
 
 
 class SettingsError(ValueError):
@@ -188,7 +190,7 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a sentence for each CAFE_ variable that is not a setting: probably a typing error."""
     known = [name.upper() for name in Settings.model_fields]
     given = [name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)]
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in given if name not in known and name not in OF_COMMANDS]
     return [
         f"{PREFIX}{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown
     ]

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 import trio
-import typer
 
-from cafe.cli.commands import COMMANDS, app_for
+from cafe.cli.commands import COMMANDS, loaded
 from cafe.orders import schemas
 from cafe.settings import PREFIX, Settings
 from docs.graph import arrows
@@ -117,8 +116,7 @@ def objection(line: str) -> str | None:
         return None
     if name not in COMMANDS:
         return f"no command {name}"
-    command: Any = typer.main.get_command(app_for([name]))
-    command = getattr(command, "commands", {}).get(name, command)
+    command = loaded(name)
     if (commands := getattr(command, "commands", None)) and rest:
         if rest[0] not in commands:
             return f"no command {name} {rest[0]}"
