@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cafe.cli.plain_help import in_plain_words
+from cafe.cli.plain_help import in_plain_words, unconverted
 from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
 
@@ -144,11 +144,11 @@ class LazyGroup(TyperGroup):
 
         typer's own flags have none, and it would import pydantic to convert that.
         """
-        params = super().get_params(ctx)
-        for flag in params:
+        flags = list(map(unconverted, super().get_params(ctx)))
+        for flag in flags:
             if flag.default is None:
                 flag.default = False
-        return params
+        return flags
 
 
 def _complete_without_rich() -> None:

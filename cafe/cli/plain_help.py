@@ -32,7 +32,8 @@ def in_plain_words(command: Any) -> Any:
             _name_value(parameter)
         if isinstance(parameter.default, float) and parameter.default.is_integer():
             parameter.default = int(parameter.default)  # 10, not 10.0
-        _complete_unconverted(parameter)
+    every = command.get_params  # with --help
+    command.get_params = lambda ctx: list(map(unconverted, every(ctx)))
     for each in getattr(command, "commands", {}).values():
         in_plain_words(each)
     return command
@@ -56,11 +57,17 @@ def _no_type(ctx: object) -> None:
     """Show no type beside the name of an argument."""
 
 
-def _complete_unconverted(parameter: Any) -> None:
-    """Leave values as they are while a shell completes: pydantic converts them, and takes long."""
+def unconverted(parameter: Any) -> Any:
+    """Leave a parameter's value as it is while a shell completes; return the parameter.
+
+    pydantic would convert it, and takes as long to import as all else that a TAB needs.
+    """
+    if "process_value" in vars(parameter):
+        return parameter  # done before
     convert = parameter.process_value
 
     def process_value(ctx: Any, value: Any) -> Any:
         return value if ctx.resilient_parsing else convert(ctx, value)
 
     parameter.process_value = process_value
+    return parameter
