@@ -31,6 +31,21 @@ Shown = dict[str, Any]
 """One order, as the shop shows it."""
 
 
+Members = Mapping[str, Any]
+"""The members that an answer has at least: None, or of a list what each of its objects has."""
+
+
+def of_names(text: str) -> Members:
+    """Return members by their names, separated by spaces."""
+    return dict.fromkeys(text.split())
+
+
+PLACED: Final = of_names("order_id status message eta_seconds")
+CLAIM: Final = of_names("number drink name")
+FINISHED: Final = of_names("number brewed_seconds collected")
+LISTED: Final[Members] = {"orders": of_names("order_id number status drink name waited_seconds")}
+
+
 class NotAnsweredError(TyperException):
     """The shop cannot be asked; ends a command with one line."""
 
@@ -66,18 +81,19 @@ class Port:
         self._app = app
         self._token = token
 
-    def get(self, path: str, **options: Any) -> Answer:
+    def get(self, path: str, members: Members, **options: Any) -> Answer:
         """Ask for what is at a path of the app; as `ask`."""
-        return self.ask("GET", path, **options)
+        return self.ask("GET", path, members, **options)
 
-    def post(self, path: str, body: object = None, **options: Any) -> Answer:
+    def post(self, path: str, members: Members, body: object = None, **options: Any) -> Answer:
         """Send JSON to a path of the app; as `ask`."""
-        return self.ask("POST", path, body=body, **options)
+        return self.ask("POST", path, members, body=body, **options)
 
     def ask(
         self,
         method: str,
         path: str,
+        members: Members,
         *,
         body: object = None,
         fields: Mapping[str, str] | None = None,
@@ -85,7 +101,7 @@ class Port:
     ) -> Answer:
         """Return the answer, for which the shop may take `wait` seconds more than usual.
 
-        Raises NotAnsweredError and RefusedError.
+        Raises NotAnsweredError, and RefusedError also if the answer lacks one of the members.
         """
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._token is not None:
@@ -101,7 +117,10 @@ class Port:
             raise NotAnsweredError(f"{self.where} cannot be asked: {why}.") from None
         finally:
             connection.close()
-        return self._read(response.status, text, response.headers.get("Link", ""))
+        answer = self._read(response.status, text, response.headers.get("Link", ""))
+        if answer.body is not None and not has(answer.body, members):
+            raise RefusedError(self._not_the_cafe(answer.status))
+        return answer
 
     @property
     def where(self) -> str:
@@ -127,11 +146,14 @@ class Port:
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            raise RefusedError(f"{self.where} answered {status}, and not as the café does.")
+            raise RefusedError(self._not_the_cafe(status))
         if status >= HTTPStatus.MULTIPLE_CHOICES:
             raise RefusedError(self._refusal(status, body))
         following = NEXT.search(link)
         return Answer(status, body, following and urlsplit(following[1]).query)
+
+    def _not_the_cafe(self, status: int) -> str:
+        return f"{self.where} answered {status}, and not as the café does."
 
     def _refusal(self, status: int, problem: Mapping[str, Any]) -> str:
         said = str(problem.get("detail") or problem.get("title") or status)
@@ -159,11 +181,21 @@ def parse_url(value: str) -> str:
     return PREFIX.sub("", value.rstrip("/").removesuffix("/docs")).rstrip("/")
 
 
+def has(body: Any, members: Members) -> bool:
+    """Return whether a JSON value is an object that has these members."""
+    return isinstance(body, dict) and all(
+        name in body
+        and (inner is None or isinstance(body[name], list))
+        and all(has(one, inner) for one in (body[name] if inner is not None else ()))
+        for name, inner in members.items()
+    )
+
+
 def live_orders(worker: Port, barista: str | None = None) -> Iterator[Shown]:
     """Yield the orders that wait or are in preparation, or those that one barista has in hand."""
     query: str | None = query_of(barista=barista)
     while query is not None:
-        answer = worker.get(f"/orders?{query}")
+        answer = worker.get(f"/orders?{query}", LISTED)
         yield from answer.body["orders"]
         query = answer.following
 

@@ -13,7 +13,17 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cafe.cli.asking import Port, RefusedError, Shown, live_orders, parse_url, query_of
+from cafe.cli.asking import (
+    CLAIM,
+    FINISHED,
+    PLACED,
+    Port,
+    RefusedError,
+    Shown,
+    live_orders,
+    parse_url,
+    query_of,
+)
 from cafe.cli.order_table import duration, show_live, table_of
 from cafe.cli.streams import print_error
 from cafe.operations.printable import printable
@@ -77,11 +87,11 @@ def order(
     """
     shop = Port(url, "client", token)
     wish = {} if name is None else {"name": name}
-    placed: Shown = shop.post("/order/", wish, fields={"Prefer": "respond-async"}).body
+    placed: Shown = shop.post("/order/", PLACED, wish, fields={"Prefer": "respond-async"}).body
     said = "" if as_json else say_where(placed)
     while wait and placed["status"] in UNFINISHED:
         path, fields = f"/order/{placed['order_id']}", {"Prefer": f"wait={WAIT}"}
-        placed = shop.get(path, fields=fields, wait=WAIT).body
+        placed = shop.get(path, PLACED, fields=fields, wait=WAIT).body
         said = said if as_json else say_where(placed, said)
     if as_json:
         print_json(placed)
@@ -106,7 +116,7 @@ def start(
     query = query_of(barista=barista, wait=WAIT if wait else None)
     claim: Shown | None = None
     while claim is None:
-        claim = shop.post(f"/start/?{query}", wait=WAIT).body
+        claim = shop.post(f"/start/?{query}", CLAIM, wait=WAIT).body
         if claim is None and not wait:
             print_error("cafe: No order waits.")
             raise typer.Exit(NOTHING_TO_DO)
@@ -133,7 +143,7 @@ def finish(
     """
     shop = Port(url, "worker", token)
     meant = order_meant(list(live_orders(shop, barista)), number)
-    finished: Shown = shop.post("/finish/", {"order_id": meant["order_id"]}).body
+    finished: Shown = shop.post("/finish/", FINISHED, {"order_id": meant["order_id"]}).body
     if as_json:
         print_json(finished)
         return

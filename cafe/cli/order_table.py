@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cafe.cli.asking import NotAnsweredError, Port, Shown
+from cafe.cli.asking import LISTED, NotAnsweredError, Port, Shown
 from cafe.operations.printable import printable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def look(shop: Port, height: int) -> Group:
     from rich.console import Group  # noqa: PLC0415 - as above
 
     rows = max(1, min(height - FRAME, MOST_ON_PAGE))
-    answer = shop.get(f"/orders?limit={rows}")
+    answer = shop.get(f"/orders?limit={rows}", LISTED)
     found: list[Shown] = answer.body["orders"]
     counts = Counter(one["status"] for one in found)
     more = "; more below" if answer.following else ""
