@@ -19,7 +19,7 @@ import trio
 
 from cafe.cli.commands import COMMANDS, loaded
 from cafe.orders import schemas
-from cafe.settings import PREFIX, Settings
+from cafe.settings import OF_COMMANDS, PREFIX, Settings
 from docs.graph import arrows
 from tests.system.shop import Shop, open_shop
 from tests.test_layout import ROOMS
@@ -84,7 +84,7 @@ def test_the_floors_of_the_design_are_those_that_the_imports_are_held_to() -> No
 
 
 def test_each_setting_that_a_page_names_exists() -> None:
-    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    settings = {PREFIX + name.upper() for name in (*Settings.model_fields, *OF_COMMANDS)}
     named = {one for one in found(rf"\b{PREFIX}\w+") if one.name not in settings}
     assert named == set()
 
@@ -112,7 +112,7 @@ def options_of(command: Any) -> set[str]:
 def objection(line: str) -> str | None:
     """Return what is wrong with the arguments of `cafe`; None if nothing is."""
     name, *rest = line.split()
-    if name == "--help":
+    if name in {"--help", "--version", "--install-completion"}:
         return None
     if name not in COMMANDS:
         return f"no command {name}"

@@ -123,8 +123,8 @@ def start(
     if as_json:
         print_json(claim)
         return
-    whom = f" for {claim['name']}" if claim["name"] else ""
-    print(printable(f"Order {claim['number']}: {claim['drink']}{whom}."))
+    name = f" for {claim['name']}" if claim["name"] else ""
+    print(printable(f"Order {claim['number']}: {claim['drink']}{name}."))
 
 
 def finish(
