@@ -1,4 +1,4 @@
-"""What docs/operations holds for operators, against a shop that runs and against its own programs."""
+"""What docs/operations holds for operators: the rules, the dashboard and the unit."""
 
 from __future__ import annotations
 
