@@ -40,6 +40,8 @@ SECRETS = frozenset(
 )
 FILE = "_file"
 """What the name of a secret's field ends with where it is the path of a file."""
+OF_COMMANDS = ("URL", "WORKER_URL", "TOKEN")
+"""Variables of `cafe order` and the like, which are no settings of a shop; without PREFIX."""
 
 
 class SettingsError(ValueError):
@@ -218,7 +220,7 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     known = [name.upper() for name in Settings.model_fields]
     known += [f"{name}{FILE}".upper() for name in SECRETS]
     given = [name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)]
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in given if name not in known and name not in OF_COMMANDS]
     return [
         f"{PREFIX}{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown
     ]

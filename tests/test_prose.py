@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 import trio
-import typer
 
-from cafe.cli.commands import COMMANDS, app_for
+from cafe.cli.commands import COMMANDS, loaded
 from cafe.orders import schemas
-from cafe.settings import FILE, PREFIX, SECRETS, Settings
+from cafe.settings import FILE, OF_COMMANDS, PREFIX, SECRETS, Settings
 from docs.graph import arrows
 from tests.system.shop import Shop, open_shop
 from tests.test_layout import ROOMS
@@ -86,7 +85,8 @@ def test_the_floors_of_the_design_are_those_that_the_imports_are_held_to() -> No
 
 def test_each_setting_that_a_page_names_exists() -> None:
     files = {name + FILE for name in SECRETS}
-    settings = {PREFIX + name.upper() for name in Settings.model_fields.keys() | files}
+    names = Settings.model_fields.keys() | files | set(OF_COMMANDS)
+    settings = {PREFIX + name.upper() for name in names}
     named = {one for one in found(rf"\b{PREFIX}\w+") if one.name not in settings}
     assert named == set()
 
@@ -114,12 +114,11 @@ def options_of(command: Any) -> set[str]:
 def objection(line: str) -> str | None:
     """Return what is wrong with the arguments of `cafe`; None if nothing is."""
     name, *rest = line.split()
-    if name == "--help":
+    if name in {"--help", "--version", "--install-completion"}:
         return None
     if name not in COMMANDS:
         return f"no command {name}"
-    command: Any = typer.main.get_command(app_for([name]))
-    command = getattr(command, "commands", {}).get(name, command)
+    command = loaded(name)
     if (commands := getattr(command, "commands", None)) and rest:
         if rest[0] not in commands:
             return f"no command {name} {rest[0]}"
