@@ -1,4 +1,4 @@
-"""What installs and packages the shop: the locks, the Makefile, the image, the compose file.
+"""What installs and packages the shop: the locks, the Makefile, the image.
 
 Rule: facts that no linter checks, because they are promises of this project. The files are read as
 text; hadolint and the compose-spec schema check their syntax in `make check`.
@@ -11,7 +11,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -251,57 +250,7 @@ def test_every_install_of_the_image_is_hashed_or_needs_no_index() -> None:
     assert all("--require-hashes" in step or "--no-index" in step for step in installs)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '- "8080:8080"',
-        '- "127.0.0.1:8081:8081"',
-        "read_only: true",
-        "- /tmp",
-        "- ALL",
-        "- no-new-privileges:true",
-        "stop_grace_period: 10s",
-        "restart: unless-stopped",
-    ],
-)
-def test_the_compose_file_restricts_the_container(line: str) -> None:
-    lines = [
-        re.sub(r" #.*", "", line).strip() for line in text_of("docker-compose.yml").splitlines()
-    ]
-    assert line in lines
-
-
 def services() -> dict[str, dict[str, Any]]:
     """Return the services of the compose file, by name."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(text_of("docker-compose.yml"))["services"]
     return found
-
-
-def test_compose_publishes_no_other_port() -> None:
-    published = {name: one["ports"] for name, one in services().items() if "ports" in one}
-    assert published == {
-        "cafe": ["8080:8080", "127.0.0.1:8081:8081"],
-        "mail": ["127.0.0.1:8025:8025"],
-    }
-
-
-def test_the_profile_of_compose_names_services_that_are_there_and_settings_that_exist() -> None:
-    lines = text_of("docker-compose.full.env").splitlines()
-    variables = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    profile = variables.pop("COMPOSE_PROFILES")
-    assert {name for name, one in services().items() if profile in one.get("profiles", ())} == {
-        "upgrade",
-        "postgres",
-        "mail",
-    }
-    passed_on = {name for name, value in services()["cafe"]["environment"].items() if value is None}
-    assert set(variables) <= passed_on
-    settings = {name.removeprefix("CAFE_").lower(): value for name, value in variables.items()}
-    assert settings.keys() <= Settings.model_fields.keys()
-    hosts = {urlsplit(url).hostname for url in settings.values()}
-    assert hosts == {"postgres", "mail"}
-
-
-def test_a_shop_without_the_profile_needs_none_of_its_services() -> None:
-    needed = services()["cafe"]["depends_on"]
-    assert [one["required"] for one in needed.values()] == [False]
