@@ -101,13 +101,17 @@ def make_app(names: Sequence[str]) -> typer.Typer:
 
 
 def _add_command(app: typer.Typer, name: str) -> None:
-    attribute = f"{name}_" if iskeyword(name) else name
     with hidden(NOT_IMPORTED.get(name, ())):
-        command = getattr(import_module(COMMANDS[name]), attribute)
+        command = getattr(import_module(COMMANDS[name]), attribute_of(name))
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:
         app.command(name)(command)
+
+
+def attribute_of(name: str) -> str:
+    """Return the name that a command has in its module."""
+    return f"{name}_" if iskeyword(name) else name
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cafe.cli.commands import COMMANDS, hidden, make_app, run
+from cafe.cli.commands import COMMANDS, attribute_of, hidden, make_app, run
 from cafe.players.client import UnreachableError
 from tests.cafe.cli.running import run_command
 
@@ -85,7 +85,7 @@ def test_help_lists_every_command_with_the_first_sentence_of_its_help(
     assert run_command(["--help"]) == 0
     printed = capsys.readouterr().out
     for name, module in COMMANDS.items():
-        command = getattr(importlib.import_module(module), name)
+        command = getattr(importlib.import_module(module), attribute_of(name))
         about = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
         assert name in printed
         assert str(about).partition("\n")[0] in printed

@@ -4,110 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from cafe.ledger.checking import check, open_reader
 from cafe.ledger.log import MOST_AHEAD
 from cafe.ledger.store import Store, open_store
-from cafe.ledger.tables import events, metadata
-from cafe.shop.departments import DEPARTMENTS
-from tests.cafe.cli.running import run_command
-from tests.imports import ROOT
-
-EXPORTS = ROOT / "docs/examples/exports"
-SYSTEMS = ("functech", "courier-service", "restaurant-booking", "coffee-shop")
-HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
-TOO_LONG = (
-    "Checking this hash would hold up all who sign in: it may take 1 GiB of memory, 100 passes, "
-    "and 4 GiB in all passes together."
+from cafe.ledger.tables import events
+from tests.cafe.cli.importer import (
+    BROUGHT,
+    COURIER,
+    DISTRICT,
+    EXPORTS,
+    ORDER,
+    PRODUCT,
+    SYSTEMS,
+    USER,
+    Importer,
 )
-USER = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
-PRODUCT = {"name": "Latte", "price": 4}
-DISTRICT = {"sid": 1, "name": "North"}
-COURIER = {"sid": 1, "name": "Ada", "districts": ["North"]}
-TABLE = {"id": 1, "seats": 4}
-ORDER = {
-    "order_id": 7,
-    "user_id": 1,
-    "items": {"Latte": {}},
-    "total_price": 4,
-    "status": "PENDING",
-    "created_at": "2025-02-01T08:00:00",
-}
-BROUGHT = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": 1, "status": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Importer:
-    """Runs `cafe import` on a database, and looks at that."""
-
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, system: str, *args: str, **lists: list[Any]) -> tuple[int, str, str]:
-        """Import these records, a line each; return the exit code and what was printed."""
-        parts = [
-            f'"{kind}": [\n' + ",\n".join(map(json.dumps, records)) + "]"
-            for kind, records in lists.items()
-        ]
-        (self.folder / "export.json").write_text(f"{{{','.join(parts)}}}")
-        return self.run(system, "export.json", *args)
-
-    def run(self, *args: str) -> tuple[int, str, str]:
-        """Run the command; return the exit code and what was printed."""
-        status = run_command(["import", *args])
-        captured = self.capsys.readouterr()
-        return status, captured.out, captured.err
-
-    def refusal(self, system: str, **lists: list[Any]) -> str:
-        """Return the one line of a refused import, without the name of the file."""
-        status, out, err = self(system, **lists)
-        assert (status, out) == (2, "")
-        *_, line = err.splitlines()
-        return line.removeprefix("cafe: export.json")
-
-    @property
-    def url(self) -> str:
-        """The database."""
-        return f"sqlite:///{self.folder}/cafe.db"
-
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Read the database."""
-        with open_reader(self.url) as connection:
-            yield connection
-
-    def rows(self) -> dict[str, list[Any]]:
-        """Return all rows of all tables."""
-        with self.connection() as connection:
-            return {
-                table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
-                for table in metadata.sorted_tables
-            }
-
-    def broken(self) -> list[str]:
-        """Return the promises that are broken."""
-        with self.connection() as connection:
-            found = check(connection, DEPARTMENTS)
-            return [f"{one.sentence}: {one.findings[0]}" for one in found if one.findings]
-
-
-@pytest.fixture
-def cafe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Importer:
-    importer = Importer(tmp_path, capsys)
-    monkeypatch.setenv("CAFE_DATABASE_URL", importer.url)
-    monkeypatch.chdir(tmp_path)
-    return importer
+from tests.cafe.cli.running import run_command
 
 
 @pytest.fixture(scope="module")
@@ -199,81 +119,6 @@ def test_a_dry_run_checks_everything_and_writes_nothing(used: Importer) -> None:
         2,
         "cafe: export.json:3: users[1].user_id: Another user has this id.\n",
     )
-
-
-@pytest.mark.parametrize(
-    ("system", "lists", "said"),
-    [
-        (
-            "functech",
-            {"users": [USER, {**USER, "user_id": 2}]},
-            ":3: users[1].email: Another user has this e-mail address.",
-        ),
-        (
-            "functech",
-            {"users": [{**USER, "password_hash": HASH.replace("m=65536", "m=9999999")}]},
-            f":2: users[0].password_hash: {TOO_LONG}",
-        ),
-        (
-            "functech",
-            {"products": [PRODUCT, {"name": "LATTE", "price": 1}]},
-            ":3: products[1].name: Another product has this name.",
-        ),
-        (
-            "coffee-shop",
-            {"products": [{**PRODUCT, "variations": [{"name": "A"}, {"name": "a"}]}]},
-            ":2: products[0].variations[1].name: Another variation of the product has this name.",
-        ),
-        (
-            "functech",
-            {"users": [USER], "orders": [{**ORDER, "created_at": "2199-01-01T00:00:00"}]},
-            ":3: orders[0].created_at: This is in the future.",
-        ),
-        (
-            "restaurant-booking",
-            {"tables": [TABLE, TABLE]},
-            ":3: tables[1].id: Another table has this number.",
-        ),
-        (
-            "courier-service",
-            {"districts": [DISTRICT, {"sid": 2, "name": "north"}]},
-            ":3: districts[1].name: Another district has this name.",
-        ),
-        (
-            "courier-service",
-            {"districts": [DISTRICT], "couriers": [{**COURIER, "districts": ["North", "South"]}]},
-            ":3: couriers[0].districts[1]: There is no such district.",
-        ),
-        (
-            "courier-service",
-            {"districts": [DISTRICT], "couriers": [COURIER, COURIER]},
-            ":4: couriers[1].sid: Another courier or district has this id.",
-        ),
-        (
-            "courier-service",
-            {"districts": [DISTRICT], "couriers": [COURIER], "orders": [BROUGHT, BROUGHT]},
-            ":5: orders[1].sid: Another order has this id.",
-        ),
-        (
-            "courier-service",
-            {
-                "districts": [DISTRICT],
-                "couriers": [COURIER],
-                "orders": [BROUGHT, {**BROUGHT, "sid": 4}],
-            },
-            ":5: orders[1].courier_sid: The courier has another order in work.",
-        ),
-        (
-            "courier-service",
-            {"districts": [DISTRICT], "orders": [BROUGHT]},
-            ":3: orders[0].courier_sid: There is no such courier in this file.",
-        ),
-    ],
-)
-def test_what_cannot_come_in_is_one_line_with_its_member(
-    cafe: Importer, system: str, lists: dict[str, list[Any]], said: str
-) -> None:
-    assert cafe.refusal(system, **lists) == said
 
 
 def test_couriers_and_districts_with_the_same_numbers_both_come_in(cafe: Importer) -> None:

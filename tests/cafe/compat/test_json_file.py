@@ -149,10 +149,10 @@ def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_progress_counts_the_records_of_all_lists() -> None:
-    told: list[int] = []
+    reported: list[int] = []
     lists = {"users": dict, "orders": dict}
-    JsonFile(b'{"users": [{}, {}], "x": [1], "orders": [{}]}', lists, told.append)
-    assert told == [1, 2, 3]
+    JsonFile(b'{"users": [{}, {}], "x": [1], "orders": [{}]}', lists, reported.append)
+    assert reported == [1, 2, 3]
 
 
 def test_a_place_is_shown_as_people_write_it() -> None:
