@@ -77,7 +77,11 @@ def moved(url: str, providers: Providers) -> Generator[Moved]:
     for system in ORDERS:
         assert cafe(url, "import", system, str(EXPORTS / f"{system}.json")) == 0
     assert cafe(url, "db", "check") == 0
-    settings = {"worker_auth": "accounts", "database_url": url, **providers.settings}
+    settings: dict[str, Any] = {
+        "worker_auth": "accounts",
+        "database_url": url,
+        **providers.settings,
+    }
     with open_shop(FREE_PORTS, **settings) as shop:
         yield Moved(shop, providers)
     assert cafe(url, "db", "check") == 0

@@ -22,7 +22,7 @@ def _logging_as_it_was() -> Generator[None]:
 
 
 @pytest.fixture
-def cafe(
+def importer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Importer:
     importer = Importer(tmp_path, capsys)

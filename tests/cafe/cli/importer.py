@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,16 @@ from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.cli.running import run_command
 from tests.imports import ROOT
 
+Row = dict[str, Any]
 EXPORTS = ROOT / "docs/examples/exports"
 SYSTEMS = ("functech", "courier-service", "restaurant-booking", "coffee-shop")
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
-USER = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
-PRODUCT = {"name": "Latte", "price": 4}
-DISTRICT = {"sid": 1, "name": "North"}
-COURIER = {"sid": 1, "name": "Ada", "districts": ["North"]}
-TABLE = {"id": 1, "seats": 4}
-ORDER = {
+USER: Row = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
+PRODUCT: Row = {"name": "Latte", "price": 4}
+DISTRICT: Row = {"sid": 1, "name": "North"}
+COURIER: Row = {"sid": 1, "name": "Ada", "districts": ["North"]}
+TABLE: Row = {"id": 1, "seats": 4}
+ORDER: Row = {
     "order_id": 7,
     "user_id": 1,
     "items": {"Latte": {}},
@@ -34,7 +35,7 @@ ORDER = {
     "status": "PENDING",
     "created_at": "2025-02-01T08:00:00",
 }
-BROUGHT = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": 1, "status": 1}
+BROUGHT: Row = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": 1, "status": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Importer:
         return f"sqlite:///{self.folder}/cafe.db"
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Generator[Connection]:
         """Read the database."""
         with open_reader(self.url) as connection:
             yield connection

@@ -41,24 +41,24 @@ def used_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def used(cafe: Importer, used_file: Path) -> Importer:
+def used(importer: Importer, used_file: Path) -> Importer:
     """Return the same for a copy of that database."""
-    shutil.copy(used_file, cafe.folder / "cafe.db")
-    return cafe
+    shutil.copy(used_file, importer.folder / "cafe.db")
+    return importer
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_each_system_s_example_comes_in_and_every_promise_holds(
-    cafe: Importer, system: str
+    importer: Importer, system: str
 ) -> None:
     file = EXPORTS / f"{system}.json"
-    status, out, err = cafe.run(system, str(file))
+    status, out, err = importer.run(system, str(file))
     lists = json.loads(file.read_text("utf-8"))
     assert (status, out) == (0, "".join(f"{kind}: {len(of)}\n" for kind, of in lists.items()))
     whole = sum(map(len, lists.values()))
     assert err.splitlines()[0] == f"{whole} of {whole} records checked"
     assert err.endswith(" changes written\n")
-    assert cafe.broken() == []
+    assert importer.broken() == []
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -75,21 +75,21 @@ def test_it_comes_in_beside_what_there_is(used: Importer, system: str) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_the_same_file_does_not_come_in_twice(cafe: Importer, system: str) -> None:
+def test_the_same_file_does_not_come_in_twice(importer: Importer, system: str) -> None:
     file = str(EXPORTS / f"{system}.json")
-    assert cafe.run(system, file)[0] == 0
-    before = cafe.rows()
-    status, out, err = cafe.run(system, file)
+    assert importer.run(system, file)[0] == 0
+    before = importer.rows()
+    status, out, err = importer.run(system, file)
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith(f"cafe: {file}:3: ")
     assert "[0]." in err
     assert err.endswith((" has this id.\n", " has this name.\n"))
-    assert cafe.rows() == before
+    assert importer.rows() == before
 
 
 @pytest.mark.parametrize("kind", ["users", "orders"])
-def test_each_record_that_is_there_already_is_named(cafe: Importer, kind: str) -> None:
-    assert cafe("functech", users=[USER], products=[PRODUCT], orders=[ORDER])[0] == 0
+def test_each_record_that_is_there_already_is_named(importer: Importer, kind: str) -> None:
+    assert importer("functech", users=[USER], products=[PRODUCT], orders=[ORDER])[0] == 0
     said = {
         "users": ":3: users[1].email: Another user has this e-mail address.",
         "orders": ":3: orders[1].order_id: Another order has this id.",
@@ -98,7 +98,7 @@ def test_each_record_that_is_there_already_is_named(cafe: Importer, kind: str) -
         "users": [{**USER, "user_id": 2, "email": "c@example.com"}, {**USER, "user_id": 3}],
         "orders": [{**ORDER, "order_id": 8}, ORDER],
     }
-    assert cafe.refusal("functech", **{kind: records[kind]}) == said[kind]
+    assert importer.refusal("functech", **{kind: records[kind]}) == said[kind]
 
 
 def test_an_error_in_the_last_record_leaves_everything_as_it_was(used: Importer) -> None:
@@ -121,20 +121,20 @@ def test_a_dry_run_checks_everything_and_writes_nothing(used: Importer) -> None:
     )
 
 
-def test_couriers_and_districts_with_the_same_numbers_both_come_in(cafe: Importer) -> None:
+def test_couriers_and_districts_with_the_same_numbers_both_come_in(importer: Importer) -> None:
     """Districts and couriers are numbered there each for themselves; here their ids differ."""
     south = {"sid": 2, "name": "South"}
     couriers = [{**COURIER, "districts": [1]}, {**COURIER, "sid": 2, "districts": [2, 1]}]
     orders = [{**BROUGHT, "district": 2, "courier_sid": 2, "status": 2}, BROUGHT]
     orders[1] = {**BROUGHT, "sid": 4}
-    status, *_ = cafe(
+    status, *_ = importer(
         "courier-service", districts=[DISTRICT, south], couriers=couriers, orders=orders
     )
     assert status == 0
-    rows = cafe.rows()
+    rows = importer.rows()
     assert [row[0] for row in rows["districts"]] == ["district-1", "district-2"]
     assert [row[0] for row in rows["couriers"]] == ["1", "2"]
-    assert cafe.broken() == []
+    assert importer.broken() == []
 
 
 @pytest.mark.parametrize("seconds", [10, MOST_AHEAD - 1, MOST_AHEAD + 1, 10_000])
@@ -147,34 +147,34 @@ def test_the_log_s_times_never_go_back_a_little(used: Importer, seconds: float) 
     assert used.broken() == []
 
 
-def test_orders_get_ticket_numbers_in_the_order_of_their_times(cafe: Importer) -> None:
+def test_orders_get_ticket_numbers_in_the_order_of_their_times(importer: Importer) -> None:
     orders = [
         {**ORDER, "order_id": n, "created_at": f"2025-02-{day:02}T08:00:00"}
         for n, day in enumerate((3, 1, 2))
     ]
-    assert cafe("functech", users=[USER], orders=orders)[0] == 0
-    with cafe.connection() as connection:
+    assert importer("functech", users=[USER], orders=orders)[0] == 0
+    with importer.connection() as connection:
         placed = select(events.c.data).where(events.c.department == "orders")
         found = connection.execute(placed.order_by(events.c.position)).scalars()
         shown = [json.loads(data or "{}") for data in found]
     assert [(one["imported"], one["number"]) for one in shown] == [("1", 1), ("2", 2), ("0", 3)]
 
 
-def test_nothing_comes_in_while_a_shop_has_the_database(cafe: Importer) -> None:
-    with closing(open_store(cafe.url)):
-        status, _, err = cafe("functech", users=[USER])
+def test_nothing_comes_in_while_a_shop_has_the_database(importer: Importer) -> None:
+    with closing(open_store(importer.url)):
+        status, _, err = importer("functech", users=[USER])
     assert (status, "is in use by" in err) == (2, True)
 
 
 def test_a_row_that_the_database_refuses_takes_everything_with_it(
-    cafe: Importer, monkeypatch: pytest.MonkeyPatch
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cafe("functech", users=[USER])[0] == 0
-    before = cafe.rows()
+    assert importer("functech", users=[USER])[0] == 0
+    before = importer.rows()
     forget(monkeypatch, Store.read)
-    status, _, err = cafe("functech", products=[PRODUCT], users=[{**USER, "user_id": 2}])
+    status, _, err = importer("functech", products=[PRODUCT], users=[{**USER, "user_id": 2}])
     assert (status, "constraint" in err) == (2, True)
-    assert cafe.rows() == before
+    assert importer.rows() == before
 
 
 def forget(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Any]) -> None:
@@ -197,21 +197,23 @@ def forget(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Any]) -> None:
         (["functech", "."], ".: Is a directory."),
     ],
 )
-def test_what_is_no_import_is_one_line(cafe: Importer, args: list[str], said: str) -> None:
-    status, out, err = cafe.run(*args)
+def test_what_is_no_import_is_one_line(importer: Importer, args: list[str], said: str) -> None:
+    status, out, err = importer.run(*args)
     assert (status, out) == (2, "")
     assert err.startswith(f"cafe: {said}")
-    assert not (cafe.folder / "cafe.db").exists()
+    assert not (importer.folder / "cafe.db").exists()
 
 
-def test_a_database_in_memory_is_refused(cafe: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_in_memory_is_refused(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CAFE_DATABASE_URL", "sqlite://")
-    status, _, err = cafe("functech", users=[USER])
+    status, _, err = importer("functech", users=[USER])
     assert (status, "a database in memory is lost" in err) == (2, True)
 
 
-def test_the_help_names_the_systems_and_an_example(cafe: Importer) -> None:
-    status, out, _ = cafe.run("--help")
+def test_the_help_names_the_systems_and_an_example(importer: Importer) -> None:
+    status, out, _ = importer.run("--help")
     assert status == 0
     assert "cafe import functech export.json" in out
     assert "--dry-run" in out

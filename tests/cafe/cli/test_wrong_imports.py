@@ -94,6 +94,6 @@ TOO_LONG = (
     ],
 )
 def test_what_cannot_come_in_is_one_line_with_its_member(
-    cafe: Importer, system: str, lists: dict[str, list[Any]], said: str
+    importer: Importer, system: str, lists: dict[str, list[Any]], said: str
 ) -> None:
-    assert cafe.refusal(system, **lists) == said
+    assert importer.refusal(system, **lists) == said

@@ -33,10 +33,11 @@ class Written:
         self._write(value, ())
 
     def _write(self, value: Any, place: Place) -> None:
+        container: Any = value
         if isinstance(value, dict):
-            self._write_all("{}", [(place, *one) for one in value.items()])
+            self._write_all("{}", [(place, *one) for one in container.items()])
         elif isinstance(value, list):
-            self._write_all("[]", [(place, index, one) for index, one in enumerate(value)])
+            self._write_all("[]", [(place, *one) for one in enumerate(container)])
         else:
             self._add(json.dumps(value, ensure_ascii=self._chance.random() < 0.5))
 
