@@ -191,6 +191,7 @@ def make_app() -> typer.Typer:
     return app
 
 
+<<<<<<< HEAD
 def loaded(name: str) -> Any:
     """Return a command, as typer makes it of its function or of its Typer."""
     command = imported(name)
@@ -213,6 +214,20 @@ def imported(name: str) -> Any:
 
 def _stand_in() -> None:
     """Do nothing: typer needs a function for what is not loaded."""
+=======
+def _add_command(app: typer.Typer, name: str) -> None:
+    with hidden(NOT_IMPORTED.get(name, ())):
+        command = getattr(import_module(COMMANDS[name]), attribute_of(name))
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
+>>>>>>> import
+
+
+def attribute_of(name: str) -> str:
+    """Return the name that a command has in its module."""
+    return f"{name}_" if iskeyword(name) else name
 
 
 @contextmanager
