@@ -191,7 +191,6 @@ def make_app() -> typer.Typer:
     return app
 
 
-<<<<<<< HEAD
 def loaded(name: str) -> Any:
     """Return a command, as typer makes it of its function or of its Typer."""
     command = imported(name)
@@ -207,27 +206,17 @@ def loaded(name: str) -> Any:
 
 def imported(name: str) -> Any:
     """Import a command's module, and return the function or the Typer that is the command."""
-    attribute = f"{name}_" if iskeyword(name) else name
     with hidden(NOT_IMPORTED.get(name, ())):
-        return getattr(import_module(COMMANDS[name].module), attribute)
+        return getattr(import_module(COMMANDS[name].module), attribute_of(name))
+
+
+def attribute_of(name: str) -> str:
+    """Return how a command's module calls it: `import` is a keyword of Python."""
+    return f"{name}_" if iskeyword(name) else name
 
 
 def _stand_in() -> None:
     """Do nothing: typer needs a function for what is not loaded."""
-=======
-def _add_command(app: typer.Typer, name: str) -> None:
-    with hidden(NOT_IMPORTED.get(name, ())):
-        command = getattr(import_module(COMMANDS[name]), attribute_of(name))
-    if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
-    else:
-        app.command(name)(command)
->>>>>>> import
-
-
-def attribute_of(name: str) -> str:
-    """Return the name that a command has in its module."""
-    return f"{name}_" if iskeyword(name) else name
 
 
 @contextmanager

@@ -16,11 +16,7 @@ from pathlib import Path
 import pytest
 import typer
 
-<<<<<<< HEAD
-from cafe.cli.commands import COMMANDS, hidden, loaded, run
-=======
-from cafe.cli.commands import COMMANDS, attribute_of, hidden, make_app, run
->>>>>>> import
+from cafe.cli.commands import COMMANDS, attribute_of, hidden, loaded, run
 from cafe.players.client import UnreachableError
 from tests.cafe.cli.running import run_command
 
@@ -151,30 +147,13 @@ def test_a_player_imports_no_shop(command: str) -> None:
     } == set()
 
 
-<<<<<<< HEAD
 def test_help_lists_every_command_with_the_first_line_of_its_help(
-=======
-def test_help_lists_every_command_with_the_first_sentence_of_its_help(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    assert run_command(["--help"]) == 0
-    printed = capsys.readouterr().out
-    for name, module in COMMANDS.items():
-        command = getattr(importlib.import_module(module), attribute_of(name))
-        about = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
-        assert name in printed
-        assert str(about).partition("\n")[0] in printed
-
-
-def test_a_command_shows_the_same_help_alone_and_among_all(
->>>>>>> import
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run_command(["--help"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for name, (module, about) in COMMANDS.items():
-        command = getattr(importlib.import_module(module), name)
+        command = getattr(importlib.import_module(module), attribute_of(name))
         help_of_it = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
         assert about == str(help_of_it).partition("\n")[0]
         assert f"{name} {about}" in printed
