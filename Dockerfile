@@ -11,7 +11,7 @@ RUN python -m venv --without-pip /opt/cafe \
 COPY pyproject.toml README.md LICENSE ./
 COPY actors actors
 COPY cafe cafe
-RUN python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
+RUN python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist ./actors . \
     && python -m pip --python /opt/cafe/bin/python install --no-deps --no-index dist/*.whl
 
 FROM python:3.13-slim-bookworm
