@@ -14,11 +14,12 @@ from pydantic import BeforeValidator, WithJsonSchema
 from starlette.responses import Response
 
 from actors import Ref
+from cafe.bookings.booking import Status
 from cafe.bookings.desk import BookingDesk, new_id
 from cafe.bookings.fields import MOST_CENTS, MOST_SEATS, TIME_SCHEMA, time_of
 from cafe.bookings.messages import AskForTable, SearchTables
 from cafe.bookings.period import Period, PeriodError, check_order
-from cafe.bookings.refusals import NotBookable, UnknownBooking
+from cafe.bookings.refusals import BookingConflict, NotBookable, TableTaken, UnknownBooking
 from cafe.bookings.schemas import (
     BookingIn,
     BookingOut,
@@ -41,10 +42,14 @@ MOST_LISTED: Final = 100
 USUALLY_LISTED: Final = 20
 LEDGER: Final = problems(503, because="The member `reason` is `ledger`, or `bookings_full`.")
 TAKEN: Final = problems(
-    409, because="The member `reason` says why: the table is `closed`, or `taken` at this time."
+    409,
+    because="The member `reason` says why: the table is `closed`, or `taken` at this time.",
+    refusal=TableTaken(),
 )
 NOT_CANCELLED: Final = problems(
-    409, because="It has begun, or ended: the member `booking_status` says how it stands."
+    409,
+    because="It has begun, or ended: the member `booking_status` says how it stands.",
+    refusal=BookingConflict(Status.ACCEPTED, "This booking has begun."),
 )
 ASKED_OFTEN: Final = problems(
     429,

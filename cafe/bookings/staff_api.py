@@ -18,7 +18,9 @@ from cafe.bookings.customer_api import MOST_LISTED, Limit, QueryTime, times_of
 from cafe.bookings.desk import BookingDesk, new_id
 from cafe.bookings.messages import AddTable, BookTable, ChangeTable, ListTables
 from cafe.bookings.queries import Page, Wanted
+from cafe.bookings.refusals import SeatsNeeded, TableTaken
 from cafe.bookings.schemas import (
+    BOOKING,
     BookingsOut,
     ConflictingBookingOut,
     DecidedBookingOut,
@@ -51,15 +53,20 @@ LONGEST_CURSOR: Final = 120
 LEDGER: Final = problems(503, because="The member `reason` is `ledger`.")
 NUMBER_TAKEN: Final = problems(409, because="Another table has this number.")
 SEATS_NEEDED: Final = problems(
-    409, because="Accepted bookings, listed in `booking_ids`, need more seats."
+    409,
+    because="Accepted bookings, listed in `booking_ids`, need more seats.",
+    refusal=SeatsNeeded([BOOKING["booking_id"]]),
 )
 UNAVAILABLE: Final = problems(
-    409, because="The member `reason` says why: the table is `closed`, or `taken` at this time."
+    409,
+    because="The member `reason` says why: the table is `closed`, or `taken` at this time.",
+    refusal=TableTaken(),
 )
 NOT_DECIDED: Final = problems(
     409,
     because="The booking stands as `booking_status` says; or the table is, as `reason` says, "
     "`closed`, `taken`, or has too few `seats`.",
+    refusal=TableTaken(),
 )
 
 

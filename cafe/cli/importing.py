@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cafe.cli.database import DatabaseUrl, shop_settings
+from cafe.cli.ledgers import shop_settings
 from cafe.cli.managing import CommandRefusedError, refuse_memory
+from cafe.cli.options import DatabaseUrl
 from cafe.cli.streams import print_error
 from cafe.compat.imports.json_file import MOST_BYTES, JsonFileError
 from cafe.compat.imports.moving import ORDERS, Export, Plan, Rules

@@ -13,8 +13,10 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.delivery.courier import CourierWish
+from cafe.delivery.delivery import Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.messages import ChangeCourier, Step, Take
+from cafe.delivery.refusals import CourierRetired, DeliveryConflict, NoCourier, NotYours
 from cafe.delivery.schemas import (
     ChangedCourierOut,
     CourierOut,
@@ -40,16 +42,25 @@ from cafe.limits.rate_limiter import RateLimiter
 CourierCaller = Annotated[Caller, Depends(Allow(Role.COURIER))]
 COURIERS_ONLY: Final = {
     **problems(401, 403),
-    **problems(404, because="No courier has this account, or there is no such delivery."),
+    **problems(
+        404,
+        because="No courier has this account, or there is no such delivery.",
+        refusal=NoCourier(),
+    ),
     **problems(429, because="This address is over its limit; the member `limit` says over which."),
     **NO_LEDGER,
 }
 OWN: Final = {
-    **problems(403, because="The order is another courier's; or the caller's is another role."),
+    **problems(
+        403,
+        because="The order is another courier's; or the caller's is another role.",
+        refusal=NotYours(),
+    ),
     **problems(
         409,
         because="`delivery_status`, or `order_status` as long as it is not ready, says where it "
         "stands.",
+        refusal=DeliveryConflict(Status.DELIVERED),
     ),
 }
 
@@ -64,7 +75,9 @@ def courier_routes(desk: DeliveryDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         return answer(courier_out(*await desk.courier_of(caller.account_id)))
 
     @router.patch(
-        "/courier/me", response_model=ChangedCourierOut, responses={**BODY, **problems(409)}
+        "/courier/me",
+        response_model=ChangedCourierOut,
+        responses={**BODY, **problems(409, refusal=CourierRetired())},
     )
     async def change(caller: CourierCaller, wanted: DutyIn) -> Response:
         """Come on duty, which hands out the oldest delivery that waits, or go off duty."""

@@ -41,6 +41,13 @@ DELIVERY: Final[dict[str, Any]] = {
     "picked_up_at": None,
     "ended_at": None,
 }
+WAITING: Final[dict[str, Any]] = {
+    **DELIVERY,
+    "courier_id": None,
+    "status": "waiting",
+    "assigned_at": None,
+    "lease_expires_at": None,
+}
 DONE: Final[dict[str, Any]] = {
     **DELIVERY,
     "status": "delivered",

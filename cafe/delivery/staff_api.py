@@ -27,8 +27,18 @@ from cafe.delivery.messages import (
     Take,
     new_id,
 )
-from cafe.delivery.refusals import UnknownCourier, UnknownDelivery
+from cafe.delivery.refusals import (
+    CourierBusy,
+    DeliveryConflict,
+    DistrictQueued,
+    NoFreeCourier,
+    UnknownCourier,
+    UnknownDelivery,
+    UnknownDistrict,
+)
 from cafe.delivery.schemas import (
+    DELIVERY,
+    WAITING,
     CancelIn,
     ChangedCourierOut,
     CourierIn,
@@ -71,31 +81,41 @@ NO_LEDGER: Final = problems(
     503, because="The member `reason` is `ledger`: nothing can be written down."
 )
 DISTRICT_KEPT: Final = problems(
-    409, because="The name is another district's; or deliveries wait: `queued` says how many."
+    409,
+    because="The name is another district's; or deliveries wait: `queued` says how many.",
+    refusal=DistrictQueued(2),
 )
+NO_SUCH_COURIER: Final = problems(404, refusal=UnknownCourier())
 COURIER_KEPT: Final = problems(
     409,
     because="The account is another courier's; or one who has an order in hand, which `order_id` "
     "tells, cannot be retired; or one who is retired cannot come on duty.",
+    refusal=CourierBusy(DELIVERY["order_id"]),
 )
 MOST_ON_PAGE: Final = 100
 OrderId = Annotated[str, Path(description="As the delivery's answer tells it.")]
 InStatus = Annotated[Status | None, Query(description="Only those that stand so.")]
 STEP: Final[dict[int | str, dict[str, Any]]] = {
-    **problems(404),
+    **problems(404, refusal=UnknownDelivery()),
     **problems(
         409,
         because="`delivery_status`, or `order_status` as long as it is not ready, says where it "
         "stands; or the member `reason` is `no_free_courier`.",
+        refusal=DeliveryConflict(Status.DELIVERED),
     ),
 }
 PUBLISHED: Final[dict[int | str, dict[str, Any]]] = {
     201: {"model": DeliveryOut, "description": "A courier has it."},
-    202: {"model": DeliveryOut, "description": "It waits for a courier."},
+    202: {
+        "model": DeliveryOut,
+        "description": "It waits for a courier.",
+        "content": {"application/json": {"example": WAITING}},
+    },
     **BODY,
     **problems(
         409,
         because="The member `reason` is `no_free_courier`: nothing is kept. With `queue` it waits.",
+        refusal=NoFreeCourier(),
     ),
 }
 
@@ -254,7 +274,7 @@ def _add_district_routes(router: APIRouter, desk: DeliveryDesk) -> None:
     @router.patch(
         "/districts/{district_id}",
         response_model=DistrictOut,
-        responses={**BODY, **problems(404), **DISTRICT_KEPT},
+        responses={**BODY, **problems(404, refusal=UnknownDistrict()), **DISTRICT_KEPT},
     )
     async def change(
         manager: Manager, district_id: DistrictId, district: DistrictPatch
@@ -295,7 +315,7 @@ def _add_courier_routes(router: APIRouter, desk: DeliveryDesk) -> None:
         )
         return answer(changed_courier_out(*added), 201)
 
-    @router.get("/couriers/{courier_id}", response_model=CourierOut, responses=problems(404))
+    @router.get("/couriers/{courier_id}", response_model=CourierOut, responses=NO_SUCH_COURIER)
     async def courier(_manager: Manager, courier_id: CourierId) -> Response:
         """Show a courier with the figures."""
         return answer(courier_out(*await desk.courier(courier_id)))
@@ -303,7 +323,7 @@ def _add_courier_routes(router: APIRouter, desk: DeliveryDesk) -> None:
     @router.patch(
         "/couriers/{courier_id}",
         response_model=ChangedCourierOut,
-        responses={**BODY, **problems(404), **COURIER_KEPT},
+        responses={**BODY, **NO_SUCH_COURIER, **COURIER_KEPT},
     )
     async def change(manager: Manager, courier_id: CourierId, courier: CourierPatch) -> Response:
         """Change a courier: name, districts, whether on duty or retired."""

@@ -24,6 +24,7 @@ from starlette.routing import Match, Route
 from cafe.http.authentication import Allow, Authenticate, Role, nobody
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import MEDIA_TYPE, phrase, problem_response, refusal_response
+from cafe.http.problem_examples import problem_example
 from cafe.http.refusals import CafeRefusal
 from cafe.http.schema import FIT_PATTERN, NO_FIT_TEXT
 
@@ -73,14 +74,23 @@ ECHOING: Final = frozenset({"union_tag_invalid", "uuid_parsing"})
 """The errors of pydantic's whose messages quote what was sent."""
 
 
-def problems(*statuses: int, because: str = "") -> dict[int | str, dict[str, Any]]:
-    """Return problem responses for OpenAPI; `because` describes them and their members."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+def problems(
+    *statuses: int, because: str = "", refusal: CafeRefusal | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Return problem responses for OpenAPI; `because` describes them and their members.
+
+    Each has an example: the problem of `refusal`, or the usual one of its status.
+    """
     return {
         status: {
             "description": because or phrase(status),
             "headers": {name: {"schema": {"type": "string"}} for name in HEADERS.get(status, ())},
-            "content": content,
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/ProblemOut"},
+                    "example": problem_example(status, refusal, because),
+                }
+            },
         }
         for status in statuses
     }
@@ -167,7 +177,8 @@ def answer_head(app: FastAPI) -> None:
 def make_openapi(app: FastAPI) -> None:
     """Make OpenAPI once, with our problems where FastAPI documents error bodies of its own.
 
-    Routes that let some roles in say so: which, and that they want a Bearer token.
+    The first sentence of a docstring is the summary of its route. Routes that let some roles in say
+    so: which, and that they want a Bearer token.
     """
     schema = FastAPI.openapi(app)
     components = schema.setdefault("components", {})
@@ -177,12 +188,22 @@ def make_openapi(app: FastAPI) -> None:
         schemas.pop(name, None)
     for path in schema["paths"].values():
         for operation in path.values():
+            summarize(operation)
             operation["responses"].update({str(k): v for k, v in problems(414, 422, 500).items()})
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema and (allow := allow_of(route)):
             components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
             for method in route.methods or ():
                 add_security(schema["paths"][route.path_format][method.lower()], allow)
+
+
+def summarize(operation: dict[str, Any]) -> None:
+    """Make the first paragraph of an operation's description its summary."""
+    summary, _, rest = operation.pop("description", "").partition("\n\n")
+    if summary:
+        operation["summary"] = " ".join(summary.split())
+    if rest:
+        operation["description"] = rest
 
 
 def allow_of(route: APIRoute) -> Allow | None:

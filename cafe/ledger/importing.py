@@ -1,7 +1,7 @@
 """What the departments' imports have in common: who did it, what is refused, and when it happened.
 
-Rule: history keeps its times, and the log stays in their order: what a file tells of many subjects
-is sorted by time before it is written, whichever department it belongs to.
+Rule: history keeps its times, and the log goes by them: what a file tells of many subjects is
+sorted by time before it is written, whichever department it belongs to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cafe.ledger.statements import latest
 from cafe.ledger.store import Unit
 
 WHO: Final = "import"
-"""By whom all events of an import are."""
+"""The `by` of all events of an import."""
 AT_ONCE: Final = 1_000
 """Entries that are written between two reports of progress."""
 Place = tuple[str | int, ...]
@@ -81,9 +81,9 @@ def made(department: str, entries: Sequence[Entry], now: float) -> list[Made]:
 
 
 def units_of(entries: Iterable[Made]) -> Iterator[list[Unit]]:
-    """Yield all entries in the order of their times, some at a time, as a store writes them.
+    """Yield all entries sorted by their times, some at once, as a store writes them.
 
-    What has the same time stays in the order in which it was given.
+    What has the same time stays as it was given.
     """
     in_time = sorted(entries, key=itemgetter(0))
     for some in in_parts(in_time, AT_ONCE):

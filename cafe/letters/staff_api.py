@@ -20,13 +20,15 @@ from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.letters.desk import LetterDesk
 from cafe.letters.letter import State
 from cafe.letters.queries import Wanted
-from cafe.letters.refusals import UnknownLetter
+from cafe.letters.refusals import LetterNotRetried, UnknownLetter
 from cafe.letters.schemas import LettersOut, WholeLetterOut, letters_out, whole_letter_out
 
 MOST_LISTED: Final = 500
 MANAGERS_ONLY: Final = {**BARISTAS_ONLY, **problems(503)}
 NOT_RETRIED: Final = problems(
-    409, because="It is sent, or held: the member `letter_state` says which."
+    409,
+    because="It is sent, or held: the member `letter_state` says which.",
+    refusal=LetterNotRetried(State.SENT),
 )
 
 BookingId = Annotated[Id | None, Query(description="Only those of this booking.")]
@@ -56,7 +58,9 @@ def manager_routes(desk: LetterDesk) -> APIRouter:
         return answer({"letters": letters_out(page)}, headers=links)
 
     @router.get(
-        "/admin/letters/{letter_id}", response_model=WholeLetterOut, responses=problems(404)
+        "/admin/letters/{letter_id}",
+        response_model=WholeLetterOut,
+        responses=problems(404, refusal=UnknownLetter()),
     )
     async def letter(letter_id: str, _manager: Manager) -> Response:
         """Show a letter, with its text and its attempts."""
@@ -65,7 +69,7 @@ def manager_routes(desk: LetterDesk) -> APIRouter:
     @router.post(
         "/admin/letters/{letter_id}/retry",
         response_model=WholeLetterOut,
-        responses={**problems(404), **NOT_RETRIED},
+        responses={**problems(404, refusal=UnknownLetter()), **NOT_RETRIED},
     )
     async def retry(letter_id: str, _manager: Manager) -> Response:
         """Attempt a letter at once, and again for a day if that fails."""

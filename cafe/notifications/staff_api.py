@@ -20,13 +20,15 @@ from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.notifications.desk import NotificationDesk
 from cafe.notifications.notification import State
 from cafe.notifications.queries import Wanted
-from cafe.notifications.refusals import UnknownNotification
+from cafe.notifications.refusals import NothingToRetry, UnknownNotification
 from cafe.notifications.schemas import NotificationOut, NotificationsOut, notifications_out
 
 MOST_LISTED: Final = 500
 MANAGERS_ONLY: Final = {**BARISTAS_ONLY, **problems(503)}
 NOT_RETRIED: Final = problems(
-    409, because="It is delivered, or held: the member `notification_state` says which."
+    409,
+    because="It is delivered, or held: the member `notification_state` says which.",
+    refusal=NothingToRetry(State.DELIVERED),
 )
 
 OrderId = Annotated[Id | None, Query(description="Only those of this order.")]
@@ -67,7 +69,7 @@ def manager_routes(desk: NotificationDesk) -> APIRouter:
     @router.post(
         "/admin/notifications/{event_id}/retry",
         response_model=NotificationOut,
-        responses={**problems(404), **NOT_RETRIED},
+        responses={**problems(404, refusal=UnknownNotification()), **NOT_RETRIED},
     )
     async def retry(event_id: str, _manager: Manager) -> Response:
         """Attempt a notification at once, and again by the whole schedule if that fails."""

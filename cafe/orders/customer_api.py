@@ -38,7 +38,16 @@ from cafe.orders.refusals import (
     UnknownOrder,
 )
 from cafe.orders.requests import counting_misses
-from cafe.orders.schemas import CONFLICT, OrderIn, OrderOut, QueueOut, order_out, queue_out
+from cafe.orders.schemas import (
+    CONFLICT,
+    NO_SUCH_ORDER,
+    WAITING,
+    OrderIn,
+    OrderOut,
+    QueueOut,
+    order_out,
+    queue_out,
+)
 
 Key = Annotated[
     str | None,
@@ -52,6 +61,7 @@ OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
 ACCEPTED: dict[str, Any] = {
     "model": OrderOut,
     "description": "Not ready within the preferred wait; it can be collected later.",
+    "content": {"application/json": {"example": WAITING}},
     "headers": {
         "Location": {"schema": {"type": "string"}, "description": "Where the order stands."},
         "Preference-Applied": {"schema": {"type": "string"}},
@@ -115,7 +125,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIR
         return accepted(standing, applied, request, desk)
 
     @router.get(
-        "/order/{order_id}", response_model=OrderOut, responses={**problems(404), **UNAVAILABLE}
+        "/order/{order_id}", response_model=OrderOut, responses={**NO_SUCH_ORDER, **UNAVAILABLE}
     )
     async def look(request: Request, order_id: OrderId, prefer: Prefer = None) -> Response:
         """Show one order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
@@ -131,7 +141,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIR
     @router.delete(
         "/order/{order_id}",
         response_model=OrderOut,
-        responses={**problems(404), **CONFLICT, **UNAVAILABLE},
+        responses={**NO_SUCH_ORDER, **CONFLICT, **UNAVAILABLE},
     )
     async def cancel(request: Request, order_id: OrderId) -> Response:
         """Cancel an order while it waits."""

@@ -16,6 +16,7 @@ from cafe.http.app import example, problems
 from cafe.http.schema import Id, Schema, Text, schema_example
 from cafe.orders.line_schemas import ITEMS, LineOut, items_out, metadata_out
 from cafe.orders.order import Order, Status
+from cafe.orders.refusals import OrderConflict, UnknownOrder
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Claim, QueueCount, Standing  # which export a model from here
@@ -44,21 +45,17 @@ BASKET_ORDER: Final[dict[str, Any]] = {
     "items": ITEMS,
     "metadata": {"table": 4},
 }
-ORDERS: Final[dict[str, Any]] = {
-    "orders": [
-        {
-            **ORDER,
-            "items": [],
-            "status": "waiting",
-            "position": 1,
-            "eta_seconds": 45.81,
-            "started_at": None,
-            "ready_at": None,
-            "waited_seconds": 15.39,
-            "message": "Order 17 is number 1 in the queue.",
-        }
-    ]
+WAITING: Final[dict[str, Any]] = {
+    **ORDER,
+    "status": "waiting",
+    "position": 1,
+    "eta_seconds": 45.81,
+    "started_at": None,
+    "ready_at": None,
+    "waited_seconds": 15.39,
+    "message": "Order 17 is number 1 in the queue.",
 }
+ORDERS: Final[dict[str, Any]] = {"orders": [{**WAITING, "items": []}]}
 QUEUE: Final = {
     "waiting": 1,
     "preparing": 9,
@@ -82,8 +79,11 @@ DEFAULT_DRINK: Final = "americano"
 """What an order that names no drink is for."""
 
 CONFLICT: Final = problems(
-    409, because="The order stands where this cannot be done; the member `order_status` says where."
+    409,
+    because="The order stands where this cannot be done; the member `order_status` says where.",
+    refusal=OrderConflict(Status.READY, "cancelled"),
 )
+NO_SUCH_ORDER: Final = problems(404, refusal=UnknownOrder())
 
 
 Drink = Annotated[

@@ -34,6 +34,7 @@ from cafe.orders.messages import (
 from cafe.orders.requests import Limit, counting_misses
 from cafe.orders.schemas import (
     CONFLICT,
+    NO_SUCH_ORDER,
     ClaimOut,
     FinishedOut,
     Name,
@@ -79,7 +80,7 @@ NOTHING_TO_DO: dict[int | str, dict[str, Any]] = {
     **problems(400),
     **NO_LEDGER,
 }
-NAMING_ONE = {**problems(400, 404, 408, 413), **CONFLICT, **NO_LEDGER}
+NAMING_ONE = {**problems(400, 408, 413), **NO_SUCH_ORDER, **CONFLICT, **NO_LEDGER}
 
 
 def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:

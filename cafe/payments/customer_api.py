@@ -23,8 +23,16 @@ from cafe.http.request_fields import KEY_PATTERN, Prefer, check_key, preferred_w
 from cafe.http.schema import QueryInteger
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import Allowance, LimitExceeded, RateLimiter, RecordRefusals
-from cafe.orders.messages import CancelOrder, PlacedQuery, Standing, UnknownOrder
+from cafe.orders.messages import (
+    CancelOrder,
+    OrderConflict,
+    PlacedQuery,
+    Standing,
+    UnknownOrder,
+)
+from cafe.orders.messages import Status as OrderStatus
 from cafe.payments.pages import MOST_LISTED, ByStatus, Limit, list_orders
+from cafe.payments.refusals import PaymentRefused, WrongTotal
 from cafe.payments.schemas import (
     OURS,
     BasketIn,
@@ -54,11 +62,14 @@ CREATED: Final[dict[str, Any]] = {
 }
 NOT_ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     **problems(400, 401, 403, 408, 413),
-    **problems(402, because="The payment was refused; nothing was charged."),
+    **problems(
+        402, because="The payment was refused; nothing was charged.", refusal=PaymentRefused()
+    ),
     **problems(
         409,
         because="The total is another one, which the member `total_cents` has; or the first "
         "request with this key is still running.",
+        refusal=WrongTotal(860),
     ),
     **problems(
         503,
@@ -67,7 +78,9 @@ NOT_ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     ),
 }
 CONFLICT: Final = problems(
-    409, because="The order no longer waits; the member `order_status` says where it stands."
+    409,
+    because="The order no longer waits; the member `order_status` says where it stands.",
+    refusal=OrderConflict(OrderStatus.READY, "cancelled"),
 )
 LIMITED: Final = problems(
     429, because="This address is over its limit; the member `limit` says over which."

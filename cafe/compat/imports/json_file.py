@@ -236,20 +236,21 @@ def _find(text: str, at: int, place: Sequence[str | int]) -> int:
 
 def _find_twice(text: str) -> tuple[Place, int]:
     """Return the first member that stands in its object twice, and where the second time."""
-    place: Place = ()
+    steps: list[str | int] = []
     cursor = _Cursor(text)
     while True:
         met = set[str | int]()
         for name, name_at in cursor.entries():
             if name in met:
-                return (*place, name), name_at
+                return (*steps, name), name_at
             met.add(name)
             cursor.peek()
             begins = cursor.at
             try:
                 cursor.value()
             except _TwiceError:
-                place, cursor = (*place, name), _Cursor(text, begins)
+                steps.append(name)
+                cursor = _Cursor(text, begins)
                 break
         else:
             raise AssertionError("no member stands there twice")

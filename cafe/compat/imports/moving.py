@@ -78,9 +78,9 @@ class Export:
 
     def error(self, kind: str, index: int, place: Place, sentence: str) -> JsonFileError:
         """Return the error of a member, which is named as the file has it."""
-        model: type[Exported] = type(self._file.records[kind][index])
-        record = self._file.value(kind, index)
-        names = [model.member(str(one), record) for one in place[:1]]
+        record: Exported = self._file.records[kind][index]
+        value = self._file.value(kind, index)
+        names = [record.member(str(one), value) for one in place[:1]]
         return self._file.error(kind, index, (*names, *place[1:]), sentence)
 
 

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from cafe.accounts.importing import check_hash
 from cafe.compat.imports.json_file import JsonFileError
 from cafe.compat.imports.moving import Export
-from cafe.compat.imports.orders import Item, lines_of, shares_of
+from cafe.compat.imports.orders import CoffeeShopOrder, Item, lines_of, shares_of
 from cafe.ledger.importing import WrongRecordError
 from cafe.menu.product import Menu, Product, Variation
 from cafe.orders.order import Status
 
+Row = dict[str, Any]
 SALT, DIGEST = "c2FsdHNhbHQ", "aGFzaGhhc2hoYXNoaGFzaA"
 HASH = f"$argon2id$v=19$m=65536,t=3,p=4${SALT}${DIGEST}"
-USER = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
-ORDER = {
+USER: Row = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
+ORDER: Row = {
     "order_id": 7,
     "user_id": 1,
     "items": {"Latte": {"quantity": 2}},
@@ -29,9 +30,9 @@ ORDER = {
     "status": "PENDING",
     "created_at": "2026-02-01T08:00:00",
 }
-LINE = {"product_id": "latte", "name": "Latte", "quantity": 2, "unit_price_cents": 400}
-SOLD = {**ORDER, "items": [LINE], "total_cents": 800, "status": "preparation"}
-BROUGHT = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": "c1", "status": 1}
+LINE: Row = {"product_id": "latte", "name": "Latte", "quantity": 2, "unit_price_cents": 400}
+SOLD: Row = {**ORDER, "items": [LINE], "total_cents": 800, "status": "preparation"}
+BROUGHT: Row = {"sid": 3, "name": "Cake", "district": "North", "courier_sid": "c1", "status": 1}
 MENU = Menu(
     [
         Product("latte", "Latte", "", "", 1, 400, False, (Variation("v", "Vanilla", 30),)),
@@ -133,11 +134,14 @@ def test_a_missing_member_is_named_in_the_line_of_its_record() -> None:
 def test_a_wrong_member_of_anything_else_is_named(
     kind: str, record: dict[str, Any], said: str
 ) -> None:
-    assert said_of(**{kind: [record]}).startswith(f":2: {kind}[0]{said}")
+    lists = {kind: [record]}
+    assert said_of("functech", **lists).startswith(f":2: {kind}[0]{said}")
 
 
 def test_an_order_of_coffee_shop_costs_what_its_lines_cost() -> None:
-    (sold,) = (one.sold(MENU) for one in read("coffee-shop", orders=[SOLD]).orders)
+    (order,) = read("coffee-shop", orders=[SOLD]).orders
+    assert isinstance(order, CoffeeShopOrder)
+    sold = order.sold(MENU)
     assert (sold.status, sold.total_cents, sold.lines[0].total_cents) == (Status.WAITING, 800, 800)
     assert said_of("coffee-shop", orders=[{**SOLD, "total_cents": 700}]) == (
         ":2: orders[0]: The items cost 800, and not `total_cents`."

@@ -33,10 +33,11 @@ class Written:
         self._write(value, ())
 
     def _write(self, value: Any, place: Place) -> None:
+        container: Any = value
         if isinstance(value, dict):
-            self._write_all("{}", [(place, *one) for one in value.items()])
+            self._write_all("{}", [(place, *one) for one in container.items()])
         elif isinstance(value, list):
-            self._write_all("[]", [(place, index, one) for index, one in enumerate(value)])
+            self._write_all("[]", [(place, *one) for one in enumerate(container)])
         else:
             self._add(json.dumps(value, ensure_ascii=self._chance.random() < 0.5))
 
@@ -149,10 +150,10 @@ def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_progress_counts_the_records_of_all_lists() -> None:
-    told: list[int] = []
+    reported: list[int] = []
     lists = {"users": dict, "orders": dict}
-    JsonFile(b'{"users": [{}, {}], "x": [1], "orders": [{}]}', lists, told.append)
-    assert told == [1, 2, 3]
+    JsonFile(b'{"users": [{}, {}], "x": [1], "orders": [{}]}', lists, reported.append)
+    assert reported == [1, 2, 3]
 
 
 def test_a_place_is_shown_as_people_write_it() -> None:
