@@ -21,7 +21,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY actors actors
 COPY cafe cafe
 # Into a folder of its own, so that it becomes a layer of its own; compiled as what it is in the image.
-RUN /opt/build/bin/python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
+RUN /opt/build/bin/python -m pip wheel --no-build-isolation --no-deps --wheel-dir dist ./actors . \
     && /opt/build/bin/python -m pip --python /opt/cafe/bin/python install --no-compile --no-deps --no-index --prefix /opt/code dist/*.whl \
     && python -m compileall -q --invalidation-mode unchecked-hash -s /opt/code -p /opt/cafe /opt/code/lib
 

@@ -19,14 +19,14 @@ help: ## List these commands
 install: $(VENV)/installed ## Make the environment from the hashed lock; skipped when nothing changed
 
 # The stamp is touched last, so that a half-made environment is made again.
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml actors/pyproject.toml
 	@python="$(PYTHON)"; $(is_usable) || { \
 	  echo "make: no usable $${python:-python3}: the café needs Python 3.11 or later with its venv module" \
 	    "(on Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "Installing what requirements.lock pins into $(VENV)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable ./actors --editable .
 	@touch $@
 
 serve: install ## Serve the shop: customers on port 8080, baristas on 8081
@@ -94,7 +94,8 @@ graph: install ## Print the rooms, how many imports lead from each to each, and 
 docs: install ## Write what is generated in README.md and docs/: tree, settings, diagrams
 	@$(BIN)/python -m docs.generate $(ARGS)
 
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  --no-emit-package trio-cafe-actors
 lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)
 	$(UV_COMPILE) $(ARGS) --group dev -o requirements.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-image.lock pyproject.toml

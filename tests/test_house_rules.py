@@ -46,7 +46,8 @@ NOT_PLAIN = re.compile(
 )
 NOT_NAMES = frozenset({"meaning", "patience", "retire", "rise", "roster", "told"})
 """Names that did not say what they held."""
-TEXTS_OF_OTHERS = {"LICENSE": "a licence is quoted word for word"}
+WORD_FOR_WORD = "a licence is quoted word for word"
+TEXTS_OF_OTHERS = {"LICENSE": WORD_FOR_WORD, "actors/LICENSE": WORD_FOR_WORD}
 
 
 def named(path: Path) -> str:

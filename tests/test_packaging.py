@@ -33,17 +33,37 @@ def pins_of(lock: str) -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in pins}
 
 
-def project() -> dict[str, Any]:
-    return tomllib.loads(text_of("pyproject.toml"))
+def project(folder: str = ".") -> dict[str, Any]:
+    return tomllib.loads(text_of(f"{folder}/pyproject.toml"))
 
 
 def requirements(*groups: str) -> list[Requirement]:
-    """Read the server's dependencies and those of the named groups, without what they include."""
+    """Read the dependencies of the server, the toolkit and the named groups.
+
+    Without what a group includes, and without the toolkit itself, which comes from no index.
+    """
     lists = [
         project()["project"]["dependencies"],
+        project("actors")["project"]["dependencies"],
         *(project()["dependency-groups"][g] for g in groups),
     ]
-    return [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
+    found = [Requirement(line) for lines in lists for line in lines if isinstance(line, str)]
+    return [one for one in found if one.name != project("actors")["project"]["name"]]
+
+
+def test_the_server_needs_the_toolkit_of_its_own_version() -> None:
+    toolkit = project("actors")["project"]
+    assert project()["project"]["version"] == toolkit["version"]
+    assert f"{toolkit['name']}=={toolkit['version']}" in project()["project"]["dependencies"]
+
+
+def test_the_toolkit_asks_for_what_the_server_asks_for() -> None:
+    toolkit = project("actors")["project"]
+    extras = [line for lines in toolkit["optional-dependencies"].values() for line in lines]
+    wanted = {str(Requirement(line)) for line in (*toolkit["dependencies"], *extras)}
+    assert wanted <= {str(one) for one in requirements("dev")}
+    assert toolkit["requires-python"] == project()["project"]["requires-python"]
+    assert text_of("actors/LICENSE") == text_of("LICENSE")
 
 
 def unmet(wanted: list[Requirement], pins: dict[str, Version]) -> list[str]:
@@ -61,10 +81,11 @@ def test_every_line_of_a_lock_is_a_pin_a_hash_or_a_comment(lock: str) -> None:
     pin, digest, comment = (
         r"[\w.-]+==\S+( ; [^\\]+)? \\",
         r"    --hash=sha256:[0-9a-f]{64}( \\)?",
-        r" *#[^:]*(:\w+\))?",
+        r" *#[^:]*(:\w+\)|:)?",
     )
     form = re.compile(f"{pin}|{digest}|{comment}")
-    assert [line for line in text_of(lock).splitlines() if not form.fullmatch(line)] == []
+    lines = filter(None, text_of(lock).splitlines())
+    assert [line for line in lines if not form.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize("lock", LOCKS)

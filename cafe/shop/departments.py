@@ -67,7 +67,17 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         bookings.desk,
     )
     compat = open_compat(house.settings, desks)
-    return menu, accounts, orders, delivery, payments, bookings, letters, notifications, compat
+    return (
+        menu,
+        accounts,
+        orders,
+        delivery,
+        payments,
+        bookings,
+        letters,
+        notifications,
+        compat,
+    )
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments)
