@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -16,7 +18,7 @@ from sqlalchemy import NullPool, create_engine
 from cafe.ledger.checking import generic_checks
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
-from cafe.ledger.tables import newest
+from cafe.ledger.tables import metadata, newest
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
@@ -255,3 +257,17 @@ def test_a_report_on_a_missing_database_is_one_line(report: Command) -> None:
     said = "cafe: none.db cannot be read: No such file or directory.\n"
     assert report("--database-url", "sqlite:///none.db") == (2, "", said)
     assert not Path("none.db").exists()
+
+
+def test_an_upgrade_makes_the_tables_of_all_departments(tmp_path: Path) -> None:
+    """In a process of its own: here their modules are imported already."""
+    (tmp_path / "cafe.db").touch()
+    subprocess.run(
+        [sys.executable, "-m", "cafe", "db", "upgrade"],
+        env={"CAFE_DATABASE_URL": f"sqlite:///{tmp_path}/cafe.db"},
+        capture_output=True,
+        check=True,
+    )
+    with closing(sqlite3.connect(tmp_path / "cafe.db")) as connection:
+        made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    assert metadata.tables.keys() - made == set()
