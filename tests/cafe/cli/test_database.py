@@ -261,7 +261,8 @@ def test_a_report_on_a_missing_database_is_one_line(report: Command) -> None:
 
 def test_an_upgrade_makes_the_tables_of_all_departments(tmp_path: Path) -> None:
     """In a process of its own: here their modules are imported already."""
-    (tmp_path / "cafe.db").touch()
+    with closing(sqlite3.connect(tmp_path / "cafe.db")) as connection:
+        connection.execute("VACUUM")  # so that the file is a database without tables
     subprocess.run(
         [sys.executable, "-m", "cafe", "db", "upgrade"],
         env={"CAFE_DATABASE_URL": f"sqlite:///{tmp_path}/cafe.db"},
