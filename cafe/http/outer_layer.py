@@ -178,7 +178,7 @@ def route_of(scope: Scope) -> str:
     if route is None:
         return UNMATCHED
     path: str = scope.get("api_prefix", "") + route.path
-    return path.rstrip("/")
+    return path.rstrip("/") or "/"
 
 
 def bare_path(scope: Scope) -> str:

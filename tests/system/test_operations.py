@@ -247,6 +247,7 @@ EVERY_OPERATION = {
         ("/queue", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
     "worker": {
         ("/menu", "GET"),
@@ -305,6 +306,7 @@ EVERY_OPERATION = {
         ("/metrics", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
 }
 
