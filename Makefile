@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check test sweep torture coverage mutants test-all bench graph docs lock audit clean
+.PHONY: help install serve check quick test sweep torture coverage mutants test-all image-check bench graph docs lock audit clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -46,6 +46,9 @@ SCHEDULES ?= 3
 WORKERS ?= auto
 # A worker that has done its tests takes some of another's: those of system/ wait more than they run.
 PARALLEL = -n $(WORKERS) --dist worksteal
+quick: install ## Run the tests that start no shop, the swept ones under 1 schedule: while you work
+	@$(BIN)/pytest $(PARALLEL) --schedules=1 -m "not once" -q tests/actors tests/cafe docs/examples $(ARGS)
+
 test: install ## Run the tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty)
 	@$(BIN)/pytest $(PARALLEL) --schedules=$(SCHEDULES) $(ARGS)
 
@@ -78,6 +81,9 @@ test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machi
 	  tested="$$tested $$version"; \
 	done; \
 	echo "Tested on Python$${tested:- none}; not on this machine:$${missing:- none}"; test -n "$$tested"
+
+image-check: install ## Build the image with buildah, run it with podman, and hold it to its promises (minutes)
+	@$(BIN)/python -m tests.image.check $(ARGS)
 
 bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
 	@$(BIN)/python -m bench $(ARGS)

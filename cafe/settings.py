@@ -1,7 +1,8 @@
 """The shop's settings: `CAFE_` variables, each also an option of `cafe serve`, which goes first.
 
 Rule: a setting is one field, with its name, description, checks and default; the command line is
-made from the fields. An error is one sentence that names the setting.
+made from the fields. An error is one sentence that names the setting. A secret may also be in a
+file that a variable names, as orchestrators give it: CAFE_WORKER_TOKEN_FILE for CAFE_WORKER_TOKEN.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ from cafe.setting_types import (
     WebhookSecret,
     Zone,
 )
+from cafe.variables import PREFIX as PREFIX  # noqa: PLC0414 - re-exported
+from cafe.variables import variable_of, variables
 
-PREFIX = "CAFE_"
 SECRETS = frozenset(
     {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
 )
+FILE = "_file"
+"""What the name of a secret's field ends with where it is the path of a file."""
+OF_COMMANDS = ("URL", "WORKER_URL", "TOKEN")
+"""Variables of `cafe order` and the like, which are no settings of a shop; without PREFIX."""
 
 
 class SettingsError(ValueError):
@@ -168,27 +174,53 @@ class Settings(BaseModel):
 def read_settings(options: Mapping[str, Any]) -> Settings:
     """Return the settings from the environment and `options`, by field name; None is not given.
 
-    Raise SettingsError if any value is wrong.
+    Raise SettingsError if any value is wrong, or if the file of a secret cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    texts = variables(Settings.model_fields)
+    files = _files_of_secrets(texts, given)
+    texts |= {field: _read_secret(field, path) for field, path in files.items()}
+    where = {
+        **{field: variable_of(field) for field in Settings.model_fields},
+        **{field: variable_of(field + FILE) for field in files},
+        **{field: option_name(field) for field in given},
+    }
     try:
-        return Settings.model_validate(variables() | given)
+        return Settings.model_validate(texts | given)
     except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(one, given) for one in error.errors())) from None
+        raise SettingsError("; ".join(_sentence(one, where) for one in error.errors())) from None
 
 
-def variables() -> dict[str, str]:
-    """Return the variables that are set, by field; the case of their names does not matter."""
-    environ = {name.upper(): value for name, value in os.environ.items()}
-    names = {field: PREFIX + field.upper() for field in Settings.model_fields}
-    return {field: environ[name] for field, name in names.items() if name in environ}
+def _files_of_secrets(texts: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the paths of the files that have secrets, by field; no file whose option is given.
+
+    Raise SettingsError if the secret itself is set as well.
+    """
+    paths = variables(field + FILE for field in SECRETS)
+    files = {field: paths[field + FILE] for field in sorted(SECRETS) if field + FILE in paths}
+    for field in files.keys() & texts.keys():
+        name, file = variable_of(field), variable_of(field + FILE)
+        raise SettingsError(f"{name} and {file} are both set: set one of them")
+    return {field: path for field, path in files.items() if field not in options}
+
+
+def _read_secret(field: str, path: str) -> str:
+    """Return what the file at `path` holds, without one line feed at its end."""
+    try:
+        return Path(path).read_bytes().decode("utf-8").removesuffix("\n")
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        why = "is not text in UTF-8"
+    raise SettingsError(f"{variable_of(field + FILE)}: {path} {why}")
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a sentence for each CAFE_ variable that is not a setting: probably a typing error."""
     known = [name.upper() for name in Settings.model_fields]
+    known += [f"{name}{FILE}".upper() for name in SECRETS]
     given = [name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)]
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in given if name not in known and name not in OF_COMMANDS]
     return [
         f"{PREFIX}{name} is no setting of the café{_did_you_mean(name, known)}" for name in unknown
     ]
@@ -207,14 +239,13 @@ def option_name(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def _sentence(error: Any, options: Mapping[str, Any]) -> str:
+def _sentence(error: Any, where: Mapping[str, str]) -> str:
     field = str(error["loc"][0]) if error["loc"] else "settings"
-    where = option_name(field) if field in options else PREFIX + field.upper()
     said = error["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
     shown = (
         "" if field in SECRETS or error["type"] == "value_error" else f", not {error['input']!r}"
     )
-    return f"{where}: {said[0].lower()}{said[1:]}{shown}"
+    return f"{where.get(field, field)}: {said[0].lower()}{said[1:]}{shown}"
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:

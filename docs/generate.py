@@ -69,6 +69,12 @@ def diagram(rows: list[str]) -> list[str]:
     return ["```mermaid", "stateDiagram-v2", *rows, "```"]
 
 
+def nginx() -> list[str]:
+    """Return the configuration that tests/system and docker-compose.yml run nginx with."""
+    text = (ROOT / "docs" / "examples" / "nginx.conf").read_text("utf-8")
+    return ["```nginx", *text.splitlines(), "```"]
+
+
 def ended(statuses: Iterable[T], live: Collection[T]) -> list[T]:
     """Return the statuses in which nothing is left to do."""
     return [one for one in statuses if one not in live]
@@ -79,6 +85,7 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "settings": settings,
     "rush": rush,
     "report": report,
+    "nginx": nginx,
     "order": lambda: diagram(an_orders_life()),
     "payment": lambda: diagram(life_of(payment.TRANSITIONS, ended(payment.Status, payment.OPEN))),
     "delivery": lambda: diagram(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import interrupts
 from tests.chance import make_profiles
 
 HANGS_AFTER = 300.0
@@ -49,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The real stderr: captured output is lost with the process.
     with capture.global_and_fixture_disabled():
         config.pluginmanager.register(Watchdog(os.dup(2)), "hangs")
+    config.pluginmanager.register(interrupts, "interrupts")
 
 
 def pytest_collection_finish() -> None:

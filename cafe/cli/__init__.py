@@ -1,9 +1,11 @@
-"""The command line's entry point: what ends the process, and how Ctrl-C does.
+"""The command line's entry point: what ends the process, and how Ctrl-C and SIGTERM do.
 
-Rule: nothing is imported before `main` runs. While there is nothing to clean up, as during the
-imports, Ctrl-C ends the process at once: a KeyboardInterrupt could be raised in a callback of the
-garbage collector or of the import system, where Python prints a traceback, drops it and goes on.
-If SIGINT is ignored, as in a background job, it stays ignored.
+Rule: nothing is imported before `main` runs, and handlers come before the imports, which take most
+of a start. As process 1 of a container, a signal that has no handler is lost: the kernel ignores
+the default actions there. While there is nothing to clean up, as during the imports, a signal ends
+the process at once: a KeyboardInterrupt could be raised in a callback of the garbage collector or
+of the import system, where Python prints a traceback, drops it and goes on. If a signal is ignored,
+as SIGINT is in a background job, it stays ignored.
 """
 
 from __future__ import annotations
@@ -12,17 +14,23 @@ import os
 import signal
 import sys
 
-INTERRUPTED = 130
-"""The exit code that a shell reports for a program that Ctrl-C ended."""
+BY_SIGNAL = 128
+"""Added to a signal's number: the exit code that a shell reports for what the signal has ended."""
+INTERRUPTED = BY_SIGNAL + signal.SIGINT
 
 
 def main() -> None:
     """Run the command line; print at most one line on stderr, and end with an exit code."""
     try:
+        exit_on_termination(serves=sys.argv[1:2] == ["serve"])
         exit_on_interrupt()
         from cafe.cli.streams import open_missing_streams  # noqa: PLC0415
 
         open_missing_streams()
+        if sys.argv[1:] == ["health"]:  # run every few seconds beside a shop: without typer
+            from cafe.cli.health import health  # noqa: PLC0415
+
+            sys.exit(health())
         # Importing takes most of the start.
         from cafe.cli.commands import app_for, run  # noqa: PLC0415
 
@@ -38,15 +46,25 @@ def main() -> None:
     sys.exit(status)
 
 
+def exit_on_termination(*, serves: bool) -> None:
+    """Let SIGTERM end the process at once.
+
+    With exit code 0 where it `serves`: a shop that is not open yet, or no longer, has shut down in
+    good order. While it is open it handles the signal itself.
+    """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit_well if serves else exit_at_once)
+
+
 def exit_on_interrupt() -> None:
     """Let Ctrl-C end the process at once, with exit code INTERRUPTED."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _exit)
+        signal.signal(signal.SIGINT, exit_at_once)
 
 
 def raise_on_interrupt() -> None:
     """Let Ctrl-C raise KeyboardInterrupt again."""
-    if signal.getsignal(signal.SIGINT) is _exit:
+    if signal.getsignal(signal.SIGINT) is exit_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -60,5 +78,10 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt)
 
 
-def _exit(_signum: int, _frame: object) -> None:
-    os._exit(INTERRUPTED)
+def exit_at_once(signum: int, _frame: object) -> None:
+    """End the process, with the exit code that a shell reports for this signal."""
+    os._exit(BY_SIGNAL + signum)
+
+
+def _exit_well(_signum: int, _frame: object) -> None:
+    os._exit(0)

@@ -1,8 +1,8 @@
 """The commands of `cafe`: each is imported only when it is used, and run to an exit code.
 
-Rule: a command is one line in COMMANDS, and its help is its docstring; so only `cafe --help`
-imports them all. An expected error is one line on stderr and an exit code: no traceback, and no
-box of help.
+Rule: a command is one line in COMMANDS, with the first sentence of its help; so `cafe --help` and a
+TAB import none. An expected error is one line on stderr and an exit code: no traceback, and no box
+of help.
 """
 
 from __future__ import annotations
@@ -11,35 +11,85 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated
+from keyword import iskeyword
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from cafe.cli.plain_help import in_plain_words, unconverted
 from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
-COMMANDS = {
-    "serve": "cafe.cli.serve",
-    "baristas": "cafe.players.baristas",
-    "customers": "cafe.players.customers",
-    "rush": "cafe.players.rush",
-    "providers": "cafe.players.providers",
-    "report": "cafe.cli.database",
-    "db": "cafe.cli.database",
-    "menu": "cafe.cli.menu",
-    "mail": "cafe.cli.mail",
-    "notifications": "cafe.cli.notifications",
-    "users": "cafe.cli.users",
-    "tokens": "cafe.cli.users",
-}
-"""By name: the module that has the command under the same name, a function or a Typer."""
 
-NOT_IMPORTED = {"serve": ("rich", "pygments", "cryptography")}
+class Command(NamedTuple):
+    """Where a command is, and what `cafe --help` says of it."""
+
+    module: str
+    """It has the command under the same name, a function or a Typer.
+
+    What is a keyword of Python has a `_` behind it there.
+    """
+    about: str
+    """The first line of its help; a test compares them."""
+
+
+COMMANDS: Final = {
+    "serve": Command(
+        "cafe.cli.serve", "Open the shop: customers on one port, baristas on the other."
+    ),
+    "health": Command(
+        "cafe.cli.health",
+        "Ask the shop on this machine whether it is alive: exit code 0 if so, else 1.",
+    ),
+    "order": Command("cafe.cli.counter", "Order a coffee in a running shop."),
+    "start": Command("cafe.cli.counter", "Claim the order that has waited longest."),
+    "finish": Command("cafe.cli.counter", "Declare an order ready."),
+    "orders": Command("cafe.cli.counter", "List the orders that wait or are in preparation."),
+    "baristas": Command(
+        "cafe.players.baristas", "Let baristas work in a running shop until Ctrl-C."
+    ),
+    "customers": Command(
+        "cafe.players.customers",
+        "Let groups of customers order in a running shop, and wait for as long as it takes.",
+    ),
+    "rush": Command(
+        "cafe.players.rush",
+        "Play the whole scenario on shops of its own: first without, then with an attacker.",
+    ),
+    "providers": Command(
+        "cafe.players.providers",
+        "Stand in for the providers of payments, refunds and notifications, until Ctrl-C.",
+    ),
+    "report": Command(
+        "cafe.cli.report",
+        "Print the figures of a day: orders, waits, brewing times, baristas, and its hours.",
+    ),
+    "db": Command(
+        "cafe.cli.database", "Migrate, copy, restore, prune and check the shop's database."
+    ),
+    "import": Command(
+        "cafe.cli.importing",
+        "Take over what another system has exported; no shop may run meanwhile.",
+    ),
+    "menu": Command("cafe.cli.menu", "Read the menu from a file, or write it into one."),
+    "mail": Command("cafe.cli.mail", "List letters, show them, and have them attempted again."),
+    "notifications": Command(
+        "cafe.cli.notifications", "List notifications, and have them attempted again."
+    ),
+    "users": Command("cafe.cli.users", "Add users, and change their roles."),
+    "tokens": Command("cafe.cli.users", "Grant tokens to programs, and revoke them."),
+}
+
+NOT_IMPORTED: Final = {"serve": ("rich", "pygments", "cryptography")}
 """By command: what libraries import if it is installed, and the command never uses.
 
 structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB. PyJWT
 imports cryptography for signatures of other kinds than ours: as much again.
 """
+
+PLAIN_TEXT: Final = None
+"""Help without boxes: rich takes longer to import than all else that help needs."""
 
 
 def run(app: typer.Typer, args: Sequence[str]) -> int:
@@ -68,40 +118,105 @@ def _run(app: typer.Typer, args: Sequence[str]) -> int:
         # typer returns the code of a raised Exit, or what the command returned: None.
         code: object = app(args, standalone_mode=False)
     except TyperException as error:
-        # Empty when `cafe` alone has already printed its help.
-        if line := " ".join(error.format_message().split()):
-            print_error(f"cafe: {line}")
+        said = error.format_message()
+        if said.startswith("Usage: "):  # a command with commands, alone: typer sends its help
+            print(said)
+        else:
+            print_error(f"cafe: {' '.join(said.split())}")
         return error.exit_code
     return code if isinstance(code, int) else 0
 
 
 def app_for(args: Sequence[str]) -> typer.Typer:
-    """Return the app for the command line `args`, importing only the command it begins with."""
-    return make_app(args[:1] if args and args[0] in COMMANDS else list(COMMANDS))
+    """Return the app, with the command that the command line begins with already imported."""
+    if args and args[0] in COMMANDS:
+        imported(args[0])
+    return make_app()
 
 
-def make_app(names: Sequence[str]) -> typer.Typer:
-    """Return an app with these commands."""
+class LazyGroup(TyperGroup):
+    """The commands of `cafe`, as their names and first sentences until one is used."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that `args` begin with: for its use, its help or its completion."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None:
+            command = loaded(name)
+        if ctx.resilient_parsing:
+            _complete_without_rich()
+        return name, command, rest
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what may follow `cafe`."""
+        _complete_without_rich()
+        return super().shell_complete(ctx, incomplete)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options; False is the default of a flag.
+
+        typer's own flags have none, and it would import pydantic to convert that.
+        """
+        flags = list(map(unconverted, super().get_params(ctx)))
+        for flag in flags:
+            if flag.default is None:
+                flag.default = False
+        return flags
+
+
+def _complete_without_rich() -> None:
+    """Let typer believe, from now on, that rich is not installed, unless a command has imported it.
+
+    It would import rich to read markup in the help of what is completed, and there is none.
+    """
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is documented
+
+
+def make_app() -> typer.Typer:
+    """Return the app, which imports a command when it is used."""
     app = typer.Typer(
         name="cafe",
+        cls=LazyGroup,
         help="A coffee shop as a server: serve it, or play its customers and baristas in it.",
         no_args_is_help=True,
+        rich_markup_mode=PLAIN_TEXT,
         pretty_exceptions_show_locals=False,  # a setting may be a secret
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+        },
     )
     app.callback()(options)
-    for name in names:
-        _add_command(app, name)
+    for name, command in COMMANDS.items():
+        app.command(name, short_help=command.about)(_stand_in)
     return app
 
 
-def _add_command(app: typer.Typer, name: str) -> None:
-    with hidden(NOT_IMPORTED.get(name, ())):
-        command = getattr(import_module(COMMANDS[name]), name)
+def loaded(name: str) -> Any:
+    """Return a command, as typer makes it of its function or of its Typer."""
+    command = imported(name)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=PLAIN_TEXT)
+    alone.callback()(_stand_in)  # so that it is a group with the one command in it
     if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
+        alone.add_typer(command, name=name)
     else:
-        app.command()(command)
+        alone.command(name)(command)
+    group: Any = typer.main.get_command(alone)
+    return in_plain_words(group.commands[name])
+
+
+def imported(name: str) -> Any:
+    """Import a command's module, and return the function or the Typer that is the command."""
+    with hidden(NOT_IMPORTED.get(name, ())):
+        return getattr(import_module(COMMANDS[name].module), attribute_of(name))
+
+
+def attribute_of(name: str) -> str:
+    """Return how a command's module calls it: `import` is a keyword of Python."""
+    return f"{name}_" if iskeyword(name) else name
+
+
+def _stand_in() -> None:
+    """Do nothing: typer needs a function for what is not loaded."""
 
 
 @contextmanager
@@ -128,7 +243,8 @@ def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with t
 def options(
     *,
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=print_version)
+        bool,
+        typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True),
     ] = False,
 ) -> None:
     """Serve the shop, or play its customers and baristas."""

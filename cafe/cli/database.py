@@ -1,38 +1,25 @@
-"""`cafe db` and `cafe report`: the commands that use the shop's database.
+"""`cafe db`: the commands that work on the shop's database itself.
 
-Rule: the database is the one that `cafe serve` would open, with the same variable and option;
-what is wrong with it is one line and exit code 2. `check`, `backup` and `report` only read, and
-may run beside a shop; the others own the database, so no shop may run meanwhile.
+Rule: `check` and `backup` only read, and may run beside a shop; the others own the database, so no
+shop may run meanwhile. What a command needs is imported when it runs: its help and a TAB need none
+of it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import closing, contextmanager
-from datetime import date, datetime
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from typer.exceptions import TyperException
 
-from cafe.cli.serve import WRONG_SETTING, help_text
-from cafe.ledger.backup import back_up, restore
-from cafe.ledger.checking import Promise, check, open_reader, version_of
-from cafe.ledger.database import upgrade
-from cafe.ledger.errors import LedgerError
-from cafe.ledger.log import prune_some
-from cafe.ledger.store import open_store
-from cafe.ledger.tables import newest
+from cafe.cli.options import KEEP_DAYS, DatabaseUrl
 from cafe.operations.printable import printable
-from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables
-from cafe.orders.queries import read_histories
-from cafe.settings import Settings, SettingsError, option_name, read_settings
-from cafe.shop.departments import DEPARTMENTS
-from cafe.shop.housekeeping import DAY
+
+if TYPE_CHECKING:
+    from cafe.ledger.checking import Promise
 
 BROKEN = 1
 MOST_SHOWN = 20
@@ -42,34 +29,6 @@ db = typer.Typer(
     no_args_is_help=True,
 )
 
-_FIELD = "database_url"
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(option_name(_FIELD), help=help_text(_FIELD), show_default=False, metavar="TEXT"),
-]
-
-
-class UnusableDatabaseError(TyperException):
-    """The database cannot be used; ends a command with one line."""
-
-    exit_code = WRONG_SETTING
-
-
-@contextmanager
-def shop_settings(**options: object) -> Generator[Settings]:
-    """Yield the settings; raise UnusableDatabaseError for what is wrong with them or the ledger."""
-    try:
-        yield read_settings(options)
-    except (LedgerError, SettingsError) as error:
-        raise UnusableDatabaseError(str(error)) from None
-
-
-@contextmanager
-def shop_database(option: str | None) -> Generator[str]:
-    """Yield the database's URL; raise UnusableDatabaseError for whatever is wrong with it."""
-    with shop_settings(database_url=option) as settings:
-        yield settings.database_url.get_secret_value()
-
 
 @db.command("upgrade")
 def upgrade_tables(database_url: DatabaseUrl = None) -> None:
@@ -78,6 +37,11 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
     The shop does so by itself on SQLite; on PostgreSQL it refuses to start until this has run.
     No shop may use the database meanwhile.
     """
+    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+    from cafe.ledger.checking import version_of  # noqa: PLC0415 - as above
+    from cafe.ledger.database import upgrade  # noqa: PLC0415 - as above
+    from cafe.ledger.tables import newest  # noqa: PLC0415 - as above
+
     with shop_database(database_url) as address:
         before = version_of(address)
         if before == newest():
@@ -98,6 +62,9 @@ def backup(
     With SQLite the copy is a database that `cafe serve` opens; with PostgreSQL, an archive for
     pg_restore.
     """
+    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+    from cafe.ledger.backup import back_up  # noqa: PLC0415 - as above
+
     with shop_database(database_url) as address:
         size = back_up(address, file)
     print(f"{printable(str(file))}: {size:,} bytes")
@@ -115,6 +82,9 @@ def restore_database(
     For SQLite only: the database that was there is kept beside it under another name. For
     PostgreSQL it prints how to run pg_restore.
     """
+    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+    from cafe.ledger.backup import restore  # noqa: PLC0415 - as above
+
     with shop_database(database_url) as address:
         former = restore(address, file)
     kept = "There was none before." if former is None else f"The former one is {former}."
@@ -125,7 +95,7 @@ def restore_database(
 def prune_tables(
     keep_days: Annotated[
         int | None,
-        typer.Option(min=1, help=help_text("keep_days"), show_default=False, metavar="INTEGER"),
+        typer.Option(min=1, help=KEEP_DAYS, show_default=False),
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -134,6 +104,9 @@ def prune_tables(
     A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
     does not shrink: its free pages are used again.
     """
+    from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - as above
+    from cafe.ledger.checking import open_reader  # noqa: PLC0415 - as above
+
     with shop_settings(database_url=database_url, keep_days=keep_days) as settings:
         address = settings.database_url.get_secret_value()
         with open_reader(address):
@@ -143,6 +116,11 @@ def prune_tables(
 
 def prune_ledger(address: str, days: int) -> None:
     """Prune every department's part, and print the progress."""
+    from cafe.ledger.log import prune_some  # noqa: PLC0415 - as above
+    from cafe.ledger.store import open_store  # noqa: PLC0415 - as above
+    from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415 - as above
+    from cafe.shop.housekeeping import DAY  # noqa: PLC0415 - as above
+
     with closing(open_store(address)) as store:
         before = time.time() - days * DAY
         for department in DEPARTMENTS:
@@ -160,6 +138,10 @@ def check_tables(database_url: DatabaseUrl = None) -> None:
 
     The exit code is 1 when a promise is broken; what breaks it is listed.
     """
+    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+    from cafe.ledger.checking import check, open_reader  # noqa: PLC0415 - as above
+    from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415 - as above
+
     with shop_database(database_url) as address, open_reader(address) as connection:
         promises = [_printed(promise) for promise in check(connection, DEPARTMENTS)]
     broken = [promise for promise in promises if promise.findings]
@@ -176,44 +158,3 @@ def _printed(promise: Promise) -> Promise:
     if (more := len(promise.findings) - MOST_SHOWN) > 0:
         print(f"{'':7} and {more} more")
     return promise
-
-
-def parse_day(value: str | date) -> date:
-    """Parse a day like 2026-11-21; raise BadParameter for anything else."""
-    try:
-        day = date.fromisoformat(str(value))
-        Hours.of(day)
-    except (ValueError, OverflowError, OSError):
-        raise typer.BadParameter(f"{value} is not a day like 2026-11-21.") from None
-    return day
-
-
-def report(
-    *,
-    day: Annotated[
-        date | None,
-        typer.Option(
-            parser=parse_day,
-            metavar="YYYY-MM-DD",
-            help="Which day, from midnight to midnight on this machine's clock; else today.",
-            show_default=False,
-        ),
-    ] = None,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, times in seconds.")] = False,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Print the figures of a day: orders, waits, brewing times, baristas, and its hours.
-
-    It counts the orders placed on that day, as they stand now. The shop may run meanwhile.
-    """
-    day = day or datetime.now().astimezone().date()
-    hours = Hours.of(day)
-    with shop_database(database_url) as address, open_reader(address) as connection:
-        figures = Day.of(read_histories(connection, *hours), hours)
-    if as_data:
-        print(as_json(day, figures))
-    elif figures.orders:
-        Console(highlight=False).print(as_tables(day, figures))
-        print(as_chart(figures))
-    else:
-        print(f"Nobody ordered anything on {day:%A, %-d %B %Y}.")

@@ -15,45 +15,28 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import structlog
 import trio
-import typer
 from typer.exceptions import TyperException
 
 from cafe.accounts.secret import find_secret
 from cafe.accounts.tokens import Tokens, tokens_of
-from cafe.cli.serve import WRONG_SETTING, help_text, leaves
+from cafe.cli.options import WRONG_SETTING, DatabaseUrl, ShopUrl
+from cafe.cli.serve import leaves
 from cafe.ledger.database import is_in_memory, parse_address
 from cafe.ledger.errors import DatabaseInUse, LedgerError
 from cafe.server.config import ConfigError, ServerConfig, load_config, parse_bind
-from cafe.settings import Settings, SettingsError, option_name, read_settings
+from cafe.settings import Settings, SettingsError, read_settings
 from cafe.shop.offline import open_offline
+
+__all__ = ["DatabaseUrl", "ShopUrl"]  # what each command that manages has
 
 T = TypeVar("T")
 SECONDS: Final = 30.0
 """How long the shop may take to answer."""
-
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        option_name("database_url"),
-        help=help_text("database_url"),
-        show_default=False,
-        metavar="TEXT",
-    ),
-]
-ShopUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="The baristas' port of the shop that runs; default: where its settings put it.",
-        show_default=False,
-        metavar="TEXT",
-    ),
-]
 
 
 class CommandRefusedError(TyperException):

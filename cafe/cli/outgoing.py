@@ -31,7 +31,7 @@ Shown = dict[str, Any]
 """One that is sent, as the shop shows it."""
 Most = Annotated[int, typer.Option(min=1, help="How many, at most.")]
 RetriedId = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="As listed.", show_default=False)
+    str | None, typer.Argument(metavar="ID", help="As listed.", show_default=False)
 ]
 
 

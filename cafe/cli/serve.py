@@ -17,6 +17,8 @@ import typer
 
 from actors import RestartLimitExceeded
 from cafe.cli import exit_on_interrupt, raise_on_interrupt
+from cafe.cli.options import WRONG_SETTING
+from cafe.cli.plain_help import kind_of
 from cafe.cli.streams import flush_output, ignore_output_error, print_error
 from cafe.ledger.errors import LedgerError
 from cafe.operations.logs import set_up_logs
@@ -35,7 +37,6 @@ from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
 
 CRASHED = 1
-WRONG_SETTING = 2
 
 
 def serve(**options: str | None) -> None:
@@ -123,7 +124,7 @@ def options_of_settings() -> Signature:
                         option_name(name),
                         help=help_text(name),
                         show_default=False,
-                        metavar="TEXT",
+                        metavar=kind_of(Settings.model_fields[name].annotation),
                     ),
                 ],
             )

@@ -12,6 +12,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
+from cafe.operations.absent import Absent
 from cafe.operations.printable import printable
 
 NOT_WRITTEN = 1
@@ -31,8 +32,8 @@ def open_missing_streams() -> None:
             continue
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
     if sys.stderr is None:
-        sys.stderr = _null_stream()
-    sys.stdout = _null_stream() if sys.stdout is None else _recording_errors(sys.stdout)
+        sys.stderr = Absent()
+    sys.stdout = Absent() if sys.stdout is None else _recording_errors(sys.stdout)
 
 
 class Output(TextIOWrapper):
@@ -47,10 +48,6 @@ class Output(TextIOWrapper):
         except OSError as error:
             self.error = error
             raise
-
-
-def _null_stream() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - open until the end
 
 
 def _recording_errors(stream: TextIO) -> TextIO:

@@ -13,7 +13,8 @@ that the database has lost what it had committed: LedgerChanged, and the shop mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
@@ -163,6 +164,28 @@ class Store:
         self._last = done.logged[-1] if done.logged else self._last
         self._unanswered = None
         return done
+
+    @contextmanager
+    def together(self) -> Generator[Callable[[Sequence[Unit]], None]]:
+        """Yield what writes units, as often as it is called; all of them are durable at the end.
+
+        Or none is: if the block raises, or the database refuses a row, which is RowRefused here.
+        For what takes long, and has the store for itself: `begin` comes before it.
+        """
+        before = self._last
+        try:
+            with self._writer.transaction(writing=True) as connection:
+                if self._certain_at != self._writer.generation:
+                    self._was_written(connection)
+
+                def write(units: Sequence[Unit]) -> None:
+                    logged = self._write(connection, units)
+                    self._last = logged[-1] if logged else self._last
+
+                yield write
+        except BaseException:
+            self._last, self._certain_at = before, NEVER
+            raise
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in a transaction that only reads."""

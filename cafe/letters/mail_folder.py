@@ -33,9 +33,11 @@ class MailFolder:
     limiter: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     async def send(self, letter: Letter, content: str) -> Answer:
-        """Write a letter; return when it is on the disk."""
+        """Write a letter; return when it is on the disk. Cancelled, it does not wait for that."""
         try:
-            await trio.to_thread.run_sync(self._write, letter, content, limiter=self.limiter)
+            await trio.to_thread.run_sync(
+                self._write, letter, content, limiter=self.limiter, abandon_on_cancel=True
+            )
         except OSError as error:
             log.warning("not written", folder=str(self.path), error=error.strerror)
             return Answer(NOT_WRITTEN)

@@ -10,6 +10,7 @@ lacks it is not told.
 | bookings | that a table is requested, which someone has to decide | booking |
 
 The other events of a delivery are told by its order's, which then is `delivered` or `cancelled`.
+What was imported happened elsewhere, and was told there.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ def status_change_of(logged: Logged) -> StatusChange | None:
 def details_of_basket(data: str) -> str | None:
     """Return what is told of an order beside its status; None where it is no basket's.
 
-    It has the members `number` and `account_id` where it is one.
+    It has the members `number` and `account_id` where it is one, and `imported` in what happened
+    elsewhere.
     """
     match json.loads(data):
+        case {"imported": _}:
+            return None
         case {"number": int(number), "account_id": _}:
             return json.dumps({"number": number})
         case _:

@@ -16,6 +16,7 @@ not block in this sense.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -35,6 +36,7 @@ import trio
 from structlog.processors import format_exc_info
 from structlog.typing import EventDict
 
+from cafe.operations.absent import Absent
 from cafe.operations.console import COLOURED, PLAIN, Console
 
 Format = Literal["auto", "console", "json"]
@@ -224,9 +226,12 @@ class LogWriter(trio.abc.Instrument):
 
 
 def non_blocking_write(stream: TextIO | None) -> Write:
-    """Return a function that writes to `stream` without blocking; None discards everything."""
-    if stream is None:
-        return len
+    """Return a function that writes to `stream` without blocking.
+
+    Where the stream is absent each write fails, so that the lines count as dropped.
+    """
+    if stream is None or isinstance(stream, Absent):
+        return _fail
     try:
         fd = stream.fileno()
     except OSError:  # a stream in memory, as a test has
@@ -238,6 +243,10 @@ def non_blocking_write(stream: TextIO | None) -> Write:
 
         return write
     return non_blocking_write_fd(fd)
+
+
+def _fail(_data: bytes) -> int:
+    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def non_blocking_write_fd(fd: int) -> Write:

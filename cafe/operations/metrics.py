@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -46,6 +51,7 @@ class Exposition:
         )
         now = CollectorRegistry()
         now.register(snapshot)
+        ProcessCollector(registry=now)  # processor time, memory, descriptors, time of the start
         return generate_latest(self.registry) + generate_latest(now)
 
 

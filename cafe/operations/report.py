@@ -81,19 +81,24 @@ class Hour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The figures of the orders that were placed on one day, whenever they ended."""
+    """The figures of the orders that were placed on one day, whenever they ended.
+
+    Each order is in exactly one of `ready`, `not_ready_yet`, `cancelled`, `cut_off`, `abandoned`.
+    """
 
     orders: int
     ready: int
-    collected: int
-    live: int
-    """Not ready yet."""
+    """All that became ready: the three below."""
+    handed_over: int
+    to_be_handed_over: int
+    """A customer can still collect them, or a courier brings them."""
+    brewed_in_vain: int
+    """Their customers left during the brewing."""
+    not_ready_yet: int
     cancelled: int
     cut_off: int
     abandoned: int
     """Their customers left before the brewing began."""
-    brewed_in_vain: int
-    """Their customers left during the brewing."""
     wait: Spread | None
     """From the order until it was ready."""
     brewing: Spread | None
@@ -107,36 +112,40 @@ class Day:
     def of(cls, histories: Sequence[History], hours: Hours) -> Day:
         """Return the figures of a day's orders."""
         rows = [history.order for history in histories]
-        brewed = [row for row in rows if row.status in BREWED]
-        ends = Counter(
-            history.steps[-1].action
-            for history in histories
-            if history.order.status == Status.CANCELLED
-        )
+        ready = [row for row in rows if row.status in BREWED]
+        handed_over = sum(row.status == Status.DELIVERED for row in ready)
+        in_vain = sum(row.abandoned for row in ready if row.status != Status.DELIVERED)
+        ends = Counter(_end(history) for history in histories)
         return cls(
             orders=len(rows),
-            ready=len(brewed),
-            collected=sum(row.status == Status.DELIVERED for row in rows),
-            live=sum(row.status in LIVE for row in rows),
-            cancelled=ends[Action.CANCEL] + ends[Action.CALL_OFF],
+            ready=len(ready),
+            handed_over=handed_over,
+            to_be_handed_over=len(ready) - handed_over - in_vain,
+            brewed_in_vain=in_vain,
+            not_ready_yet=sum(row.status in LIVE for row in rows),
+            cancelled=ends[Action.CANCEL],
             cut_off=ends[Action.CUT_OFF],
             abandoned=ends[Action.ABANDON],
-            brewed_in_vain=sum(row.abandoned for row in brewed),
-            wait=Spread.of((row.ended_at or 0.0) - row.placed_at for row in brewed),
+            wait=Spread.of(row.ended_at - row.placed_at for row in ready if row.ended_at),
             brewing=Spread.of(
-                _brewing_seconds(history) for history in histories if _is_brewed(history)
+                history.order.brewed_seconds for history in histories if _is_brewed(history)
             ),
             baristas=_by_barista(histories),
             hours=_by_hour([row.placed_at for row in rows], hours),
         )
 
 
+def _end(history: History) -> Action | None:
+    """Return why an order was cancelled, if it was; all that has no count of its own is CANCEL."""
+    if history.order.status != Status.CANCELLED:
+        return None
+    last = history.steps[-1].action
+    return Action(last) if last in {Action.CUT_OFF, Action.ABANDON} else Action.CANCEL
+
+
 def _is_brewed(history: History) -> bool:
-    return history.order.status in BREWED
-
-
-def _brewing_seconds(history: History) -> float:
-    return (history.order.ended_at or 0.0) - (history.order.started_at or 0.0)
+    """Return whether it became ready at a barista's hands; what a courier brings may need none."""
+    return history.order.status in BREWED and history.order.started_at is not None
 
 
 def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
@@ -146,7 +155,7 @@ def _by_barista(histories: Sequence[History]) -> tuple[Work, ...]:
         for name, action in _attributed(history.steps):
             done[name][action] += 1
             if action in FINISHES:
-                brewing[name].append(_brewing_seconds(history))
+                brewing[name].append(history.order.brewed_seconds)
     works = (
         Work(
             name=name,
@@ -192,12 +201,13 @@ def _as_data(day: date, figures: Day) -> dict[str, Any]:
         "day": day.isoformat(),
         "orders": figures.orders,
         "ready": figures.ready,
-        "collected": figures.collected,
-        "not_ready_yet": figures.live,
+        "handed_over": figures.handed_over,
+        "to_be_handed_over": figures.to_be_handed_over,
+        "brewed_in_vain": figures.brewed_in_vain,
+        "not_ready_yet": figures.not_ready_yet,
         "cancelled": figures.cancelled,
         "cut_off": figures.cut_off,
         "abandoned": figures.abandoned,
-        "brewed_in_vain": figures.brewed_in_vain,
         "wait_seconds": _spread_data(figures.wait),
         "brewing_seconds": _spread_data(figures.brewing),
         "baristas": [_work_data(work) for work in figures.baristas],
@@ -224,18 +234,20 @@ def as_tables(day: date, figures: Day) -> Group:
 
 
 def _counts(figures: Day) -> Table:
+    """Return the counts; each is the sum of those below it that are one step further in."""
     table = Table(box=None, show_header=False, pad_edge=True)
     table.add_column()
     table.add_column(justify="right")
     for name, count in (
         ("orders", figures.orders),
-        ("ready", figures.ready),
-        ("  of them collected", figures.collected),
-        ("  their customers left during the brewing", figures.brewed_in_vain),
-        ("not ready yet", figures.live),
-        ("abandoned before the brewing", figures.abandoned),
-        ("cut off", figures.cut_off),
-        ("cancelled", figures.cancelled),
+        ("  ready", figures.ready),
+        ("    handed over", figures.handed_over),
+        ("    to be handed over", figures.to_be_handed_over),
+        ("    brewed in vain: their customers had left", figures.brewed_in_vain),
+        ("  not ready yet", figures.not_ready_yet),
+        ("  abandoned before the brewing", figures.abandoned),
+        ("  cut off", figures.cut_off),
+        ("  cancelled", figures.cancelled),
     ):
         table.add_row(name, str(count))
     return table

@@ -178,6 +178,9 @@ class Dispatcher(Actor):
         order = self._book.orders.get(message.order_id)
         if order is None and message.key is not None:
             order = self._find_by_key(message, message.key)
+            if order is not None and not order.is_wish(message.drink, message.name, message.basket):
+                self._journal.refuse(reply, KeyReused())
+                return
         if order is None:
             order = self._place_new(message)
             if message.key is None:
@@ -431,8 +434,6 @@ class Dispatcher(Actor):
         order = self._book.find_by_key(scope, key, self._clock())
         if order is None and message.held_by is not None:
             raise ForgottenOrder
-        if order is not None and not order.is_wish(message.drink, message.name, message.basket):
-            raise KeyReused
         return order
 
     def _place_new(self, message: PlaceOrder) -> Order:

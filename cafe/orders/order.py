@@ -296,6 +296,20 @@ class OrderIds:
         random = secrets.token_urlsafe(RANDOM_BYTES)
         return random + self._sign(random)
 
+    def of_imported(self, system: str, former: str) -> str:
+        """Return the id of an order that had another one in the system that it comes from.
+
+        The same each time, and as hard to guess as any other: it takes the secret to make it.
+        """
+        name = blake2b(
+            f"{system} {former}".encode(),
+            key=self._secret,
+            digest_size=RANDOM_BYTES,
+            person=b"imported",
+        )
+        random = urlsafe_b64encode(name.digest()).decode("ascii")
+        return random + self._sign(random)
+
     def may_exist(self, order_id: str) -> bool:
         """Return whether there may be such an order; False for any other text.
 

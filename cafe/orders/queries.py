@@ -116,15 +116,16 @@ def _rows_of(
 def load_orders(connection: Connection) -> Snapshot:
     """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
     recent = read_orders(connection, _recent)
+    # What took no time was imported, and tells nothing of brewing here.
     brewed = [
         order.brewed_seconds
         for order in recent
-        if order.status is not Status.CANCELLED and order.started_at is not None
+        if order.status is not Status.CANCELLED and order.brewed_seconds > 0
     ]
     return Snapshot(
         live=tuple(read_orders(connection, _live)),
         recent=tuple(reversed(recent)),
-        last_number=connection.execute(_last_number).scalar_one(),
+        last_number=load_last_number(connection),
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
     )
 
@@ -134,14 +135,24 @@ def load_ids(connection: Connection) -> OrderIds:
 
     Once the orders with unsigned ids are pruned, such an id is refused as a guess.
     """
-    row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
-    secret, through = row or _make_secret(connection)
+    secret, through = find_secret(connection) or _make_secret(connection)
     unsigned = select(orders.c.number).where(orders.c.number <= through).limit(1)
     return OrderIds(secret, has_unsigned=connection.execute(unsigned).first() is not None)
 
 
+def find_secret(connection: Connection) -> tuple[bytes, int] | None:
+    """Return the secret of order ids, and the last number without a signature, if it is made."""
+    row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
+    return None if row is None else (row.secret, row.unsigned_through)
+
+
+def new_secret(connection: Connection) -> tuple[bytes, int]:
+    """Return a secret for order ids of which the orders that there are know nothing."""
+    return token_bytes(SECRET_BYTES), load_last_number(connection)
+
+
 def _make_secret(connection: Connection) -> tuple[bytes, int]:
-    secret, through = token_bytes(SECRET_BYTES), connection.execute(_last_number).scalar_one()
+    secret, through = new_secret(connection)
     row = {"id": 1, "secret": secret, "unsigned_through": through}
     connection.execute(insert(id_secret).values(row))
     return secret, through
@@ -166,6 +177,21 @@ def find_order(connection: Connection, order_id: str) -> Order | None:
     if not order_id.isprintable():
         return None  # no database could store it; an id in a URL may be any text
     return _first(read_orders(connection, _find, {"order_id": order_id}))
+
+
+def find_ids(connection: Connection, order_ids: Sequence[str]) -> set[str]:
+    """Return which of several ids orders have."""
+    found: set[str] = set()
+    for some in in_parts(order_ids, AT_ONCE):
+        known = select(orders.c.order_id).where(orders.c.order_id.in_(some))
+        found.update(connection.execute(known).scalars())
+    return found
+
+
+def load_last_number(connection: Connection) -> int:
+    """Return the last ticket number."""
+    number: int = connection.execute(_last_number).scalar_one()
+    return number
 
 
 def find_by_key(connection: Connection, scope: str, key: str, since: float) -> Order | None:

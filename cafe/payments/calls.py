@@ -10,6 +10,7 @@ no one else is about to place it, and the Dispatcher does not know it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from actors import ActorCrashed, Message, Ref
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.errors import NotRecorded
 from cafe.ledger.retries import until_done
-from cafe.orders.messages import UnknownOrder
+from cafe.orders.messages import KeyReused, UnknownOrder
 from cafe.payments.cashier import Cashier
 from cafe.payments.messages import (
     Charged,
@@ -107,15 +108,15 @@ def placing(desk: Desk, now: Callable[[], float]) -> Work:
 async def place(desk: Desk, payment: Payment, now: float) -> Placing:
     """Place the order of a payment, unless that is too late; it may be placed already."""
     try:
-        if now - payment.intended_at > ORDER_WITHIN:
-            return await look(desk, payment)
-        try:
-            await desk.place_basket(order_of(payment))
-        except NotRecorded:  # the database refuses it, for good
-            return await look(desk, payment)
+        if now - payment.intended_at <= ORDER_WITHIN:
+            # Refused for good: by the database, or as another order has taken the key meanwhile.
+            with suppress(NotRecorded, KeyReused):
+                standing, _ = await desk.place_basket(order_of(payment))
+                if standing.order.order_id == payment.order_id:
+                    return Placing.PLACED
+        return await look(desk, payment)
     except (CafeRefusal, ActorCrashed):
         return Placing.LATER
-    return Placing.PLACED
 
 
 async def look(desk: Desk, payment: Payment) -> Placing:

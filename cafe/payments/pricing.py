@@ -130,7 +130,8 @@ def new_payment(  # noqa: PLR0917 - independent parts
 def order_of(payment: Payment) -> PlaceOrder:
     """Return the message that places the order of a payment, as often as it is sent once.
 
-    It has no key: the key is the payment's, and leads to the order by that.
+    It has the payment's key, so that the Dispatcher, which places what is charged and what is not,
+    places one order for a key.
     """
     wanted = json.loads(payment.wanted or "{}")
     basket = Basket(
@@ -148,4 +149,5 @@ def order_of(payment: Payment) -> PlaceOrder:
         destination,
         address=wanted["address"],
         max_waiting=UNLIMITED,
+        key=payment.key,
     )

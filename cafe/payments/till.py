@@ -108,7 +108,7 @@ class Till:
         )
         if not (self.charges and basket.total_cents):
             standing, is_new = await self.desk.place_basket(placing(basket, to, key=wish.key))
-            return Ordered(standing, status_without_charge(basket.total_cents), is_new)
+            return await self._found(standing, is_new=is_new)
         await self.desk.check_room(wish.address, wish.max_waiting)
         order_id, payment_id = self.desk.ids.new(), token_urlsafe(18)
         payment = new_payment(payment_id, order_id, basket, to, wish.address, wish.key)
@@ -152,10 +152,14 @@ class Till:
                 else:
                     return await self._placed(raised(outcome_for_key(one, fingerprint)))
         standing = await self.desk.find_placed(account_id, key, fingerprint)
-        if standing is None or standing.order.basket is None:
-            return expired
-        total_cents = standing.order.basket.total_cents
-        return Ordered(standing, status_without_charge(total_cents), is_new=False)
+        return expired if standing is None else await self._found(standing, is_new=False)
+
+    async def _found(self, standing: Standing, *, is_new: bool) -> Ordered:
+        """Return what the Dispatcher has placed, or found by its key: that may be charged."""
+        if standing.order.prepaid:
+            (ordered,) = await self.with_payments([standing])
+            return ordered
+        return with_payment(standing, None)._replace(is_new=is_new)
 
     async def _kept(self, account_id: str, key: str) -> list[Payment]:
         """Return the payment that the ledger has under a key."""

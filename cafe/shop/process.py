@@ -6,6 +6,7 @@ which a corrected system clock must not change; and under trio's virtual time th
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
 """Between two attempts to connect to the database at the start."""
+LAST_SECONDS = 0.5
+"""How long what was cancelled may take to end, when the time for closing is over."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -39,8 +42,37 @@ async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> 
     signum = await anext(signals)
     log.info("signal", name=signal.Signals(signum).name)
     for either in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(either, signal.SIG_DFL)
+        signal.signal(either, exit_at_once)
     closing_time.set()
+
+
+def exit_at_once(signum: int, _frame: object) -> None:
+    """End the process with the exit code that a shell reports for this signal.
+
+    Not by the signal's default action: the kernel ignores that for process 1, as in a container.
+    """
+    os._exit(128 + signum)
+
+
+async def end_late(
+    closing_time: trio.Event,
+    seconds: float,
+    scope: trio.CancelScope,
+    leave: Callable[[int], object] = os._exit,
+) -> None:
+    """Cancel the scope when closing has taken so many seconds, and end the process soon after that.
+
+    All who wait have been answered long before. What is left may be a call that cannot be
+    cancelled, in a thread that waits for a hung disk.
+    """
+    await closing_time.wait()
+    await trio.sleep(seconds)
+    log.warning("closing takes too long", seconds=seconds)
+    scope.cancel()
+    await trio.sleep(LAST_SECONDS)
+    log.warning("threads that hang are left behind")
+    await trio.lowlevel.checkpoint()  # the log is written between two turns of the scheduler
+    leave(0)
 
 
 @asynccontextmanager

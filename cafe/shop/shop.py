@@ -47,7 +47,7 @@ from cafe.shop.ports import (
     read_ports,
     worker_app,
 )
-from cafe.shop.process import first_of, opened, start_clock, tell_signal
+from cafe.shop.process import end_late, first_of, opened, start_clock, tell_signal
 
 MAILBOX = 10_000
 """Messages that an actor's mailbox holds: every request that may be open at a time has room."""
@@ -122,22 +122,25 @@ async def run_shop(
     ports = read_ports(settings)
     access = read_access(settings, ports[1].config)
     url = settings.database_url.get_secret_value()
+    seconds = settings.closing_seconds
     # From the start: the process that is told the addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            closing_time = trio.Event()
+            closing_time, scope = trio.Event(), trio.CancelScope()
             nursery.start_soon(tell_signal, signals, closing_time)
-            async with opened(url, closing_time, LEDGER_SHARE * settings.closing_seconds) as store:
-                if store is not None:
-                    await open_until(
-                        closing_time.wait,
-                        settings,
-                        ports,
-                        store,
-                        access=access,
-                        announce=announce,
-                        departments=departments,
-                    )
+            nursery.start_soon(end_late, closing_time, seconds, scope)
+            with scope:
+                async with opened(url, closing_time, LEDGER_SHARE * seconds) as store:
+                    if store is not None:
+                        await open_until(
+                            closing_time.wait,
+                            settings,
+                            ports,
+                            store,
+                            access=access,
+                            announce=announce,
+                            departments=departments,
+                        )
             nursery.cancel_scope.cancel()
 
 
@@ -162,7 +165,11 @@ async def open_until(
         open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
     ):
         watching.watch(system)
-        shop = await open_house(settings, system, ledger, registry, departments)
+        opening = partial(open_house, settings, system, ledger, registry, departments)
+        shop = await first_of(opening, closing_time)
+        if shop is None:  # the database may not answer, and nobody has been served
+            ledger.give_up()
+            return
         client, worker = ports
         apps = make_apps(shop, registry, client.admission, worker.admission, access)
         async with trio.open_nursery() as nursery:

@@ -5,10 +5,11 @@ Rule: as in `cafe/shop/departments.py`, what one department needs of another is 
 
 from __future__ import annotations
 
-from cafe.cli import exit_on_interrupt
+from cafe.cli import exit_on_interrupt, exit_on_termination
 
 if __name__ == "__main__":
-    # Ctrl-C prints nothing, as in `cafe`: importing the rest takes most of the start.
+    # Signals end it and print nothing, as in `cafe`: importing the rest takes most of the start.
+    exit_on_termination(serves=True)
     exit_on_interrupt()
 
 import sys

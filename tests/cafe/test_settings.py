@@ -105,8 +105,8 @@ def test_all_errors_are_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAFE_WORKER_TOKEN", "")
-    with pytest.raises(SettingsError, match=r"^CAFE_WORKER_TOKEN: [^']+$"):
+    monkeypatch.setenv("CAFE_WORKER_TOKEN", "4711")
+    with pytest.raises(SettingsError, match=r"^CAFE_WORKER_TOKEN: (?!.*4711)"):
         read_settings({})
     settings = read_settings({"worker_token": TOKEN})
     assert TOKEN not in repr(settings)
@@ -195,10 +195,9 @@ def test_a_token_may_have_any_printable_characters() -> None:
         assert read_settings({"worker_token": token}).worker_token == SecretStr(token)
 
 
-def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAFE_DATABASE_URL", "")
-    with pytest.raises(SettingsError, match=r"^CAFE_DATABASE_URL: [^']+$"):
-        read_settings({})
+def test_a_database_s_password_is_never_shown() -> None:
+    with pytest.raises(SettingsError, match=r"^--database-url: [^']+$"):
+        read_settings({"database_url": ""})
     settings = read_settings({"database_url": "postgresql+psycopg://cafe:open-sesame@here/cafe"})
     assert "open-sesame" not in f"{settings!r} {settings} {settings.model_dump_json()}"
     assert settings.database_url.get_secret_value().endswith(":open-sesame@here/cafe")

@@ -1,7 +1,8 @@
 """nginx and HAProxy in front of a real shop, with the configurations of docs/limits.md.
 
-Rule: only addresses, ports, limits on descriptors and the folder differ from the document. A proxy
-listens on loopback, and has ended when the block ends.
+Rule: only addresses, ports, limits on descriptors and the folder differ from the document, which
+shows the file that docker-compose.yml runs nginx with. A proxy listens on loopback, and has ended
+when the block ends.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def running_proxy(
     found = program(name)
     assert found is not None
     port = free_port()
+    folder.chmod(0o755)  # nginx's workers run as another user
     file = folder / f"{name}.conf"
     text = configuration(name, port, shop, folder)
     for before, after in (changes or {}).items():
@@ -80,6 +82,7 @@ def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
     (text,) = block.findall(LIMITS.read_text("utf-8"))
     assert isinstance(text, str)
     for before, after in (
+        ("server cafe:8080;", f"server {urlsplit(shop.client).netloc};"),  # nginx's
         ("127.0.0.1:8080", urlsplit(shop.client).netloc),
         ("listen 8000;", f"listen 127.0.0.1:{port};"),
         ("bind :8000", f"bind 127.0.0.1:{port}"),

@@ -33,6 +33,8 @@ POLL = 0.01
 COMMAND = (sys.executable, "-m", "cafe", "serve")
 FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
 SETTINGS: Mapping[str, object] = {
+    # Never the file of the folder that the tests are run in: a shop may be open on it.
+    "database_url": "sqlite://",
     "log_format": "json",
     "closing_seconds": 1.0,
     # All baristas of a test have one address, do not pause, and read metrics meanwhile.
@@ -205,6 +207,7 @@ def _process(
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment(settings),
+        start_new_session=True,  # so that Ctrl-C in the terminal reaches the tests only
     )
 
 

@@ -6,6 +6,7 @@ Customers come from loopback addresses of their own, so the proxy has to tell th
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 import trio
 
 from tests.cafe.ledger.postgres import missing
-from tests.system.api import LATER, brew, order, park, start
+from tests.system.api import LATER, brew, order, park, problem, start
 from tests.system.proxies import PROXIES, program, running_proxy
 from tests.system.shop import Shop, open_shop, until
 
@@ -39,8 +40,14 @@ def proxied(
     if program(request.param) is None:
         pytest.skip(missing(f"no {request.param} here (on Debian: apt install {request.param})"))
     folder: Path = tmp_path_factory.mktemp(request.param)
-    folder.chmod(0o755)  # nginx's workers run as another user
     with running_proxy(request.param, direct, folder) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def with_room() -> Generator[Shop]:
+    """Yield a shop with the default limits, since health checks by OPTIONS are counted."""
+    with open_shop(trusted_proxies="127.0.0.1") as shop:
         yield shop
 
 
@@ -119,17 +126,57 @@ async def test_a_banned_client_behind_the_proxy_gets_429_and_others_are_served(
         assert (await regular.delete(f"/order/{kept.json()['order_id']}")).status_code == 200
 
 
+@pytest.fixture(scope="module")
+def narrow() -> Generator[Shop]:
+    """Yield a shop with a tenth of the default limits."""
+    settings = {"limit_requests": 60, "limit_waiting": 40, "ban_after": 40}
+    with open_shop(trusted_proxies="127.0.0.1", **settings) as shop:
+        yield shop
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_flood_of_orders_through_the_proxy_earns_a_ban_and_leaves_none_to_be_brewed(
+    name: str, narrow: Shop, address: str, tmp_path: Path
+) -> None:
+    """The default limits and 1,600 orders, a tenth of each: the proxy lets the shop count."""
+    if program(name) is None:
+        pytest.skip(missing(f"no {name} here (on Debian: apt install {name})"))
+    caps = {"nginx": "limit_conn connections 1200", "haproxy": "sc0_conn_cur gt 1200"}
+    with running_proxy(name, narrow, tmp_path, {caps[name]: caps[name][:-1]}) as proxied:
+        statuses: set[int] = set()
+
+        async def order_once(customer: httpx.AsyncClient) -> None:
+            with suppress(httpx.TransportError):  # HAProxy resets connections above the cap
+                statuses.add((await customer.post("/order/")).status_code)
+
+        async with proxied.customers(address) as flood, trio.open_nursery() as nursery:
+            for _ in range(160):
+                nursery.start_soon(order_once, flood)
+        banned = await narrow.log.line("banned", address=address)
+        assert banned["orders"] > 0
+        assert await narrow.orders() == []
+        assert 429 in statuses <= {409, 429}  # 409: its order was cancelled by the ban
+
+
+async def test_nginx_refuses_too_many_connections_with_a_problem_that_says_when_to_retry(
+    with_room: Shop, address: str, tmp_path: Path
+) -> None:
+    if program("nginx") is None:
+        pytest.skip(missing("no nginx here (on Debian: apt install nginx)"))
+    few = {"limit_conn connections 1200": "limit_conn connections 1"}
+    with running_proxy("nginx", with_room, tmp_path, few) as proxied:
+        async with await park(proxied, address), proxied.customers(address) as customer:
+            await until(lambda: with_room.log.lines("order", action="place", address=address))
+            refused = await customer.get("/queue")
+            assert problem(refused, 429)["limit"] == "connections"
+            assert refused.headers["retry-after"] == "5"
+        await with_room.log.line("order", action="abandon", address=address)
+
+
 async def test_only_the_proxy_reaches_the_health_routes(proxied: Shop, address: str) -> None:
     async with proxied.customers(address) as stranger:
         for path in ("/livez", "/readyz", "/api/v1/client/readyz", "/readyz/"):
             assert (await stranger.get(path)).status_code == 404
-
-
-@pytest.fixture(scope="module")
-def with_room() -> Generator[Shop]:
-    """Yield a shop with the default limits, since health checks by OPTIONS are counted."""
-    with open_shop(trusted_proxies="127.0.0.1") as shop:
-        yield shop
 
 
 @pytest.mark.parametrize("check", ["", " HEAD /readyz", " GET /readyz/", " OPTIONS * HTTP/1.0"])

@@ -164,11 +164,3 @@ async def test_after_sigterm_no_order_is_claimed_and_all_who_wait_are_answered()
 
 async def has_baristas(shop: Shop, baristas: int) -> bool:
     return await shop.metric("cafe_baristas") == baristas
-
-
-async def test_a_second_signal_ends_the_process_at_once() -> None:
-    with open_shop(closing_seconds=60, exit_code=-signal.SIGTERM) as shop:
-        shop.process.send_signal(signal.SIGTERM)
-        await shop.log.line("closing")
-        shop.process.send_signal(signal.SIGTERM)
-        assert await shop.ended() == -signal.SIGTERM

@@ -1,9 +1,10 @@
-"""Standard streams that are closed, full or stalled, in each command; and Ctrl-C at its start."""
+"""Standard streams that are closed, full or stalled, in each command."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cafe.ledger.database import upgrade
@@ -93,12 +95,17 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     return process.returncode, out, err or b""
 
 
-def test_a_shop_whose_standard_error_is_closed_serves_without_it() -> None:
+def test_a_shop_whose_standard_error_is_closed_serves_and_counts_the_lines_of_its_log() -> None:
     with started(redirected("2>&-")) as process:
         printed = read_until(process, "stdout", ADDRESSES, b"/docs\n")
         # Nothing else has its number, which libraries in C write to.
         assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path(os.devnull)
-        assert alive(ADDRESS.findall(printed)[0][1])
+        (_, client, _), (_, worker, _) = ADDRESS.findall(printed)
+        assert alive(client)
+        metrics = httpx.get(f"{worker.decode()}/metrics").text
+        dropped = re.search(r"^cafe_log_lines_dropped_total (\S+)$", metrics, re.MULTILINE)
+        assert dropped is not None
+        assert float(dropped[1]) >= 1
         assert ended(process) == (0, b"", b"")
 
 
@@ -151,106 +158,6 @@ def test_a_log_whose_reader_stalls_does_not_stop_the_shop() -> None:
         assert ended(process)[0] == 0
     os.close(writer)
     os.close(reader)
-
-
-INTERRUPTED = """
-import atexit, os, signal, sys
-# A shell makes its background jobs ignore it, and the tests may be one.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-name = {name!r}
-interrupted = []
-
-class Interrupter:
-    def find_spec(self, module, path=None, target=None):
-        if module == name:
-            os.kill(os.getpid(), signal.SIGINT)
-        elif module + " as garbage is collected" == name:
-            Garbage()
-
-def interrupt(event, args):
-    if not interrupted and (event == name or (event == "open" and args[0] == name)):
-        interrupted.append(event)
-        os.kill(os.getpid(), signal.SIGINT)
-
-class Garbage:
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGINT)
-
-def interrupt_at_the_end():
-    os.kill(os.getpid(), signal.SIGINT)
-
-sys.meta_path.insert(0, Interrupter())
-sys.addaudithook(interrupt)
-if name == "atexit":
-    atexit.register(interrupt_at_the_end)
-sys.argv[1:] = {arguments!r}
-from cafe.cli import main
-main()
-"""
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "cafe.cli.streams",
-        "typer",
-        "cafe.cli.serve",
-        "trio",
-        "pydantic",
-        "cafe.shop.shop",
-        "cafe.shop.shop as garbage is collected",
-        "hypercorn_client.toml",
-        "hypercorn_worker.toml",
-    ],
-)
-def test_ctrl_c_during_the_start_is_exit_code_130_and_prints_nothing(moment: str) -> None:
-    """At the import of a module, when a file is read, or during garbage collection.
-
-    Python would drop a KeyboardInterrupt of a finalizer, after a traceback.
-    """
-    assert interrupted(moment, ["serve", *FREE_PORTS]) == (130, b"", b"")
-
-
-def interrupted(moment: str, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
-    """Interrupt a command at a moment; return its exit code, and what it has printed."""
-    program = INTERRUPTED.format(name=moment, arguments=[*arguments])
-    with started([sys.executable, "-c", program]) as process:
-        out, err = process.communicate(timeout=TIMEOUT)
-    return process.returncode, out, err
-
-
-def test_ctrl_c_as_the_ports_are_opened_shuts_the_shop_down_in_good_order() -> None:
-    code, out, log = interrupted("socket.bind", ["serve", *FREE_PORTS])
-    assert code == 0
-    assert len(out.splitlines()) in {0, ADDRESSES}
-    events = [json.loads(line)["event"] for line in log.splitlines()]
-    assert events[0] == "signal"
-    assert events[-1] == "closed"
-
-
-def test_ctrl_c_while_the_shop_waits_for_the_database_shuts_it_down() -> None:
-    absent = f"postgresql+psycopg://cafe:secret@127.0.0.1:{free_port()}/cafe"
-    with started([*COMMAND, *FREE_PORTS, "--database-url", absent]) as process:
-        awaited = read_until(process, "stderr", 1, b"the database is awaited")
-        process.send_signal(signal.SIGINT)
-        out, rest = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, out) == (0, b"")
-    assert [json.loads(line)["event"] for line in (awaited + rest).splitlines()] == [
-        "the database is awaited",
-        "signal",
-    ]
-
-
-@pytest.mark.parametrize("player", ["baristas", "customers"])
-def test_ctrl_c_as_a_player_connects_is_exit_code_130_and_prints_nothing(player: str) -> None:
-    """A nursery is open then, which wraps the KeyboardInterrupt in a group."""
-    absent = f"http://127.0.0.1:{free_port()}"
-    assert interrupted("socket.connect", [player, "1", "--url", absent]) == (130, b"", b"")
-
-
-def test_ctrl_c_as_python_exits_prints_nothing() -> None:
-    code, _, err = interrupted("atexit", ["--version"])
-    assert (code, err) == (130, b"")
 
 
 Ended = tuple[int, bytes, bytes]

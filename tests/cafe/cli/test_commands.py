@@ -6,15 +6,17 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from inspect import getdoc
 from pathlib import Path
 
 import pytest
 import typer
 
-from cafe.cli.commands import COMMANDS, hidden, make_app, run
+from cafe.cli.commands import COMMANDS, attribute_of, hidden, loaded, run
 from cafe.players.client import UnreachableError
 from tests.cafe.cli.running import run_command
 
@@ -32,27 +34,43 @@ NOT_FOR_A_SERVER = {
     "pytest",
     "rich",
 }
+MOST_MODULES = 300
+"""Python and typer alone have 200."""
 SERVE_AND_CLOSE = """
 import atexit, json, os, signal, sys
 
 def print_modules():
-    print(json.dumps(sorted(sys.modules)))
+    print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
 
 atexit.register(print_modules)
 from cafe.cli import main
-sys.argv[1:] = json.loads(sys.argv[1])
+sys.argv = ["cafe", *json.loads(sys.argv[1])]
 main()
 """
 
 
-def imported_by(*arguments: str) -> set[str]:
+HEAVY = {
+    "alembic",
+    "fastapi",
+    "httpx",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "structlog",
+    "trio",
+}
+"""Each takes longer to import than all that help and a TAB need."""
+
+
+def imported_by(*arguments: str, **variables: str) -> set[str]:
     """Run this command line in a process; return the modules that it has imported when it exits."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("CAFE_")}
     run = subprocess.Popen(
         [sys.executable, "-c", SERVE_AND_CLOSE, json.dumps(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=others | {"CAFE_DATABASE_URL": "sqlite://", "CAFE_CLOSING_SECONDS": "0.1"},
+        env=others | {"CAFE_DATABASE_URL": "sqlite://", "CAFE_CLOSING_SECONDS": "0.1"} | variables,
     )
     assert run.stdout is not None
     with run, run.stdout as out:
@@ -61,6 +79,57 @@ def imported_by(*arguments: str) -> set[str]:
             if line.startswith(b"worker"):
                 run.terminate()
         return set(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        *([name, "--help"] for name in ("order", "start", "finish", "orders", "report", "db")),
+    ],
+    ids=" ".join,
+)
+def test_the_version_and_help_import_little(arguments: list[str]) -> None:
+    imported = imported_by(*arguments)
+    assert imported & HEAVY == set()
+    assert len(imported) < MOST_MODULES
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("cafe re", "report"), ("cafe db ba", "backup"), ("cafe orders --w", "--watch")],
+)
+def test_a_tab_completes_commands_and_options_and_imports_little(
+    shell: str, typed: str, found: str
+) -> None:
+    printed, imported = completed(shell, typed)
+    assert found in printed
+    assert "serve" not in printed
+    assert imported & HEAVY == set()
+    assert len(imported) < MOST_MODULES
+
+
+def completed(shell: str, typed: str) -> tuple[str, set[str]]:
+    """Complete a command line as a shell does; return what is printed, and the modules imported."""
+    words = typed.split()
+    run = subprocess.run(
+        [sys.executable, "-c", SERVE_AND_CLOSE, "[]"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            **os.environ,
+            "_CAFE_COMPLETE": f"complete_{shell}",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(words) - 1),
+            "_TYPER_COMPLETE_ARGS": typed,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        },
+    )
+    *printed, modules = run.stdout.splitlines()
+    return "\n".join(printed), set(json.loads(modules))
 
 
 def test_a_server_imports_nothing_that_only_players_or_reports_need() -> None:
@@ -78,31 +147,59 @@ def test_a_player_imports_no_shop(command: str) -> None:
     } == set()
 
 
-def test_help_lists_every_command_with_the_first_sentence_of_its_help(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    assert run_command(["--help"]) == 0
-    printed = capsys.readouterr().out
-    for name, module in COMMANDS.items():
-        command = getattr(importlib.import_module(module), name)
-        about = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
-        assert name in printed
-        assert str(about).partition("\n")[0] in printed
-
-
-def test_a_command_shows_the_same_help_alone_and_among_all(
+def test_help_lists_every_command_with_the_first_line_of_its_help(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert run_command(["--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for name, (module, about) in COMMANDS.items():
+        command = getattr(importlib.import_module(module), attribute_of(name))
+        help_of_it = command.info.help if isinstance(command, typer.Typer) else getdoc(command)
+        assert about == str(help_of_it).partition("\n")[0]
+        assert f"{name} {about}" in printed
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Yield the words of each command and of each that is a command of one."""
     for name in COMMANDS:
-        assert run_command([name, "--help"]) == 0
-        alone = capsys.readouterr().out
-        make_app(list(COMMANDS))([name, "--help"], standalone_mode=False)
-        assert capsys.readouterr().out == alone
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(loaded(name), "commands", {}))
+
+
+def test_help_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in every_command():
+        assert run_command([*words, "--help"]) == 0
+        printed = capsys.readouterr().out
+        assert f"{words[-1]} [OPTIONS]" in printed
+        assert re.search(r"<\w+>|<int|│", printed) is None, words
+        _usage, *paragraphs = printed.split("\n\n")
+        for paragraph in paragraphs[: paragraphs.index(first_list(paragraphs))]:
+            *lines, _last = paragraph.splitlines()
+            assert all(len(line) > 50 for line in lines), paragraph  # as the terminal breaks them
+
+
+def first_list(paragraphs: list[str]) -> str:
+    return next(part for part in paragraphs if part.startswith(("Options:", "Arguments:")))
+
+
+def test_help_shows_numbers_as_numbers_and_choices_as_choices(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command(["serve", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for shown in (
+        "--lease-seconds NUMBER",
+        "--max-waiting INTEGER",
+        "--autopilot NUMBER",
+        "--log-format auto|console|json",
+        "--client-config FILE",
+        "--worker-token TEXT",
+    ):
+        assert shown in printed
 
 
 def test_every_module_of_a_command_is_there() -> None:
-    assert all(importlib.util.find_spec(module) for module in COMMANDS.values())
+    assert all(importlib.util.find_spec(module) for module, _ in COMMANDS.values())
 
 
 def test_a_hidden_package_looks_as_if_it_were_not_installed_and_is_back_after_the_block(
@@ -133,10 +230,10 @@ def test_an_unknown_command_is_reported_with_the_nearest_name(
     [
         ("baristas --brew 60-30", "60-30 begins above its end; did you mean 30-60?"),
         ("baristas --speed 0", "--speed"),
-        ("baristas ten", "number"),
+        ("baristas ten", "NUMBER"),
         ("baristas --orders 0", "--orders"),
         ("customers --groups x", "x is not a range"),
-        ("customers 0", "number"),
+        ("customers 0", "NUMBER"),
         ("customers --url nowhere", "nowhere is not an address"),
         ("customers --from localhost", "localhost is not an IP address"),
         ("rush --attack 100000", "--attack"),

@@ -96,7 +96,7 @@ def test_a_wrong_toml_file_is_one_line(
 
 
 def test_help_lists_every_setting_with_its_variable() -> None:
-    shown = CliRunner().invoke(make_app(["serve"]), ["serve", "--help"], env={"COLUMNS": "300"})
+    shown = CliRunner().invoke(make_app(), ["serve", "--help"], env={"COLUMNS": "300"})
     assert shown.exit_code == 0
     for name in Settings.model_fields:
         assert option_name(name) in shown.output

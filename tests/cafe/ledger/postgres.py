@@ -12,7 +12,7 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -97,11 +97,13 @@ class PostgresServer:
     def frozen(self) -> Generator[None]:
         """Freeze the server: the kernel still accepts connections, and nothing answers."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGSTOP)
+        os.kill(pid, signal.SIGSTOP)  # first: it starts no session then
+        sessions = children_of(pid)
+        signal_all(sessions, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            signal_all([pid, *sessions], signal.SIGCONT)
 
     def new_database(self, template: str = "template1", options: str = "") -> str:
         """Make a database as a copy of `template`, and give its name."""
@@ -158,6 +160,25 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
             check=True,
         )
+
+
+def signal_all(pids: Iterable[int], signum: signal.Signals) -> None:
+    """Send a signal to processes; those that have ended do not matter."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    children: list[int] = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            # After the name, which may have any characters in it.
+            fields = file.read_text("utf-8", "replace").rpartition(")")[2].split()
+            if int(fields[1]) == parent:
+                children.append(int(file.parent.name))
+    return children
 
 
 def in_memory() -> str | None:

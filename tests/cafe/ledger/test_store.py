@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -159,6 +159,50 @@ def test_a_store_that_does_not_know_the_last_event_writes_only_to_an_empty_log(
         assert last_position(store) == 8
     assert find(store, "b") is not None
     store.close()
+
+
+# All or nothing
+
+
+def test_what_is_written_together_is_there_at_the_end_of_the_block(store: Store) -> None:
+    tickets = Tickets()
+    store.begin()
+    with store.together() as write:
+        write(unit_each(tickets.delivered("a")))
+        write([])
+        write([unit(tickets.place("b"))])
+    assert last_position(store) == 5
+    store.commit([unit(tickets.place("c"))])
+    assert [find(store, one) is not None for one in "abc"] == [True, True, True]
+    assert last_position(store) == 6
+
+
+class StoppedError(Exception):
+    """The block has ended early."""
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_of_what_is_written_together_nothing_is_left_if_a_part_fails(
+    store: Store, number: int
+) -> None:
+    """The number 1 is that of another order, which the database refuses."""
+    tickets = Tickets()
+    store.begin()
+    store.commit([unit(tickets.place("a"))])
+    last = Tickets(number - 1).place("c")
+    with pytest.raises(RowRefused if number == 1 else StoppedError):
+        write_and_stop(store, [unit(tickets.place("b"))], [unit(last)])
+    assert (find(store, "b"), last_position(store)) == (None, 1)
+    store.commit([unit(tickets.place("d"))])
+    assert last_position(store) == 2
+
+
+def write_and_stop(store: Store, *parts: Sequence[Unit]) -> None:
+    """Write some parts together, and raise StoppedError behind the last."""
+    with store.together() as write:
+        for units in parts:
+            write(units)
+        raise StoppedError
 
 
 # Refused units

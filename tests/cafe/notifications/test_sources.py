@@ -56,6 +56,11 @@ def test_what_its_own_events_tell_or_nobody_needs_is_not_told(
     assert status_change_of(logged(department, before, after)) is None
 
 
+def test_what_was_imported_is_not_told() -> None:
+    data = json.dumps({**json.loads(basket(17)), "imported": "417"})
+    assert status_change_of(logged("orders", None, "waiting", data)) is None
+
+
 @pytest.mark.parametrize("department", ["orders", "delivery", "bookings"])
 @pytest.mark.parametrize("data", [None, "null", "{}", "[]", '{"number": 17}'])
 def test_an_event_without_what_is_told_is_not_told(department: str, data: str | None) -> None:

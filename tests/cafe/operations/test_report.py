@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Generator
 from datetime import date
+from io import StringIO
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
-from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart
-from cafe.orders.order import Order, Status
+from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart, as_json, as_tables
+from cafe.orders.order import BEGINNINGS, TRANSITIONS, Action, Order, Status
 from cafe.orders.queries import History, Step
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
@@ -61,9 +67,66 @@ def test_each_order_is_counted_by_outcome() -> None:
         ],
         HOURS,
     )
-    assert (day.orders, day.ready, day.collected, day.brewed_in_vain) == (12, 3, 1, 1)
-    assert (day.live, day.cancelled, day.abandoned, day.cut_off) == (2, 2, 2, 3)
-    assert day.ready + day.live + day.cancelled + day.abandoned + day.cut_off == day.orders
+    assert (day.orders, day.ready) == (12, 3)
+    assert (day.handed_over, day.to_be_handed_over, day.brewed_in_vain) == (1, 1, 1)
+    assert (day.not_ready_yet, day.cancelled, day.abandoned, day.cut_off) == (2, 2, 2, 3)
+
+
+@given(st.lists(st.randoms(use_true_random=False), max_size=30))
+def test_the_lines_of_a_report_add_up_to_its_orders(orders: list[Random]) -> None:
+    day = Day.of([lived(rng) for rng in orders], HOURS)
+    data = json.loads(as_json(date(2026, 11, 21), day))
+    assert data["orders"] == len(orders)
+    outcomes = ("ready", "not_ready_yet", "abandoned", "cut_off", "cancelled")
+    assert sum(data[name] for name in outcomes) == data["orders"]
+    of_them = ("handed_over", "to_be_handed_over", "brewed_in_vain")
+    assert sum(data[name] for name in of_them) == data["ready"]
+    assert_lines_add_up(printed_counts(day))
+
+
+def lived(rng: Random) -> History:
+    """Return an order after some transitions that its table has, whatever they are."""
+    action = rng.choice(sorted(BEGINNINGS))
+    order = WAITING._replace(status=BEGINNINGS[action], ended_at=None)
+    steps = [Step(action, None)]
+    for _ in range(rng.randrange(8)):
+        possible = sorted(action for status, action in TRANSITIONS if status == order.status)
+        if not possible:
+            break
+        action = rng.choice(possible)
+        started = EIGHT + 1 if action is Action.START else order.started_at
+        ended = EIGHT + 2 if order.ended_at is None else order.ended_at
+        abandoned = order.abandoned or action is Action.ABANDON
+        order = order.after(action, started_at=started, abandoned=abandoned)
+        order = order._replace(ended_at=ended if order.ended else None)
+        steps.append(Step(action, None))
+    return History(order, tuple(steps))
+
+
+def printed_counts(day: Day) -> list[tuple[int, int]]:
+    """Return how far each line with a count is indented, and the count."""
+    console = Console(file=StringIO(), width=100)
+    console.print(as_tables(date(2026, 11, 21), day))
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue().partition("median")[0]
+    lines = [line for line in text.splitlines()[1:] if line.split()]
+    return [(len(line) - len(line.lstrip()), int(line.split()[-1])) for line in lines]
+
+
+def assert_lines_add_up(lines: list[tuple[int, int]]) -> None:
+    """Check that each count is the sum of those that are one step further in below it."""
+    for place, (indent, count) in enumerate(lines):
+        after = lines[place + 1 :]
+        inner = after[: next((n for n, line in enumerate(after) if line[0] <= indent), len(after))]
+        if inner:
+            step = min(further for further, _ in inner)
+            assert count == sum(number for further, number in inner if further == step)
+
+
+def test_what_needs_no_brewing_has_no_brewing_time() -> None:
+    published = WAITING._replace(status=Status.READY, ended_at=EIGHT)
+    day = Day.of([History(published, (Step("publish", None),))], HOURS)
+    assert (day.ready, day.to_be_handed_over, day.brewing) == (1, 1, None)
 
 
 def test_waits_and_brewing_times_are_those_of_what_was_brewed() -> None:

@@ -105,6 +105,24 @@ def test_the_secret_is_not_shown() -> None:
     assert "secret" not in shown
 
 
+@given(secret=SECRETS, former=st.text(), other=st.text())
+def test_an_imported_order_has_the_same_id_each_time_and_no_other_has_it(
+    secret: bytes, former: str, other: str
+) -> None:
+    ids = OrderIds(secret)
+    order_id = ids.of_imported("functech", former)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{24}", order_id)
+    assert ids.may_exist(order_id)
+    assert (OrderIds(secret).of_imported("functech", other) == order_id) is (former == other)
+    assert ids.of_imported("coffee-shop", former) != order_id
+
+
+def test_an_imported_order_s_id_cannot_be_made_without_the_secret() -> None:
+    of_others = OrderIds(b"another secret").of_imported("functech", "7")
+    assert of_others != OrderIds(SECRET).of_imported("functech", "7")
+    assert not OrderIds(SECRET).may_exist(of_others)
+
+
 # The secret in the ledger
 
 

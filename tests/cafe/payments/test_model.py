@@ -294,12 +294,27 @@ AWAY_WHILE_PLACED: Story = [
     ]
 ]
 """A charge that looks too old for an order may have one that is not committed yet."""
+ONE_KEY_FOR_TWO: Story = [
+    [(0, ("customer", "k1", ADA, LATTE)), (0, ("customer", "k1", ADA, WATER))],
+]
+"""One is charged and one is free, and neither is known when the other's key is looked up."""
+KILLED_WITH_ONE_KEY_FOR_TWO: Story = [
+    [
+        (0, ("mood", Mood(after=9.0))),
+        (0, ("customer", "k1", ADA, LATTE)),
+        (0, ("customer", "k1", ADA, WATER)),
+        (1, ("back",)),
+    ],
+    [(0, ("customer", "k1", ADA, LATTE)), (40, ("customer", "k1", ADA, WATER))],
+]
 
 
 @example(seed=0, story=KILLED_WHILE_ASKED)
 @example(seed=0, story=KILLED_FOR_LONG)
 @example(seed=0, story=KILLED_BEFORE_IT_IS_CALLED_OFF)
 @example(seed=0, story=AWAY_WHILE_PLACED)
+@example(seed=0, story=ONE_KEY_FOR_TWO)
+@example(seed=0, story=KILLED_WITH_ONE_KEY_FOR_TWO)
 @given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
 @settings(max_examples=examples(100), deadline=None)
 def test_charges_refunds_and_orders_agree_in_any_story(seed: int, story: Story) -> None:

@@ -1,0 +1,51 @@
+"""Tables that are imported.
+
+Rule: the book decides, as it does for a manager who adds one table after the other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from cafe.bookings.book import Book, NumberTakenError, Wish
+from cafe.bookings.desk import new_id
+from cafe.bookings.queries import load
+from cafe.bookings.table import DiningTable, TableStatus, TableType
+from cafe.bookings.tables import entry_of_table
+from cafe.ledger.department import Entry
+from cafe.ledger.importing import WHO, Times, WrongRecordError
+
+
+class WantedTable(NamedTuple):
+    """A table to import."""
+
+    number: int | None
+    """None for one more than the last."""
+    type: TableType
+    seats: int
+    price_cents: int
+    is_open: bool
+
+
+class TablesImport:
+    """Takes tables over, beside those that there are."""
+
+    def __init__(self, connection: Connection, times: Times) -> None:
+        """Read which tables there are."""
+        self._book = Book(load(connection, times.now).tables)
+        self._times = times
+
+    def add(self, wanted: WantedTable) -> list[Entry]:
+        """Add a table; raises WrongRecordError."""
+        number, kind, seats, price_cents, is_open = wanted
+        number = self._book.next_number() if number is None else number
+        table = DiningTable(new_id(), number, kind, seats, price_cents)
+        try:
+            changes = self._book.add(table)
+        except NumberTakenError:
+            raise WrongRecordError("Another table has this number.", "id") from None
+        if not is_open:
+            changes += self._book.change(table.table_id, Wish(status=TableStatus.CLOSED))
+        return [entry_of_table(one, self._times.now, WHO) for one in changes]

@@ -1,0 +1,205 @@
+"""How a command for people asks a shop that runs: one request after the other, over HTTP.
+
+Rule: the standard library's client. Importing httpx takes longer than an order; a command asks at
+most a few times, and needs no tasks. What cannot be asked, or is refused, is one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import typer
+from typer.exceptions import TyperException
+
+from cafe.operations.printable import printable
+
+SECONDS: Final = 30.0
+"""How long an answer may take, beyond what the shop was asked to wait."""
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Of one answer."""
+PREFIX: Final = re.compile(r"/api/v1/(?:client|worker)$")
+NEXT: Final = re.compile(r'<([^>]*)>; *rel="?next"?')
+
+Shown = dict[str, Any]
+"""One order, as the shop shows it."""
+
+
+Members = Mapping[str, Any]
+"""The members that an answer has at least: None, or of a list what each of its objects has."""
+
+
+def of_names(text: str) -> Members:
+    """Return members by their names, separated by spaces."""
+    return dict.fromkeys(text.split())
+
+
+PLACED: Final = of_names("order_id status message eta_seconds")
+CLAIM: Final = of_names("number drink name")
+FINISHED: Final = of_names("number brewed_seconds collected")
+LISTED: Final[Members] = {"orders": of_names("order_id number status drink name waited_seconds")}
+
+
+class NotAnsweredError(TyperException):
+    """The shop cannot be asked; ends a command with one line."""
+
+    exit_code = 1
+
+
+class RefusedError(TyperException):
+    """The shop refuses what the command asks; ends a command with one line."""
+
+    exit_code = 1
+
+
+class Answer(NamedTuple):
+    """What the shop has answered: a success."""
+
+    status: int
+    body: Any
+    """Of JSON; None without a body."""
+    following: str | None
+    """The query of the next page of a list."""
+
+
+class Port:
+    """One of the two ports of a shop that runs, as a command is told where it is."""
+
+    def __init__(
+        self, url: str, app: Literal["client", "worker"], token: str | None = None
+    ) -> None:
+        """Ask at a URL as `parse_url` returns it; raises BadParameter for what is no token."""
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise typer.BadParameter("A token has printable ASCII characters only.")
+        self._place = urlsplit(url)
+        self._app = app
+        self._token = token
+
+    def get(self, path: str, members: Members, **options: Any) -> Answer:
+        """Ask for what is at a path of the app; as `ask`."""
+        return self.ask("GET", path, members, **options)
+
+    def post(self, path: str, members: Members, body: object = None, **options: Any) -> Answer:
+        """Send JSON to a path of the app; as `ask`."""
+        return self.ask("POST", path, members, body=body, **options)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        members: Members,
+        *,
+        body: object = None,
+        fields: Mapping[str, str] | None = None,
+        wait: float = 0.0,
+    ) -> Answer:
+        """Return the answer, for which the shop may take `wait` seconds more than usual.
+
+        Raises NotAnsweredError, and RefusedError also if the answer lacks one of the members.
+        """
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        if self._token is not None:
+            sent["Authorization"] = f"Bearer {self._token}"
+        content = None if body is None else json.dumps(body).encode()
+        connection = self._connection(SECONDS + wait)
+        try:
+            connection.request(method, self._target(path), content, {**sent, **(fields or {})})
+            response = connection.getresponse()
+            text = response.read(MOST_BYTES)
+        except (OSError, HTTPException, UnicodeError) as error:
+            why = str(error) or type(error).__name__
+            raise NotAnsweredError(f"{self.where} cannot be asked: {why}.") from None
+        finally:
+            connection.close()
+        answer = self._read(response.status, text, response.headers.get("Link", ""))
+        if answer.body is not None and not has(answer.body, members):
+            raise RefusedError(self._not_the_cafe(answer.status))
+        return answer
+
+    @property
+    def where(self) -> str:
+        """The URL, without a password that it may have."""
+        return printable(f"{self._place.scheme}://{self._place.netloc.rpartition('@')[2]}")
+
+    def _connection(self, seconds: float) -> HTTPConnection:
+        host, port = self._place.hostname or "", self._place.port
+        if self._place.scheme == "https":
+            context = ssl.create_default_context()
+            return HTTPSConnection(host, port, timeout=seconds, context=context)
+        return HTTPConnection(host, port, timeout=seconds)
+
+    def _target(self, path: str) -> str:
+        """Return the path under the app's prefix: a proxy may serve both apps on one host."""
+        return f"{self._place.path}/api/v1/{self._app}{path}"
+
+    def _read(self, status: int, text: bytes, link: str) -> Answer:
+        if status == HTTPStatus.NO_CONTENT:
+            return Answer(status, None, None)
+        try:
+            body: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            raise RefusedError(self._not_the_cafe(status))
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise RefusedError(self._refusal(status, body))
+        following = NEXT.search(link)
+        return Answer(status, body, following and urlsplit(following[1]).query)
+
+    def _not_the_cafe(self, status: int) -> str:
+        return f"{self.where} answered {status}, and not as the café does."
+
+    def _refusal(self, status: int, problem: Mapping[str, Any]) -> str:
+        said = str(problem.get("detail") or problem.get("title") or status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            return f"{said} Give --token, or set CAFE_TOKEN."
+        if status == HTTPStatus.NOT_FOUND:
+            port = "customers'" if self._app == "client" else "baristas'"
+            return f"{said} {self.where} should be the {port} port of the shop."
+        return said
+
+
+def parse_url(value: str) -> str:
+    """Parse the URL of one of the shop's ports, with or without what `cafe serve` prints behind it.
+
+    Raise BadParameter for anything else.
+    """
+    try:
+        place = urlsplit(value)
+        _ = place.port  # raises ValueError for what is no port
+    except ValueError:
+        place = urlsplit("")
+    is_plain = value.isascii() and value.isprintable() and " " not in value
+    if not is_plain or place.scheme not in {"http", "https"} or not place.hostname:
+        raise typer.BadParameter(f"{value} is not an address like http://127.0.0.1:8080.")
+    return PREFIX.sub("", value.rstrip("/").removesuffix("/docs")).rstrip("/")
+
+
+def has(body: Any, members: Members) -> bool:
+    """Return whether a JSON value is an object that has these members."""
+    return isinstance(body, dict) and all(
+        name in body
+        and (inner is None or isinstance(body[name], list))
+        and all(has(one, inner) for one in (body[name] if inner is not None else ()))
+        for name, inner in members.items()
+    )
+
+
+def live_orders(worker: Port, barista: str | None = None) -> Iterator[Shown]:
+    """Yield the orders that wait or are in preparation, or those that one barista has in hand."""
+    query: str | None = query_of(barista=barista)
+    while query is not None:
+        answer = worker.get(f"/orders?{query}", LISTED)
+        yield from answer.body["orders"]
+        query = answer.following
+
+
+def query_of(**given: object) -> str:
+    """Return a query of what is not None."""
+    return urlencode({name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,33 @@
+"""The options that several commands have, and the exit code for a wrong one.
+
+Rule: it imports no settings, so that help and a TAB cost little; a test holds what is said here of
+a setting against the setting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+WRONG_SETTING: Final = 2
+"""The exit code for wrong usage: of the command line, a setting, or what the shop refuses."""
+DATABASE_URL: Final = (
+    "the database: sqlite:///FILE, sqlite:// for memory only, or "
+    "postgresql+psycopg://USER:PASSWORD@HOST/NAME "
+    "(CAFE_DATABASE_URL, default sqlite:///cafe.db)"
+)
+KEEP_DAYS: Final = "days after which what has ended is deleted (CAFE_KEEP_DAYS, default 400)"
+
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", help=DATABASE_URL, show_default=False)
+]
+ShopUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="The baristas' port of the shop that runs; default: where its settings put it.",
+        show_default=False,
+        metavar="URL",
+    ),
+]

@@ -1,0 +1,1 @@
+"""Exports of other systems: read, checked, and made ours in one transaction."""

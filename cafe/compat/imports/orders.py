@@ -1,0 +1,222 @@
+"""The orders of each system's export, and how one of its records becomes ours.
+
+Rule: what a customer paid is what the order says, to the cent. functech's orders have a total and
+no prices: the lines share the total as the menu's prices do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from cafe.compat.fields import Price
+from cafe.compat.imports.records import (
+    DistrictName,
+    Exported,
+    FormerId,
+    Id,
+    Time,
+    named,
+)
+from cafe.delivery.schemas import LongText
+from cafe.http.schema import Metadata
+from cafe.menu.product import MOST_CENTS, Menu
+from cafe.menu.schemas import Name
+from cafe.names import key_of
+from cafe.orders.importing import AS_THEY_STAND, Sold
+from cafe.orders.order import Line, Status
+
+MOST_ITEMS: Final = 1_000
+MOST_QUANTITY: Final = 10_000
+NO_PRODUCT: Final = "imported"
+"""In place of the id of a product that is not on the menu."""
+
+Quantity = Annotated[int, Field(ge=1, le=MOST_QUANTITY)]
+Total = Annotated[int, Field(ge=0, le=MOST_CENTS)]
+
+
+class Item(NamedTuple):
+    """What was ordered, without a price."""
+
+    name: str
+    variation: str | None
+    quantity: int
+
+
+class OrderRecord(Exported):
+    """What the orders of all systems have."""
+
+    order_id: FormerId = Field(validation_alias=named("order_id", "id"))
+    user_id: Id = Field(validation_alias=named("user_id", "customer_id"))
+    created_at: Time = Field(validation_alias=named("created_at", "placed_at"))
+    ended_at: Time | None = Field(
+        default=None, validation_alias=named("ended_at", "ready_at", "updated_at")
+    )
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> OrderRecord:
+        if self.ended_at is not None and self.ended_at < self.created_at:
+            raise PydanticCustomError("time", "It ended before it was created")
+        return self
+
+
+class ItemRecord(Exported):
+    """How much of a product was ordered from functech."""
+
+    quantity: Quantity = 1
+    variation: Name | None = None
+
+
+class FunctechOrder(OrderRecord):
+    """An order of functech."""
+
+    items: Annotated[dict[Name, ItemRecord], Field(min_length=1, max_length=MOST_ITEMS)]
+    total_price: Price
+    status: Literal["PENDING", "PAID", "SHIPPED", "CANCELED"]
+
+    def sold(self, menu: Menu) -> Sold:
+        """Return the order; what is paid for waits for a barista."""
+        items = [Item(name, one.variation, one.quantity) for name, one in self.items.items()]
+        lines = lines_of(items, self.total_price, menu)
+        return Sold(
+            self.order_id,
+            self.user_id,
+            lines,
+            sum(one.total_cents for one in lines),
+            STATUS[self.status],
+            self.created_at,
+            self.created_at if self.ended_at is None else self.ended_at,
+        )
+
+
+STATUS: Final[Mapping[str, Status]] = {
+    "PENDING": Status.WAITING,
+    "PAID": Status.WAITING,
+    "SHIPPED": Status.DELIVERED,
+    "CANCELED": Status.CANCELLED,
+}
+"""By functech's word, where an order stands here."""
+
+
+class LineRecord(Exported):
+    """A line of an order of coffee-shop."""
+
+    product_id: Id
+    variation_id: Id | None = None
+    name: Name
+    variation: Name | None = None
+    quantity: Quantity
+    unit_price_cents: Total
+
+
+class CoffeeShopOrder(OrderRecord):
+    """An order of coffee-shop."""
+
+    items: Annotated[list[LineRecord], Field(min_length=1, max_length=MOST_ITEMS)]
+    total_cents: Total
+    status: Annotated[Status, Field(strict=False)]
+    metadata: Metadata | None = None
+
+    @model_validator(mode="after")
+    def _has_its_total(self) -> CoffeeShopOrder:
+        cents = sum(one.quantity * one.unit_price_cents for one in self.items)
+        if cents != self.total_cents:
+            raise PydanticCustomError(
+                "total", "The items cost {cents}, and not `total_cents`", {"cents": cents}
+            )
+        return self
+
+    def sold(self, _menu: Menu) -> Sold:
+        """Return the order; what was in preparation waits for a barista of ours."""
+        return Sold(
+            self.order_id,
+            self.user_id,
+            tuple(
+                Line(
+                    one.product_id,
+                    one.variation_id,
+                    one.name,
+                    one.variation,
+                    one.quantity,
+                    one.unit_price_cents,
+                )
+                for one in self.items
+            ),
+            self.total_cents,
+            self.status if self.status in AS_THEY_STAND else Status.WAITING,
+            self.created_at,
+            self.created_at if self.ended_at is None else self.ended_at,
+            None if self.metadata is None else json.dumps(self.metadata, ensure_ascii=False),
+        )
+
+
+class CourierServiceOrder(Exported):
+    """An order of courier-service: what a courier brings."""
+
+    order_id: FormerId = Field(validation_alias=named("sid", "order_sid", "order_id", "id"))
+    name: LongText
+    district: DistrictName
+    courier_sid: Id = Field(validation_alias=named("courier_sid", "courier_id"))
+    status: Literal[1, 2]
+    created_at: Time | None = None
+    finished_at: Time | None = Field(
+        default=None, validation_alias=named("finished_at", "ended_at", "updated_at")
+    )
+
+
+def lines_of(items: Sequence[Item], total_cents: int, menu: Menu) -> tuple[Line, ...]:
+    """Return lines that make a total: each with its share by the menu's prices.
+
+    A total of 0 is none that was stated: then the menu's prices are it.
+    Products that are not on the menu, or cost nothing there, make all units share alike. Where a
+    share is no whole number of cents a unit, some units cost one cent more, on a line of their own.
+    """
+    found = [_line(item, menu) for item in items]
+    costs = [one.total_cents for one in found]
+    if total_cents in {0, sum(costs)}:
+        return tuple(found)
+    weights = costs if all(costs) else [one.quantity for one in found]
+    lines: list[Line] = []
+    for line, cents in zip(found, shares_of(total_cents, weights), strict=True):
+        unit, more = divmod(cents, line.quantity)
+        parts = ((line.quantity - more, unit), (more, unit + 1))
+        lines += [
+            line._replace(quantity=quantity, unit_price_cents=price)
+            for quantity, price in parts
+            if quantity
+        ]
+    return tuple(lines)
+
+
+def shares_of(total: int, weights: Sequence[int]) -> list[int]:
+    """Return whole shares of a total by weights, which are positive; together they are the total.
+
+    Each is within one of its exact share: it is the difference of two rounded sums.
+    """
+    whole, passed, given = sum(weights), 0, 0
+    shares: list[int] = []
+    for weight in weights:
+        passed += weight
+        reached = total * passed // whole
+        shares.append(reached - given)
+        given = reached
+    return shares
+
+
+def _line(item: Item, menu: Menu) -> Line:
+    name, variation, quantity = item
+    product = menu.find(name)
+    if product is None:
+        return Line(NO_PRODUCT, None, name, variation, quantity, 0)
+    wanted = None if variation is None else key_of(variation)
+    same = [one for one in product.variations if key_of(one.name) == wanted]
+    if not same:
+        price = product.base_price_cents
+        return Line(product.product_id, None, product.name, variation, quantity, price)
+    price = product.base_price_cents + same[0].price_change_cents
+    named_so = same[0].variation_id, product.name, same[0].name
+    return Line(product.product_id, *named_so, quantity, price)

@@ -1,0 +1,48 @@
+"""Products that are imported, beside what is on the menu.
+
+Rule: the catalogue decides, as it does for a manager who adds one product after the other.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from cafe.ledger.department import Entry
+from cafe.ledger.importing import WHO, Times, WrongRecordError
+from cafe.menu.catalogue import ProductWish
+from cafe.menu.keeper import new_id
+from cafe.menu.product import Menu, MenuError
+from cafe.menu.queries import load_menu
+from cafe.menu.tables import entry_of
+
+
+class MenuImport:
+    """Takes products over, beside those that there are."""
+
+    def __init__(self, connection: Connection, times: Times) -> None:
+        """Read the menu."""
+        self._catalogue = load_menu(connection).catalogue
+        self._times = times
+
+    @property
+    def menu(self) -> Menu:
+        """What is on the menu, with what was added here."""
+        return self._catalogue.menu
+
+    def add(self, wish: ProductWish) -> list[Entry]:
+        """Add a product; raises WrongRecordError."""
+        if wish.product_id in self._catalogue.deleted:
+            raise WrongRecordError("A product with this id was on the menu, and left it.", "id")
+        variations = wish.variations or ()
+        ids = iter([one.variation_id or new_id() for one in variations])
+        # A new product has no variations yet, so a wish names none by its id.
+        wish = wish._replace(
+            product_id=wish.product_id or new_id(),
+            variations=tuple(one._replace(variation_id=None) for one in variations),
+        )
+        try:
+            self._catalogue, changes = self._catalogue.add(wish, ids.__next__)
+        except MenuError as wrong:
+            # Its place in the list is its record's.
+            raise WrongRecordError(wrong.sentence, *wrong.place[1:]) from None
+        return [entry_of(one, self._times.now, WHO) for one in changes]

@@ -1,0 +1,41 @@
+"""Ctrl-C ends a run of the tests: a plugin of pytest.
+
+Rule: a KeyboardInterrupt reaches pytest as itself. In a trio test a nursery puts it into a group,
+which pytest takes for a failure of that test, and goes on to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Raise KeyboardInterrupt in the place of a group that holds one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is None:
+            raise
+        raise KeyboardInterrupt from group
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    with interruptible():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    with interruptible():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    with interruptible():
+        return (yield)
