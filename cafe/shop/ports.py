@@ -36,7 +36,7 @@ from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, OtherApi
-from cafe.operations.operator_api import health_routes, operator_routes
+from cafe.operations.operator_api import NotReady, health_routes, operator_routes
 from cafe.server.config import ServerConfig, load_config, parse_bind
 from cafe.server.context import Problems
 from cafe.server.descriptors import raise_limit, share_out
@@ -83,7 +83,7 @@ PROBLEMS = Problems(problem_response, request_id_of)
 GRACE_SHARE = 0.5
 """Of the shutdown time: how long answers under way may take."""
 
-WhyNotReady = Callable[[], Awaitable[str | None]]
+WhyNotReady = Callable[[], Awaitable[NotReady | None]]
 Expose = Callable[[], Awaitable[bytes]]
 
 
