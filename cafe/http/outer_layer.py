@@ -190,7 +190,7 @@ def route_of(scope: Scope) -> str:
     if route is None:
         return UNMATCHED
     path: str = scope.get("api_prefix", "") + route.path
-    return path.rstrip("/")
+    return path.rstrip("/") or "/"
 
 
 def shown_path(path: str) -> str:

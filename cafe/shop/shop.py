@@ -33,6 +33,7 @@ from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import House, Offer
 from cafe.operations.metrics import Exposition
+from cafe.operations.operator_api import NotReady
 from cafe.setting_types import parse_hosts, parse_origins
 from cafe.settings import Settings
 from cafe.shop.departments import OURS, Departments
@@ -76,16 +77,16 @@ class Shop:
     offers: tuple[Offer, ...]
     ports_shut: trio.Event = field(default_factory=trio.Event)
 
-    async def why_not_ready(self) -> str | None:
-        """Return None if the shop takes orders, else a sentence."""
+    async def why_not_ready(self) -> NotReady | None:
+        """Return None if the shop takes orders."""
         if self.closing.refusal is not None:
-            return "The shop is closing."
-        why_not = "The actors do not answer."
+            return NotReady("closing", "The shop is closing.")
+        why_not = NotReady("actors", "The actors do not answer.")
         with trio.move_on_after(READY_SECONDS), suppress(ActorError):
             for offer in self.offers:
                 await offer.answers()
             await self.limiter.ask(CountLimits())
-            why_not = "The ledger cannot be written."
+            why_not = NotReady("ledger", "The ledger cannot be written.")
             await self.ledger.ping()
             return None
         return why_not

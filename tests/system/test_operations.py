@@ -258,6 +258,7 @@ EVERY_OPERATION = {
         ("/queue", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
     "worker": {
         ("/menu", "GET"),
@@ -316,6 +317,7 @@ EVERY_OPERATION = {
         ("/metrics", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
 }
 

@@ -22,6 +22,7 @@ from actors.testing import Probe
 from cafe.http.refusals import Closing
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
+from cafe.operations.operator_api import NotReady
 from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
@@ -52,6 +53,11 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any
 
 def settings(**given: object) -> Settings:
     return read_settings({**IN_MEMORY, **given})
+
+
+def reason(why_not: NotReady | None) -> str:
+    assert why_not is not None
+    return why_not.reason
 
 
 def test_without_files_and_settings_the_defaults_hold() -> None:
@@ -96,12 +102,12 @@ async def test_a_shop_is_ready_until_it_closes(
         assert await shop.why_not_ready() is None
         store.link.gone = True
         began = trio.current_time()
-        assert await shop.why_not_ready() == "The ledger cannot be written."
+        assert reason(await shop.why_not_ready()) == "ledger"
         assert trio.current_time() - began <= READY_SECONDS
         store.link.gone = False
         await shop.close()
         assert shop.ports_shut.is_set()
-        assert await shop.why_not_ready() == "The shop is closing."
+        assert reason(await shop.why_not_ready()) == "closing"
         (orders,) = (offer for offer in shop.offers if isinstance(offer, OrdersOffer))
         assert not (await orders.dispatcher.ask(CountQueue())).accepting
 
@@ -113,7 +119,7 @@ async def test_a_shop_whose_actors_do_not_reply_is_not_ready(
     offer = Offer(name="orders", answers=partial(dispatcher.ask, CountQueue()))
     async with open_ledger() as ledger, open_system() as system:
         shop = Shop(settings(), system, limiter, ledger, Closing(), (offer,))
-        assert await shop.why_not_ready() == "The actors do not answer."
+        assert reason(await shop.why_not_ready()) == "actors"
     assert autojump_clock.current_time() < 2
 
 
