@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, make_url
 
-from cafe.ledger.database import Link, open_database, open_links, shown_address, upgrade
+from cafe.ledger.database import Link, open_database, open_links, upgrade
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse, LedgerError, NotALedger, SchemaBehind
 from cafe.ledger.postgresql import PostgresDatabase
 from cafe.ledger.postgresql_connection import CONNECT_SECONDS
@@ -52,35 +52,6 @@ def add_order(connection: Connection) -> None:
 def orders_in(link: Link) -> int:
     with link.transaction(writing=False) as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM orders").scalar_one())
-
-
-SERVER = "postgresql+psycopg"
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("sqlite://", "in memory: it is lost with the process"),
-        (f"{SERVER}://cafe:s3cret@db/cafe", f"{SERVER}://db/cafe"),
-        (f"{SERVER}://cafe@db:6543/cafe?password=s3cret", f"{SERVER}://db:6543/cafe"),
-        (f"{SERVER}:///cafe?host=/run/pg&sslpassword=s3cret", f"{SERVER}:///run/pg/cafe"),
-        (f"{SERVER}://cafe:a@s3cret@db/cafe", f"{SERVER}://..."),
-        (f"{SERVER}://cafe:a@s3/cret@db/cafe", f"{SERVER}://..."),
-        (f"{SERVER}://cafe:a%40s3cret@db/cafe", f"{SERVER}://db/cafe"),
-    ],
-)
-def test_an_address_is_shown_without_its_login(url: str, shown: str) -> None:
-    assert shown_address(url) == shown
-
-
-def test_a_file_is_shown_by_its_whole_path_and_as_new_until_it_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert shown_address("sqlite:///cafe.db") == f"sqlite:///{tmp_path}/cafe.db (new)"
-    Path("cafe.db").touch()
-    assert shown_address("sqlite:///cafe.db") == f"sqlite:///{tmp_path}/cafe.db"
-    assert shown_address(f"sqlite:///{tmp_path}/cafe.db") == f"sqlite:///{tmp_path}/cafe.db"
 
 
 def test_a_reader_sees_what_is_committed_and_nothing_else(kept_url: str) -> None:
