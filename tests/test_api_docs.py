@@ -15,7 +15,8 @@ from cafe.http.problem_examples import INSTANCE, USUAL, problem_example
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.limits.rate_limiter import LimitExceeded
-from cafe.orders.refusals import OrderConflict, Status, UnknownOrder
+from cafe.orders.order import Status
+from cafe.orders.refusals import OrderConflict, UnknownOrder
 from cafe.server.config import ServerConfig
 from cafe.server.exchange import MAX_BODY, TOO_LARGE, TOO_SLOW
 from cafe.server.request import TOO_LONG

@@ -110,7 +110,7 @@ def front_routes(said: Front, version: str, routers: Sequence[APIRouter]) -> API
     router = APIRouter(tags=["front"], responses=problems(429), route_class=PlainRoute)
     paths = {DOCS, OPENAPI}
     for route in (route for one in routers for route in one.routes):
-        if isinstance(route, APIRoute) and "GET" in route.methods:
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             paths.add(route.path)
     served = [link for link in said.links if link.path in paths]
 

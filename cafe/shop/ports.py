@@ -140,13 +140,13 @@ def read_ports(settings: Settings) -> tuple[Port, Port]:
     shares = share_out(raise_limit())
     client = load_config(
         settings.client_config,
-        default=Path("hypercorn_client.toml"),
+        default=default_file("client"),
         bind=settings.client_bind,
         default_bind="127.0.0.1:8080",
     )
     worker = load_config(
         settings.worker_config,
-        default=Path("hypercorn_worker.toml"),
+        default=default_file("worker"),
         bind=settings.worker_bind,
         default_bind="127.0.0.1:8081",
     )
@@ -164,6 +164,11 @@ def read_ports(settings: Settings) -> tuple[Port, Port]:
         ),
         Port("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
     )
+
+
+def default_file(port: str) -> Path:
+    """Return the toml file of a port that is read if no other is named: in the current folder."""
+    return Path(f"hypercorn_{port}.toml")
 
 
 async def open_port(ports: trio.Nursery, port: Port, app: ASGIApp, shut: trio.Event) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cafe.shop.ports import CLIENT, WORKER, Access, Front
+from cafe.http.front_page import Front
+from cafe.shop.ports import CLIENT, WORKER, Access
 from tests.cafe.accounts.lobby import open_lobby
 from tests.test_roles import open_apps
 
@@ -41,12 +42,12 @@ def expected(front: Front, prefix: str) -> list[tuple[str, str]]:
 async def test_the_root_links_to_what_there_is_under_the_prefix_that_was_used(port: str) -> None:
     async with visiting(port) as client:
         for prefix in PREFIXES[port]:
+            links = expected(FRONTS[port], prefix)
             for path in (prefix or "/", f"{prefix}/"):
                 answer = await client.get(path)
                 body: dict[str, Any] = answer.json()
                 assert (answer.status_code, body["title"]) == (200, FRONTS[port].title)
-                links = [(one["href"], one["title"]) for one in body["links"]]
-                assert links == expected(FRONTS[port], prefix)
+                assert [(one["href"], one["title"]) for one in body["links"]] == links
                 page = await client.get(path, headers=BROWSER)
                 assert shown_in(page) == links
                 assert {answer.headers["vary"], page.headers["vary"]} == {"accept"}

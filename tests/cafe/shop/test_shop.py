@@ -138,7 +138,7 @@ async def test_both_addresses_are_announced_once_both_ports_accept_and_a_signal_
     assert {one: signal.getsignal(one) for one in handlers} == handlers
 
 
-async def run_and_close() -> None:
+async def run_and_close(**given: object) -> None:
     """Run a shop, and close it as soon as it is open."""
 
     def announce(line: str) -> None:
@@ -146,7 +146,7 @@ async def run_and_close() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with trio.fail_after(10):
-        await run_shop(settings(closing_seconds=2), announce)
+        await run_shop(settings(closing_seconds=2, **given), announce)
 
 
 async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
@@ -156,6 +156,40 @@ async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any])
     assert first == "system, one_for_one"
     assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
     assert keeper.startswith("├─ MenuKeeper running, queued 0 of 10000")
+
+
+DEFAULTS = "built-in defaults are used"
+
+
+async def test_a_start_in_another_folder_tells_its_database_and_warns_of_missing_files(
+    lines: list[Any], tmp_path: Path
+) -> None:
+    await run_and_close(database_url="sqlite:///other.db")
+    (used,) = (line for line in lines if line["event"] == "using")
+    assert used["database"] == f"sqlite:///{tmp_path}/other.db (new)"
+    assert used["client_config"] == used["worker_config"] == "built-in defaults"
+    warnings = [line for line in lines if line["event"] == DEFAULTS]
+    assert {line["log_level"] for line in warnings} == {"warning"}
+    names = ["hypercorn_client.toml", "hypercorn_worker.toml"]
+    assert [line["missing"] for line in warnings] == [f"{tmp_path}/{name}" for name in names]
+    assert ["--client-config" in line["detail"] for line in warnings] == [True, False]
+
+
+def make_files(*names: str) -> None:
+    for name in names:
+        Path(name).touch()
+
+
+async def test_a_start_tells_the_files_that_it_uses_and_warns_of_none(
+    lines: list[Any], tmp_path: Path
+) -> None:
+    make_files("hypercorn_client.toml", "theirs.toml", "old.db")
+    await run_and_close(database_url="sqlite:///old.db", worker_config="theirs.toml")
+    (used,) = (line for line in lines if line["event"] == "using")
+    assert used["database"] == f"sqlite:///{tmp_path}/old.db"
+    assert used["client_config"] == f"{tmp_path}/hypercorn_client.toml"
+    assert used["worker_config"] == f"{tmp_path}/theirs.toml"
+    assert DEFAULTS not in [line["event"] for line in lines]
 
 
 async def test_the_shop_logs_slow_turns(
