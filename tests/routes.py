@@ -113,7 +113,9 @@ OURS: Final[dict[str, frozenset[str]]] = {
     "worker GET /livez": EVERYONE,
     "worker GET /readyz": EVERYONE,
     "client GET /compat": EVERYONE,
-    "worker GET /compat": SIGNED_IN,
+    "worker GET /compat": EVERYONE,
+    "client GET /": EVERYONE,
+    "worker GET /": EVERYONE,
 }
 """Our own."""
 OF_OTHERS: Final[dict[str, frozenset[str]]] = {
@@ -179,7 +181,7 @@ ROUTES: Final[dict[str, frozenset[str]]] = {
     **OURS,
     **OF_OTHERS,
     **{
-        f"{app} GET {prefix}{page}": EVERYONE if app == "client" else SIGNED_IN
+        f"{app} GET {prefix}{page}": EVERYONE
         for app, prefixes in _DOCUMENTED.items()
         for prefix in prefixes
         for page in PAGES

@@ -67,7 +67,7 @@ def routes_of(name: str, app: ASGIApp) -> Iterator[tuple[str, str, str]]:
             path = re.sub(r"\{\w+\}", "x", template)
             for method in route.methods or ():
                 shown = "GET" if method == "HEAD" else method
-                yield f"{name} {shown} {template.rstrip('/')}", method, path
+                yield f"{name} {shown} {template.rstrip('/') or '/'}", method, path
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,8 @@ async def test_the_documentation_says_which_routes_want_which_roles() -> None:
                 assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
                 for path, operations in schema["paths"].items():
                     for method, operation in operations.items():
-                        roles = ROUTES[f"{name} {method.upper()} {prefix}{path.rstrip('/')}"]
+                        template = f"{prefix}{path}".rstrip("/") or "/"
+                        roles = ROUTES[f"{name} {method.upper()} {template}"]
                         is_for_some = roles != EVERYONE
                         assert ("security" in operation) is is_for_some, path
                         if is_for_some:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 from urllib.parse import urlencode, urlsplit
 
 import typer
@@ -148,7 +148,7 @@ class Port:
         if not isinstance(body, dict):
             raise RefusedError(self._not_the_cafe(status))
         if status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise RefusedError(self._refusal(status, body))
+            raise RefusedError(self._refusal(status, cast("dict[str, Any]", body)))
         following = NEXT.search(link)
         return Answer(status, body, following and urlsplit(following[1]).query)
 
@@ -181,14 +181,18 @@ def parse_url(value: str) -> str:
     return PREFIX.sub("", value.rstrip("/").removesuffix("/docs")).rstrip("/")
 
 
-def has(body: Any, members: Members) -> bool:
+def has(body: object, members: Members) -> bool:
     """Return whether a JSON value is an object that has these members."""
-    return isinstance(body, dict) and all(
-        name in body
-        and (inner is None or isinstance(body[name], list))
-        and all(has(one, inner) for one in (body[name] if inner is not None else ()))
-        for name, inner in members.items()
-    )
+    if not isinstance(body, dict):
+        return False
+    given = cast("dict[str, object]", body)  # isinstance cannot tell of what
+    return all(name in given and _holds(given[name], inner) for name, inner in members.items())
+
+
+def _holds(value: object, inner: Members | None) -> bool:
+    if inner is None:
+        return True
+    return isinstance(value, list) and all(has(one, inner) for one in cast("list[object]", value))
 
 
 def live_orders(worker: Port, barista: str | None = None) -> Iterator[Shown]:

@@ -8,8 +8,10 @@ of it.
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +32,19 @@ db = typer.Typer(
 )
 
 
+@contextmanager
+def whole_database(option: str | None) -> Generator[str]:
+    """Yield the database's URL, as `shop_database`, once the tables of all departments are known.
+
+    Otherwise a migration would make some of them only.
+    """
+    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+
+    import_module("cafe.shop.departments")
+    with shop_database(option) as address:
+        yield address
+
+
 @db.command("upgrade")
 def upgrade_tables(database_url: DatabaseUrl = None) -> None:
     """Bring the tables up to this program's version.
@@ -37,12 +52,11 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
     The shop does so by itself on SQLite; on PostgreSQL it refuses to start until this has run.
     No shop may use the database meanwhile.
     """
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
     from cafe.ledger.checking import version_of  # noqa: PLC0415 - as above
     from cafe.ledger.database import upgrade  # noqa: PLC0415 - as above
     from cafe.ledger.tables import newest  # noqa: PLC0415 - as above
 
-    with shop_database(database_url) as address:
+    with whole_database(database_url) as address:
         before = version_of(address)
         if before == newest():
             print(f"The tables have version {before}, the newest; there is nothing to do.")
@@ -62,10 +76,9 @@ def backup(
     With SQLite the copy is a database that `cafe serve` opens; with PostgreSQL, an archive for
     pg_restore.
     """
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
     from cafe.ledger.backup import back_up  # noqa: PLC0415 - as above
 
-    with shop_database(database_url) as address:
+    with whole_database(database_url) as address:
         size = back_up(address, file)
     print(f"{printable(str(file))}: {size:,} bytes")
 
@@ -82,10 +95,9 @@ def restore_database(
     For SQLite only: the database that was there is kept beside it under another name. For
     PostgreSQL it prints how to run pg_restore.
     """
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
     from cafe.ledger.backup import restore  # noqa: PLC0415 - as above
 
-    with shop_database(database_url) as address:
+    with whole_database(database_url) as address:
         former = restore(address, file)
     kept = "There was none before." if former is None else f"The former one is {former}."
     print(printable(f"The database is a copy of {file} now. {kept}"))
@@ -138,11 +150,10 @@ def check_tables(database_url: DatabaseUrl = None) -> None:
 
     The exit code is 1 when a promise is broken; what breaks it is listed.
     """
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
     from cafe.ledger.checking import check, open_reader  # noqa: PLC0415 - as above
     from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415 - as above
 
-    with shop_database(database_url) as address, open_reader(address) as connection:
+    with whole_database(database_url) as address, open_reader(address) as connection:
         promises = [_printed(promise) for promise in check(connection, DEPARTMENTS)]
     broken = [promise for promise in promises if promise.findings]
     if broken:

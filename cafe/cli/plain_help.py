@@ -32,8 +32,12 @@ def in_plain_words(command: Any) -> Any:
             _name_value(parameter)
         if isinstance(parameter.default, float) and parameter.default.is_integer():
             parameter.default = int(parameter.default)  # 10, not 10.0
-    every = command.get_params  # with --help
-    command.get_params = lambda ctx: list(map(unconverted, every(ctx)))
+    every = command.get_params
+
+    def get_params(ctx: Any) -> list[Any]:
+        return list(map(unconverted, every(ctx)))  # with --help
+
+    command.get_params = get_params
     for each in getattr(command, "commands", {}).values():
         in_plain_words(each)
     return command

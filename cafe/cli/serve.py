@@ -6,10 +6,11 @@ Rule: the options are made from the fields of Settings, so that each setting has
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from inspect import Parameter, Signature
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast, get_args
 
 import structlog
 import trio
@@ -21,7 +22,14 @@ from cafe.cli.options import WRONG_SETTING
 from cafe.cli.plain_help import kind_of
 from cafe.cli.streams import flush_output, ignore_output_error, print_error
 from cafe.ledger.errors import LedgerError
-from cafe.operations.logs import set_up_logs
+from cafe.operations.logs import (
+    Format,
+    LogWriter,
+    all_else_logged,
+    is_json,
+    json_line,
+    set_up_logs,
+)
 from cafe.operations.printable import printable
 from cafe.server.config import ConfigError
 from cafe.settings import (
@@ -57,25 +65,54 @@ def serve(**options: str | None) -> None:
 
 def open_shop(options: Mapping[str, str | None], departments: Departments = OURS) -> int:
     """Run the shop until it has shut down; return the exit code."""
+    log_format = log_format_of(options)
+    instruments = set_up_logs(log_format)
+    with all_else_logged() if is_json(log_format) else nullcontext():
+        return _open_shop(options, departments, log_format, instruments)
+
+
+def _open_shop(
+    options: Mapping[str, str | None],
+    departments: Departments,
+    log_format: Format,
+    instruments: Sequence[LogWriter],
+) -> int:
     wrong: list[Exception] = []
     crashed: list[Exception] = []
     try:
         settings = read_settings(options)
-        instruments = set_up_logs(settings.log_format)
         for sentence in unknown_variables():
-            print_error(f"cafe: warning: {sentence}")
+            say(log_format, "warning", sentence)
         collect_garbage_less_often()
-        trio.run(run_shop, settings, announce, departments, instruments=instruments)
+        announced = announce_as_json if log_format == "json" else announce
+        trio.run(run_shop, settings, announced, departments, instruments=instruments)
     except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:
         crashed = leaves(group)
     ignore_output_error()  # the log has the addresses
     for error in wrong:
-        print_error(f"cafe: {error}")
+        say(log_format, "error", str(error))
     for error in crashed:
         structlog.get_logger("shop").error("crashed", exc_info=error)
     return WRONG_SETTING if wrong else CRASHED if crashed else 0
+
+
+def log_format_of(options: Mapping[str, str | None]) -> Format:
+    """Return the form of the log, even where another setting is wrong; console if this one is."""
+    variables = {name.upper(): value for name, value in os.environ.items()}
+    text = options.get("log_format") or variables.get(f"{PREFIX}LOG_FORMAT") or "auto"
+    return next((one for one in get_args(Format) if one == text), "console")
+
+
+def say(log_format: Format, level: Literal["warning", "error"], sentence: str) -> None:
+    """Write a sentence about the settings or the end on stderr, in the form that the log has."""
+    if not is_json(log_format):
+        print_error(f"cafe: {'warning: ' if level == 'warning' else ''}{sentence}")
+    elif level == "warning":
+        structlog.get_logger("shop").warning("setting", detail=sentence)
+    else:
+        structlog.get_logger("shop").error("not served", detail=sentence)
 
 
 def collect_garbage_less_often() -> None:
@@ -94,8 +131,17 @@ def announce(line: str) -> None:
 
     If it cannot be written, as on a full device, the address is logged, and the shop goes on.
     """
+    _print_line(line, printable(line))
+
+
+def announce_as_json(line: str) -> None:
+    """Announce as `announce` does, with a line of JSON, as all others of the process are."""
+    _print_line(line, json_line("open", detail=line))
+
+
+def _print_line(line: str, shown: str) -> None:
     with suppress(OSError):
-        print(printable(line))
+        print(shown)
     if (error := flush_output()) is not None:
         structlog.get_logger("shop").warning(
             "address not printed", line=line, reason=error.strerror

@@ -1,9 +1,10 @@
 """The outermost layer of both apps: a request's path and id, its log line and its metrics.
 
 Rule: whatever happens further in, a request has an id, a response, and exactly one log line with
-its method, route, status, duration, address and id. The layers below see one spelling of each path:
-the prefix that was used, one of those that the app has, is ASGI's `root_path`, which routing and
-`Location` take into account by themselves, and a last slash is removed.
+its method, route, status, duration, address and id. Health checks and scrapes of metrics, which are
+most requests of a quiet day, have a line only if they fail. The layers below see one spelling of
+each path: the prefix that was used, one of those that the app has, is ASGI's `root_path`, which
+routing and `Location` take into account by themselves, and a last slash is removed.
 """
 
 from __future__ import annotations
@@ -25,11 +26,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cafe.http.disconnect import has_disconnected
 from cafe.http.problem import problem_response
 from cafe.http.reply import DISCONNECTED
+from cafe.operations.printable import printable
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
 UNMATCHED = "(none)"
 """The route of an unknown path: an attacker must not be able to make new labels."""
+QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Routes that machines ask every few seconds."""
+FAILED: Final = 400
+"""The least status of a request that failed."""
+MOST_PATH, MOST_SEGMENT, SHOWN_SEGMENT = 200, 20, 12
+"""Characters of a path in the log, of a part of it that is shown whole, and of a longer part."""
 BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 900)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("request")
@@ -145,10 +153,14 @@ class OuterLayer:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
         self._metrics.count(self._name, method, route, status, seconds)
+        if route in QUIET and status < FAILED:
+            return
         if self._log is None:  # bound once, not for each line, and only after logging is set up
             self._log = log.bind(app=self._name)
+        more = {} if route is not UNMATCHED else {"path": shown_path(scope["path"])}
         self._log.info(
             "request",
+            **more,
             method=method,
             route=route,
             status=status,
@@ -178,7 +190,18 @@ def route_of(scope: Scope) -> str:
     if route is None:
         return UNMATCHED
     path: str = scope.get("api_prefix", "") + route.path
-    return path.rstrip("/")
+    return path.rstrip("/") or "/"
+
+
+def shown_path(path: str) -> str:
+    """Return a path as the log may have it: bounded, escaped, and without secrets.
+
+    Of a long part only the beginning is shown: it may be the id of an order, with which a reader of
+    the log could cancel it, or a token out of a letter.
+    """
+    parts = printable(path[: 5 * MOST_PATH]).split("/")
+    shown = (one if len(one) <= MOST_SEGMENT else f"{one[:SHOWN_SEGMENT]}..." for one in parts)
+    return "/".join(shown)[:MOST_PATH]
 
 
 def bare_path(scope: Scope) -> str:

@@ -9,7 +9,8 @@ each mode an account that has signed in and a program's token are what they are.
 compared in constant time and is never logged or sent back.
 
 `CredentialsGuard` wants credentials (RFC 6750) for every path but those that are public: the health
-routes, the menu, and what one signs in with. It also tells staff from others, who are counted.
+routes, the menu, the pages that say what there is, and what one signs in with. It also tells staff
+from others, who are counted.
 
 `PageGuard` refuses requests that a web page made. Any page that a barista opens can have the
 browser send requests to this machine. Three header fields show it, and no page can change them:
@@ -78,6 +79,11 @@ Authority = tuple[bytes, int | None]
 
 Mode = Literal["open", "token", "accounts"]
 """Who may use the port: everyone; those with the worker token; accounts and programs only."""
+PUBLIC: Final = frozenset(
+    {"/", "/menu", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/compat"}
+)
+"""What all may read."""
+FILES_OF_DOCS: Final = "/static-offline-docs/"
 CALLER: Final = "caller"
 """In a request's state: who makes it, once that was found out."""
 
@@ -170,8 +176,14 @@ class CredentialsGuard:
 
 
 def is_public(method: str, path: str) -> bool:
-    """Return whether a path needs no credentials: what it answers, or asks for, is for all."""
-    return path.startswith("/auth/") or (path == "/menu" and method in {"GET", "HEAD"})
+    """Return whether a path needs no credentials: what it answers, or asks for, is for all.
+
+    A browser has none to send when it opens a page: those of the docs have to be public, for people
+    to give their credentials there. They say what the source of this project says.
+    """
+    if path.startswith("/auth/"):
+        return True
+    return method in {"GET", "HEAD"} and (path in PUBLIC or path.startswith(FILES_OF_DOCS))
 
 
 class PageGuard:

@@ -123,13 +123,13 @@ class Committer:
                 if failed_at is None:
                     failed_at = trio.current_time()
                     log.error(  # noqa: TRY400 - the sentence is enough
-                        "unavailable", uncommitted=self.uncommitted, detail=str(gone)
+                        "database unavailable", uncommitted=self.uncommitted, detail=str(gone)
                     )
                 await trio.sleep(RETRY_SECONDS)
             else:
                 if failed_at is not None:
                     seconds = round(trio.current_time() - failed_at, 3)
-                    log.info("available", after_seconds=seconds)
+                    log.info("database available", after_seconds=seconds)
                 return done
 
     def give_up(self) -> None:

@@ -55,6 +55,24 @@ def secrets_of(url: URL) -> tuple[str, ...]:
     return tuple(str(word) for word in words if word)
 
 
+def shown_address(address: str) -> str:
+    """Return where a database is, for people: a file by its whole path, a server without login.
+
+    A file that is not there yet is said to be new. Nothing of it may be a password: where an @ of
+    one is not percent-encoded, its end is read as the host or the name.
+    """
+    url = parse_address(address)
+    if is_in_memory(url):
+        return "in memory: it is lost with the process"
+    if url.drivername == "sqlite":
+        file = Path(str(url.database)).absolute()
+        return f"sqlite:///{file}{'' if file.exists() else ' (new)'}"
+    host = ",".join(url.normalized_query.get("host", ())) if url.host is None else url.host
+    port = "" if url.port is None else f":{url.port}"
+    where = f"{host}{port}/{url.database or ''}"
+    return f"{url.drivername}://{'...' if '@' in where else where}"
+
+
 class Database(Protocol):
     """What differs between SQLite and PostgreSQL."""
 

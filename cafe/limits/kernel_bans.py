@@ -4,7 +4,10 @@ Rule: it saves work and decides nothing. The accept loop enforces every ban, and
 that is not in the filter: for want of room, of a kernel that takes it, or to spare a proxy.
 
 A SYN that the filter drops is as lost as one in the network: no connection, no answer, and nothing
-for this process to do. A process needs no privileges to put such a filter on its own sockets.
+for this process to do. Until June 2026 a process needed no privilege to put such a filter on its
+own sockets. Since then (Linux's commit 5d39580f68e6, which the stable series have as well) TCP
+sockets take one from processes with CAP_NET_ADMIN only. So a filter that drops nothing is tried out
+before there is any ban.
 
 Accepted sockets inherit the filter that their listener has just then, and keep it. That does no
 harm: a socket has one peer, whose handshake has passed a filter that looks at nothing but its
@@ -19,6 +22,8 @@ program also serves a dual-stack listener. There IPv4 arrives in IPv4 packets, n
 
 from __future__ import annotations
 
+import errno
+import re
 import socket
 import struct
 import sys
@@ -27,6 +32,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import inf
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -180,6 +186,9 @@ REWRITE_SECONDS = 0.1
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
+CAPABILITY = "CAP_NET_ADMIN"
+_CAP_NET_ADMIN = 12  # its bit, from Linux's linux/capability.h
+
 # From Linux's asm-generic/socket.h; the socket module does not name them.
 _SO_ATTACH_FILTER = 26
 _SO_DETACH_FILTER = 27
@@ -190,40 +199,66 @@ async def drop_banned(
 ) -> None:
     """Keep the newest bans of `admission` in a filter on these listening sockets, for ever.
 
-    Returns only where that cannot be had, and says so in one line of the log.
+    Returns only where that cannot be had: with the first ban, and one line of the log says why.
     """
     kernel = _Kernel(sockets, platform)
-    while True:
-        admission.bans_changed = trio.Event()
-        ends = fitting(admission.newest_bans(), admission.trusted)
-        try:
+    ends: dict[Network, float] = {}
+    try:
+        kernel.try_out()
+        while True:
+            admission.bans_changed = trio.Event()
+            ends = fitting(admission.newest_bans(), admission.trusted)
             kernel.drop(ends)
-        except OSError as error:
-            kernel.clear()
-            admission.in_kernel = None
-            log.warning("bans are enforced without the kernel", reason=str(error))
-            return
-        admission.in_kernel = len(ends) if kernel.has_filters else None
-        await trio.sleep(REWRITE_SECONDS)
-        with trio.move_on_at(min(ends.values(), default=inf)):
-            await admission.bans_changed.wait()
+            admission.in_kernel = len(ends)
+            await trio.sleep(REWRITE_SECONDS)
+            with trio.move_on_at(min(ends.values(), default=inf)):
+                await admission.bans_changed.wait()
+    except OSError as error:
+        kernel.clear()
+        admission.in_kernel = None
+        while not ends:  # until then there is nothing that the kernel could do
+            admission.bans_changed = trio.Event()
+            ends = fitting(admission.newest_bans(), admission.trusted)
+            if not ends:
+                await admission.bans_changed.wait()
+        needs = {"needs": CAPABILITY} if lacks_capability(error) else {}
+        log.warning("bans are enforced without the kernel", reason=str(error), **needs)
+
+
+def lacks_capability(error: OSError, status: Path = Path("/proc/self/status")) -> bool:
+    """Return whether the kernel refuses a filter because the process lacks CAPABILITY.
+
+    One that has it can be refused as well: by a sandbox, or in a network that is another's.
+    """
+    if error.errno != errno.EPERM:
+        return False
+    try:
+        has = re.search(r"^CapEff:\s*([0-9a-f]+)$", status.read_text("ascii"), re.MULTILINE)
+    except OSError:
+        return False
+    return has is not None and not int(has[1], 16) >> _CAP_NET_ADMIN & 1
 
 
 class _Kernel:
     """The filter of some listening sockets, which all have the same one, or none."""
 
     def __init__(self, sockets: Sequence[socket.socket], platform: str) -> None:
-        self.has_filters = platform == "linux"  # elsewhere the option's number means another one
+        self._has_filters = platform == "linux"  # elsewhere the option's number means another one
         self._sockets = sockets
         self._program: list[bytes] = []
+
+    def try_out(self) -> None:
+        """Raise OSError if the kernel takes no filter from this process; leave none."""
+        if not self._has_filters:
+            raise OSError("only Linux has filters on sockets")
+        self._attach([one.packed() for one in assemble(())])
+        self.clear()
 
     def drop(self, networks: Collection[Network]) -> None:
         """Drop what comes from these networks, and nothing else. Raises OSError."""
         program = [one.packed() for one in assemble(networks)] if networks else []
         if program == self._program:
             return
-        if not self.has_filters:
-            raise OSError("only Linux has filters on sockets")
         if program:
             self._attach(program)
         else:
@@ -232,7 +267,7 @@ class _Kernel:
 
     def clear(self) -> None:
         """Drop nothing any more."""
-        if self.has_filters:
+        if self._has_filters:
             for sock in self._sockets:
                 with suppress(OSError):  # it has none
                     sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)

@@ -3,6 +3,9 @@
 Rule: untrusted text (names, files' paths, exceptions) cannot add lines, colours or control
 characters.
 
+What a reader looks for comes first: a status before all else. What is not known is left out, and a
+drawing, as that of the actors when the shop closes, follows its line.
+
 A form of line is one function, because an order writes seven lines: structlog's own renderer for
 the console takes four times as long as JSON.
 """
@@ -69,6 +72,9 @@ class Console:
         if "exc_info" in event:
             event = format_exc_info(None, method, event)
             exception = event.pop("exception", None)
+        below: list[str] = event.pop("tree", [])
+        if None in event.values():
+            event = {key: value for key, value in event.items() if value is not None}
         keys = tuple(event)
         template = self._templates.get(keys) or self._prepare(keys)
         passed = time_ns() - self._second
@@ -86,7 +92,9 @@ class Console:
             texts = [printable(str(said)), *[printable(repr(value)) for value in values]]
             line = escaped_line % (self._date, passed // 1000, level, *texts)
         if exception is not None:
-            line += "".join(f"    {printable(each)}\n" for each in exception.splitlines())
+            below = exception.splitlines()
+        if below:
+            line += "".join(f"    {printable(each)}\n" for each in below)
         return line.encode()
 
     def _level(self, level: str) -> str:
@@ -111,7 +119,9 @@ class _Template(NamedTuple):
 
     @classmethod
     def of(cls, styles: Styles, keys: tuple[str, ...]) -> _Template:
-        names = sorted(key for key in keys if key != "event")
+        names = sorted(
+            (key for key in keys if key != "event"), key=lambda name: (name != "status", name)
+        )
         key, value, end = styles.key, styles.value, styles.end
         head = f"{styles.time}%s.%06dZ{end} [%s] {styles.event}%s{end}"
         shown = [printable(name).replace("%", "%%") for name in names]

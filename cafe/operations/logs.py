@@ -3,8 +3,8 @@
 Rule: a reader that stalls costs log lines, never an order. Up to `MOST_LINES` unwritten lines are
 kept; those beyond are dropped and counted, and a line says so when the reader goes on. A line is
 JSON for machines, or for people as `console.py` renders it. What libraries log through the standard
-library's logging (hypercorn, actors) has the same form and goes the same way. Tracebacks show no
-local variables: they may be secrets, and are slow to print.
+library's logging (hypercorn, actors), and what Python prints by itself, has the same form and goes
+the same way. Tracebacks show no local variables: they may be secrets, and are slow to print.
 
 O_NONBLOCK is a flag of the open file description, which is shared with every process that has
 inherited it: set on a terminal, it breaks the shell's own reads and writes. So a pipe or a terminal
@@ -23,8 +23,9 @@ import select
 import socket
 import stat
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
@@ -94,11 +95,43 @@ def dropped_lines() -> int:
     return sum(handler.writer.dropped for handler in handlers)
 
 
+def is_json(log_format: Format) -> bool:
+    """Return whether the log's lines are JSON in this form."""
+    return log_format == "json" or (log_format == "auto" and not _is_terminal())
+
+
+def json_line(event: str, **values: object) -> str:
+    """Return a line, without its end, as the log has it: for what is printed elsewhere."""
+    return _as_json(None, "info", {"event": event, **values}).decode().rstrip("\n")
+
+
+@contextmanager
+def all_else_logged() -> Generator[None]:
+    """Log what Python would print by itself: warnings, exceptions in threads and finalizers."""
+    log: structlog.stdlib.BoundLogger = structlog.get_logger("python")
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        log.error("bug", thread=args.thread and args.thread.name, exc_info=args.exc_value)
+
+    def of_finalizer(args: sys.UnraisableHookArgs) -> None:
+        log.error("bug", detail=args.err_msg, exc_info=args.exc_value)
+
+    before = threading.excepthook, sys.unraisablehook
+    threading.excepthook, sys.unraisablehook = of_thread, of_finalizer
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        threading.excepthook, sys.unraisablehook = before
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _renderer(log_format: Format) -> Render:
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    if log_format == "json" or (log_format == "auto" and not terminal):
-        return _as_json
-    return Console(COLOURED if terminal else PLAIN)
+    return _as_json if is_json(log_format) else Console(COLOURED if _is_terminal() else PLAIN)
 
 
 class _Handler(logging.Handler):

@@ -6,7 +6,7 @@ Rule: they only read. The two health routes are on both apps, and do not count a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final, Literal
 
 import trio
 from fastapi import APIRouter, Request
@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from actors import ActorStatistics, System
 from cafe.http.app import example, problems
 from cafe.http.authentication import STAFF_ONLY
-from cafe.http.problem import problem_response
+from cafe.http.refusals import CafeRefusal
 from cafe.http.reply import answer, prefers, unkept
 from cafe.http.worker_guards import BARISTAS_ONLY
 
@@ -44,6 +44,25 @@ AS_TEXT: dict[int | str, dict[str, Any]] = {
         "content": {"text/plain": {"schema": {"type": "string"}, "example": TREE}},
     }
 }
+
+
+class NotReady(CafeRefusal):
+    """The shop takes no orders at the moment."""
+
+    status = 503
+    members = ("reason",)
+    retry_after = 5.0
+
+    def __init__(self, reason: Literal["closing", "actors", "ledger"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+NOT_READY: Final = problems(
+    503,
+    because="The member `reason` says why: `closing`, `actors` or `ledger`.",
+    refusal=NotReady("closing", "The shop is closing."),
+)
 
 
 class HealthOut(BaseModel):
@@ -80,8 +99,8 @@ class ActorsOut(BaseModel):
     actors: list[ActorOut]
 
 
-def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRouter:
-    """Return the health routes; `why_not_ready` returns None, or a sentence."""
+def health_routes(why_not_ready: Callable[[], Awaitable[NotReady | None]]) -> APIRouter:
+    """Return the health routes; `why_not_ready` returns None if the shop takes orders."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", response_model=HealthOut)
@@ -89,15 +108,13 @@ def health_routes(why_not_ready: Callable[[], Awaitable[str | None]]) -> APIRout
         """Say that the process runs."""
         return answer(HealthOut(status="ok"))
 
-    @router.get("/readyz", response_model=HealthOut, responses=problems(503))
-    async def readyz(request: Request) -> Response:
+    @router.get("/readyz", response_model=HealthOut, responses=NOT_READY)
+    async def readyz() -> Response:
         """Say whether the shop takes orders: its actors answer, and it is not closing."""
         why_not = await why_not_ready()
-        if why_not is None:
-            return answer(HealthOut(status="ok"))
-        return problem_response(
-            request.scope, 503, detail=why_not, headers=[(b"retry-after", b"5")]
-        )
+        if why_not is not None:
+            raise why_not
+        return answer(HealthOut(status="ok"))
 
     return router
 

@@ -165,6 +165,8 @@ class ServerConfig(Config):
     body_timeout: float = 10.0
     send_timeout: float = 10.0
     linger_timeout: float = 2.0
+    file: Path | None = None
+    """What was read; None where there was no file, so all of this are defaults."""
 
 
 def load_config(
@@ -178,7 +180,9 @@ def load_config(
     values = _read(default, required=False) if path is None else _read(path, required=True)
     config = ServerConfig()
     config.bind = default_bind
-    for key, value in values.items():
+    if values is not None:
+        config.file = path or default
+    for key, value in (values or {}).items():
         setattr(config, key, value)
     if bind is not None:
         config.bind = bind
@@ -199,13 +203,13 @@ def parse_bind(text: str) -> tuple[str, int]:
     return match["v6"] or match["host"], port
 
 
-def _read(file: Path, *, required: bool) -> dict[str, Any]:
+def _read(file: Path, *, required: bool) -> dict[str, Any] | None:
     try:
         values = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         if required:
             raise ConfigError(f"There is no file {file}.") from None
-        return {}
+        return None
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:  # not UTF-8, not TOML

@@ -24,6 +24,7 @@ from actors import Ref, System
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate
 from cafe.http.cors import Cors
+from cafe.http.front_page import Front, Link, front_routes
 from cafe.http.other_apis import ByPrefix, loosen
 from cafe.http.outer_layer import OuterLayer, RequestMetrics
 from cafe.http.plain_routes import PlainRoutes
@@ -35,7 +36,7 @@ from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer, OtherApi
-from cafe.operations.operator_api import health_routes, operator_routes
+from cafe.operations.operator_api import NotReady, health_routes, operator_routes
 from cafe.server.config import ServerConfig, load_config, parse_bind
 from cafe.server.context import Problems
 from cafe.server.descriptors import raise_limit, share_out
@@ -47,13 +48,42 @@ SHORT_CLIENT_PREFIX = "/api/v1"
 """The customers' routes are the API that most clients want, so they have a short one as well."""
 WORKER_PREFIX = "/api/v1/worker"
 
+CLIENT = Front(
+    "The café: customers",
+    "Order a coffee, and wait on the open connection until it is ready.",
+    (
+        Link("/docs", "Every call, to read and to try out"),
+        Link("/openapi.json", "The same for programs: OpenAPI"),
+        Link("/menu", "The menu"),
+        Link("/queue", "How busy the shop is"),
+        Link("/tables", "Tables that can be booked"),
+        Link("/compat/", "Other systems whose clients are served"),
+        Link("/readyz", "Whether the shop takes orders"),
+    ),
+)
+WORKER = Front(
+    "The café: baristas",
+    "Claim the oldest order, brew it, declare it ready.",
+    (
+        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        Link("/openapi.json", "The same for programs: OpenAPI"),
+        Link("/menu", "The menu"),
+        Link("/orders", "Orders that wait or are in preparation"),
+        Link("/actors", "What each actor is doing"),
+        Link("/metrics", "Metrics for Prometheus"),
+        Link("/compat/", "Other systems whose clients are served"),
+        Link("/readyz", "Whether the shop takes orders"),
+    ),
+)
+VERSION = version("trio-cafe")
+
 PROBLEMS = Problems(problem_response, request_id_of)
 """How the servers write their own errors: as all others of the shop."""
 
 GRACE_SHARE = 0.5
 """Of the shutdown time: how long answers under way may take."""
 
-WhyNotReady = Callable[[], Awaitable[str | None]]
+WhyNotReady = Callable[[], Awaitable[NotReady | None]]
 Expose = Callable[[], Awaitable[bytes]]
 
 
@@ -110,13 +140,13 @@ def read_ports(settings: Settings) -> tuple[Port, Port]:
     shares = share_out(raise_limit())
     client = load_config(
         settings.client_config,
-        default=Path("hypercorn_client.toml"),
+        default=default_file("client"),
         bind=settings.client_bind,
         default_bind="127.0.0.1:8080",
     )
     worker = load_config(
         settings.worker_config,
-        default=Path("hypercorn_worker.toml"),
+        default=default_file("worker"),
         bind=settings.worker_bind,
         default_bind="127.0.0.1:8081",
     )
@@ -134,6 +164,11 @@ def read_ports(settings: Settings) -> tuple[Port, Port]:
         ),
         Port("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
     )
+
+
+def default_file(port: str) -> Path:
+    """Return the toml file of a port that is read if no other is named: in the current folder."""
+    return Path(f"hypercorn_{port}.toml")
 
 
 async def open_port(ports: trio.Nursery, port: Port, app: ASGIApp, shut: trio.Event) -> list[str]:
@@ -163,11 +198,13 @@ def client_app(
 ) -> ASGIApp:
     """Return the customers' application; pages of these `origins` may use it."""
     checked = counting_refusals(authenticate, limiter)
+    routers = [one for offer in offers for one in offer.customer_routes]
+    routers.append(health_routes(why_not_ready))
     api = create_app(
-        [*(one for offer in offers for one in offer.customer_routes), health_routes(why_not_ready)],
-        title="The café: customers",
-        description="Order a coffee, and wait on the open connection until it is ready.",
-        version=version("trio-cafe"),
+        [*routers, front_routes(CLIENT, VERSION, routers)],
+        title=CLIENT.title,
+        description=CLIENT.description,
+        version=VERSION,
         prefix=CLIENT_PREFIX,
         other_prefixes=[SHORT_CLIENT_PREFIX],
         authenticate=checked,
@@ -204,15 +241,16 @@ def worker_app(
     """
     staff = StaffAuthentication(access.mode, access.token, authenticate)
     checked = counting_refusals(staff, limiter)
+    routers = [
+        *(one for offer in offers for one in offer.staff_routes),
+        health_routes(why_not_ready),
+        operator_routes(system, expose),
+    ]
     api = create_app(
-        [
-            *(one for offer in offers for one in offer.staff_routes),
-            health_routes(why_not_ready),
-            operator_routes(system, expose),
-        ],
-        title="The café: baristas",
-        description="Claim the oldest order, brew it, declare it ready.",
-        version=version("trio-cafe"),
+        [*routers, front_routes(WORKER, VERSION, routers)],
+        title=WORKER.title,
+        description=WORKER.description,
+        version=VERSION,
         prefix=WORKER_PREFIX,
         authenticate=checked,
     )
@@ -257,7 +295,7 @@ def other_app(api: OtherApi, routers: Sequence[APIRouter], authenticate: Authent
         routers,
         title=api.title,
         description=api.description,
-        version=version("trio-cafe"),
+        version=VERSION,
         prefix=api.prefix,
         authenticate=authenticate,
         only_prefixed=True,

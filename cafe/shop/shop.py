@@ -7,7 +7,7 @@ clients are answered, then the ports close, the actors stop, and the ledger writ
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from actors.instruments.slow_turns import SlowTurns
 from cafe.http.authentication import nobody
 from cafe.http.outer_layer import RequestMetrics
 from cafe.http.refusals import Closing
+from cafe.ledger.database import shown_address
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.store import Storing
@@ -33,6 +34,7 @@ from cafe.limits.guard import enforce_bans, report_refusals
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.offer import House, Offer
 from cafe.operations.metrics import Exposition
+from cafe.operations.operator_api import NotReady
 from cafe.setting_types import parse_hosts, parse_origins
 from cafe.settings import Settings
 from cafe.shop.departments import OURS, Departments
@@ -42,6 +44,7 @@ from cafe.shop.ports import (
     Access,
     Port,
     client_app,
+    default_file,
     open_port,
     read_access,
     read_ports,
@@ -76,16 +79,16 @@ class Shop:
     offers: tuple[Offer, ...]
     ports_shut: trio.Event = field(default_factory=trio.Event)
 
-    async def why_not_ready(self) -> str | None:
-        """Return None if the shop takes orders, else a sentence."""
+    async def why_not_ready(self) -> NotReady | None:
+        """Return None if the shop takes orders."""
         if self.closing.refusal is not None:
-            return "The shop is closing."
-        why_not = "The actors do not answer."
+            return NotReady("closing", "The shop is closing.")
+        why_not = NotReady("actors", "The actors do not answer.")
         with trio.move_on_after(READY_SECONDS), suppress(ActorError):
             for offer in self.offers:
                 await offer.answers()
             await self.limiter.ask(CountLimits())
-            why_not = "The ledger cannot be written."
+            why_not = NotReady("ledger", "The ledger cannot be written.")
             await self.ledger.ping()
             return None
         return why_not
@@ -122,6 +125,7 @@ async def run_shop(
     ports = read_ports(settings)
     access = read_access(settings, ports[1].config)
     url = settings.database_url.get_secret_value()
+    database = shown_address(url)
     seconds = settings.closing_seconds
     # From the start: the process that is told the addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -137,6 +141,7 @@ async def run_shop(
                             settings,
                             ports,
                             store,
+                            database=database,
                             access=access,
                             announce=announce,
                             departments=departments,
@@ -150,6 +155,7 @@ async def open_until(
     ports: tuple[Port, Port],
     store: Storing,
     *,
+    database: str,
     access: Access,
     announce: Callable[[str], None],
     departments: Departments,
@@ -188,12 +194,37 @@ async def open_until(
                 ]
                 for line in lines:
                     announce(line)
+                say_what_is_used(database, ports)
                 await first_of(closing_time, ledger.wait_lost)
                 await shop.close()
             nursery.cancel_scope.cancel()
         # The final statistics of each: handled, crashed, left undone.
         log.info("actors", tree=str(system.tree()).splitlines())
     log.info("closed")
+
+
+def say_what_is_used(database: str, ports: Iterable[Port]) -> None:
+    """Log the database and the files of this shop, and warn of files that are missing here.
+
+    Both depend on the folder in which the shop is started: in another one, its orders, its TLS and
+    its time-outs are not there, and nothing else would tell.
+    """
+    files = {port.name: port.config.file for port in ports}
+    log.info(
+        "using",
+        database=database,
+        **{
+            f"{name}_config": str(file.absolute()) if file else "built-in defaults"
+            for name, file in files.items()
+        },
+    )
+    for name, file in files.items():
+        if file is None:
+            log.warning(
+                "built-in defaults are used",
+                missing=str(default_file(name).absolute()),
+                detail=f"start in the folder that has it, or name it with --{name}-config",
+            )
 
 
 async def open_house(

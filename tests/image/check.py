@@ -90,10 +90,12 @@ def it_builds(engine: Engine) -> str:
     return f"{time.monotonic() - began:.0f} s, {size:.0f} MiB with its base"
 
 
-def built_twice_it_has_the_same_digest(engine: Engine) -> str:
-    first = engine.inspect()["Digest"]
-    expect(engine.build(cached=False) == first, "another digest, from the same sources")
-    return str(first)
+def built_twice_its_layers_have_the_same_digests(engine: Engine) -> str:
+    """The image's own digest is another: buildah notes its intermediate images in the history."""
+    first = layers_of(engine)
+    engine.build(cached=False)
+    expect(layers_of(engine) == first, "other layers, from the same sources")
+    return f"{len(first)} layers"
 
 
 def a_change_of_code_changes_one_layer(engine: Engine) -> str:
@@ -249,7 +251,7 @@ CHECKS: tuple[Callable[[Engine], str], ...] = (
     a_user_that_the_platform_chose_may_write_by_group_0,
     its_health_check_reads_the_settings,
     a_change_of_code_changes_one_layer,
-    built_twice_it_has_the_same_digest,
+    built_twice_its_layers_have_the_same_digests,
 )
 
 

@@ -26,6 +26,8 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SUBSTITUTE = "localhost/python-of-debian"
 PACKAGES = "python3,python3-venv,python-is-python3,ca-certificates,libstdc++6"
 """What python:3.13-slim-bookworm has, as far as the shop needs it: plotext is C++."""
+UNCOMPILE = 'find "$1"/usr/lib/python3* -name "*.pyc" -delete'
+"""The usual base has a standard library that is not compiled."""
 NEW_FLAG = " --start-interval=1s"
 """Of HEALTHCHECK; buildah knows it since 1.37, and refuses the Dockerfile before."""
 
@@ -63,6 +65,7 @@ class Engine:
             f"--ulimit=nproc={processes}:{processes}",
         ]
         self.base = ""
+        self._is_old = self._knows_no_start_interval()
 
     def buildah(self, *words: str, timeout: float | None = None) -> str:
         """Run buildah, and return what it prints."""
@@ -104,15 +107,15 @@ class Engine:
         say(f"SUBSTITUTE  {usual} cannot be pulled: Debian's Python stands in for it")
         if self.podman("image", "exists", SUBSTITUTE, code=None).returncode:
             archive = str(self._folder / "base.tar")
-            packages = f"--include={PACKAGES}"
-            run(["mmdebstrap", "--variant=essential", packages, "trixie", archive])
+            options = [f"--include={PACKAGES}", f"--customize-hook={UNCOMPILE}"]
+            run(["mmdebstrap", "--variant=essential", *options, "trixie", archive])
             self.podman("import", archive, SUBSTITUTE)
         self.base = SUBSTITUTE
 
-    def build(self, context: Path = ROOT, *, cached: bool) -> str:
-        """Build the image from a folder; return its digest."""
+    def build(self, context: Path = ROOT, *, cached: bool) -> None:
+        """Build the image from a folder."""
         dockerfile = (context / "Dockerfile").read_text("utf-8")
-        if self._is_old():
+        if self._is_old:
             dockerfile = dockerfile.replace(NEW_FLAG, "")
         file = self._folder / "Dockerfile"
         file.write_text(dockerfile, "utf-8")
@@ -127,9 +130,8 @@ class Engine:
         if CERTIFICATES.exists():
             words.append(f"--volume={CERTIFICATES}:{CERTIFICATES}:ro")
         self.buildah("build", *words, f"--file={file}", "--tag=cafe", str(context))
-        return str(self.inspect()["Digest"])
 
-    def _is_old(self) -> bool:
+    def _knows_no_start_interval(self) -> bool:
         version = self.buildah("--version").split()[2]
         is_old = tuple(int(part) for part in version.split(".")[:2]) < (1, 37)
         if is_old:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
+from array import array
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,13 +18,31 @@ import trio
 
 from cafe.limits.address import address_key
 from cafe.limits.admission import Admission
-from cafe.limits.kernel_bans import ROOM
+from cafe.limits.kernel_bans import DROP, ROOM
 from tests.system.raw_client import GET, ask
 from tests.system.tiny_server import TinyServer, open_server, until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a feature of Linux")
+SO_ATTACH_FILTER = 26  # Linux's asm-generic/socket.h
 
-SO_LOCK_FILTER = 44  # Linux's asm-generic/socket.h
+
+def why_not() -> str:
+    """Return why this kernel takes no filter from this process; empty if it does."""
+    if sys.platform != "linux":
+        return "a feature of Linux"
+    code = array("B", DROP.packed())
+    with socket.socket() as sock:
+        try:
+            sock.setsockopt(
+                socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", 1, code.buffer_info()[0])
+            )
+        except OSError as error:
+            return f"no filter on a socket here: {error.strerror}"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(reason := why_not()), reason=reason)
+
+SO_LOCK_FILTER = 44
 ATTACKER, REGULAR = "127.0.0.66", "127.0.0.5"
 NO_ANSWER_SECONDS = 0.3
 """On loopback a connection takes a millisecond, and a lost SYN is sent again after a second."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import httpx
 import pytest
 
 from tests.system.api import MEDIA_TYPE, brew, finish, order, park, start
-from tests.system.shop import TOKEN, Shop, until
+from tests.system.shop import TOKEN, Shop, open_shop, until
 
 ADDRESS = "127.0.0.8"
 
@@ -16,28 +19,36 @@ def barista_of(shop: Shop) -> httpx.AsyncClient:
     return shop.baristas(headers={"Authorization": f"Bearer {TOKEN}"})
 
 
-async def test_each_request_is_one_line(guarded: Shop) -> None:
+async def test_each_request_but_a_health_check_is_one_line(guarded: Shop) -> None:
     async with guarded.customers(ADDRESS) as customer, barista_of(guarded) as barista:
         for client in (customer, barista):
             for path in ("/livez", "/nothing?of=this", "/api/v1/client/queue", "/order/x"):
                 await client.get(path, headers={"X-Request-ID": "watched"})
     # The line is written after the response is sent.
-    await until(lambda: len(guarded.log.lines("request", request_id="watched")) == 8)
+    await until(lambda: len(guarded.log.lines("request", request_id="watched")) == 6)
     lines = guarded.log.lines("request", request_id="watched")
     routes = [(one["app"], one["method"], one["route"], one["status"]) for one in lines]
     assert routes == [
-        ("client", "GET", "/livez", 200),
         ("client", "GET", "(none)", 404),
         ("client", "GET", "/queue", 200),
         ("client", "GET", "/order/{order_id}", 404),
-        ("worker", "GET", "/livez", 200),
         ("worker", "GET", "(none)", 404),
         ("worker", "GET", "(none)", 404),
         ("worker", "GET", "(none)", 404),
     ]
-    assert {one["address"] for one in lines[:4]} == {ADDRESS}
+    assert [one.get("path") for one in lines[:3]] == ["/nothing", None, None]
+    assert {one["address"] for one in lines[:3]} == {ADDRESS}
     assert all(0 <= one["duration_ms"] < 20_000 for one in lines)
     assert all(one["level"] == "info" and one["timestamp"].endswith("Z") for one in lines)
+
+
+async def test_all_that_a_shop_writes_is_json_from_its_first_line_to_its_last() -> None:
+    with open_shop(lease_second=3) as shop:
+        shop.process.send_signal(signal.SIGTERM)
+        assert await shop.ended() == 0
+        first, *_, last = map(json.loads, shop.log.text.splitlines())
+        assert first["detail"].startswith("CAFE_LEASE_SECOND is no setting of the café; did you")
+        assert (first["event"], last["event"]) == ("setting", "closed")
 
 
 async def test_each_transition_is_one_line_and_names_stay_out_of_them(guarded: Shop) -> None:
@@ -247,6 +258,7 @@ EVERY_OPERATION = {
         ("/queue", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
     "worker": {
         ("/menu", "GET"),
@@ -305,6 +317,7 @@ EVERY_OPERATION = {
         ("/metrics", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
+        ("/", "GET"),
     },
 }
 

@@ -143,13 +143,13 @@ async def test_the_toml_files_deadlines_hold(set_up: Shop, authority: trustme.CA
 async def test_baristas_come_over_ipv6(set_up: Shop) -> None:
     assert urlsplit(set_up.worker).hostname == "::1"
     async with set_up.baristas() as barista:
-        assert (await barista.get("/livez")).status_code == 200
-    await set_up.log.line("request", app="worker", route="/livez", address="::/64")  # as counted
+        assert (await barista.get("/orders")).status_code == 200
+    await set_up.log.line("request", app="worker", route="/orders", address="::/64")  # as counted
 
 
 def test_a_misspelt_variable_is_warned_of(set_up: Shop) -> None:
-    first, *_ = set_up.log.text.splitlines()
-    assert first == (
-        "cafe: warning: CAFE_CLOSING_SECONDZ is no setting of the café; "
-        "did you mean CAFE_CLOSING_SECONDS?"
+    first, *_ = set_up.log.lines()
+    assert (first["event"], first["level"]) == ("setting", "warning")
+    assert first["detail"] == (
+        "CAFE_CLOSING_SECONDZ is no setting of the café; did you mean CAFE_CLOSING_SECONDS?"
     )

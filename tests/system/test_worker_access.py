@@ -101,7 +101,8 @@ async def test_the_customers_port_is_open_to_pages(shop: Shop, address: str) -> 
             assert (await customer.get("/queue", headers=headers)).status_code == 200
 
 
-ROUTES = ("/start/", "/orders", "/actors", "/metrics", "/docs", "/openapi.json", "/no/such/path")
+ROUTES = ("/start/", "/orders", "/actors", "/metrics", "/docs/x", "/no/such/path")
+PUBLIC = ("/livez", "/readyz", "/api/v1/worker/livez", "/", "/docs", "/openapi.json", "/menu")
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1/worker"])
@@ -109,7 +110,7 @@ ROUTES = ("/start/", "/orders", "/actors", "/metrics", "/docs", "/openapi.json",
     "given",
     [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer caf\u00e9"],
 )
-async def test_without_the_token_every_route_is_a_401(
+async def test_without_the_token_every_route_that_is_not_public_is_a_401(
     guarded: Shop, given: str | None, prefix: str
 ) -> None:
     headers = [] if given is None else [(b"Authorization", given.encode())]
@@ -122,9 +123,9 @@ async def test_without_the_token_every_route_is_a_401(
             problem(await barista.post(f"{prefix}{path}", headers=headers), 401)
 
 
-async def test_the_token_opens_and_health_needs_none(guarded: Shop) -> None:
+async def test_the_token_opens_and_what_is_public_needs_none(guarded: Shop) -> None:
     async with guarded.baristas() as barista, guarded.customers() as customer:
-        for path in ("/livez", "/readyz", "/api/v1/worker/livez"):
+        for path in PUBLIC:
             assert (await barista.get(path)).status_code == 200
         for scheme in ("Bearer", "bearer", "BEARER"):
             headers = {"Authorization": f"{scheme} {TOKEN}"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -16,7 +18,7 @@ from sqlalchemy import NullPool, create_engine
 from cafe.ledger.checking import generic_checks
 from cafe.ledger.database import upgrade
 from cafe.ledger.store import open_store
-from cafe.ledger.tables import newest
+from cafe.ledger.tables import metadata, newest
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.order_histories import RowWriter, Tickets, cancel, finish, start
@@ -255,3 +257,19 @@ def test_a_report_on_a_missing_database_is_one_line(report: Command) -> None:
     said = "cafe: none.db cannot be read: No such file or directory.\n"
     assert report("--database-url", "sqlite:///none.db") == (2, "", said)
     assert not Path("none.db").exists()
+
+
+TABLES = """
+from cafe.cli.database import whole_database
+with whole_database("sqlite:///cafe.db"):
+    from cafe.ledger.tables import metadata
+    print(*metadata.tables)
+"""
+
+
+def test_a_command_knows_the_tables_of_all_departments_when_it_opens_the_database() -> None:
+    """In a process of its own: here their modules are imported already."""
+    done = subprocess.run(
+        [sys.executable, "-c", TABLES], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) == metadata.tables.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cafe.cli.commands import make_app
-from cafe.cli.serve import help_text, open_shop
+from cafe.cli.serve import announce_as_json, help_text, open_shop
 from cafe.settings import Settings, option_name
 
 FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}
@@ -23,7 +24,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fails_with(capsys: pytest.CaptureFixture[str], **options: object) -> str:
     """Open the shop, which must fail with exit code 2; return the line that it prints."""
-    assert open_shop({**FREE_PORTS, **{name: str(value) for name, value in options.items()}}) == 2
+    given = {"log_format": "console", **FREE_PORTS, **options}
+    assert open_shop({name: str(value) for name, value in given.items()}) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     (line,) = printed.err.splitlines()
@@ -42,6 +44,29 @@ def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str], option: s
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         line = fails_with(capsys, **{option: address})
     assert line == f"cafe: Cannot listen on {address}: Address already in use."
+
+
+def test_where_the_log_is_json_so_is_the_line_about_a_wrong_setting(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = json.loads(fails_with(capsys, log_format="json", lease_seconds="soon"))
+    assert (line["event"], line["level"]) == ("not served", "error")
+    assert line["detail"].startswith("--lease-seconds: input should be a valid number")
+
+
+def test_the_variable_of_the_log_s_form_counts_before_the_settings_are_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("cafe_log_format", "json")
+    assert open_shop({"max_waiting": "0"}) == 2
+    assert json.loads(capsys.readouterr().err)["event"] == "not served"
+
+
+def test_an_address_is_announced_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    announce_as_json("client http://127.0.0.1:8080/docs")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["level"]) == ("open", "info")
+    assert line["detail"] == "client http://127.0.0.1:8080/docs"
 
 
 WRONG_OPTIONS = {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-from cafe.http.outer_layer import OuterLayer, RequestMetrics, bare_path
+from cafe.http.outer_layer import OuterLayer, RequestMetrics, bare_path, shown_path
 from tests.cafe.http.layers import with_outer_layer
 
 PREFIX = "/api/v1/client"
@@ -101,6 +104,46 @@ async def test_a_request_makes_one_log_line_and_one_observation(
     counted = {**labels, "method": "GET", "status": "202"}
     assert registry.get_sample_value("cafe_requests_total", counted) == 1
     assert registry.get_sample_value("cafe_request_seconds_sum", labels) == 1.5
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+@pytest.mark.parametrize(("status", "logged"), [(200, 0), (204, 0), (401, 1), (503, 1)])
+async def test_health_checks_and_scrapes_are_logged_only_if_they_fail_and_counted_always(
+    registry: CollectorRegistry, lines: list[EventDict], path: str, status: int, logged: int
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = SimpleNamespace(path=path)
+        await Response(b"", status)(scope, receive, send)
+
+    await layer_around(app, registry)(request_scope(path=path), receive, Recorder().send)
+    assert len(lines) == logged
+    labels = {"app": "client", "method": "GET", "route": path, "status": str(status)}
+    assert registry.get_sample_value("cafe_requests_total", labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/wp-login.php", "/wp-login.php"),
+        ("/api/v1/client/nothing/", "/api/v1/client/nothing"),
+        ("/a\nb\x1b[31m\ud800", r"/a\nb\x1b[31m\ud800"),
+        ("/order/MTc.c2VjcmV0c2VjcmV0c2VjcmV0/x", "/order/MTc.c2VjcmV0.../x"),
+        ("*", "*"),
+    ],
+)
+async def test_a_path_without_a_route_is_logged_escaped_and_without_secrets(
+    registry: CollectorRegistry, sent: Recorder, lines: list[EventDict], path: str, shown: str
+) -> None:
+    await layer_around(Response(b"", 404), registry)(request_scope(path=path), receive, sent.send)
+    assert [(line["route"], line["path"]) for line in lines] == [("(none)", shown)]
+
+
+@given(st.text(max_size=3000))
+def test_what_is_logged_of_a_path_is_bounded_and_printable(path: str) -> None:
+    shown = shown_path(path)
+    assert len(shown) <= 200
+    assert shown.isprintable()
+    assert all(len(part) <= 20 for part in shown.split("/"))
 
 
 async def test_unknown_methods_and_paths_make_no_new_labels(

@@ -131,7 +131,7 @@ async def test_through_an_outage_a_commit_is_repeated_and_written_once(*, answer
         assert [answer for _, answer in shop.askers.answers] == ["written"] * 2
         assert shop.subjects == ["a", "b"]
         # Said once, however often it was tried.
-        assert [line["event"] for line in logs] == ["unavailable", "available"]
+        assert [line["event"] for line in logs] == ["database unavailable", "database available"]
         assert logs[0]["uncommitted"] == 1
         assert logs[1]["after_seconds"] >= RETRY_SECONDS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -169,17 +170,31 @@ def test_the_page_for_operators_says_how_many_bans_fit() -> None:
     assert f"{room} IPv4 addresses or {networks} IPv6 networks" in page
 
 
+NEEDS = {"needs": "CAP_NET_ADMIN"} if module.lacks_capability(PermissionError(1, "")) else {}
+"""What the line of the log has, if the tests run without that capability."""
+
+
 class Socket:
     """A listening socket that notes which of its options are set, and when."""
 
-    def __init__(self, refuses: int = 0) -> None:
-        self.options: list[tuple[str, float]] = []
+    def __init__(self, refuses: int = 0, after: int = 0) -> None:
+        """Refuse an option with this number, `after` it was set so often."""
+        self._set: list[tuple[str, float]] = []
         self._refuses = refuses
+        self._after = after
 
     def setsockopt(self, _level: int, option: int, _value: object) -> None:
         if option == self._refuses:
-            raise PermissionError(1, "Operation not permitted")
-        self.options.append(({26: "attach", 27: "detach"}[option], trio.current_time()))
+            if not self._after:
+                raise PermissionError(1, "Operation not permitted")
+            self._after -= 1
+        self._set.append(({26: "attach", 27: "detach"}[option], trio.current_time()))
+
+    @property
+    def options(self) -> list[tuple[str, float]]:
+        """Return what was set after the filter had been tried out."""
+        tried = [name for name, _ in self._set[:2]]
+        return self._set[2:] if tried == ["attach", "detach"] else self._set
 
     def names(self) -> list[str]:
         return [name for name, _ in self.options]
@@ -254,7 +269,7 @@ async def test_all_listeners_have_the_filter() -> None:
 
 @pytest.mark.schedules(5)
 async def test_a_kernel_that_refuses_is_not_asked_again_and_logged_in_one_line() -> None:
-    takes, refuses = Socket(), Socket(refuses=26)
+    takes, refuses = Socket(), Socket(refuses=26, after=1)
     with structlog.testing.capture_logs() as lines:
         async with kept(takes, refuses) as admission:
             assert admission.in_kernel == 0
@@ -262,8 +277,41 @@ async def test_a_kernel_that_refuses_is_not_asked_again_and_logged_in_one_line()
                 admission.ban(f"192.0.2.{n}", FOREVER)
                 await trio.sleep(1)
                 assert admission.in_kernel is None
-    assert lines == [logged("[Errno 1] Operation not permitted")]
+    assert lines == [logged("[Errno 1] Operation not permitted", **NEEDS)]
     assert takes.names() == ["attach", "detach"]
+
+
+@pytest.mark.schedules(5)
+async def test_that_the_kernel_refuses_is_known_before_the_first_ban_and_said_with_it() -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with kept(Socket(refuses=26)) as admission:
+            await trio.sleep(1)
+            assert admission.in_kernel is None
+            assert lines == []
+            for key in ("no address", "192.0.2.1", "192.0.2.2"):
+                admission.ban(key, FOREVER)
+                await trio.sleep(1)
+                assert admission.in_kernel is None
+    assert lines == [logged("[Errno 1] Operation not permitted", **NEEDS)]
+
+
+@pytest.mark.parametrize(
+    ("number", "held", "lacks"),
+    [
+        (errno.EPERM, "0000000000000000", True),
+        (errno.EPERM, "0000000000002000", True),  # CAP_NET_RAW, which is not enough
+        (errno.EPERM, "0000000000001000", False),  # a sandbox refuses, or a lock
+        (errno.ENOPROTOOPT, "0000000000000000", False),
+        (errno.EPERM, None, False),
+    ],
+)
+def test_the_capability_is_named_if_it_is_what_the_process_lacks(
+    number: int, held: str | None, *, lacks: bool, tmp_path: Path
+) -> None:
+    status = tmp_path / "status"
+    if held is not None:
+        status.write_text(f"Name:\tcafe\nCapPrm:\t0000000000001000\nCapEff:\t{held}\nSeccomp:\t0\n")
+    assert module.lacks_capability(OSError(number, "refused"), status) is lacks
 
 
 @pytest.mark.schedules(5)
@@ -281,8 +329,9 @@ async def test_elsewhere_than_on_linux_no_option_is_touched_and_one_line_says_so
     assert sock.options == []
 
 
-def logged(reason: str) -> dict[str, str]:
+def logged(reason: str, **more: str) -> dict[str, str]:
     return {
+        **more,
         "event": "bans are enforced without the kernel",
         "reason": reason,
         "log_level": "warning",

@@ -151,7 +151,8 @@ def test_every_event_is_one_printable_line(
     structlog.get_logger("test").info(event, **values)
     (line,) = console()
     assert line.isprintable()
-    pairs = "".join(f" {name}={value!r}" for name, value in sorted(values.items()))
+    known = {name: value for name, value in values.items() if value is not None}
+    pairs = "".join(f" {name}={value!r}" for name, value in sorted(known.items()))
     assert line.endswith(pairs)
     assert re.match(LINE + r"\[info     \] ", line)
 
@@ -216,3 +217,49 @@ def test_dropped_lines_are_counted_for_the_metric(capfd: pytest.CaptureFixture[s
     writer.dropped = 7
     assert dropped_lines() == 7
     assert capfd.readouterr().err == ""
+
+
+def test_a_status_comes_first_and_what_is_not_known_is_left_out(
+    console: Callable[[], list[str]],
+) -> None:
+    for barista in (None, "Bo"):
+        structlog.get_logger("test").info("order", action="start", barista=barista, status="ready")
+    first, second = (re.sub(LINE, "", line) for line in console())
+    assert first == "[info     ] order status='ready' action='start'"
+    assert second == "[info     ] order status='ready' action='start' barista='Bo'"
+
+
+def test_the_tree_of_the_actors_is_drawn_below_its_line(console: Callable[[], list[str]]) -> None:
+    tree = ["system, one_for_one", "└─ Dispatcher running", "\x1b[31m"]
+    structlog.get_logger("test").info("actors", tree=tree)
+    first, *below = console()
+    assert re.sub(LINE, "", first) == "[info     ] actors"
+    assert below == ["    system, one_for_one", "    └─ Dispatcher running", r"    \x1b[31m"]
+
+
+def test_what_python_prints_by_itself_has_the_form_of_the_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In a process of its own: pytest looks for the same."""
+    code = """
+import threading, warnings
+from cafe.operations.logs import all_else_logged, set_up_logs
+class Broken:
+    def __del__(self):
+        raise ValueError("a finalizer's")
+def fail():
+    raise ValueError("a thread's")
+set_up_logs("json")
+with all_else_logged():
+    warnings.warn("a library's")
+    Broken()
+    thread = threading.Thread(target=fail, name="one")
+    thread.start()
+    thread.join()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    warning, finalizer, thread = map(json.loads, capfd.readouterr().err.splitlines())
+    assert "UserWarning: a library's" in warning["event"]
+    assert "ValueError: a finalizer's" in finalizer["exception"]
+    assert "ValueError: a thread's" in thread["exception"]
+    assert (thread["event"], thread["thread"]) == ("bug", "one")

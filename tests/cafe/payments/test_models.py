@@ -213,7 +213,7 @@ def test_a_payment_keeps_all_that_its_order_needs(destination: Destination | Non
     placing = order_of(payment)
     assert placing.basket == basket(prepaid=True)
     assert (placing.order_id, placing.destination) == ("o1", destination)
-    assert (placing.address, placing.key) == ("192.0.2.7", None)
+    assert (placing.address, placing.key) == ("192.0.2.7", "k")
 
 
 def test_a_payment_from_before_there_were_deliveries_has_an_order_for_the_counter() -> None:

@@ -37,6 +37,7 @@ def test_the_files_in_the_repository_bind_the_two_ports() -> None:
         file = ROOT / f"hypercorn_{name}.toml"
         config = load_config(file, default=NOWHERE, bind=None, default_bind="unused:1")
         assert config.bind == [bind]
+        assert config.file == file
         assert config.backlog == 4096
 
 
@@ -51,6 +52,7 @@ def test_the_files_in_the_repository_say_what_the_defaults_are() -> None:
 
 def test_a_file_that_was_not_named_may_be_missing() -> None:
     config = load_config(None, default=NOWHERE, bind=None, default_bind="127.0.0.1:8081")
+    assert config.file is None
     assert config.bind == ["127.0.0.1:8081"]
     assert config.backlog == 4096
     assert config.alpn_protocols == ["http/1.1"]

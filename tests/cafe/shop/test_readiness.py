@@ -163,6 +163,7 @@ async def test_a_shop_with_an_actor_that_does_not_reply_is_live_and_not_ready(
         began = trio.current_time()
         for status, problem in await shop.get("/readyz"):
             assert (status, problem["detail"]) == (503, "The actors do not answer.")
+            assert problem["reason"] == "actors"
         assert trio.current_time() - began <= 2 * READY_SECONDS
         assert await shop.get("/livez") == [(200, {"status": "ok"})] * 2
 

@@ -22,6 +22,7 @@ from actors.testing import Probe
 from cafe.http.refusals import Closing
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
+from cafe.operations.operator_api import NotReady
 from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.messages import CountQueue
@@ -52,6 +53,11 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[list[Any
 
 def settings(**given: object) -> Settings:
     return read_settings({**IN_MEMORY, **given})
+
+
+def reason(why_not: NotReady | None) -> str:
+    assert why_not is not None
+    return why_not.reason
 
 
 def test_without_files_and_settings_the_defaults_hold() -> None:
@@ -96,12 +102,12 @@ async def test_a_shop_is_ready_until_it_closes(
         assert await shop.why_not_ready() is None
         store.link.gone = True
         began = trio.current_time()
-        assert await shop.why_not_ready() == "The ledger cannot be written."
+        assert reason(await shop.why_not_ready()) == "ledger"
         assert trio.current_time() - began <= READY_SECONDS
         store.link.gone = False
         await shop.close()
         assert shop.ports_shut.is_set()
-        assert await shop.why_not_ready() == "The shop is closing."
+        assert reason(await shop.why_not_ready()) == "closing"
         (orders,) = (offer for offer in shop.offers if isinstance(offer, OrdersOffer))
         assert not (await orders.dispatcher.ask(CountQueue())).accepting
 
@@ -113,7 +119,7 @@ async def test_a_shop_whose_actors_do_not_reply_is_not_ready(
     offer = Offer(name="orders", answers=partial(dispatcher.ask, CountQueue()))
     async with open_ledger() as ledger, open_system() as system:
         shop = Shop(settings(), system, limiter, ledger, Closing(), (offer,))
-        assert await shop.why_not_ready() == "The actors do not answer."
+        assert reason(await shop.why_not_ready()) == "actors"
     assert autojump_clock.current_time() < 2
 
 
@@ -132,7 +138,7 @@ async def test_both_addresses_are_announced_once_both_ports_accept_and_a_signal_
     assert {one: signal.getsignal(one) for one in handlers} == handlers
 
 
-async def run_and_close() -> None:
+async def run_and_close(**given: object) -> None:
     """Run a shop, and close it as soon as it is open."""
 
     def announce(line: str) -> None:
@@ -140,7 +146,7 @@ async def run_and_close() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with trio.fail_after(10):
-        await run_shop(settings(closing_seconds=2), announce)
+        await run_shop(settings(closing_seconds=2, **given), announce)
 
 
 async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any]) -> None:
@@ -150,6 +156,40 @@ async def test_the_shutdown_logs_once_what_each_actor_has_done(lines: list[Any])
     assert first == "system, one_for_one"
     assert limiter.startswith("├─ RateLimiter running, queued 0 of 10000")
     assert keeper.startswith("├─ MenuKeeper running, queued 0 of 10000")
+
+
+DEFAULTS = "built-in defaults are used"
+
+
+async def test_a_start_in_another_folder_tells_its_database_and_warns_of_missing_files(
+    lines: list[Any], tmp_path: Path
+) -> None:
+    await run_and_close(database_url="sqlite:///other.db")
+    (used,) = (line for line in lines if line["event"] == "using")
+    assert used["database"] == f"sqlite:///{tmp_path}/other.db (new)"
+    assert used["client_config"] == used["worker_config"] == "built-in defaults"
+    warnings = [line for line in lines if line["event"] == DEFAULTS]
+    assert {line["log_level"] for line in warnings} == {"warning"}
+    names = ["hypercorn_client.toml", "hypercorn_worker.toml"]
+    assert [line["missing"] for line in warnings] == [f"{tmp_path}/{name}" for name in names]
+    assert ["--client-config" in line["detail"] for line in warnings] == [True, False]
+
+
+def make_files(*names: str) -> None:
+    for name in names:
+        Path(name).touch()
+
+
+async def test_a_start_tells_the_files_that_it_uses_and_warns_of_none(
+    lines: list[Any], tmp_path: Path
+) -> None:
+    make_files("hypercorn_client.toml", "theirs.toml", "old.db")
+    await run_and_close(database_url="sqlite:///old.db", worker_config="theirs.toml")
+    (used,) = (line for line in lines if line["event"] == "using")
+    assert used["database"] == f"sqlite:///{tmp_path}/old.db"
+    assert used["client_config"] == f"{tmp_path}/hypercorn_client.toml"
+    assert used["worker_config"] == f"{tmp_path}/theirs.toml"
+    assert DEFAULTS not in [line["event"] for line in lines]
 
 
 async def test_the_shop_logs_slow_turns(

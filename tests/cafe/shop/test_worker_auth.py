@@ -143,8 +143,11 @@ async def test_what_a_proxy_asks_for_is_not_the_ports_business_if_it_is_open() -
 @pytest.mark.parametrize("access", [Access("token", TOKEN), Access("accounts")])
 async def test_nothing_unknown_gets_past_the_guard_but_public_paths(access: Access) -> None:
     async with open_lobby(access=access) as lobby, lobby.staff() as stranger:
-        for path in ("/nothing", "/docs", "/openapi.json", "/auth", "/menu/x", "/%61dmin/users"):
+        for path in ("/nothing", "/docs/x", "/metrics", "/auth", "/menu/x", "/%61dmin/users"):
             assert (await stranger.get(path)).status_code == 401, path
+        for path in ("/", "/docs", "/docs/", "/openapi.json", "/api/v1/worker/docs"):
+            assert (await stranger.get(path)).status_code == 200, path
+            assert (await stranger.post(path)).status_code == 401, path
         assert (await stranger.post("/menu")).status_code == 401
         assert (await stranger.get("/menu")).status_code == 404  # accounts alone have none
         assert (await stranger.get("/auth/me")).status_code == 401

@@ -70,6 +70,7 @@ async def test_an_empty_setting_serves_no_other_system() -> None:
             for path in ("/compat/", "/compat/cafe/docs", "/compat/functech/docs"):
                 assert (await customer.get(path)).status_code == 404
             assert (await customer.get("/menu")).status_code == 200
+            assert "/compat" not in (await customer.get("/")).text
 
 
 async def test_a_client_of_the_cafe_waits_at_its_own_paths_until_a_barista_has_finished(

@@ -1,0 +1,141 @@
+"""The page at `/` of both ports: what is served here, for people as HTML and for programs as JSON.
+
+Rule: it links only to what the app has, and says nothing that is not for all. No script, nothing
+from elsewhere.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from html import escape
+from typing import Any, Final, NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import HTMLResponse, Response
+
+from cafe.http.app import example, problems
+from cafe.http.plain_routes import PlainRoute
+from cafe.http.reply import answer, prefers, unkept
+
+DOCS: Final = "/docs"
+OPENAPI: Final = "/openapi.json"
+
+STYLE: Final = (
+    "body{font:1.1em/1.5 system-ui,sans-serif;color:#222;background:#fff;margin:2rem auto;"
+    "max-width:34rem;padding:0 1rem}"
+)
+_HASH: Final = b64encode(sha256(STYLE.encode()).digest()).decode()
+HEADERS: Final = {
+    "vary": "accept",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+PAGE: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{description}</p>
+<ul>
+{items}
+</ul>
+</main>
+</body>
+</html>
+"""
+AS_PAGE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "What is served here. As a page, if Accept prefers HTML.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+}
+
+
+class Link(NamedTuple):
+    """A path without the prefix of its app, and what is there."""
+
+    path: str
+    title: str
+
+
+class Front(NamedTuple):
+    """What an app says of itself."""
+
+    title: str
+    description: str
+    links: Sequence[Link]
+
+
+class LinkOut(BaseModel):
+    """Something that is served here."""
+
+    href: str
+    title: str
+
+    model_config = example({"href": "/api/v1/client/docs", "title": "Every call, to try out"})
+
+
+class FrontOut(BaseModel):
+    """What is served here."""
+
+    title: str
+    description: str
+    version: str
+    links: list[LinkOut]
+
+    model_config = example(
+        {
+            "title": "The café: customers",
+            "description": "Order a coffee, and wait on the open connection until it is ready.",
+            "version": "1.2.3",
+            "links": [{"href": "/api/v1/client/docs", "title": "Every call, to try out"}],
+        }
+    )
+
+
+def front_routes(said: Front, version: str, routers: Sequence[APIRouter]) -> APIRouter:
+    """Return the route `/`, with those links that lead to the docs or into one of `routers`."""
+    router = APIRouter(tags=["front"], responses=problems(429), route_class=PlainRoute)
+    paths = {DOCS, OPENAPI}
+    for route in (route for one in routers for route in one.routes):
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            paths.add(route.path)
+    served = [link for link in said.links if link.path in paths]
+
+    @router.get("/", response_model=FrontOut, responses=AS_PAGE)
+    async def front(request: Request) -> Response:
+        """Say what is served here: as JSON, or as a page with links for people."""
+        prefix = request.scope.get("root_path", "")
+        shown = [LinkOut(href=prefix + link.path, title=link.title) for link in served]
+        accept = ",".join(request.headers.getlist("accept"))
+        if prefers(accept, "text/html", over="application/json"):
+            return unkept(HTMLResponse(page(said, shown), headers=HEADERS))
+        body = FrontOut(
+            title=said.title, description=said.description, version=version, links=shown
+        )
+        return answer(body, headers={"vary": "accept"})
+
+    return router
+
+
+def page(said: Front, links: Iterable[LinkOut]) -> str:
+    """Return the page with these links."""
+    items = (f'<li><a href="{escape(one.href)}">{escape(one.title)}</a></li>' for one in links)
+    return PAGE.format(
+        title=escape(said.title),
+        description=escape(said.description),
+        style=STYLE,
+        items="\n".join(items),
+    )

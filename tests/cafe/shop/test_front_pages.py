@@ -1,0 +1,88 @@
+"""What one sees first: the page at `/` of each port, and the docs of a port that has a token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from cafe.http.front_page import Front
+from cafe.shop.ports import CLIENT, WORKER, Access
+from tests.cafe.accounts.lobby import open_lobby
+from tests.test_roles import open_apps
+
+TOKEN = "open-sesame-4711"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+FRONTS = {"client": CLIENT, "worker": WORKER}
+PREFIXES = {
+    "client": ("", "/api/v1", "/api/v1/client", "/compat/cafe"),
+    "worker": ("", "/api/v1/worker", "/compat/cafe"),
+}
+LINK = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
+
+
+@asynccontextmanager
+async def visiting(port: str) -> AsyncGenerator[httpx.AsyncClient]:
+    async with open_apps(Access("open")) as house:
+        transport = httpx.ASGITransport(house.apps[port], client=("192.0.2.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            yield client
+
+
+def expected(front: Front, prefix: str) -> list[tuple[str, str]]:
+    return [(prefix + link.path, link.title) for link in front.links]
+
+
+@pytest.mark.parametrize("port", PREFIXES)
+async def test_the_root_links_to_what_there_is_under_the_prefix_that_was_used(port: str) -> None:
+    async with visiting(port) as client:
+        for prefix in PREFIXES[port]:
+            links = expected(FRONTS[port], prefix)
+            for path in (prefix or "/", f"{prefix}/"):
+                answer = await client.get(path)
+                body: dict[str, Any] = answer.json()
+                assert (answer.status_code, body["title"]) == (200, FRONTS[port].title)
+                assert [(one["href"], one["title"]) for one in body["links"]] == links
+                page = await client.get(path, headers=BROWSER)
+                assert shown_in(page) == links
+                assert {answer.headers["vary"], page.headers["vary"]} == {"accept"}
+            for href, _ in links:
+                assert (await client.get(href)).status_code == 200, href
+
+
+def shown_in(page: httpx.Response) -> list[tuple[str, str]]:
+    """Return the links of a page, which runs nothing and loads nothing."""
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha")
+    assert page.headers["cache-control"] == "no-store"
+    assert "<script" not in page.text
+    return [(href, unescape(title)) for href, title in LINK.findall(page.text)]
+
+
+async def test_the_root_does_not_link_to_what_a_shop_has_not() -> None:
+    async with open_lobby() as lobby, lobby.visitor() as client:  # accounts alone
+        links = (await client.get("/")).json()["links"]
+    assert [link["href"] for link in links] == ["/docs", "/openapi.json", "/readyz"]
+
+
+@pytest.mark.parametrize("access", [Access("token", TOKEN), Access("accounts")])
+async def test_the_docs_of_a_port_that_wants_credentials_can_be_opened_and_take_them(
+    access: Access,
+) -> None:
+    async with open_lobby(access=access) as lobby, lobby.staff() as client:
+        page = await client.get("/api/v1/worker/docs", headers=BROWSER)
+        assert page.status_code == 200
+        files = re.findall(r"""(?:href|src|url)\s*[=:]\s*["']([^"']+)["']""", page.text)
+        assert "/api/v1/worker/openapi.json" in files
+        for file in files:
+            assert (await client.get(file)).status_code == 200, file
+        schema = (await client.get("/openapi.json")).json()
+        assert schema["components"]["securitySchemes"] == {
+            "bearer": {"type": "http", "scheme": "bearer"}
+        }
+        assert (await client.get("/actors")).status_code == 401
