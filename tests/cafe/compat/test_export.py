@@ -202,6 +202,7 @@ def test_a_hash_that_would_hold_sign_ins_up_is_refused(costs: str) -> None:
         f"$argon2id$v=19$m=64,t=1,p=1${SALT}$not base64 at all",
         f"{HASH}$more",
         f"$argon2id$v=19$m=99999999999,t=1,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=99$m=64,t=1,p=1${SALT}${DIGEST}",
     ],
 )
 def test_anything_but_a_hash_of_argon2_is_refused(password_hash: str) -> None:
