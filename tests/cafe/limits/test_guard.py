@@ -195,6 +195,10 @@ async def test_what_is_not_http_passes_untouched(limiter: Ref[RateLimiter]) -> N
     assert seen == [{"type": "lifespan"}]
 
 
+def request_from(host: str, port: int, path: str) -> dict[str, Any]:
+    return {"type": "http", "path": path, "headers": [], "client": (host, port)}
+
+
 async def test_that_all_customers_have_a_gateways_address_is_logged_once() -> None:
     async def no_message() -> Message:
         raise AssertionError
