@@ -9,7 +9,7 @@ import httpx
 import pytest
 import structlog
 from starlette.responses import JSONResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from actors import Ref, open_system
 from cafe.limits.address import parse_networks
@@ -196,12 +196,6 @@ async def test_what_is_not_http_passes_untouched(limiter: Ref[RateLimiter]) -> N
 
 
 async def test_that_all_customers_have_a_gateways_address_is_logged_once() -> None:
-    async def no_message() -> Message:
-        raise AssertionError
-
-    async def discard(_message: Message) -> None:
-        raise AssertionError
-
     async def passed_on(_scope: Scope, _receive: Receive, _send: Send) -> None:
         pass
 
@@ -211,13 +205,8 @@ async def test_that_all_customers_have_a_gateways_address_is_logged_once() -> No
             limiter = await system.start(partial(RateLimiter, unlimited, lambda: 0.0))
             guard = Guard(passed_on, limiter, (), gateway=GatewayWatch())
             for path, port in [("/livez", 1), *[("/order/", n) for n in range(2 * SAMPLE)]]:
-                scope = {
-                    "type": "http",
-                    "path": path,
-                    "headers": [],
-                    "client": ("172.17.0.1", port),
-                }
-                await guard(scope, no_message, discard)
+                scope = request_scope(path=path, client=(GATEWAY, port))
+                await guard(scope, receive_nothing, send_nowhere)
     (line,) = lines
     assert line["event"] == "all customers seem to have one address"
     assert (line["address"], line["log_level"]) == (GATEWAY, "warning")
