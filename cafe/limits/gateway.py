@@ -33,6 +33,9 @@ class GatewayWatch:
 
     __slots__ = ("_address", "_connections", "_matches", "_seen")
 
+    _address: str | None
+    """The first private address of the sample: a gateway's is that nineteen times in twenty."""
+
     def __init__(self) -> None:
         self._begin()
 
@@ -55,10 +58,8 @@ class GatewayWatch:
         return suspect
 
     def _begin(self) -> None:
-        self._seen = 0
-        self._matches = 0
-        self._address: str | None = None
-        """The first private address of the sample: a gateway's is that nineteen times in twenty."""
+        self._seen = self._matches = 0
+        self._address = None
         self._connections: set[int] = set()
 
 

@@ -26,6 +26,7 @@ from tests.cafe.http.layers import with_outer_layer
 
 OFFICE = "192.0.2.7"
 PROXY = "10.0.0.1"
+GATEWAY = "172.17.0.1"
 LIMITS = Limits(requests=2, worker_requests=3, window_seconds=10.0, waiting=4)
 
 
@@ -219,6 +220,6 @@ async def test_that_all_customers_have_a_gateways_address_is_logged_once() -> No
                 await guard(scope, no_message, discard)
     (line,) = lines
     assert line["event"] == "all customers seem to have one address"
-    assert (line["address"], line["log_level"]) == ("172.17.0.1", "warning")
+    assert (line["address"], line["log_level"]) == (GATEWAY, "warning")
     page, heading = line["see"].split(", ")
     assert f"## {heading}\n" in Path(__file__).parents[3].joinpath(page).read_text("utf-8")
