@@ -31,7 +31,7 @@ class Block(NamedTuple):
 def blocks(*languages: str) -> list[Block]:
     """List the page's blocks in some languages, in the order of the page."""
     found = FENCE.finditer(PAGE.read_text("utf-8"))
-    listed = [Block(*match.groups(), match.start()) for match in found]
+    listed = [Block(match[1], match[2], match[3], match.start()) for match in found]
     return [one for one in listed if one.language in languages]
 
 
