@@ -37,8 +37,8 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
     return given[0]
 
 
-def cents_of(price: Any) -> int:
-    """Return a decimal price in cents; raises an error for anything else."""
+def cents_of(price: Any, *, most: int = MOST_CENTS) -> int:
+    """Return a decimal price in cents, at most so many; raises an error for anything else."""
     if isinstance(price, str):
         is_number = len(price) <= _MOST_CHARACTERS and PLAIN[float].fullmatch(price) is not None
     else:
@@ -46,14 +46,14 @@ def cents_of(price: Any) -> int:
     if is_number:
         try:
             cents = Decimal(str(price)) * 100
-            if 0 <= cents <= MOST_CENTS and cents == cents.to_integral_value():
+            if 0 <= cents <= most and cents == cents.to_integral_value():
                 return int(cents)
         except InvalidOperation:
             pass
     raise PydanticCustomError(
         "price",
         "A price is a decimal with at most two places, from 0 to {most}",
-        {"most": MOST_CENTS // 100},
+        {"most": most // 100},
     )
 
 
@@ -62,17 +62,16 @@ def price_of(cents: int) -> float:
     return cents / 100
 
 
-Price = Annotated[
-    int,
-    PlainValidator(cents_of),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": MOST_CENTS // 100},
-                {"type": "string", "maxLength": _MOST_CHARACTERS},
-            ],
-            "examples": [3.5],
-        }
-    ),
-]
+def price_schema(most: int) -> dict[str, Any]:
+    """Return the JSON schema of a price of at most so many cents."""
+    return {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": most // 100},
+            {"type": "string", "maxLength": _MOST_CHARACTERS},
+        ],
+        "examples": [3.5],
+    }
+
+
+Price = Annotated[int, PlainValidator(cents_of), WithJsonSchema(price_schema(MOST_CENTS))]
 """A decimal price, as a number or as text; its value is in cents."""

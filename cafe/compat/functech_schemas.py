@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from cafe.accounts.schemas import PASSWORD, USER, EmailText, NewPassword, Username
 from cafe.accounts.tokens import LONGEST
-from cafe.compat.fields import Price, price_of
+from cafe.compat.fields import cents_of, price_of, price_schema
 from cafe.http.app import example
 from cafe.http.reply import utc_time
-from cafe.http.schema import Id, Integer, Schema, Text, schema_example
+from cafe.http.schema import MOST_INTEGER, Id, Integer, Schema, Text, schema_example
 from cafe.menu.messages import Menu
 from cafe.menu.schemas import LONGEST_NAME
 from cafe.orders.messages import Order, Status
@@ -89,6 +90,12 @@ class ItemIn(Schema):
 
 
 ProductName = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
+TotalPrice = Annotated[
+    int,
+    PlainValidator(partial(cents_of, most=MOST_INTEGER)),
+    WithJsonSchema(price_schema(MOST_INTEGER)),
+]
+"""What a basket costs as a decimal: as much as our own API may be told; its value is in cents."""
 
 
 class NewOrderIn(Schema):
@@ -104,7 +111,7 @@ class NewOrderIn(Schema):
             description="By the names of products, in any case, or their ids.",
         ),
     ]
-    total_price: Price | None = Field(
+    total_price: TotalPrice | None = Field(
         default=None,
         description="What it should cost: any other total is a 409. 0 says nothing.",
     )

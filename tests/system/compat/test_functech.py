@@ -206,6 +206,18 @@ async def test_a_total_of_zero_says_nothing(moved: Shop, total_price: Any) -> No
         assert (await customer.order(order_id))["total_price"] == 6.0
 
 
+async def test_what_the_menu_sells_can_be_stated_however_much_it_costs(moved: Shop) -> None:
+    async with (
+        someone(moved, Role.CUSTOMER) as customer,
+        moved.baristas(headers=await credentials(moved, Role.MANAGER)) as manager,
+    ):
+        product = {"name": "Functech's Machine", "base_price_cents": 100_000_000}
+        assert (await manager.post("/admin/products", json=product)).status_code == 201
+        items = {product["name"]: {"quantity": 100}}
+        order_id = await customer.create_order(items, total_price=100_000_000)
+        assert (await customer.order(order_id))["total_price"] == 100_000_000
+
+
 async def test_only_customers_order(moved: Shop) -> None:
     for role, status in ((None, 401), (Role.BARISTA, 403), (Role.MANAGER, 403)):
         async with someone(moved, role) as caller:
