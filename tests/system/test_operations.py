@@ -258,7 +258,6 @@ EVERY_OPERATION = {
         ("/queue", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
-        ("/", "GET"),
     },
     "worker": {
         ("/menu", "GET"),
@@ -317,7 +316,6 @@ EVERY_OPERATION = {
         ("/metrics", "GET"),
         ("/livez", "GET"),
         ("/readyz", "GET"),
-        ("/", "GET"),
     },
 }
 
