@@ -10,14 +10,13 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html import escape
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, Response
 
-from cafe.http.app import example, problems
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer, prefers, unkept
 
@@ -55,12 +54,6 @@ PAGE: Final = """\
 </body>
 </html>
 """
-AS_PAGE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "What is served here. As a page, if Accept prefers HTML.",
-        "content": {"text/html": {"schema": {"type": "string"}}},
-    }
-}
 
 
 class Link(NamedTuple):
@@ -84,8 +77,6 @@ class LinkOut(BaseModel):
     href: str
     title: str
 
-    model_config = example({"href": "/api/v1/client/docs", "title": "Every call, to try out"})
-
 
 class FrontOut(BaseModel):
     """What is served here."""
@@ -95,26 +86,18 @@ class FrontOut(BaseModel):
     version: str
     links: list[LinkOut]
 
-    model_config = example(
-        {
-            "title": "The café: customers",
-            "description": "Order a coffee, and wait on the open connection until it is ready.",
-            "version": "1.2.3",
-            "links": [{"href": "/api/v1/client/docs", "title": "Every call, to try out"}],
-        }
-    )
-
 
 def front_routes(said: Front, version: str, routers: Sequence[APIRouter]) -> APIRouter:
     """Return the route `/`, with those links that lead to the docs or into one of `routers`."""
-    router = APIRouter(tags=["front"], responses=problems(429), route_class=PlainRoute)
+    # Not in OpenAPI: OPTIONS of the root answers for the whole app, not for this route.
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     paths = {DOCS, OPENAPI}
     for route in (route for one in routers for route in one.routes):
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             paths.add(route.path)
     served = [link for link in said.links if link.path in paths]
 
-    @router.get("/", response_model=FrontOut, responses=AS_PAGE)
+    @router.get("/", response_model=FrontOut)
     async def front(request: Request) -> Response:
         """Say what is served here: as JSON, or as a page with links for people."""
         prefix = request.scope.get("root_path", "")
