@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "extending.md"
@@ -19,20 +19,38 @@ FENCE = re.compile(r"^<!-- ([^\n]+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | r
 GAP = "@@\n"
 
 
-def blocks(language: str) -> list[tuple[str, str]]:
-    """List the page's blocks in a language, each with the comment above it."""
-    found = FENCE.findall(PAGE.read_text("utf-8"))
-    return [(comment, text) for comment, spoken, text in found if spoken == language]
+class Block(NamedTuple):
+    """A block of the page: the comment above it, its language and text, and where it begins."""
+
+    comment: str
+    language: str
+    text: str
+    start: int
+
+
+def blocks(*languages: str) -> list[Block]:
+    """List the page's blocks in some languages, in the order of the page."""
+    found = FENCE.finditer(PAGE.read_text("utf-8"))
+    listed = [Block(*match.groups(), match.start()) for match in found]
+    return [one for one in listed if one.language in languages]
 
 
 def change(text: str, diff: str) -> str:
-    """Apply a diff without line numbers; what a hunk changes must stand in the text just once."""
+    """Apply a diff without line numbers; what a hunk changes must stand in the text just once.
+
+    A hunk that only adds lines changes nothing where the text has had all of them: a reader who
+    has followed the page still has tests that pass.
+    """
+    before = set(text.splitlines(keepends=True))
     for hunk in diff.split(GAP):
         lines = hunk.splitlines(keepends=True)
-        before = "".join(line[1:] for line in lines if line[0] in " -")
-        after = "".join(line[1:] for line in lines if line[0] in " +")
-        assert text.count(before) == 1, f"{text.count(before)} times:\n{before}"
-        text = text.replace(before, after)
+        changed = [line for line in lines if line[0] != " "]
+        if all(line[0] == "+" and line[1:] in before for line in changed):
+            continue
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        assert text.count(old) == 1, f"{text.count(old)} times:\n{old}"
+        text = text.replace(old, new)
     return text
 
 

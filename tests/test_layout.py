@@ -93,6 +93,7 @@ MODELS = (
     "cafe/letters/letter.py",
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
+    "cafe/limits/gateway.py",
     "cafe/limits/last_hour.py",
     "cafe/limits/window.py",
     "cafe/menu/catalogue.py",

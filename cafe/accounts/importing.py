@@ -25,9 +25,9 @@ MOST_PASSES: Final = 100
 MOST_WORK: Final = 4 * 2**20
 """KiB times passes: some seconds of a processor. argon2-cffi's own parameters make 196,608."""
 LONGEST_HASH: Final = 512
-# The PHC string format, with the parts that argon2 writes.
+# The PHC string format, with the parts that argon2 writes, in its two versions.
 _HASH: Final = re.compile(
-    r"\$argon2(i|d|id)\$(v=[0-9]{1,3}\$)?m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,8}"
+    r"\$argon2(i|d|id)\$(v=(16|19)\$)?m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,8}"
     r"\$[A-Za-z0-9+/]{11,128}\$[A-Za-z0-9+/]{16,256}"
 )
 NO_HASH: Final = "A password's hash is argon2's, as in $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH."

@@ -256,7 +256,8 @@ def http_problem(request: Request, error: HTTPException) -> Response:
         headers = [(b"allow", allowed.encode())]
         detail = f"This path has {allowed}."
     elif error.status_code == HTTPStatus.NOT_FOUND and not detail:
-        detail = "There is nothing at this path; /docs tells what there is."
+        docs = f"{request.scope.get('root_path', '')}/docs"
+        detail = f"There is nothing at this path; {docs} tells what there is."
     return problem_response(request.scope, error.status_code, detail=detail, headers=headers)
 
 

@@ -26,7 +26,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cafe.http.disconnect import has_disconnected
 from cafe.http.problem import problem_response
 from cafe.http.reply import DISCONNECTED
-from cafe.operations.printable import printable
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
@@ -199,7 +198,7 @@ def shown_path(path: str) -> str:
     Of a long part only the beginning is shown: it may be the id of an order, with which a reader of
     the log could cancel it, or a token out of a letter.
     """
-    parts = printable(path[: 5 * MOST_PATH]).split("/")
+    parts = path[: 5 * MOST_PATH].encode("unicode_escape").decode().split("/")
     shown = (one if len(one) <= MOST_SEGMENT else f"{one[:SHOWN_SEGMENT]}..." for one in parts)
     return "/".join(shown)[:MOST_PATH]
 

@@ -29,6 +29,7 @@ from cafe.http.outer_layer import bare_path
 from cafe.http.problem import refusal_response
 from cafe.limits.address import Networks, client_address, is_trusted
 from cafe.limits.admission import Admission
+from cafe.limits.gateway import GatewayWatch
 from cafe.limits.rate_limiter import (
     CREDIT_SECONDS,
     MOST_CREDIT,
@@ -49,6 +50,8 @@ REPORT_SECONDS: Final = 0.25
 
 HEALTH: Final = frozenset({"/livez", "/readyz"})
 """Paths of the health routes, which are open to all and never counted."""
+
+SEE: Final = "docs/limits.md, Published ports"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
@@ -103,16 +106,19 @@ class Guard:
         exempt: frozenset[str] = HEALTH,
         *,
         window: Window | None = "customers",
+        gateway: GatewayWatch | None = None,
     ) -> None:
         """Believe the forwarding headers of `trusted` peers; never count `exempt` paths.
 
         Requests are counted in `window`; if None, only refusals are, by the layer that refuses.
+        If nearly all come from one `gateway`, that is logged once.
         """
         self._app = app
         self._limiter = limiter
         self._trusted = trusted
         self._exempt = exempt
         self._window: Window | None = window
+        self._gateway = gateway
         self._credits: dict[str, Credit] = {}
         self._sweep_after = 0.0
 
@@ -121,10 +127,12 @@ class Guard:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         state = scope.setdefault("state", {})
-        peer, _ = scope["client"] or ("", None)  # None: a server that knows no address
+        peer, port = scope["client"] or ("", 0)  # None: a server that knows no address
         address = state["address"] = client_address(peer, scope["headers"], self._trusted)
         if bare_path(scope) in self._exempt:
             return self._app(scope, receive, send)
+        if self._gateway is not None:
+            self._watch(self._gateway, address, port)
         credit = self._credits.get(address)
         if self._trusted and is_trusted(peer, self._trusted):
             return self._ask(scope, receive, send, credit)
@@ -154,6 +162,11 @@ class Guard:
             if credit is not None:
                 credit.end_asking(allowance, trio.current_time())
         await app(scope, receive, send)
+
+    def _watch(self, gateway: GatewayWatch, address: str, port: int) -> None:
+        if (suspect := gateway.count(address, port)) is not None:
+            self._gateway = None
+            log.warning("all customers seem to have one address", address=suspect, see=SEE)
 
     def _new_credit(self, address: str, now: float) -> Credit | None:
         """Return a credit for an address that has none, None if too many are kept already."""

@@ -32,6 +32,7 @@ from cafe.http.problem import problem_response, request_id_of
 from cafe.http.worker_guards import CredentialsGuard, Mode, PageGuard, StaffAuthentication
 from cafe.limits.address import Networks, parse_networks
 from cafe.limits.admission import Admission
+from cafe.limits.gateway import GatewayWatch
 from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
 from cafe.limits.kernel_bans import drop_banned
 from cafe.limits.rate_limiter import RateLimiter
@@ -213,7 +214,7 @@ def client_app(
     app, prefixes = serve_others(
         PlainRoutes(api), others, checked, CLIENT_PREFIX, SHORT_CLIENT_PREFIX
     )
-    app = Guard(app, limiter, trusted, HEALTH)
+    app = Guard(app, limiter, trusted, HEALTH, gateway=None if trusted else GatewayWatch())
     if origins:
         app = Cors(app, origins)
     return OuterLayer(app, *prefixes, name="client", metrics=metrics)

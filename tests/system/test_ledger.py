@@ -135,7 +135,7 @@ async def has_baristas(shop: Shop, baristas: int) -> bool:
 
 @pytest.mark.parametrize(
     ("take", "message"),
-    [(own, " is in use by process "), (write, "cafe: The database does not end with event ")],
+    [(own, " is in use by process "), (write, "The database does not end with event ")],
 )
 async def test_all_who_wait_are_refused_before_the_process_ends_when_another_owns_the_database(
     tmp_path: Path, take: Callable[[Path], Store], message: str

@@ -130,8 +130,9 @@ async def test_a_banned_client_behind_the_proxy_gets_429_and_others_are_served(
 @pytest.fixture(scope="module")
 def narrow() -> Generator[Shop]:
     """Yield a shop with a tenth of the default limits."""
-    settings = {"limit_requests": 60, "limit_waiting": 40, "ban_after": 40}
-    with open_shop(trusted_proxies="127.0.0.1", **settings) as shop:
+    with open_shop(
+        trusted_proxies="127.0.0.1", limit_requests=60, limit_waiting=40, ban_after=40
+    ) as shop:
         yield shop
 
 

@@ -148,8 +148,8 @@ async def test_baristas_come_over_ipv6(set_up: Shop) -> None:
 
 
 def test_a_misspelt_variable_is_warned_of(set_up: Shop) -> None:
-    first, *_ = set_up.log.text.splitlines()
-    assert first == (
-        "cafe: warning: CAFE_CLOSING_SECONDZ is no setting of the café; "
-        "did you mean CAFE_CLOSING_SECONDS?"
+    first, *_ = set_up.log.lines()
+    assert (first["event"], first["level"]) == ("setting", "warning")
+    assert first["detail"] == (
+        "CAFE_CLOSING_SECONDZ is no setting of the café; did you mean CAFE_CLOSING_SECONDS?"
     )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from cafe.compat.fields import Price
@@ -57,11 +57,12 @@ class OrderRecord(Exported):
         default=None, validation_alias=named("ended_at", "ready_at", "updated_at")
     )
 
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> OrderRecord:
-        if self.ended_at is not None and self.ended_at < self.created_at:
+    @field_validator("ended_at")
+    @classmethod
+    def _ends_after_it_begins(cls, ended_at: float | None, others: ValidationInfo) -> float | None:
+        if ended_at is not None and ended_at < others.data.get("created_at", ended_at):
             raise PydanticCustomError("time", "It ended before it was created")
-        return self
+        return ended_at
 
 
 class ItemRecord(Exported):
@@ -121,14 +122,15 @@ class CoffeeShopOrder(OrderRecord):
     status: Annotated[Status, Field(strict=False)]
     metadata: Metadata | None = None
 
-    @model_validator(mode="after")
-    def _has_its_total(self) -> CoffeeShopOrder:
-        cents = sum(one.quantity * one.unit_price_cents for one in self.items)
-        if cents != self.total_cents:
-            raise PydanticCustomError(
-                "total", "The items cost {cents}, and not `total_cents`", {"cents": cents}
-            )
-        return self
+    @field_validator("total_cents")
+    @classmethod
+    def _is_what_the_items_cost(cls, total_cents: int, others: ValidationInfo) -> int:
+        items: list[LineRecord] | None = others.data.get("items")
+        if items is not None:
+            cents = sum(one.quantity * one.unit_price_cents for one in items)
+            if cents != total_cents:
+                raise PydanticCustomError("total", "The items cost {cents}", {"cents": cents})
+        return total_cents
 
     def sold(self, _menu: Menu) -> Sold:
         """Return the order; what was in preparation waits for a barista of ours."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.http.app import problems
+from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from docs.examples.music.jukebox import Jukebox
 from docs.examples.music.messages import ListSongs, Wish, Withdraw
@@ -18,7 +19,7 @@ from docs.examples.music.schemas import SongOut, SongsOut, WishIn, song_out
 
 def customer_routes(jukebox: Ref[Jukebox]) -> APIRouter:
     """Return the routes for customers."""
-    router = APIRouter(tags=["music"], responses=problems(429))
+    router = APIRouter(tags=["music"], responses=problems(429), route_class=PlainRoute)
 
     @router.post(
         "/songs/", response_model=SongOut, responses=problems(400, 404, 408, 409, 413, 503)

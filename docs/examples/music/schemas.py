@@ -5,23 +5,24 @@ Rule: pydantic stands here only, at the edge.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
 from cafe.http.app import example
+from cafe.http.schema import Schema, Text, schema_example
 from docs.examples.music.playlist import Wished
 
 SONG = {"song": "So What", "wishes": 3}
 
 
-class WishIn(BaseModel):
+class WishIn(Schema):
     """A customer's wish."""
 
-    model_config = example(
-        {"order_id": "bPqX_tOKH9QLV1k8w3-RtZ0m", "song": "So What"}, extra="forbid"
-    )
+    model_config = schema_example({"order_id": "bPqX_tOKH9QLV1k8w3-RtZ0m", "song": "So What"})
 
-    order_id: str = Field(min_length=1, max_length=64)
-    song: str = Field(min_length=1, max_length=80)
+    order_id: Annotated[Text, Field(min_length=1, max_length=64)]
+    song: Annotated[Text, Field(min_length=1, max_length=80)]
 
 
 class SongOut(BaseModel):

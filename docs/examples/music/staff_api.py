@@ -11,7 +11,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from actors import Ref
+from cafe.http.authentication import STAFF_ONLY
 from cafe.http.disconnect import unless_disconnected
+from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.http.worker_guards import BARISTAS_ONLY
 from docs.examples.music.jukebox import Jukebox
@@ -26,7 +28,12 @@ SILENCE: dict[int | str, dict[str, Any]] = {204: {"description": "Nothing is wis
 
 def player_routes(jukebox: Ref[Jukebox]) -> APIRouter:
     """Return the route for players."""
-    router = APIRouter(tags=["music"], responses=BARISTAS_ONLY)
+    router = APIRouter(
+        tags=["music"],
+        responses=BARISTAS_ONLY,
+        route_class=PlainRoute,
+        dependencies=STAFF_ONLY,
+    )
 
     @router.post("/songs/next/", response_model=SongOut, responses=SILENCE)
     async def next_song(request: Request, wait: Wait = 0.0) -> Response:

@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from starlette.types import Scope
 
 from actors import open_system
 from actors.testing import Probe, settle
 from cafe.http.app import create_app
+from cafe.http.authentication import Caller, Role
 from cafe.offer import Offer
 from docs.examples.music.customer_api import customer_routes
 from docs.examples.music.department import open_music
@@ -29,8 +31,14 @@ SO_WHAT = Wished("So What", 1)
 WISH = {"order_id": "o1", "song": "So What"}
 
 
+async def barista(_scope: Scope) -> Caller:
+    return Caller(Role.BARISTA)
+
+
 def serving(*routers: APIRouter) -> FastAPI:
-    return create_app(routers, title="t", description="d", version="1", prefix="/api")
+    return create_app(
+        routers, title="t", description="d", version="1", prefix="/api", authenticate=barista
+    )
 
 
 def visiting(app: FastAPI) -> httpx.AsyncClient:

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, MutableMapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from actors import Ref, open_system
 from cafe.limits.address import parse_networks
+from cafe.limits.gateway import SAMPLE, GatewayWatch
 from cafe.limits.guard import Guard
 from cafe.limits.rate_limiter import (
     CountLimits,
@@ -23,6 +26,7 @@ from tests.cafe.http.layers import with_outer_layer
 
 OFFICE = "192.0.2.7"
 PROXY = "10.0.0.1"
+GATEWAY = "172.17.0.1"
 LIMITS = Limits(requests=2, worker_requests=3, window_seconds=10.0, waiting=4)
 
 
@@ -189,3 +193,33 @@ async def test_what_is_not_http_passes_untouched(limiter: Ref[RateLimiter]) -> N
 
     await Guard(app, limiter, ())({"type": "lifespan"}, receive_nothing, send_nowhere)
     assert seen == [{"type": "lifespan"}]
+
+
+async def test_that_all_customers_have_a_gateways_address_is_logged_once() -> None:
+    async def no_message() -> Message:
+        raise AssertionError
+
+    async def discard(_message: Message) -> None:
+        raise AssertionError
+
+    async def passed_on(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        pass
+
+    unlimited = Limits(requests=10_000)
+    with structlog.testing.capture_logs() as lines:
+        async with open_system() as system:
+            limiter = await system.start(partial(RateLimiter, unlimited, lambda: 0.0))
+            guard = Guard(passed_on, limiter, (), gateway=GatewayWatch())
+            for path, port in [("/livez", 1), *[("/order/", n) for n in range(2 * SAMPLE)]]:
+                scope = {
+                    "type": "http",
+                    "path": path,
+                    "headers": [],
+                    "client": ("172.17.0.1", port),
+                }
+                await guard(scope, no_message, discard)
+    (line,) = lines
+    assert line["event"] == "all customers seem to have one address"
+    assert (line["address"], line["log_level"]) == (GATEWAY, "warning")
+    page, heading = line["see"].split(", ")
+    assert f"## {heading}\n" in Path(__file__).parents[3].joinpath(page).read_text("utf-8")

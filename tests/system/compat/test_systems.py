@@ -123,6 +123,14 @@ async def test_wrong_calls_under_a_prefix_are_problems(shop: Shop) -> None:
         assert "POST" in wrong.headers["Allow"]
 
 
+async def test_where_nothing_is_the_answer_names_the_page_of_the_prefix(shop: Shop) -> None:
+    async with shop.customers() as customer:
+        for prefix in ("", "/api/v1", *(f"/compat/{name}" for name in COMPAT)):
+            detail = (await customer.get(f"{prefix}/nothing")).json()["detail"]
+            assert detail == f"There is nothing at this path; {prefix}/docs tells what there is."
+            assert (await customer.get(f"{prefix}/docs")).status_code == 200
+
+
 async def test_the_log_and_the_metrics_name_the_prefix_of_a_route(shop: Shop) -> None:
     async with shop.customers() as customer:
         await customer.get("/compat/functech/auth/me", headers={"X-Request-ID": "of-functech"})
