@@ -186,10 +186,15 @@ def load_config(
         setattr(config, key, value)
     if bind is not None:
         config.bind = bind
-    for text in (*config.bind, *config.insecure_bind):
-        parse_bind(text)
+    _check_binds(config)
     _check_certificate(config)
     return config
+
+
+def _check_binds(config: ServerConfig) -> None:
+    """Raise ConfigError for a bind that is none."""
+    for text in (*config.bind, *config.insecure_bind):
+        parse_bind(text)
 
 
 def parse_bind(text: str) -> tuple[str, int]:
