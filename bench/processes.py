@@ -170,7 +170,7 @@ def serving(
     with program(*argv, most_seconds=1_200, errors=errors, folder=folder) as started:
         ports: dict[str, int] = {}
         while ports.keys() != {"client", "worker"}:
-            if line := re.match(r"(client|worker) http://[^/]+:(\d+)", started.read()):
+            if line := re.search(r"\b(client|worker) http://[^/]+:(\d+)", started.read()):
                 ports[line[1]] = int(line[2])
         yield Server(started.process.pid, ports["client"], ports["worker"])
 

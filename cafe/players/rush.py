@@ -43,7 +43,7 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 _FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
 _COMMAND = (sys.executable, "-m", "cafe", "serve", *_FREE_PORTS, "--log-format", "json")
-_ADDRESS = re.compile(r"^(client|worker) (https?://\S+?)/docs$", re.MULTILINE)
+_ADDRESS = re.compile(r"\b(client|worker) (https?://\S+?)/docs\b")
 
 
 class NoAddressError(PlayerError):
