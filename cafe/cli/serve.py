@@ -109,10 +109,12 @@ def say(log_format: Format, level: Literal["warning", "error"], sentence: str) -
     """Write a sentence about the settings or the end on stderr, in the form that the log has."""
     if not is_json(log_format):
         print_error(f"cafe: {'warning: ' if level == 'warning' else ''}{sentence}")
-    elif level == "warning":
-        structlog.get_logger("shop").warning("setting", detail=sentence)
+        return
+    log, detail = structlog.get_logger("shop"), printable(sentence)
+    if level == "warning":
+        log.warning("setting", detail=detail)
     else:
-        structlog.get_logger("shop").error("not served", detail=sentence)
+        log.error("not served", detail=detail)
 
 
 def collect_garbage_less_often() -> None:

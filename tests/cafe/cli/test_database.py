@@ -138,11 +138,14 @@ def test_the_option_goes_before_the_variable_and_no_password_is_printed(
     assert "s3cret" not in err
 
 
-def test_an_empty_variable_is_one_line(db: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_not_set(
+    db: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CAFE_DATABASE_URL", "")
     code, out, err = db("check")
     assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert err.startswith("cafe: CAFE_DATABASE_URL: ")
+    assert err.startswith("cafe: cafe.db cannot be read: ")
 
 
 @pytest.fixture
