@@ -7,6 +7,7 @@ of help.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,10 @@ PLAIN_TEXT: Final = None
 """Help without boxes: rich takes longer to import than all else that help needs."""
 
 
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EPIPE})
+"""How standard output fails: the device is full, or the reader has gone."""
+
+
 def run(app: typer.Typer, args: Sequence[str]) -> int:
     """Run `app` and return its exit code: 2 for wrong usage, or that of the error raised.
 
@@ -100,8 +105,10 @@ def run(app: typer.Typer, args: Sequence[str]) -> int:
     """
     try:
         status = _run(app, args)
-    except OSError:
-        if (error := flush_output()) is None:
+    except OSError as raised:
+        # What is longer than the buffer has failed in the middle, and nothing is left to flush.
+        error = flush_output() or (raised if raised.errno in UNWRITABLE else None)
+        if error is None:
             raise  # it was another file
         status = 0
     else:
