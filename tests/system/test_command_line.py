@@ -69,7 +69,7 @@ async def test_programs_get_what_the_shop_has_answered(at: Cafe) -> None:
     assert (finished["order_id"], finished["collected"]) == (placed["order_id"], True)
 
 
-async def test_order_wait_returns_when_the_coffee_is_ready(at: Cafe) -> None:
+async def test_order_wait_returns_when_the_coffee_is_ready(shop: Shop, at: Cafe) -> None:
     ended: list[tuple[int, str, str]] = []
 
     async def wait() -> None:
@@ -77,9 +77,10 @@ async def test_order_wait_returns_when_the_coffee_is_ready(at: Cafe) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait)
-        # A second reader of the captured output would take the first one's lines.
-        await trio.to_thread.run_sync(run_command, ["start", "--wait"])
-        await trio.to_thread.run_sync(run_command, ["finish"])
+        # Not by commands: two at a time would write into the same output.
+        async with shop.baristas() as barista:
+            claim = await barista.get("/start/", params={"wait": 30})
+            await barista.post("/finish/", json={"order_id": claim.json()["order_id"]})
     ((code, out, err),) = ended
     assert (code, err) == (0, "")
     assert out.rstrip().endswith("is ready.")
