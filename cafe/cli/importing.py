@@ -22,6 +22,7 @@ from cafe.cli.streams import print_error
 from cafe.compat.imports.json_file import MOST_BYTES, JsonFileError
 from cafe.compat.imports.moving import ORDERS, Export, Plan, Rules
 from cafe.delivery.department import day_of
+from cafe.ledger.database import is_new, parse_address
 from cafe.ledger.importing import Made, Times, units_of
 from cafe.ledger.store import Store, open_store
 from cafe.operations.printable import printable
@@ -106,7 +107,10 @@ def take_over(export: Export, settings: Settings, *, dry_run: bool) -> None:
     zone = ZoneInfo(settings.time_zone)
     rules = Rules(settings.delivery_lease_seconds, partial(day_of, zone=zone))
     report = Progress("records checked", sum(export.counts.values()))
-    with closing(open_store(settings.database_url.get_secret_value())) as store:
+    address = settings.database_url.get_secret_value()
+    if dry_run and is_new(parse_address(address)):
+        address = "sqlite://"  # as empty as the new file would be, and nothing is written
+    with closing(open_store(address)) as store:
         times = Times.after(store.begin(), time.time())
         plan = store.read(lambda connection: Plan(export, connection, times, rules, report))
         entries = plan.entries()

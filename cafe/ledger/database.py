@@ -49,6 +49,12 @@ def is_in_memory(url: URL) -> bool:
     return url.drivername == "sqlite" and url.database in {None, "", ":memory:"}
 
 
+def is_new(url: URL) -> bool:
+    """Return whether a database is a file that is not there yet."""
+    is_file = url.drivername == "sqlite" and not is_in_memory(url)
+    return is_file and not Path(str(url.database)).exists()
+
+
 def secrets_of(url: URL) -> tuple[str, ...]:
     """Return the parts of a URL that no text may quote; a password may be in the query, too."""
     words = (url.password, *(url.query.get(option) for option in SECRET_OPTIONS))
@@ -66,7 +72,7 @@ def shown_address(address: str) -> str:
         return "in memory: it is lost with the process"
     if url.drivername == "sqlite":
         file = Path(str(url.database)).absolute()
-        return f"sqlite:///{file}{'' if file.exists() else ' (new)'}"
+        return f"sqlite:///{file}{' (new)' if is_new(url) else ''}"
     host = ",".join(url.normalized_query.get("host", ())) if url.host is None else url.host
     port = "" if url.port is None else f":{url.port}"
     where = f"{host}{port}/{url.database or ''}"

@@ -121,6 +121,12 @@ def test_a_dry_run_checks_everything_and_writes_nothing(used: Importer) -> None:
     )
 
 
+def test_a_dry_run_makes_no_database_where_there_is_none(importer: Importer) -> None:
+    status, out, _ = importer("functech", "--dry-run", users=[USER], orders=[ORDER])
+    assert (status, out) == (0, "users: 1\norders: 1\nNothing was written.\n")
+    assert [path.name for path in importer.folder.iterdir()] == ["export.json"]
+
+
 def test_couriers_and_districts_with_the_same_numbers_both_come_in(importer: Importer) -> None:
     """Districts and couriers are numbered there each for themselves; here their ids differ."""
     south = {"sid": 2, "name": "South"}
