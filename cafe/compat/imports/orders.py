@@ -26,7 +26,6 @@ from cafe.delivery.schemas import LongText
 from cafe.http.schema import Metadata
 from cafe.menu.product import MOST_CENTS, Menu
 from cafe.menu.schemas import Name
-from cafe.names import key_of
 from cafe.orders.importing import AS_THEY_STAND, Sold
 from cafe.orders.order import Line, Status
 
@@ -214,11 +213,9 @@ def _line(item: Item, menu: Menu) -> Line:
     product = menu.find(name)
     if product is None:
         return Line(NO_PRODUCT, None, name, variation, quantity, 0)
-    wanted = None if variation is None else key_of(variation)
-    same = [one for one in product.variations if key_of(one.name) == wanted]
-    if not same:
-        price = product.base_price_cents
-        return Line(product.product_id, None, product.name, variation, quantity, price)
-    price = product.base_price_cents + same[0].price_change_cents
-    named_so = same[0].variation_id, product.name, same[0].name
-    return Line(product.product_id, *named_so, quantity, price)
+    product_id, price = product.product_id, product.base_price_cents
+    found = None if variation is None else product.find_variation(variation)
+    if found is None:
+        return Line(product_id, None, product.name, variation, quantity, price)
+    price += found.price_change_cents
+    return Line(product_id, found.variation_id, product.name, found.name, quantity, price)
