@@ -170,9 +170,7 @@ class ProductRecord(Exported):
             None,
             cents,
             self.sold_out,
-            tuple(
-                VariationWish(one.id, one.name, one.price_change_cents) for one in self.variations
-            ),
+            tuple(one.wish() for one in self.variations),
         )
 
 
