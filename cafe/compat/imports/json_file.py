@@ -148,16 +148,13 @@ def _constant(name: str) -> NoReturn:
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
-_any_decoder: Final = json.JSONDecoder()
-"""Takes what was read before: only its end is wanted."""
 
 
 class _Cursor:
     """A place in a text of JSON, which moves on."""
 
-    def __init__(self, text: str, at: int = 0, decoder: json.JSONDecoder = _decoder) -> None:
+    def __init__(self, text: str, at: int = 0) -> None:
         self._text = text
-        self._decoder = decoder
         self.at = at
 
     def peek(self) -> str:
@@ -174,7 +171,7 @@ class _Cursor:
         """Take a whole value."""
         self.peek()
         try:
-            value, self.at = self._decoder.raw_decode(self._text, self.at)
+            value, self.at = _decoder.raw_decode(self._text, self.at)
         except json.JSONDecodeError as error:
             raise _NotJsonError(error.msg, error.pos) from None
         except RecursionError:
@@ -221,7 +218,7 @@ def _find(text: str, at: int, place: Sequence[str | int]) -> int:
     """Return where a member of the value at `at` begins, or the last that it would stand in."""
     begins = at
     for step in place:
-        cursor = _Cursor(text, at, _any_decoder)
+        cursor = _Cursor(text, at)
         if cursor.peek() not in {"{", "["}:
             return begins
         for name, name_at in cursor.entries():
