@@ -26,7 +26,7 @@ from cafe.accounts.schemas import EmailText, Username
 from cafe.bookings.fields import MOST_NUMBER, Seats, Type
 from cafe.bookings.importing import WantedTable
 from cafe.bookings.period import LAST_TIME, read_time
-from cafe.bookings.table import TableType
+from cafe.bookings.table import TableStatus, TableType
 from cafe.compat.fields import Price
 from cafe.delivery.importing import WantedCourier, WantedDistrict
 from cafe.delivery.schemas import MOST_DISTRICTS
@@ -215,4 +215,5 @@ class TableRecord(Exported):
 
     def wanted(self) -> WantedTable:
         """Return the table."""
-        return WantedTable(self.id, self.table_type, self.seats, self.price, self.can_be_booked)
+        status = TableStatus.OPEN if self.can_be_booked else TableStatus.CLOSED
+        return WantedTable(self.id, self.table_type, self.seats, self.price, status)
