@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from cafe.accounts.importing import AccountsImport
 from cafe.bookings.importing import TablesImport
-from cafe.compat.imports.json_file import JsonFile, JsonFileError, WrongValueError
+from cafe.compat.imports.json_file import JsonFile, JsonFileError
 from cafe.compat.imports.orders import CoffeeShopOrder, CourierServiceOrder, FunctechOrder
 from cafe.compat.imports.records import (
     CourierRecord,
@@ -85,15 +85,15 @@ class Export:
 
 
 def _record(system: str, model: type[Exported] | None, value: Any) -> Exported:
-    """Return a record; raises WrongValueError for the first member that is wrong."""
+    """Return a record; raises WrongRecordError for the first member that is wrong."""
     if model is None:
-        raise WrongValueError(f"{system} has none of these.", ())
+        raise WrongRecordError(f"{system} has none of these.")
     try:
         return model.model_validate(value)
     except ValidationError as invalid:
         wrong = invalid.errors(include_url=False, include_input=False)[0]
         place = tuple(one for one in wrong["loc"] if one != "[key]")
-        raise WrongValueError(f"{said(wrong)}.", place) from None
+        raise WrongRecordError(f"{said(wrong)}.", *place) from None
 
 
 class Rules(NamedTuple):
