@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from cafe.accounts.importing import AccountsImport
 from cafe.bookings.importing import TablesImport
+from cafe.compat.courier_service_schemas import FINISHED
 from cafe.compat.imports.json_file import JsonFile, JsonFileError
 from cafe.compat.imports.orders import CoffeeShopOrder, CourierServiceOrder, FunctechOrder
 from cafe.compat.imports.records import (
@@ -215,10 +216,6 @@ class Plan:
         if at > self._times.now:
             raise WrongRecordError("This is in the future.", member)
         return self._times.of(at)
-
-
-FINISHED: Final = 2
-"""courier-service's word for an order that was brought."""
 
 
 def _created_at(order: AnyOrder) -> float | None:
