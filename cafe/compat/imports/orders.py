@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from cafe.compat.fields import Price
+from cafe.compat.functech_schemas import TotalPrice
 from cafe.compat.imports.records import (
     DistrictName,
     Exported,
@@ -23,8 +23,8 @@ from cafe.compat.imports.records import (
     named,
 )
 from cafe.delivery.schemas import LongText
-from cafe.http.schema import Metadata
-from cafe.menu.product import MOST_CENTS, Menu
+from cafe.http.schema import Cents, Metadata
+from cafe.menu.product import Menu
 from cafe.menu.schemas import Name
 from cafe.orders.importing import AS_THEY_STAND, Sold
 from cafe.orders.order import Line, Status
@@ -35,7 +35,6 @@ NO_PRODUCT: Final = "imported"
 """In place of the id of a product that is not on the menu."""
 
 Quantity = Annotated[int, Field(ge=1, le=MOST_QUANTITY)]
-Total = Annotated[int, Field(ge=0, le=MOST_CENTS)]
 
 
 class Item(NamedTuple):
@@ -75,7 +74,7 @@ class FunctechOrder(OrderRecord):
     """An order of functech."""
 
     items: Annotated[dict[Name, ItemRecord], Field(min_length=1, max_length=MOST_ITEMS)]
-    total_price: Price
+    total_price: TotalPrice
     status: Literal["PENDING", "PAID", "SHIPPED", "CANCELED"]
 
     def sold(self, menu: Menu) -> Sold:
@@ -110,14 +109,14 @@ class LineRecord(Exported):
     name: Name
     variation: Name | None = None
     quantity: Quantity
-    unit_price_cents: Total
+    unit_price_cents: Cents
 
 
 class CoffeeShopOrder(OrderRecord):
     """An order of coffee-shop."""
 
     items: Annotated[list[LineRecord], Field(min_length=1, max_length=MOST_ITEMS)]
-    total_cents: Total
+    total_cents: Cents
     status: Annotated[Status, Field(strict=False)]
     metadata: Metadata | None = None
 

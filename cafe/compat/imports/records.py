@@ -8,6 +8,7 @@ their names are taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -27,13 +28,14 @@ from cafe.bookings.fields import MOST_NUMBER, Seats, Type
 from cafe.bookings.importing import WantedTable
 from cafe.bookings.period import LAST_TIME, read_time
 from cafe.bookings.table import TableStatus, TableType
-from cafe.compat.fields import Price
+from cafe.compat.fields import Price, cents_of
 from cafe.delivery.importing import WantedCourier, WantedDistrict
 from cafe.delivery.schemas import MOST_DISTRICTS
 from cafe.delivery.schemas import Name as DeliveryName
 from cafe.http.authentication import Role
 from cafe.http.schema import Schema, Text
 from cafe.menu.catalogue import ProductWish, VariationWish
+from cafe.menu.product import MOST_CENTS
 from cafe.menu.schemas import MOST_VARIATIONS, Category, Description, Name, PriceChange
 from cafe.menu.schemas import Price as Cents
 
@@ -76,6 +78,7 @@ FormerId = Annotated[
 ]
 """An id in place of which there is one of ours."""
 Time = Annotated[float, PlainValidator(_time)]
+MenuPrice = Annotated[int, PlainValidator(partial(cents_of, most=MOST_CENTS))]
 Hash = Annotated[Text, Field(max_length=LONGEST_HASH), AfterValidator(_hash)]
 
 
@@ -146,7 +149,7 @@ class ProductRecord(Exported):
     name: Name
     description: Description = ""
     category: Category = ""
-    price: Price | None = None
+    price: MenuPrice | None = None
     base_price_cents: Cents | None = None
     sold_out: bool = False
     variations: Annotated[list[VariationRecord], Field(max_length=MOST_VARIATIONS)] = Field(
