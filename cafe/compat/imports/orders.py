@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from cafe.compat.functech_schemas import TotalPrice
+from cafe.compat.fields import TotalPrice
 from cafe.compat.imports.records import (
     DistrictName,
     Exported,

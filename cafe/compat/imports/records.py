@@ -8,7 +8,6 @@ their names are taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -28,14 +27,13 @@ from cafe.bookings.fields import MOST_NUMBER, Seats, Type
 from cafe.bookings.importing import WantedTable
 from cafe.bookings.period import LAST_TIME, read_time
 from cafe.bookings.table import TableStatus, TableType
-from cafe.compat.fields import Price, cents_of
+from cafe.compat.fields import ProductPrice, TablePrice
 from cafe.delivery.importing import WantedCourier, WantedDistrict
 from cafe.delivery.schemas import MOST_DISTRICTS
 from cafe.delivery.schemas import Name as DeliveryName
 from cafe.http.authentication import Role
 from cafe.http.schema import Schema, Text
 from cafe.menu.catalogue import ProductWish, VariationWish
-from cafe.menu.product import MOST_CENTS
 from cafe.menu.schemas import MOST_VARIATIONS, Category, Description, Name, PriceChange
 from cafe.menu.schemas import Price as Cents
 
@@ -78,7 +76,6 @@ FormerId = Annotated[
 ]
 """An id in place of which there is one of ours."""
 Time = Annotated[float, PlainValidator(_time)]
-MenuPrice = Annotated[int, PlainValidator(partial(cents_of, most=MOST_CENTS))]
 Hash = Annotated[Text, Field(max_length=LONGEST_HASH), AfterValidator(_hash)]
 
 
@@ -149,7 +146,7 @@ class ProductRecord(Exported):
     name: Name
     description: Description = ""
     category: Category = ""
-    price: MenuPrice | None = None
+    price: ProductPrice | None = None
     base_price_cents: Cents | None = None
     sold_out: bool = False
     variations: Annotated[list[VariationRecord], Field(max_length=MOST_VARIATIONS)] = Field(
@@ -213,7 +210,7 @@ class TableRecord(Exported):
         default=TableType.REGULAR, validation_alias=named("table_type", "type")
     )
     seats: Seats
-    price: Price = 0
+    price: TablePrice = 0
     can_be_booked: bool = True
 
     def wanted(self) -> WantedTable:
