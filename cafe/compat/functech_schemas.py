@@ -75,6 +75,9 @@ class RefreshTokenIn(Schema):
     refresh_token: Annotated[str, Field(max_length=LONGEST)] | None = None
 
 
+NameOrId = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
+
+
 class ItemIn(Schema):
     """How many of a product, and which variation of it."""
 
@@ -83,12 +86,9 @@ class ItemIn(Schema):
     quantity: Annotated[Integer, Field(ge=1, le=MOST_QUANTITY)] | None = Field(
         default=None, description="One, if nothing is said."
     )
-    variation: Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)] | None = Field(
+    variation: NameOrId | None = Field(
         default=None, description="The name of a variation, in any case, or its id."
     )
-
-
-ProductName = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class NewOrderIn(Schema):
@@ -97,7 +97,7 @@ class NewOrderIn(Schema):
     model_config = schema_example({"items": ITEMS, "total_price": 8.6})
 
     items: Annotated[
-        dict[ProductName, ItemIn],
+        dict[NameOrId, ItemIn],
         Field(
             min_length=1,
             max_length=MOST_ITEMS,
