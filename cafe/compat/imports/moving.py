@@ -7,7 +7,7 @@ models do that. Orders are taken in the order of their times, so that ticket num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -123,7 +123,9 @@ class Plan:
         self._delivery = DeliveryImport(
             connection,
             times,
-            since=min(map(times.of, _times_of(export.orders)), default=times.now),
+            since=min(
+                (times.of(_began(one, times.now)) for one in export.orders), default=times.now
+            ),
             lease_seconds=rules.lease_seconds,
             day_of=rules.day_of,
             courier_ids={one.sid for one in export.couriers},
@@ -157,7 +159,7 @@ class Plan:
     def _each(self, kind: str, records: Sequence[R], add: Callable[[R], list[Made]]) -> list[Made]:
         """Return what adding each record makes; raises the first error, with its place."""
         entries: list[Made] = []
-        for index, record in _in_time(records):
+        for index, record in _in_time(records, self._times.now):
             try:
                 entries += add(record)
             except WrongRecordError as wrong:
@@ -191,10 +193,11 @@ class Plan:
     def _add_brought(self, record: CourierServiceOrder) -> list[Made]:
         now = self._times.now
         district = self._delivery.find_district(record.district)
-        placed_at = self._past(_created_at(record) or now, "created_at")
+        placed_at = self._past(_began(record, now), "created_at")
         ended_at = None
         if record.status == FINISHED:
-            ended_at = self._past(record.finished_at or placed_at, "finished_at")
+            finished_at = record.finished_at
+            ended_at = placed_at if finished_at is None else self._past(finished_at, "finished_at")
             if ended_at < placed_at:
                 raise WrongRecordError("It ended before it was created.", "finished_at")
         to = Destination(district.district_id, district.name)
@@ -218,20 +221,17 @@ class Plan:
         return self._times.of(at)
 
 
-def _created_at(order: AnyOrder) -> float | None:
-    """Return when an order began, as far as its file says."""
-    if isinstance(order, CourierServiceOrder) and order.created_at is None:
-        return order.finished_at
-    return order.created_at
+def _began(order: AnyOrder, now: float) -> float:
+    """Return when an order began: now, where its file does not say."""
+    began = order.created_at
+    if began is None and isinstance(order, CourierServiceOrder):
+        began = order.finished_at
+    return now if began is None else began
 
 
-def _times_of(orders: Collection[AnyOrder]) -> Iterator[float]:
-    yield from (at for at in map(_created_at, orders) if at is not None)
-
-
-def _in_time(records: Sequence[Any]) -> list[tuple[int, Any]]:
+def _in_time(records: Sequence[Any], now: float) -> list[tuple[int, Any]]:
     """Return records with their places in the file; orders as they began, untimed ones last."""
     numbered = list(enumerate(records))
     if records and isinstance(records[0], AnyOrder):
-        numbered.sort(key=lambda one: _created_at(one[1]) or float("inf"))
+        numbered.sort(key=lambda one: _began(one[1], now))
     return numbered
