@@ -7,7 +7,7 @@ models do that. Orders are taken in the order of their times, so that ticket num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -134,32 +134,35 @@ class Plan:
     def entries(self) -> list[Made]:
         """Return all entries; what has the same time stays in this order. Raises JsonFileError."""
         now = self._times.now
-        users = self._each("users", self._export.users, self._add_user)
+        users = self._each("users", enumerate(self._export.users), self._add_user)
         products = self._each(
             "products",
-            self._export.products,
+            enumerate(self._export.products),
             lambda one: made("menu", self._menu.add(one.wish()), now),
         )
         districts = self._each(
             "districts",
-            self._export.districts,
+            enumerate(self._export.districts),
             lambda one: made("delivery", self._delivery.add_district(one.wanted()), now),
         )
-        self._each("couriers", self._export.couriers, self._add_courier)
+        self._each("couriers", enumerate(self._export.couriers), self._add_courier)
         tables = self._each(
             "tables",
-            self._export.tables,
+            enumerate(self._export.tables),
             lambda one: made("bookings", self._tables.add(one.wanted()), now),
         )
-        orders = self._each("orders", self._export.orders, self._add_order)
+        in_time = sorted(enumerate(self._export.orders), key=lambda one: _began(one[1], now))
+        orders = self._each("orders", in_time, self._add_order)
         couriers = made("delivery", self._delivery.couriers(), now)
         secret = made("orders", self._orders.secret() if orders else [], now)
         return [*users, *products, *districts, *couriers, *tables, *orders, *secret]
 
-    def _each(self, kind: str, records: Sequence[R], add: Callable[[R], list[Made]]) -> list[Made]:
+    def _each(
+        self, kind: str, records: Iterable[tuple[int, R]], add: Callable[[R], list[Made]]
+    ) -> list[Made]:
         """Return what adding each record makes; raises the first error, with its place."""
         entries: list[Made] = []
-        for index, record in _in_time(records, self._times.now):
+        for index, record in records:
             try:
                 entries += add(record)
             except WrongRecordError as wrong:
@@ -227,11 +230,3 @@ def _began(order: AnyOrder, now: float) -> float:
     if began is None and isinstance(order, CourierServiceOrder):
         began = order.finished_at
     return now if began is None else began
-
-
-def _in_time(records: Sequence[Any], now: float) -> list[tuple[int, Any]]:
-    """Return records with their places in the file; orders as they began, untimed ones last."""
-    numbered = list(enumerate(records))
-    if records and isinstance(records[0], AnyOrder):
-        numbered.sort(key=lambda one: _began(one[1], now))
-    return numbered
