@@ -24,7 +24,7 @@ from cafe.accounts.customer_api import (
     signed_in,
 )
 from cafe.accounts.desk import Desk as AccountDesk
-from cafe.bookings.booking import Action, Guest, Status
+from cafe.bookings.booking import HELD, Action, Guest
 from cafe.bookings.customer_api import (
     ASKED_OFTEN,
     LEDGER,
@@ -237,8 +237,7 @@ def decision_routes(desk: BookingDesk) -> APIRouter:
     ) -> Response:
         """List the bookings that are requested or accepted and not over, the earliest first."""
         place = None if cursor is None else read_place(cursor)
-        statuses = (Status.REQUESTED, Status.ACCEPTED)
-        page = await desk.page(Wanted(statuses, desk.ledger.now(), None, place, limit))
+        page = await desk.page(Wanted(tuple(HELD), desk.ledger.now(), None, place, limit))
         path = "/api/admin/view_active_bookings/"
         links = link_headers(request, path, place_behind(page), limit=limit)
         return answer([active_out(one, desk.zone) for one, _ in page.bookings], headers=links)
