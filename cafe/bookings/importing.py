@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from cafe.bookings.book import Book, NumberTakenError, Wish
+from cafe.bookings.book import Book, NumberTakenError
 from cafe.bookings.desk import new_id
 from cafe.bookings.queries import load
 from cafe.bookings.table import DiningTable, TableStatus, TableType
@@ -26,7 +26,7 @@ class WantedTable(NamedTuple):
     type: TableType
     seats: int
     price_cents: int
-    is_open: bool
+    status: TableStatus
 
 
 class TablesImport:
@@ -39,13 +39,11 @@ class TablesImport:
 
     def add(self, wanted: WantedTable) -> list[Entry]:
         """Add a table; raises WrongRecordError."""
-        number, kind, seats, price_cents, is_open = wanted
+        number, kind, seats, price_cents, status = wanted
         number = self._book.next_number() if number is None else number
-        table = DiningTable(new_id(), number, kind, seats, price_cents)
+        table = DiningTable(new_id(), number, kind, seats, price_cents, status)
         try:
             changes = self._book.add(table)
         except NumberTakenError:
             raise WrongRecordError("Another table has this number.", "id") from None
-        if not is_open:
-            changes += self._book.change(table.table_id, Wish(status=TableStatus.CLOSED))
         return [entry_of_table(one, self._times.now, WHO) for one in changes]

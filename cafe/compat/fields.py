@@ -1,21 +1,25 @@
 """What the calls of several systems have in common: decimal prices, and JSON or query.
 
-Rule: a price is a decimal there and cents here. What is no whole number of cents is refused.
+Rule: a price is a decimal there and cents here, with the bound that our own calls have for it. What
+is no whole number of cents is refused.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from cafe.bookings.fields import MOST_CENTS as MOST_FOR_TABLE
 from cafe.http.parameters import PLAIN
 from cafe.http.refusals import Invalid
+from cafe.http.schema import MOST_INTEGER
+from cafe.menu.product import MOST_CENTS as MOST_FOR_PRODUCT
 
 T = TypeVar("T")
-MOST_CENTS: Final = 10_000_000
 _MOST_CHARACTERS: Final = 20
 
 
@@ -37,7 +41,7 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
     return given[0]
 
 
-def cents_of(price: Any, *, most: int = MOST_CENTS) -> int:
+def cents_of(price: Any, *, most: int) -> int:
     """Return a decimal price in cents, at most so many; raises an error for anything else."""
     if isinstance(price, str):
         is_number = len(price) <= _MOST_CHARACTERS and PLAIN[float].fullmatch(price) is not None
@@ -73,5 +77,20 @@ def price_schema(most: int) -> dict[str, Any]:
     }
 
 
-Price = Annotated[int, PlainValidator(cents_of), WithJsonSchema(price_schema(MOST_CENTS))]
-"""A decimal price, as a number or as text; its value is in cents."""
+TablePrice = Annotated[
+    int,
+    PlainValidator(partial(cents_of, most=MOST_FOR_TABLE)),
+    WithJsonSchema(price_schema(MOST_FOR_TABLE)),
+]
+"""A decimal price, as a number or as text; its value is in cents. So are the others."""
+ProductPrice = Annotated[
+    int,
+    PlainValidator(partial(cents_of, most=MOST_FOR_PRODUCT)),
+    WithJsonSchema(price_schema(MOST_FOR_PRODUCT)),
+]
+TotalPrice = Annotated[
+    int,
+    PlainValidator(partial(cents_of, most=MOST_INTEGER)),
+    WithJsonSchema(price_schema(MOST_INTEGER)),
+]
+"""What a basket costs."""

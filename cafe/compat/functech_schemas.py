@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from cafe.accounts.schemas import PASSWORD, USER, EmailText, NewPassword, Username
 from cafe.accounts.tokens import LONGEST
-from cafe.compat.fields import cents_of, price_of, price_schema
+from cafe.compat.fields import TotalPrice, price_of
 from cafe.http.app import example
 from cafe.http.reply import utc_time
-from cafe.http.schema import MOST_INTEGER, Id, Integer, Schema, Text, schema_example
+from cafe.http.schema import Id, Integer, Schema, Text, schema_example
 from cafe.menu.messages import Menu
 from cafe.menu.schemas import LONGEST_NAME
 from cafe.orders.messages import Order, Status
@@ -76,6 +75,9 @@ class RefreshTokenIn(Schema):
     refresh_token: Annotated[str, Field(max_length=LONGEST)] | None = None
 
 
+NameOrId = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
+
+
 class ItemIn(Schema):
     """How many of a product, and which variation of it."""
 
@@ -84,18 +86,9 @@ class ItemIn(Schema):
     quantity: Annotated[Integer, Field(ge=1, le=MOST_QUANTITY)] | None = Field(
         default=None, description="One, if nothing is said."
     )
-    variation: Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)] | None = Field(
+    variation: NameOrId | None = Field(
         default=None, description="The name of a variation, in any case, or its id."
     )
-
-
-ProductName = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
-TotalPrice = Annotated[
-    int,
-    PlainValidator(partial(cents_of, most=MOST_INTEGER)),
-    WithJsonSchema(price_schema(MOST_INTEGER)),
-]
-"""What a basket costs as a decimal: as much as our own API may be told; its value is in cents."""
 
 
 class NewOrderIn(Schema):
@@ -104,7 +97,7 @@ class NewOrderIn(Schema):
     model_config = schema_example({"items": ITEMS, "total_price": 8.6})
 
     items: Annotated[
-        dict[ProductName, ItemIn],
+        dict[NameOrId, ItemIn],
         Field(
             min_length=1,
             max_length=MOST_ITEMS,

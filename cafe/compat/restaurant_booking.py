@@ -24,7 +24,7 @@ from cafe.accounts.customer_api import (
     signed_in,
 )
 from cafe.accounts.desk import Desk as AccountDesk
-from cafe.bookings.booking import Action, Guest, Status
+from cafe.bookings.booking import HELD, Action, Guest
 from cafe.bookings.customer_api import (
     ASKED_OFTEN,
     LEDGER,
@@ -36,7 +36,7 @@ from cafe.bookings.customer_api import (
     period_of,
 )
 from cafe.bookings.desk import BookingDesk, new_id
-from cafe.bookings.fields import MOST_SEATS, email_of, name_or_none
+from cafe.bookings.fields import MOST_CENTS, MOST_SEATS, email_of, name_or_none
 from cafe.bookings.messages import AddTable, AskForTable, ChangeTable, FindTable, SearchTables
 from cafe.bookings.queries import Wanted
 from cafe.bookings.refusals import NotBookable, UnknownBooking
@@ -49,7 +49,7 @@ from cafe.bookings.staff_api import (
 )
 from cafe.bookings.table import TableStatus, TableType
 from cafe.compat.desks import Desks
-from cafe.compat.fields import MOST_CENTS, cents_of
+from cafe.compat.fields import cents_of
 from cafe.compat.restaurant_booking_schemas import (
     ActiveOut,
     BookedOut,
@@ -85,7 +85,7 @@ USUAL_SEATS: Final = 4
 
 
 def _read_price(text: Any) -> int | None:
-    return None if text is None else cents_of(text)
+    return None if text is None else cents_of(text, most=MOST_CENTS)
 
 
 QueryPrice = Annotated[
@@ -237,8 +237,7 @@ def decision_routes(desk: BookingDesk) -> APIRouter:
     ) -> Response:
         """List the bookings that are requested or accepted and not over, the earliest first."""
         place = None if cursor is None else read_place(cursor)
-        statuses = (Status.REQUESTED, Status.ACCEPTED)
-        page = await desk.page(Wanted(statuses, desk.ledger.now(), None, place, limit))
+        page = await desk.page(Wanted(tuple(HELD), desk.ledger.now(), None, place, limit))
         path = "/api/admin/view_active_bookings/"
         links = link_headers(request, path, place_behind(page), limit=limit)
         return answer([active_out(one, desk.zone) for one, _ in page.bookings], headers=links)

@@ -17,7 +17,7 @@ from cafe.bookings.booking import Booking, Status
 from cafe.bookings.fields import A_TIME, MOST_SEATS, Seats, Type
 from cafe.bookings.period import local_text
 from cafe.bookings.table import DiningTable, TableFilter, TableStatus, TableType
-from cafe.compat.fields import Price, either, price_of
+from cafe.compat.fields import TablePrice, either, price_of
 from cafe.http.app import example
 from cafe.http.email_address import MAX_EMAIL
 from cafe.http.schema import MOST_INTEGER, Schema, Text, schema_example
@@ -57,7 +57,7 @@ class TableIn(Schema):
 
     table_type: Type | None = None
     seats: Seats | None = None
-    price: Price | None = None
+    price: TablePrice | None = None
     can_be_booked: bool | None = None
 
     @property
@@ -85,8 +85,8 @@ class FilterIn(Schema):
     table_type: Type | None = None
     seats_min: Bound | None = None
     seats_max: Bound | None = None
-    price_min: Price | None = None
-    price_max: Price | None = None
+    price_min: TablePrice | None = None
+    price_max: TablePrice | None = None
 
     def joined(self, query: FilterIn) -> FilterIn:
         """Return what a body and a query want together; raises Unclear where they differ."""

@@ -5,7 +5,7 @@ Rule: a system is one line here. `CAFE_COMPAT` says which of them are served.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fastapi import APIRouter
@@ -74,7 +74,12 @@ def list_routes(apis: Mapping[str, OtherApi]) -> APIRouter:
     """Return the route that lists the systems."""
     # Not in OpenAPI: that page is about our own calls.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
-    shown = SystemsOut(systems=list(systems_out(apis)))
+    shown = SystemsOut(
+        systems=[
+            SystemOut(name=name, title=api.title, base_url=api.prefix, docs=f"{api.prefix}/docs")
+            for name, api in apis.items()
+        ]
+    )
 
     @router.get("/compat/", response_model=SystemsOut)
     async def systems() -> Response:
@@ -82,11 +87,3 @@ def list_routes(apis: Mapping[str, OtherApi]) -> APIRouter:
         return answer(shown)
 
     return router
-
-
-def systems_out(apis: Mapping[str, OtherApi]) -> Sequence[SystemOut]:
-    """Show the systems."""
-    return [
-        SystemOut(name=name, title=api.title, base_url=api.prefix, docs=f"{api.prefix}/docs")
-        for name, api in apis.items()
-    ]

@@ -10,7 +10,7 @@ What is under way counts as picked up: its courier has it, and no lease is to ta
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,9 @@ from cafe.delivery.queries import load_delivery
 from cafe.delivery.tables import entry_of
 from cafe.ledger.department import Entry
 from cafe.ledger.importing import WHO, Times, WrongRecordError
+
+LONGEST_ID: Final = 64
+"""Characters, in all tables."""
 
 
 class WantedDistrict(NamedTuple):
@@ -94,6 +97,10 @@ class DeliveryImport:
         if district_id in self._courier_ids:
             # Subjects of one department: their ids differ.
             district_id = f"district-{former}"
+            if len(district_id) > LONGEST_ID:
+                raise WrongRecordError(
+                    "A courier has this id, and `district-` does not fit before it.", "sid"
+                )
         if district_id in self._districts.by_id or district_id in self._known:
             raise WrongRecordError("Another district or courier has this id.", "sid")
         try:

@@ -22,6 +22,7 @@ WHO: Final = "import"
 AT_ONCE: Final = 1_000
 """Entries that are written between two reports of progress."""
 Place = tuple[str | int, ...]
+"""Where a member stands, in its record or its file: `("users", 3, "email")`."""
 
 
 class WrongRecordError(Exception):

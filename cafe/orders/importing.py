@@ -69,9 +69,10 @@ class OrdersImport:
 
     def __init__(self, connection: Connection, system: str, former_ids: Sequence[str]) -> None:
         """Read which of the orders are known; the system is the one that they come from."""
-        secret = find_secret(connection)
-        self._new_secret = None if secret is not None else new_secret(connection)
-        ids = OrderIds((secret or self._new_secret or (b"", 0))[0])
+        known = find_secret(connection)
+        secret = known or new_secret(connection)
+        self._new_secret = secret if known is None else None
+        ids = OrderIds(secret[0])
         self._ids = {one: ids.of_imported(system, one) for one in former_ids}
         self._known = find_ids(connection, list(self._ids.values()))
         self._book = OrderBook(lease_seconds=LEASE, key_ttl_seconds=0.0, most_recent=0)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
+from cafe.ledger.importing import Place, WrongRecordError
+
 MOST_BYTES: Final = 64 * 2**20
-Place = tuple[str | int, ...]
-"""Where a member stands: `("users", 3, "email")`."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _NAME: Final = re.compile(r"\w+")
 
@@ -25,16 +25,6 @@ class JsonFileError(Exception):
         """Say what is wrong in a line, and with which member."""
         named = "" if not place else f" {shown(place)}:"
         super().__init__(f":{line}:{named} {sentence}")
-
-
-class WrongValueError(Exception):
-    """A record is not what it should be; raised by what reads records."""
-
-    def __init__(self, sentence: str, place: Place) -> None:
-        """Say why, and which member of the record is wrong."""
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.place = place
 
 
 def shown(place: Sequence[str | int]) -> str:
@@ -62,7 +52,7 @@ class JsonFile:
         """Read it; raises JsonFileError for the first thing that is wrong.
 
         `readers` have the names of the lists, and what makes a record of a decoded object, or
-        raises WrongValueError; other members are skipped. `report` is told how many records were
+        raises WrongRecordError; other members are skipped. `report` is told how many records were
         read so far.
         """
         if len(content) > MOST_BYTES:
@@ -120,7 +110,7 @@ class JsonFile:
                 raise self.error(name, len(records), (), "This is an object.")
             try:
                 records.append(read(cursor.value()))
-            except WrongValueError as wrong:
+            except WrongRecordError as wrong:
                 raise self.error(name, len(records), wrong.place, wrong.sentence) from None
             self._read += 1
             self._report(self._read)
@@ -148,16 +138,13 @@ def _constant(name: str) -> NoReturn:
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
-_any_decoder: Final = json.JSONDecoder()
-"""Takes what was read before: only its end is wanted."""
 
 
 class _Cursor:
     """A place in a text of JSON, which moves on."""
 
-    def __init__(self, text: str, at: int = 0, decoder: json.JSONDecoder = _decoder) -> None:
+    def __init__(self, text: str, at: int = 0) -> None:
         self._text = text
-        self._decoder = decoder
         self.at = at
 
     def peek(self) -> str:
@@ -174,7 +161,7 @@ class _Cursor:
         """Take a whole value."""
         self.peek()
         try:
-            value, self.at = self._decoder.raw_decode(self._text, self.at)
+            value, self.at = _decoder.raw_decode(self._text, self.at)
         except json.JSONDecodeError as error:
             raise _NotJsonError(error.msg, error.pos) from None
         except RecursionError:
@@ -221,7 +208,7 @@ def _find(text: str, at: int, place: Sequence[str | int]) -> int:
     """Return where a member of the value at `at` begins, or the last that it would stand in."""
     begins = at
     for step in place:
-        cursor = _Cursor(text, at, _any_decoder)
+        cursor = _Cursor(text, at)
         if cursor.peek() not in {"{", "["}:
             return begins
         for name, name_at in cursor.entries():

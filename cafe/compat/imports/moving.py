@@ -7,7 +7,7 @@ models do that. Orders are taken in the order of their times, so that ticket num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from cafe.accounts.importing import AccountsImport
 from cafe.bookings.importing import TablesImport
-from cafe.compat.imports.json_file import JsonFile, JsonFileError, WrongValueError
+from cafe.compat.courier_service_schemas import FINISHED
+from cafe.compat.imports.json_file import JsonFile, JsonFileError
 from cafe.compat.imports.orders import CoffeeShopOrder, CourierServiceOrder, FunctechOrder
 from cafe.compat.imports.records import (
     CourierRecord,
@@ -85,15 +86,15 @@ class Export:
 
 
 def _record(system: str, model: type[Exported] | None, value: Any) -> Exported:
-    """Return a record; raises WrongValueError for the first member that is wrong."""
+    """Return a record; raises WrongRecordError for the first member that is wrong."""
     if model is None:
-        raise WrongValueError(f"{system} has none of these.", ())
+        raise WrongRecordError(f"{system} has none of these.")
     try:
         return model.model_validate(value)
     except ValidationError as invalid:
         wrong = invalid.errors(include_url=False, include_input=False)[0]
         place = tuple(one for one in wrong["loc"] if one != "[key]")
-        raise WrongValueError(f"{said(wrong)}.", place) from None
+        raise WrongRecordError(f"{said(wrong)}.", *place) from None
 
 
 class Rules(NamedTuple):
@@ -122,7 +123,9 @@ class Plan:
         self._delivery = DeliveryImport(
             connection,
             times,
-            since=min(map(times.of, _times_of(export.orders)), default=times.now),
+            since=min(
+                (times.of(_began(one, times.now)) for one in export.orders), default=times.now
+            ),
             lease_seconds=rules.lease_seconds,
             day_of=rules.day_of,
             courier_ids={one.sid for one in export.couriers},
@@ -131,32 +134,35 @@ class Plan:
     def entries(self) -> list[Made]:
         """Return all entries; what has the same time stays in this order. Raises JsonFileError."""
         now = self._times.now
-        users = self._each("users", self._export.users, self._add_user)
+        users = self._each("users", enumerate(self._export.users), self._add_user)
         products = self._each(
             "products",
-            self._export.products,
+            enumerate(self._export.products),
             lambda one: made("menu", self._menu.add(one.wish()), now),
         )
         districts = self._each(
             "districts",
-            self._export.districts,
+            enumerate(self._export.districts),
             lambda one: made("delivery", self._delivery.add_district(one.wanted()), now),
         )
-        self._each("couriers", self._export.couriers, self._add_courier)
+        self._each("couriers", enumerate(self._export.couriers), self._add_courier)
         tables = self._each(
             "tables",
-            self._export.tables,
+            enumerate(self._export.tables),
             lambda one: made("bookings", self._tables.add(one.wanted()), now),
         )
-        orders = self._each("orders", self._export.orders, self._add_order)
+        in_time = sorted(enumerate(self._export.orders), key=lambda one: _began(one[1], now))
+        orders = self._each("orders", in_time, self._add_order)
         couriers = made("delivery", self._delivery.couriers(), now)
         secret = made("orders", self._orders.secret() if orders else [], now)
         return [*users, *products, *districts, *couriers, *tables, *orders, *secret]
 
-    def _each(self, kind: str, records: Sequence[R], add: Callable[[R], list[Made]]) -> list[Made]:
+    def _each(
+        self, kind: str, records: Iterable[tuple[int, R]], add: Callable[[R], list[Made]]
+    ) -> list[Made]:
         """Return what adding each record makes; raises the first error, with its place."""
         entries: list[Made] = []
-        for index, record in _in_time(records):
+        for index, record in records:
             try:
                 entries += add(record)
             except WrongRecordError as wrong:
@@ -190,10 +196,11 @@ class Plan:
     def _add_brought(self, record: CourierServiceOrder) -> list[Made]:
         now = self._times.now
         district = self._delivery.find_district(record.district)
-        placed_at = self._past(_created_at(record) or now, "created_at")
+        placed_at = self._past(_began(record, now), "created_at")
         ended_at = None
         if record.status == FINISHED:
-            ended_at = self._past(record.finished_at or placed_at, "finished_at")
+            finished_at = record.finished_at
+            ended_at = placed_at if finished_at is None else self._past(finished_at, "finished_at")
             if ended_at < placed_at:
                 raise WrongRecordError("It ended before it was created.", "finished_at")
         to = Destination(district.district_id, district.name)
@@ -217,24 +224,9 @@ class Plan:
         return self._times.of(at)
 
 
-FINISHED: Final = 2
-"""courier-service's word for an order that was brought."""
-
-
-def _created_at(order: AnyOrder) -> float | None:
-    """Return when an order began, as far as its file says."""
-    if isinstance(order, CourierServiceOrder) and order.created_at is None:
-        return order.finished_at
-    return order.created_at
-
-
-def _times_of(orders: Collection[AnyOrder]) -> Iterator[float]:
-    yield from (at for at in map(_created_at, orders) if at is not None)
-
-
-def _in_time(records: Sequence[Any]) -> list[tuple[int, Any]]:
-    """Return records with their places in the file; orders as they began, untimed ones last."""
-    numbered = list(enumerate(records))
-    if records and isinstance(records[0], AnyOrder):
-        numbered.sort(key=lambda one: _created_at(one[1]) or float("inf"))
-    return numbered
+def _began(order: AnyOrder, now: float) -> float:
+    """Return when an order began: now, where its file does not say."""
+    began = order.created_at
+    if began is None and isinstance(order, CourierServiceOrder):
+        began = order.finished_at
+    return now if began is None else began

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from cafe.compat.fields import Price
+from cafe.compat.fields import TotalPrice
 from cafe.compat.imports.records import (
     DistrictName,
     Exported,
@@ -23,10 +23,9 @@ from cafe.compat.imports.records import (
     named,
 )
 from cafe.delivery.schemas import LongText
-from cafe.http.schema import Metadata
-from cafe.menu.product import MOST_CENTS, Menu
+from cafe.http.schema import Cents, Metadata
+from cafe.menu.product import Menu
 from cafe.menu.schemas import Name
-from cafe.names import key_of
 from cafe.orders.importing import AS_THEY_STAND, Sold
 from cafe.orders.order import Line, Status
 
@@ -36,7 +35,6 @@ NO_PRODUCT: Final = "imported"
 """In place of the id of a product that is not on the menu."""
 
 Quantity = Annotated[int, Field(ge=1, le=MOST_QUANTITY)]
-Total = Annotated[int, Field(ge=0, le=MOST_CENTS)]
 
 
 class Item(NamedTuple):
@@ -76,7 +74,7 @@ class FunctechOrder(OrderRecord):
     """An order of functech."""
 
     items: Annotated[dict[Name, ItemRecord], Field(min_length=1, max_length=MOST_ITEMS)]
-    total_price: Price
+    total_price: TotalPrice
     status: Literal["PENDING", "PAID", "SHIPPED", "CANCELED"]
 
     def sold(self, menu: Menu) -> Sold:
@@ -111,14 +109,14 @@ class LineRecord(Exported):
     name: Name
     variation: Name | None = None
     quantity: Quantity
-    unit_price_cents: Total
+    unit_price_cents: Cents
 
 
 class CoffeeShopOrder(OrderRecord):
     """An order of coffee-shop."""
 
     items: Annotated[list[LineRecord], Field(min_length=1, max_length=MOST_ITEMS)]
-    total_cents: Total
+    total_cents: Cents
     status: Annotated[Status, Field(strict=False)]
     metadata: Metadata | None = None
 
@@ -214,11 +212,9 @@ def _line(item: Item, menu: Menu) -> Line:
     product = menu.find(name)
     if product is None:
         return Line(NO_PRODUCT, None, name, variation, quantity, 0)
-    wanted = None if variation is None else key_of(variation)
-    same = [one for one in product.variations if key_of(one.name) == wanted]
-    if not same:
-        price = product.base_price_cents
-        return Line(product.product_id, None, product.name, variation, quantity, price)
-    price = product.base_price_cents + same[0].price_change_cents
-    named_so = same[0].variation_id, product.name, same[0].name
-    return Line(product.product_id, *named_so, quantity, price)
+    product_id, price = product.product_id, product.base_price_cents
+    found = None if variation is None else product.find_variation(variation)
+    if found is None:
+        return Line(product_id, None, product.name, variation, quantity, price)
+    price += found.price_change_cents
+    return Line(product_id, found.variation_id, product.name, found.name, quantity, price)

@@ -26,8 +26,8 @@ from cafe.accounts.schemas import EmailText, Username
 from cafe.bookings.fields import MOST_NUMBER, Seats, Type
 from cafe.bookings.importing import WantedTable
 from cafe.bookings.period import LAST_TIME, read_time
-from cafe.bookings.table import TableType
-from cafe.compat.fields import Price
+from cafe.bookings.table import TableStatus, TableType
+from cafe.compat.fields import ProductPrice, TablePrice
 from cafe.delivery.importing import WantedCourier, WantedDistrict
 from cafe.delivery.schemas import MOST_DISTRICTS
 from cafe.delivery.schemas import Name as DeliveryName
@@ -146,7 +146,7 @@ class ProductRecord(Exported):
     name: Name
     description: Description = ""
     category: Category = ""
-    price: Price | None = None
+    price: ProductPrice | None = None
     base_price_cents: Cents | None = None
     sold_out: bool = False
     variations: Annotated[list[VariationRecord], Field(max_length=MOST_VARIATIONS)] = Field(
@@ -170,9 +170,7 @@ class ProductRecord(Exported):
             None,
             cents,
             self.sold_out,
-            tuple(
-                VariationWish(one.id, one.name, one.price_change_cents) for one in self.variations
-            ),
+            tuple(one.wish() for one in self.variations),
         )
 
 
@@ -212,9 +210,10 @@ class TableRecord(Exported):
         default=TableType.REGULAR, validation_alias=named("table_type", "type")
     )
     seats: Seats
-    price: Price = 0
+    price: TablePrice = 0
     can_be_booked: bool = True
 
     def wanted(self) -> WantedTable:
         """Return the table."""
-        return WantedTable(self.id, self.table_type, self.seats, self.price, self.can_be_booked)
+        status = TableStatus.OPEN if self.can_be_booked else TableStatus.CLOSED
+        return WantedTable(self.id, self.table_type, self.seats, self.price, status)

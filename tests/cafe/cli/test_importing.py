@@ -16,6 +16,7 @@ from sqlalchemy import select
 from cafe.ledger.log import MOST_AHEAD
 from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import events
+from cafe.orders.tables import orders
 from tests.cafe.cli.importer import (
     BROUGHT,
     COURIER,
@@ -131,10 +132,9 @@ def test_couriers_and_districts_with_the_same_numbers_both_come_in(importer: Imp
     """Districts and couriers are numbered there each for themselves; here their ids differ."""
     south = {"sid": 2, "name": "South"}
     couriers = [{**COURIER, "districts": [1]}, {**COURIER, "sid": 2, "districts": [2, 1]}]
-    orders = [{**BROUGHT, "district": 2, "courier_sid": 2, "status": 2}, BROUGHT]
-    orders[1] = {**BROUGHT, "sid": 4}
+    brought = [{**BROUGHT, "district": 2, "courier_sid": 2, "status": 2}, {**BROUGHT, "sid": 4}]
     status, *_ = importer(
-        "courier-service", districts=[DISTRICT, south], couriers=couriers, orders=orders
+        "courier-service", districts=[DISTRICT, south], couriers=couriers, orders=brought
     )
     assert status == 0
     rows = importer.rows()
@@ -154,16 +154,27 @@ def test_the_log_s_times_never_go_back_a_little(used: Importer, seconds: float) 
 
 
 def test_orders_get_ticket_numbers_in_the_order_of_their_times(importer: Importer) -> None:
-    orders = [
+    records = [
         {**ORDER, "order_id": n, "created_at": f"2025-02-{day:02}T08:00:00"}
         for n, day in enumerate((3, 1, 2))
     ]
-    assert importer("functech", users=[USER], orders=orders)[0] == 0
+    assert importer("functech", users=[USER], orders=records)[0] == 0
     with importer.connection() as connection:
         placed = select(events.c.data).where(events.c.department == "orders")
         found = connection.execute(placed.order_by(events.c.position)).scalars()
         shown = [json.loads(data or "{}") for data in found]
     assert [(one["imported"], one["number"]) for one in shown] == [("1", 1), ("2", 2), ("0", 3)]
+
+
+def test_the_earliest_time_is_one_as_well(importer: Importer) -> None:
+    at = "1970-01-01T00:00:00Z"
+    order = {**BROUGHT, "created_at": at, "finished_at": at, "status": 2}
+    lists = {"districts": [DISTRICT], "couriers": [COURIER], "orders": [order]}
+    assert importer("courier-service", **lists)[0] == 0
+    with importer.connection() as connection:
+        (times,) = connection.execute(select(orders.c.placed_at, orders.c.ended_at)).all()
+    assert tuple(times) == (0.0, 0.0)
+    assert importer.broken() == []
 
 
 def test_nothing_comes_in_while_a_shop_has_the_database(importer: Importer) -> None:

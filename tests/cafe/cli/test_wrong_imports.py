@@ -69,6 +69,14 @@ TOO_LONG = (
         ),
         (
             "courier-service",
+            {
+                "districts": [{"sid": "1" * 56, "name": "North"}],
+                "couriers": [{**COURIER, "sid": "1" * 56}],
+            },
+            ":2: districts[0].sid: A courier has this id, and `district-` does not fit before it.",
+        ),
+        (
+            "courier-service",
             {"districts": [DISTRICT], "couriers": [COURIER, COURIER]},
             ":4: couriers[1].sid: Another courier or district has this id.",
         ),

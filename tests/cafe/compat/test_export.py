@@ -112,7 +112,7 @@ def test_a_missing_member_is_named_in_the_line_of_its_record() -> None:
         (
             "products",
             {"name": "Latte", "price": 1.005},
-            ".price: A price is a decimal with at most two places, from 0 to 100000.",
+            ".price: A price is a decimal with at most two places, from 0 to 1000000.",
         ),
         (
             "products",
@@ -146,6 +146,15 @@ def test_an_order_of_coffee_shop_costs_what_its_lines_cost() -> None:
     assert said_of("coffee-shop", orders=[{**SOLD, "total_cents": 700}]) == (
         ":2: orders[0].total_cents: The items cost 800."
     )
+
+
+def test_prices_and_totals_may_be_as_high_as_in_our_own_calls() -> None:
+    product = {"name": "Roaster", "price": 1_000_000}
+    functech = {**ORDER, "total_price": 2_000_000}
+    assert read(products=[product], orders=[functech]).counts == {"products": 1, "orders": 1}
+    line = {**LINE, "unit_price_cents": 100_000_000}
+    coffee = {**SOLD, "items": [line], "total_cents": 200_000_000}
+    assert read("coffee-shop", orders=[coffee]).counts == {"orders": 1}
 
 
 def test_what_is_brought_is_in_work_or_finished() -> None:

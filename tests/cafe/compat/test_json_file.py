@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.compat.imports import json_file
-from cafe.compat.imports.json_file import JsonFile, JsonFileError, Place, WrongValueError, shown
+from cafe.compat.imports.json_file import JsonFile, JsonFileError, shown
+from cafe.ledger.importing import Place, WrongRecordError
 
 SPACES = ("", "", " ", "\n", "\r\n", "\n\n\t")
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5))
@@ -134,7 +135,7 @@ def test_what_is_wrong_is_one_sentence_with_its_line(content: str | bytes, said:
 
 def test_what_a_reader_refuses_has_the_line_of_its_member() -> None:
     def refuse(value: Any) -> Any:
-        raise WrongValueError(f"No {value['a']}.", ("a",))
+        raise WrongRecordError(f"No {value['a']}.", "a")
 
     with pytest.raises(JsonFileError, match=r"^:3: users\[0\]\.a: No 1\.$"):
         JsonFile(b'{"users": [\n{\n"a": 1}]}', {"users": refuse}, lambda _number: None)
