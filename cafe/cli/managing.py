@@ -24,15 +24,13 @@ from typer.exceptions import TyperException
 
 from cafe.accounts.secret import find_secret
 from cafe.accounts.tokens import Tokens, tokens_of
-from cafe.cli.options import WRONG_SETTING, DatabaseUrl, ShopUrl
+from cafe.cli.options import WRONG_SETTING
 from cafe.cli.serve import leaves
 from cafe.ledger.database import is_in_memory, parse_address
 from cafe.ledger.errors import DatabaseInUse, LedgerError
 from cafe.server.config import ConfigError, ServerConfig, load_config, parse_bind
 from cafe.settings import Settings, SettingsError, read_settings
 from cafe.shop.offline import open_offline
-
-__all__ = ["DatabaseUrl", "ShopUrl"]  # what each command that manages has
 
 T = TypeVar("T")
 SECONDS: Final = 30.0

@@ -14,13 +14,8 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from cafe.cli.managing import (
-    CommandRefusedError,
-    DatabaseUrl,
-    ShopUrl,
-    answer_of,
-    managed,
-)
+from cafe.cli.managing import CommandRefusedError, answer_of, managed
+from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.http.authentication import Role
 from cafe.operations.printable import printable
 from cafe.settings import SettingsError, read_settings
