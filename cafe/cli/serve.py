@@ -6,7 +6,6 @@ Rule: the options are made from the fields of Settings, so that each setting has
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from inspect import Parameter, Signature
@@ -43,6 +42,7 @@ from cafe.settings import (
 )
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
+from cafe.variables import variables
 
 CRASHED = 1
 
@@ -100,8 +100,7 @@ def _open_shop(
 
 def log_format_of(options: Mapping[str, str | None]) -> Format:
     """Return the form of the log, even where another setting is wrong; console if this one is."""
-    variables = {name.upper(): value for name, value in os.environ.items()}
-    text = options.get("log_format") or variables.get(f"{PREFIX}LOG_FORMAT") or "auto"
+    text = options.get("log_format") or variables(["log_format"]).get("log_format", "auto")
     return next((one for one in get_args(Format) if one == text), "console")
 
 
