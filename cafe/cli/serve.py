@@ -32,7 +32,6 @@ from cafe.operations.logs import (
 from cafe.operations.printable import printable
 from cafe.server.config import ConfigError
 from cafe.settings import (
-    PREFIX,
     Settings,
     SettingsError,
     default_of,
@@ -42,7 +41,7 @@ from cafe.settings import (
 )
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
-from cafe.variables import variables
+from cafe.variables import variable_of, variables
 
 CRASHED = 1
 
@@ -183,7 +182,7 @@ def options_of_settings() -> Signature:
 def help_text(name: str) -> str:
     """Return the help of a setting: its description, its variable and its default."""
     default = f", default {value}" if (value := default_of(name)) else ""
-    return f"{Settings.model_fields[name].description} ({PREFIX}{name.upper()}{default})"
+    return f"{Settings.model_fields[name].description} ({variable_of(name)}{default})"
 
 
 # typer reads a command's parameters from its signature and its annotations.
