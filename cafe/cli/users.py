@@ -14,11 +14,11 @@ from urllib.parse import quote
 import httpx
 import typer
 
+from cafe.cli.ledgers import shop_settings
 from cafe.cli.managing import CommandRefusedError, answer_of, managed
 from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.http.authentication import Role
 from cafe.operations.printable import printable
-from cafe.settings import SettingsError, read_settings
 
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
@@ -174,14 +174,11 @@ def asked_password() -> str:
 
 def refuse_production() -> None:
     """Raise CommandRefusedError where the settings say that the shop serves real customers."""
-    try:
-        settings = read_settings({})
-    except SettingsError as error:
-        raise CommandRefusedError(str(error)) from None
-    if settings.env == "production":
-        raise CommandRefusedError(
-            "CAFE_ENV is production: users whose passwords are public are for development only."
-        )
+    with shop_settings() as settings:
+        if settings.env == "production":
+            raise CommandRefusedError(
+                "CAFE_ENV is production: users whose passwords are public are for development only."
+            )
 
 
 def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:
