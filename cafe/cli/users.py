@@ -15,7 +15,7 @@ import httpx
 import typer
 
 from cafe.cli.ledgers import shop_settings
-from cafe.cli.managing import CommandRefusedError, answer_of, managed
+from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
 from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.http.authentication import Role
 from cafe.operations.printable import printable
@@ -197,12 +197,11 @@ def change_user(email: str, changes: Shown, database_url: str | None, url: str |
 
 async def all_users(client: httpx.AsyncClient) -> AsyncIterator[Shown]:
     """Yield every account, page after page."""
-    page: str | None = f"/admin/users?limit={PAGE}"
+    page: httpx.Response | None = await client.get("/admin/users", params={"limit": PAGE})
     while page is not None:
-        response = await client.get(page)
-        for user in answer_of(response)["users"]:
+        for user in answer_of(page)["users"]:
             yield user
-        page = response.links.get("next", {}).get("url")
+        page = await page_after(client, page)
 
 
 def show_user(user: Shown) -> None:
