@@ -1,7 +1,7 @@
 # The server as an image. What pip installs is pinned and hashed, the build's tools too.
 # The base can be pinned by its digest: --build-arg BASE=python:3.13-slim-bookworm@sha256:...
 # Two builds give the same layers: what is compiled is checked by nothing (unchecked-hash), neither by
-# times, which builders set anew, nor by the source's hash, since an image does not change.
+# times, which each build sets, nor by the source's hash, since an image does not change.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS dependencies

@@ -96,7 +96,7 @@ docs: install ## Write what is generated in README.md and docs/: tree, settings,
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   --no-emit-package trio-cafe-actors
-lock: install ## Make the lock files anew, keeping their versions (all the newest: ARGS=--upgrade)
+lock: install ## Make the lock files again, keeping their versions (all the newest: ARGS=--upgrade)
 	$(UV_COMPILE) $(ARGS) --group dev -o requirements.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-image.lock pyproject.toml
 	$(UV_COMPILE) -c requirements.lock -o requirements-build.lock --group pyproject.toml:build

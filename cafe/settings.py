@@ -32,8 +32,7 @@ from cafe.setting_types import (
     WebhookSecret,
     Zone,
 )
-from cafe.variables import PREFIX as PREFIX  # noqa: PLC0414 - re-exported
-from cafe.variables import variable_of, variables
+from cafe.variables import PREFIX, variable_of, variables
 
 SECRETS = frozenset(
     {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}

@@ -20,7 +20,8 @@ from typing import TypeVar
 from cafe.bookings import booking
 from cafe.delivery import delivery
 from cafe.payments import payment
-from cafe.settings import PREFIX, Settings, default_of
+from cafe.settings import Settings, default_of
+from cafe.variables import variable_of
 from docs.shown import report, rush
 from docs.state_diagram import a_connections_phases, an_orders_life, life_of
 from tests.test_layout import ROOMS
@@ -60,7 +61,7 @@ def settings() -> list[str]:
     for name, field in Settings.model_fields.items():
         default = default_of(name)
         shown = f"`{default}`" if default else "none"
-        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+        rows.append(f"| `{variable_of(name)}` | {shown} | {field.description} |")
     return ["| variable | default | what |", "|---|---|---|", *rows]
 
 

@@ -19,7 +19,8 @@ import trio
 
 from cafe.cli.commands import COMMANDS, loaded
 from cafe.orders import schemas
-from cafe.settings import FILE, OF_COMMANDS, PREFIX, SECRETS, Settings
+from cafe.settings import FILE, OF_COMMANDS, SECRETS, Settings
+from cafe.variables import PREFIX, variable_of
 from docs.graph import arrows
 from tests.system.shop import Shop, open_shop
 from tests.test_layout import DEPARTMENTS, ROOMS
@@ -90,14 +91,14 @@ def test_the_floors_of_the_design_are_those_that_the_imports_are_held_to() -> No
 def test_each_setting_that_a_page_names_exists() -> None:
     files = {name + FILE for name in SECRETS}
     names = Settings.model_fields.keys() | files | set(OF_COMMANDS)
-    settings = {PREFIX + name.upper() for name in names}
+    settings = {variable_of(name) for name in names}
     named = {one for one in found(rf"\b{PREFIX}\w+") if one.name not in settings}
     assert named == set()
 
 
 def test_each_setting_has_its_row() -> None:
     rows = [one.name for one in found(r"^\| `(CAFE_\w+)` \|", [ROOT / "docs/settings.md"])]
-    assert rows == [PREFIX + name.upper() for name in Settings.model_fields]
+    assert rows == [variable_of(name) for name in Settings.model_fields]
 
 
 def test_each_make_target_that_a_page_names_exists() -> None:

@@ -98,10 +98,12 @@ class Port:
         body: object = None,
         fields: Mapping[str, str] | None = None,
         wait: float = 0.0,
+        may_be_empty: bool = False,
     ) -> Answer:
         """Return the answer, for which the shop may take `wait` seconds more than usual.
 
-        Raises NotAnsweredError, and RefusedError also if the answer lacks one of the members.
+        Raises NotAnsweredError, and RefusedError also if the answer lacks one of the members, or
+        its body where it may not be empty.
         """
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._token is not None:
@@ -118,7 +120,8 @@ class Port:
         finally:
             connection.close()
         answer = self._read(response.status, text, response.headers.get("Link", ""))
-        if answer.body is not None and not has(answer.body, members):
+        is_empty = may_be_empty and answer.body is None
+        if not is_empty and not has(answer.body, members):
             raise RefusedError(self._not_the_cafe(answer.status))
         return answer
 

@@ -7,7 +7,6 @@ of help.
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -93,10 +92,6 @@ PLAIN_TEXT: Final = None
 """Help without boxes: rich takes longer to import than all else that help needs."""
 
 
-UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EPIPE})
-"""How standard output fails: the device is full, or the reader has gone."""
-
-
 def run(app: typer.Typer, args: Sequence[str]) -> int:
     """Run `app` and return its exit code: 2 for wrong usage, or that of the error raised.
 
@@ -105,10 +100,8 @@ def run(app: typer.Typer, args: Sequence[str]) -> int:
     """
     try:
         status = _run(app, args)
-    except OSError as raised:
-        # What is longer than the buffer has failed in the middle, and nothing is left to flush.
-        error = flush_output() or (raised if raised.errno in UNWRITABLE else None)
-        if error is None:
+    except OSError:
+        if (error := flush_output()) is None:
             raise  # it was another file
         status = 0
     else:

@@ -116,7 +116,7 @@ def start(
     query = query_of(barista=barista, wait=WAIT if wait else None)
     claim: Shown | None = None
     while claim is None:
-        claim = shop.post(f"/start/?{query}", CLAIM, wait=WAIT).body
+        claim = shop.post(f"/start/?{query}", CLAIM, wait=WAIT, may_be_empty=True).body
         if claim is None and not wait:
             print_error("cafe: No order waits.")
             raise typer.Exit(NOTHING_TO_DO)

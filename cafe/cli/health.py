@@ -24,6 +24,7 @@ UNHEALTHY = 1
 DEFAULT_CONFIG = "hypercorn_client.toml"
 DEFAULT_BIND = "127.0.0.1:8080"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+"""Where a port that is open on all addresses is asked, on this machine."""
 LAST_PORT = 65535
 OK = b"HTTP/1.1 200 "
 

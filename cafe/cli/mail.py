@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import httpx
 import typer
 
-from cafe.cli.managing import DatabaseUrl, ShopUrl, answer_of, managed
+from cafe.cli.managing import answer_of, managed
+from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.cli.outgoing import Most, Outgoing, RetriedId, Shown
 from cafe.letters.letter import State
 from cafe.operations.printable import printable

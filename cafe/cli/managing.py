@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -24,15 +23,15 @@ from typer.exceptions import TyperException
 
 from cafe.accounts.secret import find_secret
 from cafe.accounts.tokens import Tokens, tokens_of
-from cafe.cli.options import WRONG_SETTING, DatabaseUrl, ShopUrl
+from cafe.cli.health import EVERYWHERE
+from cafe.cli.options import WRONG_SETTING
 from cafe.cli.serve import leaves
 from cafe.ledger.database import is_in_memory, parse_address
 from cafe.ledger.errors import DatabaseInUse, LedgerError
 from cafe.server.config import ConfigError, ServerConfig, load_config, parse_bind
 from cafe.settings import Settings, SettingsError, read_settings
 from cafe.shop.offline import open_offline
-
-__all__ = ["DatabaseUrl", "ShopUrl"]  # what each command that manages has
+from cafe.shop.ports import default_file
 
 T = TypeVar("T")
 SECONDS: Final = 30.0
@@ -102,14 +101,14 @@ def worker_url(settings: Settings) -> tuple[str, ssl.SSLContext | None]:
     """
     config = load_config(
         settings.worker_config,
-        default=Path("hypercorn_worker.toml"),
+        default=default_file("worker"),
         bind=settings.worker_bind,
         default_bind="127.0.0.1:8081",
     )
     host, port = parse_bind(config.bind[0])
     if port == 0:
         raise SettingsError("The shop runs, on a port that its settings do not tell; give --url")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    host = EVERYWHERE.get(host, host)
     host = f"[{host}]" if ":" in host else host
     if config.certfile is None:
         return f"http://{host}:{port}", None

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final
 import httpx
 import typer
 
-from cafe.cli.managing import CommandRefusedError, DatabaseUrl, ShopUrl, answer_of, managed
+from cafe.cli.managing import CommandRefusedError, answer_of, managed
+from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.menu.menu_file import MOST_BYTES, MenuFile, MenuFileError, yaml_of
 from cafe.operations.printable import printable
 

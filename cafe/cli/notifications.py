@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cafe.cli.managing import DatabaseUrl, ShopUrl
+from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.cli.outgoing import SET_ASIDE, Most, Outgoing, RetriedId, Shown
 
 notifications = typer.Typer(

@@ -6,7 +6,6 @@ Rule: the options are made from the fields of Settings, so that each setting has
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from inspect import Parameter, Signature
@@ -33,7 +32,6 @@ from cafe.operations.logs import (
 from cafe.operations.printable import printable
 from cafe.server.config import ConfigError
 from cafe.settings import (
-    PREFIX,
     Settings,
     SettingsError,
     default_of,
@@ -43,6 +41,7 @@ from cafe.settings import (
 )
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
+from cafe.variables import variable_of, variables
 
 CRASHED = 1
 
@@ -100,8 +99,7 @@ def _open_shop(
 
 def log_format_of(options: Mapping[str, str | None]) -> Format:
     """Return the form of the log, even where another setting is wrong; console if this one is."""
-    variables = {name.upper(): value for name, value in os.environ.items()}
-    text = options.get("log_format") or variables.get(f"{PREFIX}LOG_FORMAT") or "auto"
+    text = options.get("log_format") or variables(["log_format"]).get("log_format", "auto")
     return next((one for one in get_args(Format) if one == text), "console")
 
 
@@ -184,7 +182,7 @@ def options_of_settings() -> Signature:
 def help_text(name: str) -> str:
     """Return the help of a setting: its description, its variable and its default."""
     default = f", default {value}" if (value := default_of(name)) else ""
-    return f"{Settings.model_fields[name].description} ({PREFIX}{name.upper()}{default})"
+    return f"{Settings.model_fields[name].description} ({variable_of(name)}{default})"
 
 
 # typer reads a command's parameters from its signature and its annotations.

@@ -49,6 +49,17 @@ class Output(TextIOWrapper):
             self.error = error
             raise
 
+    def flush(self) -> None:
+        """Write what is buffered; remember an OSError and raise it.
+
+        What is longer than the buffer is lost with it: another flush would have nothing to write.
+        """
+        try:
+            super().flush()
+        except OSError as error:
+            self.error = error
+            raise
+
 
 def _recording_errors(stream: TextIO) -> TextIO:
     buffer = stream.buffer

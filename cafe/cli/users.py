@@ -14,16 +14,11 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from cafe.cli.managing import (
-    CommandRefusedError,
-    DatabaseUrl,
-    ShopUrl,
-    answer_of,
-    managed,
-)
+from cafe.cli.ledgers import shop_settings
+from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
+from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.http.authentication import Role
 from cafe.operations.printable import printable
-from cafe.settings import SettingsError, read_settings
 
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
@@ -179,14 +174,11 @@ def asked_password() -> str:
 
 def refuse_production() -> None:
     """Raise CommandRefusedError where the settings say that the shop serves real customers."""
-    try:
-        settings = read_settings({})
-    except SettingsError as error:
-        raise CommandRefusedError(str(error)) from None
-    if settings.env == "production":
-        raise CommandRefusedError(
-            "CAFE_ENV is production: users whose passwords are public are for development only."
-        )
+    with shop_settings() as settings:
+        if settings.env == "production":
+            raise CommandRefusedError(
+                "CAFE_ENV is production: users whose passwords are public are for development only."
+            )
 
 
 def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:
@@ -205,12 +197,11 @@ def change_user(email: str, changes: Shown, database_url: str | None, url: str |
 
 async def all_users(client: httpx.AsyncClient) -> AsyncIterator[Shown]:
     """Yield every account, page after page."""
-    page: str | None = f"/admin/users?limit={PAGE}"
+    page: httpx.Response | None = await client.get("/admin/users", params={"limit": PAGE})
     while page is not None:
-        response = await client.get(page)
-        for user in answer_of(response)["users"]:
+        for user in answer_of(page)["users"]:
             yield user
-        page = response.links.get("next", {}).get("url")
+        page = await page_after(client, page)
 
 
 def show_user(user: Shown) -> None:

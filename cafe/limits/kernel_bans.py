@@ -202,7 +202,6 @@ async def drop_banned(
     Returns only where that cannot be had: with the first ban, and one line of the log says why.
     """
     kernel = _Kernel(sockets, platform)
-    ends: dict[Network, float] = {}
     try:
         kernel.try_out()
         while True:
@@ -216,11 +215,10 @@ async def drop_banned(
     except OSError as error:
         kernel.clear()
         admission.in_kernel = None
-        while not ends:  # until then there is nothing that the kernel could do
+        # Until the first ban there is nothing that the kernel could do.
+        while not fitting(admission.newest_bans(), admission.trusted):
             admission.bans_changed = trio.Event()
-            ends = fitting(admission.newest_bans(), admission.trusted)
-            if not ends:
-                await admission.bans_changed.wait()
+            await admission.bans_changed.wait()
         needs = {"needs": CAPABILITY} if lacks_capability(error) else {}
         log.warning("bans are enforced without the kernel", reason=str(error), **needs)
 

@@ -166,7 +166,7 @@ class ServerConfig(Config):
     send_timeout: float = 10.0
     linger_timeout: float = 2.0
     file: Path | None = None
-    """What was read; None where there was no file, so all of this are defaults."""
+    """What was read; None where there was no file, so that all else here has its default."""
 
 
 def load_config(
@@ -177,11 +177,12 @@ def load_config(
     Only a file that was named has to exist. `bind` ("host:port", port 0 allowed) overrides the
     file's, `default_bind` is for a file that has none. Raises ConfigError.
     """
-    values = _read(default, required=False) if path is None else _read(path, required=True)
+    file = path or default
+    values = _read(file, required=path is not None)
     config = ServerConfig()
     config.bind = default_bind
     if values is not None:
-        config.file = path or default
+        config.file = file
     for key, value in (values or {}).items():
         setattr(config, key, value)
     if bind is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import json
@@ -299,3 +300,13 @@ def test_the_outcome_of_a_command_is_its_exit_code(
     app.command()(end)
     assert run(app, [outcome]) == code
     assert capsys.readouterr().err == complaint
+
+
+def test_another_file_on_a_full_device_is_not_taken_for_standard_output() -> None:
+    def fill() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    app = typer.Typer()
+    app.command()(fill)
+    with pytest.raises(OSError, match="No space left"):
+        run(app, [])

@@ -62,6 +62,18 @@ def test_what_does_not_answer_as_the_cafe_does_is_one_line(
     assert printed.err == f"cafe: {url} answered 200, and not as the café does.\n"
 
 
+@pytest.mark.parametrize("command", ["order", "finish", "orders"])
+def test_an_answer_without_a_body_where_the_cafe_has_one_is_one_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty: Answer = (HTTPStatus.NO_CONTENT, b"", {})
+    with answering({LIST: empty, "/api/v1/client/order/": empty}) as url:
+        assert run_command([command, "--url", url]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"cafe: {url} answered 204, and not as the café does.\n"
+
+
 def test_a_refusal_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     refused: Answer = (HTTPStatus.CONFLICT, b'{"detail": "No \\u001b[2J\\n[red]way."}', {})
     with answering({LIST: refused}) as url:
