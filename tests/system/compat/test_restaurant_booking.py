@@ -289,8 +289,8 @@ async def test_the_same_time_again_is_the_same_booking_also_ten_times_at_once(mo
         again = ok(await book(visit.ada, table, query))
         assert again == {"detail": f"The booking of table {table} is accepted.", "id": found[0]}
         ok(await visit.ada.post(f"{CUSTOMER}/cancel_booking/", params={"id": found[0]}))
-        anew = ok(await book(visit.ada, table, query))
-        assert len({found[0], others["id"], anew["id"]}) == 3
+        second = ok(await book(visit.ada, table, query))
+        assert len({found[0], others["id"], second["id"]}) == 3
 
 
 async def test_an_address_requests_twenty_tables_an_hour_and_again_does_not_count(
