@@ -125,8 +125,10 @@ def test_couriers_and_districts_with_the_same_numbers_both_come_in(importer: Imp
     """Districts and couriers are numbered there each for themselves; here their ids differ."""
     south = {"sid": 2, "name": "South"}
     couriers = [{**COURIER, "districts": [1]}, {**COURIER, "sid": 2, "districts": [2, 1]}]
-    orders = [{**BROUGHT, "district": 2, "courier_sid": 2, "status": 2}, BROUGHT]
-    orders[1] = {**BROUGHT, "sid": 4}
+    orders = [
+        {**BROUGHT, "district": 2, "courier_sid": 2, "status": 2},
+        {**BROUGHT, "sid": 4},
+    ]
     status, *_ = importer(
         "courier-service", districts=[DISTRICT, south], couriers=couriers, orders=orders
     )
