@@ -16,8 +16,11 @@ from tests.cafe.ledger.postgres import why_not
 
 TIMEOUT = 60.0
 POLL = 0.02
-SOON = 15.0
-"""Seconds: two on a machine that has nothing else to do; without this a run takes minutes."""
+SOON = 8.0
+"""Seconds: one without workers and two with them, all of it work; five where two cores are busy.
+
+Less than the ten after which pytest-xdist kills a worker that does not end.
+"""
 
 PYTEST = """
 import signal, sys

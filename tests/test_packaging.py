@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from cafe.settings import SECRETS, Settings, default_of
+from tests.test_compose import services
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-build.lock")
@@ -269,9 +269,3 @@ def test_every_install_of_the_image_is_hashed_or_needs_no_index() -> None:
     assert len(installs) == 3
     assert all("--no-deps" in step for step in installs)
     assert all("--require-hashes" in step or "--no-index" in step for step in installs)
-
-
-def services() -> dict[str, dict[str, Any]]:
-    """Return the services of the compose file, by name."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load(text_of("docker-compose.yml"))["services"]
-    return found

@@ -197,7 +197,7 @@ def routes_of(shop: Shop) -> set[Route]:
 
 def test_each_route_that_a_page_names_exists(shop: Shop) -> None:
     routes = routes_of(shop)
-    for one in found(r"((?:GET|POST|PUT|DELETE|HEAD|OPTIONS) /[^\s`\"?,)]+)"):
+    for one in found(r"((?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[^\s`\"?,)]+)"):
         method, path = one.name.replace(" /api/v1/client/", " /").split()
         assert any(route.serves(method, path) for route in routes), one
 

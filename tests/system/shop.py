@@ -123,9 +123,9 @@ class Shop:
                 page = response.links.get("next", {}).get("url")
         return [order for order in orders if status in {"", order["status"]}]
 
-    async def metric(self, name: str) -> float:
+    async def metric(self, name: str, headers: Mapping[str, str] | None = None) -> float:
         """Return the value of a metric, given its name and labels as /metrics shows them."""
-        async with self.baristas() as worker:
+        async with self.baristas(headers=headers) as worker:
             text = (await worker.get("/metrics")).text
         (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(value)

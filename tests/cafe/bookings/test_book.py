@@ -137,7 +137,7 @@ def test_an_account_that_asks_again_gets_the_booking_that_it_holds() -> None:
 
 
 @pytest.mark.parametrize("action", [Action.DECLINE, Action.CANCEL])
-def test_an_account_may_ask_anew_for_what_was_declined_or_cancelled(action: Action) -> None:
+def test_an_account_may_ask_again_for_what_was_declined_or_cancelled(action: Action) -> None:
     book = Book([ROOM])
     begun(book, booking("a", 10, 20, account_id="ada"))
     book.move("a", Step(action), 1.0)

@@ -45,9 +45,9 @@ async def test_what_an_account_holds_is_known_again_after_a_crash_until_it_has_e
         with pytest.raises(TableTaken):
             await hall.request(table, evening(5), account_id="bo")
         await hall.desk.cancel(id_of(first))
-        anew = await hall.request(table, evening(5), account_id="ada")
-        assert id_of(anew) != id_of(first)
-        assert [action for action, *_ in hall.events(anew)] == ["request"]
+        second = await hall.request(table, evening(5), account_id="ada")
+        assert id_of(second) != id_of(first)
+        assert [action for action, *_ in hall.events(second)] == ["request"]
         for account_id in ("bo", None):
             with pytest.raises(UnknownBooking):
                 await hall.desk.find_own(id_of(first), account_id)

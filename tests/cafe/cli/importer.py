@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +15,11 @@ from cafe.ledger.checking import check, open_reader
 from cafe.ledger.tables import metadata
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.cli.running import run_command
+from tests.cafe.compat.exports import Row, export_of
 from tests.imports import ROOT
 
-Row = dict[str, Any]
 EXPORTS = ROOT / "docs/examples/exports"
 SYSTEMS = ("functech", "courier-service", "restaurant-booking", "coffee-shop")
-HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
-USER: Row = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
 PRODUCT: Row = {"name": "Latte", "price": 4}
 DISTRICT: Row = {"sid": 1, "name": "North"}
 COURIER: Row = {"sid": 1, "name": "Ada", "districts": ["North"]}
@@ -47,11 +44,7 @@ class Importer:
 
     def __call__(self, system: str, *args: str, **lists: list[Any]) -> tuple[int, str, str]:
         """Import these records, a line each; return the exit code and what was printed."""
-        parts = [
-            f'"{kind}": [\n' + ",\n".join(map(json.dumps, records)) + "]"
-            for kind, records in lists.items()
-        ]
-        (self.folder / "export.json").write_text(f"{{{','.join(parts)}}}")
+        (self.folder / "export.json").write_text(export_of(**lists))
         return self.run(system, "export.json", *args)
 
     def run(self, *args: str) -> tuple[int, str, str]:

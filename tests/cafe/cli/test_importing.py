@@ -25,10 +25,10 @@ from tests.cafe.cli.importer import (
     ORDER,
     PRODUCT,
     SYSTEMS,
-    USER,
     Importer,
 )
 from tests.cafe.cli.running import run_command
+from tests.cafe.compat.exports import USER
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,12 @@ from tests.cafe.cli.importer import (
     BROUGHT,
     COURIER,
     DISTRICT,
-    HASH,
     ORDER,
     PRODUCT,
     TABLE,
-    USER,
     Importer,
 )
+from tests.cafe.compat.exports import HASH, USER
 
 TOO_LONG = (
     "Checking this hash would hold up all who sign in: it may take 1 GiB of memory, 100 passes, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -17,11 +16,8 @@ from cafe.compat.imports.orders import CoffeeShopOrder, Item, lines_of, shares_o
 from cafe.ledger.importing import WrongRecordError
 from cafe.menu.product import Menu, Product, Variation
 from cafe.orders.order import Status
+from tests.cafe.compat.exports import DIGEST, HASH, SALT, USER, Row, export_of
 
-Row = dict[str, Any]
-SALT, DIGEST = "c2FsdHNhbHQ", "aGFzaGhhc2hoYXNoaGFzaA"
-HASH = f"$argon2id$v=19$m=65536,t=3,p=4${SALT}${DIGEST}"
-USER: Row = {"user_id": 1, "email": "ada@example.com", "password_hash": HASH}
 ORDER: Row = {
     "order_id": 7,
     "user_id": 1,
@@ -43,11 +39,7 @@ MENU = Menu(
 
 def read(system: str = "functech", **lists: list[dict[str, Any]]) -> Export:
     """Read an export of these records, a line each."""
-    parts = [
-        f'"{kind}": [\n' + ",\n".join(map(json.dumps, records)) + "]"
-        for kind, records in lists.items()
-    ]
-    return Export(system, f"{{{','.join(parts)}}}".encode(), lambda _number: None)
+    return Export(system, export_of(**lists).encode(), lambda _number: None)
 
 
 def said_of(system: str = "functech", **lists: list[dict[str, Any]]) -> str:

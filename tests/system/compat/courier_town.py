@@ -9,16 +9,16 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from cafe.http.authentication import Role
+from tests.system.compat.answers import Json, ok
 from tests.system.credentials import Fields, bearer, credentials
 from tests.system.shop import Shop
 
 PREFIX: Final = "/compat/courier-service"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,6 @@ class Town:
         response = await self.manager.post("/deliveries", json=wish)
         assert response.status_code == 202, response.text
         return str(response.json()["order_id"])
-
-
-def ok(response: httpx.Response) -> Any:
-    """Return the body of an answer that has all that was asked for."""
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def listed(client: httpx.AsyncClient, path: str) -> list[Json]:
-    """Return a whole list, page by page."""
-    found: list[Json] = []
-    page: str | None = path
-    while page is not None:
-        response = await client.get(page)
-        found += ok(response)
-        # Links begin with the prefix, which the client puts before each path.
-        page = response.links.get("next", {}).get("url", "").removeprefix(PREFIX) or None
-    return found
 
 
 def moved_client(shop: Shop, port: str, fields: Fields) -> httpx.AsyncClient:

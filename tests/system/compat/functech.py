@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from cafe.http.authentication import Role
+from tests.system.compat.answers import ok, pages
 from tests.system.credentials import PASSWORD, bearer, credentials
 from tests.system.shop import Shop
 
@@ -41,22 +42,12 @@ class Someone:
 
     async def order(self, order_id: str) -> dict[str, Any]:
         """Return an order as it is shown."""
-        response = await self.client.get(f"/orders/{order_id}")
-        assert response.status_code == 200, response.text
-        shown: dict[str, Any] = response.json()
+        shown: dict[str, Any] = ok(await self.client.get(f"/orders/{order_id}"))
         return shown
 
     async def listed(self, whose: str = "orders") -> list[dict[str, Any]]:
         """Return the orders of a user, all pages."""
-        orders: list[dict[str, Any]] = []
-        page: str | None = f"/orders/user/{whose}"
-        while page is not None:
-            response = await self.client.get(page)
-            assert response.status_code == 200, response.text
-            orders += response.json()
-            page = response.links.get("next", {}).get("url")
-            page = None if page is None else page.removeprefix(BASE)
-        return orders
+        return await pages(self.client, f"/orders/user/{whose}")
 
     async def update(self, order_id: str, new_status: str) -> httpx.Response:
         """Ask to move an order."""
@@ -66,9 +57,8 @@ class Someone:
     async def move(self, order_id: str, *statuses: str) -> None:
         """Move an order through these."""
         for new_status in statuses:
-            response = await self.update(order_id, new_status)
-            assert response.status_code == 200, response.text
-            assert response.json() == {"status_code": 200, "transaction": DONE}
+            moved = ok(await self.update(order_id, new_status))
+            assert moved == {"status_code": 200, "transaction": DONE}
 
 
 def fresh() -> tuple[str, str]:
@@ -96,9 +86,8 @@ async def newcomer(shop: Shop) -> AsyncGenerator[Someone]:
         created = await client.post("/auth/create_user", json=wish)
         assert created.status_code == 201, created.text
         form = {"username": email, "password": PASSWORD}
-        signed_in = await client.post("/auth/token", data=form)
-        assert signed_in.status_code == 200, signed_in.text
-        client.headers.update(bearer(signed_in.json()["access_token"]))
+        signed_in = ok(await client.post("/auth/token", data=form))
+        client.headers.update(bearer(signed_in["access_token"]))
         yield Someone(client, created.json()["user_id"], email)
 
 
@@ -115,14 +104,6 @@ async def our_status(shop: Shop, caller: Someone, order_id: str) -> str:
     async with shop.customers(headers=headers) as client:
         status: str = (await client.get(f"/orders/{order_id}")).json()["status"]
         return status
-
-
-async def unknown(shop: Shop) -> float:
-    """Return how many requests were counted for an order that there is not."""
-    async with shop.baristas(headers=await credentials(shop, Role.BARISTA)) as worker:
-        text = (await worker.get("/metrics")).text
-    name = 'cafe_refusals_total{limit="unknown"} '
-    return float(next(line.removeprefix(name) for line in text.splitlines() if name in line))
 
 
 async def as_listed(caller: Someone, whose: str = "orders") -> list[tuple[str, str]]:

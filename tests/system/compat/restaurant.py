@@ -5,7 +5,6 @@ Rule: each visit has an address of its own, for the tests of one database share 
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import httpx
 
 from cafe.http.authentication import Role
 from tests.system.api import problem
+from tests.system.compat.answers import Json, ok, pages
 from tests.system.credentials import PASSWORD, Fields, bearer, credentials
 from tests.system.shop import Shop
 from tests.system.test_bookings import at
@@ -26,7 +26,6 @@ TOKEN: Final = f"{PREFIX}/api/token/"
 UNKNOWN: Final = 999_999
 _hosts = count(1)
 _signed_in: dict[tuple[str, str], Fields] = {}
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,6 @@ class Visit:
         """Return the active bookings of some tables, from all pages."""
         found = await pages(self.manager, f"{ADMIN}/view_active_bookings/?limit=3")
         return [one for one in found if one["table"] in tables]
-
-    async def refusals(self, limit: str) -> float:
-        """Return how many refusals were counted."""
-        async with self.shop.baristas(headers=self.manager.headers) as worker:
-            text = (await worker.get("/metrics")).text
-        (value,) = re.findall(
-            rf'^cafe_refusals_total{{limit="{limit}"}} (\S+)$', text, re.MULTILINE
-        )
-        return float(value)
 
 
 @asynccontextmanager
@@ -119,23 +109,6 @@ async def book(
 def times(hours: float, length: float = 2) -> Json:
     """Return the query of a period that begins in so many hours."""
     return {"from": at(hours), "to": at(hours + length)}
-
-
-def ok(response: httpx.Response) -> Any:
-    """Return the body of an answer that has all that was asked for."""
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def pages(client: httpx.AsyncClient, path: str) -> list[Json]:
-    """Return a whole list, page by page."""
-    found: list[Json] = []
-    page: str | None = path
-    while page is not None:
-        response = await client.get(page)
-        found += ok(response)
-        page = response.links.get("next", {}).get("url")
-    return found
 
 
 def places(response: httpx.Response) -> list[list[Any]]:

@@ -5,7 +5,6 @@ Rule: each test has a district of its own, for the tests of one database share a
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
@@ -25,7 +24,8 @@ from cafe.http.authentication import Role
 from cafe.ledger.store import Unit, open_store
 from cafe.shop.departments import DEPARTMENTS
 from tests.system.api import problem
-from tests.system.compat.courier_town import PREFIX, Town, listed, moved_client, ok, open_town
+from tests.system.compat.answers import ok, pages, refusals
+from tests.system.compat.courier_town import PREFIX, Town, moved_client, open_town
 from tests.system.credentials import credentials
 from tests.system.shop import Shop, open_shop
 
@@ -99,17 +99,17 @@ async def test_a_courier_is_not_added_without_a_name_or_with_an_unknown_district
 
 async def test_couriers_and_districts_are_listed_until_they_are_retired(town: Town) -> None:
     ada, bo = await town.courier("Ada"), await town.courier("Bo")
-    everyone = await listed(town.client, "/courier")
+    everyone = await pages(town.client, "/courier")
     ours = [one for one in everyone if one["sid"] in {ada, bo}]
     assert ours == [{"sid": ada, "name": "Ada"}, {"sid": bo, "name": "Bo"}]
     mine = {"sid": town.district_sid, "name": town.district}
-    assert mine in await listed(town.client, "/courier/get_districts")
+    assert mine in await pages(town.client, "/courier/get_districts")
     for path in (f"/couriers/{ada}", f"/districts/{town.district_sid}"):
         ok(await town.manager.patch(path, json={"retired": True}))
-    sids = [one["sid"] for one in await listed(town.client, "/courier")]
+    sids = [one["sid"] for one in await pages(town.client, "/courier")]
     assert bo in sids
     assert ada not in sids
-    assert mine not in await listed(town.client, "/courier/get_districts")
+    assert mine not in await pages(town.client, "/courier/get_districts")
 
 
 async def test_a_courier_has_what_is_in_hand_and_figures_once_there_are_some(town: Town) -> None:
@@ -187,22 +187,17 @@ async def test_an_order_without_a_free_courier_is_refused_and_not_kept(town: Tow
         problem(await publish(json=missing), 422)
 
 
-async def test_unknown_ids_are_refused_and_count_against_the_address(town: Town) -> None:
-    before = await counted(town)
+async def test_unknown_ids_are_refused_and_count_against_the_address(
+    moved: Shop, town: Town
+) -> None:
+    before = await refusals(moved, "unknown")
     for call in (
         town.client.get("/courier/unknown"),
         town.client.get("/order/unknown"),
         town.client.post("/order/unknown"),
     ):
         problem(await call, 404)
-    assert await counted(town) - before == 3
-
-
-async def counted(town: Town) -> float:
-    """Return how many unknown ids were asked for."""
-    shown = (await town.manager.get("/metrics")).text
-    (value,) = re.findall(r'^cafe_refusals_total\{limit="unknown"\} (\S+)$', shown, re.MULTILINE)
-    return float(value)
+    assert await refusals(moved, "unknown") == before + 3
 
 
 async def test_an_order_is_finished_once(town: Town) -> None:
@@ -244,7 +239,7 @@ async def test_a_district_is_created_once(town: Town) -> None:
     south = f"South of {town.district}"
     created = ok(await create(params={"district_name": south}))
     assert created == {"sid": created["sid"], "name": south}
-    assert created in await listed(town.client, "/courier/get_districts")
+    assert created in await pages(town.client, "/courier/get_districts")
     problem(await create(json={"name": south.upper()}), 409)
     problem(await create(params={"district_name": south}), 409)
     problem(await create(), 422)
@@ -328,7 +323,7 @@ async def test_a_long_list_comes_in_pages_that_lead_to_each_other(open_port: Sho
             page = await client.get(path)
             assert len(ok(page)) == PAGE
             assert page.links["next"]["url"].startswith(f"{PREFIX}{path}?cursor=")
-            found = await listed(client, path)
+            found = await pages(client, path)
             assert len({one["sid"] for one in found}) == len(found) > PAGE
             assert found[-1]["name"] == "Last"
             problem(await client.get(path, params={"cursor": "1"}), 422)

@@ -11,6 +11,7 @@ import trio
 
 from cafe.http.authentication import Role
 from tests.system.api import LATER, problem
+from tests.system.compat.answers import refusals
 from tests.system.compat.functech import (
     AMERICANO,
     DONE,
@@ -22,7 +23,6 @@ from tests.system.compat.functech import (
     order_and_move,
     our_status,
     someone,
-    unknown,
 )
 from tests.system.credentials import PASSWORD, bearer, credentials
 from tests.system.shop import Shop
@@ -237,12 +237,12 @@ async def test_an_order_is_shown_to_its_customer_and_to_staff_only(moved: Shop) 
         assert await ada.order(order_id) == await staff.order(order_id)
         problem(await anyone.client.get(f"/orders/{order_id}"), 401)
         problem(await courier.client.get(f"/orders/{order_id}"), 403)
-        before = await unknown(moved)
+        before = await refusals(moved, "unknown")
         theirs = problem(await stranger.client.get(f"/orders/{order_id}"), 404)
         none = problem(await stranger.client.get(f"/orders/{order_id[::-1]}"), 404)
         assert {**theirs, "instance": ""} == {**none, "instance": ""}
         problem(await staff.client.get("/orders/%00"), 404)
-        assert await unknown(moved) == before + 3
+        assert await refusals(moved, "unknown") == before + 3
 
 
 async def test_staff_see_orders_of_the_counter_which_have_no_account_and_no_price(
@@ -313,11 +313,11 @@ async def test_no_order_skips_a_status_or_goes_back(moved: Shop) -> None:
 
 async def test_an_order_that_there_is_not_cannot_be_updated(moved: Shop) -> None:
     async with newcomer(moved) as ada, someone(moved, Role.BARISTA) as staff:
-        before = await unknown(moved)
+        before = await refusals(moved, "unknown")
         gone = (await ada.create_order())[::-1]
         for new_status in ("PENDING", "PAID", "SHIPPED", "CANCELED"):
             problem(await staff.update(gone, new_status), 404)
-        assert await unknown(moved) == before + 4
+        assert await refusals(moved, "unknown") == before + 4
 
 
 async def test_an_update_names_an_order_and_one_of_four_statuses(moved: Shop) -> None:

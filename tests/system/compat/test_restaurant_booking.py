@@ -17,16 +17,14 @@ import pytest
 import trio
 
 from tests.system.api import problem
+from tests.system.compat.answers import Json, ok, pages, refusals
 from tests.system.compat.restaurant import (
     ADMIN,
     CUSTOMER,
     TOKEN,
     UNKNOWN,
-    Json,
     account,
     book,
-    ok,
-    pages,
     places,
     sign_in,
     times,
@@ -56,11 +54,11 @@ async def test_a_token_is_given_for_an_email_address_and_a_password(moved: Shop)
 
 async def test_wrong_credentials_get_no_token_and_are_counted(moved: Shop) -> None:
     async with visiting(moved) as visit:
-        before = await visit.refusals("credentials")
+        before = await refusals(moved, "credentials")
         problem(await sign_in(visit.guest, "ada@example.org", password="wrong horse"), 401)
         problem(await sign_in(visit.guest, "nobody@example.org"), 401)
         problem(await sign_in(visit.guest, "no address"), 401)
-        assert await visit.refusals("credentials") == before + 3
+        assert await refusals(moved, "credentials") == before + 3
         assert places(await sign_in(visit.guest, "")) == [["body", "username"]]
         missing = await visit.guest.post(TOKEN, json={"username": "ada@example.org"})
         assert places(missing) == [["body", "password"]]
@@ -289,8 +287,8 @@ async def test_the_same_time_again_is_the_same_booking_also_ten_times_at_once(mo
         again = ok(await book(visit.ada, table, query))
         assert again == {"detail": f"The booking of table {table} is accepted.", "id": found[0]}
         ok(await visit.ada.post(f"{CUSTOMER}/cancel_booking/", params={"id": found[0]}))
-        anew = ok(await book(visit.ada, table, query))
-        assert len({found[0], others["id"], anew["id"]}) == 3
+        second = ok(await book(visit.ada, table, query))
+        assert len({found[0], others["id"], second["id"]}) == 3
 
 
 async def test_an_address_requests_twenty_tables_an_hour_and_again_does_not_count(
@@ -368,10 +366,10 @@ async def test_a_customer_cancels_their_own_booking_only(moved: Shop) -> None:
         table = await visit.add()
         path = f"{CUSTOMER}/cancel_booking/"
         own, strangers = [await visit.booked(one, table) for one in (visit.ada, visit.bo)]
-        before = await visit.refusals("unknown")
+        before = await refusals(moved, "unknown")
         for booking_id in (strangers, "none"):
             problem(await visit.ada.post(path, params={"id": booking_id}), 404)
-        assert await visit.refusals("unknown") == before + 2
+        assert await refusals(moved, "unknown") == before + 2
         # By our own API, too, an account needs no token of the booking.
         assert ok(await visit.ada.get(f"/bookings/{own}"))["status"] == "requested"
         problem(await visit.ada.get(f"/bookings/{strangers}"), 404)
