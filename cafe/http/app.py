@@ -108,12 +108,11 @@ def create_app(
     version: str,
     prefix: str,
     other_prefixes: Sequence[str] = (),
-    only_prefixed: bool = False,
     authenticate: Authenticate = nobody,
 ) -> FastAPI:
     """Return a FastAPI app with these routes and our error handlers, documented under `prefix`.
 
-    The outer layer serves it under `other_prefixes`, too, and without any unless `only_prefixed`.
+    The outer layer serves it under `other_prefixes`, too; `/` is without any.
 
     `authenticate` says who makes a request, for the routes that ask for it with `Allow`.
     """
@@ -124,11 +123,6 @@ def create_app(
         servers=[
             {"url": prefix},
             *({"url": other, "description": "the same"} for other in other_prefixes),
-            *(
-                []
-                if only_prefixed
-                else [{"url": "/", "description": "the same, without the prefix"}]
-            ),
         ],
         root_path_in_servers=False,
         redirect_slashes=False,

@@ -207,7 +207,7 @@ def client_app(
         description=CLIENT.description,
         version=VERSION,
         prefix=CLIENT_PREFIX,
-        other_prefixes=[SHORT_CLIENT_PREFIX],
+        other_prefixes=[SHORT_CLIENT_PREFIX, "/"],
         authenticate=checked,
     )
     others = [(one, one.customer_routes) for offer in offers for one in offer.other_apis]
@@ -253,6 +253,7 @@ def worker_app(
         description=WORKER.description,
         version=VERSION,
         prefix=WORKER_PREFIX,
+        other_prefixes=["/"],
         authenticate=checked,
     )
     others = [(one, one.staff_routes) for offer in offers for one in offer.other_apis]
@@ -299,7 +300,6 @@ def other_app(api: OtherApi, routers: Sequence[APIRouter], authenticate: Authent
         version=VERSION,
         prefix=api.prefix,
         authenticate=authenticate,
-        only_prefixed=True,
     )
     loosen(app)
     return app
