@@ -115,6 +115,12 @@ OURS: Final[dict[str, frozenset[str]]] = {
     "client GET /compat": EVERYONE,
     "worker GET /compat": EVERYONE,
     "client GET /": EVERYONE,
+    "client GET /board": EVERYONE,
+    "client GET /courier": EVERYONE,
+    "client GET /screens/{name}": EVERYONE,
+    "worker GET /barista": EVERYONE,
+    "worker GET /manager": EVERYONE,
+    "worker GET /screens/{name}": EVERYONE,
     "worker GET /": EVERYONE,
 }
 """Our own."""

@@ -22,6 +22,8 @@ from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
+from cafe.screens.pages import open_screens
+from cafe.setting_types import parse_origins
 
 DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     MENU,
@@ -77,6 +79,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         letters,
         notifications,
         compat,
+        open_screens(parse_origins(house.settings.frame_ancestors)),
     )
 
 
