@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx
 import typer
 
-from cafe.cli.ledgers import shop_settings
+from cafe.cli.imports import importing
 from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
 from cafe.cli.options import DatabaseUrl, ShopUrl
-from cafe.http.authentication import Role
+from cafe.http.role import Role
 from cafe.operations.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
 
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
@@ -174,6 +176,9 @@ def asked_password() -> str:
 
 def refuse_production() -> None:
     """Raise CommandRefusedError where the settings say that the shop serves real customers."""
+    with importing():
+        from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - not for help
+
     with shop_settings() as settings:
         if settings.env == "production":
             raise CommandRefusedError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cafe.cli.managing import worker_url
+from cafe.cli.operator_client import worker_url
 from cafe.settings import SettingsError, read_settings
 from tests.cafe.accounts.conftest import new_url, postgres
 from tests.cafe.cli.running import run_command
