@@ -114,9 +114,15 @@ def _run(app: typer.Typer, args: Sequence[str]) -> int:
         if said.startswith("Usage: "):  # a command with commands, alone: typer sends its help
             print(said)
         else:
-            print_error(f"cafe: {' '.join(said.split())}")
+            print_error(f"cafe: {without_jargon(' '.join(said.split()))}")
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def without_jargon(said: str) -> str:
+    """Return what pydantic says of a wrong value, without what is for programmers."""
+    said, cut, _ = said.replace(": Value error, ", ": ").partition(", unable to parse")
+    return f"{said}." if cut else said
 
 
 def app_for(args: Sequence[str]) -> typer.Typer:

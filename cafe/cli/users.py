@@ -6,6 +6,7 @@ an e-mail address and a password are checked as in a registration.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
 
+LONGEST_LINE: Final = 4096
+"""Bytes that are read of a password from a pipe; more than it may have."""
 PAGE: Final = 500
 """Users that are asked for at a time."""
 SEEDED: Final = (
@@ -45,14 +48,17 @@ def add_user(
     role: Annotated[Role, typer.Option(help="What the account may do.", show_default=False)],
     password: Annotated[
         str | None,
-        typer.Option(help="8 to 256 characters; asked for if it is missing.", show_default=False),
+        typer.Option(
+            help="8 to 256 characters; if it is missing it is asked for, or read from a pipe.",
+            show_default=False,
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     url: ShopUrl = None,
 ) -> None:
     """Add an account with a role."""
     if password is None:
-        password = asked_password()
+        password = asked_password() if is_typed() else piped_password()
     wish = {"email": email, "password": password, "role": role.value}
 
     async def work(client: httpx.AsyncClient) -> Shown:
@@ -161,6 +167,19 @@ def revoke_token(name: NameArgument, database_url: DatabaseUrl = None, url: Shop
 
     managed(work, database_url=database_url, url=url)
     print(printable(f"{name} is revoked."))
+
+
+def is_typed() -> bool:
+    """Return whether standard input is a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def piped_password() -> str:
+    """Return the first line of standard input; raises CommandRefusedError if there is none."""
+    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(LONGEST_LINE)
+    if not line:
+        raise CommandRefusedError("There is no password; give --password.")
+    return line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
 
 
 def asked_password() -> str:

@@ -250,7 +250,8 @@ def test_an_unknown_command_is_reported_with_the_nearest_name(
     [
         ("baristas --brew 60-30", "60-30 begins above its end; did you mean 30-60?"),
         ("baristas --speed 0", "--speed"),
-        ("baristas ten", "NUMBER"),
+        ("baristas ten", "'NUMBER': Input should be a valid integer.\n"),
+        ("providers --charges x", "'--charges': 'x' is not one of 'accept', "),
         ("baristas --orders 0", "--orders"),
         ("customers --groups x", "x is not a range"),
         ("customers 0", "NUMBER"),
