@@ -103,6 +103,7 @@ MODELS = (
     "cafe/notifications/notification.py",
     "cafe/orders/order.py",
     "cafe/orders/queue.py",
+    "cafe/orders/ready_board.py",
     "cafe/payments/book.py",
     "cafe/payments/breaker.py",
     "cafe/payments/lane.py",

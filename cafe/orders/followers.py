@@ -1,4 +1,4 @@
-"""What follows the ledger's log for orders: log lines, metrics, and the keys that the ledger has.
+"""What follows the ledger's log for orders: log lines, metrics, the keys of the ledger, the board.
 
 Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
@@ -6,6 +6,7 @@ and orders' ids are not logged: an id is enough to cancel an order.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from math import inf
@@ -17,7 +18,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
-from cafe.orders.order import FINISHES, Action, Order
+from cafe.orders.order import FINISHES, Action, Order, Status
+from cafe.orders.ready_board import Cup, ReadyBoard
 from cafe.orders.tables import keys, orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
@@ -25,8 +27,9 @@ MOST_KEYS: Final = 50_000
 """About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
 
 # Positions in a row: making an Order for each line would add a third to its cost.
-NUMBER, ADDRESS, PLACED_AT, STARTED_AT, ENDED_AT = map(
-    Order._fields.index, ("number", "address", "placed_at", "started_at", "ended_at")
+NUMBER, NAME, ADDRESS, PLACED_AT, STATUS, STARTED_AT, ENDED_AT = map(
+    Order._fields.index,
+    ("number", "name", "address", "placed_at", "status", "started_at", "ended_at"),
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
@@ -140,3 +143,20 @@ class KeptKeys:
                     self.add(address, key, used_at)
                 else:
                     self._used_at.pop(hash(change.key), None)
+
+
+def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
+    """Tell the board of committed orders; with `partial` a follower for `Ledger.listen`."""
+    for one in logged:
+        event = one.event
+        change = one.changes[0] if one.department == "orders" and one.changes else None
+        if not (isinstance(change, Put) and change.table is orders) or _is_brought(event.data):
+            continue
+        row = change.row
+        cup = Cup(row[NUMBER], row[NAME], row[ENDED_AT])
+        board.note(event.subject, cup, Status(row[STATUS]), event.at)
+
+
+def _is_brought(data: str | None) -> bool:
+    """Return whether a courier brings the order of an event with this data."""
+    return data is not None and "destination" in json.loads(data)
