@@ -1,12 +1,13 @@
 """Whose screen of couriers a committed change concerns: by accounts, as they sign in.
 
-Rule: a follower is told of committed changes only; it never waits and never fails. It knows which
-courier has which delivery in hand, because a row that takes a delivery away does not say from whom.
+Rule: a follower is told of committed changes only; it never waits and never fails. It keeps
+who has which delivery in hand, because a row that takes a delivery away does not say who had it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection, select, text
 
@@ -29,9 +30,9 @@ class Hands:
         """Begin with the accounts by courier, and the couriers by the order that they carry."""
         self._accounts = accounts
         self._held_by = held_by
-        self._callbacks: list[Callable[[Set[str]], object]] = []
+        self._callbacks: list[Callable[[AbstractSet[str]], object]] = []
 
-    def listen(self, callback: Callable[[Set[str]], object]) -> None:
+    def listen(self, callback: Callable[[AbstractSet[str]], object]) -> None:
         """Call back with the accounts of the couriers whose duty or delivery has changed."""
         self._callbacks.append(callback)
 
