@@ -244,13 +244,17 @@ async def test_a_killed_shop_leaves_no_gap_in_the_stream_of_staff(tmp_path: Path
                 nursery.cancel_scope.cancel()
     last = seen[-1].position
     with open_shop(**settings) as shop:
-        async with shop.customers() as customer, shop.baristas() as staff:
-            async with following(customer, last=last) as board, following(staff, last=last) as log:
-                await order(customer)
-                await brew(staff)
-                assert (await board.until(bool))[0].event == "board"
-                wanted = positions_in(url)
-                seen += await log.until(partial(are_through, wanted[-1]))
+        async with (
+            shop.customers() as customer,
+            shop.baristas() as staff,
+            following(customer, last=last) as board,
+            following(staff, last=last) as log,
+        ):
+            await order(customer)
+            await brew(staff)
+            assert (await board.until(bool))[0].event == "board"
+            wanted = positions_in(url)
+            seen += await log.until(partial(are_through, wanted[-1]))
     assert positions(seen) == wanted
     assert [one for one in seen if one.event == "reset"] == []
 
@@ -288,7 +292,7 @@ async def test_a_basket_is_followed_by_its_account_and_a_courier_is_signalled(li
     async with open_town(live) as town:
         await check_basket(live, town)
         account = (await town.street.get("/auth/me")).json()["user_id"]
-        await town.add_courier(account_id=account)
+        await town.add_courier(account=account)
         async with following(town.street) as stream:
             before = hands(await stream.until(hands))
             published = await town.publish()
