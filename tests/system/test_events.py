@@ -33,7 +33,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shop]:
     """Yield a shop in which staff that take nothing for a second are cut off."""
     config = tmp_path_factory.mktemp("config") / "worker.toml"
     config.write_text("send_timeout = 1.0\n")
-    limits = dict.fromkeys(("limit_requests", "limit_waiting", "ban_after"), PLENTY)
+    limits: dict[str, Any] = dict.fromkeys(("limit_requests", "limit_waiting", "ban_after"), PLENTY)
     with open_shop((*FREE_PORTS, "--worker-config", str(config)), **limits) as shop:
         yield shop
 

@@ -225,7 +225,11 @@ def shown(reader: Reader, known: dict[str, object]) -> dict[str, object]:
     return states
 
 
-async def come_and_go(wall: Wall, order_id: str, chance: Random, pages: list[object]) -> None:
+Page = tuple[str, dict[str, object]]
+"""The order that a page follows, and the states that it shows at its end."""
+
+
+async def come_and_go(wall: Wall, order_id: str, chance: Random, pages: list[Page]) -> None:
     """Follow an order, leave, resume with the last id, again and again."""
     last, known = None, dict[str, object]()
     with trio.move_on_after(60):
@@ -246,7 +250,7 @@ async def test_whenever_pages_leave_and_resume_they_end_with_what_is() -> None:
     chance = Random(4)  # noqa: S311 - repeatable
     async with open_wall() as wall:
         ids = [await wall.placed() for _ in range(4)]
-        pages: list[tuple[str, dict[str, object]]] = []
+        pages: list[Page] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(work, wall, chance)
             for order_id in ids * 2:
