@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +25,13 @@ from cafe.offer import House, Offer
 from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
-from cafe.orders.desk import Desk, load_ids_and_keys
+from cafe.orders.desk import Desk, load_ids_and_keys, load_ready_board
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
+from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import destinations, id_secret, keys, lines, orders
 
@@ -79,6 +80,7 @@ class OrdersOffer(Offer):
 
     dispatcher: Ref[Dispatcher]
     desk: Desk
+    ready_board: ReadyBoard = field(default_factory=ReadyBoard)
 
 
 async def open_orders(house: House, *, board: Board) -> OrdersOffer:
@@ -90,10 +92,11 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ledger.listen(OrderLog(house.registry).hear)
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
+    ready_board = await load_ready_board(ledger)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
-    offer = orders_offer(desk, house.limiter, board)
+    offer = replace(orders_offer(desk, house.limiter, board), ready_board=ready_board)
     if settings.autopilot is None:
         return offer
     seconds = settings.autopilot

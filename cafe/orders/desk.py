@@ -18,7 +18,11 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
+<<<<<<< HEAD
 from cafe.orders.kept_keys import KeptKeys
+=======
+from cafe.orders.followers import KeptKeys, hear_for
+>>>>>>> events
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,
@@ -41,7 +45,8 @@ from cafe.orders.messages import (
     StartOrder,
 )
 from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
-from cafe.orders.queries import find_order, load_ids, load_keys
+from cafe.orders.queries import find_order, load_board, load_ids, load_keys
+from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
@@ -232,3 +237,13 @@ async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[Ord
     keys = await ledger.prepare(query)
     ledger.listen(keys.hear)
     return ids, keys
+
+
+async def load_ready_board(ledger: Ledger) -> ReadyBoard:
+    """Load the board, which follows the log from now on; call this before the Dispatcher starts.
+
+    Waits for the database, however long it is away.
+    """
+    board = await ledger.prepare(partial(load_board, now=ledger.now()))
+    ledger.listen(partial(hear_for, board))
+    return board

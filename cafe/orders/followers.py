@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """What follows the ledger's log for orders: log lines and metrics.
+=======
+"""What follows the ledger's log for orders: log lines, metrics, the keys of the ledger, the board.
+>>>>>>> events
 
 Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
@@ -6,6 +10,11 @@ and orders' ids are not logged: an id is enough to cancel an order.
 
 from __future__ import annotations
 
+<<<<<<< HEAD
+=======
+import json
+from collections import OrderedDict
+>>>>>>> events
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -14,14 +23,21 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
+<<<<<<< HEAD
 from cafe.orders.order import FINISHES, Action, Order
 from cafe.orders.tables import orders
+=======
+from cafe.orders.order import FINISHES, Action, Order, Status
+from cafe.orders.ready_board import Cup, ReadyBoard
+from cafe.orders.tables import keys, orders
+>>>>>>> events
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
 
 # Positions in a row: making an Order for each line would add a third to its cost.
-NUMBER, ADDRESS, PLACED_AT, STARTED_AT, ENDED_AT = map(
-    Order._fields.index, ("number", "address", "placed_at", "started_at", "ended_at")
+NUMBER, NAME, ADDRESS, PLACED_AT, STATUS, STARTED_AT, ENDED_AT = map(
+    Order._fields.index,
+    ("number", "name", "address", "placed_at", "status", "started_at", "ended_at"),
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
@@ -89,3 +105,69 @@ def metrics_of(queue: QueueCount) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "cafe_baristas", "Baristas who hold an order or wait for one.", queue.baristas
     )
+<<<<<<< HEAD
+=======
+
+
+class KeptKeys:
+    """Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
+
+    No false negatives: keys are added as they are committed, and the Dispatcher knows those that
+    are not committed yet. A key that is not certain counts as present, and is looked up.
+    """
+
+    def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
+        """Keep keys for `ttl_seconds`, and at most the newest `most`."""
+        self._ttl_seconds = ttl_seconds
+        self._most = most
+        self._used_at: OrderedDict[int, float] = OrderedDict()
+        """By the hash of address and key, the most recently used last."""
+        self._complete_after = -inf
+        """All keys used after this time are here."""
+
+    def may_have(self, address: str, key: str, since: float) -> bool:
+        """Return whether the ledger may have a key that an address used at `since` or later."""
+        return hash((address, key)) in self._used_at or since <= self._complete_after
+
+    def add(self, address: str, key: str, used_at: float) -> None:
+        """Add a key; call this in the order of use."""
+        known = hash((address, key))
+        self._used_at[known] = used_at
+        self._used_at.move_to_end(known)
+        while len(self._used_at) > self._most or self._oldest < used_at - self._ttl_seconds:
+            _, forgotten = self._used_at.popitem(last=False)
+            self._complete_after = max(self._complete_after, forgotten)
+
+    @property
+    def _oldest(self) -> float:
+        return next(iter(self._used_at.values()))
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Add the keys of committed entries; a follower for `Ledger.listen`."""
+        for one in logged:
+            for change in one.changes:
+                if change.table is not keys:
+                    continue
+                if isinstance(change, Put):
+                    address, key, _order_id, used_at = change.row
+                    self.add(address, key, used_at)
+                else:
+                    self._used_at.pop(hash(change.key), None)
+
+
+def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
+    """Tell the board of committed orders; with `partial` a follower for `Ledger.listen`."""
+    for one in logged:
+        event = one.event
+        change = one.changes[0] if one.department == "orders" and one.changes else None
+        if not (isinstance(change, Put) and change.table is orders) or _is_brought(event.data):
+            continue
+        row = change.row
+        cup = Cup(row[NUMBER], row[NAME], row[ENDED_AT])
+        board.note(event.subject, cup, Status(row[STATUS]), event.at)
+
+
+def _is_brought(data: str | None) -> bool:
+    """Return whether a courier brings the order of an event with this data."""
+    return data is not None and "destination" in json.loads(data)
+>>>>>>> events

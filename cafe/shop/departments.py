@@ -15,6 +15,7 @@ from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.compat.desks import Desks
 from cafe.compat.systems import open_compat
 from cafe.delivery.department import DELIVERY, open_delivery
+from cafe.events.events import open_events
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
 from cafe.menu.department import MENU, open_menu
@@ -58,6 +59,12 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     bookings = await open_bookings(house)
     letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
+    events = open_events(
+        house,
+        desk=orders.desk,
+        ready_board=orders.ready_board,
+        listen_to_hands=delivery.hands.listen,
+    )
     desks = Desks(
         house.limiter,
         menu.board,
@@ -78,6 +85,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         bookings,
         letters,
         notifications,
+        events,
         compat,
         open_screens(parse_origins(house.settings.frame_ancestors)),
     )
