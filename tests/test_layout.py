@@ -102,6 +102,7 @@ MODELS = (
     "cafe/names.py",
     "cafe/notifications/notification.py",
     "cafe/orders/order.py",
+    "cafe/orders/pause.py",
     "cafe/orders/queue.py",
     "cafe/payments/book.py",
     "cafe/payments/breaker.py",

@@ -33,10 +33,13 @@ from cafe.orders.messages import (
     ListOrders,
     MoveOrder,
     OrderPage,
+    Pause,
+    PauseOrders,
     PlaceOrder,
     PublishOrder,
     QueueCount,
     ReleaseOrder,
+    ResumeOrders,
     Standing,
     StartOrder,
 )
@@ -125,6 +128,16 @@ class Desk(BasketDesk):
                 if retries.left == TRIES or no.order_status is not message.status:
                     raise
                 return await self._ask_until_answered(FindOrder(message.order_id), retries)
+
+    # Managers
+
+    async def pause(self, pause: Pause) -> None:
+        """Take no new orders until then."""
+        await self._ask(PauseOrders(pause))
+
+    async def resume(self, by: str | None = None) -> None:
+        """Take new orders again."""
+        await self._ask(ResumeOrders(by))
 
     # Deliveries
 
