@@ -17,9 +17,11 @@ from cafe.compat.systems import open_compat
 from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
+from cafe.limits.staff_api import ban_routes
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
+from cafe.operations.manager_api import report_routes
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
 
@@ -56,6 +58,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     bookings = await open_bookings(house)
     letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
+    managing = Offer(
+        name="managing", staff_routes=(report_routes(house.ledger), ban_routes(house.limiter))
+    )
     desks = Desks(
         house.limiter,
         menu.board,
@@ -76,6 +81,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         bookings,
         letters,
         notifications,
+        managing,
         compat,
     )
 

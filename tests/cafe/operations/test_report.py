@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart, as_json, as_tables
+from cafe.operations.figures import Day, Hour, Hours, Spread, Work
+from cafe.operations.report import as_chart, as_json, as_tables
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Action, Order, Status
 from cafe.orders.queries import History, Step
 
