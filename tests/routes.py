@@ -74,7 +74,7 @@ OURS: Final[dict[str, frozenset[str]]] = {
     "worker GET /orders/{order_id}/events": STAFF,
     "worker GET /admin/report": MANAGERS,
     "worker GET /admin/bans": MANAGERS,
-    "worker DELETE /admin/bans/{address:path}": MANAGERS,
+    "worker DELETE /admin/bans/{address}": MANAGERS,
     "worker GET /admin/pause": MANAGERS,
     "worker PUT /admin/pause": MANAGERS,
     "worker DELETE /admin/pause": MANAGERS,
