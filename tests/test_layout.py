@@ -104,6 +104,7 @@ MODELS = (
     "cafe/names.py",
     "cafe/notifications/notification.py",
     "cafe/orders/order.py",
+    "cafe/orders/pause.py",
     "cafe/orders/queue.py",
     "cafe/orders/ready_board.py",
     "cafe/payments/book.py",

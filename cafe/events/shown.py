@@ -9,7 +9,7 @@ from typing import Any
 
 from cafe.events.sse import to_json
 from cafe.ledger.department import Logged
-from cafe.orders.messages import QueueCount, Standing
+from cafe.orders.messages import Pause, QueueCount, Standing
 from cafe.orders.ready_board import Cup, Shown
 from cafe.orders.schemas import moment, order_out
 
@@ -25,7 +25,7 @@ def board_json(shown: Shown, count: QueueCount) -> bytes:
             "preparing_count": count.preparing,
             "eta_seconds": None if eta is None else round(eta, 1),
             "accepting": count.accepting,
-            "paused": _paused(count),
+            "paused": _paused(count.paused),
         }
     )
 
@@ -34,8 +34,7 @@ def _ready(cup: Cup) -> dict[str, Any]:
     return {"number": cup.number, "name": cup.name, "at": round(cup.ready_at or 0.0, 3)}
 
 
-def _paused(count: QueueCount) -> dict[str, Any] | None:
-    pause: Any = getattr(count, "paused", None)
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
     return None if pause is None else {"until": moment(pause.until), "text": pause.text}
 
 

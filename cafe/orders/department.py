@@ -30,6 +30,9 @@ from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
+from cafe.orders.pause import PAUSE_TRANSITIONS
+from cafe.orders.pause_api import pause_routes
+from cafe.orders.pause_table import pauses
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
 from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.staff_api import barista_routes
@@ -65,9 +68,9 @@ def _prune_orders(subjects: Sequence[str]) -> Executable:
 
 ORDERS = Department(
     "orders",
-    tables=(orders, lines, destinations, keys, id_secret),
+    tables=(orders, lines, destinations, keys, id_secret, pauses),
     load=load_orders,
-    transitions=transitions_of(TRANSITIONS, BEGINNINGS),
+    transitions={**transitions_of(TRANSITIONS, BEGINNINGS), **transitions_of(PAUSE_TRANSITIONS)},
     checks=CHECKS,
     ended=_ended,
     prune=(_prune_keys, _prune_lines, _prune_destinations, _prune_orders),
@@ -135,7 +138,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersO
     return OrdersOffer(
         name="orders",
         customer_routes=(customer_routes(desk, limiter, board),),
-        staff_routes=(barista_routes(desk, limiter),),
+        staff_routes=(barista_routes(desk, limiter), pause_routes(desk)),
         answers=partial(dispatcher.ask, CountQueue()),
         metrics=metrics,
         tasks=(partial(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders()),),

@@ -18,11 +18,8 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
-<<<<<<< HEAD
+from cafe.orders.followers import hear_for
 from cafe.orders.kept_keys import KeptKeys
-=======
-from cafe.orders.followers import KeptKeys, hear_for
->>>>>>> events
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,
@@ -37,10 +34,13 @@ from cafe.orders.messages import (
     ListOrders,
     MoveOrder,
     OrderPage,
+    Pause,
+    PauseOrders,
     PlaceOrder,
     PublishOrder,
     QueueCount,
     ReleaseOrder,
+    ResumeOrders,
     Standing,
     StartOrder,
 )
@@ -130,6 +130,16 @@ class Desk(BasketDesk):
                 if retries.left == TRIES or no.order_status is not message.status:
                     raise
                 return await self._ask_until_answered(FindOrder(message.order_id), retries)
+
+    # Managers
+
+    async def pause(self, pause: Pause) -> None:
+        """Take no new orders until then."""
+        await self._ask(PauseOrders(pause))
+
+    async def resume(self, by: str | None = None) -> None:
+        """Take new orders again."""
+        await self._ask(ResumeOrders(by))
 
     # Deliveries
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""What follows the ledger's log for orders: log lines and metrics.
-=======
-"""What follows the ledger's log for orders: log lines, metrics, the keys of the ledger, the board.
->>>>>>> events
+"""What follows the ledger's log for orders: log lines, metrics, the ready board.
 
 Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
@@ -10,11 +6,7 @@ and orders' ids are not logged: an id is enough to cancel an order.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
 import json
-from collections import OrderedDict
->>>>>>> events
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -23,14 +15,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
-<<<<<<< HEAD
-from cafe.orders.order import FINISHES, Action, Order
-from cafe.orders.tables import orders
-=======
 from cafe.orders.order import FINISHES, Action, Order, Status
 from cafe.orders.ready_board import Cup, ReadyBoard
-from cafe.orders.tables import keys, orders
->>>>>>> events
+from cafe.orders.tables import orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
 
@@ -105,54 +92,6 @@ def metrics_of(queue: QueueCount) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "cafe_baristas", "Baristas who hold an order or wait for one.", queue.baristas
     )
-<<<<<<< HEAD
-=======
-
-
-class KeptKeys:
-    """Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
-
-    No false negatives: keys are added as they are committed, and the Dispatcher knows those that
-    are not committed yet. A key that is not certain counts as present, and is looked up.
-    """
-
-    def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
-        """Keep keys for `ttl_seconds`, and at most the newest `most`."""
-        self._ttl_seconds = ttl_seconds
-        self._most = most
-        self._used_at: OrderedDict[int, float] = OrderedDict()
-        """By the hash of address and key, the most recently used last."""
-        self._complete_after = -inf
-        """All keys used after this time are here."""
-
-    def may_have(self, address: str, key: str, since: float) -> bool:
-        """Return whether the ledger may have a key that an address used at `since` or later."""
-        return hash((address, key)) in self._used_at or since <= self._complete_after
-
-    def add(self, address: str, key: str, used_at: float) -> None:
-        """Add a key; call this in the order of use."""
-        known = hash((address, key))
-        self._used_at[known] = used_at
-        self._used_at.move_to_end(known)
-        while len(self._used_at) > self._most or self._oldest < used_at - self._ttl_seconds:
-            _, forgotten = self._used_at.popitem(last=False)
-            self._complete_after = max(self._complete_after, forgotten)
-
-    @property
-    def _oldest(self) -> float:
-        return next(iter(self._used_at.values()))
-
-    def hear(self, logged: Sequence[Logged]) -> None:
-        """Add the keys of committed entries; a follower for `Ledger.listen`."""
-        for one in logged:
-            for change in one.changes:
-                if change.table is not keys:
-                    continue
-                if isinstance(change, Put):
-                    address, key, _order_id, used_at = change.row
-                    self.add(address, key, used_at)
-                else:
-                    self._used_at.pop(hash(change.key), None)
 
 
 def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
@@ -170,4 +109,3 @@ def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
 def _is_brought(data: str | None) -> bool:
     """Return whether a courier brings the order of an event with this data."""
     return data is not None and "destination" in json.loads(data)
->>>>>>> events

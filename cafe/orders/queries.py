@@ -17,12 +17,7 @@ from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, 
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events
-<<<<<<< HEAD
 from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
-from cafe.orders.order import LIVE, NO_ADDRESS, SECRET_BYTES, Order, OrderIds, Status
-=======
-from cafe.orders.followers import MOST_KEYS, KeptKeys
-from cafe.orders.messages import PlacedQuery
 from cafe.orders.order import (
     BREWED,
     LIVE,
@@ -33,7 +28,8 @@ from cafe.orders.order import (
     OrderIds,
     Status,
 )
->>>>>>> events
+from cafe.orders.pause import NEVER_PAUSED, Pausing
+from cafe.orders.pause_table import load_pausing
 from cafe.orders.queue import MOST_RECENT
 from cafe.orders.ready_board import AT_ONCE_SECONDS, MOST_KEPT, READY_SECONDS, Cup, ReadyBoard
 from cafe.orders.tables import destinations, id_secret, keys, lines, order_of, orders
@@ -55,6 +51,8 @@ class Snapshot:
     last_number: int = 0
     brewing_seconds: tuple[float, ...] = ()
     """Brewing times of the last coffees, oldest first."""
+    pausing: Pausing = NEVER_PAUSED
+    """What managers have said last of taking new orders."""
 
 
 # As literals: the database uses the partial index only where it can see the values.
@@ -173,6 +171,7 @@ def load_orders(connection: Connection) -> Snapshot:
         recent=tuple(reversed(recent)),
         last_number=load_last_number(connection),
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
+        pausing=load_pausing(connection),
     )
 
 

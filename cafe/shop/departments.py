@@ -18,9 +18,11 @@ from cafe.delivery.department import DELIVERY, open_delivery
 from cafe.events.events import open_events
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
+from cafe.limits.staff_api import ban_routes
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
+from cafe.operations.manager_api import report_routes
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
 from cafe.screens.pages import open_screens
@@ -65,6 +67,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         ready_board=orders.ready_board,
         listen_to_hands=delivery.hands.listen,
     )
+    managing = Offer(
+        name="managing", staff_routes=(report_routes(house.ledger), ban_routes(house.limiter))
+    )
     desks = Desks(
         house.limiter,
         menu.board,
@@ -86,6 +91,7 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         letters,
         notifications,
         events,
+        managing,
         compat,
         open_screens(parse_origins(house.settings.frame_ancestors)),
     )

@@ -12,7 +12,14 @@ from cafe.screens.texts import LANGUAGES, read_texts
 from tests.screens.browser import WIDTHS, barriers, overflows, visiting
 from tests.system.shop import Shop
 
-PAGES = {"board": "client", "": "client", "courier": "client", "barista": "worker", "manager": "worker"}
+PAGES = {
+    "board": "client",
+    "": "client",
+    "courier": "client",
+    "barista": "worker",
+    "manager": "worker",
+}
+"""By page, the app that serves it; that at `/` has no name."""
 
 
 def url_of(shop: Shop, page: str) -> str:

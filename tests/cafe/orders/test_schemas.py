@@ -6,26 +6,29 @@ import pytest
 from pydantic import BaseModel
 
 from cafe.http.reply import answer
-from cafe.orders import line_schemas, schemas
-from cafe.orders.messages import Claim, Standing
+from cafe.orders import line_schemas, pause_api, schemas
+from cafe.orders.messages import Claim, Pause, QueueCount, Standing
 from cafe.orders.order import Action, Order, Status
+from cafe.orders.pause_api import PauseOut, pause_out
 from cafe.orders.schemas import (
     BasketOrderOut,
     ClaimOut,
     FinishedOut,
     ListedOut,
     OrderOut,
+    QueueOut,
     basket_out,
     claim_out,
     finished_out,
     listed_out,
     order_out,
+    queue_out,
 )
 from tests.cafe.ledger.order_histories import basket
 
 MODELS = [
     one
-    for module in (schemas, line_schemas)
+    for module in (schemas, line_schemas, pause_api)
     for one in vars(module).values()
     if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
 ]
@@ -66,6 +69,15 @@ def test_a_reply_is_what_its_model_documents(standing: Standing) -> None:
     if standing.order.status in {Status.READY, Status.DELIVERED}:
         finished = finished_out(standing.order)
         assert answer(finished).body == answer(FinishedOut.model_validate(finished)).body
+
+
+@pytest.mark.parametrize(
+    "pause", [None, Pause(1_795_000_060.0), Pause(1_795_000_060.0, "Zoë", "x")]
+)
+def test_a_pause_is_what_its_models_document(pause: Pause | None) -> None:
+    count = QueueCount(2, 1, 1, 45.81234, accepting=pause is None, by_status={}, paused=pause)
+    for shown, model in ((queue_out(count), QueueOut), (pause_out(pause), PauseOut)):
+        assert answer(shown).body == answer(model.model_validate(shown)).body
 
 
 @pytest.mark.parametrize("metadata", [None, "null", "[]", '{"table": "Zoë", "n": 1e3}'])
