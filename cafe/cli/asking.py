@@ -173,6 +173,14 @@ def parse_url(value: str) -> str:
 
     Raise BadParameter for anything else.
     """
+    return PREFIX.sub("", parse_full_url(value)).rstrip("/")
+
+
+def parse_full_url(value: str) -> str:
+    """Parse the URL of one of the shop's ports; its prefix stays, for what a proxy may do with it.
+
+    Raise BadParameter for anything else.
+    """
     try:
         place = urlsplit(value)
         _ = place.port  # raises ValueError for what is no port
@@ -181,7 +189,7 @@ def parse_url(value: str) -> str:
     is_plain = value.isascii() and value.isprintable() and " " not in value
     if not is_plain or place.scheme not in {"http", "https"} or not place.hostname:
         raise typer.BadParameter(f"{value} is not an address like http://127.0.0.1:8080.")
-    return PREFIX.sub("", value.rstrip("/").removesuffix("/docs")).rstrip("/")
+    return value.rstrip("/").removesuffix("/docs")
 
 
 def has(body: object, members: Members) -> bool:

@@ -8,8 +8,7 @@ of help.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
 from typing import Annotated, Any, Final, NamedTuple
@@ -18,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cafe.cli.plain_help import in_plain_words, unconverted
+from cafe.cli.plain_help import in_plain_words, without_conversions
 from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
 
@@ -47,18 +46,18 @@ COMMANDS: Final = {
     "finish": Command("cafe.cli.counter", "Declare an order ready."),
     "orders": Command("cafe.cli.counter", "List the orders that wait or are in preparation."),
     "baristas": Command(
-        "cafe.players.baristas", "Let baristas work in a running shop until Ctrl-C."
+        "cafe.players.commands", "Let baristas work in a running shop until Ctrl-C."
     ),
     "customers": Command(
-        "cafe.players.customers",
+        "cafe.players.commands",
         "Let groups of customers order in a running shop, and wait for as long as it takes.",
     ),
     "rush": Command(
-        "cafe.players.rush",
+        "cafe.players.commands",
         "Play the whole scenario on shops of its own: first without, then with an attacker.",
     ),
     "providers": Command(
-        "cafe.players.providers",
+        "cafe.players.commands",
         "Stand in for the providers of payments, refunds and notifications, until Ctrl-C.",
     ),
     "report": Command(
@@ -80,13 +79,6 @@ COMMANDS: Final = {
     "users": Command("cafe.cli.users", "Add users, and change their roles."),
     "tokens": Command("cafe.cli.users", "Grant tokens to programs, and revoke them."),
 }
-
-NOT_IMPORTED: Final = {"serve": ("rich", "pygments", "cryptography")}
-"""By command: what libraries import if it is installed, and the command never uses.
-
-structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB. PyJWT
-imports cryptography for signatures of other kinds than ours: as much again.
-"""
 
 PLAIN_TEXT: Final = None
 """Help without boxes: rich takes longer to import than all else that help needs."""
@@ -122,9 +114,15 @@ def _run(app: typer.Typer, args: Sequence[str]) -> int:
         if said.startswith("Usage: "):  # a command with commands, alone: typer sends its help
             print(said)
         else:
-            print_error(f"cafe: {' '.join(said.split())}")
+            print_error(f"cafe: {without_jargon(' '.join(said.split()))}")
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def without_jargon(said: str) -> str:
+    """Return what pydantic says of a wrong value, without what is for programmers."""
+    said, cut, _ = said.replace(": Value error, ", ": ").partition(", unable to parse")
+    return f"{said}." if cut else said
 
 
 def app_for(args: Sequence[str]) -> typer.Typer:
@@ -152,15 +150,8 @@ class LazyGroup(TyperGroup):
         return super().shell_complete(ctx, incomplete)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options; False is the default of a flag.
-
-        typer's own flags have none, and it would import pydantic to convert that.
-        """
-        flags = list(map(unconverted, super().get_params(ctx)))
-        for flag in flags:
-            if flag.default is None:
-                flag.default = False
-        return flags
+        """Return the options, which are flags."""
+        return without_conversions(super().get_params(ctx))
 
 
 def _complete_without_rich() -> None:
@@ -206,8 +197,7 @@ def loaded(name: str) -> Any:
 
 def imported(name: str) -> Any:
     """Import a command's module, and return the function or the Typer that is the command."""
-    with hidden(NOT_IMPORTED.get(name, ())):
-        return getattr(import_module(COMMANDS[name].module), attribute_of(name))
+    return getattr(import_module(COMMANDS[name].module), attribute_of(name))
 
 
 def attribute_of(name: str) -> str:
@@ -217,18 +207,6 @@ def attribute_of(name: str) -> str:
 
 def _stand_in() -> None:
     """Do nothing: typer needs a function for what is not loaded."""
-
-
-@contextmanager
-def hidden(packages: Sequence[str]) -> Generator[None]:
-    """Make packages that are not imported yet look as if they were not installed, in the block."""
-    absent = [package for package in packages if package not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type] # None is documented
-    try:
-        yield
-    finally:
-        for package in absent:
-            del sys.modules[package]
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value

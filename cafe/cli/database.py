@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cafe.cli.imports import importing
 from cafe.cli.options import KEEP_DAYS, DatabaseUrl
 from cafe.operations.printable import printable
 
@@ -38,9 +39,10 @@ def whole_database(option: str | None) -> Generator[str]:
 
     Otherwise a migration would make some of them only.
     """
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - not for help
 
-    import_module("cafe.shop.departments")
+        import_module("cafe.shop.departments")
     with shop_database(option) as address:
         yield address
 
@@ -52,9 +54,10 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
     The shop does so by itself on SQLite; on PostgreSQL it refuses to start until this has run.
     No shop may use the database meanwhile.
     """
-    from cafe.ledger.checking import version_of  # noqa: PLC0415 - as above
-    from cafe.ledger.database import upgrade  # noqa: PLC0415 - as above
-    from cafe.ledger.tables import newest  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.ledger.checking import version_of  # noqa: PLC0415 - not for help
+        from cafe.ledger.database import upgrade  # noqa: PLC0415
+        from cafe.ledger.tables import newest  # noqa: PLC0415
 
     with whole_database(database_url) as address:
         before = version_of(address)
@@ -76,7 +79,8 @@ def backup(
     With SQLite the copy is a database that `cafe serve` opens; with PostgreSQL, an archive for
     pg_restore.
     """
-    from cafe.ledger.backup import back_up  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.ledger.backup import back_up  # noqa: PLC0415 - not for help
 
     with whole_database(database_url) as address:
         size = back_up(address, file)
@@ -95,7 +99,8 @@ def restore_database(
     For SQLite only: the database that was there is kept beside it under another name. For
     PostgreSQL it prints how to run pg_restore.
     """
-    from cafe.ledger.backup import restore  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.ledger.backup import restore  # noqa: PLC0415 - not for help
 
     with whole_database(database_url) as address:
         former = restore(address, file)
@@ -116,8 +121,9 @@ def prune_tables(
     A shop that runs does so by itself, once an hour; this is for one that does not. A SQLite file
     does not shrink: its free pages are used again.
     """
-    from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - as above
-    from cafe.ledger.checking import open_reader  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - not for help
+        from cafe.ledger.checking import open_reader  # noqa: PLC0415
 
     with shop_settings(database_url=database_url, keep_days=keep_days) as settings:
         address = settings.database_url.get_secret_value()
@@ -128,10 +134,11 @@ def prune_tables(
 
 def prune_ledger(address: str, days: int) -> None:
     """Prune every department's part, and print the progress."""
-    from cafe.ledger.log import prune_some  # noqa: PLC0415 - as above
-    from cafe.ledger.store import open_store  # noqa: PLC0415 - as above
-    from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415 - as above
-    from cafe.shop.housekeeping import DAY  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.ledger.log import prune_some  # noqa: PLC0415 - not for help
+        from cafe.ledger.store import open_store  # noqa: PLC0415
+        from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415
+        from cafe.shop.housekeeping import DAY  # noqa: PLC0415
 
     with closing(open_store(address)) as store:
         before = time.time() - days * DAY
@@ -150,8 +157,9 @@ def check_tables(database_url: DatabaseUrl = None) -> None:
 
     The exit code is 1 when a promise is broken; what breaks it is listed.
     """
-    from cafe.ledger.checking import check, open_reader  # noqa: PLC0415 - as above
-    from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.ledger.checking import check, open_reader  # noqa: PLC0415 - not for help
+        from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415
 
     with whole_database(database_url) as address, open_reader(address) as connection:
         promises = [_printed(promise) for promise in check(connection, DEPARTMENTS)]

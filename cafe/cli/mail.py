@@ -5,9 +5,8 @@ Rule: as in `outgoing.py`, which does what letters have in common with notificat
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-import httpx
 import typer
 
 from cafe.cli.managing import answer_of, managed
@@ -15,6 +14,9 @@ from cafe.cli.options import DatabaseUrl, ShopUrl
 from cafe.cli.outgoing import Most, Outgoing, RetriedId, Shown
 from cafe.letters.letter import State
 from cafe.operations.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
 
 mail = typer.Typer(
     help="List letters, show them, and have them attempted again.", no_args_is_help=True

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import httpx
 import typer
 
+from cafe.cli.imports import importing
 from cafe.cli.managing import CommandRefusedError, answer_of, managed
 from cafe.cli.options import DatabaseUrl, ShopUrl
-from cafe.menu.menu_file import MOST_BYTES, MenuFile, MenuFileError, yaml_of
 from cafe.operations.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from cafe.menu.menu_file import MenuFile
 
 STANDARD: Final = "-"
 """Instead of a file: standard input or output."""
@@ -35,9 +39,12 @@ def import_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
     A product without an id is the one of its name, or a new one. Prices are decimal text with two
     places, such as 3.50.
     """
+    with importing():
+        from cafe.menu.menu_file import MOST_BYTES, MenuFile, MenuFileError  # noqa: PLC0415 - not for help
+
     name = "standard input" if file == STANDARD else file
     try:
-        read = MenuFile(read_bytes(file))
+        read = MenuFile(read_bytes(file, MOST_BYTES))
 
         async def work(client: httpx.AsyncClient) -> int:
             return len(await replace_menu(client, read))
@@ -51,6 +58,8 @@ def import_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
 @menu.command("export")
 def export_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopUrl = None) -> None:
     """Write the menu into a file, which `cafe menu import` reads back as the same menu."""
+    with importing():
+        from cafe.menu.menu_file import yaml_of  # noqa: PLC0415 - not for help
 
     async def work(client: httpx.AsyncClient) -> list[dict[str, Any]]:
         products: list[dict[str, Any]] = answer_of(await client.get("/admin/products"))["products"]
@@ -75,15 +84,15 @@ def counted(products: int) -> str:
     return f"{products} product" if products == 1 else f"{products} products"
 
 
-def read_bytes(file: str) -> bytes:
+def read_bytes(file: str, most: int) -> bytes:
     """Return what a file holds, and no more than shows that it is too large."""
     try:
         if file == STANDARD:
             if sys.stdin is None:  # it was closed
                 return b""
-            return sys.stdin.buffer.read(MOST_BYTES + 1)
+            return sys.stdin.buffer.read(most + 1)
         with Path(file).open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+            return opened.read(most + 1)
     except OSError as error:
         raise CommandRefusedError(f"{file}: {error.strerror}.") from None
 

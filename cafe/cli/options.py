@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
+from cafe.cli.asking import parse_full_url
+
 WRONG_SETTING: Final = 2
 """The exit code for wrong usage: of the command line, a setting, or what the shop refuses."""
 DATABASE_URL: Final = (
@@ -29,5 +31,6 @@ ShopUrl = Annotated[
         help="The baristas' port of the shop that runs; default: where its settings put it.",
         show_default=False,
         metavar="URL",
+        parser=parse_full_url,
     ),
 ]

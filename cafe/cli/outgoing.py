@@ -10,18 +10,17 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from cafe.cli.imports import importing
 from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
 from cafe.operations.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
 
 SET_ASIDE: Final = {"state": "set_aside"}
 MOST_ON_PAGE: Final = 500
@@ -69,8 +68,7 @@ class Outgoing:
         if not found:
             print("There are none.")
             return
-        width = None if sys.stdout.isatty() else WIDTH
-        Console(highlight=False, width=width).print(self._table_of(found[:most]))
+        self._print_table(found[:most])
         if len(found) > most:
             print("There are more: --most shows them.")
 
@@ -110,20 +108,29 @@ class Outgoing:
         shown: list[Shown] = answer_of(page)[f"{self.name}s"]
         return shown
 
-    def _table_of(self, found: list[Shown]) -> Table:
-        """Return a table; all texts are escaped."""
+    def _print_table(self, found: list[Shown]) -> None:
+        """Print a table; all texts are escaped."""
+        with importing():
+            from rich.box import SIMPLE  # noqa: PLC0415 - not for help
+            from rich.console import Console  # noqa: PLC0415
+            from rich.table import Table  # noqa: PLC0415
+            from rich.text import Text  # noqa: PLC0415
+
         table = Table(box=SIMPLE)
         for column in ("id", *self.columns, "state", "attempts", "last outcome", "next attempt"):
             table.add_column(column, overflow="fold", no_wrap=column == "id")
         for one in found:
-            attempts = one["attempts"]
-            cells = (
-                one[self.key],
-                *self.cells(one),
-                one["state"],
-                attempts[-1]["number"] if attempts else 0,
-                attempts[-1]["outcome"] if attempts else "",
-                one["due_at"] or "",
-            )
-            table.add_row(*(Text(printable(str(cell))) for cell in cells))
-        return table
+            table.add_row(*(Text(printable(str(cell))) for cell in self._row_of(one)))
+        width = None if sys.stdout.isatty() else WIDTH
+        Console(highlight=False, width=width).print(table)
+
+    def _row_of(self, one: Shown) -> tuple[object, ...]:
+        attempts = one["attempts"]
+        return (
+            one[self.key],
+            *self.cells(one),
+            one["state"],
+            attempts[-1]["number"] if attempts else 0,
+            attempts[-1]["outcome"] if attempts else "",
+            one["due_at"] or "",
+        )

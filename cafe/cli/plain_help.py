@@ -35,7 +35,7 @@ def in_plain_words(command: Any) -> Any:
     every = command.get_params
 
     def get_params(ctx: Any) -> list[Any]:
-        return list(map(unconverted, every(ctx)))  # with --help
+        return without_conversions(every(ctx))  # with --help
 
     command.get_params = get_params
     for each in getattr(command, "commands", {}).values():
@@ -59,6 +59,18 @@ def _name_argument(argument: Any) -> None:
 
 def _no_type(ctx: object) -> None:
     """Show no type beside the name of an argument."""
+
+
+def without_conversions(parameters: list[Any]) -> list[Any]:
+    """Leave out what typer would import pydantic for; return the parameters.
+
+    False is the default of a flag: typer's own, such as --help, have none, and it would convert
+    that.
+    """
+    for parameter in parameters:
+        if parameter.param_type_name == "option" and parameter.is_flag:
+            parameter.default = parameter.default or False
+    return list(map(unconverted, parameters))
 
 
 def unconverted(parameter: Any) -> Any:

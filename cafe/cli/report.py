@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
+from cafe.cli.imports import importing
 from cafe.cli.options import DatabaseUrl
 
 
 def parse_day(value: str | date) -> date:
     """Parse a day like 2026-11-21; raise BadParameter for anything else."""
-    from cafe.operations.report import Hours  # noqa: PLC0415 - as above
+    with importing():
+        from cafe.operations.report import Hours  # noqa: PLC0415 - not for help
 
     try:
         day = date.fromisoformat(str(value))
@@ -49,13 +51,13 @@ def report(
 
 def print_report(day: date, database_url: str | None, *, as_data: bool) -> None:
     """Print the figures of a day, as JSON or for people."""
-    # As above.
-    from rich.console import Console  # noqa: PLC0415
+    with importing():
+        from rich.console import Console  # noqa: PLC0415 - not for help
 
-    from cafe.cli.ledgers import shop_database  # noqa: PLC0415
-    from cafe.ledger.checking import open_reader  # noqa: PLC0415
-    from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables  # noqa: PLC0415
-    from cafe.orders.queries import read_histories  # noqa: PLC0415
+        from cafe.cli.ledgers import shop_database  # noqa: PLC0415
+        from cafe.ledger.checking import open_reader  # noqa: PLC0415
+        from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables  # noqa: PLC0415
+        from cafe.orders.queries import read_histories  # noqa: PLC0415
 
     hours = Hours.of(day)
     with shop_database(database_url) as address, open_reader(address) as connection:

@@ -6,23 +6,28 @@ an e-mail address and a password are checked as in a registration.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx
 import typer
 
-from cafe.cli.ledgers import shop_settings
+from cafe.cli.imports import importing
 from cafe.cli.managing import CommandRefusedError, answer_of, managed, page_after
 from cafe.cli.options import DatabaseUrl, ShopUrl
-from cafe.http.authentication import Role
+from cafe.http.role import Role
 from cafe.operations.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
 
 users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
 
+LONGEST_LINE: Final = 4096
+"""Bytes that are read of a password from a pipe; more than it may have."""
 PAGE: Final = 500
 """Users that are asked for at a time."""
 SEEDED: Final = (
@@ -43,14 +48,17 @@ def add_user(
     role: Annotated[Role, typer.Option(help="What the account may do.", show_default=False)],
     password: Annotated[
         str | None,
-        typer.Option(help="8 to 256 characters; asked for if it is missing.", show_default=False),
+        typer.Option(
+            help="8 to 256 characters; if it is missing it is asked for, or read from a pipe.",
+            show_default=False,
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     url: ShopUrl = None,
 ) -> None:
     """Add an account with a role."""
     if password is None:
-        password = asked_password()
+        password = asked_password() if is_typed() else piped_password()
     wish = {"email": email, "password": password, "role": role.value}
 
     async def work(client: httpx.AsyncClient) -> Shown:
@@ -161,6 +169,19 @@ def revoke_token(name: NameArgument, database_url: DatabaseUrl = None, url: Shop
     print(printable(f"{name} is revoked."))
 
 
+def is_typed() -> bool:
+    """Return whether standard input is a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def piped_password() -> str:
+    """Return the first line of standard input; raises CommandRefusedError if there is none."""
+    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(LONGEST_LINE)
+    if not line:
+        raise CommandRefusedError("There is no password; give --password.")
+    return line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+
+
 def asked_password() -> str:
     """Return a password that was typed twice; raises CommandRefusedError if there is none."""
     try:
@@ -174,6 +195,9 @@ def asked_password() -> str:
 
 def refuse_production() -> None:
     """Raise CommandRefusedError where the settings say that the shop serves real customers."""
+    with importing():
+        from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - not for help
+
     with shop_settings() as settings:
         if settings.env == "production":
             raise CommandRefusedError(

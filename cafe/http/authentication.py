@@ -10,22 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from starlette.types import Scope
 
 from cafe.http.refusals import CafeRefusal, HeaderFields
-
-
-class Role(StrEnum):
-    """What an account may do."""
-
-    CUSTOMER = "customer"
-    BARISTA = "barista"
-    COURIER = "courier"
-    MANAGER = "manager"
+from cafe.http.role import Role as Role  # noqa: PLC0414 - a part of who makes a request
 
 
 @dataclass(frozen=True, slots=True)

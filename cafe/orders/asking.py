@@ -20,7 +20,7 @@ from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.orders.dispatcher import Dispatcher
-from cafe.orders.followers import KeptKeys
+from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import HangUp, Standing
 from cafe.orders.order import Order, OrderIds
 from cafe.orders.queries import find_by_key, find_order

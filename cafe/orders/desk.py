@@ -18,7 +18,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
-from cafe.orders.followers import KeptKeys
+from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,

@@ -1,4 +1,4 @@
-"""What follows the ledger's log for orders: log lines, metrics, and the keys that the ledger has.
+"""What follows the ledger's log for orders: log lines and metrics.
 
 Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
@@ -6,10 +6,7 @@ and orders' ids are not logged: an id is enough to cancel an order.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from math import inf
-from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -18,11 +15,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
 from cafe.orders.order import FINISHES, Action, Order
-from cafe.orders.tables import keys, orders
+from cafe.orders.tables import orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
-MOST_KEYS: Final = 50_000
-"""About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
 
 # Positions in a row: making an Order for each line would add a third to its cost.
 NUMBER, ADDRESS, PLACED_AT, STARTED_AT, ENDED_AT = map(
@@ -94,49 +89,3 @@ def metrics_of(queue: QueueCount) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "cafe_baristas", "Baristas who hold an order or wait for one.", queue.baristas
     )
-
-
-class KeptKeys:
-    """Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
-
-    No false negatives: keys are added as they are committed, and the Dispatcher knows those that
-    are not committed yet. A key that is not certain counts as present, and is looked up.
-    """
-
-    def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
-        """Keep keys for `ttl_seconds`, and at most the newest `most`."""
-        self._ttl_seconds = ttl_seconds
-        self._most = most
-        self._used_at: OrderedDict[int, float] = OrderedDict()
-        """By the hash of address and key, the most recently used last."""
-        self._complete_after = -inf
-        """All keys used after this time are here."""
-
-    def may_have(self, address: str, key: str, since: float) -> bool:
-        """Return whether the ledger may have a key that an address used at `since` or later."""
-        return hash((address, key)) in self._used_at or since <= self._complete_after
-
-    def add(self, address: str, key: str, used_at: float) -> None:
-        """Add a key; call this in the order of use."""
-        known = hash((address, key))
-        self._used_at[known] = used_at
-        self._used_at.move_to_end(known)
-        while len(self._used_at) > self._most or self._oldest < used_at - self._ttl_seconds:
-            _, forgotten = self._used_at.popitem(last=False)
-            self._complete_after = max(self._complete_after, forgotten)
-
-    @property
-    def _oldest(self) -> float:
-        return next(iter(self._used_at.values()))
-
-    def hear(self, logged: Sequence[Logged]) -> None:
-        """Add the keys of committed entries; a follower for `Ledger.listen`."""
-        for one in logged:
-            for change in one.changes:
-                if change.table is not keys:
-                    continue
-                if isinstance(change, Put):
-                    address, key, _order_id, used_at = change.row
-                    self.add(address, key, used_at)
-                else:
-                    self._used_at.pop(hash(change.key), None)

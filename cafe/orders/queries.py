@@ -10,18 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
 
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events
-from cafe.orders.followers import MOST_KEYS, KeptKeys
-from cafe.orders.messages import PlacedQuery
+from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
 from cafe.orders.order import LIVE, NO_ADDRESS, SECRET_BYTES, Order, OrderIds, Status
 from cafe.orders.queue import MOST_RECENT
 from cafe.orders.tables import destinations, id_secret, keys, lines, order_of, orders
+
+if TYPE_CHECKING:  # `cafe report` reads histories, and would import all of the HTTP API with it
+    from cafe.orders.messages import PlacedQuery
 
 LAST_BREWED = 20
 

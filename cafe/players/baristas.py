@@ -10,12 +10,11 @@ import itertools
 import math
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
 import trio
-import typer
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -30,16 +29,7 @@ from cafe.players.client import (
     request_with_retries,
     wait_until_open,
 )
-from cafe.players.options import (
-    AMERICANO,
-    Brew,
-    RetryFor,
-    Seed,
-    Span,
-    Speed,
-    parse_url,
-    seeded_random,
-)
+from cafe.players.options import Span, seeded_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,39 +227,8 @@ async def _play(staff: Staff) -> None:
         await staff.work()
 
 
-def baristas(
-    number: Annotated[int, typer.Argument(min=1, help="How many baristas.")] = 10,
-    *,
-    brew: Brew = AMERICANO,
-    speed: Speed = 1.0,
-    url: Annotated[
-        str, typer.Option(parser=parse_url, metavar="URL", help="The shop's worker port.")
-    ] = "http://127.0.0.1:8081",
-    token: Annotated[
-        str | None, typer.Option(envvar="CAFE_WORKER_TOKEN", help="The shop's worker token.")
-    ] = None,
-    orders: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Go home after this many orders, all together.", show_default="never"
-        ),
-    ] = None,
-    idle: Annotated[
-        float,
-        typer.Option(
-            min=0.1, help="Go home after this many seconds without an order.", show_default="never"
-        ),
-    ] = math.inf,
-    retry_for: RetryFor = 30.0,
-    seed: Seed = None,
-) -> None:
-    """Let baristas work in a running shop until Ctrl-C.
-
-    Each claims the oldest order, brews it and declares it ready, over a connection of its own.
-    With --orders or --idle they go home by themselves. At Ctrl-C an order in hand is released.
-    """
-    shift = Shift(brew / speed, idle, retry_for, orders, seed)
-    staff = Staff(number, url, shift, token)
+def play(staff: Staff) -> None:
+    """Let baristas work until all have gone home; raise PlayerError if one gave up."""
     trio.run(_play, staff)
     print(staff.line())
     if staff.error is not None:

@@ -9,11 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import repeat
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import trio
-import typer
 from rich.box import SIMPLE
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -22,18 +21,7 @@ from cafe.operations.charts import histograms, rank
 from cafe.operations.printable import printable
 from cafe.players.board import as_text, plain_console, shown
 from cafe.players.client import OpenTransport, describe, open_client, open_tcp, wait_until_open
-from cafe.players.options import (
-    BETWEEN_GROUPS,
-    GROUP,
-    Groups,
-    Pause,
-    RetryFor,
-    Seed,
-    Span,
-    parse_address,
-    parse_url,
-    seeded_random,
-)
+from cafe.players.options import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -219,37 +207,11 @@ async def _play(crowd: Crowd, retry_for: float) -> None:
         await crowd.arrive()
 
 
-def customers(
-    number: Annotated[int, typer.Argument(min=1, help="How many customers, in all groups.")] = 200,
-    *,
-    groups: Groups = GROUP,
-    pause: Pause = BETWEEN_GROUPS,
-    url: Annotated[
-        str, typer.Option(parser=parse_url, metavar="URL", help="The shop's client port.")
-    ] = "http://127.0.0.1:8080",
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            parser=parse_address,
-            metavar="ADDRESS",
-            help="A local address to connect from; if given several times, groups take turns.",
-        ),
-    ] = None,
-    retry_for: RetryFor = 10.0,
-    seed: Seed = None,
-) -> None:
-    """Let groups of customers order in a running shop, and wait for as long as it takes.
-
-    Prints what they got and a histogram of their waits. The exit code is 0 only when every
-    customer got a 200.
-    """
-    rng = seeded_random(seed)
-    crowd = Crowd(split_into_groups(number, groups, rng), pause, url, rng, source or (None,))
+def play(crowd: Crowd, retry_for: float) -> bool:
+    """Let a crowd order and wait, and print what it got; return whether all got a coffee."""
     trio.run(_play, crowd, retry_for)
     summary = crowd.summary()
     plain_console().print(comparison({"customers": summary}))
     if summary.served:
         print(histograms({"waits of those served, in seconds": summary.served}))
-    if not summary.all_served:
-        raise typer.Exit(1)
+    return summary.all_served

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
 from typing import Annotated
 
-import httpx
 import typer
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -35,6 +35,20 @@ class Span:
     def draw(self, rng: Random) -> float:
         """Draw a number from the range, uniformly."""
         return rng.uniform(self.low, self.high)
+
+
+class Manner(StrEnum):
+    """How a stand-in answers."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    """402, and nothing is done."""
+    FAIL = "fail"
+    """500, and nothing is done."""
+    LOSE = "lose"
+    """It is done, and answered with 500."""
+    STALL = "stall"
+    """It is done, and answered when the manner is changed."""
 
 
 AMERICANO = Span(30, 60)
@@ -68,20 +82,6 @@ def parse_sizes(value: str | Span) -> Span:
     if sizes.low < 1 or not (sizes.low.is_integer() and sizes.high.is_integer()):
         raise typer.BadParameter(f"{value} is not a range of whole numbers from 1.")
     return sizes
-
-
-def parse_url(value: str) -> str:
-    """Parse the URL of one of the shop's ports, with or without its prefix.
-
-    What `cafe serve` prints ends in /docs, which is removed. Raise BadParameter for anything else.
-    """
-    try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise typer.BadParameter(f"{value} is not an address like http://127.0.0.1:8080.")
-    return value.rstrip("/").removesuffix("/docs")
 
 
 def parse_address(value: str) -> str:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import signal
 from functools import partial
-from typing import Annotated
 
 import trio
-import typer
 
 from cafe.http.problem import problem_response, request_id_of
 from cafe.limits.admission import Admission
 from cafe.operations.logs import set_up_logs
-from cafe.players.stand_ins import Manner, Providers, StandIn
+from cafe.players.options import Manner
+from cafe.players.stand_ins import Providers, StandIn
 from cafe.server.config import ServerConfig
 from cafe.server.context import Problems
 from cafe.server.serve import serve
@@ -54,23 +53,7 @@ async def run_providers(port: int, providers: Providers) -> None:
             stop.set()
 
 
-def providers(
-    *,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 is any free port.")] = 8090,
-    charges: Annotated[Manner, typer.Option(help="How charges are answered.")] = Manner.ACCEPT,
-    refunds: Annotated[Manner, typer.Option(help="How refunds are answered.")] = Manner.ACCEPT,
-    notifications: Annotated[
-        Manner, typer.Option(help="How notifications are answered.")
-    ] = Manner.ACCEPT,
-    bookings: Annotated[
-        Manner, typer.Option(help="How requests for tables are answered.")
-    ] = Manner.ACCEPT,
-) -> None:
-    """Stand in for the providers of payments, refunds and notifications, until Ctrl-C.
-
-    And for a booking program, which takes requests for tables and decides none. Prints the settings
-    to start a shop with. GET /charges, /refunds, /notifications and /bookings list what was done;
-    PUT /manners {"charges": "stall"} changes how they answer from then on.
-    """
-    stand_ins = Providers(*map(StandIn, (charges, refunds, notifications, bookings)))
+def play(port: int, *manners: Manner) -> None:
+    """Stand in for all providers, each in its manner, until SIGTERM or SIGINT."""
+    stand_ins = Providers(*map(StandIn, manners))
     trio.run(run_providers, port, stand_ins, instruments=set_up_logs("auto"))

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING
 
 import trio
 import typer
@@ -29,7 +29,7 @@ from cafe.players.baristas import Shift, Staff
 from cafe.players.board import plain_console, shown
 from cafe.players.client import OpenTransport, PlayerError, open_tcp
 from cafe.players.customers import Crowd, comparison, split_into_groups
-from cafe.players.options import AMERICANO, GROUP, Brew, Groups, Span, Speed, seeded_random
+from cafe.players.options import Span, seeded_random
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -266,29 +266,13 @@ def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float
     print(histograms({f"waits in seconds, {p.title}": p.crowd.summary().served for p in phases}))
 
 
-def rush(
-    *,
-    regulars: Annotated[int, typer.Option(min=1, help="How many regulars, in all groups.")] = 300,
-    groups: Groups = GROUP,
-    baristas: Annotated[int, typer.Option(min=1, help="How many baristas.")] = 10,
-    brew: Brew = AMERICANO,
-    speed: Speed = 80.0,
-    attack: Annotated[
-        int, typer.Option(min=1, max=20_000, help="How many orders the attacker sends at once.")
-    ] = 5_000,
-    seed: Annotated[int, typer.Option(help="Draws the groups and the brewing times.")] = 1,
-) -> None:
-    """Play the whole scenario on shops of its own: first without, then with an attacker.
+def play(scenario: Scenario, speed: float) -> bool:
+    """Play both phases and print what each side got; return whether all regulars got a coffee.
 
-    Starts a shop on free ports twice, with baristas and groups of regulars, and in the second phase
-    an attacker from another loopback address. Prints what each side got. The exit code is 0
-    only when every regular got a 200 in both phases. Takes under a minute.
+    Raises PlayerError.
     """
     for address in (*_REGULARS, _ATTACKER):
         require_address(address)
-    shift = Shift(brew / speed, seed=seed)
-    scenario = Scenario(regulars, groups, baristas, shift, attack, seed)
     calm, attacked = trio.run(_play_both, scenario)
     _print_result(scenario, calm, attacked, speed)
-    if not (calm.crowd.summary().all_served and attacked.crowd.summary().all_served):
-        raise typer.Exit(1)
+    return calm.crowd.summary().all_served and attacked.crowd.summary().all_served

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,21 +21,7 @@ from starlette.routing import Route
 
 from cafe.http.disconnect import unless_disconnected
 from cafe.http.reply import DISCONNECTED
-
-
-class Manner(StrEnum):
-    """How a stand-in answers."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-    """402, and nothing is done."""
-    FAIL = "fail"
-    """500, and nothing is done."""
-    LOSE = "lose"
-    """It is done, and answered with 500."""
-    STALL = "stall"
-    """It is done, and answered when the manner is changed."""
-
+from cafe.players.options import Manner
 
 NOTIFICATION_ID: Final = "webhook-id"
 NOTIFIED: Final = ("notifications", "bookings")

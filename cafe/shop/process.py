@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
 """Between two attempts to connect to the database at the start."""
-LAST_SECONDS = 0.5
-"""How long what was cancelled may take to end, when the time for closing is over."""
+LAST_SHARE = 0.1
+"""Of the shutdown time: how long what was cancelled may take to end, at its end."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -60,16 +60,17 @@ async def end_late(
     scope: trio.CancelScope,
     leave: Callable[[int], object] = os._exit,
 ) -> None:
-    """Cancel the scope when closing has taken so many seconds, and end the process soon after that.
+    """Cancel the scope shortly before closing has taken so many seconds; end the process then.
 
     All who wait have been answered long before. What is left may be a call that cannot be
     cancelled, in a thread that waits for a hung disk.
     """
     await closing_time.wait()
-    await trio.sleep(seconds)
+    ended = trio.current_time() + seconds
+    await trio.sleep_until(ended - LAST_SHARE * seconds)
     log.warning("closing takes too long", seconds=seconds)
     scope.cancel()
-    await trio.sleep(LAST_SECONDS)
+    await trio.sleep_until(ended)
     log.warning("threads that hang are left behind")
     await trio.lowlevel.checkpoint()  # the log is written between two turns of the scheduler
     leave(0)

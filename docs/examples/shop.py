@@ -19,7 +19,8 @@ from typing import Final
 import typer
 
 from cafe.cli.commands import run
-from cafe.cli.serve import open_shop, serve
+from cafe.cli.opening import open_shop
+from cafe.cli.serve import serve
 from cafe.offer import House, Offer
 from cafe.orders.department import OrdersOffer
 from cafe.shop.departments import DEPARTMENTS, Departments, open_departments

@@ -49,7 +49,7 @@ print((used.ru_utime + used.ru_stime) / 5)
 """
 UNCOMPILED = """
 import os, sys
-import cafe.cli.commands, cafe.cli.serve
+import cafe.cli.commands, cafe.cli.opening, cafe.cli.serve
 for name, module in sorted(sys.modules.items()):
     source = getattr(module, "__file__", None) or ""
     cached = getattr(module, "__cached__", None)

@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from actors import Ref
 from cafe.cli.commands import run
-from cafe.cli.serve import open_shop, serve
+from cafe.cli.opening import open_shop
+from cafe.cli.serve import serve
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.offer import House, Offer

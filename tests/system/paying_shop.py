@@ -14,7 +14,8 @@ import typer
 from starlette.types import Scope
 
 from cafe.cli.commands import run
-from cafe.cli.serve import open_shop, serve
+from cafe.cli.opening import open_shop
+from cafe.cli.serve import serve
 from cafe.delivery.messages import Coverage, District
 from cafe.http.authentication import Caller, Role, bearer_of
 from cafe.menu.messages import Board, Menu, Product, Variation

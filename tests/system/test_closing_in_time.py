@@ -120,7 +120,7 @@ import sys, threading
 from functools import partial
 import trio
 import cafe.cli.commands
-from cafe.cli.serve import open_shop
+from cafe.cli.opening import open_shop
 from cafe.offer import Offer
 from cafe.shop.departments import DEPARTMENTS, Departments, open_departments
 

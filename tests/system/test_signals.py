@@ -80,6 +80,23 @@ def test_ctrl_c_during_the_start_is_exit_code_130_and_prints_nothing(moment: str
     assert interrupted(moment, ["serve", *FREE_PORTS]) == (130, b"", b"")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "moment"),
+    [
+        (["users", "list"], "fastapi"),
+        (["menu", "export", "-"], "yaml as garbage is collected"),
+        (["db", "check"], "sqlalchemy as garbage is collected"),
+        (["report"], "rich.console as garbage is collected"),
+        (["baristas"], "httpx as garbage is collected"),
+    ],
+    ids=str,
+)
+def test_ctrl_c_as_a_command_imports_what_it_needs_is_exit_code_130_and_prints_nothing(
+    arguments: list[str], moment: str
+) -> None:
+    assert interrupted(moment, arguments) == (130, b"", b"")
+
+
 def interrupted(
     moment: str,
     arguments: Sequence[str],

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from cafe.cli import importing
+from cafe.compat.imports.moving import ORDERS
 from cafe.ledger.log import MOST_AHEAD
 from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import events
@@ -234,3 +236,7 @@ def test_the_help_names_the_systems_and_an_example(importer: Importer) -> None:
     assert status == 0
     assert "cafe import functech export.json" in out
     assert "--dry-run" in out
+
+
+def test_help_names_the_systems_whose_exports_are_understood() -> None:
+    assert list(ORDERS) == list(importing.SYSTEMS)

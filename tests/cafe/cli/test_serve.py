@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cafe.cli.commands import make_app
-from cafe.cli.serve import announce_as_json, help_text, open_shop
+from cafe.cli.opening import announce_as_json, open_shop
+from cafe.cli.serve import help_text
 from cafe.settings import Settings, option_name
 
 FREE_PORTS = {"client_bind": "127.0.0.1:0", "worker_bind": "127.0.0.1:0"}

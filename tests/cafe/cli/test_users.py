@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cafe.cli.managing import worker_url
+from cafe.cli.operator_client import worker_url
 from cafe.settings import SettingsError, read_settings
 from tests.cafe.accounts.conftest import new_url, postgres
 from tests.cafe.cli.running import run_command
@@ -128,6 +128,10 @@ def test_all_pages_are_listed(on_file: Cafe, monkeypatch: pytest.MonkeyPatch) ->
         (("tokens", "add", "till", "--role", "customer"), "barista or manager"),
         (("tokens", "revoke", "till"), "no token"),
         (
+            ("users", "list", "--url", "nowhere"),
+            "'--url': nowhere is not an address like http://",
+        ),
+        (
             ("users", "list", "--url", "http://boss:secret@127.0.0.1:1/x"),
             "127.0.0.1:1 failed. If its baristas' port is elsewhere, give --url.",
         ),
@@ -142,20 +146,28 @@ def test_what_a_command_cannot_do_is_one_line(
     assert PASSWORD not in line
 
 
-def test_a_password_that_nobody_can_be_asked_for_is_one_line(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cafe.db"
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (b"", 2, "cafe: There is no password; give --password.\n"),
+        (b"short\n", 2, "8 to 256"),
+        (b"\xff" * 8, 2, "cafe: What was typed is not text in UTF-8.\n"),
+        (PASSWORD.encode() + b"\nnext line", 0, ""),
+    ],
+)
+def test_a_password_comes_from_a_pipe_or_is_missed_in_one_line(
+    tmp_path: Path, typed: bytes, code: int, said: str
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cafe", "users", "add", BOSS, "--role", "manager"],
-        env={"CAFE_DATABASE_URL": url},
-        stdin=subprocess.DEVNULL,
+        env={"CAFE_DATABASE_URL": f"sqlite:///{tmp_path}/cafe.db"},
+        input=typed,
         capture_output=True,
-        text=True,
         start_new_session=True,  # without a terminal
         check=False,
     )
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[-1].strip() == "cafe: There is no password; give --password."
-    assert "Traceback" not in done.stderr
+    err = done.stderr.decode()
+    assert (done.returncode, said in err, err.count("\n")) == (code, True, bool(said))
 
 
 def test_a_database_in_memory_has_no_users_to_manage(capsys: pytest.CaptureFixture[str]) -> None:

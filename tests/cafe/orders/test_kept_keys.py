@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.ledger.department import Drop, Event, Logged, Put
-from cafe.orders.followers import KeptKeys
+from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.order import Order
 from cafe.orders.tables import drop_key, orders, put_key, row_of
 

@@ -7,12 +7,12 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cafe.cli.asking import parse_full_url
 from cafe.players.options import (
     Span,
     parse_address,
     parse_sizes,
     parse_span,
-    parse_url,
     seeded_random,
 )
 
@@ -77,13 +77,13 @@ def test_sizes_of_groups_are_whole_numbers_from_one() -> None:
     ],
 )
 def test_a_url_may_be_pasted_as_serve_prints_it(text: str, url: str) -> None:
-    assert parse_url(text) == url
+    assert parse_full_url(text) == url
 
 
 @pytest.mark.parametrize("text", ["", "127.0.0.1:8080", "ftp://cafe", "http://", "http://a:port"])
 def test_a_wrong_url_is_one_sentence(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not an address like http"):
-        parse_url(text)
+        parse_full_url(text)
 
 
 def test_a_local_address_is_an_ip_address() -> None:

@@ -1,0 +1,64 @@
+"""The Idempotency-Keys that the ledger has, as one more follower of its log.
+
+Rule: as in `followers.py`. It imports neither logs nor metrics, since the queries import it, and
+`cafe report` those.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+from cafe.ledger.department import Logged, Put
+from cafe.orders.tables import keys
+
+MOST_KEYS: Final = 50_000
+"""About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
+
+
+class KeptKeys:
+    """Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
+
+    No false negatives: keys are added as they are committed, and the Dispatcher knows those that
+    are not committed yet. A key that is not certain counts as present, and is looked up.
+    """
+
+    def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
+        """Keep keys for `ttl_seconds`, and at most the newest `most`."""
+        self._ttl_seconds = ttl_seconds
+        self._most = most
+        self._used_at: OrderedDict[int, float] = OrderedDict()
+        """By the hash of address and key, the most recently used last."""
+        self._complete_after = -inf
+        """All keys used after this time are here."""
+
+    def may_have(self, address: str, key: str, since: float) -> bool:
+        """Return whether the ledger may have a key that an address used at `since` or later."""
+        return hash((address, key)) in self._used_at or since <= self._complete_after
+
+    def add(self, address: str, key: str, used_at: float) -> None:
+        """Add a key; call this in the order of use."""
+        known = hash((address, key))
+        self._used_at[known] = used_at
+        self._used_at.move_to_end(known)
+        while len(self._used_at) > self._most or self._oldest < used_at - self._ttl_seconds:
+            _, forgotten = self._used_at.popitem(last=False)
+            self._complete_after = max(self._complete_after, forgotten)
+
+    @property
+    def _oldest(self) -> float:
+        return next(iter(self._used_at.values()))
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Add the keys of committed entries; a follower for `Ledger.listen`."""
+        for one in logged:
+            for change in one.changes:
+                if change.table is not keys:
+                    continue
+                if isinstance(change, Put):
+                    address, key, _order_id, used_at = change.row
+                    self.add(address, key, used_at)
+                else:
+                    self._used_at.pop(hash(change.key), None)
