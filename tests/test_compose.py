@@ -46,7 +46,7 @@ def variables_of(profile: str) -> dict[str, str]:
 
 
 def variables_of_the_image() -> dict[str, str]:
-    """Return the settings that the image brings. Of a variable without a value Docker removes them."""
+    """Return the settings that the image brings; Docker removes those that are set to nothing."""
     text = (ROOT / "Dockerfile").read_text("utf-8")
     return dict(re.findall(r"^ +(CAFE_\w+)=(\S+)", text, re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""Does what axllent/mailpit does as far as the checks need it: takes letters, and lists them as JSON."""
+"""Stands in for axllent/mailpit as far as the checks need it: takes letters, lists them as JSON."""
 
 import json
 from email import message_from_bytes, policy
@@ -11,13 +11,19 @@ LETTERS: list[dict[str, str]] = []
 
 
 class Catcher:
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    """Keeps the subject of each letter."""
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any
+    ) -> str:
         letter = message_from_bytes(envelope.content, policy=policy.default)
         LETTERS.append({"Subject": str(letter["Subject"])})
         return "250 OK"
 
 
 class Letters(BaseHTTPRequestHandler):
+    """Answers every GET with the letters so far."""
+
     def do_GET(self) -> None:
         body = json.dumps({"total": len(LETTERS), "messages": LETTERS}).encode()
         self.send_response(200)
