@@ -31,14 +31,22 @@ PACKAGES = (
     "python3,python3-venv,python-is-python3,ca-certificates,libstdc++6,"
     "postgresql,nginx-light,python3-aiosmtpd"
 )
-NGINX_FOLDERS = """set -e; cd "$1"; rm -rf var/lib/nginx; mkdir -p var/cache/nginx
+AS_USUAL = """set -e; cd "$1"; rm -rf var/lib/nginx; mkdir -p var/cache/nginx
 ln -s /var/cache/nginx var/lib/nginx
+for program in usr/lib/postgresql/*/bin/*; do ln -s "/$program" usr/local/bin/; done
 ln -sf /dev/stdout var/log/nginx/access.log; ln -sf /dev/stderr var/log/nginx/error.log"""
-"""Where the usual image has them."""
+"""Files are where the usual images have them."""
 INSTEAD: dict[str, dict[str, Any]] = {
-    "postgres": {"entrypoint": ["sh", "/usr/local/bin/postgres.sh"], "stop_signal": "SIGINT"},
+    "postgres": {
+        "entrypoint": ["sh", "/postgres.sh"],
+        "stop_signal": "SIGINT",
+        "volumes": [f"{SCRIPTS}/postgres.sh:/postgres.sh:ro"],
+    },
     "proxy": {"stop_signal": "SIGQUIT"},
-    "mail": {"entrypoint": ["python3", "/usr/local/bin/mail.py"]},
+    "mail": {
+        "entrypoint": ["python3", "/mail.py"],
+        "volumes": [f"{SCRIPTS}/mail.py:/mail.py:ro"],
+    },
 }
 """How the stand-in is started in place of a service's image."""
 CUSTOMERS = "http://127.0.0.1:8080"
@@ -108,18 +116,10 @@ class Compose:
         if answers([*self.engine, "image", "inspect", STANDIN]):
             return
         archive = self._folder / "standin.tar"
-        hooks = [f"upload {one} /usr/local/bin/{one.name}" for one in SCRIPTS.iterdir()]
-        if CERTIFICATES.exists():
-            hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
-        options = [f"--customize-hook={hook}" for hook in [*hooks, NGINX_FOLDERS]]
-        run(
-            [
-                *("mmdebstrap", "--variant=essential", f"--include={PACKAGES}"),
-                *options,
-                "trixie",
-                str(archive),
-            ]
-        )
+        options = [f"--include={PACKAGES}", f"--customize-hook={AS_USUAL}"]
+        if CERTIFICATES.exists():  # a build goes through this machine's proxy, too
+            options.append(f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES}")
+        run(["mmdebstrap", "--variant=essential", *options, "trixie", str(archive)])
         run([*self.engine, "import", str(archive), STANDIN])
         archive.unlink()
 

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Does what postgres:17-bookworm does as far as the compose file needs it: makes the database of $POSTGRES_USER once, and serves it.
+# Stands in for postgres:17-bookworm as far as the compose file needs it: makes the database of
+# $POSTGRES_USER once, and serves it.
 set -eu
 export PATH="$(echo /usr/lib/postgresql/*/bin):$PATH" PGDATA=/var/lib/postgresql/data
 if [ "$(id -u)" = 0 ]; then
   install --directory --owner=postgres --mode=0700 "$PGDATA" /var/run/postgresql
-  exec setpriv --reuid=postgres --regid=postgres --init-groups "$0"
+  exec setpriv --reuid=postgres --regid=postgres --init-groups sh "$0"
 fi
 if [ ! -e "$PGDATA/PG_VERSION" ]; then
   printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/password
