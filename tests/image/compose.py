@@ -1,4 +1,4 @@
-"""Runs docker-compose.yml by an engine, each profile, and the commands of docs/operating.md in it.
+"""Runs docker-compose.yml by Docker, each profile, and the commands of docs/operating.md in it.
 
 Rule: as operators do, through the published ports. What a check promises is its name; it prints a
 line for each, and ends with exit code 1 at the first broken promise.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.image.check import ask, expect
 from tests.image.engine import CheckFailedError, say
-from tests.image.project import CUSTOMERS, Compose, wait_for
+from tests.image.project import CUSTOMERS, Compose, docker_is_here, wait_for
 from tests.imports import ROOT
 
 WORKERS = "http://127.0.0.1:8081"
@@ -126,12 +126,11 @@ def main() -> int:
     """Run all checks; return the exit code."""
     for name in [name for name in os.environ if name.startswith("CAFE_")]:
         del os.environ[name]  # the project's files say what is set
+    if not docker_is_here():
+        say("SKIPPED  docker-compose.yml: no Docker daemon answers, or it has no `docker compose`")
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         compose = Compose(Path(folder))
-        if not compose.engine:
-            say("SKIPPED  docker-compose.yml: neither Docker nor podman-compose is here")
-            return 0
-        say(f"docker-compose.yml, by {compose.engine[0]}")
         try:
             compose.prepare()
             for check in CHECKS:

@@ -1,4 +1,4 @@
-"""The project of docker-compose.yml under an engine: Docker if it answers, else podman-compose.
+"""The project of docker-compose.yml, as Docker runs it.
 
 Rule: nothing but the check's own project is touched. Where an image cannot be pulled, one of
 Debian's packages stands in for it, under a name of its own; each such substitute is said.
@@ -55,23 +55,17 @@ GRACE = 10.0
 
 
 class Compose:
-    """The project of the compose file under one engine."""
+    """Runs `docker compose` on the compose file, with what differs on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._override = folder / "override.yml"
-        if answers(["docker", "info"]) and answers(["docker", "compose", "version"]):
-            self.engine, self._words = ["docker"], ["docker", "compose"]
-        elif shutil.which("podman-compose"):
-            self.engine, self._words = ["podman"], ["podman-compose"]
-        else:
-            self.engine, self._words = [], []
 
     def command(self, *profiles: str) -> list[str]:
-        """Return the command that stands for `docker compose` with these profiles' files."""
+        """Return `docker compose` with the files of these profiles."""
         files = [f"--file={ROOT / 'docker-compose.yml'}", f"--file={self._override}"]
         files += [f"--env-file={ROOT / f'docker-compose.{name}.env'}" for name in profiles]
-        return [*self._words, f"--project-name={PROJECT}", *files]
+        return ["docker", "compose", f"--project-name={PROJECT}", *files]
 
     def __call__(self, *words: str, profile: str = "") -> str:
         """Run `docker compose` with these arguments, and return what it prints."""
@@ -107,20 +101,21 @@ class Compose:
                 changes[name]["ulimits"] = {"nofile": {"soft": files, "hard": files}}
         self._override.write_text(json.dumps({"services": changes}), "utf-8")
 
-    def _has(self, image: str) -> bool:
-        return answers([*self.engine, "image", "inspect", image]) or answers(
-            [*self.engine, "pull", image]
-        )
+    @staticmethod
+    def _has(image: str) -> bool:
+        return answers(["docker", "image", "inspect", image]) or answers(["docker", "pull", image])
 
     def _make_standin(self) -> None:
-        if answers([*self.engine, "image", "inspect", STANDIN]):
+        if answers(["docker", "image", "inspect", STANDIN]):
             return
+        if shutil.which("mmdebstrap") is None:
+            raise CheckFailedError("without mmdebstrap nothing can stand in for an image")
         archive = self._folder / "standin.tar"
         options = [f"--include={PACKAGES}", f"--customize-hook={AS_USUAL}"]
         if CERTIFICATES.exists():  # a build goes through this machine's proxy, too
             options.append(f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES}")
         run(["mmdebstrap", "--variant=essential", *options, "trixie", str(archive)])
-        run([*self.engine, "import", str(archive), STANDIN])
+        run(["docker", "import", str(archive), STANDIN])
         archive.unlink()
 
     @contextmanager
@@ -133,7 +128,7 @@ class Compose:
             logs = self("logs", profile=profile)[-3000:]
             raise CheckFailedError(f"{profile or 'default'}: {error}\n{logs}") from error
         finally:
-            self("down", "--volumes", profile=profile)
+            self("down", "--volumes", "--rmi=local", profile=profile)
 
     def start(self, profile: str) -> None:
         """Start the services; return once the shop takes orders."""
@@ -147,10 +142,15 @@ class Compose:
         seconds = time.monotonic() - began
         label = "label=com.docker.compose"
         mine = [f"--filter={label}.project={PROJECT}", f"--filter={label}.service=cafe"]
-        shop = run([*self.engine, "ps", "--all", "--quiet", *mine]).stdout.strip()
-        code = run([*self.engine, "inspect", "--format={{.State.ExitCode}}", shop]).stdout.strip()
+        shop = run(["docker", "ps", "--all", "--quiet", *mine]).stdout.strip()
+        code = run(["docker", "inspect", "--format={{.State.ExitCode}}", shop]).stdout.strip()
         expect(code == "0" and seconds < GRACE, f"exit code {code} after {seconds:.1f} s")
         return seconds
+
+
+def docker_is_here() -> bool:
+    """Return whether a daemon answers, and `docker compose` is installed."""
+    return answers(["docker", "info"]) and answers(["docker", "compose", "version"])
 
 
 def answers(command: list[str]) -> bool:
