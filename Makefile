@@ -82,8 +82,9 @@ test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machi
 	done; \
 	echo "Tested on Python$${tested:- none}; not on this machine:$${missing:- none}"; test -n "$$tested"
 
-image-check: install ## Build the image with buildah, run it with podman, and hold it to its promises (minutes)
+image-check: install ## Build the image and run it and the compose file, held to their promises (minutes)
 	@$(BIN)/python -m tests.image.check $(ARGS)
+	@$(BIN)/python -m tests.image.compose
 
 bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
 	@$(BIN)/python -m bench $(ARGS)
