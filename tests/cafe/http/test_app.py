@@ -310,5 +310,5 @@ async def test_openapi_is_made_once_it_is_asked_for_and_head_is_answered_as_befo
     assert (await client.head("/milk/")).status_code == (await client.get("/milk/")).status_code
     made = app.openapi()
     assert app.openapi() is made
-    assert list(made["paths"]["/milk/"]) == ["get"]
+    assert not [path for path, operations in made["paths"].items() if "head" in operations]
     assert (await client.head("/milk/")).status_code == (await client.get("/milk/")).status_code

@@ -271,6 +271,7 @@ CRASHED_TWICE: Story = [
 ]
 
 
+@pytest.mark.slow
 @example(seed=0, story=FINISHED_IN_AN_OUTAGE)
 @example(seed=0, story=CLAIMED_IN_AN_OUTAGE)
 @example(seed=0, story=WITHDRAWN)

@@ -309,6 +309,7 @@ KILLED_WITH_ONE_KEY_FOR_TWO: Story = [
 ]
 
 
+@pytest.mark.slow
 @example(seed=0, story=KILLED_WHILE_ASKED)
 @example(seed=0, story=KILLED_FOR_LONG)
 @example(seed=0, story=KILLED_BEFORE_IT_IS_CALLED_OFF)
