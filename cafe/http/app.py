@@ -182,11 +182,7 @@ def undocumented_head(app: FastAPI) -> Generator[None]:
 
 
 def make_openapi_when_asked(app: FastAPI) -> None:
-    """Have an app make its OpenAPI when it is first asked for, and keep it.
-
-    That takes longer than all else of an app together: a start, and a command that opens the house
-    for itself, would pay for what they never show.
-    """
+    """Have an app make its OpenAPI when it is first asked for: most of what an app costs."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -194,7 +190,7 @@ def make_openapi_when_asked(app: FastAPI) -> None:
                 make_openapi(app)
         return FastAPI.openapi(app)
 
-    # An attribute of the instance is FastAPI's own way to extend OpenAPI.
+    # FastAPI's own way to extend OpenAPI.
     setattr(app, "openapi", openapi)  # noqa: B010 - a type checker takes it for a method
 
 

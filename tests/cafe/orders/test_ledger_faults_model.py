@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
+import pytest
 import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
