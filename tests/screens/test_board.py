@@ -71,14 +71,14 @@ def test_an_order_goes_over_the_board_as_it_is_brewed(counter: Counter, visitor:
     number = counter.order("Ada")
     expect(page.locator("#wait")).to_contain_text("1 order is waiting.", timeout=SOON)
     claim = counter.start()
-    expect(page.locator("#preparing li")).to_have_text(f"{number}Ada", timeout=SOON)
+    expect(page.locator("#preparing li")).to_have_text(f"{number} Ada", timeout=SOON)
     httpx.post(f"{counter.shop.worker}/finish/", json={"order_id": claim["order_id"]})
     expect(page.locator("#newest")).to_have_text(f"{number} Ada", timeout=SOON)
     expect(page.locator("#preparing li")).to_have_count(0)
     expect(page.locator("#news")).to_have_text(f"Ready: {number} Ada")
     earlier = counter.brew()
     expect(page.locator("#newest")).to_have_text(str(earlier), timeout=SOON)
-    expect(page.locator("#ready li").first).to_have_text(f"{number}Ada")
+    expect(page.locator("#ready li").first).to_have_text(f"{number} Ada")
     assert barriers(page) == []
 
 
@@ -87,7 +87,7 @@ def test_a_name_is_text_whatever_it_is(counter: Counter, visitor: Visitor) -> No
     number = counter.brew(HOSTILE)
     expect(page.locator("#newest")).to_have_text(f"{number} {HOSTILE}", timeout=SOON)
     counter.brew()
-    expect(page.locator("#ready li").first).to_have_text(f"{number}{HOSTILE}", timeout=SOON)
+    expect(page.locator("#ready li").first).to_have_text(f"{number} {HOSTILE}", timeout=SOON)
     assert page.locator("main img").count() == 0
 
 
