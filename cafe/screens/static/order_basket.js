@@ -37,7 +37,7 @@ export function listed(lines) {
 /** Show the basket to a guest, or to someone who has signed in. */
 export function showBasket(signedIn) {
   const { lines, name } = kept.basket();
-  const items = lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  const items = quantity(lines);
   keepList(byId("lines"), lines, shownLine);
   byId("empty").hidden = items > 0;
   byId("checkout").hidden = items === 0;
@@ -48,8 +48,16 @@ export function showBasket(signedIn) {
   byId("pay").hidden = !signedIn;
   say(byId("pay"), t("order_for", { total: money(total()) }));
   byId("to-basket").hidden = items === 0;
-  say(byId("to-basket"), `${count("items", items)} · ${money(total())}`);
+  say(byId("to-basket").firstElementChild, `${count("items", items)} · ${money(total())}`);
+  for (const mark of document.querySelectorAll("[data-product]")) {
+    const chosen = quantity(lines.filter(({ product_id }) => product_id === mark.dataset.product));
+    say(mark, chosen === 0 ? "" : `× ${chosen}`);
+  }
   if (byId("name").value === "") byId("name").value = name;
+}
+
+function quantity(lines) {
+  return lines.reduce((sum, line) => sum + line.quantity, 0);
 }
 
 const shownLine = {

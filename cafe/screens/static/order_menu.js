@@ -36,7 +36,7 @@ function item(product, add) {
   return make(
     "li",
     { class: soldOut ? "product gone" : "product" },
-    make("span", { class: "name" }, name),
+    make("span", { class: "name" }, name, " ", make("span", { class: "in-basket", "data-product": product.id })),
     make("span", { class: "price" }, money(cents)),
     description === "" ? null : make("span", { class: "description" }, description),
     choice,
