@@ -45,14 +45,11 @@ function begin() {
   asked += 1;
   show(isSignedIn() ? t("loading") : "");
   if (!isSignedIn()) return;
-  end = follow("/events", { hand: () => attempt(load), board: checkIfCourier }, refused);
+  end = follow("/events", { hand: () => attempt(load) }, refused);
+  attempt(load); // no `hand` comes for those who are no couriers
 }
 
-async function checkIfCourier() {
-  if (me === null) await attempt(load); // no `hand` comes for those who are no couriers
-}
-
-async function refused(problem) {
+function refused(problem) {
   if (problem.status === 401) begin(); // the sign-in has ended
   else complain(problem.message);
 }
@@ -100,7 +97,10 @@ function pressed(id, action) {
 
 pressed("pickup", () => attempt(() => step("pickup")));
 pressed("finish", () => attempt(() => step("finish")));
-pressed("fail", () => askReason((reason) => step("fail", { reason })));
+pressed("fail", async () => {
+  await askReason((reason) => step("fail", { reason }));
+  if (byId("fail").hidden) byId("work-title").focus();
+});
 pressed("change-duty", () =>
   attempt(async () => {
     await call("PATCH", "/courier/me", { body: { on_duty: !me.on_duty } });
