@@ -1,4 +1,4 @@
-"""Who works in a shop, for the tests of the screens: its manager and baristas, by plain requests."""
+"""Who works in a shop, for the tests of the screens: its manager and baristas."""
 
 from __future__ import annotations
 

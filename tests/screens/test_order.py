@@ -6,9 +6,9 @@ import re
 import signal
 from collections.abc import Generator
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -21,7 +21,6 @@ from tests.system.shop import FREE_PORTS, Shop, open_shop
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 KILLED = -signal.SIGKILL
-REFUSED = 402
 
 _numbers = count(1)
 
@@ -34,7 +33,9 @@ def providers() -> Generator[Providers]:
 
 @pytest.fixture(scope="module")
 def paying(providers: Providers) -> Generator[Shop]:
-    urls = {name: providers.settings[name] for name in ("payment_url", "refund_url")}
+    urls: dict[str, Any] = {
+        name: providers.settings[name] for name in ("payment_url", "refund_url")
+    }
     with open_shop(limit_requests=10**6, ban_after=10**6, **urls) as shop:
         yield shop
 
@@ -180,26 +181,51 @@ def test_sending_can_be_stopped_and_the_same_wish_is_the_same_order(
     assert len(staff.orders()) == 1
 
 
+def test_what_was_begun_long_ago_is_not_sent_by_opening_the_page(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    page.route("**/order/", lambda route: route.abort())
+    order_as_guest(page)
+    standing(page, "cannot be reached")
+    change_kept(page, r'"begun":\d+', '"begun":0')
+    page.unroute_all()
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("does not order it twice")
+    assert barriers(page) == []
+    assert staff.orders() == []
+    page.get_by_role("button", name="Order, and pay at the counter").click()
+    standing(page, "First in line")
+
+
+def change_kept(page: Page, pattern: str, text: str) -> None:
+    """Change what the browser remembers of the order."""
+    page.evaluate(
+        "([pattern, text]) => { localStorage['cafe.order'] ="
+        " localStorage['cafe.order'].replace(new RegExp(pattern), text); }",
+        [pattern, text],
+    )
+
+
 def test_a_closed_laptop_and_a_killed_shop_lose_no_order(browser: Browser) -> None:
-    with visiting(browser) as visitor:
-        with open_shop(exit_code=KILLED) as first:
-            page = ordering(visitor, Staff(first))
-            order_as_guest(page, "Ada")
+    with visiting(browser) as visitor, open_shop(exit_code=KILLED) as first:
+        page = ordering(visitor, Staff(first))
+        order_as_guest(page, "Ada")
+        standing(page, "First in line")
+        url = first.database_url
+        first.process.kill()
+        first.process.wait()
+        expect(page.locator("#connection")).to_contain_text("Disconnected since")
+        assert barriers(page) == []
+        options = ("--client-bind", urlsplit(first.client).netloc, *FREE_PORTS[2:])
+        with open_shop(options, database_url=url) as second:
+            expect(page.locator("#connection")).to_have_text("")
             standing(page, "First in line")
-            url = first.database_url
-            first.process.kill()
-            first.process.wait()
-            expect(page.locator("#connection")).to_contain_text("Disconnected since")
-            assert barriers(page) == []
-            options = ("--client-bind", urlsplit(first.client).netloc, *FREE_PORTS[2:])
-            with open_shop(options, database_url=url) as second:
-                expect(page.locator("#connection")).to_have_text("")
-                standing(page, "First in line")
-                page.close()
-                again = visitor.open(second.client)
-                standing(again, "First in line")
-                Staff(second).brew()
-                standing(again, "Ready!")
+            page.close()
+            again = visitor.open(second.client)
+            standing(again, "First in line")
+            Staff(second).brew()
+            standing(again, "Ready!")
 
 
 def test_a_customer_registers_and_pays_for_several(
@@ -216,7 +242,7 @@ def test_a_customer_registers_and_pays_for_several(
     before = len(providers.done("charges"))
     page.get_by_role("button", name="Order for 10.60").click()
     standing(page, "First in line")
-    expect(page.get_by_text("2 × Latte (Vanilla), 1 × Donuts")).to_be_visible()
+    expect(page.get_by_text("2 \N{MULTIPLICATION SIGN} Latte (Vanilla)")).to_be_visible()
     expect(page.get_by_text("Paid: 10.60")).to_be_visible()
     assert len(providers.done("charges")) == before + 1
     page.reload()
@@ -328,7 +354,9 @@ def test_a_pause_is_shown_with_its_text_and_time_and_goes_away(
     staff.ask("PUT", "/admin/pause", json={"minutes": 15, "text": HOSTILE})
     try:
         notice = page.locator("#notice")
-        expect(notice).to_have_text(re.compile(rf"No orders until \d\d:\d\d\. {re.escape(HOSTILE)}"))
+        expect(notice).to_have_text(
+            re.compile(rf"No orders until \d\d:\d\d\. {re.escape(HOSTILE)}")
+        )
         expect(button).to_be_disabled()
         assert barriers(page) == []
     finally:
@@ -355,9 +383,7 @@ def test_a_pause_that_the_page_learns_from_a_refusal_is_shown_alike(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_all_states_fit_their_window_in_german(
-    browser: Browser, staff: Staff, width: int
-) -> None:
+def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff, width: int) -> None:
     with visiting(browser, width, locale="de-AT") as visitor:
         page = visitor.open(staff.shop.client)
         page.get_by_role("button", name="Americano: dazu").click()
@@ -374,10 +400,23 @@ def test_an_order_that_the_shop_has_forgotten_ends(visitor: Visitor, staff: Staf
     page = ordering(visitor, staff)
     order_as_guest(page)
     standing(page, "First in line")
-    page.evaluate("localStorage['cafe.order'] = localStorage['cafe.order'].replace(/order_id\":\"[^\"]*/, 'order_id\":\"x')")
+    change_kept(page, '"order_id":"[^"]*"', '"order_id":"unknown"')
     page.reload()
     standing(page, "no longer knows this order")
     page.get_by_role("button", name="Order again").click()
+    expect(page.get_by_role("heading", name="Menu")).to_be_visible()
+
+
+def test_yesterdays_order_is_not_shown_again(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    order_as_guest(page)
+    standing(page, "First in line")
+    staff.brew()
+    standing(page, "Ready!")
+    page.reload()
+    standing(page, "Ready!")
+    change_kept(page, '"ready_at":"[^"]*"', '"ready_at":"2026-01-01T00:00:00Z"')
+    page.reload()
     expect(page.get_by_role("heading", name="Menu")).to_be_visible()
 
 

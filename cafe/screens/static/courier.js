@@ -8,6 +8,8 @@ import { follow } from "./events.js";
 import { isSignedIn, signIn, signOut } from "./session.js";
 import { t } from "./texts.js";
 
+const PAUSE = 5000; // ms
+
 let me = null;
 let delivery = null;
 let asked = 0; // how often the state was asked for: only the last answer is shown
@@ -50,7 +52,7 @@ function begin() {
 }
 
 function refused(problem) {
-  if (problem.status === 401) begin(); // the sign-in has ended
+  if (problem.status === 401) setTimeout(begin, isSignedIn() ? PAUSE : 0);
   else complain(problem.message);
 }
 

@@ -12,6 +12,8 @@ import { showLost, showPlaced, showSending } from "./order_state.js";
 import { isSignedIn } from "./session.js";
 import { t } from "./texts.js";
 
+const PAUSE = 5000; // ms
+
 let lost = null; // why the order is not followed: {why, enter}
 
 function show() {
@@ -47,7 +49,7 @@ const heard = {
   refused(problem) {
     const order = kept.order();
     if (order?.order && order.account !== null) lose(t("sign_in_to_see", { email: order.account }), true);
-    else if (problem.status === 401) signedInOrOut(); // the sign-in has ended: go on as a guest
+    else if (problem.status === 401) setTimeout(signedInOrOut, isSignedIn() ? PAUSE : 0); // or as a guest
     else if (order?.order) lose(t("forgotten"));
     else complain(problem.message);
     showAccount();

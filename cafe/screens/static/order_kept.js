@@ -1,10 +1,12 @@
 // What this browser remembers, so that closing it loses nothing: the basket, and the order.
 //
-// The order is kept before it is sent, with its Idempotency-Key: {key, path, body, account, lines,
-// order, stopped}. `order` is null until the shop has answered; `stopped` says that nothing asks.
+// The order is kept before it is sent, with its Idempotency-Key: {key, begun, path, body, account,
+// lines, total, order, stopped}. `order` is null until the shop has answered; `stopped` says that
+// it is not sent any longer.
 
 const BASKET = "cafe.basket"; // {lines: [{product_id, variation_id, quantity, name, variation}], name}
 const ORDER = "cafe.order";
+const SHOWN = 2 * 60 * 60 * 1000; // ms after which an order that has ended is not shown again
 
 /** Return the basket. */
 export function basket() {
@@ -16,9 +18,10 @@ export function keepBasket(kept) {
   localStorage.setItem(BASKET, JSON.stringify(kept));
 }
 
-/** Return the order, or null. */
+/** Return the order, or null; one that ended hours ago is none. */
 export function order() {
-  return read(ORDER);
+  const kept = read(ORDER);
+  return kept === null || isPast(kept.order) ? null : kept;
 }
 
 /** Keep an order. */
@@ -38,7 +41,7 @@ export function forgetOrder() {
 export function begin(wish) {
   const last = order();
   const again = last !== null && last.order === null && text(last) === text(wish);
-  const begun = { ...wish, key: again ? last.key : newKey(), order: null, stopped: false };
+  const begun = { ...wish, key: again ? last.key : newKey(), begun: Date.now(), order: null, stopped: false };
   keepOrder(begun);
   return begun;
 }
@@ -56,6 +59,11 @@ function read(key) {
   } catch {
     return null;
   }
+}
+
+function isPast(placed) {
+  if (placed === null || placed.status === "waiting" || placed.status === "preparation") return false;
+  return Date.now() - Date.parse(placed.ready_at ?? placed.placed_at) > SHOWN;
 }
 
 function text({ path, body, account }) {

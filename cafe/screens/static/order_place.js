@@ -6,7 +6,7 @@ import { customer } from "./order_account.js";
 import { isPlain, total } from "./order_basket.js";
 import { showPause } from "./order_follow.js";
 import * as kept from "./order_kept.js";
-import { isRefusal, send } from "./order_send.js";
+import { TooLate, isRefusal, send } from "./order_send.js";
 import { money, t } from "./texts.js";
 
 let sending = null; // what stops it
@@ -98,14 +98,18 @@ async function notPlaced(begun, error) {
   page.show();
   byId("basket-title").focus();
   if (error.name === "AbortError") return;
-  if (!(error instanceof Problem)) throw error;
-  const { status, members } = error;
+  if (error instanceof TooLate) complain(t("too_late"));
+  else if (!(error instanceof Problem)) throw error;
+  else await explain(begun, error);
+}
+
+async function explain(begun, { status, members, message }) {
   if (status === 409 && members.total_cents !== undefined) {
     await askAgain(begun, members.total_cents);
     return;
   }
   if (status === 503 && members.reason === "paused") showPause(members, false);
-  complain(error.message);
+  complain(message);
   if (status === 409 || status === 422) await page.refreshMenu();
   if (status === 401) await page.signIn();
 }

@@ -4,15 +4,21 @@ import { Problem, Unreachable, call } from "./api.js";
 
 const PATIENCE = 30_000; // ms for one answer
 const LONGEST_PAUSE = 15_000;
+const WANTED = 15 * 60_000; // ms: nobody wants to order by opening a laptop the day after
 const NOTHING_ORDERED = ["payment", "not_placed", "paused", "queue_full"]; // reasons of a 503
+
+/** It was begun too long ago to be sent now without being asked for again. */
+export class TooLate extends Error {}
 
 /**
  * Send what was begun; return the order that the shop has placed. `failed(error)` is called before
- * each repetition. Raises a Problem that no repetition changes, and an AbortError when `stopped`.
+ * each repetition. Raises a Problem that no repetition changes, TooLate, and an AbortError when
+ * `stopped`.
  */
-export async function send({ key, path, body }, failed, stopped) {
+export async function send({ key, begun, path, body }, failed, stopped) {
   const headers = { "idempotency-key": key, prefer: "wait=0" };
   for (let failures = 1; ; failures += 1) {
+    if (Date.now() - begun > WANTED) throw new TooLate();
     try {
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(PATIENCE)]);
       return await call("POST", path, { body, headers, signal });
