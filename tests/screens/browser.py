@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 OPTIONS = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -28,6 +28,8 @@ WIDTHS = {360: 740, 768: 1024, 1920: 1080}
 """The pixels of a phone, a tablet and a board."""
 EXPECTED = ("Failed to load resource",)
 """What Chromium logs of a refusal, which a page shows, and of a shop that is away."""
+
+expect.set_options(timeout=TIMEOUT)
 
 
 def why_not() -> str | None:

@@ -42,6 +42,16 @@ export function complain(text) {
   say(byId("trouble"), text);
 }
 
+/** Open a dialog; return the value of its button that was pressed, or "" if it was closed. */
+export function ask(dialog) {
+  dialog.returnValue = "";
+  for (const button of dialog.querySelectorAll("button[value]")) button.onclick = () => dialog.close(button.value);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
 /**
  * Keep a list's items in step with `values`: items are made by `create(value)`, changed by
  * `update(element, value)`, and known by `key(value)`, so focus and touch stay where they are.
@@ -55,7 +65,7 @@ export function keepList(list, values, { key, create, update = () => {} }) {
     update(item, value);
     return item;
   });
-  for (const item of list.children) if (!items.includes(item)) item.remove();
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove(); // a copy: it is live
   items.forEach((item, index) => {
     if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   });

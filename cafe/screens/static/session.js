@@ -34,6 +34,12 @@ export function signIn() {
   return opened;
 }
 
+/** Sign in with an account; raises what the API refuses. */
+export async function signInWith(username, password) {
+  keep(null);
+  keep(pair(await call("POST", "/auth/token", { form: { grant_type: "password", username, password } })));
+}
+
 /** Forget the credentials, and end the sign-in at the shop. */
 export async function signOut() {
   try {
@@ -90,7 +96,7 @@ function ask() {
       event.preventDefault();
       complainInside(dialog, "");
       try {
-        keep(await given(fields));
+        await use(fields);
         form.reset();
         complain("");
         dialog.close();
@@ -110,16 +116,10 @@ function ask() {
   });
 }
 
-async function given(fields) {
+async function use(fields) {
   const token = fields.namedItem("token")?.value.trim();
-  if (token) return { access: token };
-  const form = {
-    grant_type: "password",
-    username: fields.namedItem("username").value.trim(),
-    password: fields.namedItem("password").value,
-  };
-  keep(null);
-  return pair(await call("POST", "/auth/token", { form }));
+  if (token) keep({ access: token });
+  else await signInWith(fields.namedItem("username").value.trim(), fields.namedItem("password").value);
 }
 
 function complainInside(dialog, text) {

@@ -2,6 +2,7 @@
 
 const texts = JSON.parse(document.getElementById("texts").textContent);
 export const language = document.documentElement.lang;
+const region = navigator.languages.find((one) => one.split("-")[0] === language) ?? language; // en-GB
 
 /** Return the text of a key, with each `{name}` in it filled in. */
 export function t(key, values = {}) {
@@ -17,13 +18,13 @@ export function count(key, n, values = {}) {
 
 /** Return cents as money. The shop knows no currency, so none is shown. */
 export function money(cents) {
-  return new Intl.NumberFormat(language, { minimumFractionDigits: 2 }).format(cents / 100);
+  return new Intl.NumberFormat(region, { minimumFractionDigits: 2 }).format(cents / 100);
 }
 
 /** Return a time of day. */
 export function clock(time, seconds = false) {
   const style = seconds ? { timeStyle: "medium" } : { timeStyle: "short" };
-  return new Intl.DateTimeFormat(language, style).format(time);
+  return new Intl.DateTimeFormat(region, style).format(time);
 }
 
 /** Return a duration as minutes and seconds, such as 2:05. */

@@ -1,0 +1,442 @@
+"""The order page, in a real browser over a real shop: guests, accounts, payments, and trouble."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Generator
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from cafe.http.authentication import Role
+from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
+from tests.screens.people import Staff
+from tests.system.credentials import PASSWORD
+from tests.system.paying import Providers, open_providers
+from tests.system.shop import FREE_PORTS, Shop, open_shop
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+KILLED = -signal.SIGKILL
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def providers() -> Generator[Providers]:
+    with open_providers() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def paying(providers: Providers) -> Generator[Shop]:
+    urls: dict[str, Any] = {
+        name: providers.settings[name] for name in ("payment_url", "refund_url")
+    }
+    with open_shop(limit_requests=10**6, ban_after=10**6, **urls) as shop:
+        yield shop
+
+
+@pytest.fixture
+def staff(paying: Shop, providers: Providers) -> Generator[Staff]:
+    providers.behave(charges="accept", refunds="accept")
+    people = Staff(paying)
+    yield people
+    providers.behave(charges="accept", refunds="accept")
+    people.brew_all()
+
+
+def ordering(visitor: Visitor, staff: Staff) -> Page:
+    """Open the page; return it as soon as it has the menu."""
+    page = visitor.open(staff.shop.client)
+    expect(page.get_by_role("button", name="Add Latte")).to_be_visible()
+    return page
+
+
+def choose(page: Page, product: str, kind: str | None = None) -> None:
+    """Put one of a product into the basket."""
+    if kind is not None:
+        page.get_by_label(f"Kind of {product}").select_option(label=kind)
+    page.get_by_role("button", name=f"Add {product}").click()
+
+
+def order_as_guest(page: Page, name: str = "") -> None:
+    """Order an americano."""
+    choose(page, "Americano")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="Order, and pay at the counter").click()
+
+
+def register(page: Page) -> str:
+    """Make an account, and sign in with it; return its e-mail address."""
+    email = f"ada{next(_numbers)}@example.com"
+    page.get_by_role("button", name="Create an account").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(HOSTILE)
+    dialog.get_by_label("E-mail address").fill(email)
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Create an account").click()
+    expect(page.locator("#who")).to_have_text(HOSTILE)
+    return email
+
+
+def standing(page: Page, text: str) -> None:
+    """Wait until the page says where the order stands."""
+    expect(page.locator("#standing")).to_contain_text(text)
+
+
+def test_a_guest_orders_and_sees_the_place_in_line_until_it_is_ready(
+    visitor: Visitor, staff: Staff
+) -> None:
+    for _ in range(2):
+        staff.order()
+    page = ordering(visitor, staff)
+    order_as_guest(page, HOSTILE)
+    standing(page, "Third in line")
+    (_, _, mine) = staff.orders()
+    assert (mine["name"], mine["drink"]) == (HOSTILE, "americano")
+    expect(page.locator("#number")).to_have_text(str(mine["number"]))
+    expect(page.get_by_text("Pay at the counter: 3.00")).to_be_visible()
+    assert barriers(page) == []
+    staff.brew()
+    standing(page, "Second in line, about 1 minute.")
+    staff.brew()
+    standing(page, "First in line")
+    claim = staff.start()
+    standing(page, "Being prepared")
+    expect(page.get_by_role("button", name="Cancel the order")).to_be_hidden()
+    staff.brew(claim["order_id"])
+    standing(page, "Ready!")
+    expect(page).to_have_title(f"{mine['number']}: Ready!")
+    assert barriers(page) == []
+    staff.ask("PATCH", f"/orders/{mine['order_id']}/status", json={"status": "delivered"})
+    standing(page, "Collected.")
+    page.get_by_role("button", name="Order again").click()
+    expect(page.get_by_role("heading", name="Menu")).to_be_focused()
+    expect(page.get_by_text("Nothing yet.")).to_be_visible()
+
+
+def test_an_order_that_waits_can_be_cancelled(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    order_as_guest(page)
+    page.get_by_role("button", name="Cancel the order").click()
+    assert barriers(page) == []
+    page.get_by_role("button", name="Keep it").click()
+    standing(page, "First in line")
+    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the order").click()
+    standing(page, "Cancelled.")
+    assert staff.orders() == []
+
+
+def test_the_page_is_used_by_keyboard_alone(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    page.get_by_role("button", name="Add Americano").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Your name").focus()
+    page.keyboard.type("Ada")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your order")).to_be_focused()
+    standing(page, "First in line")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Cancel the order")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    standing(page, "First in line")
+
+
+def lose_answer(route: Route) -> None:
+    """Let a request reach the shop, and its answer get lost."""
+    route.fetch()
+    route.abort()
+
+
+def test_a_lost_answer_orders_once_also_after_a_reload(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    page.route("**/order/", lose_answer)
+    order_as_guest(page, "Ada")
+    standing(page, "cannot be reached")
+    assert barriers(page) == []
+    page.reload()
+    standing(page, "cannot be reached")
+    page.unroute_all()
+    standing(page, "First in line")
+    assert [one["name"] for one in staff.orders()] == ["Ada"]
+
+
+def test_sending_can_be_stopped_and_the_same_wish_is_the_same_order(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    page.route("**/order/", lose_answer)
+    order_as_guest(page, "Ada")
+    page.get_by_role("button", name="Stop sending").click()
+    expect(page.get_by_label("Your name")).to_have_value("Ada")
+    page.unroute_all()
+    page.get_by_role("button", name="Order, and pay at the counter").click()
+    standing(page, "First in line")
+    assert len(staff.orders()) == 1
+
+
+def test_what_was_begun_long_ago_is_not_sent_by_opening_the_page(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    page.route("**/order/", lambda route: route.abort())
+    order_as_guest(page)
+    standing(page, "cannot be reached")
+    change_kept(page, r'"begun":\d+', '"begun":0')
+    page.unroute_all()
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("does not order it twice")
+    assert barriers(page) == []
+    assert staff.orders() == []
+    page.get_by_role("button", name="Order, and pay at the counter").click()
+    standing(page, "First in line")
+
+
+def change_kept(page: Page, pattern: str, text: str) -> None:
+    """Change what the browser remembers of the order."""
+    page.evaluate(
+        "([pattern, text]) => { localStorage['cafe.order'] ="
+        " localStorage['cafe.order'].replace(new RegExp(pattern), text); }",
+        [pattern, text],
+    )
+
+
+def test_a_closed_laptop_and_a_killed_shop_lose_no_order(browser: Browser) -> None:
+    with visiting(browser) as visitor, open_shop(exit_code=KILLED) as first:
+        page = ordering(visitor, Staff(first))
+        order_as_guest(page, "Ada")
+        standing(page, "First in line")
+        url = first.database_url
+        first.process.kill()
+        first.process.wait()
+        expect(page.locator("#connection")).to_contain_text("Disconnected since")
+        assert barriers(page) == []
+        options = ("--client-bind", urlsplit(first.client).netloc, *FREE_PORTS[2:])
+        with open_shop(options, database_url=url) as second:
+            expect(page.locator("#connection")).to_have_text("")
+            standing(page, "First in line")
+            page.close()
+            again = visitor.open(second.client)
+            standing(again, "First in line")
+            Staff(second).brew()
+            standing(again, "Ready!")
+
+
+def test_a_customer_registers_and_pays_for_several(
+    visitor: Visitor, staff: Staff, providers: Providers
+) -> None:
+    page = ordering(visitor, staff)
+    choose(page, "Latte", "Vanilla (+0.30)")
+    choose(page, "Latte", "Vanilla (+0.30)")
+    choose(page, "Donuts")
+    expect(page.get_by_text("Without an account you can order one plain product")).to_be_visible()
+    assert barriers(page) == []
+    email = register(page)
+    assert barriers(page) == []
+    before = len(providers.done("charges"))
+    page.get_by_role("button", name="Order for 10.60").click()
+    standing(page, "First in line")
+    expect(page.get_by_text("2 \N{MULTIPLICATION SIGN} Latte (Vanilla)")).to_be_visible()
+    expect(page.get_by_text("Paid: 10.60")).to_be_visible()
+    assert len(providers.done("charges")) == before + 1
+    page.reload()
+    standing(page, "First in line")
+    other_tab = visitor.open(staff.shop.client)  # where nobody has signed in
+    standing(other_tab, f"Sign in as {email}")
+    assert barriers(other_tab) == []
+    sign_in(other_tab, email)
+    standing(other_tab, "First in line")
+    page.get_by_role("button", name="Cancel the order").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the order").click()
+    for one in (page, other_tab):
+        standing(one, "Cancelled.")
+        expect(one.get_by_text("10.60 will be refunded.")).to_be_visible()
+
+
+def sign_in(page: Page, email: str) -> None:
+    """Sign in, where the order is shown."""
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("E-mail address").fill(email)
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+
+
+def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
+    visitor: Visitor, staff: Staff, providers: Providers
+) -> None:
+    page = ordering(visitor, staff)
+    register(page)
+    choose(page, "Latte")
+    providers.behave(charges="refuse")
+    page.get_by_role("button", name="Order for 4.00").click()
+    expect(page.get_by_role("alert").filter(has_text="payment was refused")).to_be_visible()
+    assert barriers(page) == []
+    providers.behave(charges="accept")
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "First in line")
+    expect(page.locator("#trouble")).to_have_text("")
+
+
+def test_a_payment_that_takes_long_is_asked_for_again_with_its_key(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    register(page)
+    choose(page, "Latte")
+    keys: list[str | None] = []
+    pending = {"reason": "payment_pending", "detail": "The payment takes longer than usual."}
+
+    def answer_late(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        route.fulfill(status=503, json=pending) if len(keys) == 1 else route.continue_()
+
+    page.route("**/orders", answer_late)
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "The payment takes longer than usual.")
+    standing(page, "First in line")
+    assert keys[0] is not None
+    assert keys == [keys[0]] * len(keys)
+
+
+def test_another_total_is_shown_and_asked_for(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    register(page)
+    choose(page, "Latte")
+    staff.ask("PATCH", "/admin/products/latte", json={"base_price_cents": 450})
+    try:
+        page.get_by_role("button", name="Order for 4.00").click()
+        expect(page.get_by_text("It now costs 4.50, not 4.00.")).to_be_visible()
+        assert barriers(page) == []
+        page.get_by_role("button", name="Back to the basket").click()
+        assert staff.orders() == []
+        page.get_by_role("button", name="Order for 4.50").click()
+        standing(page, "First in line")
+        expect(page.get_by_text("Paid: 4.50")).to_be_visible()
+    finally:
+        staff.ask("PATCH", "/admin/products/latte", json={"base_price_cents": 400})
+
+
+def test_what_is_sold_out_is_shown_and_not_ordered(visitor: Visitor, staff: Staff) -> None:
+    name = f"{HOSTILE} tart"
+    wish = {"name": name, "category": HOSTILE, "base_price_cents": 500, "sold_out": True}
+    added = staff.ask("POST", "/admin/products", json=wish)
+    try:
+        page = ordering(visitor, staff)
+        item = page.get_by_role("listitem").filter(has_text=name)
+        expect(item.get_by_text("Sold out")).to_be_visible()
+        expect(item.get_by_role("button")).to_have_count(0)
+        expect(page.get_by_role("heading", name=HOSTILE)).to_be_visible()
+        assert barriers(page) == []
+        choose(page, "Americano")
+        staff.ask("PATCH", "/admin/products/americano", json={"sold_out": True})
+        page.get_by_role("button", name="Order, and pay at the counter").click()
+        expect(page.locator("#trouble")).to_contain_text("There is no such drink now.")
+        expect(page.locator("#lines")).to_contain_text("not available now")
+        assert barriers(page) == []
+    finally:
+        staff.ask("PATCH", "/admin/products/americano", json={"sold_out": False})
+        staff.ask("DELETE", f"/admin/products/{added['id']}")
+
+
+def test_a_pause_is_shown_with_its_text_and_time_and_goes_away(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    choose(page, "Americano")
+    button = page.get_by_role("button", name="Order, and pay at the counter")
+    staff.ask("PUT", "/admin/pause", json={"minutes": 15, "text": HOSTILE})
+    try:
+        notice = page.locator("#notice")
+        expect(notice).to_have_text(
+            re.compile(rf"No orders until \d\d:\d\d\. {re.escape(HOSTILE)}")
+        )
+        expect(button).to_be_disabled()
+        assert barriers(page) == []
+    finally:
+        staff.ask("DELETE", "/admin/pause")
+    expect(notice).to_be_hidden()
+    expect(button).to_be_enabled()
+
+
+def test_a_pause_that_the_page_learns_from_a_refusal_is_shown_alike(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = visitor.context.new_page()
+    page.route(re.compile(r"/events$"), lambda route: route.abort())
+    page.goto(staff.shop.client)
+    choose(page, "Americano")
+    staff.ask("PUT", "/admin/pause", json={"minutes": 15, "text": "Back soon."})
+    try:
+        page.get_by_role("button", name="Order, and pay at the counter").click()
+        expect(page.locator("#notice")).to_contain_text("Back soon.")
+        expect(page.locator("#trouble")).to_have_text("The shop takes no new orders for now.")
+        expect(page.locator("#lines")).to_contain_text("Americano")
+    finally:
+        staff.ask("DELETE", "/admin/pause")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff, width: int) -> None:
+    with visiting(browser, width, locale="de-AT") as visitor:
+        page = visitor.open(staff.shop.client)
+        page.get_by_role("button", name="Americano: dazu").click()
+        assert (barriers(page), overflows(page)) == ([], False)
+        page.get_by_role("button", name="Bestellen und an der Theke zahlen").click()
+        standing(page, "Als Nächstes an der Reihe")
+        assert (barriers(page), overflows(page)) == ([], False)
+        staff.brew()
+        standing(page, "Fertig!")
+        assert (barriers(page), overflows(page)) == ([], False)
+
+
+def test_an_order_that_the_shop_has_forgotten_ends(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    order_as_guest(page)
+    standing(page, "First in line")
+    change_kept(page, '"order_id":"[^"]*"', '"order_id":"unknown"')
+    page.reload()
+    standing(page, "no longer knows this order")
+    page.get_by_role("button", name="Order again").click()
+    expect(page.get_by_role("heading", name="Menu")).to_be_visible()
+
+
+def test_yesterdays_order_is_not_shown_again(visitor: Visitor, staff: Staff) -> None:
+    page = ordering(visitor, staff)
+    order_as_guest(page)
+    standing(page, "First in line")
+    staff.brew()
+    standing(page, "Ready!")
+    page.reload()
+    standing(page, "Ready!")
+    change_kept(page, '"ready_at":"[^"]*"', '"ready_at":"2026-01-01T00:00:00Z"')
+    page.reload()
+    expect(page.get_by_role("heading", name="Menu")).to_be_visible()
+
+
+def test_a_barista_who_signs_in_is_told_that_only_customers_order(
+    visitor: Visitor, staff: Staff
+) -> None:
+    staff.add_user(Role.BARISTA, "bo@example.com", "Bo")
+    page = ordering(visitor, staff)
+    choose(page, "Latte")
+    page.get_by_role("button", name="Sign in and pay now").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("E-mail address").fill("bo@example.com")
+    dialog.get_by_label("Password").fill("wrong")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog.get_by_role("alert")).not_to_be_empty()
+    assert barriers(page) == []
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Order for 4.00").click()
+    expect(page.locator("#trouble")).not_to_be_empty()
+    expect(page.locator("#lines")).to_contain_text("Latte")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in and pay now")).to_be_visible()
