@@ -95,6 +95,10 @@ def test_a_name_is_asked_once_and_kept_and_can_be_changed(
     expect(page.get_by_label("Name")).to_be_focused()
     assert barriers(page) == []
     page.keyboard.press("Escape")
+    (other,) = counter.order("Bea")
+    expect(page.locator("#news")).to_have_text("1 new order")
+    expect(waiting(page, other)).to_be_visible()
+    expect(page.get_by_label("Name")).to_be_hidden()
     page.get_by_role("button", name=f"Start order {number}").click()  # which asks again
     page.get_by_label("Name").fill("  Cleo ")
     page.get_by_role("button", name="Save").click()
@@ -143,6 +147,19 @@ def test_the_next_finish_sends_the_one_before_it(counter: Counter, visitor: Visi
     becomes(counter, page, first, "over")
     assert counter.standing(second) == ("preparation", "Cleo")
     expect(page.locator("#held-text")).to_contain_text(f"Order {second}")
+
+
+def test_a_double_click_does_one_thing(counter: Counter, visitor: Visitor) -> None:
+    first, second = counter.order("Ada", "Bea")
+    page = tablet(visitor, counter.shop)
+    page.get_by_role("button", name=f"Start order {first}").dblclick()
+    expect(page.get_by_role("button", name=f"Start order {second}")).to_be_visible()
+    start(page, second)
+    expect(mine(page)).to_have_count(2)
+    # The second click meets the next card, which has moved there.
+    page.get_by_role("button", name=f"Finish {first}").dblclick()
+    expect(mine(page, first)).to_have_count(0)
+    expect(mine(page, second)).to_be_visible()
 
 
 def test_an_order_that_is_put_back_waits_in_its_old_place(

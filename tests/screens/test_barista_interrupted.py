@@ -144,6 +144,24 @@ def test_a_page_without_a_network_keeps_a_finish_until_there_is_one(
     start(page, second)
 
 
+def test_a_finish_of_a_page_that_was_closed_without_a_network_is_sent_by_the_next(
+    counter: Counter, visitor: Visitor
+) -> None:
+    (number,) = counter.order("Ada")
+    page = tablet(visitor, counter.shop)
+    start(page, number)
+    visitor.context.set_offline(True)
+    finish(page, number)
+    page.close()
+    visitor.context.set_offline(False)
+    assert counter.standing(number) == ("preparation", "Cleo")
+    page = tablet(visitor, counter.shop, None)
+    expect(page.locator("#work")).to_be_visible()
+    expect(mine(page)).to_have_count(0)
+    leave(page)
+    becomes(counter, page, number, "over")
+
+
 def test_a_page_catches_up_with_a_shop_that_was_killed(browser: Browser, tmp_path: Path) -> None:
     settings = {"database_url": f"sqlite:///{tmp_path / 'cafe.db'}", **PLENTY}
     with visiting(browser) as visitor:

@@ -17,6 +17,8 @@ from tests.screens.browser import Visitor, barriers
 from tests.system.credentials import PASSWORD, bearer
 from tests.system.shop import TOKEN, Shop, open_shop
 
+BY_TOKEN = "Or the baristas' token"
+
 
 @pytest.fixture(scope="module")
 def closed_shop() -> Generator[Shop]:
@@ -25,11 +27,12 @@ def closed_shop() -> Generator[Shop]:
         yield shop
 
 
-def sign_in(page: Page, **fields: str) -> None:
+def sign_in(page: Page, fields: dict[str, str]) -> None:
     """Fill in the dialog and send it."""
+    dialog = page.get_by_role("dialog", name="Sign in")
     for label, value in fields.items():
-        page.locator("#sign-in").get_by_label(label.replace("_", " ")).fill(value)
-    page.locator("#sign-in").get_by_role("button", name="Sign in").click()
+        dialog.get_by_label(label).fill(value)
+    dialog.get_by_role("button", name="Sign in").click()
 
 
 def test_baristas_sign_in_with_the_token_and_out(closed_shop: Shop, visitor: Visitor) -> None:
@@ -38,12 +41,12 @@ def test_baristas_sign_in_with_the_token_and_out(closed_shop: Shop, visitor: Vis
     page = tablet(visitor, closed_shop, None)
     expect(page.locator("#sign-in")).to_be_visible()
     assert barriers(page) == []
-    sign_in(page, baristas="wrong")
+    sign_in(page, {BY_TOKEN: "wrong"})
     expect(page.get_by_text("Sign in to see the orders.")).to_be_visible()
     expect(page.get_by_role("alert").first).to_be_visible()
     assert barriers(page) == []
     page.locator("#sign-in-open").click()
-    sign_in(page, baristas=TOKEN)
+    sign_in(page, {BY_TOKEN: TOKEN})
     page.get_by_label("Name").fill("Cleo")
     page.keyboard.press("Enter")
     expect(waiting(page, number)).to_be_visible()
@@ -62,8 +65,8 @@ def test_an_account_of_a_barista_may_work_and_one_of_a_customer_may_not(
         account = {"email": f"{role}@example.com", "password": PASSWORD, "role": role}
         added = httpx.post(f"{closed_shop.worker}/admin/users", json=account, headers=operator)
         assert added.status_code == httpx.codes.CREATED, added.text
-    sign_in(page, E_mail="customer@example.com", Password=PASSWORD)
+    sign_in(page, {"E-mail address": "customer@example.com", "Password": PASSWORD})
     expect(page.get_by_role("alert").first).to_contain_text("barista")
     page.locator("#sign-in-open").click()
-    sign_in(page, E_mail="barista@example.com", Password=PASSWORD)
+    sign_in(page, {"E-mail address": "barista@example.com", "Password": PASSWORD})
     expect(page.get_by_label("Name")).to_be_visible()

@@ -1,5 +1,6 @@
 // The barista's page: which orders wait, who has which, and what to do next.
 
+import { once } from "./barista_cards.js";
 import { listen } from "./barista_keys.js";
 import { release as sendAll, retryNow } from "./barista_finishing.js";
 import * as loading from "./barista_loading.js";
@@ -8,12 +9,13 @@ import { forgetClaim } from "./barista_starting.js";
 import { keepOrders, orderOf } from "./barista_state.js";
 import { setClock } from "./barista_times.js";
 import { go, send, start, tell, tick, undo } from "./barista_work.js";
-import { byId, complain } from "./dom.js";
+import { announce, byId, complain } from "./dom.js";
 import { isSignedIn, signOut } from "./session.js";
-import { t } from "./texts.js";
+import { count, t } from "./texts.js";
 
 const TICK = 500; // ms
 let wasAway = false;
+let wasAsked = false;
 
 function showWork(isOpen) {
   byId("work").hidden = !isOpen;
@@ -25,12 +27,15 @@ function take(listed) {
   if (wasAway) complain("");
   wasAway = false;
   setClock(listed[0]);
-  keepOrders(listed);
+  const fresh = keepOrders(listed);
+  if (fresh > 0) announce(count("fresh", fresh));
   forgetClaim();
   retryNow();
   showWork(true);
   tick();
-  if (baristaName() === null && document.querySelector("dialog[open]") === null) void askName();
+  if (baristaName() !== null || wasAsked) return;
+  wasAsked = true; // it is asked again when an order is started
+  void askName();
 }
 
 function hear({ subject, action }) {
@@ -61,7 +66,7 @@ for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 byId("help-open").addEventListener("click", () => byId("help").showModal());
-byId("start").addEventListener("click", () => void start());
+byId("start").addEventListener("click", once(start));
 byId("undo").addEventListener("click", undo);
 byId("sign-in-open").addEventListener("click", () => {
   complain("");

@@ -36,8 +36,15 @@ function updateCard(card, order) {
   card.querySelector(".back").hidden = !(order.lapsed && order.status === "waiting");
 }
 
+/** Return a listener that calls `act` for the first of two quick touches, such as a double click. */
+export function once(act) {
+  return ({ detail }) => {
+    if (detail < 2) void act();
+  };
+}
+
 function button(text, number, main, act) {
-  const attributes = { type: "button", class: main ? "main" : false, onclick: act };
+  const attributes = { type: "button", class: main ? "main" : false, onclick: once(act) };
   return make("button", attributes, t(text, { number }));
 }
 

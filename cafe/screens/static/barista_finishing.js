@@ -35,9 +35,9 @@ export function unsent() {
   return all().filter(({ due }) => due <= Date.now()).map(({ number }) => number);
 }
 
-/** Return whether an order counts as finished on this tablet. */
-export function isFinished(id) {
-  return all().some((one) => one.id === id);
+/** Return the ids of the orders that count as finished on this tablet. */
+export function finishedIds() {
+  return new Set(all().map(({ id }) => id));
 }
 
 /** Finish an order: hold it back, at most as long as its lease (in ms) holds. */

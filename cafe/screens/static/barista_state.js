@@ -7,11 +7,13 @@ import { byId, say } from "./dom.js";
 import { t } from "./texts.js";
 
 let orders = []; // as they were listed last
+let newest = -1; // the highest ticket number that was listed; -1 before the first list
 const over = new Set(); // ids of orders that this page has finished and that are still listed
 
 /** Return the orders as {waiting, mine, others}, without those that are finished on this tablet. */
 export function sorted() {
-  const shown = orders.filter(({ order_id: id }) => !over.has(id) && !finishing.isFinished(id));
+  const finished = finishing.finishedIds();
+  const shown = orders.filter(({ order_id: id }) => !over.has(id) && !finished.has(id));
   const inHand = shown.filter(({ status }) => status === "preparation");
   const isMine = ({ barista }) => barista !== null && barista === baristaName();
   return {
@@ -21,11 +23,15 @@ export function sorted() {
   };
 }
 
-/** Take the orders that were listed just now. */
+/** Take the orders that were listed just now; return how many have come since the last time. */
 export function keepOrders(listed) {
-  orders = listed;
   const ids = new Set(listed.map(({ order_id: id }) => id));
   for (const id of over) if (!ids.has(id)) over.delete(id);
+  const fresh = listed.filter(({ number, status }) => status === "waiting" && number > newest);
+  const isFirst = newest === -1;
+  newest = Math.max(0, newest, ...fresh.slice(-1).map(({ number }) => number));
+  orders = listed;
+  return isFirst ? 0 : fresh.length;
 }
 
 /** Return an order as it was listed last; undefined if it was not. */
@@ -43,6 +49,7 @@ export function draw(does) {
   const found = sorted();
   showOrders(found, does);
   showTotals(found.waiting);
+  say(byId("waiting-count"), found.waiting.length === 0 ? "" : `(${found.waiting.length})`);
   showNext(found.waiting[0]);
   showHeld(finishing.held());
   showUnsent(finishing.unsent());

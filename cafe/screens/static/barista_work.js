@@ -49,7 +49,7 @@ export async function start() {
 function finish(order) {
   complain("");
   finishing.finish(order, order.status === "preparation" ? leaseLeft(order) : 0);
-  tell("finished", { number: order.number });
+  tell(finishing.held() === null ? "finished_now" : "finished", { number: order.number });
   tick();
   keepFocus();
 }
