@@ -121,6 +121,7 @@ def test_an_order_whose_lease_expired_is_shown_and_can_still_be_finished(
         becomes(counter, page, number, "over")
         start(page, other)
         finish(page, other)  # is not held back for longer than its lease
+        expect(told(page)).to_have_text(f"Order {other} is finished.")
         becomes(counter, page, other, "over")
 
 
