@@ -62,7 +62,7 @@ export function listing(caption, heads, { key, cells, none = t("none") }) {
   const element = make(
     "table",
     { role: "table", tabindex: "-1" },
-    make("caption", {}, make("h3", {}, caption)),
+    make("caption", { role: "caption" }, make("h3", {}, caption)),
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...head)),
     body,
   );

@@ -55,9 +55,9 @@ function figuresOf({ orders, ready, cancelled, cut_off: cutOff, abandoned, not_r
     [t("figure_ready"), ready],
     [t("figure_open"), open],
     [t("figure_cancelled"), cancelled + cutOff + abandoned],
-    [t("median"), lasted(wait?.median)],
-    [t("p95"), lasted(wait?.p95)],
-    [t("worst"), lasted(wait?.worst)],
+    [t("median_wait"), lasted(wait?.median)],
+    [t("p95_wait"), lasted(wait?.p95)],
+    [t("worst_wait"), lasted(wait?.worst)],
   ];
   return figures.map(([name, value]) => make("div", { class: "card" }, make("dt", {}, name), make("dd", {}, String(value))));
 }
