@@ -5,6 +5,8 @@ import { tell } from "./manager_live.js";
 import { withSession } from "./session.js";
 import { t } from "./texts.js";
 
+let listings = 0; // that were made: their headings have ids
+
 /**
  * Make a button. `act` is called once at a time; what goes wrong is shown. `of` says for those who
  * cannot see the row what the button is about.
@@ -52,17 +54,19 @@ export function badge(text, mood = "") {
 }
 
 /**
- * Make a table with a caption, whose rows `show(values)` keeps in step: `cells(value)` returns what
+ * Make a table under a heading, whose rows `show(values)` keeps in step: `cells(value)` returns what
  * stands in the columns that `heads` names. A row that stays as it is keeps its elements; one that
- * changes under the focus hands it on.
+ * changes under the focus hands it on. Roles are given, since narrow windows show rows as cards,
+ * and a table whose `display` is another is none for browsers; so is a caption for axe.
  */
 export function listing(caption, heads, { key, cells, none = t("none") }) {
   const body = make("tbody", { role: "rowgroup" });
   const head = heads.map((one) => make("th", { scope: "col", role: "columnheader" }, one));
-  const element = make(
+  listings += 1;
+  const title = make("h3", { id: `listing-${listings}` }, caption);
+  const table = make(
     "table",
-    { role: "table", tabindex: "-1" },
-    make("caption", { role: "caption" }, make("h3", {}, caption)),
+    { role: "table", tabindex: "-1", "aria-labelledby": title.id },
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...head)),
     body,
   );
@@ -82,9 +86,9 @@ export function listing(caption, heads, { key, cells, none = t("none") }) {
     const focus = placeOfFocus(body);
     const rows = values.length === 0 ? [null] : values;
     keepList(body, rows, { key: (value) => JSON.stringify(value), create });
-    if (focus !== null) giveFocus(body, focus, element);
+    if (focus !== null) giveFocus(body, focus, table);
   }
-  return { element, show };
+  return { element: make("div", {}, title, table), show };
 }
 
 function placeOfFocus(body) {
