@@ -8,6 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 160; // px of the tallest column
 const LINE = 44; // px of a bar with its label
 const MOST_LABELS = 8;
+const FEWEST = 6; // columns that a chart has room for
 
 function draw(tag, attributes, text = "") {
   const element = document.createElementNS(SVG, tag);
@@ -28,7 +29,7 @@ function highest(values) {
 
 /** Draw `values`, each a label, a value and its text, as columns. */
 export function columns(title, values) {
-  const wide = 100 / values.length;
+  const wide = 100 / Math.max(values.length, FEWEST);
   const step = Math.ceil(values.length / MOST_LABELS);
   const parts = values.flatMap(({ label, value, text }, index) => {
     const height = (value / highest(values)) * HEIGHT;

@@ -16,7 +16,7 @@ const MOST = 100;
 export function open(element) {
   const wanted = { role: "", email: "" };
   const again = () => loader.now();
-  const accounts = listing(t("accounts"), [t("email"), t("name"), t("role"), t("status"), t("registered"), t("actions")], {
+  const accounts = listing(t("people"), [t("email"), t("name"), t("role"), t("status"), t("registered"), t("actions")], {
     key: ({ user_id: id }) => id,
     cells: (one) => [
       one.email,

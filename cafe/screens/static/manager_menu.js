@@ -11,7 +11,7 @@ import { count, t } from "./texts.js";
 
 export function open(element) {
   const again = () => loader.now();
-  const menu = listing(t("menu"), [t("product"), t("category"), t("price"), t("variations"), t("actions")], {
+  const menu = listing(t("products"), [t("product"), t("category"), t("price"), t("variations"), t("actions")], {
     key: ({ id }) => id,
     none: t("menu_empty"),
     cells: (product) => [

@@ -26,7 +26,7 @@ export function open(element) {
   const requests = listing(t("requests"), heads, { key: idOf, cells: (one) => cellsOf(one, when), none: t("no_requests") });
   const bookings = listing(t("bookings"), heads, { key: idOf, cells: (one) => cellsOf(one, hour), none: t("no_bookings") });
   const picture = make("div");
-  const tables = listing(t("tables"), [t("table"), t("kind"), t("seats"), t("price"), t("status"), t("actions")], {
+  const tables = listing(t("all_tables"), [t("table"), t("kind"), t("seats"), t("price"), t("status"), t("actions")], {
     key: ({ table_id: id }) => id,
     cells: (one) => [
       String(one.number),

@@ -22,7 +22,7 @@ export function open(element) {
     cells: ({ id, number, drink, name, status, placed }) => [
       String(number),
       drink,
-      name,
+      name ?? "–",
       badge(word("status", status), status),
       when(placed),
       button(t("details"), () => showOrder(id), { of: number }),
