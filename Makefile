@@ -46,10 +46,11 @@ SCHEDULES ?= 3
 WORKERS ?= auto
 # A worker that has done its tests takes some of another's: those of system/ wait more than they run.
 PARALLEL = -n $(WORKERS) --dist worksteal
-quick: install ## Run the tests that start no shop, the swept ones under 1 schedule: while you work
-	@$(BIN)/pytest $(PARALLEL) --schedules=1 -m "not once" -q tests/actors tests/cafe docs/examples $(ARGS)
+QUICK = --quick --schedules=1 --hypothesis-profile=quick -q --durations=5 --durations-min=1
+quick: install ## Run the quick half of the tests, in under a minute: while you work (tests/quick.py says which)
+	@$(BIN)/pytest $(PARALLEL) $(QUICK) tests/actors tests/cafe docs/examples $(ARGS)
 
-test: install ## Run the tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty)
+test: install ## Run all tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty): about 20 minutes on two
 	@$(BIN)/pytest $(PARALLEL) --schedules=$(SCHEDULES) $(ARGS)
 
 sweep: install ## Run what chance decides under 500 schedules, with many examples (hours; ARGS="-k ask": some)
@@ -82,8 +83,9 @@ test-all: ## Run the tests on each of Python 3.11, 3.12 and 3.13 that this machi
 	done; \
 	echo "Tested on Python$${tested:- none}; not on this machine:$${missing:- none}"; test -n "$$tested"
 
-image-check: install ## Build the image with buildah, run it with podman, and hold it to its promises (minutes)
+image-check: install ## Build the image and run it and the compose file, held to their promises (minutes)
 	@$(BIN)/python -m tests.image.check $(ARGS)
+	@$(BIN)/python -m tests.image.compose
 
 bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,4 +1,4 @@
-"""How many examples chance gets: few by `make test`, all in CI, many by `make sweep`.
+"""How many examples chance gets: five by `make quick`, few by `make test`, many by `make sweep`.
 
 The one rule: a test says how many it is worth in CI, and Hypothesis's profile says which share of
 them it gets. tests/conftest.py makes the profiles; `--hypothesis-profile=` chooses one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-EXAMPLES = {"few": 25, "ci": 100, "many": 1000}
+EXAMPLES = {"quick": 5, "few": 25, "ci": 100, "many": 1000}
 """By profile, for a test that does not say how many it is worth: that is 100."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import interrupts
+from tests import interrupts, quick
 from tests.chance import make_profiles
 
 HANGS_AFTER = 300.0
@@ -45,12 +45,18 @@ class Watchdog:
         os.close(self._stderr)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    quick.add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     # The real stderr: captured output is lost with the process.
     with capture.global_and_fixture_disabled():
         config.pluginmanager.register(Watchdog(os.dup(2)), "hangs")
     config.pluginmanager.register(interrupts, "interrupts")
+    if config.getoption("quick"):
+        config.pluginmanager.register(quick, "quick")
 
 
 def pytest_collection_finish() -> None:

@@ -45,6 +45,12 @@ def variables_of(profile: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
+def variables_of_the_image() -> dict[str, str]:
+    """Return the settings that the image brings; Docker removes those that are set to nothing."""
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    return dict(re.findall(r"^ +(CAFE_\w+)=(\S+)", text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_each_setting_that_is_set_outside_is_passed_on_and_so_is_the_file_of_each_secret(
     name: str,
@@ -53,7 +59,8 @@ def test_each_setting_that_is_set_outside_is_passed_on_and_so_is_the_file_of_eac
     settings = {f"CAFE_{field.upper()}" for field in Settings.model_fields}
     assert environment.keys() == settings | {f"CAFE_{field.upper()}_FILE" for field in SECRETS}
     given = {name: value for name, value in environment.items() if value is not None}
-    assert given == {"CAFE_WORKER_AUTH": "${CAFE_WORKER_AUTH:-open}"}
+    usual = {"CAFE_WORKER_AUTH": "open", **variables_of_the_image()}
+    assert given == {name: f"${{{name}:-{value}}}" for name, value in usual.items()}
 
 
 def test_the_baristas_port_that_is_open_is_published_on_this_machine_only() -> None:

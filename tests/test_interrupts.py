@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cafe.ledger.postgres import why_not
+from tests.cafe.ledger.postgres import children_of, why_not
 
 TIMEOUT = 60.0
 POLL = 0.02
-SOON = 8.0
-"""Seconds: one without workers and two with them, all of it work; five where two cores are busy.
-
-Less than the ten after which pytest-xdist kills a worker that does not end.
+CLOSING = 1.0
+"""Seconds of a processor for each process of the run, where each takes 0.5: so a run with two
+workers ends within two seconds on two cores. What else a machine runs does not count.
 """
+KILLED_AFTER = 10.0
+"""Seconds of the clock, after which pytest-xdist kills a worker that does not end."""
 
 PYTEST = """
 import signal, sys
@@ -55,6 +56,21 @@ def begun(folder: Path) -> list[Path]:
     return [Path(text) for text in texts if text]
 
 
+def spent_by(pids: list[int]) -> float:
+    """Return what processes and those that they have waited for took of a processor, in seconds."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def spent_by_ended() -> float:
+    """Return the same of all processes that this one has waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_one_ctrl_c_ends_a_run_and_leaves_no_server_and_no_process(
     tmp_path: Path, workers: int
@@ -62,6 +78,7 @@ def test_one_ctrl_c_ends_a_run_and_leaves_no_server_and_no_process(
     if reason := why_not():
         pytest.skip(reason)
     (tmp_path / "test_long.py").write_text(LONG, "utf-8")
+    before = spent_by_ended()
     options = ["-p", "tests.interrupts", "-o", "trio_mode=true", "-n", str(workers)]
     with subprocess.Popen(
         [sys.executable, "-c", PYTEST, *options],
@@ -78,6 +95,7 @@ def test_one_ctrl_c_ends_a_run_and_leaves_no_server_and_no_process(
                 assert run.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(POLL)
+            spent = spent_by([run.pid, *children_of(run.pid)])
             pressed = time.monotonic()
             os.killpg(run.pid, signal.SIGINT)
             said, _ = run.communicate(timeout=TIMEOUT)
@@ -88,4 +106,5 @@ def test_one_ctrl_c_ends_a_run_and_leaves_no_server_and_no_process(
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert "failed" not in said
     assert [folder for folder in begun(tmp_path) if folder.exists()] == []
-    assert took < SOON, said
+    assert spent_by_ended() - before - spent < CLOSING * (1 + workers), said
+    assert took < KILLED_AFTER, said

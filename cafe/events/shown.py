@@ -11,7 +11,7 @@ from cafe.events.sse import to_json
 from cafe.ledger.department import Logged
 from cafe.orders.messages import Pause, QueueCount, Standing
 from cafe.orders.ready_board import Cup, Shown
-from cafe.orders.schemas import moment, order_out
+from cafe.orders.schemas import order_out
 
 
 def board_json(shown: Shown, count: QueueCount) -> bytes:
@@ -35,7 +35,7 @@ def _ready(cup: Cup) -> dict[str, Any]:
 
 
 def _paused(pause: Pause | None) -> dict[str, Any] | None:
-    return None if pause is None else {"until": moment(pause.until), "text": pause.text}
+    return None if pause is None else {"until": pause.shown_until, "text": pause.text}
 
 
 def order_json(standing: Standing) -> bytes:

@@ -7,7 +7,8 @@ GET is, and OPTIONS on every path; every error is a problem of RFC 9457.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -134,8 +135,8 @@ def create_app(
     # routes from `methods_of`. Ours come before those of the docs: routes are tried in order.
     app.router.routes[:0] = [route for router in routers for route in router.routes]
     match_to_the_end(app)
-    make_openapi(app)
     answer_head(app)
+    make_openapi_when_asked(app)
     return app
 
 
@@ -168,8 +169,33 @@ def answer_head(app: FastAPI) -> None:
             methods.add("HEAD")
 
 
+@contextmanager
+def undocumented_head(app: FastAPI) -> Generator[None]:
+    """Keep HEAD from the routes; the block does not wait, so that no request comes meanwhile."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods is not None:
+            route.methods.discard("HEAD")
+    try:
+        yield
+    finally:
+        answer_head(app)
+
+
+def make_openapi_when_asked(app: FastAPI) -> None:
+    """Have an app make its OpenAPI when it is first asked for: most of what an app costs."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            with undocumented_head(app):
+                make_openapi(app)
+        return FastAPI.openapi(app)
+
+    # FastAPI's own way to extend OpenAPI.
+    setattr(app, "openapi", openapi)  # noqa: B010 - a type checker takes it for a method
+
+
 def make_openapi(app: FastAPI) -> None:
-    """Make OpenAPI once, with our problems where FastAPI documents error bodies of its own.
+    """Make OpenAPI, with our problems where FastAPI documents error bodies of its own.
 
     The first sentence of a docstring is the summary of its route. Routes that let some roles in say
     so: which, and that they want a Bearer token.

@@ -14,9 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cafe.operations.charts import draw
-from cafe.operations.figures import Day as Day  # noqa: PLC0414 - for who prints a report
-from cafe.operations.figures import Hours as Hours  # noqa: PLC0414 - as above
-from cafe.operations.figures import Spread, Work, as_data, local
+from cafe.operations.figures import Day, Spread, Work, as_data, local
 from cafe.operations.printable import printable
 
 _MINUTES_FROM = 120.0  # seconds; shorter times are shown in seconds

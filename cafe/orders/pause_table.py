@@ -33,9 +33,8 @@ def load_pausing(connection: Connection) -> Pausing:
     row = connection.execute(select(*pauses.c).where(pauses.c.subject == SHOP)).first()
     if row is None:
         return NEVER_PAUSED
-    _, intake, since, until, text, by = row
-    pause = None if until is None else Pause(until, text, by)
-    return Pausing(Intake(intake), pause, since)
+    pause = None if row.until is None else Pause(row.until, row.text, row.by)
+    return Pausing(Intake(row.intake), pause, row.since)
 
 
 def entry_of_pause(change: PauseChange) -> Entry:

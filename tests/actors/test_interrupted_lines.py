@@ -180,6 +180,7 @@ class Ticking(Counter):
         self.total += 1
 
 
+@pytest.mark.slow
 def test_a_start_is_interrupted_and_nothing_is_left_of_it() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
@@ -195,6 +196,7 @@ async def make_later() -> Ticking:
     return Ticking()
 
 
+@pytest.mark.slow
 def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
@@ -205,6 +207,7 @@ def test_a_start_with_an_async_factory_is_interrupted_and_nothing_is_left_of_it(
     assert {line.split(":")[0] for line in lines} >= {"instance.py", "group.py", "system.py"}
 
 
+@pytest.mark.slow
 def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_left() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
@@ -220,6 +223,7 @@ def test_a_restart_with_an_async_factory_is_interrupted_and_the_block_can_be_lef
     assert any(line.startswith("instance.py") for line in interrupt_each_line(scenario))
 
 
+@pytest.mark.slow
 def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         async with open_system() as system:
@@ -235,6 +239,7 @@ def test_a_restart_is_interrupted_and_the_block_can_be_left() -> None:
     assert interrupt_each_line(scenario)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_system_is_interrupted_and_completed_nevertheless() -> None:
     async def scenario(interrupter: Interrupter) -> None:
         leaving = open_system(grace=1)

@@ -69,6 +69,7 @@ async def come_and_go(system: System, actors: int) -> None:
     assert list(system.tree()) == []
 
 
+@pytest.mark.slow
 async def test_a_million_messages_leave_no_memory_behind() -> None:
     async with open_system() as system:
         counter = await system.start(Silent, mailbox=64)
@@ -121,6 +122,7 @@ async def test_crashed_instances_leave_no_memory_behind(caplog: pytest.LogCaptur
         assert blocks() - before < SLACK
 
 
+@pytest.mark.slow
 async def test_ten_thousand_actors_start_and_stop() -> None:
     async with open_system() as system:
         await come_and_go(system, 100)

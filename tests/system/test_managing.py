@@ -17,11 +17,11 @@ from cafe.http.authentication import Role
 from tests.system.api import LATER, brew, order, problem
 from tests.system.credentials import credentials
 from tests.system.killing import db_check
+from tests.system.paying import ADA, BASKET, MANAGER, open_paying_shop, open_providers, signed_in
 from tests.system.shop import Line, Shop, open_shop, until_asked
 
 KILLED = -signal.SIGKILL
 TEXT = 'Back at a quarter past <img src=x onerror="alert(1)">.'
-BASKET = {"items": [{"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}]}
 WITHIN = 1.0
 """Seconds after which an address whose ban was lifted has ordered."""
 
@@ -68,6 +68,34 @@ async def test_a_paused_shop_refuses_orders_on_every_way_until_it_is_resumed(
         assert (await customer.get("/queue")).json()["accepting"] is True
         await order(customer)
         await brew(manager)
+
+
+async def test_a_paused_shop_says_so_to_the_clients_of_other_systems() -> None:
+    with open_shop(compat="functech,coffee-shop") as shop:
+        account = await credentials(shop, Role.CUSTOMER)
+        async with shop.customers(headers=account) as customer, await manager_of(shop) as manager:
+            until = (await paused(manager, minutes=1))["until"]
+            for path, wish in (
+                ("/compat/functech/orders/create_new_order", {"items": {"latte": {"quantity": 1}}}),
+                ("/compat/coffee-shop/api/v1/orders", BASKET),
+            ):
+                body = problem(await customer.post(path, json=wish), 503)
+                assert (body["reason"], body["until"], body["text"]) == ("paused", until, "")
+
+
+async def test_nothing_is_charged_while_a_shop_is_paused() -> None:
+    with open_providers() as providers, open_paying_shop(providers) as shop:
+        async with (
+            shop.customers(headers=signed_in(ADA)) as customer,
+            shop.baristas(headers=signed_in(MANAGER)) as manager,
+        ):
+            await paused(manager, minutes=1)
+            assert problem(await customer.post("/orders", json=BASKET), 503)["reason"] == "paused"
+            assert providers.done("charges") == []
+            assert (await manager.delete("/admin/pause")).status_code == 204
+            assert (await customer.post("/orders", json=BASKET)).status_code == 201
+            assert len(providers.done("charges")) == 1
+            await brew(manager)
 
 
 @pytest.mark.parametrize(

@@ -326,6 +326,7 @@ async def settle(street: Street) -> None:
     await street.followed()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32), story=st.lists(STEPS, min_size=1, max_size=3))
 @settings(max_examples=examples(50), deadline=None)
 def test_in_any_story_each_order_ends_as_its_delivery_and_counts_once(

@@ -301,3 +301,14 @@ def test_openapi_documents_each_path_once_and_our_problems_only(app: FastAPI) ->
     assert list(problems(429)[429]["headers"]) == ["Retry-After", "RateLimit-Policy", "RateLimit"]
     assert set(schema["components"]["schemas"]) == {"Beans", "ProblemOut"}
     assert schema["servers"][0] == {"url": "/api"}
+
+
+async def test_openapi_is_made_once_it_is_asked_for_and_head_is_answered_as_before(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    assert app.openapi_schema is None
+    assert (await client.head("/milk/")).status_code == (await client.get("/milk/")).status_code
+    made = app.openapi()
+    assert app.openapi() is made
+    assert not [path for path, operations in made["paths"].items() if "head" in operations]
+    assert (await client.head("/milk/")).status_code == (await client.get("/milk/")).status_code

@@ -78,6 +78,7 @@ async def test_a_letter_that_fails_for_now_holds_the_next_one_of_its_booking() -
         assert wrong_in(room.store) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", ["450", "login", "unreachable", "time-out", "broken"])
 async def test_what_may_succeed_later_is_retried_for_a_day(outcome: str) -> None:
     server = FakeServer(always={"b1@example.org": outcome})

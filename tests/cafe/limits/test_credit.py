@@ -151,6 +151,7 @@ async def test_a_request_that_is_cancelled_while_it_asks_leaves_no_credit(gate: 
     assert gate.statuses == {200: MOST_CREDIT + 2}
 
 
+@pytest.mark.slow
 @pytest.mark.schedules(3)
 async def test_forty_baristas_at_one_address_who_poll_quickly_are_never_refused(
     gate: Gate,

@@ -30,6 +30,7 @@ def stored(store: Store, changes: Sequence[Change], at: float = 1.0) -> None:
     store.commit([Unit("menu", tuple(entry_of(one, at, None) for one in changes))])
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(menus(3), max_size=4))
 def test_what_is_loaded_is_what_the_model_says(steps: list[Menu]) -> None:

@@ -98,6 +98,7 @@ async def test_later_ones_of_an_order_wait_while_an_earlier_one_fails() -> None:
         assert wrong_in(post.store) == []
 
 
+@pytest.mark.slow
 async def test_one_that_is_set_aside_holds_its_order_until_it_is_retried_and_no_other() -> None:
     receiver = Receiver(always={"o1": "410"})
     async with open_post(receiver=receiver) as post:
@@ -115,6 +116,7 @@ async def test_one_that_is_set_aside_holds_its_order_until_it_is_retried_and_no_
         assert wrong_in(post.store) == []
 
 
+@pytest.mark.slow
 async def test_a_retried_one_that_fails_again_has_the_whole_schedule() -> None:
     receiver = Receiver(always={"o1": "503"})
     async with open_post(receiver=receiver) as post:

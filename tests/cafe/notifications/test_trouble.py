@@ -137,6 +137,7 @@ async def test_a_time_that_is_too_far_in_the_future_is_not_waited_for() -> None:
         assert wrong_in(post.store) == []
 
 
+@pytest.mark.slow
 @pytest.mark.schedules(3)
 async def test_during_an_outage_nothing_is_lost_and_metrics_are_there() -> None:
     async with open_post() as post:
@@ -204,6 +205,7 @@ async def test_what_was_delivered_long_ago_is_deleted_with_its_attempts_and_even
         assert wrong_in(post.store) == []
 
 
+@pytest.mark.slow
 @pytest.mark.schedules(3)
 async def test_events_whose_rows_are_refused_wait_unpruned_and_hold_up_no_order() -> None:
     async with open_post() as post:

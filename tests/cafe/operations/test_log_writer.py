@@ -76,6 +76,7 @@ def test_lines_wait_until_a_slow_reader_has_room() -> None:
     assert writer.dropped == 0
 
 
+@pytest.mark.slow
 def test_lines_dropped_for_a_stalled_reader_are_counted_and_reported_when_it_goes_on() -> None:
     reader = Reader(room=0)
     writer = LogWriter(reader.write, notice)
@@ -193,6 +194,7 @@ def test_a_pipe_without_a_reader_raises_nothing() -> None:
     assert writer.dropped == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_whose_output_is_stopped_never_blocks() -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)

@@ -47,6 +47,7 @@ async def test_a_clock_that_was_years_ahead_does_not_set_the_times_after_it() ->
         assert left.broken_promises() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [1, MOST_AHEAD - 1, MOST_AHEAD, MOST_AHEAD + 1, 3_600])
 @pytest.mark.parametrize("idle", [0.0, 0.5, 1.0])
 async def test_a_check_finds_nothing_wrong_after_a_clock_that_was_ahead(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
+import pytest
 import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -271,6 +272,7 @@ CRASHED_TWICE: Story = [
 ]
 
 
+@pytest.mark.slow
 @example(seed=0, story=FINISHED_IN_AN_OUTAGE)
 @example(seed=0, story=CLAIMED_IN_AN_OUTAGE)
 @example(seed=0, story=WITHDRAWN)

@@ -193,6 +193,7 @@ async def test_baristas_see_the_lines_of_what_waits_and_of_what_they_claim() -> 
         assert (first["items"], second["items"]) == (basket["items"], [])
 
 
+@pytest.mark.slow
 async def test_a_page_has_at_most_five_hundred_orders() -> None:
     async with open_port() as (counter, barista):
         for number in range(501):

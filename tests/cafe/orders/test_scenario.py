@@ -50,6 +50,7 @@ def makespan(brewing: list[float]) -> float:
     return max(free)
 
 
+@pytest.mark.slow
 @pytest.mark.schedules(3)
 async def test_two_hundred_customers_all_get_their_coffee_in_order_and_in_time() -> None:
     rng = Random(17)  # noqa: S311 - brewing times, not secrets
@@ -60,6 +61,7 @@ async def test_two_hundred_customers_all_get_their_coffee_in_order_and_in_time()
     assert seconds == pytest.approx(makespan(brewing), abs=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.schedules(3)
 async def test_the_last_of_two_hundred_waits_fifteen_minutes_when_a_coffee_takes_45_seconds() -> (
     None

@@ -198,6 +198,7 @@ async def test_a_wrong_total_is_told_and_nothing_is_charged() -> None:
         assert (await rig.order(LATTE, key="k", total_cents=860)).is_new
 
 
+@pytest.mark.slow
 async def test_a_key_is_free_again_after_a_day() -> None:
     async with rigged() as rig:
         first = await rig.order(key="k")

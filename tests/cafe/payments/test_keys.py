@@ -121,6 +121,7 @@ async def test_a_charge_whose_key_is_taken_meanwhile_is_given_back_also_after_a_
         assert await outcome(rig, WATER) == the_only_order(rig).order_id
 
 
+@pytest.mark.slow
 async def test_a_key_leads_to_its_charged_order_as_long_as_that_waits() -> None:
     async with rigged() as rig:
         ordered = await rig.order(key="k")

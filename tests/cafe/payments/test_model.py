@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import pytest
 import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -309,6 +310,7 @@ KILLED_WITH_ONE_KEY_FOR_TWO: Story = [
 ]
 
 
+@pytest.mark.slow
 @example(seed=0, story=KILLED_WHILE_ASKED)
 @example(seed=0, story=KILLED_FOR_LONG)
 @example(seed=0, story=KILLED_BEFORE_IT_IS_CALLED_OFF)

@@ -43,6 +43,7 @@ def test_an_address_that_cannot_be_bound_is_a_sentence_with_what_to_do() -> None
     require_address("127.0.0.1")
 
 
+@pytest.mark.slow
 async def test_a_phase_ends_when_every_regular_has_left(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -55,6 +56,7 @@ async def test_a_phase_ends_when_every_regular_has_left(
     assert set(shop.sources) > {"127.0.0.11", "127.0.0.12"}
 
 
+@pytest.mark.slow
 async def test_both_phases_have_the_same_waits_if_the_attacker_has_no_effect(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
