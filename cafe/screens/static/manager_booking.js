@@ -22,7 +22,7 @@ export function showBooking({ booking_id: id }) {
   async function load() {
     const booking = await call("GET", path);
     fill(facts, ...factsOf(booking));
-    fill(overlaps, overlapsOf(t("overlaps"), booking.conflicts));
+    fill(overlaps, overlapsOf(t("overlaps"), booking.conflicts, booking.status === "requested" ? t("overlaps_declined") : null));
     const allowed = STEPS[booking.status] ?? [];
     why.hidden = allowed.length === 0;
     const names = allowed.join(" ");
@@ -69,12 +69,12 @@ export function contactOf({ email, phone }) {
   return [email, phone].filter(Boolean).join(", ");
 }
 
-function overlapsOf(title, bookings) {
+function overlapsOf(title, bookings, consequence = null) {
   if (bookings.length === 0) return null;
   const items = bookings.map(({ from, to, name, party, status }) =>
     make("li", {}, `${when(from)} – ${hour(to)}, ${name ?? "–"}, ${count("people", party)}: ${word("booking", status)}`),
   );
-  return make("div", { class: "notice" }, make("p", {}, title), make("ul", {}, ...items));
+  return make("div", { class: "notice" }, make("p", {}, title), make("ul", {}, ...items), consequence === null ? null : make("p", {}, consequence));
 }
 
 /** Book a table for a guest who has called; it is accepted at once. */

@@ -10,6 +10,7 @@ import { when, word, words } from "./manager_words.js";
 import { count, t } from "./texts.js";
 
 const STATES = ["set_aside", "retrying", "due", "held"];
+const AGAIN = ["set_aside", "retrying"]; // those that can be tried again
 const MOST = 50;
 
 const LETTERS = {
@@ -85,7 +86,7 @@ function actionsOf(kind, one, again) {
     await again();
   };
   return buttons(
-    one.state === "set_aside" ? button(t("retry"), retry, about) : null,
+    AGAIN.includes(one.state) ? button(t("retry"), retry, about) : null,
     kind === LETTERS ? button(t("read"), async () => showLetter(await call("GET", path)), about) : null,
   );
 }
