@@ -35,7 +35,7 @@ def test_all_languages_have_the_same_texts() -> None:
     assert all(one == keys["en"] for one in keys.values())
 
 
-@pytest.mark.parametrize(("page", "width"), product(PAGES, WIDTHS))
+@pytest.mark.parametrize(("page", "width"), list(product(PAGES, WIDTHS)))
 def test_a_page_has_no_barriers_and_fits_its_window(
     open_house: Shop, browser: Browser, page: str, width: int
 ) -> None:
