@@ -37,7 +37,7 @@ def page(house: House, visitor: Visitor) -> Page:
 
 
 def show_day(page: Page, days: int) -> None:
-    page.get_by_label("Day").fill(evening(days).date().isoformat())
+    page.get_by_label("Day", exact=True).fill(evening(days).date().isoformat())
 
 
 def test_a_request_appears_and_is_accepted_and_the_one_it_overlaps_is_declined(
