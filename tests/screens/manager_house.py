@@ -121,21 +121,26 @@ def open_inbox_in_a_thread() -> Generator[Inbox]:
 def house_of(shop: Shop, providers: Providers, inbox: Inbox) -> House:
     """Return a house in which everyone has signed in."""
     settings = Settings.model_validate({"database_url": shop.database_url})
-    token = tokens_of(find_secret(settings)).operator(time.time())
-    operator = client(shop.worker, token)
+    tokens = tokens_of(find_secret(settings))
+
+    def as_operator(request: httpx.Request) -> httpx.Request:
+        request.headers.update(bearer(tokens.operator(time.time())))  # it holds for a minute
+        return request
+
+    operator = client(shop.worker, auth=as_operator)
     for role in ("manager", "barista", "courier", "customer"):
         account = {"email": f"{role}@example.com", "password": PASSWORD, "role": role}
         whole(operator.post("/admin/users", json=account))
-    customer = client(shop.client, signed_in(shop.client, "customer")["access_token"])
+    token = signed_in(shop.client, "customer")["access_token"]
+    customer = client(shop.client, headers=bearer(token))
     session = signed_in(shop.worker, "manager")
     kept = {"access": session["access_token"], "refresh": session["refresh_token"]}
     return House(shop, providers, inbox, operator, client(shop.client), customer, kept)
 
 
-def client(url: str, token: str | None = None) -> httpx.Client:
-    """Return a client of an app, with a token or without."""
-    headers = {} if token is None else bearer(token)
-    return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, follow_redirects=True)
+def client(url: str, **options: Any) -> httpx.Client:
+    """Return a client of an app."""
+    return httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=True, **options)
 
 
 def signed_in(url: str, role: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def test_a_booking_by_telephone_that_conflicts_shows_the_other_and_keeps_what_wa
     asked = house.ask_for(table, "Max", days=4)
     whole(house.operator.post(f"/admin/bookings/{asked['booking_id']}/accept"))
     show_day(page, 4)
+    expect(page.locator(".lanes .bar", has_text="Max")).to_be_visible()
     page.get_by_role("button", name="Add a booking").click()
     form = dialog(page)
     form.get_by_label("Table").select_option(table)
