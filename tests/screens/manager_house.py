@@ -1,7 +1,7 @@
 """The house that the tests of the manager's page look after: accounts, providers, a mail server.
 
-Rule: what a test prepares it asks of the API, as a program of the operator; what it is about happens
-on the page.
+Rule: what a test prepares it asks of the API, as a program of the operator; what it is about
+happens on the page.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -89,9 +90,10 @@ def whole(response: httpx.Response) -> dict[str, Any]:
 @contextmanager
 def open_managed() -> Generator[House]:
     """Open the house with a manager, a barista, a courier and a customer."""
-    with open_inbox() as inbox, open_providers() as providers:
-        # A local address of its own: what is banned here is not the browser.
-        with open_shop(
+    with (
+        open_inbox_in_a_thread() as inbox,
+        open_providers() as providers,
+        open_shop(
             worker_auth="accounts",
             worker_hosts="",
             smtp_url=f"smtp://{HOST}:{inbox.port}",
@@ -100,28 +102,45 @@ def open_managed() -> Generator[House]:
             ban_after=30,
             limit_requests=10**6,
             **providers.settings,
-        ) as shop:
-            yield house_of(shop, providers, inbox)
+        ) as shop,
+    ):
+        house = house_of(shop, providers, inbox)
+        with closing(house.operator), closing(house.guest), closing(house.customer):
+            yield house
+
+
+@contextmanager
+def open_inbox_in_a_thread() -> Generator[Inbox]:
+    """Open a mail server from a thread: in this one Playwright has a loop of asyncio running."""
+    opening = open_inbox()
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(opening.__enter__).result()
+        thread.submit(opening.__exit__, None, None, None).result()
 
 
 def house_of(shop: Shop, providers: Providers, inbox: Inbox) -> House:
     """Return a house in which everyone has signed in."""
     settings = Settings.model_validate({"database_url": shop.database_url})
-    token = tokens_of(find_secret(settings)).operator(time.time())
-    operator = client(shop.worker, token)
+    tokens = tokens_of(find_secret(settings))
+
+    def as_operator(request: httpx.Request) -> httpx.Request:
+        request.headers.update(bearer(tokens.operator(time.time())))  # it holds for a minute
+        return request
+
+    operator = client(shop.worker, auth=as_operator)
     for role in ("manager", "barista", "courier", "customer"):
         account = {"email": f"{role}@example.com", "password": PASSWORD, "role": role}
         whole(operator.post("/admin/users", json=account))
-    customer = client(shop.client, signed_in(shop.client, "customer")["access_token"])
+    token = signed_in(shop.client, "customer")["access_token"]
+    customer = client(shop.client, headers=bearer(token))
     session = signed_in(shop.worker, "manager")
     kept = {"access": session["access_token"], "refresh": session["refresh_token"]}
     return House(shop, providers, inbox, operator, client(shop.client), customer, kept)
 
 
-def client(url: str, token: str | None = None) -> httpx.Client:
-    """Return a client of an app, with a token or without."""
-    headers = {} if token is None else bearer(token)
-    return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, follow_redirects=True)
+def client(url: str, **options: Any) -> httpx.Client:
+    """Return a client of an app."""
+    return httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=True, **options)
 
 
 def signed_in(url: str, role: str) -> dict[str, Any]:

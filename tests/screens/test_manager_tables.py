@@ -37,7 +37,7 @@ def page(house: House, visitor: Visitor) -> Page:
 
 
 def show_day(page: Page, days: int) -> None:
-    page.get_by_label("Day").fill(evening(days).date().isoformat())
+    page.get_by_label("Day", exact=True).fill(evening(days).date().isoformat())
 
 
 def test_a_request_appears_and_is_accepted_and_the_one_it_overlaps_is_declined(
@@ -91,6 +91,7 @@ def test_a_booking_by_telephone_that_conflicts_shows_the_other_and_keeps_what_wa
     asked = house.ask_for(table, "Max", days=4)
     whole(house.operator.post(f"/admin/bookings/{asked['booking_id']}/accept"))
     show_day(page, 4)
+    expect(page.locator(".lanes .bar", has_text="Max")).to_be_visible()
     page.get_by_role("button", name="Add a booking").click()
     form = dialog(page)
     form.get_by_label("Table").select_option(table)

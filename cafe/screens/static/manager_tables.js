@@ -40,7 +40,7 @@ export function open(element) {
   fill(
     element,
     requests.element,
-    heading(t("day")),
+    heading(t("lanes")),
     make(
       "div",
       { class: "filters" },
