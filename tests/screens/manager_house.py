@@ -93,20 +93,25 @@ def open_managed() -> Generator[House]:
     with (
         open_inbox_in_a_thread() as inbox,
         open_providers() as providers,
-        open_shop(
-            worker_auth="accounts",
-            worker_hosts="",
-            smtp_url=f"smtp://{HOST}:{inbox.port}",
-            mail_from="cafe@cafe.example",
-            public_url="https://cafe.example",
-            ban_after=30,
-            limit_requests=10**6,
-            **providers.settings,
-        ) as shop,
+        open_shop(**settings_of(providers, inbox)) as shop,
     ):
         house = house_of(shop, providers, inbox)
         with closing(house.operator), closing(house.guest), closing(house.customer):
             yield house
+
+
+def settings_of(providers: Providers, inbox: Inbox) -> dict[str, Any]:
+    """Return the settings of a shop that charges, notifies and writes to these."""
+    return {
+        **providers.settings,
+        "worker_auth": "accounts",
+        "worker_hosts": "",
+        "smtp_url": f"smtp://{HOST}:{inbox.port}",
+        "mail_from": "cafe@cafe.example",
+        "public_url": "https://cafe.example",
+        "ban_after": 30,
+        "limit_requests": 10**6,
+    }
 
 
 @contextmanager

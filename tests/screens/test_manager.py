@@ -277,6 +277,18 @@ def test_an_account_is_added_and_disabled_and_a_token_is_shown_once(
     assert httpx.get(f"{house.shop.worker}/orders", headers=staff).status_code == 401
 
 
+def test_what_could_not_be_loaded_offline_is_loaded_once_the_shop_is_back(
+    page: Page, visitor: Visitor
+) -> None:
+    visitor.context.set_offline(True)
+    page.locator("#sections a[href='#menu']").click()
+    expect(page.locator("#trouble")).to_contain_text("The shop cannot be reached.")
+    assert barriers(page) == []
+    visitor.context.set_offline(False)
+    expect(row(page, "Latte")).to_be_visible()
+    expect(page.locator("#trouble")).to_be_empty()
+
+
 def test_a_ban_is_lifted(house: House, page: Page) -> None:
     transport = httpx.HTTPTransport(local_address=BANNED)
     with httpx.Client(base_url=house.shop.client, transport=transport, timeout=1) as attacker:

@@ -8,8 +8,8 @@ import { badge, button, buttons, listing } from "./manager_parts.js";
 import { lasted } from "./manager_words.js";
 import { t } from "./texts.js";
 
-/** Show couriers and districts; `told(couriers)` is called with what was loaded. */
-export function openCouriers(element, told) {
+/** Show couriers and districts; `loaded(couriers)` is called with what was loaded. */
+export function openCouriers(element, loaded) {
   let districts = [];
   const again = () => loader.now();
   const nameOf = (id) => districts.find(({ district_id: of }) => of === id)?.name ?? id;
@@ -42,7 +42,7 @@ export function openCouriers(element, told) {
     districts = all;
     places.show(all);
     couriers.show(found.map((one) => ({ ...one, named: one.districts.map(nameOf).join(", ") })));
-    told(found);
+    loaded(found);
   });
   return loader.stop;
 }

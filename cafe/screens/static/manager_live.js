@@ -7,6 +7,7 @@ import { isSignedIn, signIn, withSession } from "./session.js";
 import { t } from "./texts.js";
 
 const DEPARTMENTS = ["menu", "accounts", "orders", "delivery", "payments", "bookings", "letters", "notifications"];
+const LATER = 5000; // ms until what could not be loaded is tried again: there may be no event
 const SOON = 50; // ms, in which events of one turn come together
 const loaders = new Set();
 let signedOut = () => {};
@@ -50,12 +51,15 @@ export function keepLoaded(departments, load, { every = 1000, about = () => true
     timer = null;
     missed = false;
     begun = Date.now();
+    let loaded = true;
     try {
-      await attempt(load);
+      loaded = await attempt(load);
     } finally {
       running = null;
     }
-    if (missed && loaders.has(loader)) loader.soon();
+    if (!loaders.has(loader)) return;
+    if (missed) loader.soon();
+    else if (!loaded) timer ??= setTimeout(loader.now, LATER);
   }
   const loader = {
     departments,
@@ -78,15 +82,18 @@ export function keepLoaded(departments, load, { every = 1000, about = () => true
   return { now: loader.now, stop };
 }
 
+/** Return whether it was loaded, or never will be. */
 async function attempt(load) {
   try {
     await withSession(load);
     if (failed !== "") complain("");
     failed = "";
+    return true;
   } catch (error) {
     if (!isSignedIn()) signedOut();
     else tell(error);
     failed = sentence(error);
+    return error instanceof Problem && error.status < 500;
   }
 }
 
