@@ -48,7 +48,8 @@ class Counter:
         headers = bearer(token["access_token"])
         placed = self.customers.post("/orders", json={"items": items}, headers=headers)
         order_id = placed.raise_for_status().json()["order_id"]
-        return next(one["number"] for one in self.listed() if one["order_id"] == order_id)
+        [number] = [int(one["number"]) for one in self.listed() if one["order_id"] == order_id]
+        return number
 
     def listed(self) -> list[Line]:
         """Return the orders that wait or are in preparation."""
@@ -126,7 +127,7 @@ def finish(page: Page, number: int) -> None:
     expect(mine(page, number)).to_have_count(0)
 
 
-def told(page: Page) -> Locator:
+def message_of(page: Page) -> Locator:
     """Return what the page says about what was done last."""
     return page.locator("#said")
 

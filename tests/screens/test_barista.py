@@ -15,10 +15,10 @@ from tests.screens.barista_tablet import (
     counter_of,
     finish,
     leave,
+    message_of,
     mine,
     start,
     tablet,
-    told,
     waiting,
 )
 from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
@@ -127,7 +127,7 @@ def test_a_finish_is_held_back_and_can_be_undone(counter: Counter, visitor: Visi
     assert barriers(page) == []
     page.get_by_role("button", name=f"Undo {number}").click()
     expect(mine(page, number)).to_be_visible()
-    expect(told(page)).to_contain_text("still in your hands")
+    expect(message_of(page)).to_contain_text("still in your hands")
     page.clock.fast_forward(HELD)
     assert counter.standing(number) == ("preparation", "Cleo")
     finish(page, number)
@@ -173,7 +173,7 @@ def test_an_order_that_is_put_back_waits_in_its_old_place(
     page.get_by_role("button", name=f"Put back {first}").click()
     expect(waiting(page)).to_have_count(2)
     expect(waiting(page).first).to_contain_text(str(first))
-    expect(told(page)).to_contain_text(f"Order {first} waits again")
+    expect(message_of(page)).to_contain_text(f"Order {first} waits again")
     assert counter.standing(first) == ("waiting", None)
     assert counter.standing(second) == ("waiting", None)
 
@@ -202,7 +202,7 @@ def test_the_keyboard_alone_is_enough(counter: Counter, visitor: Visitor) -> Non
     keys.type(str(third))
     expect(page.get_by_label("Number", exact=True)).to_have_value(str(third))
     keys.press("Enter")
-    expect(told(page)).to_have_text(f"Order {third} is not next: {second} has waited longer.")
+    expect(message_of(page)).to_have_text(f"Order {third} is not next: {second} has waited longer.")
     expect(page.get_by_label("Number", exact=True)).to_have_value(str(third))
     keys.press("Escape")
     expect(page.get_by_label("Number", exact=True)).to_have_value("")
@@ -215,9 +215,9 @@ def test_the_keyboard_alone_is_enough(counter: Counter, visitor: Visitor) -> Non
     counter.start("Bo")
     expect(page.locator("#others li")).to_contain_text("Bo")
     keys.type(f"{third}\n")
-    expect(told(page)).to_have_text(f"Order {third} is in the hands of Bo.")
+    expect(message_of(page)).to_have_text(f"Order {third} is in the hands of Bo.")
     keys.type("999999\n")
-    expect(told(page)).to_have_text("No order 999999 waits or is in preparation.")
+    expect(message_of(page)).to_have_text("No order 999999 waits or is in preparation.")
 
 
 def test_the_digits_can_be_switched_off(counter: Counter, visitor: Visitor) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,10 +21,10 @@ from tests.screens.barista_tablet import (
     counter_of,
     finish,
     leave,
+    message_of,
     mine,
     start,
     tablet,
-    told,
     waiting,
 )
 from tests.screens.browser import Visitor, barriers, visiting
@@ -95,7 +96,7 @@ def test_a_claim_whose_answer_was_lost_is_repeated(counter: Counter, visitor: Vi
     button.click()
     expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
     button.click()
-    expect(told(page)).to_have_text(f"Order {first} is yours.")
+    expect(message_of(page)).to_have_text(f"Order {first} is yours.")
     assert keys[0] == keys[1]
     page.unroute("**/orders")
     expect(mine(page, first)).to_be_visible()
@@ -114,14 +115,14 @@ def test_an_order_whose_lease_expired_is_shown_and_can_still_be_finished(
         number, other = counter.order("Ada", "Bea")
         page = tablet(visitor, shop)
         start(page, number)
-        expect(told(page)).to_contain_text(f"Order {number} is no longer yours")
+        expect(message_of(page)).to_contain_text(f"Order {number} is no longer yours")
         expect(waiting(page, number)).to_contain_text("Went back into the queue")
         assert barriers(page) == []
         page.get_by_role("button", name=f"{number} is finished").click()
         becomes(counter, page, number, "over")
         start(page, other)
         finish(page, other)  # is not held back for longer than its lease
-        expect(told(page)).to_have_text(f"Order {other} is finished.")
+        expect(message_of(page)).to_have_text(f"Order {other} is finished.")
         becomes(counter, page, other, "over")
 
 
@@ -164,7 +165,7 @@ def test_a_finish_of_a_page_that_was_closed_without_a_network_is_sent_by_the_nex
 
 
 def test_a_page_catches_up_with_a_shop_that_was_killed(browser: Browser, tmp_path: Path) -> None:
-    settings = {"database_url": f"sqlite:///{tmp_path / 'cafe.db'}", **PLENTY}
+    settings: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'cafe.db'}", **PLENTY}
     with visiting(browser) as visitor:
         with (
             open_shop(exit_code=-signal.SIGKILL, **settings) as shop,
