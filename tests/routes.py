@@ -73,6 +73,7 @@ OURS: Final[dict[str, frozenset[str]]] = {
     "worker GET /actors": STAFF,
     "worker GET /metrics": STAFF,
     "worker GET /orders/{order_id}": STAFF,
+    "worker DELETE /orders/{order_id}": MANAGERS,
     "worker GET /orders/{order_id}/events": STAFF,
     "worker GET /admin/report": MANAGERS,
     "worker GET /admin/bans": MANAGERS,

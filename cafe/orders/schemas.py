@@ -56,7 +56,11 @@ WAITING: Final[dict[str, Any]] = {
     "waited_seconds": 15.39,
     "message": "Order 17 is number 1 in the queue.",
 }
-ORDERS: Final[dict[str, Any]] = {"orders": [{**WAITING, "items": []}]}
+ORDERS: Final[dict[str, Any]] = {
+    "orders": [
+        {**WAITING, "items": [], "barista": None, "lease_expires_at": None, "lapsed": False}
+    ]
+}
 PAUSED: Final = {"until": "2026-03-14T09:45:00Z", "text": "Back at a quarter to ten."}
 QUEUE: Final = {
     "waiting": 1,
@@ -140,6 +144,9 @@ class ListedOut(OrderOut):
     model_config = example(ORDERS["orders"][0])
 
     items: list[LineOut]
+    barista: str | None = Field(description="Who has it in preparation, if they gave a name.")
+    lease_expires_at: datetime | None = Field(description="Null for one that waits.")
+    lapsed: bool = Field(description="A lease on it expired: who had it may still finish it.")
 
 
 class BasketOrderOut(OrderOut):
@@ -251,7 +258,14 @@ def order_out(standing: Standing) -> Members:
 
 def listed_out(standing: Standing) -> Members:
     """Show an order to baristas."""
-    return {**order_out(standing), "items": items_out(standing.order)}
+    order, expires = standing.order, standing.order.lease_expires_at
+    return {
+        **order_out(standing),
+        "items": items_out(order),
+        "barista": order.barista,
+        "lease_expires_at": None if expires is None else moment(expires),
+        "lapsed": order.lapsed,
+    }
 
 
 def basket_out(standing: Standing) -> Members:

@@ -20,9 +20,23 @@ from cafe.http.request_fields import Prefer
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.orders.messages import MoveOrder, PlacedQuery, Standing, UnknownOrder, WrongStep
+from cafe.orders.messages import (
+    CancelOrder,
+    MoveOrder,
+    PlacedQuery,
+    Standing,
+    UnknownOrder,
+    WrongStep,
+)
 from cafe.orders.messages import Status as OrderStatus
-from cafe.payments.customer_api import After, OrderId, own_order, shown_events, shown_order
+from cafe.payments.customer_api import (
+    CONFLICT,
+    After,
+    OrderId,
+    own_order,
+    shown_events,
+    shown_order,
+)
 from cafe.payments.pages import (
     MOST_LISTED,
     ByPayment,
@@ -47,6 +61,7 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
     router = APIRouter(tags=["baskets"], responses=BARISTAS_ONLY, route_class=PlainRoute)
     add_moving(router, till, limiter)
     add_looking(router, till, limiter)
+    add_cancelling(router, till, limiter)
     add_listing(router, till)
     return router
 
@@ -101,6 +116,21 @@ def add_looking(router: APIRouter, till: Till, limiter: Ref[RateLimiter]) -> Non
         """Show what has happened to an order, the oldest first, at most 500 events."""
         await own_order(request, till, limiter, caller, order_id)
         return await shown_events(till, order_id, after)
+
+
+def add_cancelling(router: APIRouter, till: Till, limiter: Ref[RateLimiter]) -> None:
+    """Add the route by which managers cancel an order, as its customer can."""
+
+    @router.delete(
+        "/orders/{order_id}",
+        response_model=OURS.schema,
+        responses={**problems(401, 403, 404, 503), **CONFLICT},
+    )
+    async def cancel(request: Request, caller: Manager, order_id: OrderId) -> Response:
+        """Cancel an order while it waits; what was charged is refunded."""
+        await own_order(request, till, limiter, caller, order_id)
+        await till.desk.cancel(CancelOrder(order_id, caller.name))
+        return answer(OURS.order(till.desk, await till.find(order_id)))
 
 
 def add_listing(router: APIRouter, till: Till, shown: Shown = OURS) -> None:

@@ -27,9 +27,16 @@ export function path(of) {
   return root + of;
 }
 
+/** Return a new Idempotency-Key. `crypto.randomUUID` is only there for pages with TLS. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Send a request; return the Response. Raises Problem or Unreachable. */
-export async function request(method, of, { body, form, headers = {}, signal } = {}) {
-  const send = { method, headers: { accept: "application/json", ...headers }, cache: "no-store", signal };
+export async function request(method, of, { body, form, headers = {}, signal, keepalive = false } = {}) {
+  const accepting = { accept: "application/json", ...headers };
+  const send = { method, headers: accepting, cache: "no-store", signal, keepalive };
   if (body !== undefined) {
     send.body = JSON.stringify(body);
     send.headers["content-type"] = "application/json";

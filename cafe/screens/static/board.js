@@ -1,7 +1,7 @@
 // The ready board: who is being prepared, who is ready, the newest ready one big, with a chime.
 
 import { chime } from "./chime.js";
-import { announce, byId, complain, keepList, make, say } from "./dom.js";
+import { announce, byId, complain, fill, keepList, make, say } from "./dom.js";
 import { follow } from "./events.js";
 import { clock, count, t } from "./texts.js";
 
@@ -9,8 +9,7 @@ const SOUND = "cafe.chime";
 let known = null; // the numbers that were ready before; null until the first board
 
 function show(board) {
-  const newest = board.ready[0] ?? null;
-  say(byId("newest"), newest === null ? t("none_ready") : called(newest));
+  showNewest(board.ready[0] ?? null);
   keepList(byId("ready"), board.ready.slice(1), ticket);
   keepList(byId("preparing"), board.preparing, ticket);
   showNotice(board);
@@ -23,6 +22,18 @@ function show(board) {
   }
 }
 
+function showNewest(ticket) {
+  const text = ticket === null ? t("none_ready") : called(ticket);
+  const newest = byId("newest");
+  if (newest.textContent === text) return; // it is read out when it changes
+  if (ticket === null) fill(newest, text);
+  else fill(newest, make("b", {}, String(ticket.number)), ticket.name === null ? null : nameOf(ticket));
+}
+
+function nameOf({ name }) {
+  return make("span", {}, ` ${name}`);
+}
+
 function called({ number, name }) {
   return name === null ? String(number) : `${number} ${name}`;
 }
@@ -30,7 +41,7 @@ function called({ number, name }) {
 const ticket = {
   key: ({ number }) => number,
   create: ({ number, name }) =>
-    make("li", {}, make("b", {}, String(number)), name === null ? null : make("span", {}, name)),
+    make("li", {}, make("b", {}, String(number)), name === null ? null : nameOf({ name })),
 };
 
 function waiting({ waiting, eta_seconds: eta }) {

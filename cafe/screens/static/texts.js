@@ -11,6 +11,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/** Return whether there is a text of this key: for words that the API may say. */
+export function has(key) {
+  return Object.hasOwn(texts, key);
+}
+
 /** Return the text for a number: `key_one` for one, else `key_other`. */
 export function count(key, n, values = {}) {
   return t(n === 1 ? `${key}_one` : `${key}_other`, { n, ...values });

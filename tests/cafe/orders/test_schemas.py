@@ -92,6 +92,9 @@ def test_an_order_with_lines_is_what_its_models_document(
     assert answer(listed).body == answer(ListedOut.model_validate(listed)).body
     assert shown["items"] == listed["items"] == claim_out(Claim(order, 4))["items"]
     assert shown.items() >= order_out(standing).items()
+    is_claimed = order.started_at is not None
+    assert listed["barista"] == ("Bo" if is_claimed else None)
+    assert (listed["lease_expires_at"] is not None) is is_claimed
 
 
 def test_an_order_of_the_plain_counter_has_no_items_and_its_shape_is_the_contract_s() -> None:
