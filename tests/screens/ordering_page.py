@@ -52,9 +52,14 @@ def register(page: Page) -> str:
 def sign_in(page: Page, email: str) -> None:
     """Sign in, where the order is shown."""
     page.locator("main").get_by_role("button", name="Sign in").click()
+    fill_in(page, email)
+
+
+def fill_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Fill in the dialog that asks for an account, and send it."""
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("E-mail address").fill(email)
-    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_label("Password").fill(password)
     dialog.get_by_role("button", name="Sign in").click()
 
 

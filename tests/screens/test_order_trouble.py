@@ -12,9 +12,11 @@ from tests.screens.browser import Visitor, barriers, visiting
 from tests.screens.ordering_page import (
     change_kept,
     choose,
+    fill_in,
     order_as_guest,
     ordering,
     register,
+    sign_in,
     standing,
 )
 from tests.screens.people import Staff
@@ -154,3 +156,23 @@ def test_a_pause_that_the_page_learns_from_a_refusal_is_shown_alike(
         expect(page.locator("#lines")).to_contain_text("Americano")
     finally:
         staff.ask("DELETE", "/admin/pause")
+
+
+def test_a_sign_in_that_has_ended_is_asked_for_where_the_order_is_shown(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    email = register(page)
+    choose(page, "Latte")
+    page.evaluate("sessionStorage['cafe.session'] = JSON.stringify({access: 'x', refresh: 'x'})")
+    page.reload()
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign in and pay now").click()
+    fill_in(page, email)
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "First in line")
+    page.evaluate("sessionStorage['cafe.session'] = JSON.stringify({access: 'x', refresh: 'x'})")
+    page.reload()
+    standing(page, f"Sign in as {email}")
+    sign_in(page, email)
+    standing(page, "First in line")

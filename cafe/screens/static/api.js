@@ -34,7 +34,8 @@ export function newKey() {
 }
 
 /** Send a request; return the Response. Raises Problem or Unreachable. */
-export async function request(method, of, { body, form, headers = {}, signal, keepalive = false } = {}) {
+export async function request(method, of, options = {}) {
+  const { body, form, headers = {}, signal, keepalive = false, renews = true } = options;
   const accepting = { accept: "application/json", ...headers };
   const send = { method, headers: accepting, cache: "no-store", signal, keepalive };
   if (body !== undefined) {
@@ -44,7 +45,7 @@ export async function request(method, of, { body, form, headers = {}, signal, ke
     send.body = new URLSearchParams(form);
   }
   let response = await once(of, send);
-  if (response.status === 401 && (await credentials.renew())) response = await once(of, send);
+  if (response.status === 401 && renews && (await credentials.renew())) response = await once(of, send);
   if (!response.ok) throw await problemOf(response);
   return response;
 }

@@ -4,6 +4,8 @@
 // lines, total, order, stopped}. `order` is null until the shop has answered; `stopped` says that
 // it is not sent any longer.
 
+import { newKey } from "./api.js";
+
 const BASKET = "cafe.basket"; // {lines: [{product_id, variation_id, quantity, name, variation}], name}
 const ORDER = "cafe.order";
 const SHOWN = 2 * 60 * 60 * 1000; // ms after which an order that has ended is not shown again
@@ -68,9 +70,4 @@ function isPast(placed) {
 
 function text({ path, body, account }) {
   return JSON.stringify([path, body, account]);
-}
-
-function newKey() {
-  // Not randomUUID: browsers have that on https pages only, and a café's page may be on http.
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 }

@@ -80,6 +80,8 @@ export async function attempt(action) {
   } catch (error) {
     if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
     complain(reason(error));
+    if (error.status === 401) await page.signIn();
+    page.show();
   }
 }
 

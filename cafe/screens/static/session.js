@@ -73,10 +73,10 @@ async function renew() {
   const spent = session.refresh;
   keep(null); // so that this request carries no expired token
   try {
-    keep(pair(await call("POST", "/auth/refresh", { body: { refresh_token: spent } })));
+    keep(pair(await call("POST", "/auth/refresh", { body: { refresh_token: spent }, renews: false })));
     return true;
   } catch (error) {
-    if (!(error instanceof Problem && error.status < 500)) keep({ access: "", refresh: spent });
+    if (!(error instanceof Problem && error.status < 500 && error.status !== 429)) keep({ access: "", refresh: spent });
     return false;
   }
 }
