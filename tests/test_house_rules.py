@@ -68,7 +68,7 @@ def our_files() -> list[Path]:
         path
         for path in [*ROOT.iterdir(), *inner]
         # In a worktree of git's, `.git` is a file that names the path of the repository.
-        if path.is_file() and path.suffix != ".pyc" and path.name != ".git"
+        if path.is_file() and path.suffix not in {".png", ".pyc"} and path.name != ".git"
     )
 
 

@@ -57,9 +57,7 @@ WAITING: Final[dict[str, Any]] = {
     "message": "Order 17 is number 1 in the queue.",
 }
 ORDERS: Final[dict[str, Any]] = {
-    "orders": [
-        {**WAITING, "items": [], "barista": None, "lease_expires_at": None, "lapsed": False}
-    ]
+    "orders": [{**WAITING, "items": [], "barista": None, "lease_expires_at": None, "lapsed": False}]
 }
 PAUSED: Final = {"until": "2026-03-14T09:45:00Z", "text": "Back at a quarter to ten."}
 QUEUE: Final = {

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # pyright: ignore[reportMissingTypeStubs]
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
@@ -77,8 +77,9 @@ class Visitor:
 @contextmanager
 def visiting(browser: Browser, width: int = 768, **options: Any) -> Generator[Visitor]:
     """Give someone a browser during the block."""
-    size: Any = {"width": width, "height": WIDTHS[width]}
-    context = browser.new_context(viewport=size, **{"locale": "en-GB", **options})
+    size = {"width": width, "height": WIDTHS[width]}
+    settings: dict[str, Any] = {"viewport": size, "locale": "en-GB", **options}
+    context = browser.new_context(**settings)
     visitor = Visitor(context)
     try:
         yield visitor
@@ -89,14 +90,14 @@ def visiting(browser: Browser, width: int = 768, **options: Any) -> Generator[Vi
 
 
 @cache
-def _axe() -> Axe:
+def _axe() -> Any:
     return Axe()
 
 
 def barriers(page: Page) -> list[str]:
     """Return what in the page's state of now breaks WCAG 2.2 AA, as axe-core finds it."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
-    found = _axe().run(page, options=options).response["violations"]
+    found: list[dict[str, Any]] = _axe().run(page, options=options).response["violations"]
     return [
         f"{one['id']}: {node['html']} {node.get('failureSummary', '')}"
         for one in found

@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, expect
@@ -31,7 +32,7 @@ def order(visitor: Visitor, shop: Shop, name: str) -> tuple[Page, int]:
 def test_an_order_goes_over_all_screens_also_when_the_shop_is_killed_in_between(
     browser: Browser, tmp_path: Path
 ) -> None:
-    settings = {"database_url": f"sqlite:///{tmp_path / 'cafe.db'}", **PLENTY}
+    settings: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'cafe.db'}", **PLENTY}
     with visiting(browser) as guest, visiting(browser) as barista, visiting(browser) as wall:
         with open_shop(exit_code=-signal.SIGKILL, **settings) as shop:
             board = wall.open(f"{shop.client}/board")
