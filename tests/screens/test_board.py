@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.screens.barista_tablet import PLENTY, Counter, counter_of
 from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
 from tests.system.shop import Shop, open_shop
 
@@ -24,39 +22,18 @@ OscillatorNode.prototype.start = function (...at) { window.notes += 1; start.app
 """Counts the notes that a page plays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """Where tests order and brew."""
-
-    shop: Shop
-
-    def order(self, name: str | None = None) -> int:
-        """Place an order that is collected later; return its ticket number."""
-        wish = {} if name is None else {"name": name}
-        prefer = {"prefer": "wait=0"}
-        answer = httpx.post(f"{self.shop.client}/order/", json=wish, headers=prefer)
-        number: int = answer.json()["number"]
-        return number
-
-    def start(self) -> dict[str, Any]:
-        """Claim the oldest order."""
-        claim: dict[str, Any] = httpx.get(f"{self.shop.worker}/start/").json()
-        return claim
-
-    def brew(self, name: str | None = None) -> int:
-        """Order, start and finish; return the ticket number."""
-        number = self.order(name)
-        claim = self.start()
-        assert claim["number"] == number
-        httpx.post(f"{self.shop.worker}/finish/", json={"order_id": claim["order_id"]})
-        return number
-
-
 @pytest.fixture(scope="module")
 def counter() -> Generator[Counter]:
-    """Yield the counter of a shop of this module's own, which has no orders that wait."""
-    with open_shop() as shop:
-        yield Counter(shop)
+    """Yield the counter of a shop of this module's own."""
+    with open_shop(**PLENTY) as shop, counter_of(shop) as counter:
+        yield counter
+
+
+def brew(counter: Counter, name: str) -> int:
+    """Order a coffee, start and finish it; return its ticket number."""
+    (number,) = counter.order(name)
+    counter.clear()
+    return number
 
 
 def board(visitor: Visitor, shop: Shop, query: str = "") -> Page:
@@ -68,25 +45,25 @@ def board(visitor: Visitor, shop: Shop, query: str = "") -> Page:
 
 def test_an_order_goes_over_the_board_as_it_is_brewed(counter: Counter, visitor: Visitor) -> None:
     page = board(visitor, counter.shop)
-    number = counter.order("Ada")
+    (number,) = counter.order("Ada")
     expect(page.locator("#wait")).to_contain_text("1 order is waiting.", timeout=SOON)
-    claim = counter.start()
+    counter.start("Bo")
     expect(page.locator("#preparing li")).to_have_text(f"{number} Ada", timeout=SOON)
-    httpx.post(f"{counter.shop.worker}/finish/", json={"order_id": claim["order_id"]})
+    counter.clear()
     expect(page.locator("#newest")).to_have_text(f"{number} Ada", timeout=SOON)
     expect(page.locator("#preparing li")).to_have_count(0)
     expect(page.locator("#news")).to_have_text(f"Ready: {number} Ada")
-    earlier = counter.brew()
-    expect(page.locator("#newest")).to_have_text(str(earlier), timeout=SOON)
+    later = brew(counter, "Bea")
+    expect(page.locator("#newest")).to_have_text(f"{later} Bea", timeout=SOON)
     expect(page.locator("#ready li").first).to_have_text(f"{number} Ada")
     assert barriers(page) == []
 
 
 def test_a_name_is_text_whatever_it_is(counter: Counter, visitor: Visitor) -> None:
     page = board(visitor, counter.shop)
-    number = counter.brew(HOSTILE)
+    number = brew(counter, HOSTILE)
     expect(page.locator("#newest")).to_have_text(f"{number} {HOSTILE}", timeout=SOON)
-    counter.brew()
+    brew(counter, "Bea")
     expect(page.locator("#ready li").first).to_have_text(f"{number} {HOSTILE}", timeout=SOON)
     assert page.locator("main img").count() == 0
 
@@ -96,14 +73,14 @@ def test_the_chime_plays_for_what_becomes_ready_once_it_is_switched_on(
 ) -> None:
     visitor.context.add_init_script(NOTES)
     page = board(visitor, counter.shop)
-    number = counter.brew()
-    expect(page.locator("#newest")).to_have_text(str(number), timeout=SOON)
+    number = brew(counter, "Ada")
+    expect(page.locator("#newest")).to_have_text(f"{number} Ada", timeout=SOON)
     assert page.evaluate("notes") == 0
     page.get_by_role("button", name="Chime").press("Enter")
     expect(page.get_by_role("button", name="Chime", pressed=True)).to_be_visible()
     assert page.evaluate("notes") == 2
-    number = counter.brew()
-    expect(page.locator("#newest")).to_have_text(str(number), timeout=SOON)
+    number = brew(counter, "Ada")
+    expect(page.locator("#newest")).to_have_text(f"{number} Ada", timeout=SOON)
     assert page.evaluate("notes") == 4
 
 
@@ -121,8 +98,8 @@ def test_a_board_speaks_german_to_who_prefers_it(counter: Counter, browser: Brow
 def test_a_full_board_fits_and_has_no_barriers(
     counter: Counter, browser: Browser, width: int, scheme: str
 ) -> None:
-    for name in ("Ada", None, "Grace Hopper", "Wilhelmina von und zu Hohenlohe"):
-        counter.brew(name)
+    for name in ("Ada", "Grace Hopper", "Wilhelmina von und zu Hohenlohe"):
+        brew(counter, name)
     with visiting(browser, width, color_scheme=scheme) as visitor:
         page = board(visitor, counter.shop)
         expect(page.locator("#ready li").first).to_be_visible()

@@ -1,91 +1,26 @@
-"""The order page, in a real browser over a real shop: guests, accounts, payments, and trouble."""
+"""The order page, in a real browser over a real shop: guests, accounts, payments."""
 
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Generator
-from itertools import count
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, expect
 
 from cafe.http.authentication import Role
 from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
+from tests.screens.ordering_page import (
+    HOSTILE,
+    choose,
+    order_as_guest,
+    ordering,
+    register,
+    sign_in,
+    standing,
+)
 from tests.screens.people import Staff
 from tests.system.credentials import PASSWORD
-from tests.system.paying import Providers, open_providers
-from tests.system.shop import FREE_PORTS, Shop, open_shop
-
-HOSTILE = "<img src=x onerror=alert(1)>"
-KILLED = -signal.SIGKILL
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def providers() -> Generator[Providers]:
-    with open_providers() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def paying(providers: Providers) -> Generator[Shop]:
-    urls: dict[str, Any] = {
-        name: providers.settings[name] for name in ("payment_url", "refund_url")
-    }
-    with open_shop(limit_requests=10**6, ban_after=10**6, **urls) as shop:
-        yield shop
-
-
-@pytest.fixture
-def staff(paying: Shop, providers: Providers) -> Generator[Staff]:
-    providers.behave(charges="accept", refunds="accept")
-    people = Staff(paying)
-    yield people
-    providers.behave(charges="accept", refunds="accept")
-    people.brew_all()
-
-
-def ordering(visitor: Visitor, staff: Staff) -> Page:
-    """Open the page; return it as soon as it has the menu."""
-    page = visitor.open(staff.shop.client)
-    expect(page.get_by_role("button", name="Add Latte")).to_be_visible()
-    return page
-
-
-def choose(page: Page, product: str, kind: str | None = None) -> None:
-    """Put one of a product into the basket."""
-    if kind is not None:
-        page.get_by_label(f"Kind of {product}").select_option(label=kind)
-    page.get_by_role("button", name=f"Add {product}").click()
-
-
-def order_as_guest(page: Page, name: str = "") -> None:
-    """Order an americano."""
-    choose(page, "Americano")
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Order, and pay at the counter").click()
-
-
-def register(page: Page) -> str:
-    """Make an account, and sign in with it; return its e-mail address."""
-    email = f"ada{next(_numbers)}@example.com"
-    page.get_by_role("button", name="Create an account").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name").fill(HOSTILE)
-    dialog.get_by_label("E-mail address").fill(email)
-    dialog.get_by_label("Password").fill(PASSWORD)
-    dialog.get_by_role("button", name="Create an account").click()
-    expect(page.locator("#who")).to_have_text(HOSTILE)
-    return email
-
-
-def standing(page: Page, text: str) -> None:
-    """Wait until the page says where the order stands."""
-    expect(page.locator("#standing")).to_contain_text(text)
+from tests.system.paying import Providers
 
 
 def test_a_guest_orders_and_sees_the_place_in_line_until_it_is_ready(
@@ -148,86 +83,6 @@ def test_the_page_is_used_by_keyboard_alone(visitor: Visitor, staff: Staff) -> N
     standing(page, "First in line")
 
 
-def lose_answer(route: Route) -> None:
-    """Let a request reach the shop, and its answer get lost."""
-    route.fetch()
-    route.abort()
-
-
-def test_a_lost_answer_orders_once_also_after_a_reload(visitor: Visitor, staff: Staff) -> None:
-    page = ordering(visitor, staff)
-    page.route("**/order/", lose_answer)
-    order_as_guest(page, "Ada")
-    standing(page, "cannot be reached")
-    assert barriers(page) == []
-    page.reload()
-    standing(page, "cannot be reached")
-    page.unroute_all()
-    standing(page, "First in line")
-    assert [one["name"] for one in staff.orders()] == ["Ada"]
-
-
-def test_sending_can_be_stopped_and_the_same_wish_is_the_same_order(
-    visitor: Visitor, staff: Staff
-) -> None:
-    page = ordering(visitor, staff)
-    page.route("**/order/", lose_answer)
-    order_as_guest(page, "Ada")
-    page.get_by_role("button", name="Stop sending").click()
-    expect(page.get_by_label("Your name")).to_have_value("Ada")
-    page.unroute_all()
-    page.get_by_role("button", name="Order, and pay at the counter").click()
-    standing(page, "First in line")
-    assert len(staff.orders()) == 1
-
-
-def test_what_was_begun_long_ago_is_not_sent_by_opening_the_page(
-    visitor: Visitor, staff: Staff
-) -> None:
-    page = ordering(visitor, staff)
-    page.route("**/order/", lambda route: route.abort())
-    order_as_guest(page)
-    standing(page, "cannot be reached")
-    change_kept(page, r'"begun":\d+', '"begun":0')
-    page.unroute_all()
-    page.reload()
-    expect(page.locator("#trouble")).to_contain_text("does not order it twice")
-    assert barriers(page) == []
-    assert staff.orders() == []
-    page.get_by_role("button", name="Order, and pay at the counter").click()
-    standing(page, "First in line")
-
-
-def change_kept(page: Page, pattern: str, text: str) -> None:
-    """Change what the browser remembers of the order."""
-    page.evaluate(
-        "([pattern, text]) => { localStorage['cafe.order'] ="
-        " localStorage['cafe.order'].replace(new RegExp(pattern), text); }",
-        [pattern, text],
-    )
-
-
-def test_a_closed_laptop_and_a_killed_shop_lose_no_order(browser: Browser) -> None:
-    with visiting(browser) as visitor, open_shop(exit_code=KILLED) as first:
-        page = ordering(visitor, Staff(first))
-        order_as_guest(page, "Ada")
-        standing(page, "First in line")
-        url = first.database_url
-        first.process.kill()
-        first.process.wait()
-        expect(page.locator("#connection")).to_contain_text("Disconnected since")
-        assert barriers(page) == []
-        options = ("--client-bind", urlsplit(first.client).netloc, *FREE_PORTS[2:])
-        with open_shop(options, database_url=url) as second:
-            expect(page.locator("#connection")).to_have_text("")
-            standing(page, "First in line")
-            page.close()
-            again = visitor.open(second.client)
-            standing(again, "First in line")
-            Staff(second).brew()
-            standing(again, "Ready!")
-
-
 def test_a_customer_registers_and_pays_for_several(
     visitor: Visitor, staff: Staff, providers: Providers
 ) -> None:
@@ -259,15 +114,6 @@ def test_a_customer_registers_and_pays_for_several(
         expect(one.get_by_text("10.60 will be refunded.")).to_be_visible()
 
 
-def sign_in(page: Page, email: str) -> None:
-    """Sign in, where the order is shown."""
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("E-mail address").fill(email)
-    dialog.get_by_label("Password").fill(PASSWORD)
-    dialog.get_by_role("button", name="Sign in").click()
-
-
 def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
     visitor: Visitor, staff: Staff, providers: Providers
 ) -> None:
@@ -282,27 +128,6 @@ def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
     page.get_by_role("button", name="Order for 4.00").click()
     standing(page, "First in line")
     expect(page.locator("#trouble")).to_have_text("")
-
-
-def test_a_payment_that_takes_long_is_asked_for_again_with_its_key(
-    visitor: Visitor, staff: Staff
-) -> None:
-    page = ordering(visitor, staff)
-    register(page)
-    choose(page, "Latte")
-    keys: list[str | None] = []
-    pending = {"reason": "payment_pending", "detail": "The payment takes longer than usual."}
-
-    def answer_late(route: Route) -> None:
-        keys.append(route.request.headers.get("idempotency-key"))
-        route.fulfill(status=503, json=pending) if len(keys) == 1 else route.continue_()
-
-    page.route("**/orders", answer_late)
-    page.get_by_role("button", name="Order for 4.00").click()
-    standing(page, "The payment takes longer than usual.")
-    standing(page, "First in line")
-    assert keys[0] is not None
-    assert keys == [keys[0]] * len(keys)
 
 
 def test_another_total_is_shown_and_asked_for(visitor: Visitor, staff: Staff) -> None:
@@ -365,23 +190,6 @@ def test_a_pause_is_shown_with_its_text_and_time_and_goes_away(
     expect(button).to_be_enabled()
 
 
-def test_a_pause_that_the_page_learns_from_a_refusal_is_shown_alike(
-    visitor: Visitor, staff: Staff
-) -> None:
-    page = visitor.context.new_page()
-    page.route(re.compile(r"/events$"), lambda route: route.abort())
-    page.goto(staff.shop.client)
-    choose(page, "Americano")
-    staff.ask("PUT", "/admin/pause", json={"minutes": 15, "text": "Back soon."})
-    try:
-        page.get_by_role("button", name="Order, and pay at the counter").click()
-        expect(page.locator("#notice")).to_contain_text("Back soon.")
-        expect(page.locator("#trouble")).to_have_text("The shop takes no new orders for now.")
-        expect(page.locator("#lines")).to_contain_text("Americano")
-    finally:
-        staff.ask("DELETE", "/admin/pause")
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff, width: int) -> None:
     with visiting(browser, width, locale="de-AT") as visitor:
@@ -394,30 +202,6 @@ def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff, w
         staff.brew()
         standing(page, "Fertig!")
         assert (barriers(page), overflows(page)) == ([], False)
-
-
-def test_an_order_that_the_shop_has_forgotten_ends(visitor: Visitor, staff: Staff) -> None:
-    page = ordering(visitor, staff)
-    order_as_guest(page)
-    standing(page, "First in line")
-    change_kept(page, '"order_id":"[^"]*"', '"order_id":"unknown"')
-    page.reload()
-    standing(page, "no longer knows this order")
-    page.get_by_role("button", name="Order again").click()
-    expect(page.get_by_role("heading", name="Menu")).to_be_visible()
-
-
-def test_yesterdays_order_is_not_shown_again(visitor: Visitor, staff: Staff) -> None:
-    page = ordering(visitor, staff)
-    order_as_guest(page)
-    standing(page, "First in line")
-    staff.brew()
-    standing(page, "Ready!")
-    page.reload()
-    standing(page, "Ready!")
-    change_kept(page, '"ready_at":"[^"]*"', '"ready_at":"2026-01-01T00:00:00Z"')
-    page.reload()
-    expect(page.get_by_role("heading", name="Menu")).to_be_visible()
 
 
 def test_a_barista_who_signs_in_is_told_that_only_customers_order(

@@ -40,7 +40,7 @@ function show(why = "") {
   }
 }
 
-/** Begin anew as whoever is signed in now. */
+/** Show the page for the account that is signed in now, if there is one. */
 function begin() {
   end();
   me = delivery = null;

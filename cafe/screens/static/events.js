@@ -25,12 +25,12 @@ async function run(of, on, stopped, ended) {
   let since = null; // when the connection was lost
   for (let failures = 0; !ended.aborted; failures += 1) {
     try {
-      for await (const event of connect(of, last, ended)) {
-        failures = 0;
+      for await (const { name, id, data } of connect(of, last, ended)) {
+        failures = 0; // also a comment says that the shop is there
         since = null;
         showConnection(null);
-        on[event.name]?.(event.data);
-        last = event.id ?? last;
+        if (data !== null) on[name]?.(data);
+        last = id ?? last;
       }
     } catch (error) {
       if (ended.aborted) return;
@@ -62,10 +62,7 @@ async function* connect(of, last, ended) {
       timer = setTimeout(() => silent.abort(), SILENCE);
       const messages = (unread + value).split("\n\n");
       unread = messages.pop();
-      for (const message of messages) {
-        const event = parse(message);
-        if (event !== null) yield event;
-      }
+      yield* messages.map(parse);
     }
   } catch (error) {
     if (error instanceof Problem || ended.aborted) throw error;
@@ -76,14 +73,15 @@ async function* connect(of, last, ended) {
   }
 }
 
+/** Return the fields of a message; of a comment, data is null. */
 function parse(message) {
   const fields = { event: "message" };
   for (const line of message.split("\n")) {
     const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
     if (name !== undefined) fields[name] = value;
   }
-  if (fields.data === undefined) return null;
-  return { name: fields.event, id: fields.id ?? null, data: JSON.parse(fields.data) };
+  const data = fields.data === undefined ? null : JSON.parse(fields.data);
+  return { name: fields.event, id: fields.id ?? null, data };
 }
 
 function showConnection(since) {
