@@ -19,7 +19,7 @@ export function goLive(ended) {
   let stop = () => {};
   const on = { reset: () => wake(() => true) };
   for (const name of DEPARTMENTS) {
-    on[name] = (event) => wake(({ departments, about }) => departments.includes(name) && about(event));
+    on[name] = (event) => wake(({ departments, about }) => departments.includes(name) && about(event, name));
   }
   const start = () => {
     stop = follow("/events", on, async (problem) => {

@@ -32,7 +32,9 @@ export function showOrder(id) {
     }
   }
   view(t("order"), content, () => loader.stop());
-  const loader = keepLoaded(["orders", "payments", "delivery"], load, { about: ({ subject }) => subject === id });
+  // A payment has an id of its own: its events do not say which order it is for.
+  const about = ({ subject }, department) => department === "payments" || subject === id;
+  const loader = keepLoaded(["orders", "payments", "delivery"], load, { about });
 }
 
 function factsOf(order) {
