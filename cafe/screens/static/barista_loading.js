@@ -1,4 +1,4 @@
-// The orders of now: loaded anew whenever the shop tells of a change, but not too often.
+// The orders of now: loaded again whenever the shop tells of a change, but not too often.
 
 import { Problem, pages } from "./api.js";
 import { follow } from "./events.js";

@@ -15,7 +15,7 @@ export function view(title, content, closed = () => {}) {
   const dialog = make("dialog", { class: "made", "aria-labelledby": heading.id }, heading, content);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    // What has opened it may have been made anew meanwhile.
+    // What has opened it may have been made again meanwhile.
     if (document.activeElement === document.body) byId("section-title").focus();
     closed();
   });

@@ -23,7 +23,7 @@ export function followOrder(id, on) {
   return true;
 }
 
-/** Connect anew next time: someone else has signed in. */
+/** Connect again next time: someone else has signed in. */
 export function unfollow() {
   followed.end();
   followed = { id: undefined, end: () => {} };

@@ -15,7 +15,7 @@ let sending = null; // what stops it
 export const page = {
   /** Show what is kept. */
   show: () => {},
-  /** Load the menu anew. */
+  /** Load the menu again. */
   refreshMenu: async () => {},
   /** Go on: follow the order, or send one that is kept. */
   resume: () => {},
