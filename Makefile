@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check quick test sweep torture coverage mutants test-all image-check bench graph docs lock audit clean
+.PHONY: help install serve check quick test pictures sweep torture coverage mutants test-all image-check bench graph docs lock audit clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,9 @@ quick: install ## Run the quick half of the tests, in under a minute: while you 
 
 test: install ## Run all tests on every core, the swept ones under 3 schedules (SCHEDULES=20: twenty): about 20 minutes on two
 	@$(BIN)/pytest $(PARALLEL) --schedules=$(SCHEDULES) $(ARGS)
+
+pictures: install ## Take the pictures of the pages that README and docs/screens.md show
+	@PICTURES=docs/screens $(BIN)/pytest -q tests/screens/test_pictures.py $(ARGS)
 
 sweep: install ## Run what chance decides under 500 schedules, with many examples (hours; ARGS="-k ask": some)
 	@$(BIN)/pytest $(PARALLEL) -v -m "schedules or hypothesis" --schedules=500 --hypothesis-profile=many $(ARGS)

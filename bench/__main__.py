@@ -14,6 +14,7 @@ from bench import (
     accounts,
     actors,
     baskets,
+    boards,
     defaults,
     deliveries,
     flood,
@@ -64,6 +65,7 @@ BENCHMARKS = {
     "tables": Benchmark(
         tables.measure, "GET /tables among a thousand tables and their bookings against ten"
     ),
+    "boards": Benchmark(boards.measure, "a thousand boards open, against none"),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }

@@ -28,6 +28,8 @@ class Scale:
     """In the file of the café that is compared with one of a thousand accounts."""
     couriers: int = 1_000
     """Of the café that is compared with one of ten."""
+    boards: int = 1_000
+    """Open on the café that is compared with itself without any."""
     bookings: int = 100_000
     """In the file of the café that is compared with one of a hundred; a table for each hundred."""
 
@@ -53,6 +55,7 @@ QUICK = Scale(
     history=10_000,
     accounts=2_000,
     couriers=50,
+    boards=100,
     bookings=2_000,
 )
 

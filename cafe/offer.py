@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
+from starlette.responses import Response
 
 from actors import Actor, Ref
 from cafe.http.authentication import Authenticate
@@ -91,6 +92,8 @@ class Offer:
     staff_routes: tuple[APIRouter, ...] = ()
     other_apis: tuple[OtherApi, ...] = ()
     """APIs of other systems whose clients are served, too."""
+    home: Callable[[Request], Awaitable[Response]] | None = None
+    """Answers `/` of the customers' port for people; one department offers it."""
     authenticate: Authenticate | None = None
     """Says who makes a request, for the routes of all departments; one department offers it."""
     answers: Callable[[], Awaitable[object]] = nothing

@@ -156,6 +156,9 @@ class Settings(BaseModel):
     cors_origins: Origins = Field(
         "", description="origins whose pages may use the customers' port, comma-separated"
     )
+    frame_ancestors: Origins = Field(
+        "", description="origins whose pages may show ours in a frame, comma-separated"
+    )
     compat: Compat = Field(
         ",".join(COMPAT),
         description="systems whose clients are served under /compat/, comma-separated; empty: none",

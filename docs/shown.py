@@ -11,7 +11,8 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from cafe.operations.report import Day, Spread, Work, as_tables
+from cafe.operations.figures import Day, Spread, Work
+from cafe.operations.report import as_tables
 from cafe.players.attacker import Attack
 from cafe.players.customers import Summary, comparison
 from cafe.players.rush import attack_title

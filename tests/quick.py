@@ -68,7 +68,8 @@ def is_quick(item: pytest.Item, starting: dict[ModuleType, bool]) -> bool:
         return False
     fixtures = set(item.fixturenames)
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    module: ModuleType = item.module
+    module = item.module
+    assert module is not None
     if module not in starting:
         starting[module] = starts_processes(module)
     return not (

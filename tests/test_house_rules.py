@@ -21,6 +21,8 @@ LONGER: dict[str, str] = {
     "cafe/payments/cashier.py": "one owner: all of its turns are read in one place",
     "cafe/delivery/couriers.py": "one owner: all of its turns are read in one place",
     "cafe/delivery/fleet.py": "who carries what: every way between the queue and a courier's hand",
+    "cafe/orders/messages.py": "all that one actor is told and asked, in one list",
+    "cafe/limits/admission.py": "who is let in: places, caps, bans and paces, at one door",
     "cafe/orders/queue.py": "the order book: what it keeps and the one way between its places",
     "tests/actors/test_deadlock.py": "what is a deadlock and what is none, side by side",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
@@ -66,7 +68,7 @@ def our_files() -> list[Path]:
         path
         for path in [*ROOT.iterdir(), *inner]
         # In a worktree of git's, `.git` is a file that names the path of the repository.
-        if path.is_file() and path.suffix != ".pyc" and path.name != ".git"
+        if path.is_file() and path.suffix not in {".png", ".pyc"} and path.name != ".git"
     )
 
 

@@ -39,8 +39,10 @@ FLOORS = (
     "cafe/bookings",
     "cafe/letters",
     "cafe/notifications",
+    "cafe/events",
     "cafe/operations",
     "cafe/compat",
+    "cafe/screens",
     "cafe/shop",
     "cafe/cli",
     "cafe/players",
@@ -59,8 +61,8 @@ DEPARTMENTS = (
     "cafe/letters",
     "cafe/notifications",
 )
-MOST_ROOMS = 14 + len(DEPARTMENTS)
-MOST_MODULES = 170 + 20 * len(DEPARTMENTS)
+MOST_ROOMS = 16 + len(DEPARTMENTS)
+MOST_MODULES = 180 + 20 * len(DEPARTMENTS)
 """So many for each department; a room or a module elsewhere raises the first number."""
 
 FEWER: dict[str, tuple[str, ...]] = {
@@ -102,7 +104,9 @@ MODELS = (
     "cafe/names.py",
     "cafe/notifications/notification.py",
     "cafe/orders/order.py",
+    "cafe/orders/pause.py",
     "cafe/orders/queue.py",
+    "cafe/orders/ready_board.py",
     "cafe/payments/book.py",
     "cafe/payments/breaker.py",
     "cafe/payments/lane.py",

@@ -63,7 +63,7 @@ def routes_of(name: str, app: ASGIApp) -> Iterator[tuple[str, str, str]]:
                 yield f"{name} GET {path}", "GET", f"{path}/swagger-ui.css"
                 continue
             assert isinstance(route, Route), f"what is {route}?"
-            template = f"{prefix}{route.path}"
+            template = f"{prefix}{route.path_format}"
             path = re.sub(r"\{\w+\}", "x", template)
             for method in route.methods or ():
                 shown = "GET" if method == "HEAD" else method

@@ -60,6 +60,9 @@ COMMANDS: Final = {
         "cafe.players.commands",
         "Stand in for the providers of payments, refunds and notifications, until Ctrl-C.",
     ),
+    "qr": Command(
+        "cafe.cli.qr", "Print the address of the order page as a QR code, or write it as SVG."
+    ),
     "report": Command(
         "cafe.cli.report",
         "Print the figures of a day: orders, waits, brewing times, baristas, and its hours.",

@@ -17,7 +17,7 @@ from cafe.cli.options import DatabaseUrl
 def parse_day(value: str | date) -> date:
     """Parse a day like 2026-11-21; raise BadParameter for anything else."""
     with importing():
-        from cafe.operations.report import Hours  # noqa: PLC0415 - not for help
+        from cafe.operations.figures import Hours  # noqa: PLC0415 - not for help
 
     try:
         day = date.fromisoformat(str(value))
@@ -56,7 +56,8 @@ def print_report(day: date, database_url: str | None, *, as_data: bool) -> None:
 
         from cafe.cli.ledgers import shop_database  # noqa: PLC0415
         from cafe.ledger.checking import open_reader  # noqa: PLC0415
-        from cafe.operations.report import Day, Hours, as_chart, as_json, as_tables  # noqa: PLC0415
+        from cafe.operations.figures import Day, Hours  # noqa: PLC0415
+        from cafe.operations.report import as_chart, as_json, as_tables  # noqa: PLC0415
         from cafe.orders.queries import read_histories  # noqa: PLC0415
 
     hours = Hours.of(day)

@@ -88,7 +88,8 @@ ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     **problems(
         503,
         because="The member `reason` says why: `payment` (nothing was charged), `payment_pending` "
-        "(not known yet), `not_placed` (it is refunded), `queue_full`, `closing` or `ledger`.",
+        "(not known yet), `not_placed` (it is refunded), `paused`, `queue_full`, `closing` "
+        "or `ledger`.",
     ),
 }
 UPDATED: Final[dict[int | str, dict[str, Any]]] = {

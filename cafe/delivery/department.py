@@ -26,6 +26,7 @@ from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.districts import DISTRICT_TRANSITIONS
 from cafe.delivery.followers import follow_orders, settle_orders
+from cafe.delivery.hands import Hands, load_hands
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import Snapshot, load_delivery
 from cafe.delivery.staff_api import delivery_routes, manager_routes
@@ -78,6 +79,7 @@ class DeliveryOffer(Offer):
 
     coverage: Coverage
     desk: DeliveryDesk
+    hands: Hands
 
 
 async def open_delivery(
@@ -93,6 +95,8 @@ async def open_delivery(
         settings.delivery_lease_seconds, partial(day_of, zone=ZoneInfo(settings.time_zone))
     )
     coverage, log_followed = Coverage(), Followed()
+    hands = await ledger.prepare(load_hands)  # before anything can change what it loads
+    ledger.listen(hands.hear)
     factory = couriers_factory(rules, coverage, ledger, house.closing)
     ref = await house.start(factory, name="Couriers")
     with suppress(LedgerUnavailable):  # the shop closes already
@@ -114,6 +118,7 @@ async def open_delivery(
         ),
         coverage=coverage,
         desk=delivery_desk,
+        hands=hands,
     )
 
 

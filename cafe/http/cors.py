@@ -21,7 +21,8 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALLOWED_HEADERS: Final = (
-    b"Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Request-ID"
+    b"Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer,"
+    b" X-Request-ID"
 )
 """What our API reads, beside the header fields that need no permission."""
 EXPOSED_HEADERS: Final = (

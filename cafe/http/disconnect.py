@@ -36,6 +36,9 @@ class Watched(Protocol):
     def if_undelivered(self, callback: Callable[[], None]) -> None:
         """Call back if the next response turns out not to have reached the client."""
 
+    def keep_little_unsent(self) -> None:
+        """Bound what the kernel keeps for the client, so that one that does not read is noticed."""
+
 
 async def unless_disconnected(
     request: Request, work: Callable[[], Awaitable[T]], *, waits: bool = True

@@ -7,7 +7,7 @@ from elsewhere.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Final, NamedTuple
@@ -87,8 +87,16 @@ class FrontOut(BaseModel):
     links: list[LinkOut]
 
 
-def front_routes(said: Front, version: str, routers: Sequence[APIRouter]) -> APIRouter:
-    """Return the route `/`, with those links that lead to the docs or into one of `routers`."""
+def front_routes(
+    said: Front,
+    version: str,
+    routers: Sequence[APIRouter],
+    home: Callable[[Request], Awaitable[Response]] | None = None,
+) -> APIRouter:
+    """Return the route `/`, with those links that lead to the docs or into one of `routers`.
+
+    `home` answers people in the place of the page with links.
+    """
     # Not in OpenAPI: OPTIONS of the root answers for the whole app, not for this route.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     paths = {DOCS, OPENAPI}
@@ -104,6 +112,8 @@ def front_routes(said: Front, version: str, routers: Sequence[APIRouter]) -> API
         shown = [LinkOut(href=prefix + link.path, title=link.title) for link in served]
         accept = ",".join(request.headers.getlist("accept"))
         if prefers(accept, "text/html", over="application/json"):
+            if home is not None:
+                return await home(request)
             return unkept(HTMLResponse(page(said, shown), headers=HEADERS))
         body = FrontOut(
             title=said.title, description=said.description, version=version, links=shown

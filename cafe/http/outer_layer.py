@@ -37,6 +37,8 @@ FAILED: Final = 400
 """The least status of a request that failed."""
 MOST_PATH, MOST_SEGMENT, SHOWN_SEGMENT = 200, 20, 12
 """Characters of a path in the log, of a part of it that is shown whole, and of a longer part."""
+ANSWERED_AT: Final = "answered_at"
+"""In a request's state: when the head of its response was sent, where that is a stream."""
 BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 900)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("request")
@@ -88,7 +90,7 @@ class RequestMetrics(Collector):
     def _collect_durations(self) -> Metric:
         durations = HistogramMetricFamily(
             "cafe_request_seconds",
-            "From the head of a request to the end of its response.",
+            "From the head of a request to the end of its response; of a stream, to its begin.",
             labels=("app", "route"),
         )
         bounds = [*(str(float(bound)) for bound in BUCKETS), "+Inf"]
@@ -146,12 +148,15 @@ class OuterLayer:
         finally:
             if not status and has_disconnected(scope):
                 status = DISCONNECTED.status_code
-            self._record(scope, status, trio.current_time() - began)
+            self._record(scope, status, began)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, began: float) -> None:
+        ended = trio.current_time()
+        seconds = ended - began
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = route_of(scope)
-        self._metrics.count(self._name, method, route, status, seconds)
+        answered_at: float = scope["state"].get(ANSWERED_AT, ended)
+        self._metrics.count(self._name, method, route, status, answered_at - began)
         if route in QUIET and status < FAILED:
             return
         if self._log is None:  # bound once, not for each line, and only after logging is set up
@@ -168,6 +173,11 @@ class OuterLayer:
             address=scope["state"].get("address") or (scope["client"] or ("unknown",))[0],
             request_id=scope["state"]["request_id"],
         )
+
+
+def answered_now(scope: Scope) -> None:
+    """Have the metrics count a request as answered now: what follows is a stream, of any length."""
+    scope["state"][ANSWERED_AT] = trio.current_time()
 
 
 def take_request_id(scope: Scope) -> str:

@@ -37,7 +37,7 @@ class Unavailable(CafeRefusal):
     """The shop cannot do it at the moment; `reason` says why in one word."""
 
     status = 503
-    members = ("reason",)
+    members: ClassVar[tuple[str, ...]] = ("reason",)
     reason: ClassVar[str]
 
     def __init__(self, detail: str, retry_after: float) -> None:

@@ -91,11 +91,16 @@ def quality(accept: str, media_type: str) -> float:
 
     Parameters of the media type itself are ignored; a range with a malformed weight has weight 0.
     """
-    weights = dict(map(_weighed, accept.lower().split(",")))
+    given = weights(accept)
     for media_range in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
-        if media_range in weights:
-            return weights[media_range]
+        if media_range in given:
+            return given[media_range]
     return 0.0
+
+
+def weights(field: str) -> dict[str, float]:
+    """Return the elements of an Accept or Accept-Language field, in lower case, with weights."""
+    return dict(map(_weighed, field.lower().split(",")))
 
 
 def _weighed(part: str) -> tuple[str, float]:

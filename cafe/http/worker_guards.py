@@ -81,9 +81,11 @@ Mode = Literal["open", "token", "accounts"]
 """Who may use the port: everyone; those with the worker token; accounts and programs only."""
 PUBLIC: Final = frozenset(
     {"/", "/menu", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/compat"}
+    | {"/barista", "/manager"}
 )
 """What all may read."""
-FILES_OF_DOCS: Final = "/static-offline-docs/"
+FILES: Final = ("/static-offline-docs/", "/screens/")
+"""What the pages of the docs and the screens consist of."""
 CALLER: Final = "caller"
 """In a request's state: who makes it, once that was found out."""
 
@@ -178,12 +180,13 @@ class CredentialsGuard:
 def is_public(method: str, path: str) -> bool:
     """Return whether a path needs no credentials: what it answers, or asks for, is for all.
 
-    A browser has none to send when it opens a page: those of the docs have to be public, for people
-    to give their credentials there. They say what the source of this project says.
+    A browser has none to send when it opens a page: those of the docs and the screens have to be
+    public, for people to give their credentials there. They say what the source of this project
+    says.
     """
     if path.startswith("/auth/"):
         return True
-    return method in {"GET", "HEAD"} and (path in PUBLIC or path.startswith(FILES_OF_DOCS))
+    return method in {"GET", "HEAD"} and (path in PUBLIC or path.startswith(FILES))
 
 
 class PageGuard:

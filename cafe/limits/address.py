@@ -50,6 +50,19 @@ def address_key(host: str) -> str:
     return str(IPv6Network((int(address), _IPV6_PREFIX), strict=False))
 
 
+def parse_key(text: str) -> str:
+    """Return the key of an IP address; the key of an IPv6 /64 is its own.
+
+    Raises ValueError for anything else.
+    """
+    if _parse_address(text) is not None:
+        return address_key(text)
+    network = IPv6Network(text)
+    if network.prefixlen != _IPV6_PREFIX:
+        raise ValueError(f"{text!r} is no /64")
+    return str(network)
+
+
 def parse_networks(text: str) -> Networks:
     """Read comma-separated CIDRs, as in `10.0.0.0/8, 2001:db8::/32`; a lone address is a network.
 

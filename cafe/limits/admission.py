@@ -127,7 +127,10 @@ class Admission:
         self.in_kernel: int | None = None
         """Banned addresses whose packets the kernel drops; None if it drops none."""
         self.bans_changed = trio.Event()
-        """Set with the next ban. To wait for it, put a new event here, look, then wait."""
+        """Set with the next ban, or when one is lifted.
+
+        To wait for it, put a new event here, look, then wait.
+        """
         self.released = trio.Event()
         """Set when the next connection closes; used in the same way."""
         self._per_address = per_address
@@ -175,6 +178,12 @@ class Admission:
         self.bans_changed.set()
         for lease in tuple(self._leases.get(address, ())):
             lease.abort()
+
+    def lift(self, address: str) -> None:
+        """Accept connections of `address` again, and do not report those that were refused."""
+        self._bans.pop(address, None)
+        self._refusals.pop(address, None)
+        self.bans_changed.set()
 
     def newest_bans(self) -> Iterator[tuple[str, float]]:
         """Return the bans in force with their ends, the newest first."""

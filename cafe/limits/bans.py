@@ -5,13 +5,14 @@ Rule: pure. An address earns a ban by being refused too often, never by its requ
 A ban is imposed when an address has been refused `after` times within the window. Refusals in the
 window that follows belong to the same offence: the burst that was under way when the ban began. If
 the address goes on after that, banned or not, it earns the next ban in the same way, twice as long
-as its last one, up to LONGEST. An address that earns none within LONGEST starts from the beginning.
+as its last one, up to LONGEST. An address that earns none within LONGEST starts from the beginning,
+and so does one whose ban was lifted.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from heapq import heappop, heappush, heapreplace
-from itertools import takewhile
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import islice, takewhile
 
 from cafe.limits.window import WindowTable
 
@@ -31,6 +32,11 @@ class Ban:
     def since(self) -> float:
         """When it was imposed."""
         return self.until - self.seconds
+
+    @property
+    def is_lifted(self) -> bool:
+        """Whether this stands for a ban that was lifted at `until`: it lasts no time."""
+        return not self.seconds
 
 
 class BanBook:
@@ -83,6 +89,34 @@ class BanBook:
         newest_first = takewhile(lambda entry: entry[0] > seen, reversed(self._bans.values()))
         return tuple(ban for _, ban in newest_first if now < ban.until)[::-1]
 
+    def lifted_since(self, seen: int) -> tuple[str, ...]:
+        """Return the addresses that were lifted after revision `seen`, and not banned again."""
+        newest_first = takewhile(lambda entry: entry[0] > seen, reversed(self._bans.values()))
+        return tuple(ban.address for _, ban in newest_first if ban.is_lifted)
+
+    def newest(self, most: int, now: float) -> tuple[Ban, ...]:
+        """Return at most so many of the bans in force, the newest first."""
+        return tuple(
+            islice((ban for _, ban in reversed(self._bans.values()) if now < ban.until), most)
+        )
+
+    def lift(self, address: str, now: float) -> bool:
+        """End a ban and forget what has earned it; return whether there was one.
+
+        If there was none, watchers are told all the same: they may have one of an earlier book. It
+        takes time for all bans in force, so only people may cause it.
+        """
+        is_banned = self.seconds_left(address, now) > 0
+        self.count(now)  # takes ended bans off the heap before one is dropped
+        self._refusals.forget(address)
+        if is_banned:
+            self._ends = [one for one in self._ends if one[1] != address]
+            heapify(self._ends)
+        elif not (self._make_room(now) or address in self._bans):
+            return False
+        self._enter(Ban(address, now, 0.0))
+        return is_banned
+
     def count(self, now: float) -> int:
         """Return how many addresses are banned now."""
         while self._ends and self._ends[0][0] <= now:
@@ -95,10 +129,11 @@ class BanBook:
 
     def _last_ban(self, address: str, now: float) -> Ban | None:
         _, ban = self._bans.get(address, (0, None))
-        if ban is None:
-            return None
+        return None if ban is None or ban.is_lifted or self._is_past(ban, now) else ban
+
+    def _is_past(self, ban: Ban, now: float) -> bool:
         # Not before it ends: by rounding the sum may be slightly less than `until`.
-        return ban if now < max(ban.until, ban.since + self._longest) else None
+        return now >= max(ban.until, ban.since + self._longest)
 
     def _impose(self, ban: Ban) -> None:
         self.count(ban.since)  # takes ended bans off the heap before one is dropped
@@ -106,14 +141,21 @@ class BanBook:
             if not (self._make_room(ban.since) or ban.address in self._bans):
                 return
             heappush(self._ends, (ban.until, ban.address))
-        self.revision += 1
         self.imposed += 1
+        self._enter(ban)
+
+    def _enter(self, ban: Ban) -> None:
+        self.revision += 1
         self._bans[ban.address] = (self.revision, ban)
         self._bans.move_to_end(ban.address)
 
     def _make_room(self, now: float) -> bool:
-        """Drop the oldest ban if it no longer counts; return whether there is room for another."""
-        address = next(iter(self._bans), None)
-        if address is not None and self._last_ban(address, now) is None:
-            del self._bans[address]
+        """Drop the oldest ban if it no longer counts; return whether there is room for another.
+
+        One that was lifted is kept as long, so that watchers are told, unless its place is needed.
+        """
+        is_full = len(self._bans) >= self._most
+        _, oldest = next(iter(self._bans.values()), (0, None))
+        if oldest is not None and (self._is_past(oldest, now) or (oldest.is_lifted and is_full)):
+            del self._bans[oldest.address]
         return len(self._bans) < self._most

@@ -207,6 +207,8 @@ async def enforce_bans(
 ) -> None:
     """Refuse banned addresses at both ports, then call `cut_off` for each; never returns.
 
+    What was lifted is accepted again there.
+
     `cut_off` is given the address and the seconds of the ban, and returns how much it cancelled:
     in this shop waiting orders, so the log calls it `orders`. If it raises ActorCrashed, or the
     RateLimiter crashes, the same bans are asked for and carried out again.
@@ -218,6 +220,9 @@ async def enforce_bans(
             for ban in news.bans:
                 for admission in admissions:
                     admission.ban(ban.address, ban.until)
+            for address in news.lifted:
+                for admission in admissions:
+                    admission.lift(address)
             for ban in news.bans:  # only now: a `cut_off` may wait long
                 cancelled = await cut_off(ban.address, ban.seconds)
                 log.warning("banned", address=ban.address, seconds=ban.seconds, orders=cancelled)

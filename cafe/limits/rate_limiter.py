@@ -101,6 +101,15 @@ class LimitExceeded(CafeRefusal):
         )
 
 
+class NotBanned(CafeRefusal):
+    """There is no ban to lift."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This address is not banned.")
+
+
 _SENTENCES: dict[Limit, str] = {
     "requests": "Your address may make {quota} requests in {seconds:g} s and has made them.",
     "waiting": "Your address has {quota} orders waiting, as many as it may.",
@@ -131,8 +140,10 @@ class Bans:
     """The bans in force that were imposed or lengthened after the revision that was asked for."""
 
     revision: int
-    """Of the newest ban; it only grows."""
+    """Of the newest ban, or of the last that was lifted; it only grows."""
     bans: tuple[Ban, ...]
+    lifted: tuple[str, ...] = ()
+    """Addresses that are no longer banned, since a ban was lifted after that revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +180,23 @@ class RecordRefusals(Message["RateLimiter", None]):
 
 @dataclass(frozen=True, slots=True)
 class WatchBans(Message["RateLimiter", Bans]):
-    """Wait for bans newer than revision `seen`; the first `seen` is 0."""
+    """Wait for what is newer than revision `seen`, bans or lifted ones; the first `seen` is 0."""
 
     seen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListBans(Message["RateLimiter", tuple[Ban, ...]]):
+    """Return the newest bans in force, at most so many, the newest first."""
+
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiftBan(Message["RateLimiter", None]):
+    """End the ban of an address, which may earn the next one; refused with NotBanned."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +275,26 @@ class RateLimiter(Actor):
     @WatchBans.deferred
     def watch(self, message: WatchBans, reply: Reply[Bans]) -> None:
         """Answer now if there are newer bans, else with the next one."""
-        newer = self._bans.since(message.seen, self._now())
-        if newer:
-            reply.send(Bans(self._bans.revision, newer))
+        newer = self._news(message.seen, self._now())
+        if newer.bans or newer.lifted:
+            reply.send(newer)
         else:
             self._watchers.add(reply)
             reply.on_abandoned(partial(self._watchers.discard, reply))
+
+    @ListBans.handler
+    def list_bans(self, message: ListBans) -> tuple[Ban, ...]:
+        """Return the newest bans in force."""
+        return self._bans.newest(message.most, self._now())
+
+    @LiftBan.handler
+    def lift(self, message: LiftBan) -> None:
+        """End a ban, here and where watchers enforce it."""
+        before = self._bans.revision
+        is_banned = self._bans.lift(message.address, self._now())
+        self._tell_watchers(before, self._now())
+        if not is_banned:
+            raise NotBanned
 
     @CountLimits.handler
     def count(self, _message: CountLimits) -> LimitCounts:
@@ -282,10 +321,17 @@ class RateLimiter(Actor):
         before = self._bans.revision
         for address, times in counts:
             self._bans.record(address, times, now)
+        self._tell_watchers(before, now)
+
+    def _tell_watchers(self, before: int, now: float) -> None:
         if self._bans.revision == before:
             return
         # One answer for all: watchers that wait know every ban up to now.
-        news = Bans(self._bans.revision, self._bans.since(before, now))
+        news = self._news(before, now)
         for reply in self._watchers:
             reply.send(news)
         self._watchers.clear()
+
+    def _news(self, seen: int, now: float) -> Bans:
+        book = self._bans
+        return Bans(book.revision, book.since(seen, now), book.lifted_since(seen))

@@ -16,6 +16,7 @@ VERSIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """The revisions in `versions/`, oldest first. Kept here too, so that a shop whose database has the
 newest does not import alembic (12 MB) to find that out; a test holds both against each other."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Executable, and_, case, func, or_, select, union_all
 
 from cafe.ledger.log import MOST_AHEAD, was_set_right_behind
 from cafe.ledger.tables import events
 from cafe.orders.order import ACCOUNT, LIVE, NO_ADDRESS
+from cafe.orders.pause import SHOP
+from cafe.orders.pause_table import pauses
 from cafe.orders.tables import destinations, keys, lines, orders
 
 _event = events.c
@@ -37,7 +39,7 @@ def _before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement
 
 def _strays() -> Executable:
     has_order = select(_order.order_id).where(_order.order_id == _event.subject).exists()
-    return select(_event.subject, _event.position).where(_ours, ~has_order)
+    return select(_event.subject, _event.position).where(_ours, _event.subject != SHOP, ~has_order)
 
 
 def _without_events() -> Executable:
@@ -242,6 +244,30 @@ def _half_baskets() -> Executable:
     return select(*_WHO, *always).where(has_some, or_(*(one.is_(None) for one in always)))
 
 
+def _wrong_pauses() -> Executable:
+    last = select(func.max(_event.position)).where(_ours, _event.subject == SHOP).scalar_subquery()
+    said = select(*_event).where(_event.position == last).subquery()
+    pause, is_paused = pauses.c, pauses.c.intake == "paused"
+    wrong = or_(
+        _differ(pause.intake, said.c.after),
+        _differ(pause.since, said.c.at),
+        _differ(is_paused, pause.until.is_not(None)),
+        _differ(is_paused, pause.text.is_not(None)),
+    )
+    # Of what only one of the two has, the other is NULL, and that differs.
+    of_rows = (
+        select(pause.subject, pause.intake, said.c.after)
+        .outerjoin_from(pauses, said, pause.subject == said.c.subject)
+        .where(wrong)
+    )
+    of_events = (
+        select(said.c.subject, pause.intake, said.c.after)
+        .outerjoin_from(said, pauses, pause.subject == said.c.subject)
+        .where(pause.subject.is_(None))
+    )
+    return union_all(of_rows, of_events)
+
+
 CHECKS: dict[str, Executable] = {
     "every event of an order has its order": _strays(),
     "every order has its events": _without_events(),
@@ -257,5 +283,6 @@ CHECKS: dict[str, Executable] = {
     "the lines of every basket make its total": _wrong_totals(),
     "every destination belongs to a basket, or to what staff published": _strange_destinations(),
     "all that staff published has a destination, and is no customer's": _lost_destinations(),
+    "what is said of a pause is what its last event says": _wrong_pauses(),
     "every basket has an account, a total and a fingerprint": _half_baskets(),
 }

@@ -73,7 +73,9 @@ LIMITED = problems(
     " `requests`, `waiting` or `banned`.",
 )
 UNAVAILABLE = problems(
-    503, because="The member `reason` says why: `queue_full`, `closing` or `ledger`."
+    503,
+    because="The member `reason` says why: `paused`, `queue_full`, `closing` or `ledger`. With"
+    " `paused` come `until` and `text`.",
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +25,16 @@ from cafe.offer import House, Offer
 from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
-from cafe.orders.desk import Desk, load_ids_and_keys
+from cafe.orders.desk import Desk, load_ids_and_keys, load_ready_board
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
+from cafe.orders.pause import PAUSE_TRANSITIONS
+from cafe.orders.pause_api import pause_routes
+from cafe.orders.pause_table import pauses
 from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
+from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import destinations, id_secret, keys, lines, orders
 
@@ -64,9 +68,9 @@ def _prune_orders(subjects: Sequence[str]) -> Executable:
 
 ORDERS = Department(
     "orders",
-    tables=(orders, lines, destinations, keys, id_secret),
+    tables=(orders, lines, destinations, keys, id_secret, pauses),
     load=load_orders,
-    transitions=transitions_of(TRANSITIONS, BEGINNINGS),
+    transitions={**transitions_of(TRANSITIONS, BEGINNINGS), **transitions_of(PAUSE_TRANSITIONS)},
     checks=CHECKS,
     ended=_ended,
     prune=(_prune_keys, _prune_lines, _prune_destinations, _prune_orders),
@@ -79,6 +83,7 @@ class OrdersOffer(Offer):
 
     dispatcher: Ref[Dispatcher]
     desk: Desk
+    ready_board: ReadyBoard = field(default_factory=ReadyBoard)
 
 
 async def open_orders(house: House, *, board: Board) -> OrdersOffer:
@@ -90,10 +95,11 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ledger.listen(OrderLog(house.registry).hear)
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
+    ready_board = await load_ready_board(ledger)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
-    offer = orders_offer(desk, house.limiter, board)
+    offer = replace(orders_offer(desk, house.limiter, board), ready_board=ready_board)
     if settings.autopilot is None:
         return offer
     seconds = settings.autopilot
@@ -132,7 +138,7 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersO
     return OrdersOffer(
         name="orders",
         customer_routes=(customer_routes(desk, limiter, board),),
-        staff_routes=(barista_routes(desk, limiter),),
+        staff_routes=(barista_routes(desk, limiter), pause_routes(desk)),
         answers=partial(dispatcher.ask, CountQueue()),
         metrics=metrics,
         tasks=(partial(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders()),),

@@ -18,6 +18,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
+from cafe.orders.followers import hear_for
 from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import (
     AwaitOrder,
@@ -33,15 +34,19 @@ from cafe.orders.messages import (
     ListOrders,
     MoveOrder,
     OrderPage,
+    Pause,
+    PauseOrders,
     PlaceOrder,
     PublishOrder,
     QueueCount,
     ReleaseOrder,
+    ResumeOrders,
     Standing,
     StartOrder,
 )
 from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
-from cafe.orders.queries import find_order, load_ids, load_keys
+from cafe.orders.queries import find_order, load_board, load_ids, load_keys
+from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.refusals import (
     ForgottenOrder,
     KeyReused,
@@ -125,6 +130,16 @@ class Desk(BasketDesk):
                 if retries.left == TRIES or no.order_status is not message.status:
                     raise
                 return await self._ask_until_answered(FindOrder(message.order_id), retries)
+
+    # Managers
+
+    async def pause(self, pause: Pause) -> None:
+        """Take no new orders until then."""
+        await self._ask(PauseOrders(pause))
+
+    async def resume(self, by: str | None = None) -> None:
+        """Take new orders again."""
+        await self._ask(ResumeOrders(by))
 
     # Deliveries
 
@@ -232,3 +247,13 @@ async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[Ord
     keys = await ledger.prepare(query)
     ledger.listen(keys.hear)
     return ids, keys
+
+
+async def load_ready_board(ledger: Ledger) -> ReadyBoard:
+    """Load the board, which follows the log from now on; call this before the Dispatcher starts.
+
+    Waits for the database, however long it is away.
+    """
+    board = await ledger.prepare(partial(load_board, now=ledger.now()))
+    ledger.listen(partial(hear_for, board))
+    return board

@@ -47,10 +47,12 @@ from cafe.orders.messages import (
     LoadOrders,
     MoveOrder,
     OrderPage,
+    PauseOrders,
     PlaceOrder,
     PublishOrder,
     QueueCount,
     ReleaseOrder,
+    ResumeOrders,
     Standing,
     StartOrder,
 )
@@ -63,6 +65,8 @@ from cafe.orders.order import (
     Status,
     account_scope,
 )
+from cafe.orders.pause import PauseChange, Sign
+from cafe.orders.pause_table import entry_of_pause
 from cafe.orders.queries import Snapshot
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.refusals import (
@@ -72,6 +76,7 @@ from cafe.orders.refusals import (
     NeedsCourier,
     OrderCancelled,
     OrderConflict,
+    Paused,
     QueueFull,
     TooManyWaiting,
     UnknownOrder,
@@ -146,6 +151,9 @@ class Dispatcher(Actor):
         """Orders that may not be committed yet: the count of entries, and the ticket number."""
         self._placed_through = snapshot.last_number
         """The last ticket number that is committed."""
+        self._pausing = snapshot.pausing
+        self._sign = Sign(snapshot.pausing)
+        """What customers are told of that: what is committed."""
         journal.on_commit(self._on_commit)
 
     def on_start(self) -> None:
@@ -351,6 +359,23 @@ class Dispatcher(Actor):
         self._watch_leases()
         self._journal.reply(reply, self._standing(change.order))
 
+    @PauseOrders.deferred
+    def pause(self, message: PauseOrders, reply: Reply[None]) -> None:
+        """Take no new orders until a time; those that wait are brewed as usual."""
+        self._change_pausing(self._pausing.begin(message.pause, self._clock()), reply)
+
+    @ResumeOrders.deferred
+    def resume(self, message: ResumeOrders, reply: Reply[None]) -> None:
+        """Take new orders again."""
+        self._change_pausing(self._pausing.end(self._clock(), message.by), reply)
+
+    def _change_pausing(self, change: PauseChange | None, reply: Reply[None]) -> None:
+        if change is not None:
+            self._pausing = change.after
+            self._journal.write(entry_of_pause(change))
+            self._journal.reply(self._sign, change.after)
+        self._journal.reply(reply, None, looks=change is None)
+
     # Deliveries
 
     @PublishOrder.deferred
@@ -412,14 +437,16 @@ class Dispatcher(Actor):
     def count(self, _message: CountQueue) -> QueueCount:
         """Count the orders in memory."""
         book, idle = self._book, len(self._baristas)
-        waiting = len(book.queue)
+        waiting, paused = len(book.queue), self._sign.shown.at(self._clock())
+        is_full = waiting >= self._rules.max_waiting
         return QueueCount(
             waiting=waiting,
             preparing=len(book.leases),
             baristas=max(len(book.leases) + idle, 0 if book.brewing_seconds is None else 1),
             eta_seconds=book.eta_seconds(waiting + 1, idle),
-            accepting=waiting < self._rules.max_waiting and self._closing.refusal is None,
+            accepting=not is_full and paused is None and self._closing.refusal is None,
             by_status=book.by_status,
+            paused=paused,
         )
 
     @CloseShop.handler
@@ -465,6 +492,9 @@ class Dispatcher(Actor):
 
     def _refuse_beyond_limits(self, address: str, max_waiting: int) -> None:
         self._refuse_while_shut()
+        now = self._clock()
+        if (pause := self._sign.shown.at(now)) is not None:
+            raise Paused(pause, now)
         if len(self._book.queue) >= self._rules.max_waiting:
             raise QueueFull("The queue is full; come back a little later.", self._retry_after())
         if self._book.waiting_from[address] >= max_waiting:

@@ -1,4 +1,4 @@
-"""What follows the ledger's log for orders: log lines and metrics.
+"""What follows the ledger's log for orders: log lines, metrics, the ready board.
 
 Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
@@ -6,6 +6,7 @@ and orders' ids are not logged: an id is enough to cancel an order.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -14,14 +15,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.messages import QueueCount
-from cafe.orders.order import FINISHES, Action, Order
+from cafe.orders.order import FINISHES, Action, Order, Status
+from cafe.orders.ready_board import Cup, ReadyBoard
 from cafe.orders.tables import orders
 
 SECONDS = (0.01, 0.1, 1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800)
 
 # Positions in a row: making an Order for each line would add a third to its cost.
-NUMBER, ADDRESS, PLACED_AT, STARTED_AT, ENDED_AT = map(
-    Order._fields.index, ("number", "address", "placed_at", "started_at", "ended_at")
+NUMBER, NAME, ADDRESS, PLACED_AT, STATUS, STARTED_AT, ENDED_AT = map(
+    Order._fields.index,
+    ("number", "name", "address", "placed_at", "status", "started_at", "ended_at"),
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
@@ -89,3 +92,20 @@ def metrics_of(queue: QueueCount) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "cafe_baristas", "Baristas who hold an order or wait for one.", queue.baristas
     )
+
+
+def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
+    """Tell the board of committed orders; with `partial` a follower for `Ledger.listen`."""
+    for one in logged:
+        event = one.event
+        change = one.changes[0] if one.department == "orders" and one.changes else None
+        if not (isinstance(change, Put) and change.table is orders) or _is_brought(event.data):
+            continue
+        row = change.row
+        cup = Cup(row[NUMBER], row[NAME], row[ENDED_AT])
+        board.note(event.subject, cup, Status(row[STATUS]), event.at)
+
+
+def _is_brought(data: str | None) -> bool:
+    """Return whether a courier brings the order of an event with this data."""
+    return data is not None and "destination" in json.loads(data)

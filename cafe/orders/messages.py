@@ -17,6 +17,7 @@ from cafe.orders.order import Destination as Destination  # noqa: PLC0414 - as a
 from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
 from cafe.orders.order import Order as Order  # noqa: PLC0414 - as above
 from cafe.orders.order import Status as Status  # noqa: PLC0414 - as above
+from cafe.orders.pause import Pause as Pause  # noqa: PLC0414 - as above
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 from cafe.orders.refusals import KeyReused as KeyReused  # noqa: PLC0414 - as above
 from cafe.orders.refusals import NeedsCourier as NeedsCourier  # noqa: PLC0414 - as above
@@ -88,6 +89,8 @@ class QueueCount:
     accepting: bool
     by_status: dict[Status, int]
     """Orders in memory: those that have not ended, and recently ended ones."""
+    paused: Pause | None = None
+    """Why new orders are not accepted, if a manager has paused the shop."""
 
 
 _PROCESS = secrets.token_urlsafe(12)
@@ -326,6 +329,20 @@ class ListReady(Message["Dispatcher", list[Order]]):
 @dataclass(frozen=True, slots=True)
 class CountQueue(Message["Dispatcher", QueueCount]):
     """Count the orders in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOrders(Message["Dispatcher", None]):
+    """Take no new orders until then, or change the pause; repeating does nothing."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOrders(Message["Dispatcher", None]):
+    """Take new orders again; repeating does nothing."""
+
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,26 @@ from heapq import nlargest
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, literal, select
 
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events
 from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
-from cafe.orders.order import LIVE, NO_ADDRESS, SECRET_BYTES, Order, OrderIds, Status
+from cafe.orders.order import (
+    BREWED,
+    LIVE,
+    NO_ADDRESS,
+    SECRET_BYTES,
+    Action,
+    Order,
+    OrderIds,
+    Status,
+)
+from cafe.orders.pause import NEVER_PAUSED, Pausing
+from cafe.orders.pause_table import load_pausing
 from cafe.orders.queue import MOST_RECENT
+from cafe.orders.ready_board import AT_ONCE_SECONDS, MOST_KEPT, READY_SECONDS, Cup, ReadyBoard
 from cafe.orders.tables import destinations, id_secret, keys, lines, order_of, orders
 
 if TYPE_CHECKING:  # `cafe report` reads histories, and would import all of the HTTP API with it
@@ -39,6 +51,8 @@ class Snapshot:
     last_number: int = 0
     brewing_seconds: tuple[float, ...] = ()
     """Brewing times of the last coffees, oldest first."""
+    pausing: Pausing = NEVER_PAUSED
+    """What managers have said last of taking new orders."""
 
 
 # As literals: the database uses the partial index only where it can see the values.
@@ -66,6 +80,34 @@ _find_by_key = (
 )
 
 
+_cup = (orders.c.order_id, orders.c.number, orders.c.name, orders.c.ended_at)
+_is_brought = (
+    select(destinations.c.order_id).where(destinations.c.order_id == orders.c.order_id).exists()
+)
+_in_preparation = select(*_cup).where(
+    orders.c.status == literal(Status.PREPARATION.value, literal_execute=True), ~_is_brought
+)
+_handed_over_late = (
+    select(events.c.position)
+    .where(
+        events.c.subject == orders.c.order_id,
+        events.c.department == "orders",
+        events.c.action == Action.HAND_OVER.value,
+        events.c.at - orders.c.ended_at > AT_ONCE_SECONDS,
+    )
+    .exists()
+)
+_on_the_counter = (
+    select(*_cup)
+    .where(
+        orders.c.ended_at > bindparam("since"),
+        orders.c.status.in_([one.value for one in BREWED]),
+        ~_is_brought,
+        ~_handed_over_late,
+    )
+    .order_by(orders.c.ended_at.desc(), orders.c.number.desc())
+    .limit(bindparam("most"))
+)
 _find_some = select(*orders.c).where(orders.c.order_id.in_(bindparam("some", expanding=True)))
 _find_lines = (
     select(*lines.c)
@@ -129,6 +171,7 @@ def load_orders(connection: Connection) -> Snapshot:
         recent=tuple(reversed(recent)),
         last_number=load_last_number(connection),
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
+        pausing=load_pausing(connection),
     )
 
 
@@ -172,6 +215,18 @@ def load_keys(connection: Connection, ttl_seconds: float, now: float) -> KeptKey
     for address, key, placed_at in reversed(connection.execute(last).all()):
         kept.add(address, key, placed_at)
     return kept
+
+
+def load_board(connection: Connection, now: float, most: int = MOST_KEPT) -> ReadyBoard:
+    """Return the board as the committed rows have it at `now`, with at most so many ready cups."""
+    board = ReadyBoard(most)
+    for row in connection.execute(_in_preparation):
+        board.note(row.order_id, Cup(row.number, row.name), Status.PREPARATION, now)
+    finished = connection.execute(_on_the_counter, {"since": now - READY_SECONDS, "most": most})
+    for row in reversed(finished.all()):
+        cup = Cup(row.number, row.name, row.ended_at)
+        board.note(row.order_id, cup, Status.READY, row.ended_at)
+    return board
 
 
 def find_order(connection: Connection, order_id: str) -> Order | None:

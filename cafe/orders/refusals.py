@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from cafe.http.refusals import CafeRefusal, Unavailable
 from cafe.orders.order import NEXT, Status
+from cafe.orders.pause import Pause
 
 
 class UnknownOrder(CafeRefusal):
@@ -138,3 +139,15 @@ class QueueFull(Unavailable):
     """As many orders wait as are allowed."""
 
     reason = "queue_full"
+
+
+class Paused(Unavailable):
+    """A manager has paused the shop: it takes no new orders until then."""
+
+    reason = "paused"
+    members = ("reason", "until", "text")
+
+    def __init__(self, pause: Pause, now: float) -> None:
+        super().__init__("The shop takes no new orders for now.", pause.until - now)
+        self.until = pause.shown_until
+        self.text = pause.text

@@ -19,7 +19,8 @@ from cafe.orders.order import Order, Status
 from cafe.orders.refusals import OrderConflict, UnknownOrder
 
 if TYPE_CHECKING:
-    from cafe.orders.messages import Claim, QueueCount, Standing  # which export a model from here
+    # Which export a model from here.
+    from cafe.orders.messages import Claim, Pause, QueueCount, Standing
 
 ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn"}
 WISH: Final = {"drink": "americano", "name": "Ada"}
@@ -55,13 +56,17 @@ WAITING: Final[dict[str, Any]] = {
     "waited_seconds": 15.39,
     "message": "Order 17 is number 1 in the queue.",
 }
-ORDERS: Final[dict[str, Any]] = {"orders": [{**WAITING, "items": []}]}
+ORDERS: Final[dict[str, Any]] = {
+    "orders": [{**WAITING, "items": [], "barista": None, "lease_expires_at": None, "lapsed": False}]
+}
+PAUSED: Final = {"until": "2026-03-14T09:45:00Z", "text": "Back at a quarter to ten."}
 QUEUE: Final = {
     "waiting": 1,
     "preparing": 9,
     "baristas": 10,
     "eta_seconds": 45.81,
     "accepting": True,
+    "paused": None,
 }
 CLAIM: Final[dict[str, Any]] = {
     **TICKET,
@@ -137,6 +142,9 @@ class ListedOut(OrderOut):
     model_config = example(ORDERS["orders"][0])
 
     items: list[LineOut]
+    barista: str | None = Field(description="Who has it in preparation, if they gave a name.")
+    lease_expires_at: datetime | None = Field(description="Null for one that waits.")
+    lapsed: bool = Field(description="A lease on it expired: who had it may still finish it.")
 
 
 class BasketOrderOut(OrderOut):
@@ -149,6 +157,15 @@ class BasketOrderOut(OrderOut):
     metadata: Any = Field(description="As it was given, or null.")
 
 
+class PausedOut(BaseModel):
+    """Until when no new orders are taken."""
+
+    model_config = example(PAUSED)
+
+    until: datetime
+    text: str = Field(description="What the shop has to say to it; empty if nothing.")
+
+
 class QueueOut(BaseModel):
     """How busy the shop is."""
 
@@ -159,6 +176,7 @@ class QueueOut(BaseModel):
     baristas: int = Field(description="Those with an order in hand or waiting for one.")
     eta_seconds: float | None = Field(description="For an order placed now; null while unknown.")
     accepting: bool
+    paused: PausedOut | None = Field(description="Null unless a manager has paused the shop.")
 
 
 class ClaimOut(BaseModel):
@@ -238,7 +256,14 @@ def order_out(standing: Standing) -> Members:
 
 def listed_out(standing: Standing) -> Members:
     """Show an order to baristas."""
-    return {**order_out(standing), "items": items_out(standing.order)}
+    order, expires = standing.order, standing.order.lease_expires_at
+    return {
+        **order_out(standing),
+        "items": items_out(order),
+        "barista": order.barista,
+        "lease_expires_at": None if expires is None else moment(expires),
+        "lapsed": order.lapsed,
+    }
 
 
 def basket_out(standing: Standing) -> Members:
@@ -264,16 +289,22 @@ def message(order: Order, position: int | None) -> str:
     return f"Order {order.number} {said[order.status]}."
 
 
-def queue_out(count: QueueCount) -> QueueOut:
+def paused_out(pause: Pause) -> Members:
+    """Show a pause to customers."""
+    return {"until": pause.shown_until, "text": pause.text}
+
+
+def queue_out(count: QueueCount) -> Members:
     """Show how busy the shop is."""
     eta = count.eta_seconds
-    return QueueOut(
-        waiting=count.waiting,
-        preparing=count.preparing,
-        baristas=count.baristas,
-        eta_seconds=None if eta is None else round(eta, 3),
-        accepting=count.accepting,
-    )
+    return {
+        "waiting": count.waiting,
+        "preparing": count.preparing,
+        "baristas": count.baristas,
+        "eta_seconds": None if eta is None else round(eta, 3),
+        "accepting": count.accepting,
+        "paused": count.paused and paused_out(count.paused),
+    }
 
 
 def claim_out(claim: Claim) -> Members:

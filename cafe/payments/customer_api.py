@@ -74,7 +74,8 @@ NOT_ORDERED: Final[dict[int | str, dict[str, Any]]] = {
     **problems(
         503,
         because="The member `reason` says why: `payment` (nothing was charged), `payment_pending` "
-        "(not known yet), `not_placed` (it is refunded), `queue_full`, `closing` or `ledger`.",
+        "(not known yet), `not_placed` (it is refunded), `paused`, `queue_full`, `closing` "
+        "or `ledger`.",
     ),
 }
 CONFLICT: Final = problems(
@@ -170,14 +171,8 @@ def add_looking(
         request: Request, caller: CustomerOrStaff, order_id: OrderId, prefer: Prefer = None
     ) -> Response:
         """Show an order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
-        hold, applied = preferred_wait(prefer, otherwise=0.0)
         await own_order(request, till, limiter, caller, order_id)
-        looking = partial(till.find, order_id, hold)
-        ordered = await unless_disconnected(request, looking, waits=hold > 0)
-        if ordered is None:
-            return DISCONNECTED
-        headers = {} if applied is None else {"Preference-Applied": applied}
-        return answer(shown.order(till.desk, ordered), headers=headers)
+        return await shown_order(request, till, order_id, prefer, shown)
 
     @router.delete(
         "/orders/{order_id}",
@@ -200,7 +195,25 @@ def add_looking(
     ) -> Response:
         """Show what has happened to an order, the oldest first, at most 500 events."""
         await own_order(request, till, limiter, caller, order_id)
-        return answer(events_out(await till.desk.history(order_id, after)))
+        return await shown_events(till, order_id, after)
+
+
+async def shown_order(
+    request: Request, till: Till, order_id: str, prefer: list[str] | None, shown: Shown = OURS
+) -> Response:
+    """Return the answer that shows an order, now or once it is ready."""
+    hold, applied = preferred_wait(prefer, otherwise=0.0)
+    looking = partial(till.find, order_id, hold)
+    ordered = await unless_disconnected(request, looking, waits=hold > 0)
+    if ordered is None:
+        return DISCONNECTED
+    headers = {} if applied is None else {"Preference-Applied": applied}
+    return answer(shown.order(till.desk, ordered), headers=headers)
+
+
+async def shown_events(till: Till, order_id: str, after: int) -> Response:
+    """Return the answer that shows what has happened to an order behind a position."""
+    return answer(events_out(await till.desk.history(order_id, after)))
 
 
 def account_of(caller: Caller) -> str:

@@ -6,9 +6,8 @@ Rule: HTTP into one question at the till, and its answer into HTTP.
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from actors import Ref
@@ -17,11 +16,27 @@ from cafe.http.authentication import Manager, Staff
 from cafe.http.pages import LINKED, Cursor, link_headers
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
+from cafe.http.request_fields import Prefer
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.limits.guard import count_refusal
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.orders.messages import MoveOrder, PlacedQuery, Standing, UnknownOrder, WrongStep
+from cafe.orders.messages import (
+    CancelOrder,
+    MoveOrder,
+    PlacedQuery,
+    Standing,
+    UnknownOrder,
+    WrongStep,
+)
 from cafe.orders.messages import Status as OrderStatus
+from cafe.payments.customer_api import (
+    CONFLICT,
+    After,
+    OrderId,
+    own_order,
+    shown_events,
+    shown_order,
+)
 from cafe.payments.pages import (
     MOST_LISTED,
     ByPayment,
@@ -30,10 +45,9 @@ from cafe.payments.pages import (
     list_orders,
     list_paid,
 )
-from cafe.payments.schemas import OURS, Shown, StatusIn
+from cafe.payments.schemas import OURS, EventsOut, Shown, StatusIn
 from cafe.payments.till import Till
 
-OrderId = Annotated[str, Path(description="As the order's answer tells it.")]
 MOVED = problems(
     400,
     because="Staff move an order one status on, and no other way: `order_status` says where it "
@@ -46,6 +60,8 @@ def staff_routes(till: Till, limiter: Ref[RateLimiter]) -> APIRouter:
     """Return the routes of baskets that staff use."""
     router = APIRouter(tags=["baskets"], responses=BARISTAS_ONLY, route_class=PlainRoute)
     add_moving(router, till, limiter)
+    add_looking(router, till, limiter)
+    add_cancelling(router, till, limiter)
     add_listing(router, till)
     return router
 
@@ -74,6 +90,47 @@ def add_moving(
             raise
         (ordered,) = await till.with_payments([standing])
         return answer(shown.order(till.desk, ordered))
+
+
+def add_looking(router: APIRouter, till: Till, limiter: Ref[RateLimiter]) -> None:
+    """Add the routes by which staff look at an order, as the customers' app shows it to them."""
+
+    @router.get(
+        "/orders/{order_id}", response_model=OURS.schema, responses=problems(401, 403, 404, 503)
+    )
+    async def look(
+        request: Request, caller: Staff, order_id: OrderId, prefer: Prefer = None
+    ) -> Response:
+        """Show an order; with `Prefer: wait=N` once it is ready or N seconds have passed."""
+        await own_order(request, till, limiter, caller, order_id)
+        return await shown_order(request, till, order_id, prefer)
+
+    @router.get(
+        "/orders/{order_id}/events",
+        response_model=EventsOut,
+        responses=problems(401, 403, 404, 503),
+    )
+    async def events(
+        request: Request, caller: Staff, order_id: OrderId, after: After = 0
+    ) -> Response:
+        """Show what has happened to an order, the oldest first, at most 500 events."""
+        await own_order(request, till, limiter, caller, order_id)
+        return await shown_events(till, order_id, after)
+
+
+def add_cancelling(router: APIRouter, till: Till, limiter: Ref[RateLimiter]) -> None:
+    """Add the route by which managers cancel an order, as its customer can."""
+
+    @router.delete(
+        "/orders/{order_id}",
+        response_model=OURS.schema,
+        responses={**problems(401, 403, 404, 503), **CONFLICT},
+    )
+    async def cancel(request: Request, caller: Manager, order_id: OrderId) -> Response:
+        """Cancel an order while it waits; what was charged is refunded."""
+        await own_order(request, till, limiter, caller, order_id)
+        await till.desk.cancel(CancelOrder(order_id, caller.name))
+        return answer(OURS.order(till.desk, await till.find(order_id)))
 
 
 def add_listing(router: APIRouter, till: Till, shown: Shown = OURS) -> None:

@@ -111,6 +111,10 @@ def rush(
         int, typer.Option(min=1, max=20_000, help="How many orders the attacker sends at once.")
     ] = 5_000,
     seed: Annotated[int, typer.Option(help="Draws the groups and the brewing times.")] = 1,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Print the addresses of its pages, to look at meanwhile."),
+    ] = False,
 ) -> None:
     """Play the whole scenario on shops of its own: first without, then with an attacker.
 
@@ -123,7 +127,7 @@ def rush(
         from cafe.players.rush import Scenario, play  # noqa: PLC0415
 
     shift = Shift(brew / speed, seed=seed)
-    if not play(Scenario(regulars, groups, baristas, shift, attack, seed), speed):
+    if not play(Scenario(regulars, groups, baristas, shift, attack, seed), speed, watch=watch):
         raise typer.Exit(1)
 
 

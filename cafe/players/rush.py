@@ -16,12 +16,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
+from urllib.parse import urljoin
 
 import trio
 import typer
 from rich.console import Group
 
 from cafe.cli import INTERRUPTED
+from cafe.cli.streams import print_error
 from cafe.operations.charts import histograms
 from cafe.players import attacker
 from cafe.players.attacker import Attack
@@ -224,13 +226,33 @@ async def _attack(url: str, orders: int) -> Attack:
     return Attack.parse(done.stdout.decode())
 
 
-async def _play_both(scenario: Scenario) -> tuple[Phase, Phase]:
+def pages_of(shop: ShopAddresses) -> list[str]:
+    """Return where a shop can be watched in a browser, a line a page."""
+    guests, baristas = (urljoin(url, "/") for url in (shop.client, shop.worker))
+    return [
+        f"  the ready board: {guests}board",
+        f"  the order page:  {guests}",
+        f"  a barista's:     {baristas}barista",
+    ]
+
+
+def _show_pages(title: str, shop: ShopAddresses) -> None:
+    # Like all progress it goes to stderr.
+    for line in (f"The shop {title}, as long as it is open:", *pages_of(shop)):
+        print_error(line)
+
+
+async def _play_both(scenario: Scenario, *, watch: bool) -> tuple[Phase, Phase]:
     """Play both phases, each on a new shop, which has no bans and an empty queue."""
     async with open_shop() as shop:
+        if watch:
+            _show_pages("without an attacker", shop)
         calm = scenario.phase("without an attacker", shop)
         await calm.play()
     calm.check_ended()
     async with open_shop() as shop:
+        if watch:
+            _show_pages("with an attacker", shop)
         attacked = scenario.phase("with an attacker", shop)
         await attacked.play(partial(_attack, shop.client, scenario.attack))
     attacked.check_ended()
@@ -266,13 +288,15 @@ def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float
     print(histograms({f"waits in seconds, {p.title}": p.crowd.summary().served for p in phases}))
 
 
-def play(scenario: Scenario, speed: float) -> bool:
+def play(scenario: Scenario, speed: float, *, watch: bool = False) -> bool:
     """Play both phases and print what each side got; return whether all regulars got a coffee.
+
+    `watch`: print where each shop's pages are, too.
 
     Raises PlayerError.
     """
     for address in (*_REGULARS, _ATTACKER):
         require_address(address)
-    calm, attacked = trio.run(_play_both, scenario)
+    calm, attacked = trio.run(partial(_play_both, scenario, watch=watch))
     _print_result(scenario, calm, attacked, speed)
     return calm.crowd.summary().all_served and attacked.crowd.summary().all_served

@@ -181,6 +181,10 @@ class Connection:
         """Return whether the client is known to have disconnected."""
         return self.transport.has_left
 
+    def keep_little_unsent(self) -> None:
+        """Bound what the kernel keeps for the client, so that one that does not read is noticed."""
+        self.transport.keep_little_unsent()
+
     def if_undelivered(self, callback: Callable[[], None]) -> None:
         """Call back, at the end of the connection, if the client does not get the next response.
 

@@ -26,6 +26,8 @@ PIECE = 2**14
 PEER_CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)
 FIRST_PAUSE: Final = 0.005
 """Seconds from the first check for an acknowledgement to the second; each pause is doubled."""
+MOST_UNSENT: Final = 2**14
+"""Bytes of a stream that the kernel keeps for a client; Linux doubles it for its own needs."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 
 
@@ -50,6 +52,12 @@ class Transport(trio.abc.HalfCloseableStream):
         """
         await trio.lowlevel.checkpoint()
         return True
+
+    def keep_little_unsent(self) -> None:
+        """Bound what waits in the kernel to be sent, where it can be; else it grows to megabytes.
+
+        A stream to a client that does not read would not block for hours.
+        """
 
     def receive_nowait(self) -> bytes:
         """Return what has arrived; b"" if that is nothing, or cannot be seen without waiting."""
@@ -156,6 +164,11 @@ class EagerStream(Transport):
             pause *= 2
         await trio.lowlevel.checkpoint()
         return True
+
+    def keep_little_unsent(self) -> None:
+        """Have the kernel keep about MOST_UNSENT bytes."""
+        with suppress(OSError):  # it may be closed already
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_UNSENT)
 
     def abort(self) -> None:
         """Close it so that unsent data is dropped and the peer gets a reset."""

@@ -15,13 +15,18 @@ from cafe.bookings.department import BOOKINGS, open_bookings
 from cafe.compat.desks import Desks
 from cafe.compat.systems import open_compat
 from cafe.delivery.department import DELIVERY, open_delivery
+from cafe.events.events import open_events
 from cafe.ledger.department import Department
 from cafe.letters.department import LETTERS, open_letters
+from cafe.limits.staff_api import ban_routes
 from cafe.menu.department import MENU, open_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications
 from cafe.offer import House, Offer
+from cafe.operations.manager_api import report_routes
 from cafe.orders.department import ORDERS, open_orders
 from cafe.payments.department import PAYMENTS, open_payments
+from cafe.screens.pages import open_screens
+from cafe.setting_types import parse_origins
 
 DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     MENU,
@@ -56,6 +61,15 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
     bookings = await open_bookings(house)
     letters = await open_letters(house, bookings=bookings.bookings)
     notifications = await open_notifications(house)
+    events = open_events(
+        house,
+        desk=orders.desk,
+        ready_board=orders.ready_board,
+        listen_to_hands=delivery.hands.listen,
+    )
+    managing = Offer(
+        name="managing", staff_routes=(report_routes(house.ledger), ban_routes(house.limiter))
+    )
     desks = Desks(
         house.limiter,
         menu.board,
@@ -76,7 +90,10 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         bookings,
         letters,
         notifications,
+        events,
+        managing,
         compat,
+        open_screens(parse_origins(house.settings.frame_ancestors)),
     )
 
 

@@ -55,6 +55,8 @@ CLIENT = Front(
     (
         Link("/docs", "Every call, to read and to try out"),
         Link("/openapi.json", "The same for programs: OpenAPI"),
+        Link("/board", "The ready board, a page"),
+        Link("/courier", "The couriers' page"),
         Link("/menu", "The menu"),
         Link("/queue", "How busy the shop is"),
         Link("/tables", "Tables that can be booked"),
@@ -66,6 +68,8 @@ WORKER = Front(
     "The café: baristas",
     "Claim the oldest order, brew it, declare it ready.",
     (
+        Link("/barista", "The baristas' screen"),
+        Link("/manager", "The manager's screen"),
         Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
         Link("/openapi.json", "The same for programs: OpenAPI"),
         Link("/menu", "The menu"),
@@ -201,8 +205,9 @@ def client_app(
     checked = counting_refusals(authenticate, limiter)
     routers = [one for offer in offers for one in offer.customer_routes]
     routers.append(health_routes(why_not_ready))
+    home = next((offer.home for offer in offers if offer.home), None)
     api = create_app(
-        [*routers, front_routes(CLIENT, VERSION, routers)],
+        [*routers, front_routes(CLIENT, VERSION, routers, home)],
         title=CLIENT.title,
         description=CLIENT.description,
         version=VERSION,

@@ -11,6 +11,7 @@ import pytest
 from bench import (
     accounts,
     actors,
+    boards,
     defaults,
     deliveries,
     flood,
@@ -94,6 +95,8 @@ COST_FILE = "processor time for each, with a file"
         ("`deliveries`", "processor time", "", deliveries.MOST),
         ("`tables`", "processor time", "", tables.MOST),
         ("`tables`", "the same", "", tables.MOST),
+        ("`boards`", "full orders", "", boards.LEAST),
+        ("`boards`", "memory", "", boards.MOST_KIB),
         ("`lines`", "processor time", "", lines.MOST),
         ("`actors`", "asks, 1 and 100 callers", "", actors.LINES[0].target),
         ("`actors`", "asks, 1 caller", "Pykka", actors.LINES[3].target),

@@ -56,6 +56,7 @@ DEFAULTS: dict[str, object] = {
     "mail_dir": Path("mail"),
     "public_url": "http://localhost:8080",
     "cors_origins": "",
+    "frame_ancestors": "",
     "compat": "cafe,functech,courier-service,restaurant-booking,coffee-shop",
     "env": "development",
     "closing_seconds": 5,

@@ -28,12 +28,16 @@ RECEIVED, ACCEPTED = "We have received your request for a table", "Your table is
 DECLINED, CANCELLED = "We cannot offer you the table", "Your booking is cancelled"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty ledger."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgresql"))
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """Return the URL of an empty ledger, for what the mail server alone decides."""
     return f"sqlite:///{tmp_path}/cafe.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, file: str) -> str:
+    """Return the URL of an empty ledger."""
+    return str(request.getfixturevalue("postgresql")) if request.param == "postgresql" else file
 
 
 @contextmanager
@@ -92,8 +96,8 @@ async def test_a_guest_gets_a_letter_for_each_step_and_cancels_by_the_link(url: 
         assert secret not in listed.replace(ADA, "").replace(BOB, "")
 
 
-async def test_a_bad_address_delays_no_other_and_is_told_by_its_outcome(url: str) -> None:
-    with open_inbox() as inbox, open_writing(url, inbox) as shop:
+async def test_a_bad_address_delays_no_other_and_is_told_by_its_outcome(file: str) -> None:
+    with open_inbox() as inbox, open_writing(file, inbox) as shop:
         inbox.answers["gone@example.org"] = ["550 5.1.1 No such user"]
         inbox.answers["later@example.org"] = ["450 4.2.0 Greylisted"]
         async with visiting(shop) as house:
@@ -112,15 +116,15 @@ async def test_a_bad_address_delays_no_other_and_is_told_by_its_outcome(url: str
             shown = (await house.manager.get(path)).json()
             assert [one["outcome"] for one in shown["attempts"]] == ["450", "250"]
             assert await shop.metric('cafe_letters{state="set_aside"}') == 1
-            printed = await mail_command("show", gone["letter_id"], url=url, worker=shop.worker)
+            printed = await mail_command("show", gone["letter_id"], url=file, worker=shop.worker)
     assert "550 5.1.1 No such user" in printed
     assert f"{PUBLIC}/bookings/{gone['booking_id']}/cancel?token=***" in printed
     assert sorted(address for address, _ in inbox.taken) == [ADA, BOB, "later@example.org"]
 
 
-async def test_a_refused_login_is_retried_and_its_password_is_not_logged(url: str) -> None:
+async def test_a_refused_login_is_retried_and_its_password_is_not_logged(file: str) -> None:
     login = "cafe:sesame-0pen@"
-    with open_inbox(login=True) as inbox, open_writing(url, inbox, login=login) as shop:
+    with open_inbox(login=True) as inbox, open_writing(file, inbox, login=login) as shop:
         async with visiting(shop) as house:
             await house.ask_for(await house.add_table(), ADA)
             await house.has_letters(1, "retrying")
@@ -147,10 +151,10 @@ async def test_a_kill_before_the_commit_repeats_the_letter_under_its_message_id(
     assert await db_check(url) == 0
 
 
-async def test_a_server_that_never_answers_does_not_hold_up_the_end_of_the_shop(url: str) -> None:
+async def test_a_server_that_never_answers_does_not_hold_up_the_end_of_the_shop(file: str) -> None:
     with open_inbox() as inbox:
         inbox.answers_data = False
-        with open_writing(url, inbox) as shop:
+        with open_writing(file, inbox) as shop:
             async with visiting(shop) as house:
                 await house.ask_for(await house.add_table(), ADA)
                 await until(lambda: len(inbox.taken) == 1)

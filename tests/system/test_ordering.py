@@ -196,9 +196,9 @@ async def test_the_queue_shows_how_busy_the_shop_is(shop: Shop, address: str) ->
             await order(customer)
         await start(barista)
         busy = (await customer.get("/queue")).json()
-        members = ["waiting", "preparing", "baristas", "eta_seconds", "accepting"]
+        members = ["waiting", "preparing", "baristas", "eta_seconds", "accepting", "paused"]
         assert list(busy) == members
-        assert [busy[name] for name in members if name != "eta_seconds"] == [2, 1, 1, True]
+        assert [busy[name] for name in members if name != "eta_seconds"] == [2, 1, 1, True, None]
         await finish(barista, (await shop.orders("preparation"))[0]["order_id"])
         await brew(barista)
         await brew(barista)

@@ -212,6 +212,17 @@ async def test_a_cancelled_order_is_refunded_once(
     }
 
 
+async def test_a_manager_cancels_any_order_and_a_barista_none(
+    client: httpx.AsyncClient, paying_shop: Shop
+) -> None:
+    path = f"/orders/{(await ordered(client))['order_id']}"
+    async with paying_shop.baristas() as manager:
+        problem(await manager.delete(path, headers=signed_in(BARISTA)), 403)
+        response = await manager.delete(path, headers=signed_in(MANAGER))
+        assert response.json()["status"] == "cancelled"
+        assert response.json()["payment"]["status"] in {"refund_pending", "refunded"}
+
+
 async def test_an_order_that_is_prepared_cannot_be_cancelled(
     client: httpx.AsyncClient, paying_shop: Shop
 ) -> None:

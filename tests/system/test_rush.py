@@ -243,12 +243,14 @@ def cafe(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_small_rush_serves_every_regular_and_prints_what_the_attacker_got() -> None:
-    rush = cafe("rush", *SMALL_RUSH)
+    rush = cafe("rush", *SMALL_RUSH, "--watch")
     assert rush.returncode == 0, rush.stderr
     lines = rush.stdout.splitlines()
     [served] = [line for line in lines if "got their coffee (200)" in line]
     assert served.split()[-6:] == ["20", "of", "20"] * 2
     assert any("The attacker, 127.0.0.66, ordered 10 at once" in line for line in lines)
+    pages = re.findall(r"http://\S+?(/(?:board|barista)?)$", rush.stderr, re.MULTILINE)
+    assert pages == ["/board", "/", "/barista"] * 2
 
 
 def test_customers_without_a_shop_are_one_line_and_exit_code_1() -> None:

@@ -24,7 +24,6 @@ from tests.cafe.cli.running import run_command
 
 NOT_FOR_A_SERVER = {
     "cafe.cli.database",
-    "cafe.operations.charts",
     "cafe.operations.report",
     "cafe.players",
     "dotenv",

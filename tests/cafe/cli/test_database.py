@@ -226,6 +226,7 @@ def test_a_report_as_json_has_every_figure(report: Command) -> None:
             },
             {"name": None, "ready": 0, "released": 0, "lapsed": 0, "brewing_seconds": None},
         ],
+        "products": [{"name": "americano", "ready": 1, "brewing_seconds": half_a_minute}],
         "hours": [{"start": datetime.fromtimestamp(EIGHT).astimezone().isoformat(), "orders": 3}],
     }
 

@@ -69,29 +69,29 @@ def test_users_are_added_listed_and_changed(cafe: Cafe) -> None:
     assert "All " in cafe("db", "check")
 
 
-def test_tokens_are_granted_shown_once_and_revoked(cafe: Cafe) -> None:
-    token = cafe("tokens", "add", "till", "--role", "barista").strip()
+def test_tokens_are_granted_shown_once_and_revoked(on_file: Cafe) -> None:
+    token = on_file("tokens", "add", "till", "--role", "barista").strip()
     assert token.startswith("cafe_")
-    listed = cafe("tokens", "list")
+    listed = on_file("tokens", "list")
     assert listed.startswith("till  barista  ")
     assert token not in listed
-    assert "token with this name" in cafe("tokens", "add", "till", "--role", "manager", code=2)
-    assert cafe("tokens", "revoke", "till") == "till is revoked.\n"
-    assert "no token with this name" in cafe("tokens", "revoke", "till", code=2)
-    assert cafe("tokens", "list") == ""
+    assert "token with this name" in on_file("tokens", "add", "till", "--role", "manager", code=2)
+    assert on_file("tokens", "revoke", "till") == "till is revoked.\n"
+    assert "no token with this name" in on_file("tokens", "revoke", "till", code=2)
+    assert on_file("tokens", "list") == ""
 
 
-def test_the_users_for_development_are_added_once_and_left_as_they_are(cafe: Cafe) -> None:
-    assert cafe("users", "seed") == (
+def test_the_users_for_development_are_added_once_and_left_as_they_are(on_file: Cafe) -> None:
+    assert on_file("users", "seed") == (
         "customer@example.com is added, as customer, with the password customer123.\n"
         "manager@example.com is added, as manager, with the password manager123.\n"
     )
-    cafe("users", "role", "customer@example.com", "barista")
-    assert cafe("users", "seed") == (
+    on_file("users", "role", "customer@example.com", "barista")
+    assert on_file("users", "seed") == (
         "customer@example.com is there already, and is left as it is.\n"
         "manager@example.com is there already, and is left as it is.\n"
     )
-    assert cafe("users", "list").startswith("customer@example.com  barista  active\n")
+    assert on_file("users", "list").startswith("customer@example.com  barista  active\n")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_users_with_public_passwords_are_for_development_only(
 
 def test_all_pages_are_listed(on_file: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cafe.cli.users.PAGE", 2)
-    emails = [f"{letter}@example.com" for letter in "abcde"]
+    emails = [f"{letter}@example.com" for letter in "abc"]
     for email in emails:
         on_file("users", "add", email, "--role", "barista", "--password", PASSWORD)
     listed = [line.split()[0] for line in on_file("users", "list").splitlines()]
@@ -140,7 +140,8 @@ def test_all_pages_are_listed(on_file: Cafe, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_a_command_cannot_do_is_one_line(
     on_file: Cafe, args: tuple[str, ...], said: str
 ) -> None:
-    on_file("users", "list")  # makes the secret
+    if "--url" in args:
+        on_file("users", "list")  # makes the secret
     line = on_file(*args, code=2)
     assert said in line
     assert PASSWORD not in line

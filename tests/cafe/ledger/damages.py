@@ -24,9 +24,20 @@ LINES = "every line belongs to the order of a basket"
 TOTALS = "the lines of every basket make its total"
 DESTINATIONS = "every destination belongs to a basket, or to what staff published"
 PUBLISHED = "all that staff published has a destination, and is no customer's"
+PAUSES = "what is said of a pause is what its last event says"
 BASKETS = "every basket has an account, a total and a fingerprint"
 
 DAMAGES: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "a pause that is lost": ("DELETE FROM order_pauses", {PAUSES: ["shop"]}),
+    "a pause without an event": (
+        "DELETE FROM events WHERE subject = 'shop'",
+        {PAUSES: ["shop"], COUNTED: ["order-11"]},
+    ),
+    "a pause that was ended by hand": (
+        "UPDATE order_pauses SET intake = 'open', until = NULL, text = NULL",
+        {PAUSES: ["shop"]},
+    ),
+    "a pause without an end": ("UPDATE order_pauses SET until = NULL", {PAUSES: ["shop"]}),
     "an order without events": (
         "DELETE FROM events WHERE subject = 'order-8'",
         {UNTOLD: ["order-8"], COUNTED: ["order-1"]},

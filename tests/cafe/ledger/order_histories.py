@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from cafe.ledger.department import Put, Row
+from cafe.ledger.department import Entry, Put, Row
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.statements import deletion, last_event, upsert
 from cafe.ledger.store import Committed, Store, Unit
@@ -184,8 +184,13 @@ class RowWriter:
 
     def write(self, change: Change) -> Order:
         """Write a change; return the order as it is then."""
+        self.add(entry_of(change))
+        return change.order
+
+    def add(self, entry: Entry) -> None:
+        """Write an entry of orders."""
         self._position += 1
-        event, rows = entry_of(change)
+        event, rows = entry
         assert event is not None
         for row in rows:
             if isinstance(row, Put):
@@ -193,7 +198,6 @@ class RowWriter:
             else:
                 self.connection.exec_driver_sql(deletion(self._dialect, row.table), row.key)
         self._put(events, (self._position, "orders", *event))
-        return change.order
 
     def _put(self, table: Table, row: Row) -> None:
         self.connection.exec_driver_sql(upsert(self._dialect, table, 1), row)

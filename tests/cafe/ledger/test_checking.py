@@ -30,6 +30,8 @@ from cafe.ledger.tables import newest
 from cafe.orders.checks import CHECKS
 from cafe.orders.department import ORDERS
 from cafe.orders.order import Action
+from cafe.orders.pause import NEVER_PAUSED, Pause
+from cafe.orders.pause_table import entry_of_pause
 from cafe.orders.tables import keys, orders
 from tests.cafe.ledger.conftest import TABLES
 from tests.cafe.ledger.damages import COUNTED, DAMAGES, FORBIDDEN, LATER, STANDS, WHOLE
@@ -69,8 +71,9 @@ def connection(durable_url: str) -> Generator[Connection]:
 
 @pytest.fixture
 def ledger(connection: Connection) -> Connection:
-    """Return the connection to a ledger with orders 1 to 15, one of each kind."""
-    write, tickets = RowWriter(connection).write, Tickets()
+    """Return the connection to a ledger with orders 1 to 15, one of each kind, and a pause."""
+    writer, tickets = RowWriter(connection), Tickets()
+    write = writer.write
     place = tickets.place
     one, two, three, four = (write(place(at=NOON + n)) for n in range(4))
     five = write(place(at=NOON + 4, key="five"))
@@ -89,6 +92,9 @@ def ledger(connection: Connection) -> Connection:
     write(cancel(six, at=NOON + 102, action=Action.CUT_OFF))
     write(place(at=NOON + 103, key="six"))
     write(place(at=NOON + 104, key="six", address="192.0.2.2"))
+    paused = NEVER_PAUSED.begin(Pause(NOON + 900, "Back soon.", "Di"), NOON + 105)
+    assert paused is not None
+    writer.add(entry_of_pause(paused))
     write(place(at=NOON + 105, key="eleven", basket=basket()))
     write(cancel(write(place(at=NOON + 106, key="twelve", basket=basket(DONUT))), at=NOON + 107))
     brought = write(place(at=NOON + 108, basket=basket(), destination=HARBOUR))

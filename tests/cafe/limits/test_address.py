@@ -4,7 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cafe.limits.address import address_key, client_address, is_trusted, parse_networks
+from cafe.limits.address import (
+    address_key,
+    client_address,
+    is_trusted,
+    parse_key,
+    parse_networks,
+)
 
 PROXY = "10.0.0.1"
 TRUSTED = parse_networks("10.0.0.0/8, 2001:db8:ffff::/48")
@@ -51,6 +57,39 @@ def test_a_host_has_one_key(host: str, key: str) -> None:
 @given(st.ip_addresses(v=6, network="2001:db8:1:2::/64"))
 def test_every_address_of_a_64_has_the_same_key(address: IPv6Address) -> None:
     assert address_key(str(address)) == address_key("2001:db8:1:2::")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:DB8::1", "2001:db8::/64"),
+        ("2001:db8::/64", "2001:db8::/64"),
+        ("2001:db8:0:0::/64", "2001:db8::/64"),
+    ],
+)
+def test_a_key_is_read_from_an_address_and_from_a_key(text: str, key: str) -> None:
+    assert parse_key(text) == key
+    assert parse_key(key) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cafe",
+        "192.0.2",
+        "192.0.2.0/24",
+        "192.0.2.7/32",
+        "2001:db8::/48",
+        "2001:db8::1/64",
+        "::/x",
+    ],
+)
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_key(text)
 
 
 def test_networks_are_read_from_comma_separated_text() -> None:

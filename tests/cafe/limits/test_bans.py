@@ -38,6 +38,7 @@ class BanPlay(RuleBasedStateMachine):
         self.now = START
         self.refusals: dict[str, list[float]] = {}  # those that count towards the next ban
         self.bans: list[Ban] = []  # the revision of each is its place, from 1
+        # One that was lifted is followed by a ban that lasts no time.
 
     @rule(pause=pauses)
     def wait(self, pause: float) -> None:
@@ -47,6 +48,8 @@ class BanPlay(RuleBasedStateMachine):
     def refuse(self, address: str, times: int) -> None:
         self.book.record(address, times, self.now)
         last = self.last_ban(address)
+        if last is not None and last.is_lifted:
+            last = None
         if last is not None and self.now < last.since + WINDOW:
             return
         log = self.refusals.setdefault(address, [])
@@ -57,6 +60,20 @@ class BanPlay(RuleBasedStateMachine):
             seconds = SECONDS if forgotten or last is None else min(2 * last.seconds, LONGEST)
             self.bans.append(Ban(address, self.now + seconds, seconds))
 
+    @rule(address=addresses)
+    def lift(self, address: str) -> None:
+        last = self.last_ban(address)
+        is_banned = last is not None and self.now < last.until
+        assert self.book.lift(address, self.now) == is_banned
+        self.refusals.pop(address, None)
+        self.bans.append(Ban(address, self.now, 0.0))
+
+    @rule(most=st.integers(0, 4))
+    def list_them(self, most: int) -> None:
+        latest = {ban.address: ban for ban in self.bans}.values()
+        in_force = [ban for ban in reversed(self.bans) if ban in latest and self.now < ban.until]
+        assert list(self.book.newest(most, self.now)) == in_force[:most]
+
     @rule(missed=st.integers(0, 4))
     def catch_up(self, missed: int) -> None:
         seen = max(0, len(self.bans) - missed)
@@ -64,6 +81,8 @@ class BanPlay(RuleBasedStateMachine):
         latest = {ban.address: ban for ban in newer}
         news = [ban for ban in newer if latest[ban.address] is ban and self.now < ban.until]
         assert list(self.book.since(seen, self.now)) == news
+        lifted = {ban.address for ban in latest.values() if ban.is_lifted}
+        assert set(self.book.lifted_since(seen)) == lifted
 
     @invariant()
     def the_same_addresses_are_cut_off_for_as_long(self) -> None:
@@ -76,7 +95,8 @@ class BanPlay(RuleBasedStateMachine):
     def everything_is_counted(self) -> None:
         latest = {ban.address: ban for ban in self.bans}.values()
         assert self.book.count(self.now) == sum(self.now < ban.until for ban in latest)
-        assert self.book.imposed == self.book.revision == len(self.bans)
+        assert self.book.revision == len(self.bans)
+        assert self.book.imposed == sum(not ban.is_lifted for ban in self.bans)
 
     @invariant()
     def no_ban_outlasts_the_longest(self) -> None:
@@ -192,6 +212,31 @@ def test_a_full_book_bans_the_addresses_in_it_again() -> None:
     earn(book, "192.0.2.1", START)
     earn(book, "192.0.2.1", START + SECONDS)
     assert book.seconds_left("192.0.2.1", START + SECONDS) == 2 * SECONDS
+
+
+def test_a_full_book_lifts_a_ban_and_has_room_for_another() -> None:
+    book = new_book(most=2)
+    for address in ("192.0.2.1", "192.0.2.2"):
+        earn(book, address, START)
+    assert not book.lift("192.0.2.3", START)
+    assert book.lift("192.0.2.1", START + 1)
+    assert book.lifted_since(2) == ("192.0.2.1",)
+    earn(book, "192.0.2.3", START + LONGEST)
+    assert book.newest(2, START + LONGEST) == (
+        Ban("192.0.2.3", START + LONGEST + SECONDS, SECONDS),
+    )
+
+
+def test_after_its_ban_was_lifted_an_address_starts_from_the_beginning() -> None:
+    book = new_book()
+    earn(book, "192.0.2.1", START)
+    earn(book, "192.0.2.1", START + WINDOW)
+    assert book.lift("192.0.2.1", START + WINDOW)
+    book.record("192.0.2.1", AFTER - 1, START + WINDOW)
+    assert book.seconds_left("192.0.2.1", START + WINDOW) == 0.0
+    book.record("192.0.2.1", 1, START + WINDOW)
+    assert book.seconds_left("192.0.2.1", START + WINDOW) == SECONDS
+    assert book.lifted_since(0) == ()
 
 
 def test_an_address_that_shares_a_window_is_not_banned() -> None:

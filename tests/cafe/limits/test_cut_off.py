@@ -21,7 +21,9 @@ from cafe.limits.guard import REPORT_SECONDS, enforce_bans, report_refusals
 from cafe.limits.rate_limiter import (
     Bans,
     CountLimits,
+    LiftBan,
     Limits,
+    NotBanned,
     RateLimiter,
     RecordRefusals,
     WatchBans,
@@ -131,6 +133,38 @@ async def test_a_ban_closes_the_connections_of_both_ports() -> None:
         for door in (house.door, house.worker):
             assert door.admit(ATTACKER) is None
             assert door.admit(REGULAR) is not None
+
+
+@pytest.mark.schedules(5)
+async def test_what_is_lifted_connects_again_at_both_ports_and_earns_the_next_ban() -> None:
+    async with open_house() as house:
+        await house.refuse(ATTACKER)
+        await house.refuse(OTHER)
+        for _ in range(LIMITS.ban_after):
+            assert house.door.admit(ATTACKER) is None
+        await house.limiter.ask(LiftBan(ATTACKER))
+        await trio.testing.wait_all_tasks_blocked()
+        for door in (house.door, house.worker):
+            assert door.admit(ATTACKER) is not None
+            assert door.admit(OTHER) is None
+        await trio.sleep(2 * REPORT_SECONDS)
+        assert house.door.admit(ATTACKER) is not None, "what was refused before does not count"
+        await house.order(ATTACKER)
+        await house.refuse(ATTACKER)
+        assert house.door.admit(ATTACKER) is None
+        assert await house.waiting() == 0
+
+
+@pytest.mark.schedules(5)
+async def test_a_ban_that_only_the_ports_know_after_a_crash_is_lifted_there() -> None:
+    async with open_house() as house:
+        for door in (house.door, house.worker):
+            door.ban(ATTACKER, trio.current_time() + 60)
+        with pytest.raises(NotBanned):
+            await house.limiter.ask(LiftBan(ATTACKER))
+        await trio.testing.wait_all_tasks_blocked()
+        for door in (house.door, house.worker):
+            assert door.admit(ATTACKER) is not None
 
 
 @pytest.mark.schedules(5)

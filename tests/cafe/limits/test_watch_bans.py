@@ -1,3 +1,4 @@
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -6,7 +7,16 @@ from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorCrashed, Message, Ref, System, open_system
 from cafe.limits.bans import Ban
-from cafe.limits.rate_limiter import Admit, Bans, RateLimiter, RecordRefusals, WatchBans
+from cafe.limits.rate_limiter import (
+    Admit,
+    Bans,
+    LiftBan,
+    ListBans,
+    NotBanned,
+    RateLimiter,
+    RecordRefusals,
+    WatchBans,
+)
 from tests.cafe.limits.limiting import ATTACKER, LIMITS, OFFICE, START, HandClock, get_banned
 
 
@@ -56,6 +66,63 @@ async def test_a_watcher_gets_each_ban_once(
     await wait_all_tasks_blocked()
     assert heard == [[ATTACKER, "192.0.2.1"], ["192.0.2.2"]]
     nursery.cancel_scope.cancel()
+
+
+async def test_a_watcher_is_told_what_was_lifted(
+    limiter: Ref[RateLimiter], nursery: trio.Nursery
+) -> None:
+    heard: list[Bans] = []
+
+    async def watch(seen: int) -> None:
+        heard.append(await limiter.ask(WatchBans(seen)))
+
+    await get_banned(limiter, ATTACKER)
+    await get_banned(limiter, OFFICE)
+    first = await limiter.ask(WatchBans())
+    nursery.start_soon(watch, first.revision)
+    await wait_all_tasks_blocked()
+    await limiter.ask(LiftBan(ATTACKER))
+    await watch(first.revision)
+    assert [(news.bans, news.lifted) for news in heard] == [((), (ATTACKER,))] * 2
+    assert [ban.address for ban in await limiter.ask(ListBans(500))] == [OFFICE]
+    assert [ban.address for ban in (await limiter.ask(WatchBans())).bans] == [OFFICE]
+
+
+async def test_an_address_that_is_not_banned_is_not_lifted(limiter: Ref[RateLimiter]) -> None:
+    with pytest.raises(NotBanned):
+        await limiter.ask(LiftBan(ATTACKER))
+    await limiter.ask(RecordRefusals(((ATTACKER, LIMITS.ban_after - 1),)))
+    with pytest.raises(NotBanned):
+        await limiter.ask(LiftBan(ATTACKER))
+    await limiter.ask(Admit(ATTACKER))
+
+
+@pytest.mark.schedules(30)
+async def test_bans_and_lifts_race_and_a_watcher_ends_with_what_holds_under_any_schedule() -> None:
+    banned: set[str] = set()
+
+    async def follow(limiter: Ref[RateLimiter]) -> None:
+        seen = 0
+        while True:
+            news = await limiter.ask(WatchBans(seen))
+            seen = news.revision
+            banned.update(ban.address for ban in news.bans)
+            banned.difference_update(news.lifted)
+
+    async def lift(limiter: Ref[RateLimiter], address: str) -> None:
+        with suppress(NotBanned):
+            await limiter.ask(LiftBan(address))
+
+    async with open_system() as system, trio.open_nursery() as nursery:
+        limiter = await system.start(partial(RateLimiter, LIMITS))
+        nursery.start_soon(follow, limiter)
+        async with trio.open_nursery() as others:
+            for address in (ATTACKER, OFFICE, "192.0.2.1"):
+                others.start_soon(get_banned, limiter, address)
+                others.start_soon(lift, limiter, address)
+        await wait_all_tasks_blocked()
+        assert banned == {ban.address for ban in await limiter.ask(ListBans(500))}
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_watcher_gets_a_ban_that_was_lengthened(

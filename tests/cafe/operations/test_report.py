@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cafe.operations.report import Day, Hour, Hours, Spread, Work, as_chart, as_json, as_tables
-from cafe.orders.order import BEGINNINGS, TRANSITIONS, Action, Order, Status
+from cafe.operations.figures import MOST_PRODUCTS, Day, Hour, Hours, Product, Spread, Work
+from cafe.operations.report import as_chart, as_json, as_tables
+from cafe.orders.order import BEGINNINGS, TRANSITIONS, Action, Basket, Line, Order, Status
 from cafe.orders.queries import History, Step
 
 MIDNIGHT = 1_795_219_200.0  # 2026-11-21 in UTC
@@ -168,6 +169,43 @@ def test_hours_reach_from_the_first_order_to_the_last() -> None:
     placed = (EIGHT, EIGHT + 3599.9, EIGHT + 2 * 3600)
     day = Day.of([ready(60, 30, placed_at=at) for at in placed], HOURS)
     assert day.hours == (Hour(EIGHT, 2), Hour(EIGHT + 3600, 0), Hour(EIGHT + 7200, 1))
+
+
+def test_a_product_has_the_brewing_times_of_what_was_ordered_alone() -> None:
+    donut, latte = (
+        Line("d", None, "Donut", None, 1, 300),
+        Line("l", "v", "Latte", "Vanilla", 1, 430),
+    )
+
+    def with_basket(history: History, *lines: Line) -> History:
+        wanted = Basket("account", lines, 430, "f")
+        return history._replace(order=history.order._replace(drink=wanted.summary, basket=wanted))
+
+    several = [(latte, donut), (latte._replace(quantity=2),)]
+    day = Day.of(
+        [
+            *(ready(90, seconds) for seconds in (10, 20, 30)),
+            with_basket(ready(90, 40), latte),
+            *(with_basket(ready(90, 50), *lines) for lines in several),
+            ended("cancel"),
+        ],
+        HOURS,
+    )
+    assert day.products == (
+        Product("americano", 3, Spread(20, 30, 30)),
+        Product(None, 2, Spread(50, 50, 50)),
+        Product("latte", 1, Spread(40, 40, 40)),
+    )
+
+
+def test_only_the_products_that_were_brewed_most_are_told() -> None:
+    histories = [ready(60, 30) for _ in range(2)]
+    for n in range(MOST_PRODUCTS + 5):
+        one = ready(60, 30)
+        histories.append(one._replace(order=one.order._replace(drink=f"drink {n:03}")))
+    products = Day.of(histories, HOURS).products
+    assert len(products) == MOST_PRODUCTS
+    assert [one.name for one in products[:2]] == ["americano", "drink 000"]
 
 
 def test_a_day_without_orders_has_no_figures() -> None:

@@ -6,26 +6,29 @@ import pytest
 from pydantic import BaseModel
 
 from cafe.http.reply import answer
-from cafe.orders import line_schemas, schemas
-from cafe.orders.messages import Claim, Standing
+from cafe.orders import line_schemas, pause_api, schemas
+from cafe.orders.messages import Claim, Pause, QueueCount, Standing
 from cafe.orders.order import Action, Order, Status
+from cafe.orders.pause_api import PauseOut, pause_out
 from cafe.orders.schemas import (
     BasketOrderOut,
     ClaimOut,
     FinishedOut,
     ListedOut,
     OrderOut,
+    QueueOut,
     basket_out,
     claim_out,
     finished_out,
     listed_out,
     order_out,
+    queue_out,
 )
 from tests.cafe.ledger.order_histories import basket
 
 MODELS = [
     one
-    for module in (schemas, line_schemas)
+    for module in (schemas, line_schemas, pause_api)
     for one in vars(module).values()
     if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
 ]
@@ -68,6 +71,15 @@ def test_a_reply_is_what_its_model_documents(standing: Standing) -> None:
         assert answer(finished).body == answer(FinishedOut.model_validate(finished)).body
 
 
+@pytest.mark.parametrize(
+    "pause", [None, Pause(1_795_000_060.0), Pause(1_795_000_060.0, "Zoë", "x")]
+)
+def test_a_pause_is_what_its_models_document(pause: Pause | None) -> None:
+    count = QueueCount(2, 1, 1, 45.81234, accepting=pause is None, by_status={}, paused=pause)
+    for shown, model in ((queue_out(count), QueueOut), (pause_out(pause), PauseOut)):
+        assert answer(shown).body == answer(model.model_validate(shown)).body
+
+
 @pytest.mark.parametrize("metadata", [None, "null", "[]", '{"table": "Zoë", "n": 1e3}'])
 @pytest.mark.parametrize("standing", standings(), ids=lambda one: one.order.status)
 def test_an_order_with_lines_is_what_its_models_document(
@@ -80,6 +92,9 @@ def test_an_order_with_lines_is_what_its_models_document(
     assert answer(listed).body == answer(ListedOut.model_validate(listed)).body
     assert shown["items"] == listed["items"] == claim_out(Claim(order, 4))["items"]
     assert shown.items() >= order_out(standing).items()
+    is_claimed = order.started_at is not None
+    assert listed["barista"] == ("Bo" if is_claimed else None)
+    assert (listed["lease_expires_at"] is not None) is is_claimed
 
 
 def test_an_order_of_the_plain_counter_has_no_items_and_its_shape_is_the_contract_s() -> None:

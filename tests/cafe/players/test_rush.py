@@ -18,6 +18,7 @@ from cafe.players.rush import (
     NoAddressError,
     Scenario,
     ShopAddresses,
+    pages_of,
     parse_addresses,
     require_address,
 )
@@ -41,6 +42,15 @@ def test_an_address_that_cannot_be_bound_is_a_sentence_with_what_to_do() -> None
     assert str(caught.value).startswith("192.0.2.1 cannot be bound here")
     assert "\n" not in str(caught.value)
     require_address("127.0.0.1")
+
+
+def test_the_pages_of_a_shop_are_where_its_two_ports_are() -> None:
+    shop = ShopAddresses("http://127.0.0.1:4/api/v1/client", "http://127.0.0.1:5/api/v1/worker")
+    assert [line.split()[-1] for line in pages_of(shop)] == [
+        "http://127.0.0.1:4/board",
+        "http://127.0.0.1:4/",
+        "http://127.0.0.1:5/barista",
+    ]
 
 
 @pytest.mark.slow

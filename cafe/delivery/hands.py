@@ -1,0 +1,75 @@
+"""Whose screen of couriers a committed change concerns: by accounts, as they sign in.
+
+Rule: a follower is told of committed changes only; it never waits and never fails. It keeps
+who has which delivery in hand, because a row that takes a delivery away does not say who had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+
+from sqlalchemy import Connection, select, text
+
+from cafe.delivery.delivery import CARRIED
+from cafe.delivery.tables import IS_CARRIED, NOT_RETIRED, couriers, deliveries
+from cafe.ledger.department import Logged, Put
+
+COURIER_ID, ACCOUNT_ID = map(list(couriers.c).index, (couriers.c.courier_id, couriers.c.account_id))
+ORDER_ID, HELD_BY, STATUS = map(
+    list(deliveries.c).index,
+    (deliveries.c.order_id, deliveries.c.courier_id, deliveries.c.status),
+)
+IN_HAND = frozenset(one.value for one in CARRIED)
+
+
+class Hands:
+    """The accounts of couriers, and what each has in hand."""
+
+    def __init__(self, accounts: dict[str, str], held_by: dict[str, str]) -> None:
+        """Begin with the accounts by courier, and the couriers by the order that they carry."""
+        self._accounts = accounts
+        self._held_by = held_by
+        self._callbacks: list[Callable[[AbstractSet[str]], object]] = []
+
+    def listen(self, callback: Callable[[AbstractSet[str]], object]) -> None:
+        """Call back with the accounts of the couriers whose duty or delivery has changed."""
+        self._callbacks.append(callback)
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Take in committed changes; a follower for `Ledger.listen`."""
+        found: set[str] = set()
+        for one in logged:
+            if one.department == "delivery":
+                for change in one.changes:
+                    if isinstance(change, Put):
+                        found.update(self._couriers_of(change))
+        accounts = {self._accounts[one] for one in found if one in self._accounts}
+        if accounts:
+            for callback in self._callbacks:
+                callback(accounts)
+
+    def _couriers_of(self, change: Put) -> set[str]:
+        row = change.row
+        if change.table is couriers:
+            if row[ACCOUNT_ID] is not None:
+                self._accounts[row[COURIER_ID]] = row[ACCOUNT_ID]
+            return {row[COURIER_ID]}
+        if change.table is not deliveries:
+            return set()
+        had, has = self._held_by.pop(row[ORDER_ID], None), row[HELD_BY]
+        if has is not None and row[STATUS] in IN_HAND:
+            self._held_by[row[ORDER_ID]] = has
+        return {one for one in (had, has) if one is not None}
+
+
+def load_hands(connection: Connection) -> Hands:
+    """Return the couriers with accounts, and what they carry."""
+    known = select(couriers.c.courier_id, couriers.c.account_id).where(
+        text(NOT_RETIRED), couriers.c.account_id.is_not(None)
+    )
+    carried = select(deliveries.c.order_id, deliveries.c.courier_id).where(text(IS_CARRIED))
+    return Hands(
+        {row[0]: row[1] for row in connection.execute(known)},
+        {row[0]: row[1] for row in connection.execute(carried)},
+    )

@@ -1,0 +1,53 @@
+"""What is live in the shop: the streams of both apps, and the task that makes states for them.
+
+Rule: no rows, no decisions: what has happened is in the log, what stands where its owners say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from cafe.events.customer_api import customer_routes
+from cafe.events.staff_api import staff_routes
+from cafe.events.states import States
+from cafe.events.stream import Streams
+from cafe.offer import House, Offer
+from cafe.orders.desk import Desk
+from cafe.orders.ready_board import ReadyBoard
+
+ListenToHands = Callable[[Callable[[AbstractSet[str]], object]], None]
+"""Has a callback called with the accounts of couriers whose duty or delivery has changed."""
+
+
+def open_events(
+    house: House, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
+) -> Offer:
+    """Return what the shop offers of streams."""
+    states, streams = States(ready_board, desk, house.ledger), Streams()
+    house.ledger.listen(states.hear)
+    listen_to_hands(states.signal)
+    return Offer(
+        name="events",
+        customer_routes=(customer_routes(states, streams, desk, house.limiter, house.closing),),
+        staff_routes=(staff_routes(house.ledger, streams, house.closing),),
+        metrics=partial(metrics, streams),
+        tasks=(states.run,),
+        close=partial(end_all, streams),
+    )
+
+
+async def metrics(streams: Streams) -> Iterable[Metric]:
+    """Return how many streams are open."""
+    family = GaugeMetricFamily("cafe_event_streams", "Open streams of events.", labels=("app",))
+    for app in ("client", "worker"):
+        family.add_metric((app,), streams.open[app])
+    return [family]
+
+
+async def end_all(streams: Streams) -> Mapping[str, int]:
+    """End all streams because the shop closes."""
+    return {"streams_ended": streams.end_all()}

@@ -1,0 +1,98 @@
+"""The source of a stream of staff: the events of the log, one message each.
+
+Rule: a reader costs a cursor. It reads what the log has in memory, or in the database where it is
+further behind; so a stream goes on behind any position, also after a crash of the process. Where it
+cannot, it says `reset`, and the page loads anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+import trio
+from sqlalchemy import Connection, select
+
+from cafe.events.shown import event_json
+from cafe.events.sse import alive_at, message
+from cafe.events.states import ALIVE_SECONDS
+from cafe.ledger.department import Logged
+from cafe.ledger.ledger import Ledger
+from cafe.ledger.tables import prunings
+
+MOST_BEHIND: Final = 10_000
+"""Events that a stream may go on behind; a page that has missed more loads faster anew."""
+MOST_AT_ONCE: Final = 200
+"""Events of the log that are looked at in one turn, and sent together."""
+PACE_SECONDS: Final = 0.1
+"""Between two pieces, at least: in a rush one has many events."""
+
+
+class LogReader:
+    """Reads the log from a position on, and shows the events of some departments."""
+
+    __slots__ = ("_departments", "_ledger", "_next_at", "_position", "_resets")
+
+    def __init__(
+        self, ledger: Ledger, position: int, departments: frozenset[str] | None, *, resets: bool
+    ) -> None:
+        """Begin behind a position, with a `reset` where that is another than was asked for.
+
+        None shows all departments.
+        """
+        self._ledger = ledger
+        self._position = position
+        self._departments = departments
+        self._resets = resets
+        self._next_at = -inf
+
+    async def next(self) -> bytes:
+        """Return the next events that are shown, or a comment after ALIVE_SECONDS without any."""
+        if self._resets:
+            self._resets = False
+            return message("reset", self._position, b"{}")
+        await trio.sleep_until(self._next_at)
+        shown = b""
+        with trio.move_on_after(ALIVE_SECONDS):
+            while not shown:
+                shown = b"".join(map(self._show, await self._read()))
+        self._next_at = trio.current_time() + PACE_SECONDS
+        return shown or alive_at(self._position)
+
+    def close(self) -> None:
+        """Nothing is kept for it."""
+
+    async def _read(self) -> Sequence[Logged]:
+        async with self._ledger.follow(self._position, MOST_AT_ONCE) as batches:
+            batch = await anext(batches)
+        self._position = batch[-1].position
+        return batch
+
+    def _show(self, logged: Logged) -> bytes:
+        if self._departments is not None and logged.department not in self._departments:
+            return b""
+        return message(logged.department, logged.position, event_json(logged))
+
+
+async def begin_behind(
+    ledger: Ledger, last: int | None, departments: frozenset[str] | None
+) -> LogReader:
+    """Return a reader that begins behind the last position that a client has had, if it can.
+
+    Else it begins with now: there is no such position, or too much has happened since, or some of
+    that was pruned. Raises LedgerUnavailable.
+    """
+    now = ledger.statistics().position
+    if last is not None and now - MOST_BEHIND <= last < now:
+        is_whole = last >= await ledger.read(load_pruned)
+    else:
+        is_whole = last == now
+    if last is None or not is_whole:
+        return LogReader(ledger, ledger.statistics().position, departments, resets=True)
+    return LogReader(ledger, last, departments, resets=False)
+
+
+def load_pruned(connection: Connection) -> int:
+    """Return the position up to which events may be missing."""
+    return connection.execute(select(prunings.c.through)).scalar() or 0

@@ -1,0 +1,50 @@
+// How the manager's page writes what the API says in words, times and sums.
+
+import { duration, has, language, money, t } from "./texts.js";
+
+// How this person writes times, such as 14:05 or 2:05 PM, if it is in the page's language.
+const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
+
+/** Return the text for a word of the API, such as a status; the word itself if there is none. */
+export function word(kind, value) {
+  const key = `${kind}_${value.replaceAll(" ", "_")}`;
+  return has(key) ? t(key) : value;
+}
+
+/** Return options of a select for words of the API. */
+export function words(kind, values) {
+  return values.map((value) => [value, word(kind, value)]);
+}
+
+/** Return a day and a time; an empty text for none. */
+export function when(time) {
+  if (time === null) return "";
+  const style = { dateStyle: "short", timeStyle: "short" };
+  return new Intl.DateTimeFormat(locale, style).format(new Date(time));
+}
+
+/** Return the time of day. */
+export function hour(time) {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(time));
+}
+
+/** Return seconds as minutes and seconds; a dash for none. */
+export function lasted(seconds) {
+  return seconds === null || seconds === undefined ? "–" : duration(seconds);
+}
+
+/** Return cents as money; a dash for none. */
+export function sum(cents) {
+  return cents === null ? "–" : money(cents);
+}
+
+/** Return the cents of an amount that a person has typed. */
+export function cents(amount) {
+  return Math.round(Number(amount) * 100);
+}
+
+/** Return the date of a time in this browser's zone, as a date field has it. */
+export function dayOf(time) {
+  const two = (number) => String(number).padStart(2, "0");
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+}

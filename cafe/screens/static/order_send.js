@@ -1,0 +1,60 @@
+// Sending an order until the shop's answer is known: it is placed once, for its key is always the same.
+
+import { Problem, Unreachable, call } from "./api.js";
+
+const PATIENCE = 30_000; // ms for one answer
+const LONGEST_PAUSE = 15_000;
+const WANTED = 15 * 60_000; // ms: nobody wants to order by opening a laptop the day after
+const NOTHING_ORDERED = ["payment", "not_placed", "paused", "queue_full"]; // reasons of a 503
+
+/** It was begun too long ago to be sent now without being asked for again. */
+export class TooLate extends Error {}
+
+/**
+ * Send what was begun; return the order that the shop has placed. `failed(error)` is called before
+ * each repetition. Raises a Problem that no repetition changes, TooLate, and an AbortError when
+ * `stopped`.
+ */
+export async function send({ key, begun, path, body }, failed, stopped) {
+  const headers = { "idempotency-key": key, prefer: "wait=0" };
+  for (let failures = 1; ; failures += 1) {
+    if (Date.now() - begun > WANTED) throw new TooLate();
+    try {
+      const signal = AbortSignal.any([stopped, AbortSignal.timeout(PATIENCE)]);
+      return await call("POST", path, { body, headers, signal });
+    } catch (error) {
+      stopped.throwIfAborted();
+      if (!mayChange(error)) throw error;
+      failed(error);
+    }
+    await pause(Math.min(LONGEST_PAUSE, 1000 * 2 ** (failures - 1)), stopped);
+    stopped.throwIfAborted();
+  }
+}
+
+/** Return whether an error proves that nothing was ordered with this key, and will not be. */
+export function isRefusal(error) {
+  return error instanceof Problem && !mayChange(error) && error.status !== 401;
+}
+
+function mayChange(error) {
+  if (!(error instanceof Problem)) return error instanceof Unreachable || error.name === "TimeoutError";
+  const { status, members } = error;
+  if (status === 409) return members.total_cents === undefined && members.order_status === undefined;
+  if (status === 503) return !NOTHING_ORDERED.includes(members.reason);
+  return status >= 500 || status === 408 || status === 429;
+}
+
+function pause(milliseconds, stopped) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      stopped.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    addEventListener("online", done);
+    stopped.addEventListener("abort", done);
+  });
+}
