@@ -58,6 +58,39 @@ def test_sending_can_be_stopped_and_the_same_wish_is_the_same_order(
     assert len(staff.orders()) == 1
 
 
+def test_a_tab_of_another_account_does_not_send_what_is_ordered_in_this_one(
+    visitor: Visitor, staff: Staff
+) -> None:
+    other_tab = ordering(visitor, staff)
+    register(other_tab)
+    page = ordering(visitor, staff)
+    email = register(page)
+    page.route("**/orders", lose_answer)
+    choose(page, "Latte")
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "cannot be reached")
+    standing(other_tab, f"Sign in as {email}")
+    assert barriers(other_tab) == []
+    page.unroute_all()
+    standing(page, "First in line")
+    expect(other_tab.locator("#number")).not_to_have_text("…")
+    assert len(staff.orders()) == 1
+
+
+def test_what_one_tab_stops_sending_another_stops_too(visitor: Visitor, staff: Staff) -> None:
+    other_tab, page = ordering(visitor, staff), ordering(visitor, staff)
+    visitor.context.route("**/order/", lambda route: route.abort())
+    order_as_guest(page, "Ada")
+    standing(other_tab, "cannot be reached")
+    page.get_by_role("button", name="Stop sending").click()
+    expect(other_tab.locator("#shop")).to_be_visible()
+    visitor.context.unroute_all()
+    other_tab.get_by_label("Your name").fill("Bob")
+    other_tab.get_by_role("button", name="Order, and pay at the counter").click()
+    standing(other_tab, "First in line")
+    assert [one["name"] for one in staff.orders()] == ["Bob"]
+
+
 def test_what_was_begun_long_ago_is_not_sent_by_opening_the_page(
     visitor: Visitor, staff: Staff
 ) -> None:

@@ -31,6 +31,12 @@ export function keepOrder(kept) {
   localStorage.setItem(ORDER, JSON.stringify(kept));
 }
 
+/** Return whether an order still has to be sent: it was not answered, stopped or replaced, here or in another tab. */
+export function isOpen({ key }) {
+  const now = order();
+  return now !== null && now.key === key && now.order === null && !now.stopped;
+}
+
 /** Forget the order. */
 export function forgetOrder() {
   localStorage.removeItem(ORDER);
