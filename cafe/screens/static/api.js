@@ -1,6 +1,7 @@
 // Asking the API, with a token if the page has one.
 
 const root = document.documentElement.dataset.root;
+export const PATIENCE = 30_000; // ms for one answer: a network that has changed may answer nothing at all
 
 /** A refusal: the problem of RFC 9457 that the API has answered. */
 export class Problem extends Error {
@@ -33,9 +34,10 @@ export function newKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Send a request; return the Response. Raises Problem or Unreachable. */
+/** Send a request, within PATIENCE unless `signal` ends it; return the Response. Raises Problem or Unreachable. */
 export async function request(method, of, options = {}) {
-  const { body, form, headers = {}, signal, keepalive = false, renews = true } = options;
+  const { body, form, headers = {}, keepalive = false, renews = true } = options;
+  const { signal = AbortSignal.timeout(PATIENCE) } = options;
   const accepting = { accept: "application/json", ...headers };
   const send = { method, headers: accepting, cache: "no-store", signal, keepalive };
   if (body !== undefined) {
@@ -52,8 +54,18 @@ export async function request(method, of, options = {}) {
 
 /** Send a request; return what the JSON of the answer says, null if it has none. */
 export async function call(method, of, options) {
-  const response = await request(method, of, options);
-  return response.status === 204 ? null : response.json();
+  return json(await request(method, of, options));
+}
+
+/** Return what the JSON of an answer says, null if it has none; raises Unreachable if it breaks off. */
+export async function json(response) {
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable(error.message);
+  }
 }
 
 /** Return all entries of a list in pages, at most `most` of them. */
@@ -61,7 +73,7 @@ export async function pages(of, member, most = 500) {
   const all = [];
   for (let next = of; next !== null && all.length < most; ) {
     const response = await request("GET", next);
-    all.push(...(await response.json())[member]);
+    all.push(...(await json(response))[member]);
     const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "");
     next = link === null ? null : withoutRoot(link[1]);
   }

@@ -10,6 +10,7 @@ const MOST = 10_000; // orders
 let on = null; // {orders(list), event(data), refused(problem), failed(error)}
 let loading = false;
 let again = false; // asked for while loading
+let wanted = false; // no longer after `stop`
 let timer = null;
 let unfollow = null; // ends the stream
 
@@ -29,6 +30,7 @@ export function soon(delay = LEAST) {
 export async function load() {
   clearTimeout(timer);
   timer = null;
+  wanted = true;
   if (loading) {
     again = true;
     return;
@@ -48,6 +50,7 @@ export async function load() {
   } finally {
     loading = false;
   }
+  if (!wanted) return;
   if (orders !== null) {
     on.orders(orders);
     keepFollowing();
@@ -61,7 +64,7 @@ export async function load() {
 export function stop() {
   clearTimeout(timer);
   timer = null;
-  again = false;
+  again = wanted = false;
   unfollow?.();
   unfollow = null;
 }

@@ -1,8 +1,8 @@
 // Sending an order until the shop's answer is known: it is placed once, for its key is always the same.
 
-import { Problem, Unreachable, call } from "./api.js";
+import { PATIENCE, Problem, Unreachable, call } from "./api.js";
+import { pause } from "./pause.js";
 
-const PATIENCE = 30_000; // ms for one answer
 const LONGEST_PAUSE = 15_000;
 const WANTED = 15 * 60_000; // ms: nobody wants to order by opening a laptop the day after
 const NOTHING_ORDERED = ["payment", "not_placed", "paused", "queue_full"]; // reasons of a 503
@@ -47,18 +47,4 @@ function mayChange(error) {
   if (status === 409) return members.total_cents === undefined && members.order_status === undefined;
   if (status === 503) return !NOTHING_ORDERED.includes(members.reason);
   return status >= 500 || status === 408 || status === 429;
-}
-
-function pause(milliseconds, stopped) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener("online", done);
-      stopped.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    addEventListener("online", done);
-    stopped.addEventListener("abort", done);
-  });
 }
