@@ -214,7 +214,7 @@ class Tally:
 
 
 def _product_of(order: Order) -> str | None:
-    """Return what was brewed; None for a basket of several products, which tells of none of them."""
+    """Return what was brewed; None for several products, whose time tells of none of them."""
     if order.basket is None:
         return order.drink
     names = {line.name.lower() for line in order.basket.lines}

@@ -18,8 +18,8 @@ export class Unreachable extends Error {}
 /** How a page authenticates; a page that signs in puts functions here. */
 export const credentials = {
   /** Return the token to send, or null. */
-  token: () => null,
-  /** Get another token after a 401; return whether there is one. */
+  token: async () => null,
+  /** Get another token after a 401; return whether there is one. Raises Problem or Unreachable. */
   renew: async () => false,
 };
 
@@ -46,8 +46,13 @@ export async function request(method, of, options = {}) {
   } else if (form !== undefined) {
     send.body = new URLSearchParams(form);
   }
-  let response = await once(of, send);
-  if (response.status === 401 && renews && (await credentials.renew())) response = await once(of, send);
+  if (!renews) return answered(await once(of, send, null));
+  let response = await once(of, send, await credentials.token());
+  if (response.status === 401 && (await credentials.renew())) response = await once(of, send, await credentials.token());
+  return answered(response);
+}
+
+async function answered(response) {
   if (!response.ok) throw await problemOf(response);
   return response;
 }
@@ -85,8 +90,7 @@ function withoutRoot(of) {
   return pathname.slice(root.length) + search;
 }
 
-async function once(of, send) {
-  const token = credentials.token();
+async function once(of, send, token) {
   const headers = token === null ? send.headers : { ...send.headers, authorization: `Bearer ${token}` };
   try {
     return await fetch(path(of), { ...send, headers });
