@@ -49,10 +49,10 @@ export function begin(wish) {
   return begun;
 }
 
-/** Call `changed` when another tab has changed the order. */
+/** Call `changed` when another tab has changed the order or the basket. */
 export function onOtherTab(changed) {
   addEventListener("storage", ({ key }) => {
-    if (key === ORDER || key === null) changed();
+    if (key === ORDER || key === BASKET || key === null) changed();
   });
 }
 
