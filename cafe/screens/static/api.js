@@ -20,6 +20,8 @@ export const credentials = {
   token: () => null,
   /** Get another token after a 401; return whether there is one. */
   renew: async () => false,
+  /** Settle when no other token is being got: until then, there is none to send. */
+  settled: async () => {},
 };
 
 /** Return the path of a call under the prefix that the page has. */
@@ -44,6 +46,7 @@ export async function request(method, of, options = {}) {
   } else if (form !== undefined) {
     send.body = new URLSearchParams(form);
   }
+  if (renews) await credentials.settled();
   let response = await once(of, send);
   if (response.status === 401 && renews && (await credentials.renew())) response = await once(of, send);
   if (!response.ok) throw await problemOf(response);

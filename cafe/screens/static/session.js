@@ -17,6 +17,9 @@ credentials.renew = () => {
   renewing ??= renew().finally(() => (renewing = null)); // a refresh token is used once
   return renewing;
 };
+credentials.settled = async () => {
+  await renewing;
+};
 
 /** Return whether someone has signed in. */
 export function isSignedIn() {
