@@ -203,3 +203,17 @@ def test_what_is_asked_while_a_sign_in_is_renewed_waits_for_it(
     standing(page, "First in line")
     staff.brew()
     standing(page, "Ready!")
+
+
+def test_a_customer_whose_sign_in_is_renewed_is_signed_in_meanwhile(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    email = register(page)
+    seen = page.evaluate("""async () => {
+        const { credentials } = await import("/screens/api.js");
+        const { account, isSignedIn } = await import("/screens/session.js");
+        const renewed = credentials.renew();
+        return [isSignedIn(), (await account())?.email, await renewed];
+    }""")
+    assert seen == [True, email, True]

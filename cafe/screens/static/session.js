@@ -21,13 +21,14 @@ credentials.settled = async () => {
   await renewing;
 };
 
-/** Return whether someone has signed in. */
+/** Return whether someone has signed in; a sign-in that is being renewed counts. */
 export function isSignedIn() {
-  return session !== null;
+  return session !== null || renewing !== null;
 }
 
 /** Return the account that is signed in; null for none, and for a barista's token. */
 export async function account() {
+  await renewing;
   if (session?.refresh === undefined) return null;
   return call("GET", "/auth/me");
 }
