@@ -10,6 +10,7 @@ const MOST = 10_000; // orders
 let on = null; // {orders(list), event(data), refused(problem), failed(error)}
 let loading = false;
 let again = false; // asked for while loading
+let stops = 0; // what was asked for before a stop is not shown after it
 let timer = null;
 let unfollow = null; // ends the stream
 
@@ -36,9 +37,11 @@ export async function load() {
   loading = true;
   again = false;
   const began = performance.now();
+  const before = stops;
   let orders = null;
   try {
-    orders = await withSession(() => pages("/orders", "orders", MOST));
+    const found = await withSession(() => pages("/orders", "orders", MOST));
+    if (before === stops) orders = found;
   } catch (error) {
     if (error instanceof Problem && [401, 403].includes(error.status)) on.refused(error);
     else {
@@ -59,6 +62,7 @@ export async function load() {
 
 /** Load nothing until the next call of `load`. */
 export function stop() {
+  stops += 1;
   clearTimeout(timer);
   timer = null;
   again = false;
