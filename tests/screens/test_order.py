@@ -114,6 +114,14 @@ def test_a_customer_registers_and_pays_for_several(
         expect(one.get_by_text("10.60 will be refunded.")).to_be_visible()
 
 
+def test_two_tabs_show_the_one_basket_that_would_be_ordered(visitor: Visitor, staff: Staff) -> None:
+    page, other_tab = ordering(visitor, staff), ordering(visitor, staff)
+    choose(page, "Americano")
+    expect(other_tab.get_by_text("Total 3.00")).to_be_visible()
+    choose(other_tab, "Latte")
+    expect(page.get_by_text("Total 7.00")).to_be_visible()
+
+
 def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
     visitor: Visitor, staff: Staff, providers: Providers
 ) -> None:

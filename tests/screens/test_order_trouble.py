@@ -23,6 +23,13 @@ from tests.screens.people import Staff
 from tests.system.shop import FREE_PORTS, open_shop
 
 KILLED = -signal.SIGKILL
+RENEWED_LATE = """
+const ask = fetch;
+window.fetch = async (url, options) => {
+  if (url.endsWith("/auth/refresh")) await new Promise((resolve) => setTimeout(resolve, 1000));
+  return ask(url, options);
+};
+"""
 
 
 def lose_answer(route: Route) -> None:
@@ -209,3 +216,37 @@ def test_a_sign_in_that_has_ended_is_asked_for_where_the_order_is_shown(
     standing(page, f"Sign in as {email}")
     sign_in(page, email)
     standing(page, "First in line")
+
+
+def test_what_is_asked_while_a_sign_in_is_renewed_waits_for_it(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    register(page)
+    choose(page, "Latte")
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "First in line")
+    page.evaluate(
+        "const session = JSON.parse(sessionStorage['cafe.session']);"
+        "sessionStorage['cafe.session'] = JSON.stringify({...session, access: 'expired'});"
+    )
+    page.add_init_script(RENEWED_LATE)
+    page.route("**/events?*", lambda route: route.abort(), times=1)  # asked again meanwhile
+    page.reload()
+    standing(page, "First in line")
+    staff.brew()
+    standing(page, "Ready!")
+
+
+def test_a_customer_whose_sign_in_is_renewed_is_signed_in_meanwhile(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    email = register(page)
+    seen = page.evaluate("""async () => {
+        const { credentials } = await import("/screens/api.js");
+        const { account, isSignedIn } = await import("/screens/session.js");
+        const renewed = credentials.renew();
+        return [isSignedIn(), (await account())?.email, await renewed];
+    }""")
+    assert seen == [True, email, True]

@@ -4,10 +4,11 @@
 
 import { Problem, call, credentials } from "./api.js";
 import { byId, complain } from "./dom.js";
+import { ofTab } from "./storage.js";
 import { t } from "./texts.js";
 
 const KEY = "cafe.session";
-let session = JSON.parse(sessionStorage.getItem(KEY) ?? "null"); // {access, refresh} or {access}
+let session = JSON.parse(ofTab.get(KEY) ?? "null"); // {access, refresh} or {access}
 let renewing = null;
 let opened = null; // the promise that the sign-in dialog settles
 
@@ -67,8 +68,7 @@ export async function withSession(action) {
 
 function keep(found) {
   session = found;
-  if (found === null) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, JSON.stringify(found));
+  ofTab.set(KEY, found === null ? null : JSON.stringify(found));
 }
 
 async function renew() {
