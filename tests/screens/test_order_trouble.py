@@ -10,12 +10,12 @@ from playwright.sync_api import Browser, Route, expect
 
 from tests.screens.browser import Visitor, barriers, visiting
 from tests.screens.ordering_page import (
+    become_customer,
     change_kept,
     choose,
     fill_in,
     order_as_guest,
     ordering,
-    register,
     sign_in,
     standing,
 )
@@ -69,9 +69,9 @@ def test_a_tab_of_another_account_does_not_send_what_is_ordered_in_this_one(
     visitor: Visitor, staff: Staff
 ) -> None:
     other_tab = ordering(visitor, staff)
-    register(other_tab)
+    become_customer(other_tab, staff)
     page = ordering(visitor, staff)
-    email = register(page)
+    email = become_customer(page, staff)
     page.route("**/orders", lose_answer)
     choose(page, "Latte")
     page.get_by_role("button", name="Order for 4.00").click()
@@ -140,7 +140,7 @@ def test_a_payment_that_takes_long_is_asked_for_again_with_its_key(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    register(page)
+    become_customer(page, staff)
     choose(page, "Latte")
     keys: list[str | None] = []
     pending = {"reason": "payment_pending", "detail": "The payment takes longer than usual."}
@@ -202,7 +202,7 @@ def test_a_sign_in_that_has_ended_is_asked_for_where_the_order_is_shown(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    email = register(page)
+    email = become_customer(page, staff)
     choose(page, "Latte")
     page.evaluate("sessionStorage['cafe.session'] = JSON.stringify({access: 'x', refresh: 'x'})")
     page.reload()
@@ -222,7 +222,7 @@ def test_what_is_asked_while_a_sign_in_is_renewed_waits_for_it(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    register(page)
+    become_customer(page, staff)
     choose(page, "Latte")
     page.get_by_role("button", name="Order for 4.00").click()
     standing(page, "First in line")
@@ -242,7 +242,7 @@ def test_a_customer_whose_sign_in_is_renewed_is_signed_in_meanwhile(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    email = register(page)
+    email = become_customer(page, staff)
     seen = page.evaluate("""async () => {
         const { credentials } = await import("/screens/api.js");
         const { account, isSignedIn } = await import("/screens/session.js");

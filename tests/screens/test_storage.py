@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.screens.barista_tablet import tablet
 from tests.screens.browser import Visitor
-from tests.screens.ordering_page import order_as_guest, ordering, register, standing
+from tests.screens.ordering_page import become_customer, order_as_guest, ordering, standing
 from tests.screens.people import Staff
 
 DENIED = """
@@ -41,7 +41,7 @@ def test_one_orders_and_signs_in_where_the_browser_remembers_nothing(
     staff.brew()
     standing(page, "Ready!")
     page.get_by_role("button", name="Order again").click()
-    register(page)
+    become_customer(page, staff)
 
 
 @pytest.mark.parametrize("script", [DENIED, FULL], ids=["denied", "full"])
