@@ -71,8 +71,9 @@ class Product(NamedTuple):
     """How long one product of the menu took."""
 
     name: str | None
-    """As orders of the plain counter name it; None for baskets of several things."""
+    """As orders of the plain counter name it; None for baskets of several products."""
     ready: int
+    """Orders, of one or of more pieces."""
     brewing: Spread | None
 
 
@@ -213,11 +214,11 @@ class Tally:
 
 
 def _product_of(order: Order) -> str | None:
-    """Return what was brewed; None for a basket of several things, which tells of none of them."""
+    """Return what was brewed; None for several products, whose time tells of none of them."""
     if order.basket is None:
         return order.drink
-    lines = order.basket.lines
-    return lines[0].name.lower() if len(lines) == 1 and lines[0].quantity == 1 else None
+    names = {line.name.lower() for line in order.basket.lines}
+    return names.pop() if len(names) == 1 else None
 
 
 def _end(history: History) -> Action | None:

@@ -100,7 +100,7 @@ class ProductOut(BaseModel):
 
     model_config = example(PRODUCT)
 
-    name: str | None = Field(description="Null for all baskets of several things.")
+    name: str | None = Field(description="Null for all baskets of several products.")
     ready: int
     brewing_seconds: SpreadOut | None
 

@@ -6,6 +6,7 @@ from itertools import count
 
 from playwright.sync_api import Page, expect
 
+from cafe.http.role import Role
 from tests.screens.browser import Visitor
 from tests.screens.people import Staff
 from tests.system.credentials import PASSWORD
@@ -45,6 +46,16 @@ def register(page: Page) -> str:
     dialog.get_by_label("E-mail address").fill(email)
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Create an account").click()
+    expect(page.locator("#who")).to_have_text(HOSTILE)
+    return email
+
+
+def become_customer(page: Page, staff: Staff) -> str:
+    """Sign in with a new account, which staff have made: an address may not make many by itself."""
+    email = f"ada{next(_numbers)}@example.com"
+    staff.add_user(Role.CUSTOMER, email, HOSTILE)
+    page.locator("header").get_by_role("button", name="Sign in").click()
+    fill_in(page, email)
     expect(page.locator("#who")).to_have_text(HOSTILE)
     return email
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from cafe.accounts.secret import find_secret
 from cafe.accounts.tokens import tokens_of
@@ -70,3 +70,24 @@ def test_an_account_of_a_barista_may_work_and_one_of_a_customer_may_not(
     page.locator("#sign-in-open").click()
     sign_in(page, {"E-mail address": "barista@example.com", "Password": PASSWORD})
     expect(page.get_by_label("Name")).to_be_visible()
+
+
+def test_orders_that_arrive_after_the_sign_out_are_not_shown(
+    closed_shop: Shop, visitor: Visitor
+) -> None:
+    page = tablet(visitor, closed_shop, None)
+    sign_in(page, {BY_TOKEN: TOKEN})
+    page.get_by_label("Name").fill("Cleo")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rename")).to_contain_text("Cleo")
+    held: list[Route] = []
+    page.route("**/orders", lambda route: held.append(route))  # noqa: PLW0108 - not a builtin
+    with page.expect_request("**/orders"), counter_of(closed_shop, TOKEN) as counter:
+        counter.order("Ada")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Sign in to see the orders.")).to_be_visible()
+    with page.expect_response("**/orders") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")  # the page has read it
+    expect(page.locator("#work")).to_be_hidden()

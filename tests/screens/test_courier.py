@@ -155,6 +155,23 @@ def test_a_step_whose_answer_was_lost_is_seen_as_soon_as_the_shop_is(
     assert tour.delivery(order_id)[0] == "picked_up"
 
 
+def test_a_token_that_cannot_be_renewed_for_now_signs_no_one_out(
+    visitor: Visitor, tour: Round
+) -> None:
+    page = working(visitor, tour)
+    page.evaluate(
+        "sessionStorage['cafe.session'] ="
+        " JSON.stringify({...JSON.parse(sessionStorage['cafe.session']), access: 'x'})"
+    )
+    page.route("**/auth/refresh", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("cannot be reached")
+    page.unroute_all()
+    expect(page.locator("#duty")).to_contain_text("On duty")
+    tour.publish()
+    expect(page.locator("#hand")).to_contain_text("Main Street 1")
+
+
 def test_what_the_shop_refuses_is_said_and_the_hand_is_shown_anew(
     visitor: Visitor, tour: Round
 ) -> None:

@@ -11,6 +11,7 @@ from cafe.http.authentication import Role
 from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
 from tests.screens.ordering_page import (
     HOSTILE,
+    become_customer,
     choose,
     fill_in,
     order_as_guest,
@@ -114,11 +115,19 @@ def test_a_customer_registers_and_pays_for_several(
         expect(one.get_by_text("10.60 will be refunded.")).to_be_visible()
 
 
+def test_two_tabs_show_the_one_basket_that_would_be_ordered(visitor: Visitor, staff: Staff) -> None:
+    page, other_tab = ordering(visitor, staff), ordering(visitor, staff)
+    choose(page, "Americano")
+    expect(other_tab.get_by_text("Total 3.00")).to_be_visible()
+    choose(other_tab, "Latte")
+    expect(page.get_by_text("Total 7.00")).to_be_visible()
+
+
 def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
     visitor: Visitor, staff: Staff, providers: Providers
 ) -> None:
     page = ordering(visitor, staff)
-    register(page)
+    become_customer(page, staff)
     choose(page, "Latte")
     providers.behave(charges="refuse")
     page.get_by_role("button", name="Order for 4.00").click()
@@ -132,7 +141,7 @@ def test_what_the_provider_refuses_is_shown_and_the_basket_stays(
 
 def test_another_total_is_shown_and_asked_for(visitor: Visitor, staff: Staff) -> None:
     page = ordering(visitor, staff)
-    register(page)
+    become_customer(page, staff)
     choose(page, "Latte")
     staff.ask("PATCH", "/admin/products/latte", json={"base_price_cents": 450})
     try:

@@ -10,12 +10,12 @@ from playwright.sync_api import Browser, Route, expect
 
 from tests.screens.browser import Visitor, barriers, visiting
 from tests.screens.ordering_page import (
+    become_customer,
     change_kept,
     choose,
     fill_in,
     order_as_guest,
     ordering,
-    register,
     sign_in,
     standing,
 )
@@ -23,6 +23,13 @@ from tests.screens.people import Staff
 from tests.system.shop import FREE_PORTS, open_shop
 
 KILLED = -signal.SIGKILL
+RENEWED_LATE = """
+const ask = fetch;
+window.fetch = async (url, options) => {
+  if (url.endsWith("/auth/refresh")) await new Promise((resolve) => setTimeout(resolve, 1000));
+  return ask(url, options);
+};
+"""
 
 
 def lose_answer(route: Route) -> None:
@@ -56,6 +63,39 @@ def test_sending_can_be_stopped_and_the_same_wish_is_the_same_order(
     page.get_by_role("button", name="Order, and pay at the counter").click()
     standing(page, "First in line")
     assert len(staff.orders()) == 1
+
+
+def test_a_tab_of_another_account_does_not_send_what_is_ordered_in_this_one(
+    visitor: Visitor, staff: Staff
+) -> None:
+    other_tab = ordering(visitor, staff)
+    become_customer(other_tab, staff)
+    page = ordering(visitor, staff)
+    email = become_customer(page, staff)
+    page.route("**/orders", lose_answer)
+    choose(page, "Latte")
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "cannot be reached")
+    standing(other_tab, f"Sign in as {email}")
+    assert barriers(other_tab) == []
+    page.unroute_all()
+    standing(page, "First in line")
+    expect(other_tab.locator("#number")).not_to_have_text("…")
+    assert len(staff.orders()) == 1
+
+
+def test_what_one_tab_stops_sending_another_stops_too(visitor: Visitor, staff: Staff) -> None:
+    other_tab, page = ordering(visitor, staff), ordering(visitor, staff)
+    visitor.context.route("**/order/", lambda route: route.abort())
+    order_as_guest(page, "Ada")
+    standing(other_tab, "cannot be reached")
+    page.get_by_role("button", name="Stop sending").click()
+    expect(other_tab.locator("#shop")).to_be_visible()
+    visitor.context.unroute_all()
+    other_tab.get_by_label("Your name").fill("Bob")
+    other_tab.get_by_role("button", name="Order, and pay at the counter").click()
+    standing(other_tab, "First in line")
+    assert [one["name"] for one in staff.orders()] == ["Bob"]
 
 
 def test_what_was_begun_long_ago_is_not_sent_by_opening_the_page(
@@ -100,7 +140,7 @@ def test_a_payment_that_takes_long_is_asked_for_again_with_its_key(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    register(page)
+    become_customer(page, staff)
     choose(page, "Latte")
     keys: list[str | None] = []
     pending = {"reason": "payment_pending", "detail": "The payment takes longer than usual."}
@@ -162,7 +202,7 @@ def test_a_sign_in_that_has_ended_is_asked_for_where_the_order_is_shown(
     visitor: Visitor, staff: Staff
 ) -> None:
     page = ordering(visitor, staff)
-    email = register(page)
+    email = become_customer(page, staff)
     choose(page, "Latte")
     page.evaluate("sessionStorage['cafe.session'] = JSON.stringify({access: 'x', refresh: 'x'})")
     page.reload()
@@ -176,3 +216,37 @@ def test_a_sign_in_that_has_ended_is_asked_for_where_the_order_is_shown(
     standing(page, f"Sign in as {email}")
     sign_in(page, email)
     standing(page, "First in line")
+
+
+def test_what_is_asked_while_a_sign_in_is_renewed_waits_for_it(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    become_customer(page, staff)
+    choose(page, "Latte")
+    page.get_by_role("button", name="Order for 4.00").click()
+    standing(page, "First in line")
+    page.evaluate(
+        "const session = JSON.parse(sessionStorage['cafe.session']);"
+        "sessionStorage['cafe.session'] = JSON.stringify({...session, access: 'expired'});"
+    )
+    page.add_init_script(RENEWED_LATE)
+    page.route("**/events?*", lambda route: route.abort(), times=1)  # asked again meanwhile
+    page.reload()
+    standing(page, "First in line")
+    staff.brew()
+    standing(page, "Ready!")
+
+
+def test_a_customer_whose_sign_in_is_renewed_is_signed_in_meanwhile(
+    visitor: Visitor, staff: Staff
+) -> None:
+    page = ordering(visitor, staff)
+    email = become_customer(page, staff)
+    seen = page.evaluate("""async () => {
+        const { credentials } = await import("/screens/api.js");
+        const { account, isSignedIn } = await import("/screens/session.js");
+        const renewed = credentials.renew();
+        return [isSignedIn(), (await account())?.email, await renewed];
+    }""")
+    assert seen == [True, email, True]

@@ -1,6 +1,7 @@
 // Asking the API, with a token if the page has one.
 
 const root = document.documentElement.dataset.root;
+export const PATIENCE = 30_000; // ms for one answer: a network that has changed may answer nothing at all
 
 /** A refusal: the problem of RFC 9457 that the API has answered. */
 export class Problem extends Error {
@@ -17,8 +18,8 @@ export class Unreachable extends Error {}
 /** How a page authenticates; a page that signs in puts functions here. */
 export const credentials = {
   /** Return the token to send, or null. */
-  token: () => null,
-  /** Get another token after a 401; return whether there is one. */
+  token: async () => null,
+  /** Get another token after a 401; return whether there is one. Raises Problem or Unreachable. */
   renew: async () => false,
 };
 
@@ -33,9 +34,10 @@ export function newKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Send a request; return the Response. Raises Problem or Unreachable. */
+/** Send a request, within PATIENCE unless `signal` ends it; return the Response. Raises Problem or Unreachable. */
 export async function request(method, of, options = {}) {
-  const { body, form, headers = {}, signal, keepalive = false, renews = true } = options;
+  const { body, form, headers = {}, keepalive = false, renews = true } = options;
+  const { signal = AbortSignal.timeout(PATIENCE) } = options;
   const accepting = { accept: "application/json", ...headers };
   const send = { method, headers: accepting, cache: "no-store", signal, keepalive };
   if (body !== undefined) {
@@ -44,16 +46,31 @@ export async function request(method, of, options = {}) {
   } else if (form !== undefined) {
     send.body = new URLSearchParams(form);
   }
-  let response = await once(of, send);
-  if (response.status === 401 && renews && (await credentials.renew())) response = await once(of, send);
+  if (!renews) return answered(await once(of, send, null));
+  let response = await once(of, send, await credentials.token());
+  if (response.status === 401 && (await credentials.renew())) response = await once(of, send, await credentials.token());
+  return answered(response);
+}
+
+async function answered(response) {
   if (!response.ok) throw await problemOf(response);
   return response;
 }
 
 /** Send a request; return what the JSON of the answer says, null if it has none. */
 export async function call(method, of, options) {
-  const response = await request(method, of, options);
-  return response.status === 204 ? null : response.json();
+  return json(await request(method, of, options));
+}
+
+/** Return what the JSON of an answer says, null if it has none; raises Unreachable if it breaks off. */
+export async function json(response) {
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable(error.message);
+  }
 }
 
 /** Return all entries of a list in pages, at most `most` of them. */
@@ -61,7 +78,7 @@ export async function pages(of, member, most = 500) {
   const all = [];
   for (let next = of; next !== null && all.length < most; ) {
     const response = await request("GET", next);
-    all.push(...(await response.json())[member]);
+    all.push(...(await json(response))[member]);
     const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "");
     next = link === null ? null : withoutRoot(link[1]);
   }
@@ -73,8 +90,7 @@ function withoutRoot(of) {
   return pathname.slice(root.length) + search;
 }
 
-async function once(of, send) {
-  const token = credentials.token();
+async function once(of, send, token) {
   const headers = token === null ? send.headers : { ...send.headers, authorization: `Bearer ${token}` };
   try {
     return await fetch(path(of), { ...send, headers });

@@ -4,7 +4,8 @@
 // tablet share it. A finish may be sent twice (the second does nothing), but never gets lost: it
 // stays in the list until the shop has answered.
 
-import { Problem, request } from "./api.js";
+import { Problem, call } from "./api.js";
+import { lasting } from "./storage.js";
 
 export const HOLD = 10_000; // ms
 const SPARE = 2_000; // ms before the end of a lease in which it is sent, and no longer held back
@@ -16,11 +17,11 @@ let failures = 0;
 let notBefore = 0;
 
 function all() {
-  return JSON.parse(localStorage.getItem(KEY) ?? "[]"); // of {id, number, due}
+  return JSON.parse(lasting.get(KEY) ?? "[]"); // of {id, number, due}
 }
 
 function keep(list) {
-  localStorage.setItem(KEY, JSON.stringify(list));
+  lasting.set(KEY, JSON.stringify(list));
 }
 
 /** Return the finish that can still be undone, as {id, number, left} with ms; null for none. */
@@ -78,8 +79,7 @@ export function sendDue(on, closing = false) {
 async function send(one, on, closing) {
   sending.add(one.id);
   try {
-    const response = await request("POST", `/finish/${one.id}/`, { keepalive: closing });
-    const answer = await response.json();
+    const answer = await call("POST", `/finish/${one.id}/`, { keepalive: closing });
     failures = 0;
     drop(one);
     on.sent(one, answer);

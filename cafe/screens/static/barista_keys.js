@@ -1,11 +1,12 @@
 // The keyboard: digits go to the number field, Enter does the next thing, Escape clears.
 
 import { byId } from "./dom.js";
+import { lasting } from "./storage.js";
 
 const KEY = "cafe.digits"; // "off": a shortcut of one key must be one that can be switched off
 
 function areOn() {
-  return localStorage.getItem(KEY) !== "off";
+  return lasting.get(KEY) !== "off";
 }
 
 /** Listen to the keyboard: `go(text)` is called for a number that was entered, or for "". */
@@ -17,7 +18,7 @@ export function listen(go) {
   });
   byId("digits").checked = areOn();
   byId("digits").addEventListener("change", ({ target }) => {
-    localStorage.setItem(KEY, target.checked ? "on" : "off");
+    lasting.set(KEY, target.checked ? "on" : "off");
   });
   document.addEventListener("keydown", (event) => {
     const isOther = event.ctrlKey || event.altKey || event.metaKey || event.repeat;

@@ -10,6 +10,7 @@ const MOST = 10_000; // orders
 let on = null; // {orders(list), event(data), refused(problem), failed(error)}
 let loading = false;
 let again = false; // asked for while loading
+let stops = 0; // what was asked for before a stop is not shown after it
 let timer = null;
 let unfollow = null; // ends the stream
 
@@ -36,29 +37,40 @@ export async function load() {
   loading = true;
   again = false;
   const began = performance.now();
+  const before = stops;
   let orders = null;
+  let failure = null;
   try {
     orders = await withSession(() => pages("/orders", "orders", MOST));
   } catch (error) {
-    if (error instanceof Problem && [401, 403].includes(error.status)) on.refused(error);
-    else {
-      on.failed(error);
-      again = true;
-    }
-  } finally {
-    loading = false;
+    failure = error;
   }
-  if (orders !== null) {
-    on.orders(orders);
-    keepFollowing();
+  loading = false;
+  if (before === stops) {
+    if (failure !== null) {
+      fail(failure);
+    } else {
+      on.orders(orders);
+      keepFollowing();
+    }
   }
   // A long list takes its time, here and at the shop: it is loaded the less often.
-  const least = orders === null ? AFTER_FAILURE : LEAST;
+  const least = failure === null ? LEAST : AFTER_FAILURE;
   if (again) soon(Math.max(least, 2 * (performance.now() - began)));
+}
+
+function fail(error) {
+  if (error instanceof Problem && [401, 403].includes(error.status)) {
+    on.refused(error);
+  } else {
+    on.failed(error);
+    again = true;
+  }
 }
 
 /** Load nothing until the next call of `load`. */
 export function stop() {
+  stops += 1;
   clearTimeout(timer);
   timer = null;
   again = false;

@@ -1,13 +1,14 @@
 // Who works at this tablet: asked once, and kept for as long as the browser keeps it.
 
 import { byId, say } from "./dom.js";
+import { lasting } from "./storage.js";
 import { t } from "./texts.js";
 
 const KEY = "cafe.barista";
 
 /** Return the barista's name; null as long as none was given. */
 export function baristaName() {
-  return localStorage.getItem(KEY);
+  return lasting.get(KEY);
 }
 
 /** Show the name, and have `changed()` called when it is another. */
@@ -34,7 +35,7 @@ export function askName() {
     event.preventDefault();
     const name = field.value.trim();
     if (name === "") return;
-    localStorage.setItem(KEY, name);
+    lasting.set(KEY, name);
     dialog.close();
   };
   if (!dialog.open) dialog.showModal();

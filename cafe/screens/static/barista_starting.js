@@ -1,6 +1,6 @@
 // Claiming the oldest order.
 
-import { Problem, newKey, request } from "./api.js";
+import { Problem, call, newKey } from "./api.js";
 
 let key = null; // of a claim that was not answered: the same key gets the same claim
 let busy = false;
@@ -21,8 +21,7 @@ export async function claimOldest(name) {
   try {
     const headers = { "idempotency-key": key };
     const of = `/start/?barista=${encodeURIComponent(name)}`;
-    const response = await request("GET", of, { headers });
-    const claim = response.status === 204 ? null : await response.json();
+    const claim = await call("GET", of, { headers });
     key = null;
     return claim;
   } catch (error) {

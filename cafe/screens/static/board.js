@@ -3,6 +3,7 @@
 import { chime } from "./chime.js";
 import { announce, byId, complain, fill, keepList, make, say } from "./dom.js";
 import { follow } from "./events.js";
+import { lasting } from "./storage.js";
 import { clock, count, t } from "./texts.js";
 
 const SOUND = "cafe.chime";
@@ -59,7 +60,7 @@ function showNotice({ paused, accepting }) {
 }
 
 function isOn() {
-  return localStorage.getItem(SOUND) === "on";
+  return lasting.get(SOUND) === "on";
 }
 
 function showSound() {
@@ -67,7 +68,7 @@ function showSound() {
 }
 
 byId("chime").addEventListener("click", () => {
-  localStorage.setItem(SOUND, isOn() ? "off" : "on");
+  lasting.set(SOUND, isOn() ? "off" : "on");
   showSound();
   if (isOn()) chime(); // browsers allow sound once there was a click
 });

@@ -4,6 +4,7 @@
 
 import { Problem, Unreachable, request } from "./api.js";
 import { byId, say } from "./dom.js";
+import { pause } from "./pause.js";
 import { clock, t } from "./texts.js";
 
 const LONGEST_PAUSE = 10_000; // ms between two attempts
@@ -87,16 +88,4 @@ function parse(message) {
 function showConnection(since) {
   document.body.classList.toggle("offline", since !== null);
   say(byId("connection"), since === null ? "" : t("offline", { time: clock(since, true) }));
-}
-
-function pause(milliseconds, ended) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    const now = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    ended.addEventListener("abort", now, { once: true });
-    addEventListener("online", now, { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 // Accounts of people: list, add, role, disable; below, the tokens of programs.
 
-import { call, request } from "./api.js";
+import { call } from "./api.js";
 import { announce, fill, make } from "./dom.js";
 import { ask, orNull } from "./manager_dialog.js";
 import { keepLoaded } from "./manager_live.js";
@@ -42,7 +42,7 @@ export function open(element) {
   const loader = keepLoaded(["accounts"], async () => {
     const query = new URLSearchParams({ limit: MOST });
     for (const [name, value] of Object.entries(wanted)) if (value !== "") query.set(name, value);
-    accounts.show((await (await request("GET", `/admin/users?${query}`)).json()).users);
+    accounts.show((await call("GET", `/admin/users?${query}`)).users);
   });
   const stop = openTokens(below);
   return () => {

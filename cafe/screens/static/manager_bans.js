@@ -3,12 +3,10 @@
 
 import { call } from "./api.js";
 import { announce, fill, make } from "./dom.js";
-import { keepLoaded } from "./manager_live.js";
+import { keepLoaded, loadAt } from "./manager_live.js";
 import { button, buttons, listing } from "./manager_parts.js";
 import { when } from "./manager_words.js";
 import { t } from "./texts.js";
-
-const LONGEST = 2 ** 31 - 1; // ms that a timer takes
 
 export function open(element) {
   let timer = null;
@@ -27,8 +25,7 @@ export function open(element) {
     bans.show(found.map(({ address, until }) => ({ address, until })));
     clearTimeout(timer);
     if (found.length === 0) return;
-    const next = Math.min(...found.map(({ seconds }) => seconds));
-    timer = setTimeout(loader.now, Math.min(next * 1000 + 500, LONGEST));
+    timer = loadAt(Math.min(...found.map(({ until }) => Date.parse(until))), loader.now);
   }
   fill(element, make("p", {}, t("bans_text")), bans.element, buttons(button(t("load_again"), () => loader.now())));
   const loader = keepLoaded([], load);

@@ -1,6 +1,6 @@
 // Deliveries by status, with what a manager can do about each; below, couriers and districts.
 
-import { call, request } from "./api.js";
+import { call } from "./api.js";
 import { announce, fill, make } from "./dom.js";
 import { openCouriers } from "./manager_couriers.js";
 import { ask, orNull } from "./manager_dialog.js";
@@ -35,7 +35,7 @@ export function open(element) {
   async function load() {
     const query = new URLSearchParams({ limit: MOST });
     if (status !== "") query.set("status", status);
-    const found = await (await request("GET", `/deliveries?${query}`)).json();
+    const found = await call("GET", `/deliveries?${query}`);
     deliveries.show(found.deliveries.map((one) => ({ ...one, courier: couriers.get(one.courier_id)?.name ?? null })));
   }
   const loader = keepLoaded(["delivery"], load);

@@ -8,6 +8,7 @@ import { t } from "./texts.js";
 
 const DEPARTMENTS = ["menu", "accounts", "orders", "delivery", "payments", "bookings", "letters", "notifications"];
 const LATER = 5000; // ms until what could not be loaded is tried again: there may be no event
+const LONGEST = 2 ** 31 - 1; // ms that a timer takes
 const SOON = 50; // ms, in which events of one turn come together
 const loaders = new Set();
 let signedOut = () => {};
@@ -95,6 +96,12 @@ async function attempt(load) {
     failed = sentence(error);
     return error instanceof Problem && error.status < 500;
   }
+}
+
+/** Call `load` when a time has come by this computer's clock; that may be wrong, so never at once. Returns the timer. */
+export function loadAt(time, load) {
+  const left = new Date(time) - Date.now() + 500;
+  return setTimeout(load, Math.min(Math.max(left, LATER), LONGEST));
 }
 
 /** Return what an error says to a person; raises one that is a bug. */

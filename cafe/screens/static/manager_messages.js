@@ -1,7 +1,7 @@
 // What the shop tells others: notifications to a program, letters to guests; those that were set
 // aside can be tried again.
 
-import { call, request } from "./api.js";
+import { call } from "./api.js";
 import { announce, fill, make } from "./dom.js";
 import { closing, view } from "./manager_dialog.js";
 import { keepLoaded } from "./manager_live.js";
@@ -64,7 +64,7 @@ function openKind(element, kind) {
   const loader = keepLoaded([kind.department], async () => {
     const query = new URLSearchParams({ limit: MOST });
     if (state !== "") query.set("state", state);
-    const found = await (await request("GET", `${kind.path}?${query}`)).json();
+    const found = await call("GET", `${kind.path}?${query}`);
     messages.show(found[kind.title]);
   });
   return loader.stop;

@@ -1,6 +1,6 @@
 // Orders of all baskets with their payments, page by page, and any order by its id.
 
-import { request } from "./api.js";
+import { json, request } from "./api.js";
 import { fill, make } from "./dom.js";
 import { keepLoaded } from "./manager_live.js";
 import { showOrder } from "./manager_order.js";
@@ -28,7 +28,7 @@ export function open(element) {
     const filters = { ...wanted, cursor: cursors.at(-1) };
     for (const [name, value] of Object.entries(filters)) if (value !== "") query.set(name, value);
     const response = await request("GET", `/admin/orders?${query}`);
-    orders.show((await response.json()).orders.map(shownOf));
+    orders.show((await json(response)).orders.map(shownOf));
     const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "");
     next = link === null ? null : new URL(link[1], location.href).searchParams.get("cursor");
     newer.disabled = cursors.length === 1;
@@ -47,7 +47,7 @@ export function open(element) {
       { class: "filters" },
       choice(t("status"), [["", t("all")], ...words("status", STATUSES)], filter("status")),
       choice(t("payment"), [["", t("all")], ...words("payment", PAYMENTS)], filter("payment")),
-      byId(),
+      searchById(),
     ),
     orders.element,
     make("nav", { class: "buttons", "aria-label": t("pages") }, newer, older),
@@ -55,7 +55,7 @@ export function open(element) {
   return loader.stop;
 }
 
-function byId() {
+function searchById() {
   const id = make("input", { name: "id", maxlength: 64, required: true, autocomplete: "off", spellcheck: "false" });
   const form = make("form", { class: "search" }, make("label", {}, t("order_id"), id), make("button", { type: "submit" }, t("show")));
   form.addEventListener("submit", (event) => {

@@ -3,12 +3,10 @@
 import { call } from "./api.js";
 import { byId, say } from "./dom.js";
 import { ask } from "./manager_dialog.js";
-import { keepLoaded, tell } from "./manager_live.js";
+import { keepLoaded, loadAt, tell } from "./manager_live.js";
 import { hour } from "./manager_words.js";
 import { withSession } from "./session.js";
 import { t } from "./texts.js";
-
-const LONGEST = 2 ** 31 - 1; // ms that a timer takes
 
 /** Keep the state of the pause shown; returns what ends it. */
 export function openPause() {
@@ -17,10 +15,7 @@ export function openPause() {
   async function load() {
     ({ paused } = await call("GET", "/admin/pause"));
     clearTimeout(timer);
-    if (paused !== null) {
-      const left = new Date(paused.until) - Date.now();
-      timer = setTimeout(loader.now, Math.min(Math.max(left, 0) + 500, LONGEST));
-    }
+    if (paused !== null) timer = loadAt(paused.until, loader.now);
     say(byId("pause-state"), stateOf(paused));
     byId("pause-state").classList.toggle("paused", paused !== null);
     say(byId("pause"), t(paused === null ? "pause" : "resume"));

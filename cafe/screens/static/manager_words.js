@@ -1,9 +1,6 @@
 // How the manager's page writes what the API says in words, times and sums.
 
-import { duration, has, language, money, t } from "./texts.js";
-
-// How this person writes times, such as 14:05 or 2:05 PM, if it is in the page's language.
-const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
+import { clock, duration, has, money, region, t } from "./texts.js";
 
 /** Return the text for a word of the API, such as a status; the word itself if there is none. */
 export function word(kind, value) {
@@ -20,12 +17,12 @@ export function words(kind, values) {
 export function when(time) {
   if (time === null) return "";
   const style = { dateStyle: "short", timeStyle: "short" };
-  return new Intl.DateTimeFormat(locale, style).format(new Date(time));
+  return new Intl.DateTimeFormat(region, style).format(new Date(time));
 }
 
 /** Return the time of day. */
 export function hour(time) {
-  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(time));
+  return clock(new Date(time));
 }
 
 /** Return seconds as minutes and seconds; a dash for none. */

@@ -7,7 +7,7 @@ import { add, showBasket } from "./order_basket.js";
 import { followOrder, unfollow } from "./order_follow.js";
 import * as kept from "./order_kept.js";
 import { loadMenu } from "./order_menu.js";
-import { attempt, deliver, orderAndPay, orderAsGuest, page, stop, trouble } from "./order_place.js";
+import { attempt, deliver, orderAndPay, orderAsGuest, page, stop, stopIfSettled, trouble } from "./order_place.js";
 import { showLost, showPlaced, showSending } from "./order_state.js";
 import { isSignedIn } from "./session.js";
 import { t } from "./texts.js";
@@ -106,7 +106,10 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") refreshMenu();
 });
 watchAccount(signedInOrOut);
-kept.onOtherTab(resume);
+kept.onOtherTab(() => {
+  stopIfSettled();
+  resume();
+});
 resume();
 refreshMenu();
 showAccount();

@@ -5,6 +5,7 @@
 // it is not sent any longer.
 
 import { newKey } from "./api.js";
+import { lasting } from "./storage.js";
 
 const BASKET = "cafe.basket"; // {lines: [{product_id, variation_id, quantity, name, variation}], name}
 const ORDER = "cafe.order";
@@ -17,7 +18,7 @@ export function basket() {
 
 /** Keep a basket. */
 export function keepBasket(kept) {
-  localStorage.setItem(BASKET, JSON.stringify(kept));
+  lasting.set(BASKET, JSON.stringify(kept));
 }
 
 /** Return the order, or null; one that ended hours ago is none. */
@@ -28,12 +29,18 @@ export function order() {
 
 /** Keep an order. */
 export function keepOrder(kept) {
-  localStorage.setItem(ORDER, JSON.stringify(kept));
+  lasting.set(ORDER, JSON.stringify(kept));
+}
+
+/** Return whether an order still has to be sent: it was not answered, stopped or replaced, here or in another tab. */
+export function isOpen({ key }) {
+  const now = order();
+  return now !== null && now.key === key && now.order === null && !now.stopped;
 }
 
 /** Forget the order. */
 export function forgetOrder() {
-  localStorage.removeItem(ORDER);
+  lasting.set(ORDER, null);
 }
 
 /**
@@ -48,16 +55,16 @@ export function begin(wish) {
   return begun;
 }
 
-/** Call `changed` when another tab has changed the order. */
+/** Call `changed` when another tab has changed the order or the basket. */
 export function onOtherTab(changed) {
   addEventListener("storage", ({ key }) => {
-    if (key === ORDER || key === null) changed();
+    if (key === ORDER || key === BASKET || key === null) changed();
   });
 }
 
 function read(key) {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? "null");
+    return JSON.parse(lasting.get(key) ?? "null");
   } catch {
     return null;
   }

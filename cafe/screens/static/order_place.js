@@ -6,10 +6,10 @@ import { customer } from "./order_account.js";
 import { isPlain, total } from "./order_basket.js";
 import { showPause } from "./order_follow.js";
 import * as kept from "./order_kept.js";
-import { TooLate, isRefusal, send } from "./order_send.js";
+import { OthersOrder, TooLate, isRefusal, send } from "./order_send.js";
 import { money, t } from "./texts.js";
 
-let sending = null; // what stops it
+let sending = null; // the order, and what stops it: {begun, stop}
 
 /** What the page does meanwhile; the page puts functions here. */
 export const page = {
@@ -30,17 +30,22 @@ export let trouble = "";
 export async function deliver() {
   if (sending !== null) return;
   const begun = kept.order();
-  sending = new AbortController();
+  const stopping = new AbortController();
+  sending = { begun, stop: () => stopping.abort() };
   trouble = "";
   complain("");
   page.show();
   byId("mine-title").focus();
   try {
-    const placed = await send(begun, failed, sending.signal);
-    kept.keepOrder({ ...begun, order: { ...placed, payment: placed.payment?.status } });
-    kept.keepBasket({ ...kept.basket(), lines: [] });
+    const isOurs = async () => begun.account === null || (await customer())?.email === begun.account;
+    const failed = (error) => explainDelay(begun, error);
+    const placed = await send(begun, { isOurs, failed, stopped: stopping.signal });
+    if (kept.isOpen(begun)) {
+      kept.keepOrder({ ...begun, order: { ...placed, payment: placed.payment?.status } });
+      kept.keepBasket({ ...kept.basket(), lines: [] });
+    }
   } catch (error) {
-    await notPlaced(begun, error);
+    if (kept.isOpen(begun)) await notPlaced(begun, error);
   } finally {
     sending = null;
     page.resume();
@@ -49,7 +54,12 @@ export async function deliver() {
 
 /** Stop sending; whether the order was placed stays unknown, and its key is kept. */
 export function stop() {
-  sending?.abort();
+  sending?.stop();
+}
+
+/** Stop sending what another tab has had answered, has stopped or has replaced. */
+export function stopIfSettled() {
+  if (sending !== null && !kept.isOpen(sending.begun)) stop();
 }
 
 /** Order one plain product, which is paid at the counter. */
@@ -89,8 +99,8 @@ function reason(error) {
   return error instanceof Problem ? error.message : t("unreachable");
 }
 
-function failed(error) {
-  trouble = reason(error);
+function explainDelay({ account }, error) {
+  trouble = error instanceof OthersOrder ? t("sign_in_to_see", { email: account }) : reason(error);
   page.show();
 }
 

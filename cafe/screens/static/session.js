@@ -4,14 +4,18 @@
 
 import { Problem, call, credentials } from "./api.js";
 import { byId, complain } from "./dom.js";
+import { ofTab } from "./storage.js";
 import { t } from "./texts.js";
 
 const KEY = "cafe.session";
-let session = JSON.parse(sessionStorage.getItem(KEY) ?? "null"); // {access, refresh} or {access}
+let session = JSON.parse(ofTab.get(KEY) ?? "null"); // {access, refresh} or {access}
 let renewing = null;
 let opened = null; // the promise that the sign-in dialog settles
 
-credentials.token = () => session?.access ?? null;
+credentials.token = async () => {
+  await renewing?.catch(() => {}); // what has begun it is told
+  return session?.access ?? null;
+};
 credentials.renew = () => {
   renewing ??= renew().finally(() => (renewing = null)); // a refresh token is used once
   return renewing;
@@ -64,19 +68,17 @@ export async function withSession(action) {
 
 function keep(found) {
   session = found;
-  if (found === null) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, JSON.stringify(found));
+  ofTab.set(KEY, found === null ? null : JSON.stringify(found));
 }
 
 async function renew() {
   if (session?.refresh === undefined) return false;
-  const spent = session.refresh;
-  keep(null); // so that this request carries no expired token
   try {
-    keep(pair(await call("POST", "/auth/refresh", { body: { refresh_token: spent }, renews: false })));
+    keep(pair(await call("POST", "/auth/refresh", { body: { refresh_token: session.refresh }, renews: false })));
     return true;
   } catch (error) {
-    if (!(error instanceof Problem && error.status < 500 && error.status !== 429)) keep({ access: "", refresh: spent });
+    if (!(error instanceof Problem && error.status < 500 && error.status !== 429)) throw error;
+    keep(null); // it has ended, or was revoked
     return false;
   }
 }

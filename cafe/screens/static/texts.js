@@ -2,7 +2,7 @@
 
 const texts = JSON.parse(document.getElementById("texts").textContent);
 export const language = document.documentElement.lang;
-const region = navigator.languages.find((one) => one.split("-")[0] === language) ?? language; // en-GB
+export const region = navigator.languages.find((one) => one.split("-")[0] === language) ?? language; // en-GB
 
 /** Return the text of a key, with each `{name}` in it filled in. */
 export function t(key, values = {}) {

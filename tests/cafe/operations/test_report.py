@@ -171,7 +171,7 @@ def test_hours_reach_from_the_first_order_to_the_last() -> None:
     assert day.hours == (Hour(EIGHT, 2), Hour(EIGHT + 3600, 0), Hour(EIGHT + 7200, 1))
 
 
-def test_a_product_has_the_brewing_times_of_what_was_ordered_alone() -> None:
+def test_a_product_has_the_brewing_times_of_orders_of_nothing_else() -> None:
     donut, latte = (
         Line("d", None, "Donut", None, 1, 300),
         Line("l", "v", "Latte", "Vanilla", 1, 430),
@@ -181,20 +181,20 @@ def test_a_product_has_the_brewing_times_of_what_was_ordered_alone() -> None:
         wanted = Basket("account", lines, 430, "f")
         return history._replace(order=history.order._replace(drink=wanted.summary, basket=wanted))
 
-    several = [(latte, donut), (latte._replace(quantity=2),)]
+    lattes = [(latte,), (latte._replace(quantity=2),), (latte, latte._replace(variation=None))]
     day = Day.of(
         [
             *(ready(90, seconds) for seconds in (10, 20, 30)),
-            with_basket(ready(90, 40), latte),
-            *(with_basket(ready(90, 50), *lines) for lines in several),
+            *(with_basket(ready(90, 40), *lines) for lines in lattes),
+            with_basket(ready(90, 50), latte, donut),
             ended("cancel"),
         ],
         HOURS,
     )
     assert day.products == (
         Product("americano", 3, Spread(20, 30, 30)),
-        Product(None, 2, Spread(50, 50, 50)),
-        Product("latte", 1, Spread(40, 40, 40)),
+        Product("latte", 3, Spread(40, 40, 40)),
+        Product(None, 1, Spread(50, 50, 50)),
     )
 
 
