@@ -100,8 +100,8 @@ function pressed(id, action) {
 pressed("pickup", () => attempt(() => step("pickup")));
 pressed("finish", () => attempt(() => step("finish")));
 pressed("fail", async () => {
-  await askReason((reason) => step("fail", { reason }));
-  if (byId("fail").hidden) byId("work-title").focus();
+  // The dialog gives the focus back to the button, which may go only with the next load.
+  if (await askReason((reason) => step("fail", { reason }))) byId("work-title").focus();
 });
 pressed("change-duty", () =>
   attempt(async () => {

@@ -4,9 +4,11 @@ import { Problem } from "./api.js";
 import { byId, say } from "./dom.js";
 import { t } from "./texts.js";
 
+const SENT = "sent";
+
 /**
  * Ask for a reason and call `send(reason)`. What is refused is said in the dialog, which stays open
- * with what was typed. Settles when it is closed.
+ * with what was typed. Settles when it is closed, with whether the reason was sent.
  */
 export function askReason(send) {
   const dialog = byId("failing");
@@ -27,11 +29,14 @@ export function askReason(send) {
     try {
       await send(why);
       form.reset();
-      dialog.close();
+      dialog.close(SENT);
     } catch (error) {
       say(alert, error instanceof Problem ? error.message : t("unreachable"));
     }
   };
+  dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === SENT), { once: true });
+  });
 }

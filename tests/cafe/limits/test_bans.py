@@ -70,8 +70,10 @@ class BanPlay(RuleBasedStateMachine):
 
     @rule(most=st.integers(0, 4))
     def list_them(self, most: int) -> None:
-        latest = {ban.address: ban for ban in self.bans}.values()
-        in_force = [ban for ban in reversed(self.bans) if ban in latest and self.now < ban.until]
+        latest = {ban.address: ban for ban in self.bans}
+        # By identity: after a lift an address may earn an equal one.
+        newest = [ban for ban in reversed(self.bans) if latest[ban.address] is ban]
+        in_force = [ban for ban in newest if self.now < ban.until]
         assert list(self.book.newest(most, self.now)) == in_force[:most]
 
     @rule(missed=st.integers(0, 4))
@@ -81,8 +83,11 @@ class BanPlay(RuleBasedStateMachine):
         latest = {ban.address: ban for ban in newer}
         news = [ban for ban in newer if latest[ban.address] is ban and self.now < ban.until]
         assert list(self.book.since(seen, self.now)) == news
-        lifted = {ban.address for ban in latest.values() if ban.is_lifted}
-        assert set(self.book.lifted_since(seen)) == lifted
+        lifted = [ban for ban in latest.values() if ban.is_lifted]
+        # One that was lifted LONGEST ago may have been dropped.
+        kept = {ban.address for ban in lifted if self.now < ban.since + LONGEST}
+        found = set(self.book.lifted_since(seen))
+        assert kept <= found <= {ban.address for ban in lifted}
 
     @invariant()
     def the_same_addresses_are_cut_off_for_as_long(self) -> None:
