@@ -2,7 +2,7 @@
 
 Rule: a reader costs a cursor. It reads what the log has in memory, or in the database where it is
 further behind; so a stream goes on behind any position, also after a crash of the process. Where it
-cannot, it says `reset`, and the page loads anew.
+cannot, it says `reset`, and the page loads again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.tables import prunings
 
 MOST_BEHIND: Final = 10_000
-"""Events that a stream may go on behind; a page that has missed more loads faster anew."""
+"""Events that a stream may go on behind; a page that has missed more loads faster from the start."""
 MOST_AT_ONCE: Final = 200
 """Events of the log that are looked at in one turn, and sent together."""
 PACE_SECONDS: Final = 0.1

@@ -67,7 +67,7 @@ def staff_routes(ledger: Ledger, streams: Streams, closing: Closing) -> APIRoute
         """Follow what happens, as server-sent events: each event of the log that you may see.
 
         A message is named after the department. `reset` says that the stream begins with now, and
-        not behind `Last-Event-ID`: load what you show anew.
+        not behind `Last-Event-ID`: load what you show again.
         """
         refuse_when_closing(closing)
         departments = seen_by(caller.role, of)
