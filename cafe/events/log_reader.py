@@ -22,7 +22,7 @@ from cafe.ledger.ledger import Ledger
 from cafe.ledger.tables import prunings
 
 MOST_BEHIND: Final = 10_000
-"""Events that a stream may go on behind; a page that has missed more loads faster from the start."""
+"""Events that a stream may go on behind; a page that has missed more is faster to load again."""
 MOST_AT_ONCE: Final = 200
 """Events of the log that are looked at in one turn, and sent together."""
 PACE_SECONDS: Final = 0.1
