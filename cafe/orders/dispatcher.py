@@ -25,6 +25,7 @@ from actors import Actor, ActorError, Reply, Timer
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,
@@ -83,6 +84,7 @@ from cafe.orders.refusals import (
     WrongStep,
 )
 from cafe.orders.tables import entry_of
+from cafe.orders.waiting import WaitingCustomers
 
 MOST_UNCOMMITTED = 50_000
 """Changes that may wait for the ledger; beyond this, new orders are refused."""
@@ -123,12 +125,9 @@ class Dispatcher(Actor):
         self._clock = clock
         self._load = load
         self._closing = closing
-        self._customers: dict[str, dict[Reply[Standing], AwaitOrder]] = {}
-        """The clients that wait for each order: one with a key may have several."""
+        self._customers = WaitingCustomers(Holdings())
         self._baristas: dict[Reply[Claim | None], StartOrder] = {}
         """Those that wait, first come first served."""
-        self._unclaimed: set[str] = set()
-        """Bound orders without a waiting customer at the last check."""
         self._lease_timer: Timer | None = None
         self._lease_timer_at = inf
         self._begin(*loaded)
@@ -162,7 +161,7 @@ class Dispatcher(Actor):
         self.every(self._rules.unclaimed_seconds, self._abandon_unclaimed)
         if self._journal.number == 1:
             # The connections of the former process are closed.
-            self._unclaimed = {order.order_id for order in self._book.live()}
+            self._customers.suspect(self._book.live())
             self._abandon_unclaimed()
 
     def on_stop(self) -> None:
@@ -213,7 +212,7 @@ class Dispatcher(Actor):
         if order.ended:
             self._give(order, reply, collects=message.collects)
             return
-        self._customers.setdefault(order.order_id, {})[reply] = message
+        self._customers.add(reply, message)
         if self._closing.refusal is not None:
             self._dismiss(order.order_id)
             return
@@ -286,7 +285,8 @@ class Dispatcher(Actor):
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
             self._write(change)
-            for customer in self._customers.pop(change.order.order_id, ()):
+            replies, _ = self._customers.end(change.order.order_id)
+            for customer in replies:
                 self._journal.refuse(customer, CutOffFromQueue(message.seconds))
         return len(changes)
 
@@ -520,17 +520,9 @@ class Dispatcher(Actor):
 
     def _leave(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Remove a client whose ask was cancelled; if it was a hang-up, abandon the order."""
-        waiting = self._customers.get(message.order_id, {})
-        if waiting.pop(reply, None) is None:
-            return
-        if not waiting:
-            del self._customers[message.order_id]
-        if message.collects and not message.timed:
+        was_waiting = self._customers.remove(reply, message)
+        if was_waiting and message.collects and not message.timed:
             self._abandon(message.order_id)
-
-    def _has_customer(self, order_id: str) -> bool:
-        """Return whether a client waits to be handed an order."""
-        return any(one.collects for one in self._customers.get(order_id, {}).values())
 
     def _abandon(self, order_id: str, reason: str | None = None) -> None:
         change = self._book.abandon(order_id, self._clock(), reason)
@@ -548,29 +540,23 @@ class Dispatcher(Actor):
 
     def _abandon_unclaimed(self) -> None:
         """Abandon bound orders that had no waiting customer at this check and the last."""
-        unclaimed = {
-            order.order_id
-            for order in self._book.live()
-            if order.bound and not order.abandoned and not self._has_customer(order.order_id)
-        }
-        for order_id in self._unclaimed & unclaimed:
+        for order_id in self._customers.unclaimed(self._book.live()):
             self._abandon(order_id, "its customer did not come back")
-        self._unclaimed = unclaimed
 
     def _dismiss_all(self) -> int:
         """On shutdown, answer all who wait; return the number of customers."""
         baristas, self._baristas = list(self._baristas), {}
         for barista in baristas:
             barista.fail(self._closing.refusal or LedgerUnavailable())
-        return sum(map(self._dismiss, list(self._customers)))
+        return sum(map(self._dismiss, self._customers.answered_here()))
 
     def _dismiss(self, order_id: str) -> int:
         """On shutdown, answer all who wait for an order; return the number of customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
-        has_customer = self._has_customer(order_id)
+        has_customer = self._customers.is_collected_here(order_id)
         order = self._book.orders.get(order_id)  # None: loading it again has failed
         answered = 0
-        for reply, message in self._customers.pop(order_id, {}).items():
+        for reply, message in self._customers.take_replies(order_id).items():
             if message.collects or order is None:
                 answered += reply.fail(refusal)
             else:
@@ -643,13 +629,12 @@ class Dispatcher(Actor):
         if not order.ended:
             self._write(*changes)
             return
-        customers = self._customers.pop(order.order_id, {})
-        standing = self._standing(order) if customers else None
-        collected = any(message.collects for message in customers.values())
-        if order.status is Status.READY and collected and order.destination is None:
+        replies, is_collected = self._customers.end(order.order_id)
+        standing = self._standing(order) if replies else None
+        if order.status is Status.READY and is_collected and order.destination is None:
             changes = (*changes, self._book.hand_over(order.order_id, self._clock()))
         self._write(*changes)
-        for reply, message in customers.items():
+        for reply, message in replies.items():
             if standing is None or (message.collects and order.status is Status.CANCELLED):
                 self._journal.refuse(reply, OrderCancelled())
             else:
