@@ -51,6 +51,8 @@ class House:
     limiter: Ref[RateLimiter]
     closing: Closing
     registry: CollectorRegistry
+    has_fronts: bool = False
+    """Whether it is a house whose customers are at fronts, in other processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ async def nothing() -> Mapping[str, int]:
 async def no_metrics() -> Iterable[Metric]:
     """Have no metrics of its own."""
     return ()
+
+
+async def nothing_of_front(_front: str) -> int:
+    """Have nothing of any front."""
+    return 0
 
 
 async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
@@ -134,5 +141,7 @@ class Offer:
     """Deletes what is kept no longer, once an hour; returns what to log of it."""
     cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off
     """Gives up what a banned address, for so many seconds, has; returns how much that was."""
+    front_gone: Callable[[str], Awaitable[int]] = nothing_of_front
+    """Gives up what a front that has gone held; returns how much that was."""
     close: Callable[[], Awaitable[Mapping[str, int]]] = nothing
     """Answers all who wait, once `Closing` has begun; returns what to log of it."""

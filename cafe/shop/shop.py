@@ -168,6 +168,8 @@ async def open_house(
     ledger: Ledger,
     registry: CollectorRegistry,
     departments: Departments,
+    *,
+    has_fronts: bool = False,
 ) -> Shop:
     """Start the RateLimiter, then each department's actors."""
 
@@ -176,7 +178,7 @@ async def open_house(
 
     limiter = await start(partial(RateLimiter, limits_of(settings)), name="RateLimiter")
     closing = Closing()
-    house = House(settings, start, ledger, limiter, closing, registry)
+    house = House(settings, start, ledger, limiter, closing, registry, has_fronts=has_fronts)
     return Shop(settings, system, limiter, closing, await departments.open(house), ledger=ledger)
 
 
