@@ -28,6 +28,7 @@ from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys, load_ready_board
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
 from cafe.orders.pause import PAUSE_TRANSITIONS
@@ -96,7 +97,7 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     ready_board = await load_ready_board(ledger)
-    rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
+    rules = Rules(settings.lease_seconds, settings.max_waiting, ttl, has_fronts=house.has_fronts)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
     offer = replace(orders_offer(desk, house.limiter, board), ready_board=ready_board)
@@ -114,9 +115,10 @@ def dispatcher_factory(
     """Return a factory of Dispatchers, for its start and each restart; waits for the database."""
     # A Dispatcher without orders still answers, with refusals.
     load = partial(ledger.open_until_given_up, ORDERS, Snapshot())
+    holdings = Holdings()
 
     async def make() -> Dispatcher:
-        return Dispatcher(rules, ledger.now, load, await load(), closing)
+        return Dispatcher(rules, ledger.now, load, await load(), closing, holdings)
 
     return make
 

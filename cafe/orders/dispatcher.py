@@ -42,7 +42,10 @@ from cafe.orders.messages import (
     FinishOrder,
     HandOver,
     HangUp,
+    HoldOrders,
     KeepOrder,
+    LeaveFront,
+    LeaveOrder,
     ListOrders,
     ListReady,
     LoadOrders,
@@ -104,6 +107,8 @@ class Rules:
     key_ttl_seconds: float = 86_400.0
     unclaimed_seconds: float = 10.0
     """How long a bound order may be without a waiting customer."""
+    has_fronts: bool = False
+    """Whether customers wait at fronts, which a start of this process does not disconnect."""
 
 
 class Dispatcher(Actor):
@@ -116,8 +121,9 @@ class Dispatcher(Actor):
         load: Load,
         loaded: tuple[Journal, Snapshot],
         closing: Closing,
+        holdings: Holdings | None = None,
     ) -> None:
-        """Start from what was `loaded`.
+        """Start from what was `loaded`; `holdings` are those of the instance before it.
 
         `clock` returns seconds since the epoch, never less than the time of the last event.
         """
@@ -125,7 +131,7 @@ class Dispatcher(Actor):
         self._clock = clock
         self._load = load
         self._closing = closing
-        self._customers = WaitingCustomers(Holdings())
+        self._customers = WaitingCustomers(Holdings() if holdings is None else holdings)
         self._baristas: dict[Reply[Claim | None], StartOrder] = {}
         """Those that wait, first come first served."""
         self._lease_timer: Timer | None = None
@@ -153,13 +159,15 @@ class Dispatcher(Actor):
         self._pausing = snapshot.pausing
         self._sign = Sign(snapshot.pausing)
         """What customers are told of that: what is committed."""
+        # One may have ended in a commit that the instance before this did not see.
+        self._customers.holdings.keep(self._book.is_live)
         journal.on_commit(self._on_commit)
 
     def on_start(self) -> None:
         """Watch the leases and the customers of the orders that were loaded."""
         self._watch_leases()
         self.every(self._rules.unclaimed_seconds, self._abandon_unclaimed)
-        if self._journal.number == 1:
+        if self._journal.number == 1 and not self._rules.has_fronts:
             # The connections of the former process are closed.
             self._customers.suspect(self._book.live())
             self._abandon_unclaimed()
@@ -190,12 +198,14 @@ class Dispatcher(Actor):
                 return
         if order is None:
             order = self._place_new(message)
+            self._hold_placed(message, order, reply)
             if message.key is None:
                 reply.on_abandoned(partial(self._withdraw, order.order_id))
             self._journal.reply(reply, self._standing(order))
         elif order.status is Status.CANCELLED and order.basket is None:
             self._journal.refuse(reply, OrderCancelled())
         else:
+            self._hold_placed(message, order, reply)
             self._journal.reply(reply, self._standing(order), looks=True)
 
     @CheckRoom.handler
@@ -217,6 +227,39 @@ class Dispatcher(Actor):
             self._dismiss(order.order_id)
             return
         reply.on_abandoned(partial(self._leave, message, reply))
+
+    @HoldOrders.deferred
+    def hold(self, message: HoldOrders, reply: Reply[dict[str, Standing]]) -> None:
+        """Have customers wait for orders at a front, and hand over what is ready."""
+        standings: dict[str, Standing] = {}
+        written = self._journal.written
+        for order_id in message.order_ids:
+            order = self._book.orders.get(order_id)
+            if order is None:
+                continue
+            standings[order_id] = self._standing(order)
+            if not order.ended:
+                self._customers.holdings.hold(order_id, message.front, message.hold)
+            elif order.status is Status.READY and order.destination is None:
+                self._write(self._book.hand_over(order_id, self._clock()))
+        reply.on_abandoned(partial(self._drop_holds, message))
+        self._journal.reply(reply, standings, looks=self._journal.written == written)
+
+    @LeaveOrder.handler
+    def leave_order(self, message: LeaveOrder) -> None:
+        """End the wait of a customer at a front; if it was a hang-up, abandon the order."""
+        order_id = message.order_id
+        self._customers.holdings.leave(order_id, message.front, message.hold)
+        if message.hangs_up:
+            self._abandon_unless_awaited(order_id)
+
+    @LeaveFront.handler
+    def leave_front(self, message: LeaveFront) -> int:
+        """End all waits at a front, whose connections are closed."""
+        left = self._customers.holdings.leave_all(message.front)
+        for order_id in left:
+            self._abandon_unless_awaited(order_id, "its customer had disconnected")
+        return len(left)
 
     @KeepOrder.deferred
     def keep(self, message: KeepOrder, reply: Reply[Standing]) -> None:
@@ -329,6 +372,9 @@ class Dispatcher(Actor):
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Put a claimed order back in its old place in the queue."""
         order = self._find(message.order_id)
+        if message.claim is not None and order.claim != message.claim:
+            self._journal.reply(reply, order, looks=True)
+            return
         try:
             changes = self._book.release(order.order_id, self._clock())
         except NotAllowedError as no:
@@ -518,6 +564,19 @@ class Dispatcher(Actor):
             self._write(self._book.hand_over(order.order_id, self._clock()))
         self._journal.reply(reply, standing, looks=not handed_over)
 
+    def _hold_placed(self, message: PlaceOrder, order: Order, reply: Reply[Standing]) -> None:
+        """Have the customer of an order wait at the front that it came from."""
+        if message.front is None or order.ended:
+            return
+        holdings = self._customers.holdings
+        holdings.hold(order.order_id, message.front, message.hold)
+        reply.on_abandoned(partial(holdings.drop, order.order_id, message.front, message.hold))
+
+    def _drop_holds(self, message: HoldOrders) -> None:
+        """End holds of which their front has not learned."""
+        for order_id in message.order_ids:
+            self._customers.holdings.drop(order_id, message.front, message.hold)
+
     def _leave(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Remove a client whose ask was cancelled; if it was a hang-up, abandon the order."""
         was_waiting = self._customers.remove(reply, message)
@@ -529,11 +588,16 @@ class Dispatcher(Actor):
         if change is not None:
             self._end(change)
 
+    def _abandon_unless_awaited(self, order_id: str, reason: str | None = None) -> None:
+        if order_id in self._book.orders and not self._customers.has_customer(order_id):
+            self._abandon(order_id, reason)
+
     def _withdraw(self, order_id: str) -> None:
         """Cancel an order whose id was never delivered, unless it has a key or is paid already."""
         order = self._book.orders.get(order_id)
         if order is None or order.key is not None or order.prepaid:
             return
+        self._customers.holdings.end(order_id)
         change = self._book.withdraw(order_id, self._clock(), "its customer had disconnected")
         if change is not None:
             self._end(change)

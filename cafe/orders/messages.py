@@ -124,6 +124,10 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     many orders wait."""
     destination: Destination | None = None
     """Where a courier brings a basket, if its customer does not come to the counter."""
+    front: str | None = None
+    """The front at which its customer waits: it holds the order, as HoldOrders says."""
+    hold: int = 0
+    """The number of that hold."""
 
 
 def basket_order(
@@ -208,6 +212,38 @@ class AwaitOrder(Message["Dispatcher", Standing]):
     """Whether the asker is its customer, and so is handed the coffee."""
     timed: bool = False
     """The asker bounds its wait, and sends KeepOrder or HangUp afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOrders(Message["Dispatcher", dict[str, Standing]]):
+    """Have customers wait at a front, and collect there; answered with where each order stands.
+
+    An order that is held is handed over as it is finished, and one that is ready at once. Those
+    that are not in memory are left out. A wait does not cross the bus: the front follows the log.
+    """
+
+    front: str
+    order_ids: tuple[str, ...]
+    hold: int
+    """The number of these holds: each front counts them up, with those that it leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOrder(Message["Dispatcher", None]):
+    """A customer no longer waits at a front: it ends the front's holds up to this number."""
+
+    front: str
+    order_id: str
+    hold: int
+    hangs_up: bool = True
+    """Whether it disconnected, so that an order that is bound to its connection is abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveFront(Message["Dispatcher", int]):
+    """A front has gone, and all customers there with it; answered with how many orders it held."""
+
+    front: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +344,8 @@ class ReleaseOrder(Message["Dispatcher", Order]):
     """Release a claimed order."""
 
     order_id: str
+    claim: str | None = None
+    """If given, another claim than this one is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
