@@ -25,6 +25,7 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_SHOP = re.compile("[a-z][a-z0-9_]{0,30}")
 COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
 """The systems whose clients are served as well; see `cafe/compat/`."""
 LEAST_SECRET = 32
@@ -47,6 +48,14 @@ def parse_hosts(text: str) -> frozenset[str]:
 
 def _hosts(text: str) -> str:
     parse_hosts(text)
+    return text
+
+
+def _shop_name(text: str) -> str:
+    if _SHOP.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is no name of a shop: a letter, then up to 30 of a to z, 0 to 9 and _"
+        )
     return text
 
 
@@ -165,6 +174,7 @@ Count = Annotated[int, Field(ge=1)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bind = Annotated[str, Field(min_length=1)]
 Networks = Annotated[str, AfterValidator(_networks)]
+ShopName = Annotated[str, AfterValidator(_shop_name)]
 Hosts = Annotated[str, AfterValidator(_hosts)]
 Origins = Annotated[str, AfterValidator(_origins)]
 Compat = Annotated[str, AfterValidator(_compat)]
