@@ -51,6 +51,14 @@ def _hosts(text: str) -> str:
     return text
 
 
+def _shop_name(text: str) -> str:
+    if _SHOP.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is no name of a shop: a letter, then up to 30 of a to z, 0 to 9 and _"
+        )
+    return text
+
+
 def _token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value()
     if len(text) < LEAST_TOKEN or text != text.strip() or not text.isprintable():
@@ -204,6 +212,7 @@ Count = Annotated[int, Field(ge=1)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bind = Annotated[str, Field(min_length=1)]
 Networks = Annotated[str, AfterValidator(_networks)]
+ShopName = Annotated[str, AfterValidator(_shop_name)]
 Hosts = Annotated[str, AfterValidator(_hosts)]
 Origins = Annotated[str, AfterValidator(_origins)]
 Compat = Annotated[str, AfterValidator(_compat)]

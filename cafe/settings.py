@@ -28,6 +28,7 @@ from cafe.setting_types import (
     Seconds,
     Secret,
     Sender,
+    ShopName,
     Shops,
     SmtpUrl,
     Token,
@@ -106,6 +107,11 @@ class Settings(BaseModel):
         min_length=1,
         description="the database: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    shop: ShopName | None = Field(
+        None,
+        description="this shop's name where several share a database of PostgreSQL: its tables are "
+        "in the schema cafe_NAME",
     )
     bus: BusUrl | None = Field(
         None,
@@ -186,6 +192,22 @@ class Settings(BaseModel):
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )
+
+    @property
+    def ledger_url(self) -> str:
+        """The database's URL, with the shop's name in its query; may hold a password."""
+        url = self.database_url.get_secret_value()
+        if self.shop is None:
+            return url
+        # Here, since most shops have no name, and a command's help needs none of it.
+        from sqlalchemy import make_url  # noqa: PLC0415
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+        try:
+            named = make_url(url).update_query_dict({"shop": self.shop})
+        except (ArgumentError, ValueError):
+            return url  # the ledger refuses it
+        return named.render_as_string(hide_password=False)
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:

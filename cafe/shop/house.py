@@ -103,9 +103,12 @@ class Ownership:
     async def metrics(self) -> Iterable[Metric]:
         """Return the metrics of the house, and of its departments."""
         fronts = 0 if self.answering is None else self.answering.fronts
+        has_bus = not self._bus.is_away
         ours = [
             GaugeMetricFamily("cafe_house_owner", "Whether it owns the shop.", bool(self.shop)),
-            GaugeMetricFamily("cafe_bus_available", "Whether Redis answers.", not self._bus.is_away),
+            GaugeMetricFamily(
+                "cafe_bus_available", "Whether Redis answers.", not self._bus.is_away
+            ),
             GaugeMetricFamily("cafe_bus_fronts", "Fronts that are answered.", fronts),
         ]
         offers = () if self.shop is None else self.shop.offers

@@ -87,7 +87,7 @@ async def run_shop(
     """
     ports = read_ports(settings)
     access = read_access(settings, ports[1].config)
-    url = settings.database_url.get_secret_value()
+    url = settings.ledger_url
     database = shown_address(url)  # before it is opened: then a new file is there
     seconds = settings.closing_seconds
 
