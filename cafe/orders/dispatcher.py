@@ -121,6 +121,7 @@ class Dispatcher(Actor):
         load: Load,
         loaded: tuple[Journal, Snapshot],
         closing: Closing,
+        *,
         holdings: Holdings | None = None,
     ) -> None:
         """Start from what was `loaded`; `holdings` are those of the instance before it.

@@ -18,6 +18,8 @@ from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
 from cafe.orders.order import Order as Order  # noqa: PLC0414 - as above
 from cafe.orders.order import Status as Status  # noqa: PLC0414 - as above
 from cafe.orders.pause import Pause as Pause  # noqa: PLC0414 - as above
+from cafe.orders.placed import MOST_PLACED as MOST_PLACED  # noqa: PLC0414 - as above
+from cafe.orders.placed import PlacedQuery as PlacedQuery  # noqa: PLC0414 - as above
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 from cafe.orders.refusals import KeyReused as KeyReused  # noqa: PLC0414 - as above
 from cafe.orders.refusals import NeedsCourier as NeedsCourier  # noqa: PLC0414 - as above
@@ -53,23 +55,6 @@ class PlacedPage(NamedTuple):
     standings: list[Standing]
     behind: int | None
     """The ticket number behind which the next page begins; None on the last one."""
-
-
-MOST_PLACED = 100
-"""Orders of baskets on one page."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedQuery:
-    """Which orders of baskets to list."""
-
-    account_id: str | None = None
-    """Only those of this account."""
-    statuses: tuple[Status, ...] = ()
-    """Only those that stand so; all, if none is given."""
-    behind: int | None = None
-    """The page begins behind this ticket number."""
-    most: int = MOST_PLACED
 
 
 MOST_LISTED = 500
