@@ -23,7 +23,7 @@ import pytest
 
 PROGRAMS: Final = ("redis-server", "valkey-server")
 HOST: Final = "127.0.0.1"
-PATIENCE: Final = 20.0
+LONGEST_WAIT: Final = 20.0
 """Seconds until a server that does not answer counts as broken."""
 PAUSE: Final = 0.01
 PORTS: Final = range(20_000, 32_000)
@@ -83,7 +83,7 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LONGEST_WAIT
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
@@ -129,7 +129,7 @@ class RedisServer:
         request = f"*{len(words)}\r\n" + "".join(
             f"${len(word.encode())}\r\n{word}\r\n" for word in map(str, words)
         )
-        with socket.create_connection((HOST, self.port), timeout=PATIENCE) as connection:
+        with socket.create_connection((HOST, self.port), timeout=LONGEST_WAIT) as connection:
             connection.sendall(request.encode() + b"*1\r\n$4\r\nQUIT\r\n")
             answer = b""
             while chunk := connection.recv(65536):
@@ -157,7 +157,7 @@ class RedisServer:
         if self._process is not None:
             self._process.send_signal(signum)
             self._process.send_signal(signal.SIGCONT)  # a frozen process ends by SIGKILL only
-            self._process.wait(PATIENCE)
+            self._process.wait(LONGEST_WAIT)
             self._process = None
 
 
