@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 import trio
+from coredis.connection import TCPConnection, UnixDomainSocketConnection
 from coredis.exceptions import NoScriptError, RedisError
 from coredis.pool import ConnectionPool
 
@@ -26,6 +27,7 @@ CONNECT_SECONDS: Final = 0.25
 FAILURES: Final = (RedisError, OSError, trio.TooSlowError, msgspec.MsgspecError, TypeError)
 """What a call raises if Redis is away, is loading, is full, is a replica, or is no Redis."""
 
+Pool = ConnectionPool[TCPConnection] | ConnectionPool[UnixDomainSocketConnection]
 Caller = Callable[[str, bytes], Awaitable[object]]
 """Calls the script with a prefix and its packed argument; without a time-out."""
 
@@ -34,7 +36,7 @@ getLogger("coredis").setLevel(CRITICAL)
 
 
 @asynccontextmanager
-async def open_pool(url: str) -> AsyncGenerator[ConnectionPool]:
+async def open_pool(url: str) -> AsyncGenerator[Pool]:
     """Open a pool for one connection. Failures must not leave the block: they would be wrapped."""
     pool = ConnectionPool.from_url(
         url, max_connections=1, connect_timeout=CONNECT_SECONDS, decode_responses=False
@@ -43,7 +45,7 @@ async def open_pool(url: str) -> AsyncGenerator[ConnectionPool]:
         yield pool
 
 
-async def connect(pool: ConnectionPool) -> Caller:
+async def connect(pool: Pool) -> Caller:
     """Return what calls the script; raises one of FAILURES within CONNECT_SECONDS."""
     with trio.fail_after(CONNECT_SECONDS):
         connection = await pool.get_connection()
