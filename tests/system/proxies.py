@@ -26,7 +26,6 @@ BALANCER = DOCS / "examples" / "haproxy.cfg"
 MACHINES = "machines"
 PROXIES = ("nginx", "haproxy", MACHINES)
 """The last is HAProxy as it balances between fronts, on both ports."""
-FEW = {"maxconn 32768": "maxconn 500", "maxconn 32000": "maxconn 500"}
 OPEN_FILES = "worker_rlimit_nofile 65536;"
 """Left out: more than a container may have, and a test needs few."""
 NGINX_PLACES = """
@@ -122,7 +121,7 @@ def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
         ("bind :8000", f"bind 127.0.0.1:{port}"),
         (OPEN_FILES, ""),
         ("worker_connections 32768", "worker_connections 512"),
-        *FEW.items(),
+        ("maxconn 32768", "maxconn 500"),
         ("http {\n", "http {\n" + NGINX_PLACES.format(folder=folder)),
     ):
         text = text.replace(before, after)
@@ -140,7 +139,6 @@ def configuration_of_balancer(fronts: Sequence[Shop], ports: tuple[int, int]) ->
     ours = {
         "bind :8080": f"bind 127.0.0.1:{ports[0]}",
         "bind :8081": f"bind 127.0.0.1:{ports[1]}",
-        "maxconn 32000": FEW["maxconn 32000"],
     }
     return changed(text, {**places, **ours})
 
