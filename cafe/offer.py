@@ -8,8 +8,8 @@ what a department does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,8 @@ from prometheus_client.core import Metric
 from starlette.responses import Response
 
 from actors import Actor, Ref
+from cafe.bus.following_ledger import FollowingLedger
+from cafe.bus.line import Line
 from cafe.http.authentication import Authenticate
 from cafe.http.refusals import Closing
 from cafe.ledger.ledger import Ledger
@@ -45,6 +47,19 @@ class House:
     ledger: Ledger
     limiter: Ref[RateLimiter]
     closing: Closing
+    registry: CollectorRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a front has before any department is reached: the house has its actors and ledger."""
+
+    settings: Settings
+    line: Line
+    ledger: FollowingLedger
+    limiter: Ref[RateLimiter]
+    closing: Closing
+    """Whether this front is closing; the house may go on."""
     registry: CollectorRegistry
 
 
@@ -101,7 +116,17 @@ class Offer:
     metrics: Callable[[], Awaitable[Iterable[Metric]]] = no_metrics
     """Its own numbers, asked for with each scrape."""
     tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
-    """Run for as long as the shop is open."""
+    """Run where its actors are, for as long as the shop is open."""
+    serving: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Run wherever its routes are served, for as long as they are."""
+    refs: tuple[Ref[Any], ...] = ()
+    """The actors that fronts ask."""
+    queries: tuple[Callable[..., Any], ...] = ()
+    """What fronts read by: functions of a module, given a connection, and all else by name."""
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]] = field(
+        default_factory=dict[str, Callable[[float], Awaitable[Any]]]
+    )
+    """What else fronts ask for, by name."""
     tidy: Callable[[], Awaitable[Mapping[str, int]]] = nothing
     """Deletes what is kept no longer, once an hour; returns what to log of it."""
     cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off

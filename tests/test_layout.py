@@ -30,6 +30,7 @@ FLOORS = (
     "cafe/server",
     "cafe/migrations",
     "cafe/ledger",
+    "cafe/bus",
     "cafe/offer.py",
     "cafe/menu",
     "cafe/accounts",
@@ -61,8 +62,8 @@ DEPARTMENTS = (
     "cafe/letters",
     "cafe/notifications",
 )
-MOST_ROOMS = 16 + len(DEPARTMENTS)
-MOST_MODULES = 180 + 20 * len(DEPARTMENTS)
+MOST_ROOMS = 17 + len(DEPARTMENTS)
+MOST_MODULES = 200 + 20 * len(DEPARTMENTS)
 """So many for each department; a room or a module elsewhere raises the first number."""
 
 FEWER: dict[str, tuple[str, ...]] = {
