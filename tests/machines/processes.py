@@ -1,4 +1,4 @@
-"""Houses and fronts as processes of their own, on ports that stay theirs, and the site they make.
+"""Houses and fronts as processes of their own, on ports that stay theirs.
 
 Rule: what an operator does to a process is done to it here: started, killed, frozen, thawed, asked
 to stop. A process that is started again has the same ports, and writes on into the same log.
@@ -11,8 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -196,68 +195,3 @@ class Front(Machine):
         assert self.process is not None
         worker = f"http://{HOST}:{self.ports[1]}"
         return Shop(self.url, worker, self.process, self.log, self.folder)
-
-
-@dataclass
-class Site:
-    """The machines of one shop, on one database and one bus."""
-
-    houses: list[House]
-    fronts: list[Front]
-    database_url: str
-    """Not by a relay: what is read for the accounts."""
-
-    @property
-    def machines(self) -> list[Machine]:
-        return [*self.houses, *self.fronts]
-
-    async def open(self) -> None:
-        """Start all that does not run, and wait until one house owns the shop and the fronts serve.
-
-        Where no house runs, the first is the owner.
-        """
-        first, *others = self.houses
-        if not any(house.is_running for house in self.houses):
-            first.start()
-            await first.until_ready()
-        for machine in (first, *others, *self.fronts):
-            if not machine.is_running:
-                machine.start()
-        await together(front.until_ready for front in self.fronts)
-        owner = await self.owner()
-        await together(house.until_standby for house in self.houses if house is not owner)
-
-    async def owner(self, *, but: House | None = None) -> House:
-        """Wait until a house is ready, and return it; `but` is the one before it."""
-        with trio.fail_after(TIMEOUT):
-            while True:
-                for house in self.houses:
-                    if house is not but and await house.readiness() == READY:
-                        return house
-                await trio.sleep(PAUSE)
-
-    def living_fronts(self) -> list[Shop]:
-        """Return the fronts that run."""
-        return [front.shop for front in self.fronts if front.is_running]
-
-    async def close(self) -> None:
-        """Stop all: each has to end by itself with exit code 0, and no sign of a bug in its log."""
-        running = [machine for machine in (*self.fronts, *self.houses) if machine.is_running]
-        for machine in running:
-            machine.ask_to_stop()
-        codes = {machine.name: await machine.ended() for machine in running}
-        assert set(codes.values()) <= {0}, codes
-        assert [line for machine in self.machines for line in machine.signs_of_a_bug()] == []
-
-    def kill(self) -> None:
-        """End what is left, on any way out."""
-        for machine in self.machines:
-            if machine.is_running:
-                machine.kill()
-
-
-async def together(waits: Iterable[Callable[[], Awaitable[object]]]) -> None:
-    """Wait for all of these at once."""
-    async with trio.open_nursery() as nursery:
-        for wait in waits:
-            nursery.start_soon(wait)

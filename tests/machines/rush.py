@@ -17,7 +17,7 @@ from random import Random
 
 import trio
 
-from tests.machines.processes import Site
+from tests.machines.site import Site
 from tests.system.history import History, broken_promises, violations
 from tests.system.killing import MOST_SHOWN, db_check, read_to_the_end
 from tests.system.load import Load, Record
