@@ -30,7 +30,7 @@ MANY = 20
 
 @dataclass(slots=True)
 class Accounts:
-    """What all clients of one database were answered, whoever served them."""
+    """What all clients of one database were answered, by all processes."""
 
     record: Record = field(default_factory=Record)
     numbers: count[int] = field(default_factory=lambda: count(1))
