@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -17,13 +17,16 @@ from prometheus_client.core import Metric
 from starlette.responses import Response
 
 from actors import Actor, Ref
-from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line
 from cafe.http.authentication import Authenticate
 from cafe.http.refusals import Closing
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.settings import Settings
+
+if TYPE_CHECKING:
+    # A shop that is one process has no bus, and its libraries need not be imported.
+    from cafe.bus.following_ledger import FollowingLedger
+    from cafe.bus.line import Line
 
 A = TypeVar("A", bound=Actor)
 

@@ -18,7 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from actors import Ref
-from cafe.ledger.ledger import Ledger, LedgerStatistics
+from cafe.ledger.ledger import LedgerStatistics
+from cafe.ledger.view import LedgerView
 from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.offer import Offer
@@ -36,7 +37,7 @@ class Exposition:
     """Histograms and counters, and the instrument that has the actors' statistics."""
     offers: Sequence[Offer]
     """Of the departments."""
-    ledger: Ledger
+    ledger: LedgerView
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
     """By app."""

@@ -61,7 +61,7 @@ async def opened_house(
         app = worker_app(
             shop.offers,
             shop.limiter,
-            system,
+            system.tree,
             trusted=(),
             authenticate=_operator,
             access=Access("accounts"),

@@ -20,7 +20,7 @@ import trio
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from actors import Ref, System
+from actors import Ref, Tree
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate
 from cafe.http.cors import Cors
@@ -228,7 +228,7 @@ def client_app(
 def worker_app(
     offers: Sequence[Offer],
     limiter: Ref[RateLimiter],
-    system: System,
+    actors_of: Callable[[], Tree],
     *,
     trusted: Networks,
     authenticate: Authenticate,
@@ -250,7 +250,7 @@ def worker_app(
     routers = [
         *(one for offer in offers for one in offer.staff_routes),
         health_routes(why_not_ready),
-        operator_routes(system, expose),
+        operator_routes(actors_of, expose),
     ]
     api = create_app(
         [*routers, front_routes(WORKER, VERSION, routers)],
