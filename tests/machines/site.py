@@ -30,6 +30,8 @@ class Site:
     fronts: list[Front]
     database_url: str
     """Not by a relay: what is read for the accounts."""
+    postgres: PostgresServer
+    redis: RedisServer
     to_database: dict[str, Relay] = field(default_factory=dict[str, Relay])
     """The link of each house, by its name, where links can be cut."""
     to_bus: dict[str, Relay] = field(default_factory=dict[str, Relay])
@@ -108,7 +110,7 @@ def new_site(
     What still runs at the end is killed.
     """
     database = postgres.new_database()
-    site = Site([], [], postgres.url(database))
+    site = Site([], [], postgres.url(database), postgres, redis)
     upgrade(site.database_url)
     socket = postgres.folder / ".s.PGSQL.5432"
     with ExitStack() as stack:
