@@ -32,6 +32,16 @@ HOUSES, FRONTS = ("house-1", "house-2"), ("front-1", "front-2")
 OF_MACHINES = (*HOUSES, *FRONTS)
 NO_SETTINGS = {"COMPOSE_PROFILES", "CUSTOMERS_PORT", "ALL_IN_ONE"}
 HOUSE_PORT = 8082
+HOUSE_BIND = f"0.0.0.0:{HOUSE_PORT}"
+BUS = {"CAFE_BUS", "CAFE_BUS_FILE"}
+DATABASE = {"CAFE_DATABASE_URL", "CAFE_DATABASE_URL_FILE"}
+OTHERS_SETTINGS = {
+    "cafe": {*BUS, "CAFE_HOUSE_BIND", "CAFE_SHOPS"},
+    "upgrade": {*BUS, "CAFE_HOUSE_BIND", "CAFE_SHOPS"},
+    "house": {"CAFE_SHOPS"},
+    "front": {*DATABASE, "CAFE_HOUSE_BIND"},
+}
+"""What a service has no use for. A front, which strangers reach, does not even have a database."""
 
 
 def compose() -> dict[str, Any]:
@@ -58,16 +68,18 @@ def variables_of_the_image() -> dict[str, str]:
     return dict(re.findall(r"^ +(CAFE_\w+)=(\S+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, *OF_MACHINES])
 def test_each_setting_that_is_set_outside_is_passed_on_and_so_is_the_file_of_each_secret(
     name: str,
 ) -> None:
     environment = services()[name]["environment"]
     settings = {f"CAFE_{field.upper()}" for field in Settings.model_fields}
-    assert environment.keys() == settings | {f"CAFE_{field.upper()}_FILE" for field in SECRETS}
+    settings |= {f"CAFE_{field.upper()}_FILE" for field in SECRETS}
+    assert environment.keys() == settings - OTHERS_SETTINGS[name.partition("-")[0]]
     given = {name: value for name, value in environment.items() if value is not None}
     usual = {"CAFE_WORKER_AUTH": "open", **variables_of_the_image()}
-    assert given == {name: f"${{{name}:-{value}}}" for name, value in usual.items()}
+    ours = {name: f"${{{name}:-{value}}}" for name, value in usual.items()}
+    assert given == ours | ({"CAFE_HOUSE_BIND": HOUSE_BIND} if name in HOUSES else {})
 
 
 def test_the_baristas_port_that_is_open_is_published_on_this_machine_only() -> None:
@@ -175,17 +187,17 @@ def test_two_houses_and_two_fronts_are_the_same_but_for_their_names() -> None:
 
 @pytest.mark.parametrize("name", FRONTS)
 def test_a_front_has_the_bus_and_no_database(name: str) -> None:
-    environment = services()[name]["environment"]
-    assert "CAFE_BUS" in environment
-    assert not [variable for variable in environment if "DATABASE" in variable]
+    environment = services()[name]["environment"].keys()
+    assert environment >= BUS
+    assert not environment & DATABASE
     assert "volumes" not in services()[name]
 
 
 @pytest.mark.parametrize("name", HOUSES)
 def test_a_house_has_both_and_is_asked_for_its_health_where_it_answers(name: str) -> None:
     house = services()[name]
-    assert {"CAFE_BUS", "CAFE_DATABASE_URL"} <= house["environment"].keys()
-    assert house["environment"]["CAFE_HOUSE_BIND"] == f"0.0.0.0:{HOUSE_PORT}"
+    assert house["environment"].keys() >= BUS | DATABASE
+    assert house["environment"]["CAFE_HOUSE_BIND"] == HOUSE_BIND
     assert f"CAFE_CLIENT_BIND=127.0.0.1:{HOUSE_PORT}" in house["healthcheck"]["test"]
     assert "ports" not in house
 
