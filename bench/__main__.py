@@ -17,6 +17,7 @@ from bench import (
     boards,
     defaults,
     deliveries,
+    failover,
     flood,
     history,
     latency,
@@ -66,6 +67,9 @@ BENCHMARKS = {
         tables.measure, "GET /tables among a thousand tables and their bookings against ten"
     ),
     "boards": Benchmark(boards.measure, "a thousand boards open, against none"),
+    "failover": Benchmark(
+        failover.measure, "from the kill of the owner to the next committed order"
+    ),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }
