@@ -23,6 +23,7 @@ from bench import (
     latency,
     lines,
     lookups,
+    machines,
     memory,
     menu,
     noop,
@@ -57,6 +58,9 @@ BENCHMARKS = {
     "memory": Benchmark(memory.measure, "memory at rest, and after orders have come and gone"),
     "latency": Benchmark(latency.measure, "from a barista's finish to the customer's 200"),
     "flood": Benchmark(flood.measure, "the regulars' orders while one address attacks"),
+    "machines": Benchmark(
+        machines.measure, "a house and fronts against the same shop in one process"
+    ),
     "lookups": Benchmark(lookups.measure, "the regulars' wait while strangers guess ids and keys"),
     "history": Benchmark(history.measure, "the start with a million finished orders in the file"),
     "accounts": Benchmark(accounts.measure, "signing in, start and memory with many accounts"),
