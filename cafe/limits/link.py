@@ -24,7 +24,7 @@ from cafe.limits.script import Answer, Asked, Call, decode, encode, members_of
 
 LONGEST_WAIT: Final = 0.25
 """Seconds that a request waits for Redis at most; then the front decides alone."""
-GATHER_SECONDS: Final = 0.004
+GATHER_SECONDS: Final = 0.005
 """Calls begin at least so far apart: what is asked in between goes with the next."""
 POLL_SECONDS: Final = 0.25
 """With nothing to ask, bans of other fronts are asked for so often."""
