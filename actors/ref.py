@@ -43,6 +43,11 @@ class Ref(Generic[A_co]):
         """The name that the actor was started with."""
         return self._cell.name
 
+    @property
+    def messages(self) -> frozenset[type[Message[A_co, Any]]]:
+        """The messages that the actor has handlers for."""
+        return frozenset(self._cell.handlers)
+
     @trio.lowlevel.enable_ki_protection
     async def ask(self, message: Question[A_co, R]) -> R:
         """Send the message, waiting for room, and return its answer.

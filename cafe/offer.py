@@ -8,8 +8,8 @@ what a department does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -22,6 +22,11 @@ from cafe.http.refusals import Closing
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.settings import Settings
+
+if TYPE_CHECKING:
+    # A shop that is one process has no bus, and its libraries need not be imported.
+    from cafe.bus.following_ledger import FollowingLedger
+    from cafe.bus.line import Line
 
 A = TypeVar("A", bound=Actor)
 
@@ -46,6 +51,21 @@ class House:
     limiter: Ref[RateLimiter]
     closing: Closing
     registry: CollectorRegistry
+    has_fronts: bool = False
+    """Whether it is a house whose customers are at fronts, in other processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a front has before any department is reached: the house has its actors and ledger."""
+
+    settings: Settings
+    line: Line
+    ledger: FollowingLedger
+    limiter: Ref[RateLimiter]
+    closing: Closing
+    """Whether this front is closing; the house may go on."""
+    registry: CollectorRegistry
 
 
 async def nothing() -> Mapping[str, int]:
@@ -56,6 +76,11 @@ async def nothing() -> Mapping[str, int]:
 async def no_metrics() -> Iterable[Metric]:
     """Have no metrics of its own."""
     return ()
+
+
+async def nothing_of_front(_front: str) -> int:
+    """Have nothing of any front."""
+    return 0
 
 
 async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
@@ -101,10 +126,22 @@ class Offer:
     metrics: Callable[[], Awaitable[Iterable[Metric]]] = no_metrics
     """Its own numbers, asked for with each scrape."""
     tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
-    """Run for as long as the shop is open."""
+    """Run where its actors are, for as long as the shop is open."""
+    serving: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Run wherever its routes are served, for as long as they are."""
+    refs: tuple[Ref[Any], ...] = ()
+    """The actors that fronts ask."""
+    queries: tuple[Callable[..., Any], ...] = ()
+    """What fronts read by: functions of a module, given a connection, and all else by name."""
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]] = field(
+        default_factory=dict[str, Callable[[float], Awaitable[Any]]]
+    )
+    """What else fronts ask for, by name."""
     tidy: Callable[[], Awaitable[Mapping[str, int]]] = nothing
     """Deletes what is kept no longer, once an hour; returns what to log of it."""
     cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off
     """Gives up what a banned address, for so many seconds, has; returns how much that was."""
+    front_gone: Callable[[str], Awaitable[int]] = nothing_of_front
+    """Gives up what a front that has gone held; returns how much that was."""
     close: Callable[[], Awaitable[Mapping[str, int]]] = nothing
     """Answers all who wait, once `Closing` has begun; returns what to log of it."""

@@ -6,7 +6,7 @@ Rule: a refusal carries data, and `problem.refusal_response` makes the response 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from actors import Refusal
 
@@ -21,6 +21,14 @@ class CafeRefusal(Refusal):
     """The attributes that become members of the problem, beside those of RFC 9457."""
     retry_after: float | None = None
     """Seconds after which a retry makes sense, if that is known."""
+    made_of: tuple[tuple[Any, ...], dict[str, Any]]
+    """The arguments of its constructor, from which another process can make it again."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        """Keep the arguments: what a subclass passes on to Exception is only its sentence."""
+        self = super().__new__(cls, *args)
+        self.made_of = args, named
+        return self
 
     def problem_members(self) -> dict[str, Any]:
         """Return the further members of the problem by name."""

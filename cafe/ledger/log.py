@@ -88,6 +88,12 @@ class Log:
         """Go on after this position."""
         self.last = last
 
+    def skip(self, last: int) -> None:
+        """Go on after this position: what is between was missed, and followers read it in pages."""
+        self._recent.clear()
+        self.begin(last)
+        self._waiting.unpark_all()
+
     def add(self, logged: Sequence[Logged]) -> None:
         """Add what has been committed, call the listeners and wake the followers."""
         if logged:

@@ -21,8 +21,9 @@ from cafe.http.outer_layer import RequestMetrics
 from cafe.ledger.ledger import new_ledger, running
 from cafe.ledger.store import Store, open_store
 from cafe.settings import Settings
+from cafe.shop.apps import worker_app
 from cafe.shop.departments import OURS, Departments
-from cafe.shop.ports import Access, worker_app
+from cafe.shop.ports import Access
 from cafe.shop.process import start_clock
 from cafe.shop.shop import open_house
 
@@ -40,7 +41,7 @@ async def open_offline(
 
     Raises LedgerError: DatabaseInUse if a shop runs.
     """
-    url = settings.database_url.get_secret_value()
+    url = settings.ledger_url
     store = await trio.to_thread.run_sync(open_store, url)
     try:
         async with opened_house(settings, store, departments) as client:
@@ -61,7 +62,7 @@ async def opened_house(
         app = worker_app(
             shop.offers,
             shop.limiter,
-            system,
+            system.tree,
             trusted=(),
             authenticate=_operator,
             access=Access("accounts"),

@@ -1,0 +1,277 @@
+"""The house's end of the bus: it puts what fronts ask through to its actors, and answers.
+
+Rule: it decides nothing. What is new and what comes again, `answered.py` says; an ask over the bus
+is an ask of the actor by a task here, and is cancelled when its front cancels it, or has gone. Each
+front is answered in a stream of its own; all of them follow one stream of what is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_hex
+from typing import Any, Final, NoReturn
+
+import msgspec
+import structlog
+import trio
+
+from actors import ActorError, Ref
+from actors.message import Message
+from cafe.bus.answered import Answered
+from cafe.bus.batches import (
+    CALL,
+    QUERY,
+    Answer,
+    Answers,
+    Ask,
+    Asks,
+    Changed,
+    Happened,
+    Outcome,
+    Pulse,
+)
+from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
+from cafe.bus.line import LIVES_SECONDS
+from cafe.bus.queries import Function, path_of
+from cafe.bus.streams import Bus, Entry
+from cafe.http.refusals import CafeRefusal
+from cafe.ledger.department import Logged, Put
+from cafe.ledger.view import LedgerView
+
+PULSE_SECONDS: Final = 0.5
+"""Between two signs of life, where nothing is committed."""
+DRAIN_SECONDS: Final = 0.3
+"""How long what is under way may take before a shutdown."""
+LOOK_SECONDS: Final = 1.0
+"""Between two looks for fronts that have gone."""
+MOST_EVENTS: Final = 20_000
+"""Events that wait to be sent; beyond, those are dropped, and fronts load again."""
+NOTHING: Final = msgspec.Raw(encode(None))
+
+read_asks: Final = decoder_of(Asks)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What fronts can ask a house for."""
+
+    refs: Mapping[str, Ref[Any]]
+    """Its actors, by name."""
+    queries: Mapping[str, Function]
+    """By path."""
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]]
+
+
+def asked_of(
+    refs: Iterable[Ref[Any]],
+    queries: Iterable[Function],
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]],
+) -> Asked:
+    """Return what fronts can ask for, by name."""
+    return Asked({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
+
+
+@dataclass(slots=True)
+class FrontHere:
+    """What a house knows of one front."""
+
+    seen_at: float
+    answered: Answered = field(default_factory=Answered)
+    scopes: dict[int, trio.CancelScope] = field(default_factory=dict[int, trio.CancelScope])
+
+
+class Answering:
+    """Answers the fronts of one shop, for as long as this house owns it."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        term: Callable[[], int],
+        asked: Asked,
+        ledger: LedgerView,
+        on_gone: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Answer as an owner; `term` returns the number of the ownership at this moment.
+
+        `on_gone` is called with the name of each front that has gone.
+        """
+        self._house = token_hex(8)
+        self._bus = bus
+        self._term = term
+        self._asked = asked
+        self._ledger = ledger
+        self._on_gone = on_gone
+        self._fronts: dict[str, FrontHere] = {}
+        self._answers: dict[str, list[Answer]] = {}
+        self._events: list[Happened] = []
+        self._position = ledger.statistics().position
+        self._bell = trio.Event()
+        self._receiving = trio.CancelScope()
+        self._messages: dict[tuple[str, str], type[Any]] = {}
+        ledger.listen(self._hear)
+
+    @property
+    def fronts(self) -> int:
+        """How many fronts are known."""
+        return len(self._fronts)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis does not answer."""
+        return self._bus.is_away
+
+    async def run(self) -> NoReturn:
+        """Answer until cancelled. Raises WrongVersion."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send)
+            nursery.start_soon(self._look_for_gone, nursery)
+            with self._receiving:
+                await self._receive(nursery)
+            await trio.sleep_forever()
+        raise AssertionError
+
+    async def drain(self) -> None:
+        """Take nothing more, and let answers that are under way be sent: before a shutdown.
+
+        What waits for others, as a barista without work does, is not answered: its front asks the
+        next house.
+        """
+        self._receiving.cancel()
+        await trio.sleep(DRAIN_SECONDS)
+
+    # Sending
+
+    def _hear(self, logged: Sequence[Logged]) -> None:
+        """Send what was committed; a follower for `Ledger.listen`."""
+        if len(self._events) > MOST_EVENTS:
+            self._events.clear()
+        self._events += map(_happened, logged)
+        self._position = logged[-1].position
+        self._bell.set()
+
+    def _pulse(self, events: list[Happened]) -> Pulse:
+        return Pulse(self._house, self._term(), self._ledger.now(), self._position, events)
+
+    def _answer(self, front: str, answer: Answer) -> None:
+        self._answers.setdefault(front, []).append(answer)
+        self._bell.set()
+
+    async def _send(self) -> NoReturn:
+        names, ids = self._bus.names, partial(trio.move_on_after, PULSE_SECONDS)
+        while True:
+            with ids() as waited:
+                await self._bell.wait()
+            self._bell = trio.Event()
+            events, self._events = self._events, []
+            answers, self._answers = self._answers, {}
+            entries: list[Entry] = []
+            if events or waited.cancelled_caught:
+                pulse = self._pulse(events)
+                entries.append(Entry(names.log, encode(pulse), "log"))
+            entries += [
+                Entry(names.answers(front), encode(Answers(self._house, some)), "answers")
+                for front, some in answers.items()
+            ]
+            # What is lost here is asked for again: the answers are kept, and positions show a gap.
+            await self._bus.add(entries)
+
+    # Receiving
+
+    async def _receive(self, nursery: trio.Nursery) -> NoReturn:
+        ids = await self._bus.last_of([self._bus.names.asks])
+        while True:
+            entries, ids = await self._bus.read(ids)
+            for _stream, body in entries:
+                asks = read_asks(body)
+                if asks.house == self._house:
+                    self._take(asks, nursery)
+
+    def _take(self, asks: Asks, nursery: trio.Nursery) -> None:
+        name = asks.front
+        front = self._fronts.setdefault(name, FrontHere(0.0))
+        front.seen_at = trio.current_time()
+        for one in front.answered.begin(asks.asks):
+            if isinstance(one, Answer):
+                self._answer(name, one)
+            elif front.answered.is_cancelled(one.number):
+                self._end(name, front, Answer(one.number, Outcome.CANCELLED, NOTHING))
+            else:
+                nursery.start_soon(self._run, name, front, one)
+        for number in front.answered.cancel(asks.cancelled):
+            if number in front.scopes:
+                front.scopes[number].cancel()
+        if asks.open is not None:
+            for number in front.answered.report(asks.open):
+                self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
+            for number in front.answered.given_up(asks.open):
+                front.scopes[number].cancel()
+
+    async def _run(self, name: str, front: FrontHere, ask: Ask) -> None:
+        outcome, body = Outcome.CANCELLED, NOTHING
+        with trio.CancelScope() as front.scopes[ask.number]:
+            try:
+                outcome, body = Outcome.ANSWERED, msgspec.Raw(encode(await self._put_through(ask)))
+            except CafeRefusal as refusal:
+                outcome, body = Outcome.REFUSED, msgspec.Raw(refusal_to_bytes(refusal))
+            except ActorError:
+                outcome = Outcome.CRASHED
+            except (LookupError, TypeError, msgspec.ValidationError) as error:
+                # Of another release, or a bug; the front's request fails as in a crash.
+                log.exception("ask not understood", of=ask.of, name=ask.name, exc_info=error)
+                outcome = Outcome.CRASHED
+        del front.scopes[ask.number]
+        self._end(name, front, Answer(ask.number, outcome, body))
+
+    def _end(self, name: str, front: FrontHere, answer: Answer) -> None:
+        front.answered.end(answer)
+        if name in self._fronts:
+            self._answer(name, answer)
+
+    async def _put_through(self, ask: Ask) -> Any:
+        if ask.of == QUERY:
+            function = self._asked.queries[ask.name]
+            _, named = arguments_from_bytes(function, ask.body)
+            return await self._ledger.read(partial(function, **named))
+        if ask.of == CALL:
+            return await self._asked.calls[ask.name](decoder_of(float)(ask.body))
+        ref = self._asked.refs[ask.of]
+        return await ref.ask(decoder_of(self._message(ref, ask.name))(ask.body))
+
+    def _message(self, ref: Ref[Any], name: str) -> type[Message[Any, Any]]:
+        """Return the class of a message of an actor, by its name."""
+        kind = self._messages.get((ref.name, name))
+        if kind is None:
+            kind = next(one for one in ref.messages if one.__name__ == name)
+            self._messages[ref.name, name] = kind
+        return kind
+
+    # Fronts that have gone
+
+    async def _look_for_gone(self, nursery: trio.Nursery) -> NoReturn:
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            living = await self._bus.living(list(self._fronts))
+            now = trio.current_time()
+            for name, front in list(self._fronts.items()):
+                # Without Redis none can renew its key, and none is taken for gone.
+                if living is None or name in living:
+                    front.seen_at = now
+                elif now >= front.seen_at + LIVES_SECONDS:
+                    self._forget(name, front)
+                    nursery.start_soon(self._on_gone, name)
+
+    def _forget(self, name: str, front: FrontHere) -> None:
+        log.warning("front gone", front=name, asks=len(front.scopes))
+        del self._fronts[name]
+        self._answers.pop(name, None)
+        for scope in front.scopes.values():
+            scope.cancel()
+
+
+def _happened(logged: Logged) -> Happened:
+    changes = [Changed(isinstance(one, Put), one.table.name, one[1]) for one in logged.changes]
+    return Happened(logged.department, tuple(logged.event), changes)

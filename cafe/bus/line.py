@@ -1,0 +1,279 @@
+"""A front's line to the house: it asks, over the bus, and repeats what was not answered.
+
+Rule: the line decides nothing. What crosses is `codec.py`, what is asked again `open_asks.py`. An
+ask that is cancelled is given up at once, and cancelled in the house a moment later; if it was
+answered meanwhile, the answer goes to a callback, where there is one. When another house owns the
+shop, every ask that the former one may have had raises ActorCrashed, as a crash of the actor does:
+it may have had its effect or not, and who asks knows how to repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+import structlog
+import trio
+
+from actors import Actor, ActorCrashed, MailboxFull
+from cafe.bus.batches import CALL, QUERY, Answer, Answers, Outcome, Pulse
+from cafe.bus.codec import arguments_to_bytes, decoder_of, encode, refusal_from_bytes
+from cafe.bus.open_asks import OpenAsks
+from cafe.bus.queries import path_of, rows_of, to_result
+from cafe.bus.ref import BusRef
+from cafe.bus.streams import Bus, Entry
+from cafe.ledger.reader import Query
+
+A = TypeVar("A", bound=Actor)
+T = TypeVar("T")
+
+REPORT_SECONDS: Final = 0.5
+"""Between two reports of what is open: so soon a lost ask is sent again."""
+LIVES_SECONDS: Final = 5.0
+"""How long a front counts as alive after it has renewed its key, which it does with each report."""
+STREAM_SECONDS: Final = 60.0
+"""How long its stream of answers is kept after that."""
+SILENT_SECONDS: Final = 2.0
+"""A house that has given no sign of life for so long is away."""
+MOST_OPEN: Final = 20_000
+"""Asks of one front; beyond, a message that is not to wait is refused as by a full mailbox."""
+
+read_answers: Final = decoder_of(Answers)
+read_pulse: Final = decoder_of(Pulse)
+
+Late = Callable[[Any], object]
+"""Given the answer of an ask that was cancelled before that came."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
+
+
+class Waiter:
+    """One task that waits for an outcome, or what is done with an answer that comes late."""
+
+    __slots__ = ("answer", "done", "late", "name", "read")
+
+    def __init__(self, name: str, read: Callable[[Any], Any]) -> None:
+        self.name = name
+        self.read = read
+        self.done = trio.Event()
+        self.answer: Answer | None = None
+        self.late: Late | None = None
+
+    def value(self) -> Any:
+        """Return the answer; raises the refusal, or ActorCrashed where there is none."""
+        answer = self.answer
+        if answer is None or answer.outcome in (Outcome.CRASHED, Outcome.CANCELLED):
+            raise ActorCrashed(self.name)
+        if answer.outcome is Outcome.REFUSED:
+            raise refusal_from_bytes(answer.body)
+        return self.read(answer.body)
+
+
+class Line:
+    """A front's end of the bus."""
+
+    def __init__(self, bus: Bus, front: str) -> None:
+        """Reach the house over `bus`, under a name that no other front has had."""
+        self.front = front
+        self._bus = bus
+        self._asks = OpenAsks(front)
+        self._term = 0
+        self._waiters: dict[int, Waiter] = {}
+        self._bell = trio.Event()
+        self._is_due = False
+        self._pulse_at = -float("inf")
+        self._has_house = trio.Event()
+        self._listeners: list[Callable[[Pulse], None]] = []
+        self._callbacks: list[Callable[[], Awaitable[None]]] = []
+
+    # What it is used for
+
+    def ref(self, actor: type[A], name: str | None = None) -> BusRef[A]:
+        """Return a ref of an actor of the house, by default the one with its class's name."""
+        return BusRef(self, actor, name or actor.__name__)
+
+    async def read(self, query: Query[T]) -> T:
+        """Return what a query finds: a function of the house's, perhaps partial by keywords."""
+        function, named = rows_of(query)
+        read = to_result(function)
+        path = path_of(function)
+        return cast("T", await self.ask(QUERY, path, arguments_to_bytes((), named), read))
+
+    async def call(self, name: str, argument: float, answer: type[T]) -> T:
+        """Call what the house offers under a name."""
+        body = encode(argument)
+        return cast("T", await self.ask(CALL, name, body, decoder_of(answer)))
+
+    async def ask(
+        self, of: str, name: str, body: bytes, read: Callable[[Any], Any], late: Late | None = None
+    ) -> Any:
+        """Ask, and return what `read` makes of the answer; raises as a Ref does.
+
+        `late` is given the answer where the ask was cancelled before that came.
+        """
+        number = self._asks.add(of, name, body)
+        waiter = self._waiters[number] = Waiter(of, read)
+        self._bell.set()
+        try:
+            await waiter.done.wait()
+        except trio.Cancelled:
+            if waiter.done.is_set():  # in this moment
+                self._give_late(waiter, late)
+            elif self._asks.cancel(number):
+                waiter.late = late
+                self._bell.set()
+            else:
+                del self._waiters[number]
+            raise
+        return waiter.value()
+
+    def tell_nowait(self, of: str, name: str, body: bytes) -> None:
+        """Send what needs no answer; it is repeated until the house has it, or is another one."""
+        if len(self._asks) >= MOST_OPEN:
+            raise MailboxFull(of, MOST_OPEN)
+        self._asks.add(of, name, body)
+        self._bell.set()
+
+    @property
+    def open(self) -> int:
+        """How many asks are not settled."""
+        return len(self._asks)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis does not answer."""
+        return self._bus.is_away
+
+    @property
+    def has_house(self) -> bool:
+        """Whether a house has given a sign of life lately."""
+        return trio.current_time() < self._pulse_at + SILENT_SECONDS
+
+    async def wait_for_house(self) -> None:
+        """Return when a house has given its first sign of life."""
+        await self._has_house.wait()
+
+    def on_pulse(self, callback: Callable[[Pulse], None]) -> None:
+        """Call back with each sign of life of a house, in the order in which it gave them."""
+        self._listeners.append(callback)
+
+    def on_new_house(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call back when another house owns the shop than before."""
+        self._callbacks.append(callback)
+
+    # The tasks
+
+    async def run(self) -> NoReturn:
+        """Send, receive and report; never returns. Raises WrongVersion."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receive, nursery)
+            nursery.start_soon(self._report)
+            await self._send()
+        raise AssertionError
+
+    async def close(self) -> None:
+        """Say that this front has gone: remove its key, and the stream of its answers."""
+        names = self._bus.names
+        await self._bus.delete(names.front(self.front), names.answers(self.front))
+
+    async def _send(self) -> NoReturn:
+        asks, names = self._asks, self._bus.names
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            while asks.has_news or self._is_due:
+                renew: dict[str, int] = {}
+                report, self._is_due = self._is_due, False
+                if report:
+                    renew[names.front(self.front)] = round(LIVES_SECONDS * 1000)
+                    renew[names.answers(self.front)] = round(STREAM_SECONDS * 1000)
+                entries: list[Entry] = []
+                if asks.has_news or (report and asks.has_open):
+                    batch = asks.take(report=report)
+                    entries.append(Entry(names.asks, encode(batch), "asks"))
+                if entries or renew:
+                    await self._bus.add(entries, renew=renew)
+
+    async def _report(self) -> NoReturn:
+        while True:
+            self._is_due = True
+            self._bell.set()
+            await trio.sleep(REPORT_SECONDS)
+
+    async def _receive(self, nursery: trio.Nursery) -> NoReturn:
+        names = self._bus.names
+        ids = {
+            names.answers(self.front): b"0-0",
+            **await self._bus.last_of([names.log]),
+        }
+        while True:
+            entries, ids = await self._bus.read(ids)
+            # What was committed comes first: an answer may rest on it.
+            for stream, body in entries:
+                if stream == names.log:
+                    self._take_pulse(read_pulse(body), nursery)
+            for stream, body in entries:
+                if stream != names.log:
+                    self._take_answers(read_answers(body))
+
+    def _take_pulse(self, pulse: Pulse, nursery: trio.Nursery) -> None:
+        if pulse.term < self._term:
+            return  # of a house that does not know yet that it owns nothing any more
+        self._term = pulse.term
+        if pulse.house != self._asks.house:
+            self._begin(pulse.house, nursery)
+        self._pulse_at = trio.current_time()
+        self._has_house.set()
+        for listener in self._listeners:
+            listener(pulse)
+
+    def _take_answers(self, answers: Answers) -> None:
+        if answers.house != self._asks.house:
+            return
+        for answer in answers.answers:
+            if answer.outcome is Outcome.UNKNOWN:
+                self._asks.repeat(answer.number)
+                self._bell.set()
+            elif self._asks.settle(answer.number):
+                self._end(answer.number, answer)
+
+    def _begin(self, house: str, nursery: trio.Nursery) -> None:
+        is_first = not self._asks.house
+        failed = self._asks.begin(house)
+        for number in failed:
+            self._end(number, None)
+        self._bell.set()
+        if not is_first:
+            log.warning("another house owns the shop", house=house, asks_failed=len(failed))
+            for callback in self._callbacks:
+                nursery.start_soon(callback)
+
+    def _end(self, number: int, answer: Answer | None) -> None:
+        waiter = self._waiters.pop(number, None)
+        if waiter is None:
+            return  # nothing waits for the outcome of a tell
+        waiter.answer = answer
+        waiter.done.set()
+        if waiter.late is not None:
+            self._give_late(waiter, waiter.late)
+
+    def _give_late(self, waiter: Waiter, late: Late | None) -> None:
+        answer = waiter.answer
+        if late is not None and answer is not None and answer.outcome is Outcome.ANSWERED:
+            late(waiter.read(answer.body))
+
+
+@asynccontextmanager
+async def open_line(bus: Bus) -> AsyncGenerator[Line]:
+    """Yield a line over the bus, under a new name; at the end it is closed."""
+    line = Line(bus, token_hex(8))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.run)
+        try:
+            yield line
+        finally:
+            with trio.move_on_after(1.0, shield=True):
+                await line.close()
+            nursery.cancel_scope.cancel()

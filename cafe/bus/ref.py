@@ -1,0 +1,80 @@
+"""A ref of an actor that is in the house, for what asks it at a front.
+
+Rule: it is used as any Ref is, but a network is between: an ask that is cancelled raises at once,
+and its handler may have run. See `line.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+
+import trio
+
+from actors import Actor, ActorError, ActorStatistics, Message, Ref
+from actors.message import Question
+from cafe.bus.codec import answer_of, decoder_of, encode
+
+if TYPE_CHECKING:
+    from cafe.bus.line import Line
+
+A = TypeVar("A", bound=Actor)
+R = TypeVar("R")
+
+
+class BusRef(Ref[A]):
+    """A `Ref[A]` whose actor is in another process."""
+
+    def __init__(self, line: Line, actor: type[A], name: str) -> None:
+        # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
+        self._line = line
+        self._handlers = actor.__actor_handlers__
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<BusRef {self._name}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the actor in its house."""
+        return self._name
+
+    async def ask(self, message: Question[A, R]) -> R:
+        """Send the message, and return its answer.
+
+        Raises the handler's Refusal; ActorCrashed if the actor crashed, or another house owns the
+        shop now; ActorError if the actor has no handler for the message. Waits as long as there is
+        no house, or no bus.
+        """
+        return await self.ask_late(message, None)
+
+    async def ask_late(self, message: Question[A, R], late: Callable[[R], object] | None) -> R:
+        """Ask as `ask` does; `late` is given an answer that comes after this was cancelled."""
+        kind: type[Any] = type(message)
+        self._handlers.check(message)
+        read = decoder_of(answer_of(kind))
+        answer = await self._line.ask(self._name, kind.__name__, encode(message), read, late)
+        return cast("R", answer)
+
+    async def tell(self, message: Message[A, Any]) -> None:
+        """Send the message as `tell_nowait` does; it does not wait for room."""
+        await trio.lowlevel.checkpoint()
+        self.tell_nowait(message)
+
+    def tell_nowait(self, message: Message[A, Any]) -> None:
+        """Send the message without an answer; raises MailboxFull where too much is open."""
+        self._handlers.check(message)
+        self._line.tell_nowait(self._name, type(message).__name__, encode(message))
+
+    def stop(self) -> NoReturn:
+        """Raise ActorError: only its house stops it."""
+        raise ActorError(f"{self._name} is in another process")
+
+    async def wait_stopped(self) -> NoReturn:
+        """Raise ActorError: only its house knows."""
+        await trio.lowlevel.checkpoint()
+        self.stop()
+
+    def statistics(self) -> ActorStatistics:
+        """Raise ActorError: its house shows them."""
+        self.stop()
