@@ -21,7 +21,7 @@ from cafe.ledger.store import open_store
 from tests.cafe.ledger.house_owner import LONG
 from tests.cafe.ledger.order_histories import Tickets, unit_each
 from tests.cafe.ledger.postgres import PostgresServer
-from tests.cafe.ledger.waiting import HOLDER, Waiting, end_session
+from tests.cafe.ledger.waiting import HOLDER, Waiting, end_session, sessions_of
 
 
 def test_of_two_standbys_one_owns_the_ledger_and_then_the_other(
@@ -54,8 +54,7 @@ def wait_owners(standbys: set[Waiting]) -> list[Waiting]:
 
 def end_waiting_sessions(postgres: PostgresServer, database: str) -> int:
     """End the sessions of standbys, and return how many there were."""
-    sessions = "SELECT datname, pid FROM pg_stat_activity WHERE application_name = 'cafe house'"
-    pids = [pid for name, pid in postgres.execute(sessions) if name == database]
+    pids = sessions_of(postgres, database, "cafe house")
     for pid in pids:
         postgres.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
     return len(pids)

@@ -13,7 +13,7 @@ from cafe.ledger.store import open_store
 from cafe.shop.process import open_patiently, opened
 from tests.cafe.ledger.house_owner import LONG
 from tests.cafe.ledger.postgres import PostgresServer
-from tests.cafe.ledger.waiting import HOLDER
+from tests.cafe.ledger.waiting import HOLDER, sessions_of
 
 
 async def test_a_process_waits_until_the_owner_has_gone(address: str) -> None:
@@ -46,9 +46,8 @@ async def test_a_process_that_is_ended_while_it_waits_leaves_no_owner_behind(
             async with opened(address, ends, 1.0, waits.set) as store:
                 assert store is None
     owner.close()
-    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
     with trio.fail_after(LONG):
-        while postgres.execute(sessions) != [(0,)]:
+        while sessions_of(postgres, database):
             assert postgres.execute(HOLDER, database) == []
             await trio.sleep(0.01)
 

@@ -56,3 +56,9 @@ def end_session(postgres: PostgresServer, database: str) -> None:
     """End the session of the owner, and return when it has ended."""
     ((pid,),) = postgres.execute(HOLDER, database)
     assert postgres.execute(f"SELECT pg_terminate_backend({pid}, 5000)") == [(True,)]
+
+
+def sessions_of(postgres: PostgresServer, database: str, name: str | None = None) -> list[int]:
+    """Return the process ids of the sessions of a database: all, or those of an application."""
+    rows = postgres.execute("SELECT pid, datname, application_name FROM pg_stat_activity")
+    return [pid for pid, of, application in rows if of == database and name in {None, application}]
