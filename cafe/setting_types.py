@@ -25,6 +25,7 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_SHOP = re.compile(r"[a-z][a-z0-9_]{0,30}")
 COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
 """The systems whose clients are served as well; see `cafe/compat/`."""
 LEAST_SECRET = 32
@@ -47,6 +48,14 @@ def parse_hosts(text: str) -> frozenset[str]:
 
 def _hosts(text: str) -> str:
     parse_hosts(text)
+    return text
+
+
+def _shop_name(text: str) -> str:
+    if _SHOP.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is no name of a shop: a letter, then up to 30 of a to z, 0 to 9 and _"
+        )
     return text
 
 
@@ -104,6 +113,44 @@ def _smtp(secret: SecretStr) -> SecretStr:
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise ValueError("a mail server's URL ends with its host or port")
     return secret
+
+
+def _bus(secret: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(secret.get_secret_value())
+        _ = url.port
+    except ValueError:  # its message may quote the password
+        raise ValueError(
+            "a bus's URL has user and password percent-encoded, and a port up to 65535"
+        ) from None
+    if url.scheme not in {"redis", "rediss"} or not url.hostname:
+        raise ValueError("a bus's URL begins with redis:// or rediss:// and a host")
+    if url.query or (url.path.strip("/") and not url.path.strip("/").isdecimal()):
+        raise ValueError("a bus's URL ends with its host, its port or the number of a database")
+    return secret
+
+
+def parse_shops(text: str) -> dict[str, str | None]:
+    """Parse comma-separated shops, each NAME or NAME=HOST, into hosts by name.
+
+    Raises ValueError with one sentence.
+    """
+    shops: dict[str, str | None] = {}
+    for one in filter(None, (part.strip().lower() for part in text.split(","))):
+        name, has_host, host = one.partition("=")
+        if _SHOP.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not the name of a shop like north_side")
+        if has_host and _HOST.fullmatch(host) is None:
+            raise ValueError(f"{host!r} is not a host name like cafe.example")
+        if name in shops or (host and host in shops.values()):
+            raise ValueError(f"{one!r} is named twice")
+        shops[name] = host or None
+    return shops
+
+
+def _shops(text: str) -> str:
+    parse_shops(text)
+    return text
 
 
 def parse_sender(text: str) -> Address:
@@ -165,6 +212,7 @@ Count = Annotated[int, Field(ge=1)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bind = Annotated[str, Field(min_length=1)]
 Networks = Annotated[str, AfterValidator(_networks)]
+ShopName = Annotated[str, AfterValidator(_shop_name)]
 Hosts = Annotated[str, AfterValidator(_hosts)]
 Origins = Annotated[str, AfterValidator(_origins)]
 Compat = Annotated[str, AfterValidator(_compat)]
@@ -174,3 +222,5 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp)]
+BusUrl = Annotated[SecretStr, AfterValidator(_bus)]
+Shops = Annotated[str, AfterValidator(_shops)]

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from cafe.setting_types import (
     COMPAT,
     Bind,
+    BusUrl,
     Compat,
     Count,
     Hosts,
@@ -27,6 +28,8 @@ from cafe.setting_types import (
     Seconds,
     Secret,
     Sender,
+    ShopName,
+    Shops,
     SmtpUrl,
     Token,
     WebhookSecret,
@@ -35,7 +38,7 @@ from cafe.setting_types import (
 from cafe.variables import PREFIX, variable_of, variables
 
 SECRETS = frozenset(
-    {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
+    {"worker_token", "database_url", "bus", "jwt_secret", "notification_secret", "smtp_url"}
 )
 FILE = "_file"
 """What the name of a secret's field ends with where it is the path of a file."""
@@ -105,6 +108,24 @@ class Settings(BaseModel):
         description="the database: sqlite:///FILE, sqlite:// for memory only, or "
         "postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
+    shop: ShopName | None = Field(
+        None,
+        description="this shop's name where several share a database of PostgreSQL: its tables are "
+        "in the schema cafe_NAME",
+    )
+    bus: BusUrl | None = Field(
+        None,
+        description="Redis or Valkey between fronts and houses: "
+        "redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS",
+    )
+    shops: Shops = Field(
+        "",
+        description="the shops that a front serves, comma-separated: each NAME at /shops/NAME/, "
+        "or NAME=HOST also at that host name; default: the one of CAFE_SHOP, at every host",
+    )
+    house_bind: Bind = Field(
+        "127.0.0.1:8082", description="host:port of a house's health and metrics, port 0 allowed"
+    )
     jwt_secret: Secret | None = Field(
         None,
         description="signs the tokens of accounts, 32 bytes or more; default: made at the first "
@@ -171,6 +192,22 @@ class Settings(BaseModel):
     key_ttl_seconds: Seconds = Field(
         86_400, description="how long an Idempotency-Key is remembered"
     )
+
+    @property
+    def ledger_url(self) -> str:
+        """The database's URL, with the shop's name in its query; may hold a password."""
+        url = self.database_url.get_secret_value()
+        if self.shop is None:
+            return url
+        # Here, since most shops have no name, and a command's help needs none of it.
+        from sqlalchemy import make_url  # noqa: PLC0415
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+        try:
+            named = make_url(url).update_query_dict({"shop": self.shop})
+        except (ArgumentError, ValueError):
+            return url  # the ledger refuses it
+        return named.render_as_string(hide_password=False)
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:

@@ -49,7 +49,7 @@ def find_secret(settings: Settings) -> bytes:
     file = secret_file(settings)
     if file is not None:
         return read_file(file)
-    with open_reader(settings.database_url.get_secret_value()) as connection:
+    with open_reader(settings.ledger_url) as connection:
         secret = read_secret(connection)
     if secret is None:
         raise SettingsError("The shop has made no secret yet; start it first.")
@@ -58,7 +58,7 @@ def find_secret(settings: Settings) -> bytes:
 
 def secret_file(settings: Settings) -> Path | None:
     """Return the file that has the secret; None where a table has it."""
-    url = parse_address(settings.database_url.get_secret_value())
+    url = parse_address(settings.ledger_url)
     if url.drivername != "sqlite" or is_in_memory(url):
         return None
     return Path(f"{url.database}.secret")

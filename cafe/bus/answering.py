@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from secrets import token_hex
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -41,6 +42,8 @@ from cafe.ledger.view import LedgerView
 
 PULSE_SECONDS: Final = 0.5
 """Between two signs of life, where nothing is committed."""
+DRAIN_SECONDS: Final = 0.3
+"""How long what is under way may take before a shutdown."""
 LOOK_SECONDS: Final = 1.0
 """Between two looks for fronts that have gone."""
 MOST_EVENTS: Final = 20_000
@@ -87,12 +90,16 @@ class Answering:
     def __init__(
         self,
         bus: Bus,
-        term: int,
+        term: Callable[[], int],
         asked: Asked,
         ledger: LedgerView,
         on_gone: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Answer in this `term`; `on_gone` is called with the name of a front that has gone."""
+        """Answer as an owner; `term` returns the number of the ownership at this moment.
+
+        `on_gone` is called with the name of each front that has gone.
+        """
+        self._house = token_hex(8)
         self._bus = bus
         self._term = term
         self._asked = asked
@@ -103,6 +110,7 @@ class Answering:
         self._events: list[Happened] = []
         self._position = ledger.statistics().position
         self._bell = trio.Event()
+        self._receiving = trio.CancelScope()
         self._messages: dict[tuple[str, str], type[Any]] = {}
         ledger.listen(self._hear)
 
@@ -121,8 +129,19 @@ class Answering:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
             nursery.start_soon(self._look_for_gone, nursery)
-            await self._receive(nursery)
+            with self._receiving:
+                await self._receive(nursery)
+            await trio.sleep_forever()
         raise AssertionError
+
+    async def drain(self) -> None:
+        """Take nothing more, and let answers that are under way be sent: before a shutdown.
+
+        What waits for others, as a barista without work does, is not answered: its front asks the
+        next house.
+        """
+        self._receiving.cancel()
+        await trio.sleep(DRAIN_SECONDS)
 
     # Sending
 
@@ -133,6 +152,9 @@ class Answering:
         self._events += map(_happened, logged)
         self._position = logged[-1].position
         self._bell.set()
+
+    def _pulse(self, events: list[Happened]) -> Pulse:
+        return Pulse(self._house, self._term(), self._ledger.now(), self._position, events)
 
     def _answer(self, front: str, answer: Answer) -> None:
         self._answers.setdefault(front, []).append(answer)
@@ -148,10 +170,10 @@ class Answering:
             answers, self._answers = self._answers, {}
             entries: list[Entry] = []
             if events or waited.cancelled_caught:
-                pulse = Pulse(self._term, self._ledger.now(), self._position, events)
+                pulse = self._pulse(events)
                 entries.append(Entry(names.log, encode(pulse), "log"))
             entries += [
-                Entry(names.answers(front), encode(Answers(self._term, some)), "answers")
+                Entry(names.answers(front), encode(Answers(self._house, some)), "answers")
                 for front, some in answers.items()
             ]
             # What is lost here is asked for again: the answers are kept, and positions show a gap.
@@ -165,7 +187,7 @@ class Answering:
             entries, ids = await self._bus.read(ids)
             for _stream, body in entries:
                 asks = read_asks(body)
-                if asks.term == self._term:
+                if asks.house == self._house:
                     self._take(asks, nursery)
 
     def _take(self, asks: Asks, nursery: trio.Nursery) -> None:
@@ -185,6 +207,8 @@ class Answering:
         if asks.open is not None:
             for number in front.answered.report(asks.open):
                 self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
+            for number in front.answered.given_up(asks.open):
+                front.scopes[number].cancel()
 
     async def _run(self, name: str, front: FrontHere, ask: Ask) -> None:
         outcome, body = Outcome.CANCELLED, NOTHING

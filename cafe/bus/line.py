@@ -79,6 +79,7 @@ class Line:
         self.front = front
         self._bus = bus
         self._asks = OpenAsks(front)
+        self._term = 0
         self._waiters: dict[int, Waiter] = {}
         self._bell = trio.Event()
         self._is_due = False
@@ -134,6 +135,11 @@ class Line:
             raise MailboxFull(of, MOST_OPEN)
         self._asks.add(of, name, body)
         self._bell.set()
+
+    @property
+    def open(self) -> int:
+        """How many asks are not settled."""
+        return len(self._asks)
 
     @property
     def is_away(self) -> bool:
@@ -210,21 +216,22 @@ class Line:
                     self._take_pulse(read_pulse(body), nursery)
             for stream, body in entries:
                 if stream != names.log:
-                    self._take_answers(read_answers(body), nursery)
+                    self._take_answers(read_answers(body))
 
     def _take_pulse(self, pulse: Pulse, nursery: trio.Nursery) -> None:
-        if pulse.term < self._asks.term:
+        if pulse.term < self._term:
             return  # of a house that does not know yet that it owns nothing any more
-        self._begin(pulse.term, nursery)
+        self._term = pulse.term
+        if pulse.house != self._asks.house:
+            self._begin(pulse.house, nursery)
         self._pulse_at = trio.current_time()
         self._has_house.set()
         for listener in self._listeners:
             listener(pulse)
 
-    def _take_answers(self, answers: Answers, nursery: trio.Nursery) -> None:
-        if answers.term < self._asks.term:
+    def _take_answers(self, answers: Answers) -> None:
+        if answers.house != self._asks.house:
             return
-        self._begin(answers.term, nursery)
         for answer in answers.answers:
             if answer.outcome is Outcome.UNKNOWN:
                 self._asks.repeat(answer.number)
@@ -232,16 +239,14 @@ class Line:
             elif self._asks.settle(answer.number):
                 self._end(answer.number, answer)
 
-    def _begin(self, term: int, nursery: trio.Nursery) -> None:
-        if term == self._asks.term:
-            return
-        is_first = not self._asks.term
-        failed = self._asks.begin(term)
+    def _begin(self, house: str, nursery: trio.Nursery) -> None:
+        is_first = not self._asks.house
+        failed = self._asks.begin(house)
         for number in failed:
             self._end(number, None)
         self._bell.set()
         if not is_first:
-            log.warning("another house owns the shop", term=term, asks_failed=len(failed))
+            log.warning("another house owns the shop", house=house, asks_failed=len(failed))
             for callback in self._callbacks:
                 nursery.start_soon(callback)
 

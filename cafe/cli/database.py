@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cafe.cli.imports import importing
-from cafe.cli.options import KEEP_DAYS, DatabaseUrl
+from cafe.cli.options import KEEP_DAYS, DatabaseUrl, ShopName
 from cafe.operations.printable import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ db = typer.Typer(
 
 
 @contextmanager
-def whole_database(option: str | None) -> Generator[str]:
+def whole_database(option: str | None, shop: str | None = None) -> Generator[str]:
     """Yield the database's URL, as `shop_database`, once the tables of all departments are known.
 
     Otherwise a migration would make some of them only.
@@ -43,12 +43,12 @@ def whole_database(option: str | None) -> Generator[str]:
         from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - not for help
 
         import_module("cafe.shop.departments")
-    with shop_database(option) as address:
+    with shop_database(option, shop) as address:
         yield address
 
 
 @db.command("upgrade")
-def upgrade_tables(database_url: DatabaseUrl = None) -> None:
+def upgrade_tables(database_url: DatabaseUrl = None, shop: ShopName = None) -> None:
     """Bring the tables up to this program's version.
 
     The shop does so by itself on SQLite; on PostgreSQL it refuses to start until this has run.
@@ -59,7 +59,7 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
         from cafe.ledger.database import upgrade  # noqa: PLC0415
         from cafe.ledger.tables import newest  # noqa: PLC0415
 
-    with whole_database(database_url) as address:
+    with whole_database(database_url, shop) as address:
         before = version_of(address)
         if before == newest():
             print(f"The tables have version {before}, the newest; there is nothing to do.")
@@ -73,6 +73,7 @@ def upgrade_tables(database_url: DatabaseUrl = None) -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="A new file.", show_default=False)],
     database_url: DatabaseUrl = None,
+    shop: ShopName = None,
 ) -> None:
     """Copy the database into a new file, while the shop runs.
 
@@ -82,7 +83,7 @@ def backup(
     with importing():
         from cafe.ledger.backup import back_up  # noqa: PLC0415 - not for help
 
-    with whole_database(database_url) as address:
+    with whole_database(database_url, shop) as address:
         size = back_up(address, file)
     print(f"{printable(str(file))}: {size:,} bytes")
 
@@ -93,6 +94,7 @@ def restore_database(
         Path, typer.Argument(help="What `cafe db backup` has made.", show_default=False)
     ],
     database_url: DatabaseUrl = None,
+    shop: ShopName = None,
 ) -> None:
     """Put a copy in the database's place; no shop may run meanwhile.
 
@@ -102,7 +104,7 @@ def restore_database(
     with importing():
         from cafe.ledger.backup import restore  # noqa: PLC0415 - not for help
 
-    with whole_database(database_url) as address:
+    with whole_database(database_url, shop) as address:
         former = restore(address, file)
     kept = "There was none before." if former is None else f"The former one is {former}."
     print(printable(f"The database is a copy of {file} now. {kept}"))
@@ -115,6 +117,7 @@ def prune_tables(
         typer.Option(min=1, help=KEEP_DAYS, show_default=False),
     ] = None,
     database_url: DatabaseUrl = None,
+    shop: ShopName = None,
 ) -> None:
     """Delete what ended long ago, such as orders and bookings, with all its events.
 
@@ -125,8 +128,8 @@ def prune_tables(
         from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - not for help
         from cafe.ledger.checking import open_reader  # noqa: PLC0415
 
-    with shop_settings(database_url=database_url, keep_days=keep_days) as settings:
-        address = settings.database_url.get_secret_value()
+    with shop_settings(database_url=database_url, shop=shop, keep_days=keep_days) as settings:
+        address = settings.ledger_url
         with open_reader(address):
             pass  # raises unless it is a ledger of this version: none is made or migrated
         prune_ledger(address, settings.keep_days)
@@ -152,7 +155,7 @@ def prune_ledger(address: str, days: int) -> None:
 
 
 @db.command("check")
-def check_tables(database_url: DatabaseUrl = None) -> None:
+def check_tables(database_url: DatabaseUrl = None, shop: ShopName = None) -> None:
     """Check everything that is promised of what is stored, while the shop runs.
 
     The exit code is 1 when a promise is broken; what breaks it is listed.
@@ -161,7 +164,7 @@ def check_tables(database_url: DatabaseUrl = None) -> None:
         from cafe.ledger.checking import check, open_reader  # noqa: PLC0415 - not for help
         from cafe.shop.departments import DEPARTMENTS  # noqa: PLC0415
 
-    with whole_database(database_url) as address, open_reader(address) as connection:
+    with whole_database(database_url, shop) as address, open_reader(address) as connection:
         promises = [_printed(promise) for promise in check(connection, DEPARTMENTS)]
     broken = [promise for promise in promises if promise.findings]
     if broken:

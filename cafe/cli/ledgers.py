@@ -32,7 +32,7 @@ def shop_settings(**options: object) -> Generator[Settings]:
 
 
 @contextmanager
-def shop_database(option: str | None) -> Generator[str]:
+def shop_database(option: str | None, shop: str | None = None) -> Generator[str]:
     """Yield the database's URL; raise UnusableDatabaseError for whatever is wrong with it."""
-    with shop_settings(database_url=option) as settings:
-        yield settings.database_url.get_secret_value()
+    with shop_settings(database_url=option, shop=shop) as settings:
+        yield settings.ledger_url

@@ -118,7 +118,7 @@ def trusting(config: ServerConfig) -> ssl.SSLContext:
 
 def refuse_memory(settings: Settings) -> None:
     """Raise SettingsError for a database in memory: what a command stored there would be lost."""
-    if is_in_memory(parse_address(settings.database_url.get_secret_value())):
+    if is_in_memory(parse_address(settings.ledger_url)):
         raise SettingsError(
             "CAFE_DATABASE_URL: a database in memory is lost with its process; name a file, or "
             "give --url and CAFE_JWT_SECRET of the shop that runs"

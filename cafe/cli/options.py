@@ -19,11 +19,16 @@ DATABASE_URL: Final = (
     "postgresql+psycopg://USER:PASSWORD@HOST/NAME "
     "(CAFE_DATABASE_URL, default sqlite:///cafe.db)"
 )
+SHOP: Final = (
+    "this shop's name where several share a database of PostgreSQL: its tables are in the schema "
+    "cafe_NAME (CAFE_SHOP)"
+)
 KEEP_DAYS: Final = "days after which what has ended is deleted (CAFE_KEEP_DAYS, default 400)"
 
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help=DATABASE_URL, show_default=False)
 ]
+ShopName = Annotated[str | None, typer.Option("--shop", help=SHOP, show_default=False)]
 ShopUrl = Annotated[
     str | None,
     typer.Option(

@@ -79,7 +79,7 @@ def check_and_write(export: Export, settings: Settings, *, dry_run: bool) -> Non
     zone = ZoneInfo(settings.time_zone)
     rules = Rules(settings.delivery_lease_seconds, partial(day_of, zone=zone))
     report = Progress("records checked", sum(export.counts.values()))
-    address = settings.database_url.get_secret_value()
+    address = settings.ledger_url
     if dry_run and is_new(parse_address(address)):
         address = "sqlite://"  # as empty as the new file would be, and nothing is written
     with closing(open_store(address)) as store:

@@ -29,6 +29,7 @@ from sqlalchemy.engine import URL
 from cafe.ledger.checking import open_reader
 from cafe.ledger.database import SECRET_OPTIONS, is_in_memory, parse_address
 from cafe.ledger.errors import LedgerError, WrongDatabaseError, translating
+from cafe.ledger.shops import PREFIX, schema_of, shop_of, without_shop
 from cafe.ledger.sqlite_file import (
     LOGS,
     LedgerFile,
@@ -56,7 +57,7 @@ def back_up(address: str, target: Path) -> int:
     with open_reader(address):
         pass  # it is a ledger that can be read, or this raises
     if url.drivername != "sqlite":
-        dump = _command("pg_dump --format=custom", url)
+        dump = _command(f"pg_dump --format=custom {_part(url)}", url)
         raise BackupError(f"The shop may run; run: {dump} {shlex.quote(f'--file={target}')}")
     try:
         return _put(target, lambda part: _copy_file(url, part))
@@ -165,12 +166,18 @@ def _copy_permissions(draft: Path, former: Path) -> None:
         os.chown(draft, like.st_uid, like.st_gid)
 
 
+def _part(url: URL) -> str:
+    """Return the option that dumps this shop's schema, or all but the schemas of named shops."""
+    schema = schema_of(shop_of(url))
+    return f"--exclude-schema={PREFIX}*" if schema is None else f"--schema={schema}"
+
+
 def _command(program: str, url: URL) -> str:
     """Return a command of PostgreSQL's, without a password: others on the machine can read it."""
     # Here, because a shop on SQLite imports this module with all commands, and needs no driver.
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
-    query = url.difference_update_query(SECRET_OPTIONS).query
+    query = without_shop(url).difference_update_query(SECRET_OPTIONS).query
     options = {name: ",".join([v] if isinstance(v, str) else v) for name, v in query.items()}
     parts = url.translate_connect_args(username="user", database="dbname")
     parts.pop("password", None)

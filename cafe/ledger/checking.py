@@ -31,6 +31,7 @@ from cafe.ledger.database import parse_address, secrets_of
 from cafe.ledger.department import Department
 from cafe.ledger.errors import NotALedger, translating
 from cafe.ledger.log import MOST_AHEAD, OWN
+from cafe.ledger.shops import schema_of, shop_of, without_shop
 from cafe.ledger.sqlite_file import connect_to_file, existing_file
 from cafe.ledger.tables import (
     VERSION_TABLE,
@@ -49,7 +50,9 @@ def named(url: URL) -> str:
     """Return a database's name without its secrets: a password may be in the query, too."""
     if url.drivername == "sqlite":
         return url.database or "memory"
-    return url.set(query={}).render_as_string(hide_password=True)
+    shop = shop_of(url)
+    name = url.set(query={}).render_as_string(hide_password=True)
+    return name if shop is None else f"{name} (shop {shop})"
 
 
 @contextmanager
@@ -81,6 +84,8 @@ def _connected(url: URL) -> Generator[Connection]:
     with translating(secrets_of(url)), engine.connect() as connection:
         if url.drivername == "sqlite":
             connection.exec_driver_sql("BEGIN")
+        elif (schema := schema_of(shop_of(url))) is not None:
+            connection.exec_driver_sql("SELECT set_config('search_path', %s, false)", (schema,))
         _refuse_others(connection, named(url))
         yield connection
 
@@ -104,7 +109,7 @@ def _engine(url: URL) -> Engine:
         path = existing_file(url)
         return create_engine("sqlite://", creator=lambda: connect_to_file(path), poolclass=NullPool)
     return create_engine(
-        url,
+        without_shop(url),
         poolclass=NullPool,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},

@@ -26,7 +26,8 @@ from cafe.ledger.errors import (
 )
 from cafe.ledger.journal import Held, Item, Journal
 from cafe.ledger.log import Log
-from cafe.ledger.store import Runner, Storing, Unit
+from cafe.ledger.runners import Runner
+from cafe.ledger.store import Storing, Unit
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Committer:
         """Set while no group is being written."""
         self._free.set()
         self._pings: list[trio.Event] = []
+        self._heartbeat = False
         self._broken: set[str] = set()
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -113,6 +115,14 @@ class Committer:
             if done in self._pings:  # cancelled before a group took it
                 self._pings.remove(done)
 
+    def show_life(self) -> None:
+        """Run a statement soon, if only to show that this process lives.
+
+        Nothing is written for it; the ledger is lost where that shows that it has another owner.
+        """
+        self._heartbeat = True
+        self._idle.unpark_all()
+
     async def with_retries(self, call: Callable[[], T]) -> T:
         """Retry a call until the database answers; log when an outage begins and ends."""
         failed_at: float | None = None
@@ -152,15 +162,17 @@ class Committer:
             taken = [(one, one.take(MOST_IN_GROUP)) for one in self._journals.values()]
             self._group = [(journal, items) for journal, items in taken if items]
             pings, self._pings = self._pings, []
-            if not self._group and not pings:
+            if not self._group and not pings and not self._heartbeat:
                 await self._idle.park()
                 continue
+            self._heartbeat = False
             self._free = trio.Event()
             try:
                 if self._group:
                     await self._write()
                 else:
-                    await self.with_retries(self._store.ping)
+                    look = self._store.ping if pings else self._store.heartbeat
+                    await self.with_retries(look)
                 for ping in pings:
                     ping.set()
             except LedgerError as error:

@@ -19,6 +19,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from cafe.ledger.errors import DatabaseGone, LedgerError, WrongDatabaseError, translate
+from cafe.ledger.shops import refuse_wrong_shop, shop_of
+from cafe.ledger.standby import Standby
 
 FORMS = "sqlite:///FILE, sqlite:// or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 POSTGRESQL = "postgresql+psycopg"
@@ -34,6 +36,7 @@ def parse_address(address: str) -> URL:
         url = make_url(address)
     except Exception:  # noqa: BLE001 - any, and its text may hold half a password
         raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.") from None
+    refuse_wrong_shop(url)
     if url.drivername == "sqlite":
         if url.host is not None or url.query:
             raise WrongDatabaseError(f"The database URL cannot be read; it is {FORMS}.")
@@ -76,7 +79,9 @@ def shown_address(address: str) -> str:
     host = ",".join(url.normalized_query.get("host", ())) if url.host is None else url.host
     port = "" if url.port is None else f":{url.port}"
     where = f"{host}{port}/{url.database or ''}"
-    return f"{url.drivername}://{'...' if '@' in where else where}"
+    shop = shop_of(url)
+    named = "" if shop is None else f" (shop {shop})"
+    return f"{url.drivername}://{'...' if '@' in where else where}{named}"
 
 
 class Database(Protocol):
@@ -90,6 +95,16 @@ class Database(Protocol):
     @property
     def shares_connection(self) -> bool:
         """Whether `connect_reader` is impossible: the reader uses the writer's connection."""
+        ...
+
+    @property
+    def term(self) -> int:
+        """The number of this ownership; see `Store.term`."""
+        ...
+
+    @property
+    def heartbeat_seconds(self) -> float | None:
+        """How often the owner has to run a statement, to stay the owner; None where it need not."""
         ...
 
     def connect(self) -> Connection:
@@ -158,6 +173,16 @@ class Link:
     def secrets(self) -> Iterable[str]:
         """What must not appear in any error."""
         return self._database.secrets
+
+    @property
+    def term(self) -> int:
+        """The number of this ownership; see `Store.term`."""
+        return self._database.term
+
+    @property
+    def heartbeat_seconds(self) -> float | None:
+        """How often the owner has to run a statement; None where it need not."""
+        return self._database.heartbeat_seconds
 
     @contextmanager
     def transaction(self, *, writing: bool) -> Generator[Connection]:
@@ -261,17 +286,24 @@ class Link:
             self._connection = None
 
 
-def open_database(url: str, *, busy_seconds: float = 2.0) -> Database:
+def open_database(
+    url: str, *, busy_seconds: float = 2.0, standby: Standby | None = None
+) -> Database:
     """Return the database at `url`. A SQLite file is owned from here on, and made or migrated.
 
-    `busy_seconds` bounds the wait for a lock that another program holds. Raises NotALedger,
-    DatabaseInUse, DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
+    `busy_seconds` bounds the wait for a lock that another program holds. With a `standby` (on
+    PostgreSQL only) the first connection waits while another process owns the ledger. Raises
+    NotALedger, DatabaseInUse, DatabaseGone, or WrongDatabaseError for a URL that names no ledger.
     """
     address = parse_address(url)
     if address.drivername == POSTGRESQL:
         from cafe.ledger.postgresql import PostgresDatabase  # noqa: PLC0415 - see the rule
 
-        return PostgresDatabase(address, busy_seconds=busy_seconds)
+        return PostgresDatabase(address, busy_seconds=busy_seconds, standby=standby)
+    if standby is not None:
+        raise WrongDatabaseError(
+            "No process can stand by for a ledger on SQLite: keep it in PostgreSQL."
+        )
     if is_in_memory(address):
         from cafe.ledger.sqlite import MemoryDatabase  # noqa: PLC0415
 

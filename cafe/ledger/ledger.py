@@ -20,7 +20,8 @@ from cafe.ledger.errors import LedgerError, LedgerUnavailable, NotRecorded
 from cafe.ledger.journal import Journal, closed_journal
 from cafe.ledger.log import MOST_AHEAD, OWN, PAGE, Log, clock_set_right, prune_some, read_page
 from cafe.ledger.reader import Query, Reader
-from cafe.ledger.store import InLoop, InThread, Runner, Storing
+from cafe.ledger.runners import InLoop, InThread, Runner
+from cafe.ledger.store import Storing
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -171,12 +172,23 @@ class Ledger:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._committer.run)
             nursery.start_soon(self._reader.run)
+            nursery.start_soon(self._show_life)
             error = await self._committer.wait_lost()
             log.error("lost", detail=str(error))
             self.give_up()
             self._lost.set()
             await trio.sleep(lost_seconds)
             raise error
+
+    async def _show_life(self) -> None:
+        """Show a standby that this process lives, as often as its store asks for.
+
+        From the event loop: while that hangs nothing is served, and a standby may take over.
+        """
+        seconds = self._store.heartbeat_seconds
+        while seconds is not None:
+            self._committer.show_life()
+            await trio.sleep(seconds)
 
     async def _cancel_when_given_up(self, scope: trio.CancelScope) -> None:
         await self._given_up.wait()

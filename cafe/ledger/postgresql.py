@@ -1,24 +1,33 @@
 """The ledger on PostgreSQL.
 
-Rule: the process whose writing connection holds the advisory lock owns the database, and each such
-connection takes it before it does anything else. The reader's takes none, and cannot write.
+Rule: the process whose writing connection holds the advisory lock owns the ledger, and each such
+connection takes it before it does anything else. The reader's takes none, and cannot write. Several
+shops share a database, each with a schema and a lock of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection
 
 from cafe.ledger.database import secrets_of
-from cafe.ledger.errors import DatabaseGone, DatabaseInUse, WrongDatabaseError, translating
+from cafe.ledger.errors import (
+    DatabaseGone,
+    DatabaseInUse,
+    WrongDatabaseError,
+    translate,
+    translating,
+)
 from cafe.ledger.postgresql_connection import LOST_SECONDS, Connector, driver_of, drop, is_pooled
+from cafe.ledger.postgresql_fence import APPLICATION, HEARTBEAT_SECONDS, POLL_SECONDS, Fence
+from cafe.ledger.shops import lock_of, schema_of, shop_of, without_shop
+from cafe.ledger.standby import Standby
 from cafe.ledger.tables import is_current, migrate, refuse_behind
 
-LOCK = (0x63616665, 1)
-"""The key of the advisory lock in each database: "cafe", and 1."""
 LOCK_SECONDS = 0.3
 """How long a new owner waits for the lock: a server frees a dead client's within milliseconds."""
 ANSWER_SECONDS = 35.0
@@ -41,6 +50,19 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": f"{LOST_SECONDS}s",
 }
+OWNER_SETTINGS = {
+    "application_name": APPLICATION,
+    # Where there is no standby, or one that may not see the session: longer than FENCE_SECONDS.
+    "idle_session_timeout": "10s",
+}
+"""Of an owner that shows signs of life."""
+HEAD_START_SECONDS = 1.0
+"""How long a standby whose connection broke leaves the lock to the former owner.
+
+That one has lost its connection too where the server was started again, and goes on in memory.
+"""
+RECONNECT_SECONDS = 0.5
+"""Between two attempts of a standby to connect again."""
 STATEMENT_SHARE = 6 / 7
 """The server's time-out for a statement, as a share of the time-out for an answer.
 
@@ -58,18 +80,29 @@ class PostgresDatabase:
         url: URL,
         *,
         busy_seconds: float,
+        standby: Standby | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         reading_answer_seconds: float = READING_ANSWER_SECONDS,
     ) -> None:
-        """Keep the address; `connect` connects to it."""
+        """Keep the address; `connect` connects to it.
+
+        With a `standby` the first connection waits for the lock as long as another process has it.
+        """
         self.secrets = secrets_of(url)
+        self.term = 0
+        self.heartbeat_seconds = None if standby is None else HEARTBEAT_SECONDS
+        self._standby = standby
+        shop, url = shop_of(url), without_shop(url)
+        self._schema = schema_of(shop)
+        self._key = lock_of(shop)
         self._writing = Connector(url, answer_seconds)
         self._reading = Connector(url, reading_answer_seconds)
         self._probing = Connector(url, PROBE_SECONDS)
-        self._name = self._writing.name
+        self._name = self._writing.name + ("" if shop is None else f", shop {shop}")
         self._lock_timeout = _milliseconds(busy_seconds)
         self._writing_settings = {
-            "statement_timeout": _milliseconds(answer_seconds * STATEMENT_SHARE)
+            "statement_timeout": _milliseconds(answer_seconds * STATEMENT_SHARE),
+            **({} if standby is None else OWNER_SETTINGS),
         }
         self._reading_settings = {
             "statement_timeout": _milliseconds(reading_answer_seconds * STATEMENT_SHARE),
@@ -83,6 +116,9 @@ class PostgresDatabase:
         Raises DatabaseInUse, SchemaBehind or NotALedger. Done with every connection: while there
         was none, another process may have owned the database.
         """
+        if self._standby is not None:
+            standby, self._standby = self._standby, None
+            return self._wait_to_own(standby)
         connection = self._writing.connect()
         try:
             self._set_up(connection, self._writing_settings)
@@ -93,6 +129,59 @@ class PostgresDatabase:
             drop(connection)
             raise
         return connection
+
+    def _wait_to_own(self, standby: Standby) -> Connection:
+        """Return a connection that has the lock, however long another process has it.
+
+        Raises as `connect`, but DatabaseInUse only where the wait was cancelled.
+        """
+        standby.begin(self._writing.abort)
+        head_start = 0.0
+        while True:
+            try:
+                return self._wait_on_one_connection(standby, head_start)
+            except Exception as error:
+                if not standby.waits or not isinstance(translate(error), DatabaseGone):
+                    raise
+            head_start = HEAD_START_SECONDS
+            standby.pause(RECONNECT_SECONDS)
+
+    def _wait_on_one_connection(self, standby: Standby, head_start: float) -> Connection:
+        connection = self._connect_to_wait()
+        try:
+            fence, not_before = Fence(self._key), monotonic() + head_start
+            while monotonic() < not_before or not self._took_lock(connection):
+                fence.look(driver_of(connection))
+                standby.pause(POLL_SECONDS)
+        except BaseException:
+            drop(connection)
+            raise
+        return connection
+
+    def _connect_to_wait(self) -> Connection:
+        connection = self._writing.connect()
+        try:
+            self._set_up(connection, self._writing_settings)
+            refuse_behind(connection, self._name)
+            connection.commit()
+            # One round trip for each look, and no transaction between two.
+            driver_of(connection).autocommit = True
+        except BaseException:
+            drop(connection)
+            raise
+        return connection
+
+    def _took_lock(self, connection: Connection) -> bool:
+        """Take the lock if it is free; check the tables again, which may be others by now."""
+        driver = driver_of(connection)
+        row = driver.execute("SELECT pg_try_advisory_lock(%s, %s)", self._key).fetchone()
+        if row != (True,):
+            return False
+        driver.autocommit = False
+        self._remember(connection)
+        refuse_behind(connection, self._name)
+        connection.commit()
+        return True
 
     def connect_reader(self) -> Connection:
         """Connect only to read, beside the owner; raises SchemaBehind or NotALedger."""
@@ -129,6 +218,7 @@ class PostgresDatabase:
             try:
                 self._set_up(connection, self._writing_settings)
                 self._own(connection)
+                self._make_schema(connection)
                 if not is_current(connection, self._name):
                     _set(connection, "statement_timeout", "0")
                     driver_of(connection).answer_seconds = None
@@ -146,6 +236,8 @@ class PostgresDatabase:
             )
         for name, value in {**SETTINGS, **settings}.items():
             _set(connection, name, value)
+        if self._schema is not None:
+            _set(connection, "search_path", self._schema)
         # Whatever the server's default: a commit is on the disk when it returns.
         connection.exec_driver_sql(
             "SELECT set_config('synchronous_commit', 'on', false)"
@@ -159,7 +251,7 @@ class PostgresDatabase:
         # By its start, too: a process id is reused, and may be another shop's.
         connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {SESSION}", self._session)
         try:
-            connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", LOCK)
+            connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", self._key)
         except Exception as error:
             if not isinstance(getattr(error, "orig", None), psycopg.errors.LockNotAvailable):
                 raise
@@ -167,13 +259,27 @@ class PostgresDatabase:
             if self._has_former_session(connection):
                 raise DatabaseGone(f"{self._name} still ends this shop's former session.") from None
             raise DatabaseInUse(f"Another shop uses {self._name}.") from None
-        self._session = tuple(
-            connection.exec_driver_sql(
-                "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-            ).one()
-        )
-        _set(connection, "lock_timeout", self._lock_timeout)
+        self._remember(connection)
         connection.commit()
+
+    def _remember(self, connection: Connection) -> None:
+        """Note the session that has the lock, and take a term for it; make its settings."""
+        *session, self.term = connection.exec_driver_sql(
+            "SELECT pid, backend_start, pg_current_xact_id()::text::bigint"
+            " FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        ).one()
+        self._session = tuple(session)
+        _set(connection, "lock_timeout", self._lock_timeout)
+
+    def _make_schema(self, connection: Connection) -> None:
+        # Only where it is missing: it may have been made by a role that may do more.
+        if (
+            self._schema is not None
+            and not connection.exec_driver_sql(
+                "SELECT to_regnamespace(%s) IS NOT NULL", (self._schema,)
+            ).scalar_one()
+        ):
+            connection.exec_driver_sql(f"CREATE SCHEMA {self._schema}")
 
     def _has_former_session(self, connection: Connection) -> bool:
         rows = connection.exec_driver_sql(f"SELECT pid {SESSION}", self._session)
@@ -185,4 +291,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    connection.exec_driver_sql("SELECT set_config(%s, %s, false)", (name, value))
+    """Make a setting; do nothing where the server is older than it."""
+    connection.exec_driver_sql(
+        "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
+    )

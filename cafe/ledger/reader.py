@@ -15,7 +15,8 @@ import trio
 from sqlalchemy import Connection
 
 from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, NotRecorded, RowRefused
-from cafe.ledger.store import Runner, Storing
+from cafe.ledger.runners import Runner
+from cafe.ledger.store import Storing
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]

@@ -29,6 +29,8 @@ class MemoryDatabase:
 
     secrets = ()
     shares_connection = True
+    term = 1
+    heartbeat_seconds = None
 
     def __init__(self) -> None:
         self._engine = new_engine(":memory:", 0.0)
@@ -130,6 +132,8 @@ class FileDatabase:
 
     secrets = ()
     shares_connection = False
+    term = 1
+    heartbeat_seconds = None
 
     def __init__(self, path: Path, *, busy_seconds: float, largest_wal: int = LARGEST_WAL) -> None:
         """Own the ledger at `path`, made or migrated where needed.

@@ -19,43 +19,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
 
-import trio
 from sqlalchemy import Connection
 
 from cafe.ledger.database import Link, open_database, open_links
 from cafe.ledger.department import Entry, Event, Logged, Put
 from cafe.ledger.errors import LedgerChanged, RowRefused, translating
+from cafe.ledger.standby import Standby
 from cafe.ledger.statements import deletion, last_event, latest, puts, upsert
 from cafe.ledger.tables import events
 
 T = TypeVar("T")
-
-
-class Runner(Protocol):
-    """Runs blocking calls, one after the other."""
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Return what the call returns."""
-        ...
-
-
-class InThread:
-    """Runs calls in a thread, one at a time."""
-
-    def __init__(self) -> None:
-        self._limiter = trio.CapacityLimiter(1)
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Return what the call returns; on cancellation the thread is abandoned."""
-        return await trio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
-
-
-class InLoop:
-    """Runs calls at once, for a database in memory: a thread would cost more than the call."""
-
-    async def run(self, call: Callable[[], T]) -> T:
-        """Return what the call returns."""
-        return call()
 
 
 NEVER = -1
@@ -87,6 +60,11 @@ class Storing(Protocol):
         """Whether no call has anything to wait for."""
         ...
 
+    @property
+    def heartbeat_seconds(self) -> float | None:
+        """How often `heartbeat` has to be called; None for never."""
+        ...
+
     def begin(self) -> Logged | None:
         """Return the last event."""
         ...
@@ -105,6 +83,10 @@ class Storing(Protocol):
 
     def ping(self) -> None:
         """Return if something could be written."""
+        ...
+
+    def heartbeat(self) -> None:
+        """Show that this process lives."""
         ...
 
     def tidy(self) -> None:
@@ -132,6 +114,21 @@ class Store:
     def in_memory(self) -> bool:
         """Whether no call has anything to wait for."""
         return self._writer is self._reader
+
+    @property
+    def term(self) -> int:
+        """The number of this ownership, greater than that of each owner before; 1 on SQLite.
+
+        It grows also when this process takes the lock again on a new connection, as another may
+        have owned the ledger between: read it each time. It is the id of a transaction, so another
+        server that the ledger is restored into may begin lower.
+        """
+        return self._writer.term
+
+    @property
+    def heartbeat_seconds(self) -> float | None:
+        """How often `heartbeat` has to be called, or a standby takes over; None for never."""
+        return self._writer.heartbeat_seconds
 
     def begin(self) -> Logged | None:
         """Return the last event, from which this process goes on."""
@@ -205,6 +202,15 @@ class Store:
         with self._writer.transaction(writing=True) as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
+    def heartbeat(self) -> None:
+        """Show that this process lives and still owns the ledger; raises as `commit` does."""
+        with self._writer.transaction(writing=False) as connection:
+            if self._certain_at == self._writer.generation:
+                connection.exec_driver_sql("SELECT 1")
+            else:
+                # Only looks: what was written of a commit without an answer, that commit finds out.
+                self._written_in(connection)
+
     def tidy(self) -> None:
         """Free disk space that the database does not need; raises nothing."""
         self._writer.tidy()
@@ -222,14 +228,17 @@ class Store:
 
     def _was_written(self, connection: Connection) -> Committed | None:
         """Look what the last event is; return the unanswered commit if it was written."""
-        found, written = _last(connection), None
-        unanswered = self._unanswered
-        if unanswered is not None and unanswered.logged and _same(found, unanswered.logged[-1]):
-            written = unanswered
-        elif not _same(found, self._last):
-            raise LedgerChanged(self._last.position if self._last else 0)
+        written = self._written_in(connection)
         self._certain_at = self._writer.generation
         return written
+
+    def _written_in(self, connection: Connection) -> Committed | None:
+        found, unanswered = _last(connection), self._unanswered
+        if unanswered is not None and unanswered.logged and _same(found, unanswered.logged[-1]):
+            return unanswered
+        if not _same(found, self._last):
+            raise LedgerChanged(self._last.position if self._last else 0)
+        return None
 
     def _write(self, connection: Connection, units: Sequence[Unit]) -> list[Logged]:
         """Write what the rows are in the end, with a statement for each table.
@@ -321,15 +330,19 @@ def _same(found: Logged | None, known: Logged | None) -> bool:
     return (found and found[:3]) == (known and known[:3])
 
 
-def open_store(url: str, *, busy_seconds: float = 2.0) -> Store:
+def open_store(url: str, *, busy_seconds: float = 2.0, standby: Standby | None = None) -> Store:
     """Own the ledger at `url` and be ready to read and write it.
 
-    As `open_database`, and raises SchemaBehind too (PostgreSQL only).
+    As `open_database`, and raises SchemaBehind too (PostgreSQL only). With a `standby` this waits
+    until the ledger has no other owner; `heartbeat` has to be called from then on.
     """
-    store = Store(*open_links(open_database(url, busy_seconds=busy_seconds)))
+    database = open_database(url, busy_seconds=busy_seconds, standby=standby)
+    store = Store(*open_links(database))
     try:
         # Connects, and so owns the database, and shows that it can be written.
         store.ping()
+        if standby is not None:
+            standby.end(store.close)
     except BaseException:
         store.close()
         raise

@@ -40,7 +40,7 @@ async def open_offline(
 
     Raises LedgerError: DatabaseInUse if a shop runs.
     """
-    url = settings.database_url.get_secret_value()
+    url = settings.ledger_url
     store = await trio.to_thread.run_sync(open_store, url)
     try:
         async with opened_house(settings, store, departments) as client:
@@ -61,7 +61,7 @@ async def opened_house(
         app = worker_app(
             shop.offers,
             shop.limiter,
-            system,
+            system.tree,
             trusted=(),
             authenticate=_operator,
             access=Access("accounts"),

@@ -20,7 +20,7 @@ import trio
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from actors import Ref, System
+from actors import Ref, Tree
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate
 from cafe.http.cors import Cors
@@ -80,6 +80,16 @@ WORKER = Front(
         Link("/readyz", "Whether the shop takes orders"),
     ),
 )
+HOUSE = Front(
+    "The café: a house",
+    "It owns the shop, and fronts serve it: here are only its health and its metrics.",
+    (
+        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        Link("/actors", "What each actor is doing"),
+        Link("/metrics", "Metrics for Prometheus"),
+        Link("/readyz", "Whether it owns the shop, or stands by"),
+    ),
+)
 VERSION = version("trio-cafe")
 
 PROBLEMS = Problems(problem_response, request_id_of)
@@ -110,8 +120,8 @@ class Access(NamedTuple):
     """The worker token, if one is set."""
 
 
-def read_access(settings: Settings, worker: ServerConfig) -> Access:
-    """Return who may use the baristas' port.
+def read_access(settings: Settings, config: ServerConfig, port: str = "baristas'") -> Access:
+    """Return who may use the baristas' port, or that of a house.
 
     Raises SettingsError if that was not said, and the port can be reached from elsewhere.
     """
@@ -120,10 +130,10 @@ def read_access(settings: Settings, worker: ServerConfig) -> Access:
     if mode == "token" and token is None:
         raise SettingsError("CAFE_WORKER_AUTH is token: set CAFE_WORKER_TOKEN, too")
     if mode is None and token is None:
-        for bind in (*worker.bind, *worker.insecure_bind):
+        for bind in (*config.bind, *config.insecure_bind):
             if not is_loopback(parse_bind(bind)[0]):
                 raise SettingsError(
-                    f"The baristas' port would be open to others at {bind}: set CAFE_WORKER_TOKEN, "
+                    f"The {port} port would be open to others at {bind}: set CAFE_WORKER_TOKEN, "
                     "or CAFE_WORKER_AUTH to accounts or open"
                 )
     return Access(mode or ("open" if token is None else "token"), token)
@@ -169,6 +179,17 @@ def read_ports(settings: Settings) -> tuple[Port, Port]:
         ),
         Port("worker", worker, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs"),
     )
+
+
+def read_house_port(settings: Settings) -> Port:
+    """Return the port of a house's health and metrics; raises ConfigError."""
+    config = ServerConfig()
+    config.bind = settings.house_bind
+    _ = parse_bind(settings.house_bind)
+    config.graceful_timeout = min(config.graceful_timeout, GRACE_SHARE * settings.closing_seconds)
+    trusted = parse_networks(settings.trusted_proxies)
+    shares = share_out(raise_limit())
+    return Port("house", config, Admission(None, shares.worker, trusted), f"{WORKER_PREFIX}/docs")
 
 
 def default_file(port: str) -> Path:
@@ -228,7 +249,7 @@ def client_app(
 def worker_app(
     offers: Sequence[Offer],
     limiter: Ref[RateLimiter],
-    system: System,
+    actors_of: Callable[[], Tree],
     *,
     trusted: Networks,
     authenticate: Authenticate,
@@ -237,6 +258,7 @@ def worker_app(
     why_not_ready: WhyNotReady,
     expose: Expose,
     metrics: RequestMetrics,
+    front: Front = WORKER,
 ) -> ASGIApp:
     """Return the staff's application.
 
@@ -250,12 +272,12 @@ def worker_app(
     routers = [
         *(one for offer in offers for one in offer.staff_routes),
         health_routes(why_not_ready),
-        operator_routes(system, expose),
+        operator_routes(actors_of, expose),
     ]
     api = create_app(
-        [*routers, front_routes(WORKER, VERSION, routers)],
-        title=WORKER.title,
-        description=WORKER.description,
+        [*routers, front_routes(front, VERSION, routers)],
+        title=front.title,
+        description=front.description,
         version=VERSION,
         prefix=WORKER_PREFIX,
         other_prefixes=["/"],

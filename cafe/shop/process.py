@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import trio
 
 from cafe.ledger.database import waits_for_server
 from cafe.ledger.errors import DatabaseGone, LoginRefused
+from cafe.ledger.standby import Standby
 from cafe.ledger.store import Store, open_store
 
 T = TypeVar("T")
@@ -35,6 +36,22 @@ def start_clock() -> Callable[[], float]:
     """Return a clock: seconds since the Unix epoch, advancing with trio's clock from now on."""
     offset = time.time() - trio.current_time()
     return lambda: offset + trio.current_time()
+
+
+async def until_signalled(seconds: float, serve: Callable[[trio.Event], Awaitable[None]]) -> None:
+    """Run `serve`, given an event that is set by SIGTERM or SIGINT.
+
+    It has so many seconds to end after that. A second signal ends the process at once.
+    """
+    # From the start: the process that is told the addresses may send a signal at once.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            closing_time, scope = trio.Event(), trio.CancelScope()
+            nursery.start_soon(tell_signal, signals, closing_time)
+            nursery.start_soon(end_late, closing_time, seconds, scope)
+            with scope:
+                await serve(closing_time)
+            nursery.cancel_scope.cancel()
 
 
 async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
@@ -78,13 +95,17 @@ async def end_late(
 
 @asynccontextmanager
 async def opened(
-    url: str, closing_time: trio.Event, seconds: float
+    url: str,
+    closing_time: trio.Event,
+    seconds: float,
+    on_standby: Callable[[], None] | None = None,
 ) -> AsyncGenerator[Store | None]:
     """Open the ledger's database, waiting for its server; None if the shutdown begins before that.
 
-    At the end, closing its connections may take `seconds`.
+    With `on_standby` it also waits as long as another process owns the ledger, and calls that when
+    such a wait begins. At the end, closing its connections may take `seconds`.
     """
-    store = await first_of(partial(open_patiently, url), closing_time.wait)
+    store = await first_of(partial(open_patiently, url, on_standby), closing_time.wait)
     try:
         yield store
     finally:
@@ -94,14 +115,17 @@ async def opened(
                 await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
 
 
-async def open_patiently(url: str) -> Store:
+async def open_patiently(url: str, on_standby: Callable[[], None] | None = None) -> Store:
     """Open the ledger, however long its server is away; raises LedgerError for all else.
 
-    A refused login is not an outage: it takes another setting.
+    A refused login is not an outage: it takes another setting. Another owner is DatabaseInUse at
+    once, or waited for where there is `on_standby`.
     """
     is_logged = False
     while True:
         try:
+            if on_standby is not None:
+                return await open_or_stand_by(url, on_standby)
             return await trio.to_thread.run_sync(open_store, url, abandon_on_cancel=True)
         except DatabaseGone as gone:
             if isinstance(gone, LoginRefused) or not waits_for_server(url):
@@ -110,6 +134,27 @@ async def open_patiently(url: str) -> Store:
                 log.warning("the database is awaited", detail=str(gone))
             is_logged = True
             await trio.sleep(RETRY_SECONDS)
+
+
+async def open_or_stand_by(url: str, on_standby: Callable[[], None]) -> Store:
+    """Open the ledger when no other process owns it any more; raises LedgerError.
+
+    `on_standby` is called in the event loop when the wait for that begins.
+    """
+    token = trio.lowlevel.current_trio_token()
+
+    def on_wait() -> None:
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(on_standby)
+
+    standby = Standby(on_wait)
+    try:
+        return await trio.to_thread.run_sync(
+            partial(open_store, url, standby=standby), abandon_on_cancel=True
+        )
+    except trio.Cancelled:
+        standby.cancel()  # or the thread would own the ledger, and nothing would use it
+        raise
 
 
 async def first_of(*waits: Callable[[], Awaitable[T]]) -> T:

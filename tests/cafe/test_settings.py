@@ -39,6 +39,7 @@ DEFAULTS: dict[str, object] = {
     "worker_auth": None,
     "worker_hosts": "",
     "database_url": SecretStr("sqlite:///cafe.db"),
+    "shop": None,
     "jwt_secret": None,
     "payment_url": None,
     "refund_url": None,

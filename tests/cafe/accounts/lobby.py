@@ -193,7 +193,7 @@ def apps_of(
         worker_app(
             [offer],
             limiter,
-            system,
+            system.tree,
             trusted=(),
             authenticate=authenticate,
             access=access,

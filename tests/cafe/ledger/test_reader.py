@@ -14,7 +14,7 @@ from actors.testing import settle
 from cafe.ledger.errors import DatabaseGone, LedgerUnavailable, NotRecorded
 from cafe.ledger.ledger import new_ledger, running
 from cafe.ledger.reader import Reader
-from cafe.ledger.store import InThread
+from cafe.ledger.runners import InThread
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.ledger.shelves import SHELF, fill, load_jars, open_shop
 

@@ -81,7 +81,7 @@ async def open_apps(
                 worker_app(
                     offers,
                     limiter,
-                    system,
+                    system.tree,
                     trusted=(),
                     authenticate=nobody,
                     access=Access("open" if token is None else "token", token),
