@@ -112,7 +112,7 @@ async def opened(ledger: Ledger, system: System, access: Access) -> House:
     settings = read_settings({"database_url": "sqlite://", "limit_requests": "100000"})
     shop = await open_house(settings, system, ledger, registry, OURS)
     doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
-    client, worker = shop.apps(registry, doors, access, ledger, shop.why_not_ready)
+    client, worker = shop.apps(registry, doors, access, ledger, why_not_ready=shop.why_not_ready)
     (offer,) = (one for one in shop.offers if isinstance(one, AccountsOffer))
     accounts: dict[str, str] = {}
     for role in Role:

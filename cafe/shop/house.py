@@ -36,16 +36,10 @@ from cafe.operations.metrics import Exposition
 from cafe.operations.operator_api import NotReady
 from cafe.setting_types import parse_hosts
 from cafe.settings import Settings, SettingsError
+from cafe.shop.apps import HOUSE, worker_app
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.housekeeping import keep_house
-from cafe.shop.ports import (
-    GRACE_SHARE,
-    HOUSE,
-    open_port,
-    read_access,
-    read_house_port,
-    worker_app,
-)
+from cafe.shop.ports import GRACE_SHARE, open_port, read_access, read_house_port
 from cafe.shop.process import first_of, opened, start_clock, until_signalled
 from cafe.shop.shop import LEDGER_SHARE, MAILBOX, Shop, limits_of, new_registry, open_house
 
@@ -106,9 +100,7 @@ class Ownership:
         has_bus = not self._bus.is_away
         ours = [
             GaugeMetricFamily("cafe_house_owner", "Whether it owns the shop.", bool(self.shop)),
-            GaugeMetricFamily(
-                "cafe_bus_available", "Whether Redis answers.", not self._bus.is_away
-            ),
+            GaugeMetricFamily("cafe_bus_available", "Whether Redis answers.", has_bus),
             GaugeMetricFamily("cafe_bus_fronts", "Fronts that are answered.", fronts),
         ]
         offers = () if self.shop is None else self.shop.offers

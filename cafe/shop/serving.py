@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 import trio
@@ -26,15 +27,8 @@ from cafe.offer import Offer
 from cafe.operations.metrics import Exposition
 from cafe.setting_types import parse_hosts, parse_origins
 from cafe.settings import Settings
-from cafe.shop.ports import (
-    Access,
-    Port,
-    WhyNotReady,
-    client_app,
-    default_file,
-    open_port,
-    worker_app,
-)
+from cafe.shop.apps import WhyNotReady, client_app, worker_app
+from cafe.shop.ports import Access, Port, default_file, open_port
 
 DRAIN_SHARE = 0.2
 """Of the shutdown time: how long the ports still answer 503, for load balancers to see it."""
@@ -44,7 +38,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 @dataclass(slots=True)
 class Served:
-    """What is behind the ports."""
+    """A shop behind the ports."""
 
     settings: Settings
     system: System
@@ -80,9 +74,14 @@ class Served:
         admissions: Mapping[str, Admission],
         access: Access,
         ledger: LedgerView,
+        *,
         why_not_ready: WhyNotReady,
+        base: str = "",
     ) -> tuple[ASGIApp, ASGIApp]:
-        """Return the customers' and the staff's applications, given the doors of the ports."""
+        """Return the customers' and the staff's applications, given the doors of the ports.
+
+        They are served at `base` as well.
+        """
         metrics, settings = RequestMetrics(registry), self.settings
         trusted = parse_networks(settings.trusted_proxies)
         authenticate = next((one.authenticate for one in self.offers if one.authenticate), nobody)
@@ -95,6 +94,7 @@ class Served:
             why_not_ready=why_not_ready,
             metrics=metrics,
             origins=parse_origins(settings.cors_origins),
+            base=base,
         )
         worker = worker_app(
             self.offers,
@@ -107,12 +107,28 @@ class Served:
             why_not_ready=why_not_ready,
             expose=exposition.expose,
             metrics=metrics,
+            base=base,
         )
         return client, worker
 
 
+class Serving(Protocol):
+    """What is behind the ports: a shop, or several."""
+
+    limiter: Ref[RateLimiter]
+    ports_shut: trio.Event
+
+    async def cut_off(self, address: str, seconds: float) -> int:
+        """Give up what a banned address has; return how much that was."""
+        ...
+
+    async def close(self) -> None:
+        """Refuse new requests, answer all who wait, then close the ports."""
+        ...
+
+
 async def serve_ports(
-    shop: Served,
+    shop: Serving,
     ports: Sequence[Port],
     apps: Sequence[ASGIApp],
     announce: Callable[[str], None],

@@ -142,7 +142,7 @@ async def open_until(
                 keep_house, ledger, settings.keep_days, departments.kept, shop.offers
             )
             doors = {port.name: port.admission for port in ports}
-            apps = shop.apps(registry, doors, access, ledger, shop.why_not_ready)
+            apps = shop.apps(registry, doors, access, ledger, why_not_ready=shop.why_not_ready)
 
             async def served() -> None:
                 say_what_is_used(ports, database=database)

@@ -126,15 +126,19 @@ class RedisServer:
         Meant for looking at a server (`INFO`, `DBSIZE`, `DEBUG`) without the client under test.
         Raises OSError if the server does not answer.
         """
-        request = f"*{len(words)}\r\n" + "".join(
-            f"${len(word.encode())}\r\n{word}\r\n" for word in map(str, words)
+        return self.raw_command(*(str(word).encode() for word in words)).decode()
+
+    def raw_command(self, *words: bytes) -> bytes:
+        """Send one command as `command` does, and give the reply as it came."""
+        request = b"*%d\r\n" % len(words) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(word), word) for word in words
         )
         with socket.create_connection((HOST, self.port), timeout=LONGEST_WAIT) as connection:
-            connection.sendall(request.encode() + b"*1\r\n$4\r\nQUIT\r\n")
+            connection.sendall(request + b"*1\r\n$4\r\nQUIT\r\n")
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
-        return answer.decode().removesuffix("+OK\r\n")
+        return answer.removesuffix(b"+OK\r\n")
 
     def _settings(self) -> list[str]:
         return [

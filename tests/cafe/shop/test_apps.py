@@ -24,7 +24,8 @@ from cafe.menu.product import Board
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
-from cafe.shop.ports import Access, client_app, worker_app
+from cafe.shop.apps import client_app, worker_app
+from cafe.shop.ports import Access
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.counter import BOARD, open_ledger, start_counter

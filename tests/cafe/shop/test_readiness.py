@@ -109,7 +109,11 @@ async def open_shop() -> AsyncGenerator[RunningShop]:
             served = Shop(settings, system, limiter, closing, (offer,), ledger=ledger)
             doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
             apps = served.apps(
-                CollectorRegistry(), doors, Access("open"), ledger, served.why_not_ready
+                CollectorRegistry(),
+                doors,
+                Access("open"),
+                ledger,
+                why_not_ready=served.why_not_ready,
             )
             yield RunningShop(dispatcher, limiter, (client_of(apps[0]), client_of(apps[1])))
 
