@@ -2,7 +2,7 @@
 
 Rule: the line decides nothing. What crosses is `codec.py`, what is asked again `open_asks.py`. An
 ask that is cancelled is given up at once, and cancelled in the house a moment later; if it was
-answered meanwhile, the answer goes to whoever asked to be given those. When another house owns the
+answered meanwhile, the answer goes to a callback, where there is one. When another house owns the
 shop, every ask that the former one may have had raises ActorCrashed, as a crash of the actor does:
 it may have had its effect or not, and who asks knows how to repeat it.
 """
