@@ -280,5 +280,5 @@ class Answering:
 
 
 def _happened(logged: Logged) -> Happened:
-    changes = [Changed(isinstance(one, Put), one.table.name, one[1]) for one in logged.changes]
+    changes = [Changed(isinstance(one, Put), str(one.table.name), one[1]) for one in logged.changes]
     return Happened(logged.department, tuple(logged.event), changes)
