@@ -199,7 +199,9 @@ class PostgresDatabase:
         return connection
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Do nothing: the driver begins with the first statement."""
+        """Begin, if that is not done: the driver does it with the first statement."""
+        if not connection.in_transaction():
+            connection.begin()
 
     def abort(self, *, reading: bool) -> None:
         """Shut the connection down, so that nothing waits for the server."""
