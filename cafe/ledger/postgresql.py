@@ -198,7 +198,7 @@ class PostgresDatabase:
             raise
         return connection
 
-    def begin(self, connection: Connection, *, writing: bool) -> None:
+    def begin(self, connection: Connection, *, writing: bool) -> None:  # noqa: ARG002 - the protocol's
         """Begin, if that is not done: the driver does it with the first statement."""
         if not connection.in_transaction():
             connection.begin()
