@@ -50,7 +50,7 @@ class Relay:
             one.close()
 
     def stop(self) -> None:
-        """Close everything, and accept no more."""
+        """Close everything, and accept nothing from now on."""
         self._stopped = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
