@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve check quick test pictures sweep torture coverage mutants test-all image-check bench graph docs lock audit clean
+.PHONY: help install serve check quick test pictures sweep torture failures coverage mutants test-all image-check bench graph docs lock audit clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -61,6 +61,9 @@ sweep: install ## Run what chance decides under 500 schedules, with many example
 
 torture: install ## Kill the shop at full speed a hundred times (ARGS=10: ten), and see what is left
 	@$(BIN)/python -m tests.system.torture $(ARGS)
+
+failures: install ## Let houses, fronts, servers and links fail in a rush a hundred times (ARGS=10: ten)
+	@$(BIN)/python -m tests.machines.torture $(ARGS)
 
 CONNECTION = request response exchange connection context socket_stream disconnects deadlines
 CONNECTION_FILES = $(shell echo $(CONNECTION:%=cafe/server/%.py) | tr ' ' ',')

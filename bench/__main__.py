@@ -17,11 +17,13 @@ from bench import (
     boards,
     defaults,
     deliveries,
+    failover,
     flood,
     history,
     latency,
     lines,
     lookups,
+    machines,
     memory,
     menu,
     noop,
@@ -56,6 +58,9 @@ BENCHMARKS = {
     "memory": Benchmark(memory.measure, "memory at rest, and after orders have come and gone"),
     "latency": Benchmark(latency.measure, "from a barista's finish to the customer's 200"),
     "flood": Benchmark(flood.measure, "the regulars' orders while one address attacks"),
+    "machines": Benchmark(
+        machines.measure, "a house and fronts against the same shop in one process"
+    ),
     "lookups": Benchmark(lookups.measure, "the regulars' wait while strangers guess ids and keys"),
     "history": Benchmark(history.measure, "the start with a million finished orders in the file"),
     "accounts": Benchmark(accounts.measure, "signing in, start and memory with many accounts"),
@@ -66,6 +71,9 @@ BENCHMARKS = {
         tables.measure, "GET /tables among a thousand tables and their bookings against ten"
     ),
     "boards": Benchmark(boards.measure, "a thousand boards open, against none"),
+    "failover": Benchmark(
+        failover.measure, "from the kill of the owner to the next committed order"
+    ),
     "lines": Benchmark(lines.measure, "a line of the log on the console and as JSON"),
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }

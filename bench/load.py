@@ -51,6 +51,8 @@ class Plan:
     """How often all baristas together ask for an order, a second, evenly spaced; 0: as they can."""
     brew: tuple[float, float] = (0.0, 0.0)
     """Each coffee takes a time between these, in seconds."""
+    others: tuple[tuple[int, int], ...] = ()
+    """The ports of more servers of the same shop, customers' and baristas': used in turn."""
     strangers: bool = False
     """Another process orders too, so baristas get orders that are not of this load."""
     parked: bool = False
@@ -89,13 +91,14 @@ class Run:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.ports = [(plan.client_port, plan.worker_port), *plan.others]
         self.start = request("GET", plan.start)
         self.tally = Tally()
         self.ended = False
 
     async def customer(self, number: int, orders: int, until: float) -> None:
         """Order again and again, until a time or until all together have placed so many."""
-        client = Client(self.plan.client_port, address_of(number))
+        client = Client(self.ports[number % len(self.ports)][0], address_of(number))
         turns = turns_of(number, self.plan.customers, self.plan.pace)
         while self.tally.placed < orders and perf_counter() < until:
             await wait_turn(turns)
@@ -106,11 +109,12 @@ class Run:
 
     async def barista(self, number: int) -> None:
         """Claim the oldest order, brew it, declare it ready; again and again."""
-        client = Client(self.plan.worker_port, address_of_barista(number))
+        client = Client(self.ports[number % len(self.ports)][1], address_of_barista(number))
         turns = turns_of(number, self.plan.baristas, self.plan.asks)
         while not self.ended:
             await wait_turn(turns)
-            order_id = self.tally.start(await client.ask(self.start))
+            asked_at = perf_counter()
+            order_id = self.tally.start(await client.ask(self.start), asked_at)
             if order_id is None:
                 await asyncio.sleep(0.0 if self.plan.asks else IDLE_SECONDS)
                 continue

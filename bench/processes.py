@@ -176,6 +176,22 @@ def serving(
 
 
 @contextmanager
+def housing(database_url: str, bus: str) -> Generator[int]:
+    """Run a house that owns a shop; yield its process id."""
+    argv = ("cafe", "house", "--house-bind", "127.0.0.1:0", "--log-format", "json")
+    options = ("--database-url", database_url, "--bus", bus)
+    with program(*argv, *options, most_seconds=1_200, errors=subprocess.DEVNULL) as started:
+        while "house http://" not in started.read():
+            pass
+        yield started.process.pid
+
+
+def front(bus: str) -> tuple[str, ...]:
+    """Return the command line of a front, with the image's log format."""
+    return ("cafe", "front", *PORTS, *NO_WORKER_LIMIT, "--log-format", "json", "--bus", bus)
+
+
+@contextmanager
 def serving_as_started() -> Generator[Server]:
     """Run the café as a user starts it, in a new folder, with its log in a file."""
     with (

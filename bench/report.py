@@ -32,6 +32,8 @@ class Scale:
     """Open on the café that is compared with itself without any."""
     bookings: int = 100_000
     """In the file of the café that is compared with one of a hundred; a table for each hundred."""
+    kills: int = 20
+    """Of the house that owns the shop."""
 
 
 PLAIN_ON_HYPERCORN = "plain, hypercorn on trio"
@@ -57,6 +59,7 @@ QUICK = Scale(
     couriers=50,
     boards=100,
     bookings=2_000,
+    kills=2,
 )
 
 

@@ -39,6 +39,8 @@ class Result:
     """Seconds from sending the very last `POST /finish/` to the very last 200 of a customer."""
     serving: float
     """Seconds from sending the first one to the same."""
+    start_p99: float = nan
+    """Of the time from asking for an order to having it, in seconds."""
 
     @property
     def per_second(self) -> float:
@@ -55,9 +57,10 @@ class Tally:
     collected_at: dict[str, float] = field(default_factory=dict[str, float])
     waits: dict[str, float] = field(default_factory=dict[str, float])
     placed: int = 0
+    starts: list[float] = field(default_factory=list[float])
     polls: int = 0
 
-    def start(self, answer: Answer) -> str | None:
+    def start(self, answer: Answer, asked_at: float | None = None) -> str | None:
         """Record a barista's claim; return the order's id, or None if no order waited."""
         if answer.status == 204:
             self.polls += 1
@@ -66,6 +69,8 @@ class Tally:
         if order_id in self.started:
             raise WrongAnswerError(f"order {order_id} was handed out twice")
         self.started.add(order_id)
+        if asked_at is not None:
+            self.starts.append(perf_counter() - asked_at)
         return order_id
 
     def collect(self, answer: Answer, placed_at: float) -> None:
@@ -106,6 +111,7 @@ class Tally:
             p99=cuts[98],
             tail=end - max(finishes),
             serving=end - min(finishes),
+            start_p99=quantiles(self.starts, n=100)[98] if len(self.starts) > 1 else nan,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -17,13 +17,16 @@ from prometheus_client.core import Metric
 from starlette.responses import Response
 
 from actors import Actor, Ref
-from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line
 from cafe.http.authentication import Authenticate
 from cafe.http.refusals import Closing
 from cafe.ledger.ledger import Ledger
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.settings import Settings
+
+if TYPE_CHECKING:
+    # A shop that is one process has no bus, and its libraries need not be imported.
+    from cafe.bus.following_ledger import FollowingLedger
+    from cafe.bus.line import Line
 
 A = TypeVar("A", bound=Actor)
 
@@ -48,6 +51,8 @@ class House:
     limiter: Ref[RateLimiter]
     closing: Closing
     registry: CollectorRegistry
+    has_fronts: bool = False
+    """Whether it is a house whose customers are at fronts, in other processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,11 @@ async def nothing() -> Mapping[str, int]:
 async def no_metrics() -> Iterable[Metric]:
     """Have no metrics of its own."""
     return ()
+
+
+async def nothing_of_front(_front: str) -> int:
+    """Have nothing of any front."""
+    return 0
 
 
 async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
@@ -131,5 +141,7 @@ class Offer:
     """Deletes what is kept no longer, once an hour; returns what to log of it."""
     cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off
     """Gives up what a banned address, for so many seconds, has; returns how much that was."""
+    front_gone: Callable[[str], Awaitable[int]] = nothing_of_front
+    """Gives up what a front that has gone held; returns how much that was."""
     close: Callable[[], Awaitable[Mapping[str, int]]] = nothing
     """Answers all who wait, once `Closing` has begun; returns what to log of it."""

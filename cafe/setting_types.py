@@ -25,7 +25,7 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_SHOP = re.compile("[a-z][a-z0-9_]{0,30}")
+_SHOP = re.compile(r"[a-z][a-z0-9_]{0,30}")
 COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
 """The systems whose clients are served as well; see `cafe/compat/`."""
 LEAST_SECRET = 32
@@ -115,6 +115,44 @@ def _smtp(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _bus(secret: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(secret.get_secret_value())
+        _ = url.port
+    except ValueError:  # its message may quote the password
+        raise ValueError(
+            "a bus's URL has user and password percent-encoded, and a port up to 65535"
+        ) from None
+    if url.scheme not in {"redis", "rediss"} or not url.hostname:
+        raise ValueError("a bus's URL begins with redis:// or rediss:// and a host")
+    if url.query or (url.path.strip("/") and not url.path.strip("/").isdecimal()):
+        raise ValueError("a bus's URL ends with its host, its port or the number of a database")
+    return secret
+
+
+def parse_shops(text: str) -> dict[str, str | None]:
+    """Parse comma-separated shops, each NAME or NAME=HOST, into hosts by name.
+
+    Raises ValueError with one sentence.
+    """
+    shops: dict[str, str | None] = {}
+    for one in filter(None, (part.strip().lower() for part in text.split(","))):
+        name, has_host, host = one.partition("=")
+        if _SHOP.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not the name of a shop like north_side")
+        if has_host and _HOST.fullmatch(host) is None:
+            raise ValueError(f"{host!r} is not a host name like cafe.example")
+        if name in shops or (host and host in shops.values()):
+            raise ValueError(f"{one!r} is named twice")
+        shops[name] = host or None
+    return shops
+
+
+def _shops(text: str) -> str:
+    parse_shops(text)
+    return text
+
+
 def parse_sender(text: str) -> Address:
     """Parse an address, with a name or without one; raise ValueError with one sentence."""
     found: tuple[Address, ...] = ()
@@ -184,3 +222,5 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp)]
+BusUrl = Annotated[SecretStr, AfterValidator(_bus)]
+Shops = Annotated[str, AfterValidator(_shops)]

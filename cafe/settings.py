@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from cafe.setting_types import (
     COMPAT,
     Bind,
+    BusUrl,
     Compat,
     Count,
     Hosts,
@@ -28,6 +29,7 @@ from cafe.setting_types import (
     Secret,
     Sender,
     ShopName,
+    Shops,
     SmtpUrl,
     Token,
     WebhookSecret,
@@ -36,7 +38,7 @@ from cafe.setting_types import (
 from cafe.variables import PREFIX, variable_of, variables
 
 SECRETS = frozenset(
-    {"worker_token", "database_url", "jwt_secret", "notification_secret", "smtp_url"}
+    {"worker_token", "database_url", "bus", "jwt_secret", "notification_secret", "smtp_url"}
 )
 FILE = "_file"
 """What the name of a secret's field ends with where it is the path of a file."""
@@ -110,6 +112,19 @@ class Settings(BaseModel):
         None,
         description="this shop's name where several share a database of PostgreSQL: its tables are "
         "in the schema cafe_NAME",
+    )
+    bus: BusUrl | None = Field(
+        None,
+        description="Redis or Valkey between fronts and houses: "
+        "redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS",
+    )
+    shops: Shops = Field(
+        "",
+        description="the shops that a front serves, comma-separated: each NAME at /shops/NAME/, "
+        "or NAME=HOST also at that host name; default: the one of CAFE_SHOP, at every host",
+    )
+    house_bind: Bind = Field(
+        "127.0.0.1:8082", description="host:port of a house's health and metrics, port 0 allowed"
     )
     jwt_secret: Secret | None = Field(
         None,

@@ -63,7 +63,7 @@ DEPARTMENTS = (
     "cafe/notifications",
 )
 MOST_ROOMS = 17 + len(DEPARTMENTS)
-MOST_MODULES = 200 + 20 * len(DEPARTMENTS)
+MOST_MODULES = 215 + 20 * len(DEPARTMENTS)
 """So many for each department; a room or a module elsewhere raises the first number."""
 
 FEWER: dict[str, tuple[str, ...]] = {
@@ -104,6 +104,7 @@ MODELS = (
     "cafe/menu/product.py",
     "cafe/names.py",
     "cafe/notifications/notification.py",
+    "cafe/orders/holdings.py",
     "cafe/orders/order.py",
     "cafe/orders/pause.py",
     "cafe/orders/queue.py",
@@ -224,13 +225,17 @@ def test_no_departments_word_stands_in_the_ledger() -> None:
     assert {name: words for name, words in found.items() if words} == {}
 
 
+ROOTS = ("cafe/shop/front.py", "cafe/shop/house.py", "cafe/shop/shop.py")
+"""The composition roots, one for each kind of process."""
+
+
 def test_the_pytest_plugin_and_the_instruments_are_imported_by_the_shop_only() -> None:
     aside = re.compile(r"actors/(instruments/|testing/plugin)")
     found = [one for path in SOURCES for one in imports_of(path)]
     importers = {
         one.importer for one in found if (imported := file_of(one.module)) and aside.match(imported)
     }
-    assert importers == {"cafe/shop/shop.py"}
+    assert importers == set(ROOTS)
 
 
 def starts_of(path: Path) -> list[int]:
@@ -243,4 +248,4 @@ def starts_of(path: Path) -> list[int]:
 def test_only_the_shop_starts_actors_and_groups() -> None:
     cafe = [path for path in SOURCES if named(path).startswith("cafe/")]
     starting = [named(path) for path in cafe if starts_of(path)]
-    assert starting == ["cafe/shop/offline.py", "cafe/shop/shop.py"]
+    assert starting == sorted(["cafe/shop/offline.py", *ROOTS])

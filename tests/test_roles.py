@@ -33,7 +33,7 @@ from cafe.limits.admission import Admission
 from cafe.settings import read_settings
 from cafe.shop.departments import OURS
 from cafe.shop.ports import Access
-from cafe.shop.shop import make_apps, open_house
+from cafe.shop.shop import open_house
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.orders.counter import open_ledger
 from tests.routes import EVERYONE, NONE, ROUTES
@@ -111,8 +111,8 @@ async def opened(ledger: Ledger, system: System, access: Access) -> House:
     registry = CollectorRegistry()
     settings = read_settings({"database_url": "sqlite://", "limit_requests": "100000"})
     shop = await open_house(settings, system, ledger, registry, OURS)
-    doors = Admission(None, 9), Admission(None, 9)
-    client, worker = make_apps(shop, registry, *doors, access)
+    doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
+    client, worker = shop.apps(registry, doors, access, ledger, why_not_ready=shop.why_not_ready)
     (offer,) = (one for one in shop.offers if isinstance(one, AccountsOffer))
     accounts: dict[str, str] = {}
     for role in Role:

@@ -76,6 +76,11 @@ class Answered:
         self._cancelled_before = {one for one in self._cancelled_before if one > self._through}
         return [one for one in opened.numbers if not self._is_known(one)]
 
+    def given_up(self, opened: Open) -> Sequence[int]:
+        """Return which asks run here though their front does not wait for them any more."""
+        open_ones = set(opened.numbers)
+        return [one for one in self._running if one <= opened.through and one not in open_ones]
+
     @property
     def running(self) -> Sequence[int]:
         """The asks that run."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
+from secrets import token_hex
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -32,7 +34,7 @@ from cafe.bus.batches import (
     Pulse,
 )
 from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
-from cafe.bus.line import LIVES_SECONDS
+from cafe.bus.line import LIVES_SECONDS, PACE_SECONDS
 from cafe.bus.queries import Function, path_of
 from cafe.bus.streams import Bus, Entry
 from cafe.http.refusals import CafeRefusal
@@ -41,6 +43,10 @@ from cafe.ledger.view import LedgerView
 
 PULSE_SECONDS: Final = 0.5
 """Between two signs of life, where nothing is committed."""
+READ_SECONDS: Final = 0.002
+"""Between two reads, at least: so that one takes what several fronts have sent."""
+DRAIN_SECONDS: Final = 0.3
+"""How long what is under way may take before a shutdown."""
 LOOK_SECONDS: Final = 1.0
 """Between two looks for fronts that have gone."""
 MOST_EVENTS: Final = 20_000
@@ -87,12 +93,16 @@ class Answering:
     def __init__(
         self,
         bus: Bus,
-        term: int,
+        term: Callable[[], int],
         asked: Asked,
         ledger: LedgerView,
         on_gone: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Answer in this `term`; `on_gone` is called with the name of a front that has gone."""
+        """Answer as an owner; `term` returns the number of the ownership at this moment.
+
+        `on_gone` is called with the name of each front that has gone.
+        """
+        self._house = token_hex(8)
         self._bus = bus
         self._term = term
         self._asked = asked
@@ -103,6 +113,7 @@ class Answering:
         self._events: list[Happened] = []
         self._position = ledger.statistics().position
         self._bell = trio.Event()
+        self._receiving = trio.CancelScope()
         self._messages: dict[tuple[str, str], type[Any]] = {}
         ledger.listen(self._hear)
 
@@ -121,8 +132,19 @@ class Answering:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
             nursery.start_soon(self._look_for_gone, nursery)
-            await self._receive(nursery)
+            with self._receiving:
+                await self._receive(nursery)
+            await trio.sleep_forever()
         raise AssertionError
+
+    async def drain(self) -> None:
+        """Take nothing more, and let answers that are under way be sent: before a shutdown.
+
+        What waits for others, as a barista without work does, is not answered: its front asks the
+        next house.
+        """
+        self._receiving.cancel()
+        await trio.sleep(DRAIN_SECONDS)
 
     # Sending
 
@@ -134,24 +156,29 @@ class Answering:
         self._position = logged[-1].position
         self._bell.set()
 
+    def _pulse(self, events: list[Happened]) -> Pulse:
+        return Pulse(self._house, self._term(), self._ledger.now(), self._position, events)
+
     def _answer(self, front: str, answer: Answer) -> None:
         self._answers.setdefault(front, []).append(answer)
         self._bell.set()
 
     async def _send(self) -> NoReturn:
-        names, ids = self._bus.names, partial(trio.move_on_after, PULSE_SECONDS)
+        names, sent_at = self._bus.names, -inf
         while True:
-            with ids() as waited:
+            with trio.move_on_after(PULSE_SECONDS) as waited:
                 await self._bell.wait()
+            await trio.sleep_until(sent_at + PACE_SECONDS)
             self._bell = trio.Event()
+            sent_at = trio.current_time()
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
             entries: list[Entry] = []
             if events or waited.cancelled_caught:
-                pulse = Pulse(self._term, self._ledger.now(), self._position, events)
+                pulse = self._pulse(events)
                 entries.append(Entry(names.log, encode(pulse), "log"))
             entries += [
-                Entry(names.answers(front), encode(Answers(self._term, some)), "answers")
+                Entry(names.answers(front), encode(Answers(self._house, some)), "answers")
                 for front, some in answers.items()
             ]
             # What is lost here is asked for again: the answers are kept, and positions show a gap.
@@ -160,12 +187,14 @@ class Answering:
     # Receiving
 
     async def _receive(self, nursery: trio.Nursery) -> NoReturn:
-        ids = await self._bus.last_of([self._bus.names.asks])
+        ids, read_at = await self._bus.last_of([self._bus.names.asks]), -inf
         while True:
+            await trio.sleep_until(read_at + READ_SECONDS)
+            read_at = trio.current_time()
             entries, ids = await self._bus.read(ids)
             for _stream, body in entries:
                 asks = read_asks(body)
-                if asks.term == self._term:
+                if asks.house == self._house:
                     self._take(asks, nursery)
 
     def _take(self, asks: Asks, nursery: trio.Nursery) -> None:
@@ -185,6 +214,8 @@ class Answering:
         if asks.open is not None:
             for number in front.answered.report(asks.open):
                 self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
+            for number in front.answered.given_up(asks.open):
+                front.scopes[number].cancel()
 
     async def _run(self, name: str, front: FrontHere, ask: Ask) -> None:
         outcome, body = Outcome.CANCELLED, NOTHING
@@ -249,5 +280,5 @@ class Answering:
 
 
 def _happened(logged: Logged) -> Happened:
-    changes = [Changed(isinstance(one, Put), one.table.name, one[1]) for one in logged.changes]
+    changes = [Changed(isinstance(one, Put), str(one.table.name), one[1]) for one in logged.changes]
     return Happened(logged.department, tuple(logged.event), changes)

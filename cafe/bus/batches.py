@@ -38,9 +38,9 @@ class Open(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Asks(msgspec.Struct, array_like=True, frozen=True):
-    """What a front sends to the house of one term."""
+    """What a front sends to one house."""
 
-    term: int
+    house: str
     front: str
     asks: list[Ask]
     cancelled: list[int]
@@ -67,9 +67,9 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Answers(msgspec.Struct, array_like=True, frozen=True):
-    """What the house of one term sends to a front."""
+    """What a house sends to a front."""
 
-    term: int
+    house: str
     answers: list[Answer]
 
 
@@ -90,9 +90,12 @@ class Happened(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Pulse(msgspec.Struct, array_like=True, frozen=True):
-    """What the house of one term tells all fronts: that it lives, and what was committed."""
+    """What a house tells all fronts: that it owns the shop, and what was committed."""
 
+    house: str
+    """Its name, new at each start."""
     term: int
+    """Grows from owner to owner: a house with a lower one than another owns nothing any more."""
     now: float
     """The house's clock, in seconds since the Unix epoch."""
     position: int

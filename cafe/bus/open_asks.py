@@ -2,7 +2,7 @@
 
 Rule: pure. A batch may be lost, repeated or overtaken by another. A front reports which asks are
 open, and the house says which of them it does not know: those are sent again, under their numbers,
-so that nothing happens twice in one house. Asks belong to one term. When another house owns the
+so that nothing happens twice in one house. Asks belong to one house. When another one owns the
 shop, those that were sent fail as in a crash of the actor; what was never sent is sent to it.
 """
 
@@ -24,8 +24,8 @@ class OpenAsks:
 
     def __init__(self, front: str) -> None:
         """Begin without any, and without a house."""
-        self.term = 0
-        """Of the house that is asked; 0 until one is known."""
+        self.house = ""
+        """The name of the house that is asked; empty until one is known."""
         self._front = front
         self._last = 0
         self._unsent: dict[int, Ask] = {}
@@ -42,12 +42,12 @@ class OpenAsks:
     @property
     def has_news(self) -> bool:
         """Whether there is something to send to the house."""
-        return bool(self.term and (self._unsent or self._cancelled))
+        return bool(self.house and (self._unsent or self._cancelled))
 
     @property
     def has_open(self) -> bool:
         """Whether a report would tell the house something."""
-        return bool(self.term and (self._sent or self._ended))
+        return bool(self.house and (self._sent or self._ended))
 
     def add(self, of: str, name: str, body: bytes) -> int:
         """Ask for something; return the number of the ask."""
@@ -79,7 +79,7 @@ class OpenAsks:
         cancelled, self._cancelled = self._cancelled, []
         if report:
             cancelled = sorted(self._given_up)  # the batch that said so may be lost
-        return Asks(self.term, self._front, asks, cancelled, opened)
+        return Asks(self.house, self._front, asks, cancelled, opened)
 
     def settle(self, number: int) -> bool:
         """Note the outcome of an ask; return whether it was open, so that this is the first."""
@@ -95,9 +95,9 @@ class OpenAsks:
         if ask is not None:
             self._unsent[number] = ask
 
-    def begin(self, term: int) -> Sequence[int]:
-        """Ask the house of another term from now on; return the asks that this fails."""
-        self.term = term
+    def begin(self, house: str) -> Sequence[int]:
+        """Ask another house from now on; return the asks that this fails."""
+        self.house = house
         failed = list(self._sent)
         for number in failed:
             self._unsent.pop(number, None)

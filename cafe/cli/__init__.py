@@ -22,7 +22,7 @@ INTERRUPTED = BY_SIGNAL + signal.SIGINT
 def main() -> None:
     """Run the command line; print at most one line on stderr, and end with an exit code."""
     try:
-        exit_on_termination(serves=sys.argv[1:2] == ["serve"])
+        exit_on_termination(serves=sys.argv[1:2] in (["serve"], ["house"], ["front"]))
         exit_on_interrupt()
         from cafe.cli.streams import open_missing_streams  # noqa: PLC0415
 

@@ -37,6 +37,14 @@ COMMANDS: Final = {
     "serve": Command(
         "cafe.cli.serve", "Open the shop: customers on one port, baristas on the other."
     ),
+    "house": Command(
+        "cafe.cli.serve",
+        "Own a shop for fronts on other machines, or stand by until its owner ends.",
+    ),
+    "front": Command(
+        "cafe.cli.serve",
+        "Serve a shop that a house on another machine owns: both ports, or one of them.",
+    ),
     "health": Command(
         "cafe.cli.health",
         "Ask the shop on this machine whether it is alive: exit code 0 if so, else 1.",

@@ -1,4 +1,4 @@
-"""What `cafe serve` does: it reads the settings, runs the shop, and says in one line what is wrong.
+"""What `cafe serve`, `house` and `front` do: read the settings, run, say in one line what is wrong.
 
 Rule: whatever happens, the log's form is that of the settings, and an expected error is no
 traceback.
@@ -7,7 +7,7 @@ traceback.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Literal, cast, get_args
 
@@ -28,7 +28,7 @@ from cafe.operations.logs import (
 )
 from cafe.operations.printable import printable
 from cafe.server.config import ConfigError
-from cafe.settings import SettingsError, read_settings, unknown_variables
+from cafe.settings import Settings, SettingsError, read_settings, unknown_variables
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.shop import run_shop
 from cafe.variables import variables
@@ -36,17 +36,24 @@ from cafe.variables import variables
 CRASHED = 1
 
 
-def open_shop(options: Mapping[str, str | None], departments: Departments = OURS) -> int:
-    """Run the shop until it has shut down; return the exit code."""
+Run = Callable[[Settings, Callable[[str], None], Departments], Awaitable[None]]
+"""Runs one kind of process, given where to announce its addresses, until it has shut down."""
+
+
+def open_shop(
+    options: Mapping[str, str | None], departments: Departments = OURS, run: Run = run_shop
+) -> int:
+    """Run the shop, or a part of it, until it has shut down; return the exit code."""
     log_format = log_format_of(options)
     instruments = set_up_logs(log_format)
     with all_else_logged() if is_json(log_format) else nullcontext():
-        return _open_shop(options, departments, log_format, instruments)
+        return _open_shop(options, departments, run, log_format, instruments)
 
 
 def _open_shop(
     options: Mapping[str, str | None],
     departments: Departments,
+    run: Run,
     log_format: Format,
     instruments: Sequence[LogWriter],
 ) -> int:
@@ -58,7 +65,7 @@ def _open_shop(
             say(log_format, "warning", sentence)
         collect_garbage_less_often()
         announced = announce_as_json if log_format == "json" else announce
-        trio.run(run_shop, settings, announced, departments, instruments=instruments)
+        trio.run(run, settings, announced, departments, instruments=instruments)
     except* (SettingsError, ConfigError, LedgerError) as group:
         wrong = leaves(group)
     except* RestartLimitExceeded as group:

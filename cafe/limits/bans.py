@@ -18,6 +18,7 @@ from cafe.limits.window import WindowTable
 
 LONGEST = 3600.0
 """Seconds that a ban lasts at most, and that it is kept from its beginning."""
+_SAME = 1.0  # seconds between which two ends are those of one ban, as two clocks have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,20 @@ class BanBook:
     """
 
     def __init__(
-        self, *, after: int, seconds: float, window_seconds: float, most: int, revision: int = 0
+        self,
+        *,
+        after: int,
+        seconds: float,
+        window_seconds: float,
+        most: int,
+        revision: int = 0,
+        longest: float = LONGEST,
     ) -> None:
         self.revision = revision
         self.imposed = 0
         self._after = after
         self._seconds = seconds
-        self._longest = max(seconds, LONGEST)
+        self._longest = max(seconds, longest)
         self._grace = window_seconds
         self._most = most
         self._refusals = WindowTable(window_seconds, most)
@@ -79,7 +87,16 @@ class BanBook:
         if window.estimate(now) >= self._after:
             self._refusals.forget(address)
             seconds = self._seconds if last is None else min(2 * last.seconds, self._longest)
-            self._impose(Ban(address, now + seconds, seconds))
+            self._impose(Ban(address, now + seconds, seconds), now)
+
+    def learn(self, ban: Ban, now: float) -> None:
+        """Enter a ban that was imposed elsewhere, or lifted there; a known one is left as it is."""
+        _, known = self._bans.get(ban.address, (0, None))
+        if ban.is_lifted:
+            self.lift(ban.address, now)
+        elif known is None or known.is_lifted or abs(known.until - ban.until) > _SAME:
+            self._refusals.forget(ban.address)
+            self._impose(ban, now)
 
     def since(self, seen: int, now: float) -> tuple[Ban, ...]:
         """Return the bans in force that were imposed or lengthened after revision `seen`.
@@ -135,10 +152,10 @@ class BanBook:
         # Not before it ends: by rounding the sum may be slightly less than `until`.
         return now >= max(ban.until, ban.since + self._longest)
 
-    def _impose(self, ban: Ban) -> None:
-        self.count(ban.since)  # takes ended bans off the heap before one is dropped
-        if not self.seconds_left(ban.address, ban.since):
-            if not (self._make_room(ban.since) or ban.address in self._bans):
+    def _impose(self, ban: Ban, now: float) -> None:
+        self.count(now)  # takes ended bans off the heap before one is dropped
+        if not self.seconds_left(ban.address, now):
+            if not (self._make_room(now) or ban.address in self._bans):
                 return
             heappush(self._ends, (ban.until, ban.address))
         self.imposed += 1

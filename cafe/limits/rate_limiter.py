@@ -157,6 +157,8 @@ class LimitCounts:
     """How often a ban was imposed or lengthened."""
     addresses: int
     """Windows of requests that belong to one address, on both ports."""
+    shared: bool | None = None
+    """Whether all fronts count together now; None: this is no front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ class RateLimiter(Actor):
         if self._bans.seconds_left(message.address, now):
             raise self._refusal("banned", message, 0.0, now)
         if message.window is None:
-            return Allowance(remaining=0, reset_seconds=0.0, waiting=self._limits.waiting)
+            return self._uncounted()
         window = self._windows[message.window].window_of(message.address, now)
         quota = self._quotas[message.window]
         if message.let_through:
@@ -306,13 +308,20 @@ class RateLimiter(Actor):
             addresses=sum(map(len, self._windows.values())),
         )
 
+    def _uncounted(self) -> Allowance:
+        return Allowance(remaining=0, reset_seconds=0.0, waiting=self._limits.waiting)
+
     def _refusal(self, limit: Limit, message: Admit, wait: float, now: float) -> LimitExceeded:
         """Count a refusal and return it; its `retry_after` includes a ban that it has earned."""
         self._refused[limit] += 1
         self._record(((message.address, 1),), now)
+        left = self._bans.seconds_left(message.address, now)
+        return self._exceeded(limit, message, max(wait, left))
+
+    def _exceeded(self, limit: Limit, message: Admit, wait: float) -> LimitExceeded:
         return LimitExceeded(
             limit,
-            retry_after=max(wait, self._bans.seconds_left(message.address, now)),
+            retry_after=wait,
             quota=self._quotas.get(message.window, self._limits.requests),
             window_seconds=self._limits.window_seconds,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from actors import Ref
-from cafe.ledger.ledger import Ledger, LedgerStatistics
+from cafe.ledger.ledger import LedgerStatistics
 from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import CountLimits, LimitCounts, RateLimiter
 from cafe.offer import Offer
@@ -26,6 +27,14 @@ from cafe.operations.logs import dropped_lines
 
 # It would add a second series to every counter, for the time at which the counter was created.
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
+
+
+class HasStatistics(Protocol):
+    """A ledger, as far as its numbers go."""
+
+    def statistics(self) -> LedgerStatistics:
+        """Return how much was written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Exposition:
     """Histograms and counters, and the instrument that has the actors' statistics."""
     offers: Sequence[Offer]
     """Of the departments."""
-    ledger: Ledger
+    ledger: HasStatistics
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
     """By app."""

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
-from actors import ActorStatistics, System
+from actors import ActorStatistics, Tree
 from cafe.http.app import example, problems
 from cafe.http.authentication import STAFF_ONLY
 from cafe.http.refusals import CafeRefusal
@@ -46,6 +46,9 @@ AS_TEXT: dict[int | str, dict[str, Any]] = {
 }
 
 
+NotReadyReason = Literal["closing", "actors", "ledger", "standby", "bus", "house"]
+
+
 class NotReady(CafeRefusal):
     """The shop takes no orders at the moment."""
 
@@ -53,14 +56,15 @@ class NotReady(CafeRefusal):
     members = ("reason",)
     retry_after = 5.0
 
-    def __init__(self, reason: Literal["closing", "actors", "ledger"], sentence: str) -> None:
+    def __init__(self, reason: NotReadyReason, sentence: str) -> None:
         super().__init__(sentence)
         self.reason = reason
 
 
 NOT_READY: Final = problems(
     503,
-    because="The member `reason` says why: `closing`, `actors` or `ledger`.",
+    because="The member `reason` says why: `closing`, `actors` or `ledger`; at a front also `bus` "
+    "or `house`, and at a house `standby`.",
     refusal=NotReady("closing", "The shop is closing."),
 )
 
@@ -119,14 +123,16 @@ def health_routes(why_not_ready: Callable[[], Awaitable[NotReady | None]]) -> AP
     return router
 
 
-def operator_routes(system: System, expose: Callable[[], Awaitable[bytes]]) -> APIRouter:
+def operator_routes(
+    actors_of: Callable[[], Tree], expose: Callable[[], Awaitable[bytes]]
+) -> APIRouter:
     """Return the routes for the worker port: `/actors` and `/metrics`."""
     router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY, dependencies=STAFF_ONLY)
 
     @router.get("/actors", response_model=ActorsOut, responses=AS_TEXT)
     async def actors(request: Request) -> Response:
         """List what each actor is doing: as JSON, or drawn as a tree for people to read."""
-        tree = system.tree()
+        tree = actors_of()
         varies = {"vary": "accept"}
         accept = ",".join(request.headers.getlist("accept"))
         if prefers(accept, "text/plain", over="application/json"):

@@ -38,6 +38,22 @@ def start_clock() -> Callable[[], float]:
     return lambda: offset + trio.current_time()
 
 
+async def until_signalled(seconds: float, serve: Callable[[trio.Event], Awaitable[None]]) -> None:
+    """Run `serve`, given an event that is set by SIGTERM or SIGINT.
+
+    It has so many seconds to end after that. A second signal ends the process at once.
+    """
+    # From the start: the process that is told the addresses may send a signal at once.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            closing_time, scope = trio.Event(), trio.CancelScope()
+            nursery.start_soon(tell_signal, signals, closing_time)
+            nursery.start_soon(end_late, closing_time, seconds, scope)
+            with scope:
+                await serve(closing_time)
+            nursery.cancel_scope.cancel()
+
+
 async def tell_signal(signals: AsyncIterator[int], closing_time: trio.Event) -> None:
     """Set the event at the first signal; a second one ends the process at once."""
     signum = await anext(signals)

@@ -114,11 +114,28 @@ def with_all_of_it_a_letter_arrives(compose: Compose) -> str:
     return f"{letters[0]['Subject']}"
 
 
+def on_machines_orders_go_on_where_a_house_or_a_front_is_killed(compose: Compose) -> str:
+    queue = f"{CUSTOMERS}/queue/"  # the balancer answers no customer's /readyz
+    with compose.up("machines", queue):
+        orders = [one_order()]
+        for name in ("house-1", "house-2", "front-1"):
+            compose("kill", "--signal=KILL", name, profile="machines")
+            wait_for(queue)
+            orders.append(one_order())
+            compose("up", "--detach", name, profile="machines")
+            wait_for(queue)
+        kept = {ask(f"{CUSTOMERS}/order/{order}")["status"] for order in orders}
+        expect(kept == {"ready"}, f"{kept}")
+        compose("exec", "-T", "house-1", "cafe", "db", "check", profile="machines")
+    return f"{len(orders)} orders, and cafe db check is clean"
+
+
 CHECKS: tuple[Callable[[Compose], str], ...] = (
     the_shop_alone_keeps_its_orders_and_its_commands_work,
     with_postgresql_orders_survive_its_restart_and_its_commands_work,
     behind_the_proxy_the_shop_sees_the_customer_s_address,
     with_all_of_it_a_letter_arrives,
+    on_machines_orders_go_on_where_a_house_or_a_front_is_killed,
 )
 
 

@@ -29,7 +29,7 @@ STANDIN = "localhost/cafe-check-of-debian"
 SCRIPTS = ROOT / "tests/image/standins"
 PACKAGES = (
     "python3,python3-venv,python-is-python3,ca-certificates,libstdc++6,"
-    "postgresql,nginx-light,python3-aiosmtpd"
+    "postgresql,nginx-light,python3-aiosmtpd,redis-server,haproxy"
 )
 AS_USUAL = """set -e; cd "$1"; rm -rf var/lib/nginx; mkdir -p var/cache/nginx
 ln -s /var/cache/nginx var/lib/nginx
@@ -43,6 +43,8 @@ INSTEAD: dict[str, dict[str, Any]] = {
         "volumes": [f"{SCRIPTS}/postgres.sh:/postgres.sh:ro"],
     },
     "proxy": {"stop_signal": "SIGQUIT"},
+    "redis": {},
+    "balancer": {"stop_signal": "SIGUSR1"},
     "mail": {
         "entrypoint": ["python3", "/mail.py"],
         "volumes": [f"{SCRIPTS}/mail.py:/mail.py:ro"],
@@ -50,6 +52,7 @@ INSTEAD: dict[str, dict[str, Any]] = {
 }
 """How the stand-in is started in place of a service's image."""
 CUSTOMERS = "http://127.0.0.1:8080"
+READY = f"{CUSTOMERS}/readyz"
 GRACE = 10.0
 """Seconds from SIGTERM to SIGKILL in the compose file."""
 
@@ -97,7 +100,7 @@ class Compose:
         wanted = services["cafe"]["ulimits"]["nofile"]["hard"]
         if files != resource.RLIM_INFINITY and files < wanted:
             say(f"SUBSTITUTE  for {wanted} descriptors: this machine allows {files}")
-            for name in ("cafe", "proxy"):
+            for name in [name for name, one in services.items() if "ulimits" in one]:
                 changes[name]["ulimits"] = {"nofile": {"soft": files, "hard": files}}
         self._override.write_text(json.dumps({"services": changes}), "utf-8")
 
@@ -119,10 +122,10 @@ class Compose:
         archive.unlink()
 
     @contextmanager
-    def up(self, profile: str = "") -> Generator[None]:
+    def up(self, profile: str = "", ready: str = READY) -> Generator[None]:
         """Have the services of a profile, and a ledger that is new, during the block."""
         try:
-            self.start(profile)
+            self.start(profile, ready)
             yield
         except CheckFailedError as error:
             logs = self("logs", profile=profile)[-3000:]
@@ -130,10 +133,10 @@ class Compose:
         finally:
             self("down", "--volumes", "--rmi=local", profile=profile)
 
-    def start(self, profile: str) -> None:
-        """Start the services; return once the shop takes orders."""
+    def start(self, profile: str, ready: str = READY) -> None:
+        """Start the services; return once the shop takes orders, which `ready` answers with 200."""
         self("up", "--build", "--detach", profile=profile)
-        wait_for(f"{CUSTOMERS}/readyz")
+        wait_for(ready)
 
     def stop(self, profile: str = "") -> float:
         """Stop the shop, which has to end by itself; return the seconds that took."""

@@ -50,7 +50,7 @@ class Relay:
             one.close()
 
     def stop(self) -> None:
-        """Close everything, and accept nothing from now on."""
+        """Close everything, and accept nothing further."""
         self._stopped = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

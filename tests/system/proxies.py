@@ -1,8 +1,8 @@
-"""nginx and HAProxy in front of a real shop, with the configurations of docs/limits.md.
+"""nginx and HAProxy in front of a real shop, with the configurations that the documents show.
 
-Rule: only addresses, ports, limits on descriptors and the folder differ from the document, which
-shows the file that docker-compose.yml runs nginx with. A proxy listens on loopback, and has ended
-when the block ends.
+Rule: only addresses, ports, limits on descriptors and the folder differ from docs/limits.md, which
+shows the file that docker-compose.yml runs nginx with, and from docs/examples/haproxy.cfg, with
+which it balances between fronts. A proxy listens on loopback, and has ended when the block ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,12 @@ from urllib.parse import urlsplit
 
 from tests.system.shop import POLL, TIMEOUT, Shop
 
-LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
-PROXIES = ("nginx", "haproxy")
+DOCS = Path(__file__).parents[2] / "docs"
+LIMITS = DOCS / "limits.md"
+BALANCER = DOCS / "examples" / "haproxy.cfg"
+MACHINES = "machines"
+PROXIES = ("nginx", "haproxy", MACHINES)
+"""The last is HAProxy as it balances between fronts, on both ports."""
 OPEN_FILES = "worker_rlimit_nofile 65536;"
 """Left out: more than a container may have, and a test needs few."""
 NGINX_PLACES = """
@@ -36,6 +40,7 @@ NGINX_PLACES = """
 
 def program(name: str) -> str | None:
     """Return the path of a proxy, on PATH or where Debian installs it; None if there is none."""
+    name = "haproxy" if name == MACHINES else name
     return shutil.which(name) or shutil.which(f"/usr/sbin/{name}")
 
 
@@ -47,25 +52,53 @@ def running_proxy(
 
     `changes` are replacements in the document's configuration.
     """
-    found = program(name)
-    assert found is not None
+    if name == MACHINES:
+        with running_balancer([shop, shop], folder, changes) as balanced:
+            yield balanced
+        return
     port = free_port()
     folder.chmod(0o755)  # nginx's workers run as another user
-    file = folder / f"{name}.conf"
-    text = configuration(name, port, shop, folder)
-    for before, after in (changes or {}).items():
+    text = changed(configuration(name, port, shop, folder), changes or {})
+    with running(name, text, [port], folder):
+        yield replace(shop, client=f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def running_balancer(
+    fronts: Sequence[Shop], folder: Path, changes: Mapping[str, str] | None = None
+) -> Generator[Shop]:
+    """Balance between two fronts, on both ports; yield the first as it is reached through it."""
+    ports = free_port(), free_port()
+    text = changed(configuration_of_balancer(fronts, ports), changes or {})
+    with running(MACHINES, text, ports, folder):
+        client, worker = (f"http://127.0.0.1:{port}" for port in ports)
+        yield replace(fronts[0], client=client, worker=worker)
+
+
+def changed(text: str, changes: Mapping[str, str]) -> str:
+    """Return a configuration with these replacements, each of which it has."""
+    for before, after in changes.items():
         assert before in text
         text = text.replace(before, after)
+    return text
+
+
+@contextmanager
+def running(name: str, text: str, ports: Sequence[int], folder: Path) -> Generator[None]:
+    """Run a proxy with this configuration during the block, which begins once it listens."""
+    found = program(name)
+    assert found is not None
+    file = folder / f"{name}.conf"
     file.write_text(text)
     arguments = {
         "nginx": ("-p", str(folder), "-c", str(file), "-e", "stderr", "-g", main(folder)),
-        "haproxy": ("-f", str(file), "-db"),
-    }[name]
+    }.get(name, ("-f", str(file), "-db"))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([found, *arguments], stdout=log, stderr=log)
     try:
-        wait_until_open(port, process, folder / "log")
-        yield replace(shop, client=f"http://127.0.0.1:{port}")
+        for port in ports:
+            wait_until_open(port, process, folder / "log")
+        yield
     finally:
         process.terminate()
         process.wait(TIMEOUT)
@@ -93,6 +126,21 @@ def configuration(name: str, port: int, shop: Shop, folder: Path) -> str:
     ):
         text = text.replace(before, after)
     return text
+
+
+def configuration_of_balancer(fronts: Sequence[Shop], ports: tuple[int, int]) -> str:
+    """Return the configuration that balances between two fronts, with the test's own addresses."""
+    text = BALANCER.read_text("utf-8")
+    places = {
+        f" front-{number}:{port}": f" {urlsplit(url).netloc}"
+        for number, one in enumerate(fronts, 1)
+        for port, url in ((8080, one.client), (8081, one.worker))
+    }
+    ours = {
+        "bind :8080": f"bind 127.0.0.1:{ports[0]}",
+        "bind :8081": f"bind 127.0.0.1:{ports[1]}",
+    }
+    return changed(text, {**places, **ours})
 
 
 def free_port() -> int:

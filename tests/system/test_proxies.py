@@ -1,4 +1,4 @@
-"""The proxies of docs/limits.md in front of a real shop, as a customer behind one sees it.
+"""The proxies of the documents in front of a real shop, as a customer behind one sees it.
 
 Customers come from loopback addresses of their own, so the proxy has to tell the shop who they are.
 """
@@ -143,8 +143,8 @@ async def test_a_flood_of_orders_through_the_proxy_earns_a_ban_and_leaves_none_t
     """The default limits and 1,600 orders, a tenth of each: the proxy lets the shop count."""
     if program(name) is None:
         pytest.skip(missing(f"no {name} here (on Debian: apt install {name})"))
-    caps = {"nginx": "limit_conn connections 1200", "haproxy": "sc0_conn_cur gt 1200"}
-    with running_proxy(name, narrow, tmp_path, {caps[name]: caps[name][:-1]}) as proxied:
+    cap = "limit_conn connections 1200" if name == "nginx" else "sc0_conn_cur gt 1200"
+    with running_proxy(name, narrow, tmp_path, {cap: cap[:-1]}) as proxied:
         statuses: set[int] = set()
 
         async def order_once(customer: httpx.AsyncClient) -> None:

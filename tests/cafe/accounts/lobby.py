@@ -28,7 +28,8 @@ from cafe.http.outer_layer import RequestMetrics
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.store import Store
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
-from cafe.shop.ports import Access, client_app, worker_app
+from cafe.shop.apps import client_app, worker_app
+from cafe.shop.ports import Access
 from cafe.shop.process import start_clock
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 
@@ -193,7 +194,7 @@ def apps_of(
         worker_app(
             [offer],
             limiter,
-            system,
+            system.tree,
             trusted=(),
             authenticate=authenticate,
             access=access,

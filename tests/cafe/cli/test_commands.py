@@ -105,7 +105,7 @@ def test_the_version_and_help_import_little(arguments: list[str]) -> None:
 
 
 def imports_little(imported: set[str], *words: str) -> None:
-    settings = SETTINGS if "serve" in words else set[str]()
+    settings = SETTINGS if {"serve", "house", "front"} & {*words} else set[str]()
     assert imported & HEAVY <= settings, words
     assert len(imported) < (MOST_WITH_SETTINGS if settings else MOST_MODULES), words
 

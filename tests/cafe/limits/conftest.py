@@ -1,6 +1,6 @@
 """The actor, alone in its system, with a clock that the tests set."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from actors import Ref, System, open_system
 from cafe.limits.rate_limiter import RateLimiter
 from tests.cafe.limits.limiting import LIMITS, HandClock
+from tests.machines.redis_server import RedisServer, running_redis, why_not
 
 
 @pytest.fixture
@@ -24,3 +25,20 @@ async def system() -> AsyncIterator[System]:
 @pytest.fixture
 async def limiter(system: System, clock: HandClock) -> Ref[RateLimiter]:
     return await system.start(partial(RateLimiter, LIMITS, clock))
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    """Return one server for all tests of a module; `redis` is it, and empty."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> RedisServer:
+    redis_server.command("FLUSHALL")
+    redis_server.command("SCRIPT", "FLUSH")
+    redis_server.command("CONFIG", "RESETSTAT")
+    return redis_server

@@ -24,7 +24,8 @@ from cafe.menu.product import Board
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
-from cafe.shop.ports import Access, client_app, worker_app
+from cafe.shop.apps import client_app, worker_app
+from cafe.shop.ports import Access
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
 from tests.cafe.orders.counter import BOARD, open_ledger, start_counter
@@ -68,7 +69,7 @@ async def open_apps(
             desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
-            offers = [orders_offer(desk, limiter, board)]
+            offers = [orders_offer(desk, limiter, board, ledger)]
             yield Apps(
                 client_app(
                     offers,
@@ -81,7 +82,7 @@ async def open_apps(
                 worker_app(
                     offers,
                     limiter,
-                    system,
+                    system.tree,
                     trusted=(),
                     authenticate=nobody,
                     access=Access("open" if token is None else "token", token),

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from cafe.http.front_page import Front
-from cafe.shop.ports import CLIENT, WORKER, Access
+from cafe.shop.apps import CLIENT, WORKER
+from cafe.shop.ports import Access
 from tests.cafe.accounts.lobby import open_lobby
 from tests.test_roles import open_apps
 

@@ -30,7 +30,7 @@ from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.queries import Snapshot
 from cafe.settings import read_settings
 from cafe.shop.ports import Access
-from cafe.shop.shop import READY_SECONDS, Shop, make_apps
+from cafe.shop.shop import READY_SECONDS, Shop
 from tests.cafe.orders.counter import BOARD, open_ledger
 
 pytestmark = pytest.mark.schedules(3)
@@ -105,10 +105,16 @@ async def open_shop() -> AsyncGenerator[RunningShop]:
             settings = read_settings({"database_url": "sqlite://"})
             ids, keys = await load_ids_and_keys(ledger, 60.0)
             desk = Desk(dispatcher, ledger, ids, keys, ledger.now)
-            offer = orders_offer(desk, limiter, BOARD)
-            served = Shop(settings, system, limiter, ledger, closing, (offer,))
-            doors = Admission(None, 9), Admission(None, 9)
-            apps = make_apps(served, CollectorRegistry(), *doors, Access("open"))
+            offer = orders_offer(desk, limiter, BOARD, ledger)
+            served = Shop(settings, system, limiter, closing, (offer,), ledger=ledger)
+            doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
+            apps = served.apps(
+                CollectorRegistry(),
+                doors,
+                Access("open"),
+                ledger,
+                why_not_ready=served.why_not_ready,
+            )
             yield RunningShop(dispatcher, limiter, (client_of(apps[0]), client_of(apps[1])))
 
 

@@ -118,7 +118,7 @@ async def test_a_shop_whose_actors_do_not_reply_is_not_ready(
     limiter, dispatcher = Probe(RateLimiter), Probe(Dispatcher)
     offer = Offer(name="orders", answers=partial(dispatcher.ask, CountQueue()))
     async with open_ledger() as ledger, open_system() as system:
-        shop = Shop(settings(), system, limiter, ledger, Closing(), (offer,))
+        shop = Shop(settings(), system, limiter, Closing(), (offer,), ledger=ledger)
         assert reason(await shop.why_not_ready()) == "actors"
     assert autojump_clock.current_time() < 2
 

@@ -1,0 +1,228 @@
+"""The two applications of a shop, and that of a house: their layers, their routes and their pages.
+
+Rule: the layers of an app have this order, from the outermost in, and no other: the request log
+sees all requests, also those that the guards refuse; pages of listed origins can read all
+responses, also those refusals; a guard refuses before the body is read, which the connection
+bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from actors import Ref, Tree
+from cafe.http.app import create_app
+from cafe.http.authentication import Authenticate, nobody
+from cafe.http.cors import Cors
+from cafe.http.front_page import Front, Link, front_routes
+from cafe.http.other_apis import ByPrefix, loosen
+from cafe.http.outer_layer import OuterLayer, RequestMetrics
+from cafe.http.plain_routes import PlainRoutes
+from cafe.http.worker_guards import CredentialsGuard, PageGuard, StaffAuthentication
+from cafe.limits.address import Networks
+from cafe.limits.gateway import GatewayWatch
+from cafe.limits.guard import HEALTH, Guard, count_refusal, counting_refusals
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Offer, OtherApi
+from cafe.operations.operator_api import NotReady, health_routes, operator_routes
+from cafe.shop.ports import CLIENT_PREFIX, SHORT_CLIENT_PREFIX, WORKER_PREFIX, Access
+
+CLIENT = Front(
+    "The café: customers",
+    "Order a coffee, and wait on the open connection until it is ready.",
+    (
+        Link("/docs", "Every call, to read and to try out"),
+        Link("/openapi.json", "The same for programs: OpenAPI"),
+        Link("/board", "The ready board, a page"),
+        Link("/courier", "The couriers' page"),
+        Link("/menu", "The menu"),
+        Link("/queue", "How busy the shop is"),
+        Link("/tables", "Tables that can be booked"),
+        Link("/compat/", "Other systems whose clients are served"),
+        Link("/readyz", "Whether the shop takes orders"),
+    ),
+)
+WORKER = Front(
+    "The café: baristas",
+    "Claim the oldest order, brew it, declare it ready.",
+    (
+        Link("/barista", "The baristas' screen"),
+        Link("/manager", "The manager's screen"),
+        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        Link("/openapi.json", "The same for programs: OpenAPI"),
+        Link("/menu", "The menu"),
+        Link("/orders", "Orders that wait or are in preparation"),
+        Link("/actors", "What each actor is doing"),
+        Link("/metrics", "Metrics for Prometheus"),
+        Link("/compat/", "Other systems whose clients are served"),
+        Link("/readyz", "Whether the shop takes orders"),
+    ),
+)
+HOUSE = Front(
+    "The café: a house",
+    "It owns the shop, and fronts serve it: here are only its health and its metrics.",
+    (
+        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        Link("/actors", "What each actor is doing"),
+        Link("/metrics", "Metrics for Prometheus"),
+        Link("/readyz", "Whether it owns the shop, or stands by"),
+    ),
+)
+VERSION = version("trio-cafe")
+
+WhyNotReady = Callable[[], Awaitable[NotReady | None]]
+Expose = Callable[[], Awaitable[bytes]]
+
+
+def client_app(
+    offers: Sequence[Offer],
+    limiter: Ref[RateLimiter],
+    *,
+    trusted: Networks,
+    authenticate: Authenticate,
+    why_not_ready: WhyNotReady,
+    metrics: RequestMetrics,
+    origins: frozenset[str] = frozenset(),
+    base: str = "",
+) -> ASGIApp:
+    """Return the customers' application; pages of these `origins` may use it.
+
+    It is served at `base` as well.
+    """
+    checked = counting_refusals(authenticate, limiter)
+    routers = [one for offer in offers for one in offer.customer_routes]
+    routers.append(health_routes(why_not_ready))
+    home = next((offer.home for offer in offers if offer.home), None)
+    api = create_app(
+        [*routers, front_routes(CLIENT, VERSION, routers, home)],
+        title=CLIENT.title,
+        description=CLIENT.description,
+        version=VERSION,
+        prefix=CLIENT_PREFIX,
+        other_prefixes=[SHORT_CLIENT_PREFIX, "/"],
+        authenticate=checked,
+    )
+    others = [(one, one.customer_routes) for offer in offers for one in offer.other_apis]
+    app, prefixes = serve_others(
+        PlainRoutes(api), others, checked, CLIENT_PREFIX, SHORT_CLIENT_PREFIX, base=base
+    )
+    app = Guard(app, limiter, trusted, HEALTH, gateway=None if trusted else GatewayWatch())
+    if origins:
+        app = Cors(app, origins)
+    return OuterLayer(app, *prefixes, name="client", metrics=metrics)
+
+
+def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> ASGIApp:
+    """Return what is served beside several shops: the health of all, and where they are."""
+    front = Front(
+        "Cafés", "Each shop is at a path of its own.", tuple(Link(f"{one}/", one) for one in shops)
+    )
+    routers = [health_routes(why_not_ready)]
+    api = create_app(
+        [*routers, front_routes(front, VERSION, routers)],
+        title=front.title,
+        description=front.description,
+        version=VERSION,
+        prefix="/api/v1",
+        other_prefixes=["/"],
+        authenticate=nobody,
+    )
+    return OuterLayer(PlainRoutes(api), name=name, metrics=RequestMetrics(CollectorRegistry()))
+
+
+def worker_app(
+    offers: Sequence[Offer],
+    limiter: Ref[RateLimiter],
+    actors_of: Callable[[], Tree],
+    *,
+    trusted: Networks,
+    authenticate: Authenticate,
+    access: Access,
+    hosts: frozenset[str],
+    why_not_ready: WhyNotReady,
+    expose: Expose,
+    metrics: RequestMetrics,
+    front: Front = WORKER,
+    base: str = "",
+) -> ASGIApp:
+    """Return the staff's application.
+
+    If the port is open, requests are counted, and only host names in `hosts` are accepted. Else
+    staff is never limited, accounts that are no staff and public paths are counted, and a request
+    without credentials is refused. Pages of other sites are refused first: their requests do not
+    count against the address of the browser.
+    """
+    staff = StaffAuthentication(access.mode, access.token, authenticate)
+    checked = counting_refusals(staff, limiter)
+    routers = [
+        *(one for offer in offers for one in offer.staff_routes),
+        health_routes(why_not_ready),
+        operator_routes(actors_of, expose),
+    ]
+    api = create_app(
+        [*routers, front_routes(front, VERSION, routers)],
+        title=front.title,
+        description=front.description,
+        version=VERSION,
+        prefix=WORKER_PREFIX,
+        other_prefixes=["/"],
+        authenticate=checked,
+    )
+    others = [(one, one.staff_routes) for offer in offers for one in offer.other_apis]
+    app, prefixes = serve_others(PlainRoutes(api), others, checked, WORKER_PREFIX, base=base)
+    counted = Guard(app, limiter, trusted, HEALTH, window="baristas")
+    if access.mode == "open":
+        app = counted
+    else:
+        refused = partial(count_refusal, limiter, "credentials")
+        app = CredentialsGuard(app, counted, staff, HEALTH, refused)
+        app = Guard(app, limiter, trusted, HEALTH, window=None)
+    app = PageGuard(app, hosts if access.mode == "open" else None, HEALTH)
+    return OuterLayer(app, *prefixes, name="worker", metrics=metrics)
+
+
+def serve_others(
+    app: ASGIApp,
+    apis: Sequence[tuple[OtherApi, Sequence[APIRouter]]],
+    authenticate: Authenticate,
+    *ours: str,
+    base: str,
+) -> tuple[ASGIApp, list[str]]:
+    """Return an app that also serves other APIs with these routes, and the prefixes of it all.
+
+    Behind the prefix of one that is ours, `app` is served with and without each of its own; and
+    behind `base`, if it is not empty, all of that once more.
+    """
+    others = {
+        api.prefix: PlainRoutes(other_app(api, routers, authenticate))
+        for api, routers in apis
+        if routers
+    }
+    prefixes = [*ours, *others]
+    for api, _ in apis:
+        if api.is_ours:
+            prefixes += [api.prefix, *(api.prefix + prefix for prefix in ours)]
+    if base:
+        prefixes += [base, *(base + prefix for prefix in prefixes)]
+        others |= {base + prefix: other for prefix, other in others.items()}
+    return ByPrefix(app, others), prefixes
+
+
+def other_app(api: OtherApi, routers: Sequence[APIRouter], authenticate: Authenticate) -> FastAPI:
+    """Return the FastAPI app of another system's API."""
+    app = create_app(
+        routers,
+        title=api.title,
+        description=api.description,
+        version=VERSION,
+        prefix=api.prefix,
+        authenticate=authenticate,
+    )
+    loosen(app)
+    return app

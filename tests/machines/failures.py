@@ -1,0 +1,165 @@
+"""What may fail between machines: each failure happens once, in a rush, and is mended.
+
+Rule: a failure returns when it is over, as an operator would say: the shop works on, and what had
+to come back has. What ended is started again by `Site.open`, not here. The rush checks that
+meanwhile nothing was lost or done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import trio
+
+from tests.machines.processes import House
+from tests.machines.relay import Relay
+from tests.machines.rush import Rush
+from tests.machines.site import Site
+
+Failure = Callable[[Site, Rush], Awaitable[None]]
+
+SOME_SECONDS = 1.5
+"""How long something is away that comes back; shorter than a front's key lives."""
+
+
+async def the_owner_is_killed(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    owner.kill()
+    await site.owner(but=owner)
+    await rush.goes_on()
+
+
+async def the_owner_and_its_successor_are_killed(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    owner.kill()
+    successor = await site.owner(but=owner)
+    successor.kill()
+    await site.owner(but=successor)
+    await rush.goes_on()
+
+
+async def the_owner_is_frozen_and_fenced(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    owner.freeze()
+    try:
+        await site.owner(but=owner)
+        await rush.goes_on()
+    finally:
+        owner.thaw()
+    await gives_up(owner)
+
+
+async def the_owner_is_frozen_for_a_moment(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    owner.freeze()
+    await trio.sleep(SOME_SECONDS / 3)
+    owner.thaw()
+    await rush.goes_on()
+
+
+async def the_owner_loses_its_link_to_the_database(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    link = site.to_database[owner.name]
+    link.cut()
+    try:
+        await site.owner(but=owner)
+        await rush.goes_on()
+    finally:
+        link.heal()
+    await gives_up(owner)
+
+
+async def the_owner_loses_its_link_to_the_bus(site: Site, rush: Rush) -> None:
+    await is_cut(site.to_bus[(await site.owner()).name])
+    await rush.goes_on()
+
+
+async def a_front_loses_its_link_to_the_bus(site: Site, rush: Rush) -> None:
+    await is_cut(site.to_bus[site.fronts[0].name])
+    await rush.goes_on()
+
+
+async def a_front_is_killed(site: Site, rush: Rush) -> None:
+    site.fronts[0].kill()
+    await rush.goes_on()
+
+
+async def a_front_is_frozen(site: Site, rush: Rush) -> None:
+    """For longer than its key lives: its waiting customers' orders are abandoned."""
+    site.fronts[0].freeze()
+    await rush.goes_on()
+    await trio.sleep(2 * SOME_SECONDS)
+    site.fronts[0].thaw()
+    await site.fronts[0].until_ready()
+    await rush.goes_on()
+
+
+async def redis_is_restarted_empty(site: Site, rush: Rush) -> None:
+    await trio.to_thread.run_sync(site.redis.restart_empty)
+    await rush.goes_on()
+
+
+async def redis_is_frozen(site: Site, rush: Rush) -> None:
+    with site.redis.frozen():
+        await trio.sleep(2 * SOME_SECONDS)
+    await rush.goes_on()
+
+
+async def postgresql_is_restarted(site: Site, rush: Rush) -> None:
+    await trio.to_thread.run_sync(site.postgres.stop)
+    await trio.to_thread.run_sync(site.postgres.start)
+    await site.owner()
+    await rush.goes_on()
+
+
+async def both_houses_are_restarted_one_after_the_other(site: Site, rush: Rush) -> None:
+    for _ in range(2):
+        owner = await site.owner()
+        owner.ask_to_stop()
+        assert await owner.ended() == 0
+        await site.owner(but=owner)
+        await rush.goes_on()
+        owner.start()
+        await owner.until_standby()
+
+
+HOUSES: Final[tuple[Failure, ...]] = (
+    the_owner_is_killed,
+    the_owner_is_frozen_and_fenced,
+    the_owner_loses_its_link_to_the_database,
+    both_houses_are_restarted_one_after_the_other,
+    the_owner_and_its_successor_are_killed,
+    the_owner_is_frozen_for_a_moment,
+)
+OTHERS: Final[tuple[Failure, ...]] = (
+    the_owner_loses_its_link_to_the_bus,
+    a_front_loses_its_link_to_the_bus,
+    a_front_is_killed,
+    a_front_is_frozen,
+    redis_is_restarted_empty,
+    redis_is_frozen,
+    postgresql_is_restarted,
+)
+FAILURES: Final[Mapping[str, Failure]] = {one.__name__: one for one in (*HOUSES, *OTHERS)}
+
+
+async def is_cut(link: Relay) -> None:
+    """Cut a link for some seconds."""
+    link.cut()
+    try:
+        await trio.sleep(SOME_SECONDS)
+    finally:
+        link.heal()
+
+
+async def gives_up(former: House) -> None:
+    """Wait until a former owner has noticed: it has ended, or waits as a standby."""
+    async with trio.open_nursery() as nursery:
+
+        async def end(wait: Callable[[], Awaitable[object]]) -> None:
+            await wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(end, former.ended)
+        nursery.start_soon(end, former.until_standby)

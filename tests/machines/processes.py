@@ -1,0 +1,197 @@
+"""Houses and fronts as processes of their own, on ports that stay theirs.
+
+Rule: what an operator does to a process is done to it here: started, killed, frozen, thawed, asked
+to stop. A process that is started again has the same ports, and writes on into the same log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import trio
+
+from tests.machines.redis_server import HOST, free_port
+from tests.system.killing import NO_LIMITS
+from tests.system.shop import SIGNS_OF_A_BUG, TIMEOUT, Line, Log, Shop, environment
+
+LEASE = 1.5
+"""Seconds; an order whose barista has gone comes back within a test."""
+SETTINGS: Mapping[str, object] = {**NO_LIMITS, "lease_seconds": LEASE}
+PAUSE = 0.05
+"""Seconds between two looks at a process's readiness."""
+LOOK_SECONDS = 1.0
+"""After so long without an answer, a process counts as not ready."""
+
+
+class Readiness(NamedTuple):
+    """What `/readyz` answers."""
+
+    status: int
+    """0 where nothing answers."""
+    reason: str = ""
+    """Why it is not ready, as `standby`."""
+
+
+READY = Readiness(200)
+
+
+class Machine:
+    """One process of ours, with the folder that its log is in."""
+
+    def __init__(
+        self, folder: Path, name: str, command: Sequence[str], settings: Mapping[str, object]
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.log = Log(folder / f"{name}.log")
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command = (sys.executable, "-m", "cafe", *command)
+        self._settings = dict(settings)
+
+    @property
+    def url(self) -> str:
+        """Return where it answers `/readyz`."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start the process; it is not ready yet."""
+        assert not self.is_running
+        file = self.folder / f"{self.name}.log"
+        with file.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,  # so that Ctrl-C in the terminal reaches the tests only
+            )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the process is started with, no others of the café's."""
+        # Our modules, in whatever folder the process runs.
+        return {
+            **environment(self._settings),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+
+    def kill(self) -> float:
+        """End the process as by a loss of power; return a time at which it has ended."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+        return time.time()
+
+    def freeze(self) -> None:
+        """Stop the process's clock: the kernel still accepts connections, and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to close, as an orchestrator does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    async def ended(self) -> int:
+        """Wait for the process to end, and return its exit code."""
+        assert self.process is not None
+        return await trio.to_thread.run_sync(self.process.wait, TIMEOUT)
+
+    async def readiness(self) -> Readiness:
+        """Return what it answers to `/readyz` now."""
+        try:
+            async with httpx.AsyncClient(timeout=LOOK_SECONDS, trust_env=False) as client:
+                answer = await client.get(f"{self.url}/readyz")
+        except httpx.HTTPError:
+            return Readiness(0)
+        members: Line = answer.json()
+        return Readiness(answer.status_code, members.get("reason", ""))
+
+    async def until_ready(self) -> None:
+        """Wait until it is ready; raises AssertionError with its log if it ends before."""
+        await self._until(READY)
+
+    async def until_not_ready(self, reason: str) -> None:
+        """Wait until it says that it is not ready, for this reason."""
+        await self._until(Readiness(503, reason))
+
+    async def _until(self, wanted: Readiness) -> None:
+        found = Readiness(0)
+        with trio.move_on_after(TIMEOUT):
+            while (found := await self.readiness()) != wanted and self.is_running:  # noqa: ASYNC110 - as `until_asked`
+                await trio.sleep(PAUSE)
+        assert found == wanted, f"{self.name}: {found}, not {wanted}\n{self.log.text[-3000:]}"
+
+    def signs_of_a_bug(self) -> list[Line]:
+        """Return the lines of its log that no failure of a test explains."""
+        return [line for line in self.log.lines() if line["event"] in SIGNS_OF_A_BUG]
+
+
+class House(Machine):
+    """A house: it owns the shop, or waits as a standby."""
+
+    def __init__(
+        self, folder: Path, name: str, database_url: str, bus: str, **settings: object
+    ) -> None:
+        """Reach the database and the bus at these URLs, which may be relays'."""
+        self.port = free_port()
+        own = {"house_bind": f"{HOST}:{self.port}", "database_url": database_url, "bus": bus}
+        files = {"mail_dir": folder / "mail"}
+        super().__init__(folder, name, ("house",), {**SETTINGS, **files, **own, **settings})
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    async def until_standby(self) -> None:
+        """Wait until it waits for the owner's end."""
+        await self.until_not_ready("standby")
+
+
+class Front(Machine):
+    """A front: both ports, and no database."""
+
+    def __init__(self, folder: Path, name: str, bus: str, **settings: object) -> None:
+        """Reach the bus at this URL, which may be a relay's."""
+        self.ports = free_port(), free_port()
+        client, worker = (f"{HOST}:{port}" for port in self.ports)
+        own = {"client_bind": client, "worker_bind": worker, "bus": bus}
+        super().__init__(folder, name, ("front",), {**SETTINGS, **own, **settings})
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.ports[0]}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables without a database."""
+        found = super().environment()
+        del found["CAFE_DATABASE_URL"]
+        return found
+
+    @property
+    def shop(self) -> Shop:
+        """Return the shop as it is reached by this front."""
+        assert self.process is not None
+        worker = f"http://{HOST}:{self.ports[1]}"
+        return Shop(self.url, worker, self.process, self.log, self.folder)

@@ -1,0 +1,113 @@
+"""A rush of customers and baristas through several fronts, and its accounts.
+
+Rule: the torture's load and accounts (tests/system/load.py and history.py), but each request goes
+to a front of its own choice. A connection that breaks is never taken for an answer: customers with
+a key and baristas with a claim go on at another front. One `Accounts` is kept for as long as a
+database is used, by all rushes on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+import trio
+
+from tests.machines.site import Site
+from tests.system.history import History, broken_promises, violations
+from tests.system.killing import MOST_SHOWN, db_check, read_to_the_end
+from tests.system.load import Load, Record
+from tests.system.shop import Shop, until, until_asked
+
+WITH_KEY, WITHOUT_KEY, BARISTAS = 16, 16, 8
+MANY = 20
+"""Changes that show that the shop works: acknowledged since a moment."""
+
+
+@dataclass(slots=True)
+class Accounts:
+    """What all clients of one database were answered, by all processes."""
+
+    record: Record = field(default_factory=Record)
+    numbers: count[int] = field(default_factory=lambda: count(1))
+    """Of keys, so that none is used for two orders."""
+
+
+class Rush(Load):
+    """All customers and baristas; each request goes to any of the fronts that run."""
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        chance: Random,
+        fronts: Callable[[], Sequence[Shop]],
+        accounts: Accounts,
+    ) -> None:
+        super().__init__(nursery, chance)
+        self.record = accounts.record
+        self._numbers = accounts.numbers
+        self._fronts = fronts
+
+    async def _current(self) -> Shop:
+        while not (fronts := self._fronts()):  # noqa: ASYNC110 - a process has no event here
+            await trio.sleep(0.01)
+        return self._chance.choice(fronts)
+
+    async def goes_on(self) -> None:
+        """Wait until orders are placed, started and finished that were not before."""
+        before = self._counts()
+
+        def are_all_more() -> bool:
+            more = self._counts() - before
+            return all(more[action] >= MANY for action in ("place", "start", "finish"))
+
+        await until(are_all_more)
+
+    def _counts(self) -> Counter[str]:
+        return Counter(one.action for one in self.record.acknowledged)
+
+
+@asynccontextmanager
+async def rush_on(site: Site, accounts: Accounts, seed: int) -> AsyncGenerator[Rush]:
+    """Have a rush during the block, which has gathered way when that begins; then check all of it.
+
+    Raises AssertionError if anything that was acknowledged is lost or was done twice.
+    """
+    chance = Random(seed)  # noqa: S311 - repeatable, with the seed that a failure shows
+    async with trio.open_nursery() as nursery:
+        rush = Rush(nursery, chance, site.living_fronts, accounts)
+        rush.start_baristas(BARISTAS)
+        rush.start_customers(with_key=WITH_KEY, without_key=WITHOUT_KEY)
+        await rush.goes_on()
+        yield rush
+        await rush.goes_on()
+        await settle(site, rush)
+        nursery.cancel_scope.cancel()
+
+
+async def settle(site: Site, rush: Rush) -> History:
+    """Let each customer be served, and compare the ledger with what was answered.
+
+    Raises AssertionError with what does not agree; returns the ledger's history.
+    """
+    await rush.drain()
+    front = site.living_fronts()[0]
+
+    async def is_nothing_left() -> bool:
+        return not await front.orders()
+
+    await until_asked(is_nothing_left)
+    history = await read_to_the_end(site.database_url)
+    broken = await trio.to_thread.run_sync(broken_promises, site.database_url)
+    found = [*violations(history, rush.record, ()), *broken]
+    assert not found, "\n".join([f"{len(found)} violations", *found[:MOST_SHOWN]])
+    return history
+
+
+async def assert_clean(site: Site) -> None:
+    """Run `cafe db check` as an operator does."""
+    assert await db_check(site.database_url) == 0

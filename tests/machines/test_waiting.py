@@ -1,0 +1,107 @@
+"""Customers who wait while machines fail: what is abandoned, what is not, and what boards show."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from tests.machines.site import Site
+from tests.system.api import Crew, brew, crowd, order, read_all
+from tests.system.history import read
+from tests.system.raw_client import Answer
+from tests.system.shop import Shop, until_asked
+from tests.system.streaming import Stream, following
+
+pytestmark = [pytest.mark.once, pytest.mark.slow]
+
+HERE, THERE = ["127.7.0.1"] * 4, ["127.7.0.2"] * 4
+
+
+async def statuses(site: Site, address: str, wanted: list[str]) -> None:
+    """Wait until the newest orders of an address have these statuses in the ledger."""
+
+    async def are_so() -> bool:
+        history = await trio.to_thread.run_sync(read, site.database_url)
+        rows = [history.orders[one] for one in history.placed]
+        found = [one.status for one in rows if one.address == address]
+        return found[-len(wanted) :] == wanted
+
+    await until_asked(are_so)
+
+
+async def serve_all(shop: Shop, streams: list[trio.SocketStream]) -> list[Answer]:
+    """Brew until no order waits; return what the customers were answered."""
+    crew = Crew(shop)
+    await crew.work(baristas=3)
+    return await read_all(streams)
+
+
+async def test_no_order_is_abandoned_when_the_owner_is_killed_while_its_customer_waits(
+    site: Site,
+) -> None:
+    await site.open()
+    first, second = (front.shop for front in site.fronts)
+    async with crowd(first, HERE) as here, crowd(second, THERE) as there:
+        for address in (HERE[0], THERE[0]):
+            await statuses(site, address, ["waiting"] * 4)
+        owner = await site.owner()
+        owner.kill()
+        await site.owner(but=owner)
+        # By the other front than their own.
+        answers = await serve_all(second, here + there)
+    assert [one.status for one in answers] == [200] * 8
+    for address in (HERE[0], THERE[0]):
+        await statuses(site, address, ["delivered"] * 4)
+
+
+async def test_orders_of_a_front_that_died_are_abandoned_and_no_others(site: Site) -> None:
+    await site.open()
+    doomed, other = site.fronts
+    async with crowd(doomed.shop, HERE), crowd(other.shop, THERE) as there:
+        async with doomed.shop.customers(HERE[0]) as customer:
+            await statuses(site, HERE[0], ["waiting"] * 4)
+            kept = await order(customer)  # is collected later, by whatever front
+        await statuses(site, THERE[0], ["waiting"] * 4)
+        doomed.kill()
+        await statuses(site, HERE[0], ["cancelled"] * 4 + ["waiting"])
+        answers = await serve_all(other.shop, there)
+    assert [one.status for one in answers] == [200] * 4
+    async with other.shop.customers(HERE[0]) as customer:
+        looked = await customer.get(f"/order/{kept['order_id']}")
+    assert looked.json()["status"] == "ready"
+
+
+async def test_a_customer_who_disconnects_from_a_front_is_noticed_by_the_house(site: Site) -> None:
+    await site.open()
+    async with crowd(site.fronts[0].shop, HERE):
+        await statuses(site, HERE[0], ["waiting"] * 4)
+    await statuses(site, HERE[0], ["cancelled"] * 4)
+
+
+async def test_events_on_every_front_go_on_after_the_owner_was_killed(site: Site) -> None:
+    await site.open()
+    first, second = (front.shop for front in site.fronts)
+    async with (
+        first.customers(HERE[0]) as customer,
+        first.baristas() as here,
+        second.baristas() as there,
+        following(here) as one,
+        following(there) as other,
+    ):
+        before = await order(customer)
+        await shows(one, before["order_id"])
+        await shows(other, before["order_id"])
+        owner = await site.owner()
+        owner.kill()
+        await site.owner(but=owner)
+        after = await order(customer)
+        for stream in (one, other):
+            await shows(stream, after["order_id"])
+            assert not stream.has_ended
+        for _ in range(2):
+            await brew(there)
+
+
+async def shows(stream: Stream, order_id: str) -> None:
+    """Wait until a stream has shown an order."""
+    await stream.until(lambda messages: any(order_id in str(each.data) for each in messages))
