@@ -110,6 +110,12 @@ class Snapshot(Collector):
         yield GaugeMetricFamily(
             "cafe_addresses", "Addresses in the rate limiter's memory.", self.limits.addresses
         )
+        if self.limits.shared is not None:
+            yield GaugeMetricFamily(
+                "cafe_limits_shared",
+                "Whether all fronts count requests together: 0 while Redis is away.",
+                self.limits.shared,
+            )
 
     def _connections(self) -> Iterator[Metric]:
         now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))
