@@ -105,6 +105,7 @@ MODELS = (
     "cafe/menu/product.py",
     "cafe/names.py",
     "cafe/notifications/notification.py",
+    "cafe/orders/holdings.py",
     "cafe/orders/order.py",
     "cafe/orders/pause.py",
     "cafe/orders/queue.py",

@@ -6,9 +6,9 @@ Rule: values only. The shop starts Accounts and serves the routes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Executable, Select, delete, or_, select, union_all
 from starlette.types import Scope
@@ -23,7 +23,14 @@ from cafe.accounts.customer_api import auth_routes, form_routes
 from cafe.accounts.desk import Desk
 from cafe.accounts.messages import CountAccounts
 from cafe.accounts.passwords import Passwords
-from cafe.accounts.queries import load_nothing
+from cafe.accounts.queries import (
+    find_account,
+    find_by_email,
+    find_by_name,
+    list_accounts,
+    list_tokens,
+    load_nothing,
+)
 from cafe.accounts.secret import open_secret
 from cafe.accounts.sign_in import REFRESH_SECONDS
 from cafe.accounts.staff_api import manager_routes
@@ -32,8 +39,14 @@ from cafe.accounts.tokens import tokens_of
 from cafe.http.authentication import Authenticate, Caller, bearer_of
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
+from cafe.ledger.retries import until_done
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
+
+SIGNING_CALL: Final = "accounts.secret"
+"""Answered with the secret that signs tokens."""
+QUERIES: Final = (find_account, find_by_email, find_by_name, list_accounts, list_tokens)
+"""By which the desk reads."""
 
 
 def _ended(before: float) -> Select[Any]:
@@ -99,7 +112,31 @@ async def open_accounts(house: House) -> AccountsOffer:
     ledger = house.ledger
     secret = await open_secret(house.settings, ledger)
     ref = await house.start(accounts_factory(ledger), name="Accounts")
-    return accounts_offer(Desk(ref, ledger, Passwords(), tokens_of(secret)), house.limiter)
+
+    async def give_secret(_argument: float) -> bytes:
+        return secret
+
+    return replace(
+        accounts_offer(Desk(ref, ledger, Passwords(), tokens_of(secret)), house.limiter),
+        answers=partial(ref.ask, CountAccounts()),
+        refs=(ref,),
+        queries=QUERIES,
+        calls={SIGNING_CALL: give_secret},
+    )
+
+
+async def reach_accounts(front: Front) -> AccountsOffer:
+    """Return what accounts offer at a front, which hashes passwords, and asks for all else.
+
+    Every token is checked in the house, so one that was revoked is refused at once.
+    """
+    ref = front.line.ref(Accounts)
+    given = front.settings.jwt_secret
+    if given is None:
+        secret = await until_done(partial(front.line.call, SIGNING_CALL, 0.0, bytes))
+    else:
+        secret = given.get_secret_value().encode()
+    return accounts_offer(Desk(ref, front.ledger, Passwords(), tokens_of(secret)), front.limiter)
 
 
 def accounts_factory(ledger: Ledger) -> Callable[[], Awaitable[Accounts]]:
@@ -122,7 +159,6 @@ def accounts_offer(desk: Desk, limiter: Ref[RateLimiter]) -> AccountsOffer:
             manager_routes(desk),
         ),
         authenticate=authentication(desk),
-        answers=partial(desk.accounts.ask, CountAccounts()),
         desk=desk,
     )
 

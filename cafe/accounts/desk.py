@@ -51,9 +51,9 @@ from cafe.accounts.tokens import (
     new_program_token,
 )
 from cafe.http.authentication import Caller, Role
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.reader import Query
 from cafe.ledger.retries import ask_in_time, ledger_time_out
+from cafe.ledger.view import LedgerView
 
 R = TypeVar("R")
 OPERATOR: Final = "operator"
@@ -79,7 +79,7 @@ class Desk:
     """What the routes ask."""
 
     accounts: Ref[Accounts]
-    ledger: Ledger
+    ledger: LedgerView
     passwords: Passwords
     tokens: Tokens
 

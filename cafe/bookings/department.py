@@ -21,17 +21,30 @@ from cafe.bookings.customer_api import guest_routes
 from cafe.bookings.desk import BookingDesk
 from cafe.bookings.messages import CountBookings, LoadBookings
 from cafe.bookings.period import Limits
-from cafe.bookings.queries import Stored, ended, load, load_secret, prune
+from cafe.bookings.queries import (
+    Stored,
+    ended,
+    find_bookings,
+    load,
+    load_secret,
+    prune,
+    read_page,
+)
 from cafe.bookings.staff_api import booking_routes, table_routes
 from cafe.bookings.tables import bookings, dining_tables, secret
 from cafe.bookings.tokens import BookingTokens
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger
-from cafe.ledger.retries import load_when_refused
+from cafe.ledger.retries import load_when_refused, until_done
 from cafe.limits.rate_limiter import RateLimiter
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.settings import Settings
+
+SIGNING_CALL: Final = "bookings.secret"
+"""Answered with the secret that the tokens of bookings rest on."""
+QUERIES: Final = (find_bookings, read_page)
+"""By which the desk reads."""
 
 BOOKINGS: Final = Department(
     "bookings",
@@ -61,11 +74,31 @@ async def open_bookings(house: House) -> BookingsOffer:
     Waits for the database, however long it is away.
     """
     ledger = house.ledger
-    tokens = BookingTokens(await ledger.prepare(load_secret))
+    secret = await ledger.prepare(load_secret)
+    tokens = BookingTokens(secret)
     make = bookings_factory(rules_of(house.settings), tokens, ledger)
     ref = await house.start(make, name="Bookings")
     desk = BookingDesk(ref, ledger, tokens, ZoneInfo(house.settings.time_zone))
-    return bookings_offer(desk, house.limiter)
+
+    async def give_secret(_argument: float) -> bytes:
+        return secret
+
+    return replace(
+        bookings_offer(desk, house.limiter),
+        answers=partial(ref.ask, CountBookings()),
+        tasks=(partial(load_when_refused, ledger, BOOKINGS, ref, LoadBookings()),),
+        refs=(ref,),
+        queries=QUERIES,
+        calls={SIGNING_CALL: give_secret},
+    )
+
+
+async def reach_bookings(front: Front) -> BookingsOffer:
+    """Return what bookings offer at a front, once the house has given their secret."""
+    tokens = BookingTokens(await until_done(partial(front.line.call, SIGNING_CALL, 0.0, bytes)))
+    zone = ZoneInfo(front.settings.time_zone)
+    desk = BookingDesk(front.line.ref(Bookings), front.ledger, tokens, zone)
+    return bookings_offer(desk, front.limiter)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -101,13 +134,10 @@ async def open_book(ledger: Ledger) -> tuple[Journal, Stored]:
 
 def bookings_offer(desk: BookingDesk, limiter: Ref[RateLimiter]) -> BookingsOffer:
     """Return what bookings offer, given the desk where they are asked for."""
-    ref, ledger = desk.bookings, desk.ledger
     return BookingsOffer(
         name="bookings",
         customer_routes=(guest_routes(desk, limiter), *page_routes(desk, limiter)),
         staff_routes=(table_routes(desk), booking_routes(desk)),
-        answers=partial(ref.ask, CountBookings()),
-        tasks=(partial(load_when_refused, ledger, BOOKINGS, ref, LoadBookings()),),
-        bookings=ref,
+        bookings=desk.bookings,
         desk=desk,
     )

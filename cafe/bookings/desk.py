@@ -19,8 +19,8 @@ from cafe.bookings.messages import CancelBooking, FindBooking, Found, MoveBookin
 from cafe.bookings.queries import Page, Wanted, find_bookings, read_page
 from cafe.bookings.refusals import ForgottenBooking, UnknownBooking, over
 from cafe.bookings.tokens import BookingTokens
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ask_in_time, ledger_time_out
+from cafe.ledger.view import LedgerView
 
 R = TypeVar("R")
 
@@ -35,7 +35,7 @@ class BookingDesk:
     """Where tables are booked."""
 
     bookings: Ref[Bookings]
-    ledger: Ledger
+    ledger: LedgerView
     tokens: BookingTokens
     zone: ZoneInfo
     """In which times are shown."""

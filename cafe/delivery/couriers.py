@@ -29,12 +29,14 @@ from cafe.delivery.messages import (
     ChangeDistrict,
     CountCouriers,
     CourierCount,
+    Covered,
     Follow,
     Handed,
     ListUnsettled,
     LoadCouriers,
     OnDuty,
     Publish,
+    ReadCoverage,
     Take,
 )
 from cafe.delivery.queries import Snapshot
@@ -130,6 +132,12 @@ class Couriers(Actor):
         self._watch_leases()
 
     # Districts
+
+    @ReadCoverage.deferred
+    def read_coverage(self, _message: ReadCoverage, reply: Reply[Covered]) -> None:
+        """Answer with the districts, and which of them are served."""
+        covered = Covered(tuple(self._districts.open()), tuple(self._fleet.served()))
+        self._journal.reply(reply, covered, looks=True)
 
     @AddDistrict.deferred
     def add_district(self, message: AddDistrict, reply: Reply[District]) -> None:

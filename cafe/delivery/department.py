@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -26,21 +27,47 @@ from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.districts import DISTRICT_TRANSITIONS
 from cafe.delivery.followers import follow_orders, settle_orders
-from cafe.delivery.hands import Hands, load_hands
+from cafe.delivery.front import copied_coverage, copied_hands
+from cafe.delivery.hands import Hands, load_hands, read_hands
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
-from cafe.delivery.queries import Snapshot, load_delivery
+from cafe.delivery.queries import (
+    Snapshot,
+    districts_of,
+    find_by_account,
+    find_courier,
+    find_delivery,
+    list_couriers,
+    list_deliveries,
+    list_districts,
+    load_delivery,
+)
 from cafe.delivery.staff_api import delivery_routes, manager_routes
 from cafe.delivery.tables import couriers, deliveries, districts, followed, served
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.errors import LedgerUnavailable
-from cafe.ledger.following import Followed
+from cafe.ledger.following import Followed, FollowedElsewhere, for_others
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
-from cafe.offer import House, Offer
+from cafe.limits.rate_limiter import RateLimiter
+from cafe.offer import Front, House, Offer
 
 if TYPE_CHECKING:
     from cafe.orders.messages import Desk
+
+FOLLOWED_CALL: Final = "delivery.followed"
+"""Answered when the effects of all that is committed are committed."""
+QUERIES: Final = (
+    districts_of,
+    find_by_account,
+    find_courier,
+    find_delivery,
+    list_couriers,
+    list_deliveries,
+    list_districts,
+    read_hands,
+)
+"""By which the desk reads, and what is in hand."""
 
 
 def _ended(before: float) -> Select[Any]:
@@ -102,13 +129,8 @@ async def open_delivery(
     with suppress(LedgerUnavailable):  # the shop closes already
         await ref.ask(ListUnsettled())
     delivery_desk = DeliveryDesk(ref, desk, role_of, ledger, log_followed)
-    return DeliveryOffer(
-        name="delivery",
-        customer_routes=(courier_routes(delivery_desk, house.limiter),),
-        staff_routes=(
-            delivery_routes(delivery_desk, house.limiter),
-            manager_routes(delivery_desk),
-        ),
+    return replace(
+        delivery_offer(delivery_desk, house.limiter, coverage, hands),
         answers=partial(ref.ask, CountCouriers()),
         metrics=partial(metrics, ref),
         tasks=(
@@ -116,8 +138,39 @@ async def open_delivery(
             partial(settle_orders, ref, desk),
             partial(load_when_refused, ledger, DELIVERY, ref, LoadCouriers()),
         ),
+        refs=(ref,),
+        queries=QUERIES,
+        calls={FOLLOWED_CALL: for_others(log_followed, ledger)},
+    )
+
+
+async def reach_delivery(
+    front: Front, *, desk: Desk, role_of: Callable[[str], Awaitable[str | None]]
+) -> DeliveryOffer:
+    """Return what delivery offers at a front, once the house's districts are on its board."""
+    line, ledger, coverage = front.line, front.ledger, Coverage()
+    districts_here, ref = copied_coverage(line, coverage)
+    in_hand, hands = copied_hands(ledger)
+    for copy in (districts_here, in_hand):
+        await copy.begin(line, ledger)
+    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
+    delivery_desk = DeliveryDesk(ref, desk, role_of, ledger, log_followed)
+    return replace(
+        delivery_offer(delivery_desk, front.limiter, coverage, hands),
+        serving=(districts_here.run, in_hand.run),
+    )
+
+
+def delivery_offer(
+    desk: DeliveryDesk, limiter: Ref[RateLimiter], coverage: Coverage, hands: Hands
+) -> DeliveryOffer:
+    """Return what delivery offers, given the desk where it is asked for, and what it shows."""
+    return DeliveryOffer(
+        name="delivery",
+        customer_routes=(courier_routes(desk, limiter),),
+        staff_routes=(delivery_routes(desk, limiter), manager_routes(desk)),
         coverage=coverage,
-        desk=delivery_desk,
+        desk=desk,
         hands=hands,
     )
 

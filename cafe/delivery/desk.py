@@ -52,10 +52,10 @@ from cafe.delivery.refusals import (
 )
 from cafe.http.authentication import Role
 from cafe.http.refusals import CafeRefusal
-from cafe.ledger.following import Followed
-from cafe.ledger.ledger import Ledger
+from cafe.ledger.following import Following
 from cafe.ledger.reader import Query
 from cafe.ledger.retries import ask_in_time, ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.orders.messages import UnknownOrder
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class DeliveryDesk:
     orders: Desk
     role_of: Callable[[str], Awaitable[str | None]]
     """Returns the role of an account that is active."""
-    ledger: Ledger
-    followed: Followed
+    ledger: LedgerView
+    followed: Following
 
     # Districts and couriers
 

@@ -145,6 +145,19 @@ class ListUnsettled(Message["Couriers", tuple[Delivery, ...]]):
     seconds: float = 0.0
 
 
+class Covered(NamedTuple):
+    """The districts that are not retired."""
+
+    districts: tuple[District, ...]
+    served: tuple[str, ...]
+    """The ids of those that some courier serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCoverage(Message["Couriers", Covered]):
+    """Answered with what `Coverage` shows, once all changes before this are committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class CountCouriers(Message["Couriers", CourierCount]):
     """Count couriers and deliveries."""

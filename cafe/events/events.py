@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cafe.events.customer_api import customer_routes
+from cafe.events.log_reader import load_pruned
 from cafe.events.staff_api import staff_routes
 from cafe.events.states import States
 from cafe.events.stream import Streams
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.orders.desk import Desk
 from cafe.orders.ready_board import ReadyBoard
 
@@ -27,15 +29,33 @@ def open_events(
     house: House, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
 ) -> Offer:
     """Return what the shop offers of streams."""
-    states, streams = States(ready_board, desk, house.ledger), Streams()
-    house.ledger.listen(states.hear)
+    states = States(ready_board, desk, house.ledger)
+    offer = offer_of(states, house, desk=desk, listen_to_hands=listen_to_hands)
+    return replace(offer, queries=(load_pruned,))
+
+
+def reach_events(
+    front: Front, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
+) -> Offer:
+    """Return what a front offers of streams; hand it a board that follows the same log."""
+    states = States(ready_board, desk, front.ledger, shares_ids=True)
+    front.ledger.on_gap(states.touch_all)
+    return offer_of(states, front, desk=desk, listen_to_hands=listen_to_hands)
+
+
+def offer_of(
+    states: States, place: House | Front, *, desk: Desk, listen_to_hands: ListenToHands
+) -> Offer:
+    """Return what is offered of streams, in a process that serves them."""
+    streams = Streams()
+    place.ledger.listen(states.hear)
     listen_to_hands(states.signal)
     return Offer(
         name="events",
-        customer_routes=(customer_routes(states, streams, desk, house.limiter, house.closing),),
-        staff_routes=(staff_routes(house.ledger, streams, house.closing),),
+        customer_routes=(customer_routes(states, streams, desk, place.limiter, place.closing),),
+        staff_routes=(staff_routes(place.ledger, streams, place.closing),),
         metrics=partial(metrics, streams),
-        tasks=(states.run,),
+        serving=(states.run,),
         close=partial(end_all, streams),
     )
 

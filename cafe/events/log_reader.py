@@ -18,8 +18,8 @@ from cafe.events.shown import event_json
 from cafe.events.sse import alive_at, message
 from cafe.events.states import ALIVE_SECONDS
 from cafe.ledger.department import Logged
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.tables import prunings
+from cafe.ledger.view import LedgerView
 
 MOST_BEHIND: Final = 10_000
 """Events that a stream may go on behind; a page that has missed more is faster to load again."""
@@ -35,7 +35,7 @@ class LogReader:
     __slots__ = ("_departments", "_ledger", "_next_at", "_position", "_resets")
 
     def __init__(
-        self, ledger: Ledger, position: int, departments: frozenset[str] | None, *, resets: bool
+        self, ledger: LedgerView, position: int, departments: frozenset[str] | None, *, resets: bool
     ) -> None:
         """Begin behind a position, with a `reset` where that is another than was asked for.
 
@@ -76,7 +76,7 @@ class LogReader:
 
 
 async def begin_behind(
-    ledger: Ledger, last: int | None, departments: frozenset[str] | None
+    ledger: LedgerView, last: int | None, departments: frozenset[str] | None
 ) -> LogReader:
     """Return a reader that begins behind the last position that a client has had, if it can.
 

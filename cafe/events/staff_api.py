@@ -27,7 +27,7 @@ from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import Closing
 from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.ledger.department import Event, Logged
-from cafe.ledger.ledger import Ledger
+from cafe.ledger.view import LedgerView
 
 Name = Literal[
     "menu", "accounts", "orders", "delivery", "payments", "bookings", "letters", "notifications"
@@ -49,7 +49,7 @@ ANSWERS: Final = {
 }
 
 
-def staff_routes(ledger: Ledger, streams: Streams, closing: Closing) -> APIRouter:
+def staff_routes(ledger: LedgerView, streams: Streams, closing: Closing) -> APIRouter:
     """Return the route of the stream of staff."""
     router = APIRouter(tags=["live"], responses=BARISTAS_ONLY, route_class=PlainRoute)
 

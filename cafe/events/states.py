@@ -29,9 +29,9 @@ from cafe.events.shown import board_json, order_json, standing_key
 from cafe.events.sse import ALIVE, message, to_json
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.parts import in_parts
 from cafe.ledger.retries import ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.orders.desk import Desk
 from cafe.orders.messages import FindOrders, QueueCount, Standing
 from cafe.orders.ready_board import ReadyBoard
@@ -72,8 +72,13 @@ class Topic:
 class States:
     """All topics, and the task that keeps them."""
 
-    def __init__(self, ready_board: ReadyBoard, desk: Desk, ledger: Ledger) -> None:
-        """Show nothing yet: that takes `run`."""
+    def __init__(
+        self, ready_board: ReadyBoard, desk: Desk, ledger: LedgerView, *, shares_ids: bool = False
+    ) -> None:
+        """Show nothing yet: that takes `run`.
+
+        `shares_ids`: other processes look at the same log, so an id may be of a look of theirs.
+        """
         self.board = Topic()
         self.beat = 0
         """Grows each time that silent readers get a comment."""
@@ -84,6 +89,7 @@ class States:
         self._ready_board = ready_board
         self._desk = desk
         self._ledger = ledger
+        self._shares_ids = shares_ids
         self._count: QueueCount | None = None
         self._board_since = self.position
         # A reader of an earlier process may have had another board at this position.
@@ -123,7 +129,7 @@ class States:
 
     def is_known(self, position: int | None) -> bool:
         """Return whether a reader that has had this id has the board of now."""
-        if position is None or self._is_ambiguous:
+        if position is None or self._is_ambiguous or self._shares_ids:
             return False
         return self._board_since <= position <= self._ledger.statistics().position
 
@@ -137,6 +143,12 @@ class States:
                 for one in logged
                 if one.department == "orders" and one.event.subject in self._orders
             )
+        self._news.set()
+
+    async def touch_all(self) -> None:
+        """Have everything looked at again: events were missed."""
+        self._alive_at = -inf
+        self._signalled.update(self._couriers)
         self._news.set()
 
     def signal(self, accounts: AbstractSet[str]) -> None:

@@ -1,11 +1,26 @@
 """How far a follower of the log is, for those that wait for the effects of an event.
 
-Rule: one follower advances it, when the effects are committed; any number of others wait.
+Rule: one follower advances it, when the effects are committed; any number of others wait. Those in
+another process than the follower ask that process to wait.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol
+
 import trio
+
+from cafe.ledger.view import LedgerView
+
+
+class Following(Protocol):
+    """What those need that wait."""
+
+    async def wait(self, position: int) -> None:
+        """Return when the log is followed up to a position."""
+        ...
 
 
 class Followed:
@@ -35,3 +50,27 @@ class Followed:
         with trio.move_on_after(seconds):
             while self._wanted <= self._position:
                 await self._idle.park()
+
+
+class FollowedElsewhere:
+    """How far another process has followed the log, for those that wait here."""
+
+    def __init__(self, ask: Callable[[float], Awaitable[None]]) -> None:
+        """Ask by `ask`, which calls `for_others` in that process."""
+        self._ask = ask
+
+    async def wait(self, position: int) -> None:
+        """Return when the log is followed up to all that is committed as the ask arrives.
+
+        That is further than `position`, which is the last one that has been heard of here.
+        """
+        await self._ask(position)
+
+
+def for_others(followed: Followed, ledger: LedgerView) -> Callable[[float], Awaitable[None]]:
+    """Return what a `FollowedElsewhere` asks, where the follower is."""
+    return partial(_wait_for_all, followed, ledger)
+
+
+async def _wait_for_all(followed: Followed, ledger: LedgerView, _position: float) -> None:
+    await followed.wait(ledger.statistics().position)

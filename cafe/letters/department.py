@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -34,13 +35,15 @@ from cafe.letters.queries import (
     ended,
     hasten,
     load_position,
+    read_one,
+    read_page,
 )
 from cafe.letters.rendering import Stationery
 from cafe.letters.sending import Send, post
 from cafe.letters.smtp import mail_server
 from cafe.letters.staff_api import manager_routes
 from cafe.letters.tables import attempts, contents, followed, letters
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.setting_types import parse_sender
 from cafe.settings import Settings
 
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
 
 METRICS_SECONDS: Final = 1.0
 """How long a scrape waits for the database; then it gets the numbers of the one before."""
+
+QUERIES: Final = (read_one, read_page)
+"""By which the desk reads."""
 
 LETTERS: Final = Department(
     "letters",
@@ -76,13 +82,24 @@ async def open_letters(house: House, bookings: Ref[Bookings]) -> Offer:
     bell = Bell()
     mailer = await house.start(mailer_factory(ledger, bell.ring), name="Mailer")
     writer = Writer(bookings, mailer, ledger, stationery_of(house.settings))
-    return Offer(
-        name="letters",
-        staff_routes=(manager_routes(LetterDesk(mailer, ledger)),),
+    return replace(
+        letters_offer(LetterDesk(mailer, ledger)),
         answers=partial(mailer.ask, CheckIn()),
         metrics=backlog.metrics,
         tasks=(writer.follow, post(mailer, ledger, bell, sender_of(house.settings)).run),
+        refs=(mailer,),
+        queries=QUERIES,
     )
+
+
+def reach_letters(front: Front) -> Offer:
+    """Return what letters offer at a front, which sends none."""
+    return letters_offer(LetterDesk(front.line.ref(Mailer), front.ledger))
+
+
+def letters_offer(desk: LetterDesk) -> Offer:
+    """Return what letters offer, given the desk where they are asked for."""
+    return Offer(name="letters", staff_routes=(manager_routes(desk),))
 
 
 def mailer_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], Awaitable[Mailer]]:

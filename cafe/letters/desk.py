@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import Ref
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ask_again, ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.letters.messages import Retry
 from cafe.letters.queries import Page, Shown, Wanted, read_one, read_page
 from cafe.letters.refusals import UnknownLetter
@@ -26,7 +26,7 @@ class LetterDesk:
     """Where letters are listed, shown and retried."""
 
     mailer: Ref[Mailer]
-    ledger: Ledger
+    ledger: LedgerView
 
     async def list(self, wanted: Wanted) -> Page:
         """Return a page of letters."""

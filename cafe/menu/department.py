@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -20,13 +20,14 @@ from cafe.ledger.retries import load_when_refused
 from cafe.menu.catalogue import TRANSITIONS, Action, Catalogue, Status
 from cafe.menu.checks import CHECKS
 from cafe.menu.customer_api import menu_routes
+from cafe.menu.front import copied_menu
 from cafe.menu.keeper import MenuKeeper
 from cafe.menu.messages import CountProducts, LoadMenu, ReadMenu
 from cafe.menu.product import Board, Menu
 from cafe.menu.queries import Stored, load_menu
 from cafe.menu.staff_api import manager_routes
 from cafe.menu.tables import products, variations
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 
 MENU: Final = Department(
     "menu",
@@ -54,7 +55,20 @@ async def open_menu(house: House) -> MenuOffer:
     keeper = await house.start(keeper_factory(board, house.ledger), name="MenuKeeper")
     with suppress(LedgerUnavailable):  # the shop closes already
         await keeper.ask(ReadMenu())
-    return menu_offer(keeper, board, house.ledger)
+    return replace(
+        menu_offer(keeper, board),
+        answers=partial(keeper.ask, CountProducts()),
+        tasks=(partial(load_when_refused, house.ledger, MENU, keeper, LoadMenu()),),
+        refs=(keeper,),
+    )
+
+
+async def reach_menu(front: Front) -> MenuOffer:
+    """Return what the menu offers at a front, once the house's menu is on its board."""
+    board = Board()
+    copy, keeper = copied_menu(front.line, board)
+    await copy.begin(front.line, front.ledger)
+    return replace(menu_offer(keeper, board), serving=(copy.run,))
 
 
 def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuKeeper]]:
@@ -69,14 +83,12 @@ def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuK
     return make
 
 
-def menu_offer(keeper: Ref[MenuKeeper], board: Board, ledger: Ledger) -> MenuOffer:
+def menu_offer(keeper: Ref[MenuKeeper], board: Board) -> MenuOffer:
     """Return what the menu offers, given its owner, and what it is shown on."""
     return MenuOffer(
         name="menu",
         customer_routes=(menu_routes(board),),
         staff_routes=(menu_routes(board, BARISTAS_ONLY), manager_routes(keeper, board)),
-        answers=partial(keeper.ask, CountProducts()),
-        tasks=(partial(load_when_refused, ledger, MENU, keeper, LoadMenu()),),
         board=board,
         keeper=keeper,
     )

@@ -89,9 +89,9 @@ class MenuKeeper(Actor):
         return len(self._catalogue.menu.products)
 
     @ReadMenu.deferred
-    def read(self, _message: ReadMenu, reply: Reply[Menu]) -> None:
+    def read(self, _message: ReadMenu, reply: Reply[tuple[Product, ...]]) -> None:
         """Answer with the menu."""
-        self._journal.reply(reply, self._catalogue.menu, looks=True)
+        self._journal.reply(reply, self._catalogue.menu.products, looks=True)
 
     @AddProduct.deferred
     def add(self, message: AddProduct, reply: Reply[Product]) -> None:
@@ -117,10 +117,10 @@ class MenuKeeper(Actor):
         self._turn(reply, deleting, lambda _menu: None, message.by)
 
     @ReplaceMenu.deferred
-    def replace(self, message: ReplaceMenu, reply: Reply[Menu]) -> None:
+    def replace(self, message: ReplaceMenu, reply: Reply[tuple[Product, ...]]) -> None:
         """Replace the whole menu; only what differs is written."""
         replacing = partial(self._catalogue.replace, message.wishes, new_id)
-        self._turn(reply, replacing, lambda menu: menu, message.by, within=("products",))
+        self._turn(reply, replacing, lambda menu: menu.products, message.by, within=("products",))
 
     def _turn(
         self,

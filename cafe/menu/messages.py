@@ -48,16 +48,16 @@ class DeleteProduct(Message["MenuKeeper", None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaceMenu(Message["MenuKeeper", Menu]):
-    """Make this the whole menu, in one commit."""
+class ReplaceMenu(Message["MenuKeeper", tuple[Product, ...]]):
+    """Make this the whole menu, in one commit; answered with its products."""
 
     wishes: tuple[ProductWish, ...]
     by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReadMenu(Message["MenuKeeper", Menu]):
-    """Answered with the menu once all changes before this are committed."""
+class ReadMenu(Message["MenuKeeper", tuple[Product, ...]]):
+    """Answered with the products of the menu once all changes before this are committed."""
 
 
 @dataclass(frozen=True, slots=True)

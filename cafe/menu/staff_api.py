@@ -6,6 +6,7 @@ repeated, so that a crash of it is hidden from the client.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
@@ -20,7 +21,7 @@ from cafe.http.worker_guards import BARISTAS_ONLY
 from cafe.ledger.retries import ask_in_time
 from cafe.menu.keeper import MenuKeeper, new_id
 from cafe.menu.messages import AddProduct, ChangeProduct, DeleteProduct, ReplaceMenu
-from cafe.menu.product import Board, Menu, members_of
+from cafe.menu.product import Board, Product, members_of
 from cafe.menu.schemas import MenuIn, MenuOut, ProductIn, ProductOut, ProductPatch
 
 ProductId = Annotated[str, Path(description="As the menu shows it.")]
@@ -41,7 +42,7 @@ def manager_routes(keeper: Ref[MenuKeeper], board: Board) -> APIRouter:
     @router.get("/admin/products", response_model=MenuOut)
     async def products(_manager: Manager) -> Response:
         """List what is on the menu."""
-        return answer(menu_members(board.menu))
+        return answer(menu_members(board.menu.products))
 
     add_changing(router, keeper)
 
@@ -84,6 +85,6 @@ def add_changing(router: APIRouter, keeper: Ref[MenuKeeper]) -> None:
         return NOTHING
 
 
-def menu_members(menu: Menu) -> dict[str, Any]:
+def menu_members(products: Sequence[Product]) -> dict[str, Any]:
     """Return a menu as `GET /menu` shows it."""
-    return {"products": [members_of(one) for one in menu.products]}
+    return {"products": [members_of(one) for one in products]}

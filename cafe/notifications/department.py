@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,7 @@ from cafe.notifications.followers import NotificationLog
 from cafe.notifications.messages import CheckIn
 from cafe.notifications.notification import TRANSITIONS, Topic
 from cafe.notifications.notifier import Notifier, follow_log
-from cafe.notifications.queries import PRUNE, ended, hasten, load
+from cafe.notifications.queries import PRUNE, ended, hasten, load, read_attempts, read_page
 from cafe.notifications.sending import post
 from cafe.notifications.staff_api import manager_routes
 from cafe.notifications.tables import (
@@ -37,12 +38,14 @@ from cafe.notifications.tables import (
     followed,
     notifications,
 )
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 
 if TYPE_CHECKING:
     from cafe.notifications.webhook import Webhook
     from cafe.settings import Settings
 
+QUERIES: Final = (read_attempts, read_page)
+"""By which the desk reads."""
 NOT_FOLLOWING: Final = 2**62
 """In place of a position: no event is kept for a topic that is not followed."""
 _position = case((followed.c.follows, followed.c.position), else_=NOT_FOLLOWING)
@@ -87,13 +90,24 @@ async def open_notifications(house: House) -> Offer:
     async def metrics() -> Iterable[Metric]:
         return log.metrics()
 
-    return Offer(
-        name="notifications",
-        staff_routes=(manager_routes(NotificationDesk(notifier, ledger)),),
+    return replace(
+        notifications_offer(NotificationDesk(notifier, ledger)),
         answers=partial(notifier.ask, CheckIn()),
         metrics=metrics,
         tasks=tasks,
+        refs=(notifier,),
+        queries=QUERIES,
     )
+
+
+def reach_notifications(front: Front) -> Offer:
+    """Return what notifications offer at a front, which delivers none."""
+    return notifications_offer(NotificationDesk(front.line.ref(Notifier), front.ledger))
+
+
+def notifications_offer(desk: NotificationDesk) -> Offer:
+    """Return what notifications offer, given the desk where they are asked for."""
+    return Offer(name="notifications", staff_routes=(manager_routes(desk),))
 
 
 def notifier_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], Awaitable[Notifier]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors import Ref
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ask_again, ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.notifications.messages import Retry
 from cafe.notifications.notifier import Notifier
 from cafe.notifications.queries import Page, Wanted, read_attempts, read_page
@@ -22,7 +22,7 @@ class NotificationDesk:
     """Where notifications are listed and retried."""
 
     notifier: Ref[Notifier]
-    ledger: Ledger
+    ledger: LedgerView
 
     async def list(self, wanted: Wanted) -> Page:
         """Return a page of notifications."""

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 import trio
 from sqlalchemy import Connection, and_, or_, select
 
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
 from cafe.ledger.tables import events
+from cafe.ledger.view import LedgerView
 from cafe.operations.figures import Day, Hours, Tally, local
 from cafe.orders.order import NO_ADDRESS
 from cafe.orders.queries import AT_ONCE, History, Step, read_orders
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 class DayReader:
     """Reads one day after the other, however many ask at one time."""
 
-    def __init__(self, ledger: Ledger, page: int = PAGE) -> None:
+    def __init__(self, ledger: LedgerView, page: int = PAGE) -> None:
         """Read at most `page` orders at once."""
         self._ledger = ledger
         self._page = page

@@ -20,7 +20,7 @@ from cafe.http.plain_routes import PlainRoute
 from cafe.http.refusals import Invalid
 from cafe.http.reply import DISCONNECTED, answer
 from cafe.http.worker_guards import BARISTAS_ONLY
-from cafe.ledger.ledger import Ledger
+from cafe.ledger.view import LedgerView
 from cafe.operations.day_reader import DayReader
 from cafe.operations.figures import Hours, as_data
 
@@ -136,7 +136,7 @@ class DayOut(BaseModel):
     hours: list[HourOut] = Field(description="From the first to the last with an order.")
 
 
-def report_routes(ledger: Ledger) -> APIRouter:
+def report_routes(ledger: LedgerView) -> APIRouter:
     """Return the route that managers use."""
     router = APIRouter(tags=["operation"], responses=BARISTAS_ONLY, route_class=PlainRoute)
     reader = DayReader(ledger)

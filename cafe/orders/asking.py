@@ -17,8 +17,8 @@ import trio
 
 from actors import ActorCrashed, ActorStopped, MailboxFull, Message, Ref
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.orders.dispatcher import Dispatcher
 from cafe.orders.kept_keys import KeptKeys
 from cafe.orders.messages import HangUp, Standing
@@ -59,7 +59,7 @@ class Asker:
     """Asks the Dispatcher and the ledger."""
 
     dispatcher: Ref[Dispatcher]
-    ledger: Ledger
+    ledger: LedgerView
     ids: OrderIds
     keys: KeptKeys
     now: Callable[[], float]

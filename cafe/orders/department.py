@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client.core import Metric
 from sqlalchemy import Executable, Select, and_, delete, func, select
@@ -18,22 +18,35 @@ from actors import ActorCrashed, Ref
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
 from cafe.ledger.ledger import Ledger
-from cafe.ledger.retries import load_when_refused
+from cafe.ledger.retries import load_when_refused, until_done
 from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.orders.autopilot import Autopilot, keep_ticking
 from cafe.orders.checks import CHECKS
 from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys, load_ready_board
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
-from cafe.orders.messages import CloseShop, CountQueue, CutOff, LoadOrders
+from cafe.orders.front import DispatcherAtFront
+from cafe.orders.front_copies import copied_board, copied_ids, copied_keys
+from cafe.orders.holdings import Holdings
+from cafe.orders.kept_queries import read_cups, read_keys, read_secret
+from cafe.orders.messages import CloseShop, CountQueue, CutOff, LeaveFront, LoadOrders
 from cafe.orders.order import BEGINNINGS, TRANSITIONS, Status
 from cafe.orders.pause import PAUSE_TRANSITIONS
 from cafe.orders.pause_api import pause_routes
 from cafe.orders.pause_table import pauses
-from cafe.orders.queries import Snapshot, drop_expired_keys, load_orders
+from cafe.orders.queries import (
+    Snapshot,
+    drop_expired_keys,
+    find_by_key,
+    find_order,
+    find_orders,
+    list_placed,
+    load_orders,
+    read_history,
+)
 from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.staff_api import barista_routes
 from cafe.orders.tables import destinations, id_secret, keys, lines, orders
@@ -77,6 +90,18 @@ ORDERS = Department(
 )
 
 
+READ_AT_FRONTS: Final = (
+    find_by_key,
+    find_order,
+    find_orders,
+    list_placed,
+    read_cups,
+    read_history,
+    read_keys,
+    read_secret,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersOffer(Offer):
     """What the shop and other departments get from orders."""
@@ -96,10 +121,16 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
     ready_board = await load_ready_board(ledger)
-    rules = Rules(settings.lease_seconds, settings.max_waiting, ttl)
+    rules = Rules(settings.lease_seconds, settings.max_waiting, ttl, has_fronts=house.has_fronts)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)
-    offer = replace(orders_offer(desk, house.limiter, board), ready_board=ready_board)
+    offer = replace(
+        orders_offer(desk, house.limiter, board, ledger),
+        ready_board=ready_board,
+        refs=(dispatcher,),
+        queries=READ_AT_FRONTS,
+        front_gone=partial(leave_front, dispatcher),
+    )
     if settings.autopilot is None:
         return offer
     seconds = settings.autopilot
@@ -108,22 +139,46 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     return replace(offer, tasks=(*offer.tasks, partial(keep_ticking, autopilot, seconds)))
 
 
+async def reach_orders(front: Front, *, board: Board) -> OrdersOffer:
+    """Return what orders offer at a front; waits for a house, however long there is none."""
+    settings, ledger = front.settings, front.ledger
+    ttl = settings.key_ttl_seconds
+    dispatcher = DispatcherAtFront(front.line, ledger, front.closing, settings.ban_seconds)
+    desk = Desk(
+        dispatcher,
+        ledger,
+        await copied_ids(ledger),
+        await copied_keys(ledger, ttl),
+        ledger.now,
+        ttl,
+    )
+    return replace(
+        asked_offer(desk, front.limiter, board),
+        ready_board=await copied_board(ledger),
+        serving=(dispatcher.run,),
+        close=dispatcher.close,
+    )
+
+
 def dispatcher_factory(
     rules: Rules, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Dispatcher]]:
     """Return a factory of Dispatchers, for its start and each restart; waits for the database."""
     # A Dispatcher without orders still answers, with refusals.
     load = partial(ledger.open_until_given_up, ORDERS, Snapshot())
+    holdings = Holdings()
 
     async def make() -> Dispatcher:
-        return Dispatcher(rules, ledger.now, load, await load(), closing)
+        return Dispatcher(rules, ledger.now, load, await load(), closing, holdings=holdings)
 
     return make
 
 
-def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersOffer:
-    """Return what orders offer, given the desk where they are asked for, and the menu."""
-    dispatcher, ledger = desk.dispatcher, desk.ledger
+def orders_offer(
+    desk: Desk, limiter: Ref[RateLimiter], board: Board, ledger: Ledger
+) -> OrdersOffer:
+    """Return what orders offer where the Dispatcher is, given its desk, and the menu."""
+    dispatcher = desk.dispatcher
 
     async def metrics() -> Iterable[Metric]:
         return metrics_of(await dispatcher.ask(CountQueue()))
@@ -131,6 +186,19 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersO
     async def tidy() -> Mapping[str, int]:
         expired = partial(drop_expired_keys, placed_before=ledger.now() - desk.key_ttl_seconds)
         return {"keys": await ledger.maintain(expired)}
+
+    return replace(
+        asked_offer(desk, limiter, board),
+        metrics=metrics,
+        tasks=(partial(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders()),),
+        tidy=tidy,
+        close=partial(answer_all, dispatcher),
+    )
+
+
+def asked_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersOffer:
+    """Return what orders offer wherever they are asked for, in this process or at a front."""
+    dispatcher = desk.dispatcher
 
     async def cut_off(address: str, seconds: float) -> int:
         return await dispatcher.ask(CutOff(address, seconds))
@@ -140,14 +208,15 @@ def orders_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersO
         customer_routes=(customer_routes(desk, limiter, board),),
         staff_routes=(barista_routes(desk, limiter), pause_routes(desk)),
         answers=partial(dispatcher.ask, CountQueue()),
-        metrics=metrics,
-        tasks=(partial(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders()),),
-        tidy=tidy,
         cut_off=cut_off,
-        close=partial(answer_all, dispatcher),
         dispatcher=dispatcher,
         desk=desk,
     )
+
+
+async def leave_front(dispatcher: Ref[Dispatcher], front: str) -> int:
+    """End all waits at a front that has gone; return how many orders it held."""
+    return await until_done(partial(dispatcher.ask, LeaveFront(front)))
 
 
 async def answer_all(dispatcher: Ref[Dispatcher]) -> Mapping[str, int]:

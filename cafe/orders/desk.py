@@ -20,6 +20,7 @@ from cafe.orders.asking import TRIES, Retries
 from cafe.orders.basket_desk import BasketDesk
 from cafe.orders.followers import hear_for
 from cafe.orders.kept_keys import KeptKeys
+from cafe.orders.kept_queries import load_board, load_ids, load_keys
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,
@@ -45,7 +46,7 @@ from cafe.orders.messages import (
     StartOrder,
 )
 from cafe.orders.order import BREWED, NEXT, Order, OrderIds, Status
-from cafe.orders.queries import find_order, load_board, load_ids, load_keys
+from cafe.orders.queries import find_order
 from cafe.orders.ready_board import ReadyBoard
 from cafe.orders.refusals import (
     ForgottenOrder,

@@ -25,6 +25,7 @@ from actors import Actor, ActorError, Reply, Timer
 from cafe.http.refusals import Closing
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.journal import Journal
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import (
     AwaitOrder,
     CallOff,
@@ -41,7 +42,10 @@ from cafe.orders.messages import (
     FinishOrder,
     HandOver,
     HangUp,
+    HoldOrders,
     KeepOrder,
+    LeaveFront,
+    LeaveOrder,
     ListOrders,
     ListReady,
     LoadOrders,
@@ -83,6 +87,7 @@ from cafe.orders.refusals import (
     WrongStep,
 )
 from cafe.orders.tables import entry_of
+from cafe.orders.waiting import WaitingCustomers
 
 MOST_UNCOMMITTED = 50_000
 """Changes that may wait for the ledger; beyond this, new orders are refused."""
@@ -102,6 +107,8 @@ class Rules:
     key_ttl_seconds: float = 86_400.0
     unclaimed_seconds: float = 10.0
     """How long a bound order may be without a waiting customer."""
+    has_fronts: bool = False
+    """Whether customers wait at fronts, which a start of this process does not disconnect."""
 
 
 class Dispatcher(Actor):
@@ -114,8 +121,10 @@ class Dispatcher(Actor):
         load: Load,
         loaded: tuple[Journal, Snapshot],
         closing: Closing,
+        *,
+        holdings: Holdings | None = None,
     ) -> None:
-        """Start from what was `loaded`.
+        """Start from what was `loaded`; `holdings` are those of the instance before it.
 
         `clock` returns seconds since the epoch, never less than the time of the last event.
         """
@@ -123,12 +132,9 @@ class Dispatcher(Actor):
         self._clock = clock
         self._load = load
         self._closing = closing
-        self._customers: dict[str, dict[Reply[Standing], AwaitOrder]] = {}
-        """The clients that wait for each order: one with a key may have several."""
+        self._customers = WaitingCustomers(Holdings() if holdings is None else holdings)
         self._baristas: dict[Reply[Claim | None], StartOrder] = {}
         """Those that wait, first come first served."""
-        self._unclaimed: set[str] = set()
-        """Bound orders without a waiting customer at the last check."""
         self._lease_timer: Timer | None = None
         self._lease_timer_at = inf
         self._begin(*loaded)
@@ -154,15 +160,17 @@ class Dispatcher(Actor):
         self._pausing = snapshot.pausing
         self._sign = Sign(snapshot.pausing)
         """What customers are told of that: what is committed."""
+        # One may have ended in a commit that the instance before this did not see.
+        self._customers.holdings.keep(self._book.is_live)
         journal.on_commit(self._on_commit)
 
     def on_start(self) -> None:
         """Watch the leases and the customers of the orders that were loaded."""
         self._watch_leases()
         self.every(self._rules.unclaimed_seconds, self._abandon_unclaimed)
-        if self._journal.number == 1:
+        if self._journal.number == 1 and not self._rules.has_fronts:
             # The connections of the former process are closed.
-            self._unclaimed = {order.order_id for order in self._book.live()}
+            self._customers.suspect(self._book.live())
             self._abandon_unclaimed()
 
     def on_stop(self) -> None:
@@ -191,12 +199,14 @@ class Dispatcher(Actor):
                 return
         if order is None:
             order = self._place_new(message)
+            self._hold_placed(message, order, reply)
             if message.key is None:
                 reply.on_abandoned(partial(self._withdraw, order.order_id))
             self._journal.reply(reply, self._standing(order))
         elif order.status is Status.CANCELLED and order.basket is None:
             self._journal.refuse(reply, OrderCancelled())
         else:
+            self._hold_placed(message, order, reply)
             self._journal.reply(reply, self._standing(order), looks=True)
 
     @CheckRoom.handler
@@ -213,11 +223,44 @@ class Dispatcher(Actor):
         if order.ended:
             self._give(order, reply, collects=message.collects)
             return
-        self._customers.setdefault(order.order_id, {})[reply] = message
+        self._customers.add(reply, message)
         if self._closing.refusal is not None:
             self._dismiss(order.order_id)
             return
         reply.on_abandoned(partial(self._leave, message, reply))
+
+    @HoldOrders.deferred
+    def hold(self, message: HoldOrders, reply: Reply[dict[str, Standing]]) -> None:
+        """Have customers wait for orders at a front, and hand over what is ready."""
+        standings: dict[str, Standing] = {}
+        written = self._journal.written
+        for order_id in message.order_ids:
+            order = self._book.orders.get(order_id)
+            if order is None:
+                continue
+            standings[order_id] = self._standing(order)
+            if not order.ended:
+                self._customers.holdings.hold(order_id, message.front, message.hold)
+            elif order.status is Status.READY and order.destination is None:
+                self._write(self._book.hand_over(order_id, self._clock()))
+        reply.on_abandoned(partial(self._drop_holds, message))
+        self._journal.reply(reply, standings, looks=self._journal.written == written)
+
+    @LeaveOrder.handler
+    def leave_order(self, message: LeaveOrder) -> None:
+        """End the wait of a customer at a front; if it was a hang-up, abandon the order."""
+        order_id = message.order_id
+        self._customers.holdings.leave(order_id, message.front, message.hold)
+        if message.hangs_up:
+            self._abandon_unless_awaited(order_id)
+
+    @LeaveFront.handler
+    def leave_front(self, message: LeaveFront) -> int:
+        """End all waits at a front, whose connections are closed."""
+        left = self._customers.holdings.leave_all(message.front)
+        for order_id in left:
+            self._abandon_unless_awaited(order_id, "its customer had disconnected")
+        return len(left)
 
     @KeepOrder.deferred
     def keep(self, message: KeepOrder, reply: Reply[Standing]) -> None:
@@ -286,7 +329,8 @@ class Dispatcher(Actor):
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
             self._write(change)
-            for customer in self._customers.pop(change.order.order_id, ()):
+            replies, _ = self._customers.end(change.order.order_id)
+            for customer in replies:
                 self._journal.refuse(customer, CutOffFromQueue(message.seconds))
         return len(changes)
 
@@ -329,6 +373,9 @@ class Dispatcher(Actor):
     def release(self, message: ReleaseOrder, reply: Reply[Order]) -> None:
         """Put a claimed order back in its old place in the queue."""
         order = self._find(message.order_id)
+        if message.claim is not None and order.claim != message.claim:
+            self._journal.reply(reply, order, looks=True)
+            return
         try:
             changes = self._book.release(order.order_id, self._clock())
         except NotAllowedError as no:
@@ -518,59 +565,63 @@ class Dispatcher(Actor):
             self._write(self._book.hand_over(order.order_id, self._clock()))
         self._journal.reply(reply, standing, looks=not handed_over)
 
+    def _hold_placed(self, message: PlaceOrder, order: Order, reply: Reply[Standing]) -> None:
+        """Have the customer of an order wait at the front that it came from."""
+        if message.front is None or order.ended:
+            return
+        holdings = self._customers.holdings
+        holdings.hold(order.order_id, message.front, message.hold)
+        reply.on_abandoned(partial(holdings.drop, order.order_id, message.front, message.hold))
+
+    def _drop_holds(self, message: HoldOrders) -> None:
+        """End holds of which their front has not learned."""
+        for order_id in message.order_ids:
+            self._customers.holdings.drop(order_id, message.front, message.hold)
+
     def _leave(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Remove a client whose ask was cancelled; if it was a hang-up, abandon the order."""
-        waiting = self._customers.get(message.order_id, {})
-        if waiting.pop(reply, None) is None:
-            return
-        if not waiting:
-            del self._customers[message.order_id]
-        if message.collects and not message.timed:
+        was_waiting = self._customers.remove(reply, message)
+        if was_waiting and message.collects and not message.timed:
             self._abandon(message.order_id)
-
-    def _has_customer(self, order_id: str) -> bool:
-        """Return whether a client waits to be handed an order."""
-        return any(one.collects for one in self._customers.get(order_id, {}).values())
 
     def _abandon(self, order_id: str, reason: str | None = None) -> None:
         change = self._book.abandon(order_id, self._clock(), reason)
         if change is not None:
             self._end(change)
 
+    def _abandon_unless_awaited(self, order_id: str, reason: str | None = None) -> None:
+        if order_id in self._book.orders and not self._customers.has_customer(order_id):
+            self._abandon(order_id, reason)
+
     def _withdraw(self, order_id: str) -> None:
         """Cancel an order whose id was never delivered, unless it has a key or is paid already."""
         order = self._book.orders.get(order_id)
         if order is None or order.key is not None or order.prepaid:
             return
+        self._customers.holdings.end(order_id)
         change = self._book.withdraw(order_id, self._clock(), "its customer had disconnected")
         if change is not None:
             self._end(change)
 
     def _abandon_unclaimed(self) -> None:
         """Abandon bound orders that had no waiting customer at this check and the last."""
-        unclaimed = {
-            order.order_id
-            for order in self._book.live()
-            if order.bound and not order.abandoned and not self._has_customer(order.order_id)
-        }
-        for order_id in self._unclaimed & unclaimed:
+        for order_id in self._customers.unclaimed(self._book.live()):
             self._abandon(order_id, "its customer did not come back")
-        self._unclaimed = unclaimed
 
     def _dismiss_all(self) -> int:
         """On shutdown, answer all who wait; return the number of customers."""
         baristas, self._baristas = list(self._baristas), {}
         for barista in baristas:
             barista.fail(self._closing.refusal or LedgerUnavailable())
-        return sum(map(self._dismiss, list(self._customers)))
+        return sum(map(self._dismiss, self._customers.answered_here()))
 
     def _dismiss(self, order_id: str) -> int:
         """On shutdown, answer all who wait for an order; return the number of customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
-        has_customer = self._has_customer(order_id)
+        has_customer = self._customers.is_collected_here(order_id)
         order = self._book.orders.get(order_id)  # None: loading it again has failed
         answered = 0
-        for reply, message in self._customers.pop(order_id, {}).items():
+        for reply, message in self._customers.take_replies(order_id).items():
             if message.collects or order is None:
                 answered += reply.fail(refusal)
             else:
@@ -643,13 +694,12 @@ class Dispatcher(Actor):
         if not order.ended:
             self._write(*changes)
             return
-        customers = self._customers.pop(order.order_id, {})
-        standing = self._standing(order) if customers else None
-        collected = any(message.collects for message in customers.values())
-        if order.status is Status.READY and collected and order.destination is None:
+        replies, is_collected = self._customers.end(order.order_id)
+        standing = self._standing(order) if replies else None
+        if order.status is Status.READY and is_collected and order.destination is None:
             changes = (*changes, self._book.hand_over(order.order_id, self._clock()))
         self._write(*changes)
-        for reply, message in customers.items():
+        for reply, message in replies.items():
             if standing is None or (message.collects and order.status is Status.CANCELLED):
                 self._journal.refuse(reply, OrderCancelled())
             else:

@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 
 from cafe.ledger.department import Entry, Event, Put
 from cafe.ledger.importing import WHO, WrongRecordError
+from cafe.orders.kept_queries import find_secret, new_secret
 from cafe.orders.order import NO_ADDRESS, Basket, Change, Destination, Line, OrderIds, Status
-from cafe.orders.queries import find_ids, find_secret, load_last_number, new_secret
+from cafe.orders.queries import find_ids, load_last_number
 from cafe.orders.queue import OrderBook
 from cafe.orders.tables import entry_of, id_secret
 

@@ -7,15 +7,23 @@ Rule: as in `followers.py`. It imports neither logs nor metrics, since the queri
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from cafe.ledger.department import Logged, Put
 from cafe.orders.tables import keys
 
 MOST_KEYS: Final = 50_000
 """About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
+
+
+class UsedKey(NamedTuple):
+    """A key, and when it was used."""
+
+    address: str
+    key: str
+    used_at: float
 
 
 class KeptKeys:
@@ -33,6 +41,17 @@ class KeptKeys:
         """By the hash of address and key, the most recently used last."""
         self._complete_after = -inf
         """All keys used after this time are here."""
+
+    def begin(self, used: Iterable[UsedKey]) -> None:
+        """Begin with these keys, in the order of their use."""
+        self._used_at.clear()
+        self._complete_after = -inf
+        for one in used:
+            self.add(*one)
+
+    def doubt(self) -> None:
+        """Count every key as present until the next `begin`: some may have been missed."""
+        self._complete_after = inf
 
     def may_have(self, address: str, key: str, since: float) -> bool:
         """Return whether the ledger may have a key that an address used at `since` or later."""

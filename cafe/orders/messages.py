@@ -18,6 +18,8 @@ from cafe.orders.order import Line as Line  # noqa: PLC0414 - as above
 from cafe.orders.order import Order as Order  # noqa: PLC0414 - as above
 from cafe.orders.order import Status as Status  # noqa: PLC0414 - as above
 from cafe.orders.pause import Pause as Pause  # noqa: PLC0414 - as above
+from cafe.orders.placed import MOST_PLACED as MOST_PLACED  # noqa: PLC0414 - as above
+from cafe.orders.placed import PlacedQuery as PlacedQuery  # noqa: PLC0414 - as above
 from cafe.orders.queue import Standing as Standing  # noqa: PLC0414 - an answer, as those below
 from cafe.orders.refusals import KeyReused as KeyReused  # noqa: PLC0414 - as above
 from cafe.orders.refusals import NeedsCourier as NeedsCourier  # noqa: PLC0414 - as above
@@ -53,23 +55,6 @@ class PlacedPage(NamedTuple):
     standings: list[Standing]
     behind: int | None
     """The ticket number behind which the next page begins; None on the last one."""
-
-
-MOST_PLACED = 100
-"""Orders of baskets on one page."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedQuery:
-    """Which orders of baskets to list."""
-
-    account_id: str | None = None
-    """Only those of this account."""
-    statuses: tuple[Status, ...] = ()
-    """Only those that stand so; all, if none is given."""
-    behind: int | None = None
-    """The page begins behind this ticket number."""
-    most: int = MOST_PLACED
 
 
 MOST_LISTED = 500
@@ -124,6 +109,10 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     many orders wait."""
     destination: Destination | None = None
     """Where a courier brings a basket, if its customer does not come to the counter."""
+    front: str | None = None
+    """The front at which its customer waits: it holds the order, as HoldOrders says."""
+    hold: int = 0
+    """The number of that hold."""
 
 
 def basket_order(
@@ -208,6 +197,38 @@ class AwaitOrder(Message["Dispatcher", Standing]):
     """Whether the asker is its customer, and so is handed the coffee."""
     timed: bool = False
     """The asker bounds its wait, and sends KeepOrder or HangUp afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOrders(Message["Dispatcher", dict[str, Standing]]):
+    """Have customers wait at a front, and collect there; answered with where each order stands.
+
+    An order that is held is handed over as it is finished, and one that is ready at once. Those
+    that are not in memory are left out. A wait does not cross the bus: the front follows the log.
+    """
+
+    front: str
+    order_ids: tuple[str, ...]
+    hold: int
+    """The number of these holds: each front counts them up, with those that it leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOrder(Message["Dispatcher", None]):
+    """A customer no longer waits at a front: it ends the front's holds up to this number."""
+
+    front: str
+    order_id: str
+    hold: int
+    hangs_up: bool = True
+    """Whether it disconnected, so that an order that is bound to its connection is abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveFront(Message["Dispatcher", int]):
+    """A front has gone, and all customers there with it; answered with how many orders it held."""
+
+    front: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +329,8 @@ class ReleaseOrder(Message["Dispatcher", Order]):
     """Release a claimed order."""
 
     order_id: str
+    claim: str | None = None
+    """If given, another claim than this one is left alone."""
 
 
 @dataclass(frozen=True, slots=True)

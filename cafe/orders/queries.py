@@ -9,33 +9,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, literal, select
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select
 
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events
-from cafe.orders.kept_keys import MOST_KEYS, KeptKeys
 from cafe.orders.order import (
-    BREWED,
     LIVE,
     NO_ADDRESS,
-    SECRET_BYTES,
-    Action,
     Order,
-    OrderIds,
     Status,
 )
 from cafe.orders.pause import NEVER_PAUSED, Pausing
 from cafe.orders.pause_table import load_pausing
+from cafe.orders.placed import PlacedQuery
 from cafe.orders.queue import MOST_RECENT
-from cafe.orders.ready_board import AT_ONCE_SECONDS, MOST_KEPT, READY_SECONDS, Cup, ReadyBoard
-from cafe.orders.tables import destinations, id_secret, keys, lines, order_of, orders
-
-if TYPE_CHECKING:  # `cafe report` reads histories, and would import all of the HTTP API with it
-    from cafe.orders.messages import PlacedQuery
+from cafe.orders.tables import destinations, keys, lines, order_of, orders
 
 LAST_BREWED = 20
 
@@ -80,34 +71,6 @@ _find_by_key = (
 )
 
 
-_cup = (orders.c.order_id, orders.c.number, orders.c.name, orders.c.ended_at)
-_is_brought = (
-    select(destinations.c.order_id).where(destinations.c.order_id == orders.c.order_id).exists()
-)
-_in_preparation = select(*_cup).where(
-    orders.c.status == literal(Status.PREPARATION.value, literal_execute=True), ~_is_brought
-)
-_handed_over_late = (
-    select(events.c.position)
-    .where(
-        events.c.subject == orders.c.order_id,
-        events.c.department == "orders",
-        events.c.action == Action.HAND_OVER.value,
-        events.c.at - orders.c.ended_at > AT_ONCE_SECONDS,
-    )
-    .exists()
-)
-_on_the_counter = (
-    select(*_cup)
-    .where(
-        orders.c.ended_at > bindparam("since"),
-        orders.c.status.in_([one.value for one in BREWED]),
-        ~_is_brought,
-        ~_handed_over_late,
-    )
-    .order_by(orders.c.ended_at.desc(), orders.c.number.desc())
-    .limit(bindparam("most"))
-)
 _find_some = select(*orders.c).where(orders.c.order_id.in_(bindparam("some", expanding=True)))
 _find_lines = (
     select(*lines.c)
@@ -173,60 +136,6 @@ def load_orders(connection: Connection) -> Snapshot:
         brewing_seconds=tuple(reversed(brewed[:LAST_BREWED])),
         pausing=load_pausing(connection),
     )
-
-
-def load_ids(connection: Connection) -> OrderIds:
-    """Return the maker of order ids; the first time, also make and store its secret.
-
-    Once the orders with unsigned ids are pruned, such an id is refused as a guess.
-    """
-    secret, through = find_secret(connection) or _make_secret(connection)
-    unsigned = select(orders.c.number).where(orders.c.number <= through).limit(1)
-    return OrderIds(secret, has_unsigned=connection.execute(unsigned).first() is not None)
-
-
-def find_secret(connection: Connection) -> tuple[bytes, int] | None:
-    """Return the secret of order ids, and the last number without a signature, if it is made."""
-    row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
-    return None if row is None else (row.secret, row.unsigned_through)
-
-
-def new_secret(connection: Connection) -> tuple[bytes, int]:
-    """Return a secret for order ids of which the orders that there are know nothing."""
-    return token_bytes(SECRET_BYTES), load_last_number(connection)
-
-
-def _make_secret(connection: Connection) -> tuple[bytes, int]:
-    secret, through = new_secret(connection)
-    row = {"id": 1, "secret": secret, "unsigned_through": through}
-    connection.execute(insert(id_secret).values(row))
-    return secret, through
-
-
-def load_keys(connection: Connection, ttl_seconds: float, now: float) -> KeptKeys:
-    """Return the keys that have not expired."""
-    kept = KeptKeys(ttl_seconds)
-    last = (
-        select(keys.c.address, keys.c.key, keys.c.placed_at)
-        .where(keys.c.placed_at >= now - ttl_seconds)
-        .order_by(keys.c.placed_at.desc())
-        .limit(MOST_KEYS + 1)
-    )
-    for address, key, placed_at in reversed(connection.execute(last).all()):
-        kept.add(address, key, placed_at)
-    return kept
-
-
-def load_board(connection: Connection, now: float, most: int = MOST_KEPT) -> ReadyBoard:
-    """Return the board as the committed rows have it at `now`, with at most so many ready cups."""
-    board = ReadyBoard(most)
-    for row in connection.execute(_in_preparation):
-        board.note(row.order_id, Cup(row.number, row.name), Status.PREPARATION, now)
-    finished = connection.execute(_on_the_counter, {"since": now - READY_SECONDS, "most": most})
-    for row in reversed(finished.all()):
-        cup = Cup(row.number, row.name, row.ended_at)
-        board.note(row.order_id, cup, Status.READY, row.ended_at)
-    return board
 
 
 def find_order(connection: Connection, order_id: str) -> Order | None:

@@ -168,6 +168,11 @@ class OrderBook:
             and order.started_at == claimed.started_at
         )
 
+    def is_live(self, order_id: str) -> bool:
+        """Return whether an order is in memory, and has not ended."""
+        order = self.orders.get(order_id)
+        return order is not None and not order.ended
+
     def claimed_by(self, claim: str) -> Order | None:
         """Return the order of a claim that still holds."""
         order_id = self._claims.get(claim)

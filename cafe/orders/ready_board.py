@@ -12,6 +12,7 @@ is still on the counter: so it stays its two minutes, too.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from heapq import nlargest
 from typing import Final, NamedTuple
 
@@ -34,6 +35,13 @@ class Cup(NamedTuple):
     name: str | None
     ready_at: float | None = None
     """When it was finished; None while it is in preparation."""
+
+
+class OnBoard(NamedTuple):
+    """An order that a board shows: in preparation, or ready."""
+
+    order_id: str
+    cup: Cup
 
 
 class Shown(NamedTuple):
@@ -63,6 +71,16 @@ class ReadyBoard:
         self._preparing: dict[str, Cup] = {}
         self._ready: OrderedDict[str, Cup] = OrderedDict()
         """Nearly in the order in which they were finished."""
+
+    def begin(self, shown: Iterable[OnBoard]) -> None:
+        """Begin with these orders, the ready ones in the order in which they were finished."""
+        self._preparing.clear()
+        self._ready.clear()
+        for order_id, cup in shown:
+            if cup.ready_at is None:
+                self.note(order_id, cup, Status.PREPARATION, 0.0)
+            else:
+                self.note(order_id, cup, Status.READY, cup.ready_at)
 
     def note(self, order_id: str, cup: Cup, status: Status, at: float) -> None:
         """Take in that an order has this status since `at`.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from prometheus_client import Histogram
@@ -21,12 +22,13 @@ from actors import ActorCrashed, Ref
 from cafe.delivery.messages import Coverage
 from cafe.http.refusals import Closing
 from cafe.ledger.department import Department, transitions_of
-from cafe.ledger.following import Followed
+from cafe.ledger.following import Followed, FollowedElsewhere, for_others
 from cafe.ledger.ledger import Ledger
 from cafe.ledger.retries import load_when_refused
 from cafe.ledger.tables import events
+from cafe.limits.rate_limiter import RateLimiter
 from cafe.menu.messages import Board
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.payments.breaker import State
 from cafe.payments.calls import place_orders
 from cafe.payments.cashier import Cashier, Rules
@@ -35,7 +37,15 @@ from cafe.payments.customer_api import customer_routes
 from cafe.payments.followers import follow_orders
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
 from cafe.payments.payment import OPEN, TRANSITIONS, Status
-from cafe.payments.queries import Snapshot, count_open, has_key_since, load_payments
+from cafe.payments.queries import (
+    Snapshot,
+    count_open,
+    find_of_orders,
+    has_key_since,
+    list_by_status,
+    load_payments,
+    look_up,
+)
 from cafe.payments.staff_api import staff_routes
 from cafe.payments.tables import followed, payments
 from cafe.payments.till import CUSTOMER_SECONDS, Till
@@ -45,6 +55,12 @@ if TYPE_CHECKING:
     from cafe.orders.messages import Desk
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+FOLLOWED_CALL: Final = "payments.followed"
+"""Answered when the effects of all that is committed are committed."""
+CHARGES_CALL: Final = "payments.charges"
+"""Answered with whether there is a provider: the house calls it, so its settings say."""
+QUERIES: Final = (find_of_orders, list_by_status, look_up)
+"""By which the till reads."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
 
@@ -94,10 +110,15 @@ async def open_payments(
     rules = Rules(CUSTOMER_SECONDS, settings.key_ttl_seconds)
     cashier = await house.start(cashier_factory(rules, ledger, house.closing), name="Cashier")
     log_followed = Followed()
-    charges = settings.payment_url is not None
+    has_provider = settings.payment_url is not None
+
+    async def charges(_argument: float = 0.0) -> bool:
+        return has_provider
+
     since = ledger.now() - settings.key_ttl_seconds
     had_keys = await ledger.prepare(partial(has_key_since, since=since))
-    till = Till(cashier, desk, board, coverage, ledger, log_followed, charges, charges or had_keys)
+    may_know = has_provider or had_keys
+    till = Till(cashier, desk, board, coverage, ledger, log_followed, charges, may_know)
     warn_of_waiting(settings, await ledger.prepare(count_open))
     seconds = Histogram(
         "cafe_provider_seconds",
@@ -112,14 +133,38 @@ async def open_payments(
         partial(load_when_refused, ledger, PAYMENTS, cashier, LoadPayments()),
     ]
     tasks += calling_tasks(settings, cashier, seconds)
-    return PaymentsOffer(
-        name="payments",
-        customer_routes=(customer_routes(till, limiter),),
-        staff_routes=(staff_routes(till, limiter),),
+    return replace(
+        payments_offer(till, limiter),
         answers=partial(cashier.ask, CountPayments()),
         metrics=partial(metrics, cashier),
         tasks=tuple(tasks),
         close=partial(answer_customers, cashier),
+        refs=(cashier,),
+        queries=QUERIES,
+        calls={
+            FOLLOWED_CALL: for_others(log_followed, ledger),
+            CHARGES_CALL: charges,
+        },
+    )
+
+
+def reach_payments(front: Front, *, desk: Desk, board: Board, coverage: Coverage) -> PaymentsOffer:
+    """Return what payments offer at a front, which calls no provider."""
+    line = front.line
+    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
+    charges = partial(line.call, CHARGES_CALL, 0.0, bool)
+    cashier = line.ref(Cashier)
+    # Any key may be that of a payment: the house knows since when there is a provider.
+    till = Till(cashier, desk, board, coverage, front.ledger, log_followed, charges, True)
+    return payments_offer(till, front.limiter)
+
+
+def payments_offer(till: Till, limiter: Ref[RateLimiter]) -> PaymentsOffer:
+    """Return what payments offer, given the till where baskets are ordered."""
+    return PaymentsOffer(
+        name="payments",
+        customer_routes=(customer_routes(till, limiter),),
+        staff_routes=(staff_routes(till, limiter),),
         till=till,
     )
 

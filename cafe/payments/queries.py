@@ -5,7 +5,7 @@ Rule: queries only; what a row means is for `payment.py` to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
@@ -68,7 +68,7 @@ def look_up(connection: Connection, payment: Payment) -> list[Payment]:
     return [payment_of(row) for row in connection.execute(select(*payments.c).where(same))]
 
 
-def find_of_orders(connection: Connection, order_ids: Iterable[str]) -> dict[str, Payment]:
+def find_of_orders(connection: Connection, order_ids: Sequence[str]) -> dict[str, Payment]:
     """Return the payments of some orders, by order."""
     query = select(*payments.c).where(payments.c.order_id.in_(order_ids))
     found = [payment_of(row) for row in connection.execute(query)]

@@ -7,7 +7,8 @@ time-out here. A key is looked up before anything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_urlsafe
@@ -19,9 +20,9 @@ from actors import ActorCrashed, Message, Ref
 from cafe.delivery.messages import Coverage
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.errors import JournalClosed, LedgerUnavailable, NotRecorded
-from cafe.ledger.following import Followed
-from cafe.ledger.ledger import Ledger
+from cafe.ledger.following import Following
 from cafe.ledger.retries import ask_again, ledger_time_out
+from cafe.ledger.view import LedgerView
 from cafe.menu.messages import Board
 from cafe.orders.messages import Basket, Standing, basket_order
 from cafe.payments.cashier import Cashier
@@ -84,10 +85,10 @@ class Till:
     desk: Desk
     board: Board
     coverage: Coverage
-    ledger: Ledger
-    followed: Followed
-    charges: bool
-    """Whether there is a provider."""
+    ledger: LedgerView
+    followed: Following
+    charges: Callable[[], Awaitable[bool]]
+    """Returns whether there is a provider."""
     has_charged: bool
     """Whether keys may be those of payments, because there is a provider or was one lately."""
     customer_seconds: float = CUSTOMER_SECONDS
@@ -106,7 +107,7 @@ class Till:
         placing = partial(
             basket_order, self.desk.ids.new(), address=wish.address, max_waiting=wish.max_waiting
         )
-        if not (self.charges and basket.total_cents):
+        if not (basket.total_cents and await self._charges()):
             standing, is_new = await self.desk.place_basket(placing(basket, to, key=wish.key))
             return await self._found(standing, is_new=is_new)
         await self.desk.check_room(wish.address, wish.max_waiting)
@@ -217,6 +218,14 @@ class Till:
         return Ordered(standing, status, is_new, payment.charge_status)
 
     # How it asks
+
+    async def _charges(self) -> bool:
+        """Return whether baskets are charged for."""
+        with ledger_time_out():
+            for _ in range(TRIES - 1):
+                with suppress(ActorCrashed):
+                    return await self.charges()
+            return await self.charges()
 
     async def _ask(self, message: Message[Cashier, R]) -> R:
         """Ask the Cashier, and again after a crash."""

@@ -20,9 +20,9 @@ from cafe.http.reply import answer
 from cafe.offer import House, Offer
 from cafe.orders.department import OrdersOffer
 from cafe.orders.dispatcher import Dispatcher
+from cafe.orders.kept_queries import load_ids
 from cafe.orders.messages import Basket, Line, PlaceOrder
 from cafe.orders.order import OrderIds
-from cafe.orders.queries import load_ids
 from cafe.shop.departments import DEPARTMENTS, Departments, open_departments
 
 LINE = Line("latte", None, "Latte", None, 1, 400)

@@ -17,8 +17,8 @@ from cafe.accounts.tables import accounts
 from cafe.compat.imports.moving import ORDERS
 from cafe.ledger.checking import open_reader
 from cafe.ledger.database import upgrade
+from cafe.orders.kept_queries import find_secret
 from cafe.orders.order import OrderIds
-from cafe.orders.queries import find_secret
 from cafe.orders.tables import orders
 from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.postgres import PostgresServer

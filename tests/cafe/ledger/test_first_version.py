@@ -19,8 +19,9 @@ from cafe.ledger.log import prune_some, read_page
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import migrate, newest
 from cafe.orders.department import ORDERS
+from cafe.orders.kept_queries import load_ids
 from cafe.orders.order import Action, Change, Order, Status
-from cafe.orders.queries import Snapshot, load_ids, load_orders
+from cafe.orders.queries import Snapshot, load_orders
 from cafe.orders.queue import MOST_RECENT, OrderBook
 from cafe.orders.tables import entry_of, keys, order_of, orders
 from tests.cafe.cli.running import run_command

@@ -16,8 +16,9 @@ from cafe.ledger.department import Put
 from cafe.ledger.errors import LedgerError
 from cafe.ledger.store import open_store
 from cafe.ledger.tables import migrate, newest
+from cafe.orders.kept_queries import load_ids
 from cafe.orders.order import Order
-from cafe.orders.queries import load_ids, load_orders
+from cafe.orders.queries import load_orders
 from cafe.orders.tables import entry_of, keys, orders, row_of
 from cafe.shop.departments import DEPARTMENTS
 from tests.cafe.ledger.order_histories import NOON, Tickets, basket, start, unit

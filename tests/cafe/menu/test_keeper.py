@@ -225,8 +225,8 @@ async def test_a_replacement_is_one_commit_and_one_wrong_product_changes_nothing
     async with open_kitchen() as kitchen:
         wishes = [wish_of(one) for one in kitchen.board.menu.products[:3]]
         groups = kitchen.ledger.statistics().groups
-        menu = await kitchen.ask(ReplaceMenu((*wishes, TEA), "ada"))
-        assert menu is kitchen.board.menu
+        products = await kitchen.ask(ReplaceMenu((*wishes, TEA), "ada"))
+        assert products is kitchen.board.menu.products
         assert kitchen.names() == ["Americano", "Latte", "Espresso", "Tea"]
         assert kitchen.ledger.statistics().groups == groups + 1
         wrong = TEA._replace(variations=(VariationWish(None, "Small", -201),))
@@ -244,4 +244,4 @@ async def test_a_reader_that_has_a_menu_keeps_it() -> None:
         await kitchen.ask(DeleteProduct("latte"))
         assert menu.find("latte") is not None
         assert kitchen.board.menu.find("latte") is None
-        assert (await kitchen.ask(ReadMenu())) is kitchen.board.menu
+        assert (await kitchen.ask(ReadMenu())) is kitchen.board.menu.products

@@ -146,7 +146,7 @@ async def test_deleting_has_no_body() -> None:
 
 async def test_the_menu_that_is_shown_can_be_sent_back() -> None:
     keeper = Probe(MenuKeeper)
-    keeper.answer(ReplaceMenu, MENU)
+    keeper.answer(ReplaceMenu, MENU.products)
     async with visiting(keeper) as client:
         replaced = await client.put("/admin/menu", content=json_of(MENU), headers=JSON)
     (message,) = keeper.received

@@ -48,7 +48,7 @@ async def test_every_owner_is_asked_for_its_metrics() -> None:
         dispatcher = desk.dispatcher
         limiter = await system.start(partial(RateLimiter, Limits(ban_after=5)), name="RateLimiter")
         admissions = {"client": client, "worker": worker}
-        offers = [orders_offer(desk, limiter, BOARD)]
+        offers = [orders_offer(desk, limiter, BOARD, ledger)]
         exposition = Exposition(registry, offers, desk.ledger, limiter, admissions)
         client.admit(ADDRESS)
         client.admit(ADDRESS)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from cafe.ledger.backup import back_up, restore
 from cafe.ledger.store import open_store
+from cafe.orders.kept_queries import load_ids
 from cafe.orders.order import MAC_BYTES, SECRET_BYTES, UNSIGNED_LENGTH, OrderIds
-from cafe.orders.queries import load_ids
 from cafe.orders.tables import orders
 from tests.cafe.cli.running import run_command
 from tests.cafe.ledger.fakes import FaultyStore

@@ -14,8 +14,8 @@ from cafe.ledger.database import upgrade
 from cafe.ledger.department import Logged
 from cafe.ledger.tables import metadata
 from cafe.orders.followers import hear_for
+from cafe.orders.kept_queries import load_board
 from cafe.orders.order import Change, Order, Status
-from cafe.orders.queries import load_board
 from cafe.orders.ready_board import (
     AT_ONCE_SECONDS,
     MOST_PREPARING,

@@ -161,7 +161,11 @@ async def open_rig(
         coverage = Coverage()
         coverage.show((HARBOUR, HILLS), {HARBOUR.district_id})
         board, desk = Board(menu), counter.desk
-        till = Till(cashier, desk, board, coverage, ledger, followed, charges, True)
+
+        async def has_provider() -> bool:
+            return charges
+
+        till = Till(cashier, desk, board, coverage, ledger, followed, has_provider, True)
         yield Rig(counter, cashier, till, world)
         nursery.cancel_scope.cancel()
 

@@ -69,7 +69,7 @@ async def open_apps(
             desk, _ = await start_counter(system, nursery, ledger, store)
             limiter = await system.start(partial(RateLimiter, limits or Limits()))
             metrics = RequestMetrics(CollectorRegistry())
-            offers = [orders_offer(desk, limiter, board)]
+            offers = [orders_offer(desk, limiter, board, ledger)]
             yield Apps(
                 client_app(
                     offers,

@@ -105,7 +105,7 @@ async def open_shop() -> AsyncGenerator[RunningShop]:
             settings = read_settings({"database_url": "sqlite://"})
             ids, keys = await load_ids_and_keys(ledger, 60.0)
             desk = Desk(dispatcher, ledger, ids, keys, ledger.now)
-            offer = orders_offer(desk, limiter, BOARD)
+            offer = orders_offer(desk, limiter, BOARD, ledger)
             served = Shop(settings, system, limiter, closing, (offer,), ledger=ledger)
             doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
             apps = served.apps(

@@ -1,0 +1,165 @@
+"""The orders that clients of one front wait for, and how their waits end by the log.
+
+Rule: it asks nothing. It hears what was committed, and is given what the house has said; an order
+ends once. A wait costs one entry here and one event, and a commit costs one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import trio
+
+from cafe.http.refusals import CafeRefusal
+from cafe.ledger.department import Logged, Put
+from cafe.orders.messages import Standing
+from cafe.orders.order import Action, Order, Status
+from cafe.orders.refusals import CutOffFromQueue, OrderCancelled
+from cafe.orders.tables import order_of, orders
+
+ENDED: Final = frozenset({Status.READY, Status.DELIVERED, Status.CANCELLED})
+
+
+class Wait:
+    """All clients of this front that wait for one order."""
+
+    __slots__ = ("collecting", "done", "is_held", "known", "looking", "placing", "refuse", "result")
+
+    def __init__(self) -> None:
+        """Begin without clients."""
+        self.done = trio.Event()
+        self.placing = 0
+        """How many place it: they have its id, but the house may not know it yet."""
+        self.collecting = 0
+        """How many wait to be handed it."""
+        self.looking = 0
+        """How many others wait for its end."""
+        self.is_held = False
+        """Whether the house holds it for a client that has placed it and is about to wait."""
+        self.known: Order | None = None
+        """The order, where its rows in the log do not have all of it."""
+        self.result: Standing | None = None
+        self.refuse: Callable[[], CafeRefusal] | None = None
+        """Makes a refusal, where all who wait are refused."""
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the house is to be asked about it again where news may have been missed."""
+        return bool(self.collecting or self.looking or self.is_held)
+
+    def end(self, standing: Standing) -> None:
+        """Answer all who wait."""
+        self.result = standing
+        self.done.set()
+
+    def end_all(self, refuse: Callable[[], CafeRefusal]) -> None:
+        """Refuse all who wait."""
+        self.refuse = refuse
+        self.done.set()
+
+    def answer(self, *, collects: bool) -> Standing:
+        """Return the standing at the end; raises the refusal, or OrderCancelled in a customer."""
+        if self.result is None:
+            raise OrderCancelled if self.refuse is None else self.refuse()
+        return answer_of(self.result, collects=collects)
+
+
+def answer_of(standing: Standing, *, collects: bool) -> Standing:
+    """Return where an order stands that has ended; a customer of a cancelled one is refused."""
+    if collects and standing.order.status is Status.CANCELLED:
+        raise OrderCancelled
+    return standing
+
+
+class Waits:
+    """The waits of one front, by order."""
+
+    def __init__(self, ban_seconds: float) -> None:
+        """Tell those that are cut off to come back after so many seconds."""
+        self._ban_seconds = ban_seconds
+        self._waits: dict[str, Wait] = {}
+
+    def __len__(self) -> int:
+        """Return how many orders are waited for."""
+        return len(self._waits)
+
+    def __iter__(self) -> Iterator[tuple[str, Wait]]:
+        """Yield all of them."""
+        return iter(list(self._waits.items()))
+
+    def join(self, order_id: str) -> Wait:
+        """Return the wait of an order from now on, which has not ended."""
+        wait = self._waits.get(order_id)
+        if wait is None or (wait.done.is_set() and not wait.is_held):
+            wait = self._waits[order_id] = Wait()
+        return wait
+
+    def find(self, order_id: str) -> Wait | None:
+        """Return the wait of an order, if there is one."""
+        return self._waits.get(order_id)
+
+    def is_collected(self, order_id: str) -> bool:
+        """Return whether a client here waits to be handed an order."""
+        wait = self._waits.get(order_id)
+        return wait is not None and (wait.collecting > 0 or wait.is_held)
+
+    def tidy(self, order_id: str, wait: Wait) -> None:
+        """Forget a wait that a client has left, if it was the last one."""
+        if not (wait.placing or wait.is_waited_for) and self._waits.get(order_id) is wait:
+            del self._waits[order_id]
+
+    def hear(self, logged: Sequence[Logged]) -> list[str]:
+        """End waits by what was committed; return the orders about which the house is to be asked.
+
+        Those are ready, and were not handed over to the customer who waits here: the house did not
+        know of that. What is handed over as it is finished is in the same commit.
+        """
+        if not self._waits:
+            return []
+        ready: dict[str, Standing] = {}
+        unclear: list[str] = []
+        for one in logged:
+            event = one.event
+            if event.after not in ENDED or one.department != "orders":
+                continue
+            order_id = event.subject
+            wait = self._waits.get(order_id)
+            if wait is None or wait.done.is_set():
+                continue
+            order = _order_in(one, wait)
+            if order is None:
+                unclear.append(order_id)
+            elif event.action == Action.CUT_OFF:
+                wait.end_all(self._cut_off)
+            elif order.status is Status.READY:
+                ready[order_id] = _at_the_end(order, event.at)
+            else:
+                # Shown as at the finish, as a customer is who waits in the house.
+                wait.end(ready.get(order_id) or _at_the_end(order, event.at))
+                ready.pop(order_id, None)
+        for order_id, standing in ready.items():
+            wait = self._waits[order_id]
+            if wait.placing or wait.collecting or wait.is_held:
+                unclear.append(order_id)
+            else:
+                wait.end(standing)
+        return unclear
+
+    def _cut_off(self) -> CafeRefusal:
+        return CutOffFromQueue(self._ban_seconds)
+
+
+def _order_in(logged: Logged, wait: Wait) -> Order | None:
+    """Return an order as an event leaves it; None where that cannot be known from its row."""
+    change = logged.changes[0] if logged.changes else None
+    if not (isinstance(change, Put) and change.table is orders):
+        return None
+    order = order_of(change.row)
+    if wait.known is not None:
+        return order._replace(basket=wait.known.basket, destination=wait.known.destination)
+    return order if order.basket is None else None
+
+
+def _at_the_end(order: Order, at: float) -> Standing:
+    return Standing(order, None, None, order.waited_seconds(at))
