@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from secrets import token_hex
 from typing import Any, Final, NoReturn
 
@@ -33,7 +34,7 @@ from cafe.bus.batches import (
     Pulse,
 )
 from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
-from cafe.bus.line import LIVES_SECONDS
+from cafe.bus.line import LIVES_SECONDS, PACE_SECONDS
 from cafe.bus.queries import Function, path_of
 from cafe.bus.streams import Bus, Entry
 from cafe.http.refusals import CafeRefusal
@@ -42,6 +43,8 @@ from cafe.ledger.view import LedgerView
 
 PULSE_SECONDS: Final = 0.5
 """Between two signs of life, where nothing is committed."""
+READ_SECONDS: Final = 0.002
+"""Between two reads, at least: so that one takes what several fronts have sent."""
 DRAIN_SECONDS: Final = 0.3
 """How long what is under way may take before a shutdown."""
 LOOK_SECONDS: Final = 1.0
@@ -161,11 +164,13 @@ class Answering:
         self._bell.set()
 
     async def _send(self) -> NoReturn:
-        names, ids = self._bus.names, partial(trio.move_on_after, PULSE_SECONDS)
+        names, sent_at = self._bus.names, -inf
         while True:
-            with ids() as waited:
+            with trio.move_on_after(PULSE_SECONDS) as waited:
                 await self._bell.wait()
+            await trio.sleep_until(sent_at + PACE_SECONDS)
             self._bell = trio.Event()
+            sent_at = trio.current_time()
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
             entries: list[Entry] = []
@@ -182,8 +187,10 @@ class Answering:
     # Receiving
 
     async def _receive(self, nursery: trio.Nursery) -> NoReturn:
-        ids = await self._bus.last_of([self._bus.names.asks])
+        ids, read_at = await self._bus.last_of([self._bus.names.asks]), -inf
         while True:
+            await trio.sleep_until(read_at + READ_SECONDS)
+            read_at = trio.current_time()
             entries, ids = await self._bus.read(ids)
             for _stream, body in entries:
                 asks = read_asks(body)

@@ -198,8 +198,10 @@ class PostgresDatabase:
             raise
         return connection
 
-    def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Do nothing: the driver begins with the first statement."""
+    def begin(self, connection: Connection, *, writing: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Begin, if that is not done: the driver does it with the first statement."""
+        if not connection.in_transaction():
+            connection.begin()
 
     def abort(self, *, reading: bool) -> None:
         """Shut the connection down, so that nothing waits for the server."""
@@ -265,7 +267,7 @@ class PostgresDatabase:
     def _remember(self, connection: Connection) -> None:
         """Note the session that has the lock, and take a term for it; make its settings."""
         *session, self.term = connection.exec_driver_sql(
-            "SELECT pid, backend_start, pg_current_xact_id()::text::bigint"
+            "SELECT pid, backend_start, txid_current()"
             " FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         ).one()
         self._session = tuple(session)
@@ -293,5 +295,6 @@ def _milliseconds(seconds: float) -> str:
 def _set(connection: Connection, name: str, value: str) -> None:
     """Make a setting; do nothing where the server is older than it."""
     connection.exec_driver_sql(
-        "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name)
+        "SELECT set_config(%s, %s, false) WHERE current_setting(%s, true) IS NOT NULL",
+        (name, value, name),
     )

@@ -144,6 +144,7 @@ end
 local function forget_refusals(address)
   redis.call('HDEL', refused.current, address)
   redis.call('HDEL', refused.previous, address)
+  refused.expires = false  -- a hash without fields is gone, and so is when it expires
 end
 
 -- Count refusals, which may impose or lengthen a ban.

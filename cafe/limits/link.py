@@ -19,12 +19,15 @@ import trio
 from actors import ActorError, Reply
 from actors.actor import Timer
 from cafe.limits.rate_limiter import Admit, Allowance, Limits
-from cafe.limits.redis_caller import FAILURES, Caller, connect, open_pool
+from cafe.limits.redis_caller import FAILURES, SLICE_SECONDS, Caller, connect, open_pool
 from cafe.limits.script import Answer, Asked, Call, decode, encode, members_of
 
-LONGEST_WAIT: Final = 0.25
-"""Seconds that a request waits for Redis at most; then the front decides alone."""
-GATHER_SECONDS: Final = 0.004
+MOST_SLICES: Final = 5
+LEAST_SLICES: Final = 2
+"""How long one call may take, in SLICE_SECONDS: the less, the longer a request waits already."""
+LONGEST_WAIT: Final = (MOST_SLICES - 1 + LEAST_SLICES) * SLICE_SECONDS
+"""Seconds that a request waits for Redis at most: for the call under way, and then its own."""
+GATHER_SECONDS: Final = 0.005
 """Calls begin at least so far apart: what is asked in between goes with the next."""
 POLL_SECONDS: Final = 0.25
 """With nothing to ask, bans of other fronts are asked for so often."""
@@ -44,7 +47,7 @@ class Question:
     since: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """What goes to Redis with one call, and what waits for its answer."""
 
@@ -56,10 +59,10 @@ class Batch:
     """Those in `call.lifts`, in the same order."""
 
     @property
-    def deadline(self) -> float:
-        """When what has waited longest has waited too long."""
-        since = self.questions[0].since if self.questions else self.begun
-        return since + LONGEST_WAIT
+    def slices(self) -> int:
+        """How long the call may take, in SLICE_SECONDS."""
+        waited = self.begun - self.questions[0].since if self.questions else 0.0
+        return max(LEAST_SLICES, MOST_SLICES - int(waited / SLICE_SECONDS))
 
 
 class Owner(Protocol):
@@ -123,9 +126,8 @@ class Link:
             self._bell = trio.Event()
             begun, owner = trio.current_time(), self._owner
             batch = owner.take(is_first=not self.shared) if owner else Batch(begun)
-            with trio.fail_at(batch.deadline):
-                argument = encode(self._limits, batch.call)
-                answer = decode(await caller(self._prefix, argument))
+            argument = encode(self._limits, batch.call)
+            answer = decode(await caller(self._prefix, argument, batch.slices))
             self._succeed()
             if owner is not None:
                 _turn(owner, partial(owner.settle, batch, answer))

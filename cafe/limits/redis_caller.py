@@ -23,13 +23,16 @@ from coredis.pool import ConnectionPool
 from cafe.limits.script import SHA, SOURCE
 
 CONNECT_SECONDS: Final = 0.25
+SLICE_SECONDS: Final = 0.05
+"""A call's time-out is so many of these, so that a process that stalls itself, which costs one of
+them, does not take that for a server that does not answer."""
 
 FAILURES: Final = (RedisError, OSError, trio.TooSlowError, msgspec.MsgspecError, TypeError)
 """What a call raises if Redis is away, is loading, is full, is a replica, or is no Redis."""
 
 Pool = ConnectionPool[TCPConnection] | ConnectionPool[UnixDomainSocketConnection]
-Caller = Callable[[str, bytes], Awaitable[object]]
-"""Calls the script with a prefix and its packed argument; without a time-out."""
+Caller = Callable[[str, bytes, int], Awaitable[object]]
+"""Calls the script with a prefix and its packed argument, and waits so many slices of time."""
 
 # It logs a traceback for each attempt to connect; the limits say once that Redis is away.
 getLogger("coredis").setLevel(CRITICAL)
@@ -48,12 +51,23 @@ async def open_pool(url: str) -> AsyncGenerator[Pool]:
 async def connect(pool: Pool) -> Caller:
     """Return what calls the script; raises one of FAILURES within CONNECT_SECONDS."""
     with trio.fail_after(CONNECT_SECONDS):
+        # coredis never closes the channels of a connection that could not be made.
+        if pool.location is None or not await pool.location.check():
+            raise ConnectionRefusedError("there is no server")
         connection = await pool.get_connection()
 
-    async def call(prefix: str, argument: bytes) -> object:
+    async def answer_of(slices: int, *command: str | bytes | int) -> object:
+        name, *arguments = command
+        request = connection.create_request(str(name).encode(), *arguments)
+        for _ in range(slices):
+            with trio.move_on_after(SLICE_SECONDS):
+                return await request
+        raise trio.TooSlowError
+
+    async def call(prefix: str, argument: bytes, slices: int) -> object:
         try:
-            return await connection.create_request(b"EVALSHA", SHA, 0, prefix, argument)
+            return await answer_of(slices, "EVALSHA", SHA, 0, prefix, argument)
         except NoScriptError:  # the server was restarted, or its scripts were flushed
-            return await connection.create_request(b"EVAL", SOURCE, 0, prefix, argument)
+            return await answer_of(slices, "EVAL", SOURCE, 0, prefix, argument)
 
     return call

@@ -88,7 +88,8 @@ class SharedRateLimiter(RateLimiter):
         self._grants: Grants[tuple[Window, str]] = Grants(limits.window_seconds)
         self._seen = 0
         self._addresses = 0
-        self._under_way: Batch | None = None
+        # Called for, and not settled yet: this actor may be busier than Redis.
+        self._under_way: list[Batch] = []
         # What has gathered for the next call.
         self._questions: deque[Question] = deque()
         self._refusals: dict[str, int] = {}
@@ -151,7 +152,8 @@ class SharedRateLimiter(RateLimiter):
     def take(self, *, is_first: bool) -> Batch:
         """Return what has gathered; the first after Redis was away also offers the known bans."""
         now = self._now()
-        self._under_way = batch = Batch(now)
+        batch = Batch(now)
+        self._under_way.append(batch)
         call = batch.call = Call(self._seen)
         if is_first:
             call.offered = [_known(ban, now) for ban in self._bans.newest(MOST_OFFERED, now)]
@@ -172,9 +174,9 @@ class SharedRateLimiter(RateLimiter):
 
     def settle(self, batch: Batch, answer: Answer) -> None:
         """Learn of bans, and answer all that was in the batch."""
-        if batch is not self._under_way:  # of an instance before this one
+        if batch not in self._under_way:  # of an instance before this one
             return
-        self._under_way = None
+        self._under_way.remove(batch)
         now, before = self._now(), self._bans.revision
         self._seen, self._addresses = answer.revision, answer.addresses
         for known in answer.news:
@@ -190,8 +192,8 @@ class SharedRateLimiter(RateLimiter):
 
     def go_on_alone(self) -> None:
         """Answer all that waits for Redis, which is away."""
-        batch, self._under_way = self._under_way, None
-        if batch is not None:
+        while self._under_way:
+            batch = self._under_way.pop()
             self._questions.extendleft(reversed(batch.questions))
             self._gather_refusals(batch.call.refusals)
             self._lifts = batch.lifts | self._lifts

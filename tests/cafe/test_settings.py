@@ -205,6 +205,26 @@ def test_a_database_s_password_is_never_shown() -> None:
     assert settings.database_url.get_secret_value().endswith(":open-sesame@here/cafe")
 
 
+@pytest.mark.parametrize("shop", ["", "Bar", "7th", "a-b", "a;b", "a" * 32, "bar\n"])
+def test_a_shop_s_name_is_one_that_a_schema_can_have(shop: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--shop: .* is no name of a shop: a letter, then "):
+        read_settings({"shop": shop})
+
+
+@pytest.mark.parametrize(
+    ("url", "ledger"),
+    [
+        ("postgresql+psycopg://u:p%40?s@h/db", "postgresql+psycopg://u:p%40%3Fs@h/db?shop=bar"),
+        ("postgresql+psycopg:///db?host=/run", "postgresql+psycopg:///db?host=%2Frun&shop=bar"),
+        ("sqlite:///cafe.db", "sqlite:///cafe.db?shop=bar"),
+        ("no url", "no url"),
+    ],
+)
+def test_a_shop_s_name_is_in_the_query_of_its_ledger_s_url(url: str, ledger: str) -> None:
+    assert read_settings({"database_url": url, "shop": "bar"}).ledger_url == ledger
+    assert read_settings({"database_url": url}).ledger_url == url
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

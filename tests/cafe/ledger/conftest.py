@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from cafe.ledger.database import upgrade
 from cafe.ledger.store import Store, open_store
 from cafe.ledger.tables import events, prunings
 from cafe.shop.departments import DEPARTMENTS
+from tests.cafe.ledger.house_owner import make_shelves
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
+from tests.cafe.ledger.waiting import Waiting
 
 DURABLE = ("file", "postgresql")
 KINDS = ("memory", *DURABLE)
@@ -92,3 +95,24 @@ def store(url: str) -> Generator[Store]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "cafe.db"
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> str:
+    """Return the name of a database with an empty ledger."""
+    return postgres.new_database(TEMPLATE)
+
+
+@pytest.fixture
+def address(postgres: PostgresServer, database: str) -> str:
+    """Return its URL; it has the tables of the shelves, too."""
+    url = postgres.url(database)
+    make_shelves(url)
+    return url
+
+
+@pytest.fixture
+def stand_by() -> Generator[Callable[[str], Waiting]]:
+    """Return a function that starts a standby; at the end each is cancelled, or closed."""
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(closing(Waiting(url)))

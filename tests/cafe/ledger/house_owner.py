@@ -19,7 +19,6 @@ import trio
 from sqlalchemy import NullPool, create_engine
 
 from actors import open_system
-from cafe.cli.opening import leaves
 from cafe.ledger.errors import LedgerError, LedgerUnavailable
 from cafe.ledger.ledger import new_ledger, running
 from cafe.shop.process import open_patiently, start_clock
@@ -58,7 +57,10 @@ def main(url: str, name: str) -> None:
     try:
         trio.run(own, url, name)
     except* LedgerError as group:
-        say("lost", type(leaves(group)[0]).__name__)
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        say("lost", type(error).__name__)
 
 
 def make_shelves(url: str) -> None:
@@ -76,7 +78,8 @@ class House:
         """The jars of which it has said so, as far as its lines were read."""
         self._lines: SimpleQueue[str] = SimpleQueue()
         # At once, since a process whose pipe is full hangs, and loses the ledger for that.
-        Thread(target=self._read, daemon=True).start()
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -102,6 +105,11 @@ class House:
         while self._next():
             pass
 
+    def kill(self) -> None:
+        """End the process, and read what it has said."""
+        self.process.kill()
+        self._thread.join()
+
     def _next(self) -> str:
         line = self._lines.get(timeout=LONG)
         if line.startswith("jar "):
@@ -116,10 +124,11 @@ def running_house(url: str, name: str) -> Generator[House]:
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as process:
+        house = House(process)
         try:
-            yield House(process)
+            yield house
         finally:
-            process.kill()
+            house.kill()
 
 
 if __name__ == "__main__":

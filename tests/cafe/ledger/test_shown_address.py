@@ -18,6 +18,7 @@ SERVER = "postgresql+psycopg"
         (f"{SERVER}://cafe:s3cret@db/cafe", f"{SERVER}://db/cafe"),
         (f"{SERVER}://cafe@db:6543/cafe?password=s3cret", f"{SERVER}://db:6543/cafe"),
         (f"{SERVER}:///cafe?host=/run/pg&sslpassword=s3cret", f"{SERVER}:///run/pg/cafe"),
+        (f"{SERVER}://cafe:s3cret@db/cafe?shop=bar", f"{SERVER}://db/cafe (shop bar)"),
         (f"{SERVER}://cafe:a@s3cret@db/cafe", f"{SERVER}://..."),
         (f"{SERVER}://cafe:a@s3/cret@db/cafe", f"{SERVER}://..."),
         (f"{SERVER}://cafe:a%40s3cret@db/cafe", f"{SERVER}://db/cafe"),

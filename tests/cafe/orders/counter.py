@@ -27,6 +27,7 @@ from cafe.menu.product import Board, Menu
 from cafe.orders.department import ORDERS
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import (
     Claim,
     FinishOrder,
@@ -155,7 +156,7 @@ async def start_counter(  # noqa: PLR0917 - independent parts
     restart: Restart = RESTART,
 ) -> tuple[CheckedDesk, Closing]:
     """Start a Dispatcher as the shop does; the caller cancels the nursery at the end."""
-    closing = Closing()
+    closing, holdings = Closing(), Holdings()
     ttl = (rules or Rules()).key_ttl_seconds
     ids, keys = await load_ids_and_keys(ledger, ttl)
 
@@ -163,7 +164,10 @@ async def start_counter(  # noqa: PLR0917 - independent parts
         return await ledger.open_until_given_up(ORDERS, Snapshot())
 
     async def make() -> FragileDispatcher:
-        return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)
+        loaded = await load()
+        return FragileDispatcher(
+            rules or Rules(), ledger.now, load, loaded, closing, holdings=holdings
+        )
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders())
