@@ -6,7 +6,7 @@ serves. Only the ledger is in memory, and requests take no sockets. Time is real
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -88,6 +88,8 @@ class BothEnds:
     house: Shop
     here: FrontEnd
     there: FrontEnd
+    fail_over: Callable[[], None]
+    """Has another house own the shop, with what the first one has committed."""
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -100,11 +102,11 @@ async def open_both_ends(folder: Path, **options: str) -> AsyncGenerator[BothEnd
     """Open a house with these settings, and two fronts that do not know them."""
     with running_redis() as redis, trio.fail_after(SECONDS), one_error():
         async with (
-            open_shop(redis.url, folder, options) as house,
+            open_shop(redis.url, folder, options) as (house, fail_over),
             open_front(redis.url) as here,
             open_front(redis.url) as there,
         ):
-            yield BothEnds(house, here, there)
+            yield BothEnds(house, here, there, fail_over)
 
 
 @contextmanager
@@ -113,15 +115,20 @@ def one_error() -> Generator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None
+        raise alone(group) from None
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return the error in a group that has no other one; else the group."""
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return alone(inner[0]) if len(inner) == 1 else error
 
 
 @asynccontextmanager
-async def open_shop(url: str, folder: Path, options: dict[str, Any]) -> AsyncGenerator[Shop]:
-    """Open a house as `cafe house` does."""
+async def open_shop(
+    url: str, folder: Path, options: dict[str, Any]
+) -> AsyncGenerator[tuple[Shop, Callable[[], None]]]:
+    """Open a house as `cafe house` does; yield it with what lets another one follow it."""
     settings = read_settings(
         {"database_url": "sqlite://", "mail_dir": str(folder / "mail"), **options}
     )
@@ -136,9 +143,21 @@ async def open_shop(url: str, folder: Path, options: dict[str, Any]) -> AsyncGen
         )
         for task in (task for offer in shop.offers for task in offer.tasks):
             nursery.start_soon(task)
-        gone = partial(front_gone, shop)
-        nursery.start_soon(Answering(bus, lambda: 1, asked_in(shop), ledger, gone).run)
-        yield shop
+        houses = list[trio.CancelScope]()
+
+        async def answer(term: int, scope: trio.CancelScope) -> None:
+            gone = partial(front_gone, shop)
+            with scope:
+                await Answering(bus, lambda: term, asked_in(shop), ledger, gone).run()
+
+        def begin() -> None:
+            for former in houses:
+                former.cancel()
+            houses.append(trio.CancelScope())
+            nursery.start_soon(answer, len(houses), houses[-1])
+
+        begin()
+        yield shop, begin
         nursery.cancel_scope.cancel()
 
 

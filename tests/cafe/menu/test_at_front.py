@@ -48,3 +48,20 @@ async def test_a_change_is_read_at_once_where_it_was_made_and_soon_at_other_fron
         menu = (await there.customer.get("/menu")).json()
         replaced = await there.staff.put("/admin/menu", json=menu, headers=manager)
         assert replaced.json() == menu
+
+
+async def test_the_menu_is_changed_and_read_after_another_house_has_taken_over(
+    tmp_path: Path,
+) -> None:
+    async with open_both_ends(tmp_path) as ends:
+        here, there = ends.here, ends.there
+        manager = await here.with_role("manager")
+        ends.fail_over()
+        added = await here.staff.post("/admin/products", json=TEA, headers=manager)
+        assert added.status_code == httpx.codes.CREATED, added.text
+        assert "Tea" in await names_at(here)
+
+        async def is_there() -> bool:
+            return "Tea" in await names_at(there)
+
+        await until_asked(is_there)
