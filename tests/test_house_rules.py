@@ -24,7 +24,6 @@ LONGER: dict[str, str] = {
     "cafe/orders/messages.py": "all that one actor is told and asked, in one list",
     "cafe/limits/admission.py": "who is let in: places, caps, bans and paces, at one door",
     "cafe/orders/queue.py": "the order book: what it keeps and the one way between its places",
-    "tests/cafe/ledger/test_standby.py": "who owns a ledger: killed, frozen, cut off, and the next",
     "tests/actors/test_deadlock.py": "what is a deadlock and what is none, side by side",
     "tests/cafe/ledger/test_committer.py": "all that can happen to one group, on one stage",
     "tests/cafe/server/test_request.py": "a table of heads, and how each is read or refused",

@@ -6,13 +6,15 @@ of life and has shown none while it was looked at for FENCE_SECONDS.
 Theory of operation. A process that is stopped, and one whose network swallows what is sent, keep
 their sessions, and with them the lock. So the owner runs a cheap statement each HEARTBEAT_SECONDS,
 and the server notes when a session last began or ended one. The standby compares what is noted with
-what it saw before, and counts its own looks: so neither a server's clock that is set, nor a server
-or a standby that was frozen itself, takes the ownership from an owner that is well. A session that
-works, as in a long commit, is never ended here: the server's own time-outs do that.
+what it saw before, and counts the time between its own looks: so neither a server's clock that is
+set, nor a server or a standby that was frozen itself, takes the ownership from an owner that is
+well. A session that works, as in a long commit, is never ended here: the server's own time-outs do
+that.
 """
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -25,6 +27,8 @@ HEARTBEAT_SECONDS = 0.5
 """Between two signs of life of an owner."""
 FENCE_SECONDS = 2.0
 """After so long without a sign of life an owner's session is ended."""
+MOST_SECONDS = 0.2
+"""That count between two looks: where more have passed, this process or the server hung."""
 APPLICATION = "cafe house"
 """The name of a session whose client shows signs of life, and that may be ended without one."""
 
@@ -55,14 +59,19 @@ class Fence:
         """Take the two numbers of the advisory lock."""
         self._lock = lock
         self._seen: tuple[Any, ...] | None = None
-        self._looks = 0
-        """Since `_seen` is as it is; at least POLL_SECONDS are between two."""
+        self._silent = 0.0
+        """For so many seconds `_seen` was seen as it is."""
+        self._looked_at = 0.0
 
     def look(self, connection: TimedConnection) -> None:
         """Look once; call this each POLL_SECONDS. Raises what the driver raises."""
         seen = connection.execute(_WAITING_OWNER, (*self._lock, APPLICATION)).fetchone()
-        self._looks = 0 if seen is None or seen != self._seen else self._looks + 1
+        now = monotonic()
+        passed, self._looked_at = now - self._looked_at, now
+        self._silent = (
+            0.0 if seen is None or seen != self._seen else self._silent + min(passed, MOST_SECONDS)
+        )
         self._seen = seen
-        if seen is not None and self._looks * POLL_SECONDS >= FENCE_SECONDS:
+        if seen is not None and self._silent >= FENCE_SECONDS:
             connection.execute(_END, seen)
             log.warning("silent owner's session ended", pid=seen[0], seconds=FENCE_SECONDS)

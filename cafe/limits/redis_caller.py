@@ -51,6 +51,9 @@ async def open_pool(url: str) -> AsyncGenerator[Pool]:
 async def connect(pool: Pool) -> Caller:
     """Return what calls the script; raises one of FAILURES within CONNECT_SECONDS."""
     with trio.fail_after(CONNECT_SECONDS):
+        # coredis never closes the channels of a connection that could not be made.
+        if pool.location is None or not await pool.location.check():
+            raise ConnectionRefusedError("there is no server")
         connection = await pool.get_connection()
 
     async def answer_of(slices: int, *command: str | bytes | int) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from time import monotonic
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from cafe.ledger import postgresql_fence
 from cafe.ledger.errors import DatabaseGone, DatabaseInUse
+from cafe.ledger.postgresql_connection import driver_of
 from cafe.ledger.standby import Standby
 from cafe.ledger.store import open_store
 from tests.cafe.ledger.house_owner import House, running_house
@@ -122,19 +123,34 @@ def test_an_owner_without_a_sign_of_life_loses_the_ledger_between_its_transactio
                 silent.commit(units)
 
 
+def between_statements(connection: Connection) -> Iterator[None]:
+    """Freeze within a transaction."""
+    connection.exec_driver_sql("DELETE FROM alembic_version")
+    yield
+    connection.exec_driver_sql("DELETE FROM alembic_version")
+
+
+def within_a_statement(connection: Connection) -> Iterator[None]:
+    """Freeze where the server has a part of a statement, and waits for the rest."""
+    with driver_of(connection).cursor().copy("COPY alembic_version FROM STDIN"):
+        yield
+
+
 @pytest.mark.usefixtures("short_fence")
+@pytest.mark.parametrize("frozen", [between_statements, within_a_statement])
 def test_an_owner_without_a_sign_of_life_loses_the_ledger_within_a_transaction(
-    address: str, stand_by: Callable[[str], Waiting]
+    address: str,
+    stand_by: Callable[[str], Waiting],
+    frozen: Callable[[Connection], Iterator[None]],
 ) -> None:
     with closing(open_store(address, standby=Standby())) as silent:
         silent.begin()
         standbys: list[Waiting] = []
 
         def change(connection: Connection) -> None:
-            connection.exec_driver_sql("DELETE FROM alembic_version")
-            standbys.append(stand_by(address))
-            assert standbys[0].owns()
-            connection.exec_driver_sql("DELETE FROM alembic_version")
+            for _ in frozen(connection):
+                standbys.append(stand_by(address))
+                assert standbys[0].owns()
 
         with pytest.raises(DatabaseGone):
             silent.maintain(change)

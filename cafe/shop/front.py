@@ -1,0 +1,289 @@
+"""The composition root of a front: both ports, in front of houses that have actors and ledgers.
+
+Rule: as in `shop.py`, it starts in order and stops in reverse. It listens once a house of each of
+its shops has answered, and holds nothing that a house does not have: a front that ends takes with
+it only the connections of its customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import structlog
+import trio
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from starlette.types import ASGIApp
+
+from actors import ActorError, Ref, open_system
+from actors.instruments.slow_turns import SlowTurns
+from cafe.bus.following_ledger import FollowingLedger
+from cafe.bus.line import Line, open_line
+from cafe.bus.streams import Names, open_bus
+from cafe.http.by_shop import ByShop, base_of
+from cafe.http.refusals import CafeRefusal, Closing
+from cafe.ledger.tables import metadata
+from cafe.limits.admission import Admission
+from cafe.limits.rate_limiter import CountLimits, RateLimiter
+from cafe.limits.shared import open_shared_limits
+from cafe.offer import Front, Offer
+from cafe.operations.operator_api import NotReady
+from cafe.setting_types import parse_shops
+from cafe.settings import Settings, SettingsError
+from cafe.shop.apps import health_app
+from cafe.shop.departments import OURS, Departments
+from cafe.shop.ports import GRACE_SHARE, Access, Port, read_access, read_ports
+from cafe.shop.process import first_of, start_clock, until_signalled
+from cafe.shop.serving import Served, say_what_is_used, serve_ports
+from cafe.shop.shop import MAILBOX, READY_SECONDS, RESTART, limits_of, new_registry
+
+Only = Literal["client", "worker"]
+ALONE_SECONDS: Final = 5.0
+"""Between two log lines as long as no house answers."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
+
+
+@dataclass(slots=True)
+class FrontShop(Served):
+    """A shop as a front serves it."""
+
+    line: Line
+    ledger: FollowingLedger
+    registry: CollectorRegistry
+
+    async def why_not_ready(self) -> NotReady | None:
+        """Return None if the shop takes orders at this front."""
+        if self.closing.refusal is not None:
+            return NotReady("closing", "This front is closing.")
+        if self.line.is_away:
+            return NotReady("bus", "Redis does not answer; this front counts limits by itself.")
+        why_not = NotReady("house", "No house answers.")
+        if not self.line.has_house:
+            return why_not
+        with trio.move_on_after(READY_SECONDS), suppress(ActorError, CafeRefusal):
+            for offer in self.offers:
+                await offer.answers()
+            why_not = NotReady("actors", "The limits do not answer.")
+            await self.limiter.ask(CountLimits())
+            return None
+        return why_not
+
+
+@dataclass(slots=True)
+class FrontShops:
+    """All shops of a front, by name; None is the one without a name."""
+
+    limiter: Ref[RateLimiter]
+    """Counts an address once, whichever of the shops it asks."""
+    shops: dict[str | None, FrontShop] = field(default_factory=dict[str | None, FrontShop])
+    ports_shut: trio.Event = field(default_factory=trio.Event)
+
+    async def cut_off(self, address: str, seconds: float) -> int:
+        """Give up what a banned address has in each shop; return how much that was."""
+        return sum([await shop.cut_off(address, seconds) for shop in self.shops.values()])
+
+    async def close(self) -> None:
+        """Refuse new requests, answer all who wait, then close the ports."""
+        async with trio.open_nursery() as nursery:
+            for shop in self.shops.values():
+                nursery.start_soon(shop.answer_all)
+        self.ports_shut.set()
+
+    async def why_not_ready(self) -> NotReady | None:
+        """Return None if all shops take orders at this front."""
+        for shop in self.shops.values():
+            if (why_not := await shop.why_not_ready()) is not None:
+                return why_not
+        return None
+
+    def apps(
+        self, doors: Mapping[str, Admission], access: Access, hosts: Mapping[str, str]
+    ) -> tuple[ASGIApp, ASGIApp]:
+        """Return the customers' and the staff's applications of all shops."""
+        made = {
+            name: shop.apps(
+                shop.registry,
+                doors,
+                access,
+                shop.ledger,
+                why_not_ready=shop.why_not_ready,
+                base="" if name is None else base_of(name),
+            )
+            for name, shop in self.shops.items()
+        }
+        if None in made:
+            return made[None]
+        named = {name: pair for name, pair in made.items() if name is not None}
+        bases = [base_of(name) for name in named]
+        return (
+            ByShop(
+                {name: pair[0] for name, pair in named.items()},
+                hosts,
+                health_app("client", self.why_not_ready, bases),
+            ),
+            ByShop(
+                {name: pair[1] for name, pair in named.items()},
+                hosts,
+                health_app("worker", self.why_not_ready, bases),
+            ),
+        )
+
+
+async def run_front(
+    settings: Settings,
+    announce: Callable[[str], None],
+    departments: Departments = OURS,
+    only: Only | None = None,
+) -> None:
+    """Serve the shops of one or more houses, or `only` one port, until SIGTERM or SIGINT.
+
+    `announce` is called with a line for each address, once the ports accept. Raises ConfigError,
+    SettingsError or BindError before anything is served.
+    """
+    if settings.bus is None:
+        raise SettingsError("A front needs CAFE_BUS (--bus), such as redis://127.0.0.1:6379/0")
+    ports = read_ports(settings)
+    access = read_access(settings, ports[1].config)
+
+    async def serve(closing_time: trio.Event) -> None:
+        async with open_shops(settings, departments, closing_time) as shops:
+            if shops is not None:
+                await serve_front(
+                    shops,
+                    settings,
+                    ports,
+                    access=access,
+                    only=only,
+                    announce=announce,
+                    closing_time=closing_time,
+                )
+        log.info("closed")
+
+    await until_signalled(settings.closing_seconds, serve)
+
+
+@asynccontextmanager
+async def open_shops(
+    settings: Settings, departments: Departments, closing_time: trio.Event
+) -> AsyncGenerator[FrontShops | None]:
+    """Yield all shops of a front, each reached; None if closing begins before that."""
+    names: list[str | None] = [*parse_shops(settings.shops)] or [settings.shop]
+    url = "" if settings.bus is None else settings.bus.get_secret_value()
+    prefix = f"cafe:{'+'.join(name or 'cafe' for name in names)}:limits:"
+    grace = GRACE_SHARE * settings.closing_seconds / 2
+    async with (
+        open_shared_limits(url, prefix, limits_of(settings)) as make_limiter,
+        open_system(grace=grace, instruments=[SlowTurns()]) as system,
+        AsyncExitStack() as stack,
+    ):
+        limiter = await system.start(
+            make_limiter, name="RateLimiter", mailbox=MAILBOX, restart=RESTART
+        )
+        shops = FrontShops(limiter)
+        for name in names:
+            of_shop = settings.model_copy(update={"shop": name})
+            opening = open_front(of_shop, url, limiter, departments, closing_time)
+            shop = await stack.enter_async_context(opening)
+            if shop is None:
+                yield None
+                return
+            shops.shops[name] = shop
+        yield shops
+
+
+@asynccontextmanager
+async def open_front(
+    settings: Settings,
+    url: str,
+    limiter: Ref[RateLimiter],
+    departments: Departments,
+    closing_time: trio.Event,
+) -> AsyncGenerator[FrontShop | None]:
+    """Yield a shop over the bus, once a house has answered; None if closing begins before that."""
+    registry, watching = new_registry()
+    async with (
+        open_system(instruments=[watching, SlowTurns()]) as system,
+        open_bus(url, Names(settings.shop)) as bus,
+        open_line(bus) as line,
+    ):
+        watching.watch(system)
+        ledger = FollowingLedger(line, start_clock(), metadata.tables.values())
+        closing = Closing()
+        front = Front(settings, line, ledger, limiter, closing, registry)
+
+        async def reach() -> tuple[Offer, ...]:
+            await ledger.begin()
+            return (*await departments.reach(front), bus_offer(line))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(warn_while_alone, line)
+            offers = await first_of(reach, closing_time.wait)
+            if offers is None:
+                yield None
+            else:
+                nursery.start_soon(ledger.run)
+                for task in (task for offer in offers for task in offer.serving):
+                    nursery.start_soon(task)
+                yield FrontShop(
+                    settings,
+                    system,
+                    limiter,
+                    closing,
+                    offers,
+                    line=line,
+                    ledger=ledger,
+                    registry=registry,
+                )
+            nursery.cancel_scope.cancel()
+
+
+async def serve_front(
+    shops: FrontShops,
+    settings: Settings,
+    ports: tuple[Port, Port],
+    *,
+    access: Access,
+    only: Only | None,
+    announce: Callable[[str], None],
+    closing_time: trio.Event,
+) -> None:
+    """Serve the shops at both ports, or at one of them, until the event is set."""
+    doors = {port.name: port.admission for port in ports}
+    hosts = {host: name for name, host in parse_shops(settings.shops).items() if host}
+    apps = shops.apps(doors, access, hosts)
+    served = [pair for pair in zip(ports, apps, strict=True) if only in (None, pair[0].name)]
+    open_ports, open_apps = zip(*served, strict=True)
+
+    async def while_open() -> None:
+        say_what_is_used(
+            open_ports, fronts=" ".join(one.line.front for one in shops.shops.values())
+        )
+        await closing_time.wait()
+
+    await serve_ports(shops, open_ports, open_apps, announce, while_open)
+
+
+def bus_offer(line: Line) -> Offer:
+    """Return the metrics of the bus at a front, as an offer."""
+
+    async def metrics() -> Iterable[Metric]:
+        has_bus = not line.is_away
+        return (
+            GaugeMetricFamily("cafe_bus_available", "Whether Redis answers.", has_bus),
+            GaugeMetricFamily("cafe_house_available", "Whether a house answers.", line.has_house),
+            GaugeMetricFamily("cafe_bus_asks", "Asks that no house has answered yet.", line.open),
+        )
+
+    return Offer(name="bus", metrics=metrics)
+
+
+async def warn_while_alone(line: Line) -> None:
+    """Log as long as no house answers; never returns."""
+    while True:
+        await trio.sleep(ALONE_SECONDS)
+        if not line.has_house:
+            log.warning("no house answers", bus_away=line.is_away)
