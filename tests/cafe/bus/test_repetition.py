@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cafe.bus.answered import Answered
-from cafe.bus.batches import Answer, Answers, Ask, Asks, Outcome
+from cafe.bus.batches import Answer, Answers, Asks, Outcome
 from cafe.bus.codec import encode
 from cafe.bus.open_asks import OpenAsks
 from tests.chance import examples
@@ -237,8 +237,19 @@ def test_an_ask_keeps_its_body_when_it_is_sent_again() -> None:
     [unknown] = house.take(front.take(report=True))
     assert (unknown.number, unknown.outcome) == (number, Outcome.UNKNOWN)
     front.repeat(number)
-    assert (
-        front.take().asks
-        == lost.asks
-        == [Ask(number, "Dispatcher", "CountQueue", lost.asks[0].body)]
-    )
+    assert front.take().asks == lost.asks
+
+
+def test_a_report_that_was_overtaken_makes_no_ask_run_again() -> None:
+    front, house = OpenAsks("front"), House("house")
+    front.begin(house.name)
+    number = front.add("Dispatcher", "CountQueue", encode(None))
+    repeated = front.take()
+    assert house.take(repeated) == []
+    overtaken = front.take(report=True)
+    house.end(number, Outcome.ANSWERED)
+    front.settle(number)
+    assert house.take(front.take(report=True)) == []
+    assert house.take(overtaken) == []
+    assert house.take(repeated) == []
+    assert house.runs == {number: 1}
