@@ -131,7 +131,7 @@ def test_a_wheel_holds_its_package_alone_and_says_that_it_is_typed(
     sources = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".typed"}
+        if path.suffix in {".py", ".typed", ".lua"}
     }
     assert sources <= set(names)
     assert {name.split("/")[0] for name in names} == {package}

@@ -97,6 +97,7 @@ MODELS = (
     "cafe/limits/address.py",
     "cafe/limits/bans.py",
     "cafe/limits/gateway.py",
+    "cafe/limits/grants.py",
     "cafe/limits/last_hour.py",
     "cafe/limits/window.py",
     "cafe/menu/catalogue.py",

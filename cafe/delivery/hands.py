@@ -45,7 +45,7 @@ class Hands:
         """What was heard since a load began; None while none runs."""
 
     async def load(self, read: Callable[[], Awaitable[InHand]]) -> None:
-        """Begin again with what `read` returns, since changes were missed: of whom is not known.
+        """Begin again with what `read` returns, since changes were missed: none knows whose.
 
         One load runs at a time.
         """

@@ -198,8 +198,10 @@ class PostgresDatabase:
             raise
         return connection
 
-    def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Do nothing: the driver begins with the first statement."""
+    def begin(self, connection: Connection, *, writing: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Begin, if that is not done: the driver does it with the first statement."""
+        if not connection.in_transaction():
+            connection.begin()
 
     def abort(self, *, reading: bool) -> None:
         """Shut the connection down, so that nothing waits for the server."""

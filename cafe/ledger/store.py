@@ -25,7 +25,7 @@ from cafe.ledger.database import Link, open_database, open_links
 from cafe.ledger.department import Entry, Event, Logged, Put
 from cafe.ledger.errors import LedgerChanged, RowRefused, translating
 from cafe.ledger.standby import Standby
-from cafe.ledger.statements import deletion, last_event, latest, puts, upsert
+from cafe.ledger.statements import deletion, executing, last_event, latest, puts, upsert
 from cafe.ledger.tables import events
 
 T = TypeVar("T")
@@ -246,7 +246,7 @@ class Store:
         May be refused though one change after the other would not be: where a unique value goes
         from one row to another, for instance.
         """
-        execute, dialect = connection.exec_driver_sql, connection.dialect.name
+        execute, dialect = executing(connection), connection.dialect.name
         positions = count(1 + (self._last.position if self._last else 0))
         logged = [
             Logged(next(positions), unit.department, event, changes)
@@ -306,7 +306,7 @@ class Store:
 
 def _write_in_turn(connection: Connection, unit: Unit, first: int) -> list[Logged]:
     """Write one change after the other, and the events from this position on."""
-    execute, dialect = connection.exec_driver_sql, connection.dialect.name
+    execute, dialect = executing(connection), connection.dialect.name
     logged: list[Logged] = []
     for event, changes in unit.entries:
         for change in changes:

@@ -80,6 +80,7 @@ class Grants(OrderedDict[Key, Grant]):
         grant.asked_at = now
         if now >= grant.until:
             grant.used //= 2
+            grant.until = now + self._width  # once in a bucket; the answer says when that ends
         grant.used += let_through + 1
         if grant.asking:
             return uncounted, 0

@@ -157,8 +157,8 @@ class LimitCounts:
     """How often a ban was imposed or lengthened."""
     addresses: int
     """Windows of requests that belong to one address, on both ports."""
-    shared: bool | None = None
-    """Whether all fronts count together now; None: this is no front."""
+    shared: bool = True
+    """Whether all requests of the shop are counted together; not at a front without its Redis."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,11 @@ class Snapshot(Collector):
         yield GaugeMetricFamily(
             "cafe_addresses", "Addresses in the rate limiter's memory.", self.limits.addresses
         )
+        yield GaugeMetricFamily(
+            "cafe_limits_shared",
+            "Whether all requests of the shop are counted together: 0 if a front has no Redis.",
+            self.limits.shared,
+        )
 
     def _connections(self) -> Iterator[Metric]:
         now = GaugeMetricFamily("cafe_connections_open", "Connections open.", labels=("app",))

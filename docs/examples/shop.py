@@ -21,10 +21,15 @@ import typer
 from cafe.cli.commands import run
 from cafe.cli.opening import open_shop
 from cafe.cli.serve import serve
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from cafe.orders.department import OrdersOffer
-from cafe.shop.departments import DEPARTMENTS, Departments, open_departments
-from docs.examples.music.department import open_music
+from cafe.shop.departments import (
+    DEPARTMENTS,
+    Departments,
+    open_departments,
+    reach_departments,
+)
+from docs.examples.music.department import open_music, reach_music
 
 
 async def open_extended(house: House) -> tuple[Offer, ...]:
@@ -35,7 +40,12 @@ async def open_extended(house: House) -> tuple[Offer, ...]:
     return *offers, music
 
 
-EXTENDED: Final = Departments(DEPARTMENTS, open_extended)
+async def reach_extended(front: Front) -> tuple[Offer, ...]:
+    """Reach all of them in the house, for a front."""
+    return *await reach_departments(front), reach_music(front)
+
+
+EXTENDED: Final = Departments(DEPARTMENTS, open_extended, reach_extended)
 HELP: Final = """Open the café with one more department in it, music.
 
 Signals and options are those of `cafe serve`."""

@@ -12,6 +12,7 @@ from cafe.bookings import messages as of_bookings
 from cafe.bookings.bookings import Bookings
 from cafe.limits import rate_limiter
 from cafe.limits.rate_limiter import RateLimiter
+from cafe.limits.shared import SharedRateLimiter
 from cafe.menu import messages as of_the_menu
 from cafe.menu.keeper import MenuKeeper
 from cafe.orders import autopilot, messages
@@ -27,6 +28,7 @@ from cafe.orders.dispatcher import Dispatcher
         (MenuKeeper, of_the_menu),
         (Bookings, of_bookings),
         (RateLimiter, rate_limiter),
+        (SharedRateLimiter, rate_limiter),
     ],
     ids=str,
 )

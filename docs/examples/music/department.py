@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import ActorCrashed, Ref
-from cafe.offer import House, Offer
+from cafe.offer import Front, House, Offer
 from docs.examples.music.customer_api import customer_routes
 from docs.examples.music.jukebox import Jukebox
 from docs.examples.music.messages import AnswerPlayers, ListSongs
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
 async def open_music(house: House, *, dispatcher: Ref[Dispatcher]) -> Offer:
     """Start the Jukebox, and return what music offers."""
     jukebox = await house.start(partial(Jukebox, dispatcher, house.closing), name="Jukebox")
+    return replace(
+        music_offer(jukebox),
+        answers=partial(jukebox.ask, ListSongs()),
+        close=partial(answer_players, jukebox),
+        refs=(jukebox,),
+    )
+
+
+def music_offer(jukebox: Ref[Jukebox]) -> Offer:
+    """Return the routes, which ask this Jukebox."""
     return Offer(
         name="music",
         customer_routes=(customer_routes(jukebox),),
         staff_routes=(player_routes(jukebox),),
-        answers=partial(jukebox.ask, ListSongs()),
-        close=partial(answer_players, jukebox),
     )
 
 
@@ -38,3 +47,8 @@ async def answer_players(jukebox: Ref[Jukebox]) -> Mapping[str, int]:
     with suppress(ActorCrashed):  # which answers them, too
         return {"players": await jukebox.ask(AnswerPlayers())}
     return {}
+
+
+def reach_music(front: Front) -> Offer:
+    """Return what music offers at a front, whose routes ask the Jukebox in the house."""
+    return music_offer(front.line.ref(Jukebox))

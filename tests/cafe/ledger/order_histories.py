@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table
 
 from cafe.ledger.department import Entry, Put, Row
 from cafe.ledger.errors import LedgerError
-from cafe.ledger.statements import deletion, last_event, upsert
+from cafe.ledger.statements import deletion, executing, last_event, upsert
 from cafe.ledger.store import Committed, Store, Unit
 from cafe.ledger.tables import events
 from cafe.orders.order import (
@@ -196,11 +196,11 @@ class RowWriter:
             if isinstance(row, Put):
                 self._put(row.table, row.row)
             else:
-                self.connection.exec_driver_sql(deletion(self._dialect, row.table), row.key)
+                executing(self.connection)(deletion(self._dialect, row.table), row.key)
         self._put(events, (self._position, "orders", *event))
 
     def _put(self, table: Table, row: Row) -> None:
-        self.connection.exec_driver_sql(upsert(self._dialect, table, 1), row)
+        executing(self.connection)(upsert(self._dialect, table, 1), row)
 
 
 # Reading a store

@@ -45,9 +45,7 @@ async def open_fronts(
 
 
 async def is_shared(front: Front) -> bool:
-    shared = (await front.ask(CountLimits())).shared
-    assert shared is not None
-    return shared
+    return (await front.ask(CountLimits())).shared
 
 
 async def wait_shared(front: Front, *, shared: bool = True) -> None:

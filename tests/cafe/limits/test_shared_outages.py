@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -29,11 +28,6 @@ from tests.cafe.limits.limiting import ATTACKER, OFFICE
 from tests.cafe.limits.test_shared import ask_often, get_banned, next_bans
 from tests.machines.redis_server import RedisServer, running_redis, why_not
 
-# coredis leaves channels open when it could not connect. They hold nothing.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*MemoryObject(Send|Receive)Stream:pytest.PytestUnraisableExceptionWarning"
-)
-
 SLACK = 5.0
 """Seconds that a busy machine may take beside a time-out."""
 
@@ -45,7 +39,6 @@ def redis() -> Iterator[RedisServer]:
         pytest.skip(reason)
     with running_redis() as server:
         yield server
-    gc.collect()  # while that warning is ignored
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -123,7 +116,7 @@ async def test_redis_that_is_frozen_for_long_takes_no_connection_for_good(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cafe.limits.link.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("cafe.limits.redis_caller.CONNECT_SECONDS", 0.02)
+    monkeypatch.setattr("cafe.redis.CONNECT_SECONDS", 0.02)
     async with open_fronts(redis, 1) as (front,):
         for _ in range(2):
             with redis.frozen():

@@ -102,6 +102,7 @@ EXPECTED = {
     "cafe_bans_now": 1,
     "cafe_bans_total": 1,
     "cafe_addresses": 1,
+    "cafe_limits_shared": 1,
     "cafe_connections_open client": 1,
     "cafe_connections_refused_total client": 1,
     "cafe_connections_isolated_total client": 1,

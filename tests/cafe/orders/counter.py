@@ -27,6 +27,7 @@ from cafe.menu.product import Board, Menu
 from cafe.orders.department import ORDERS
 from cafe.orders.desk import load_ids_and_keys
 from cafe.orders.dispatcher import Rules
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import (
     Claim,
     FinishOrder,
@@ -153,9 +154,11 @@ async def start_counter(  # noqa: PLR0917 - independent parts
     store: FaultyStore,
     rules: Rules | None = None,
     restart: Restart = RESTART,
+    *,
+    holdings: Holdings | None = None,
 ) -> tuple[CheckedDesk, Closing]:
     """Start a Dispatcher as the shop does; the caller cancels the nursery at the end."""
-    closing = Closing()
+    closing, held = Closing(), Holdings() if holdings is None else holdings
     ttl = (rules or Rules()).key_ttl_seconds
     ids, keys = await load_ids_and_keys(ledger, ttl)
 
@@ -163,7 +166,8 @@ async def start_counter(  # noqa: PLR0917 - independent parts
         return await ledger.open_until_given_up(ORDERS, Snapshot())
 
     async def make() -> FragileDispatcher:
-        return FragileDispatcher(rules or Rules(), ledger.now, load, await load(), closing)
+        loaded = await load()
+        return FragileDispatcher(rules or Rules(), ledger.now, load, loaded, closing, holdings=held)
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders())

@@ -1,0 +1,122 @@
+"""A copy at a front: loaded when it opens, for each event that concerns it, and again in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors import ActorCrashed
+from cafe.bus.copies import Copy
+from cafe.ledger.department import Event, Logged
+from cafe.ledger.errors import LedgerUnavailable
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+class House:
+    """A house of one number, in place of the line and the ledger of a front."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.shown = list[int]()
+        self.failures = list[Exception]()
+        self.seconds = 0.0
+        self.running = 0
+        self.callbacks = list[Callable[[], Awaitable[None]]]()
+        self._hear: Callable[[Sequence[Logged]], None] | None = None
+
+    def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
+        self._hear = callback
+
+    def on_gap(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self.callbacks.append(callback)
+
+    on_new_house = on_gap
+
+    def happen(self, department: str) -> None:
+        """Have something happen."""
+        assert self._hear is not None
+        self.number += 1
+        self._hear([Logged(self.number, department, Event("x", "y", None, "z", 0.0))])
+
+    async def load(self) -> None:
+        self.running += 1
+        assert self.running == 1
+        number = self.number
+        await trio.sleep(self.seconds)
+        self.running -= 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.shown.append(number)
+
+
+@asynccontextmanager
+async def copied(house: Any) -> AsyncGenerator[Copy]:
+    """Open a copy of what a house has in its department `menu`."""
+    copy = Copy(house.load, lambda logged: logged.department == "menu")
+    await copy.begin(house, house)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(copy.run)
+        yield copy
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_is_loaded_again_for_what_concerns_it_and_for_nothing_else() -> None:
+    house = House()
+    async with copied(house):
+        assert house.shown == [1]
+        house.happen("orders")
+        await wait_all_tasks_blocked()
+        assert house.shown == [1]
+        house.happen("menu")
+        await wait_all_tasks_blocked()
+        assert house.shown == [1, 3]
+
+
+async def test_many_events_are_one_load_and_one_that_comes_while_it_loads_another() -> None:
+    house = House()
+    async with copied(house):
+        house.seconds = 1.0
+        for _ in range(3):
+            house.happen("menu")
+        await trio.sleep(0.5)
+        house.happen("menu")
+        await trio.sleep(5)
+        assert house.shown == [1, 4, 5]
+
+
+async def test_it_is_loaded_again_after_a_gap_and_for_another_house() -> None:
+    house = House()
+    async with copied(house):
+        for doubt in house.callbacks:
+            house.number += 1
+            await doubt()
+            await wait_all_tasks_blocked()
+        assert house.shown == [1, 2, 3]
+
+
+async def test_it_is_retried_until_the_house_answers() -> None:
+    house = House()
+    house.failures += [LedgerUnavailable(), ActorCrashed("MenuKeeper")]
+    async with copied(house):
+        assert house.shown == [1]
+        house.failures.append(ActorCrashed("MenuKeeper"))
+        house.happen("menu")
+        await trio.sleep(5)
+        assert house.shown == [1, 2]
+
+
+async def test_one_who_loads_it_finds_what_is_newer_than_the_call() -> None:
+    house = House()
+    async with copied(house) as copy:
+        house.seconds = 1.0
+        house.happen("menu")
+        await trio.sleep(0.5)
+        house.number = 10
+        await copy.load()
+        assert house.shown == [1, 2, 10]
