@@ -129,11 +129,13 @@ class Answering:
 
     async def run(self) -> NoReturn:
         """Answer until cancelled. Raises WrongVersion."""
+        # Before the first pulse: fronts ask as soon as they have seen that.
+        ids = await self._bus.last_of([self._bus.names.asks])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
             nursery.start_soon(self._look_for_gone, nursery)
             with self._receiving:
-                await self._receive(nursery)
+                await self._receive(ids, nursery)
             await trio.sleep_forever()
         raise AssertionError
 
@@ -164,9 +166,10 @@ class Answering:
         self._bell.set()
 
     async def _send(self) -> NoReturn:
-        names, sent_at = self._bus.names, -inf
+        # The first pulse goes at once: fronts wait for it after a fail-over.
+        names, sent_at, pulse_at = self._bus.names, -inf, -inf
         while True:
-            with trio.move_on_after(PULSE_SECONDS) as waited:
+            with trio.move_on_at(pulse_at + PULSE_SECONDS):
                 await self._bell.wait()
             await trio.sleep_until(sent_at + PACE_SECONDS)
             self._bell = trio.Event()
@@ -174,9 +177,9 @@ class Answering:
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
             entries: list[Entry] = []
-            if events or waited.cancelled_caught:
-                pulse = self._pulse(events)
-                entries.append(Entry(names.log, encode(pulse), "log"))
+            if events or sent_at >= pulse_at + PULSE_SECONDS:  # also while only answers are sent
+                pulse_at = sent_at
+                entries.append(Entry(names.log, encode(self._pulse(events)), "log"))
             entries += [
                 Entry(names.answers(front), encode(Answers(self._house, some)), "answers")
                 for front, some in answers.items()
@@ -186,8 +189,8 @@ class Answering:
 
     # Receiving
 
-    async def _receive(self, nursery: trio.Nursery) -> NoReturn:
-        ids, read_at = await self._bus.last_of([self._bus.names.asks]), -inf
+    async def _receive(self, ids: dict[str, bytes], nursery: trio.Nursery) -> NoReturn:
+        read_at = -inf
         while True:
             await trio.sleep_until(read_at + READ_SECONDS)
             read_at = trio.current_time()

@@ -53,6 +53,10 @@ Late = Callable[[Any], object]
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
+class HouseLost(ActorCrashed):
+    """Another house owns the shop than the one that was asked."""
+
+
 class Waiter:
     """One task that waits for an outcome, or what is done with an answer that comes late."""
 
@@ -68,7 +72,9 @@ class Waiter:
     def value(self) -> Any:
         """Return the answer; raises the refusal, or ActorCrashed where there is none."""
         answer = self.answer
-        if answer is None or answer.outcome in (Outcome.CRASHED, Outcome.CANCELLED):
+        if answer is None:
+            raise HouseLost(self.name)
+        if answer.outcome in (Outcome.CRASHED, Outcome.CANCELLED):
             raise ActorCrashed(self.name)
         if answer.outcome is Outcome.REFUSED:
             raise refusal_from_bytes(answer.body)
@@ -99,11 +105,18 @@ class Line:
         return BusRef(self, actor, name or actor.__name__)
 
     async def read(self, query: Query[T]) -> T:
-        """Return what a query finds: a function of the house's, perhaps partial by keywords."""
+        """Return what a query finds: a function of the house's, perhaps partial by keywords.
+
+        It changes nothing, so the next house is asked again where this one has failed over. Raises
+        the reader's refusals, and ActorCrashed for what the house does not understand.
+        """
         function, named = rows_of(query)
-        read = to_result(function)
-        path = path_of(function)
-        return cast("T", await self.ask(QUERY, path, arguments_to_bytes((), named), read))
+        read, body = to_result(function), arguments_to_bytes((), named)
+        while True:
+            try:
+                return cast("T", await self.ask(QUERY, path_of(function), body, read))
+            except HouseLost:
+                log.debug("read again in the next house", query=path_of(function))
 
     async def call(self, name: str, argument: float, answer: type[T]) -> T:
         """Call what the house offers under a name."""

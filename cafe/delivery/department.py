@@ -27,7 +27,6 @@ from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.districts import DISTRICT_TRANSITIONS
 from cafe.delivery.followers import follow_orders, settle_orders
-from cafe.delivery.front import copied_coverage, copied_hands
 from cafe.delivery.hands import Hands, load_hands, read_hands
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import (
@@ -148,6 +147,8 @@ async def reach_delivery(
     front: Front, *, desk: Desk, role_of: Callable[[str], Awaitable[str | None]]
 ) -> DeliveryOffer:
     """Return what delivery offers at a front, once the house's districts are on its board."""
+    from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - a shop in one process has no bus
+
     line, ledger, coverage = front.line, front.ledger, Coverage()
     districts_here, ref = copied_coverage(line, coverage)
     in_hand, hands = copied_hands(ledger)

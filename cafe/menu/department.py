@@ -20,7 +20,6 @@ from cafe.ledger.retries import load_when_refused
 from cafe.menu.catalogue import TRANSITIONS, Action, Catalogue, Status
 from cafe.menu.checks import CHECKS
 from cafe.menu.customer_api import menu_routes
-from cafe.menu.front import copied_menu
 from cafe.menu.keeper import MenuKeeper
 from cafe.menu.messages import CountProducts, LoadMenu, ReadMenu
 from cafe.menu.product import Board, Menu
@@ -65,6 +64,8 @@ async def open_menu(house: House) -> MenuOffer:
 
 async def reach_menu(front: Front) -> MenuOffer:
     """Return what the menu offers at a front, once the house's menu is on its board."""
+    from cafe.menu.front import copied_menu  # noqa: PLC0415 - a shop in one process has no bus
+
     board = Board()
     copy, keeper = copied_menu(front.line, board)
     await copy.begin(front.line, front.ledger)

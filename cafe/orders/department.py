@@ -28,8 +28,6 @@ from cafe.orders.customer_api import customer_routes
 from cafe.orders.desk import Desk, load_ids_and_keys, load_ready_board
 from cafe.orders.dispatcher import Dispatcher, Rules
 from cafe.orders.followers import OrderLog, metrics_of
-from cafe.orders.front import DispatcherAtFront
-from cafe.orders.front_copies import copied_board, copied_ids, copied_keys
 from cafe.orders.holdings import Holdings
 from cafe.orders.kept_queries import read_cups, read_keys, read_secret
 from cafe.orders.messages import CloseShop, CountQueue, CutOff, LeaveFront, LoadOrders
@@ -141,6 +139,9 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
 
 async def reach_orders(front: Front, *, board: Board) -> OrdersOffer:
     """Return what orders offer at a front; waits for a house, however long there is none."""
+    from cafe.orders.front import DispatcherAtFront  # noqa: PLC0415 - a shop in one process has no bus
+    from cafe.orders.front_copies import copied_board, copied_ids, copied_keys  # noqa: PLC0415 - as above
+
     settings, ledger = front.settings, front.ledger
     ttl = settings.key_ttl_seconds
     dispatcher = DispatcherAtFront(front.line, ledger, front.closing, settings.ban_seconds)

@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from cafe.cli.commands import COMMANDS
 from tests.cafe.ledger.postgres import PostgresServer, running_server
 from tests.cafe.ledger.postgres import why_not as why_no_postgresql
 from tests.machines.redis_server import RedisServer, running_redis
 from tests.machines.redis_server import why_not as why_no_redis
 from tests.machines.rush import Accounts
 from tests.machines.site import Site, new_site
-
-collect_ignore = [] if "house" in COMMANDS else ["test_failures.py", "test_waiting.py"]
 
 
 @pytest.fixture(scope="session")

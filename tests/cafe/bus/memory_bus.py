@@ -121,8 +121,8 @@ class MemoryBus(Bus):
         entries: list[tuple[str, memoryview]] = []
         with trio.move_on_after(BLOCK_MILLISECONDS / 1000):
             while True:
-                for stream, last in after.items():
-                    behind = _number(last)
+                for stream, identifier in after.items():
+                    behind = _number(identifier)
                     new = [one for one in self.memory.streams.get(stream, ()) if one[0] > behind]
                     for number, body in new[:MOST_READ]:
                         entries.append((stream, unseal(body)))

@@ -23,12 +23,15 @@ from cafe.players.client import UnreachableError
 from tests.cafe.cli.running import run_command
 
 NOT_FOR_A_SERVER = {
+    "cafe.bus",
     "cafe.cli.database",
     "cafe.operations.report",
     "cafe.players",
+    "coredis",
     "dotenv",
     "httpcore",
     "httpx",
+    "msgspec",
     "plotext",
     "pydantic_settings",
     "pygments",

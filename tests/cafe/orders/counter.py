@@ -154,9 +154,11 @@ async def start_counter(  # noqa: PLR0917 - independent parts
     store: FaultyStore,
     rules: Rules | None = None,
     restart: Restart = RESTART,
+    *,
+    holdings: Holdings | None = None,
 ) -> tuple[CheckedDesk, Closing]:
     """Start a Dispatcher as the shop does; the caller cancels the nursery at the end."""
-    closing, holdings = Closing(), Holdings()
+    closing, held = Closing(), Holdings() if holdings is None else holdings
     ttl = (rules or Rules()).key_ttl_seconds
     ids, keys = await load_ids_and_keys(ledger, ttl)
 
@@ -165,9 +167,7 @@ async def start_counter(  # noqa: PLR0917 - independent parts
 
     async def make() -> FragileDispatcher:
         loaded = await load()
-        return FragileDispatcher(
-            rules or Rules(), ledger.now, load, loaded, closing, holdings=holdings
-        )
+        return FragileDispatcher(rules or Rules(), ledger.now, load, loaded, closing, holdings=held)
 
     dispatcher = await system.start(make, name="Dispatcher", mailbox=10_000, restart=restart)
     nursery.start_soon(load_when_refused, ledger, ORDERS, dispatcher, LoadOrders())

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import trio
 
-from actors import open_system
+from actors import ActorCrashed, open_system
 from cafe.bus.answering import Answering, asked_of
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.line import Line, open_line
@@ -27,6 +27,7 @@ from cafe.orders.desk import Desk
 from cafe.orders.dispatcher import Rules
 from cafe.orders.front import DispatcherAtFront
 from cafe.orders.front_copies import copied_board, copied_ids, copied_keys
+from cafe.orders.holdings import Holdings
 from cafe.orders.messages import Claim, FinishOrder, PlaceOrder, Standing, StartOrder
 from cafe.orders.order import Order, Status
 from cafe.orders.ready_board import ReadyBoard
@@ -88,6 +89,8 @@ class Site:
     store: FaultyStore = field(default_factory=FaultyStore)
     term: int = 0
     disk: Disk = field(default_factory=Disk)
+    holdings: Holdings = field(default_factory=Holdings)
+    """Of the house that is open."""
     _house: trio.CancelScope = field(default_factory=trio.CancelScope)
     _ended: trio.Event = field(default_factory=trio.Event)
 
@@ -117,7 +120,7 @@ class Site:
 
     async def _run_house(self, task_status: trio.TaskStatus[Counter]) -> None:
         bus, term, store = MemoryBus(self.memory, self.nursery), self.term, self.store
-        self._ended = trio.Event()
+        self._ended, self.holdings = trio.Event(), Holdings()
         with trio.CancelScope() as self._house:
             async with (
                 open_ledger(store, self.disk) as ledger,
@@ -125,13 +128,16 @@ class Site:
                 trio.open_nursery() as nursery,
             ):
                 rules = self.rules
-                desk, closing = await start_counter(system, nursery, ledger, store, rules)
+                desk, closing = await start_counter(
+                    system, nursery, ledger, store, rules, holdings=self.holdings
+                )
                 ref = desk.dispatcher
                 asked = asked_of([ref], [read_page, *READ_AT_FRONTS], {})
                 gone = cast("Any", partial(leave_front, cast("Any", ref)))
                 answering = Answering(bus, lambda: term, asked, ledger, gone)
                 nursery.start_soon(answering.run)
-                task_status.started(Counter(ref, [], desk, store, self.disk, ledger, closing))
+                made = Counter(ref, [], desk, store, self.disk, ledger, closing)
+                task_status.started(made)
                 await trio.sleep_forever()
         self._ended.set()
 
@@ -172,7 +178,9 @@ class Guest:
         self.front = front
         self.got: Standing | None = None
         self.refused: CafeRefusal | None = None
+        self.has_crashed = False
         self.scope = trio.CancelScope()
+        self.is_waiting = True
 
     async def wait(self, key: str | None = None, hold: float = inf) -> None:
         """Place an order, and wait for the reply."""
@@ -181,6 +189,9 @@ class Guest:
                 self.got = await self.front.order(key, hold)
             except CafeRefusal as refusal:
                 self.refused = refusal
+            except ActorCrashed:
+                self.has_crashed = True
+        self.is_waiting = False
 
     def disconnect(self) -> None:
         self.scope.cancel()

@@ -1,0 +1,362 @@
+"""A Saturday at many shops, in virtual time: customers, baristas and the servers between them.
+
+Each customer and each barista is a process. A customer's order passes a front, the bus, the house,
+the committer and the bus again; then it waits for a barista of its shop. A barista claims the
+oldest order, brews it and finishes it, each a request on the same way, and claims the next.
+
+One order stands for many. A part of the shops is played, with the same part of all that shops
+share; and a customer of the play is a bundle of customers who come together, are served by a bundle
+of baristas, and cost as much as all of them. So shares of time, counts and waits of minutes are
+right, and stays at servers are as much too long as bundles are large: `Day.slow` allows for it.
+
+Left out: failures and repeats; machines' limits other than processor time (memory, network, open
+connections, PostgreSQL's sessions); the queue's limit, refusals, and customers who give up;
+requests that are no orders (menus, screens, `GET /start` without `wait`); batches within a bundle;
+what moving to a slower machine does to figures measured on another.
+Rule: nothing here knows where a queue should grow; it is counted, and `find_queues` reads the
+counts. The same seed plays the same day.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from random import Random
+from typing import NamedTuple
+
+from bench.layout import BREWING, REQUESTS, Costs, Kind, Layout, at_rest
+from bench.virtual import MINUTE, Account, ByMinute, Gathering, Loop, Parking, Process, Server
+
+HOUR = 3600.0
+QUARTER = 900.0
+SLOW_SECONDS = 0.25
+"""A stay at a server, on average in a quarter of an hour, that is a queue of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saturday:
+    """When customers come."""
+
+    opens: int = 7
+    """The hour at which the first of `orders_an_hour` stands; times count from here."""
+    orders_an_hour: tuple[float, ...] = (
+        *(80.0, 300.0, 560.0, 760.0, 840.0),  # 07:00 to 11:00, the first peak
+        *(640.0, 560.0, 700.0, 860.0),  # 12:00 to 15:00, the second one
+        *(720.0, 480.0, 240.0, 60.0),  # 16:00 to 19:00
+    )
+    """Of one shop at each full hour, and in between on the line from one to the next."""
+    in_groups: float = 0.5
+    """The share of the customers that comes in groups, evenly spread from 100 to 200."""
+    group: tuple[int, int] = (100, 200)
+    load: float = 1.0
+    """What all of `orders_an_hour` is multiplied by."""
+
+    @property
+    def seconds(self) -> float:
+        """From opening to the last arrival."""
+        return (len(self.orders_an_hour) - 1) * HOUR
+
+    def peak(self) -> float:
+        """Return the orders a second of a shop when most come."""
+        return self.load * max(self.orders_an_hour) / HOUR
+
+    def clock(self, time: float) -> str:
+        """Return a time as HH:MM."""
+        minutes = self.opens * 60 + round(time / MINUTE)
+        return f"{minutes // 60:02}:{minutes % 60:02}"
+
+    def times(self, events: float, random: Random) -> Iterator[float]:
+        """Yield times in order, `events` of them for each order of a shop, at random.
+
+        They are spread as evenly as those of very many shops together: each time that one is due,
+        one comes.
+        """
+        points = self.orders_an_hour
+        rates = [
+            points[minute // 60]
+            + (points[minute // 60 + 1] - points[minute // 60]) * (minute % 60 + 0.5) / 60
+            for minute in range((len(points) - 1) * 60)
+        ]
+        due = list(accumulate(self.load * events * rate / 60 for rate in rates))
+        number = 0
+        while (place := number + random.random()) < due[-1]:
+            minute = bisect_right(due, place)
+            before = due[minute - 1] if minute else 0.0
+            yield (minute + (place - before) / (due[minute] - before)) * MINUTE
+            number += 1
+
+
+class Sample(NamedTuple):
+    """What stands for how much."""
+
+    shops: int = 25
+    """That one shop of the play stands for."""
+    bundle: int = 1
+    """Customers and baristas, that one of the play stands for; it divides the baristas of a shop,
+    or the next smaller number does that is taken."""
+
+
+@dataclass(slots=True)
+class Shop:
+    """A shop of the play, and what it has of servers."""
+
+    house: Server
+    asks: Gathering
+    answers: Gathering
+    committer: Gathering
+    idle: Parking
+    """Baristas without an order."""
+    orders: deque[Order] = field(default_factory=lambda: deque[Order]())
+    """Those that wait, the oldest first."""
+
+
+class Order(NamedTuple):
+    """A bundle of orders."""
+
+    arrived: float
+    brewing: float
+    """Seconds of one barista."""
+
+
+class Day:
+    """A day that was played."""
+
+    def __init__(self, saturday: Saturday, layout: Layout, costs: Costs, sample: Sample) -> None:
+        """Prepare the counts. Raises ValueError if servers are too few without any order."""
+        self.saturday = saturday
+        self.layout = layout
+        shops = max(1, layout.shops // sample.shops)
+        self.part = shops / layout.shops
+        """Of the shops that is played."""
+        self.bundle = next(
+            number for number in range(sample.bundle, 0, -1) if layout.baristas % number == 0
+        )
+        self.accounts = {
+            kind: Account(layout.servers(kind) * self.part, at_rest(kind, costs, layout))
+            for kind in Kind
+        }
+        for kind, account in self.accounts.items():
+            if account.rest >= 1.0:
+                raise ValueError(f"{kind}: at rest {account.rest:.2f} of their time is needed")
+        self.came = ByMinute()
+        """Orders of the play, by when the customer came."""
+        self.served = ByMinute()
+        self.waited = ByMinute()
+        """Seconds of those served."""
+        self.closed_at = 0.0
+        """When the play ended, in seconds after opening."""
+
+    @property
+    def scale(self) -> float:
+        """How many orders one order of the play stands for."""
+        return self.bundle / self.part
+
+    @property
+    def slow(self) -> float:
+        """The stay at a server, in seconds of the play, from which on it counts as a queue."""
+        return SLOW_SECONDS * self.bundle
+
+    def waiting(self, time: float) -> float:
+        """Return the customers who came before a time, a full minute, and were not served."""
+        return (self.came.between(0, time) - self.served.between(0, time)) * self.scale
+
+
+class Play:
+    """The processes of one day."""
+
+    def __init__(self, day: Day, costs: Costs, seed: int) -> None:
+        self._day = day
+        self._random = Random(seed)  # noqa: S311 - a simulation, not a secret
+        self._loop = loop = Loop()
+        layout, accounts = day.layout, day.accounts
+        weight = day.bundle / 1e6
+        self._seconds_at_front = costs.front / REQUESTS * weight
+        self._seconds_at_house = costs.house / REQUESTS * weight
+        others = layout.fronts_a_shop - 1
+        self._seconds_followed = others * costs.follow / REQUESTS * weight
+        self._fronts = self._servers(Kind.FRONT, layout.fronts)
+        redis = self._servers(Kind.REDIS, layout.redis)
+        databases = self._servers(Kind.POSTGRESQL, layout.postgresql)
+        shops = round(layout.shops * day.part)
+        each = costs.redis_each * weight
+        answer = (2 * costs.redis + others * costs.redis_read) * weight  # with the log's entry
+        later = max(0.0, costs.commit_seconds - costs.commit / 1e6) + 2 * costs.hop_seconds
+
+        def ends(number: int, entry: float) -> Gathering:
+            server, account = redis[number % len(redis)], accounts[Kind.REDIS]
+            return Gathering(
+                loop, server, account, seconds=(entry, each), later=2 * costs.hop_seconds
+            )
+
+        self._shops = [
+            Shop(
+                house=Server(loop, accounts[Kind.HOUSE], 1.0),
+                asks=ends(number, costs.redis * weight),
+                answers=ends(number, answer),
+                committer=Gathering(
+                    loop,
+                    databases[number % len(databases)],
+                    accounts[Kind.POSTGRESQL],
+                    seconds=(costs.commit * weight, costs.commit_each * weight),
+                    later=later,
+                ),
+                idle=Parking(loop),
+            )
+            for number in range(shops)
+        ]
+
+    def _servers(self, kind: Kind, number: int) -> list[Server]:
+        """Return the servers of a kind that are played; all of a part may be one slower server."""
+        account = self._day.accounts[kind]
+        played = max(1, round(number * self._day.part))
+        return [Server(self._loop, account, account.capacity / played) for _ in range(played)]
+
+    def run(self, until: float) -> None:
+        """Play until so many seconds after opening."""
+        day, loop = self._day, self._loop
+        for shop in self._shops:
+            for _ in range(day.layout.baristas // day.bundle):
+                loop.start(self._barista(shop))
+        saturday = day.saturday
+        each = len(self._shops) / day.bundle
+        loop.start(self._arrivals(each * (1 - saturday.in_groups), (1, 1)))
+        low, high = (max(1, round(bound / day.bundle)) for bound in saturday.group)
+        members = (low + high) / 2
+        loop.start(self._arrivals(each * saturday.in_groups / members, (low, high)))
+        loop.run(until)
+        day.closed_at = until
+
+    def _arrivals(self, events: float, size: tuple[int, int]) -> Process:
+        random, loop = self._random, self._loop
+        low, high = size
+        for time in self._day.saturday.times(events, random):
+            yield time
+            shop = self._shops[int(random.random() * len(self._shops))]
+            for _ in range(low + int(random.random() * (high - low + 1))):
+                loop.start(self._customer(shop))
+
+    def _ask(self, shop: Shop) -> Process:
+        """Bring a request from a front to the house."""
+        front = self._fronts[int(self._random.random() * len(self._fronts))]
+        yield front.visit(self._seconds_at_front)
+        yield shop.asks
+
+    def _turn(self, shop: Shop) -> Process:
+        """Do what is asked in the house, and commit it."""
+        yield shop.house.visit(self._seconds_at_house)
+        yield shop.committer
+
+    def _answer(self, shop: Shop) -> Process:
+        """Bring an answer to its front; all others of the shop follow the log."""
+        if self._seconds_followed:
+            front = self._fronts[int(self._random.random() * len(self._fronts))]
+            front.work(self._seconds_followed)
+        yield shop.answers
+
+    def _customer(self, shop: Shop) -> Process:
+        loop, day = self._loop, self._day
+        order = Order(loop.now, BREWING[0] + self._random.random() * (BREWING[1] - BREWING[0]))
+        day.came.add(loop.now, 1.0)
+        yield from self._ask(shop)
+        yield from self._turn(shop)
+        day.accounts[Kind.BARISTA].came.add(loop.now, order.brewing * day.bundle)
+        shop.orders.append(order)
+        shop.idle.release()
+        yield from self._answer(shop)
+
+    def _barista(self, shop: Shop) -> Process:
+        loop, day = self._loop, self._day
+        account = day.accounts[Kind.BARISTA]
+        while True:
+            yield from self._ask(shop)
+            while not shop.orders:
+                yield shop.idle
+            order = shop.orders.popleft()
+            yield from self._turn(shop)
+            yield from self._answer(shop)
+            yield loop.now + order.brewing
+            account.done.add(loop.now, order.brewing * day.bundle)
+            yield from self._ask(shop)
+            yield from self._turn(shop)
+            yield from self._answer(shop)
+            day.served.add(loop.now, 1.0)
+            day.waited.add(loop.now, loop.now - order.arrived)
+
+
+def play(
+    saturday: Saturday,
+    layout: Layout,
+    costs: Costs,
+    sample: Sample,
+    *,
+    seed: int = 17,
+    after_hours: float = 2.0,
+) -> Day:
+    """Play a day, and so many hours after the last arrival.
+
+    Raises ValueError if servers are too few without any order.
+    """
+    day = Day(saturday, layout, costs, sample)
+    Play(day, costs, seed).run(saturday.seconds + after_hours * HOUR)
+    return day
+
+
+class Queue(NamedTuple):
+    """A time in which more came to servers of a kind than they could do."""
+
+    begin: float
+    """Seconds after opening."""
+    kind: Kind
+    end: float | None
+    """When it is no longer than it was at its begin; None if that is not before the day ends."""
+
+
+def is_full(day: Day, kind: Kind, begin: float) -> bool:
+    """Return whether a queue grows or lasts in a quarter of an hour.
+
+    Baristas always have one while a group is there, so theirs grows where more work comes than they
+    can do. At a machine a request stays for milliseconds, unless there is a queue.
+    """
+    account, end = day.accounts[kind], begin + QUARTER
+    if kind is Kind.BARISTA:
+        return account.asked(begin, end) > 1.0
+    return account.stay(begin, end) > day.slow
+
+
+def find_queues(day: Day) -> list[Queue]:
+    """Return each queue that grew for at least half an hour, in the order in which they began.
+
+    Of those that begin in the same quarter of an hour, the machines' come first, by how long a
+    request stays: what is behind a full server is late, and not full.
+    """
+    found = [queue for kind in Kind for queue in _queues_of(day, kind)]
+
+    def order(queue: Queue) -> tuple[float, bool, float]:
+        stay = day.accounts[queue.kind].stay(queue.begin, queue.begin + QUARTER)
+        return queue.begin, queue.kind is Kind.BARISTA, -stay
+
+    return sorted(found, key=order)
+
+
+def _queues_of(day: Day, kind: Kind) -> Iterator[Queue]:
+    account, quarters = day.accounts[kind], int(day.closed_at / QUARTER)
+    full = [is_full(day, kind, number * QUARTER) for number in range(quarters)]
+    number = 0
+    while number < quarters - 1:
+        if full[number] and full[number + 1]:
+            begin = number * QUARTER
+            number += 2
+            while number < quarters and (
+                full[number]
+                or (
+                    kind is Kind.BARISTA
+                    and account.waiting(number * QUARTER) > account.waiting(begin)
+                )
+            ):
+                number += 1
+            yield Queue(begin, kind, number * QUARTER if number < quarters else None)
+        else:
+            number += 1

@@ -1,0 +1,292 @@
+"""Play a Saturday at many shops in virtual time: `python -m bench.simulate [--help]`.
+
+A thousand shops, fifty fronts, a day with two peaks; nothing is started, and no time is measured.
+It says how busy each kind of server is in each hour, how many customers wait, and where the first
+queue grows; then the same for more load, with the same baristas and with enough of them, until a
+machine has a queue; and how many cores and how much memory it all takes.
+
+bench/layout.py has what things cost, each with its source, bench/saturday.py what is played and
+what is left out. Rule: here is only what is asked and what is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from time import process_time
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.layout import Costs, Kind, Layout, at_rest, cores_for, most_orders
+from bench.report import progress
+from bench.saturday import (
+    HOUR,
+    QUARTER,
+    Day,
+    Queue,
+    Sample,
+    Saturday,
+    find_queues,
+    play,
+)
+from cafe.operations.charts import draw
+
+MACHINES = tuple(kind for kind in Kind if kind is not Kind.BARISTA)
+LOADS = (1, 2, 4, 8, 16, 32, 64)
+ENOUGH = 1.4
+"""Times the baristas of the layout: they are busy for three quarters of the peak at most."""
+COARSE = 5
+"""Bundles are so many times larger where only the first queue is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for."""
+
+    saturday: Saturday
+    layout: Layout
+    costs: Costs
+    sample: Sample
+    seed: int
+
+    def play(self) -> Day:
+        """Play it. Raises ValueError if servers are too few without any order."""
+        return play(self.saturday, self.layout, self.costs, self.sample, seed=self.seed)
+
+    def times(self, load: int, baristas: float) -> Question:
+        """Return the same with so many times the customers and the baristas, played coarsely."""
+        return replace(
+            self,
+            saturday=replace(self.saturday, load=self.saturday.load * load),
+            layout=replace(self.layout, baristas=round(self.layout.baristas * baristas)),
+            sample=self.sample._replace(bundle=self.sample.bundle * COARSE * load),
+        )
+
+    def peak(self) -> float:
+        """Return the orders a second of all shops when most customers come."""
+        return self.saturday.peak() * self.layout.shops
+
+
+def at_peak(day: Day, kind: Kind) -> float:
+    """Return how busy a kind is in its busiest quarter of an hour."""
+    quarters = range(int(day.saturday.seconds / QUARTER))
+    account = day.accounts[kind]
+    return max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
+
+
+def of_queue(day: Day, queue: Queue) -> str:
+    """Say when a queue grows, and when it is gone."""
+    clock = day.saturday.clock
+    gone = "it lasts until the end" if queue.end is None else f"it is gone at {clock(queue.end)}"
+    return f"{queue.kind}: from {clock(queue.begin)}, and {gone}"
+
+
+def first_of(day: Day) -> str:
+    """Say where and when the first queue grows."""
+    queues = find_queues(day)
+    if not queues:
+        return "No queue grows for half an hour."
+    return f"The first queue grows at {of_queue(day, queues[0])}."
+
+
+def hours_of(day: Day) -> Table:
+    """Return the table of a day, one row an hour."""
+    table = Table(title="A Saturday, by hour: how busy, and who waits")
+    for title in ("hour", "orders/s", *(str(kind) for kind in Kind), "waiting", "mean wait"):
+        table.add_column(title, justify="right")
+    for hour in range(int(day.closed_at / HOUR)):
+        begin, end = hour * HOUR, (hour + 1) * HOUR
+        came, served = (counts.between(begin, end) for counts in (day.came, day.served))
+        if not came and not served:
+            break
+        busy = [f"{account.busy(begin, end):.1%}" for account in day.accounts.values()]
+        wait = day.waited.between(begin, end) / (served or 1.0) / 60
+        table.add_row(
+            day.saturday.clock(begin),
+            f"{came * day.scale / HOUR:.0f}",
+            *busy,
+            f"{day.waiting(end):,.0f}",
+            f"{wait:.0f} min",
+        )
+    return table
+
+
+def picture_of(day: Day) -> str:
+    """Draw who waits at the end of each half hour."""
+    ends = [number * HOUR / 2 for number in range(1, int(day.saturday.seconds / HOUR * 2) + 1)]
+    counts = [round(day.waiting(end)) for end in ends]
+    edges = [
+        day.saturday.clock(end)[:2] if not end % HOUR else " " * n for n, end in enumerate(ends)
+    ]
+    return draw("customers who wait, of all shops", edges, counts, max(counts))
+
+
+def as_load_grows(question: Question) -> Iterator[tuple[str, ...]]:
+    """Yield rows: load, baristas of a shop, orders/s at the peak, how busy, the first queue.
+
+    With the baristas of the layout up to four times the load, then with enough of them until a
+    machine has a queue.
+    """
+    few = [question.times(load, 1.0) for load in LOADS[:3]]
+    for each in few:
+        yield row_of(each, each.play())
+    for load in LOADS:
+        each = question.times(load, ENOUGH * load)
+        day = each.play()
+        yield row_of(each, day)
+        if any(queue.kind in MACHINES for queue in find_queues(day)):
+            return
+
+
+def row_of(question: Question, day: Day) -> tuple[str, ...]:
+    """Return the row of one load."""
+    queues = find_queues(day)
+    busy = [f"{at_peak(day, kind):.1%}" for kind in Kind]
+    first = of_queue(day, queues[0]) if queues else "none"
+    load, baristas = question.saturday.load, question.layout.baristas
+    return (f"x{load:g}", str(baristas), f"{question.peak():.0f}", *busy, first)
+
+
+def loads_of(question: Question) -> Table:
+    """Return the table of more and more load."""
+    table = Table(title="As the load grows: how busy in the busiest quarter of an hour")
+    for title in ("load", "baristas", "orders/s", *(str(kind) for kind in Kind)):
+        table.add_column(title, justify="right")
+    table.add_column("the first queue")
+    begin = process_time()
+    for row in as_load_grows(question):
+        table.add_row(*row)
+        progress(f"load {row[0]}, {row[1]} baristas: {process_time() - begin:.0f} s")
+    return table
+
+
+def layouts_of(question: Question) -> Table:
+    """Return the table of what is needed, by how many fronts serve each shop; arithmetic."""
+    table = Table(
+        title="By how many fronts serve each shop; arithmetic",
+        caption="at rest: their time without any order; cores: for the peak, busy for 70 %;\n"
+        "most orders/s: without batches, more with them",
+    )
+    table.add_column("fronts a shop", justify="right")
+    for kind in (Kind.FRONT, Kind.REDIS):
+        table.add_column(f"{kind} at rest", justify="right")
+    for kind in MACHINES:
+        table.add_column(f"cores for {kind}", justify="right")
+    table.add_column("most orders/s, and by what")
+    costs, peak = question.costs, question.peak()
+    numbers = {1, 2, 3, 5, question.layout.fronts_a_shop, question.layout.fronts}
+    for number in sorted(one for one in numbers if one <= question.layout.fronts):
+        layout = replace(question.layout, fronts_a_shop=number)
+        most, kind = min((most_orders(kind, costs, layout), kind) for kind in MACHINES)
+        table.add_row(
+            str(number),
+            *(f"{at_rest(kind, costs, layout):.0%}" for kind in (Kind.FRONT, Kind.REDIS)),
+            *(str(cores_for(kind, peak, costs, layout)) for kind in MACHINES),
+            f"{most:.0f}, {kind}",
+        )
+    return table
+
+
+def machines_of(question: Question) -> str:
+    """Say how many fronts and houses a machine of eight cores takes; arithmetic."""
+    costs, layout = question.costs, question.layout
+    houses = cores_for(Kind.HOUSE, question.peak(), costs, layout)
+    fronts = cores_for(Kind.FRONT, question.peak(), costs, layout)
+    a_core = layout.shops // houses
+    return (
+        f"At the peak {layout.shops} houses take {houses} cores at 70 %: {a_core} to a core, "
+        f"{a_core * costs.house_mebibytes / 1024:.0f} GiB of memory to a core. "
+        f"The fronts take {fronts} cores, of {layout.fronts} that there are."
+    )
+
+
+def changed_costs(pairs: list[str], fail: Callable[[str], object]) -> Costs:
+    """Return the costs with those changed that are given as NAME=NUMBER."""
+    names = {one.name for one in fields(Costs)}
+    changes: dict[str, float] = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if name not in names:
+            fail(f"no cost is named {name}; there are {', '.join(sorted(names))}")
+        try:
+            changes[name] = float(number)
+        except ValueError:
+            fail(f"{pair} is not NAME=NUMBER")
+    return replace(Costs(), **changes)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the command line; its help has a line for each cost."""
+    costs = "\n".join(f"  {one.name:20} {one.default:g}" for one in fields(Costs))
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.simulate",
+        description=__doc__,
+        epilog=f"costs (bench/layout.py has their units and sources):\n{costs}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    helps = {
+        "shops": "each with a house on a core of its own",
+        "fronts": "one core each",
+        "fronts_a_shop": "how many of the fronts serve one shop",
+        "redis": "servers, one thread each",
+        "postgresql": "servers",
+        "postgresql_cores": "of each server",
+        "baristas": "of each shop",
+    }
+    for one in fields(Layout):
+        option = f"--{one.name.replace('_', '-')}"
+        text = f"{helps[one.name]}; by default {one.default}"
+        parser.add_argument(option, type=positive, default=one.default, metavar="N", help=text)
+    add = parser.add_argument
+    add("--load", type=float, default=1.0, metavar="X", help="times the customers")
+    add("--cost", action="append", default=[], metavar="NAME=NUMBER", help="change a cost")
+    add("--seed", type=int, default=17, metavar="N", help="the same seed plays the same day")
+    shops, bundle = Sample()
+    add("--sample", type=positive, default=shops, metavar="N", help="play one shop in N")
+    add("--bundle", type=positive, default=bundle, metavar="N", help="play one customer in N")
+    add("--once", action="store_true", help="only the day by hour, not what more load does")
+    return parser
+
+
+def positive(text: str) -> int:
+    """Return a number of at least 1. Raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def main() -> int:
+    """Play and print; return 1 if servers are too few without any order, else 0."""
+    parser = make_parser()
+    options = parser.parse_args()
+    layout = Layout(**{one.name: getattr(options, one.name) for one in fields(Layout)})
+    if layout.fronts_a_shop > layout.fronts:
+        parser.error("a shop cannot have more fronts than there are")
+    costs = changed_costs(options.cost, parser.error)
+    sample = Sample(options.sample, options.bundle)
+    question = Question(Saturday(load=options.load), layout, costs, sample, options.seed)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        day = question.play()
+    except ValueError as error:
+        console.print(f"The first queue grows before the first customer comes: {error}.")
+        console.print(layouts_of(question))
+        return 1
+    console.print(hours_of(day))
+    console.print(picture_of(day), highlight=False)
+    console.print(first_of(day))
+    for queue in find_queues(day)[1:]:
+        console.print(f"Another grows at {of_queue(day, queue)}.")
+    if not options.once:
+        console.print(loads_of(question))
+    console.print(layouts_of(question))
+    console.print(machines_of(question))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
