@@ -78,16 +78,11 @@ def at_peak(day: Day, kind: Kind) -> float:
 
 def of_queue(day: Day, queue: Queue) -> str:
     """Say when a queue grows, when it is gone, and how long things take in it."""
-    begin = day.saturday.clock(queue.begin)
-    end = (
-        "lasts until the end"
-        if queue.end is None
-        else f"is gone at {day.saturday.clock(queue.end)}"
-    )
+    clock = day.saturday.clock
+    begin = clock(queue.begin)
+    end = "lasts until the end" if queue.end is None else f"is gone at {clock(queue.end)}"
     who = "customers wait" if queue.kind is Kind.BARISTA else "a request stays there"
-    return (
-        f"at {queue.kind.named}: at {clock(queue.begin)}, and it {end} ({who} for {time_of(queue)})"
-    )
+    return f"at {queue.kind.named}: at {begin}, and it {end} ({who} for {time_of(queue)})"
 
 
 def time_of(queue: Queue) -> str:
@@ -123,7 +118,7 @@ def picture_of(day: Day) -> str:
     """Draw who waits at the end of each hour."""
     ends = [(number + 1) * HOUR for number in range(int(day.saturday.seconds / HOUR))]
     counts = [round(day.waiting(end)) for end in ends]
-    edges = [day.saturday.clock(end) for end in ends]
+    edges = [day.saturday.clock(end)[:2] for end in ends]
     return draw("customers who wait at all shops", edges, counts, max(counts))
 
 

@@ -82,7 +82,7 @@ def test_more_load_makes_each_server_busier_and_more_customers_wait() -> None:
 
 @pytest.mark.slow
 def test_each_server_is_as_busy_as_arithmetic_says_where_batches_are_small() -> None:
-    layout = replace(SHOPS, baristas=100)
+    layout = replace(SHOPS, baristas=20)
     day = play(replace(FLAT, in_groups=0.0), layout, Costs(), ALL)
     came, _ = total(day)
     for kind in Kind:
