@@ -136,9 +136,9 @@ class Day:
             kind: Account(layout.servers(kind) * self.part, at_rest(kind, costs, layout))
             for kind in Kind
         }
-        for kind, account in self.accounts.items():
-            if account.rest >= 1.0:
-                raise ValueError(f"{kind}: at rest {account.rest:.2f} of their time is needed")
+        kind = max(Kind, key=lambda one: self.accounts[one].rest)
+        if (rest := self.accounts[kind].rest) >= 1.0:
+            raise ValueError(f"{kind.named} would be busy for {rest:.0%} of the time without it")
         self.came = ByMinute()
         """Orders of the play, by when the customer came."""
         self.served = ByMinute()

@@ -73,7 +73,8 @@ def at_peak(day: Day, kind: Kind) -> float:
     """Return how busy a kind is in its busiest quarter of an hour."""
     quarters = range(int(day.saturday.seconds / QUARTER))
     account = day.accounts[kind]
-    return max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
+    busy = max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
+    return min(1.0, busy)  # a coffee counts when it is done, so it may be a little more
 
 
 def of_queue(day: Day, queue: Queue) -> str:
@@ -122,19 +123,20 @@ def picture_of(day: Day) -> str:
     return draw("customers who wait at all shops", edges, counts, max(counts))
 
 
-def as_load_grows(question: Question) -> Iterator[tuple[str, ...]]:
+def as_load_grows(question: Question, day: Day) -> Iterator[tuple[str, ...]]:
     """Yield rows: load, baristas of a shop, orders/s at the peak, how busy, the first queue.
 
-    With the baristas of the layout up to four times the load, then with enough of them until a
-    machine has a queue.
+    With the baristas of the layout up to four times the load, `day` being the first, then with
+    enough of them until a machine has a queue.
     """
-    few = [question.times(load, 1.0) for load in LOADS[:3]]
-    for each in few:
-        yield row_of(each, each.play())
+    yield row_of(question, day)
+    for load in LOADS[1:3]:
+        few = question.times(load, 1.0)
+        yield row_of(few, few.play())
     for load in LOADS:
-        each = question.times(load, ENOUGH * load)
-        day = each.play()
-        yield row_of(each, day)
+        enough = question.times(load, ENOUGH * load)
+        day = enough.play()
+        yield row_of(enough, day)
         if any(queue.kind in MACHINES for queue in find_queues(day)):
             return
 
@@ -152,14 +154,14 @@ def row_of(question: Question, day: Day) -> tuple[str, ...]:
     return (f"x{load:g}", str(baristas), f"{question.peak():.0f}", *busy, first)
 
 
-def loads_of(question: Question) -> Table:
+def loads_of(question: Question, day: Day) -> Table:
     """Return the table of more and more load."""
     table = Table(title="As the load grows: how busy in the busiest quarter of an hour")
     for title in ("load", "baristas", "orders/s", *(str(kind) for kind in Kind)):
         table.add_column(title, justify="right")
     table.add_column("the first queue, time in it")
     begin = process_time()
-    for row in as_load_grows(question):
+    for row in as_load_grows(question, day):
         table.add_row(*row)
         progress(f"load {row[0]}, {row[1]} baristas: {process_time() - begin:.0f} s")
     return table
@@ -244,11 +246,29 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(option, type=positive, default=one.default, metavar="N", help=text)
     add = parser.add_argument
     add("--load", type=float, default=1.0, metavar="X", help="times the customers")
-    add("--cost", action="append", default=[], metavar="NAME=NUMBER", help="change a cost")
+    add(
+        "--cost",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="change a cost, see below; may be repeated",
+    )
     add("--seed", type=int, default=17, metavar="N", help="the same seed plays the same day")
     shops, bundle = Sample()
-    add("--sample", type=positive, default=shops, metavar="N", help="play one shop in N")
-    add("--bundle", type=positive, default=bundle, metavar="N", help="play one customer in N")
+    add(
+        "--sample",
+        type=positive,
+        default=shops,
+        metavar="N",
+        help=f"play one shop in N; by default {shops}",
+    )
+    add(
+        "--bundle",
+        type=positive,
+        default=bundle,
+        metavar="N",
+        help=f"play one customer and barista in N; by default {bundle}",
+    )
     add("--once", action="store_true", help="only the day by hour, not what more load does")
     return parser
 
@@ -275,7 +295,7 @@ def main() -> int:
     try:
         day = question.play()
     except ValueError as error:
-        console.print(f"The first queue grows before the first customer comes: {error}.")
+        console.print(f"A queue grows before the first order comes: {error}.")
         console.print(layouts_of(question))
         return 1
     console.print(hours_of(day))
@@ -285,7 +305,7 @@ def main() -> int:
     for queue in queues[1:]:
         console.print(f"Another one grows {queue}.")
     if not options.once:
-        console.print(loads_of(question))
+        console.print(loads_of(question, day))
     console.print(layouts_of(question))
     console.print(machines_of(question))
     return 0

@@ -193,7 +193,7 @@ def test_it_says_that_servers_are_too_few_without_any_order(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, *SMALL, "--cost=redis_at_rest=200000") == 1
-    assert "before the first customer comes: Redis" in capsys.readouterr().out
+    assert "before the first order comes: Redis would be busy for" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("cost", ["tea=1", "front=much", "front"])
@@ -217,7 +217,7 @@ def test_the_help_has_each_option_and_each_cost() -> None:
 def test_more_load_is_tried_until_a_machine_has_a_queue() -> None:
     costs = replace(CHEAP, house=3e5)
     question = simulate.Question(FLAT, replace(SHOPS, baristas=10), costs, Sample(1, 5), seed=1)
-    rows = list(simulate.as_load_grows(question))
+    rows = list(simulate.as_load_grows(question, question.play()))
     assert [row[0] for row in rows[:3]] == ["x1", "x2", "x4"]
     assert rows[-1][-1].startswith("houses")
     assert not any(row[-1].startswith("houses") for row in rows[3:-1])
