@@ -87,11 +87,14 @@ async def a_front_is_killed(site: Site, rush: Rush) -> None:
 
 async def a_front_is_frozen(site: Site, rush: Rush) -> None:
     """For longer than its key lives: its waiting customers' orders are abandoned."""
-    site.fronts[0].freeze()
-    await rush.goes_on()
-    await trio.sleep(2 * SOME_SECONDS)
-    site.fronts[0].thaw()
-    await site.fronts[0].until_ready()
+    front = site.fronts[0]
+    front.freeze()
+    try:
+        await site.has_forgotten(front)
+        await rush.goes_on()
+    finally:
+        front.thaw()
+    await front.until_ready()
     await rush.goes_on()
 
 
