@@ -18,7 +18,7 @@ from cafe.bus.line import SILENT_SECONDS, Line, open_line
 from cafe.ledger.ledger import LedgerStatistics
 from tests.cafe.bus.memory_bus import Memory, MemoryBus
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+pytestmark = pytest.mark.schedules
 
 AT_ONCE = 0.05
 """Seconds; less than a house leaves between two signs of life."""
