@@ -20,6 +20,7 @@ from cafe.orders.refusals import OrderCancelled
 from tests.cafe.bus.memory_bus import Faults
 from tests.cafe.orders.counter import ADDRESS
 from tests.cafe.orders.site import FrontHere, Guest, Site, brew_all, open_site, seated
+from tests.chance import examples
 
 pytestmark = pytest.mark.schedules
 
