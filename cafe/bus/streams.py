@@ -6,34 +6,35 @@ is dropped, and a reader goes on with what is there. Each stream is trimmed as i
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import structlog
 import trio
-from coredis import Redis
-from coredis.exceptions import RedisError
-from coredis.response.types import StreamEntry
-from coredis.retry import NoRetryPolicy
-from coredis.tokens import PureToken
 
 from cafe.bus.codec import seal, unseal
+from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial
 
 FIELD: Final = b"b"
 """The one field of an entry: its batch."""
 BLOCK_MILLISECONDS: Final = 500
-TIME_OUT_SECONDS: Final = 2.0
-"""For an answer of Redis; more than it may block."""
-RETRY_SECONDS: Final = 0.1
-"""Between two attempts while Redis is away."""
+SLICES: Final = 40
+"""For an answer of Redis: two seconds, and more than it may block."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
 """Of each stream. A reader that is further behind has missed some, and asks for them again."""
 MOST_READ: Final = 64
 """Entries in one reply."""
-AWAY: Final = (RedisError, OSError, TimeoutError)
-"""What calls raise while Redis is away."""
+
+
+class Calls(Protocol):
+    """A connection to Redis."""
+
+    async def call(self, *commands: Command, slices: int) -> list[Any]:
+        """Send commands together and return their answers; raises one of AWAY."""
+        ...
+
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
@@ -80,8 +81,8 @@ class Entry(NamedTuple):
 class Bus:
     """Redis as both ends use it: a connection that adds, and one that waits for entries."""
 
-    def __init__(self, adding: Redis[bytes], reading: Redis[bytes], names: Names) -> None:
-        """Use two clients, since a connection that waits does nothing else."""
+    def __init__(self, adding: Calls, reading: Calls, names: Names) -> None:
+        """Use two connections, since one that waits does nothing else."""
         self.names = names
         self.is_away = False
         """Whether the last call failed."""
@@ -95,55 +96,41 @@ class Bus:
 
         `renew` sets keys, each for so many milliseconds; of a stream it sets the expiry.
         """
-        try:
-            async with self._adding.pipeline(transaction=False) as pipeline:
-                for stream, body, kind in entries:
-                    pipeline.xadd(
-                        stream,
-                        {FIELD: seal(body)},
-                        trim_strategy=PureToken.MAXLEN,
-                        trim_operator=PureToken.APPROXIMATELY,
-                        threshold=MOST_ENTRIES[kind],
-                    )
-                for key, milliseconds in (renew or {}).items():
-                    if key.startswith(self.names.answers("")):
-                        pipeline.pexpire(key, milliseconds)
-                    else:
-                        pipeline.set(key, b"", px=milliseconds)
-        except AWAY as error:
-            await self._note_away(error)
-            return False
-        self._note_here()
-        return True
+        commands: list[Command] = [
+            ("XADD", stream, "MAXLEN", "~", MOST_ENTRIES[kind], "*", FIELD, seal(body))
+            for stream, body, kind in entries
+        ]
+        for key, milliseconds in (renew or {}).items():
+            if key.startswith(self.names.answers("")):
+                commands.append(("PEXPIRE", key, milliseconds))
+            else:
+                commands.append(("SET", key, b"", "PX", milliseconds))
+        return not commands or await self._call(*commands) is not None
 
     async def living(self, fronts: Sequence[str]) -> set[str] | None:
         """Return which of these fronts have renewed their key; None while Redis is away."""
         if not fronts:
             return set()
-        try:
-            found = await self._adding.mget([self.names.front(one) for one in fronts])
-        except AWAY as error:
-            await self._note_away(error)
+        found = await self._call(("MGET", *map(self.names.front, fronts)))
+        if found is None:
             return None
-        self._note_here()
-        return {front for front, value in zip(fronts, found, strict=True) if value is not None}
+        return {front for front, value in zip(fronts, found[0], strict=True) if value is not None}
 
     async def delete(self, *keys: str) -> None:
         """Delete keys, unless Redis is away: they expire anyway."""
-        try:
-            await self._adding.delete(keys)
-        except AWAY as error:
-            await self._note_away(error)
+        await self._call(("DEL", *keys))
 
     async def last_of(self, streams: Sequence[str]) -> dict[str, bytes]:
         """Return the id of the last entry of each stream, waiting for Redis."""
+        commands = [("XREVRANGE", one, "+", "-", "COUNT", 1) for one in streams]
         while True:
             try:
-                found = {one: await self._reading.xrevrange(one, count=1) for one in streams}
+                found = await self._reading.call(*commands, slices=SLICES)
             except AWAY as error:
                 await self._note_away(error)
             else:
-                return {one: _id(last[0]) if last else b"0-0" for one, last in found.items()}
+                last = zip(streams, found, strict=True)
+                return {one: some[0][0] if some else b"0-0" for one, some in last}
 
     async def read(
         self, after: Mapping[str, bytes]
@@ -153,8 +140,16 @@ class Bus:
         Returns none after half a second without any. Raises WrongVersion.
         """
         ids = dict(after)
+        command: list[str | bytes | int] = [
+            "XREAD",
+            "COUNT",
+            MOST_READ,
+            "BLOCK",
+            BLOCK_MILLISECONDS,
+        ]
+        command += ["STREAMS", *ids, *ids.values()]
         try:
-            found = await self._reading.xread(ids, count=MOST_READ, block=BLOCK_MILLISECONDS)
+            (found,) = await self._reading.call(command, slices=SLICES)
         except AWAY as error:
             await self._note_away(error)
             last = await self.last_of(list(ids))
@@ -162,16 +157,25 @@ class Bus:
             return (), {one: min(ids[one], last[one], key=_number) for one in ids}
         self._note_here()
         entries: list[tuple[str, memoryview]] = []
-        for key, some in (found or {}).items():
+        for key, some in by_stream(found):
             stream = key.decode()
-            for entry in some:
-                entries.append((stream, unseal(_bytes(entry.field_values[FIELD]))))
-                ids[stream] = _id(entry)
+            for identifier, fields in some:
+                entries.append((stream, unseal(fields[1])))
+                ids[stream] = identifier
         return entries, ids
+
+    async def _call(self, *commands: Command) -> list[Any] | None:
+        try:
+            answers = await self._adding.call(*commands, slices=SLICES)
+        except AWAY as error:
+            await self._note_away(error)
+            return None
+        self._note_here()
+        return answers
 
     async def _note_away(self, error: Exception) -> None:
         if not self.is_away:
-            log.warning("bus unavailable", detail=str(error))
+            log.warning("bus unavailable", detail=f"{type(error).__name__}: {error}")
         self.is_away = True
         await trio.sleep(RETRY_SECONDS)
 
@@ -181,12 +185,11 @@ class Bus:
         self.is_away = False
 
 
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode()
-
-
-def _id(entry: StreamEntry) -> bytes:
-    return _bytes(entry.identifier)
+def by_stream(found: Any) -> Iterable[tuple[bytes, Any]]:
+    """Return what XREAD has answered, in either version of the protocol, by stream."""
+    if isinstance(found, dict):
+        return cast("dict[bytes, Any]", found).items()  # isinstance cannot tell of what
+    return found or ()
 
 
 def _number(identifier: bytes) -> tuple[int, int]:
@@ -197,17 +200,9 @@ def _number(identifier: bytes) -> tuple[int, int]:
 @asynccontextmanager
 async def open_bus(url: str, names: Names) -> AsyncGenerator[Bus]:
     """Yield the bus at `url`; Redis may be away, then and later."""
-    async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(_client(url)) for _ in range(2)]
-        yield Bus(clients[0], clients[1], names)
-
-
-def _client(url: str) -> Redis[bytes]:
-    # No retries of its own: what was added perhaps is not added again.
-    return Redis.from_url(
-        url,
-        retry_policy=NoRetryPolicy(),
-        verify_version=False,
-        stream_timeout=TIME_OUT_SECONDS,
-        connect_timeout=TIME_OUT_SECONDS,
-    )
+    adding, reading = Redial(url), Redial(url)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(adding.run)
+        nursery.start_soon(reading.run)
+        yield Bus(adding, reading, names)
+        nursery.cancel_scope.cancel()

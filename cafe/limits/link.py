@@ -19,8 +19,9 @@ import trio
 from actors import ActorError, Reply
 from actors.actor import Timer
 from cafe.limits.rate_limiter import Admit, Allowance, Limits
-from cafe.limits.redis_caller import FAILURES, SLICE_SECONDS, Caller, connect, open_pool
+from cafe.limits.redis_caller import FAILURES, Caller, connect_caller
 from cafe.limits.script import Answer, Asked, Call, decode, encode, members_of
+from cafe.redis import SLICE_SECONDS, open_pool
 
 MOST_SLICES: Final = 5
 LEAST_SLICES: Final = 2
@@ -114,7 +115,7 @@ class Link:
             while True:
                 async with open_pool(self._url) as pool:
                     try:
-                        await self._call_until_failure(await connect(pool))
+                        await self._call_until_failure(await connect_caller(pool))
                     except FAILURES as failure:
                         self._lose(failure)
                 await trio.sleep(RETRY_SECONDS)

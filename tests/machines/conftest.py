@@ -37,9 +37,9 @@ def redis() -> Generator[RedisServer]:
 def site(
     postgres: PostgresServer, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Site]:
-    """Yield a site of three houses and two fronts, whole, with links that can be cut."""
+    """Yield a site of two houses and two fronts, whole, with links that can be cut."""
     folder: Path = tmp_path_factory.mktemp("site")
-    with new_site(postgres, redis, folder, houses=3, relayed=True) as site:
+    with new_site(postgres, redis, folder, relayed=True) as site:
         trio.run(site.open)
         yield site
         trio.run(site.close)

@@ -25,6 +25,7 @@ from tests.system.shop import SIGNS_OF_A_BUG, TIMEOUT, Line, Log, Shop, environm
 LEASE = 1.5
 """Seconds; an order whose barista has gone comes back within a test."""
 SETTINGS: Mapping[str, object] = {**NO_LIMITS, "lease_seconds": LEASE}
+CLIENT_ONLY, WORKER_ONLY = "--client-only", "--worker-only"
 PAUSE = 0.05
 """Seconds between two looks at a process's readiness."""
 LOOK_SECONDS = 1.0
@@ -53,6 +54,7 @@ class Machine:
         self.folder = folder
         self.log = Log(folder / f"{name}.log")
         self.process: subprocess.Popen[bytes] | None = None
+        self.is_frozen = False
         self._command = (sys.executable, "-m", "cafe", *command)
         self._settings = dict(settings)
 
@@ -98,15 +100,18 @@ class Machine:
         assert self.process is not None
         self.process.kill()
         self.process.wait(TIMEOUT)
+        self.is_frozen = False
         return time.time()
 
     def freeze(self) -> None:
         """Stop the process's clock: the kernel still accepts connections, and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        self.is_frozen = True
 
     def thaw(self) -> None:
         """Let a frozen process go on."""
         os.kill(self.pid, signal.SIGCONT)
+        self.is_frozen = False
 
     def ask_to_stop(self) -> None:
         """Ask the process to close, as an orchestrator does."""
@@ -172,16 +177,19 @@ class House(Machine):
 class Front(Machine):
     """A front: both ports, and no database."""
 
-    def __init__(self, folder: Path, name: str, bus: str, **settings: object) -> None:
-        """Reach the bus at this URL, which may be a relay's."""
+    def __init__(
+        self, folder: Path, name: str, bus: str, *options: str, **settings: object
+    ) -> None:
+        """Reach the bus at this URL, which may be a relay's; `options` are as `--client-only`."""
         self.ports = free_port(), free_port()
         client, worker = (f"{HOST}:{port}" for port in self.ports)
         own = {"client_bind": client, "worker_bind": worker, "bus": bus}
-        super().__init__(folder, name, ("front",), {**SETTINGS, **own, **settings})
+        super().__init__(folder, name, ("front", *options), {**SETTINGS, **own, **settings})
+        self._looked_at = self.ports[1 if WORKER_ONLY in options else 0]
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.ports[0]}"
+        return f"http://{HOST}:{self._looked_at}"
 
     def environment(self) -> dict[str, str]:
         """Return the variables without a database."""
@@ -192,6 +200,11 @@ class Front(Machine):
     @property
     def shop(self) -> Shop:
         """Return the shop as it is reached by this front."""
+        return self.shop_named(None)
+
+    def shop_named(self, name: str | None) -> Shop:
+        """Return one of several shops as it is reached by this front, by path."""
         assert self.process is not None
-        worker = f"http://{HOST}:{self.ports[1]}"
-        return Shop(self.url, worker, self.process, self.log, self.folder)
+        path = "" if name is None else f"/shops/{name}"
+        client, worker = (f"http://{HOST}:{port}{path}" for port in self.ports)
+        return Shop(client, worker, self.process, self.log, self.folder)

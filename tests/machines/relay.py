@@ -84,7 +84,11 @@ class Relay:
         if isinstance(self._target, tuple):
             return socket.create_connection(self._target)
         far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        far.connect(str(self._target))
+        try:
+            far.connect(str(self._target))
+        except OSError:
+            far.close()
+            raise
         return far
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:

@@ -19,7 +19,7 @@ from tests.cafe.ledger.postgres import PostgresServer
 from tests.machines.processes import PAUSE, READY, Front, House, Machine
 from tests.machines.redis_server import HOST, RedisServer
 from tests.machines.relay import Relay, running_relay
-from tests.system.shop import TIMEOUT, Shop
+from tests.system.shop import TIMEOUT, Shop, until
 
 
 @dataclass
@@ -68,8 +68,18 @@ class Site:
                 await trio.sleep(PAUSE)
 
     def living_fronts(self) -> list[Shop]:
-        """Return the fronts that run."""
-        return [front.shop for front in self.fronts if front.is_running]
+        """Return the fronts that answer, as a load balancer finds them by their health."""
+        return [one.shop for one in self.fronts if one.is_running and not one.is_frozen]
+
+    async def has_forgotten(self, front: Front) -> None:
+        """Wait until a house has given up what a front held that runs no more, or is frozen."""
+        (name,) = {line["fronts"] for line in front.log.lines("using")[-1:]}
+
+        def is_forgotten() -> bool:
+            lines = [one for house in self.houses for one in house.log.lines("front gone")]
+            return any(one["front"] == name and "given_up" in one for one in lines)
+
+        await until(is_forgotten)
 
     async def close(self) -> None:
         """Stop all: each has to end by itself with exit code 0, and no sign of a bug in its log."""

@@ -210,7 +210,7 @@ class Load:
             try:
                 async with await shop.connect(url=shop.worker) as stream:
                     client = Client(stream)
-                    while True:
+                    while not client.is_closed:  # as after so many requests
                         await self._brew_one(client, name, claimed)
             except PEER_ERRORS:
                 if self._chance.random() < 0.3:

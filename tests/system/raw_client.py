@@ -30,6 +30,11 @@ class Client:
         self.stream = stream
         self._connection = h11.Connection(h11.CLIENT)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last answer has said that the connection is closed behind it."""
+        return self._connection.our_state is not h11.IDLE
+
     async def ask(self, raw: bytes, method: str = "GET") -> Answer:
         """Send `raw` and return the answer; then the connection is ready for the next request."""
         await self.stream.send_all(raw)

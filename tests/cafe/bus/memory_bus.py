@@ -13,7 +13,8 @@ from random import Random
 import trio
 
 from cafe.bus.codec import seal, unseal
-from cafe.bus.streams import BLOCK_MILLISECONDS, MOST_READ, RETRY_SECONDS, Bus, Entry, Names
+from cafe.bus.streams import BLOCK_MILLISECONDS, MOST_READ, Bus, Entry, Names
+from cafe.redis import RETRY_SECONDS
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ async def test_redis_that_is_frozen_for_long_takes_no_connection_for_good(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cafe.limits.link.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("cafe.limits.redis_caller.CONNECT_SECONDS", 0.02)
+    monkeypatch.setattr("cafe.redis.CONNECT_SECONDS", 0.02)
     async with open_fronts(redis, 1) as (front,):
         for _ in range(2):
             with redis.frozen():

@@ -1,0 +1,125 @@
+"""One connection to Redis or Valkey, and calls over it: how the limits and the bus reach it.
+
+Rule: a connection is used until the first failure, and then given up with all that belongs to it.
+coredis' own retries, its pool and its time-outs are not used: its client retries a command that may
+have been carried out, and each attempt to connect that is cancelled takes a place in its pool for
+good. So each connection has a pool of its own, which ends with it. To call through the connection
+and not through the client also costs a third less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from logging import CRITICAL, getLogger
+from typing import Any, Final
+
+import trio
+from coredis.connection import TCPConnection, UnixDomainSocketConnection
+from coredis.exceptions import RedisError
+from coredis.pool import ConnectionPool
+
+CONNECT_SECONDS: Final = 0.25
+SLICE_SECONDS: Final = 0.05
+"""A call's time-out is so many of these, so that a process that stalls itself, which costs one of
+them, does not take that for a server that does not answer."""
+RETRY_SECONDS: Final = 0.1
+"""Between two attempts to connect, for `Redial`."""
+
+AWAY: Final = (RedisError, OSError, trio.TooSlowError)
+"""What a call raises if Redis is away, is loading, is full, is a replica, or is no Redis."""
+
+Pool = ConnectionPool[TCPConnection] | ConnectionPool[UnixDomainSocketConnection]
+Command = Sequence[str | bytes | int]
+"""A name in capitals, and its arguments."""
+
+# It logs a traceback for each attempt to connect; its users say once that Redis is away.
+getLogger("coredis").setLevel(CRITICAL)
+
+
+@asynccontextmanager
+async def open_pool(url: str) -> AsyncGenerator[Pool]:
+    """Open a pool for one connection. Failures must not leave the block: they would be wrapped."""
+    pool = ConnectionPool.from_url(
+        url, max_connections=1, connect_timeout=CONNECT_SECONDS, decode_responses=False
+    )
+    async with pool:
+        yield pool
+
+
+class Connection:
+    """A connection that was made."""
+
+    def __init__(self, connection: TCPConnection | UnixDomainSocketConnection) -> None:
+        self._connection = connection
+
+    async def call(self, *commands: Command, slices: int) -> list[Any]:
+        """Send commands together and return their answers; raises one of AWAY.
+
+        All of them together may take so many SLICE_SECONDS.
+        """
+        requests = [
+            self._connection.create_request(str(name).encode(), *arguments)
+            for name, *arguments in commands
+        ]
+        answers: list[Any] = []
+        for _ in range(slices):
+            with trio.move_on_after(SLICE_SECONDS):
+                while len(answers) < len(requests):
+                    answers.append(await requests[len(answers)])
+                return answers
+        raise trio.TooSlowError
+
+
+async def connect(pool: Pool) -> Connection:
+    """Connect; raises one of AWAY within CONNECT_SECONDS."""
+    with trio.fail_after(CONNECT_SECONDS):
+        # coredis never closes the channels of a connection that could not be made.
+        if pool.location is None or not await pool.location.check():
+            raise ConnectionRefusedError("there is no server")
+        return Connection(await pool.get_connection())
+
+
+class Redial:
+    """Calls over a connection that is made again after each failure, as long as `run` runs."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to the server at `url`."""
+        self._url = url
+        self._connection: Connection | None = None
+        self._failure: Exception = ConnectionRefusedError("there is no connection yet")
+        self._given_up = trio.Event()
+        self._tried = trio.Event()
+
+    async def run(self) -> None:
+        """Connect, and connect again after each failure; never returns."""
+        while True:
+            async with open_pool(self._url) as pool:
+                try:
+                    self._connection = await connect(pool)
+                except AWAY as failure:
+                    self._failure = failure
+                self._tried.set()
+                if self._connection is not None:
+                    await self._given_up.wait()
+                    self._given_up = trio.Event()
+            await trio.sleep(RETRY_SECONDS)
+
+    async def call(self, *commands: Command, slices: int) -> list[Any]:
+        """Send commands together and return their answers; raises one of AWAY, also at once.
+
+        What was sent may have been carried out all the same.
+        """
+        await self._tried.wait()
+        connection = self._connection
+        if connection is None:
+            await trio.lowlevel.checkpoint()
+            raise ConnectionRefusedError(*self._failure.args) from self._failure
+        try:
+            return await connection.call(*commands, slices=slices)
+        except AWAY as failure:
+            self._failure = failure
+            if self._connection is connection:
+                self._connection = None
+                self._given_up.set()
+            raise

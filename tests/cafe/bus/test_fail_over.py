@@ -1,0 +1,148 @@
+"""What a front notices of its house's end, and how soon it knows the next one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from random import Random
+from typing import Any, cast
+
+import pytest
+import trio
+from sqlalchemy import Connection
+
+from actors import ActorCrashed
+from cafe.bus.answering import Answering, asked_of
+from cafe.bus.line import SILENT_SECONDS, Line, open_line
+from cafe.ledger.ledger import LedgerStatistics
+from tests.cafe.bus.memory_bus import Memory, MemoryBus
+
+pytestmark = pytest.mark.schedules
+
+AT_ONCE = 0.05
+"""Seconds; less than a house leaves between two signs of life."""
+Calls = Mapping[str, Callable[[float], Awaitable[Any]]]
+
+
+def cups(_connection: Connection, *, number: int) -> int:
+    """Count cups, in place of a query."""
+    return number
+
+
+class Ledger:
+    """Of a house that has nothing; it answers queries, or never."""
+
+    def __init__(self, *, hangs: bool = False) -> None:
+        self.hangs = hangs
+
+    def now(self) -> float:
+        return trio.current_time()
+
+    def listen(self, _callback: object) -> None:
+        pass
+
+    def statistics(self) -> LedgerStatistics:
+        return LedgerStatistics(0, 0, 0, 0)
+
+    async def read(self, query: Callable[[Any], Any]) -> Any:
+        if self.hangs:
+            await trio.sleep_forever()
+        return query(None)
+
+
+async def forget(_front: str) -> None:
+    """Do nothing: no front goes here."""
+
+
+async def never(_argument: float) -> int:
+    """Never return."""
+    await trio.sleep_forever()
+    raise AssertionError
+
+
+class Houses:
+    """The houses of one shop, one after the other, and fronts."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._memory = Memory(Random(0))  # noqa: S311 - no secret
+        self._term = 0
+        self._house = trio.CancelScope()
+
+    def open(self, ledger: Ledger | None = None, calls: Calls | None = None) -> None:
+        """Open the next house; the one before has ended without a word."""
+        self._house.cancel()
+        self._term, self._house = self._term + 1, trio.CancelScope()
+        bus, term = MemoryBus(self._memory, self._nursery), self._term
+        asked = asked_of((), [cups], calls or {})
+        answering = Answering(bus, lambda: term, asked, cast("Any", ledger or Ledger()), forget)
+        self._nursery.start_soon(self._run, answering, self._house)
+
+    async def _run(self, answering: Answering, scope: trio.CancelScope) -> None:
+        with scope:
+            await answering.run()
+
+    @asynccontextmanager
+    async def front(self) -> AsyncGenerator[Line]:
+        """Open a front."""
+        async with open_line(MemoryBus(self._memory, self._nursery)) as line:
+            yield line
+
+
+@asynccontextmanager
+async def houses() -> AsyncGenerator[Houses]:
+    """Open a bus, without any house."""
+    async with trio.open_nursery() as nursery:
+        yield Houses(nursery)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_front_knows_a_house_as_soon_as_that_answers() -> None:
+    async with houses() as shop, shop.front() as line:
+        await trio.sleep(1.0)
+        shop.open()
+        with trio.fail_after(AT_ONCE):
+            await line.wait_for_house()
+
+
+async def test_what_was_being_read_from_a_house_that_ended_is_read_from_the_next_one() -> None:
+    async with houses() as shop, shop.front() as line, trio.open_nursery() as nursery:
+        shop.open(Ledger(hangs=True))
+        await line.wait_for_house()
+        found: list[int] = []
+
+        async def read() -> None:
+            found.append(await line.read(partial(cups, number=3)))
+
+        nursery.start_soon(read)
+        await trio.sleep(1.0)
+        assert not found
+        shop.open()
+        await trio.sleep(AT_ONCE)
+        assert found == [3]
+
+
+async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repeated() -> None:
+    async with houses() as shop, shop.front() as line:
+        shop.open(calls={"brew": never})
+        await line.wait_for_house()
+
+        async def fail_over() -> None:
+            await trio.sleep(1.0)
+            shop.open(calls={"brew": never})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_over)
+            with trio.fail_after(1.0 + AT_ONCE), pytest.raises(ActorCrashed):
+                await line.call("brew", 1.0, int)
+
+
+async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_there() -> None:
+    async with houses() as shop, shop.front() as line:
+        shop.open()
+        await line.wait_for_house()
+        for _ in range(round(3 * SILENT_SECONDS / 0.1)):
+            await line.read(partial(cups, number=1))
+            assert line.has_house
+            await trio.sleep(0.1)

@@ -1,0 +1,87 @@
+"""Houses and fronts that start before what they need is there, and what they say meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from tests.cafe.ledger.postgres import PostgresServer
+from tests.machines.processes import CLIENT_ONLY, WORKER_ONLY, Front, Machine
+from tests.machines.redis_server import RedisServer
+from tests.machines.site import Site, new_site, together
+from tests.system.api import brew, look, order
+
+pytestmark = [pytest.mark.once, pytest.mark.slow]
+
+
+@pytest.fixture
+def apart(
+    postgres: PostgresServer, redis: RedisServer, tmp_path: Path
+) -> Generator[tuple[Site, Front, Front]]:
+    """Yield a site with one house, a front for customers and one for baristas; none runs."""
+    with new_site(postgres, redis, tmp_path, houses=1, fronts=0) as site:
+        client, worker = (
+            Front(tmp_path, name, redis.url, only)
+            for name, only in (("client", CLIENT_ONLY), ("worker", WORKER_ONLY))
+        )
+        site.fronts += [client, worker]
+        yield site, client, worker
+
+
+async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_missing(
+    apart: tuple[Site, Front, Front],
+) -> None:
+    site, client, worker = apart
+    house, redis, postgres = site.houses[0], site.redis, site.postgres
+    # A house without its database, and fronts without a house.
+    await trio.to_thread.run_sync(postgres.stop)
+    for machine in site.machines:
+        machine.start()
+    await house.until_not_ready("ledger")
+    for front in (client, worker):
+        await front.log.line("no house answers")
+        assert (await front.readiness()).status == 0
+    await trio.to_thread.run_sync(postgres.start)
+    await are_ready(house, client, worker)
+
+    # Each of the fronts has its port, and not the other.
+    async with client.shop.customers() as customer, worker.shop.baristas() as barista:
+        placed = await order(customer)
+        await brew(barista)
+        assert (await look(customer, placed["order_id"]))["status"] == "ready"
+    async with client.shop.baristas() as barista, worker.shop.customers() as customer:
+        for closed, path in ((barista, "/start/"), (customer, "/order/")):
+            with pytest.raises(httpx.ConnectError):
+                await closed.get(path)
+
+    with redis.frozen():
+        await together(partial(one.until_not_ready, "bus") for one in site.machines)
+    await are_ready(house, client, worker)
+    house.kill()
+    for front in (client, worker):
+        await front.until_not_ready("house")
+    await site.close()
+
+
+async def test_a_front_that_waits_for_a_house_ends_when_it_is_asked_to(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    front = Front(tmp_path, "alone", redis.url, shop="empty")
+    front.start()
+    try:
+        await front.log.line("no house answers")
+        front.ask_to_stop()
+        assert await front.ended() == 0
+    finally:
+        if front.is_running:
+            front.kill()
+
+
+async def are_ready(*machines: Machine) -> None:
+    """Wait until all of these are ready."""
+    await together(one.until_ready for one in machines)
