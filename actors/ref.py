@@ -19,6 +19,7 @@ from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
 from actors.mailbox import Envelope, Outcome, failure
 from actors.message import Kind, Message, Question, R
 from actors.monitoring import ActorStatistics
+from actors.posted import Posted
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -95,6 +96,25 @@ class Ref(Generic[A_co]):
         finally:
             if wait is not None:
                 wait.end()
+
+    @trio.lowlevel.enable_ki_protection
+    def post(
+        self, message: Question[A_co, Any], on_outcome: Callable[[Outcome], Any]
+    ) -> Callable[[], None]:
+        """Ask without a task that waits: `on_outcome` is called with what `ask` returns or raises.
+
+        For what puts thousands of asks through, as a gateway does: it saves a task for each. The
+        callback runs within the actor's turn; it must not wait and not raise. Returns what cancels
+        the ask, as a cancelled `ask` is; the callback is not called after that. Raises MailboxFull,
+        ActorStopped; ActorError if the actor has no handler for the message.
+        """
+        cell = self._cell
+        cell.handlers.check(message)
+        posted = Posted(message, on_outcome)
+        cell.mailbox.send_nowait(posted)
+        if cell.instruments is not None:
+            cell.instruments.enqueued(self, posted.message)
+        return posted.cancel
 
     async def tell(self, message: Message[A_co, Any]) -> None:
         """Send the message, waiting for room, but not for its answer; a crash is not reported.

@@ -8,6 +8,7 @@ cancelled ask has the same exact outcome, and an asker waits in the same `Envelo
 import math
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import outcome
@@ -18,6 +19,7 @@ from actors.errors import ActorError, ActorStopped, MailboxFull, Refusal
 from actors.mailbox import Envelope, Outcome, failure
 from actors.message import Kind, Message, Question, R
 from actors.monitoring import ActorStatistics
+from actors.posted import Posted
 from actors.ref import Ref
 
 # Invariant, unlike the parameter of Ref: `received` gives messages out as well.
@@ -82,6 +84,30 @@ class Probe(Ref[A]):
             await trio.lowlevel.cancel_shielded_checkpoint()
             answer = scripted.unwrap()
         return answer
+
+    @property
+    def messages(self) -> frozenset[type[Message[A, Any]]]:
+        """The messages that an `A` has handlers for."""
+        return frozenset(self._handlers)
+
+    def post(
+        self, message: Question[A, Any], on_outcome: Callable[[Outcome], Any]
+    ) -> Callable[[], None]:
+        """Call back with the next scripted answer at once, or later with `reply` or `fail`.
+
+        Raises MailboxFull, ActorStopped, or ActorError as `ask` does.
+        """
+        asked: Any = message
+        self._handlers.check(message)
+        self._check_running()
+        if len(self._unseen) >= self._mailbox:
+            raise MailboxFull(self._name, self._mailbox)
+        posted = Posted(message, on_outcome)
+        scripted = self._scripted(type(asked))
+        self._record(asked, *(() if scripted is not None else (posted,)))
+        if scripted is not None:
+            posted.settle(scripted)
+        return posted.cancel
 
     async def tell(self, message: Message[A, Any]) -> None:
         """Record the message; raise ActorStopped, or ActorError as `ask` does."""

@@ -96,6 +96,10 @@ class Answered:
         open_ones = set(opened.numbers)
         return [one for one in self._running if one <= opened.through and one not in open_ones]
 
+    def runs(self, number: int) -> bool:
+        """Return whether an ask was begun and has not ended."""
+        return number in self._running
+
     @property
     def running(self) -> Sequence[int]:
         """The asks that run."""

@@ -7,26 +7,20 @@ front is answered in a stream of its own; all of them follow one stream of what 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from secrets import token_hex
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-import msgspec
 import structlog
 import trio
 
-from actors import ActorError, Ref
-from actors.message import Message
 from cafe.bus.answered import Answered
 from cafe.bus.batches import (
-    CALL,
-    QUERY,
     Answer,
     Answers,
-    Ask,
     Asks,
     Changed,
     Happened,
@@ -34,11 +28,10 @@ from cafe.bus.batches import (
     Outcome,
     Pulse,
 )
-from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
+from cafe.bus.codec import decoder_of, encode
 from cafe.bus.line import LIVES_SECONDS, PACE_SECONDS
-from cafe.bus.queries import Function, path_of
+from cafe.bus.putting import NOTHING, Asked, Putting
 from cafe.bus.streams import Bus, Entry
-from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.view import LedgerView
 
@@ -52,31 +45,10 @@ LOOK_SECONDS: Final = 1.0
 """Between two looks for fronts that have gone."""
 MOST_EVENTS: Final = 20_000
 """Events that wait to be sent; beyond, those are dropped, and fronts load again."""
-NOTHING: Final = msgspec.Raw(encode(None))
 
 read_asks: Final = decoder_of(Asks)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What fronts can ask a house for."""
-
-    refs: Mapping[str, Ref[Any]]
-    """Its actors, by name."""
-    queries: Mapping[str, Function]
-    """By path."""
-    calls: Mapping[str, Callable[[float], Awaitable[Any]]]
-
-
-def asked_of(
-    refs: Iterable[Ref[Any]],
-    queries: Iterable[Function],
-    calls: Mapping[str, Callable[[float], Awaitable[Any]]],
-) -> Asked:
-    """Return what fronts can ask for, by name."""
-    return Asked({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
 
 
 @dataclass(slots=True)
@@ -85,7 +57,8 @@ class FrontHere:
 
     seen_at: float
     answered: Answered = field(default_factory=Answered)
-    scopes: dict[int, trio.CancelScope] = field(default_factory=dict[int, trio.CancelScope])
+    cancels: dict[int, Callable[[], None]] = field(default_factory=dict[int, Callable[[], None]])
+    """What cancels those that run, by their numbers."""
 
 
 class Answering:
@@ -106,7 +79,7 @@ class Answering:
         self._house = token_hex(8)
         self._bus = bus
         self._term = term
-        self._asked = asked
+        self._putting = Putting(asked, ledger)
         self._ledger = ledger
         self._on_gone = on_gone
         self._fronts: dict[str, FrontHere] = {}
@@ -115,7 +88,6 @@ class Answering:
         self._position = ledger.statistics().position
         self._bell = trio.Event()
         self._receiving = trio.CancelScope()
-        self._messages: dict[tuple[str, str], type[Any]] = {}
         ledger.listen(self._hear)
 
     @property
@@ -211,10 +183,11 @@ class Answering:
             elif front.answered.is_cancelled(one.number):
                 self._end(name, front, Answer(one.number, Outcome.CANCELLED, NOTHING))
             else:
-                nursery.start_soon(self._run, name, front, one)
+                cancel = self._putting.begin(one, nursery, partial(self._end, name, front))
+                if front.answered.runs(one.number):
+                    front.cancels[one.number] = cancel
         for number in front.answered.cancel(asks.cancelled):
-            if number in front.scopes:
-                front.scopes[number].cancel()
+            self._cancel(name, front, number)
         if asks.open is not None:
             self._take_report(name, front, asks.open)
 
@@ -225,47 +198,19 @@ class Answering:
         for answer in missing.answers:
             self._answer(name, answer)
         for number in front.answered.given_up(opened):
-            if number in front.scopes:  # else its task is about to begin
-                front.scopes[number].cancel()
+            self._cancel(name, front, number)
 
-    async def _run(self, name: str, front: FrontHere, ask: Ask) -> None:
-        outcome, body = Outcome.CANCELLED, NOTHING
-        with trio.CancelScope() as front.scopes[ask.number]:
-            try:
-                outcome, body = Outcome.ANSWERED, msgspec.Raw(encode(await self._put_through(ask)))
-            except CafeRefusal as refusal:
-                outcome, body = Outcome.REFUSED, msgspec.Raw(refusal_to_bytes(refusal))
-            except ActorError:
-                outcome = Outcome.CRASHED
-            except (LookupError, TypeError, msgspec.ValidationError) as error:
-                # Of another release, or a bug; the front's request fails as in a crash.
-                log.exception("ask not understood", of=ask.of, name=ask.name, exc_info=error)
-                outcome = Outcome.CRASHED
-        del front.scopes[ask.number]
-        self._end(name, front, Answer(ask.number, outcome, body))
+    def _cancel(self, name: str, front: FrontHere, number: int) -> None:
+        front.cancels[number]()
+        self._end(name, front, Answer(number, Outcome.CANCELLED, NOTHING))
 
     def _end(self, name: str, front: FrontHere, answer: Answer) -> None:
+        front.cancels.pop(answer.number, None)
+        if not front.answered.runs(answer.number):
+            return  # it was cancelled, and has ended all the same
         front.answered.end(answer)
         if name in self._fronts:
             self._answer(name, answer)
-
-    async def _put_through(self, ask: Ask) -> Any:
-        if ask.of == QUERY:
-            function = self._asked.queries[ask.name]
-            _, named = arguments_from_bytes(function, ask.body)
-            return await self._ledger.read(partial(function, **named))
-        if ask.of == CALL:
-            return await self._asked.calls[ask.name](decoder_of(float)(ask.body))
-        ref = self._asked.refs[ask.of]
-        return await ref.ask(decoder_of(self._message(ref, ask.name))(ask.body))
-
-    def _message(self, ref: Ref[Any], name: str) -> type[Message[Any, Any]]:
-        """Return the class of a message of an actor, by its name."""
-        kind = self._messages.get((ref.name, name))
-        if kind is None:
-            kind = next(one for one in ref.messages if one.__name__ == name)
-            self._messages[ref.name, name] = kind
-        return kind
 
     # Fronts that have gone
 
@@ -283,11 +228,11 @@ class Answering:
                     nursery.start_soon(self._on_gone, name)
 
     def _forget(self, name: str, front: FrontHere) -> None:
-        log.warning("front gone", front=name, asks=len(front.scopes))
+        log.warning("front gone", front=name, asks=len(front.cancels))
         del self._fronts[name]
         self._answers.pop(name, None)
-        for scope in front.scopes.values():
-            scope.cancel()
+        for cancel in list(front.cancels.values()):
+            cancel()
 
 
 def _happened(logged: Logged) -> Happened:

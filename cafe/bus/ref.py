@@ -39,6 +39,11 @@ class BusRef(Ref[A]):
         """The name of the actor in its house."""
         return self._name
 
+    @property
+    def messages(self) -> frozenset[type[Message[A, Any]]]:
+        """The messages that the actor has handlers for."""
+        return frozenset(self._handlers)
+
     async def ask(self, message: Question[A, R]) -> R:
         """Send the message, and return its answer.
 
@@ -65,6 +70,14 @@ class BusRef(Ref[A]):
         """Send the message without an answer; raises MailboxFull where too much is open."""
         self._handlers.check(message)
         self._line.tell_nowait(self._name, type(message).__name__, encode(message))
+
+    def post(
+        self,
+        message: Question[A, Any],  # noqa: ARG002 - a Ref's
+        on_outcome: Callable[[Any], Any],  # noqa: ARG002 - a Ref's
+    ) -> NoReturn:
+        """Raise ActorError: only in its house is it asked so."""
+        self.stop()
 
     def stop(self) -> NoReturn:
         """Raise ActorError: only its house stops it."""

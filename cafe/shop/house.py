@@ -21,7 +21,8 @@ from starlette.types import Scope
 from actors import System, Tree, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
-from cafe.bus.answering import Answering, Asked, asked_of
+from cafe.bus.answering import Answering
+from cafe.bus.putting import Asked, asked_of
 from cafe.bus.streams import Bus, Names, open_bus
 from cafe.http.authentication import Caller, nobody
 from cafe.http.outer_layer import RequestMetrics

@@ -40,7 +40,9 @@ def test_the_classes_have_these_members() -> None:
     assert public(actors.Message) == {"handler", "deferred"}
     assert public(actors.Ref) == {
         "name",
+        "messages",
         "ask",
+        "post",
         "tell",
         "tell_nowait",
         "stop",

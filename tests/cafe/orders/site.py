@@ -17,7 +17,8 @@ from typing import Any, cast
 import trio
 
 from actors import ActorCrashed, Restart, open_system
-from cafe.bus.answering import Answering, asked_of
+from cafe.bus.answering import Answering
+from cafe.bus.putting import asked_of
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.line import Line, open_line
 from cafe.http.refusals import CafeRefusal, Closing

@@ -1,0 +1,135 @@
+"""How a house puts one ask of a front through: to an actor, to the ledger's reader, or to a call.
+
+Rule: whatever comes of it is an answer, and no bug of one ask touches another. An actor is asked
+without a task, since a house does that thousands of times a second; a query and a call have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import outcome
+import structlog
+import trio
+
+from actors import ActorError, MailboxFull, Message, Ref
+from cafe.bus.batches import CALL, QUERY, Answer, Ask, Outcome
+from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
+from cafe.bus.queries import Function, path_of
+from cafe.http.refusals import CafeRefusal
+from cafe.ledger.view import LedgerView
+
+NOTHING: Final = msgspec.Raw(encode(None))
+
+Done = Callable[[Answer], None]
+"""Called with the outcome of an ask, once, unless that is cancelled."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What fronts can ask a house for."""
+
+    refs: Mapping[str, Ref[Any]]
+    """Its actors, by name."""
+    queries: Mapping[str, Function]
+    """By path."""
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]]
+
+
+def asked_of(
+    refs: Iterable[Ref[Any]],
+    queries: Iterable[Function],
+    calls: Mapping[str, Callable[[float], Awaitable[Any]]],
+) -> Asked:
+    """Return what fronts can ask for, by name."""
+    return Asked({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
+
+
+class Putting:
+    """Puts asks through."""
+
+    def __init__(self, asked: Asked, ledger: LedgerView) -> None:
+        """Put through what is `asked` for; queries are read from the ledger."""
+        self._asked = asked
+        self._ledger = ledger
+        self._messages: dict[tuple[str, str], Callable[[Any], Any]] = {}
+
+    def begin(self, ask: Ask, nursery: trio.Nursery, done: Done) -> Callable[[], None]:
+        """Begin an ask, and return what cancels it; `done` may be called at once."""
+        number = ask.number
+        if ask.of in (QUERY, CALL):
+            return self._begin_task(partial(self._look, ask), number, nursery, done)
+        try:
+            ref = self._asked.refs[ask.of]
+            message = self._reader(ref, ask.name)(ask.body)
+        except (LookupError, msgspec.ValidationError) as error:
+            _settle(number, done, outcome.Error(error))
+            return _nothing
+        try:
+            return ref.post(message, partial(_settle, number, done))
+        except MailboxFull:
+            return self._begin_task(partial(ref.ask, message), number, nursery, done)
+        except ActorError as error:  # it stops
+            _settle(number, done, outcome.Error(error))
+            return _nothing
+
+    def _begin_task(
+        self, wait: Callable[[], Awaitable[Any]], number: int, nursery: trio.Nursery, done: Done
+    ) -> Callable[[], None]:
+        scope = trio.CancelScope()
+
+        async def run() -> None:
+            with scope:
+                result: outcome.Value[Any] | outcome.Error
+                try:
+                    result = outcome.Value(await wait())
+                except Exception as error:  # noqa: BLE001 - of any kind: it is the ask's alone
+                    result = outcome.Error(error)
+                _settle(number, done, result)
+
+        nursery.start_soon(run)
+        return scope.cancel
+
+    async def _look(self, ask: Ask) -> Any:
+        if ask.of == CALL:
+            return await self._asked.calls[ask.name](decoder_of(float)(ask.body))
+        function = self._asked.queries[ask.name]
+        _, named = arguments_from_bytes(function, ask.body)
+        return await self._ledger.read(partial(function, **named))
+
+    def _reader(self, ref: Ref[Any], name: str) -> Callable[[Any], Message[Any, Any]]:
+        """Return what reads a message of an actor; raises LookupError if it has none so called."""
+        reader = self._messages.get((ref.name, name))
+        if reader is None:
+            kinds = {one.__name__: one for one in ref.messages}
+            reader = self._messages[ref.name, name] = decoder_of(kinds[name])
+        return reader
+
+
+def _settle(number: int, done: Done, result: outcome.Value[Any] | outcome.Error) -> None:
+    if isinstance(result, outcome.Value):
+        try:
+            body = encode(result.value)
+        except (TypeError, ValueError) as error:
+            result = outcome.Error(error)
+        else:
+            done(Answer(number, Outcome.ANSWERED, msgspec.Raw(body)))
+            return
+    failure = result.error
+    if isinstance(failure, CafeRefusal):
+        done(Answer(number, Outcome.REFUSED, msgspec.Raw(refusal_to_bytes(failure))))
+        return
+    if not isinstance(failure, ActorError):
+        # Of another release, or a bug: the front's request fails as in a crash of the actor.
+        log.error("ask failed", number=number, exc_info=failure)
+    done(Answer(number, Outcome.CRASHED, NOTHING))
+
+
+def _nothing() -> None:
+    return None
