@@ -54,24 +54,23 @@ def find_queues(day: Day) -> list[Queue]:
 
 
 def _queues_of(day: Day, kind: Kind) -> Iterator[Queue]:
-    account, quarters = day.accounts[kind], int(day.closed_at / QUARTER)
+    quarters = int(day.closed_at / QUARTER)
     full = [is_full(day, kind, number * QUARTER) for number in range(quarters)]
     number = 0
     while number < quarters - 1:
         first = number
-        while number < quarters and (
-            full[number]
-            or (
-                kind is Kind.BARISTA
-                and number > first
-                and account.waiting(number * QUARTER) > account.waiting(first * QUARTER)
-            )
-        ):
-            number += 1
-        if number > first and full[first + 1]:
+        number += 1
+        if full[first] and full[first + 1]:
+            while number < quarters and (full[number] or _is_longer(day, kind, first, number)):
+                number += 1
             stay = max(_stay(day, kind, one * QUARTER) for one in range(first, number))
             yield Queue(first * QUARTER, kind, _end(number, quarters), stay)
-        number = max(number, first + 1)
+
+
+def _is_longer(day: Day, kind: Kind, first: int, number: int) -> bool:
+    """Return whether the baristas have more to do than when their queue began to grow."""
+    waiting = day.accounts[kind].waiting
+    return kind is Kind.BARISTA and waiting(number * QUARTER) > waiting(first * QUARTER)
 
 
 def _end(number: int, quarters: int) -> float | None:

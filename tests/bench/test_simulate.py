@@ -121,6 +121,34 @@ def test_no_queue_grows_where_there_is_room_for_all() -> None:
     assert find_queues(play(FLAT, replace(SHOPS, baristas=20), Costs(), ALL)) == []
 
 
+def day_of(asked: list[float]) -> Day:
+    """Make a day on which this share of the baristas' time is asked for in each quarter."""
+    day = Day(FLAT, SHOPS, CHEAP, ALL)
+    account = day.accounts[Kind.BARISTA]
+    for number, share in enumerate(asked):
+        account.came.add(number * 900.0, share * account.capacity * 900.0)
+        waiting = account.waiting((number + 1) * 900.0)
+        account.done.add(number * 900.0, min(waiting, account.capacity * 900.0))
+    day.closed_at = len(asked) * 900.0
+    return day
+
+
+@pytest.mark.parametrize(
+    ("asked", "queues"),
+    [
+        ([0.9, 1.2, 0.9, 0.9, 0.9], []),  # a quarter of an hour is chance
+        ([0.9, 1.2, 1.2, 0.9, 0.7, 0.9], [(1, 5)]),
+        ([0.9, 1.2, 0.9, 1.2, 1.2, 0.5], [(3, None)]),  # after one that is chance
+        ([1.1, 1.1, 0.5, 0.9, 1.1, 1.1, 0.8, 0.9], [(0, 3), (4, 7)]),
+    ],
+)
+def test_a_queue_grows_for_half_an_hour_and_lasts_until_it_is_as_short_again(
+    asked: list[float], queues: list[tuple[int, int | None]]
+) -> None:
+    found = find_queues(day_of(asked))
+    assert [(one.begin / 900, one.end and one.end / 900) for one in found] == queues
+
+
 @pytest.mark.slow
 def test_larger_batches_let_a_full_server_carry_more_than_single_requests() -> None:
     costs = replace(CHEAP, commit=5e5, commit_each=1e4)
