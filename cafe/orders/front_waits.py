@@ -127,17 +127,8 @@ class Waits:
             wait = self._waits.get(order_id)
             if wait is None or wait.done.is_set():
                 continue
-            order = _order_in(one, wait)
-            if order is None:
+            if not self._take(one, wait, ready):
                 unclear.append(order_id)
-            elif event.action == Action.CUT_OFF:
-                wait.end_all(self._cut_off)
-            elif order.status is Status.READY:
-                ready[order_id] = _at_the_end(order, event.at)
-            else:
-                # Shown as at the finish, as a customer is who waits in the house.
-                wait.end(ready.get(order_id) or _at_the_end(order, event.at))
-                ready.pop(order_id, None)
         for order_id, standing in ready.items():
             wait = self._waits[order_id]
             if wait.placing or wait.collecting or wait.is_held:
@@ -145,6 +136,25 @@ class Waits:
             else:
                 wait.end(standing)
         return unclear
+
+    def _take(self, one: Logged, wait: Wait, ready: dict[str, Standing]) -> bool:
+        """End a wait by an event, or note in `ready` that it may end; False if that is unclear."""
+        order_id, at = one.event.subject, one.event.at
+        if one.event.after == Status.DELIVERED and order_id in ready:
+            # Shown as at the finish, as to a customer who waits in the house.
+            wait.end(ready.pop(order_id))
+            return True
+        order = _order_in(one, wait)
+        if order is None:
+            return False
+        if one.event.action == Action.CUT_OFF:
+            wait.end_all(self._cut_off)
+        elif order.status is Status.READY:
+            ready[order_id] = _at_the_end(order, at)
+        else:
+            ready.pop(order_id, None)
+            wait.end(_at_the_end(order, at))
+        return True
 
     def _cut_off(self) -> CafeRefusal:
         return CutOffFromQueue(self._ban_seconds)

@@ -10,14 +10,15 @@ import pytest
 import trio
 
 from actors import ActorCrashed
-from cafe.events.states import ALIVE_SECONDS, PACE_SECONDS, StateReader
+from cafe.events.states import ALIVE_SECONDS, PACE_SECONDS, StateReader, States
 from cafe.http.refusals import CafeRefusal
+from cafe.orders.messages import CancelOrder
 from cafe.orders.order import NEXT, Status
-from cafe.orders.ready_board import READY_SECONDS
+from cafe.orders.ready_board import READY_SECONDS, ReadyBoard
 from tests.cafe.events.wall import Reader, Wall, open_wall
 from tests.cafe.ledger.fakes import FaultyStore
 from tests.cafe.ledger.order_histories import NOON
-from tests.cafe.orders.counter import settled
+from tests.cafe.orders.counter import open_counter, settled
 
 pytestmark = pytest.mark.schedules(5)
 
@@ -299,3 +300,27 @@ async def test_a_board_that_changed_while_the_position_stood_still_is_repeated()
         again = await wall.reader(last=last)
         await trio.sleep(LONG)
         assert again.newest("board")["ready"] == []
+
+
+async def test_where_events_were_missed_everything_is_looked_at_again() -> None:
+    async with open_counter() as counter, trio.open_nursery() as nursery:
+        # As at a front: it hears nothing, and ids may be of another front's look.
+        states = States(ReadyBoard(), counter.desk, counter.ledger, shares_ids=True)
+        nursery.start_soon(states.run)
+        placed = await counter.order(hold=0)
+        source = StateReader(states, (placed.order.order_id,))
+        source.begin([placed], states.position)
+        reader = Reader(source)
+        nursery.start_soon(reader.read)
+        await trio.sleep(2)
+        assert reader.newest("order")["status"] == "waiting"
+        assert reader.newest("board")["waiting"] == 1
+        await counter.desk.cancel(CancelOrder(placed.order.order_id))
+        await trio.sleep(2)
+        assert reader.newest("order")["status"] == "waiting"
+        await states.touch_all()
+        await trio.sleep(2)
+        assert reader.newest("order")["status"] == "cancelled"
+        assert reader.newest("board")["waiting"] == 0
+        assert not states.is_known(states.position)
+        nursery.cancel_scope.cancel()
