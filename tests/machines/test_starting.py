@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -59,7 +60,7 @@ async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_mi
                 await closed.get(path)
 
     with redis.frozen():
-        await together(lambda one=one: one.until_not_ready("bus") for one in site.machines)
+        await together(partial(one.until_not_ready, "bus") for one in site.machines)
     await are_ready(house, client, worker)
     house.kill()
     for front in (client, worker):
