@@ -78,6 +78,11 @@ BENCHMARKS = {
     "actors": Benchmark(actors.measure, "the toolkit against channels by hand and against Pykka"),
 }
 
+BY_THEMSELVES = """
+what has no peer is run by itself:
+  python -m bench.hops      the functions that an order passes
+  python -m bench.simulate  a Saturday at a thousand shops, in virtual time"""
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the command line; its help has a line for each benchmark."""
@@ -85,7 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
-        epilog=f"benchmarks (docs/benchmarks.md tells more):\n{names}",
+        epilog=f"benchmarks (docs/benchmarks.md tells more):\n{names}\n{BY_THEMSELVES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to run; all, if none")

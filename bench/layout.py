@@ -24,6 +24,11 @@ class Kind(StrEnum):
     POSTGRESQL = "PostgreSQL"
     BARISTA = "baristas"
 
+    @property
+    def named(self) -> str:
+        """As it stands in a sentence."""
+        return self if self[0].isupper() else f"the {self}"
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -99,6 +104,8 @@ class Layout:
         }[kind]
 
 
+SESSIONS = 2
+"""Of each house at PostgreSQL: one writes and holds the lock, one reads. A standby has its own."""
 BREWING = (30.0, 60.0)
 """Seconds, evenly spread; what the scenario of docs/design.md says."""
 

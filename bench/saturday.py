@@ -7,13 +7,13 @@ oldest order, brews it and finishes it, each a request on the same way, and clai
 One order stands for many. A part of the shops is played, with the same part of all that shops
 share; and a customer of the play is a bundle of customers who come together, are served by a bundle
 of baristas, and cost as much as all of them. So shares of time, counts and waits of minutes are
-right, and stays at servers are as much too long as bundles are large: `Day.slow` allows for it.
+right. Stays at servers are as much too long as bundles are large, which `Day.stay` allows for.
 
 Left out: failures and repeats; machines' limits other than processor time (memory, network, open
 connections, PostgreSQL's sessions); the queue's limit, refusals, and customers who give up;
 requests that are no orders (menus, screens, `GET /start` without `wait`); batches within a bundle;
 what moving to a slower machine does to figures measured on another.
-Rule: nothing here knows where a queue should grow; it is counted, and `find_queues` reads the
+Rule: nothing here knows where a queue should grow; it is counted, and `bench/growth.py` reads the
 counts. The same seed plays the same day.
 """
 
@@ -31,9 +31,6 @@ from bench.layout import BREWING, REQUESTS, Costs, Kind, Layout, at_rest
 from bench.virtual import MINUTE, Account, ByMinute, Gathering, Loop, Parking, Process, Server
 
 HOUR = 3600.0
-QUARTER = 900.0
-SLOW_SECONDS = 0.25
-"""A stay at a server, on average in a quarter of an hour, that is a queue of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,8 @@ class Saturday:
     opens: int = 7
     """The hour at which the first of `orders_an_hour` stands; times count from here."""
     orders_an_hour: tuple[float, ...] = (
-        *(80.0, 300.0, 560.0, 760.0, 840.0),  # 07:00 to 11:00, the first peak
-        *(640.0, 560.0, 700.0, 860.0),  # 12:00 to 15:00, the second one
+        *(80.0, 300.0, 560.0, 760.0, 900.0),  # 07:00 to 11:00, the first peak
+        *(640.0, 560.0, 700.0, 940.0),  # 12:00 to 15:00, the second one
         *(720.0, 480.0, 240.0, 60.0),  # 16:00 to 19:00
     )
     """Of one shop at each full hour, and in between on the line from one to the next."""
@@ -99,26 +96,27 @@ class Sample(NamedTuple):
     or the next smaller number does that is taken."""
 
 
-@dataclass(slots=True)
-class Shop:
-    """A shop of the play, and what it has of servers."""
-
-    house: Server
-    asks: Gathering
-    answers: Gathering
-    committer: Gathering
-    idle: Parking
-    """Baristas without an order."""
-    orders: deque[Order] = field(default_factory=lambda: deque[Order]())
-    """Those that wait, the oldest first."""
-
-
 class Order(NamedTuple):
     """A bundle of orders."""
 
     arrived: float
     brewing: float
     """Seconds of one barista."""
+
+
+@dataclass(slots=True)
+class Shop:
+    """A shop of the play, and what it has of servers."""
+
+    house: Server
+    asks: tuple[Gathering, ...]
+    """One of each front."""
+    answers: Gathering
+    committer: Gathering
+    idle: Parking
+    """Baristas without an order."""
+    orders: deque[Order] = field(default_factory=deque[Order])
+    """Those that wait, the oldest first."""
 
 
 class Day:
@@ -138,9 +136,9 @@ class Day:
             kind: Account(layout.servers(kind) * self.part, at_rest(kind, costs, layout))
             for kind in Kind
         }
-        for kind, account in self.accounts.items():
-            if account.rest >= 1.0:
-                raise ValueError(f"{kind}: at rest {account.rest:.2f} of their time is needed")
+        kind = max(Kind, key=lambda one: self.accounts[one].rest)
+        if (rest := self.accounts[kind].rest) >= 1.0:
+            raise ValueError(f"{kind.named} would be busy for {rest:.0%} of the time without it")
         self.came = ByMinute()
         """Orders of the play, by when the customer came."""
         self.served = ByMinute()
@@ -154,10 +152,13 @@ class Day:
         """How many orders one order of the play stands for."""
         return self.bundle / self.part
 
-    @property
-    def slow(self) -> float:
-        """The stay at a server, in seconds of the play, from which on it counts as a queue."""
-        return SLOW_SECONDS * self.bundle
+    def stay(self, kind: Kind, begin: float, end: float) -> float:
+        """Return the mean stay of a request at servers of a kind, in seconds; 0 without any."""
+        return self.accounts[kind].stay(begin, end) / self.bundle
+
+    def wait(self, begin: float, end: float) -> float:
+        """Return the mean wait of those who were served, in seconds; 0 without any."""
+        return self.waited.between(begin, end) / (self.served.between(begin, end) or 1.0)
 
     def waiting(self, time: float) -> float:
         """Return the customers who came before a time, a full minute, and were not served."""
@@ -194,7 +195,7 @@ class Play:
         self._shops = [
             Shop(
                 house=Server(loop, accounts[Kind.HOUSE], 1.0),
-                asks=ends(number, costs.redis * weight),
+                asks=tuple(ends(number, costs.redis * weight) for _ in range(layout.fronts_a_shop)),
                 answers=ends(number, answer),
                 committer=Gathering(
                     loop,
@@ -242,7 +243,7 @@ class Play:
         """Bring a request from a front to the house."""
         front = self._fronts[int(self._random.random() * len(self._fronts))]
         yield front.visit(self._seconds_at_front)
-        yield shop.asks
+        yield shop.asks[int(self._random.random() * len(shop.asks))]
 
     def _turn(self, shop: Shop) -> Process:
         """Do what is asked in the house, and commit it."""
@@ -302,61 +303,3 @@ def play(
     day = Day(saturday, layout, costs, sample)
     Play(day, costs, seed).run(saturday.seconds + after_hours * HOUR)
     return day
-
-
-class Queue(NamedTuple):
-    """A time in which more came to servers of a kind than they could do."""
-
-    begin: float
-    """Seconds after opening."""
-    kind: Kind
-    end: float | None
-    """When it is no longer than it was at its begin; None if that is not before the day ends."""
-
-
-def is_full(day: Day, kind: Kind, begin: float) -> bool:
-    """Return whether a queue grows or lasts in a quarter of an hour.
-
-    Baristas always have one while a group is there, so theirs grows where more work comes than they
-    can do. At a machine a request stays for milliseconds, unless there is a queue.
-    """
-    account, end = day.accounts[kind], begin + QUARTER
-    if kind is Kind.BARISTA:
-        return account.asked(begin, end) > 1.0
-    return account.stay(begin, end) > day.slow
-
-
-def find_queues(day: Day) -> list[Queue]:
-    """Return each queue that grew for at least half an hour, in the order in which they began.
-
-    Of those that begin in the same quarter of an hour, the machines' come first, by how long a
-    request stays: what is behind a full server is late, and not full.
-    """
-    found = [queue for kind in Kind for queue in _queues_of(day, kind)]
-
-    def order(queue: Queue) -> tuple[float, bool, float]:
-        stay = day.accounts[queue.kind].stay(queue.begin, queue.begin + QUARTER)
-        return queue.begin, queue.kind is Kind.BARISTA, -stay
-
-    return sorted(found, key=order)
-
-
-def _queues_of(day: Day, kind: Kind) -> Iterator[Queue]:
-    account, quarters = day.accounts[kind], int(day.closed_at / QUARTER)
-    full = [is_full(day, kind, number * QUARTER) for number in range(quarters)]
-    number = 0
-    while number < quarters - 1:
-        if full[number] and full[number + 1]:
-            begin = number * QUARTER
-            number += 2
-            while number < quarters and (
-                full[number]
-                or (
-                    kind is Kind.BARISTA
-                    and account.waiting(number * QUARTER) > account.waiting(begin)
-                )
-            ):
-                number += 1
-            yield Queue(begin, kind, number * QUARTER if number < quarters else None)
-        else:
-            number += 1

@@ -20,18 +20,10 @@ from time import process_time
 from rich.console import Console
 from rich.table import Table
 
-from bench.layout import Costs, Kind, Layout, at_rest, cores_for, most_orders
+from bench.growth import QUARTER, Queue, find_queues
+from bench.layout import SESSIONS, Costs, Kind, Layout, at_rest, cores_for, most_orders
 from bench.report import progress
-from bench.saturday import (
-    HOUR,
-    QUARTER,
-    Day,
-    Queue,
-    Sample,
-    Saturday,
-    find_queues,
-    play,
-)
+from bench.saturday import HOUR, Day, Sample, Saturday, play
 from cafe.operations.charts import draw
 
 MACHINES = tuple(kind for kind in Kind if kind is not Kind.BARISTA)
@@ -39,7 +31,7 @@ LOADS = (1, 2, 4, 8, 16, 32, 64)
 ENOUGH = 1.4
 """Times the baristas of the layout: they are busy for three quarters of the peak at most."""
 COARSE = 5
-"""Bundles are so many times larger where only the first queue is looked for."""
+"""One order stands for so many times as many where only the first queue is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +49,19 @@ class Question:
         return play(self.saturday, self.layout, self.costs, self.sample, seed=self.seed)
 
     def times(self, load: int, baristas: float) -> Question:
-        """Return the same with so many times the customers and the baristas, played coarsely."""
+        """Return the same with so many times the customers and the baristas, played coarsely.
+
+        Fewer shops are played rather than larger bundles, for these make stays longer.
+        """
+        shops = min(
+            self.sample.shops * COARSE * load, max(self.sample.shops, self.layout.shops // 4)
+        )
+        bundle = self.sample.bundle * self.sample.shops * COARSE * load // shops
         return replace(
             self,
             saturday=replace(self.saturday, load=self.saturday.load * load),
             layout=replace(self.layout, baristas=round(self.layout.baristas * baristas)),
-            sample=self.sample._replace(bundle=self.sample.bundle * COARSE * load),
+            sample=Sample(shops, bundle),
         )
 
     def peak(self) -> float:
@@ -74,22 +73,24 @@ def at_peak(day: Day, kind: Kind) -> float:
     """Return how busy a kind is in its busiest quarter of an hour."""
     quarters = range(int(day.saturday.seconds / QUARTER))
     account = day.accounts[kind]
-    return max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
+    busy = max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
+    return min(1.0, busy)  # a coffee counts when it is done, so it may be a little more
 
 
 def of_queue(day: Day, queue: Queue) -> str:
-    """Say when a queue grows, and when it is gone."""
+    """Say when a queue grows, when it is gone, and how long things take in it."""
     clock = day.saturday.clock
-    gone = "it lasts until the end" if queue.end is None else f"it is gone at {clock(queue.end)}"
-    return f"{queue.kind}: from {clock(queue.begin)}, and {gone}"
+    begin = clock(queue.begin)
+    end = "lasts until the end" if queue.end is None else f"is gone at {clock(queue.end)}"
+    who = "customers wait" if queue.kind is Kind.BARISTA else "a request stays there"
+    return f"at {queue.kind.named}: at {begin}, and it {end} ({who} for {time_of(queue)})"
 
 
-def first_of(day: Day) -> str:
-    """Say where and when the first queue grows."""
-    queues = find_queues(day)
-    if not queues:
-        return "No queue grows for half an hour."
-    return f"The first queue grows at {of_queue(day, queues[0])}."
+def time_of(queue: Queue) -> str:
+    """Return the mean time in a queue at its worst."""
+    if queue.kind is Kind.BARISTA:
+        return f"{queue.stay / 60:.0f} min"
+    return f"{queue.stay * 1000:.0f} ms"
 
 
 def hours_of(day: Day) -> Table:
@@ -103,7 +104,7 @@ def hours_of(day: Day) -> Table:
         if not came and not served:
             break
         busy = [f"{account.busy(begin, end):.1%}" for account in day.accounts.values()]
-        wait = day.waited.between(begin, end) / (served or 1.0) / 60
+        wait = day.wait(begin, end) / 60
         table.add_row(
             day.saturday.clock(begin),
             f"{came * day.scale / HOUR:.0f}",
@@ -115,28 +116,27 @@ def hours_of(day: Day) -> Table:
 
 
 def picture_of(day: Day) -> str:
-    """Draw who waits at the end of each half hour."""
-    ends = [number * HOUR / 2 for number in range(1, int(day.saturday.seconds / HOUR * 2) + 1)]
+    """Draw who waits at the end of each hour."""
+    ends = [(number + 1) * HOUR for number in range(int(day.saturday.seconds / HOUR))]
     counts = [round(day.waiting(end)) for end in ends]
-    edges = [
-        day.saturday.clock(end)[:2] if not end % HOUR else " " * n for n, end in enumerate(ends)
-    ]
-    return draw("customers who wait, of all shops", edges, counts, max(counts))
+    edges = [day.saturday.clock(end)[:2] for end in ends]
+    return draw("customers who wait at all shops", edges, counts, max(counts))
 
 
-def as_load_grows(question: Question) -> Iterator[tuple[str, ...]]:
+def as_load_grows(question: Question, day: Day) -> Iterator[tuple[str, ...]]:
     """Yield rows: load, baristas of a shop, orders/s at the peak, how busy, the first queue.
 
-    With the baristas of the layout up to four times the load, then with enough of them until a
-    machine has a queue.
+    With the baristas of the layout up to four times the load, `day` being the first, then with
+    enough of them until a machine has a queue.
     """
-    few = [question.times(load, 1.0) for load in LOADS[:3]]
-    for each in few:
-        yield row_of(each, each.play())
+    yield row_of(question, day)
+    for load in LOADS[1:3]:
+        few = question.times(load, 1.0)
+        yield row_of(few, few.play())
     for load in LOADS:
-        each = question.times(load, ENOUGH * load)
-        day = each.play()
-        yield row_of(each, day)
+        enough = question.times(load, ENOUGH * load)
+        day = enough.play()
+        yield row_of(enough, day)
         if any(queue.kind in MACHINES for queue in find_queues(day)):
             return
 
@@ -145,19 +145,23 @@ def row_of(question: Question, day: Day) -> tuple[str, ...]:
     """Return the row of one load."""
     queues = find_queues(day)
     busy = [f"{at_peak(day, kind):.1%}" for kind in Kind]
-    first = of_queue(day, queues[0]) if queues else "none"
+    first = "none"
+    if queues:
+        queue, clock = queues[0], day.saturday.clock
+        end = "the end" if queue.end is None else clock(queue.end)
+        first = f"{queue.kind}, {clock(queue.begin)} to {end}, {time_of(queue)}"
     load, baristas = question.saturday.load, question.layout.baristas
     return (f"x{load:g}", str(baristas), f"{question.peak():.0f}", *busy, first)
 
 
-def loads_of(question: Question) -> Table:
+def loads_of(question: Question, day: Day) -> Table:
     """Return the table of more and more load."""
     table = Table(title="As the load grows: how busy in the busiest quarter of an hour")
     for title in ("load", "baristas", "orders/s", *(str(kind) for kind in Kind)):
         table.add_column(title, justify="right")
-    table.add_column("the first queue")
+    table.add_column("the first queue, time in it")
     begin = process_time()
-    for row in as_load_grows(question):
+    for row in as_load_grows(question, day):
         table.add_row(*row)
         progress(f"load {row[0]}, {row[1]} baristas: {process_time() - begin:.0f} s")
     return table
@@ -191,15 +195,15 @@ def layouts_of(question: Question) -> Table:
 
 
 def machines_of(question: Question) -> str:
-    """Say how many fronts and houses a machine of eight cores takes; arithmetic."""
+    """Say how many cores the peak takes, how much memory and how many sessions; arithmetic."""
     costs, layout = question.costs, question.layout
-    houses = cores_for(Kind.HOUSE, question.peak(), costs, layout)
-    fronts = cores_for(Kind.FRONT, question.peak(), costs, layout)
-    a_core = layout.shops // houses
+    cores = {kind: cores_for(kind, question.peak(), costs, layout) for kind in MACHINES}
+    a_core = layout.shops // cores[Kind.HOUSE]
     return (
-        f"At the peak {layout.shops} houses take {houses} cores at 70 %: {a_core} to a core, "
-        f"{a_core * costs.house_mebibytes / 1024:.0f} GiB of memory to a core. "
-        f"The fronts take {fronts} cores, of {layout.fronts} that there are."
+        f"At the peak {layout.shops:,} houses take {cores[Kind.HOUSE]} cores at 70 %: {a_core} to "
+        f"a core, with {a_core * costs.house_mebibytes / 1024:.1f} GiB of memory. The fronts take "
+        f"{cores[Kind.FRONT]}, of {layout.fronts} that there are. Each PostgreSQL has "
+        f"{layout.shops * SESSIONS / layout.postgresql:,.0f} sessions."
     )
 
 
@@ -242,11 +246,29 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(option, type=positive, default=one.default, metavar="N", help=text)
     add = parser.add_argument
     add("--load", type=float, default=1.0, metavar="X", help="times the customers")
-    add("--cost", action="append", default=[], metavar="NAME=NUMBER", help="change a cost")
+    add(
+        "--cost",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="change a cost, see below; may be repeated",
+    )
     add("--seed", type=int, default=17, metavar="N", help="the same seed plays the same day")
     shops, bundle = Sample()
-    add("--sample", type=positive, default=shops, metavar="N", help="play one shop in N")
-    add("--bundle", type=positive, default=bundle, metavar="N", help="play one customer in N")
+    add(
+        "--sample",
+        type=positive,
+        default=shops,
+        metavar="N",
+        help=f"play one shop in N; by default {shops}",
+    )
+    add(
+        "--bundle",
+        type=positive,
+        default=bundle,
+        metavar="N",
+        help=f"play one customer and barista in N; by default {bundle}",
+    )
     add("--once", action="store_true", help="only the day by hour, not what more load does")
     return parser
 
@@ -273,16 +295,17 @@ def main() -> int:
     try:
         day = question.play()
     except ValueError as error:
-        console.print(f"The first queue grows before the first customer comes: {error}.")
+        console.print(f"A queue grows before the first order comes: {error}.")
         console.print(layouts_of(question))
         return 1
     console.print(hours_of(day))
     console.print(picture_of(day), highlight=False)
-    console.print(first_of(day))
-    for queue in find_queues(day)[1:]:
-        console.print(f"Another grows at {of_queue(day, queue)}.")
+    queues = [of_queue(day, queue) for queue in find_queues(day)]
+    console.print(f"The first queue grows {queues[0]}." if queues else "No queue grows.")
+    for queue in queues[1:]:
+        console.print(f"Another one grows {queue}.")
     if not options.once:
-        console.print(loads_of(question))
+        console.print(loads_of(question, day))
     console.print(layouts_of(question))
     console.print(machines_of(question))
     return 0

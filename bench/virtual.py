@@ -53,7 +53,7 @@ class Loop:
         while events and events[0][0] < until:
             self.now, _, process = heappop(events)
             waits_for = next(process, None)
-            if isinstance(waits_for, float):
+            if isinstance(waits_for, float | int):
                 self.at(waits_for, process)
             elif waits_for is not None:
                 waits_for.keep(process)

@@ -2,14 +2,25 @@
 
 Rule: pure. An ask that comes again is not begun again: it runs still, or its answer is sent again,
 or it is settled and nothing is to be done. An answer is kept until the front reports that it has
-it; a number, until all before it are settled. So what is kept is bounded by what is open.
+it. Which numbers are settled, the newest report says: all up to a number, but for those that are
+open. So what is kept is bounded by what is open, however long one of them is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from cafe.bus.batches import Answer, Ask, Open
+
+
+class Missing(NamedTuple):
+    """What a front lacks, by its report."""
+
+    unknown: Sequence[int]
+    """Its asks that have not come: it sends them again."""
+    answers: Sequence[Answer]
+    """What it was sent before its last report, and has not had: they are sent again."""
 
 
 class Answered:
@@ -19,17 +30,17 @@ class Answered:
         """Begin with a front that has not asked anything of this house."""
         self._running: set[int] = set()
         self._answers: dict[int, Answer] = {}
-        self._settled: set[int] = set()
-        """Those above `_through`."""
         self._through = 0
-        """All up to this are settled, but for those that run or are answered."""
+        """All up to this are settled, but for those that are open: the newest report."""
+        self._open: frozenset[int] = frozenset()
+        self._late: frozenset[int] = frozenset()
+        """Answered before the newest report, and open in it."""
         self._cancelled_before: set[int] = set()
         """Cancelled before they came."""
 
     def __len__(self) -> int:
         """Return how many numbers are kept."""
-        kept = len(self._running) + len(self._answers)
-        return kept + len(self._settled) + len(self._cancelled_before)
+        return sum(map(len, (self._running, self._answers, self._open, self._cancelled_before)))
 
     def begin(self, asks: Iterable[Ask]) -> Iterator[Ask | Answer]:
         """Yield the asks that are new, to be run; and the answers of those that come again."""
@@ -63,18 +74,22 @@ class Answered:
         self._running.discard(answer.number)
         self._answers[answer.number] = answer
 
-    def report(self, opened: Open) -> Sequence[int]:
-        """Take a front's report; return which of its open asks are not known here."""
-        open_ones = set(opened.numbers)
-        for number in [one for one in self._answers if one <= opened.through]:
-            if number not in open_ones:
-                del self._answers[number]
-                self._settled.add(number)
-        lowest = min(opened.numbers, default=opened.through + 1) - 1
-        self._through = max(self._through, lowest)
-        self._settled = {one for one in self._settled if one > self._through}
-        self._cancelled_before = {one for one in self._cancelled_before if one > self._through}
-        return [one for one in opened.numbers if not self._is_known(one)]
+    def report(self, opened: Open) -> Missing:
+        """Take a front's report; return what it lacks. One that was overtaken changes nothing."""
+        is_open = frozenset(opened.numbers)
+        if (opened.through, -len(is_open)) < (self._through, -len(self._open)):
+            return Missing((), ())
+        self._through, self._open = opened.through, is_open
+        for number in [one for one in self._answers if self._is_settled(one)]:
+            del self._answers[number]
+        self._cancelled_before = {
+            one for one in self._cancelled_before if not self._is_settled(one)
+        }
+        # An answer may cross the report; where the next one has it open still, it was lost.
+        late = is_open & self._answers.keys()
+        lost, self._late = late & self._late, late
+        unknown = [one for one in opened.numbers if not self._is_known(one)]
+        return Missing(unknown, [self._answers[one] for one in sorted(lost)])
 
     def given_up(self, opened: Open) -> Sequence[int]:
         """Return which asks run here though their front does not wait for them any more."""
@@ -86,10 +101,8 @@ class Answered:
         """The asks that run."""
         return sorted(self._running)
 
+    def _is_settled(self, number: int) -> bool:
+        return number <= self._through and number not in self._open
+
     def _is_known(self, number: int) -> bool:
-        return (
-            number <= self._through
-            or number in self._running
-            or number in self._answers
-            or number in self._settled
-        )
+        return number in self._running or number in self._answers or self._is_settled(number)

@@ -30,6 +30,7 @@ from cafe.bus.batches import (
     Asks,
     Changed,
     Happened,
+    Open,
     Outcome,
     Pulse,
 )
@@ -215,9 +216,16 @@ class Answering:
             if number in front.scopes:
                 front.scopes[number].cancel()
         if asks.open is not None:
-            for number in front.answered.report(asks.open):
-                self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
-            for number in front.answered.given_up(asks.open):
+            self._take_report(name, front, asks.open)
+
+    def _take_report(self, name: str, front: FrontHere, opened: Open) -> None:
+        missing = front.answered.report(opened)
+        for number in missing.unknown:
+            self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
+        for answer in missing.answers:
+            self._answer(name, answer)
+        for number in front.answered.given_up(opened):
+            if number in front.scopes:  # else its task is about to begin
                 front.scopes[number].cancel()
 
     async def _run(self, name: str, front: FrontHere, ask: Ask) -> None:

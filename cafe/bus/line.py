@@ -41,6 +41,9 @@ STREAM_SECONDS: Final = 60.0
 """How long its stream of answers is kept after that."""
 SILENT_SECONDS: Final = 2.0
 """A house that has given no sign of life for so long is away."""
+FORGET_SECONDS: Final = 10.0
+"""After so long without a sign of life, a term counts no longer. Terms begin lower where the ledger
+was restored into another server."""
 MOST_OPEN: Final = 20_000
 """Asks of one front; beyond, a message that is not to wait is refused as by a full mailbox."""
 
@@ -238,7 +241,7 @@ class Line:
                     self._take_answers(read_answers(body))
 
     def _take_pulse(self, pulse: Pulse, nursery: trio.Nursery) -> None:
-        if pulse.term < self._term:
+        if pulse.term < self._term and trio.current_time() < self._pulse_at + FORGET_SECONDS:
             return  # of a house that does not know yet that it owns nothing any more
         self._term = pulse.term
         if pulse.house != self._asks.house:

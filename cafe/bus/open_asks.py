@@ -68,8 +68,9 @@ class OpenAsks:
         """Return the next batch; with a report of what is open, as far as it was sent before."""
         opened = None
         if report:
-            # What is about to be sent is none of it, so all up to the last sent one are told of.
-            through = min(self._unsent, default=self._last + 1) - 1
+            # What was never sent is none of it; what is sent again is open, as all that was sent.
+            never = (number for number in self._unsent if number not in self._sent)
+            through = min(never, default=self._last + 1) - 1
             opened = Open(through, [one for one in self._sent if one <= through])
             self._ended = False
         asks = list(islice(self._unsent.values(), MOST_IN_BATCH))

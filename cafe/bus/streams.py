@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import structlog
 import trio
@@ -188,8 +188,7 @@ class Bus:
 def by_stream(found: Any) -> Iterable[tuple[bytes, Any]]:
     """Return what XREAD has answered, in either version of the protocol, by stream."""
     if isinstance(found, dict):
-        answered: dict[bytes, Any] = found
-        return answered.items()
+        return cast("dict[bytes, Any]", found).items()  # isinstance cannot tell of what
     return found or ()
 
 

@@ -28,7 +28,9 @@ ListenToHands = Callable[[Callable[[AbstractSet[str]], object]], None]
 def open_events(
     house: House, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
 ) -> Offer:
-    """Return what the shop offers of streams."""
+    """Return what the shop offers of streams; in a house, only what its fronts read."""
+    if house.has_fronts:
+        return Offer(name="events", queries=(load_pruned,))
     states = States(ready_board, desk, house.ledger)
     offer = offer_of(states, house, desk=desk, listen_to_hands=listen_to_hands)
     return replace(offer, queries=(load_pruned,))

@@ -118,7 +118,8 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ledger.listen(OrderLog(house.registry).hear)
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
-    ready_board = await load_ready_board(ledger)
+    # In a house no board is looked at: each front has its own.
+    ready_board = ReadyBoard() if house.has_fronts else await load_ready_board(ledger)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl, has_fronts=house.has_fronts)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
     desk = Desk(dispatcher, ledger, ids, keys_kept, ledger.now, ttl)

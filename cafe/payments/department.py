@@ -35,6 +35,7 @@ from cafe.payments.cashier import Cashier, Rules
 from cafe.payments.checks import CHECKS
 from cafe.payments.customer_api import customer_routes
 from cafe.payments.followers import follow_orders
+from cafe.payments.front import CashierAtFront
 from cafe.payments.messages import AnswerCustomers, CashierCount, CountPayments, Lane, LoadPayments
 from cafe.payments.payment import OPEN, TRANSITIONS, Status
 from cafe.payments.queries import (
@@ -153,10 +154,10 @@ def reach_payments(front: Front, *, desk: Desk, board: Board, coverage: Coverage
     line = front.line
     log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
     charges = partial(line.call, CHARGES_CALL, 0.0, bool)
-    cashier = line.ref(Cashier)
+    cashier = CashierAtFront(line, front.closing)
     # Any key may be that of a payment: the house knows since when there is a provider.
     till = Till(cashier, desk, board, coverage, front.ledger, log_followed, charges, True)
-    return payments_offer(till, front.limiter)
+    return replace(payments_offer(till, front.limiter), close=cashier.close)
 
 
 def payments_offer(till: Till, limiter: Ref[RateLimiter]) -> PaymentsOffer:

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import trio
 
-from actors import ActorCrashed, open_system
+from actors import ActorCrashed, Restart, open_system
 from cafe.bus.answering import Answering, asked_of
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.line import Line, open_line
@@ -39,6 +39,7 @@ from tests.cafe.orders.counter import ADDRESS, Counter, open_ledger, start_count
 
 TTL = 86_400.0
 BAN_SECONDS = 60.0
+PATIENT = Restart(limit=1_000, backoff=0.01, longest=0.1, jitter=0)
 HOUSE = Rules(has_fronts=True)
 
 
@@ -129,7 +130,7 @@ class Site:
             ):
                 rules = self.rules
                 desk, closing = await start_counter(
-                    system, nursery, ledger, store, rules, holdings=self.holdings
+                    system, nursery, ledger, store, rules, PATIENT, holdings=self.holdings
                 )
                 ref = desk.dispatcher
                 asked = asked_of([ref], [read_page, *READ_AT_FRONTS], {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from math import inf
 from random import Random
 
@@ -18,7 +19,8 @@ from cafe.orders.order import Action, Status
 from cafe.orders.refusals import OrderCancelled
 from tests.cafe.bus.memory_bus import Faults
 from tests.cafe.orders.counter import ADDRESS
-from tests.cafe.orders.site import FrontHere, Guest, brew_all, open_site, seated
+from tests.cafe.orders.site import FrontHere, Guest, Site, brew_all, open_site, seated
+from tests.chance import examples
 
 pytestmark = pytest.mark.schedules
 
@@ -143,58 +145,78 @@ async def test_an_order_that_was_placed_before_its_front_died_is_found_by_its_id
         assert Action.ABANDON in {one.event.action for one in site.store.logged}
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(examples(6)))
 async def test_no_wait_is_missed_whatever_happens_to_batches_houses_and_customers(
     seed: int,
 ) -> None:
-    random = Random(seed)  # noqa: S311 - no secret
     faults = Faults(lost=0.1, repeated=0.1, delayed=0.2)
-    async with open_site(faults=faults, seed=seed) as site:
-        async with trio.open_nursery() as nursery:
-            counter = await site.open_house()
-            site.disk.seconds = random.choice([0.0, 0.05])
-            fronts = [await site.open_front() for _ in range(3)]
-            guests = list[Guest]()
-            for step in range(60):
-                what = random.random()
-                front = random.choice(fronts)
-                if what < 0.5:
-                    guest = Guest(front)
-                    guests.append(guest)
-                    key = f"k{random.randrange(8)}" if random.random() < 0.3 else None
-                    hold = inf if random.random() < 0.8 else random.uniform(1.0, 9.0)
-                    nursery.start_soon(guest.wait, key, hold)
-                elif what < 0.7:
-                    nursery.start_soon(brew_one, front)
-                elif what < 0.8 and guests:
-                    random.choice(guests).disconnect()
-                elif what < 0.85:
-                    await counter.crash()
-                elif what < 0.9:
-                    site.memory.cut_off.add(Names().log)
-                elif what < 0.95:
-                    site.memory.cut_off.clear()
-                elif step % 3 == 0:
-                    counter = await site.fail_over(random.choice([0.0, 2.0]))
-                await trio.sleep(random.expovariate(2.0))
-            site.memory.cut_off.clear()
-            site.memory.faults = Faults()
-            await trio.sleep(
-                200
-            )  # the leases of lost claims expire, and the unclaimed are given up
-            with trio.fail_after(600):
-                while any(guest.is_waiting for guest in guests):
-                    await brew_all(fronts[0], tries=1)
+    async with open_site(faults=faults, seed=seed) as site, trio.open_nursery() as nursery:
+        chaos = Chaos(site, nursery, Random(seed))  # noqa: S311 - no secret
+        await chaos.begin()
+        for _ in range(60):
+            await chaos.step()
+        site.memory.cut_off.clear()
+        site.memory.faults = Faults()
+        await trio.sleep(200)  # leases of lost claims expire, and the unclaimed are given up
+        with trio.fail_after(600):
+            while any(guest.is_waiting for guest in chaos.guests):
+                await brew_all(chaos.fronts[0], tries=1)
+        await trio.sleep(5)
         rows = site.store.orders
-        for guest in guests:
+        for guest in chaos.guests:
+            assert not isinstance(guest.refused, OrderCancelled)
             if guest.is_ready:
                 assert guest.got is not None
                 assert rows[guest.got.order.order_id].status is Status.DELIVERED
-        assert all(not isinstance(guest.refused, OrderCancelled) for guest in guests)
-        await trio.sleep(5)
-        assert [front.dispatcher.waiting for front in fronts] == [0, 0, 0]
+        assert [front.dispatcher.waiting for front in chaos.fronts] == [0, 0, 0]
         assert len(site.holdings) == 0
         assert site.store.broken_promises() == []
+
+
+@dataclass
+class Chaos:
+    """Customers, baristas, crashes, fail-overs and a log that is cut off, by chance."""
+
+    site: Site
+    nursery: trio.Nursery
+    random: Random
+    fronts: list[FrontHere] = field(default_factory=list[FrontHere])
+    guests: list[Guest] = field(default_factory=list[Guest])
+
+    async def begin(self) -> None:
+        """Open a house and three fronts."""
+        self.counter = await self.site.open_house()
+        self.site.disk.seconds = self.random.choice([0.0, 0.05])
+        self.fronts += [await self.site.open_front() for _ in range(3)]
+
+    async def step(self) -> None:
+        """Do one thing, and wait a moment."""
+        await self._do(self.random.random())
+        await trio.sleep(self.random.expovariate(2.0))
+
+    async def _do(self, what: float) -> None:
+        if what < 0.5:
+            self._order()
+        elif what < 0.7:
+            self.nursery.start_soon(brew_one, self.random.choice(self.fronts))
+        elif what < 0.8 and self.guests:
+            self.random.choice(self.guests).disconnect()
+        elif what < 0.85:
+            await self.counter.crash()
+        elif what < 0.9:
+            self.site.memory.cut_off.add(Names().log)
+        elif what < 0.97:
+            self.site.memory.cut_off.clear()
+        else:
+            self.counter = await self.site.fail_over(self.random.choice([0.0, 2.0]))
+
+    def _order(self) -> None:
+        random = self.random
+        guest = Guest(random.choice(self.fronts))
+        self.guests.append(guest)
+        key = f"k{random.randrange(8)}" if random.random() < 0.3 else None
+        hold = inf if random.random() < 0.8 else random.uniform(1.0, 9.0)
+        self.nursery.start_soon(guest.wait, key, hold)
 
 
 async def brew_one(front: FrontHere) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import trio
 
+from cafe.payments.department import PaymentsOffer
+from cafe.payments.front import CashierAtFront
 from tests.cafe.both_ends import needs_redis, open_both_ends
+from tests.system.shop import until_asked
 
 pytestmark = needs_redis
 
@@ -22,6 +25,8 @@ class Provider:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.was_asked = trio.Event()
+        self.stalls = False
 
     async def answer(self, stream: trio.SocketStream) -> None:
         """Answer one request, the whole of which comes at once."""
@@ -29,6 +34,9 @@ class Provider:
         while not received.endswith(b"}"):
             received += await stream.receive_some()
         self.asked += 1
+        self.was_asked.set()
+        if self.stalls:
+            await trio.sleep_forever()
         await stream.send_all(ACCEPTED)
 
 
@@ -81,3 +89,33 @@ async def test_without_a_provider_in_the_house_a_basket_is_paid_at_the_counter(
         customer = await ends.here.with_role("customer")
         ordered = await ends.there.customer.post("/orders", json=BASKET, headers=customer)
         assert ordered.json()["payment"] == {"status": "at_counter"}
+
+
+async def test_one_who_waits_for_a_payment_is_answered_as_the_front_closes(tmp_path: Path) -> None:
+    async with (
+        open_provider() as (provider, url),
+        open_both_ends(tmp_path, payment_url=url) as ends,
+    ):
+        provider.stalls = True
+        here = ends.here
+        payments = here.offer(PaymentsOffer)
+        customer = await here.with_role("customer")
+        reasons = list[str]()
+
+        async def is_waiting() -> bool:
+            cashier = payments.till.cashier
+            return isinstance(cashier, CashierAtFront) and cashier.waiting == 1
+
+        async def order() -> None:
+            refused = await here.customer.post("/orders", json=BASKET, headers=customer)
+            reasons.append(refused.json()["reason"])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(order)
+            await provider.was_asked.wait()
+            await until_asked(is_waiting)
+            here.front.closing.begin(retry_after=1.0)
+            assert await payments.close() == {"payments_answered": 1}
+        await order()
+        assert reasons == ["closing", "closing"]
+        assert provider.asked == 1

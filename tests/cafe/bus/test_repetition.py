@@ -1,0 +1,255 @@
+"""Repetition over the bus: nothing takes effect twice, nothing stays unanswered, little is kept.
+
+Rule: a front and its houses are the pure models that the processes use. Between them is a wire that
+loses, repeats and reorders batches as Hypothesis wishes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from cafe.bus.answered import Answered
+from cafe.bus.batches import Answer, Answers, Asks, Outcome
+from cafe.bus.codec import encode
+from cafe.bus.open_asks import OpenAsks
+from tests.chance import examples
+
+NOTHING = msgspec.Raw(encode(None))
+INDEX = st.integers(0, 1_000)
+
+
+@dataclass
+class House:
+    """What `Answering` does with a batch, but for its tasks."""
+
+    name: str
+    answered: Answered = field(default_factory=Answered)
+    runs: Counter[int] = field(default_factory=Counter[int])
+    """How often each ask was begun."""
+
+    def take(self, asks: Asks) -> list[Answer]:
+        """Return what is answered at once."""
+        answered, answers = self.answered, list[Answer]()
+        for one in answered.begin(asks.asks):
+            if isinstance(one, Answer):
+                answers.append(one)
+            elif answered.is_cancelled(one.number):
+                answers.append(self.end(one.number, Outcome.CANCELLED))
+            else:
+                self.runs[one.number] += 1
+        for number in answered.cancel(asks.cancelled):
+            answers.append(self.end(number, Outcome.CANCELLED))
+        if asks.open is not None:
+            missing = answered.report(asks.open)
+            answers += [Answer(one, Outcome.UNKNOWN, NOTHING) for one in missing.unknown]
+            answers += missing.answers
+            for number in answered.given_up(asks.open):
+                answers.append(self.end(number, Outcome.CANCELLED))
+        return answers
+
+    def end(self, number: int, outcome: Outcome) -> Answer:
+        answer = Answer(number, outcome, msgspec.Raw(encode(number)))
+        self.answered.end(answer)
+        return answer
+
+
+class Repetition(RuleBasedStateMachine):
+    """One front, its houses one after the other, and the wire between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.front = OpenAsks("front")
+        self.houses: list[House] = []
+        self.to_house: list[Asks] = []
+        self.to_front: list[Answers] = []
+        self.asked: list[int] = []
+        self.cancelled: set[int] = set()
+        self.outcomes: dict[int, Outcome] = {}
+        self.open_house()
+
+    # The front
+
+    @rule()
+    def ask(self) -> None:
+        self.asked.append(self.front.add("Dispatcher", "CountQueue", encode(None)))
+
+    @precondition(lambda self: len(self.outcomes) + len(self.cancelled) < len(self.asked))
+    @rule(index=INDEX)
+    def cancel(self, index: int) -> None:
+        given_up = self.outcomes.keys() | self.cancelled
+        waiting = [one for one in self.asked if one not in given_up]
+        if waiting:
+            number = waiting[index % len(waiting)]
+            self.cancelled.add(number)
+            if not self.front.cancel(number):
+                self.outcomes[number] = Outcome.CANCELLED
+
+    @precondition(lambda self: self.front.has_news or self.front.has_open)
+    @rule(report=st.booleans())
+    def send(self, report: bool) -> None:  # noqa: FBT001 - a strategy's
+        if self.front.has_news or report:
+            self.to_house.append(self.front.take(report=report))
+
+    # The wire
+
+    @precondition(lambda self: self.to_house)
+    @rule(index=INDEX, repeats=st.booleans())
+    def carry_asks(self, index: int, repeats: bool) -> None:  # noqa: FBT001 - as above
+        batch = self.to_house[index % len(self.to_house)]
+        if not repeats:
+            self.to_house.remove(batch)
+        self.receive(batch)
+
+    @precondition(lambda self: self.to_house)
+    @rule(index=INDEX)
+    def lose_asks(self, index: int) -> None:
+        del self.to_house[index % len(self.to_house)]
+
+    @precondition(lambda self: self.to_front)
+    @rule(index=INDEX, repeats=st.booleans())
+    def carry_answers(self, index: int, repeats: bool) -> None:  # noqa: FBT001 - as above
+        batch = self.to_front[index % len(self.to_front)]
+        if not repeats:
+            self.to_front.remove(batch)
+        self.hear(batch)
+
+    @precondition(lambda self: self.to_front)
+    @rule(index=INDEX)
+    def lose_answers(self, index: int) -> None:
+        del self.to_front[index % len(self.to_front)]
+
+    # The house
+
+    @precondition(lambda self: self.house.answered.running)
+    @rule(index=INDEX)
+    def finish(self, index: int) -> None:
+        running = self.house.answered.running
+        answer = self.house.end(running[index % len(running)], Outcome.ANSWERED)
+        self.to_front.append(Answers(self.house.name, [answer]))
+
+    @precondition(lambda self: len(self.houses) < 3)
+    @rule()
+    def open_house(self) -> None:
+        self.houses.append(House(f"house {len(self.houses)}"))
+        for number in self.front.begin(self.house.name):
+            assert number not in self.outcomes
+            self.outcomes[number] = Outcome.CRASHED
+
+    # What holds
+
+    @invariant()
+    def nothing_takes_effect_twice(self) -> None:
+        for house in self.houses:
+            assert max(house.runs.values(), default=1) == 1
+
+    @invariant()
+    def what_is_answered_was_run(self) -> None:
+        answered = [one for one, outcome in self.outcomes.items() if outcome is Outcome.ANSWERED]
+        assert all(any(house.runs[one] for house in self.houses) for one in answered)
+
+    def teardown(self) -> None:
+        """Once the wire works, all is answered, and nothing is kept."""
+        for _ in range(8):
+            self.to_house += [self.front.take(report=True)]
+            while self.to_house:
+                self.receive(self.to_house.pop(0))
+            for number in self.house.answered.running:
+                answer = self.house.end(number, Outcome.ANSWERED)
+                self.to_front.append(Answers(self.house.name, [answer]))
+            while self.to_front:
+                self.hear(self.to_front.pop(0))
+        assert self.outcomes.keys() == set(self.asked)
+        for number in set(self.asked) - self.cancelled:
+            assert self.outcomes[number] in {Outcome.ANSWERED, Outcome.CRASHED}
+        assert len(self.front) == 0
+        assert len(self.house.answered) == 0
+        self.nothing_takes_effect_twice()
+
+    # How batches are taken
+
+    @property
+    def house(self) -> House:
+        return self.houses[-1]
+
+    def receive(self, batch: Asks) -> None:
+        if batch.house == self.house.name:
+            answers = self.house.take(batch)
+            if answers:
+                self.to_front.append(Answers(self.house.name, answers))
+
+    def hear(self, batch: Answers) -> None:
+        if batch.house != self.front.house:
+            return
+        for answer in batch.answers:
+            if answer.outcome is Outcome.UNKNOWN:
+                self.front.repeat(answer.number)
+            elif self.front.settle(answer.number):
+                assert answer.number not in self.outcomes
+                self.outcomes[answer.number] = answer.outcome
+
+
+TestRepetition = Repetition.TestCase
+TestRepetition.settings = settings(
+    max_examples=examples(300), stateful_step_count=60, deadline=None
+)
+
+
+def test_an_ask_that_stays_open_does_not_make_the_house_remember_all_that_follow() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    front.add("Dispatcher", "StartOrder", encode(None))
+    for step in range(1_000):
+        front.add("Dispatcher", "CountQueue", encode(None))
+        for answer in house.take(front.take(report=step % 5 == 0)):
+            front.settle(answer.number)
+        for number in house.answered.running:
+            if number > 1:
+                front.settle(house.end(number, Outcome.ANSWERED).number)
+        assert len(house.answered) < 15
+    assert len(front) == 1
+    assert house.answered.running == [1]
+
+
+def test_a_lost_answer_is_sent_again_and_one_on_its_way_is_not() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    number = front.add("Dispatcher", "CountQueue", encode(None))
+    assert house.take(front.take()) == []
+    answer = house.end(number, Outcome.ANSWERED)
+    assert house.take(front.take(report=True)) == []
+    assert house.take(front.take(report=True)) == [answer]
+    front.settle(number)
+    assert house.take(front.take(report=True)) == []
+    assert len(house.answered) == 0
+
+
+def test_an_ask_keeps_its_body_when_it_is_sent_again() -> None:
+    front, house = OpenAsks("front"), House("house")
+    front.begin(house.name)
+    number = front.add("Dispatcher", "CountQueue", encode("body"))
+    lost = front.take()
+    [unknown] = house.take(front.take(report=True))
+    assert (unknown.number, unknown.outcome) == (number, Outcome.UNKNOWN)
+    front.repeat(number)
+    assert front.take().asks == lost.asks
+
+
+def test_a_report_that_was_overtaken_makes_no_ask_run_again() -> None:
+    front, house = OpenAsks("front"), House("house")
+    front.begin(house.name)
+    number = front.add("Dispatcher", "CountQueue", encode(None))
+    repeated = front.take()
+    assert house.take(repeated) == []
+    overtaken = front.take(report=True)
+    house.end(number, Outcome.ANSWERED)
+    front.settle(number)
+    assert house.take(front.take(report=True)) == []
+    assert house.take(overtaken) == []
+    assert house.take(repeated) == []
+    assert house.runs == {number: 1}

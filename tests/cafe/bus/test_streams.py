@@ -1,0 +1,116 @@
+"""The streams of a shop on a real Redis: added to, read, away, emptied, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+import trio
+
+from cafe.bus.streams import MOST_ENTRIES, Bus, Entry, Names, open_bus
+from tests.machines.redis_server import RedisServer, running_redis, why_not
+
+NAMES = Names("north")
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[RedisServer]:
+    """Yield a server for all tests here."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(running: RedisServer) -> RedisServer:
+    """Return the server, empty."""
+    running.command("FLUSHALL")
+    return running
+
+
+async def read_some(bus: Bus, ids: dict[str, bytes]) -> tuple[list[bytes], dict[str, bytes]]:
+    """Wait for entries, and return their bodies and the ids behind them."""
+    with trio.fail_after(10):
+        while True:
+            entries, ids = await bus.read(ids)
+            if entries:
+                return [bytes(body) for _, body in entries], ids
+
+
+async def test_what_is_added_by_one_is_read_by_another_in_the_same_sequence(
+    redis: RedisServer,
+) -> None:
+    async with open_bus(redis.url, NAMES) as one, open_bus(redis.url, NAMES) as other:
+        ids = await other.last_of([NAMES.asks])
+        assert await one.add([Entry(NAMES.asks, body, "asks") for body in (b"first", b"second")])
+        bodies, ids = await read_some(other, ids)
+        assert bodies == [b"first", b"second"]
+        await one.add([Entry(NAMES.asks, b"third", "asks")])
+        assert (await read_some(other, ids))[0] == [b"third"]
+
+
+async def test_shops_on_one_server_do_not_read_each_other(redis: RedisServer) -> None:
+    south = Names("south")
+    async with open_bus(redis.url, NAMES) as north, open_bus(redis.url, south) as other:
+        ids = await other.last_of([south.asks])
+        await north.add([Entry(NAMES.asks, b"of north", "asks")])
+        await other.add([Entry(south.asks, b"of south", "asks")])
+        assert (await read_some(other, ids))[0] == [b"of south"]
+
+
+async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
+    redis: RedisServer,
+) -> None:
+    async with open_bus(redis.url, NAMES) as bus:
+        ids = await bus.last_of([NAMES.log])
+        redis.stop()
+        try:
+            assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
+            assert bus.is_away
+        finally:
+            redis.start()
+        with trio.fail_after(10):
+            while not await bus.add([Entry(NAMES.log, b"after", "log")]):
+                pass
+        assert not bus.is_away
+        assert (await read_some(bus, ids))[0] == [b"after"]
+
+
+async def test_a_reader_goes_on_with_a_server_whose_ids_begin_lower(redis: RedisServer) -> None:
+    found: list[bytes] = []
+    async with open_bus(redis.url, NAMES) as bus, trio.open_nursery() as nursery:
+        redis.stop()
+
+        async def read() -> None:
+            bodies, _ids = await read_some(bus, {NAMES.asks: b"99999999999999-0"})
+            found.extend(bodies)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(read)
+        await trio.sleep(0.2)
+        redis.start()
+        while True:
+            await bus.add([Entry(NAMES.asks, b"of a new server", "asks")])
+            await trio.sleep(0.05)
+    assert set(found) == {b"of a new server"}
+
+
+async def test_a_front_that_renews_its_key_lives_and_one_that_does_not_is_gone(
+    redis: RedisServer,
+) -> None:
+    async with open_bus(redis.url, NAMES) as bus:
+        await bus.add([], renew={NAMES.front("a"): 60_000, NAMES.front("b"): 1})
+        await trio.sleep(0.05)
+        assert await bus.living(["a", "b", "c"]) == {"a"}
+        await bus.delete(NAMES.front("a"))
+        assert await bus.living(["a"]) == set()
+
+
+async def test_streams_are_bounded(redis: RedisServer) -> None:
+    most = MOST_ENTRIES["answers"]
+    async with open_bus(redis.url, NAMES) as bus:
+        for _ in range(4):
+            await bus.add([Entry(NAMES.answers("a"), b"x", "answers")] * most)
+    length = int(redis.command("XLEN", NAMES.answers("a")).removeprefix(":"))
+    assert most <= length < 2 * most
