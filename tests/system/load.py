@@ -224,6 +224,8 @@ class Load:
             claim: Line = json.loads(answer.body)
             claimed.append(claim["order_id"])
             self.record.add(claim, "start")
+            if client.is_closed:
+                return  # it is finished on the next connection
         draw = self._chance.random()
         if draw < 0.01:
             await trio.sleep(self._chance.uniform(0, SLOWEST))
