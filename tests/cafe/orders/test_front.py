@@ -11,10 +11,14 @@ from cafe.orders.messages import (
     CancelOrder,
     CutOff,
     FinishOrder,
+    PlacedQuery,
+    PlaceOrder,
     StartOrder,
+    basket_order,
 )
 from cafe.orders.order import Status
-from cafe.orders.refusals import CutOffFromQueue, OrderCancelled, UnknownOrder
+from cafe.orders.refusals import CutOffFromQueue, KeyReused, OrderCancelled, UnknownOrder
+from tests.cafe.ledger.order_histories import basket
 from tests.cafe.orders.counter import ADDRESS
 from tests.cafe.orders.site import BAN_SECONDS, Guest, brew_all, open_site, seated
 
@@ -238,3 +242,26 @@ async def test_a_front_that_closes_refuses_baristas_and_answers_those_who_look()
         await front.dispatcher.close()
         await trio.sleep(1)
         assert sorted(map(str, seen)) == ["preparation", "refused"]
+
+
+async def test_what_a_desk_reads_is_read_in_the_house() -> None:
+    async with open_site() as site:
+        await site.open_house()
+        front = await site.open_front()
+        wanted = basket()
+        message = basket_order(front.desk.ids.new(), wanted, address=ADDRESS, max_waiting=9)
+        placed, is_new = await front.desk.place_basket(message)
+        order = placed.order
+        assert is_new
+        assert order.basket == wanted
+        page = await front.desk.list_placed(PlacedQuery(statuses=(Status.WAITING,)))
+        assert [one.order for one in page.standings] == [order]
+        assert [one.order for one in await front.desk.find_many([order.order_id])] == [order]
+        [event] = await front.desk.history(order.order_id)
+        assert (event.event.action, event.event.after) == ("place", "waiting")
+        await front.order("k", hold=0)
+        await trio.sleep(1)
+        assert front.desk.keys.may_have(ADDRESS, "k", front.ledger.now() - 10)
+        other = PlaceOrder(front.desk.ids.new(), "tea", None, ADDRESS, 9, "k", bound=False)
+        with pytest.raises(KeyReused):
+            await front.desk.place(other, 0)
