@@ -7,20 +7,28 @@ what counts is what a customer sees: the end of the owner's session, the standby
 ledger, the fronts' notice of it, and the commit. Then the killed house is started again, as the
 next standby. At the end the torture's accounts have to agree: nothing that was acknowledged is lost
 or was done twice.
+
+The same is measured for an owner that is frozen (SIGSTOP), and for one that is cut off from the
+database: there the standby looks at it for two seconds before it ends its session.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import trio
 
 from bench.processes import BenchmarkError
 from bench.report import FOR_THE_RECORD, Row, Scale, at_most, progress
+from cafe.ledger.postgresql_fence import FENCE_SECONDS
 from tests.cafe.ledger.postgres import running_server, why_not
+from tests.machines.failures import gives_up
+from tests.machines.processes import House
 from tests.machines.redis_server import running_redis
 from tests.machines.redis_server import why_not as why_no_redis
 from tests.machines.rush import Accounts, Rush, rush_on
@@ -36,63 +44,84 @@ ADDRESS = "127.6.0.1"
 PAUSE = 0.01
 """Seconds until an order that was refused is sent again."""
 SEED = 17
+FEWER = 4
+"""A share of the kills: so many freezes, and so many cut links."""
+
+
+class End(NamedTuple):
+    """One way in which a house stops being the owner."""
+
+    name: str
+    begin: Callable[[Site, House], object]
+    mend: Callable[[Site, House], object]
+    """What is done once another house is the owner."""
+
+
+KILL = End("the owner's kill", lambda _, house: house.kill(), lambda _, __: None)
+FREEZE = End("SIGSTOP to the owner", lambda _, house: house.freeze(), lambda _, house: house.thaw())
+CUT = End(
+    "the cut of the owner's link to the database",
+    lambda site, house: site.to_database[house.name].cut(),
+    lambda site, house: site.to_database[house.name].heal(),
+)
 
 
 def measure(scale: Scale) -> list[Row]:
-    """Kill the owner again and again; needs PostgreSQL and Redis."""
+    """End the owner again and again; needs PostgreSQL and Redis."""
     for reason in (why_not(), why_no_redis()):
         if reason is not None:
             progress(f"failover: not measured: {reason}")
             return [Row(f"fail-over: {reason}", "", "", "", None, FOR_THE_RECORD)]
-    with (
-        TemporaryDirectory() as folder,
-        running_server() as postgres,
-        running_redis() as redis,
-        new_site(postgres, redis, Path(folder)) as site,
-    ):
-        times = trio.run(kill_owners, site, scale.kills)
+    fewer = max(1, scale.kills // FEWER)
+    with running_server() as postgres, running_redis() as redis:
+        rows: list[Row] = []
+        for end, times, most in (
+            (KILL, scale.kills, MOST_SECONDS),
+            (FREEZE, fewer, FENCE_SECONDS + MOST_SECONDS),
+            (CUT, fewer, FENCE_SECONDS + MOST_SECONDS),
+        ):
+            with (
+                TemporaryDirectory() as folder,
+                new_site(postgres, redis, Path(folder), relayed=end is CUT) as site,
+            ):
+                rows += rows_of(end, trio.run(end_owners, site, end, times), most)
+    return rows
+
+
+def rows_of(end: End, times: list[float], most: float) -> list[Row]:
+    """Return what is shown of one kind of end, of which the worst may take so many seconds."""
     worst = max(times)
+    what = f"from {end.name} to the next committed order, {len(times)} times"
+    limit = at_most(most, worst, " s")
     return [
-        Row(
-            f"from the owner's kill to the next committed order, {len(times)} kills, median",
-            f"{median(times):.2f} s",
-            "",
-            "",
-        ),
-        Row(
-            "the same, the worst",
-            f"{worst:.2f} s",
-            "",
-            "",
-            None,
-            *at_most(MOST_SECONDS, worst, " s"),
-        ),
+        Row(f"{what}, median", f"{median(times):.2f} s", "", ""),
+        Row("the same, the worst", f"{worst:.2f} s", "", "", None, *limit),
     ]
 
 
-async def kill_owners(site: Site, kills: int) -> list[float]:
-    """Kill the owner so often in one rush; return the seconds that each took."""
-    times: list[float] = []
+async def end_owners(site: Site, end: End, times: int) -> list[float]:
+    """End the owner so often in one rush; return the seconds that each took."""
+    taken: list[float] = []
     await site.open()
     try:
         async with rush_on(site, Accounts(), SEED) as rush:
-            for number in range(kills):
-                times.append(await kill_owner(site, rush))
-                progress(f"failover, kill {number + 1}: {times[-1]:.2f} s")
+            for number in range(times):
+                taken.append(await end_owner(site, rush, end))
+                progress(f"failover, {end.name}, {number + 1}: {taken[-1]:.2f} s")
                 await site.open()
                 await rush.goes_on()
     except* AssertionError as wrong:
         raise BenchmarkError(f"the accounts do not agree: {wrong.exceptions[0]}") from None
     await site.close()
-    return times
+    return taken
 
 
-async def kill_owner(site: Site, rush: Rush) -> float:
-    """Kill the owner; return the seconds until the next order is committed."""
+async def end_owner(site: Site, rush: Rush, end: End) -> float:
+    """End the owner; return the seconds until the next order is committed by another."""
     owner = await site.owner()
     # At any moment of what the house does.
     await trio.sleep(Random(len(rush.record.acknowledged)).uniform(0.0, 0.5))  # noqa: S311 - no secret
-    owner.kill()
+    end.begin(site, owner)
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
 
@@ -102,7 +131,10 @@ async def kill_owner(site: Site, rush: Rush) -> float:
 
         for shop in site.living_fronts():
             nursery.start_soon(order, shop)
-    return trio.current_time() - began
+    taken = trio.current_time() - began
+    end.mend(site, owner)
+    await gives_up(owner)
+    return taken
 
 
 async def order_until_acknowledged(shop: Shop) -> None:

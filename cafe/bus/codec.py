@@ -19,6 +19,7 @@ import msgspec
 
 from actors import Message
 from cafe.http.refusals import CafeRefusal
+from cafe.settings import SettingsError
 
 R = TypeVar("R", bound=CafeRefusal)
 
@@ -30,8 +31,8 @@ encode: Final = msgspec.msgpack.Encoder().encode
 """Makes bytes of a message, an answer, or the arguments of a query."""
 
 
-class WrongVersion(Exception):  # noqa: N818 - what it is, not what happened
-    """Bytes of a program with another major version."""
+class WrongVersion(SettingsError):  # noqa: N818 - what it is, not what happened
+    """Bytes of a program with another major version: a mistake of who runs it, and no bug."""
 
     def __init__(self, major: int) -> None:
         super().__init__(

@@ -13,10 +13,11 @@ from typing import Final
 import trio
 
 from cafe.ledger.retries import LEDGER_SECONDS
-from tests.machines.processes import House
+from tests.machines.processes import STANDBY, House
 from tests.machines.relay import Relay
 from tests.machines.rush import Rush
 from tests.machines.site import Site
+from tests.system.shop import until_asked
 
 Failure = Callable[[Site, Rush], Awaitable[None]]
 
@@ -163,11 +164,8 @@ async def is_cut(link: Relay) -> None:
 
 async def gives_up(former: House) -> None:
     """Wait until a former owner has noticed: it has ended, or waits as a standby."""
-    async with trio.open_nursery() as nursery:
 
-        async def end(wait: Callable[[], Awaitable[object]]) -> None:
-            await wait()
-            nursery.cancel_scope.cancel()
+    async def has_given_up() -> bool:
+        return not former.is_running or await former.readiness() == STANDBY
 
-        nursery.start_soon(end, former.ended)
-        nursery.start_soon(end, former.until_standby)
+    await until_asked(has_given_up)

@@ -42,6 +42,7 @@ class Readiness(NamedTuple):
 
 
 READY = Readiness(200)
+STANDBY = Readiness(503, "standby")
 
 
 class Machine:
@@ -171,7 +172,7 @@ class House(Machine):
 
     async def until_standby(self) -> None:
         """Wait until it waits for the owner's end."""
-        await self.until_not_ready("standby")
+        await self._until(STANDBY)
 
 
 class Front(Machine):

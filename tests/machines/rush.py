@@ -72,14 +72,18 @@ class Rush(Load):
 
 
 @asynccontextmanager
-async def rush_on(site: Site, accounts: Accounts, seed: int) -> AsyncGenerator[Rush]:
+async def rush_on(
+    site: Site, accounts: Accounts, seed: int, *, most_between: float = 0.0
+) -> AsyncGenerator[Rush]:
     """Have a rush during the block, which has gathered way when that begins; then check all of it.
 
+    It runs at full speed, or with up to so many seconds between two orders of a customer.
     Raises AssertionError if anything that was acknowledged is lost or was done twice.
     """
     chance = Random(seed)  # noqa: S311 - repeatable, with the seed that a failure shows
     async with trio.open_nursery() as nursery:
         rush = Rush(nursery, chance, site.living_fronts, accounts)
+        rush.most_between = most_between
         rush.start_baristas(BARISTAS)
         rush.start_customers(with_key=WITH_KEY, without_key=WITHOUT_KEY)
         await rush.goes_on()

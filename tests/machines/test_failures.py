@@ -35,13 +35,16 @@ OF_SERVERS = (
     postgresql_is_restarted,
 )
 
+MOST_BETWEEN = 0.6
+"""Seconds, so that the processes that are started again have some of the processor."""
+
 
 @pytest.mark.parametrize("failures", [OF_HOUSES, OF_SERVERS], ids=["houses", "servers"])
 async def test_orders_go_on_and_the_accounts_agree_though_one_after_the_other_fails(
     failures: tuple[Failure, ...], site: Site, accounts: Accounts, seed: int
 ) -> None:
     await site.open()
-    async with rush_on(site, accounts, seed) as rush:
+    async with rush_on(site, accounts, seed, most_between=MOST_BETWEEN) as rush:
         for failure in failures:
             await failure(site, rush)
             await site.open()

@@ -11,10 +11,11 @@ import pytest
 import trio
 
 from tests.cafe.ledger.postgres import PostgresServer
-from tests.machines.processes import CLIENT_ONLY, WORKER_ONLY, Front, Machine
+from tests.machines.processes import CLIENT_ONLY, PAUSE, WORKER_ONLY, Front, Machine
 from tests.machines.redis_server import RedisServer
 from tests.machines.site import Site, new_site, together
 from tests.system.api import brew, look, order
+from tests.system.shop import TIMEOUT
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
@@ -77,6 +78,26 @@ async def test_a_front_that_waits_for_a_house_ends_when_it_is_asked_to(
         await front.log.line("no house answers")
         front.ask_to_stop()
         assert await front.ended() == 0
+    finally:
+        if front.is_running:
+            front.kill()
+
+
+async def test_a_front_of_another_release_than_its_house_ends_with_one_line(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    front = Front(tmp_path, "old", redis.url, shop="newer")
+    front.start()
+    try:
+        with trio.fail_after(TIMEOUT):
+            while front.is_running:
+                redis.raw_command(b"XADD", b"cafe:newer:log", b"*", b"b", b"\x63\x00")
+                await trio.sleep(PAUSE)
+        assert await front.ended() == 2
+        (line,) = front.log.lines("not served")
+        assert "version 99" in line["detail"]
+        assert "run one release of the café on all machines" in line["detail"]
+        assert "Traceback" not in front.log.text
     finally:
         if front.is_running:
             front.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
@@ -9,8 +11,9 @@ from tests.machines.site import Site
 from tests.system.api import Crew, brew, crowd, order, read_all
 from tests.system.history import read
 from tests.system.raw_client import Answer
-from tests.system.shop import Shop, until_asked
-from tests.system.streaming import Stream, following
+from tests.system.shop import Line, Shop, until_asked
+from tests.system.streaming import following
+from tests.system.test_events import are_through, positions, positions_in
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
@@ -78,30 +81,44 @@ async def test_a_customer_who_disconnects_from_a_front_is_noticed_by_the_house(s
     await statuses(site, HERE[0], ["cancelled"] * 4)
 
 
-async def test_events_on_every_front_go_on_after_the_owner_was_killed(site: Site) -> None:
+async def test_events_on_every_front_go_on_without_a_gap_after_the_owner_was_killed(
+    site: Site,
+) -> None:
     await site.open()
+    begin = max(positions_in(site.database_url), default=0)
     first, second = (front.shop for front in site.fronts)
     async with (
         first.customers(HERE[0]) as customer,
         first.baristas() as here,
         second.baristas() as there,
-        following(here) as one,
-        following(there) as other,
     ):
         before = await order(customer)
-        await shows(one, before["order_id"])
-        await shows(other, before["order_id"])
-        owner = await site.owner()
-        owner.kill()
-        await site.owner(but=owner)
-        after = await order(customer)
-        for stream in (one, other):
-            await shows(stream, after["order_id"])
-            assert not stream.has_ended
-        for _ in range(2):
-            await brew(there)
+        async with (
+            following(customer, f"?order={before['order_id']}") as board,
+            following(here, last=begin) as one,
+            following(there, last=begin) as other,
+        ):
+            await board.newest("order", partial(stands, before, "waiting"))
+            owner = await site.owner()
+            owner.kill()
+            await site.owner(but=owner)
+            after = await order(customer)
+            for placed in (before, after):
+                assert (await brew(there))["order_id"] == placed["order_id"]
+            await board.newest("order", partial(stands, before, "ready"))
+            await board.newest("board", partial(shows_ready, after["number"]))
+            wanted = positions_in(site.database_url, begin)
+            for stream in (one, other):
+                messages = await stream.until(partial(are_through, wanted[-1]))
+                assert positions(messages) == wanted
+            assert not any(stream.has_ended for stream in (board, one, other))
 
 
-async def shows(stream: Stream, order_id: str) -> None:
-    """Wait until a stream has shown an order."""
-    await stream.until(lambda messages: any(order_id in str(each.data) for each in messages))
+def stands(placed: Line, status: str, shown: Line) -> bool:
+    """Return whether an order is shown with a status."""
+    return (shown["order_id"], shown["status"]) == (placed["order_id"], status)
+
+
+def shows_ready(number: int, board: Line) -> bool:
+    """Return whether a board shows a number as ready."""
+    return number in [one["number"] for one in board["ready"]]

@@ -34,15 +34,21 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=100, help="how many failures (100)")
     parser.add_argument("--seed", type=int, help="of the first ten, as printed")
     parser.add_argument("--only", choices=FAILURES, help="the one failure that happens")
+    parser.add_argument(
+        "--each", action="store_true", help="each failure once, one after the other"
+    )
     arguments = parser.parse_args()
+    rounds = len(FAILURES) if arguments.each else arguments.rounds
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     began, orders = monotonic(), 0
     with running_server() as postgres, running_redis() as redis:
-        for first in range(0, arguments.rounds, FAILURES_A_DATABASE):
-            failures = min(FAILURES_A_DATABASE, arguments.rounds - first)
+        for first in range(0, rounds, FAILURES_A_DATABASE):
+            failures = min(FAILURES_A_DATABASE, rounds - first)
             say(f"seed {seed + first}")
             chance = Random(seed + first)  # noqa: S311 - repeatable, with the seed that is printed
             names = [arguments.only or chance.choice(list(FAILURES)) for _ in range(failures)]
+            if arguments.each:
+                names = list(FAILURES)[first : first + failures]
             orders += fail_on_a_new_database(postgres, redis, names, chance.randrange(2**32))
             say(f"{monotonic() - began:6.0f} s  {first + failures} failures, {orders:,} orders")
     say(f"In {monotonic() - began:.0f} s no promise was broken: {orders:,} orders")

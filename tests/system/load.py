@@ -75,6 +75,8 @@ class Load:
         self.record = Record()
         self.is_draining = False
         """Nobody places another order; those who have placed one wait for it."""
+        self.most_between = 0.0
+        """Seconds between two orders of a customer, at most; none for full speed."""
         self._nursery = nursery
         self._chance = chance
         self._shop: Shop | None = None
@@ -125,6 +127,8 @@ class Load:
         while not self.is_draining:
             await self._current()
             await order(f"127.5.{number % 8}.{1 + number % 200}")
+            if self.most_between:
+                await trio.sleep(self._chance.uniform(0.0, self.most_between))
         self._customers -= 1
 
     # Customers with a key
@@ -224,6 +228,8 @@ class Load:
             claim: Line = json.loads(answer.body)
             claimed.append(claim["order_id"])
             self.record.add(claim, "start")
+            if client.is_closed:
+                return  # it is finished on the next connection
         draw = self._chance.random()
         if draw < 0.01:
             await trio.sleep(self._chance.uniform(0, SLOWEST))
