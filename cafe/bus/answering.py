@@ -29,13 +29,14 @@ from cafe.bus.batches import (
     Pulse,
 )
 from cafe.bus.codec import decoder_of, encode
-from cafe.bus.line import LIVES_SECONDS, PACE_SECONDS
+from cafe.bus.line import LIVES_SECONDS
+from cafe.bus.pace import Pace
 from cafe.bus.putting import NOTHING, Asked, Putting
 from cafe.bus.streams import Bus, Entry
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.view import LedgerView
 
-PULSE_SECONDS: Final = 0.5
+PULSE_SECONDS: Final = 1.0
 """Between two signs of life, where nothing is committed."""
 READ_SECONDS: Final = 0.002
 """Between two reads, at least: so that one takes what several fronts have sent."""
@@ -140,18 +141,18 @@ class Answering:
 
     async def _send(self) -> NoReturn:
         # The first pulse goes at once: fronts wait for it after a fail-over.
-        names, sent_at, pulse_at = self._bus.names, -inf, -inf
+        names, pace, pulse_at = self._bus.names, Pace(), -inf
         while True:
             with trio.move_on_at(pulse_at + PULSE_SECONDS):
                 await self._bell.wait()
-            await trio.sleep_until(sent_at + PACE_SECONDS)
-            self._bell = trio.Event()
-            sent_at = trio.current_time()
+            await pace.wait()
+            self._bell, now = trio.Event(), trio.current_time()
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
+            pace.note(len(events) + sum(map(len, answers.values())))
             entries: list[Entry] = []
-            if events or sent_at >= pulse_at + PULSE_SECONDS:  # also while only answers are sent
-                pulse_at = sent_at
+            if events or now >= pulse_at + PULSE_SECONDS:  # also while only answers are sent
+                pulse_at = now
                 entries.append(Entry(names.log, encode(self._pulse(events)), "log"))
             entries += [
                 Entry(names.answers(front), encode(Answers(self._house, some)), "answers")

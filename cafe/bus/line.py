@@ -22,6 +22,7 @@ from actors import Actor, ActorCrashed, MailboxFull
 from cafe.bus.batches import CALL, QUERY, Answer, Answers, Outcome, Pulse
 from cafe.bus.codec import arguments_to_bytes, decoder_of, encode, refusal_from_bytes
 from cafe.bus.open_asks import OpenAsks
+from cafe.bus.pace import Pace
 from cafe.bus.queries import path_of, rows_of, to_result
 from cafe.bus.ref import BusRef
 from cafe.bus.streams import Bus, Entry
@@ -30,16 +31,15 @@ from cafe.ledger.reader import Query
 A = TypeVar("A", bound=Actor)
 T = TypeVar("T")
 
-PACE_SECONDS: Final = 0.005
-"""Between two batches, at least: what gathers meanwhile goes with the next. The first one after a
-quiet time goes at once. A call of Redis costs a third of a millisecond, whatever it carries."""
 REPORT_SECONDS: Final = 0.5
 """Between two reports of what is open: so soon a lost ask is sent again."""
+RENEW_SECONDS: Final = 1.5
+"""Between two renewals of its key."""
 LIVES_SECONDS: Final = 5.0
-"""How long a front counts as alive after it has renewed its key, which it does with each report."""
+"""How long a front counts as alive after it has renewed its key."""
 STREAM_SECONDS: Final = 60.0
 """How long its stream of answers is kept after that."""
-SILENT_SECONDS: Final = 2.0
+SILENT_SECONDS: Final = 3.0
 """A house that has given no sign of life for so long is away."""
 FORGET_SECONDS: Final = 10.0
 """After so long without a sign of life, a term counts no longer. Terms begin lower where the ledger
@@ -199,24 +199,25 @@ class Line:
         await self._bus.delete(names.front(self.front), names.answers(self.front))
 
     async def _send(self) -> NoReturn:
-        asks, names, sent_at = self._asks, self._bus.names, -inf
+        asks, names, pace, renew_at = self._asks, self._bus.names, Pace(), -inf
         while True:
-            await self._bell.wait()
-            await trio.sleep_until(sent_at + PACE_SECONDS)
+            if not asks.has_news:
+                await self._bell.wait()
+            await pace.wait()
             self._bell = trio.Event()
-            sent_at = trio.current_time()
-            while asks.has_news or self._is_due:
-                renew: dict[str, int] = {}
-                report, self._is_due = self._is_due, False
-                if report:
-                    renew[names.front(self.front)] = round(LIVES_SECONDS * 1000)
-                    renew[names.answers(self.front)] = round(STREAM_SECONDS * 1000)
-                entries: list[Entry] = []
-                if asks.has_news or (report and asks.has_open):
-                    batch = asks.take(report=report)
-                    entries.append(Entry(names.asks, encode(batch), "asks"))
-                if entries or renew:
-                    await self._bus.add(entries, renew=renew)
+            report, self._is_due = self._is_due, False
+            renew: dict[str, int] = {}
+            if report and trio.current_time() >= renew_at:
+                renew_at = trio.current_time() + RENEW_SECONDS
+                renew[names.front(self.front)] = round(LIVES_SECONDS * 1000)
+                renew[names.answers(self.front)] = round(STREAM_SECONDS * 1000)
+            entries: list[Entry] = []
+            if asks.has_news or (report and asks.has_open):
+                batch = asks.take(report=report)
+                pace.note(len(batch.asks))
+                entries.append(Entry(names.asks, encode(batch), "asks"))
+            if entries or renew:
+                await self._bus.add(entries, renew=renew)
 
     async def _report(self) -> NoReturn:
         while True:

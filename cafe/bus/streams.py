@@ -19,7 +19,7 @@ from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial
 
 FIELD: Final = b"b"
 """The one field of an entry: its batch."""
-BLOCK_MILLISECONDS: Final = 500
+BLOCK_MILLISECONDS: Final = 1_000
 SLICES: Final = 40
 """For an answer of Redis: two seconds, and more than it may block."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
@@ -137,7 +137,7 @@ class Bus:
     ) -> tuple[Sequence[tuple[str, memoryview]], dict[str, bytes]]:
         """Wait for entries behind these ids; return them by stream, and the ids to go on behind.
 
-        Returns none after half a second without any. Raises WrongVersion.
+        Returns none after a second without any. Raises WrongVersion.
         """
         ids = dict(after)
         command: list[str | bytes | int] = [
