@@ -24,6 +24,8 @@ HOUSE_SHARE, FRONT_SHARE = 0.4, 0.9
 """Of the processor time that an order costs one process that does it all."""
 MOST_MS = 15.0
 """By which a claim's p99 through the bus is above that of one process."""
+CUSTOMERS, BARISTAS = 400, 80
+"""Of the rush: enough that all of a round trip's time is filled with others' orders."""
 PACE = 60.0
 """Orders a second of the light load."""
 PEER = "cafe serve, PostgreSQL"
@@ -126,7 +128,8 @@ def cost_of(machines: Machines, seconds: float) -> Costs:
     pids = [[one.pid for one in machines.fronts], [machines.house], [machines.redis]]
     before = [sum(map(processor_seconds, some)) for some in pids]
     others = tuple((one.client_port, one.worker_port) for one in machines.fronts[1:])
-    result = rush(machines.fronts[0], warm=1.0, seconds=seconds, others=others)
+    plan = {"customers": CUSTOMERS, "baristas": BARISTAS, "others": others}
+    result = rush(machines.fronts[0], warm=1.0, seconds=seconds, **plan)
     spent = [sum(map(processor_seconds, some)) for some in pids]
     costs = [
         (after - earlier) / result.placed * 1000

@@ -14,7 +14,7 @@ import trio
 
 PACE_SECONDS: Final = 0.005
 """Between two batches, at least."""
-BUSY_SECONDS: Final = 0.012
+BUSY_SECONDS: Final = 0.02
 """The same, while batches are of BUSY messages or more."""
 BUSY: Final = 4
 
