@@ -63,7 +63,7 @@ DEPARTMENTS = (
     "cafe/notifications",
 )
 MOST_ROOMS = 17 + len(DEPARTMENTS)
-MOST_MODULES = 215 + 20 * len(DEPARTMENTS)
+MOST_MODULES = 222 + 20 * len(DEPARTMENTS)
 """So many for each department; a room or a module elsewhere raises the first number."""
 
 FEWER: dict[str, tuple[str, ...]] = {

@@ -147,7 +147,7 @@ async def reach_delivery(
     front: Front, *, desk: Desk, role_of: Callable[[str], Awaitable[str | None]]
 ) -> DeliveryOffer:
     """Return what delivery offers at a front, once the house's districts are on its board."""
-    from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - a shop in one process has no bus
+    from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - as in the menu's
 
     line, ledger, coverage = front.line, front.ledger, Coverage()
     districts_here, ref = copied_coverage(line, coverage)

@@ -64,7 +64,7 @@ async def open_menu(house: House) -> MenuOffer:
 
 async def reach_menu(front: Front) -> MenuOffer:
     """Return what the menu offers at a front, once the house's menu is on its board."""
-    from cafe.menu.front import copied_menu  # noqa: PLC0415 - a shop in one process has no bus
+    from cafe.menu.front import copied_menu  # noqa: PLC0415 - not where there is no bus
 
     board = Board()
     copy, keeper = copied_menu(front.line, board)

@@ -140,8 +140,8 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
 
 async def reach_orders(front: Front, *, board: Board) -> OrdersOffer:
     """Return what orders offer at a front; waits for a house, however long there is none."""
-    from cafe.orders.front import DispatcherAtFront  # noqa: PLC0415 - a shop in one process has no bus
-    from cafe.orders.front_copies import copied_board, copied_ids, copied_keys  # noqa: PLC0415 - as above
+    from cafe.orders.front import DispatcherAtFront  # noqa: PLC0415 - as in the menu's
+    from cafe.orders.front_copies import copied_board, copied_ids, copied_keys  # noqa: PLC0415
 
     settings, ledger = front.settings, front.ledger
     ttl = settings.key_ttl_seconds

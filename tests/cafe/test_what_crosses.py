@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, cast, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 import pytest

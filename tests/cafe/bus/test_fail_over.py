@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from actors import ActorCrashed
 from cafe.bus.answering import Answering
-from cafe.bus.putting import asked_of
 from cafe.bus.line import SILENT_SECONDS, Line, open_line
+from cafe.bus.putting import asked_of
 from cafe.ledger.ledger import LedgerStatistics
 from tests.cafe.bus.memory_bus import Memory, MemoryBus
 

@@ -18,9 +18,9 @@ import trio
 
 from actors import ActorCrashed, Restart, open_system
 from cafe.bus.answering import Answering
-from cafe.bus.putting import asked_of
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.line import Line, open_line
+from cafe.bus.putting import asked_of
 from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.log import read_page
 from cafe.orders.department import READ_AT_FRONTS, leave_front
