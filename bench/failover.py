@@ -57,13 +57,33 @@ class End(NamedTuple):
     """What is done once another house is the owner."""
 
 
-KILL = End("the owner's kill", lambda _, house: house.kill(), lambda _, __: None)
-FREEZE = End("SIGSTOP to the owner", lambda _, house: house.freeze(), lambda _, house: house.thaw())
-CUT = End(
-    "the cut of the owner's link to the database",
-    lambda site, house: site.to_database[house.name].cut(),
-    lambda site, house: site.to_database[house.name].heal(),
-)
+def _kill(_site: Site, house: House) -> None:
+    house.kill()
+
+
+def _leave(_site: Site, _house: House) -> None:
+    """Do nothing: `Site.open` starts it again."""
+
+
+def _freeze(_site: Site, house: House) -> None:
+    house.freeze()
+
+
+def _thaw(_site: Site, house: House) -> None:
+    house.thaw()
+
+
+def _cut(site: Site, house: House) -> None:
+    site.to_database[house.name].cut()
+
+
+def _heal(site: Site, house: House) -> None:
+    site.to_database[house.name].heal()
+
+
+KILL = End("the owner's kill", _kill, _leave)
+FREEZE = End("SIGSTOP to the owner", _freeze, _thaw)
+CUT = End("the cut of the owner's link to the database", _cut, _heal)
 
 
 def measure(scale: Scale) -> list[Row]:

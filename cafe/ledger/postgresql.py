@@ -151,8 +151,10 @@ class PostgresDatabase:
         try:
             fence, not_before = Fence(self._key), monotonic() + head_start
             while monotonic() < not_before or not self._took_lock(connection):
+                looked_at = monotonic()
                 fence.look(driver_of(connection))
-                standby.pause(POLL_SECONDS)
+                # What a round trip takes is not added: looks are counted until a session is ended.
+                standby.pause(max(0.0, looked_at + POLL_SECONDS - monotonic()))
         except BaseException:
             drop(connection)
             raise

@@ -118,6 +118,25 @@ async def postgresql_is_restarted(site: Site, rush: Rush) -> None:
     await rush.goes_on()
 
 
+async def the_owner_is_killed_while_redis_is_away(site: Site, rush: Rush) -> None:
+    owner = await site.owner()
+    with site.redis.frozen():
+        await trio.sleep(SOME_SECONDS)
+        owner.kill()
+        await trio.sleep(SOME_SECONDS)
+    await site.owner(but=owner)
+    await rush.goes_on()
+
+
+async def the_owner_and_a_front_are_killed(site: Site, rush: Rush) -> None:
+    """The next owner has never heard of that front: its orders are bound to nothing."""
+    owner = await site.owner()
+    site.fronts[0].kill()
+    owner.kill()
+    await site.owner(but=owner)
+    await rush.goes_on()
+
+
 async def both_houses_are_restarted_one_after_the_other(site: Site, rush: Rush) -> None:
     """By SIGTERM; customers and baristas do not notice."""
     for _ in range(2):
@@ -140,6 +159,8 @@ HOUSES: Final[tuple[Failure, ...]] = (
     both_houses_are_restarted_one_after_the_other,
     the_owner_and_its_successor_are_killed,
     the_owner_is_frozen_for_a_moment,
+    the_owner_is_killed_while_redis_is_away,
+    the_owner_and_a_front_are_killed,
 )
 OTHERS: Final[tuple[Failure, ...]] = (
     the_owner_loses_its_link_to_the_bus,

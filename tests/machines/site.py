@@ -72,7 +72,7 @@ class Site:
         return [one.shop for one in self.fronts if one.is_running and not one.is_frozen]
 
     async def has_forgotten(self, front: Front) -> None:
-        """Wait until a house has given up what a front held that has ended, or is frozen."""
+        """Wait until a house has given up what a front held that was killed, or is frozen."""
         (name,) = {line["fronts"] for line in front.log.lines("using")[-1:]}
 
         def is_forgotten() -> bool:
