@@ -58,18 +58,18 @@ class Costs:
     of the ledger on PostgreSQL."""
     hop_seconds: float = 0.0002
     """From one machine to another. Source: an estimate for one data centre."""
-    front_at_rest: float = 2_500.0
-    """A second, for each shop that a front serves: reports and pulses, two of each. Source:
-    2.0 to 3.1 ms, 20 to 50 lines in one process, each with one ask open."""
-    house_at_rest: float = 2_200.0
-    """A second. Source: 3.2 ms with one front and 4.1 ms with two, 20 houses in one process."""
+    front_at_rest: float = 1_900.0
+    """A second, for each shop that a front serves: two reports and a pulse. Source: 2.0 to 3.1 ms
+    with two pulses, 20 to 50 lines in one process, each with one ask open."""
+    house_at_rest: float = 1_400.0
+    """A second. Source: 2.2 ms with two pulses a second, 20 houses in one process."""
     house_at_rest_each: float = 1_000.0
     """A second, for each front of the shop. Source: the same."""
-    redis_at_rest: float = 225.0
-    """A second, for each shop of each front: nine commands. Source: 289 us for this and the next
-    together, at 25 us a command, as Redis sleeps between them."""
-    redis_at_rest_house: float = 62.0
-    """A second, for each house: three commands. Source: the same."""
+    redis_at_rest: float = 175.0
+    """A second, for each shop of each front: seven commands. Source: 25 us a command, as Redis
+    sleeps between them."""
+    redis_at_rest_house: float = 50.0
+    """A second, for each house: two commands. Source: the same."""
     house_mebibytes: float = 100.0
     """Memory of a house. Source: `memory` of this benchmark, of `cafe serve`: 104 MiB."""
 
