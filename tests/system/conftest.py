@@ -11,7 +11,7 @@ import trustme
 
 from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
-from tests.system.shop import TOKEN, Shop, open_shop
+from tests.system.shop import COMMAND, TOKEN, Shop, open_shop
 from tests.system.tiny_server import Certificate
 
 _numbers = count(1)
@@ -20,7 +20,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def default_shop() -> Generator[Shop]:
     """Yield a shop with the default settings."""
-    with open_shop() as shop:
+    with open_shop(program=COMMAND) as shop:
         yield shop
 
 

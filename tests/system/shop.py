@@ -1,7 +1,8 @@
 """The real shop in a process of its own, started as an operator starts it, with its log.
 
 Rule: it listens on free ports and gets no CAFE_ variables of this process. It has to end on SIGTERM
-with exit code 0, unless the test expects another, and with no sign of a bug in its log.
+with exit code 0, unless the test expects another, and with no sign of a bug in its log. What it
+imports is imported once, by `warm.py`, unless the test names its `program`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
 import trio
+
+from tests.system import warm
+from tests.system.warm import Process
 
 TIMEOUT = 30.0
 """Seconds after which a wait for anything fails the test; long, because machines can be busy."""
@@ -84,7 +88,7 @@ class Shop:
 
     client: str
     worker: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Log
     database: Path
     """Its file, unless its settings name another database."""
@@ -161,20 +165,22 @@ def _client(url: str, address: str | None, options: dict[str, Any]) -> httpx.Asy
 def open_shop(
     options: Sequence[str] = FREE_PORTS,
     *,
-    program: Sequence[str] = COMMAND,
+    program: Sequence[str] = (),
     exit_code: int = 0,
     **settings: object,
 ) -> Generator[Shop]:
     """Run a shop during the block, with command line `options` and CAFE_ `settings`.
 
-    `program` is another command that opens a shop, with the same options and settings.
+    `program` is another command that opens a shop, with the same options and settings; COMMAND is
+    the usual one, of which nothing is imported before.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log")
         database = Path(folder, "cafe.db")
         files = {"database_url": f"sqlite:///{database}", "mail_dir": f"{folder}/mail"}
         settings = {**files, **settings}
-        with path.open("wb") as errors, _process([*program, *options], settings, errors) as run:
+        with path.open("wb") as errors:
+            run = _process(program, options, settings, errors)
             try:
                 found = _addresses(run, path)
                 urls = found[b"client"].decode(), found[b"worker"].decode()
@@ -186,6 +192,9 @@ def open_shop(
                 assert [one for one in shop.log.lines() if one["event"] in SIGNS_OF_A_BUG] == []
             finally:
                 run.kill()
+                run.wait()
+                if run.stdout is not None:
+                    run.stdout.close()
 
 
 async def serve_until_exit(*options: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
@@ -205,10 +214,15 @@ async def serve_until_exit(*options: str, **settings: object) -> subprocess.Comp
 
 
 def _process(
-    command: Sequence[str], settings: Mapping[str, object], errors: Any
-) -> subprocess.Popen[bytes]:
+    program: Sequence[str],
+    options: Sequence[str],
+    settings: Mapping[str, object],
+    errors: IO[bytes],
+) -> Process:
+    if not program:
+        return warm.start(["serve", *options], environment(settings), errors.fileno())
     return subprocess.Popen(
-        command,
+        [*program, *options],
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment(settings),
@@ -223,7 +237,7 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
     return others | ours
 
 
-def _addresses(run: subprocess.Popen[bytes], log: Path) -> dict[bytes, bytes]:
+def _addresses(run: Process, log: Path) -> dict[bytes, bytes]:
     """Read what the shop prints until it has printed both addresses."""
     assert run.stdout is not None
     printed = b""
