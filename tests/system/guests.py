@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from subprocess import CompletedProcess
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -19,8 +17,9 @@ import trio
 from cafe.accounts.secret import find_secret
 from cafe.accounts.tokens import tokens_of
 from cafe.settings import Settings
+from tests.system import warm
 from tests.system.credentials import bearer
-from tests.system.shop import Line, Shop, environment, until_asked
+from tests.system.shop import TIMEOUT, Line, Shop, environment, until_asked
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,10 @@ async def visiting(shop: Shop) -> AsyncGenerator[House]:
 async def mail_command(*arguments: str, url: str, worker: str | None = None) -> str:
     """Run `cafe mail`, with a shop that runs at `worker` or without one; return what it prints."""
     running = () if worker is None else ("--url", worker)
-    command = [sys.executable, "-m", "cafe", "mail", *arguments, "--database-url", url, *running]
-    ended: CompletedProcess[bytes] = await trio.run_process(
-        command, env=environment({}), capture_stdout=True, capture_stderr=True, check=False
-    )
+    command = ("mail", *arguments, "--database-url", url, *running)
+    ended = await trio.to_thread.run_sync(warm.run, command, environment({}), TIMEOUT)
     assert ended.returncode == 0, ended.stderr
-    return ended.stdout.decode()
+    return ended.stdout
 
 
 def text_of(message: EmailMessage) -> str:

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from tests.cafe.cli.running import run_command
+from tests.system import warm
 from tests.system.shop import Shop, environment, open_shop
 
 pytestmark = pytest.mark.once
@@ -35,14 +36,8 @@ MOST_SECONDS = 120
 
 def cafe(*args: str, url: str, code: int = 0, **settings: object) -> str:
     """Run a command in a process of its own, and return what it has printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cafe", *args],
-        env=environment({"database_url": url, **settings}),
-        capture_output=True,
-        text=True,
-        timeout=MOST_SECONDS,
-        check=False,
-    )
+    variables = environment({"database_url": url, **settings})
+    done = warm.run(args, variables, MOST_SECONDS)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

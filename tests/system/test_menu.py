@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import httpx
 import pytest
 import trio
 
+from tests.system import warm
 from tests.system.api import brew, finish, order, problem, start
 from tests.system.raw_client import Client
 from tests.system.shop import Shop, environment, open_shop
@@ -55,15 +55,7 @@ def owned(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Owned]:
 
 def run_cafe(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `cafe` on the database of a shop."""
-    return subprocess.run(
-        [sys.executable, "-m", "cafe", *arguments],
-        env=environment({"database_url": url}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    return warm.run(arguments, environment({"database_url": url}), timeout=60)
 
 
 def names(response: httpx.Response) -> list[str]:

@@ -23,6 +23,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -132,21 +133,45 @@ _servers: list[_Server] = []
 
 
 def start(
-    arguments: Sequence[str], env: Mapping[str, str], stderr: int, cwd: Path | None = None
+    arguments: Sequence[str], env: Mapping[str, str], stderr: int, stdout: int | None = None
 ) -> WarmProcess:
-    """Run `cafe` with these arguments, in a session of its own, with a pipe to what it prints."""
+    """Run `cafe` with these arguments, in a session of its own; without `stdout` it is a pipe."""
     if not _servers:
         _servers.append(_Server())
-    folder = str(cwd or Path.cwd())
-    asked = {"arguments": list(arguments), "env": dict(env), "cwd": folder}
-    read, write = os.pipe()
+    asked = {"arguments": list(arguments), "env": dict(env), "cwd": str(Path.cwd())}
     ended, reports = os.pipe()
     try:
-        pid = _servers[0].fork(asked, [write, stderr, reports])
+        if stdout is not None:
+            pid = _servers[0].fork(asked, [stdout, stderr, reports])
+            return WarmProcess(pid, ended, None)
+        read, write = os.pipe()
+        try:
+            pid = _servers[0].fork(asked, [write, stderr, reports])
+        finally:
+            os.close(write)
+        return WarmProcess(pid, ended, os.fdopen(read, "rb", buffering=0))
     finally:
-        os.close(write)
         os.close(reports)
-    return WarmProcess(pid, ended, os.fdopen(read, "rb", buffering=0))
+
+
+def run(
+    arguments: Sequence[str], env: Mapping[str, str], timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of `cafe` to its end, and return what it has printed.
+
+    Raises subprocess.TimeoutExpired after so many seconds.
+    """
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as printed:
+        process = start(arguments, env, errors.fileno(), stdout=printed.fileno())
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+        texts: list[str] = []
+        for file in (printed, errors):
+            file.seek(0)
+            texts.append(file.read().decode())
+        return subprocess.CompletedProcess(["cafe", *arguments], code, *texts)
 
 
 def _import_all() -> None:
