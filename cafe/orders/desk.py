@@ -187,7 +187,8 @@ class Desk(BasketDesk):
             return await self._ask(message)
         with trio.move_on_after(hold):
             return await self._wait(replace(message, waits=True))
-        return None
+        # With a key it keeps what it has claimed, of which the answer may be late, or lost.
+        return await self._ask(message) if message.keyed else None
 
     async def finish(self, message: FinishOrder) -> Order:
         """Declare an order ready."""

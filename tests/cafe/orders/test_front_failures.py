@@ -13,6 +13,7 @@ import trio
 from actors import ActorCrashed
 from cafe.bus.streams import Names
 from cafe.http.refusals import CafeRefusal
+from cafe.ledger.errors import LedgerUnavailable
 from cafe.orders.dispatcher import Rules
 from cafe.orders.messages import FindOrder, FinishOrder, PlaceOrder
 from cafe.orders.order import Action, Status
@@ -129,6 +130,18 @@ async def test_redis_that_is_restarted_empty_loses_no_wait() -> None:
         await trio.sleep(5)
         assert await brew_all(front) == 5
         assert all(guest.is_ready for guest in guests)
+
+
+async def test_a_barista_hears_of_an_outage_and_not_that_there_is_nothing_to_do() -> None:
+    async with open_site() as site:
+        await site.open_house()
+        front = await site.open_front()
+        await front.order(hold=0)
+        site.memory.is_gone = True
+        with pytest.raises(LedgerUnavailable):  # the house may have the claim
+            await front.start(claim="k", hold=12)
+        site.memory.is_gone = False
+        assert await front.start(claim="k", hold=12) is not None
 
 
 async def test_an_order_that_was_placed_before_its_front_died_is_found_by_its_id() -> None:

@@ -17,6 +17,7 @@ from cafe.players.client import (
 from tests.cafe.players.fake_shop import FakeShop
 
 URL = "http://shop.test"
+_NOT_FOUND = httpx.Response(404)
 
 
 async def test_a_shop_that_opens_later_is_retried_after_growing_pauses(
@@ -73,6 +74,21 @@ async def test_another_server_is_an_error() -> None:
     other = httpx.MockTransport(lambda _: httpx.Response(404))
     async with open_client(URL, transport=lambda _: other) as client:
         with pytest.raises(UnexpectedAnswerError, match="gave 404: this is not the café"):
+            await wait_until_open(client, retry_for=0)
+
+
+async def test_a_shop_whose_proxy_keeps_the_health_routes_to_itself_is_known_by_its_menu() -> None:
+    menu = httpx.Response(200, json={"products": []})
+    proxy = httpx.MockTransport(lambda asked: menu if asked.url.path == "/menu" else _NOT_FOUND)
+    async with open_client(URL, transport=lambda _: proxy) as client:
+        await wait_until_open(client, retry_for=0)
+
+
+async def test_another_server_that_has_a_menu_is_an_error() -> None:
+    menu = httpx.Response(200, text="Fish")
+    other = httpx.MockTransport(lambda asked: menu if asked.url.path == "/menu" else _NOT_FOUND)
+    async with open_client(URL, transport=lambda _: other) as client:
+        with pytest.raises(UnexpectedAnswerError, match="its body is not what the café sends"):
             await wait_until_open(client, retry_for=0)
 
 
