@@ -2,18 +2,21 @@
 
 Full orders as in `orders.py`, through one front and its house, then through two. What counts is the
 processor time of each process for an order: it says how many orders a house of one core feeds, and
-how many fronts that takes. Rates are for the record, since all processes share two cores with the
-load. The latency is that of a barista's claim under a light, even load.
+how many fronts that takes. A house that few orders reach spends more on each, as its batches are
+small; so it is also fed without HTTP, as by many fronts. Rates are for the record, since all
+processes share two cores with the load. The latency is that of a barista's claim under a light,
+even load.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from statistics import median
 from typing import NamedTuple
 
-from bench.processes import Server, cafe, front, housing, processor_seconds, rush, serving
+from bench.processes import Server, cafe, front, housing, processor_seconds, program, rush, serving
 from bench.report import FOR_THE_RECORD, Row, Scale, at_most, progress
 from cafe.ledger.database import upgrade
 from tests.cafe.ledger.postgres import running_server, why_not
@@ -37,6 +40,13 @@ class Costs(NamedTuple):
     front: float
     house: float
     redis: float
+    rate: float
+
+
+class Fed(NamedTuple):
+    """The same of a house alone."""
+
+    house: float
     rate: float
 
 
@@ -68,6 +78,7 @@ def measure(scale: Scale) -> list[Row]:
             "one front": Machines((fronts[0],), house, redis.pid),
             "two fronts": Machines(tuple(fronts), house, redis.pid),
         }
+        fed: list[Fed] = []
         costs: dict[str, list[Costs]] = {name: [] for name in layouts}
         starts: dict[str, list[float]] = {name: [] for name in (PEER, "one front")}
         for number in range(scale.rounds):
@@ -77,13 +88,20 @@ def measure(scale: Scale) -> list[Row]:
             for name, seen in starts.items():
                 seen.append(start_p99(layouts[name].fronts[0], scale.seconds))
                 progress(f"machines, round {number + 1}: {name} claim p99 {seen[-1]:.1f} ms")
-        return rows({name: medians(of) for name, of in costs.items()}, starts)
+        # At the end: orders that it leaves behind would be brewed in the next round.
+        for number in range(scale.rounds):
+            fed.append(feed(house, redis.url, scale.seconds))
+            shown_fed = f"{fed[-1].rate:.0f}/s, {fed[-1].house:.2f} ms"
+            progress(f"machines, round {number + 1}: a house fed without HTTP {shown_fed}")
+        by_layout = {name: medians(of) for name, of in costs.items()}
+        return rows(by_layout, Fed(*map(median, zip(*fed, strict=True))), starts)
 
 
-def rows(costs: Mapping[str, Costs], starts: Mapping[str, list[float]]) -> list[Row]:
+def rows(costs: Mapping[str, Costs], fed: Fed, starts: Mapping[str, list[float]]) -> list[Row]:
     """Compare the house and a front with one process that does it all."""
     alone, one, two = costs[PEER], costs["one front"], costs["two fronts"]
     all_in_one = f"{alone.front:.2f} ms"
+    busy = fed.house / alone.front
     house, front_ = one.house / alone.front, one.front / alone.front
     more = median(starts["one front"]) - median(starts[PEER])
     return [
@@ -94,6 +112,14 @@ def rows(costs: Mapping[str, Costs], starts: Mapping[str, list[float]]) -> list[
             PEER,
             house,
             *at_most(HOUSE_SHARE, house),
+        ),
+        Row(
+            f"the same, fed without HTTP as by many fronts: {fed.rate:.0f} orders/s",
+            f"{fed.house:.2f} ms",
+            all_in_one,
+            PEER,
+            busy,
+            *at_most(HOUSE_SHARE, busy),
         ),
         Row(
             "processor time of a front for an order",
@@ -136,6 +162,17 @@ def cost_of(machines: Machines, seconds: float) -> Costs:
         for after, earlier in zip(spent, before, strict=True)
     ]
     return Costs(costs[0], costs[1], costs[2], result.per_second)
+
+
+def feed(house: int, bus: str, seconds: float) -> Fed:
+    """Feed a house as many fronts would; return what an order cost it, and how many it served."""
+    with program("bench.feeder", bus, str(seconds), most_seconds=120) as started:
+        while started.read() != "warm":
+            pass
+        before = processor_seconds(house)
+        result: dict[str, float] = json.loads(started.read())
+        spent = processor_seconds(house) - before
+    return Fed(spent / result["orders"] * 1000, result["orders"] / result["seconds"])
 
 
 def start_p99(server: Server, seconds: float) -> float:

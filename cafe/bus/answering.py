@@ -149,7 +149,7 @@ class Answering:
             self._bell, now = trio.Event(), trio.current_time()
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
-            pace.note(len(events) + sum(map(len, answers.values())))
+            pace.note(sum(map(len, answers.values())))
             entries: list[Entry] = []
             if events or now >= pulse_at + PULSE_SECONDS:  # also while only answers are sent
                 pulse_at = now

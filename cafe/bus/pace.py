@@ -1,8 +1,7 @@
 """How often an end of the bus sends: what gathers between two batches goes with the next.
 
-Rule: a call of Redis costs a third of a millisecond of processor, whatever it carries. So the first
-message after a quiet time goes at once, later ones wait for some milliseconds; and where many come,
-so that each batch is worth its cost anyway, somewhat longer.
+Rule: a call of Redis costs a third of a millisecond of processor, whatever it carries. So the more
+messages come, the longer they gather: a lone one goes at once, in a rush a batch carries dozens.
 """
 
 from __future__ import annotations
@@ -12,30 +11,36 @@ from typing import Final
 
 import trio
 
-PACE_SECONDS: Final = 0.005
-"""Between two batches, at least."""
-BUSY_SECONDS: Final = 0.02
-"""The same, while batches are of BUSY messages or more."""
-BUSY: Final = 4
+LONGEST_SECONDS: Final = 0.025
+"""Between two batches, however many messages come."""
+BUSY: Final = 1_500.0
+"""Messages a second at which that is reached; with fewer, it is in proportion."""
+LOOK_SECONDS: Final = 0.25
+"""Over how long messages are counted."""
 
 
 class Pace:
     """When the next batch may go."""
 
-    __slots__ = ("_next_at", "_seconds")
+    __slots__ = ("_counted", "_look_at", "_next_at", "_seconds")
 
     def __init__(self) -> None:
         """Let the first one go at once."""
         self._next_at = -inf
-        self._seconds = PACE_SECONDS
+        self._seconds = 0.0
+        self._counted = 0
+        self._look_at = -inf
 
     async def wait(self) -> None:
         """Return when a batch may go."""
         await trio.sleep_until(self._next_at)
-        self._next_at = trio.current_time() + self._seconds
 
     def note(self, messages: int) -> None:
-        """Note how many messages a batch has."""
-        self._next_at -= self._seconds
-        self._seconds = BUSY_SECONDS if messages >= BUSY else PACE_SECONDS
-        self._next_at += self._seconds
+        """Note that a batch goes, with so many messages."""
+        now = trio.current_time()
+        self._counted += messages
+        if now >= self._look_at:
+            rate = self._counted / (LOOK_SECONDS + min(now - self._look_at, LOOK_SECONDS))
+            self._seconds = LONGEST_SECONDS * min(1.0, rate / BUSY)
+            self._counted, self._look_at = 0, now + LOOK_SECONDS
+        self._next_at = now + self._seconds

@@ -1,0 +1,88 @@
+"""Feeds a house as many fronts would, without HTTP: customers and baristas who ask over lines.
+
+Rule: a process of its own, as `bench.load` is. It takes the URL of the bus and the seconds, and
+prints a line when it is warm, and then the orders that were finished in the measured seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AsyncExitStack
+from time import time
+
+import trio
+
+from cafe.bus.following_ledger import FollowingLedger
+from cafe.bus.line import open_line
+from cafe.bus.streams import Names, open_bus
+from cafe.http.refusals import Closing
+from cafe.ledger.tables import metadata
+from cafe.orders.front import DispatcherAtFront
+from cafe.orders.front_copies import copied_ids
+from cafe.orders.messages import AwaitOrder, FinishOrder, PlaceOrder, StartOrder
+from cafe.orders.order import OrderIds
+from cafe.shop.process import start_clock
+
+LINES = 4
+CUSTOMERS, BARISTAS = 100, 60
+"""Of each line."""
+WARM_SECONDS = 1.5
+IDLE_SECONDS = 0.02
+
+
+class Feeder:
+    """Customers and baristas at several lines, who never pause."""
+
+    def __init__(self) -> None:
+        """Begin with nothing finished."""
+        self.finished = 0
+
+    async def customer(self, dispatcher: DispatcherAtFront, ids: OrderIds, number: int) -> None:
+        """Order and wait, again and again."""
+        address = f"10.0.{number // 250}.{number % 250}"
+        while True:
+            order = PlaceOrder(ids.new(), "americano", None, address, 400)
+            await dispatcher.ask(order)
+            await dispatcher.ask(AwaitOrder(order.order_id))
+
+    async def barista(self, dispatcher: DispatcherAtFront) -> None:
+        """Claim and finish, again and again."""
+        while True:
+            claim = await dispatcher.ask(StartOrder())
+            if claim is None:
+                await trio.sleep(IDLE_SECONDS)
+                continue
+            await dispatcher.ask(FinishOrder(claim.order.order_id))
+            self.finished += 1
+
+    async def run(self, url: str, seconds: float) -> int:
+        """Feed, and return how many orders were finished in the measured seconds."""
+        async with AsyncExitStack() as stack:
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            for number in range(LINES):
+                bus = await stack.enter_async_context(open_bus(url, Names()))
+                line = await stack.enter_async_context(open_line(bus))
+                ledger = FollowingLedger(line, start_clock(), metadata.tables.values())
+                await ledger.begin()
+                dispatcher = DispatcherAtFront(line, ledger, Closing(), 60.0)
+                ids = await copied_ids(ledger)
+                nursery.start_soon(dispatcher.run)
+                for one in range(CUSTOMERS):
+                    nursery.start_soon(self.customer, dispatcher, ids, number * CUSTOMERS + one)
+                for _ in range(BARISTAS):
+                    nursery.start_soon(self.barista, dispatcher)
+            await trio.sleep(WARM_SECONDS)
+            print("warm", flush=True)
+            before, began = self.finished, time()
+            await trio.sleep(seconds)
+            print(
+                json.dumps({"orders": self.finished - before, "seconds": time() - began}),
+                flush=True,
+            )
+            nursery.cancel_scope.cancel()
+        return self.finished
+
+
+if __name__ == "__main__":
+    trio.run(Feeder().run, sys.argv[1], float(sys.argv[2]))
