@@ -93,14 +93,17 @@ async def test_whatever_is_wrong_one_hash_of_the_same_cost_is_verified() -> None
 
 async def test_two_are_hashed_at_a_time_and_those_beyond_a_bound_are_refused() -> None:
     run, running, most, refused = InThreads(), 0, 0, 0
-    lock, goes_on = threading.Lock(), threading.Event()
+    lock, goes_on, full = threading.Lock(), threading.Event(), trio.Event()
 
     def work() -> None:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        goes_on.wait(10)
+            is_full = running == AT_ONCE
+        if is_full:
+            trio.from_thread.run_sync(full.set)
+        goes_on.wait()
         with lock:
             running -= 1
 
@@ -115,6 +118,7 @@ async def test_two_are_hashed_at_a_time_and_those_beyond_a_bound_are_refused() -
         for _ in range(AT_ONCE + MOST_WAITING + 5):
             nursery.start_soon(ask)
             await trio.testing.wait_all_tasks_blocked()
+        await full.wait()  # a thread starts when the machine lets it
         goes_on.set()
     assert (most, refused) == (AT_ONCE, 5)
 
