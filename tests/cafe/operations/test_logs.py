@@ -132,8 +132,10 @@ LINE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z "
 
 @pytest.fixture
 def console(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    """Set up the console form; return a function that returns the lines since its last call."""
-    set_up_logs("console")
+    """Return a function that returns the lines since its last call.
+
+    A test sets up the log itself: pytest opens other files for it than for its fixtures.
+    """
     return lambda: capfd.readouterr().err.removesuffix("\n").split("\n")
 
 
@@ -148,6 +150,7 @@ def console(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
 def test_every_event_is_one_printable_line(
     console: Callable[[], list[str]], event: str, values: dict[str, Any]
 ) -> None:
+    set_up_logs("console")
     structlog.get_logger("test").info(event, **values)
     (line,) = console()
     assert line.isprintable()
@@ -167,6 +170,7 @@ class Hostile:
 def test_the_text_of_an_object_and_of_a_library_is_escaped(
     console: Callable[[], list[str]],
 ) -> None:
+    set_up_logs("console")
     structlog.get_logger("test").info("order", it=Hostile())
     logging.getLogger("hypercorn.error").warning("from %s", "\n\x1b[31m\u202eus")
     ours, theirs = console()
@@ -179,6 +183,7 @@ def refuse(name: str) -> None:
 
 
 def test_no_text_of_an_exception_starts_a_line(console: Callable[[], list[str]]) -> None:
+    set_up_logs("console")
     try:
         refuse("\n2026-11-26 [info] order\x1b[31m\r\x852026")
     except ValueError:
@@ -222,6 +227,7 @@ def test_dropped_lines_are_counted_for_the_metric(capfd: pytest.CaptureFixture[s
 def test_a_status_comes_first_and_what_is_not_known_is_left_out(
     console: Callable[[], list[str]],
 ) -> None:
+    set_up_logs("console")
     for barista in (None, "Bo"):
         structlog.get_logger("test").info("order", action="start", barista=barista, status="ready")
     first, second = (re.sub(LINE, "", line) for line in console())
@@ -230,6 +236,7 @@ def test_a_status_comes_first_and_what_is_not_known_is_left_out(
 
 
 def test_the_tree_of_the_actors_is_drawn_below_its_line(console: Callable[[], list[str]]) -> None:
+    set_up_logs("console")
     tree = ["system, one_for_one", "└─ Dispatcher running", "\x1b[31m"]
     structlog.get_logger("test").info("actors", tree=tree)
     first, *below = console()
