@@ -14,6 +14,9 @@ from tests.cafe.ledger.postgres import PostgresServer, running_server, why_not
 from tests.system.shop import COMMAND, TOKEN, Shop, open_shop
 from tests.system.tiny_server import Certificate
 
+TEMPLATE = "ledger_template"
+"""A database with the ledger's tables: to copy it takes a tenth of what the migrations take."""
+
 _numbers = count(1)
 
 
@@ -57,15 +60,15 @@ def postgresql_server() -> Generator[PostgresServer]:
     if reason is not None:
         pytest.skip(reason)
     with running_server() as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(server.url(TEMPLATE))
         yield server
 
 
 @pytest.fixture
 def postgresql(postgresql_server: PostgresServer) -> str:
     """Return the URL of an empty ledger on PostgreSQL."""
-    url = postgresql_server.url(postgresql_server.new_database())
-    upgrade(url)
-    return url
+    return postgresql_server.url(postgresql_server.new_database(TEMPLATE))
 
 
 @pytest.fixture
