@@ -105,6 +105,16 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
+def at_each_width(page: Page) -> Generator[int]:
+    """Give the page's window each width, the widest first; it stays a phone's.
+
+    Only the styles of a page depend on its width: it need not be opened again.
+    """
+    for width in sorted(WIDTHS, reverse=True):
+        page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+        yield width
+
+
 def overflows(page: Page) -> bool:
     """Return whether the page is wider than its window, so that one scrolls sideways."""
     wide: bool = page.evaluate("document.documentElement.scrollWidth > innerWidth")

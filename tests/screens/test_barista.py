@@ -21,7 +21,7 @@ from tests.screens.barista_tablet import (
     tablet,
     waiting,
 )
-from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
+from tests.screens.browser import Visitor, at_each_width, barriers, overflows, visiting
 from tests.system.shop import Line, Shop, open_shop
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -256,11 +256,10 @@ def test_timers_say_in_words_and_colours_how_late_it_is(counter: Counter, visito
         assert barriers(page) == []
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_all_fits_the_window_and_a_thumb(counter: Counter, browser: Browser, width: int) -> None:
+def test_all_fits_the_window_and_a_thumb(counter: Counter, browser: Browser) -> None:
     counter.order("A" * 80, HOSTILE, drink="latte")
     counter.order("Ada", "Bea", "Cal")
-    with visiting(browser, width, color_scheme="dark") as visitor:
+    with visiting(browser, color_scheme="dark") as visitor:
         page = tablet(visitor, counter.shop, "W" * 40, "?lang=de")
         for _ in range(2):
             page.locator("#start").click()
@@ -269,6 +268,7 @@ def test_all_fits_the_window_and_a_thumb(counter: Counter, browser: Browser, wid
             expect(page.locator("#held")).to_be_visible()
         page.locator("#start").click()
         expect(mine(page)).to_have_count(1)
-        assert not overflows(page)
-        assert page.evaluate(SMALL_TARGETS) == []
-        assert barriers(page) == []
+        for width in at_each_width(page):
+            assert not overflows(page), width
+            assert page.evaluate(SMALL_TARGETS) == [], width
+            assert barriers(page) == [], width

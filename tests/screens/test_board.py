@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.screens.barista_tablet import PLENTY, Counter, counter_of
-from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
+from tests.screens.browser import Visitor, at_each_width, barriers, overflows, visiting
 from tests.system.shop import Shop, open_shop
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SOON = 2_000.0
 """Milliseconds: a board shows a change within a second, on a machine that is not busy."""
 NOTES = """
@@ -93,15 +95,13 @@ def test_a_board_speaks_german_to_who_prefers_it(counter: Counter, browser: Brow
         expect(page.locator("#wait")).to_contain_text("0 orders are waiting.")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_full_board_fits_and_has_no_barriers(
-    counter: Counter, browser: Browser, width: int, scheme: str
-) -> None:
+def test_a_full_board_fits_and_has_no_barriers(counter: Counter, visitor: Visitor) -> None:
     for name in ("Ada", "Grace Hopper", "Wilhelmina von und zu Hohenlohe"):
         brew(counter, name)
-    with visiting(browser, width, color_scheme=scheme) as visitor:
-        page = board(visitor, counter.shop)
-        expect(page.locator("#ready li").first).to_be_visible()
-        assert barriers(page) == []
-        assert not overflows(page)
+    page = board(visitor, counter.shop)
+    expect(page.locator("#ready li").first).to_be_visible()
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in at_each_width(page):
+            assert barriers(page) == [], (scheme, width)
+            assert not overflows(page), (scheme, width)

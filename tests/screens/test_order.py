@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from cafe.http.authentication import Role
-from tests.screens.browser import WIDTHS, Visitor, barriers, overflows, visiting
+from tests.screens.browser import Visitor, at_each_width, barriers, overflows, visiting
 from tests.screens.ordering_page import (
     HOSTILE,
     become_customer,
@@ -199,18 +198,22 @@ def test_a_pause_is_shown_with_its_text_and_time_and_goes_away(
     expect(button).to_be_enabled()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff, width: int) -> None:
-    with visiting(browser, width, locale="de-AT") as visitor:
+def test_all_states_fit_their_window_in_german(browser: Browser, staff: Staff) -> None:
+    with visiting(browser, locale="de-AT") as visitor:
         page = visitor.open(staff.shop.client)
         page.get_by_role("button", name="Americano: dazu").click()
-        assert (barriers(page), overflows(page)) == ([], False)
+        fits_each_width(page)
         page.get_by_role("button", name="Bestellen und an der Theke zahlen").click()
         standing(page, "Als Nächstes an der Reihe")
-        assert (barriers(page), overflows(page)) == ([], False)
+        fits_each_width(page)
         staff.brew()
         standing(page, "Fertig!")
-        assert (barriers(page), overflows(page)) == ([], False)
+        fits_each_width(page)
+
+
+def fits_each_width(page: Page) -> None:
+    for width in at_each_width(page):
+        assert (barriers(page), overflows(page)) == ([], False), width
 
 
 def test_a_barista_who_signs_in_is_told_that_only_customers_order(

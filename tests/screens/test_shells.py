@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import httpx
 import pytest
-from playwright.sync_api import Browser
 
 from cafe.screens.texts import LANGUAGES, read_texts
-from tests.screens.browser import WIDTHS, barriers, overflows, visiting
+from tests.screens.browser import Visitor, at_each_width, barriers, overflows
 from tests.system.shop import Shop
 
 PAGES = {
@@ -35,15 +32,15 @@ def test_all_languages_have_the_same_texts() -> None:
     assert all(one == keys["en"] for one in keys.values())
 
 
-@pytest.mark.parametrize(("page", "width"), list(product(PAGES, WIDTHS)))
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_has_no_barriers_and_fits_its_window(
-    open_house: Shop, browser: Browser, page: str, width: int
+    open_house: Shop, visitor: Visitor, page: str
 ) -> None:
-    with visiting(browser, width) as visitor:
-        opened = visitor.open(url_of(open_house, page))
-        opened.wait_for_load_state("load")
-        assert barriers(opened) == []
-        assert not overflows(opened)
+    opened = visitor.open(url_of(open_house, page))
+    opened.wait_for_load_state("load")
+    for width in at_each_width(opened):
+        assert barriers(opened) == [], width
+        assert not overflows(opened), width
 
 
 @pytest.mark.parametrize("page", PAGES)
