@@ -59,6 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(quick, "quick")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker is left alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """Freeze the thousands of tests, so that garbage collections do not traverse them."""
     gc.collect()

@@ -21,7 +21,7 @@ from tests.machines.failures import (
 from tests.machines.rush import Accounts, assert_clean, rush_on
 from tests.machines.site import Site
 
-pytestmark = [pytest.mark.once, pytest.mark.slow]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.long]
 
 OF_HOUSES = (
     the_owner_is_killed,

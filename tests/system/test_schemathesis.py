@@ -18,7 +18,7 @@ from tests.system.api import LATER
 from tests.system.credentials import ROLES, credentials
 from tests.system.shop import Shop, open_shop
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.long]
 
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
