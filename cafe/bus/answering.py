@@ -227,6 +227,8 @@ class Answering:
                 elif now >= front.seen_at + LIVES_SECONDS:
                     self._forget(name, front)
                     nursery.start_soon(self._on_gone, name)
+                    # A front that closes deletes it, but an answer may have come after that.
+                    nursery.start_soon(self._bus.delete, self._bus.names.answers(name))
 
     def _forget(self, name: str, front: FrontHere) -> None:
         log.warning("front gone", front=name, asks=len(front.cancels))

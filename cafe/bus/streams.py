@@ -20,6 +20,7 @@ from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial
 FIELD: Final = b"b"
 """The one field of an entry: its batch."""
 BLOCK_MILLISECONDS: Final = 1_000
+HOUSE_MILLISECONDS: Final = 5_000
 SLICES: Final = 40
 """For an answer of Redis: two seconds, and more than it may block."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
@@ -60,6 +61,11 @@ class Names:
         """The stream of what the house has committed."""
         return f"{self.prefix}log"
 
+    @property
+    def house(self) -> str:
+        """The key that a house writes to learn whether fronts can write theirs."""
+        return f"{self.prefix}house"
+
     def answers(self, front: str) -> str:
         """Return the stream of the answers to a front."""
         return f"{self.prefix}answers:{front}"
@@ -85,9 +91,10 @@ class Bus:
         """Use two connections, since one that waits does nothing else."""
         self.names = names
         self.is_away = False
-        """Whether the last call failed."""
+        """Whether the last call failed, of either connection."""
         self._adding = adding
         self._reading = reading
+        self._failed = set[Calls]()
 
     async def add(
         self, entries: Sequence[Entry], *, renew: Mapping[str, int] | None = None
@@ -108,13 +115,15 @@ class Bus:
         return not commands or await self._call(*commands) is not None
 
     async def living(self, fronts: Sequence[str]) -> set[str] | None:
-        """Return which of these fronts have renewed their key; None while Redis is away."""
+        """Return which of these fronts have renewed their key; None while none can do so."""
         if not fronts:
             return set()
-        found = await self._call(("MGET", *map(self.names.front, fronts)))
+        # One that is full, or a replica, answers what reads and refuses what writes.
+        writing: Command = ("SET", self.names.house, b"", "PX", HOUSE_MILLISECONDS)
+        found = await self._call(writing, ("MGET", *map(self.names.front, fronts)))
         if found is None:
             return None
-        return {front for front, value in zip(fronts, found[0], strict=True) if value is not None}
+        return {front for front, value in zip(fronts, found[1], strict=True) if value is not None}
 
     async def delete(self, *keys: str) -> None:
         """Delete keys, unless Redis is away: they expire anyway."""
@@ -127,7 +136,7 @@ class Bus:
             try:
                 found = await self._reading.call(*commands, slices=SLICES)
             except AWAY as error:
-                await self._note_away(error)
+                await self._note_away(self._reading, error)
             else:
                 last = zip(streams, found, strict=True)
                 return {one: some[0][0] if some else b"0-0" for one, some in last}
@@ -152,11 +161,11 @@ class Bus:
         try:
             (found,) = await self._reading.call(command, slices=SLICES)
         except AWAY as error:
-            await self._note_away(error)
+            await self._note_away(self._reading, error)
             last = await self.last_of(list(ids))
             # One that was emptied may begin with lower ids, if its machine's clock is behind.
             return (), {one: min(ids[one], last[one], key=_number) for one in ids}
-        self._note_here()
+        self._note_here(self._reading)
         entries: list[tuple[str, memoryview]] = []
         for key, some in by_stream(found):
             stream = key.decode()
@@ -174,21 +183,23 @@ class Bus:
         try:
             answers = await self._adding.call(*commands, slices=SLICES)
         except AWAY as error:
-            await self._note_away(error)
+            await self._note_away(self._adding, error)
             return None
-        self._note_here()
+        self._note_here(self._adding)
         return answers
 
-    async def _note_away(self, error: Exception) -> None:
+    async def _note_away(self, calls: Calls, error: Exception) -> None:
+        self._failed.add(calls)
         if not self.is_away:
             log.warning("bus unavailable", detail=f"{type(error).__name__}: {error}")
         self.is_away = True
         await trio.sleep(RETRY_SECONDS)
 
-    def _note_here(self) -> None:
-        if self.is_away:
+    def _note_here(self, calls: Calls) -> None:
+        self._failed.discard(calls)
+        if self.is_away and not self._failed:
             log.info("bus available")
-        self.is_away = False
+            self.is_away = False
 
 
 def by_stream(found: Any) -> Iterable[tuple[bytes, Any]]:

@@ -16,6 +16,7 @@ from actors import ActorCrashed
 from cafe.bus.answering import Answering
 from cafe.bus.line import SILENT_SECONDS, Line, open_line
 from cafe.bus.putting import asked_of
+from cafe.bus.streams import Names
 from cafe.ledger.ledger import LedgerStatistics
 from tests.cafe.bus.memory_bus import Memory, MemoryBus
 
@@ -67,7 +68,7 @@ class Houses:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._memory = Memory(Random(0))  # noqa: S311 - no secret
+        self.memory = Memory(Random(0))  # noqa: S311 - no secret
         self._term = 0
         self._house = trio.CancelScope()
 
@@ -75,7 +76,7 @@ class Houses:
         """Open the next house; the one before has ended without a word."""
         self._house.cancel()
         self._term, self._house = self._term + 1, trio.CancelScope()
-        bus, term = MemoryBus(self._memory, self._nursery), self._term
+        bus, term = MemoryBus(self.memory, self._nursery), self._term
         asked = asked_of((), [cups], calls or {})
         answering = Answering(bus, lambda: term, asked, cast("Any", ledger or Ledger()), forget)
         self._nursery.start_soon(self._run, answering, self._house)
@@ -87,7 +88,7 @@ class Houses:
     @asynccontextmanager
     async def front(self) -> AsyncGenerator[Line]:
         """Open a front."""
-        async with open_line(MemoryBus(self._memory, self._nursery)) as line:
+        async with open_line(MemoryBus(self.memory, self._nursery)) as line:
             yield line
 
 
@@ -147,3 +148,16 @@ async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_
             await line.read(partial(cups, number=1))
             assert line.has_house
             await trio.sleep(0.1)
+
+
+async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream_behind() -> None:
+    async with houses() as shop:
+        shop.open()
+        async with shop.front() as line:
+            await line.wait_for_house()
+            await line.read(partial(cups, number=1))
+            front = line.front
+        answers = Names().answers(front)
+        shop.memory.add(answers, b"")  # of a house that had not heard of the end
+        await trio.sleep(20)
+        assert answers not in shop.memory.streams

@@ -77,6 +77,25 @@ async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
         assert (await read_some(bus, ids))[0] == [b"after"]
 
 
+async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until_there_is_some(
+    redis: RedisServer,
+) -> None:
+    async with open_bus(redis.url, NAMES) as bus:
+        ids = await bus.last_of([NAMES.log])
+        assert await bus.living(["front"]) == set()
+        redis.command("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
+        try:
+            assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
+            await trio.sleep(1)  # it is connected again
+            assert await bus.living(["front"]) is None  # it cannot renew its key
+            await bus.read(ids)  # that is possible still
+            assert bus.is_away
+        finally:
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+        assert await bus.living(["front"]) == set()
+        assert not bus.is_away
+
+
 async def test_a_reader_goes_on_with_a_server_whose_ids_begin_lower(redis: RedisServer) -> None:
     found: list[bytes] = []
     async with open_bus(redis.url, NAMES) as bus, trio.open_nursery() as nursery:
