@@ -103,9 +103,12 @@ class Probe(Ref[A]):
         if len(self._unseen) >= self._mailbox:
             raise MailboxFull(self._name, self._mailbox)
         posted = Posted(message, on_outcome)
-        scripted = self._scripted(type(asked))
-        self._record(asked, *(() if scripted is not None else (posted,)))
-        if scripted is not None:
+        kind: type[Any] = type(message)
+        scripted = self._scripted(kind)
+        if scripted is None:
+            self._record(asked, posted)
+        else:
+            self._record(asked)
             posted.settle(scripted)
         return posted.cancel
 

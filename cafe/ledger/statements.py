@@ -48,11 +48,12 @@ def executing(connection: Connection) -> Execute:
     driver: Any = connection.connection.driver_connection
     cursor = RawCursor(driver)
 
-    def execute(sql: str, parameters: Any) -> None:
+    def execute(sql: str, parameters: Row | list[Row]) -> None:
+        statement = sql.encode()  # a text would have to be a literal, for type checkers
         if isinstance(parameters, list):
-            cursor.executemany(sql, parameters)
+            cursor.executemany(statement, parameters)
         else:
-            cursor.execute(sql, parameters)
+            cursor.execute(statement, parameters)
 
     return execute
 
