@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,13 +79,18 @@ class QueueCount:
     """Why new orders are not accepted, if a manager has paused the shop."""
 
 
-_PROCESS = secrets.token_urlsafe(12)
 _claims = count(1)
+
+
+@cache
+def _process() -> str:
+    """Return what no other process has: made at its use, for a fork has all that was imported."""
+    return secrets.token_urlsafe(12)
 
 
 def new_claim() -> str:
     """Return a new id for a claim, unique across processes; it is no secret."""
-    return f"{_PROCESS} {next(_claims)}"
+    return f"{_process()} {next(_claims)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 async def test_a_shop_whose_disk_hangs_is_not_ready_and_closes_in_time(
     hang: Callable[[], None],
 ) -> None:
-    with open_shop(closing_seconds=CLOSING) as shop:
+    with open_shop(program=COMMAND, closing_seconds=CLOSING) as shop:  # LD_PRELOAD is of its start
         async with shop.customers() as customer, await park(shop, OFFICE) as waiting:
             await shop.has_waiting(1)
             hang()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from tests.imports import SOURCES, named, parsed
 from tests.system.api import order
 from tests.system.shop import COMMAND, Shop, open_shop
 from tests.system.warm import WarmProcess
+
+OF_A_PROCESS = r"(secrets|uuid|random|time)\.|os\.(getpid|urandom)|\w*token_\w+$|(monotonic|uuid4)$"
+"""What gives another result in each process, by the names of the functions."""
 
 
 def status(shop: Shop) -> dict[str, str]:
@@ -42,6 +48,25 @@ async def test_it_has_its_own_settings_and_no_others() -> None:
         async with first.customers() as customer:
             await order(customer)
         assert (len(await first.orders()), len(await second.orders())) == (1, 0)
+
+
+def made_by_imports(path: Path) -> list[str]:
+    """Return the calls outside of functions that give another result in each process."""
+    found: list[str] = []
+    todo: list[ast.AST] = [parsed(path)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo += [*node.decorator_list, node.args]  # defaults are made once, too
+        elif not isinstance(node, ast.Lambda):
+            todo += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Call) and re.match(OF_A_PROCESS, ast.unparse(node.func)):
+            found.append(f"{named(path)}:{node.lineno} {ast.unparse(node)}")
+    return found
+
+
+def test_no_import_makes_what_is_to_be_another_in_each_process() -> None:
+    assert [one for path in SOURCES for one in made_by_imports(path)] == []
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGABRT])

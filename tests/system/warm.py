@@ -3,7 +3,8 @@
 Rule: only the imports are saved, which take two seconds of a processor. A process runs `main` as
 `python -m cafe` does, with its own environment, folder, streams, session and exit code, and ends as
 any other. What tests show of the imports themselves, of signals during them and of the command
-line starts `python -m cafe` itself; so does the shop that most tests share.
+line starts `python -m cafe` itself; so does the shop that most tests share. What is to be another
+in each process may not be made by an import: test_warm.py looks for it.
 
 The server that forks has one thread and is the parent of what it forks. It is asked over a socket,
 with the streams as file descriptors, and writes how a process ended to a pipe of that process.
@@ -108,6 +109,7 @@ class _Server:
                 cwd=Path(__file__).parents[2],
                 start_new_session=True,
             )
+        self._loaded = _of_the_loader(os.environ)
         atexit.register(self.close)
 
     def close(self) -> None:
@@ -118,6 +120,8 @@ class _Server:
 
     def fork(self, asked: Mapping[str, Any], streams: Sequence[int]) -> int:
         """Return the process id of a new process."""
+        wanted = _of_the_loader(asked["env"])
+        assert wanted == self._loaded, f"{wanted} matter to a process that is started only"
         with self._lock:
             body = json.dumps(asked).encode()
             assert len(body) < MOST_BYTES
@@ -127,6 +131,11 @@ class _Server:
         assert answer, "the server of warm processes has ended"
         (pid,) = PID.unpack(answer)
         return int(pid)
+
+
+def _of_the_loader(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that the loader and Python read once, when a process is started."""
+    return {name: value for name, value in env.items() if name.startswith(("LD_", "PYTHON"))}
 
 
 _servers: list[_Server] = []
