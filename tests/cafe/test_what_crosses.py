@@ -81,7 +81,8 @@ def why_not(kind: Any) -> str | None:
 def parts_of(value: Any, seen: set[int]) -> Iterator[Any]:
     """Yield the types that a type is made of, and itself."""
     if isinstance(value, tuple):
-        for one in list[Any](value):
+        some: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        for one in some:
             yield from parts_of(one, seen)
     elif isinstance(value, types.Type | types.Field) and id(value) not in seen:
         seen.add(id(value))
