@@ -80,9 +80,9 @@ def why_not(kind: Any) -> str | None:
 
 def parts_of(value: Any, seen: set[int]) -> Iterator[Any]:
     """Yield the types that a type is made of, and itself."""
+    items: Any = value  # not narrowed by what follows
     if isinstance(value, tuple):
-        some: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        for one in some:
+        for one in items:
             yield from parts_of(one, seen)
     elif isinstance(value, types.Type | types.Field) and id(value) not in seen:
         seen.add(id(value))
