@@ -15,6 +15,7 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
@@ -172,7 +173,21 @@ def serving(
         while ports.keys() != {"client", "worker"}:
             if line := re.search(r"\b(client|worker) http://[^/]+:(\d+)", started.read()):
                 ports[line[1]] = int(line[2])
+        until_ready(ports["client"])
         yield Server(started.process.pid, ports["client"], ports["worker"])
+
+
+def until_ready(port: int) -> None:
+    """Wait until `/readyz` is 200, as of a front once it has reached its house; 30 s at most."""
+    for _ in range(300):
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/readyz")
+        status = connection.getresponse().status
+        connection.close()
+        if status in (200, 404):  # a plain peer has no such route
+            return
+        sleep(0.1)
+    raise BenchmarkError("the server does not become ready")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors import Ref, Tree
 from cafe.http.app import create_app
@@ -22,8 +22,9 @@ from cafe.http.authentication import Authenticate, nobody
 from cafe.http.cors import Cors
 from cafe.http.front_page import Front, Link, front_routes
 from cafe.http.other_apis import ByPrefix, loosen
-from cafe.http.outer_layer import OuterLayer, RequestMetrics
+from cafe.http.outer_layer import OuterLayer, RequestMetrics, bare_path
 from cafe.http.plain_routes import PlainRoutes
+from cafe.http.problem import refusal_response
 from cafe.http.worker_guards import CredentialsGuard, PageGuard, StaffAuthentication
 from cafe.limits.address import Networks
 from cafe.limits.gateway import GatewayWatch
@@ -134,6 +135,26 @@ def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> A
         authenticate=nobody,
     )
     return OuterLayer(PlainRoutes(api), name=name, metrics=RequestMetrics(CollectorRegistry()))
+
+
+def closed_app(name: str, why_not_ready: WhyNotReady, base: str = "") -> ASGIApp:
+    """Return what is served until there is a shop: its health, and 503 with why for all else.
+
+    It is served at `base` as well.
+    """
+    health = health_app(name, why_not_ready, ())
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and bare_path(scope) not in HEALTH:
+            why_not = await why_not_ready() or NotReady("house", "The shop is about to open.")
+            await refusal_response(scope, why_not)(scope, receive, send)
+        else:
+            await health(scope, receive, send)
+
+    prefixes = [CLIENT_PREFIX, SHORT_CLIENT_PREFIX, WORKER_PREFIX]
+    if base:
+        prefixes += [base, *(base + prefix for prefix in prefixes)]
+    return OuterLayer(app, *prefixes, name=name, metrics=RequestMetrics(CollectorRegistry()))
 
 
 def worker_app(

@@ -1,8 +1,8 @@
 """The composition root of a front: both ports, in front of houses that have actors and ledgers.
 
-Rule: as in `shop.py`, it starts in order and stops in reverse. It listens once a house of each of
-its shops has answered, and holds nothing that a house does not have: a front that ends takes with
-it only the connections of its customers.
+Rule: as in `shop.py`, it starts in order and stops in reverse. It listens at once, and serves each
+of its shops as soon as a house of it answers. It holds nothing that a house does not have: a front
+that ends takes with it only the connections of its customers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import structlog
@@ -25,6 +26,7 @@ from cafe.bus.line import Line, open_line
 from cafe.bus.streams import Names, open_bus
 from cafe.http.by_shop import ByShop, base_of
 from cafe.http.refusals import CafeRefusal, Closing
+from cafe.http.switch import Switch
 from cafe.ledger.tables import metadata
 from cafe.limits.admission import Admission
 from cafe.limits.rate_limiter import CountLimits, RateLimiter
@@ -33,10 +35,10 @@ from cafe.offer import Front, Offer
 from cafe.operations.operator_api import NotReady
 from cafe.setting_types import parse_shops
 from cafe.settings import Settings, SettingsError
-from cafe.shop.apps import health_app
+from cafe.shop.apps import closed_app, health_app
 from cafe.shop.departments import OURS, Departments
 from cafe.shop.ports import GRACE_SHARE, Access, Port, read_access, read_ports
-from cafe.shop.process import first_of, start_clock, until_signalled
+from cafe.shop.process import start_clock, until_signalled
 from cafe.shop.serving import Served, say_what_is_used, serve_ports
 from cafe.shop.shop import MAILBOX, READY_SECONDS, RESTART, limits_of, new_registry
 
@@ -49,11 +51,36 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 @dataclass(slots=True)
 class FrontShop(Served):
-    """A shop as a front serves it."""
+    """A shop as a front serves it: closed, until a house of it is reached."""
 
     line: Line
     ledger: FollowingLedger
     registry: CollectorRegistry
+    base: str
+    """What its paths begin with at a front of several shops."""
+    is_reached: bool = False
+    client: Switch = field(init=False)
+    worker: Switch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin closed."""
+        self.client, self.worker = (
+            Switch(closed_app(name, self.why_not_ready, self.base)) for name in ("client", "worker")
+        )
+
+    def open(
+        self, offers: tuple[Offer, ...], doors: Mapping[str, Admission], access: Access
+    ) -> None:
+        """Serve what the departments offer."""
+        self.offers, self.is_reached = offers, True
+        self.client.app, self.worker.app = self.apps(
+            self.registry,
+            doors,
+            access,
+            self.ledger,
+            why_not_ready=self.why_not_ready,
+            base=self.base,
+        )
 
     async def why_not_ready(self) -> NotReady | None:
         """Return None if the shop takes orders at this front."""
@@ -62,7 +89,7 @@ class FrontShop(Served):
         if self.line.is_away:
             return NotReady("bus", "Redis does not answer; this front counts limits by itself.")
         why_not = NotReady("house", "No house answers.")
-        if not self.line.has_house:
+        if not (self.line.has_house and self.is_reached):
             return why_not
         with trio.move_on_after(READY_SECONDS), suppress(ActorError, CafeRefusal):
             for offer in self.offers:
@@ -75,7 +102,7 @@ class FrontShop(Served):
 
 @dataclass(slots=True)
 class FrontShops:
-    """All shops of a front, by name; None is the one without a name."""
+    """All shops of a front, by name; None is the only one of a front that names none."""
 
     limiter: Ref[RateLimiter]
     """Counts an address once, whichever of the shops it asks."""
@@ -100,36 +127,17 @@ class FrontShops:
                 return why_not
         return None
 
-    def apps(
-        self, doors: Mapping[str, Admission], access: Access, hosts: Mapping[str, str]
-    ) -> tuple[ASGIApp, ASGIApp]:
+    def apps(self, hosts: Mapping[str, str]) -> tuple[ASGIApp, ASGIApp]:
         """Return the customers' and the staff's applications of all shops."""
-        made = {
-            name: shop.apps(
-                shop.registry,
-                doors,
-                access,
-                shop.ledger,
-                why_not_ready=shop.why_not_ready,
-                base="" if name is None else base_of(name),
-            )
-            for name, shop in self.shops.items()
-        }
-        if None in made:
-            return made[None]
-        named = {name: pair for name, pair in made.items() if name is not None}
-        bases = [base_of(name) for name in named]
+        if None in self.shops:
+            return self.shops[None].client, self.shops[None].worker
+        named = {name: shop for name, shop in self.shops.items() if name is not None}
+        bases = [shop.base for shop in named.values()]
+        clients: dict[str, ASGIApp] = {name: shop.client for name, shop in named.items()}
+        workers: dict[str, ASGIApp] = {name: shop.worker for name, shop in named.items()}
         return (
-            ByShop(
-                {name: pair[0] for name, pair in named.items()},
-                hosts,
-                health_app("client", self.why_not_ready, bases),
-            ),
-            ByShop(
-                {name: pair[1] for name, pair in named.items()},
-                hosts,
-                health_app("worker", self.why_not_ready, bases),
-            ),
+            ByShop(clients, hosts, health_app("client", self.why_not_ready, bases)),
+            ByShop(workers, hosts, health_app("worker", self.why_not_ready, bases)),
         )
 
 
@@ -149,18 +157,13 @@ async def run_front(
     ports = read_ports(settings)
     access = read_access(settings, ports[1].config)
 
+    doors = {port.name: port.admission for port in ports}
+
     async def serve(closing_time: trio.Event) -> None:
-        async with open_shops(settings, departments, closing_time) as shops:
-            if shops is not None:
-                await serve_front(
-                    shops,
-                    settings,
-                    ports,
-                    access=access,
-                    only=only,
-                    announce=announce,
-                    closing_time=closing_time,
-                )
+        async with open_shops(settings, departments, doors, access) as shops:
+            await serve_front(
+                shops, settings, ports, only=only, announce=announce, closing_time=closing_time
+            )
         log.info("closed")
 
     await until_signalled(settings.closing_seconds, serve)
@@ -168,9 +171,9 @@ async def run_front(
 
 @asynccontextmanager
 async def open_shops(
-    settings: Settings, departments: Departments, closing_time: trio.Event
-) -> AsyncGenerator[FrontShops | None]:
-    """Yield all shops of a front, each reached; None if closing begins before that."""
+    settings: Settings, departments: Departments, doors: Mapping[str, Admission], access: Access
+) -> AsyncGenerator[FrontShops]:
+    """Yield all shops of a front; each is open once a house of it answers."""
     names: list[str | None] = [*parse_shops(settings.shops)] or [settings.shop]
     url = "" if settings.bus is None else settings.bus.get_secret_value()
     prefix = f"cafe:{'+'.join(name or 'cafe' for name in names)}:limits:"
@@ -186,59 +189,63 @@ async def open_shops(
         shops = FrontShops(limiter)
         for name in names:
             of_shop = settings.model_copy(update={"shop": name})
-            opening = open_front(of_shop, url, limiter, departments, closing_time)
-            shop = await stack.enter_async_context(opening)
-            if shop is None:
-                yield None
-                return
-            shops.shops[name] = shop
+            base = base_of(name) if name is not None and settings.shops else ""
+            opening = open_front(of_shop, url, limiter, base=base)
+            shop, front, nursery = await stack.enter_async_context(opening)
+            reaching = partial(reach, doors=doors, access=access)
+            nursery.start_soon(reaching, shop, front, departments, nursery)
+            shops.shops[name if base else None] = shop
         yield shops
 
 
 @asynccontextmanager
 async def open_front(
-    settings: Settings,
-    url: str,
-    limiter: Ref[RateLimiter],
-    departments: Departments,
-    closing_time: trio.Event,
-) -> AsyncGenerator[FrontShop | None]:
-    """Yield a shop over the bus, once a house has answered; None if closing begins before that."""
+    settings: Settings, url: str, limiter: Ref[RateLimiter], *, base: str
+) -> AsyncGenerator[tuple[FrontShop, Front, trio.Nursery]]:
+    """Yield a shop over the bus, what its departments are reached with, and where its tasks run."""
     registry, watching = new_registry()
     async with (
         open_system(instruments=[watching, SlowTurns()]) as system,
         open_bus(url, Names(settings.shop)) as bus,
         open_line(bus) as line,
+        trio.open_nursery() as nursery,
     ):
         watching.watch(system)
         ledger = FollowingLedger(line, start_clock(), metadata.tables.values())
         closing = Closing()
-        front = Front(settings, line, ledger, limiter, closing, registry)
+        shop = FrontShop(
+            settings,
+            system,
+            limiter,
+            closing,
+            (),
+            line=line,
+            ledger=ledger,
+            registry=registry,
+            base=base,
+        )
+        nursery.start_soon(warn_while_alone, line)
+        yield shop, Front(settings, line, ledger, limiter, closing, registry), nursery
+        nursery.cancel_scope.cancel()
 
-        async def reach() -> tuple[Offer, ...]:
-            await ledger.begin()
-            return (*await departments.reach(front), bus_offer(line))
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(warn_while_alone, line)
-            offers = await first_of(reach, closing_time.wait)
-            if offers is None:
-                yield None
-            else:
-                nursery.start_soon(ledger.run)
-                for task in (task for offer in offers for task in offer.serving):
-                    nursery.start_soon(task)
-                yield FrontShop(
-                    settings,
-                    system,
-                    limiter,
-                    closing,
-                    offers,
-                    line=line,
-                    ledger=ledger,
-                    registry=registry,
-                )
-            nursery.cancel_scope.cancel()
+async def reach(
+    shop: FrontShop,
+    front: Front,
+    departments: Departments,
+    nursery: trio.Nursery,
+    *,
+    doors: Mapping[str, Admission],
+    access: Access,
+) -> None:
+    """Wait for a house, reach its departments, and open the shop."""
+    await front.ledger.begin()
+    offers = (*await departments.reach(front), bus_offer(front.line))
+    nursery.start_soon(front.ledger.run)
+    for task in (task for offer in offers for task in offer.serving):
+        nursery.start_soon(task)
+    shop.open(offers, doors, access)
+    log.info("open", shop=front.settings.shop or "cafe")
 
 
 async def serve_front(
@@ -246,22 +253,19 @@ async def serve_front(
     settings: Settings,
     ports: tuple[Port, Port],
     *,
-    access: Access,
     only: Only | None,
     announce: Callable[[str], None],
     closing_time: trio.Event,
 ) -> None:
     """Serve the shops at both ports, or at one of them, until the event is set."""
-    doors = {port.name: port.admission for port in ports}
     hosts = {host: name for name, host in parse_shops(settings.shops).items() if host}
-    apps = shops.apps(doors, access, hosts)
+    apps = shops.apps(hosts)
     served = [pair for pair in zip(ports, apps, strict=True) if only in (None, pair[0].name)]
     open_ports, open_apps = zip(*served, strict=True)
 
     async def while_open() -> None:
-        say_what_is_used(
-            open_ports, fronts=" ".join(one.line.front for one in shops.shops.values())
-        )
+        fronts = " ".join(one.line.front for one in shops.shops.values())
+        say_what_is_used(open_ports, fronts=fronts)
         await closing_time.wait()
 
     await serve_ports(shops, open_ports, open_apps, announce, while_open)

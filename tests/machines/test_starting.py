@@ -58,8 +58,12 @@ async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_mi
         machine.start()
     await house.until_not_ready("ledger")
     for front in (client, worker):
-        await front.log.line("no house answers")
-        assert (await front.readiness()).status == 0
+        await front.until_not_ready("house")
+    async with client.shop.customers() as customer:
+        refused = await customer.post("/api/v1/order/")
+        assert (refused.status_code, refused.json()["reason"]) == (503, "house")
+        assert "retry-after" in refused.headers
+        assert (await customer.get("/livez")).status_code == 200
     await trio.to_thread.run_sync(postgres.start)
     await are_ready(house, client, worker)
 
