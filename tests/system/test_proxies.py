@@ -177,7 +177,7 @@ async def test_nginx_refuses_too_many_connections_with_a_problem_that_says_when_
 
 async def test_only_the_proxy_reaches_the_health_routes(proxied: Shop, address: str) -> None:
     async with proxied.customers(address) as stranger:
-        for path in ("/livez", "/readyz", "/api/v1/client/readyz", "/readyz/"):
+        for path in ("/livez", "/readyz", "/api/v1/client/readyz", "/readyz/", "/%72eadyz"):
             assert (await stranger.get(path)).status_code == 404
 
 
