@@ -21,6 +21,7 @@ from cafe.variables import EMPTY_COUNTS, variable_of, variables
 VALUES = {
     "worker_token": "open-sesame-4711",
     "database_url": "sqlite:///monday.db",
+    "bus": "redis://:s3cret@redis.example:6379/0",
     "jwt_secret": "j" * 32,
     "notification_secret": "whsec_" + "QUFB" * 8,
     "smtp_url": "smtp://ada:s3cret@mail.example",

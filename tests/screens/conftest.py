@@ -14,9 +14,9 @@ from tests.system.paying import Providers, open_providers
 from tests.system.shop import Shop, open_shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Generator[Browser]:
-    """Yield a running browser."""
+    """Yield a running browser; its driver has an event loop, which other tests are kept from."""
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)

@@ -105,10 +105,12 @@ def open_inbox(
 
     loop = asyncio.new_event_loop()
     implicit = tls if scheme == "smtps" else None
-    server = loop.run_until_complete(loop.create_server(protocol, HOST, 0, ssl=implicit))
-    inbox.port = server.sockets[0].getsockname()[1]
     thread = Thread(target=loop.run_forever)
     thread.start()
+    # In the thread: Playwright may have a loop of its own in this one.
+    opening = loop.create_server(protocol, HOST, 0, ssl=implicit)
+    server = asyncio.run_coroutine_threadsafe(opening, loop).result()
+    inbox.port = server.sockets[0].getsockname()[1]
     try:
         yield inbox
     finally:
