@@ -121,6 +121,12 @@ def client_app(
 
 def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> ASGIApp:
     """Return what is served beside several shops: the health of all, and where they are."""
+    health = health_api(why_not_ready, shops)
+    return OuterLayer(health, name=name, metrics=RequestMetrics(CollectorRegistry()))
+
+
+def health_api(why_not_ready: WhyNotReady, shops: Sequence[str] = ()) -> ASGIApp:
+    """Return the health of these shops, for an app of any layers."""
     front = Front(
         "Cafés", "Each shop is at a path of its own.", tuple(Link(f"{one}/", one) for one in shops)
     )
@@ -134,7 +140,7 @@ def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> A
         other_prefixes=["/"],
         authenticate=nobody,
     )
-    return OuterLayer(PlainRoutes(api), name=name, metrics=RequestMetrics(CollectorRegistry()))
+    return PlainRoutes(api)
 
 
 def closed_app(name: str, why_not_ready: WhyNotReady, base: str = "") -> ASGIApp:
@@ -142,7 +148,7 @@ def closed_app(name: str, why_not_ready: WhyNotReady, base: str = "") -> ASGIApp
 
     It is served at `base` as well.
     """
-    health = health_app(name, why_not_ready, ())
+    health = health_api(why_not_ready)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and bare_path(scope) not in HEALTH:

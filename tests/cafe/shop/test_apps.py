@@ -21,10 +21,11 @@ from cafe.http.authentication import nobody
 from cafe.http.outer_layer import RequestMetrics
 from cafe.limits.rate_limiter import CountLimits, Limits, RateLimiter
 from cafe.menu.product import Board
+from cafe.operations.operator_api import NotReady
 from cafe.orders.department import orders_offer
 from cafe.orders.messages import ListOrders
 from cafe.server.request import BadRequest
-from cafe.shop.apps import client_app, worker_app
+from cafe.shop.apps import client_app, closed_app, worker_app
 from cafe.shop.ports import Access
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.orders.checked_desk import CheckedDesk
@@ -192,6 +193,34 @@ async def test_health_needs_no_token_and_has_no_limit_with_a_last_slash_too() ->
         for path in ("/livez", "/livez/", "/readyz/", "/api/v1/client/livez/"):
             assert (await upload(apps.client, path, "GET"))[0] == 200
             assert (await upload(apps.worker, path.replace("client", "worker"), "GET"))[0] == 200
+
+
+async def no_house() -> NotReady:
+    """Return that the shop is not ready."""
+    return NotReady("house", "No house answers.")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "route"),
+    [
+        ("/livez", 200, None),
+        ("/shops/north/livez/", 200, None),
+        ("/readyz", 503, "/readyz"),
+        ("/shops/north/order/", 503, "(none)"),
+    ],
+)
+async def test_a_front_without_a_house_gives_a_request_one_id_and_one_line_at_most(
+    target: str, status: int, route: str | None
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with open_memory_door(closed_app("client", no_house, "/shops/north")) as door:
+            visitor = door.visit()
+            head = f"GET {target} HTTP/1.1\r\nHost: cafe\r\nConnection: close\r\n\r\n"
+            await visitor.say(head.encode())
+            heard = await visitor.hear_all()
+    assert heard.startswith(b"HTTP/1.1 %d " % status)
+    assert heard.lower().count(b"x-request-id:") == 1
+    assert [line["route"] for line in lines] == ([] if route is None else [route])
 
 
 LATER = b"POST /order/ HTTP/1.1\r\nHost: cafe\r\nPrefer: respond-async\r\n\r\n"
