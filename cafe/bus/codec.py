@@ -119,8 +119,9 @@ def _kinds_of(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
     hints = get_type_hints(function)
     _first, *parameters = signature(function).parameters.values()
     rest = [one for one in parameters if one.kind is Parameter.VAR_POSITIONAL]
-    kinds = {one.name: hints[one.name] for one in parameters if one not in rest}
-    return kinds, hints[rest[0].name] if rest else None
+    kinds = {one.name: hints.get(one.name, Any) for one in parameters if one not in rest}
+    # The constructor of Exception has no annotations.
+    return kinds, hints.get(rest[0].name, Any) if rest else None
 
 
 class MadeOf(msgspec.Struct, array_like=True):
@@ -143,8 +144,6 @@ def refusal_from_bytes(data: Any) -> CafeRefusal:
     if kind is None:
         _refusals.cache_clear()  # a module may have been imported since
         kind = _refusals()[made.path]
-    if kind.__init__ is Exception.__init__:
-        return kind()
     args, named = arguments_from_bytes(kind.__init__, made.arguments)
     return kind(*args, **named)
 

@@ -114,6 +114,14 @@ def test_a_refusal_with_any_number_of_arguments_crosses() -> None:
     }
 
 
+def test_a_refusal_without_a_constructor_keeps_its_sentence() -> None:
+    class OutOfMilk(CafeRefusal):
+        """A refusal of a test."""
+
+    crossed = refusal_from_bytes(refusal_to_bytes(OutOfMilk("There is no milk.")))
+    assert (type(crossed), str(crossed)) == (OutOfMilk, "There is no milk.")
+
+
 def test_a_refusal_that_is_not_known_here_is_a_lookup_error() -> None:
     made = encode(["cafe.tomorrow.Unheard", msgspec.Raw(arguments_to_bytes((), {}))])
     with pytest.raises(LookupError):
