@@ -14,13 +14,15 @@ from typing import NamedTuple
 from cafe.bus.batches import Answer, Ask, Open
 
 
-class Missing(NamedTuple):
-    """What a front lacks, by its report."""
+class Due(NamedTuple):
+    """What a report asks of a house."""
 
-    unknown: Sequence[int]
-    """Its asks that have not come: it sends them again."""
-    answers: Sequence[Answer]
+    unknown: Sequence[int] = ()
+    """Asks that have not come: the front sends them again."""
+    answers: Sequence[Answer] = ()
     """What it was sent before its last report, and has not had: they are sent again."""
+    given_up: Sequence[int] = ()
+    """Asks that run though the front does not wait for them any more: they are cancelled."""
 
 
 class Answered:
@@ -74,11 +76,11 @@ class Answered:
         self._running.discard(answer.number)
         self._answers[answer.number] = answer
 
-    def report(self, opened: Open) -> Missing:
-        """Take a front's report; return what it lacks. One that was overtaken changes nothing."""
+    def report(self, opened: Open) -> Due:
+        """Take a front's report; return what is to be done. One that was overtaken asks nothing."""
         is_open = frozenset(opened.numbers)
         if (opened.through, -len(is_open)) < (self._through, -len(self._open)):
-            return Missing((), ())
+            return Due()
         self._through, self._open = opened.through, is_open
         for number in [one for one in self._answers if self._is_settled(one)]:
             del self._answers[number]
@@ -88,22 +90,15 @@ class Answered:
         # An answer may cross the report; where the next one has it open still, it was lost.
         late = is_open & self._answers.keys()
         lost, self._late = late & self._late, late
-        unknown = [one for one in opened.numbers if not self._is_known(one)]
-        return Missing(unknown, [self._answers[one] for one in sorted(lost)])
-
-    def given_up(self, opened: Open) -> Sequence[int]:
-        """Return which asks run here though their front does not wait for them any more."""
-        open_ones = set(opened.numbers)
-        return [one for one in self._running if one <= opened.through and one not in open_ones]
+        return Due(
+            [one for one in opened.numbers if not self._is_known(one)],
+            [self._answers[one] for one in sorted(lost)],
+            [one for one in self._running if self._is_settled(one)],
+        )
 
     def runs(self, number: int) -> bool:
         """Return whether an ask was begun and has not ended."""
         return number in self._running
-
-    @property
-    def running(self) -> Sequence[int]:
-        """The asks that run."""
-        return sorted(self._running)
 
     def _is_settled(self, number: int) -> bool:
         return number <= self._through and number not in self._open

@@ -1,7 +1,7 @@
 """The house's end of the bus: it puts what fronts ask through to its actors, and answers.
 
 Rule: it decides nothing. What is new and what comes again, `answered.py` says; an ask over the bus
-is an ask of the actor by a task here, and is cancelled when its front cancels it, or has gone. Each
+is an ask of the actor (`putting.py`), and is cancelled when its front cancels it, or has gone. Each
 front is answered in a stream of its own; all of them follow one stream of what is committed.
 """
 
@@ -96,13 +96,8 @@ class Answering:
         """How many fronts are known."""
         return len(self._fronts)
 
-    @property
-    def is_away(self) -> bool:
-        """Whether Redis does not answer."""
-        return self._bus.is_away
-
     async def run(self) -> NoReturn:
-        """Answer until cancelled. Raises WrongVersion."""
+        """Answer until cancelled; what is no batch of our release is skipped."""
         # Before the first pulse: fronts ask as soon as they have seen that.
         ids = await self._bus.last_of([self._bus.names.asks])
         async with trio.open_nursery() as nursery:
@@ -193,12 +188,12 @@ class Answering:
             self._take_report(name, front, asks.open)
 
     def _take_report(self, name: str, front: FrontHere, opened: Open) -> None:
-        missing = front.answered.report(opened)
-        for number in missing.unknown:
+        due = front.answered.report(opened)
+        for number in due.unknown:
             self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
-        for answer in missing.answers:
+        for answer in due.answers:
             self._answer(name, answer)
-        for number in front.answered.given_up(opened):
+        for number in due.given_up:
             self._cancel(name, front, number)
 
     def _cancel(self, name: str, front: FrontHere, number: int) -> None:
