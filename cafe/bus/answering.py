@@ -28,7 +28,7 @@ from cafe.bus.batches import (
     Outcome,
     Pulse,
 )
-from cafe.bus.codec import decoder_of, encode
+from cafe.bus.codec import MALFORMED, decoder_of, encode
 from cafe.bus.line import LIVES_SECONDS
 from cafe.bus.pace import Pace
 from cafe.bus.putting import NOTHING, Asked, Putting
@@ -165,7 +165,11 @@ class Answering:
             read_at = trio.current_time()
             entries, ids = await self._bus.read(ids)
             for _stream, body in entries:
-                asks = read_asks(body)
+                try:
+                    asks = read_asks(body)
+                except MALFORMED as error:
+                    log.warning("no batch of asks", detail=str(error))
+                    continue
                 if asks.house == self._house:
                     self._take(asks, nursery)
 

@@ -29,6 +29,8 @@ HEADER: Final = bytes(VERSION)
 
 encode: Final = msgspec.msgpack.Encoder().encode
 """Makes bytes of a message, an answer, or the arguments of a query."""
+MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError)
+"""What reading raises for bytes that are not of the type that was asked for."""
 
 
 class WrongVersion(SettingsError):  # noqa: N818 - what it is, not what happened
@@ -55,7 +57,7 @@ def unseal(data: bytes) -> memoryview:
 
 
 def decoder_of(kind: Any) -> Callable[[Any], Any]:
-    """Return what reads bytes as this type; it raises msgspec.ValidationError for other bytes."""
+    """Return what reads bytes as this type; it raises one of MALFORMED for other bytes."""
     return _decoder_of(kind)
 
 
@@ -97,8 +99,7 @@ def arguments_from_bytes(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return arguments by the annotations of the function that they are for.
 
-    Raises TypeError for one that it does not have, and msgspec.ValidationError for one of another
-    type.
+    Raises TypeError for one that it does not have, and one of MALFORMED for one of another type.
     """
     kinds, rest = _kinds_of(function)
     given = decoder_of(Arguments)(data)

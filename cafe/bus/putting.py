@@ -18,7 +18,7 @@ import trio
 
 from actors import ActorError, MailboxFull, Message, Ref
 from cafe.bus.batches import CALL, QUERY, Answer, Ask, Outcome
-from cafe.bus.codec import arguments_from_bytes, decoder_of, encode, refusal_to_bytes
+from cafe.bus.codec import MALFORMED, arguments_from_bytes, decoder_of, encode, refusal_to_bytes
 from cafe.bus.queries import Function, path_of
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.view import LedgerView
@@ -68,7 +68,7 @@ class Putting:
         try:
             ref = self._asked.refs[ask.of]
             message = self._reader(ref, ask.name)(ask.body)
-        except (LookupError, msgspec.ValidationError) as error:
+        except (LookupError, *MALFORMED) as error:
             _settle(number, done, outcome.Error(error))
             return _nothing
         try:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from actors import ActorCrashed
 from cafe.bus.answering import Answering
+from cafe.bus.codec import encode, seal
 from cafe.bus.line import SILENT_SECONDS, Line, open_line
 from cafe.bus.putting import asked_of
 from cafe.bus.streams import Names
@@ -148,6 +149,15 @@ async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_
             await line.read(partial(cups, number=1))
             assert line.has_house
             await trio.sleep(0.1)
+
+
+async def test_what_is_no_batch_of_asks_is_skipped_and_the_house_answers_as_before() -> None:
+    async with houses() as shop, shop.front() as line:
+        shop.open()
+        await line.wait_for_house()
+        for body in (b"", b"\xc1", b"\x91\xa1\xff", encode(3), encode(["front", None])):
+            shop.memory.add(Names().asks, seal(body))
+        assert await line.read(partial(cups, number=1)) == 1
 
 
 async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream_behind() -> None:
