@@ -27,7 +27,7 @@ from cafe.delivery.delivery import LIVE, TRANSITIONS, Status
 from cafe.delivery.desk import DeliveryDesk
 from cafe.delivery.districts import DISTRICT_TRANSITIONS
 from cafe.delivery.followers import follow_orders, settle_orders
-from cafe.delivery.hands import Hands, load_hands, read_hands
+from cafe.delivery.hands import Hands, read_hands
 from cafe.delivery.messages import CountCouriers, CourierCount, ListUnsettled, LoadCouriers
 from cafe.delivery.queries import (
     Snapshot,
@@ -121,7 +121,8 @@ async def open_delivery(
         settings.delivery_lease_seconds, partial(day_of, zone=ZoneInfo(settings.time_zone))
     )
     coverage, log_followed = Coverage(), Followed()
-    hands = await ledger.prepare(load_hands)  # before anything can change what it loads
+    hands = Hands()
+    hands.begin(await ledger.prepare(read_hands))  # before anything can change what it loads
     ledger.listen(hands.hear)
     factory = couriers_factory(rules, coverage, ledger, house.closing)
     ref = await house.start(factory, name="Couriers")
@@ -150,15 +151,13 @@ async def reach_delivery(
     from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - as in the menu's
 
     line, ledger, coverage = front.line, front.ledger, Coverage()
-    districts_here, ref = copied_coverage(line, coverage)
-    in_hand, hands = copied_hands(ledger)
-    for copy in (districts_here, in_hand):
-        await copy.begin(line, ledger)
+    copy, ref = copied_coverage(line, coverage)
+    await copy.begin(line, ledger)
     log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
     delivery_desk = DeliveryDesk(ref, desk, role_of, ledger, log_followed)
     return replace(
-        delivery_offer(delivery_desk, front.limiter, coverage, hands),
-        serving=(districts_here.run, in_hand.run),
+        delivery_offer(delivery_desk, front.limiter, coverage, await copied_hands(ledger)),
+        serving=(copy.run,),
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from actors import Ref
-from cafe.bus.copies import Copy, CopyingRef
+from cafe.bus.copies import Copy, CopyingRef, FollowingCopy
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.line import Line
 from cafe.delivery.courier import DutyAction
@@ -57,8 +57,8 @@ def copied_coverage(line: Line, coverage: Coverage) -> tuple[Copy, Ref[Couriers]
     return copy, CopyingRef(line, Couriers, CHANGES, copy)
 
 
-def copied_hands(ledger: FollowingLedger) -> tuple[Copy, Hands]:
-    """Return what couriers have in hand, and what loads that again where events were missed."""
-    hands = Hands({}, {})
-    ledger.listen(hands.hear)
-    return Copy(partial(hands.load, partial(ledger.read, read_hands))), hands
+async def copied_hands(ledger: FollowingLedger) -> Hands:
+    """Return what couriers have in hand, which follows the log from now on."""
+    hands = Hands()
+    await FollowingCopy(partial(ledger.read, read_hands), hands.begin, hands.hear).begin(ledger)
+    return hands

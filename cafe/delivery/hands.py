@@ -6,7 +6,7 @@ who has which delivery in hand, because a row that takes a delivery away does no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -36,25 +36,15 @@ class InHand(NamedTuple):
 class Hands:
     """The accounts of couriers, and what each has in hand."""
 
-    def __init__(self, accounts: dict[str, str], held_by: dict[str, str]) -> None:
-        """Begin with the accounts by courier, and the couriers by the order that they carry."""
-        self._accounts = accounts
-        self._held_by = held_by
+    def __init__(self) -> None:
+        """Begin with no couriers."""
+        self._accounts: dict[str, str] = {}
+        self._held_by: dict[str, str] = {}
         self._callbacks: list[Callable[[AbstractSet[str]], object]] = []
-        self._meanwhile: list[Logged] | None = None
-        """What was heard since a load began; None while none runs."""
 
-    async def load(self, read: Callable[[], Awaitable[InHand]]) -> None:
-        """Begin again with what `read` returns, since changes were missed: none knows whose.
-
-        One load runs at a time.
-        """
-        meanwhile = self._meanwhile = list[Logged]()
-        try:
-            self._accounts, self._held_by = await read()
-        finally:
-            self._meanwhile = None
-        self._take_in(meanwhile)
+    def begin(self, loaded: InHand) -> None:
+        """Begin with what was loaded, which concerns all: what it was before is not known."""
+        self._accounts, self._held_by = loaded
         self._call_back(set(self._accounts.values()))
 
     def listen(self, callback: Callable[[AbstractSet[str]], object]) -> None:
@@ -63,20 +53,13 @@ class Hands:
 
     def hear(self, logged: Sequence[Logged]) -> None:
         """Take in committed changes; a follower for `Ledger.listen`."""
-        ours = [one for one in logged if one.department == "delivery"]
-        if self._meanwhile is not None:
-            self._meanwhile += ours
-        found = self._take_in(ours)
-        self._call_back({self._accounts[one] for one in found if one in self._accounts})
-
-    def _take_in(self, logged: Sequence[Logged]) -> set[str]:
-        """Return whose duty or delivery these have changed."""
         found: set[str] = set()
         for one in logged:
-            for change in one.changes:
-                if isinstance(change, Put):
-                    found.update(self._couriers_of(change))
-        return found
+            if one.department == "delivery":
+                for change in one.changes:
+                    if isinstance(change, Put):
+                        found.update(self._couriers_of(change))
+        self._call_back({self._accounts[one] for one in found if one in self._accounts})
 
     def _call_back(self, accounts: AbstractSet[str]) -> None:
         if accounts:
@@ -97,13 +80,8 @@ class Hands:
         return {one for one in (had, has) if one is not None}
 
 
-def load_hands(connection: Connection) -> Hands:
-    """Return the couriers with accounts, and what they carry."""
-    return Hands(*read_hands(connection))
-
-
 def read_hands(connection: Connection) -> InHand:
-    """Return the couriers with accounts, and what they carry, as values."""
+    """Return the couriers with accounts, and what they carry."""
     known = select(couriers.c.courier_id, couriers.c.account_id).where(
         text(NOT_RETIRED), couriers.c.account_id.is_not(None)
     )

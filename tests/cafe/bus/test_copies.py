@@ -11,18 +11,18 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorCrashed
-from cafe.bus.copies import Copy
+from cafe.bus.copies import Copy, FollowingCopy
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import LedgerUnavailable
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+pytestmark = pytest.mark.schedules
 
 
 class House:
     """A house of one number, in place of the line and the ledger of a front."""
 
     def __init__(self) -> None:
-        self.number = 1
+        self.number: int = 1
         self.shown = list[int]()
         self.failures = list[Exception]()
         self.seconds = 0.0
@@ -120,3 +120,67 @@ async def test_one_who_loads_it_finds_what_is_newer_than_the_call() -> None:
         house.number = 10
         await copy.load()
         assert house.shown == [1, 2, 10]
+
+
+class Follower:
+    """A sum that follows the log, in place of a board: each event adds its position."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+
+    def begin(self, loaded: int) -> None:
+        self.sum = loaded
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        self.sum += sum(one.position for one in logged)
+
+
+class SummingHouse(House):
+    """A house that knows the sum of all its events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sum = 0
+
+    def happen(self, department: str) -> None:
+        super().happen(department)
+        self.sum += self.number
+
+    def miss(self) -> None:
+        """Have something happen that the front does not hear of."""
+        self.number += 1
+        self.sum += self.number
+
+    async def read(self) -> int:
+        found = self.sum
+        await self.load()  # which takes a while, and may fail
+        return found
+
+
+async def test_what_happens_while_a_follower_is_loaded_is_heard_behind_that() -> None:
+    house: Any = SummingHouse()
+    house.seconds = 1.0
+    house.failures.append(LedgerUnavailable())
+    follower = Follower()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(FollowingCopy(house.read, follower.begin, follower.hear).begin, house)
+        for _ in range(3):
+            await trio.sleep(0.6)
+            house.happen("menu")
+    assert follower.sum == house.sum == 2 + 3 + 4
+    house.happen("menu")
+    assert follower.sum == house.sum
+
+
+async def test_what_a_follower_has_missed_is_loaded_also_while_it_is_loaded() -> None:
+    house: Any = SummingHouse()
+    house.seconds = 1.0
+    follower = Follower()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(FollowingCopy(house.read, follower.begin, follower.hear).begin, house)
+        await trio.sleep(0.5)
+        house.miss()
+        nursery.start_soon(house.callbacks[0])
+        await trio.sleep(0.7)
+        house.happen("menu")
+    assert follower.sum == house.sum == 2 + 3

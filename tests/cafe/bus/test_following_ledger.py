@@ -14,7 +14,7 @@ from cafe.ledger.department import Drop, Logged, Put
 from cafe.ledger.reader import Query
 from tests.cafe.ledger.shelves import boxes, jars
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+pytestmark = pytest.mark.schedules
 
 EVENT = ("jar 1", "fill", None, "full", 12.5, "Bo", None, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cafe.delivery.hands import load_hands
+from cafe.delivery.hands import Hands, read_hands
 from tests.cafe.delivery.street import Street, open_north
 
 pytestmark = pytest.mark.schedules(3)
@@ -27,7 +27,8 @@ class Heard:
 
 async def followed(street: Street) -> Heard:
     """Follow from now on, as delivery does from its start."""
-    hands, heard = await street.ledger.prepare(load_hands), Heard()
+    hands, heard = Hands(), Heard()
+    hands.begin(await street.ledger.prepare(read_hands))
     street.ledger.listen(hands.hear)
     hands.listen(heard.hear)
     return heard
@@ -67,3 +68,13 @@ async def test_duty_is_told_and_a_courier_without_an_account_concerns_nobody() -
         assert heard.take() == {"account-ada"}
         await street.publish("south")
         assert heard.take() == set()
+
+
+async def test_all_are_told_when_it_begins_again_since_some_may_have_missed_something() -> None:
+    async with open_north() as street:
+        await street.add_courier("ada", account_id="account-ada")
+        await street.add_courier("bo", account_id="account-bo")
+        hands, heard = Hands(), Heard()
+        hands.listen(heard.hear)
+        hands.begin(await street.ledger.prepare(read_hands))
+        assert heard.take() == {"account-ada", "account-bo"}
