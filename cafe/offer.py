@@ -133,8 +133,8 @@ class Offer:
     """The actors that fronts ask."""
     queries: tuple[Callable[..., Any], ...] = ()
     """What fronts read by: functions of a module, given a connection, and all else by name."""
-    calls: Mapping[str, Callable[[float], Awaitable[Any]]] = field(
-        default_factory=dict[str, Callable[[float], Awaitable[Any]]]
+    calls: Mapping[str, Callable[[], Awaitable[Any]]] = field(
+        default_factory=dict[str, Callable[[], Awaitable[Any]]]
     )
     """What else fronts ask for, by name."""
     tidy: Callable[[], Awaitable[Mapping[str, int]]] = nothing

@@ -113,7 +113,7 @@ async def open_accounts(house: House) -> AccountsOffer:
     secret = await open_secret(house.settings, ledger)
     ref = await house.start(accounts_factory(ledger), name="Accounts")
 
-    async def give_secret(_argument: float) -> bytes:
+    async def give_secret() -> bytes:
         return secret
 
     return replace(
@@ -133,7 +133,7 @@ async def reach_accounts(front: Front) -> AccountsOffer:
     ref = front.line.ref(Accounts)
     given = front.settings.jwt_secret
     if given is None:
-        secret = await until_done(partial(front.line.call, SIGNING_CALL, 0.0, bytes))
+        secret = await until_done(partial(front.line.call, SIGNING_CALL, bytes))
     else:
         secret = given.get_secret_value().encode()
     return accounts_offer(Desk(ref, front.ledger, Passwords(), tokens_of(secret)), front.limiter)

@@ -80,7 +80,7 @@ async def open_bookings(house: House) -> BookingsOffer:
     ref = await house.start(make, name="Bookings")
     desk = BookingDesk(ref, ledger, tokens, ZoneInfo(house.settings.time_zone))
 
-    async def give_secret(_argument: float) -> bytes:
+    async def give_secret() -> bytes:
         return secret
 
     return replace(
@@ -95,7 +95,7 @@ async def open_bookings(house: House) -> BookingsOffer:
 
 async def reach_bookings(front: Front) -> BookingsOffer:
     """Return what bookings offer at a front, once the house has given their secret."""
-    tokens = BookingTokens(await until_done(partial(front.line.call, SIGNING_CALL, 0.0, bytes)))
+    tokens = BookingTokens(await until_done(partial(front.line.call, SIGNING_CALL, bytes)))
     zone = ZoneInfo(front.settings.time_zone)
     desk = BookingDesk(front.line.ref(Bookings), front.ledger, tokens, zone)
     return bookings_offer(desk, front.limiter)

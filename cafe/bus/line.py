@@ -47,6 +47,7 @@ was restored into another server."""
 MOST_OPEN: Final = 20_000
 """Asks of one front; beyond, a message that is not to wait is refused as by a full mailbox."""
 
+NO_BODY: Final = encode(None)
 read_answers: Final = decoder_of(Answers)
 read_pulse: Final = decoder_of(Pulse)
 
@@ -121,10 +122,9 @@ class Line:
             except HouseLost:
                 log.debug("read again in the next house", query=path_of(function))
 
-    async def call(self, name: str, argument: float, answer: type[T]) -> T:
+    async def call(self, name: str, answer: type[T]) -> T:
         """Call what the house offers under a name."""
-        body = encode(argument)
-        return cast("T", await self.ask(CALL, name, body, decoder_of(answer)))
+        return cast("T", await self.ask(CALL, name, NO_BODY, decoder_of(answer)))
 
     async def ask(
         self, of: str, name: str, body: bytes, read: Callable[[Any], Any], late: Late | None = None

@@ -39,13 +39,13 @@ class Asked:
     """Its actors, by name."""
     queries: Mapping[str, Function]
     """By path."""
-    calls: Mapping[str, Callable[[float], Awaitable[Any]]]
+    calls: Mapping[str, Callable[[], Awaitable[Any]]]
 
 
 def asked_of(
     refs: Iterable[Ref[Any]],
     queries: Iterable[Function],
-    calls: Mapping[str, Callable[[float], Awaitable[Any]]],
+    calls: Mapping[str, Callable[[], Awaitable[Any]]],
 ) -> Asked:
     """Return what fronts can ask for, by name."""
     return Asked({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
@@ -98,7 +98,7 @@ class Putting:
 
     async def _look(self, ask: Ask) -> Any:
         if ask.of == CALL:
-            return await self._asked.calls[ask.name](decoder_of(float)(ask.body))
+            return await self._asked.calls[ask.name]()
         function = self._asked.queries[ask.name]
         _, named = arguments_from_bytes(function, ask.body)
         return await self._ledger.read(partial(function, **named))

@@ -153,7 +153,7 @@ async def reach_delivery(
     line, ledger, coverage = front.line, front.ledger, Coverage()
     copy, ref = copied_coverage(line, coverage)
     await copy.begin(line, ledger)
-    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
+    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, NoneType))
     delivery_desk = DeliveryDesk(ref, desk, role_of, ledger, log_followed)
     return replace(
         delivery_offer(delivery_desk, front.limiter, coverage, await copied_hands(ledger)),

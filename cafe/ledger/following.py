@@ -18,7 +18,7 @@ from cafe.ledger.view import LedgerView
 class Following(Protocol):
     """What those need that wait."""
 
-    async def wait(self, position: int) -> None:
+    async def wait(self, position: int, /) -> None:
         """Return when the log is followed up to a position."""
         ...
 
@@ -55,22 +55,22 @@ class Followed:
 class FollowedElsewhere:
     """How far another process has followed the log, for those that wait here."""
 
-    def __init__(self, ask: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
         """Ask by `ask`, which calls `for_others` in that process."""
         self._ask = ask
 
-    async def wait(self, position: int) -> None:
+    async def wait(self, _position: int, /) -> None:
         """Return when the log is followed up to all that is committed as the ask arrives.
 
-        That is further than `position`, which is the last one that has been heard of here.
+        That is further than any position that has been heard of here.
         """
-        await self._ask(position)
+        await self._ask()
 
 
-def for_others(followed: Followed, ledger: LedgerView) -> Callable[[float], Awaitable[None]]:
+def for_others(followed: Followed, ledger: LedgerView) -> Callable[[], Awaitable[None]]:
     """Return what a `FollowedElsewhere` asks, where the follower is."""
     return partial(_wait_for_all, followed, ledger)
 
 
-async def _wait_for_all(followed: Followed, ledger: LedgerView, _position: float) -> None:
+async def _wait_for_all(followed: Followed, ledger: LedgerView) -> None:
     await followed.wait(ledger.statistics().position)

@@ -112,7 +112,7 @@ async def open_payments(
     log_followed = Followed()
     has_provider = settings.payment_url is not None
 
-    async def charges(_argument: float = 0.0) -> bool:
+    async def charges() -> bool:
         return has_provider
 
     since = ledger.now() - settings.key_ttl_seconds
@@ -153,8 +153,8 @@ def reach_payments(front: Front, *, desk: Desk, board: Board, coverage: Coverage
     from cafe.payments.front import CashierAtFront  # noqa: PLC0415 - as in the menu's
 
     line = front.line
-    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, answer=NoneType))
-    charges = partial(line.call, CHARGES_CALL, 0.0, bool)
+    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, NoneType))
+    charges = partial(line.call, CHARGES_CALL, bool)
     cashier = CashierAtFront(line, front.closing)
     # Any key may be that of a payment: the house knows since when there is a provider.
     till = Till(cashier, desk, board, coverage, front.ledger, log_followed, charges, True)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.schedules
 
 AT_ONCE = 0.05
 """Seconds; less than a house leaves between two signs of life."""
-Calls = Mapping[str, Callable[[float], Awaitable[Any]]]
+Calls = Mapping[str, Callable[[], Awaitable[Any]]]
 
 
 def cups(_connection: Connection, *, number: int) -> int:
@@ -58,7 +58,7 @@ async def forget(_front: str) -> None:
     """Do nothing: no front goes here."""
 
 
-async def never(_argument: float) -> int:
+async def never() -> int:
     """Never return."""
     await trio.sleep_forever()
     raise AssertionError
@@ -138,7 +138,7 @@ async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repe
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fail_over)
             with trio.fail_after(1.0 + AT_ONCE), pytest.raises(ActorCrashed):
-                await line.call("brew", 1.0, int)
+                await line.call("brew", int)
 
 
 async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_there() -> None:
