@@ -29,10 +29,9 @@ from cafe.bus.batches import (
     Pulse,
 )
 from cafe.bus.codec import MALFORMED, decoder_of, encode
-from cafe.bus.line import LIVES_SECONDS
 from cafe.bus.pace import Pace
 from cafe.bus.putting import NOTHING, Asked, Putting
-from cafe.bus.streams import Bus, Entry
+from cafe.bus.streams import LIVES_SECONDS, Bus, Entry
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.view import LedgerView
 

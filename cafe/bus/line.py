@@ -35,10 +35,6 @@ REPORT_SECONDS: Final = 0.5
 """Between two reports of what is open: so soon a lost ask is sent again."""
 RENEW_SECONDS: Final = 1.5
 """Between two renewals of its key."""
-LIVES_SECONDS: Final = 5.0
-"""How long a front counts as alive after it has renewed its key."""
-STREAM_SECONDS: Final = 60.0
-"""How long its stream of answers is kept after that."""
 SILENT_SECONDS: Final = 3.0
 """A house that has given no sign of life for so long is away."""
 FORGET_SECONDS: Final = 10.0
@@ -206,18 +202,16 @@ class Line:
             await pace.wait()
             self._bell = trio.Event()
             report, self._is_due = self._is_due, False
-            renew: dict[str, int] = {}
-            if report and trio.current_time() >= renew_at:
+            renews = report and trio.current_time() >= renew_at
+            if renews:
                 renew_at = trio.current_time() + RENEW_SECONDS
-                renew[names.front(self.front)] = round(LIVES_SECONDS * 1000)
-                renew[names.answers(self.front)] = round(STREAM_SECONDS * 1000)
             entries: list[Entry] = []
             if asks.has_news or (report and asks.has_open):
                 batch = asks.take(report=report)
                 pace.note(len(batch.asks))
                 entries.append(Entry(names.asks, encode(batch), "asks"))
-            if entries or renew:
-                await self._bus.add(entries, renew=renew)
+            if entries or renews:
+                await self._bus.add(entries, renew=self.front if renews else None)
 
     async def _report(self) -> NoReturn:
         while True:

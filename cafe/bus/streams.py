@@ -21,6 +21,10 @@ FIELD: Final = b"b"
 """The one field of an entry: its batch."""
 BLOCK_MILLISECONDS: Final = 1_000
 HOUSE_MILLISECONDS: Final = 5_000
+LIVES_SECONDS: Final = 5.0
+"""How long a front counts as alive after it has renewed its key."""
+STREAM_SECONDS: Final = 60.0
+"""How long its stream of answers is kept after that."""
 SLICES: Final = 40
 """For an answer of Redis: two seconds, and more than it may block."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
@@ -96,22 +100,20 @@ class Bus:
         self._reading = reading
         self._failed = set[Calls]()
 
-    async def add(
-        self, entries: Sequence[Entry], *, renew: Mapping[str, int] | None = None
-    ) -> bool:
+    async def add(self, entries: Sequence[Entry], *, renew: str | None = None) -> bool:
         """Add entries in one round trip; return whether that is certain, else wait a little.
 
-        `renew` sets keys, each for so many milliseconds; of a stream it sets the expiry.
+        `renew` names a front that lives, and whose stream is to be kept.
         """
         commands: list[Command] = [
             ("XADD", stream, "MAXLEN", "~", MOST_ENTRIES[kind], "*", FIELD, seal(body))
             for stream, body, kind in entries
         ]
-        for key, milliseconds in (renew or {}).items():
-            if key.startswith(self.names.answers("")):
-                commands.append(("PEXPIRE", key, milliseconds))
-            else:
-                commands.append(("SET", key, b"", "PX", milliseconds))
+        if renew is not None:
+            commands += [
+                ("SET", self.names.front(renew), b"", "PX", round(LIVES_SECONDS * 1000)),
+                ("PEXPIRE", self.names.answers(renew), round(STREAM_SECONDS * 1000)),
+            ]
         return not commands or await self._call(*commands) is not None
 
     async def living(self, fronts: Sequence[str]) -> set[str] | None:

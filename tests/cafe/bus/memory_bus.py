@@ -13,7 +13,7 @@ from random import Random
 import trio
 
 from cafe.bus.codec import seal, unseal
-from cafe.bus.streams import BLOCK_MILLISECONDS, MOST_READ, Bus, Entry, Names
+from cafe.bus.streams import BLOCK_MILLISECONDS, LIVES_SECONDS, MOST_READ, Bus, Entry, Names
 from cafe.redis import RETRY_SECONDS
 
 
@@ -68,9 +68,7 @@ class MemoryBus(Bus):
         self.memory = memory
         self._nursery = nursery
 
-    async def add(
-        self, entries: Sequence[Entry], *, renew: Mapping[str, int] | None = None
-    ) -> bool:
+    async def add(self, entries: Sequence[Entry], *, renew: str | None = None) -> bool:
         if await self._is_gone():
             return False
         await trio.lowlevel.checkpoint()
@@ -84,8 +82,8 @@ class MemoryBus(Bus):
                     self._nursery.start_soon(self._add_late, stream, body, seconds)
                 else:
                     memory.add(stream, seal(body))
-        for key, milliseconds in (renew or {}).items():
-            memory.expiry[key] = trio.current_time() + milliseconds / 1000
+        if renew is not None:
+            memory.expiry[self.names.front(renew)] = trio.current_time() + LIVES_SECONDS
         return True
 
     async def _add_late(self, stream: str, body: bytes, seconds: float) -> None:
