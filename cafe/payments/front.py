@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import trio
 
+from actors.errors import copy_error
 from actors.message import Question
 from cafe.bus.line import Line
 from cafe.bus.ref import BusRef
@@ -37,7 +38,7 @@ class CashierAtFront(BusRef[Cashier]):
         kind = type(message)
         if kind in REFUSED_WHEN_CLOSING and self._closing.refusal is not None:
             await trio.lowlevel.checkpoint()
-            raise self._closing.refusal
+            raise self._refusal()
         if kind is not AwaitOrder:
             return await super().ask(message)
         with trio.CancelScope() as scope:
@@ -61,4 +62,4 @@ class CashierAtFront(BusRef[Cashier]):
         return {"payments_answered": self.waiting}
 
     def _refusal(self) -> CafeRefusal:
-        return self._closing.refusal or LedgerUnavailable()
+        return copy_error(self._closing.refusal or LedgerUnavailable())
