@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -27,6 +27,7 @@ from tests.cafe.limits.fronts import LIMITS, PREFIX, Front, is_shared, open_fron
 from tests.cafe.limits.limiting import ATTACKER, OFFICE
 from tests.cafe.limits.test_shared import ask_often, get_banned, next_bans
 from tests.machines.redis_server import RedisServer, running_redis, why_not
+from tests.system.shop import until_asked
 
 SLACK = 5.0
 """Seconds that a busy machine may take beside a time-out."""
@@ -39,12 +40,6 @@ def redis() -> Iterator[RedisServer]:
         pytest.skip(reason)
     with running_redis() as server:
         yield server
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    with trio.fail_after(SLACK):
-        while not await condition():  # noqa: ASYNC110 - what happens elsewhere has no event here
-            await trio.sleep(0.02)
 
 
 async def banned(front: Front) -> list[str]:
@@ -164,7 +159,7 @@ async def test_redis_that_comes_back_empty_learns_the_bans_of_all_fronts(
         redis.start()
         async with open_fronts(redis, 1) as (late,):
             for front in (one, other, late):
-                await until(partial(has_banned, front, ATTACKER, "192.0.2.1", "192.0.2.2"))
+                await until_asked(partial(has_banned, front, ATTACKER, "192.0.2.1", "192.0.2.2"))
         for front in (one, other):
             assert (await front.ask(CountLimits())).bans == 3
 
