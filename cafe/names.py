@@ -1,11 +1,16 @@
-"""Names as people write them: in one form, and what makes two of them the same.
+"""Names as people write them: in one form, and what makes two of them the same; those of shops.
 
 Rule: pure.
 """
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from unicodedata import normalize
+
+SHOP: Final = re.compile("[a-z][a-z0-9_]{0,30}")
+"""What a shop may be called: it is a part of paths, of keys in Redis, and of a schema's name."""
 
 
 def tidy(text: str) -> str:

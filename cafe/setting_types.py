@@ -12,12 +12,13 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.policy import default as mail_policy
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from cafe.limits.address import parse_networks
+from cafe.names import SHOP
 
 LEAST_TOKEN = 16
 """Characters that a token has at least: fewer could be guessed."""
@@ -25,7 +26,6 @@ MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_SHOP = re.compile(r"[a-z][a-z0-9_]{0,30}")
 COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
 """The systems whose clients are served as well; see `cafe/compat/`."""
 LEAST_SECRET = 32
@@ -52,7 +52,7 @@ def _hosts(text: str) -> str:
 
 
 def _shop_name(text: str) -> str:
-    if _SHOP.fullmatch(text) is None:
+    if SHOP.fullmatch(text) is None:
         raise ValueError(
             f"{text!r} is no name of a shop: a letter, then up to 30 of a to z, 0 to 9 and _"
         )
@@ -100,14 +100,19 @@ def _zone(name: str) -> str:
     return name
 
 
-def _smtp(secret: SecretStr) -> SecretStr:
+def _url_with_password(secret: SecretStr, whose: str) -> SplitResult:
     try:
         url = urlsplit(secret.get_secret_value())
         _ = url.port
     except ValueError:  # its message may quote the password
         raise ValueError(
-            "a mail server's URL has user and password percent-encoded, and a port up to 65535"
+            f"a {whose}'s URL has user and password percent-encoded, and a port up to 65535"
         ) from None
+    return url
+
+
+def _smtp(secret: SecretStr) -> SecretStr:
+    url = _url_with_password(secret, "mail server")
     if url.scheme not in {"smtp", "smtps", "starttls"} or not url.hostname:
         raise ValueError("a mail server's URL begins with smtp://, smtps:// or starttls://")
     if url.path not in {"", "/"} or url.query or url.fragment:
@@ -116,13 +121,7 @@ def _smtp(secret: SecretStr) -> SecretStr:
 
 
 def _bus(secret: SecretStr) -> SecretStr:
-    try:
-        url = urlsplit(secret.get_secret_value())
-        _ = url.port
-    except ValueError:  # its message may quote the password
-        raise ValueError(
-            "a bus's URL has user and password percent-encoded, and a port up to 65535"
-        ) from None
+    url = _url_with_password(secret, "bus")
     if url.scheme not in {"redis", "rediss"} or not url.hostname:
         raise ValueError("a bus's URL begins with redis:// or rediss:// and a host")
     if url.query or (url.path.strip("/") and not url.path.strip("/").isdecimal()):
@@ -138,8 +137,7 @@ def parse_shops(text: str) -> dict[str, str | None]:
     shops: dict[str, str | None] = {}
     for one in filter(None, (part.strip().lower() for part in text.split(","))):
         name, has_host, host = one.partition("=")
-        if _SHOP.fullmatch(name) is None:
-            raise ValueError(f"{name!r} is not the name of a shop like north_side")
+        _shop_name(name)
         if has_host and _HOST.fullmatch(host) is None:
             raise ValueError(f"{host!r} is not a host name like cafe.example")
         if name in shops or (host and host in shops.values()):

@@ -7,15 +7,14 @@ role has, and the lock is the one of a database with one shop.
 
 from __future__ import annotations
 
-import re
 from hashlib import sha256
 
 from sqlalchemy import URL
 
 from cafe.ledger.errors import WrongDatabaseError
+from cafe.names import SHOP
 
 OPTION = "shop"
-NAME = re.compile("[a-z][a-z0-9_]{0,30}")
 PREFIX = "cafe_"
 """What the name of a shop's schema begins with."""
 LOCK = (0x63616665, 1)
@@ -32,7 +31,7 @@ def refuse_wrong_shop(url: URL) -> None:
             "own, or keep them in one database of PostgreSQL."
         )
     shop = url.query[OPTION]
-    if not isinstance(shop, str) or NAME.fullmatch(shop) is None:
+    if not isinstance(shop, str) or SHOP.fullmatch(shop) is None:
         raise WrongDatabaseError(
             "A shop's name begins with a letter and has up to 31 of a to z, 0 to 9 and _."
         )

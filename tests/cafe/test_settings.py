@@ -119,18 +119,22 @@ def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.worker_token.get_secret_value() == TOKEN
 
 
+@pytest.mark.parametrize(("name", "scheme"), [("smtp_url", "smtp"), ("bus", "redis")])
 @pytest.mark.parametrize(
-    "url",
+    "rest",
     [
-        "smtp://ada:[s3cret]@mail.example",
-        "smtp://ada:s3\u2100cret@mail.example",
-        "smtp://ada:s3cret/@mail.example",
-        "smtp://ada@mail.example:s3cret",
+        "ada:[s3cret]@server.example",
+        "ada:s3\u2100cret@server.example",
+        "ada:s3cret/@server.example",
+        "ada@server.example:s3cret",
     ],
 )
-def test_a_password_is_not_shown_where_the_mail_servers_url_is_wrong(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"^--smtp-url: (?!.*cret)"):
-        read_settings({"smtp_url": url})
+def test_a_password_is_not_shown_where_a_servers_url_is_wrong(
+    name: str, scheme: str, rest: str
+) -> None:
+    option = name.replace("_", "-")
+    with pytest.raises(SettingsError, match=rf"^--{option}: (?!.*cret)"):
+        read_settings({name: f"{scheme}://{rest}"})
 
 
 def test_host_names_are_parsed_in_lower_case_without_a_final_dot() -> None:
