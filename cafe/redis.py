@@ -19,6 +19,8 @@ from coredis.connection import TCPConnection, UnixDomainSocketConnection
 from coredis.exceptions import RedisError
 from coredis.pool import ConnectionPool
 
+from actors.errors import copy_error
+
 CONNECT_SECONDS: Final = 0.25
 SLICE_SECONDS: Final = 0.05
 """A call's time-out is so many of these, so that a process that stalls itself, which costs one of
@@ -80,6 +82,12 @@ async def connect(pool: Pool) -> Connection:
         return Connection(await pool.get_connection())
 
 
+def describe(failure: BaseException) -> str:
+    """Return the kind of a failure, and what it says, if anything."""
+    kind, text = type(failure).__name__, str(failure)
+    return f"{kind}: {text}" if text else kind
+
+
 class Redial:
     """Calls over a connection that is made again after each failure, as long as `run` runs."""
 
@@ -114,7 +122,7 @@ class Redial:
         connection = self._connection
         if connection is None:
             await trio.lowlevel.checkpoint()
-            raise ConnectionRefusedError(*self._failure.args) from self._failure
+            raise copy_error(self._failure)
         try:
             return await connection.call(*commands, slices=slices)
         except AWAY as failure:

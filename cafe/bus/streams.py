@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from cafe.bus.codec import WrongVersion, seal, unseal
-from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial
+from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial, describe
 
 FIELD: Final = b"b"
 """The one field of an entry: its batch."""
@@ -193,7 +193,7 @@ class Bus:
     async def _note_away(self, calls: Calls, error: Exception) -> None:
         self._failed.add(calls)
         if not self.is_away:
-            log.warning("bus unavailable", detail=f"{type(error).__name__}: {error}")
+            log.warning("bus unavailable", detail=describe(error))
         self.is_away = True
         await trio.sleep(RETRY_SECONDS)
 

@@ -21,7 +21,7 @@ from actors.actor import Timer
 from cafe.limits.rate_limiter import Admit, Allowance, Limits
 from cafe.limits.redis_caller import FAILURES, Caller, connect_caller
 from cafe.limits.script import Answer, Asked, Call, decode, encode, members_of
-from cafe.redis import SLICE_SECONDS, open_pool
+from cafe.redis import SLICE_SECONDS, describe, open_pool
 
 MOST_SLICES: Final = 5
 LEAST_SLICES: Final = 2
@@ -145,7 +145,7 @@ class Link:
 
     def _lose(self, failure: BaseException) -> None:
         if self.shared or not self.tried.is_set():
-            log.warning("limits are not shared", error=f"{type(failure).__name__}: {failure}")
+            log.warning("limits are not shared", error=describe(failure))
         self._go_on_alone()
         self.tried.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+import structlog
 import trio
 
 from cafe.bus.streams import (
@@ -84,6 +85,19 @@ async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
                 pass
         assert not bus.is_away
         assert (await read_some(bus, ids))[0] == [b"after"]
+
+
+async def test_a_server_that_does_not_answer_is_logged_once_by_what_failed(
+    redis: RedisServer,
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with open_bus(redis.url, NAMES) as bus:
+            await bus.last_of([NAMES.log])
+            with redis.frozen():
+                assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
+                assert not await bus.add([Entry(NAMES.log, b"lost, too", "log")])
+    (line,) = lines
+    assert (line["event"], line["detail"]) == ("bus unavailable", "TooSlowError")
 
 
 async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until_there_is_some(
