@@ -11,26 +11,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cafe.accounts.department import ACCOUNTS, open_accounts, reach_accounts
-from cafe.bookings.department import BOOKINGS, open_bookings, reach_bookings
+from cafe.accounts.department import ACCOUNTS, AccountsOffer, open_accounts, reach_accounts
+from cafe.bookings.department import BOOKINGS, BookingsOffer, open_bookings, reach_bookings
 from cafe.compat.desks import Desks
 from cafe.compat.systems import open_compat
-from cafe.delivery.department import DELIVERY, open_delivery, reach_delivery
+from cafe.delivery.department import DELIVERY, DeliveryOffer, open_delivery, reach_delivery
 from cafe.events.events import open_events, reach_events
 from cafe.ledger.department import Department
-from cafe.ledger.view import LedgerView
 from cafe.letters.department import LETTERS, open_letters, reach_letters
 from cafe.limits.staff_api import ban_routes
-from cafe.menu.department import MENU, open_menu, reach_menu
+from cafe.menu.department import MENU, MenuOffer, open_menu, reach_menu
 from cafe.notifications.department import NOTIFICATIONS, open_notifications, reach_notifications
 from cafe.offer import Front, House, Offer
 from cafe.operations.day_reader import read_page
 from cafe.operations.manager_api import report_routes
-from cafe.orders.department import ORDERS, open_orders, reach_orders
-from cafe.payments.department import PAYMENTS, open_payments, reach_payments
+from cafe.orders.department import ORDERS, OrdersOffer, open_orders, reach_orders
+from cafe.payments.department import PAYMENTS, PaymentsOffer, open_payments, reach_payments
 from cafe.screens.pages import open_screens
 from cafe.setting_types import parse_origins
-from cafe.settings import Settings
 
 DEPARTMENTS: Final[tuple[Department[Any], ...]] = (
     MENU,
@@ -78,27 +76,19 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
         ready_board=orders.ready_board,
         listen_to_hands=delivery.hands.listen,
     )
-    desks = Desks(
-        house.limiter,
-        menu.board,
-        menu.keeper,
-        accounts.desk,
-        orders.desk,
-        payments.till,
-        delivery.desk,
-        bookings.desk,
-    )
-    return (
-        menu,
-        accounts,
-        orders,
-        delivery,
-        payments,
-        bookings,
-        letters,
-        notifications,
-        events,
-        *made_of_desks(house.settings, house.ledger, desks),
+    return all_offers(
+        house,
+        menu=menu,
+        accounts=accounts,
+        orders=orders,
+        delivery=delivery,
+        payments=payments,
+        bookings=bookings,
+        others=(
+            letters,
+            notifications,
+            events,
+        ),
     )
 
 
@@ -119,8 +109,36 @@ async def reach_departments(front: Front) -> tuple[Offer, ...]:
         ready_board=orders.ready_board,
         listen_to_hands=delivery.hands.listen,
     )
+    return all_offers(
+        front,
+        menu=menu,
+        accounts=accounts,
+        orders=orders,
+        delivery=delivery,
+        payments=payments,
+        bookings=bookings,
+        others=(
+            reach_letters(front),
+            reach_notifications(front),
+            events,
+        ),
+    )
+
+
+def all_offers(
+    place: House | Front,
+    *,
+    menu: MenuOffer,
+    accounts: AccountsOffer,
+    orders: OrdersOffer,
+    delivery: DeliveryOffer,
+    payments: PaymentsOffer,
+    bookings: BookingsOffer,
+    others: tuple[Offer, ...],
+) -> tuple[Offer, ...]:
+    """Return these offers, and behind them what is made of the desks and the ledger alone."""
     desks = Desks(
-        front.limiter,
+        place.limiter,
         menu.board,
         menu.keeper,
         accounts.desk,
@@ -129,29 +147,15 @@ async def reach_departments(front: Front) -> tuple[Offer, ...]:
         delivery.desk,
         bookings.desk,
     )
-    return (
-        menu,
-        accounts,
-        orders,
-        delivery,
-        payments,
-        bookings,
-        reach_letters(front),
-        reach_notifications(front),
-        events,
-        *made_of_desks(front.settings, front.ledger, desks),
-    )
-
-
-def made_of_desks(settings: Settings, ledger: LedgerView, desks: Desks) -> tuple[Offer, ...]:
-    """Return what is made of the desks and the ledger alone, in a house or at a front."""
     managing = Offer(
         name="managing",
-        staff_routes=(report_routes(ledger), ban_routes(desks.limiter)),
+        staff_routes=(report_routes(place.ledger), ban_routes(place.limiter)),
         queries=(read_page,),
     )
-    screens = open_screens(parse_origins(settings.frame_ancestors))
-    return managing, open_compat(settings, desks), screens
+    compat = open_compat(place.settings, desks)
+    screens = open_screens(parse_origins(place.settings.frame_ancestors))
+    shown = (menu, accounts, orders, delivery, payments, bookings)
+    return *shown, *others, managing, compat, screens
 
 
 OURS: Final = Departments(DEPARTMENTS, open_departments, reach_departments)
