@@ -11,6 +11,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cafe.http.authority import split_authority
+
 PREFIX: Final = "/shops"
 
 
@@ -40,9 +42,8 @@ class ByShop:
 
 
 def host_of(scope: Scope) -> str:
-    """Return the host name of a request, in lower case and without its port."""
+    """Return the host name of a request as settings have it; "" where there is none."""
     for name, value in scope["headers"]:
         if name == b"host":
-            host: str = value.decode("latin-1").lower()
-            return host.rsplit(":", 1)[0] if not host.endswith("]") else host
+            return split_authority(value)[0].removesuffix(".")
     return ""

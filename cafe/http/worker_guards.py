@@ -44,6 +44,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cafe.http.app import problems
 from cafe.http.authentication import STAFF, Authenticate, Caller, Role, Unauthenticated
+from cafe.http.authority import split_authority
 from cafe.http.outer_layer import bare_path
 from cafe.http.problem import problem_response, refusal_response
 from cafe.http.refusals import CafeRefusal
@@ -71,10 +72,7 @@ UNKNOWN_HOST: Final = (
 )
 
 _ORIGIN = re.compile(rb"(https?)://(.*)", re.DOTALL)
-_AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
 _PORTS: Final = {b"http": 80, b"https": 443}
-
-Authority = tuple[bytes, int | None]
 
 
 Mode = Literal["open", "token", "accounts"]
@@ -239,7 +237,7 @@ def objection(
 @lru_cache(maxsize=64)  # the same few are looked up with every request
 def is_known_host(host: bytes, hosts: frozenset[str]) -> bool:
     """Return whether a `Host` is an address, localhost or one of `hosts`, with any port."""
-    name = _split(host)[0].decode("latin-1").removesuffix(".")
+    name = split_authority(host)[0].removesuffix(".")
     if name in hosts or name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -258,15 +256,9 @@ def is_origin_of(origin: bytes, host: bytes, scheme: str) -> bool:
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
         return False
-    name, port = _split(match[2])
-    our_name, our_port = _split(host)
+    name, port = split_authority(match[2])
+    our_name, our_port = split_authority(host)
     default = _PORTS[match[1]]
     ours = _PORTS[b"https"] if scheme == "https" else default
     port, our_port = (default if port is None else port), (ours if our_port is None else our_port)
     return bool(name) and (name, port) == (our_name, our_port)
-
-
-def _split(authority: bytes) -> Authority:
-    """Return the name and the port of `name:port`; an empty name if it is malformed."""
-    match = _AUTHORITY.fullmatch(authority.lower())
-    return (b"", None) if match is None else (match[1], int(match[2]) if match[2] else None)

@@ -1,0 +1,21 @@
+"""The name and the port of a host, as `Host` and `Origin` have them (RFC 9110, 7.2).
+
+Rule: read strictly, decide nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+_AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
+
+Authority = tuple[str, int | None]
+"""A name in lower case, and a port, if there is one."""
+
+
+def split_authority(authority: bytes) -> Authority:
+    """Return the name and the port of `name:port`; an empty name if it is malformed."""
+    match = _AUTHORITY.fullmatch(authority.lower())
+    if match is None:
+        return "", None
+    return match[1].decode("latin-1"), int(match[2]) if match[2] else None
