@@ -39,7 +39,7 @@ def executing(connection: Connection) -> Execute:
     """Return what runs these statements in the transaction of a connection.
 
     psycopg takes `$1` as it is from a raw cursor. For `%s` it would split each statement at its
-    parameters, in Python and every time: half of the cost of a commit.
+    parameters, in Python and every time: more than half of the cost of a commit.
     """
     if connection.dialect.name != "postgresql":
         return connection.exec_driver_sql
