@@ -29,11 +29,11 @@ from cafe.bus.batches import (
     Pulse,
 )
 from cafe.bus.codec import MALFORMED, decoder_of, encode
-from cafe.bus.pace import Pace
 from cafe.bus.putting import NOTHING, Asked, Putting
 from cafe.bus.streams import LIVES_SECONDS, Bus, Entry
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.view import LedgerView
+from cafe.pace import Pace
 
 PULSE_SECONDS: Final = 1.0
 """Between two signs of life, where nothing is committed."""

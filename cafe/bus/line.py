@@ -22,11 +22,11 @@ from actors import Actor, ActorCrashed, MailboxFull
 from cafe.bus.batches import CALL, QUERY, Answer, Answers, Outcome, Pulse
 from cafe.bus.codec import arguments_to_bytes, decoder_of, encode, refusal_from_bytes
 from cafe.bus.open_asks import OpenAsks
-from cafe.bus.pace import Pace
 from cafe.bus.queries import path_of, rows_of, to_result
 from cafe.bus.ref import BusRef
 from cafe.bus.streams import Bus, Entry
 from cafe.ledger.reader import Query
+from cafe.pace import Pace
 
 A = TypeVar("A", bound=Actor)
 T = TypeVar("T")

@@ -1,8 +1,9 @@
 """The committer: writes what all journals have gathered to the database, one transaction a group.
 
 Rule: one group at a time, until the database has it or refuses it. While a group is written the
-next one gathers, so the slower the disk, the larger the groups. Replies are held until the group
-with the entries before them is committed; only then are its events handed to the followers.
+next one gathers, so the slower the disk, the larger the groups; those of a house gather at a pace
+as well (`cafe/pace.py`), since fronts are answered in batches anyway. Replies are held until the
+group with the entries before them is committed; only then are its events handed to the followers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from cafe.ledger.journal import Held, Item, Journal
 from cafe.ledger.log import Log
 from cafe.ledger.runners import Runner
 from cafe.ledger.store import Storing, Unit
+from cafe.pace import Pace
 
 T = TypeVar("T")
 
@@ -42,7 +44,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 class Committer:
     """Writes the journals' units, group by group, in a task of its own."""
 
-    def __init__(self, store: Storing, runner: Runner, events: Log) -> None:
+    def __init__(
+        self, store: Storing, runner: Runner, events: Log, pace: Pace | None = None
+    ) -> None:
+        """Write to `store`, at this pace; without one a group begins as the last one ends."""
         self.groups = 0
         self.written = 0
         """Events written."""
@@ -52,13 +57,14 @@ class Committer:
         self._store = store
         self._runner = runner
         self._log = events
+        self._pace = pace
         self._journals: dict[str, Journal] = {}
         self._idle = trio.lowlevel.ParkingLot()
         """Where `run` waits while there is nothing to write."""
         self._group: list[tuple[Journal, list[Item]]] = []
         """The group that is being written."""
         self._free = trio.Event()
-        """Set while no group is being written."""
+        """Set while no group is gathering or being written."""
         self._free.set()
         self._pings: list[trio.Event] = []
         self._heartbeat = False
@@ -159,18 +165,20 @@ class Committer:
         Every reply has been refused then, and later ones are: nothing more is written.
         """
         while self.lost_by is None:
-            taken = [(one, one.take(MOST_IN_GROUP)) for one in self._journals.values()]
-            self._group = [(journal, items) for journal, items in taken if items]
-            pings, self._pings = self._pings, []
-            if not self._group and not pings and not self._heartbeat:
+            if not (self._pings or self._heartbeat or self._has_gathered()):
                 await self._idle.park()
                 continue
-            self._heartbeat = False
             self._free = trio.Event()
             try:
+                if self._pace is not None:
+                    await self._pace.wait()
+                taken = [(one, one.take(MOST_IN_GROUP)) for one in self._journals.values()]
+                self._group = [(journal, items) for journal, items in taken if items]
+                pings, self._pings = self._pings, []
+                heartbeat, self._heartbeat = self._heartbeat, False
                 if self._group:
                     await self._write()
-                else:
+                elif pings or heartbeat:
                     look = self._store.ping if pings else self._store.heartbeat
                     await self.with_retries(look)
                 for ping in pings:
@@ -187,8 +195,13 @@ class Committer:
             # The tasks that are woken by this group run first, and write the next one.
             await trio.lowlevel.checkpoint()
 
+    def _has_gathered(self) -> bool:
+        return any(journal.gathered for journal in self._journals.values())
+
     async def _write(self) -> None:
         units = [item for _, items in self._group for item in items if isinstance(item, Unit)]
+        if self._pace is not None:
+            self._pace.note(len(units))
         if len(self._group) > 1:
             units = _in_time(self._group)
         committed = await self.with_retries(lambda: self._store.commit(units))

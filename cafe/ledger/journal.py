@@ -154,6 +154,11 @@ class Journal:
 
     # The committer's side
 
+    @property
+    def gathered(self) -> int:
+        """Return how many units and held replies wait to be taken."""
+        return len(self._items)
+
     def take(self, most: int) -> list[Item]:
         """Take what has gathered: at most `most` items, and the replies that follow them."""
         taken = most

@@ -22,6 +22,7 @@ from cafe.ledger.log import MOST_AHEAD, OWN, PAGE, Log, clock_set_right, prune_s
 from cafe.ledger.reader import Query, Reader
 from cafe.ledger.runners import InLoop, InThread, Runner
 from cafe.ledger.store import Storing
+from cafe.pace import Pace
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -42,7 +43,12 @@ class Ledger:
     """The ledger as the departments and the shop use it; `new_ledger` makes it."""
 
     def __init__(
-        self, store: Storing, clock: Callable[[], float], writing: Runner, reading: Runner
+        self,
+        store: Storing,
+        clock: Callable[[], float],
+        writing: Runner,
+        reading: Runner,
+        pace: Pace | None = None,
     ) -> None:
         """Keep events in `store`; `clock` returns seconds since the Unix epoch and never jumps."""
         self._store = store
@@ -50,7 +56,7 @@ class Ledger:
         self._writing = writing
         self._reader = Reader(store, reading)
         self._log = Log(self._read_page)
-        self._committer = Committer(store, writing, self._log)
+        self._committer = Committer(store, writing, self._log, pace)
         self._begun = trio.Event()
         self._ahead = 0.0
         self._lost = trio.Event()
@@ -227,10 +233,15 @@ def new_ledger(
     clock: Callable[[], float],
     writing: Runner | None = None,
     reading: Runner | None = None,
+    *,
+    pace: Pace | None = None,
 ) -> Ledger:
-    """Return a ledger, by default with a thread for each connection, except in memory."""
+    """Return a ledger, by default with a thread for each connection, except in memory.
+
+    With a `pace` commits wait for others in a rush: where their askers wait for a batch anyway.
+    """
     new = InLoop if store.in_memory else InThread
-    return Ledger(store, clock, writing or new(), reading or new())
+    return Ledger(store, clock, writing or new(), reading or new(), pace)
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Offer
 from cafe.operations.metrics import Exposition
 from cafe.operations.operator_api import NotReady
+from cafe.pace import Pace
 from cafe.setting_types import parse_hosts
 from cafe.settings import Settings, SettingsError
 from cafe.shop.apps import HOUSE, worker_app
@@ -180,7 +181,7 @@ class Owning:
 
     async def _own(self, store: Store, closing_time: trio.Event) -> None:
         settings, departments = self.settings, self.departments
-        ledger = new_ledger(store, start_clock())
+        ledger = new_ledger(store, start_clock(), pace=Pace())
         seconds = LEDGER_SHARE * settings.closing_seconds
         grace = GRACE_SHARE * settings.closing_seconds / 2
         async with (

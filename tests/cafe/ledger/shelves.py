@@ -31,6 +31,7 @@ from cafe.ledger.department import Department, Drop, Entry, Event, Put
 from cafe.ledger.journal import Journal
 from cafe.ledger.ledger import Ledger, new_ledger, running
 from cafe.ledger.tables import CONSTANT
+from cafe.pace import Pace
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 
 metadata = MetaData()
@@ -191,11 +192,12 @@ async def open_shop(
     clock: Callable[[], float] = trio.current_time,
     grace: float = 60.0,
     lost_seconds: float = 0.0,
+    pace: Pace | None = None,
 ) -> AsyncGenerator[Shop]:
     """Run a ledger whose commits take so many seconds, and whose reads take none."""
     store, disk = store or FaultyStore(), Disk(0.0)
     add_tables(store)
-    ledger = new_ledger(store, clock, disk, Disk(0.0))
+    ledger = new_ledger(store, clock, disk, Disk(0.0), pace=pace)
     async with (
         running(ledger, grace, lost_seconds),
         open_system() as system,

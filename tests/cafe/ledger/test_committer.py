@@ -13,6 +13,7 @@ from cafe.ledger import committer
 from cafe.ledger.committer import RETRY_SECONDS
 from cafe.ledger.department import Entry
 from cafe.ledger.ledger import new_ledger, running
+from cafe.pace import LONGEST_SECONDS, Pace
 from tests.cafe.ledger.fakes import Disk, FaultyStore
 from tests.cafe.ledger.shelves import (
     GUESTBOOK,
@@ -61,6 +62,36 @@ async def test_while_one_group_is_written_the_next_gathers_from_all_departments(
         # Whatever the order between departments, each one's own is kept.
         jars = [one for one in shop.subjects if not one.startswith("guest")]
         assert jars == ["a", *(f"jar {number}" for number in range(50))]
+
+
+async def test_at_a_pace_a_rush_is_written_in_few_groups_and_a_lone_unit_at_once() -> None:
+    async def rush(pace: Pace | None) -> tuple[int, list[float]]:
+        """Write a jar each half millisecond, in commits that take one.
+
+        Return in how many groups the later half was written, and when a lone jar was after that.
+        """
+        async with open_shop(writing=0.001, pace=pace) as shop:
+            clerk = await shop.open(SHELF)
+            groups = 0
+            for number in range(1_200):
+                await shop.askers.ask(clerk, f"asker {number}", fill(f"jar {number}"))
+                await trio.sleep(0.0005)
+                if number == 600:
+                    groups = shop.ledger.statistics().groups
+            await shop.ledger.wait_written()
+            groups = shop.ledger.statistics().groups - groups
+            await trio.sleep(1)
+            lone = [trio.current_time()]
+            await shop.askers.ask(clerk, "lone", fill("lone jar"))
+            await shop.ledger.wait_written()
+            lone.append(trio.current_time())
+            assert shop.subjects == [*(f"jar {number}" for number in range(1_200)), "lone jar"]
+            return groups, lone
+
+    groups, (began, ended) = await rush(Pace())
+    assert groups <= 0.3 / LONGEST_SECONDS + 2
+    assert (await rush(None))[0] > 10 * groups
+    assert ended - began < LONGEST_SECONDS / 2
 
 
 async def test_a_backlog_is_written_in_several_groups(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
-"""How often an end of the bus sends: what gathers between two batches goes with the next.
+"""How often what costs the same whatever it carries is done: what gathers meanwhile goes with it.
 
-Rule: a call of Redis costs a third of a millisecond of processor, whatever it carries. So the more
-messages come, the longer they gather: a lone one goes at once, in a rush a batch carries dozens.
+Rule: a call of Redis costs a third of a millisecond of processor, and a group of a ledger on
+PostgreSQL more. Few messages go at once, for processor is left then. In a rush the more come the
+longer they gather, until a batch carries dozens.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import trio
 
 LONGEST_SECONDS: Final = 0.025
 """Between two batches, however many messages come."""
+FEW: Final = 300.0
+"""Messages a second up to which none waits for others."""
 BUSY: Final = 1_500.0
-"""Messages a second at which that is reached; with fewer, it is in proportion."""
+"""Messages a second at which the longest is reached; between the two it is in proportion."""
 LOOK_SECONDS: Final = 0.25
 """Over how long messages are counted."""
 
@@ -41,6 +44,7 @@ class Pace:
         self._counted += messages
         if now >= self._look_at:
             rate = self._counted / (LOOK_SECONDS + min(now - self._look_at, LOOK_SECONDS))
-            self._seconds = LONGEST_SECONDS * min(1.0, rate / BUSY)
+            share = (rate - FEW) / (BUSY - FEW)
+            self._seconds = LONGEST_SECONDS * min(1.0, max(0.0, share))
             self._counted, self._look_at = 0, now + LOOK_SECONDS
         self._next_at = now + self._seconds
