@@ -27,7 +27,7 @@ HOUSE_SHARE, FRONT_SHARE = 0.4, 0.9
 """Of the processor time that an order costs one process that does it all."""
 MOST_MS = 15.0
 """By which a claim's p99 through the bus is above that of one process."""
-CUSTOMERS, BARISTAS = 400, 80
+CUSTOMERS, BARISTAS = 400, 120
 """Of the rush: enough that all of a round trip's time is filled with others' orders."""
 PACE = 60.0
 """Orders a second of the light load."""
