@@ -116,14 +116,19 @@ def with_all_of_it_a_letter_arrives(compose: Compose) -> str:
 
 def on_machines_orders_go_on_where_a_house_or_a_front_is_killed(compose: Compose) -> str:
     queue = f"{CUSTOMERS}/queue/"  # the balancer answers no customer's /readyz
+
+    def served_order() -> str:
+        wait_for(queue)
+        wait_for(f"{WORKERS}/readyz")  # the balancer looks at each port of a front by itself
+        return one_order()
+
     with compose.up("machines", queue):
-        orders = [one_order()]
+        orders = [served_order()]
         for name in ("house-1", "house-2", "front-1"):
             compose("kill", "--signal=KILL", name, profile="machines")
-            wait_for(queue)
-            orders.append(one_order())
+            orders.append(served_order())
             compose("up", "--detach", name, profile="machines")
-            wait_for(queue)
+            orders.append(served_order())
         kept = {ask(f"{CUSTOMERS}/order/{order}")["status"] for order in orders}
         expect(kept == {"ready"}, f"{kept}")
         compose("exec", "-T", "house-1", "cafe", "db", "check", profile="machines")
