@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from logging import CRITICAL, getLogger
+from ssl import create_default_context
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import trio
 from coredis.connection import TCPConnection, UnixDomainSocketConnection
@@ -41,9 +43,20 @@ getLogger("coredis").setLevel(CRITICAL)
 
 @asynccontextmanager
 async def open_pool(url: str) -> AsyncGenerator[Pool]:
-    """Open a pool for one connection. Failures must not leave the block: they would be wrapped."""
+    """Open a pool for one connection. Failures must not leave the block: they would be wrapped.
+
+    User and password are percent-encoded in the URL. Over TLS the server's certificate has to be
+    for the URL's host, and of an authority that the machine or SSL_CERT_FILE names.
+    """
+    has_tls = urlsplit(url).scheme == "rediss"
     pool = ConnectionPool.from_url(
-        url, max_connections=1, connect_timeout=CONNECT_SECONDS, decode_responses=False
+        url,
+        decode_components=True,
+        max_connections=1,
+        connect_timeout=CONNECT_SECONDS,
+        decode_responses=False,
+        # coredis' own context would take a certificate for any host.
+        ssl_context=create_default_context() if has_tls else None,
     )
     async with pool:
         yield pool
