@@ -36,6 +36,7 @@ jit = off
 DOOR = """
 local all guarded scram-sha-256
 local all all trust
+local replication all trust
 """
 MEMORY, ROOM = "/dev/shm", 4 * 2**30  # noqa: S108 - its name on Linux
 PASSWORD = "s3cret-of-the-bar"
@@ -76,14 +77,27 @@ def _unprivileged() -> pwd.struct_passwd | None:
 class PostgresServer:
     """Started and stopped at will; makes databases with and without the ledger's tables."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, primary: PostgresServer | None = None) -> None:
+        """Make a new server in the folder, or a replica of `primary`, which runs."""
         self.folder = folder
+        self.reached = f"host={folder}"
+        """Where, as the query of a URL."""
         self._data = folder / "data"
         self._numbers = count(1)
-        self._run("initdb", "--no-sync", "--username=cafe", "--auth=trust", "--encoding=UTF8")
+        if primary is None:
+            self._run("initdb", "--no-sync", "--username=cafe", "--auth=trust", "--encoding=UTF8")
+        else:
+            copy = ("--checkpoint=fast", "--no-sync", "--write-recovery-conf")
+            source = (f"--host={primary.folder}", "--username=cafe", f"--pgdata={self._data}")
+            self._run("pg_basebackup", *source, *copy)
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(CONFIGURATION.format(folder=folder))
         (self._data / "pg_hba.conf").write_text(DOOR)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return (self._data / "postmaster.pid").exists()
 
     def start(self) -> None:
         """Start, and return when it answers."""
@@ -92,6 +106,10 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """Disconnect all clients and stop; `immediate` is a crash."""
         self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}")
+
+    def promote(self) -> None:
+        """Make a primary of a replica."""
+        self._run("pg_ctl", "promote", "--wait", "--silent")
 
     @contextmanager
     def frozen(self) -> Generator[None]:
@@ -113,7 +131,7 @@ class PostgresServer:
 
     def url(self, database: str, login: str = "cafe") -> str:
         """Return the URL of a database of this server."""
-        return f"postgresql+psycopg://{login}@/{database}?host={self.folder}"
+        return f"postgresql+psycopg://{login}@/{database}?{self.reached}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the superuser, and give the rows where there are any."""
@@ -195,19 +213,44 @@ def in_memory() -> str | None:
 @contextmanager
 def running_server() -> Generator[PostgresServer]:
     """Run a server with a role `guarded`, whose password is PASSWORD."""
-    # Not pytest's folder: that one only its own user may enter.
-    folder = Path(mkdtemp(prefix="cafe-postgres-", dir=in_memory()))
-    try:
-        if os.geteuid() == 0:
-            user = _unprivileged()
-            assert user is not None
-            os.chown(folder, user.pw_uid, user.pw_gid)
+    with _folder() as folder:
         server = PostgresServer(folder)
         server.start()
         try:
             server.execute(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
             yield server
         finally:
-            server.stop("immediate")
+            if server.is_running:
+                server.stop("immediate")
+
+
+@contextmanager
+def running_replica(primary: PostgresServer) -> Generator[PostgresServer]:
+    """Run a replica that has each commit of `primary` before that is acknowledged.
+
+    From then on the URLs of the primary name both, and lead to the one that can be written.
+    """
+    with _folder() as folder:
+        replica = PostgresServer(folder, primary)
+        replica.start()
+        try:
+            primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            primary.execute("SELECT pg_reload_conf()")
+            primary.reached = f"host={primary.folder},{folder}&target_session_attrs=read-write"
+            yield replica
+        finally:
+            replica.stop("immediate")
+
+
+@contextmanager
+def _folder() -> Generator[Path]:
+    """Yield a folder of the server's user; not pytest's, which only its own user may enter."""
+    folder = Path(mkdtemp(prefix="cafe-postgres-", dir=in_memory()))
+    try:
+        if os.geteuid() == 0:
+            user = _unprivileged()
+            assert user is not None
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        yield folder
     finally:
         shutil.rmtree(folder)
