@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from logging import CRITICAL, getLogger
-from ssl import create_default_context
+from ssl import SSLContext, create_default_context
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -41,6 +42,12 @@ Command = Sequence[str | bytes | int]
 getLogger("coredis").setLevel(CRITICAL)
 
 
+@cache
+def tls() -> SSLContext:
+    """Return what checks the certificates of servers; made once, as that takes 25 ms."""
+    return create_default_context()
+
+
 @asynccontextmanager
 async def open_pool(url: str) -> AsyncGenerator[Pool]:
     """Open a pool for one connection. Failures must not leave the block: they would be wrapped.
@@ -56,7 +63,7 @@ async def open_pool(url: str) -> AsyncGenerator[Pool]:
         connect_timeout=CONNECT_SECONDS,
         decode_responses=False,
         # coredis' own context would take a certificate for any host.
-        ssl_context=create_default_context() if has_tls else None,
+        ssl_context=tls() if has_tls else None,
     )
     async with pool:
         yield pool

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from cafe.redis import AWAY, connect, open_pool
+from cafe.redis import AWAY, connect, open_pool, tls
 from tests.machines.redis_server import free_port, running_redis, why_not
 
 PASSWORD = "a:b/c@d é%"
@@ -41,13 +41,15 @@ def running_tls(folder: Path, issued: trustme.LeafCert) -> Generator[str]:
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Return an authority that this process trusts."""
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[trustme.CA]:
+    """Yield an authority that this process trusts meanwhile."""
     authority = trustme.CA()
     file = str(tmp_path / "authority.pem")
     authority.cert_pem.write_to_path(file)
     monkeypatch.setenv("SSL_CERT_FILE", file)
-    return authority
+    tls.cache_clear()
+    yield authority
+    tls.cache_clear()
 
 
 async def ping(url: str) -> object:
