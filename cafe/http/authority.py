@@ -9,12 +9,12 @@ import re
 
 _AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
 
-Authority = tuple[str, int | None]
-"""A name in lower case, and a port, if there is one."""
 
+def split_authority(authority: bytes) -> tuple[str, int | None]:
+    """Return the name of `name:port` in lower case, and the port if there is one.
 
-def split_authority(authority: bytes) -> Authority:
-    """Return the name and the port of `name:port`; an empty name if it is malformed."""
+    The name is empty if it is malformed.
+    """
     match = _AUTHORITY.fullmatch(authority.lower())
     if match is None:
         return "", None
