@@ -24,8 +24,9 @@ from tests.system.shop import Line, Shop, open_shop, until_asked
 KILLED = -signal.SIGKILL
 TEXT = 'Back at a quarter past <img src=x onerror="alert(1)">.'
 WITHIN = 20.0
-POLITE = 3.0  # seconds for an answer and the wait that it asks for
 """Seconds after which an address whose ban was lifted has ordered."""
+POLITE = 3.0
+"""Seconds for an answer, and for the wait that it asks for."""
 
 
 async def manager_of(shop: Shop) -> httpx.AsyncClient:
