@@ -12,8 +12,8 @@ At the total, idle connections are closed to make room for new ones, which have 
 The addresses with most idle connections lose them first, so no client can keep others out by
 staying connected; trusted proxies lose theirs only if no other client has any.
 
-`Pace` refuses addresses that connect too often, or for nothing. A connection is wasted if its
-client disconnected within a second of being accepted and before it was answered. A group of
+`ConnectionRates` refuses addresses that connect too often, or for nothing. A connection is wasted
+if its client disconnected within a second of being accepted and before it was answered. A group of
 customers does not do that, however large it is: they wait. A flood that gives up and connects again
 does nothing else, and until the requests of such connections have been counted each of them has
 cost as much as an order.
@@ -134,7 +134,7 @@ class Admission:
         self.released = trio.Event()
         """Set when the next connection closes; used in the same way."""
         self._per_address = per_address
-        self._pace = None if per_address is None else Pace(per_address)
+        self._rates = None if per_address is None else ConnectionRates(per_address)
         self._total = total
         self._now = now
         # By address, each in the order of their arrival; None: those of trusted proxies.
@@ -221,16 +221,16 @@ class Admission:
         if not leases:
             del self._leases[lease.address]
         self.released.set()
-        if self._pace is not None and lease.address is not None and not lease.was_used:
-            self._pace.left(lease.address, lease.since, self._now())
+        if self._rates is not None and lease.address is not None and not lease.was_used:
+            self._rates.left(lease.address, lease.since, self._now())
 
     def _report(self, address: str) -> None:
         if address in self._refusals or len(self._refusals) < MAX_REPORTED:
             self._refusals[address] = self._refusals.get(address, 0) + 1
 
     def _is_suspect(self, address: str | None) -> bool:
-        pace = self._pace
-        return bool(pace and address and pace.is_suspect(address, self._now()))
+        rates = self._rates
+        return bool(rates and address and rates.is_suspect(address, self._now()))
 
     def _is_refused(self, address: str) -> bool:
         until = self._bans.get(address)
@@ -238,16 +238,16 @@ class Admission:
             if self._now() < until:
                 return True
             del self._bans[address]
-        if self._per_address is None or self._pace is None:
+        if self._per_address is None or self._rates is None:
             return False
         has_all = len(self._leases.get(address, ())) >= self._per_address
-        return has_all or self._pace.is_too_fast(address, self._now())
+        return has_all or self._rates.is_too_fast(address, self._now())
 
     def _enter(self, address: str | None) -> Lease:
         lease = Lease(self, address, self._now())
         self.open += 1
-        if self._pace is not None and address is not None:
-            self._pace.came(address, lease.since)
+        if self._rates is not None and address is not None:
+            self._rates.came(address, lease.since)
         self._leases.setdefault(address, {})[lease] = None
         return lease
 
@@ -298,7 +298,7 @@ class PeriodCounts:
             self._counts = {}
 
 
-class Pace:
+class ConnectionRates:
     """Knows which addresses connect too often, or too often for nothing."""
 
     def __init__(self, per_address: int) -> None:

@@ -4,8 +4,8 @@ Rule: no request waits longer than LONGEST_WAIT for Redis, nor fails because of 
 away the front decides by itself, as the RateLimiter of a single process does, and says so.
 
 An address that is banned, and one that has a grant (`grants.py`), is answered at once. All others
-wait for the next call, which takes what has gathered (`link.py`), and is carried out by the script
-`limits.lua` in one atomic step.
+wait for the next call, which takes what has gathered (`redis_calls.py`), and is carried out by the
+script `limits.lua` in one atomic step.
 
 What holds for an address, through however many fronts it comes:
 
@@ -35,7 +35,6 @@ import trio
 from actors import Reply
 from cafe.limits.bans import Ban
 from cafe.limits.grants import Grant, Grants
-from cafe.limits.link import Batch, Link, Question
 from cafe.limits.rate_limiter import (
     Admit,
     Allowance,
@@ -50,6 +49,7 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
     Window,
 )
+from cafe.limits.redis_calls import Batch, Question, RedisCalls
 from cafe.limits.script import (
     MICROSECONDS,
     PORTS,
@@ -80,11 +80,11 @@ class SharedRateLimiter(RateLimiter):
     """
 
     def __init__(
-        self, limits: Limits, link: Link, now: Callable[[], float] = trio.current_time
+        self, limits: Limits, calls: RedisCalls, now: Callable[[], float] = trio.current_time
     ) -> None:
         """Admit by `limits`; `now` returns seconds and never goes back."""
         super().__init__(limits, now)
-        self._link = link
+        self._calls = calls
         self._grants: Grants[tuple[Window, str]] = Grants(limits.window_seconds)
         self._seen = 0
         self._addresses = 0
@@ -96,8 +96,8 @@ class SharedRateLimiter(RateLimiter):
         self._lifts: dict[str, list[Reply[None]]] = {}
 
     def on_start(self) -> None:
-        """Have the link call for this instance."""
-        self._link.attach(self)
+        """Have Redis called for this instance."""
+        self._calls.attach(self)
 
     def on_stop(self) -> None:
         """Let none wait for an answer that comes too late."""
@@ -106,7 +106,7 @@ class SharedRateLimiter(RateLimiter):
     @Admit.deferred
     def admit_together(self, message: Admit, reply: Reply[Allowance]) -> None:
         """Count a request if the address is within its limits at all fronts together."""
-        if not self._link.shared:
+        if not self._calls.shared:
             self._admit_alone(message, reply)
             return
         now = self._now()
@@ -126,26 +126,26 @@ class SharedRateLimiter(RateLimiter):
 
     def record_refusals(self, message: RecordRefusals) -> None:
         """Count refusals that were made elsewhere."""
-        if not self._link.shared:
+        if not self._calls.shared:
             super().record_refusals(message)
             return
         self._refused[message.limit] += sum(times for _, times in message.counts)
         self._gather_refusals(message.counts)
-        self._link.ring()
+        self._calls.ring()
 
     @LiftBan.deferred
     def lift_everywhere(self, message: LiftBan, reply: Reply[None]) -> None:
         """End a ban at all fronts; if Redis is away here at once, and elsewhere when it is back."""
         self._lifts.setdefault(message.address, []).append(reply)
-        if self._link.shared:
-            self._link.ring()
+        if self._calls.shared:
+            self._calls.ring()
         else:
             self._lift_alone()
 
     def count(self, message: CountLimits) -> LimitCounts:
         """Return the counts."""
         counts = super().count(message)
-        shared = self._link.shared
+        shared = self._calls.shared
         addresses = self._addresses if shared else counts.addresses
         return replace(counts, addresses=addresses, shared=shared)
 
@@ -169,7 +169,7 @@ class SharedRateLimiter(RateLimiter):
         batch.lifts, self._lifts = self._lifts, {}
         call.lifts = list(batch.lifts)
         if self._questions or self._refusals:
-            self._link.ring()
+            self._calls.ring()
         return batch
 
     def settle(self, batch: Batch, answer: Answer) -> None:
@@ -212,7 +212,7 @@ class SharedRateLimiter(RateLimiter):
         window, address = key
         asked = Asked(address, PORTS[window], uncounted, wanted)
         self._questions.append(Question(message, reply, asked, trio.current_time()))
-        self._link.ring()
+        self._calls.ring()
 
     def _settle_question(
         self, question: Question, admitted: Admitted, until: float, now: float
@@ -293,9 +293,9 @@ async def open_shared_limits(
     takes at most half a second. If it is away the front begins without it. Leave the block after
     the actor was stopped.
     """
-    link = Link(url, prefix, limits)
+    calls = RedisCalls(url, prefix, limits)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(link.run)
-        await link.tried.wait()
-        yield partial(SharedRateLimiter, limits, link)
+        nursery.start_soon(calls.run)
+        await calls.tried.wait()
+        yield partial(SharedRateLimiter, limits, calls)
         nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""Fronts that share their limits in a real Redis, each with its RateLimiter and its link."""
+"""Fronts that share their limits in a real Redis, each with its RateLimiter and its calls."""
 
 from __future__ import annotations
 

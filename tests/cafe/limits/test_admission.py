@@ -16,8 +16,8 @@ from cafe.limits.admission import (
     QUICK_SECONDS,
     SUSPICIOUS,
     Admission,
+    ConnectionRates,
     Lease,
-    Pace,
 )
 from cafe.limits.rate_limiter import Limits
 
@@ -254,73 +254,73 @@ def test_a_proxy_and_addresses_without_a_cap_may_waste_connections() -> None:
         assert admission.admit(A, has_left=lambda: True) is not None
 
 
-def come(pace: Pace, times: int, now: float) -> int:
+def come(rates: ConnectionRates, times: int, now: float) -> int:
     """Connect this often; return how many connections were too many."""
     too_fast = 0
     for _ in range(times):
-        if pace.is_too_fast(A, now):
+        if rates.is_too_fast(A, now):
             too_fast += 1
         else:
-            pace.came(A, now)
+            rates.came(A, now)
     return too_fast
 
 
 def test_two_groups_of_200_browsers_may_connect_twice_in_one_period() -> None:
-    pace = Pace(PER_ADDRESS)
-    assert come(pace, 2 * 200 * BROWSER, now=0.0) == 0
-    assert come(pace, 2 * 200 * BROWSER, now=PERIOD / 2) == 0
+    rates = ConnectionRates(PER_ADDRESS)
+    assert come(rates, 2 * 200 * BROWSER, now=0.0) == 0
+    assert come(rates, 2 * 200 * BROWSER, now=PERIOD / 2) == 0
 
 
 def test_customers_within_the_limits_may_use_a_new_connection_for_each_request() -> None:
-    pace = Pace(PER_ADDRESS)
+    rates = ConnectionRates(PER_ADDRESS)
     limits = Limits()
-    assert come(pace, limits.waiting * BROWSER + limits.requests, now=0.0) == 0
+    assert come(rates, limits.waiting * BROWSER + limits.requests, now=0.0) == 0
 
 
 def test_a_whole_group_may_disconnect_at_once_every_second() -> None:
-    pace = Pace(PER_ADDRESS)
+    rates = ConnectionRates(PER_ADDRESS)
     for second in range(5):
         now = second * QUICK_SECONDS
-        assert come(pace, 200, now) == 0
+        assert come(rates, 200, now) == 0
         for _ in range(200 - 1):
-            pace.left(A, now, now)
-        assert not pace.is_too_fast(A, now)
+            rates.left(A, now, now)
+        assert not rates.is_too_fast(A, now)
 
 
 def test_more_wasted_connections_are_too_many_until_the_second_is_over() -> None:
-    pace = Pace(PER_ADDRESS)
+    rates = ConnectionRates(PER_ADDRESS)
     for _ in range(MOST_WASTED):
-        assert not pace.is_too_fast(B, 0.5)
-        pace.left(B, 0.5, 0.5)
-    assert pace.is_too_fast(B, 0.9)
-    assert not pace.is_too_fast(A, 0.9)
-    assert not pace.is_too_fast(B, 0.5 + QUICK_SECONDS)
+        assert not rates.is_too_fast(B, 0.5)
+        rates.left(B, 0.5, 0.5)
+    assert rates.is_too_fast(B, 0.9)
+    assert not rates.is_too_fast(A, 0.9)
+    assert not rates.is_too_fast(B, 0.5 + QUICK_SECONDS)
 
 
 def test_an_address_that_wastes_some_is_suspect() -> None:
-    pace = Pace(PER_ADDRESS)
+    rates = ConnectionRates(PER_ADDRESS)
     for _ in range(SUSPICIOUS):
-        assert not pace.is_suspect(B, 0.0)
-        pace.left(B, 0.0, 0.0)
-    assert pace.is_suspect(B, 0.0)
-    assert not pace.is_suspect(A, 0.0)
+        assert not rates.is_suspect(B, 0.0)
+        rates.left(B, 0.0, 0.0)
+    assert rates.is_suspect(B, 0.0)
+    assert not rates.is_suspect(A, 0.0)
 
 
 @pytest.mark.parametrize(("per_address", "most"), [(PER_ADDRESS, 2 * PER_ADDRESS), (1, 400)])
 def test_an_address_that_reconnects_all_the_time_is_too_fast_in_the_end(
     per_address: int, most: int
 ) -> None:
-    pace = Pace(per_address)
-    assert come(pace, most, now=0.0) == 0
-    assert come(pace, 10, now=PERIOD - 0.1) == 10
-    assert come(pace, 10, now=PERIOD) == 0
+    rates = ConnectionRates(per_address)
+    assert come(rates, most, now=0.0) == 0
+    assert come(rates, 10, now=PERIOD - 0.1) == 10
+    assert come(rates, 10, now=PERIOD) == 0
 
 
 def test_only_so_many_addresses_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_ADDRESSES", 1)
-    pace = Pace(per_address=1)
+    rates = ConnectionRates(per_address=1)
     for _ in range(400):
         for address in (B, A):
-            pace.came(address, 0.0)
-    assert pace.is_too_fast(B, 0.0)
-    assert not pace.is_too_fast(A, 0.0)
+            rates.came(address, 0.0)
+    assert rates.is_too_fast(B, 0.0)
+    assert not rates.is_too_fast(A, 0.0)

@@ -11,7 +11,6 @@ import trio
 from actors import ActorCrashed, Message
 from cafe.limits.bans import Ban
 from cafe.limits.grants import GRANT_SHARE
-from cafe.limits.link import POLL_SECONDS
 from cafe.limits.rate_limiter import (
     MOST_CREDIT,
     Admit,
@@ -26,6 +25,7 @@ from cafe.limits.rate_limiter import (
     WatchBans,
     Window,
 )
+from cafe.limits.redis_calls import POLL_SECONDS
 from cafe.limits.shared import SharedRateLimiter
 from tests.cafe.limits.fronts import LIMITS, PREFIX, Front, is_shared, open_fronts, wait_shared
 from tests.cafe.limits.limiting import ATTACKER, OFFICE

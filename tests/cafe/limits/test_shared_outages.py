@@ -11,7 +11,6 @@ import structlog
 import trio
 
 from actors import open_system
-from cafe.limits.link import LONGEST_WAIT
 from cafe.limits.rate_limiter import (
     Admit,
     CountLimits,
@@ -22,6 +21,7 @@ from cafe.limits.rate_limiter import (
     RecordRefusals,
     WatchBans,
 )
+from cafe.limits.redis_calls import LONGEST_WAIT
 from cafe.limits.shared import open_shared_limits
 from tests.cafe.limits.fronts import LIMITS, PREFIX, Front, is_shared, open_fronts, wait_shared
 from tests.cafe.limits.limiting import ATTACKER, OFFICE
@@ -110,7 +110,7 @@ async def test_with_redis_frozen_no_request_fails_or_waits_longer_than_the_time_
 async def test_redis_that_is_frozen_for_long_takes_no_connection_for_good(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cafe.limits.link.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("cafe.limits.redis_calls.RETRY_SECONDS", 0.01)
     monkeypatch.setattr("cafe.redis.CONNECT_SECONDS", 0.02)
     async with open_fronts(redis, 1) as (front,):
         for _ in range(2):
@@ -217,7 +217,7 @@ async def test_a_front_that_starts_without_redis_begins_alone_and_joins_the_othe
 async def test_what_is_said_of_an_outage_is_said_once(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cafe.limits.link.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("cafe.limits.redis_calls.RETRY_SECONDS", 0.05)
     with structlog.testing.capture_logs() as lines:
         async with open_fronts(redis, 1) as (front,):
             redis.kill()

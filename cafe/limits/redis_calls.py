@@ -1,27 +1,29 @@
-"""A front's link to Redis: calls the script of the limits again and again, in batches.
+"""A front's calls of the limits' script in Redis: one after another, each with a batch.
 
-Rule: it owns the connection and its times. What is asked, and what comes of the answer, is the
+Rule: it owns the connection and its time-outs. What is asked, and what comes of the answer, is the
 actor's: a batch is made by the actor, and settled in a turn of it. While one call is under way the
-next batch gathers there.
+next batch gathers there. The script is named by its hash; its text is sent where the server does
+not know that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 import trio
+from coredis.exceptions import NoScriptError
 
 from actors import ActorError, Reply
 from actors.actor import Timer
 from cafe.limits.rate_limiter import Admit, Allowance, Limits
-from cafe.limits.redis_caller import FAILURES, Caller, connect_caller
-from cafe.limits.script import Answer, Asked, Call, decode, encode, members_of
-from cafe.redis import SLICE_SECONDS, describe, open_pool
+from cafe.limits.script import SHA, SOURCE, Answer, Asked, Call, decode, encode, members_of
+from cafe.redis import AWAY, SLICE_SECONDS, Pool, connect, describe, open_pool
 
 MOST_SLICES: Final = 5
 LEAST_SLICES: Final = 2
@@ -34,6 +36,12 @@ POLL_SECONDS: Final = 0.25
 """With nothing to ask, bans of other fronts are asked for so often."""
 RETRY_SECONDS: Final = 1.0
 """While Redis is away it is tried so often."""
+
+FAILURES: Final = (*AWAY, msgspec.MsgspecError, TypeError)
+"""What a call raises if Redis is away, or what it answers is not the script's."""
+
+Caller = Callable[[str, bytes, int], Awaitable[object]]
+"""Calls the script with a prefix and its packed argument, and waits so many slices of time."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("limits")
 
@@ -67,7 +75,7 @@ class Batch:
 
 
 class Owner(Protocol):
-    """What the link needs of the actor. All but `take` run as turns of it."""
+    """What the calls need of the actor. All but `take` run as turns of it."""
 
     def take(self, *, is_first: bool) -> Batch:
         """Return what has gathered; the `is_first` after Redis was away has more to say."""
@@ -86,7 +94,7 @@ class Owner(Protocol):
         ...
 
 
-class Link:
+class RedisCalls:
     """Calls Redis for the RateLimiter of a front, one instance of it after another."""
 
     def __init__(self, url: str, prefix: str, limits: Limits) -> None:
@@ -159,3 +167,17 @@ def _turn(owner: Owner, callback: Callable[[], None]) -> None:
     """Run a turn of the actor; nothing if it has crashed or stopped, and so has no askers."""
     with suppress(ActorError):
         owner.after(0, callback)
+
+
+async def connect_caller(pool: Pool) -> Caller:
+    """Return what calls the script; raises one of FAILURES within CONNECT_SECONDS."""
+    connection = await connect(pool)
+
+    async def call(prefix: str, argument: bytes, slices: int) -> object:
+        try:
+            (answer,) = await connection.call(("EVALSHA", SHA, 0, prefix, argument), slices=slices)
+        except NoScriptError:  # the server was restarted, or its scripts were flushed
+            (answer,) = await connection.call(("EVAL", SOURCE, 0, prefix, argument), slices=slices)
+        return answer
+
+    return call
