@@ -56,19 +56,19 @@ PAGE: Final = """\
 """
 
 
-class Link(NamedTuple):
+class PageLink(NamedTuple):
     """A path without the prefix of its app, and what is there."""
 
     path: str
     title: str
 
 
-class Front(NamedTuple):
+class FrontPage(NamedTuple):
     """What an app says of itself."""
 
     title: str
     description: str
-    links: Sequence[Link]
+    links: Sequence[PageLink]
 
 
 class LinkOut(BaseModel):
@@ -88,7 +88,7 @@ class FrontOut(BaseModel):
 
 
 def front_routes(
-    said: Front,
+    said: FrontPage,
     version: str,
     routers: Sequence[APIRouter],
     home: Callable[[Request], Awaitable[Response]] | None = None,
@@ -123,7 +123,7 @@ def front_routes(
     return router
 
 
-def page(said: Front, links: Iterable[LinkOut]) -> str:
+def page(said: FrontPage, links: Iterable[LinkOut]) -> str:
     """Return the page with these links."""
     items = (f'<li><a href="{escape(one.href)}">{escape(one.title)}</a></li>' for one in links)
     return PAGE.format(

@@ -20,7 +20,7 @@ from actors import Ref, Tree
 from cafe.http.app import create_app
 from cafe.http.authentication import Authenticate, nobody
 from cafe.http.cors import Cors
-from cafe.http.front_page import Front, Link, front_routes
+from cafe.http.front_page import FrontPage, PageLink, front_routes
 from cafe.http.other_apis import ByPrefix, loosen
 from cafe.http.outer_layer import OuterLayer, RequestMetrics, bare_path
 from cafe.http.plain_routes import PlainRoutes
@@ -34,45 +34,45 @@ from cafe.offer import Offer, OtherApi
 from cafe.operations.operator_api import NotReady, health_routes, operator_routes
 from cafe.shop.ports import CLIENT_PREFIX, SHORT_CLIENT_PREFIX, WORKER_PREFIX, Access
 
-CLIENT = Front(
+CLIENT = FrontPage(
     "The café: customers",
     "Order a coffee, and wait on the open connection until it is ready.",
     (
-        Link("/docs", "Every call, to read and to try out"),
-        Link("/openapi.json", "The same for programs: OpenAPI"),
-        Link("/board", "The ready board, a page"),
-        Link("/courier", "The couriers' page"),
-        Link("/menu", "The menu"),
-        Link("/queue", "How busy the shop is"),
-        Link("/tables", "Tables that can be booked"),
-        Link("/compat/", "Other systems whose clients are served"),
-        Link("/readyz", "Whether the shop takes orders"),
+        PageLink("/docs", "Every call, to read and to try out"),
+        PageLink("/openapi.json", "The same for programs: OpenAPI"),
+        PageLink("/board", "The ready board, a page"),
+        PageLink("/courier", "The couriers' page"),
+        PageLink("/menu", "The menu"),
+        PageLink("/queue", "How busy the shop is"),
+        PageLink("/tables", "Tables that can be booked"),
+        PageLink("/compat/", "Other systems whose clients are served"),
+        PageLink("/readyz", "Whether the shop takes orders"),
     ),
 )
-WORKER = Front(
+WORKER = FrontPage(
     "The café: baristas",
     "Claim the oldest order, brew it, declare it ready.",
     (
-        Link("/barista", "The baristas' screen"),
-        Link("/manager", "The manager's screen"),
-        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
-        Link("/openapi.json", "The same for programs: OpenAPI"),
-        Link("/menu", "The menu"),
-        Link("/orders", "Orders that wait or are in preparation"),
-        Link("/actors", "What each actor is doing"),
-        Link("/metrics", "Metrics for Prometheus"),
-        Link("/compat/", "Other systems whose clients are served"),
-        Link("/readyz", "Whether the shop takes orders"),
+        PageLink("/barista", "The baristas' screen"),
+        PageLink("/manager", "The manager's screen"),
+        PageLink("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        PageLink("/openapi.json", "The same for programs: OpenAPI"),
+        PageLink("/menu", "The menu"),
+        PageLink("/orders", "Orders that wait or are in preparation"),
+        PageLink("/actors", "What each actor is doing"),
+        PageLink("/metrics", "Metrics for Prometheus"),
+        PageLink("/compat/", "Other systems whose clients are served"),
+        PageLink("/readyz", "Whether the shop takes orders"),
     ),
 )
-HOUSE = Front(
+HOUSE = FrontPage(
     "The café: a house",
     "It owns the shop, and fronts serve it: here are only its health and its metrics.",
     (
-        Link("/docs", "Every call, to read and to try out; Authorize there takes a token"),
-        Link("/actors", "What each actor is doing"),
-        Link("/metrics", "Metrics for Prometheus"),
-        Link("/readyz", "Whether it owns the shop, or stands by"),
+        PageLink("/docs", "Every call, to read and to try out; Authorize there takes a token"),
+        PageLink("/actors", "What each actor is doing"),
+        PageLink("/metrics", "Metrics for Prometheus"),
+        PageLink("/readyz", "Whether it owns the shop, or stands by"),
     ),
 )
 VERSION = version("trio-cafe")
@@ -127,8 +127,10 @@ def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> A
 
 def health_api(why_not_ready: WhyNotReady, shops: Sequence[str] = ()) -> ASGIApp:
     """Return the health of these shops, for an app of any layers."""
-    front = Front(
-        "Cafés", "Each shop is at a path of its own.", tuple(Link(f"{one}/", one) for one in shops)
+    front = FrontPage(
+        "Cafés",
+        "Each shop is at a path of its own.",
+        tuple(PageLink(f"{one}/", one) for one in shops),
     )
     routers = [health_routes(why_not_ready)]
     api = create_app(
@@ -175,7 +177,7 @@ def worker_app(
     why_not_ready: WhyNotReady,
     expose: Expose,
     metrics: RequestMetrics,
-    front: Front = WORKER,
+    front: FrontPage = WORKER,
     base: str = "",
 ) -> ASGIApp:
     """Return the staff's application.

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cafe.http.front_page import Front
+from cafe.http.front_page import FrontPage
 from cafe.shop.apps import CLIENT, WORKER
 from cafe.shop.ports import Access
 from tests.cafe.accounts.lobby import open_lobby
@@ -35,7 +35,7 @@ async def visiting(port: str) -> AsyncGenerator[httpx.AsyncClient]:
             yield client
 
 
-def expected(front: Front, prefix: str) -> list[tuple[str, str]]:
+def expected(front: FrontPage, prefix: str) -> list[tuple[str, str]]:
     return [(prefix + link.path, link.title) for link in front.links]
 
 
