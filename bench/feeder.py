@@ -14,7 +14,7 @@ from time import time
 import trio
 
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import open_line
+from cafe.bus.house_client import open_house_client
 from cafe.bus.streams import Names, open_bus
 from cafe.http.refusals import Closing
 from cafe.ledger.tables import metadata
@@ -24,15 +24,15 @@ from cafe.orders.messages import AwaitOrder, FinishOrder, PlaceOrder, StartOrder
 from cafe.orders.order import OrderIds
 from cafe.shop.process import start_clock
 
-LINES = 4
+FRONTS = 4
 CUSTOMERS, BARISTAS = 100, 60
-"""Of each line."""
+"""Of each front."""
 WARM_SECONDS = 1.5
 IDLE_SECONDS = 0.02
 
 
 class Feeder:
-    """Customers and baristas at several lines, who never pause."""
+    """Customers and baristas at several fronts, who never pause."""
 
     def __init__(self) -> None:
         """Begin with nothing finished."""
@@ -60,12 +60,12 @@ class Feeder:
         """Feed, and return how many orders were finished in the measured seconds."""
         async with AsyncExitStack() as stack:
             nursery = await stack.enter_async_context(trio.open_nursery())
-            for number in range(LINES):
+            for number in range(FRONTS):
                 bus = await stack.enter_async_context(open_bus(url, Names()))
-                line = await stack.enter_async_context(open_line(bus))
-                ledger = FollowingLedger(line, start_clock(), metadata.tables.values())
+                house = await stack.enter_async_context(open_house_client(bus))
+                ledger = FollowingLedger(house, start_clock(), metadata.tables.values())
                 await ledger.begin()
-                dispatcher = DispatcherAtFront(line, ledger, Closing(), 60.0)
+                dispatcher = DispatcherAtFront(house, ledger, Closing(), 60.0)
                 ids = await copied_ids(ledger)
                 nursery.start_soon(dispatcher.run)
                 for one in range(CUSTOMERS):

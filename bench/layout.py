@@ -59,10 +59,10 @@ class Costs:
     hop_seconds: float = 0.0002
     """From one machine to another. Source: an estimate for one data centre."""
     front_at_rest: float = 1_900.0
-    """A second, for each shop that a front serves: two reports and a pulse. Source: 2.0 to 3.1 ms
-    with two pulses, 20 to 50 lines in one process, each with one ask open."""
+    """A second, for each shop that a front serves: two reports and a heartbeat. Source: 2.0 to
+    3.1 ms with two heartbeats, 20 to 50 lines in one process, each with one ask open."""
     house_at_rest: float = 1_400.0
-    """A second. Source: 2.2 ms with two pulses a second, 20 houses in one process."""
+    """A second. Source: 2.2 ms with two heartbeats a second, 20 houses in one process."""
     house_at_rest_each: float = 1_000.0
     """A second, for each front of the shop. Source: the same."""
     redis_at_rest: float = 175.0

@@ -26,7 +26,7 @@ from cafe.settings import Settings
 if TYPE_CHECKING:
     # A shop that is one process has no bus, and its libraries need not be imported.
     from cafe.bus.following_ledger import FollowingLedger
-    from cafe.bus.line import Line
+    from cafe.bus.house_client import HouseClient
 
 A = TypeVar("A", bound=Actor)
 
@@ -60,7 +60,7 @@ class Front:
     """What a front has before any department is reached: the house has its actors and ledger."""
 
     settings: Settings
-    line: Line
+    house: HouseClient
     ledger: FollowingLedger
     limiter: Ref[RateLimiter]
     closing: Closing

@@ -29,7 +29,7 @@ SLICE_SECONDS: Final = 0.05
 """A call's time-out is so many of these, so that a process that stalls itself, which costs one of
 them, does not take that for a server that does not answer."""
 RETRY_SECONDS: Final = 0.1
-"""Between two attempts to connect, for `Redial`."""
+"""Between two attempts to connect, for `Reconnecting`."""
 
 AWAY: Final = (RedisError, OSError, trio.TooSlowError)
 """What a call raises if Redis is away, is loading, is full, is a replica, or is no Redis."""
@@ -108,7 +108,7 @@ def describe(failure: BaseException) -> str:
     return f"{kind}: {text}" if text else kind
 
 
-class Redial:
+class Reconnecting:
     """Calls over a connection that is made again after each failure, as long as `run` runs."""
 
     def __init__(self, url: str) -> None:

@@ -130,10 +130,10 @@ async def reach_accounts(front: Front) -> AccountsOffer:
 
     Every token is checked in the house, so one that was revoked is refused at once.
     """
-    ref = front.line.ref(Accounts)
+    ref = front.house.ref(Accounts)
     given = front.settings.jwt_secret
     if given is None:
-        secret = await until_done(partial(front.line.call, SIGNING_CALL, bytes))
+        secret = await until_done(partial(front.house.call, SIGNING_CALL, bytes))
     else:
         secret = given.get_secret_value().encode()
     return accounts_offer(Desk(ref, front.ledger, Passwords(), tokens_of(secret)), front.limiter)

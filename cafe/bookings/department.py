@@ -95,9 +95,9 @@ async def open_bookings(house: House) -> BookingsOffer:
 
 async def reach_bookings(front: Front) -> BookingsOffer:
     """Return what bookings offer at a front, once the house has given their secret."""
-    tokens = BookingTokens(await until_done(partial(front.line.call, SIGNING_CALL, bytes)))
+    tokens = BookingTokens(await until_done(partial(front.house.call, SIGNING_CALL, bytes)))
     zone = ZoneInfo(front.settings.time_zone)
-    desk = BookingDesk(front.line.ref(Bookings), front.ledger, tokens, zone)
+    desk = BookingDesk(front.house.ref(Bookings), front.ledger, tokens, zone)
     return bookings_offer(desk, front.limiter)
 
 

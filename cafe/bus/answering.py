@@ -1,8 +1,9 @@
-"""The house's end of the bus: it puts what fronts ask through to its actors, and answers.
+"""The house's end of the bus: it invokes what fronts ask for, and answers them.
 
-Rule: it decides nothing. What is new and what comes again, `answered.py` says; an ask over the bus
-is an ask of the actor (`putting.py`), and is cancelled when its front cancels it, or has gone. Each
-front is answered in a stream of its own; all of them follow one stream of what is committed.
+Rule: it decides nothing. Which asks are new and which are repeated, `reply_cache.py` says; an ask
+over the bus is an ask of the actor (`invoking.py`), and is cancelled when its front cancels it, or
+has gone. Each front is answered in a stream of its own; all of them follow one stream of what is
+committed.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ from typing import Final, NoReturn
 import structlog
 import trio
 
-from cafe.bus.answered import Answered
 from cafe.bus.batches import (
     Answer,
     Answers,
     Asks,
     Changed,
     Happened,
+    Heartbeat,
     Open,
     Outcome,
-    Pulse,
 )
 from cafe.bus.codec import MALFORMED, decoder_of, encode
-from cafe.bus.putting import NOTHING, Asked, Putting
-from cafe.bus.streams import LIVES_SECONDS, Bus, Entry
+from cafe.bus.invoking import NOTHING, Askable, Invoker
+from cafe.bus.reply_cache import ReplyCache
+from cafe.bus.streams import LIVES_SECONDS, Bus, StreamEntry
 from cafe.ledger.department import Logged, Put
 from cafe.ledger.view import LedgerView
 from cafe.pace import Pace
 
-PULSE_SECONDS: Final = 1.0
-"""Between two signs of life, where nothing is committed."""
+HEARTBEAT_SECONDS: Final = 1.0
+"""Between two heartbeats, where nothing is committed."""
 READ_SECONDS: Final = 0.002
 """Between two reads, at least: so that one takes what several fronts have sent."""
 DRAIN_SECONDS: Final = 0.3
@@ -52,11 +53,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 @dataclass(slots=True)
-class FrontHere:
+class KnownFront:
     """What a house knows of one front."""
 
     seen_at: float
-    answered: Answered = field(default_factory=Answered)
+    replies: ReplyCache = field(default_factory=ReplyCache)
     cancels: dict[int, Callable[[], None]] = field(default_factory=dict[int, Callable[[], None]])
     """What cancels those that run, by their numbers."""
 
@@ -68,7 +69,7 @@ class Answering:
         self,
         bus: Bus,
         term: Callable[[], int],
-        asked: Asked,
+        askable: Askable,
         ledger: LedgerView,
         on_gone: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -79,10 +80,10 @@ class Answering:
         self._house = token_hex(8)
         self._bus = bus
         self._term = term
-        self._putting = Putting(asked, ledger)
+        self._invoker = Invoker(askable, ledger)
         self._ledger = ledger
         self._on_gone = on_gone
-        self._fronts: dict[str, FrontHere] = {}
+        self._fronts: dict[str, KnownFront] = {}
         self._answers: dict[str, list[Answer]] = {}
         self._events: list[Happened] = []
         self._position = ledger.statistics().position
@@ -97,7 +98,7 @@ class Answering:
 
     async def run(self) -> NoReturn:
         """Answer until cancelled; what is no batch of our release is skipped."""
-        # Before the first pulse: fronts ask as soon as they have seen that.
+        # Before the first heartbeat: fronts ask as soon as they have seen that.
         ids = await self._bus.last_of([self._bus.names.asks])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
@@ -126,30 +127,32 @@ class Answering:
         self._position = logged[-1].position
         self._bell.set()
 
-    def _pulse(self, events: list[Happened]) -> Pulse:
-        return Pulse(self._house, self._term(), self._ledger.now(), self._position, events)
+    def _heartbeat(self, events: list[Happened]) -> Heartbeat:
+        return Heartbeat(self._house, self._term(), self._ledger.now(), self._position, events)
 
     def _answer(self, front: str, answer: Answer) -> None:
         self._answers.setdefault(front, []).append(answer)
         self._bell.set()
 
     async def _send(self) -> NoReturn:
-        # The first pulse goes at once: fronts wait for it after a fail-over.
-        names, pace, pulse_at = self._bus.names, Pace(), -inf
+        # The first heartbeat goes at once: fronts wait for it after a fail-over.
+        names, pace, heartbeat_at = self._bus.names, Pace(), -inf
         while True:
-            with trio.move_on_at(pulse_at + PULSE_SECONDS):
+            with trio.move_on_at(heartbeat_at + HEARTBEAT_SECONDS):
                 await self._bell.wait()
             await pace.wait()
             self._bell, now = trio.Event(), trio.current_time()
             events, self._events = self._events, []
             answers, self._answers = self._answers, {}
             pace.note(sum(map(len, answers.values())))
-            entries: list[Entry] = []
-            if events or now >= pulse_at + PULSE_SECONDS:  # also while only answers are sent
-                pulse_at = now
-                entries.append(Entry(names.log, encode(self._pulse(events)), "log"))
+            entries: list[StreamEntry] = []
+            if (
+                events or now >= heartbeat_at + HEARTBEAT_SECONDS
+            ):  # also while only answers are sent
+                heartbeat_at = now
+                entries.append(StreamEntry(names.log, encode(self._heartbeat(events)), "log"))
             entries += [
-                Entry(names.answers(front), encode(Answers(self._house, some)), "answers")
+                StreamEntry(names.answers(front), encode(Answers(self._house, some)), "answers")
                 for front, some in answers.items()
             ]
             # What is lost here is asked for again: the answers are kept, and positions show a gap.
@@ -174,24 +177,24 @@ class Answering:
 
     def _take(self, asks: Asks, nursery: trio.Nursery) -> None:
         name = asks.front
-        front = self._fronts.setdefault(name, FrontHere(0.0))
+        front = self._fronts.setdefault(name, KnownFront(0.0))
         front.seen_at = trio.current_time()
-        for one in front.answered.begin(asks.asks):
+        for one in front.replies.begin(asks.asks):
             if isinstance(one, Answer):
                 self._answer(name, one)
-            elif front.answered.is_cancelled(one.number):
+            elif front.replies.is_cancelled(one.number):
                 self._end(name, front, Answer(one.number, Outcome.CANCELLED, NOTHING))
             else:
-                cancel = self._putting.begin(one, nursery, partial(self._end, name, front))
-                if front.answered.runs(one.number):
+                cancel = self._invoker.begin(one, nursery, partial(self._end, name, front))
+                if front.replies.runs(one.number):
                     front.cancels[one.number] = cancel
-        for number in front.answered.cancel(asks.cancelled):
+        for number in front.replies.cancel(asks.cancelled):
             self._cancel(name, front, number)
         if asks.open is not None:
             self._take_report(name, front, asks.open)
 
-    def _take_report(self, name: str, front: FrontHere, opened: Open) -> None:
-        due = front.answered.report(opened)
+    def _take_report(self, name: str, front: KnownFront, opened: Open) -> None:
+        due = front.replies.report(opened)
         for number in due.unknown:
             self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
         for answer in due.answers:
@@ -199,15 +202,15 @@ class Answering:
         for number in due.given_up:
             self._cancel(name, front, number)
 
-    def _cancel(self, name: str, front: FrontHere, number: int) -> None:
+    def _cancel(self, name: str, front: KnownFront, number: int) -> None:
         front.cancels[number]()
         self._end(name, front, Answer(number, Outcome.CANCELLED, NOTHING))
 
-    def _end(self, name: str, front: FrontHere, answer: Answer) -> None:
+    def _end(self, name: str, front: KnownFront, answer: Answer) -> None:
         front.cancels.pop(answer.number, None)
-        if not front.answered.runs(answer.number):
+        if not front.replies.runs(answer.number):
             return  # it was cancelled, and has ended all the same
-        front.answered.end(answer)
+        front.replies.end(answer)
         if name in self._fronts:
             self._answer(name, answer)
 
@@ -228,7 +231,7 @@ class Answering:
                     # A front that closes deletes it, but an answer may have come after that.
                     nursery.start_soon(self._bus.delete, self._bus.names.answers(name))
 
-    def _forget(self, name: str, front: FrontHere) -> None:
+    def _forget(self, name: str, front: KnownFront) -> None:
         log.warning("front gone", front=name, asks=len(front.cancels))
         del self._fronts[name]
         self._answers.pop(name, None)

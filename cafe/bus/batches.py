@@ -1,7 +1,7 @@
 """What is in one entry of a stream: everything that had gathered when it was sent.
 
 Rule: plain values. A batch may be lost, repeated or overtaken, and no reader may be harmed by that:
-`open_asks.py` and `answered.py` say how.
+`open_asks.py` and `reply_cache.py` say how.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Happened(msgspec.Struct, array_like=True, frozen=True):
     changes: list[Changed]
 
 
-class Pulse(msgspec.Struct, array_like=True, frozen=True):
+class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     """What a house tells all fronts: that it owns the shop, and what was committed."""
 
     house: str
@@ -101,4 +101,4 @@ class Pulse(msgspec.Struct, array_like=True, frozen=True):
     position: int
     """Of the last committed event."""
     events: list[Happened]
-    """The last events up to `position`; empty for a sign of life."""
+    """The last events up to `position`; empty where nothing was committed since."""

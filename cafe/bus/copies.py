@@ -17,7 +17,7 @@ import trio
 from actors import Actor, ActorError
 from actors.message import Question
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.bus.ref import BusRef
 from cafe.http.refusals import CafeRefusal
 from cafe.ledger.department import Logged
@@ -57,14 +57,14 @@ class Copy:
         self._turn = trio.Lock()
         self._bell = trio.Event()
 
-    async def begin(self, line: Line, ledger: FollowingLedger) -> None:
+    async def begin(self, house: HouseClient, ledger: FollowingLedger) -> None:
         """Follow a house's log, and return when it is loaded for the first time.
 
         Then `run` has to run.
         """
         ledger.listen(self._hear)  # first: what changes after the load is heard
         ledger.on_gap(self.doubt)
-        line.on_new_house(self.doubt)
+        house.on_new_house(self.doubt)
         await until_loaded(self.load)
 
     async def load(self) -> None:
@@ -136,10 +136,10 @@ class CopyingRef(BusRef[A]):
     """A ref of an actor of which this front has a copy: who changes something finds it changed."""
 
     def __init__(
-        self, line: Line, actor: type[A], changes: Collection[type[Any]], copy: Copy
+        self, house: HouseClient, actor: type[A], changes: Collection[type[Any]], copy: Copy
     ) -> None:
         """Load the copy again behind each answer to a message that is one of `changes`."""
-        super().__init__(line, actor, actor.__name__)
+        super().__init__(house, actor, actor.__name__)
         self._changes = frozenset(changes)
         self._copy = copy
 

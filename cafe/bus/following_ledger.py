@@ -16,8 +16,8 @@ import structlog
 import trio
 from sqlalchemy import Table
 
-from cafe.bus.batches import Happened, Pulse
-from cafe.bus.line import Line
+from cafe.bus.batches import Happened, Heartbeat
+from cafe.bus.house_client import HouseClient
 from cafe.ledger.department import Drop, Event, Logged, Put
 from cafe.ledger.errors import LedgerUnavailable
 from cafe.ledger.ledger import LedgerStatistics
@@ -35,11 +35,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 class FollowingLedger:
-    """A `LedgerView` of the house's ledger, over a line."""
+    """A `LedgerView` of a ledger in the house."""
 
-    def __init__(self, line: Line, clock: Callable[[], float], tables: Iterable[Table]) -> None:
+    def __init__(
+        self, house: HouseClient, clock: Callable[[], float], tables: Iterable[Table]
+    ) -> None:
         """Follow nothing until `begin`; `clock` returns seconds since the epoch and never jumps."""
-        self._line = line
+        self._house = house
         self._clock = clock
         self._offset = 0.0
         self._tables = {one.name: one for one in tables}
@@ -48,7 +50,7 @@ class FollowingLedger:
         self._loads: list[Callable[[], Awaitable[None]]] = []
         self._gap = trio.Event()
         self._events = 0
-        line.on_pulse(self._take)
+        house.on_heartbeat(self._take)
 
     def now(self) -> float:
         """Return the house's time, in seconds since the Unix epoch."""
@@ -56,7 +58,7 @@ class FollowingLedger:
 
     async def read(self, query: Query[T]) -> T:
         """Return what a query finds in the house; it is sent by its name."""
-        return await self._line.read(query)
+        return await self._house.read(query)
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
         """Call back with what each later commit adds, unless that was missed: see `on_gap`."""
@@ -78,7 +80,7 @@ class FollowingLedger:
 
     async def begin(self) -> None:
         """Return when the position of the house is known: load what follows the log after this."""
-        await self._line.wait_for_house()
+        await self._house.wait_for_house()
 
     async def run(self) -> NoReturn:
         """Have those load again that have missed events; never returns."""
@@ -96,24 +98,24 @@ class FollowingLedger:
                 log.exception("not loaded again; it is retried")
                 await trio.sleep(RETRY_SECONDS)
 
-    def _take(self, pulse: Pulse) -> None:
-        offset = pulse.now - self._clock()
+    def _take(self, heartbeat: Heartbeat) -> None:
+        offset = heartbeat.now - self._clock()
         if abs(offset - self._offset) > MOST_AHEAD or not self._begun:
             self._offset = offset
         if not self._begun:
             self._begun = True
-            self._log.begin(pulse.position)
+            self._log.begin(heartbeat.position)
             return
         last = self._log.last
-        first = pulse.position - len(pulse.events) + 1
-        if pulse.position <= last:
+        first = heartbeat.position - len(heartbeat.events) + 1
+        if heartbeat.position <= last:
             return
         if first > last + 1:
             log.warning("events missed", behind=last, before=first)
             self._log.skip(first - 1)
             self._gap.set()
-        new = pulse.events[max(0, self._log.last + 1 - first) :]
-        start = pulse.position - len(new) + 1
+        new = heartbeat.events[max(0, self._log.last + 1 - first) :]
+        start = heartbeat.position - len(new) + 1
         self._events += len(new)
         self._log.add([self._logged(start + index, one) for index, one in enumerate(new)])
 
@@ -129,6 +131,6 @@ class FollowingLedger:
     async def _read_page(self, after: int) -> list[Logged]:
         while True:
             try:
-                return await self._line.read(partial(read_page, after=after))
+                return await self._house.read(partial(read_page, after=after))
             except LedgerUnavailable:
                 await trio.sleep(RETRY_SECONDS)

@@ -1,7 +1,7 @@
 """A ref of an actor that is in the house, for what asks it at a front.
 
 Rule: it is used as any Ref is, but a network is between: an ask that is cancelled raises at once,
-and its handler may have run. See `line.py`.
+and its handler may have run. See `house_client.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from actors.message import Question
 from cafe.bus.codec import answer_of, decoder_of, encode
 
 if TYPE_CHECKING:
-    from cafe.bus.line import Line
+    from cafe.bus.house_client import HouseClient
 
 A = TypeVar("A", bound=Actor)
 R = TypeVar("R")
@@ -25,9 +25,9 @@ R = TypeVar("R")
 class BusRef(Ref[A]):
     """A `Ref[A]` whose actor is in another process."""
 
-    def __init__(self, line: Line, actor: type[A], name: str) -> None:
+    def __init__(self, house: HouseClient, actor: type[A], name: str) -> None:
         # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
-        self._line = line
+        self._house = house
         self._handlers = actor.__actor_handlers__
         self._name = name
 
@@ -58,7 +58,7 @@ class BusRef(Ref[A]):
         kind: type[Any] = type(message)
         self._handlers.check(message)
         read = decoder_of(answer_of(kind))
-        answer = await self._line.ask(self._name, kind.__name__, encode(message), read, late)
+        answer = await self._house.ask(self._name, kind.__name__, encode(message), read, late)
         return cast("R", answer)
 
     async def tell(self, message: Message[A, Any]) -> None:
@@ -69,7 +69,7 @@ class BusRef(Ref[A]):
     def tell_nowait(self, message: Message[A, Any]) -> None:
         """Send the message without an answer; raises MailboxFull where too much is open."""
         self._handlers.check(message)
-        self._line.tell_nowait(self._name, type(message).__name__, encode(message))
+        self._house.tell_nowait(self._name, type(message).__name__, encode(message))
 
     def post(
         self,

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from cafe.bus.codec import WrongVersion, seal, unseal
-from cafe.redis import AWAY, RETRY_SECONDS, Command, Redial, describe
+from cafe.redis import AWAY, RETRY_SECONDS, Command, Reconnecting, describe
 
 FIELD: Final = b"b"
 """The one field of an entry: its batch."""
@@ -79,7 +79,7 @@ class Names:
         return f"{self.prefix}front:{front}"
 
 
-class Entry(NamedTuple):
+class StreamEntry(NamedTuple):
     """A batch for a stream."""
 
     stream: str
@@ -100,7 +100,7 @@ class Bus:
         self._reading = reading
         self._failed = set[Calls]()
 
-    async def add(self, entries: Sequence[Entry], *, renew: str | None = None) -> bool:
+    async def add(self, entries: Sequence[StreamEntry], *, renew: str | None = None) -> bool:
         """Add entries in one round trip; return whether that is certain, else wait a little.
 
         `renew` names a front that lives, and whose stream is to be kept.
@@ -219,7 +219,7 @@ def _number(identifier: bytes) -> tuple[int, int]:
 @asynccontextmanager
 async def open_bus(url: str, names: Names) -> AsyncGenerator[Bus]:
     """Yield the bus at `url`; Redis may be away, then and later."""
-    adding, reading = Redial(url), Redial(url)
+    adding, reading = Reconnecting(url), Reconnecting(url)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(adding.run)
         nursery.start_soon(reading.run)

@@ -150,10 +150,10 @@ async def reach_delivery(
     """Return what delivery offers at a front, once the house's districts are on its board."""
     from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - as in the menu's
 
-    line, ledger, coverage = front.line, front.ledger, Coverage()
-    copy, ref = copied_coverage(line, coverage)
-    await copy.begin(line, ledger)
-    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, NoneType))
+    house, ledger, coverage = front.house, front.ledger, Coverage()
+    copy, ref = copied_coverage(house, coverage)
+    await copy.begin(house, ledger)
+    log_followed = FollowedElsewhere(partial(house.call, FOLLOWED_CALL, NoneType))
     delivery_desk = DeliveryDesk(ref, desk, role_of, ledger, log_followed)
     return replace(
         delivery_offer(delivery_desk, front.limiter, coverage, await copied_hands(ledger)),

@@ -12,7 +12,7 @@ from typing import Final
 from actors import Ref
 from cafe.bus.copies import Copy, CopyingRef, FollowingCopy
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.delivery.courier import DutyAction
 from cafe.delivery.couriers import Couriers
 from cafe.delivery.coverage import Coverage
@@ -45,16 +45,16 @@ def is_of_coverage(logged: Logged) -> bool:
     return logged.department == "delivery" and logged.event.action in ACTIONS
 
 
-def copied_coverage(line: Line, coverage: Coverage) -> tuple[Copy, Ref[Couriers]]:
+def copied_coverage(house: HouseClient, coverage: Coverage) -> tuple[Copy, Ref[Couriers]]:
     """Return what keeps the coverage as the house has it, and a ref that refreshes it."""
-    couriers = line.ref(Couriers)
+    couriers = house.ref(Couriers)
 
     async def load() -> None:
         covered = await couriers.ask(ReadCoverage())
         coverage.show(covered.districts, frozenset(covered.served))
 
     copy = Copy(load, is_of_coverage)
-    return copy, CopyingRef(line, Couriers, CHANGES, copy)
+    return copy, CopyingRef(house, Couriers, CHANGES, copy)
 
 
 async def copied_hands(ledger: FollowingLedger) -> Hands:

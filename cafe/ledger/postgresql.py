@@ -55,7 +55,7 @@ OWNER_SETTINGS = {
     # Where there is no standby, or one that may not see the session: longer than FENCE_SECONDS.
     "idle_session_timeout": "10s",
 }
-"""Of an owner that shows signs of life."""
+"""Of an owner that sends heartbeats."""
 HEAD_START_SECONDS = 1.0
 """How long a standby whose connection broke leaves the lock to the former owner.
 

@@ -24,13 +24,13 @@ from cafe.ledger.postgresql_connection import TimedConnection
 POLL_SECONDS = 0.1
 """Between two attempts of a standby to take the lock."""
 HEARTBEAT_SECONDS = 0.5
-"""Between two signs of life of an owner."""
+"""Between two heartbeats of an owner."""
 FENCE_SECONDS = 2.0
-"""After so long without a sign of life an owner's session is ended."""
+"""After so long without a heartbeat an owner's session is ended."""
 MOST_SECONDS = 0.2
 """That count between two looks: where more have passed, this process or the server hung."""
 APPLICATION = "cafe house"
-"""The name of a session whose client shows signs of life, and that may be ended without one."""
+"""The name of a session whose client sends heartbeats, and that may be ended without one."""
 
 # A client that was cut off in the middle of a statement leaves a session that is active, and waits
 # to read the rest; one that was stopped, a session that cannot send its answer.

@@ -94,7 +94,7 @@ async def open_letters(house: House, bookings: Ref[Bookings]) -> Offer:
 
 def reach_letters(front: Front) -> Offer:
     """Return what letters offer at a front, which sends none."""
-    return letters_offer(LetterDesk(front.line.ref(Mailer), front.ledger))
+    return letters_offer(LetterDesk(front.house.ref(Mailer), front.ledger))
 
 
 def letters_offer(desk: LetterDesk) -> Offer:

@@ -67,8 +67,8 @@ async def reach_menu(front: Front) -> MenuOffer:
     from cafe.menu.front import copied_menu  # noqa: PLC0415 - not where there is no bus
 
     board = Board()
-    copy, keeper = copied_menu(front.line, board)
-    await copy.begin(front.line, front.ledger)
+    copy, keeper = copied_menu(front.house, board)
+    await copy.begin(front.house, front.ledger)
     return replace(menu_offer(keeper, board), serving=(copy.run,))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from actors import Ref
 from cafe.bus.copies import Copy, CopyingRef
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.ledger.department import Logged
 from cafe.menu.keeper import MenuKeeper
 from cafe.menu.messages import AddProduct, ChangeProduct, DeleteProduct, ReadMenu, ReplaceMenu
@@ -24,12 +24,12 @@ def is_of_menu(logged: Logged) -> bool:
     return logged.department == "menu"
 
 
-def copied_menu(line: Line, board: Board) -> tuple[Copy, Ref[MenuKeeper]]:
+def copied_menu(house: HouseClient, board: Board) -> tuple[Copy, Ref[MenuKeeper]]:
     """Return what keeps the board as the house has it, and a ref that refreshes it."""
-    keeper = line.ref(MenuKeeper)
+    keeper = house.ref(MenuKeeper)
 
     async def load() -> None:
         board.show(Menu(await keeper.ask(ReadMenu())))
 
     copy = Copy(load, is_of_menu)
-    return copy, CopyingRef(line, MenuKeeper, CHANGES, copy)
+    return copy, CopyingRef(house, MenuKeeper, CHANGES, copy)

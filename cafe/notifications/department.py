@@ -102,7 +102,7 @@ async def open_notifications(house: House) -> Offer:
 
 def reach_notifications(front: Front) -> Offer:
     """Return what notifications offer at a front, which delivers none."""
-    return notifications_offer(NotificationDesk(front.line.ref(Notifier), front.ledger))
+    return notifications_offer(NotificationDesk(front.house.ref(Notifier), front.ledger))
 
 
 def notifications_offer(desk: NotificationDesk) -> Offer:

@@ -145,7 +145,7 @@ async def reach_orders(front: Front, *, board: Board) -> OrdersOffer:
 
     settings, ledger = front.settings, front.ledger
     ttl = settings.key_ttl_seconds
-    dispatcher = DispatcherAtFront(front.line, ledger, front.closing, settings.ban_seconds)
+    dispatcher = DispatcherAtFront(front.house, ledger, front.closing, settings.ban_seconds)
     desk = Desk(
         dispatcher,
         ledger,

@@ -27,7 +27,7 @@ from actors import ActorError, MailboxFull, Message
 from actors.errors import copy_error
 from actors.message import Question
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.bus.ref import BusRef
 from cafe.http.refusals import CafeRefusal, Closing, ShopClosing
 from cafe.ledger.department import Logged
@@ -67,11 +67,11 @@ class DispatcherAtFront(BusRef[Dispatcher]):
     """A ref of the house's Dispatcher; `run` has to run, and `close` ends all waits."""
 
     def __init__(
-        self, line: Line, ledger: FollowingLedger, closing: Closing, ban_seconds: float
+        self, house: HouseClient, ledger: FollowingLedger, closing: Closing, ban_seconds: float
     ) -> None:
-        """Ask over the line, follow the ledger, and refuse what is new once `closing` began."""
-        super().__init__(line, Dispatcher, Dispatcher.__name__)
-        self._front = line.front
+        """Ask the house, follow its ledger, and refuse what is new once `closing` began."""
+        super().__init__(house, Dispatcher, Dispatcher.__name__)
+        self._front = house.front
         self._closing = closing
         self._waits = Waits(ban_seconds)
         self._baristas: set[trio.CancelScope] = set()
@@ -85,7 +85,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         self._bell = trio.Event()
         ledger.listen(self._hear)
         ledger.on_gap(self.doubt)
-        line.on_new_house(self.doubt)
+        house.on_new_house(self.doubt)
 
     @property
     def waiting(self) -> int:

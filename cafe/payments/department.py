@@ -152,10 +152,10 @@ def reach_payments(front: Front, *, desk: Desk, board: Board, coverage: Coverage
     """Return what payments offer at a front, which calls no provider."""
     from cafe.payments.front import CashierAtFront  # noqa: PLC0415 - as in the menu's
 
-    line = front.line
-    log_followed = FollowedElsewhere(partial(line.call, FOLLOWED_CALL, NoneType))
-    charges = partial(line.call, CHARGES_CALL, bool)
-    cashier = CashierAtFront(line, front.closing)
+    house = front.house
+    log_followed = FollowedElsewhere(partial(house.call, FOLLOWED_CALL, NoneType))
+    charges = partial(house.call, CHARGES_CALL, bool)
+    cashier = CashierAtFront(house, front.closing)
     # Any key may be that of a payment: the house knows since when there is a provider.
     till = Till(cashier, desk, board, coverage, front.ledger, log_followed, charges, True)
     return replace(payments_offer(till, front.limiter), close=cashier.close)

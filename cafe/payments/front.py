@@ -12,7 +12,7 @@ import trio
 
 from actors.errors import copy_error
 from actors.message import Question
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.bus.ref import BusRef
 from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.errors import LedgerUnavailable
@@ -27,9 +27,9 @@ REFUSED_WHEN_CLOSING: Final = (Intend, AwaitOrder)
 class CashierAtFront(BusRef[Cashier]):
     """A ref of the house's Cashier; `close` ends all waits."""
 
-    def __init__(self, line: Line, closing: Closing) -> None:
-        """Ask over the line, and refuse what is new once `closing` began."""
-        super().__init__(line, Cashier, Cashier.__name__)
+    def __init__(self, house: HouseClient, closing: Closing) -> None:
+        """Ask the house, and refuse what is new once `closing` began."""
+        super().__init__(house, Cashier, Cashier.__name__)
         self._closing = closing
         self._waiting: set[trio.CancelScope] = set()
 

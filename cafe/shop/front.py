@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from actors import ActorError, Ref, open_system
 from actors.instruments.slow_turns import SlowTurns
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line, open_line
+from cafe.bus.house_client import HouseClient, open_house_client
 from cafe.bus.streams import Names, open_bus
 from cafe.http.by_shop import ByShop, base_of
 from cafe.http.refusals import CafeRefusal, Closing
@@ -53,7 +53,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 class FrontShop(Served):
     """A shop as a front serves it: closed, until a house of it is reached."""
 
-    line: Line
+    house: HouseClient
     ledger: FollowingLedger
     registry: CollectorRegistry
     base: str
@@ -86,10 +86,10 @@ class FrontShop(Served):
         """Return None if the shop takes orders at this front."""
         if self.closing.refusal is not None:
             return NotReady("closing", "This front is closing.")
-        if self.line.is_away:
+        if self.house.is_away:
             return NotReady("bus", "Redis does not answer; this front counts limits by itself.")
         why_not = NotReady("house", "No house answers.")
-        if not (self.line.has_house and self.is_reached):
+        if not (self.house.has_house and self.is_reached):
             return why_not
         with trio.move_on_after(READY_SECONDS), suppress(ActorError, CafeRefusal):
             for offer in self.offers:
@@ -207,11 +207,11 @@ async def open_front(
     async with (
         open_system(instruments=[watching, SlowTurns()]) as system,
         open_bus(url, Names(settings.shop)) as bus,
-        open_line(bus) as line,
+        open_house_client(bus) as house,
         trio.open_nursery() as nursery,
     ):
         watching.watch(system)
-        ledger = FollowingLedger(line, start_clock(), metadata.tables.values())
+        ledger = FollowingLedger(house, start_clock(), metadata.tables.values())
         closing = Closing()
         shop = FrontShop(
             settings,
@@ -219,13 +219,13 @@ async def open_front(
             limiter,
             closing,
             (),
-            line=line,
+            house=house,
             ledger=ledger,
             registry=registry,
             base=base,
         )
-        nursery.start_soon(warn_while_alone, line)
-        yield shop, Front(settings, line, ledger, limiter, closing, registry), nursery
+        nursery.start_soon(warn_while_alone, house)
+        yield shop, Front(settings, house, ledger, limiter, closing, registry), nursery
         nursery.cancel_scope.cancel()
 
 
@@ -240,7 +240,7 @@ async def reach(
 ) -> None:
     """Wait for a house, reach its departments, and open the shop."""
     await front.ledger.begin()
-    offers = (*await departments.reach(front), bus_offer(front.line))
+    offers = (*await departments.reach(front), bus_offer(front.house))
     nursery.start_soon(front.ledger.run)
     for task in (task for offer in offers for task in offer.serving):
         nursery.start_soon(task)
@@ -264,30 +264,30 @@ async def serve_front(
     open_ports, open_apps = zip(*served, strict=True)
 
     async def while_open() -> None:
-        fronts = " ".join(one.line.front for one in shops.shops.values())
+        fronts = " ".join(one.house.front for one in shops.shops.values())
         say_what_is_used(open_ports, fronts=fronts)
         await closing_time.wait()
 
     await serve_ports(shops, open_ports, open_apps, announce, while_open)
 
 
-def bus_offer(line: Line) -> Offer:
+def bus_offer(house: HouseClient) -> Offer:
     """Return the metrics of the bus at a front, as an offer."""
 
     async def metrics() -> Iterable[Metric]:
-        has_bus = not line.is_away
+        has_bus = not house.is_away
         return (
             GaugeMetricFamily("cafe_bus_available", "Whether Redis answers.", has_bus),
-            GaugeMetricFamily("cafe_house_available", "Whether a house answers.", line.has_house),
-            GaugeMetricFamily("cafe_bus_asks", "Asks that no house has answered yet.", line.open),
+            GaugeMetricFamily("cafe_house_available", "Whether a house answers.", house.has_house),
+            GaugeMetricFamily("cafe_bus_asks", "Asks that no house has answered yet.", house.open),
         )
 
     return Offer(name="bus", metrics=metrics)
 
 
-async def warn_while_alone(line: Line) -> None:
+async def warn_while_alone(house: HouseClient) -> None:
     """Log as long as no house answers; never returns."""
     while True:
         await trio.sleep(ALONE_SECONDS)
-        if not line.has_house:
-            log.warning("no house answers", bus_away=line.is_away)
+        if not house.has_house:
+            log.warning("no house answers", bus_away=house.is_away)

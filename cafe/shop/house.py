@@ -22,7 +22,7 @@ from actors import System, Tree, open_system
 from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.bus.answering import Answering
-from cafe.bus.putting import Asked, asked_of
+from cafe.bus.invoking import Askable, askable_of
 from cafe.bus.streams import Bus, Names, open_bus
 from cafe.http.authentication import Caller, nobody
 from cafe.http.outer_layer import RequestMetrics
@@ -197,7 +197,7 @@ class Owning:
                 ledger.give_up()
                 return
             answering = Answering(
-                self.bus, lambda: store.term, asked_in(shop), ledger, partial(front_gone, shop)
+                self.bus, lambda: store.term, askable_in(shop), ledger, partial(front_gone, shop)
             )
             async with trio.open_nursery() as nursery:
                 for task in (task for offer in shop.offers for task in offer.tasks):
@@ -217,9 +217,9 @@ class Owning:
         log.info("closed")
 
 
-def asked_in(shop: Shop) -> Asked:
+def askable_in(shop: Shop) -> Askable:
     """Return what fronts can ask of a shop's departments."""
-    return asked_of(
+    return askable_of(
         [ref for offer in shop.offers for ref in offer.refs],
         [read_page, *(query for offer in shop.offers for query in offer.queries)],
         {name: call for offer in shop.offers for name, call in offer.calls.items()},

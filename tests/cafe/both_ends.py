@@ -24,7 +24,7 @@ from actors import Ref, open_system
 from cafe.accounts.department import AccountsOffer
 from cafe.bus.answering import Answering
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import open_line
+from cafe.bus.house_client import open_house_client
 from cafe.bus.streams import Names, open_bus
 from cafe.http.refusals import Closing
 from cafe.ledger.tables import metadata
@@ -32,7 +32,7 @@ from cafe.limits.rate_limiter import RateLimiter
 from cafe.offer import Front, Offer
 from cafe.settings import read_settings
 from cafe.shop.departments import OURS
-from cafe.shop.house import asked_in, front_gone
+from cafe.shop.house import askable_in, front_gone
 from cafe.shop.ports import Access
 from cafe.shop.serving import Served
 from cafe.shop.shop import RESTART, Shop, limits_of, open_house
@@ -148,7 +148,7 @@ async def open_shop(
         async def answer(term: int, scope: trio.CancelScope) -> None:
             gone = partial(front_gone, shop)
             with scope:
-                await Answering(bus, lambda: term, asked_in(shop), ledger, gone).run()
+                await Answering(bus, lambda: term, askable_in(shop), ledger, gone).run()
 
         def begin() -> None:
             for former in houses:
@@ -167,18 +167,18 @@ async def open_front(url: str) -> AsyncGenerator[FrontEnd]:
     settings = read_settings({"worker_auth": "accounts"})
     async with (
         open_bus(url, Names()) as bus,
-        open_line(bus) as line,
+        open_house_client(bus) as house,
         open_system() as system,
         trio.open_nursery() as nursery,
     ):
-        ledger = FollowingLedger(line, time, metadata.tables.values())
+        ledger = FollowingLedger(house, time, metadata.tables.values())
         await ledger.begin()
         nursery.start_soon(ledger.run)
         limiter = await system.start(
             partial(RateLimiter, limits_of(settings)), name="RateLimiter", restart=RESTART
         )
         registry, closing = CollectorRegistry(), Closing()
-        front = Front(settings, line, ledger, limiter, closing, registry)
+        front = Front(settings, house, ledger, limiter, closing, registry)
         offers = await OURS.reach(front)
         for task in (task for offer in offers for task in offer.serving):
             nursery.start_soon(task)

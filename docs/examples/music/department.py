@@ -51,4 +51,4 @@ async def answer_players(jukebox: Ref[Jukebox]) -> Mapping[str, int]:
 
 def reach_music(front: Front) -> Offer:
     """Return what music offers at a front, whose routes ask the Jukebox in the house."""
-    return music_offer(front.line.ref(Jukebox))
+    return music_offer(front.house.ref(Jukebox))

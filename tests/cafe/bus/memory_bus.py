@@ -13,7 +13,7 @@ from random import Random
 import trio
 
 from cafe.bus.codec import seal, unseal
-from cafe.bus.streams import BLOCK_MILLISECONDS, LIVES_SECONDS, MOST_READ, Bus, Entry, Names
+from cafe.bus.streams import BLOCK_MILLISECONDS, LIVES_SECONDS, MOST_READ, Bus, Names, StreamEntry
 from cafe.redis import RETRY_SECONDS
 
 
@@ -68,7 +68,7 @@ class MemoryBus(Bus):
         self.memory = memory
         self._nursery = nursery
 
-    async def add(self, entries: Sequence[Entry], *, renew: str | None = None) -> bool:
+    async def add(self, entries: Sequence[StreamEntry], *, renew: str | None = None) -> bool:
         if await self._is_gone():
             return False
         await trio.lowlevel.checkpoint()

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.schedules
 
 
 class House:
-    """A house of one number, in place of the line and the ledger of a front."""
+    """A house of one number, in place of the client and the ledger of a front."""
 
     def __init__(self) -> None:
         self.number: int = 1

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from actors import ActorCrashed
 from cafe.bus.answering import Answering
 from cafe.bus.codec import encode, seal
-from cafe.bus.line import SILENT_SECONDS, Line, open_line
-from cafe.bus.putting import asked_of
+from cafe.bus.house_client import SILENT_SECONDS, HouseClient, open_house_client
+from cafe.bus.invoking import askable_of
 from cafe.bus.streams import Names
 from cafe.ledger.ledger import LedgerStatistics
 from tests.cafe.bus.memory_bus import Memory, MemoryBus
@@ -24,7 +24,7 @@ from tests.cafe.bus.memory_bus import Memory, MemoryBus
 pytestmark = pytest.mark.schedules
 
 AT_ONCE = 0.05
-"""Seconds; less than a house leaves between two signs of life."""
+"""Seconds; less than a house leaves between two heartbeats."""
 Calls = Mapping[str, Callable[[], Awaitable[Any]]]
 
 
@@ -78,7 +78,7 @@ class Houses:
         self._house.cancel()
         self._term, self._house = self._term + 1, trio.CancelScope()
         bus, term = MemoryBus(self.memory, self._nursery), self._term
-        asked = asked_of((), [cups], calls or {})
+        asked = askable_of((), [cups], calls or {})
         answering = Answering(bus, lambda: term, asked, cast("Any", ledger or Ledger()), forget)
         self._nursery.start_soon(self._run, answering, self._house)
 
@@ -87,10 +87,10 @@ class Houses:
             await answering.run()
 
     @asynccontextmanager
-    async def front(self) -> AsyncGenerator[Line]:
+    async def front(self) -> AsyncGenerator[HouseClient]:
         """Open a front."""
-        async with open_line(MemoryBus(self.memory, self._nursery)) as line:
-            yield line
+        async with open_house_client(MemoryBus(self.memory, self._nursery)) as house:
+            yield house
 
 
 @asynccontextmanager
@@ -102,21 +102,21 @@ async def houses() -> AsyncGenerator[Houses]:
 
 
 async def test_a_front_knows_a_house_as_soon_as_that_answers() -> None:
-    async with houses() as shop, shop.front() as line:
+    async with houses() as shop, shop.front() as house:
         await trio.sleep(1.0)
         shop.open()
         with trio.fail_after(AT_ONCE):
-            await line.wait_for_house()
+            await house.wait_for_house()
 
 
 async def test_what_was_being_read_from_a_house_that_ended_is_read_from_the_next_one() -> None:
-    async with houses() as shop, shop.front() as line, trio.open_nursery() as nursery:
+    async with houses() as shop, shop.front() as house, trio.open_nursery() as nursery:
         shop.open(Ledger(hangs=True))
-        await line.wait_for_house()
+        await house.wait_for_house()
         found: list[int] = []
 
         async def read() -> None:
-            found.append(await line.read(partial(cups, number=3)))
+            found.append(await house.read(partial(cups, number=3)))
 
         nursery.start_soon(read)
         await trio.sleep(1.0)
@@ -127,9 +127,9 @@ async def test_what_was_being_read_from_a_house_that_ended_is_read_from_the_next
 
 
 async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repeated() -> None:
-    async with houses() as shop, shop.front() as line:
+    async with houses() as shop, shop.front() as house:
         shop.open(calls={"brew": never})
-        await line.wait_for_house()
+        await house.wait_for_house()
 
         async def fail_over() -> None:
             await trio.sleep(1.0)
@@ -138,35 +138,35 @@ async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repe
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fail_over)
             with trio.fail_after(1.0 + AT_ONCE), pytest.raises(ActorCrashed):
-                await line.call("brew", int)
+                await house.call("brew", int)
 
 
 async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_there() -> None:
-    async with houses() as shop, shop.front() as line:
+    async with houses() as shop, shop.front() as house:
         shop.open()
-        await line.wait_for_house()
+        await house.wait_for_house()
         for _ in range(round(3 * SILENT_SECONDS / 0.1)):
-            await line.read(partial(cups, number=1))
-            assert line.has_house
+            await house.read(partial(cups, number=1))
+            assert house.has_house
             await trio.sleep(0.1)
 
 
 async def test_what_is_no_batch_of_asks_is_skipped_and_the_house_answers_as_before() -> None:
-    async with houses() as shop, shop.front() as line:
+    async with houses() as shop, shop.front() as house:
         shop.open()
-        await line.wait_for_house()
+        await house.wait_for_house()
         for body in (b"", b"\xc1", b"\x91\xa1\xff", encode(3), encode(["front", None])):
             shop.memory.add(Names().asks, seal(body))
-        assert await line.read(partial(cups, number=1)) == 1
+        assert await house.read(partial(cups, number=1)) == 1
 
 
 async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream_behind() -> None:
     async with houses() as shop:
         shop.open()
-        async with shop.front() as line:
-            await line.wait_for_house()
-            await line.read(partial(cups, number=1))
-            front = line.front
+        async with shop.front() as house:
+            await house.wait_for_house()
+            await house.read(partial(cups, number=1))
+            front = house.front
         answers = Names().answers(front)
         shop.memory.add(answers, b"")  # of a house that had not heard of the end
         await trio.sleep(20)

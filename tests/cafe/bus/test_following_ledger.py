@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 import trio
 
-from cafe.bus.batches import Changed, Happened, Pulse
+from cafe.bus.batches import Changed, Happened, Heartbeat
 from cafe.bus.following_ledger import RETRY_SECONDS, FollowingLedger
-from cafe.bus.line import Line
+from cafe.bus.house_client import HouseClient
 from cafe.ledger.department import Drop, Logged, Put
 from cafe.ledger.reader import Query
 from tests.cafe.ledger.shelves import boxes, jars
@@ -20,15 +20,15 @@ EVENT = ("jar 1", "fill", None, "full", 12.5, "Bo", None, None)
 
 
 class HouseOnPaper:
-    """A line whose house is the test."""
+    """A client whose house is the test."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
         self.pages: list[int] = []
-        self.pulse: Any = None
+        self.heartbeat: Any = None
 
-    def on_pulse(self, callback: object) -> None:
-        self.pulse = callback
+    def on_heartbeat(self, callback: object) -> None:
+        self.heartbeat = callback
 
     async def wait_for_house(self) -> None:
         await self.begun.wait()
@@ -42,7 +42,7 @@ class HouseOnPaper:
     def say(self, position: int, *changes: Changed, events: int = 1, now: float = 1000.0) -> None:
         """Tell fronts of the last so many events."""
         happened = [Happened("shelf", EVENT, list(changes)) for _ in range(events)]
-        self.pulse(Pulse("house", 1, now, position, happened))
+        self.heartbeat(Heartbeat("house", 1, now, position, happened))
 
 
 def logged(position: int) -> Logged:
@@ -50,7 +50,7 @@ def logged(position: int) -> Logged:
 
 
 def following(house: HouseOnPaper) -> FollowingLedger:
-    return FollowingLedger(cast("Line", house), trio.current_time, [jars, boxes])
+    return FollowingLedger(cast("HouseClient", house), trio.current_time, [jars, boxes])
 
 
 def positions_heard(ledger: FollowingLedger) -> list[int]:

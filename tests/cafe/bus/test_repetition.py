@@ -14,10 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cafe.bus.answered import Answered
 from cafe.bus.batches import Answer, Answers, Asks, Outcome
 from cafe.bus.codec import encode
 from cafe.bus.open_asks import OpenAsks
+from cafe.bus.reply_cache import ReplyCache
 from tests.chance import examples
 
 NOTHING = msgspec.Raw(encode(None))
@@ -29,7 +29,7 @@ class House:
     """What `Answering` does with a batch, but for its tasks."""
 
     name: str
-    answered: Answered = field(default_factory=Answered)
+    replies: ReplyCache = field(default_factory=ReplyCache)
     runs: Counter[int] = field(default_factory=Counter[int])
     """How often each ask was begun."""
     running: list[int] = field(default_factory=list[int])
@@ -37,7 +37,7 @@ class House:
 
     def take(self, asks: Asks) -> list[Answer]:
         """Return what is answered at once."""
-        answered, answers = self.answered, list[Answer]()
+        answered, answers = self.replies, list[Answer]()
         for one in answered.begin(asks.asks):
             if isinstance(one, Answer):
                 answers.append(one)
@@ -59,7 +59,7 @@ class House:
         if number in self.running:
             self.running.remove(number)
         answer = Answer(number, outcome, msgspec.Raw(encode(number)))
-        self.answered.end(answer)
+        self.replies.end(answer)
         return answer
 
 
@@ -172,7 +172,7 @@ class Repetition(RuleBasedStateMachine):
         for number in set(self.asked) - self.cancelled:
             assert self.outcomes[number] in {Outcome.ANSWERED, Outcome.CRASHED}
         assert len(self.front) == 0
-        assert len(self.house.answered) == 0
+        assert len(self.house.replies) == 0
         self.nothing_takes_effect_twice()
 
     # How batches are taken
@@ -215,7 +215,7 @@ def test_an_ask_that_stays_open_does_not_make_the_house_remember_all_that_follow
         for number in list(house.running):
             if number > 1:
                 front.settle(house.end(number, Outcome.ANSWERED).number)
-        assert len(house.answered) < 15
+        assert len(house.replies) < 15
     assert len(front) == 1
     assert house.running == [1]
 
@@ -230,7 +230,7 @@ def test_a_lost_answer_is_sent_again_and_one_on_its_way_is_not() -> None:
     assert house.take(front.take(report=True)) == [answer]
     front.settle(number)
     assert house.take(front.take(report=True)) == []
-    assert len(house.answered) == 0
+    assert len(house.replies) == 0
 
 
 def test_an_ask_keeps_its_body_when_it_is_sent_again() -> None:

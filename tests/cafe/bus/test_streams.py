@@ -13,8 +13,8 @@ from cafe.bus.streams import (
     MOST_ENTRIES,
     STREAM_SECONDS,
     Bus,
-    Entry,
     Names,
+    StreamEntry,
     open_bus,
 )
 from tests.machines.redis_server import PAUSE, RedisServer, running_redis, why_not
@@ -53,10 +53,12 @@ async def test_what_is_added_by_one_is_read_by_another_in_the_same_sequence(
 ) -> None:
     async with open_bus(redis.url, NAMES) as one, open_bus(redis.url, NAMES) as other:
         ids = await other.last_of([NAMES.asks])
-        assert await one.add([Entry(NAMES.asks, body, "asks") for body in (b"first", b"second")])
+        assert await one.add(
+            [StreamEntry(NAMES.asks, body, "asks") for body in (b"first", b"second")]
+        )
         bodies, ids = await read_some(other, ids)
         assert bodies == [b"first", b"second"]
-        await one.add([Entry(NAMES.asks, b"third", "asks")])
+        await one.add([StreamEntry(NAMES.asks, b"third", "asks")])
         assert (await read_some(other, ids))[0] == [b"third"]
 
 
@@ -64,8 +66,8 @@ async def test_shops_on_one_server_do_not_read_each_other(redis: RedisServer) ->
     south = Names("south")
     async with open_bus(redis.url, NAMES) as north, open_bus(redis.url, south) as other:
         ids = await other.last_of([south.asks])
-        await north.add([Entry(NAMES.asks, b"of north", "asks")])
-        await other.add([Entry(south.asks, b"of south", "asks")])
+        await north.add([StreamEntry(NAMES.asks, b"of north", "asks")])
+        await other.add([StreamEntry(south.asks, b"of south", "asks")])
         assert (await read_some(other, ids))[0] == [b"of south"]
 
 
@@ -76,12 +78,12 @@ async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
         ids = await bus.last_of([NAMES.log])
         redis.stop()
         try:
-            assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
+            assert not await bus.add([StreamEntry(NAMES.log, b"lost", "log")])
             assert bus.is_away
         finally:
             redis.start()
         with trio.fail_after(10):
-            while not await bus.add([Entry(NAMES.log, b"after", "log")]):
+            while not await bus.add([StreamEntry(NAMES.log, b"after", "log")]):
                 pass
         assert not bus.is_away
         assert (await read_some(bus, ids))[0] == [b"after"]
@@ -94,8 +96,8 @@ async def test_a_server_that_does_not_answer_is_logged_once_by_what_failed(
         async with open_bus(redis.url, NAMES) as bus:
             await bus.last_of([NAMES.log])
             with redis.frozen():
-                assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
-                assert not await bus.add([Entry(NAMES.log, b"lost, too", "log")])
+                assert not await bus.add([StreamEntry(NAMES.log, b"lost", "log")])
+                assert not await bus.add([StreamEntry(NAMES.log, b"lost, too", "log")])
     (line,) = lines
     assert (line["event"], line["detail"]) == ("bus unavailable", "TooSlowError")
 
@@ -108,7 +110,7 @@ async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until
         assert await bus.living(["front"]) == set()
         redis.command("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
         try:
-            assert not await bus.add([Entry(NAMES.log, b"lost", "log")])
+            assert not await bus.add([StreamEntry(NAMES.log, b"lost", "log")])
             for _ in range(5):  # and pauses: it is connected again meanwhile
                 assert await bus.living(["front"]) is None  # it cannot renew its key
             await bus.read(ids)  # that is possible still
@@ -133,7 +135,7 @@ async def test_a_reader_goes_on_with_a_server_whose_ids_begin_lower(redis: Redis
         await until(lambda: bus.is_away)
         redis.start()
         while True:
-            await bus.add([Entry(NAMES.asks, b"of a new server", "asks")])
+            await bus.add([StreamEntry(NAMES.asks, b"of a new server", "asks")])
             await trio.sleep(PAUSE)
     assert set(found) == {b"of a new server"}
 
@@ -142,7 +144,7 @@ async def test_a_front_that_renews_its_key_lives_and_one_that_does_not_is_gone(
     redis: RedisServer,
 ) -> None:
     async with open_bus(redis.url, NAMES) as bus:
-        await bus.add([Entry(NAMES.answers("a"), b"x", "answers")], renew="a")
+        await bus.add([StreamEntry(NAMES.answers("a"), b"x", "answers")], renew="a")
         await bus.add([], renew="b")
         assert await bus.living(["a", "b", "c"]) == {"a", "b"}
         for key, seconds in (
@@ -163,6 +165,6 @@ async def test_streams_are_bounded(redis: RedisServer) -> None:
     most = MOST_ENTRIES["answers"]
     async with open_bus(redis.url, NAMES) as bus:
         for _ in range(4):
-            await bus.add([Entry(NAMES.answers("a"), b"x", "answers")] * most)
+            await bus.add([StreamEntry(NAMES.answers("a"), b"x", "answers")] * most)
     length = int(redis.command("XLEN", NAMES.answers("a")).removeprefix(":"))
     assert most <= length < 2 * most

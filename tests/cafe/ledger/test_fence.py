@@ -105,7 +105,7 @@ def through(relay: Relay, database: str) -> str:
     return f"postgresql+psycopg://cafe@127.0.0.1:{relay.port}/{database}"
 
 
-# What is a sign of life, and what is not
+# What is a heartbeat, and what is not
 
 
 @pytest.mark.usefixtures("short_fence")

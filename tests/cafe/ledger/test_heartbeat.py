@@ -1,4 +1,4 @@
-"""A ledger that a standby watches shows signs of life, and is lost as soon as another owns it."""
+"""A ledger that a standby watches sends heartbeats, and is lost as soon as another owns it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 0.5
 
 
 class WatchedStore(FaultyStore):
-    """A store whose owner has to show signs of life; notes when it does."""
+    """A store whose owner has to send heartbeats; notes when it does."""
 
     def __init__(self, seconds: float | None = SECONDS) -> None:
         super().__init__()

@@ -19,8 +19,8 @@ import trio
 from actors import ActorCrashed, Restart, open_system
 from cafe.bus.answering import Answering
 from cafe.bus.following_ledger import FollowingLedger
-from cafe.bus.line import Line, open_line
-from cafe.bus.putting import asked_of
+from cafe.bus.house_client import HouseClient, open_house_client
+from cafe.bus.invoking import askable_of
 from cafe.http.refusals import CafeRefusal, Closing
 from cafe.ledger.log import read_page
 from cafe.orders.department import READ_AT_FRONTS, leave_front
@@ -46,9 +46,9 @@ HOUSE = Rules(has_fronts=True)
 
 @dataclass
 class FrontHere:
-    """A front: its line, what it asks by, and whether it is closing."""
+    """A front: its client of the house, what it asks by, and whether it is closing."""
 
-    line: Line
+    house: HouseClient
     ledger: FollowingLedger
     dispatcher: DispatcherAtFront
     desk: Desk
@@ -134,7 +134,7 @@ class Site:
                     system, nursery, ledger, store, rules, PATIENT, holdings=self.holdings
                 )
                 ref = desk.dispatcher
-                asked = asked_of([ref], [read_page, *READ_AT_FRONTS], {})
+                asked = askable_of([ref], [read_page, *READ_AT_FRONTS], {})
                 gone = cast("Any", partial(leave_front, cast("Any", ref)))
                 answering = Answering(bus, lambda: term, asked, ledger, gone)
                 nursery.start_soon(answering.run)
@@ -146,18 +146,18 @@ class Site:
     async def _run_front(self, task_status: trio.TaskStatus[FrontHere]) -> None:
         bus = MemoryBus(self.memory, self.nursery)
         with trio.CancelScope() as scope:
-            async with open_line(bus) as line, trio.open_nursery() as nursery:
-                ledger = FollowingLedger(line, start_clock(), [orders, keys])
+            async with open_house_client(bus) as house, trio.open_nursery() as nursery:
+                ledger = FollowingLedger(house, start_clock(), [orders, keys])
                 nursery.start_soon(ledger.run)
                 await ledger.begin()
                 closing = Closing()
-                dispatcher = DispatcherAtFront(line, ledger, closing, BAN_SECONDS)
+                dispatcher = DispatcherAtFront(house, ledger, closing, BAN_SECONDS)
                 nursery.start_soon(dispatcher.run)
                 ids, kept = await copied_ids(ledger), await copied_keys(ledger, TTL)
                 desk = Desk(dispatcher, ledger, ids, kept, ledger.now, TTL)
                 board = await copied_board(ledger)
                 task_status.started(
-                    FrontHere(line, ledger, dispatcher, desk, board, closing, scope)
+                    FrontHere(house, ledger, dispatcher, desk, board, closing, scope)
                 )
                 await trio.sleep_forever()
 

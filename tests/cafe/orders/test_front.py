@@ -45,7 +45,7 @@ async def test_the_wait_does_not_cross_the_bus() -> None:
         counter = await site.open_house()
         front = await site.open_front()
         await seated(front, nursery, 5)
-        assert front.line.open == 0
+        assert front.house.open == 0
         assert counter.ref.statistics().handled == 5
         nursery.cancel_scope.cancel()
 

@@ -1,6 +1,6 @@
-"""What a house has been asked by one front, so that no ask takes effect twice.
+"""The asks of one front and their answers, so that a repeated ask takes effect once.
 
-Rule: pure. An ask that comes again is not begun again: it runs still, or its answer is sent again,
+Rule: pure. An ask that is repeated is not begun again: it still runs, or its answer is sent again,
 or it is settled and nothing is to be done. An answer is kept until the front reports that it has
 it. Which numbers are settled, the newest report says: all up to a number, but for those that are
 open. So what is kept is bounded by what is open, however long one of them is.
@@ -25,7 +25,7 @@ class Due(NamedTuple):
     """Asks that run though the front does not wait for them any more: they are cancelled."""
 
 
-class Answered:
+class ReplyCache:
     """The asks of one front in one house."""
 
     def __init__(self) -> None:

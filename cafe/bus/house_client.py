@@ -1,6 +1,6 @@
-"""A front's line to the house: it asks, over the bus, and repeats what was not answered.
+"""A front's client of the house: it asks over the bus, and repeats what was not answered.
 
-Rule: the line decides nothing. What crosses is `codec.py`, what is asked again `open_asks.py`. An
+Rule: the client decides nothing. What crosses is `codec.py`, what is asked again `open_asks.py`. An
 ask that is cancelled is given up at once, and cancelled in the house a moment later; if it was
 answered meanwhile, the answer goes to a callback, where there is one. When another house owns the
 shop, every ask that the former one may have had raises ActorCrashed, as a crash of the actor does:
@@ -19,12 +19,12 @@ import structlog
 import trio
 
 from actors import Actor, ActorCrashed, MailboxFull
-from cafe.bus.batches import CALL, QUERY, Answer, Answers, Outcome, Pulse
+from cafe.bus.batches import CALL, QUERY, Answer, Answers, Heartbeat, Outcome
 from cafe.bus.codec import arguments_to_bytes, decoder_of, encode, refusal_from_bytes
 from cafe.bus.open_asks import OpenAsks
 from cafe.bus.queries import path_of, rows_of, to_result
 from cafe.bus.ref import BusRef
-from cafe.bus.streams import Bus, Entry
+from cafe.bus.streams import Bus, StreamEntry
 from cafe.ledger.reader import Query
 from cafe.pace import Pace
 
@@ -36,16 +36,16 @@ REPORT_SECONDS: Final = 0.5
 RENEW_SECONDS: Final = 1.5
 """Between two renewals of its key."""
 SILENT_SECONDS: Final = 3.0
-"""A house that has given no sign of life for so long is away."""
+"""A house that has sent no heartbeat for so long is away."""
 FORGET_SECONDS: Final = 10.0
-"""After so long without a sign of life, a term counts no longer. Terms begin lower where the ledger
+"""After so long without a heartbeat, a term counts no longer. Terms begin lower where the ledger
 was restored into another server."""
 MOST_OPEN: Final = 20_000
 """Asks of one front; beyond, a message that is not to wait is refused as by a full mailbox."""
 
 NO_BODY: Final = encode(None)
 read_answers: Final = decoder_of(Answers)
-read_pulse: Final = decoder_of(Pulse)
+read_heartbeat: Final = decoder_of(Heartbeat)
 
 Late = Callable[[Any], object]
 """Given the answer of an ask that was cancelled before that came."""
@@ -57,7 +57,7 @@ class HouseLost(ActorCrashed):
     """Another house owns the shop than the one that was asked."""
 
 
-class Waiter:
+class PendingAsk:
     """One task that waits for an outcome, or what is done with an answer that comes late."""
 
     __slots__ = ("answer", "done", "late", "name", "read")
@@ -81,7 +81,7 @@ class Waiter:
         return self.read(answer.body)
 
 
-class Line:
+class HouseClient:
     """A front's end of the bus."""
 
     def __init__(self, bus: Bus, front: str) -> None:
@@ -90,12 +90,12 @@ class Line:
         self._bus = bus
         self._asks = OpenAsks(front)
         self._term = 0
-        self._waiters: dict[int, Waiter] = {}
+        self._pending: dict[int, PendingAsk] = {}
         self._bell = trio.Event()
         self._is_due = False
-        self._pulse_at = -inf
+        self._heartbeat_at = -inf
         self._has_house = trio.Event()
-        self._listeners: list[Callable[[Pulse], None]] = []
+        self._listeners: list[Callable[[Heartbeat], None]] = []
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
 
     # What it is used for
@@ -130,20 +130,20 @@ class Line:
         `late` is given the answer where the ask was cancelled before that came.
         """
         number = self._asks.add(of, name, body)
-        waiter = self._waiters[number] = Waiter(of, read)
+        pending = self._pending[number] = PendingAsk(of, read)
         self._bell.set()
         try:
-            await waiter.done.wait()
+            await pending.done.wait()
         except trio.Cancelled:
-            if waiter.done.is_set():  # in this moment
-                self._give_late(waiter, late)
+            if pending.done.is_set():  # in this moment
+                self._give_late(pending, late)
             elif self._asks.cancel(number):
-                waiter.late = late
+                pending.late = late
                 self._bell.set()
             else:
-                del self._waiters[number]
+                del self._pending[number]
             raise
-        return waiter.value()
+        return pending.value()
 
     def tell_nowait(self, of: str, name: str, body: bytes) -> None:
         """Send what needs no answer; it is repeated until the house has it, or is another one."""
@@ -164,15 +164,15 @@ class Line:
 
     @property
     def has_house(self) -> bool:
-        """Whether a house has given a sign of life lately."""
-        return trio.current_time() < self._pulse_at + SILENT_SECONDS
+        """Whether a house has sent a heartbeat lately."""
+        return trio.current_time() < self._heartbeat_at + SILENT_SECONDS
 
     async def wait_for_house(self) -> None:
-        """Return when a house has given its first sign of life."""
+        """Return when a house has sent its first heartbeat."""
         await self._has_house.wait()
 
-    def on_pulse(self, callback: Callable[[Pulse], None]) -> None:
-        """Call back with each sign of life of a house, in the order in which it gave them."""
+    def on_heartbeat(self, callback: Callable[[Heartbeat], None]) -> None:
+        """Call back with each heartbeat of a house, in the order in which it sent them."""
         self._listeners.append(callback)
 
     def on_new_house(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -205,11 +205,11 @@ class Line:
             renews = report and trio.current_time() >= renew_at
             if renews:
                 renew_at = trio.current_time() + RENEW_SECONDS
-            entries: list[Entry] = []
+            entries: list[StreamEntry] = []
             if asks.has_news or (report and asks.has_open):
                 batch = asks.take(report=report)
                 pace.note(len(batch.asks))
-                entries.append(Entry(names.asks, encode(batch), "asks"))
+                entries.append(StreamEntry(names.asks, encode(batch), "asks"))
             if entries or renews:
                 await self._bus.add(entries, renew=self.front if renews else None)
 
@@ -230,21 +230,24 @@ class Line:
             # What was committed comes first: an answer may rest on it.
             for stream, body in entries:
                 if stream == names.log:
-                    self._take_pulse(read_pulse(body), nursery)
+                    self._take_heartbeat(read_heartbeat(body), nursery)
             for stream, body in entries:
                 if stream != names.log:
                     self._take_answers(read_answers(body))
 
-    def _take_pulse(self, pulse: Pulse, nursery: trio.Nursery) -> None:
-        if pulse.term < self._term and trio.current_time() < self._pulse_at + FORGET_SECONDS:
+    def _take_heartbeat(self, heartbeat: Heartbeat, nursery: trio.Nursery) -> None:
+        if (
+            heartbeat.term < self._term
+            and trio.current_time() < self._heartbeat_at + FORGET_SECONDS
+        ):
             return  # of a house that does not know yet that it owns nothing any more
-        self._term = pulse.term
-        if pulse.house != self._asks.house:
-            self._begin(pulse.house, nursery)
-        self._pulse_at = trio.current_time()
+        self._term = heartbeat.term
+        if heartbeat.house != self._asks.house:
+            self._begin(heartbeat.house, nursery)
+        self._heartbeat_at = trio.current_time()
         self._has_house.set()
         for listener in self._listeners:
-            listener(pulse)
+            listener(heartbeat)
 
     def _take_answers(self, answers: Answers) -> None:
         if answers.house != self._asks.house:
@@ -268,29 +271,29 @@ class Line:
                 nursery.start_soon(callback)
 
     def _end(self, number: int, answer: Answer | None) -> None:
-        waiter = self._waiters.pop(number, None)
-        if waiter is None:
+        pending = self._pending.pop(number, None)
+        if pending is None:
             return  # nothing waits for the outcome of a tell
-        waiter.answer = answer
-        waiter.done.set()
-        if waiter.late is not None:
-            self._give_late(waiter, waiter.late)
+        pending.answer = answer
+        pending.done.set()
+        if pending.late is not None:
+            self._give_late(pending, pending.late)
 
-    def _give_late(self, waiter: Waiter, late: Late | None) -> None:
-        answer = waiter.answer
+    def _give_late(self, pending: PendingAsk, late: Late | None) -> None:
+        answer = pending.answer
         if late is not None and answer is not None and answer.outcome is Outcome.ANSWERED:
-            late(waiter.read(answer.body))
+            late(pending.read(answer.body))
 
 
 @asynccontextmanager
-async def open_line(bus: Bus) -> AsyncGenerator[Line]:
-    """Yield a line over the bus, under a new name; at the end it is closed."""
-    line = Line(bus, token_hex(8))
+async def open_house_client(bus: Bus) -> AsyncGenerator[HouseClient]:
+    """Yield a client under a new name; at the end it is closed."""
+    house = HouseClient(bus, token_hex(8))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(line.run)
+        nursery.start_soon(house.run)
         try:
-            yield line
+            yield house
         finally:
             with trio.move_on_after(1.0, shield=True):
-                await line.close()
+                await house.close()
             nursery.cancel_scope.cancel()

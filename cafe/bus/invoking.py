@@ -1,7 +1,8 @@
-"""How a house puts one ask of a front through: to an actor, to the ledger's reader, or to a call.
+"""Invoke what a front asks for: an actor, a query of the ledger, or a call.
 
-Rule: whatever comes of it is an answer, and no bug of one ask touches another. An actor is asked
-without a task, since a house does that thousands of times a second; a query and a call have one.
+Rule: every outcome is an answer, exceptions too, so that a bug in one ask fails no other. An actor
+is asked without a task, since a house does that thousands of times a second; a query and a call run
+in a task each.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Askable:
     """What fronts can ask a house for."""
 
     refs: Mapping[str, Ref[Any]]
@@ -42,21 +43,21 @@ class Asked:
     calls: Mapping[str, Callable[[], Awaitable[Any]]]
 
 
-def asked_of(
+def askable_of(
     refs: Iterable[Ref[Any]],
     queries: Iterable[Function],
     calls: Mapping[str, Callable[[], Awaitable[Any]]],
-) -> Asked:
+) -> Askable:
     """Return what fronts can ask for, by name."""
-    return Asked({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
+    return Askable({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
 
 
-class Putting:
-    """Puts asks through."""
+class Invoker:
+    """Invokes asks in a house, and reports their outcomes."""
 
-    def __init__(self, asked: Asked, ledger: LedgerView) -> None:
-        """Put through what is `asked` for; queries are read from the ledger."""
-        self._asked = asked
+    def __init__(self, askable: Askable, ledger: LedgerView) -> None:
+        """Invoke what `askable` lists; queries run on the reader of `ledger`."""
+        self._askable = askable
         self._ledger = ledger
         self._messages: dict[tuple[str, str], Callable[[Any], Any]] = {}
 
@@ -66,7 +67,7 @@ class Putting:
         if ask.of in (QUERY, CALL):
             return self._begin_task(partial(self._look, ask), number, nursery, done)
         try:
-            ref = self._asked.refs[ask.of]
+            ref = self._askable.refs[ask.of]
             message = self._reader(ref, ask.name)(ask.body)
         except (LookupError, *MALFORMED) as error:
             _settle(number, done, outcome.Error(error))
@@ -98,8 +99,8 @@ class Putting:
 
     async def _look(self, ask: Ask) -> Any:
         if ask.of == CALL:
-            return await self._asked.calls[ask.name]()
-        function = self._asked.queries[ask.name]
+            return await self._askable.calls[ask.name]()
+        function = self._askable.queries[ask.name]
         _, named = arguments_from_bytes(function, ask.body)
         return await self._ledger.read(partial(function, **named))
 
