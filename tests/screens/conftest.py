@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.screens.barista_tablet import PLENTY, Counter, counter_of
 from tests.screens.browser import Visitor, launch, visiting, why_not
 from tests.screens.people import Staff
 from tests.system.paying import Providers, open_providers
@@ -38,6 +39,21 @@ def open_house() -> Generator[Shop]:
     """Yield a shop whose baristas' port is open."""
     with open_shop() as shop:
         yield shop
+
+
+@pytest.fixture(scope="session")
+def busy_house() -> Generator[Shop]:
+    """Yield a shop whose baristas' port is open, with limits that no test reaches."""
+    with open_shop(**PLENTY) as shop:
+        yield shop
+
+
+@pytest.fixture
+def counter(busy_house: Shop) -> Generator[Counter]:
+    """Yield the counter of that shop, with no orders."""
+    with counter_of(busy_house) as counter:
+        counter.clear()
+        yield counter
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.screens.barista_tablet import (
-    PLENTY,
     Counter,
     becomes,
-    counter_of,
     finish,
     leave,
     message_of,
@@ -22,7 +18,7 @@ from tests.screens.barista_tablet import (
     waiting,
 )
 from tests.screens.browser import Visitor, at_each_width, barriers, overflows, visiting
-from tests.system.shop import Line, Shop, open_shop
+from tests.system.shop import Line
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LATTES: list[Line] = [
@@ -37,21 +33,6 @@ SMALL_TARGETS = """
   .map((one) => [one.outerHTML, one.getBoundingClientRect()])
   .filter(([, { width, height }]) => width < 48 || height < 48)
 """
-
-
-@pytest.fixture(scope="module")
-def shop() -> Generator[Shop]:
-    """Yield a shop whose baristas' port is open."""
-    with open_shop(**PLENTY) as shop:
-        yield shop
-
-
-@pytest.fixture
-def counter(shop: Shop) -> Generator[Counter]:
-    """Yield the counter of the shop, with no orders."""
-    with counter_of(shop) as counter:
-        counter.clear()
-        yield counter
 
 
 def test_orders_are_shown_oldest_first_with_lines_and_totals(

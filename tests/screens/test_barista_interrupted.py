@@ -6,12 +6,10 @@ Rule: no order is claimed twice, and no finish is lost.
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.screens.barista_tablet import (
@@ -29,21 +27,6 @@ from tests.screens.barista_tablet import (
 )
 from tests.screens.browser import Visitor, barriers, visiting
 from tests.system.shop import Shop, open_shop
-
-
-@pytest.fixture(scope="module")
-def shop() -> Generator[Shop]:
-    """Yield a shop whose baristas' port is open."""
-    with open_shop(**PLENTY) as shop:
-        yield shop
-
-
-@pytest.fixture
-def counter(shop: Shop) -> Generator[Counter]:
-    """Yield the counter of the shop, with no orders."""
-    with counter_of(shop) as counter:
-        counter.clear()
-        yield counter
 
 
 def test_leaving_the_page_sends_the_finish_that_is_held_back(
