@@ -1,1 +1,1 @@
-"""The bus: how fronts ask a house on another machine, over streams of Redis or Valkey."""
+"""The bus: fronts ask a house on another machine over streams of Redis or Valkey."""

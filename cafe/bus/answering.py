@@ -1,9 +1,9 @@
-"""The house's end of the bus: it invokes what fronts ask for, and answers them.
+"""The house's end of the bus: it runs the asks of fronts and sends the answers.
 
-Rule: it decides nothing. Which asks are new and which are repeated, `reply_cache.py` says; an ask
-over the bus is an ask of the actor (`invoking.py`), and is cancelled when its front cancels it, or
-has gone. Each front is answered in a stream of its own; all of them follow one stream of what is
-committed.
+Rule: it decides nothing. `reply_cache.py` separates new asks from repeated ones; an ask over the
+bus is an ask of the actor (`invoking.py`), and is cancelled when its front cancels it or
+disconnects. Each front has its own stream of answers; all fronts follow one stream of heartbeats
+and committed events.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from cafe.ledger.view import LedgerView
 from cafe.pace import Pace
 
 HEARTBEAT_SECONDS: Final = 1.0
-"""Between two heartbeats, where nothing is committed."""
+"""The time between heartbeats while nothing is committed."""
 READ_SECONDS: Final = 0.002
-"""Between two reads, at least: so that one takes what several fronts have sent."""
+"""The minimum time between reads, so that one read returns the batches of several fronts."""
 DRAIN_SECONDS: Final = 0.3
-"""How long what is under way may take before a shutdown."""
+"""The time for asks under way to be answered before a shutdown."""
 LOOK_SECONDS: Final = 1.0
-"""Between two looks for fronts that have gone."""
+"""The time between checks for fronts that have disconnected."""
 MOST_EVENTS: Final = 20_000
-"""Events that wait to be sent; beyond, those are dropped, and fronts load again."""
+"""The limit of unsent events; above it they are dropped, and fronts load their copies again."""
 
 read_asks: Final = decoder_of(Asks)
 
@@ -59,11 +59,11 @@ class KnownFront:
     seen_at: float
     replies: ReplyCache = field(default_factory=ReplyCache)
     cancels: dict[int, Callable[[], None]] = field(default_factory=dict[int, Callable[[], None]])
-    """What cancels those that run, by their numbers."""
+    """The function that cancels each running ask, by the ask's number."""
 
 
 class Answering:
-    """Answers the fronts of one shop, for as long as this house owns it."""
+    """Answers the fronts of one shop while this house owns it."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class Answering:
         ledger: LedgerView,
         on_gone: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Answer as an owner; `term` returns the number of the ownership at this moment.
+        """Answer as the owner; `term` returns the number of the current ownership.
 
-        `on_gone` is called with the name of each front that has gone.
+        `on_gone` is called with the name of each front that has disconnected.
         """
         self._house = token_hex(8)
         self._bus = bus
@@ -97,8 +97,8 @@ class Answering:
         return len(self._fronts)
 
     async def run(self) -> NoReturn:
-        """Answer until cancelled; what is no batch of our release is skipped."""
-        # Before the first heartbeat: fronts ask as soon as they have seen that.
+        """Answer until cancelled; skips malformed batches, and those of another release."""
+        # Before the first heartbeat: fronts ask as soon as they have received one.
         ids = await self._bus.last_of([self._bus.names.asks])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
@@ -109,10 +109,10 @@ class Answering:
         raise AssertionError
 
     async def drain(self) -> None:
-        """Take nothing more, and let answers that are under way be sent: before a shutdown.
+        """Stop receiving, and allow a moment to answer what is under way, before a shutdown.
 
-        What waits for others, as a barista without work does, is not answered: its front asks the
-        next house.
+        An ask that waits for something else, such as a barista's for an order, is not answered:
+        its front asks the next house.
         """
         self._receiving.cancel()
         await trio.sleep(DRAIN_SECONDS)
@@ -120,7 +120,7 @@ class Answering:
     # Sending
 
     def _hear(self, logged: Sequence[Logged]) -> None:
-        """Send what was committed; a follower for `Ledger.listen`."""
+        """Queue committed events to be sent; a callback for `Ledger.listen`."""
         if len(self._events) > MOST_EVENTS:
             self._events.clear()
         self._events += map(_happened, logged)
@@ -135,7 +135,7 @@ class Answering:
         self._bell.set()
 
     async def _send(self) -> NoReturn:
-        # The first heartbeat goes at once: fronts wait for it after a fail-over.
+        # The first heartbeat is sent at once: fronts wait for it after a fail-over.
         names, pace, heartbeat_at = self._bus.names, Pace(), -inf
         while True:
             with trio.move_on_at(heartbeat_at + HEARTBEAT_SECONDS):
@@ -155,7 +155,7 @@ class Answering:
                 StreamEntry(names.answers(front), encode(Answers(self._house, some)), "answers")
                 for front, some in answers.items()
             ]
-            # What is lost here is asked for again: the answers are kept, and positions show a gap.
+            # A lost entry does no harm: answers are cached, and a gap in positions is detected.
             await self._bus.add(entries)
 
     # Receiving
@@ -209,12 +209,12 @@ class Answering:
     def _end(self, name: str, front: KnownFront, answer: Answer) -> None:
         front.cancels.pop(answer.number, None)
         if not front.replies.runs(answer.number):
-            return  # it was cancelled, and has ended all the same
+            return  # already answered as cancelled
         front.replies.end(answer)
         if name in self._fronts:
             self._answer(name, answer)
 
-    # Fronts that have gone
+    # Disconnected fronts
 
     async def _look_for_gone(self, nursery: trio.Nursery) -> NoReturn:
         while True:
@@ -222,13 +222,13 @@ class Answering:
             living = await self._bus.living(list(self._fronts))
             now = trio.current_time()
             for name, front in list(self._fronts.items()):
-                # Without Redis none can renew its key, and none is taken for gone.
+                # Without Redis no front can renew its key, so none counts as disconnected.
                 if living is None or name in living:
                     front.seen_at = now
                 elif now >= front.seen_at + LIVES_SECONDS:
                     self._forget(name, front)
                     nursery.start_soon(self._on_gone, name)
-                    # A front that closes deletes it, but an answer may have come after that.
+                    # A front deletes its stream on closing; an answer may have been added since.
                     nursery.start_soon(self._bus.delete, self._bus.names.answers(name))
 
     def _forget(self, name: str, front: KnownFront) -> None:

@@ -1,7 +1,7 @@
-"""What is in one entry of a stream: everything that had gathered when it was sent.
+"""The batches on the bus: one entry of a stream holds all that was queued when it was sent.
 
-Rule: plain values. A batch may be lost, repeated or overtaken, and no reader may be harmed by that:
-`open_asks.py` and `reply_cache.py` say how.
+Rule: plain values. A batch may be lost, repeated or overtaken; `open_asks.py` and `reply_cache.py`
+make that harmless.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from cafe.ledger.department import Row
 
 
 class Ask(msgspec.Struct, array_like=True, frozen=True):
-    """One thing that a front wants of a house."""
+    """One request of a front to a house."""
 
     number: int
-    """1, 2, 3 and so on in each front."""
+    """Counts up from 1 in each front."""
     of: str
     """The name of an actor, or `QUERY` or `CALL`."""
     name: str
-    """The class of the message, the path of the query, or what is called."""
+    """The class of the message, the path of the query, or the name of the call."""
     body: msgspec.Raw
 
 
@@ -31,14 +31,14 @@ CALL = "!"
 
 
 class Open(msgspec.Struct, array_like=True, frozen=True):
-    """Which asks of a front are not settled: all others up to `through` are."""
+    """A report of a front's open asks: all others up to `through` are settled."""
 
     through: int
     numbers: list[int]
 
 
 class Asks(msgspec.Struct, array_like=True, frozen=True):
-    """What a front sends to one house."""
+    """A batch from a front to one house."""
 
     house: str
     front: str
@@ -55,11 +55,11 @@ class Outcome(IntEnum):
     CRASHED = 2
     CANCELLED = 3
     UNKNOWN = 4
-    """It was lost on the way: the front sends it again."""
+    """The ask was lost: the front sends it again."""
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
-    """What came of one ask."""
+    """The outcome of one ask."""
 
     number: int
     outcome: Outcome
@@ -67,7 +67,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Answers(msgspec.Struct, array_like=True, frozen=True):
-    """What a house sends to a front."""
+    """A batch from a house to one front."""
 
     house: str
     answers: list[Answer]
@@ -90,15 +90,15 @@ class Happened(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
-    """What a house tells all fronts: that it owns the shop, and what was committed."""
+    """A batch from the owner to all fronts: it owns the shop, and has committed these events."""
 
     house: str
-    """Its name, new at each start."""
+    """The name of the house, new at each start."""
     term: int
-    """Grows from owner to owner: a house with a lower one than another owns nothing any more."""
+    """Grows with each owner: a house with a lower term than another has lost the shop."""
     now: float
     """The house's clock, in seconds since the Unix epoch."""
     position: int
-    """Of the last committed event."""
+    """The position of the last committed event."""
     events: list[Happened]
-    """The last events up to `position`; empty where nothing was committed since."""
+    """The last events up to `position`; empty if nothing was committed since the last batch."""

@@ -1,11 +1,11 @@
-"""Messages, answers and refusals as bytes, and back, by the types that they are declared with.
+"""Encode messages, answers and refusals as bytes, and decode them by their declared types.
 
-Rule: what is not declared does not cross. A message is read as the type that its actor handles, an
-answer as the type that the message names, and a refusal by the arguments that it was made of; so
-bytes from the bus can make nothing but these.
+Rule: only declared types are decoded. A message is read as the type that its actor handles, an
+answer as the type that the message names, and a refusal by the arguments of its constructor; so
+bytes from the bus cannot create any other object.
 
-All bytes begin with a version. Another minor version may add members that have defaults; one with
-another major version is refused.
+All bytes begin with a version. A new minor version may add members that have defaults; bytes with
+another major version are refused.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from cafe.settings import SettingsError
 R = TypeVar("R", bound=CafeRefusal)
 
 VERSION: Final = (1, 0)
-"""Major and minor: of the batches, and of all that is in them."""
+"""Major and minor version of the batches and of their contents."""
 HEADER: Final = bytes(VERSION)
 
 encode: Final = msgspec.msgpack.Encoder().encode
-"""Makes bytes of a message, an answer, or the arguments of a query."""
+"""Encodes a message, an answer, or the arguments of a query."""
 MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError)
-"""What reading raises for bytes that are not of the type that was asked for."""
+"""The errors of a decoder for bytes that are not of its type."""
 
 
 class WrongVersion(SettingsError):  # noqa: N818 - what it is, not what happened
-    """Bytes of a program with another major version: a mistake of who runs it, and no bug."""
+    """The bytes are of another major version: a mistake in operation, not a bug."""
 
     def __init__(self, major: int) -> None:
         super().__init__(
@@ -44,12 +44,12 @@ class WrongVersion(SettingsError):  # noqa: N818 - what it is, not what happened
 
 
 def seal(body: bytes) -> bytes:
-    """Return bytes with our version in front."""
+    """Return bytes prefixed with our version."""
     return HEADER + body
 
 
 def unseal(data: bytes) -> memoryview:
-    """Return what is behind the version; raises WrongVersion where its major is another."""
+    """Return bytes without the version; raises WrongVersion if its major version is not ours."""
     major = data[0] if data else 0
     if major != VERSION[0]:
         raise WrongVersion(major)
@@ -57,7 +57,7 @@ def unseal(data: bytes) -> memoryview:
 
 
 def decoder_of(kind: Any) -> Callable[[Any], Any]:
-    """Return what reads bytes as this type; it raises one of MALFORMED for other bytes."""
+    """Return a decoder of bytes into this type; it raises one of MALFORMED for other bytes."""
     return _decoder_of(kind)
 
 
@@ -67,7 +67,7 @@ def _decoder_of(kind: Any) -> Callable[[Any], Any]:
 
 
 def answer_of(message: type[Message[Any, Any]]) -> Any:
-    """Return the type of the answers to a message; raises TypeError where it names none."""
+    """Return the type of the answers to a message; raises TypeError if it names none."""
     kind: Any = message  # a class is hashable, which mypy does not see
     return _answer_of(kind)
 
@@ -82,7 +82,7 @@ def _answer_of(message: Any) -> Any:
 
 
 class Arguments(msgspec.Struct, array_like=True):
-    """What a function was called with, each argument as bytes."""
+    """The arguments of a call, each as bytes."""
 
     positional: list[msgspec.Raw]
     named: dict[str, msgspec.Raw]
@@ -97,9 +97,9 @@ def arguments_to_bytes(args: tuple[Any, ...], named: Mapping[str, Any]) -> bytes
 def arguments_from_bytes(
     function: Callable[..., Any], data: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return arguments by the annotations of the function that they are for.
+    """Return the arguments of a call, decoded by the annotations of the function.
 
-    Raises TypeError for one that it does not have, and one of MALFORMED for one of another type.
+    Raises TypeError for an unknown argument, and one of MALFORMED for one of another type.
     """
     kinds, rest = _kinds_of(function)
     given = decoder_of(Arguments)(data)
@@ -116,7 +116,7 @@ def arguments_from_bytes(
 
 @cache
 def _kinds_of(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
-    """Return the types of a function's parameters but its first, and that of any further ones."""
+    """Return the types of a function's parameters after the first, and that of its `*args`."""
     hints = get_type_hints(function)
     _first, *parameters = signature(function).parameters.values()
     rest = [one for one in parameters if one.kind is Parameter.VAR_POSITIONAL]
@@ -126,7 +126,7 @@ def _kinds_of(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
 
 
 class MadeOf(msgspec.Struct, array_like=True):
-    """A refusal: the path of its class, and what it was made of."""
+    """A refusal: the path of its class, and the arguments of its constructor."""
 
     path: str
     arguments: msgspec.Raw
@@ -139,7 +139,7 @@ def refusal_to_bytes(refusal: CafeRefusal) -> bytes:
 
 
 def refusal_from_bytes(data: Any) -> CafeRefusal:
-    """Return a refusal; raises LookupError for one that this program does not know."""
+    """Return a refusal; raises LookupError if this program does not know its class."""
     made = decoder_of(MadeOf)(data)
     kind = _refusals().get(made.path)
     if kind is None:

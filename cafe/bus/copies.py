@@ -1,9 +1,9 @@
-"""What a front copies from the house: loaded when it opens, and again when it may have changed.
+"""A front's copies of the house's state: loaded at its start, and again when that may have changed.
 
-Rule: a copy is as old as the last news at most. A `Copy` is loaded again for each event that
-concerns it, many at once, and where events were missed or another house owns the shop. A
-`FollowingCopy` takes in the events themselves, and is loaded again, in place, where some were
-missed. One load runs at a time, so that none shows what is older than what was shown before.
+Rule: an event that concerns a copy updates it. A `Copy` is loaded again after such an event (one
+load for all that have gathered), after missed events, and after a fail-over. A `FollowingCopy`
+applies the events themselves, and is loaded again only after missed events. Each copy runs one load
+at a time, so that an older state never replaces a newer one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 RETRY_SECONDS: Final = 0.5
-"""Between two attempts to load."""
+"""The time between attempts to load."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 async def until_loaded(load: Callable[[], Awaitable[T]]) -> T:
-    """Return what `load` returns, however long it raises CafeRefusal or ActorError instead."""
+    """Return what `load` returns; retries as long as it raises CafeRefusal or ActorError."""
     while True:
         try:
             return await load()
@@ -43,12 +43,12 @@ async def until_loaded(load: Callable[[], Awaitable[T]]) -> T:
 
 
 class Copy:
-    """Something at a front that shows what the house has."""
+    """A copy that is loaded as a whole."""
 
     def __init__(
         self, load: Callable[[], Awaitable[None]], concerns: Callable[[Logged], bool]
     ) -> None:
-        """Have `load` ask the house and show what it has; `concerns` says which events change it.
+        """Update the copy with `load`, after each event for which `concerns` returns True.
 
         `load` may raise CafeRefusal and ActorError.
         """
@@ -58,26 +58,23 @@ class Copy:
         self._bell = trio.Event()
 
     async def begin(self, house: HouseClient, ledger: FollowingLedger) -> None:
-        """Follow a house's log, and return when it is loaded for the first time.
-
-        Then `run` has to run.
-        """
-        ledger.listen(self._hear)  # first: what changes after the load is heard
+        """Follow a house's log; returns after the first load. Then start `run`."""
+        ledger.listen(self._hear)  # before the load, so that no later change is missed
         ledger.on_gap(self.doubt)
         house.on_new_house(self.doubt)
         await until_loaded(self.load)
 
     async def load(self) -> None:
-        """Load it now; raises CafeRefusal and ActorError."""
+        """Load the copy now; raises CafeRefusal and ActorError."""
         async with self._turn:
             await self._load()
 
     async def doubt(self) -> None:
-        """Have it loaded again soon, whatever has changed."""
+        """Schedule a load, whatever has changed."""
         self._bell.set()
 
     async def run(self) -> NoReturn:
-        """Load again when there is news; never returns, and outlives crashes and outages."""
+        """Load again after changes; never returns, and retries through crashes and outages."""
         while True:
             await self._bell.wait()
             self._bell = trio.Event()
@@ -89,7 +86,7 @@ class Copy:
 
 
 class FollowingCopy(Generic[T]):
-    """Something at a front that follows the log, as its like in the house does."""
+    """A copy that is loaded once and then applies the events of the log."""
 
     def __init__(
         self,
@@ -97,20 +94,20 @@ class FollowingCopy(Generic[T]):
         begin: Callable[[T], None],
         hear: Callable[[Sequence[Logged]], None],
     ) -> None:
-        """Have `begin` take what `load` returns, and `hear` what was committed since.
+        """Pass what `load` returns to `begin`, and what is committed afterwards to `hear`.
 
-        What is heard while it is loaded may be missing in what comes: that is heard again behind
-        it. `load` may raise CafeRefusal and ActorError.
+        Events that arrive during a load may be missing from its result: `hear` gets them a second
+        time, after `begin`. `load` may raise CafeRefusal and ActorError.
         """
         self._load = load
         self._begin = begin
         self._hear = hear
         self._turn = trio.Lock()
         self._meanwhile: list[Sequence[Logged]] | None = None
-        """What was heard since a load began; None while none runs."""
+        """The events since a load began; None while no load runs."""
 
     async def begin(self, ledger: FollowingLedger) -> None:
-        """Follow a house's log, and return when it is loaded for the first time."""
+        """Follow a house's log; returns after the first load."""
         ledger.listen(self._take)
         ledger.on_gap(self._load_now)
         await until_loaded(self._load_now)
@@ -121,7 +118,7 @@ class FollowingCopy(Generic[T]):
             self._meanwhile.append(logged)
 
     async def _load_now(self) -> None:
-        async with self._turn:  # events may be missed also while it is loaded
+        async with self._turn:  # events may be missed during a load, too
             meanwhile = self._meanwhile = list[Sequence[Logged]]()
             try:
                 loaded = await self._load()
@@ -133,18 +130,18 @@ class FollowingCopy(Generic[T]):
 
 
 class CopyingRef(BusRef[A]):
-    """A ref of an actor of which this front has a copy: who changes something finds it changed."""
+    """A ref of an actor whose state this front copies: its asker sees its own changes at once."""
 
     def __init__(
         self, house: HouseClient, actor: type[A], changes: Collection[type[Any]], copy: Copy
     ) -> None:
-        """Load the copy again behind each answer to a message that is one of `changes`."""
+        """Load the copy again after each answer to a message whose type is in `changes`."""
         super().__init__(house, actor, actor.__name__)
         self._changes = frozenset(changes)
         self._copy = copy
 
     async def ask(self, message: Question[A, R]) -> R:
-        """Ask as a BusRef does; the copy shows what has changed before this returns."""
+        """Ask as a BusRef does; returns after the copy was loaded, if the message changes it."""
         answer = await super().ask(message)
         if type(message) in self._changes:
             await self._copy.load()

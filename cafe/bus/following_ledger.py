@@ -1,8 +1,8 @@
-"""The ledger as a front has it: it follows the house's log, and asks the house what is older.
+"""A front's view of the ledger: it follows the house's log, and asks the house for older events.
 
-Rule: nothing is written here, and nothing is missed without a word. Positions have no gaps; so a
-front that was away, or whose house failed over, sees that it has missed events, and has all that
-follow the log load again what they show.
+Rule: nothing is written here, and missed events are always detected. Positions have no gaps; so
+a front that was disconnected, or whose house failed over, notices missed events, and then calls
+back everything that has to load again.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from cafe.ledger.reader import Query
 T = TypeVar("T")
 
 RETRY_SECONDS: Final = 0.5
-"""Between two attempts to load again what follows the log."""
+"""The time between attempts to load or read."""
 MOST_AHEAD: Final = 0.05
-"""Seconds by which our time may differ from the house's before it is corrected."""
+"""The seconds by which our time may differ from the house's before it is corrected."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 class FollowingLedger:
-    """A `LedgerView` of a ledger in the house."""
+    """A `LedgerView` of the house's ledger."""
 
     def __init__(
         self, house: HouseClient, clock: Callable[[], float], tables: Iterable[Table]
@@ -57,33 +57,33 @@ class FollowingLedger:
         return self._clock() + self._offset
 
     async def read(self, query: Query[T]) -> T:
-        """Return what a query finds in the house; it is sent by its name."""
+        """Return the result of a query that the house runs; it is sent by its name."""
         return await self._house.read(query)
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each later commit adds, unless that was missed: see `on_gap`."""
+        """Call back with the events of later commits, except missed ones: see `on_gap`."""
         self._log.listen(callback)
 
     def follow(
         self, after: int, most: int = PAGE
     ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
-        """Yield the events after a position, in batches of at most so many, without end."""
+        """Yield the events after a position, in batches of at most `most`, without end."""
         return self._log.follow(after, most)
 
     def statistics(self) -> LedgerStatistics:
-        """Return what has come here; nothing is written here."""
+        """Return the events received and the last position; the rest is 0."""
         return LedgerStatistics(0, self._events, 0, self._log.last)
 
     def on_gap(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Have something load again when events were missed; it is retried until it succeeds."""
+        """Call `callback` after events were missed; it is retried until it succeeds."""
         self._loads.append(callback)
 
     async def begin(self) -> None:
-        """Return when the position of the house is known: load what follows the log after this."""
+        """Wait until the position of the house is known; load what follows the log after this."""
         await self._house.wait_for_house()
 
     async def run(self) -> NoReturn:
-        """Have those load again that have missed events; never returns."""
+        """Run the callbacks of `on_gap` after missed events; never returns."""
         while True:
             await self._gap.wait()
             self._gap = trio.Event()
@@ -94,7 +94,7 @@ class FollowingLedger:
         while True:
             try:
                 return await load()
-            except Exception:  # of any kind: what is shown must not stay wrong
+            except Exception:  # of any kind: a copy must not stay wrong
                 log.exception("not loaded again; it is retried")
                 await trio.sleep(RETRY_SECONDS)
 
@@ -123,7 +123,7 @@ class FollowingLedger:
         changes = tuple(
             Put(table, tuple(one.values)) if one.is_put else Drop(table, tuple(one.values))
             for one in happened.changes
-            # A table that only a newer house has cannot concern anything here.
+            # A table that only a newer house knows concerns nothing here.
             if (table := self._tables.get(one.table)) is not None
         )
         return Logged(position, happened.department, Event(*happened.event), changes)

@@ -1,10 +1,10 @@
-"""A front's client of the house: it asks over the bus, and repeats what was not answered.
+"""A front's client of the house: it asks over the bus, and retries lost asks.
 
-Rule: the client decides nothing. What crosses is `codec.py`, what is asked again `open_asks.py`. An
-ask that is cancelled is given up at once, and cancelled in the house a moment later; if it was
-answered meanwhile, the answer goes to a callback, where there is one. When another house owns the
-shop, every ask that the former one may have had raises ActorCrashed, as a crash of the actor does:
-it may have had its effect or not, and who asks knows how to repeat it.
+Rule: the client decides nothing. `codec.py` defines the encoding, `open_asks.py` the retries. A
+cancelled ask ends at once here, and a moment later in the house; if it was answered meanwhile, the
+answer is passed to a callback, if there is one. When another house takes over the shop, every ask
+that was sent to the former one raises ActorCrashed, as a crash of the actor does: it may have taken
+effect or not, and its asker knows how to retry it.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ A = TypeVar("A", bound=Actor)
 T = TypeVar("T")
 
 REPORT_SECONDS: Final = 0.5
-"""Between two reports of what is open: so soon a lost ask is sent again."""
+"""The time between reports of open asks, and so about the time until a lost ask is resent."""
 RENEW_SECONDS: Final = 1.5
-"""Between two renewals of its key."""
+"""The time between renewals of the front's key."""
 SILENT_SECONDS: Final = 3.0
-"""A house that has sent no heartbeat for so long is away."""
+"""The time without a heartbeat after which the house counts as unavailable."""
 FORGET_SECONDS: Final = 10.0
-"""After so long without a heartbeat, a term counts no longer. Terms begin lower where the ledger
-was restored into another server."""
+"""The time without a heartbeat after which a lower term is accepted: terms start lower after the
+ledger was restored into another server."""
 MOST_OPEN: Final = 20_000
-"""Asks of one front; beyond, a message that is not to wait is refused as by a full mailbox."""
+"""The number of open asks of one front at which `tell_nowait` raises MailboxFull."""
 
 NO_BODY: Final = encode(None)
 read_answers: Final = decoder_of(Answers)
 read_heartbeat: Final = decoder_of(Heartbeat)
 
 Late = Callable[[Any], object]
-"""Given the answer of an ask that was cancelled before that came."""
+"""Called with an answer that arrives after its ask was cancelled."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
 
 class HouseLost(ActorCrashed):
-    """Another house owns the shop than the one that was asked."""
+    """Another house has taken over the shop since the ask was sent."""
 
 
 class PendingAsk:
-    """One task that waits for an outcome, or what is done with an answer that comes late."""
+    """An ask whose task waits for the outcome, or was cancelled and has a callback for it."""
 
     __slots__ = ("answer", "done", "late", "name", "read")
 
@@ -70,7 +70,7 @@ class PendingAsk:
         self.late: Late | None = None
 
     def value(self) -> Any:
-        """Return the answer; raises the refusal, or ActorCrashed where there is none."""
+        """Return the answer; raises the refusal, or ActorCrashed if there is neither."""
         answer = self.answer
         if answer is None:
             raise HouseLost(self.name)
@@ -85,7 +85,7 @@ class HouseClient:
     """A front's end of the bus."""
 
     def __init__(self, bus: Bus, front: str) -> None:
-        """Reach the house over `bus`, under a name that no other front has had."""
+        """Ask the house over `bus`; `front` is a name that no other front has ever used."""
         self.front = front
         self._bus = bus
         self._asks = OpenAsks(front)
@@ -98,17 +98,17 @@ class HouseClient:
         self._listeners: list[Callable[[Heartbeat], None]] = []
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
 
-    # What it is used for
+    # Asking
 
     def ref(self, actor: type[A], name: str | None = None) -> BusRef[A]:
-        """Return a ref of an actor of the house, by default the one with its class's name."""
+        """Return a ref of an actor of the house; its name is that of its class by default."""
         return BusRef(self, actor, name or actor.__name__)
 
     async def read(self, query: Query[T]) -> T:
-        """Return what a query finds: a function of the house's, perhaps partial by keywords.
+        """Return the result of a query: a function that the house lists, or its keyword partial.
 
-        It changes nothing, so the next house is asked again where this one has failed over. Raises
-        the reader's refusals, and ActorCrashed for what the house does not understand.
+        A query changes nothing, so after a fail-over it is retried in the next house. Raises the
+        reader's refusals, and ActorCrashed if the query fails otherwise or is unknown there.
         """
         function, named = rows_of(query)
         read, body = to_result(function), arguments_to_bytes((), named)
@@ -119,15 +119,15 @@ class HouseClient:
                 log.debug("read again in the next house", query=path_of(function))
 
     async def call(self, name: str, answer: type[T]) -> T:
-        """Call what the house offers under a name."""
+        """Return the result of a call that the house offers under this name."""
         return cast("T", await self.ask(CALL, name, NO_BODY, decoder_of(answer)))
 
     async def ask(
         self, of: str, name: str, body: bytes, read: Callable[[Any], Any], late: Late | None = None
     ) -> Any:
-        """Ask, and return what `read` makes of the answer; raises as a Ref does.
+        """Ask, and return the answer decoded by `read`; raises as a Ref does.
 
-        `late` is given the answer where the ask was cancelled before that came.
+        `late` is called with an answer that arrives after the ask was cancelled.
         """
         number = self._asks.add(of, name, body)
         pending = self._pending[number] = PendingAsk(of, read)
@@ -135,7 +135,7 @@ class HouseClient:
         try:
             await pending.done.wait()
         except trio.Cancelled:
-            if pending.done.is_set():  # in this moment
+            if pending.done.is_set():  # answered in the same scheduling pass
                 self._give_late(pending, late)
             elif self._asks.cancel(number):
                 pending.late = late
@@ -146,7 +146,10 @@ class HouseClient:
         return pending.value()
 
     def tell_nowait(self, of: str, name: str, body: bytes) -> None:
-        """Send what needs no answer; it is repeated until the house has it, or is another one."""
+        """Send a message without waiting for its outcome; raises MailboxFull.
+
+        It is resent until the house has it, or another house takes over.
+        """
         if len(self._asks) >= MOST_OPEN:
             raise MailboxFull(of, MOST_OPEN)
         self._asks.add(of, name, body)
@@ -164,19 +167,19 @@ class HouseClient:
 
     @property
     def has_house(self) -> bool:
-        """Whether a house has sent a heartbeat lately."""
+        """Whether a house has sent a heartbeat within SILENT_SECONDS."""
         return trio.current_time() < self._heartbeat_at + SILENT_SECONDS
 
     async def wait_for_house(self) -> None:
-        """Return when a house has sent its first heartbeat."""
+        """Wait for the first heartbeat of a house."""
         await self._has_house.wait()
 
     def on_heartbeat(self, callback: Callable[[Heartbeat], None]) -> None:
-        """Call back with each heartbeat of a house, in the order in which it sent them."""
+        """Call back with each heartbeat of the current house, in the order of the stream."""
         self._listeners.append(callback)
 
     def on_new_house(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Call back when another house owns the shop than before."""
+        """Call back after another house has taken over the shop."""
         self._callbacks.append(callback)
 
     # The tasks
@@ -190,7 +193,7 @@ class HouseClient:
         raise AssertionError
 
     async def close(self) -> None:
-        """Say that this front has gone: remove its key, and the stream of its answers."""
+        """Delete this front's key and its stream of answers, so that the house sees it close."""
         names = self._bus.names
         await self._bus.delete(names.front(self.front), names.answers(self.front))
 
@@ -227,7 +230,7 @@ class HouseClient:
         }
         while True:
             entries, ids = await self._bus.read(ids)
-            # What was committed comes first: an answer may rest on it.
+            # Committed events first: an answer may depend on them.
             for stream, body in entries:
                 if stream == names.log:
                     self._take_heartbeat(read_heartbeat(body), nursery)
@@ -240,7 +243,7 @@ class HouseClient:
             heartbeat.term < self._term
             and trio.current_time() < self._heartbeat_at + FORGET_SECONDS
         ):
-            return  # of a house that does not know yet that it owns nothing any more
+            return  # from a house that has lost the shop and does not know it yet
         self._term = heartbeat.term
         if heartbeat.house != self._asks.house:
             self._begin(heartbeat.house, nursery)
@@ -287,7 +290,7 @@ class HouseClient:
 
 @asynccontextmanager
 async def open_house_client(bus: Bus) -> AsyncGenerator[HouseClient]:
-    """Yield a client under a new name; at the end it is closed."""
+    """Yield a client under a new name; closes it at the end."""
     house = HouseClient(bus, token_hex(8))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(house.run)

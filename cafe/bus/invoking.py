@@ -1,8 +1,8 @@
-"""Invoke what a front asks for: an actor, a query of the ledger, or a call.
+"""Run an ask of a front: ask an actor, run a query of the ledger, or make a call.
 
-Rule: every outcome is an answer, exceptions too, so that a bug in one ask fails no other. An actor
-is asked without a task, since a house does that thousands of times a second; a query and a call run
-in a task each.
+Rule: every outcome is an answer, exceptions included, so that a bug in one ask does not affect
+others. An actor is asked without a task, since a house does that thousands of times a second;
+a query and a call run in a task each.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cafe.ledger.view import LedgerView
 NOTHING: Final = msgspec.Raw(encode(None))
 
 Done = Callable[[Answer], None]
-"""Called with the outcome of an ask, once, unless that is cancelled."""
+"""Called once with the outcome of an ask, unless the ask is cancelled."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 
@@ -37,9 +37,9 @@ class Askable:
     """What fronts can ask a house for."""
 
     refs: Mapping[str, Ref[Any]]
-    """Its actors, by name."""
+    """Actors by name."""
     queries: Mapping[str, Function]
-    """By path."""
+    """Queries by path."""
     calls: Mapping[str, Callable[[], Awaitable[Any]]]
 
 
@@ -48,24 +48,24 @@ def askable_of(
     queries: Iterable[Function],
     calls: Mapping[str, Callable[[], Awaitable[Any]]],
 ) -> Askable:
-    """Return what fronts can ask for, by name."""
+    """Return these actors and queries by name, with the calls."""
     return Askable({one.name: one for one in refs}, {path_of(one): one for one in queries}, calls)
 
 
 class Invoker:
-    """Invokes asks in a house, and reports their outcomes."""
+    """Runs asks in a house, and reports their outcomes."""
 
     def __init__(self, askable: Askable, ledger: LedgerView) -> None:
-        """Invoke what `askable` lists; queries run on the reader of `ledger`."""
+        """Run only what `askable` lists; queries run on the reader of `ledger`."""
         self._askable = askable
         self._ledger = ledger
         self._messages: dict[tuple[str, str], Callable[[Any], Any]] = {}
 
     def begin(self, ask: Ask, nursery: trio.Nursery, done: Done) -> Callable[[], None]:
-        """Begin an ask, and return what cancels it; `done` may be called at once."""
+        """Start an ask, and return a function that cancels it; `done` may be called at once."""
         number = ask.number
         if ask.of in (QUERY, CALL):
-            return self._begin_task(partial(self._look, ask), number, nursery, done)
+            return self._begin_task(partial(self._run, ask), number, nursery, done)
         try:
             ref = self._askable.refs[ask.of]
             message = self._reader(ref, ask.name)(ask.body)
@@ -76,7 +76,7 @@ class Invoker:
             return ref.post(message, partial(_settle, number, done))
         except MailboxFull:
             return self._begin_task(partial(ref.ask, message), number, nursery, done)
-        except ActorError as error:  # it stops
+        except ActorError as error:  # the actor stops
             _settle(number, done, outcome.Error(error))
             return _nothing
 
@@ -90,14 +90,14 @@ class Invoker:
                 result: outcome.Value[Any] | outcome.Error
                 try:
                     result = outcome.Value(await wait())
-                except Exception as error:  # noqa: BLE001 - of any kind: it is the ask's alone
+                except Exception as error:  # noqa: BLE001 - of any kind: only this ask fails
                     result = outcome.Error(error)
                 _settle(number, done, result)
 
         nursery.start_soon(run)
         return scope.cancel
 
-    async def _look(self, ask: Ask) -> Any:
+    async def _run(self, ask: Ask) -> Any:
         if ask.of == CALL:
             return await self._askable.calls[ask.name]()
         function = self._askable.queries[ask.name]
@@ -105,7 +105,7 @@ class Invoker:
         return await self._ledger.read(partial(function, **named))
 
     def _reader(self, ref: Ref[Any], name: str) -> Callable[[Any], Message[Any, Any]]:
-        """Return what reads a message of an actor; raises LookupError if it has none so called."""
+        """Return the decoder of an actor's message; raises LookupError for an unknown name."""
         reader = self._messages.get((ref.name, name))
         if reader is None:
             kinds = {one.__name__: one for one in ref.messages}
@@ -127,7 +127,7 @@ def _settle(number: int, done: Done, result: outcome.Value[Any] | outcome.Error)
         done(Answer(number, Outcome.REFUSED, msgspec.Raw(refusal_to_bytes(failure))))
         return
     if not isinstance(failure, ActorError):
-        # Of another release, or a bug: the front's request fails as in a crash of the actor.
+        # A mismatch of releases, or a bug: the front's ask fails as in a crash of the actor.
         log.error("ask failed", number=number, exc_info=failure)
     done(Answer(number, Outcome.CRASHED, NOTHING))
 

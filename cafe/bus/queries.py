@@ -1,7 +1,7 @@
-"""Queries by name: how a front names a function of the house's, and reads what it found.
+"""Queries by name: how a front names a function for the house to run, and decodes the result.
 
-Rule: the house runs only what its departments list. A query is a function of a module, with
-annotations; what it is given beside the connection is given by name.
+Rule: the house runs only the queries that its departments list. A query is an annotated function of
+a module; its arguments after the connection are keywords.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Function = Callable[..., Any]
 
 
 def rows_of(query: Function) -> tuple[Function, Mapping[str, Any]]:
-    """Return the function of a query, and its arguments by name.
+    """Return the function of a query, and its keyword arguments.
 
-    Raises TypeError for one that cannot be named: a lambda, or one with arguments by place.
+    Raises TypeError for a lambda, a local function, or a partial with positional arguments.
     """
     named: dict[str, Any] = {}
     while isinstance(query, partial):
@@ -33,16 +33,16 @@ def rows_of(query: Function) -> tuple[Function, Mapping[str, Any]]:
 
 
 def path_of(function: Function) -> str:
-    """Return the name of a query, as both ends know it."""
+    """Return the name of a query on the bus."""
     return f"{function.__module__}.{function.__qualname__}"
 
 
 @cache
 def to_result(function: Function) -> Callable[[Any], Any]:
-    """Return what reads the result of a query from bytes."""
+    """Return a decoder of the result of a query."""
     kind = get_type_hints(function)["return"]
     if kind == list[Logged]:
-        # Read back from the database, an event has no changes.
+        # An event that is read from the database has no changes.
         rows = decoder_of(list[tuple[int, str, Event, list[None]]])
         return lambda body: [Logged(one[0], one[1], one[2]) for one in rows(body)]
     return decoder_of(kind)

@@ -1,7 +1,7 @@
-"""A ref of an actor that is in the house, for what asks it at a front.
+"""A front's ref of an actor in the house.
 
-Rule: it is used as any Ref is, but a network is between: an ask that is cancelled raises at once,
-and its handler may have run. See `house_client.py`.
+Rule: it is used as any other Ref, but over a network: an ask that is cancelled raises at once, and
+its handler may have run. See `house_client.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class BusRef(Ref[A]):
     """A `Ref[A]` whose actor is in another process."""
 
     def __init__(self, house: HouseClient, actor: type[A], name: str) -> None:
-        # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
+        # Ref's constructor needs a Cell; every method that reads the cell is overridden here.
         self._house = house
         self._handlers = actor.__actor_handlers__
         self._name = name
@@ -36,7 +36,7 @@ class BusRef(Ref[A]):
 
     @property
     def name(self) -> str:
-        """The name of the actor in its house."""
+        """The name of the actor in the house."""
         return self._name
 
     @property
@@ -47,14 +47,14 @@ class BusRef(Ref[A]):
     async def ask(self, message: Question[A, R]) -> R:
         """Send the message, and return its answer.
 
-        Raises the handler's Refusal; ActorCrashed if the actor crashed, or another house owns the
-        shop now; ActorError if the actor has no handler for the message. Waits as long as there is
-        no house, or no bus.
+        Raises the handler's Refusal; ActorCrashed if the actor crashed, or another house has taken
+        over the shop; ActorError if the actor has no handler for the message. Waits as long as
+        there is no house, or Redis is away.
         """
         return await self.ask_late(message, None)
 
     async def ask_late(self, message: Question[A, R], late: Callable[[R], object] | None) -> R:
-        """Ask as `ask` does; `late` is given an answer that comes after this was cancelled."""
+        """Ask as `ask` does; `late` is called with an answer that arrives after a cancellation."""
         kind: type[Any] = type(message)
         self._handlers.check(message)
         read = decoder_of(answer_of(kind))
@@ -62,12 +62,12 @@ class BusRef(Ref[A]):
         return cast("R", answer)
 
     async def tell(self, message: Message[A, Any]) -> None:
-        """Send the message as `tell_nowait` does; it does not wait for room."""
+        """Send the message as `tell_nowait` does, after a checkpoint; does not wait for room."""
         await trio.lowlevel.checkpoint()
         self.tell_nowait(message)
 
     def tell_nowait(self, message: Message[A, Any]) -> None:
-        """Send the message without an answer; raises MailboxFull where too much is open."""
+        """Send the message without waiting for an answer; raises MailboxFull at MOST_OPEN asks."""
         self._handlers.check(message)
         self._house.tell_nowait(self._name, type(message).__name__, encode(message))
 
@@ -76,18 +76,18 @@ class BusRef(Ref[A]):
         message: Question[A, Any],  # noqa: ARG002 - a Ref's
         on_outcome: Callable[[Any], Any],  # noqa: ARG002 - a Ref's
     ) -> NoReturn:
-        """Raise ActorError: only in its house is it asked so."""
+        """Raise ActorError: `post` works only in the actor's process."""
         self.stop()
 
     def stop(self) -> NoReturn:
-        """Raise ActorError: only its house stops it."""
+        """Raise ActorError: only the house can stop the actor."""
         raise ActorError(f"{self._name} is in another process")
 
     async def wait_stopped(self) -> NoReturn:
-        """Raise ActorError: only its house knows."""
+        """Raise ActorError: only the house knows when the actor stops."""
         await trio.lowlevel.checkpoint()
         self.stop()
 
     def statistics(self) -> ActorStatistics:
-        """Raise ActorError: its house shows them."""
+        """Raise ActorError: the house exposes the statistics."""
         self.stop()

@@ -1,9 +1,9 @@
 """The asks of one front and their answers, so that a repeated ask takes effect once.
 
-Rule: pure. An ask that is repeated is not begun again: it still runs, or its answer is sent again,
-or it is settled and nothing is to be done. An answer is kept until the front reports that it has
-it. Which numbers are settled, the newest report says: all up to a number, but for those that are
-open. So what is kept is bounded by what is open, however long one of them is.
+Rule: pure. A repeated ask is not started again: it still runs, or its cached answer is sent again,
+or it is settled and ignored. An answer is cached until the front reports that it has arrived. The
+newest report defines which numbers are settled: all up to a number, except those listed as open. So
+the cache is bounded by the number of open asks, however long one of them stays open.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from cafe.bus.batches import Answer, Ask, Open
 
 
 class Due(NamedTuple):
-    """What a report asks of a house."""
+    """What a house has to do after a report."""
 
     unknown: Sequence[int] = ()
-    """Asks that have not come: the front sends them again."""
+    """Asks that have not arrived: the front is told to send them again."""
     answers: Sequence[Answer] = ()
-    """What it was sent before its last report, and has not had: they are sent again."""
+    """Answers from before the previous report that have not arrived: they are sent again."""
     given_up: Sequence[int] = ()
-    """Asks that run though the front does not wait for them any more: they are cancelled."""
+    """Asks that run although the front has settled them: they are cancelled."""
 
 
 class ReplyCache:
     """The asks of one front in one house."""
 
     def __init__(self) -> None:
-        """Begin with a front that has not asked anything of this house."""
+        """Begin without any asks."""
         self._running: set[int] = set()
         self._answers: dict[int, Answer] = {}
         self._through = 0
-        """All up to this are settled, but for those that are open: the newest report."""
+        """All numbers up to this one are settled, except the open ones, by the newest report."""
         self._open: frozenset[int] = frozenset()
         self._late: frozenset[int] = frozenset()
         """Answered before the newest report, and open in it."""
         self._cancelled_before: set[int] = set()
-        """Cancelled before they came."""
+        """Cancelled before they arrived."""
 
     def __len__(self) -> int:
         """Return how many numbers are kept."""
         return sum(map(len, (self._running, self._answers, self._open, self._cancelled_before)))
 
     def begin(self, asks: Iterable[Ask]) -> Iterator[Ask | Answer]:
-        """Yield the asks that are new, to be run; and the answers of those that come again."""
+        """Yield each new ask, to be run, and the cached answer of each repeated one."""
         for ask in asks:
             number = ask.number
             if number in self._answers:
@@ -55,7 +55,7 @@ class ReplyCache:
                 yield ask
 
     def cancel(self, numbers: Iterable[int]) -> Sequence[int]:
-        """Return which of these run, and are to be cancelled."""
+        """Return those of these asks that run, to be cancelled by the caller."""
         found: list[int] = []
         for number in numbers:
             if number in self._running:
@@ -65,19 +65,19 @@ class ReplyCache:
         return found
 
     def is_cancelled(self, number: int) -> bool:
-        """Return whether an ask that is about to run was cancelled before it came."""
+        """Return whether an ask that is about to run was cancelled before it arrived."""
         if number not in self._cancelled_before:
             return False
         self._cancelled_before.discard(number)
         return True
 
     def end(self, answer: Answer) -> None:
-        """Keep the answer of an ask that has run."""
+        """Cache the answer of an ask that has run."""
         self._running.discard(answer.number)
         self._answers[answer.number] = answer
 
     def report(self, opened: Open) -> Due:
-        """Take a front's report; return what is to be done. One that was overtaken asks nothing."""
+        """Apply a front's report; return what is to be done. An overtaken report has no effect."""
         is_open = frozenset(opened.numbers)
         if (opened.through, -len(is_open)) < (self._through, -len(self._open)):
             return Due()
@@ -87,7 +87,7 @@ class ReplyCache:
         self._cancelled_before = {
             one for one in self._cancelled_before if not self._is_settled(one)
         }
-        # An answer may cross the report; where the next one has it open still, it was lost.
+        # An answer may cross the report; if the ask is open in the next one too, it was lost.
         late = is_open & self._answers.keys()
         lost, self._late = late & self._late, late
         return Due(
@@ -97,7 +97,7 @@ class ReplyCache:
         )
 
     def runs(self, number: int) -> bool:
-        """Return whether an ask was begun and has not ended."""
+        """Return whether an ask has started and not ended."""
         return number in self._running
 
     def _is_settled(self, number: int) -> bool:

@@ -1,7 +1,8 @@
-"""The streams of one shop in Redis or Valkey: how batches are added to them, and read.
+"""The streams of one shop in Redis or Valkey: how batches are added and read.
 
-Rule: nothing rests on Redis. What it loses is asked for again, so an entry that could not be added
-is dropped, and a reader goes on with what is there. Each stream is trimmed as it is added to.
+Rule: nothing depends on Redis keeping data. Lost batches are asked for again, so an entry that
+could not be added is dropped, and a reader goes on with the entries there are. Each XADD trims its
+stream.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from cafe.bus.codec import WrongVersion, seal, unseal
 from cafe.redis import AWAY, RETRY_SECONDS, Command, Reconnecting, describe
 
 FIELD: Final = b"b"
-"""The one field of an entry: its batch."""
+"""The only field of an entry: the batch."""
 BLOCK_MILLISECONDS: Final = 1_000
 HOUSE_MILLISECONDS: Final = 5_000
 LIVES_SECONDS: Final = 5.0
-"""How long a front counts as alive after it has renewed its key."""
+"""The lifetime of a front's key after each renewal."""
 STREAM_SECONDS: Final = 60.0
-"""How long its stream of answers is kept after that."""
+"""The lifetime of a front's stream of answers after each renewal."""
 SLICES: Final = 40
-"""For an answer of Redis: two seconds, and more than it may block."""
+"""The time-out of a call, two seconds: longer than a read blocks."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
-"""Of each stream. A reader that is further behind has missed some, and asks for them again."""
+"""The length of each stream. A reader that is further behind has missed entries, and asks again."""
 MOST_READ: Final = 64
-"""Entries in one reply."""
+"""The most entries that one read returns from a stream."""
 
 
 class Calls(Protocol):
@@ -52,30 +53,30 @@ class Names:
 
     @property
     def prefix(self) -> str:
-        """What all its keys begin with."""
+        """The prefix of all keys of the shop."""
         return f"cafe:{self.shop or 'cafe'}:"
 
     @property
     def asks(self) -> str:
-        """The stream of what fronts ask."""
+        """The stream of asks of all fronts."""
         return f"{self.prefix}asks"
 
     @property
     def log(self) -> str:
-        """The stream of what the house has committed."""
+        """The stream of the house's heartbeats and committed events."""
         return f"{self.prefix}log"
 
     @property
     def house(self) -> str:
-        """The key that a house writes to learn whether fronts can write theirs."""
+        """The key that a house writes to test whether fronts can write theirs."""
         return f"{self.prefix}house"
 
     def answers(self, front: str) -> str:
-        """Return the stream of the answers to a front."""
+        """Return the stream of answers to a front."""
         return f"{self.prefix}answers:{front}"
 
     def front(self, front: str) -> str:
-        """Return the key that a front renews as long as it lives."""
+        """Return the key that a front renews as long as it runs."""
         return f"{self.prefix}front:{front}"
 
 
@@ -85,25 +86,25 @@ class StreamEntry(NamedTuple):
     stream: str
     body: bytes
     kind: str
-    """Which of MOST_ENTRIES bounds the stream."""
+    """The key of the stream's bound in MOST_ENTRIES."""
 
 
 class Bus:
-    """Redis as both ends use it: a connection that adds, and one that waits for entries."""
+    """The streams as both ends use them: one connection adds, another waits for entries."""
 
     def __init__(self, adding: Calls, reading: Calls, names: Names) -> None:
-        """Use two connections, since one that waits does nothing else."""
+        """Use two connections, since a blocking read occupies its own."""
         self.names = names
         self.is_away = False
-        """Whether the last call failed, of either connection."""
+        """Whether the last call of either connection failed."""
         self._adding = adding
         self._reading = reading
         self._failed = set[Calls]()
 
     async def add(self, entries: Sequence[StreamEntry], *, renew: str | None = None) -> bool:
-        """Add entries in one round trip; return whether that is certain, else wait a little.
+        """Add entries in one round trip; return whether Redis confirmed, after a pause if not.
 
-        `renew` names a front that lives, and whose stream is to be kept.
+        `renew` names a front whose key and stream of answers are renewed with it.
         """
         commands: list[Command] = [
             ("XADD", stream, "MAXLEN", "~", MOST_ENTRIES[kind], "*", FIELD, seal(body))
@@ -117,10 +118,10 @@ class Bus:
         return not commands or await self._call(*commands) is not None
 
     async def living(self, fronts: Sequence[str]) -> set[str] | None:
-        """Return which of these fronts have renewed their key; None while none can do so."""
+        """Return the fronts among these whose key exists; None while no key can be renewed."""
         if not fronts:
             return set()
-        # One that is full, or a replica, answers what reads and refuses what writes.
+        # A Redis that is full, or a replica, still answers reads but refuses writes.
         writing: Command = ("SET", self.names.house, b"", "PX", HOUSE_MILLISECONDS)
         found = await self._call(writing, ("MGET", *map(self.names.front, fronts)))
         if found is None:
@@ -128,11 +129,11 @@ class Bus:
         return {front for front, value in zip(fronts, found[1], strict=True) if value is not None}
 
     async def delete(self, *keys: str) -> None:
-        """Delete keys, unless Redis is away: they expire anyway."""
+        """Delete keys, unless Redis is away: then they expire."""
         await self._call(("DEL", *keys))
 
     async def last_of(self, streams: Sequence[str]) -> dict[str, bytes]:
-        """Return the id of the last entry of each stream, waiting for Redis."""
+        """Return the id of the last entry of each stream; retries until Redis answers."""
         commands = [("XREVRANGE", one, "+", "-", "COUNT", 1) for one in streams]
         while True:
             try:
@@ -146,10 +147,10 @@ class Bus:
     async def read(
         self, after: Mapping[str, bytes]
     ) -> tuple[Sequence[tuple[str, memoryview]], dict[str, bytes]]:
-        """Wait for entries behind these ids; return them by stream, and the ids to go on behind.
+        """Wait for entries after these ids; return each with its stream, and the ids to go on from.
 
-        Returns none after a second without any. Raises WrongVersion for what a house has sent;
-        a house skips what a front of another release asks, for as long as that runs.
+        Returns no entries after a second without any. Raises WrongVersion for an entry of a house
+        of another release; asks of a front of another release are skipped with a warning.
         """
         ids = dict(after)
         command: list[str | bytes | int] = [
@@ -165,7 +166,7 @@ class Bus:
         except AWAY as error:
             await self._note_away(self._reading, error)
             last = await self.last_of(list(ids))
-            # One that was emptied may begin with lower ids, if its machine's clock is behind.
+            # An emptied Redis may begin with lower ids, if its machine's clock is behind.
             return (), {one: min(ids[one], last[one], key=_number) for one in ids}
         self._note_here(self._reading)
         entries: list[tuple[str, memoryview]] = []
@@ -205,9 +206,9 @@ class Bus:
 
 
 def by_stream(found: Any) -> Iterable[tuple[bytes, Any]]:
-    """Return what XREAD has answered, in either version of the protocol, by stream."""
+    """Return an answer to XREAD, of either version of the protocol, as pairs by stream."""
     if isinstance(found, dict):
-        return cast("dict[bytes, Any]", found).items()  # isinstance cannot tell of what
+        return cast("dict[bytes, Any]", found).items()  # isinstance does not narrow the items
     return found or ()
 
 
@@ -218,7 +219,7 @@ def _number(identifier: bytes) -> tuple[int, int]:
 
 @asynccontextmanager
 async def open_bus(url: str, names: Names) -> AsyncGenerator[Bus]:
-    """Yield the bus at `url`; Redis may be away, then and later."""
+    """Yield the bus at `url`; Redis may be away, at the start and later."""
     adding, reading = Reconnecting(url), Reconnecting(url)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(adding.run)
