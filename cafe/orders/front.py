@@ -1,15 +1,15 @@
-"""The Dispatcher as a front asks it: over the bus, except for the waits, which end by the log.
+"""A front's ref of the Dispatcher: it asks over the bus, and ends waits for orders by the log.
 
-Rule: a wait is never missed. The front follows an order from before it asks about it, so the order
-either has ended in the house's answer, or ends in an event after that. Where events were missed,
-or another house owns the shop, all that are waited for are asked about again.
+Rule: the end of an order is never missed. The front follows an order from before it asks about it,
+so the order either has ended in the house's answer, or ends in a later event. After missed events
+or a fail-over, the front asks again about all orders that its clients wait for.
 
-Theory of operation. The house holds the orders that customers wait for here, so that each is handed
-over as it is finished. `PlaceOrder` holds its order, and so does `HoldOrders`; `LeaveOrder` ends
-that. Holds and leaves are numbered, since the bus may change their sequence: a leave ends the holds
-before it only. What this front holds though no client waits, because the client left while the ask
-was under way, it leaves when the answer comes. And if the house did not know that a customer waits
-here (it has just taken over), the order is ready and not handed over: then the front asks for that.
+Theory of operation. The house holds the orders that customers wait for here, so that it hands each
+over as it is finished. `PlaceOrder` and `HoldOrders` make holds; `LeaveOrder` ends them. Holds and
+leaves are numbered, since the bus may reorder them: a leave ends only the holds before it. If a
+client disconnects while its ask is under way, the front leaves the order when the answer arrives.
+If the house did not know that a customer waits here (it has just taken over), the order becomes
+ready without being handed over: then the front asks for it.
 """
 
 from __future__ import annotations
@@ -55,32 +55,32 @@ from cafe.orders.refusals import UnknownOrder
 R = TypeVar("R")
 
 AT_ONCE: Final = 500
-"""Orders that the Dispatcher is asked about in one turn."""
+"""The most orders that one message asks the Dispatcher about."""
 RETRY_SECONDS: Final = 0.5
-"""Between two attempts to ask about the orders that are waited for."""
+"""The time between attempts to ask about orders again."""
 REFUSED_WHEN_CLOSING: Final = (PlaceOrder, StartOrder, AwaitOrder, CheckRoom, PublishOrder)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("order")
 
 
 class DispatcherAtFront(BusRef[Dispatcher]):
-    """A ref of the house's Dispatcher; `run` has to run, and `close` ends all waits."""
+    """A ref of the house's Dispatcher; it needs a task for `run`, and `close` ends all waits."""
 
     def __init__(
         self, house: HouseClient, ledger: FollowingLedger, closing: Closing, ban_seconds: float
     ) -> None:
-        """Ask the house, follow its ledger, and refuse what is new once `closing` began."""
+        """Ask the house and follow its ledger; refuses new requests once `closing` began."""
         super().__init__(house, Dispatcher, Dispatcher.__name__)
         self._front = house.front
         self._closing = closing
         self._waits = Waits(ban_seconds)
         self._baristas: set[trio.CancelScope] = set()
-        """Of those that wait for an order."""
+        """The scopes of baristas that wait for an order."""
         self._number = 0
         self._doubts = 0
-        """How often news may have been missed."""
+        """How often events may have been missed."""
         self._due: dict[str, None] = {}
-        """Orders that the house is to be asked about again."""
+        """Orders that the house has to be asked about again."""
         self._untold: list[LeaveOrder] = []
         self._bell = trio.Event()
         ledger.listen(self._hear)
@@ -89,11 +89,11 @@ class DispatcherAtFront(BusRef[Dispatcher]):
 
     @property
     def waiting(self) -> int:
-        """How many orders are waited for here."""
+        """How many orders clients of this front wait for."""
         return len(self._waits)
 
     async def ask(self, message: Question[Dispatcher, R]) -> R:
-        """Ask as a BusRef does; a wait for an order ends as the Dispatcher would answer it."""
+        """Ask as a BusRef does; a wait for an order ends as the Dispatcher's answer would."""
         given: Any = message
         if isinstance(given, REFUSED_WHEN_CLOSING):
             if self._closing.refusal is not None:
@@ -107,7 +107,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         return await super().ask(message)
 
     def tell_nowait(self, message: Message[Dispatcher, Any]) -> None:
-        """Tell as a BusRef does; a customer that has disconnected is not waited for here either."""
+        """Tell as a BusRef does; a HangUp also ends the hold of its order at this front."""
         if isinstance(message, HangUp):
             wait = self._waits.find(message.order_id)
             if wait is not None:
@@ -116,13 +116,13 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         super().tell_nowait(message)
 
     async def doubt(self) -> None:
-        """Have the house asked again about all that is waited for: news may have been missed."""
+        """Schedule a question about each order that is waited for: events may have been missed."""
         self._doubts += 1
         self._due.update((order_id, None) for order_id, wait in self._waits if wait.is_waited_for)
         self._bell.set()
 
     async def run(self) -> NoReturn:
-        """Ask about orders again where that is due; never returns, and outlives outages."""
+        """Ask again about the orders that are due; never returns, and retries through outages."""
         while True:
             await self._bell.wait()
             self._bell = trio.Event()
@@ -141,7 +141,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
                 self._bell.set()
 
     async def close(self) -> Mapping[str, int]:
-        """Refuse all who wait, since this front is closing, and leave their orders."""
+        """Refuse all waiting clients, since this front is closing, and leave their orders."""
         answered = 0
         for _order_id, wait in self._waits:
             if not wait.done.is_set():
@@ -156,7 +156,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
     # Customers
 
     async def _place(self, message: PlaceOrder) -> Standing:
-        if not message.bound:  # its customer does not wait here
+        if not message.bound:  # the customer does not wait here
             late = self._hang_up if message.key is None else None
             return await self.ask_late(message, late)
         order_id, doubts = message.order_id, self._doubts
@@ -167,11 +167,11 @@ class DispatcherAtFront(BusRef[Dispatcher]):
             late = self._hang_up if message.key is None else self._leave_unless_awaited
             standing = await self.ask_late(sent, late)
             order = standing.order
-            # Another one was not followed before the ask, so its end may have been missed.
+            # A different order was not followed before the ask, so its end may have been missed.
             is_same = order.order_id == order_id and doubts == self._doubts
             wait.is_held = is_same and not order.ended
         except (ActorError, CafeRefusal):
-            if message.key is not None:  # else it is placed again, or a HangUp ends it
+            if message.key is not None:  # else the order is placed again, or a HangUp cancels it
                 self._leave(order_id, hangs_up=False)
             raise
         finally:
@@ -211,11 +211,11 @@ class DispatcherAtFront(BusRef[Dispatcher]):
 
     def _answer(self, wait: Wait, *, collects: bool) -> Standing:
         if wait.result is None and self._closing.refusal is not None and not collects:
-            raise UnknownOrder  # it is looked at once more, as where it was forgotten
+            raise UnknownOrder  # the caller looks it up again, as for a forgotten order
         return wait.answer(collects=collects)
 
     async def _look(self, wait: Wait, message: AwaitOrder) -> Standing:
-        """Return where an order stands that is followed from before this; hold it if it lives."""
+        """Return the standing of an order that is followed already; hold it for a customer."""
         order_id = message.order_id
         if message.collects:
             found = await self._hold((order_id,))
@@ -232,7 +232,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         return await self.ask_late(message, self._leave_those_not_awaited)
 
     async def _look_again(self, order_ids: Sequence[str]) -> None:
-        """End those that have ended in the house, or that it does not know; hold the others."""
+        """End the waits for orders that have ended, or that are unknown; hold the others."""
         collected = [one for one in order_ids if self._waits.is_collected(one)]
         looked_at = [one for one in order_ids if one not in set(collected)]
         if collected:
@@ -255,17 +255,17 @@ class DispatcherAtFront(BusRef[Dispatcher]):
                 _note(wait, standing)
 
     def _hear(self, logged: Sequence[Logged]) -> None:
-        """End waits; a follower for `listen`."""
+        """End waits by committed events; a callback for `listen`."""
         unclear = self._waits.hear(logged)
         if unclear:
-            self._doubts += 1  # one that is being placed is asked about when that is answered
+            self._doubts += 1  # an order that is being placed is asked about after that answer
             self._due.update(dict.fromkeys(unclear))
             self._bell.set()
 
-    # What no client waits for any longer
+    # Orders whose client has disconnected
 
     def _hang_up(self, placed: Standing) -> None:
-        with suppress(MailboxFull):  # else the periodic check abandons it
+        with suppress(MailboxFull):  # then the periodic check abandons it
             super().tell_nowait(HangUp(placed.order.order_id))
 
     def _leave_unless_awaited(self, placed: Standing) -> None:
@@ -283,7 +283,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         try:
             super().tell_nowait(message)
         except MailboxFull:
-            # Later: as long as the house holds an order, no check abandons it.
+            # Sent later: as long as the house holds an order, no periodic check abandons it.
             self._untold.append(message)
             self._bell.set()
 
@@ -306,9 +306,9 @@ class DispatcherAtFront(BusRef[Dispatcher]):
         raise self._refusal()
 
     def _release(self, claim_id: str, claim: Claim | None) -> None:
-        """Release the order of a barista that had gone when its claim came."""
+        """Release the order of a claim whose barista disconnected before it arrived."""
         if claim is not None:
-            with suppress(MailboxFull):  # else its lease expires
+            with suppress(MailboxFull):  # then its lease expires
                 super().tell_nowait(ReleaseOrder(claim.order.order_id, claim_id))
 
     # Closing
@@ -326,7 +326,7 @@ class DispatcherAtFront(BusRef[Dispatcher]):
 
 
 def _note(wait: Wait, standing: Standing) -> None:
-    """Keep what the rows of an order in the log do not have."""
+    """Keep the basket and destination, which an order's row in the log lacks."""
     order = standing.order
     if order.basket is not None or order.destination is not None:
         wait.known = order

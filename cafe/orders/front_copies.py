@@ -1,6 +1,6 @@
-"""Copies at a front of what a desk keeps in memory: the ids, the keys that are used, the board.
+"""A front's copies of the house's ids, used keys and board.
 
-Rule: a copy has all that was committed, at the latest when it is loaded.
+Rule: a copy has every event that was committed before its load, and follows the log after that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cafe.orders.ready_board import OnBoard, ReadyBoard
 
 
 async def copied_ids(ledger: FollowingLedger) -> OrderIds:
-    """Return the maker of ids; the house has made its secret when it opened."""
+    """Return the maker of order ids; waits until the house has stored its secret."""
 
     async def load() -> OrderIds:
         found = await ledger.read(read_secret)
@@ -31,7 +31,7 @@ async def copied_ids(ledger: FollowingLedger) -> OrderIds:
 
 
 async def copied_keys(ledger: FollowingLedger, ttl_seconds: float) -> KeptKeys:
-    """Return the keys that the ledger may have, which follow the log from now on."""
+    """Return the used keys, which follow the log from now on."""
     keys = KeptKeys(ttl_seconds)
 
     async def load() -> Sequence[UsedKey]:

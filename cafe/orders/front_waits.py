@@ -1,7 +1,7 @@
 """The orders that clients of one front wait for, and how their waits end by the log.
 
-Rule: it asks nothing. It hears what was committed, and is given what the house has said; an order
-ends once. A wait costs one entry here and one event, and a commit costs one look-up.
+Rule: it asks nothing. Committed events and the house's answers are passed in; a wait ends once.
+A wait costs one entry here and one trio.Event, and a committed event costs one look-up.
 """
 
 from __future__ import annotations
@@ -30,43 +30,43 @@ class Wait:
         """Begin without clients."""
         self.done = trio.Event()
         self.placing = 0
-        """How many place it: they have its id, but the house may not know it yet."""
+        """How many clients are placing the order: the house may not know its id yet."""
         self.collecting = 0
-        """How many wait to be handed it."""
+        """How many clients wait for the order to be handed over to them."""
         self.looking = 0
-        """How many others wait for its end."""
+        """How many other clients wait for the order to end."""
         self.is_held = False
-        """Whether the house holds it for a client that has placed it and is about to wait."""
+        """Whether the house holds the order for a client that placed it and is about to wait."""
         self.known: Order | None = None
-        """The order, where its rows in the log do not have all of it."""
+        """The order, if its row in the log lacks its basket or destination."""
         self.result: Standing | None = None
         self.refuse: Callable[[], CafeRefusal] | None = None
-        """Makes a refusal, where all who wait are refused."""
+        """Makes the refusal, if all waiting clients are refused."""
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether the house is to be asked about it again where news may have been missed."""
+        """Whether to ask the house about the order again after missed events."""
         return bool(self.collecting or self.looking or self.is_held)
 
     def end(self, standing: Standing) -> None:
-        """Answer all who wait."""
+        """Answer all waiting clients."""
         self.result = standing
         self.done.set()
 
     def end_all(self, refuse: Callable[[], CafeRefusal]) -> None:
-        """Refuse all who wait."""
+        """Refuse all waiting clients."""
         self.refuse = refuse
         self.done.set()
 
     def answer(self, *, collects: bool) -> Standing:
-        """Return the standing at the end; raises the refusal, or OrderCancelled in a customer."""
+        """Return the standing at the end; raises the refusal, or OrderCancelled to a customer."""
         if self.result is None:
             raise OrderCancelled if self.refuse is None else self.refuse()
         return answer_of(self.result, collects=collects)
 
 
 def answer_of(standing: Standing, *, collects: bool) -> Standing:
-    """Return where an order stands that has ended; a customer of a cancelled one is refused."""
+    """Return the standing of an ended order; raises OrderCancelled to a customer who collects."""
     if collects and standing.order.status is Status.CANCELLED:
         raise OrderCancelled
     return standing
@@ -76,20 +76,20 @@ class Waits:
     """The waits of one front, by order."""
 
     def __init__(self, ban_seconds: float) -> None:
-        """Tell those that are cut off to come back after so many seconds."""
+        """Begin without waits; a refusal of a cut-off order names `ban_seconds`."""
         self._ban_seconds = ban_seconds
         self._waits: dict[str, Wait] = {}
 
     def __len__(self) -> int:
-        """Return how many orders are waited for."""
+        """Return how many orders have a wait."""
         return len(self._waits)
 
     def __iter__(self) -> Iterator[tuple[str, Wait]]:
-        """Yield all of them."""
+        """Yield each order's id and wait; the waits may change meanwhile."""
         return iter(list(self._waits.items()))
 
     def join(self, order_id: str) -> Wait:
-        """Return the wait of an order from now on, which has not ended."""
+        """Return the wait of an order; makes one if there is none, or only an ended one."""
         wait = self._waits.get(order_id)
         if wait is None or (wait.done.is_set() and not wait.is_held):
             wait = self._waits[order_id] = Wait()
@@ -100,20 +100,20 @@ class Waits:
         return self._waits.get(order_id)
 
     def is_collected(self, order_id: str) -> bool:
-        """Return whether a client here waits to be handed an order."""
+        """Return whether a client here waits for an order to be handed over."""
         wait = self._waits.get(order_id)
         return wait is not None and (wait.collecting > 0 or wait.is_held)
 
     def tidy(self, order_id: str, wait: Wait) -> None:
-        """Forget a wait that a client has left, if it was the last one."""
+        """Forget a wait if no client needs it any longer."""
         if not (wait.placing or wait.is_waited_for) and self._waits.get(order_id) is wait:
             del self._waits[order_id]
 
     def hear(self, logged: Sequence[Logged]) -> list[str]:
-        """End waits by what was committed; return the orders about which the house is to be asked.
+        """End waits by committed events; return the orders that the house has to be asked about.
 
-        Those are ready, and were not handed over to the customer who waits here: the house did not
-        know of that. What is handed over as it is finished is in the same commit.
+        Those are ready, but not handed over to the customer who waits here: the house did not know
+        of that wait. Otherwise finish and hand-over are in the same commit.
         """
         if not self._waits:
             return []
@@ -138,10 +138,10 @@ class Waits:
         return unclear
 
     def _take(self, one: Logged, wait: Wait, ready: dict[str, Standing]) -> bool:
-        """End a wait by an event, or note in `ready` that it may end; False if that is unclear."""
+        """End a wait by an event, or add its order to `ready`; False if the row is not enough."""
         order_id, at = one.event.subject, one.event.at
         if one.event.after == Status.DELIVERED and order_id in ready:
-            # Shown as at the finish, as to a customer who waits in the house.
+            # The standing at the finish, as for a customer who waits in the house.
             wait.end(ready.pop(order_id))
             return True
         order = _order_in(one, wait)
@@ -161,7 +161,7 @@ class Waits:
 
 
 def _order_in(logged: Logged, wait: Wait) -> Order | None:
-    """Return an order as an event leaves it; None where that cannot be known from its row."""
+    """Return an order as of an event; None if its row in the log does not have all of it."""
     change = logged.changes[0] if logged.changes else None
     if not (isinstance(change, Put) and change.table is orders):
         return None

@@ -1,7 +1,7 @@
-"""The Idempotency-Keys that the ledger has, as one more follower of its log.
+"""The Idempotency-Keys in the ledger, kept in memory by following its log.
 
-Rule: as in `followers.py`. It imports neither logs nor metrics, since the queries import it, and
-`cafe report` those.
+Rule: as in `followers.py`. It imports neither logs nor metrics, since `cafe report` imports it
+through the queries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from cafe.ledger.department import Logged, Put
 from cafe.orders.tables import keys
 
 MOST_KEYS: Final = 50_000
-"""About 10 MB. Each belongs to an order that waits, or was brewed within CAFE_KEY_TTL_SECONDS."""
+"""The limit of keys in memory, about 10 MB. Each belongs to an order that waits, or was brewed
+within CAFE_KEY_TTL_SECONDS."""
 
 
 class UsedKey(NamedTuple):
@@ -27,10 +28,10 @@ class UsedKey(NamedTuple):
 
 
 class KeptKeys:
-    """Which Idempotency-Keys the ledger may have: a filter, so that a new key costs no look-up.
+    """A filter of the Idempotency-Keys in the ledger, so that a new key costs no look-up.
 
-    No false negatives: keys are added as they are committed, and the Dispatcher knows those that
-    are not committed yet. A key that is not certain counts as present, and is looked up.
+    It has no false negatives: keys are added as they are committed, and the Dispatcher knows the
+    uncommitted ones. A key that is uncertain counts as present, and is looked up.
     """
 
     def __init__(self, ttl_seconds: float, most: int = MOST_KEYS) -> None:
@@ -38,19 +39,19 @@ class KeptKeys:
         self._ttl_seconds = ttl_seconds
         self._most = most
         self._used_at: OrderedDict[int, float] = OrderedDict()
-        """By the hash of address and key, the most recently used last."""
+        """Times of use by the hash of address and key, the most recent last."""
         self._complete_after = -inf
-        """All keys used after this time are here."""
+        """Every key used after this time is in the filter."""
 
     def begin(self, used: Iterable[UsedKey]) -> None:
-        """Begin with these keys, in the order of their use."""
+        """Replace all keys by these, which are in the order of their use."""
         self._used_at.clear()
         self._complete_after = -inf
         for one in used:
             self.add(*one)
 
     def doubt(self) -> None:
-        """Count every key as present until the next `begin`: some may have been missed."""
+        """Count every key as present until the next `begin`: keys may have been missed."""
         self._complete_after = inf
 
     def may_have(self, address: str, key: str, since: float) -> bool:
@@ -71,7 +72,7 @@ class KeptKeys:
         return next(iter(self._used_at.values()))
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Add the keys of committed entries; a follower for `Ledger.listen`."""
+        """Add and delete keys by committed events; a callback for `Ledger.listen`."""
         for one in logged:
             for change in one.changes:
                 if change.table is not keys:

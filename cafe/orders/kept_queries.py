@@ -1,7 +1,7 @@
-"""What a desk keeps in memory of the ledger: what signs its ids, the keys, and the board.
+"""Queries of what is kept in memory: the secret of order ids, the used keys, and the board.
 
-Rule: queries only. Each is loaded as its object, and is also read as plain values, which can be
-sent to a front.
+Rule: queries only. `load_*` returns the object, and `read_*` plain values, which can be sent to
+a front.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _on_the_counter = (
 
 
 def load_ids(connection: Connection) -> OrderIds:
-    """Return the maker of order ids; the first time, also make and store its secret.
+    """Return the maker of order ids; makes and stores its secret the first time.
 
     Once the orders with unsigned ids are pruned, such an id is refused as a guess.
     """
@@ -65,14 +65,14 @@ def load_ids(connection: Connection) -> OrderIds:
 
 
 class IdSecret(NamedTuple):
-    """What an OrderIds is made of, to make it in another process."""
+    """The arguments of an OrderIds, so that another process can make it."""
 
     secret: bytes
     has_unsigned: bool
 
 
 def read_secret(connection: Connection) -> IdSecret | None:
-    """Return what signs the ids of orders; None before a shop has opened the ledger."""
+    """Return the secret that signs order ids; None before a shop has opened the ledger."""
     found = find_secret(connection)
     if found is None:
         return None
@@ -86,13 +86,13 @@ def _has_unsigned(connection: Connection, through: int) -> bool:
 
 
 def find_secret(connection: Connection) -> tuple[bytes, int] | None:
-    """Return the secret of order ids, and the last number without a signature, if it is made."""
+    """Return the secret of order ids and the last unsigned number; None if none is stored."""
     row = connection.execute(select(id_secret.c.secret, id_secret.c.unsigned_through)).first()
     return None if row is None else (row.secret, row.unsigned_through)
 
 
 def new_secret(connection: Connection) -> tuple[bytes, int]:
-    """Return a secret for order ids of which the orders that there are know nothing."""
+    """Return a new secret for order ids, and the last order's number, which it does not cover."""
     return token_bytes(SECRET_BYTES), load_last_number(connection)
 
 
@@ -122,14 +122,14 @@ def read_keys(connection: Connection, ttl_seconds: float, now: float) -> list[Us
 
 
 def load_board(connection: Connection, now: float, most: int = MOST_KEPT) -> ReadyBoard:
-    """Return the board as the committed rows have it at `now`, with at most so many ready cups."""
+    """Return the board by the committed rows at `now`, with at most `most` ready cups."""
     board = ReadyBoard(most)
     board.begin(read_cups(connection, now, most))
     return board
 
 
 def read_cups(connection: Connection, now: float, most: int = MOST_KEPT) -> list[OnBoard]:
-    """Return what a board shows at `now`, with at most so many ready cups, the oldest first."""
+    """Return the cups of a board at `now`; of the ready ones, the newest `most`, oldest first."""
     brewing = [
         OnBoard(row.order_id, Cup(row.number, row.name))
         for row in connection.execute(_in_preparation)
