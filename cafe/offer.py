@@ -1,8 +1,8 @@
-"""What a department and the shop are to each other: what it is opened with, and what it offers.
+"""The interface between a department and the shop: what it is opened with, and what it offers.
 
-Rule: values and callables only. The shop starts actors and tasks, serves the routers and asks for
-the rest when it needs it; so a department starts nothing by itself, and the shop knows nothing of
-what a department does.
+Rule: values and callables only. The shop starts actors and tasks, serves the routers, and calls the
+rest when it needs it; so a department starts nothing itself, and the shop does not depend on what
+a department does.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Start(Protocol):
     async def __call__(
         self, factory: Callable[[], A] | Callable[[], Awaitable[A]], *, name: str
     ) -> Ref[A]:
-        """Start what `factory` makes, now and after each crash."""
+        """Start the actor that `factory` returns, now and after each crash."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the shop has before any department is open."""
+    """What a department is opened with, where the actors and the ledger are."""
 
     settings: Settings
     start: Start
@@ -52,47 +52,47 @@ class House:
     closing: Closing
     registry: CollectorRegistry
     has_fronts: bool = False
-    """Whether it is a house whose customers are at fronts, in other processes."""
+    """Whether customers are connected to fronts, in other processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What a front has before any department is reached: the house has its actors and ledger."""
+    """What a department is opened with at a front: the house has its actors and ledger."""
 
     settings: Settings
     house: HouseClient
     ledger: FollowingLedger
     limiter: Ref[RateLimiter]
     closing: Closing
-    """Whether this front is closing; the house may go on."""
+    """The closing of this front; the house may go on."""
     registry: CollectorRegistry
 
 
 async def nothing() -> Mapping[str, int]:
-    """Do nothing, and have nothing to log."""
+    """Do nothing; return no figures to log."""
     return {}
 
 
 async def no_metrics() -> Iterable[Metric]:
-    """Have no metrics of its own."""
+    """Return no metrics."""
     return ()
 
 
 async def nothing_of_front(_front: str) -> int:
-    """Have nothing of any front."""
+    """Release nothing; return 0."""
     return 0
 
 
 async def nothing_to_cut_off(_address: str, _seconds: float) -> int:
-    """Have nothing of any address."""
+    """Cut off nothing; return 0."""
     return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherApi:
-    """The API of another system, served under a prefix of its own with an OpenAPI page of its own.
+    """The API of another system, served under its own prefix with its own OpenAPI page.
 
-    One without routes is ours: then the prefix leads to our own apps.
+    Without routes, the prefix leads to our own apps.
     """
 
     prefix: str
@@ -110,38 +110,38 @@ class OtherApi:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What one open department offers to the shop; all but its name may be left out."""
+    """What one open department offers to the shop; only its name is required."""
 
     name: str
     customer_routes: tuple[APIRouter, ...] = ()
     staff_routes: tuple[APIRouter, ...] = ()
     other_apis: tuple[OtherApi, ...] = ()
-    """APIs of other systems whose clients are served, too."""
+    """The APIs of other systems that the department serves."""
     home: Callable[[Request], Awaitable[Response]] | None = None
     """Answers `/` of the customers' port for people; one department offers it."""
     authenticate: Authenticate | None = None
-    """Says who makes a request, for the routes of all departments; one department offers it."""
+    """Authenticates requests for the routes of all departments; one department offers it."""
     answers: Callable[[], Awaitable[object]] = nothing
     """Returns when its actors answer; the shop is ready once all departments have."""
     metrics: Callable[[], Awaitable[Iterable[Metric]]] = no_metrics
-    """Its own numbers, asked for with each scrape."""
+    """Returns its own metrics, at each scrape."""
     tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
-    """Run where its actors are, for as long as the shop is open."""
+    """Run in the process of its actors, as long as the shop is open."""
     serving: tuple[Callable[[], Awaitable[None]], ...] = ()
-    """Run wherever its routes are served, for as long as they are."""
+    """Run in each process that serves its routes, as long as it does."""
     refs: tuple[Ref[Any], ...] = ()
     """The actors that fronts ask."""
     queries: tuple[Callable[..., Any], ...] = ()
-    """What fronts read by: functions of a module, given a connection, and all else by name."""
+    """The queries of fronts: functions of a module, with keywords after the connection."""
     calls: Mapping[str, Callable[[], Awaitable[Any]]] = field(
         default_factory=dict[str, Callable[[], Awaitable[Any]]]
     )
-    """What else fronts ask for, by name."""
+    """Other functions that fronts call, by name."""
     tidy: Callable[[], Awaitable[Mapping[str, int]]] = nothing
-    """Deletes what is kept no longer, once an hour; returns what to log of it."""
+    """Deletes expired rows, once an hour; returns figures to log."""
     cut_off: Callable[[str, float], Awaitable[int]] = nothing_to_cut_off
-    """Gives up what a banned address, for so many seconds, has; returns how much that was."""
+    """Cancels what an address has that is banned for these seconds; returns how much that was."""
     front_gone: Callable[[str], Awaitable[int]] = nothing_of_front
-    """Gives up what a front that has gone held; returns how much that was."""
+    """Releases what a disconnected front held; returns how much that was."""
     close: Callable[[], Awaitable[Mapping[str, int]]] = nothing
-    """Answers all who wait, once `Closing` has begun; returns what to log of it."""
+    """Answers all waiting clients, once `Closing` has begun; returns figures to log."""

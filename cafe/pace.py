@@ -1,8 +1,8 @@
-"""How often what costs the same whatever it carries is done: what gathers meanwhile goes with it.
+"""How long to gather messages into a batch, when each batch costs the same whatever its size.
 
-Rule: a call of Redis costs a third of a millisecond of processor, and a group of a ledger on
-PostgreSQL more. Few messages go at once, for processor is left then. In a rush the more come the
-longer they gather, until a batch carries dozens.
+Rule: a call of Redis costs a third of a millisecond of processor time, and a commit group on
+PostgreSQL more. At a low rate messages are sent at once, since there is processor time to spare.
+The higher the rate, the longer they gather, until a batch carries dozens.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from typing import Final
 import trio
 
 LONGEST_SECONDS: Final = 0.025
-"""Between two batches, however many messages come."""
+"""The longest time between batches, at any rate."""
 FEW: Final = 300.0
-"""Messages a second up to which none waits for others."""
+"""The rate, in messages a second, up to which no message waits for others."""
 BUSY: Final = 1_500.0
-"""Messages a second at which the longest is reached; between the two it is in proportion."""
+"""The rate at which LONGEST_SECONDS is reached; between the two rates the time is interpolated."""
 LOOK_SECONDS: Final = 0.25
-"""Over how long messages are counted."""
+"""The period over which messages are counted."""
 
 
 class Pace:
-    """When the next batch may go."""
+    """Limits the rate of batches by the rate of messages."""
 
     __slots__ = ("_counted", "_look_at", "_next_at", "_seconds")
 
     def __init__(self) -> None:
-        """Let the first one go at once."""
+        """Allow the first batch at once."""
         self._next_at = -inf
         self._seconds = 0.0
         self._counted = 0
         self._look_at = -inf
 
     async def wait(self) -> None:
-        """Return when a batch may go."""
+        """Wait until a batch may be sent."""
         await trio.sleep_until(self._next_at)
 
     def note(self, messages: int) -> None:
-        """Note that a batch goes, with so many messages."""
+        """Count a batch that is sent now, with this many messages."""
         now = trio.current_time()
         self._counted += messages
         if now >= self._look_at:

@@ -1,10 +1,9 @@
-"""One connection to Redis or Valkey, and calls over it: how the limits and the bus reach it.
+"""One connection to Redis or Valkey and calls over it, for the limits and the bus.
 
-Rule: a connection is used until the first failure, and then given up with all that belongs to it.
-coredis' own retries, its pool and its time-outs are not used: its client retries a command that may
-have been carried out, and each attempt to connect that is cancelled takes a place in its pool for
-good. So each connection has a pool of its own, which ends with it. To call through the connection
-and not through the client also costs a third less.
+Rule: a connection is used until its first failure, and is then closed with its pool. The retries,
+shared pool and time-outs of coredis are not used: its client retries a command that may have been
+executed, and each cancelled attempt to connect leaks a place in its pool. So each connection has
+a pool of its own. Calling through the connection, not the client, also costs a third less.
 """
 
 from __future__ import annotations
@@ -26,34 +25,34 @@ from actors.errors import copy_error
 
 CONNECT_SECONDS: Final = 0.25
 SLICE_SECONDS: Final = 0.05
-"""A call's time-out is so many of these, so that a process that stalls itself, which costs one of
-them, does not take that for a server that does not answer."""
+"""The unit of a call's time-out. A stall of this process costs one slice, not the whole time-out,
+so it is not mistaken for a server that does not answer."""
 RETRY_SECONDS: Final = 0.1
-"""Between two attempts to connect, for `Reconnecting`."""
+"""The time between attempts to connect, for `Reconnecting`."""
 
 AWAY: Final = (RedisError, OSError, trio.TooSlowError)
-"""What a call raises if Redis is away, is loading, is full, is a replica, or is no Redis."""
+"""The errors of a call if Redis is away, loading, full, a replica, or not Redis at all."""
 
 Pool = ConnectionPool[TCPConnection] | ConnectionPool[UnixDomainSocketConnection]
 Command = Sequence[str | bytes | int]
 """A name in capitals, and its arguments."""
 
-# It logs a traceback for each attempt to connect; its users say once that Redis is away.
+# coredis logs a traceback for each failed attempt to connect; its users log an outage once.
 getLogger("coredis").setLevel(CRITICAL)
 
 
 @cache
 def tls() -> SSLContext:
-    """Return what checks the certificates of servers; made once, as that takes 25 ms."""
+    """Return the context that verifies servers' certificates; cached, since it takes 25 ms."""
     return create_default_context()
 
 
 @asynccontextmanager
 async def open_pool(url: str) -> AsyncGenerator[Pool]:
-    """Open a pool for one connection. Failures must not leave the block: they would be wrapped.
+    """Yield a pool for one connection. Catch errors inside the block: outside they are wrapped.
 
-    User and password are percent-encoded in the URL. Over TLS the server's certificate has to be
-    for the URL's host, and of an authority that the machine or SSL_CERT_FILE names.
+    User and password are percent-encoded in the URL. Over TLS the server's certificate must be for
+    the URL's host, and from an authority that the machine or SSL_CERT_FILE names.
     """
     has_tls = urlsplit(url).scheme == "rediss"
     pool = ConnectionPool.from_url(
@@ -62,7 +61,7 @@ async def open_pool(url: str) -> AsyncGenerator[Pool]:
         max_connections=1,
         connect_timeout=CONNECT_SECONDS,
         decode_responses=False,
-        # coredis' own context would take a certificate for any host.
+        # The default context of coredis accepts a certificate for any host.
         ssl_context=tls() if has_tls else None,
     )
     async with pool:
@@ -70,7 +69,7 @@ async def open_pool(url: str) -> AsyncGenerator[Pool]:
 
 
 class Connection:
-    """A connection that was made."""
+    """An open connection."""
 
     def __init__(self, connection: TCPConnection | UnixDomainSocketConnection) -> None:
         self._connection = connection
@@ -78,7 +77,7 @@ class Connection:
     async def call(self, *commands: Command, slices: int) -> list[Any]:
         """Send commands together and return their answers; raises one of AWAY.
 
-        All of them together may take so many SLICE_SECONDS.
+        The time-out of all together is `slices` times SLICE_SECONDS.
         """
         requests = [
             self._connection.create_request(str(name).encode(), *arguments)
@@ -96,20 +95,20 @@ class Connection:
 async def connect(pool: Pool) -> Connection:
     """Connect; raises one of AWAY within CONNECT_SECONDS."""
     with trio.fail_after(CONNECT_SECONDS):
-        # coredis never closes the channels of a connection that could not be made.
+        # coredis never closes the channels of a connection that failed to open.
         if pool.location is None or not await pool.location.check():
             raise ConnectionRefusedError("there is no server")
         return Connection(await pool.get_connection())
 
 
 def describe(failure: BaseException) -> str:
-    """Return the kind of a failure, and what it says, if anything."""
+    """Return the type of a failure, and its text if there is one."""
     kind, text = type(failure).__name__, str(failure)
     return f"{kind}: {text}" if text else kind
 
 
 class Reconnecting:
-    """Calls over a connection that is made again after each failure, as long as `run` runs."""
+    """A connection that reconnects after each failure, as long as `run` runs."""
 
     def __init__(self, url: str) -> None:
         """Connect to the server at `url`."""
@@ -120,7 +119,7 @@ class Reconnecting:
         self._tried = trio.Event()
 
     async def run(self) -> None:
-        """Connect, and connect again after each failure; never returns."""
+        """Connect, and reconnect after each failure; never returns."""
         while True:
             async with open_pool(self._url) as pool:
                 try:
@@ -134,9 +133,10 @@ class Reconnecting:
             await trio.sleep(RETRY_SECONDS)
 
     async def call(self, *commands: Command, slices: int) -> list[Any]:
-        """Send commands together and return their answers; raises one of AWAY, also at once.
+        """Send commands together and return their answers; raises one of AWAY.
 
-        What was sent may have been carried out all the same.
+        Raises at once while there is no connection. After an error the commands may have been
+        executed.
         """
         await self._tried.wait()
         connection = self._connection

@@ -1,6 +1,6 @@
-"""The name and the port of a host, as `Host` and `Origin` have them (RFC 9110, 7.2).
+"""Parse the host name and port of `Host` and `Origin` (RFC 9110, 7.2).
 
-Rule: read strictly, decide nothing.
+Rule: parse strictly, decide nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
 def split_authority(authority: bytes) -> tuple[str, int | None]:
     """Return the name of `name:port` in lower case, and the port if there is one.
 
-    The name is empty if it is malformed.
+    The name is empty if the authority is malformed.
     """
     match = _AUTHORITY.fullmatch(authority.lower())
     if match is None:

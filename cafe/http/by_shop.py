@@ -1,7 +1,7 @@
-"""Several shops behind one port: which of them a request is for, by its host name or its path.
+"""Several shops behind one port: requests are routed to a shop by path or host name.
 
-Rule: the path goes first: `/shops/NAME/` is that shop at every host. What is for no shop, as a load
-balancer's look at the health of all, has an app of its own.
+Rule: the path has precedence: `/shops/NAME/` is that shop at every host. Requests for no shop, such
+as a load balancer's health check, have an app of their own.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ PREFIX: Final = "/shops"
 
 
 def base_of(shop: str) -> str:
-    """Return what the paths of a shop begin with."""
+    """Return the prefix of a shop's paths."""
     return f"{PREFIX}/{shop}"
 
 
 class ByShop:
-    """An ASGI app that calls the one of the shop that a request is for."""
+    """An ASGI app that calls the app of the shop that a request is for."""
 
     def __init__(
         self, apps: Mapping[str, ASGIApp], hosts: Mapping[str, str], otherwise: ASGIApp
     ) -> None:
-        """Call one of `apps`, by the names of their shops; `hosts` has the names by host."""
+        """Route to `apps`, by shop name; `hosts` has the shop names by host."""
         self._otherwise = otherwise
         self._by_base = {base_of(name): app for name, app in apps.items()}
         self._by_host = {host: apps[name] for host, name in hosts.items()}
@@ -42,7 +42,7 @@ class ByShop:
 
 
 def host_of(scope: Scope) -> str:
-    """Return the host name of a request as settings have it; "" where there is none."""
+    """Return the host name of a request in the form of the settings; "" if there is none."""
     for name, value in scope["headers"]:
         if name == b"host":
             return split_authority(value)[0].removesuffix(".")

@@ -1,6 +1,6 @@
-"""An ASGI app in whose place another one is put, as soon as there is one.
+"""An ASGI app that can be replaced by another one while it serves.
 
-Rule: requests that have begun end in the app that they began in.
+Rule: a request ends in the app that it began in.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Switch:
-    """Calls the app that is in place now."""
+    """Calls the current app."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Call `app`, until `app` is set to another one."""
+        """Call `app` until the attribute is set to another app."""
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
