@@ -1,9 +1,8 @@
-"""The two applications of a shop, and that of a house: their layers, their routes and their pages.
+"""The applications of a shop, a front and a house: their layers, routes and pages.
 
-Rule: the layers of an app have this order, from the outermost in, and no other: the request log
-sees all requests, also those that the guards refuse; pages of listed origins can read all
-responses, also those refusals; a guard refuses before the body is read, which the connection
-bounds.
+Rule: the layers of an app have a fixed order, from the outermost in: the request log sees all
+requests, including those that the guards refuse; pages of listed origins can read all responses,
+including those refusals; a guard refuses before the body is read, which the connection bounds.
 """
 
 from __future__ import annotations
@@ -92,10 +91,7 @@ def client_app(
     origins: frozenset[str] = frozenset(),
     base: str = "",
 ) -> ASGIApp:
-    """Return the customers' application; pages of these `origins` may use it.
-
-    It is served at `base` as well.
-    """
+    """Return the customers' application, also served at `base`; pages of `origins` may use it."""
     checked = counting_refusals(authenticate, limiter)
     routers = [one for offer in offers for one in offer.customer_routes]
     routers.append(health_routes(why_not_ready))
@@ -120,13 +116,13 @@ def client_app(
 
 
 def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> ASGIApp:
-    """Return what is served beside several shops: the health of all, and where they are."""
+    """Return the application beside several shops: their health together, and links to them."""
     health = health_api(why_not_ready, shops)
     return OuterLayer(health, name=name, metrics=RequestMetrics(CollectorRegistry()))
 
 
 def health_api(why_not_ready: WhyNotReady, shops: Sequence[str] = ()) -> ASGIApp:
-    """Return the health of these shops, for an app of any layers."""
+    """Return the routes of `health_app`, without the outer layer."""
     front = FrontPage(
         "Cafés",
         "Each shop is at a path of its own.",
@@ -146,7 +142,7 @@ def health_api(why_not_ready: WhyNotReady, shops: Sequence[str] = ()) -> ASGIApp
 
 
 def closed_app(name: str, why_not_ready: WhyNotReady, base: str = "") -> ASGIApp:
-    """Return what is served until there is a shop: its health, and 503 with why for all else.
+    """Return the application until a shop is open: its health, and a 503 with the reason otherwise.
 
     It is served at `base` as well.
     """
@@ -182,10 +178,10 @@ def worker_app(
 ) -> ASGIApp:
     """Return the staff's application.
 
-    If the port is open, requests are counted, and only host names in `hosts` are accepted. Else
-    staff is never limited, accounts that are no staff and public paths are counted, and a request
-    without credentials is refused. Pages of other sites are refused first: their requests do not
-    count against the address of the browser.
+    If the port is open, requests are counted, and only host names in `hosts` are accepted.
+    Otherwise staff are never limited, requests of other accounts and of public paths are counted,
+    and a request without credentials is refused. Pages of other sites are refused first, so that
+    their requests do not count against the browser's address.
     """
     staff = StaffAuthentication(access.mode, access.token, authenticate)
     checked = counting_refusals(staff, limiter)
@@ -223,10 +219,10 @@ def serve_others(
     *ours: str,
     base: str,
 ) -> tuple[ASGIApp, list[str]]:
-    """Return an app that also serves other APIs with these routes, and the prefixes of it all.
+    """Return an app that also serves other APIs with these routes, and all of its prefixes.
 
-    Behind the prefix of one that is ours, `app` is served with and without each of its own; and
-    behind `base`, if it is not empty, all of that once more.
+    Behind the prefix of an API that is ours, `app` is served both with and without each of its own
+    prefixes. Behind `base`, if it is not empty, everything is served once more.
     """
     others = {
         api.prefix: PlainRoutes(other_app(api, routers, authenticate))

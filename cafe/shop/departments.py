@@ -1,8 +1,8 @@
-"""The departments of the house: each has its lines here, and its floor in tests/test_layout.py.
+"""The departments of the café: each has its lines here, and its floor in tests/test_layout.py.
 
 Rule: what one department needs of another is passed in here, as a ref. A front reaches the same
-departments in the house, and makes the same routes of them. `DEPARTMENTS` is for commands that read
-the database: importing this module defines all tables.
+departments in the house, and offers the same routes. `DEPARTMENTS` is for commands that read the
+database: importing this module defines all tables.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ async def reach_nothing(_front: Front) -> tuple[Offer, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Departments:
-    """The departments that a shop is made of."""
+    """The departments of a shop."""
 
     kept: tuple[Department[Any], ...]
-    """Those that the ledger keeps rows of."""
+    """The departments that have tables in the ledger."""
     open: Callable[[House], Awaitable[tuple[Offer, ...]]]
     reach: Callable[[Front], Awaitable[tuple[Offer, ...]]] = reach_nothing
-    """Returns what those that `open` has opened in the house offer at a front."""
+    """Returns what the departments that `open` opens in the house offer at a front."""
 
 
 async def open_departments(house: House) -> tuple[Offer, ...]:
-    """Open each department after those that it asks; return what they offer, in this order."""
+    """Open each department after those that it asks; return their offers."""
     menu = await open_menu(house)
     accounts = await open_accounts(house)
     orders = await open_orders(house, board=menu.board)
@@ -93,9 +93,9 @@ async def open_departments(house: House) -> tuple[Offer, ...]:
 
 
 async def reach_departments(front: Front) -> tuple[Offer, ...]:
-    """Reach each department in the house; return what they offer here, as `open_departments`.
+    """Return the offers of `open_departments`, at a front: each asks its actors in the house.
 
-    Waits for a house that answers, however long there is none.
+    Waits as long as no house answers.
     """
     menu = await reach_menu(front)
     accounts = await reach_accounts(front)
@@ -136,7 +136,7 @@ def all_offers(
     bookings: BookingsOffer,
     others: tuple[Offer, ...],
 ) -> tuple[Offer, ...]:
-    """Return these offers, and behind them what is made of the desks and the ledger alone."""
+    """Return these offers, followed by those that need only the desks and the ledger."""
     desks = Desks(
         place.limiter,
         menu.board,

@@ -1,8 +1,8 @@
-"""The composition root of a front: both ports, in front of houses that have actors and ledgers.
+"""The composition root of a front: both ports, before houses that have the actors and ledgers.
 
 Rule: as in `shop.py`, it starts in order and stops in reverse. It listens at once, and serves each
-of its shops as soon as a house of it answers. It holds nothing that a house does not have: a front
-that ends takes with it only the connections of its customers.
+of its shops as soon as a house of that shop answers. It has no state that the house lacks: when
+a front ends, only its connections are lost, and the orders that are bound to them.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ from cafe.shop.shop import MAILBOX, READY_SECONDS, RESTART, limits_of, new_regis
 
 Only = Literal["client", "worker"]
 ALONE_SECONDS: Final = 5.0
-"""Between two log lines as long as no house answers."""
+"""The time between warnings while no house answers."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 
 @dataclass(slots=True)
 class FrontShop(Served):
-    """A shop as a front serves it: closed, until a house of it is reached."""
+    """A shop at a front: closed until its house is reached."""
 
     house: HouseClient
     ledger: FollowingLedger
     registry: CollectorRegistry
     base: str
-    """What its paths begin with at a front of several shops."""
+    """The prefix of its paths at a front of several shops, otherwise empty."""
     is_reached: bool = False
     client: Switch = field(init=False)
     worker: Switch = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin closed."""
+        """Begin with the closed applications."""
         self.client, self.worker = (
             Switch(closed_app(name, self.why_not_ready, self.base)) for name in ("client", "worker")
         )
@@ -71,7 +71,7 @@ class FrontShop(Served):
     def open(
         self, offers: tuple[Offer, ...], doors: Mapping[str, Admission], access: Access
     ) -> None:
-        """Serve what the departments offer."""
+        """Replace the closed applications by those of the departments."""
         self.offers, self.is_reached = offers, True
         self.client.app, self.worker.app = self.apps(
             self.registry,
@@ -83,7 +83,7 @@ class FrontShop(Served):
         )
 
     async def why_not_ready(self) -> NotReady | None:
-        """Return None if the shop takes orders at this front."""
+        """Return why the shop takes no orders at this front, or None if it does."""
         if self.closing.refusal is not None:
             return NotReady("closing", "This front is closing.")
         if self.house.is_away:
@@ -102,26 +102,26 @@ class FrontShop(Served):
 
 @dataclass(slots=True)
 class FrontShops:
-    """All shops of a front, by name; None is the only one of a front that names none."""
+    """All shops of a front, by name; a front without CAFE_SHOPS has one, under None."""
 
     limiter: Ref[RateLimiter]
-    """Counts an address once, whichever of the shops it asks."""
+    """Counts an address over all of the shops together."""
     shops: dict[str | None, FrontShop] = field(default_factory=dict[str | None, FrontShop])
     ports_shut: trio.Event = field(default_factory=trio.Event)
 
     async def cut_off(self, address: str, seconds: float) -> int:
-        """Give up what a banned address has in each shop; return how much that was."""
+        """Cancel what a banned address has in each shop; return how much that was."""
         return sum([await shop.cut_off(address, seconds) for shop in self.shops.values()])
 
     async def close(self) -> None:
-        """Refuse new requests, answer all who wait, then close the ports."""
+        """Refuse new requests, answer all waiting clients, then close the ports."""
         async with trio.open_nursery() as nursery:
             for shop in self.shops.values():
                 nursery.start_soon(shop.answer_all)
         self.ports_shut.set()
 
     async def why_not_ready(self) -> NotReady | None:
-        """Return None if all shops take orders at this front."""
+        """Return why one of the shops takes no orders at this front, or None if all do."""
         for shop in self.shops.values():
             if (why_not := await shop.why_not_ready()) is not None:
                 return why_not
@@ -147,7 +147,7 @@ async def run_front(
     departments: Departments = OURS,
     only: Only | None = None,
 ) -> None:
-    """Serve the shops of one or more houses, or `only` one port, until SIGTERM or SIGINT.
+    """Serve one or more shops, at both ports or `only` one, until SIGTERM or SIGINT.
 
     `announce` is called with a line for each address, once the ports accept. Raises ConfigError,
     SettingsError or BindError before anything is served.
@@ -173,7 +173,7 @@ async def run_front(
 async def open_shops(
     settings: Settings, departments: Departments, doors: Mapping[str, Admission], access: Access
 ) -> AsyncGenerator[FrontShops]:
-    """Yield all shops of a front; each is open once a house of it answers."""
+    """Yield all shops of a front; each opens once its house answers."""
     names: list[str | None] = [*parse_shops(settings.shops)] or [settings.shop]
     url = "" if settings.bus is None else settings.bus.get_secret_value()
     prefix = f"cafe:{'+'.join(name or 'cafe' for name in names)}:limits:"
@@ -202,7 +202,7 @@ async def open_shops(
 async def open_front(
     settings: Settings, url: str, limiter: Ref[RateLimiter], *, base: str
 ) -> AsyncGenerator[tuple[FrontShop, Front, trio.Nursery]]:
-    """Yield a shop over the bus, what its departments are reached with, and where its tasks run."""
+    """Yield a shop over the bus, the Front for its departments, and the nursery for its tasks."""
     registry, watching = new_registry()
     async with (
         open_system(instruments=[watching, SlowTurns()]) as system,
@@ -238,7 +238,7 @@ async def reach(
     doors: Mapping[str, Admission],
     access: Access,
 ) -> None:
-    """Wait for a house, reach its departments, and open the shop."""
+    """Wait for the house, reach its departments, and open the shop."""
     await front.ledger.begin()
     offers = (*await departments.reach(front), bus_offer(front.house))
     nursery.start_soon(front.ledger.run)
@@ -286,7 +286,7 @@ def bus_offer(house: HouseClient) -> Offer:
 
 
 async def warn_while_alone(house: HouseClient) -> None:
-    """Log as long as no house answers; never returns."""
+    """Log a warning every ALONE_SECONDS while no house answers; never returns."""
     while True:
         await trio.sleep(ALONE_SECONDS)
         if not house.has_house:

@@ -1,8 +1,8 @@
 """The composition root of a house: the ledger and all actors, for fronts on other machines.
 
 Rule: as in `shop.py`, it starts in order and stops in reverse. A house that does not own the shop
-stands by: it has nothing but its health, until the owner's session in PostgreSQL ends. Who owns the
-shop the ledger's lock alone decides; Redis only carries messages.
+stands by: it serves only its health and metrics until the owner's session in PostgreSQL ends. The
+ledger's lock alone decides which house owns the shop; Redis only carries messages.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ from cafe.shop.process import first_of, opened, start_clock, until_signalled
 from cafe.shop.shop import LEDGER_SHARE, MAILBOX, Shop, limits_of, new_registry, open_house
 
 NO_LEDGER: Final = LedgerStatistics(0, 0, 0, 0)
-"""What is shown as long as the ledger is not open."""
+"""The statistics until the ledger is open."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 
 class Ownership:
-    """Whether this house owns the shop, and what it has then: for its health and its metrics."""
+    """Whether this house owns the shop, for its health and its metrics."""
 
     def __init__(self, bus: Bus, system: System) -> None:
-        """Begin without the shop; `system` has the actors that run anyway."""
+        """Begin without the shop; `system` has the actors that run in a standby, too."""
         self.shop: Shop | None = None
         self.answering: Answering | None = None
         self._bus = bus
@@ -63,27 +63,27 @@ class Ownership:
         self._stands_by = False
 
     def stand_by(self) -> None:
-        """Note that another house owns the shop."""
+        """Log and record that another house owns the shop."""
         log.info("standby")
         self._stands_by = True
 
     def begin(self, shop: Shop, answering: Answering, term: int) -> None:
-        """Note that this house owns the shop."""
+        """Log and record that this house owns the shop."""
         log.info("owner", term=term)
         self.shop, self.answering = shop, answering
 
     def tree(self) -> Tree:
-        """Return what the actors do."""
+        """Return the tree of the actors."""
         return self._system.tree() if self.shop is None else self.shop.system.tree()
 
     async def authenticate(self, scope: Scope) -> Caller | None:
-        """Say who makes a request; without the shop there are no accounts."""
+        """Return the caller of a request; None without the shop, which has the accounts."""
         offers = () if self.shop is None else self.shop.offers
         found = next((one.authenticate for one in offers if one.authenticate), nobody)
         return await found(scope)
 
     async def why_not_ready(self) -> NotReady | None:
-        """Return None if this house owns the shop, and fronts reach it."""
+        """Return None if this house owns the shop and takes orders; otherwise the reason."""
         if self.shop is None:
             if self._stands_by:
                 return NotReady("standby", "Another house owns the shop; this one stands by.")
@@ -93,11 +93,11 @@ class Ownership:
         return await self.shop.why_not_ready()
 
     def statistics(self) -> LedgerStatistics:
-        """Return how much was written to the ledger."""
+        """Return the statistics of the ledger; all 0 until this house owns the shop."""
         return NO_LEDGER if self.shop is None else self.shop.ledger.statistics()
 
     async def metrics(self) -> Iterable[Metric]:
-        """Return the metrics of the house, and of its departments."""
+        """Return the metrics of the house and of its departments."""
         fronts = 0 if self.answering is None else self.answering.fronts
         has_bus = not self._bus.is_away
         ours = [
@@ -112,11 +112,11 @@ class Ownership:
 async def run_house(
     settings: Settings, announce: Callable[[str], None], departments: Departments = OURS
 ) -> None:
-    """Own a shop for fronts, or stand by until its owner ends; until SIGTERM or SIGINT.
+    """Own a shop for fronts, and stand by while another house owns it; until SIGTERM or SIGINT.
 
     `announce` is called with the address of its health. Raises ConfigError, SettingsError,
-    LedgerError or BindError before anything is served, and LedgerError later, where another house
-    has taken the shop over.
+    LedgerError or BindError before anything is served, and LedgerError later, if another house
+    has taken over the shop.
     """
     if settings.bus is None:
         raise SettingsError("A house needs CAFE_BUS (--bus), such as redis://127.0.0.1:6379/0")
@@ -161,7 +161,7 @@ async def run_house(
 
 @dataclass(frozen=True, slots=True)
 class Owning:
-    """Waits for the shop, and owns it."""
+    """Waits until it owns the shop, and then runs it."""
 
     settings: Settings
     bus: Bus
@@ -171,7 +171,7 @@ class Owning:
     ownership: Ownership
 
     async def run(self, closing_time: trio.Event) -> None:
-        """Stand by for the shop, then own it; until the event is set, or the shop is lost."""
+        """Stand by, then run the shop; returns when the event is set, or the shop is lost."""
         settings, stand_by = self.settings, self.ownership.stand_by
         log.info("using", database=shown_address(settings.ledger_url))
         seconds = LEDGER_SHARE * settings.closing_seconds
@@ -209,7 +209,7 @@ class Owning:
                 self.ownership.begin(shop, answering, store.term)
                 await first_of(closing_time.wait, ledger.wait_lost)
                 if ledger.lost_by is None:
-                    # No front is refused: what is not answered, it asks the next house.
+                    # Fronts get no refusals: they ask the next house what is not answered.
                     await answering.drain()
                 ledger.give_up()
                 nursery.cancel_scope.cancel()
@@ -218,7 +218,7 @@ class Owning:
 
 
 def askable_in(shop: Shop) -> Askable:
-    """Return what fronts can ask of a shop's departments."""
+    """Return the actors, queries and calls that a shop's departments offer to fronts."""
     return askable_of(
         [ref for offer in shop.offers for ref in offer.refs],
         [read_page, *(query for offer in shop.offers for query in offer.queries)],
@@ -227,6 +227,6 @@ def askable_in(shop: Shop) -> Askable:
 
 
 async def front_gone(shop: Shop, front: str) -> None:
-    """Give up what a front that has gone held in each department."""
+    """Release what a disconnected front held in each department."""
     given_up = sum([await offer.front_gone(front) for offer in shop.offers])
     log.warning("front gone", front=front, given_up=given_up)

@@ -1,4 +1,4 @@
-"""Housekeeping: deletes what is kept no longer, and gives space back that is not needed.
+"""Housekeeping: deletes expired rows, and frees disk space that the database does not need.
 
 Rule: not urgent. A failure is logged, and the next run retries.
 """
@@ -19,7 +19,7 @@ from cafe.offer import Offer
 DAY = 86_400.0
 TIDY_SECONDS = 20.0
 PRUNE_SECONDS = 3_600.0
-"""Between two runs."""
+"""The time between prunings."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -30,7 +30,7 @@ async def keep_house(
     departments: Sequence[Department[Any]],
     offers: Sequence[Offer],
 ) -> None:
-    """Delete what is kept no longer, and give space back that is not needed; never returns."""
+    """Tidy the ledger every TIDY_SECONDS, and prune it every PRUNE_SECONDS; never returns."""
     prune_at = trio.current_time() + PRUNE_SECONDS
     while True:
         await trio.sleep(TIDY_SECONDS)
@@ -40,7 +40,7 @@ async def keep_house(
             try:
                 await prune(ledger, keep_days, departments, offers)
             except LedgerError as error:  # the next run retries
-                log.error("not pruned", detail=str(error))  # noqa: TRY400 - it tells all
+                log.error("not pruned", detail=str(error))  # noqa: TRY400 - the text is enough
 
 
 async def prune(
@@ -49,7 +49,7 @@ async def prune(
     departments: Sequence[Department[Any]],
     offers: Sequence[Offer],
 ) -> None:
-    """Delete what ended more than `keep_days` ago, and what departments keep for less time."""
+    """Delete what ended more than `keep_days` ago, then call each offer's `tidy`."""
     before = ledger.now() - keep_days * DAY
     pruned = 0
     for department in departments:

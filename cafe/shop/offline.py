@@ -1,7 +1,7 @@
-"""The house without ports: for commands that manage a shop that does not run.
+"""The shop without ports, for commands that manage a shop that does not run.
 
-Rule: a command does what a manager's request does, by the same routes and the same actors, so there
-is one way to change anything. Nothing runs beside it: no task that calls a provider or plays staff.
+Rule: a command is a manager's request, with the same routes and actors, so there is one way to
+change anything. The departments' background tasks do not run: none calls a provider or plays staff.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ URL: Final = "http://localhost"
 async def open_offline(
     settings: Settings, departments: Departments = OURS
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    """Open the house in this process, and yield a client of the staff's app, as a manager.
+    """Open the shop in this process, and yield a client of the staff's app, as a manager.
 
     Raises LedgerError: DatabaseInUse if a shop runs.
     """
@@ -54,7 +54,7 @@ async def open_offline(
 async def opened_house(
     settings: Settings, store: Store, departments: Departments
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    """Open the house on a database that is open already."""
+    """Open the shop on an open database, and yield a client of the staff's app, as a manager."""
     registry = CollectorRegistry()
     ledger = new_ledger(store, start_clock())
     async with running(ledger, GRACE_SECONDS), open_system(grace=GRACE_SECONDS) as system:

@@ -1,6 +1,6 @@
 """The ports of a shop: where each listens, which connections it admits, who may use it.
 
-Rule: files and limits of the process are read before anything is served.
+Rule: configuration files and limits of the process are read before anything is served.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from cafe.settings import Settings, SettingsError
 
 CLIENT_PREFIX = "/api/v1/client"
 SHORT_CLIENT_PREFIX = "/api/v1"
-"""The customers' routes are the API that most clients want, so they have a short one as well."""
+"""A second, short prefix of the customers' routes, which are the API that most clients use."""
 WORKER_PREFIX = "/api/v1/worker"
 
 PROBLEMS = Problems(problem_response, request_id_of)
-"""How the servers write their own errors: as all others of the shop."""
+"""The servers' own errors have the form of all other errors of the shop."""
 
 GRACE_SHARE = 0.5
-"""Of the shutdown time: how long answers under way may take."""
+"""The share of the shutdown time that answers under way may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One of the two servers: where it listens, which connections it admits, what it serves."""
+    """A server's configuration: where it listens, which connections it admits, its docs page."""
 
     name: str
     config: ServerConfig
@@ -58,7 +58,7 @@ class Access(NamedTuple):
 def read_access(settings: Settings, config: ServerConfig, port: str = "baristas'") -> Access:
     """Return who may use the baristas' port, or that of a house.
 
-    Raises SettingsError if that was not said, and the port can be reached from elsewhere.
+    Raises SettingsError if no setting defines it, and the port is reachable from other machines.
     """
     mode = settings.worker_auth
     token = None if settings.worker_token is None else settings.worker_token.get_secret_value()
@@ -75,7 +75,7 @@ def read_access(settings: Settings, config: ServerConfig, port: str = "baristas'
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can connect to a host."""
+    """Return whether only this machine can connect to this host name or address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -128,7 +128,7 @@ def read_house_port(settings: Settings) -> Port:
 
 
 def default_file(port: str) -> Path:
-    """Return the toml file of a port that is read if no other is named: in the current folder."""
+    """Return the default toml file of a port, in the current folder."""
     return Path(f"hypercorn_{port}.toml")
 
 

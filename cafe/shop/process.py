@@ -1,7 +1,8 @@
-"""What the shop has of its process and its machine: signals, the clock, the database's server.
+"""The shop's use of its process and its machine: signals, the clock, the database's server.
 
-Rule: nothing in the shop asks the operating system for the time. Leases and waits are differences,
-which a corrected system clock must not change; and under trio's virtual time they are virtual too.
+Rule: after its start the shop does not ask the operating system for the time. Leases and waits are
+differences, which a corrected system clock must not change; under trio's virtual time they are
+virtual too.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from cafe.ledger.store import Store, open_store
 T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
-"""Between two attempts to connect to the database at the start."""
+"""The time between attempts to connect to the database at the start."""
 LAST_SHARE = 0.1
-"""Of the shutdown time: how long what was cancelled may take to end, at its end."""
+"""The last share of the shutdown time, in which cancelled tasks may end."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -41,9 +42,9 @@ def start_clock() -> Callable[[], float]:
 async def until_signalled(seconds: float, serve: Callable[[trio.Event], Awaitable[None]]) -> None:
     """Run `serve`, given an event that is set by SIGTERM or SIGINT.
 
-    It has so many seconds to end after that. A second signal ends the process at once.
+    After that it has this many seconds to end. A second signal ends the process at once.
     """
-    # From the start: the process that is told the addresses may send a signal at once.
+    # Before `serve`: the process that reads the announced addresses may send a signal at once.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             closing_time, scope = trio.Event(), trio.CancelScope()
@@ -77,9 +78,9 @@ async def end_late(
     scope: trio.CancelScope,
     leave: Callable[[int], object] = os._exit,
 ) -> None:
-    """Cancel the scope shortly before closing has taken so many seconds; end the process then.
+    """Cancel the scope shortly before closing has taken this many seconds; then end the process.
 
-    All who wait have been answered long before. What is left may be a call that cannot be
+    All waiting clients have been answered long before. What is left may be a call that cannot be
     cancelled, in a thread that waits for a hung disk.
     """
     await closing_time.wait()
@@ -100,10 +101,10 @@ async def opened(
     seconds: float,
     on_standby: Callable[[], None] | None = None,
 ) -> AsyncGenerator[Store | None]:
-    """Open the ledger's database, waiting for its server; None if the shutdown begins before that.
+    """Yield the ledger's database, once its server answers; None if the shutdown begins before.
 
-    With `on_standby` it also waits as long as another process owns the ledger, and calls that when
-    such a wait begins. At the end, closing its connections may take `seconds`.
+    With `on_standby` it also waits while another process owns the ledger, and calls `on_standby`
+    when such a wait begins. At the end, closing its connections may take `seconds`.
     """
     store = await first_of(partial(open_patiently, url, on_standby), closing_time.wait)
     try:
@@ -116,10 +117,10 @@ async def opened(
 
 
 async def open_patiently(url: str, on_standby: Callable[[], None] | None = None) -> Store:
-    """Open the ledger, however long its server is away; raises LedgerError for all else.
+    """Open the ledger; retries as long as its server is away, and raises other LedgerErrors.
 
-    A refused login is not an outage: it takes another setting. Another owner is DatabaseInUse at
-    once, or waited for where there is `on_standby`.
+    A refused login is not retried: it needs another setting. If another process owns the ledger,
+    raises DatabaseInUse at once, or waits if `on_standby` is given.
     """
     is_logged = False
     while True:
@@ -137,9 +138,9 @@ async def open_patiently(url: str, on_standby: Callable[[], None] | None = None)
 
 
 async def open_or_stand_by(url: str, on_standby: Callable[[], None]) -> Store:
-    """Open the ledger when no other process owns it any more; raises LedgerError.
+    """Open the ledger once no other process owns it; raises LedgerError.
 
-    `on_standby` is called in the event loop when the wait for that begins.
+    `on_standby` is called in the event loop when the wait for it begins.
     """
     token = trio.lowlevel.current_trio_token()
 
@@ -153,14 +154,14 @@ async def open_or_stand_by(url: str, on_standby: Callable[[], None]) -> Store:
             partial(open_store, url, standby=standby), abandon_on_cancel=True
         )
     except trio.Cancelled:
-        standby.cancel()  # or the thread would own the ledger, and nothing would use it
+        standby.cancel()  # otherwise the thread would own the ledger, and nothing would use it
         raise
 
 
 async def first_of(*waits: Callable[[], Awaitable[T]]) -> T:
-    """Return what the first of these returns, and cancel the others.
+    """Return the result of the first of these to finish, and cancel the others.
 
-    An exception is raised in a group, as a nursery does.
+    An exception is raised in an ExceptionGroup, as by a nursery.
     """
     returned: list[T] = []
 

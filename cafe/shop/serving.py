@@ -1,6 +1,6 @@
-"""What a shop in one process and a front have in common: both ports, and what runs beside them.
+"""The common part of a shop in one process and a front: both ports, and the tasks beside them.
 
-Rule: it serves what it is given, and knows neither a database nor a bus.
+Rule: it serves the offers that it is given, and depends on neither a database nor a bus.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cafe.shop.apps import WhyNotReady, client_app, worker_app
 from cafe.shop.ports import Access, Port, default_file, open_port
 
 DRAIN_SHARE = 0.2
-"""Of the shutdown time: how long the ports still answer 503, for load balancers to see it."""
+"""The share of the shutdown time in which the ports still answer 503, for load balancers."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
@@ -48,11 +48,11 @@ class Served:
     ports_shut: trio.Event = field(default_factory=trio.Event, kw_only=True)
 
     async def cut_off(self, address: str, seconds: float) -> int:
-        """Give up what a banned address has in each department; return how much that was."""
+        """Cancel what a banned address has in each department; return how much that was."""
         return sum([await offer.cut_off(address, seconds) for offer in self.offers])
 
     async def answer_all(self, refusal: CafeRefusal | None = None) -> None:
-        """Refuse new requests, with this refusal or as closing, and answer all who wait."""
+        """Refuse new requests, with this refusal or as closing, and answer all waiting clients."""
         seconds = self.settings.closing_seconds
         drained = trio.current_time() + DRAIN_SHARE * seconds
         self.closing.begin(retry_after=seconds, refusal=refusal)
@@ -64,7 +64,7 @@ class Served:
         await trio.sleep_until(drained)
 
     async def close(self) -> None:
-        """Refuse new requests, answer all who wait, then close the ports."""
+        """Refuse new requests, answer all waiting clients, then close the ports."""
         await self.answer_all()
         self.ports_shut.set()
 
@@ -78,9 +78,9 @@ class Served:
         why_not_ready: WhyNotReady,
         base: str = "",
     ) -> tuple[ASGIApp, ASGIApp]:
-        """Return the customers' and the staff's applications, given the doors of the ports.
+        """Return the customers' and the staff's applications, which are served at `base` as well.
 
-        They are served at `base` as well.
+        The metrics of both include the `admissions` of the ports.
         """
         metrics, settings = RequestMetrics(registry), self.settings
         trusted = parse_networks(settings.trusted_proxies)
@@ -113,17 +113,17 @@ class Served:
 
 
 class Serving(Protocol):
-    """What is behind the ports: a shop, or several."""
+    """The shop or shops behind the ports."""
 
     limiter: Ref[RateLimiter]
     ports_shut: trio.Event
 
     async def cut_off(self, address: str, seconds: float) -> int:
-        """Give up what a banned address has; return how much that was."""
+        """Cancel what a banned address has; return how much that was."""
         ...
 
     async def close(self) -> None:
-        """Refuse new requests, answer all who wait, then close the ports."""
+        """Refuse new requests, answer all waiting clients, then close the ports."""
         ...
 
 
@@ -134,9 +134,9 @@ async def serve_ports(
     announce: Callable[[str], None],
     while_open: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve each app at its port, and carry bans out there.
+    """Serve each app at its port, and enforce bans there.
 
-    Runs `while_open` once all addresses are announced; when that returns, all is closed.
+    Runs `while_open` once all addresses are announced; when it returns, closes the shop.
     """
     admissions = [port.admission for port in ports]
     async with trio.open_nursery() as nursery:
@@ -154,10 +154,10 @@ async def serve_ports(
 
 
 def say_what_is_used(ports: Sequence[Port], **places: str) -> None:
-    """Log the places and the files that are used, and warn of files that are missing here.
+    """Log the places and the files that are used, with a warning for each missing file.
 
-    Both depend on the folder in which the shop is started: in another one, its orders, its TLS and
-    its time-outs are not there, and nothing else would tell.
+    Both depend on the folder in which the shop is started: in another folder it would silently have
+    other orders, and lack its TLS and time-outs.
     """
     files = {port.name: port.config.file for port in ports}
     log.info(

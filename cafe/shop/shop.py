@@ -36,12 +36,12 @@ from cafe.shop.process import first_of, opened, start_clock, until_signalled
 from cafe.shop.serving import Served, say_what_is_used, serve_ports
 
 MAILBOX = 10_000
-"""Messages that an actor's mailbox holds: every request that may be open at a time has room."""
+"""The size of an actor's mailbox: it has room for every request that may be open at a time."""
 RESTART = Restart(limit=5, within=60)
 LEDGER_SHARE = 0.05
-"""Of the shutdown time: how long the ledger may write at the end, and then disconnect."""
+"""The share of the shutdown time for the ledger's last writes, and again for disconnecting."""
 READY_SECONDS = 1.0
-"""How long the actors and the ledger may take to answer a readiness check."""
+"""The time-out of a readiness check of the actors and the ledger."""
 
 A = TypeVar("A", bound=Actor)
 
@@ -50,12 +50,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("shop")
 
 @dataclass(slots=True)
 class Shop(Served):
-    """Everything that has been started."""
+    """A shop whose actors and ledger are in this process."""
 
     ledger: Ledger
 
     async def why_not_ready(self) -> NotReady | None:
-        """Return None if the shop takes orders."""
+        """Return why the shop takes no orders, or None if it does."""
         if self.closing.refusal is not None:
             return NotReady("closing", "The shop is closing.")
         why_not = NotReady("actors", "The actors do not answer.")
@@ -69,7 +69,7 @@ class Shop(Served):
         return why_not
 
     async def close(self) -> None:
-        """Refuse new requests, answer all who wait, then close the ports."""
+        """Refuse new requests, answer all waiting clients, then close the ports."""
         lost = LedgerUnavailable() if self.ledger.lost_by is not None else None
         await self.answer_all(lost)
         self.ledger.give_up()
@@ -83,12 +83,12 @@ async def run_shop(
 
     `announce` is called with a line for each address, once both ports accept.
     Raises ConfigError, LedgerError or BindError before anything is served, and LedgerError later,
-    where the database is no longer the one that the shop has written to.
+    if the database is no longer the one that the shop has written to.
     """
     ports = read_ports(settings)
     access = read_access(settings, ports[1].config)
     url = settings.ledger_url
-    database = shown_address(url)  # before it is opened: then a new file is there
+    database = shown_address(url)  # before it is opened, which creates the file
     seconds = settings.closing_seconds
 
     async def serve(closing_time: trio.Event) -> None:
@@ -121,7 +121,7 @@ async def open_until(
 ) -> None:
     """Run the shop until `closing_time` returns, then close it."""
     registry, watching = new_registry()
-    # Once the ports are closed, only what the actors have queued is left to do.
+    # Once the ports are closed, only the actors' queued messages are left.
     grace = GRACE_SHARE * settings.closing_seconds / 2
     ledger = new_ledger(store, start_clock())
     async with (
@@ -131,7 +131,7 @@ async def open_until(
         watching.watch(system)
         opening = partial(open_house, settings, system, ledger, registry, departments)
         shop = await first_of(opening, closing_time)
-        if shop is None:  # the database may not answer, and nobody has been served
+        if shop is None:  # the database may not answer, and no client was served
             ledger.give_up()
             return
         async with trio.open_nursery() as nursery:
@@ -156,7 +156,7 @@ async def open_until(
 
 
 def new_registry() -> tuple[CollectorRegistry, PrometheusInstrument]:
-    """Return a registry, and the instrument in it that has the actors' statistics."""
+    """Return a registry, and the instrument registered in it for the actors' statistics."""
     registry, watching = CollectorRegistry(), PrometheusInstrument("cafe_actor")
     registry.register(watching)
     return registry, watching
@@ -171,7 +171,7 @@ async def open_house(
     *,
     has_fronts: bool = False,
 ) -> Shop:
-    """Start the RateLimiter, then each department's actors."""
+    """Start the RateLimiter, then each department's actors; return the shop."""
 
     async def start(factory: Callable[[], A] | Callable[[], Awaitable[A]], *, name: str) -> Ref[A]:
         return await system.start(factory, name=name, mailbox=MAILBOX, restart=RESTART)
