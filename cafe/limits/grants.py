@@ -1,14 +1,14 @@
-"""Requests that a front may admit by itself, since they are counted for all fronts already.
+"""Grants: requests that a front may admit alone, because Redis has counted them in advance.
 
 Rule: pure. Time is passed in, as seconds of one clock that never goes back.
 
 Asking Redis about each request would cost a front more than the request does. So an address that
-comes again and again is granted some of what remains to it: they are counted in Redis as they are
-granted, and the next requests are admitted here until they are used up. A grant ends with its
-bucket of the sliding windows; what is left of it then stays counted there.
+makes many requests is granted some of its remaining ones: Redis counts them as it grants them, and
+the front admits the next requests from the grant until it is used up. A grant ends with its bucket
+of the sliding windows; what is left of it stays counted there.
 
-A grant is at most GRANT_SHARE of what the address has lately asked for at this front. So an address
-that comes through many fronts loses at most that part of its limit to grants that are not used.
+A grant is at most one in GRANT_SHARE of the address's recent requests at this front, which bounds
+what an address that comes through many fronts loses to unused grants.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from collections import OrderedDict
 from typing import Final, TypeVar
 
 GRANT_SHARE: Final = 4
-"""For so many requests of an address at this front one more is granted."""
+"""The recent requests of an address at this front for which one is granted."""
 MOST_GRANTED: Final = 16
 MOST_GRANTS: Final = 10_000
-"""Addresses whose grants are kept; each request of any other one is asked about."""
+"""The limit of addresses with grants; Redis is asked about each request of any other address."""
 
 Key = TypeVar("Key")
 
 
 class Grant:
-    """What an address was granted on one port."""
+    """The grant of an address on one port."""
 
     __slots__ = ("asked_at", "asking", "left", "quiet_at", "remaining", "until", "used")
 
     def __init__(self, now: float) -> None:
         self.asked_at = now
-        """When Redis was asked the last time."""
+        """When Redis was last asked."""
         self.left = 0
-        """Counted in Redis, and not used as far as is known here."""
+        """Requests that are counted in Redis, and not known to be used."""
         self.until = 0.0
         """The end of the bucket in which they are counted."""
         self.remaining = 0
-        """How many more than `left` would be admitted, as of the last answer."""
+        """How many requests beyond `left` would be admitted, as of the last answer."""
         self.quiet_at = 0.0
         """When all of the quota is free again, without further requests."""
         self.used = 0
-        """Requests that have come lately."""
+        """Recent requests; halved in each new bucket."""
         self.asking = False
-        """Whether a grant is being asked for: one at a time."""
+        """Whether a request for a grant is under way: one at a time."""
 
 
 class Grants(OrderedDict[Key, Grant]):
@@ -56,9 +56,9 @@ class Grants(OrderedDict[Key, Grant]):
         self._width = width
 
     def take(self, key: Key, let_through: int, now: float) -> Grant | None:
-        """Take one request, and those that were passed on before, from the grant of `key`.
+        """Use the grant of `key` for one request, and those that the guard let through before.
 
-        Returns None if they are more than it has; then nothing is taken.
+        Returns None, and uses nothing, if the grant has ended or is not enough.
         """
         grant = self.get(key)
         if grant is None or now >= grant.until or grant.left <= let_through:
@@ -68,9 +68,9 @@ class Grants(OrderedDict[Key, Grant]):
         return grant
 
     def ask(self, key: Key, let_through: int, now: float) -> tuple[int, int]:
-        """Return how many of `let_through` are not counted yet, and how many to ask for.
+        """Return how many of `let_through` are uncounted, and how many requests to ask for.
 
-        The grant that there was ends.
+        Ends the current grant.
         """
         grant = self._grant_of(key, now)
         if grant is None:
@@ -80,7 +80,7 @@ class Grants(OrderedDict[Key, Grant]):
         grant.asked_at = now
         if now >= grant.until:
             grant.used //= 2
-            grant.until = now + self._width  # once in a bucket; the answer says when that ends
+            grant.until = now + self._width  # halve once a bucket; `receive` sets the real end
         grant.used += let_through + 1
         if grant.asking:
             return uncounted, 0
@@ -89,16 +89,16 @@ class Grants(OrderedDict[Key, Grant]):
         return uncounted, wanted
 
     def receive(self, key: Key, granted: int, until: float) -> Grant:
-        """Add what was granted, and return all that the address has now."""
+        """Add what was granted, and return the grant."""
         grant = self.get(key)
-        if grant is None:  # it has too many beside it: what was granted is not used
+        if grant is None:  # there are too many grants: this one is not kept
             return Grant(until)
         grant.left += granted
         grant.until = until
         return grant
 
     def end_asking(self, key: Key) -> None:
-        """Let the next request ask for a grant again."""
+        """Allow the next request to ask for a grant."""
         if (grant := self.get(key)) is not None:
             grant.asking = False
 
@@ -107,7 +107,7 @@ class Grants(OrderedDict[Key, Grant]):
         if grant is not None:
             self.move_to_end(key)
             return grant
-        # Two for each new one, so that the table shrinks and no call has to clear all of it.
+        # Two for each new grant, so that the table shrinks without a call that clears all of it.
         self._drop_if_old(now)
         self._drop_if_old(now)
         return None if len(self) >= MOST_GRANTS else self.setdefault(key, Grant(now))

@@ -1,12 +1,12 @@
 -- The windows, refusals and bans of all fronts of a shop: one call counts for many addresses.
 --
--- Rule: this is what cafe/limits/window.py and bans.py do, with the same formulas in the same order,
+-- Rule: it does what cafe/limits/window.py and bans.py do, with the same formulas in the same order,
 -- and a test compares them step by step. Times are whole microseconds of the server's clock, so the
 -- fronts' clocks do not matter. A call is atomic, as every script of Redis is.
 --
--- Kept under the prefix: `customers:BUCKET`, `baristas:BUCKET` and `refusals:BUCKET`, hashes of how
--- often each address did it within a bucket of time; `bans`, a hash of `UNTIL:SECONDS` by address;
--- `news`, the addresses in `bans` by the revision of their ban; and `revision`. Each expires.
+-- Keys under the prefix: `customers:BUCKET`, `baristas:BUCKET` and `refusals:BUCKET`, hashes of
+-- counts by address within a bucket of time; `bans`, a hash of `UNTIL:SECONDS` by address; `news`,
+-- the addresses in `bans`, sorted by the revision of their ban; and `revision`. All of them expire.
 
 local prefix = ARGV[1]
 local now, seen, limits, offered, lifts, refusals, admits = unpack(cmsgpack.unpack(ARGV[2]))
@@ -14,7 +14,7 @@ local width, requests, worker_requests, after, first, longest, most, share, page
 local quotas = {requests, worker_requests}
 local ADMITTED, OVER_LIMIT, BANNED = 0, 1, 2
 local INSTANT = 1e-6
-local OTHERS = '*'  -- no address is written so
+local OTHERS = '*'  -- not a possible address
 
 if now == 0 then
   local time = redis.call('TIME')
@@ -31,7 +31,7 @@ local function milliseconds(time)
   return text(math.ceil(time / 1000) + 1)
 end
 
--- A table of windows: what is counted in this bucket of time, and in the one before.
+-- A table of windows: the counts of this bucket of time, and of the one before.
 local function open(name)
   return {
     current = prefix .. name .. ':' .. text(bucket),
@@ -43,12 +43,12 @@ end
 local tables = {open('customers'), open('baristas')}
 local refused = open('refusals')
 
--- The window of an address; the one that others share if the table has no room for it.
+-- The window of an address; if the table has no room for it, the window that all others share.
 local function window_of(table, address)
   local current = redis.call('HGET', table.current, address)
   local previous = redis.call('HGET', table.previous, address)
   if not current then
-    -- One that was here before finds room for as long as the table is not twice as large.
+    -- An address of the previous bucket has room until the table is twice as large.
     local room = previous and 2 * most or most
     if redis.call('HLEN', table.current) >= room and address ~= OTHERS then
       return window_of(table, OTHERS)
@@ -87,7 +87,7 @@ local function until_room(window, limit)
   return wait > INSTANT and wait or 0
 end
 
--- When the ban of an address ends, and how long it is; a ban that was lifted is 0 long.
+-- When the ban of an address ends, and its length; a lifted ban has the length 0.
 local function ban_of(address)
   local found = redis.call('HGET', prefix .. 'bans', address)
   if not found then
@@ -106,7 +106,7 @@ local function is_past(ends, seconds)
   return now >= math.max(ends, ends - seconds + longest)
 end
 
--- Drop the oldest ban if it no longer counts; return whether there is room for another.
+-- Drop the oldest ban if it no longer matters; return whether there is room for another.
 local function make_room()
   local full = redis.call('ZCARD', prefix .. 'news') >= most
   local oldest = redis.call('ZRANGE', prefix .. 'news', 0, 0)[1]
@@ -125,7 +125,7 @@ local function last_revision()
 end
 
 local function enter(address, ends, seconds)
-  -- Not less than the time: a server that has lost its keys uses no revision again.
+  -- At least the time, so that a server that has lost its keys uses no revision twice.
   local revision = text(math.max(last_revision() + 1, now))
   redis.call('SET', prefix .. 'revision', revision, 'PX', milliseconds(longest))
   redis.call('HSET', prefix .. 'bans', address, text(ends) .. ':' .. text(seconds))
@@ -144,7 +144,7 @@ end
 local function forget_refusals(address)
   redis.call('HDEL', refused.current, address)
   redis.call('HDEL', refused.previous, address)
-  refused.expires = false  -- a hash without fields is gone, and so is when it expires
+  refused.expires = false  -- Redis deletes an empty hash, and its expiry with it
 end
 
 -- Count refusals, which may impose or lengthen a ban.
@@ -168,7 +168,7 @@ local function record(address, times)
   end
 end
 
--- Enter a ban of which a front knows, unless what is known here is as new.
+-- Impose a ban that a front knows, unless the one known here is as new.
 local function offer(address, left, seconds)
   local ends, length = ban_of(address)
   local since = now + left - seconds
@@ -186,7 +186,7 @@ local function lift(address)
   return was_banned
 end
 
--- Count requests that were passed on already, this one, and at most `wanted` that are to come.
+-- Count `uncounted` earlier requests, this one, and a grant of at most `wanted` later ones.
 local function admit(address, port, uncounted, wanted)
   local left = seconds_left(address)
   if left > 0 then
@@ -214,7 +214,7 @@ local function admit(address, port, uncounted, wanted)
   return {ADMITTED, remaining - granted, 2 * width - elapsed, granted}
 end
 
--- The bans in force, and those that were lifted, after the revision that the front has seen.
+-- The bans in force, and the lifted ones, after the revision that the front has seen.
 local function news()
   local found, newest = {}, last_revision()
   local from = seen > newest and 0 or seen

@@ -1,9 +1,8 @@
-"""A front's calls of the limits' script in Redis: one after another, each with a batch.
+"""A front's calls of the limits' script in Redis: one at a time, each with a batch.
 
-Rule: it owns the connection and its time-outs. What is asked, and what comes of the answer, is the
-actor's: a batch is made by the actor, and settled in a turn of it. While one call is under way the
-next batch gathers there. The script is named by its hash; its text is sent where the server does
-not know that.
+Rule: it owns the connection and its time-outs. The actor owns the questions and the answers: it
+makes each batch, and settles it in a turn of its own. While one call is under way the actor gathers
+the next batch. The script is called by its hash; its text is sent if the server does not know it.
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ from cafe.redis import AWAY, SLICE_SECONDS, Pool, connect, describe, open_pool
 
 MOST_SLICES: Final = 5
 LEAST_SLICES: Final = 2
-"""How long one call may take, in SLICE_SECONDS: the less, the longer a request waits already."""
+"""The bounds of a call's time-out, in SLICE_SECONDS: shorter if a request has waited already."""
 LONGEST_WAIT: Final = (MOST_SLICES - 1 + LEAST_SLICES) * SLICE_SECONDS
-"""Seconds that a request waits for Redis at most: for the call under way, and then its own."""
+"""The seconds that a request waits at most: for the call under way, and then for its own."""
 GATHER_SECONDS: Final = 0.005
-"""Calls begin at least so far apart: what is asked in between goes with the next."""
+"""The minimum time between the starts of two calls, in which a batch gathers."""
 POLL_SECONDS: Final = 0.25
-"""With nothing to ask, bans of other fronts are asked for so often."""
+"""The time between polls for bans of other fronts, while there is nothing to ask."""
 RETRY_SECONDS: Final = 1.0
-"""While Redis is away it is tried so often."""
+"""The time between attempts to connect while Redis is away."""
 
 FAILURES: Final = (*AWAY, msgspec.MsgspecError, TypeError)
-"""What a call raises if Redis is away, or what it answers is not the script's."""
+"""The errors of a call if Redis is away, or its answer is not the script's."""
 
 Caller = Callable[[str, bytes, int], Awaitable[object]]
-"""Calls the script with a prefix and its packed argument, and waits so many slices of time."""
+"""Calls the script with a prefix and its packed argument; the third is the time-out in slices."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("limits")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that waits for Redis, and what was asked for it."""
+    """A request that waits for Redis, and how it is asked there."""
 
     message: Admit
     reply: Reply[Allowance]
@@ -58,31 +57,31 @@ class Question:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """What goes to Redis with one call, and what waits for its answer."""
+    """One call of Redis, and the replies that wait for its answer."""
 
     begun: float
     call: Call = field(default_factory=Call)
     questions: list[Question] = field(default_factory=list[Question])
-    """Those in `call.admits`, in the same order."""
+    """In the order of `call.admits`."""
     lifts: dict[str, list[Reply[None]]] = field(default_factory=dict[str, list[Reply[None]]])
-    """Those in `call.lifts`, in the same order."""
+    """In the order of `call.lifts`."""
 
     @property
     def slices(self) -> int:
-        """How long the call may take, in SLICE_SECONDS."""
+        """The time-out of the call, in SLICE_SECONDS."""
         waited = self.begun - self.questions[0].since if self.questions else 0.0
         return max(LEAST_SLICES, MOST_SLICES - int(waited / SLICE_SECONDS))
 
 
 class Owner(Protocol):
-    """What the calls need of the actor. All but `take` run as turns of it."""
+    """The actor, as the calls use it. All but `take` run in turns of it."""
 
     def take(self, *, is_first: bool) -> Batch:
-        """Return what has gathered; the `is_first` after Redis was away has more to say."""
+        """Return the next batch; `is_first` for the first after Redis was away."""
         ...
 
     def settle(self, batch: Batch, answer: Answer) -> None:
-        """Use what Redis has answered to a batch."""
+        """Settle a batch by the answer of Redis."""
         ...
 
     def go_on_alone(self) -> None:
@@ -90,7 +89,7 @@ class Owner(Protocol):
         ...
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Run a turn."""
+        """Run `callback` as a turn."""
         ...
 
 
@@ -100,7 +99,7 @@ class RedisCalls:
     def __init__(self, url: str, prefix: str, limits: Limits) -> None:
         """Keep all keys under `prefix`; the same limits should hold at all fronts."""
         self.shared = False
-        """Whether requests are counted in Redis, and not by this front alone."""
+        """Whether requests are counted in Redis, not by this front alone."""
         self.tried = trio.Event()
         """Set after the first attempt."""
         self._url = url
@@ -110,15 +109,15 @@ class RedisCalls:
         self._bell = trio.Event()
 
     def attach(self, owner: Owner) -> None:
-        """Call for this instance from now on."""
+        """Take batches from this instance from now on."""
         self._owner = owner
 
     def ring(self) -> None:
-        """Let the next call begin as soon as it may: there is something to ask."""
+        """Start the next call as soon as GATHER_SECONDS allow: a batch waits."""
         self._bell.set()
 
     async def run(self) -> None:
-        """Call Redis, and connect again whenever that fails; never returns."""
+        """Call Redis, and reconnect after each failure; never returns."""
         try:
             while True:
                 async with open_pool(self._url) as pool:
@@ -164,13 +163,13 @@ class RedisCalls:
 
 
 def _turn(owner: Owner, callback: Callable[[], None]) -> None:
-    """Run a turn of the actor; nothing if it has crashed or stopped, and so has no askers."""
+    """Run a turn of the actor; do nothing if it has crashed or stopped, and so has no askers."""
     with suppress(ActorError):
         owner.after(0, callback)
 
 
 async def connect_caller(pool: Pool) -> Caller:
-    """Return what calls the script; raises one of FAILURES within CONNECT_SECONDS."""
+    """Connect, and return a function that calls the script; raises one of AWAY."""
     connection = await connect(pool)
 
     async def call(prefix: str, argument: bytes, slices: int) -> object:

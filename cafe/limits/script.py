@@ -1,7 +1,7 @@
-"""What a front sends to the script `limits.lua` in one call, and what comes back.
+"""The argument and the answer of one call of the script `limits.lua`.
 
-Rule: data only. Both ends are msgpack with the same order of members as the script unpacks and
-packs: a batch of 128 costs a few microseconds. Times are whole microseconds.
+Rule: data only. Both are msgpack, with members in the order in which the script unpacks and packs
+them: a batch of 128 costs a few microseconds. Times are whole microseconds.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from cafe.limits.bans import LONGEST
 from cafe.limits.rate_limiter import CREDIT_SHARE, WINDOWS, Limits, Window
 
 MICROSECONDS: Final = 1_000_000
-"""In a second."""
+"""Microseconds in a second."""
 SOURCE: Final = files("cafe.limits").joinpath("limits.lua").read_text("utf-8")
 SHA: Final = sha1(SOURCE.encode(), usedforsecurity=False).hexdigest()
-"""By which Redis knows the script."""
+"""The hash by which Redis knows the script."""
 PAGE: Final = 500
-"""Bans that one answer brings at most; the next brings more."""
+"""The limit of bans in one answer; the next answer has more."""
 PORTS: Final[dict[Window, int]] = {window: at for at, window in enumerate(WINDOWS, 1)}
 
 
 class Outcome(IntEnum):
-    """What became of one request."""
+    """The outcome of one request."""
 
     ADMITTED = 0
     OVER_LIMIT = 1
@@ -36,15 +36,15 @@ class Outcome(IntEnum):
 
 
 class Asked(NamedTuple):
-    """A request that is to be counted."""
+    """A request to be counted."""
 
     address: str
     port: int
     """One of PORTS."""
     uncounted: int
-    """Requests that were passed on before, and that no grant has counted."""
+    """Requests that the guard let through before, and that no grant has counted."""
     wanted: int
-    """At most so many more are counted ahead, for the front to give away."""
+    """The most further requests to count in advance, as a grant."""
 
 
 class Admitted(NamedTuple):
@@ -53,13 +53,13 @@ class Admitted(NamedTuple):
     outcome: int
     remaining: int
     wait: int
-    """Until all of the quota is free; of one that was refused: until a retry is admitted."""
+    """Until all of the quota is free; for a refused request, until a retry is admitted."""
     granted: int
-    """Counted ahead; not in `remaining`."""
+    """Counted in advance; not in `remaining`."""
 
 
 class Known(NamedTuple):
-    """A ban that a front knows, or learns; one that was lifted has no `seconds`."""
+    """A ban that a front sends or learns; a lifted ban has 0 `seconds`."""
 
     address: str
     left: int
@@ -68,10 +68,10 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class Call:
-    """What a front sends. It is carried out in this order."""
+    """The argument of a call; the script executes the lists in this order."""
 
     seen: int = 0
-    """The revision of the newest ban that the front knows."""
+    """The revision up to which the front knows all bans."""
     offered: list[Known] = field(default_factory=list[Known])
     lifts: list[str] = field(default_factory=list[str])
     refusals: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
@@ -79,16 +79,16 @@ class Call:
 
 
 class Answer(NamedTuple):
-    """What the script answers; `lifted` and `admitted` in the order of what was asked."""
+    """The answer of the script; `lifted` and `admitted` are in the order of the call."""
 
     revision: int
-    """Up to which the front knows all bans now."""
+    """The revision up to which the front knows all bans now."""
     is_all: bool
-    """Whether there are no newer ones."""
+    """Whether there are no newer bans."""
     bucket_left: int
-    """Until the next bucket of the windows begins."""
+    """The time until the next bucket of the windows."""
     addresses: int
-    """Windows of requests, on both ports."""
+    """The number of windows of requests, on both ports."""
     news: list[Known]
     lifted: list[bool]
     admitted: list[Admitted]
@@ -99,7 +99,7 @@ _decoder: Final = msgspec.msgpack.Decoder(Answer)
 
 
 def microseconds(seconds: float) -> int:
-    """Return seconds as the script counts them."""
+    """Return seconds as whole microseconds."""
     return round(seconds * MICROSECONDS)
 
 
@@ -119,17 +119,14 @@ def members_of(limits: Limits) -> tuple[int, ...]:
 
 
 def encode(limits: tuple[int, ...], call: Call, now: int = 0) -> bytes:
-    """Return the argument of a call; `now` of 0 is the time of Redis' clock."""
+    """Return the argument of a call; `now` of 0 stands for the clock of Redis."""
     return _encoder.encode(
         (now, call.seen, limits, call.offered, call.lifts, call.refusals, call.admits)
     )
 
 
 def decode(answer: object) -> Answer:
-    """Return what the script has answered.
-
-    Raises msgspec.MsgspecError or TypeError for anything that it does not answer.
-    """
+    """Return the answer of the script; raises msgspec.MsgspecError or TypeError for another one."""
     if not isinstance(answer, bytes):
         raise TypeError(f"the script answers with bytes, and not with {type(answer).__name__}")
     return _decoder.decode(answer)

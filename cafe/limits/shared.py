@@ -1,23 +1,24 @@
 """The RateLimiter of a front: all fronts of a shop count together, in Redis.
 
 Rule: no request waits longer than LONGEST_WAIT for Redis, nor fails because of it. While Redis is
-away the front decides by itself, as the RateLimiter of a single process does, and says so.
+away the front decides alone, as the RateLimiter of a single process does, and logs that.
 
-An address that is banned, and one that has a grant (`grants.py`), is answered at once. All others
-wait for the next call, which takes what has gathered (`redis_calls.py`), and is carried out by the
-script `limits.lua` in one atomic step.
+A request of a banned address, or of one that has a grant (`grants.py`), is answered at once. All
+others wait for the next call, which takes the whole batch (`redis_calls.py`), and which the script
+`limits.lua` executes in one atomic step.
 
 What holds for an address, through however many fronts it comes:
 
-- What is counted of it in one bucket of the windows is within its limit, to the request. A grant is
-  counted before it is given away, and the guard's credit is what is left of a grant.
-- Of what was counted at the end of a bucket each front may let through MOST_GRANTED within the next
-  CREDIT_SECONDS, as credit. No more than that moves from one bucket into the next.
-- At most one request in GRANT_SHARE that is counted was granted and then not used.
-- A ban is known at each front after POLL_SECONDS and one call, and so is that it was lifted.
-- While Redis is away, each front counts what comes through it alone; so an address has its limit at
-  each of them. Known bans stay in force. When Redis is back, as empty as it may be, each front
-  offers it the bans that it knows, and says which were lifted meanwhile.
+- The requests counted in one bucket of the windows are within its limit, exactly. A grant is
+  counted before it is used, and the guard's credit is what is left of a grant.
+- Of the requests counted at the end of a bucket each front may let through MOST_GRANTED within the
+  next CREDIT_SECONDS, as credit. No more than that moves from one bucket into the next.
+- A grant that was counted and not used is at most one in GRANT_SHARE of the address's recent
+  requests at that front.
+- Each front knows of a ban, and of its end by a manager, after POLL_SECONDS and one call.
+- While Redis is away, each front counts only its own requests; so an address has its limit at each
+  of them. Known bans stay in force. When Redis is back, possibly empty, each front sends it the
+  bans that it knows, and those that were lifted meanwhile.
 """
 
 from __future__ import annotations
@@ -63,20 +64,20 @@ from cafe.limits.script import (
 )
 
 MOST_ASKED: Final = 512
-"""Requests in one call: they keep Redis busy for 5 ms."""
+"""The limit of requests in one call: they keep Redis busy for 5 ms."""
 MOST_REFUSED: Final = 1_000
-"""Addresses whose refusals go with one call."""
+"""The limit of addresses in one call whose refusals are counted."""
 MOST_KEPT: Final = 10_000
-"""Addresses whose refusals gather until then; those of others are not counted."""
+"""The limit of addresses whose refusals wait for a call; those of others are not counted."""
 MOST_OFFERED: Final = 500
-"""Bans that are offered to Redis when it is back, the newest."""
+"""The limit of bans, the newest, that are sent to Redis when it is back."""
 
 
 class SharedRateLimiter(RateLimiter):
-    """Owns what this front knows of the windows, refusals and bans that are kept in Redis.
+    """Owns this front's knowledge of the windows, refusals and bans in Redis.
 
-    A restart loses that, and not what is in Redis: the next instance reads the bans again.
-    `CountLimits` gives the refusals of this front, and the bans and addresses of all.
+    A restart loses only that, not what is in Redis: the next instance reads the bans again.
+    `CountLimits` returns the refusals of this front, and the bans and addresses of all fronts.
     """
 
     def __init__(
@@ -88,24 +89,24 @@ class SharedRateLimiter(RateLimiter):
         self._grants: Grants[tuple[Window, str]] = Grants(limits.window_seconds)
         self._seen = 0
         self._addresses = 0
-        # Called for, and not settled yet: this actor may be busier than Redis.
+        # Sent, and not settled yet: more than one if this actor is busier than Redis.
         self._under_way: list[Batch] = []
-        # What has gathered for the next call.
+        # For the next call.
         self._questions: deque[Question] = deque()
         self._refusals: dict[str, int] = {}
         self._lifts: dict[str, list[Reply[None]]] = {}
 
     def on_start(self) -> None:
-        """Have Redis called for this instance."""
+        """Attach this instance to the calls."""
         self._calls.attach(self)
 
     def on_stop(self) -> None:
-        """Let none wait for an answer that comes too late."""
+        """Answer all requests that wait for Redis: its answer would come too late."""
         self.go_on_alone()
 
     @Admit.deferred
     def admit_together(self, message: Admit, reply: Reply[Allowance]) -> None:
-        """Count a request if the address is within its limits at all fronts together."""
+        """Count and admit a request if its address is within its limits, over all fronts."""
         if not self._calls.shared:
             self._admit_alone(message, reply)
             return
@@ -125,7 +126,7 @@ class SharedRateLimiter(RateLimiter):
                 self._send(message, reply, grant, now)
 
     def record_refusals(self, message: RecordRefusals) -> None:
-        """Count refusals that were made elsewhere."""
+        """Count refusals that were made outside of this actor."""
         if not self._calls.shared:
             super().record_refusals(message)
             return
@@ -135,7 +136,7 @@ class SharedRateLimiter(RateLimiter):
 
     @LiftBan.deferred
     def lift_everywhere(self, message: LiftBan, reply: Reply[None]) -> None:
-        """End a ban at all fronts; if Redis is away here at once, and elsewhere when it is back."""
+        """End a ban at all fronts; while Redis is away here at once, at others when it is back."""
         self._lifts.setdefault(message.address, []).append(reply)
         if self._calls.shared:
             self._calls.ring()
@@ -150,14 +151,14 @@ class SharedRateLimiter(RateLimiter):
         return replace(counts, addresses=addresses, shared=shared)
 
     def take(self, *, is_first: bool) -> Batch:
-        """Return what has gathered; the first after Redis was away also offers the known bans."""
+        """Return the next batch; the first after Redis was away also has the known bans."""
         now = self._now()
         batch = Batch(now)
         self._under_way.append(batch)
         call = batch.call = Call(self._seen)
         if is_first:
             call.offered = [_known(ban, now) for ban in self._bans.newest(MOST_OFFERED, now)]
-            for ban in call.offered:  # those were lifted before, if at all
+            for ban in call.offered:  # a waiting lift of its address is older than the ban
                 self._lifts.pop(ban.address, None)
         while self._questions and len(call.admits) < MOST_ASKED:
             question = self._questions.popleft()
@@ -173,8 +174,8 @@ class SharedRateLimiter(RateLimiter):
         return batch
 
     def settle(self, batch: Batch, answer: Answer) -> None:
-        """Learn of bans, and answer all that was in the batch."""
-        if batch not in self._under_way:  # of an instance before this one
+        """Learn new bans, and answer all requests of the batch."""
+        if batch not in self._under_way:  # from a former instance
             return
         self._under_way.remove(batch)
         now, before = self._now(), self._bans.revision
@@ -185,13 +186,13 @@ class SharedRateLimiter(RateLimiter):
         self._tell_watchers(before, now)
         for replies, was_banned in zip(batch.lifts.values(), answer.lifted, strict=True):
             _answer_lift(replies, was_banned=was_banned)
-        # From when the call began, so not after the end of the bucket.
+        # Counted from when the call began, so never later than the end of the bucket.
         until = batch.begun + answer.bucket_left / MICROSECONDS
         for question, admitted in zip(batch.questions, answer.admitted, strict=True):
             self._settle_question(question, admitted, until, now)
 
     def go_on_alone(self) -> None:
-        """Answer all that waits for Redis, which is away."""
+        """Answer all that waits for Redis, which is away, by this front's own counts."""
         while self._under_way:
             batch = self._under_way.pop()
             self._questions.extendleft(reversed(batch.questions))
@@ -232,7 +233,7 @@ class SharedRateLimiter(RateLimiter):
             self._send(message, question.reply, grant, now)
 
     def _send(self, message: Admit, reply: Reply[Allowance], grant: Grant, now: float) -> None:
-        """Admit a request, and count it here as well: Redis may be away with the next one."""
+        """Admit a request, and count it here as well: Redis may be away at the next one."""
         if message.window is not None:
             window = self._windows[message.window].window_of(message.address, now)
             window.add(now, message.let_through + 1)
@@ -256,7 +257,7 @@ class SharedRateLimiter(RateLimiter):
             reply.fail(exceeded)
 
     def _lift_alone(self) -> None:
-        """Lift bans here, and keep their addresses until Redis is back."""
+        """Lift bans at this front, and keep their addresses until Redis is back."""
         for address, replies in self._lifts.items():
             if replies:
                 now, before = self._now(), self._bans.revision
@@ -287,11 +288,10 @@ def _answer_lift(replies: list[Reply[None]], *, was_banned: bool) -> None:
 async def open_shared_limits(
     url: str, prefix: str, limits: Limits
 ) -> AsyncGenerator[Callable[[], SharedRateLimiter]]:
-    """Count in the Redis at `url`, under keys that begin with `prefix`, during the block.
+    """Yield a factory of a front's RateLimiter that counts in the Redis at `url`.
 
-    Yields what makes the RateLimiter of a front, for `System.start`, once Redis was tried; that
-    takes at most half a second. If it is away the front begins without it. Leave the block after
-    the actor was stopped.
+    Its keys begin with `prefix`. Waits for the first attempt to connect, half a second at most; if
+    Redis is away the front begins without it. Stop the actor before leaving the block.
     """
     calls = RedisCalls(url, prefix, limits)
     async with trio.open_nursery() as nursery:
