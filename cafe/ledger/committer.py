@@ -1,9 +1,9 @@
-"""The committer: writes what all journals have gathered to the database, one transaction a group.
+"""The committer: writes the entries of all journals to the database, one transaction a group.
 
-Rule: one group at a time, until the database has it or refuses it. While a group is written the
-next one gathers, so the slower the disk, the larger the groups; those of a house gather at a pace
-as well (`cafe/pace.py`), since fronts are answered in batches anyway. Replies are held until the
-group with the entries before them is committed; only then are its events handed to the followers.
+Rule: one group at a time, retried until the database commits or refuses it. While a group is
+written the next one gathers, so the slower the disk, the larger the groups; a house's also gather
+at a pace (`cafe/pace.py`), since fronts are answered in batches anyway. Replies are held until the
+entries before them are committed; only then do the followers get the events.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from cafe.pace import Pace
 T = TypeVar("T")
 
 RETRY_SECONDS = 0.25
-"""Between two retries, while the database cannot be written."""
+"""The time between retries while the database is unavailable."""
 MOST_IN_GROUP = 4_000
-"""Units and held replies of each journal in one group, so that a backlog does not take minutes."""
+"""The limit of each journal's units and held replies in a group, which bounds its transaction."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 
@@ -47,12 +47,12 @@ class Committer:
     def __init__(
         self, store: Storing, runner: Runner, events: Log, pace: Pace | None = None
     ) -> None:
-        """Write to `store`, at this pace; without one a group begins as the last one ends."""
+        """Write to `store`, at this pace; without a pace a group begins as the last one ends."""
         self.groups = 0
         self.written = 0
         """Events written."""
         self.lost_by: LedgerError | None = None
-        """Why nothing more can be written; None as long as it can."""
+        """Why nothing can be written any longer; None while it can."""
         self._lost = trio.Event()
         self._store = store
         self._runner = runner
@@ -77,41 +77,41 @@ class Committer:
         return sum(journal.uncommitted for journal in self._journals.values())
 
     def open(self, name: str, *, chained: bool) -> Journal:
-        """Close a department's journal, if there is one, and return its next."""
+        """Close a department's journal, if it has one, and return a new one."""
         before = self._journals.get(name)
         if before is not None:
             before.close()
         number = 1 if before is None else before.number + 1
         journal = Journal(name, number, self._idle.unpark_all, chained=chained)
         self._journals[name] = journal
-        # What is loaded now lacks the rows that were refused of the journal before.
+        # The department loads again now, without the refused rows of the former journal.
         self._broken.discard(name)
         return journal
 
     async def wait_refused(self, name: str) -> None:
-        """Return when a refused row has closed a department's journal: it has to load again."""
+        """Wait until a refused row has closed a department's journal, which has to load again."""
         while name not in self._broken:
             await self._waiting.park()
         self._broken.discard(name)
 
     async def wait_free(self) -> None:
-        """Return when no group is being written, however long the database is away."""
+        """Wait until no group is being written, however long the database is away."""
         await self._free.wait()
 
     async def wait_written(self) -> None:
-        """Return when everything that was written is committed, or discarded."""
+        """Wait until every unit in the journals is committed or discarded."""
         while self.uncommitted or self._group:
             await self._free.wait()
             await trio.lowlevel.checkpoint()
 
     async def wait_lost(self) -> LedgerError:
-        """Return why nothing more can be written, as soon as that is so."""
+        """Wait until nothing can be written any longer; return why."""
         while self.lost_by is None:
             await self._lost.wait()
         return self.lost_by
 
     async def ping(self) -> None:
-        """Return once the database could be written; wait while it cannot."""
+        """Wait until a write to the database has succeeded."""
         done = trio.Event()
         self._pings.append(done)
         self._idle.unpark_all()
@@ -122,15 +122,15 @@ class Committer:
                 self._pings.remove(done)
 
     def show_life(self) -> None:
-        """Run a statement soon, if only to show that this process lives.
+        """Run a statement soon, as a heartbeat.
 
-        Nothing is written for it; the ledger is lost where that shows that it has another owner.
+        It writes nothing; if it shows that the ledger has another owner, the ledger is lost.
         """
         self._heartbeat = True
         self._idle.unpark_all()
 
     async def with_retries(self, call: Callable[[], T]) -> T:
-        """Retry a call until the database answers; log when an outage begins and ends."""
+        """Return the result of a call, retried until the database answers; logs an outage."""
         failed_at: float | None = None
         while True:
             try:
@@ -149,7 +149,7 @@ class Committer:
                 return done
 
     def give_up(self) -> None:
-        """Refuse every reply that is held for a commit: on shutdown, when it cannot wait longer."""
+        """Refuse every reply that is held for a commit: on shutdown, or when the ledger is lost."""
         refusal = LedgerUnavailable()
         for _journal, items in self._group:
             held = [item for item in items if isinstance(item, Held)]
@@ -160,9 +160,9 @@ class Committer:
             journal.give_up(refusal)
 
     async def run(self) -> None:
-        """Commit group after group until cancelled, or until that cannot go on: see `lost_by`.
+        """Commit group after group until cancelled, or until the ledger is lost: see `lost_by`.
 
-        Every reply has been refused then, and later ones are: nothing more is written.
+        Then every held reply has been refused, later ones are refused, and nothing is written.
         """
         while self.lost_by is None:
             if not (self._pings or self._heartbeat or self._has_gathered()):
@@ -192,7 +192,7 @@ class Committer:
             finally:
                 self._group = []
                 self._free.set()
-            # The tasks that are woken by this group run first, and write the next one.
+            # Tasks that this group has woken run first, so that their entries join the next one.
             await trio.lowlevel.checkpoint()
 
     def _has_gathered(self) -> bool:
@@ -221,7 +221,7 @@ class Committer:
         self._log.add(committed.logged)
 
     def _settle_apart(self, refusals: dict[int, RowRefused | None]) -> None:
-        """Settle a group with refused units; close the journals whose later units rest on them."""
+        """Settle a group with refused units; close journals whose later units depend on them."""
         for journal, items in self._group:
             refusal: RowRefused | None = None
             broken = False
@@ -246,7 +246,7 @@ class Committer:
 
 
 def _in_time(group: list[tuple[Journal, list[Item]]]) -> list[Unit]:
-    """Return a group's units sorted by the time of their events, each journal's as written.
+    """Return a group's units sorted by the time of their events, but each journal's as written.
 
     So positions follow time across departments, too.
     """

@@ -1,10 +1,10 @@
-"""The log of events: how it is followed, what the ledger itself writes in it, how it is pruned.
+"""The log of events: how it is followed, what the ledger itself writes to it, how it is pruned.
 
-Rule: a follower is never waited for, and never misses an event. What was committed lately is in
+Rule: commits never wait for a follower, and a follower never misses an event. Recent events are in
 memory; a follower that is further behind reads pages from the database, and one that is up to date
-waits for the next commit. Pruning spares what a follower has not followed yet, however old it is.
+waits for the next commit. Pruning keeps what a follower has not followed yet, however old it is.
 
-Positions give the sequence of events, times say only when they happened.
+Positions define the sequence of events; times are only when they happened.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cafe.ledger.parts import in_parts
 from cafe.ledger.tables import events, prunings
 
 MOST_AHEAD = 300.0
-"""Seconds that the last event may be ahead of the machine's clock; beyond, its time is ignored."""
+"""The seconds by which the last event may be ahead of the clock; above it its time is ignored."""
 
 
 def _load_nothing(_connection: Connection) -> None:
@@ -49,12 +49,12 @@ OWN = Department(
 
 
 def clock_set_right(position: int, at: float) -> Entry:
-    """Return an event that ends a time in the future at a position: times go on from `at`."""
+    """Return an event that ends a time in the future, up to a position: times go on from `at`."""
     return Entry(Event(f"clock {position}", "set right", None, "right", at))
 
 
 def was_set_right_behind(position: Any) -> Any:
-    """Return in SQL whether the clock was set right after a position."""
+    """Return an SQL condition: the clock was corrected after a position."""
     ours = events.alias()
     return (
         select(ours.c.position)
@@ -81,7 +81,7 @@ class Log:
         self._listeners: list[Callable[[Sequence[Logged]], None]] = []
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each later commit adds; the callback must not wait and not raise."""
+        """Call back with the events of each later commit; the callback must not block or raise."""
         self._listeners.append(callback)
 
     def begin(self, last: int) -> None:
@@ -89,13 +89,13 @@ class Log:
         self.last = last
 
     def skip(self, last: int) -> None:
-        """Go on after this position: what is between was missed, and followers read it in pages."""
+        """Go on after this position; followers read the missed events before it in pages."""
         self._recent.clear()
         self.begin(last)
         self._waiting.unpark_all()
 
     def add(self, logged: Sequence[Logged]) -> None:
-        """Add what has been committed, call the listeners and wake the followers."""
+        """Add committed events, call the listeners and wake the followers."""
         if logged:
             self._recent.extend(logged)
             self.last = logged[-1].position
@@ -106,7 +106,7 @@ class Log:
     def follow(
         self, after: int, most: int = PAGE
     ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
-        """Yield the events after a position, in batches of at most so many, without end."""
+        """Yield the events after a position, in batches of at most `most`, without end."""
         return aclosing(self._batches(after, most))
 
     async def _batches(self, position: int, most: int) -> AsyncGenerator[Sequence[Logged]]:
@@ -122,7 +122,7 @@ class Log:
                     yield part
 
     def _newer_than(self, position: int) -> list[Logged] | None:
-        """Return the events after a position; None where memory does not go back that far."""
+        """Return the events after a position; None if memory does not go back that far."""
         recent = self._recent
         if not recent or recent[0].position > position + 1:
             return None
@@ -143,7 +143,7 @@ def read_page(connection: Connection, after: int) -> list[Logged]:
 
 
 MOST_SUBJECTS = 500
-"""Deleted in one transaction."""
+"""The limit of subjects that are deleted in one transaction."""
 
 
 def prune_some(
@@ -154,9 +154,9 @@ def prune_some(
 ) -> int:
     """Delete some subjects of a department that ended before a time, and return how many.
 
-    Returns 0 when none is left. Subjects with an event that one of `followers` has not followed yet
-    stay, and so does that of the log's last event, because positions go on from it. `prunings`
-    stores up to which position events may be missing.
+    Returns 0 when none is left. Keeps subjects with an event that one of `followers` has not
+    followed yet, and that of the log's last event, because positions go on from it. `prunings`
+    stores the position up to which events may be missing.
     """
     ended = department.ended(before)
     if ended is None:

@@ -1,8 +1,9 @@
 """The ledger on PostgreSQL.
 
-Rule: the process whose writing connection holds the advisory lock owns the ledger, and each such
-connection takes it before it does anything else. The reader's takes none, and cannot write. Several
-shops share a database, each with a schema and a lock of its own.
+Rule: the process whose writing connection holds the advisory lock owns the ledger, and a writing
+connection takes the lock before it writes anything, or loads a department's rows. The reader's
+connection takes no lock, and cannot write. Several shops share a database, each with its own schema
+and lock.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from cafe.ledger.standby import Standby
 from cafe.ledger.tables import is_current, migrate, refuse_behind
 
 LOCK_SECONDS = 0.3
-"""How long a new owner waits for the lock: a server frees a dead client's within milliseconds."""
+"""The time-out for the lock: a server releases a dead client's within milliseconds."""
 ANSWER_SECONDS = 35.0
 """The writer's time-out for an answer: longer than the server's own for a statement."""
 READING_ANSWER_SECONDS = 5.0
 """The reader's time-out for an answer, so that an asker is refused soon.
 
-The server's own for a statement is somewhat shorter, and leaves the connection usable.
+The server's own time-out for a statement is shorter, and leaves the connection usable.
 """
 PROBE_SECONDS = 2.0
-"""The time-out for the second session that only a pooler is asked for."""
+"""The time-out for an answer in the second session, which is opened only behind a pooler."""
 SESSION = "FROM pg_stat_activity WHERE pid = %s::int AND backend_start = %s::timestamptz"
 SETTINGS = {
     "application_name": "cafe",
@@ -52,17 +53,17 @@ SETTINGS = {
 }
 OWNER_SETTINGS = {
     "application_name": APPLICATION,
-    # Where there is no standby, or one that may not see the session: longer than FENCE_SECONDS.
+    # Without a standby, or with one that may not see the session: longer than FENCE_SECONDS.
     "idle_session_timeout": "10s",
 }
-"""Of an owner that sends heartbeats."""
+"""The settings of an owner that sends heartbeats."""
 HEAD_START_SECONDS = 1.0
 """How long a standby whose connection broke leaves the lock to the former owner.
 
-That one has lost its connection too where the server was started again, and goes on in memory.
+If the server was restarted, the owner has lost its connection too, and goes on with its memory.
 """
 RECONNECT_SECONDS = 0.5
-"""Between two attempts of a standby to connect again."""
+"""The time between a standby's attempts to reconnect."""
 STATEMENT_SHARE = 6 / 7
 """The server's time-out for a statement, as a share of the time-out for an answer.
 
@@ -84,9 +85,9 @@ class PostgresDatabase:
         answer_seconds: float = ANSWER_SECONDS,
         reading_answer_seconds: float = READING_ANSWER_SECONDS,
     ) -> None:
-        """Keep the address; `connect` connects to it.
+        """Store the address; `connect` connects to it.
 
-        With a `standby` the first connection waits for the lock as long as another process has it.
+        With a `standby` the first connection waits for the lock while another process holds it.
         """
         self.secrets = secrets_of(url)
         self.term = 0
@@ -113,7 +114,7 @@ class PostgresDatabase:
     def connect(self) -> Connection:
         """Connect, take the lock, and check the version of the tables.
 
-        Raises DatabaseInUse, SchemaBehind or NotALedger. Done with every connection: while there
+        Raises DatabaseInUse, SchemaBehind or NotALedger. Every connection checks again: while there
         was none, another process may have owned the database.
         """
         if self._standby is not None:
@@ -131,9 +132,9 @@ class PostgresDatabase:
         return connection
 
     def _wait_to_own(self, standby: Standby) -> Connection:
-        """Return a connection that has the lock, however long another process has it.
+        """Return a connection that has the lock; waits while another process has it.
 
-        Raises as `connect`, but DatabaseInUse only where the wait was cancelled.
+        Raises as `connect` does, but DatabaseInUse only if the wait was cancelled.
         """
         standby.begin(self._writing.abort)
         head_start = 0.0
@@ -153,7 +154,7 @@ class PostgresDatabase:
             while monotonic() < not_before or not self._took_lock(connection):
                 looked_at = monotonic()
                 fence.look(driver_of(connection))
-                # What a round trip takes is not added: looks are counted until a session is ended.
+                # Less the round trip, so that a slow one does not delay the fence.
                 standby.pause(max(0.0, looked_at + POLL_SECONDS - monotonic()))
         except BaseException:
             drop(connection)
@@ -166,7 +167,7 @@ class PostgresDatabase:
             self._set_up(connection, self._writing_settings)
             refuse_behind(connection, self._name)
             connection.commit()
-            # One round trip for each look, and no transaction between two.
+            # One round trip for each look, and no transaction open in between.
             driver_of(connection).autocommit = True
         except BaseException:
             drop(connection)
@@ -174,7 +175,7 @@ class PostgresDatabase:
         return connection
 
     def _took_lock(self, connection: Connection) -> bool:
-        """Take the lock if it is free; check the tables again, which may be others by now."""
+        """Take the lock if it is free, and check the tables again, which may have been migrated."""
         driver = driver_of(connection)
         row = driver.execute("SELECT pg_try_advisory_lock(%s, %s)", self._key).fetchone()
         if row != (True,):
@@ -186,14 +187,14 @@ class PostgresDatabase:
         return True
 
     def connect_reader(self) -> Connection:
-        """Connect only to read, beside the owner; raises SchemaBehind or NotALedger."""
+        """Connect for reading only, beside the owner; raises SchemaBehind or NotALedger."""
         connection = self._reading.connect()
         try:
             self._set_up(connection, self._reading_settings)
             refuse_behind(connection, self._name)
             connection.commit()
-            # Each statement sees what was committed before it, in a transaction or not; to begin
-            # and to end one are two more round trips, with a wait for Python's lock after each.
+            # Each statement sees what was committed before it, in a transaction or not; beginning
+            # and ending one are two more round trips, with a wait for the GIL after each.
             connection.execution_options(isolation_level="AUTOCOMMIT")
         except BaseException:
             drop(connection)
@@ -201,12 +202,12 @@ class PostgresDatabase:
         return connection
 
     def begin(self, connection: Connection, *, writing: bool) -> None:  # noqa: ARG002 - the protocol's
-        """Begin, if that is not done: the driver does it with the first statement."""
+        """Begin a transaction if there is none; the driver sends it with the first statement."""
         if not connection.in_transaction():
             connection.begin()
 
     def abort(self, *, reading: bool) -> None:
-        """Shut the connection down, so that nothing waits for the server."""
+        """Shut the connection down, so that no thread waits for the server."""
         (self._reading if reading else self._writing).abort()
 
     def tidy(self, connection: Connection) -> None:
@@ -216,7 +217,7 @@ class PostgresDatabase:
         """Do nothing: the server released the lock with the connection."""
 
     def upgrade(self) -> None:
-        """Make or migrate the tables; raises DatabaseInUse where a shop owns the database."""
+        """Make or migrate the tables; raises DatabaseInUse if a shop owns the database."""
         with translating(self.secrets):
             connection = self._writing.connect()
             try:
@@ -232,7 +233,7 @@ class PostgresDatabase:
                 drop(connection)
 
     def _set_up(self, connection: Connection, settings: Mapping[str, str]) -> None:
-        # First: settings and locks made through such a pooler stay with it, and affect others.
+        # First: settings and locks made through such a pooler stay there, and affect its others.
         if is_pooled(connection, self._probing):
             raise WrongDatabaseError(
                 f"A connection pooler gives each transaction another session of {self._name}: "
@@ -242,7 +243,7 @@ class PostgresDatabase:
             _set(connection, name, value)
         if self._schema is not None:
             _set(connection, "search_path", self._schema)
-        # Whatever the server's default: a commit is on the disk when it returns.
+        # Whatever the server's default, a commit is on disk when it returns.
         connection.exec_driver_sql(
             "SELECT set_config('synchronous_commit', 'on', false)"
             " WHERE current_setting('synchronous_commit') = 'off'"
@@ -252,7 +253,7 @@ class PostgresDatabase:
     def _own(self, connection: Connection) -> None:
         """Take the lock; end this process's former session if the server still has it."""
         _set(connection, "lock_timeout", _milliseconds(LOCK_SECONDS))
-        # By its start, too: a process id is reused, and may be another shop's.
+        # Identified by its start, too: a process id is reused, and may be another shop's.
         connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {SESSION}", self._session)
         try:
             connection.exec_driver_sql("SELECT pg_advisory_lock(%s, %s)", self._key)
@@ -267,7 +268,7 @@ class PostgresDatabase:
         connection.commit()
 
     def _remember(self, connection: Connection) -> None:
-        """Note the session that has the lock, and take a term for it; make its settings."""
+        """Store the session that has the lock, and its term; set its lock time-out."""
         *session, self.term = connection.exec_driver_sql(
             "SELECT pid, backend_start, txid_current()"
             " FROM pg_stat_activity WHERE pid = pg_backend_pid()"
@@ -276,7 +277,7 @@ class PostgresDatabase:
         _set(connection, "lock_timeout", self._lock_timeout)
 
     def _make_schema(self, connection: Connection) -> None:
-        # Only where it is missing: it may have been made by a role that may do more.
+        # Only if it is missing: a role with more rights may have made it.
         if (
             self._schema is not None
             and not connection.exec_driver_sql(
@@ -295,7 +296,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    """Make a setting; do nothing where the server is older than it."""
+    """Set a parameter of the session; do nothing if the server is too old to have it."""
     connection.exec_driver_sql(
         "SELECT set_config(%s, %s, false) WHERE current_setting(%s, true) IS NOT NULL",
         (name, value, name),

@@ -1,8 +1,8 @@
-"""How the ledger reaches a PostgreSQL server, so that no thread waits for it without an end.
+"""Connections to a PostgreSQL server on which no thread waits for ever.
 
-Rule: each wait for an answer has a time-out on this side, and can be ended by another thread. The
-server's own time-outs do not help with a server that is frozen, and TCP's do not where the machine
-still answers for it.
+Rule: each wait for an answer has a time-out on this side, and another thread can end it. The
+server's own time-outs do not help if the server is frozen, nor do TCP's while its machine still
+acknowledges packets.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from cafe.ledger.errors import WrongDatabaseError
 RV = TypeVar("RV")
 CONNECT_SECONDS = 3
 LOST_SECONDS = 10
-"""After this, data that the other side has not acknowledged ends a connection."""
+"""TCP ends a connection whose data was not acknowledged for this long."""
 LOOKS = 3
-"""More than one, as another client may have taken the session that would have shown it."""
+"""More than one, since another client may hold the session that would have revealed the pooler."""
 ENCODING = "UTF8"
 ARGUMENTS = {
-    # Whatever the role or the environment says: a text has to come back as it went in.
+    # Whatever the role or the environment has set, a text must be read as it was written.
     "client_encoding": ENCODING,
     "connect_timeout": CONNECT_SECONDS,
     "tcp_user_timeout": LOST_SECONDS * 1000,
@@ -41,9 +41,9 @@ class TimedConnection(psycopg.Connection[Any]):
     """A connection with a time-out for each answer of the server."""
 
     answer_seconds: float | None = None
-    """How long a wait for an answer may take; None for no time-out."""
+    """The time-out of a wait for an answer; None for none."""
     inode = 0
-    """The socket's: once that is closed, its descriptor's number may be another socket's."""
+    """The inode of the socket: after it is closed, its descriptor may be another socket's."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer; raises OperationalError after `answer_seconds`."""
@@ -51,7 +51,7 @@ class TimedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError as error:
             if error.sqlstate is None:
-                # Not the server's error but a time-out: what it sends later answers no statement.
+                # A time-out here, not the server's error: a late answer must not match a statement.
                 self.pgconn.finish()
             raise
 
@@ -69,7 +69,7 @@ class Connector:
     """Connects to one database of a server, one connection at a time."""
 
     def __init__(self, url: URL, answer_seconds: float) -> None:
-        """Keep the address, and the time-out for an answer in seconds."""
+        """Store the address, and the time-out for an answer."""
         self.name = f"the database {url.database or url.username} on {url.host or 'this machine'}"
         self._answer_seconds = answer_seconds
         self._driver: TimedConnection | None = None
@@ -77,15 +77,15 @@ class Connector:
         self._engine = self._new_engine(url)
 
     def connect(self) -> Connection:
-        """Connect, with no settings made yet.
+        """Connect, without any of the session's settings.
 
-        Raises WrongDatabaseError where the database could not store every text.
+        Raises WrongDatabaseError if the encoding of the database cannot store every text.
         """
         self._aborted = False
         return self._engine.connect()
 
     def abort(self) -> None:
-        """End the connection, or the one that is being made; from any thread."""
+        """End the connection, also one that is being opened; from any thread."""
         self._aborted = True
         if self._driver is not None:
             self._driver.abort()
@@ -106,7 +106,7 @@ class Connector:
         self._driver = driver
         if self._aborted:
             driver.abort()
-        # Before SQLAlchemy's first statements: they fail where the encoding is not known.
+        # Before SQLAlchemy's first statements, which fail with an unknown encoding.
         if (encoding := driver.info.parameter_status("server_encoding")) != ENCODING:
             driver.close()
             raise WrongDatabaseError(
@@ -119,16 +119,16 @@ class Connector:
 def is_pooled(connection: Connection, other: Connector) -> bool:
     """Return whether a connection pooler gives each transaction another session of the server.
 
-    Then no lock and no setting stays with the connection. A pooler reports a process id that is
-    none of the server's. It may still keep a session as long as its client is connected: a second
-    connection shows that, because two connections cannot have one session at once.
+    Then no lock and no setting stays with the connection. A pooler reports a process id that is not
+    the session's. It may still pool whole sessions, which a second connection shows: then the two
+    never have the same session.
     """
     if driver_of(connection).info.backend_pid == _session_of(connection):
         return False
     try:
         second = other.connect()
     except DBAPIError:
-        return False  # no session is free: each connection keeps its own
+        return False  # no session is free, so each connection keeps its own
     try:
         return any(_is_shared(connection, second) for _ in range(LOOKS))
     except DBAPIError:
@@ -158,6 +158,6 @@ def driver_of(connection: Connection) -> TimedConnection:
 
 
 def drop(connection: Connection) -> None:
-    """Disconnect without a message to the server, which may not answer."""
+    """Disconnect without a message to the server, which may be unresponsive."""
     connection.invalidate()
     connection.close()

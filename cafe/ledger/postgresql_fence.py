@@ -1,15 +1,14 @@
-"""How a standby ends the session of an owner that is frozen or cut off from its server.
+"""The fence: a standby ends the session of an owner that is frozen or cut off from its server.
 
-Rule: only a session that waits for its client is ended, and only if that client has promised signs
-of life and has shown none while it was looked at for FENCE_SECONDS.
+Rule: only a session that waits for its client is ended, and only if that client has promised
+heartbeats and sent none during FENCE_SECONDS of observation.
 
-Theory of operation. A process that is stopped, and one whose network swallows what is sent, keep
-their sessions, and with them the lock. So the owner runs a cheap statement each HEARTBEAT_SECONDS,
-and the server notes when a session last began or ended one. The standby compares what is noted with
-what it saw before, and counts the time between its own looks: so neither a server's clock that is
-set, nor a server or a standby that was frozen itself, takes the ownership from an owner that is
-well. A session that works, as in a long commit, is never ended here: the server's own time-outs do
-that.
+Theory of operation. A process that is stopped, or whose network drops its packets, keeps its
+session, and with it the lock. So the owner runs a cheap statement each HEARTBEAT_SECONDS, and the
+server records when a session last began or ended one. The standby compares that record with the
+last one it saw, and counts the time between its own looks. So a healthy owner keeps its session if
+a server's clock is set, or if the server or the standby itself was frozen. A session that works, as
+in a long commit, is never ended here: the server's own time-outs do that.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ import structlog
 from cafe.ledger.postgresql_connection import TimedConnection
 
 POLL_SECONDS = 0.1
-"""Between two attempts of a standby to take the lock."""
+"""The time between a standby's attempts to take the lock."""
 HEARTBEAT_SECONDS = 0.5
-"""Between two heartbeats of an owner."""
+"""The time between an owner's heartbeats."""
 FENCE_SECONDS = 2.0
-"""After so long without a heartbeat an owner's session is ended."""
+"""The time without a heartbeat after which an owner's session is ended."""
 MOST_SECONDS = 0.2
-"""That count between two looks: where more have passed, this process or the server hung."""
+"""The most time that counts between two looks: a longer pause means this process or server hung."""
 APPLICATION = "cafe house"
-"""The name of a session whose client sends heartbeats, and that may be ended without one."""
+"""The application_name of a session whose client promises heartbeats."""
 
-# A client that was cut off in the middle of a statement leaves a session that is active, and waits
-# to read the rest; one that was stopped, a session that cannot send its answer.
+# A client that was cut off in the middle of a statement leaves an active session that waits to read
+# the rest; a client that was stopped, a session that cannot send its answer.
 _WAITING_OWNER = """
 SELECT owner.pid, owner.backend_start, owner.state_change, owner.query_start
 FROM pg_locks AS taken JOIN pg_stat_activity AS owner USING (pid)
@@ -43,7 +42,8 @@ AND taken.classid = %s::int::oid AND taken.objid = %s::int::oid
 AND owner.application_name = %s
 AND (owner.state LIKE 'idle%%' OR owner.wait_event_type = 'Client')
 """
-# By its start, too: a process id is reused. And by its last statement, which may be a new one.
+# Matched by its start, too, since a process id is reused; and by its last statement, since a newer
+# one shows that its client is alive.
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid = %s AND backend_start = %s AND state_change = %s AND query_start = %s
@@ -53,18 +53,18 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("ledger")
 
 
 class Fence:
-    """Looks at the session that holds a lock, and ends it when its client is silent."""
+    """Watches the session that holds a lock, and ends it when its client is silent."""
 
     def __init__(self, lock: tuple[int, int]) -> None:
-        """Take the two numbers of the advisory lock."""
+        """Watch the advisory lock with these two numbers."""
         self._lock = lock
         self._seen: tuple[Any, ...] | None = None
         self._silent = 0.0
-        """For so many seconds `_seen` was seen as it is."""
+        """The seconds for which `_seen` has not changed."""
         self._looked_at = 0.0
 
     def look(self, connection: TimedConnection) -> None:
-        """Look once; call this each POLL_SECONDS. Raises what the driver raises."""
+        """Look once, and end a silent session; call each POLL_SECONDS. Raises psycopg's errors."""
         seen = connection.execute(_WAITING_OWNER, (*self._lock, APPLICATION)).fetchone()
         now = monotonic()
         passed, self._looked_at = now - self._looked_at, now

@@ -1,7 +1,6 @@
-"""A process that waits to own a ledger: what it says of itself, and how its wait is cancelled.
+"""A process's wait to own a ledger, and how it is cancelled from another thread.
 
-Rule: a wait that was cancelled leaves no owner behind: a ledger that is opened nevertheless is
-closed at once.
+Rule: a cancelled wait leaves no owner behind: a ledger that was opened meanwhile is closed at once.
 """
 
 from __future__ import annotations
@@ -20,19 +19,18 @@ class Standby:
     """One wait for the ownership of a ledger; given to `open_store`."""
 
     def __init__(self, on_wait: Callable[[], None] = _nothing) -> None:
-        """Call `on_wait`, in the thread that opens, when another process is seen to own it."""
+        """Call `on_wait` in the opening thread, once another process is found to own the ledger."""
         self._on_wait = on_wait
         self._cancelled = Event()
         self._waits = False
         self._lock = Lock()
         self._end: Callable[[], None] = _nothing
-        """What ends the statement that the wait runs, and later the store."""
+        """Ends the running statement of the wait; closes the store once that is open."""
 
     def cancel(self) -> None:
         """End the wait, from any thread: `open_store` soon raises DatabaseInUse.
 
-        If it has opened the ledger meanwhile, that is closed: call this only where what it returns
-        will not be used.
+        If it has opened the ledger meanwhile, the store is closed: do not use it after this.
         """
         with self._lock:
             self._cancelled.set()
@@ -40,17 +38,17 @@ class Standby:
 
     @property
     def waits(self) -> bool:
-        """Whether another process has been seen to own the ledger."""
+        """Whether another process was found to own the ledger."""
         return self._waits
 
     def begin(self, abort: Callable[[], None]) -> None:
-        """Name what ends the statement that runs; raises DatabaseInUse where it was cancelled."""
+        """Register how to abort the wait's statements; raises DatabaseInUse if cancelled."""
         with self._lock:
             self._end = abort
             self._refuse_cancelled()
 
     def pause(self, seconds: float) -> None:
-        """Say that another process owns the ledger, and wait; raises DatabaseInUse as `cancel`."""
+        """Note that another process owns the ledger; wait. Raises DatabaseInUse if cancelled."""
         if not self._waits:
             self._waits = True
             self._on_wait()
@@ -58,7 +56,7 @@ class Standby:
         self._refuse_cancelled()
 
     def end(self, close: Callable[[], None]) -> None:
-        """Say that the ledger is open, and what closes it; raises DatabaseInUse as `cancel`."""
+        """Register how to close the open ledger; raises DatabaseInUse if cancelled."""
         with self._lock:
             self._refuse_cancelled()
             self._end = close

@@ -1,6 +1,6 @@
-"""What desks and routes need of a ledger: to look, and to follow its log.
+"""The read-only view of a ledger, for desks and routes: queries, and its log of events.
 
-Rule: a protocol only. The process that owns the database has `Ledger`; one without a database has
+Rule: a protocol only. The process that owns the database has `Ledger`; a front has
 `FollowingLedger`, which asks and follows the owner.
 """
 
@@ -19,26 +19,26 @@ T = TypeVar("T")
 
 
 class LedgerView(Protocol):
-    """A ledger for those that write nothing to it."""
+    """A ledger for callers that write nothing to it."""
 
     def now(self) -> float:
         """Return the time, in seconds since the Unix epoch."""
         ...
 
     async def read(self, query: Query[T]) -> T:
-        """Return what a query finds among the committed rows; raises LedgerUnavailable."""
+        """Return the result of a query of the committed rows; raises LedgerUnavailable."""
         ...
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each later commit adds; the callback must not wait and not raise."""
+        """Call back with the events of each later commit; the callback must not block or raise."""
         ...
 
     def follow(
         self, after: int, most: int = PAGE
     ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
-        """Yield the events after a position, in batches of at most so many, without end."""
+        """Yield the events after a position, in batches of at most `most`, without end."""
         ...
 
     def statistics(self) -> LedgerStatistics:
-        """Return how much was written; `position` is that of the last event."""
+        """Return the ledger's counts and the position of its last event."""
         ...
