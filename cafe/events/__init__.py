@@ -1,1 +1,1 @@
-"""What is live: `GET /events` of both apps, as server-sent events."""
+"""Live streams: `GET /events` of both apps, as server-sent events."""

@@ -1,6 +1,6 @@
-"""The customers' stream: the board, and where some orders stand.
+"""The customers' stream: the board, and the standing of some orders.
 
-Rule: who may see an order follows it, and nobody else; a stranger's order is unknown.
+Rule: only a caller who may see an order can follow it; to others it is unknown.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def customer_routes(
 
 
 async def find_all(desk: Desk, order_ids: Sequence[str], caller: Caller | None) -> list[Standing]:
-    """Return where orders stand; raises UnknownOrder where the caller may not see one of them."""
+    """Return the standings of orders; raises UnknownOrder if the caller may not see all of them."""
     standings = [await desk.find(order_id) for order_id in order_ids]
     if not all(may_see(caller, one) for one in standings):
         raise UnknownOrder

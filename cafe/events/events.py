@@ -1,6 +1,6 @@
-"""What is live in the shop: the streams of both apps, and the task that makes states for them.
+"""The department of live streams: those of both apps, and the task that makes the states.
 
-Rule: no rows, no decisions: what has happened is in the log, what stands where its owners say.
+Rule: no rows, no decisions: events come from the log, and states from their owners.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from cafe.orders.desk import Desk
 from cafe.orders.ready_board import ReadyBoard
 
 ListenToHands = Callable[[Callable[[AbstractSet[str]], object]], None]
-"""Has a callback called with the accounts of couriers whose duty or delivery has changed."""
+"""Registers a callback, which gets the accounts of couriers whose duty or delivery has changed."""
 
 
 def open_events(
     house: House, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
 ) -> Offer:
-    """Return what the shop offers of streams; in a house, only what its fronts read."""
+    """Return the offer of a shop; in a house, only the query that its fronts need."""
     if house.has_fronts:
         return Offer(name="events", queries=(load_pruned,))
     states = States(ready_board, desk, house.ledger)
@@ -39,7 +39,7 @@ def open_events(
 def reach_events(
     front: Front, *, desk: Desk, ready_board: ReadyBoard, listen_to_hands: ListenToHands
 ) -> Offer:
-    """Return what a front offers of streams; hand it a board that follows the same log."""
+    """Return the offer of a front; `ready_board` must follow the front's ledger."""
     states = States(ready_board, desk, front.ledger, shares_ids=True)
     front.ledger.on_gap(states.touch_all)
     return offer_of(states, front, desk=desk, listen_to_hands=listen_to_hands)
@@ -48,7 +48,7 @@ def reach_events(
 def offer_of(
     states: States, place: House | Front, *, desk: Desk, listen_to_hands: ListenToHands
 ) -> Offer:
-    """Return what is offered of streams, in a process that serves them."""
+    """Return the offer in a process that serves streams."""
     streams = Streams()
     place.ledger.listen(states.hear)
     listen_to_hands(states.signal)
@@ -71,5 +71,5 @@ async def metrics(streams: Streams) -> Iterable[Metric]:
 
 
 async def end_all(streams: Streams) -> Mapping[str, int]:
-    """End all streams because the shop closes."""
+    """End all streams on closing; return how many, to be logged."""
     return {"streams_ended": streams.end_all()}

@@ -1,8 +1,8 @@
-"""The source of a stream of staff: the events of the log, one message each.
+"""The source of a staff stream: the events of the log, one message each.
 
-Rule: a reader costs a cursor. It reads what the log has in memory, or in the database where it is
-further behind; so a stream goes on behind any position, also after a crash of the process. Where it
-cannot, it says `reset`, and the page loads again.
+Rule: a reader costs a cursor. It reads the log in memory, or the database if it is further behind;
+so a stream resumes after any position, also after a crash of the process. If it cannot, it sends
+`reset`, and the page loads again.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from cafe.ledger.tables import prunings
 from cafe.ledger.view import LedgerView
 
 MOST_BEHIND: Final = 10_000
-"""Events that a stream may go on behind; a page that has missed more is faster to load again."""
+"""The limit of missed events that a stream resumes after; above it, a page loads again faster."""
 MOST_AT_ONCE: Final = 200
-"""Events of the log that are looked at in one turn, and sent together."""
+"""The limit of events that are read at once, and sent together."""
 PACE_SECONDS: Final = 0.1
-"""Between two pieces, at least: in a rush one has many events."""
+"""The minimum time between two pieces: in a rush a piece has many events."""
 
 
 class LogReader:
-    """Reads the log from a position on, and shows the events of some departments."""
+    """Reads the log after a position, and returns the events of some departments as messages."""
 
     __slots__ = ("_departments", "_ledger", "_next_at", "_position", "_resets")
 
     def __init__(
         self, ledger: LedgerView, position: int, departments: frozenset[str] | None, *, resets: bool
     ) -> None:
-        """Begin behind a position, with a `reset` where that is another than was asked for.
+        """Begin after a position; `resets` if it is not the one that the client asked for.
 
-        None shows all departments.
+        None for `departments` means all of them.
         """
         self._ledger = ledger
         self._position = position
@@ -48,7 +48,7 @@ class LogReader:
         self._next_at = -inf
 
     async def next(self) -> bytes:
-        """Return the next events that are shown, or a comment after ALIVE_SECONDS without any."""
+        """Return the messages of the next events, or a comment after ALIVE_SECONDS without any."""
         if self._resets:
             self._resets = False
             return message("reset", self._position, b"{}")
@@ -61,7 +61,7 @@ class LogReader:
         return shown or alive_at(self._position)
 
     def close(self) -> None:
-        """Nothing is kept for it."""
+        """Do nothing: no state is kept for a reader."""
 
     async def _read(self) -> Sequence[Logged]:
         async with self._ledger.follow(self._position, MOST_AT_ONCE) as batches:
@@ -78,10 +78,10 @@ class LogReader:
 async def begin_behind(
     ledger: LedgerView, last: int | None, departments: frozenset[str] | None
 ) -> LogReader:
-    """Return a reader that begins behind the last position that a client has had, if it can.
+    """Return a reader that begins after the last position that a client has received, if possible.
 
-    Else it begins with now: there is no such position, or too much has happened since, or some of
-    that was pruned. Raises LedgerUnavailable.
+    Otherwise it begins now: the client names no position, or has missed more than MOST_BEHIND
+    events, or some of them were pruned. Raises LedgerUnavailable.
     """
     now = ledger.statistics().position
     if last is not None and now - MOST_BEHIND <= last < now:

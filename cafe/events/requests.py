@@ -1,6 +1,6 @@
-"""What the requests for both streams have in common.
+"""The common part of requests for both streams.
 
-Rule: read strictly, decide nothing.
+Rule: parse strictly, decide nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LAST_ID: Final[dict[str, Any]] = {
     "schema": {"type": "string"},
     "description": "The id of the last message that the client has; any other text counts as none.",
 }
-"""For OpenAPI."""
+"""The parameter in OpenAPI."""
 CLOSES: Final = problems(503, because="The member `reason` says why: `closing` or `ledger`.")
 
 
@@ -30,11 +30,11 @@ def documented(example: str) -> dict[int | str, dict[str, Any]]:
 
 
 def refuse_when_closing(closing: Closing) -> None:
-    """Raise the refusal of a shop that closes: what begins now would end at once."""
+    """Raise the refusal of a closing shop: a stream that began now would end at once."""
     if closing.refusal is not None:
         raise closing.refusal
 
 
 def has_credentials(scope: Scope) -> bool:
-    """Return whether a request shows credentials, which may be revoked while it is answered."""
+    """Return whether a request has credentials, which may be revoked while it is answered."""
     return any(name == b"authorization" for name, _ in scope["headers"])

@@ -1,4 +1,4 @@
-"""What streams show, as JSON: the board, an order, an event of the log.
+"""The data of stream messages, as JSON: the board, an order, an event of the log.
 
 Rule: values in, bytes out.
 """
@@ -15,7 +15,7 @@ from cafe.orders.schemas import order_out
 
 
 def board_json(shown: Shown, count: QueueCount) -> bytes:
-    """Show the board."""
+    """Return the board."""
     eta = count.eta_seconds
     return to_json(
         {
@@ -39,21 +39,21 @@ def _paused(pause: Pause | None) -> dict[str, Any] | None:
 
 
 def order_json(standing: Standing) -> bytes:
-    """Show an order, with the members of `GET /order/{order_id}`."""
+    """Return an order, with the members of `GET /order/{order_id}`."""
     return to_json(order_out(standing))
 
 
 def standing_key(standing: Standing) -> tuple[object, ...]:
-    """Return what of a standing has to change for it to be sent again.
+    """Return the part of a standing whose change makes it a new state.
 
-    Not the time that has passed: a page counts that itself.
+    The time that has passed is not part of it: a page counts that itself.
     """
     eta = standing.eta_seconds if standing.position is not None else None
     return standing.order, standing.position, None if eta is None else round(eta)
 
 
 def event_json(logged: Logged) -> bytes:
-    """Show an event of the log. Not its data, which departments write for each other."""
+    """Return an event of the log, without its data, which departments write for each other."""
     event = logged.event
     return to_json(
         {

@@ -1,7 +1,7 @@
 """Server-sent events as bytes (WHATWG HTML, 9.2).
 
-Rule: pure. Data is one line of JSON, in which no line can break; so no text of a client begins a
-line of the stream.
+Rule: pure. Data is one line of JSON, which contains no line break; so a client's text can never
+begin a line of the stream.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import orjson
 
 MEDIA_TYPE: Final = "text/event-stream"
 ALIVE: Final = b": alive\n\n"
-"""A comment: it shows that the connection is there."""
+"""A comment, as a heartbeat of the connection."""
 RETRY: Final = b"retry: 1000\n\n"
-"""How many milliseconds a client waits before it connects again."""
+"""The milliseconds that a client waits before it reconnects."""
 LAST_EVENT_ID: Final = b"last-event-id"
 
 _POSITION: Final = re.compile(rb"0|[1-9][0-9]{0,15}")
@@ -28,17 +28,17 @@ def to_json(data: Any) -> bytes:
 
 
 def message(event: str, position: int, data: bytes) -> bytes:
-    """Return a message of this kind, whose id is a position of the log; `data` is `to_json`'s."""
+    """Return a message whose id is a position of the log; `data` comes from `to_json`."""
     return b"event: %s\nid: %d\ndata: %s\n\n" % (event.encode("ascii"), position, data)
 
 
 def alive_at(position: int) -> bytes:
-    """Return a comment that tells a position: a client resumes behind it, and shows nothing."""
+    """Return a comment with a position: a client shows nothing, but resumes after it."""
     return b": alive\nid: %d\n\n" % position
 
 
 def last_position(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    """Return the position that a request's `Last-Event-ID` names; None where it names none."""
+    """Return the position in a request's `Last-Event-ID`; None if there is none."""
     given = [value for name, value in headers if name == LAST_EVENT_ID]
     if len(given) != 1 or _POSITION.fullmatch(given[0]) is None:
         return None

@@ -1,6 +1,6 @@
-"""The stream of staff: the events of the log that the caller's role may see.
+"""The staff stream: the events of the log that the caller's role may see.
 
-Rule: one message for each event, in the log's order; a stream that was cut off goes on behind it.
+Rule: one message for each event, in the log's order; an interrupted stream resumes after the last.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ANSWERS: Final = {
 
 
 def staff_routes(ledger: LedgerView, streams: Streams, closing: Closing) -> APIRouter:
-    """Return the route of the stream of staff."""
+    """Return the route of the staff stream."""
     router = APIRouter(tags=["live"], responses=BARISTAS_ONLY, route_class=PlainRoute)
 
     @router.get(
@@ -66,8 +66,8 @@ def staff_routes(ledger: LedgerView, streams: Streams, closing: Closing) -> APIR
     ) -> Response:
         """Follow what happens, as server-sent events: each event of the log that you may see.
 
-        A message is named after the department. `reset` says that the stream begins with now, and
-        not behind `Last-Event-ID`: load what you show again.
+        A message is named after the department. `reset` means that the stream begins now, and not
+        after `Last-Event-ID`: load what you show again.
         """
         refuse_when_closing(closing)
         departments = seen_by(caller.role, of)
@@ -80,7 +80,7 @@ def staff_routes(ledger: LedgerView, streams: Streams, closing: Closing) -> APIR
 
 
 def seen_by(role: Role, wanted: list[Name]) -> frozenset[str] | None:
-    """Return the departments to show, None for all; raises Forbidden for one of managers only."""
+    """Return the departments to show, None for all; raises Forbidden for a managers' department."""
     if role is Role.MANAGER:
         return frozenset(wanted) or None
     if not BARISTAS_SEE.issuperset(wanted):

@@ -1,17 +1,17 @@
 """The states that customers follow: the board, orders, couriers' hands; the newest of each, shared.
 
-Rule: nothing is kept for a reader but which states it has taken. Commits only note what has
-changed; a task then looks, at once after a quiet time and else every PACE_SECONDS, makes the bytes
-of each state that differs once, and wakes the readers.
+Rule: a reader stores only which states it has sent. A commit only marks what has changed; a task
+then looks, at once after a quiet time and otherwise every PACE_SECONDS, encodes each changed state
+once, and wakes the readers.
 
 Theory of operation. A state is a *topic*: its newest message, and how many readers it has. A reader
-compares by identity what it has taken with what there is, so one that is slow skips what was
-between. The Dispatcher is asked a few questions at each look, however many readers there are. What
-may change without a commit (the estimate, a pause that runs out) is looked at every ALIVE_SECONDS,
-when silent readers get a comment.
+compares the messages it has sent with the newest ones by identity, so a slow reader skips those in
+between. The Dispatcher is asked a few questions at each look, however many readers there are.
+Changes without a commit (the estimate, a pause that runs out) are found every ALIVE_SECONDS, when
+silent readers get a comment.
 
-A message's id is the position of the log at the look that made it. Whether a reader with an id has
-the board of now follows from that, unless the board has changed while the position stood still.
+A message's id is the position of the log at the look that made it. From its id follows whether
+a reader has the current board, unless the board has changed while the position stood still.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from cafe.orders.messages import FindOrders, QueueCount, Standing
 from cafe.orders.ready_board import ReadyBoard
 
 PACE_SECONDS: Final = 0.75
-"""Between two looks, at least."""
+"""The minimum time between two looks."""
 ALIVE_SECONDS: Final = 15.0
-"""How often those get a comment that have got nothing else, and everything is looked at."""
+"""The time between full looks, after which silent readers get a comment."""
 AT_ONCE: Final = 500
-"""Orders that the Dispatcher is asked about in one turn."""
+"""The most orders that one message asks the Dispatcher about."""
 WOKEN: Final = 50
-"""Readers that are woken at once: between them, others have their turn."""
+"""The most readers that are woken without a checkpoint for other tasks."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("events")
 
@@ -58,32 +58,32 @@ class Topic:
         self.message = b""
         """Empty until a state is known."""
         self.shown: object = None
-        """What the message shows, to tell a change."""
+        """A key of the state in the message, to detect a change."""
         self.is_final = False
         """Whether it changes only by an event of its own."""
         self.readers = 0
 
     def show(self, shown: object, event: str, position: int, data: bytes) -> None:
-        """Take a state for the newest."""
+        """Set the newest state."""
         self.shown = shown
         self.message = message(event, position, data)
 
 
 class States:
-    """All topics, and the task that keeps them."""
+    """All topics, and the task that updates them."""
 
     def __init__(
         self, ready_board: ReadyBoard, desk: Desk, ledger: LedgerView, *, shares_ids: bool = False
     ) -> None:
-        """Show nothing yet: that takes `run`.
+        """Begin without states, which `run` makes.
 
-        `shares_ids`: other processes look at the same log, so an id may be of a look of theirs.
+        `shares_ids`: other processes serve the same log, so an id may come from one of them.
         """
         self.board = Topic()
         self.beat = 0
         """Grows each time that silent readers get a comment."""
         self.position = ledger.statistics().position
-        """Of the last look that has changed something."""
+        """The position of the last look that found a change."""
         self._orders: dict[str, Topic] = {}
         self._couriers: dict[str, Topic] = {}
         self._ready_board = ready_board
@@ -104,11 +104,11 @@ class States:
     # Readers
 
     async def wait(self) -> None:
-        """Return when a topic has changed, or silent readers get a comment."""
+        """Wait until a topic has changed, or silent readers get a comment."""
         await self._parked.park()
 
     def follow(self, order_ids: Sequence[str], account_id: str | None) -> list[Topic]:
-        """Return the topics of some orders, and that of a courier's account; leave them later."""
+        """Return the topics of some orders and of a courier's account; call `leave` afterwards."""
         topics = [self._orders.setdefault(one, Topic()) for one in order_ids]
         if account_id is not None:
             topics.append(self._couriers.setdefault(account_id, Topic()))
@@ -128,15 +128,15 @@ class States:
         _forget(self._couriers, () if account_id is None else (account_id,))
 
     def is_known(self, position: int | None) -> bool:
-        """Return whether a reader that has had this id has the board of now."""
+        """Return whether a reader that has received this id has the current board."""
         if position is None or self._is_ambiguous or self._shares_ids:
             return False
         return self._board_since <= position <= self._ledger.statistics().position
 
-    # What commits note
+    # Changes
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Note which orders have changed; a follower for `Ledger.listen`."""
+        """Mark the orders that have changed; a callback for `Ledger.listen`."""
         if self._orders:
             self._touched.update(
                 one.event.subject
@@ -146,19 +146,19 @@ class States:
         self._news.set()
 
     async def touch_all(self) -> None:
-        """Have everything looked at again: events were missed."""
+        """Schedule a full look, since events were missed."""
         self._alive_at = -inf
         self._signalled.update(self._couriers)
         self._news.set()
 
     def signal(self, accounts: AbstractSet[str]) -> None:
-        """Note whose duty or delivery has changed."""
+        """Mark the couriers' accounts whose duty or delivery has changed."""
         self._signalled.update(accounts & self._couriers.keys())
 
     # The task
 
     async def run(self) -> NoReturn:
-        """Look when there is something new; never returns, and outlives crashes and outages."""
+        """Look after changes; never returns, and retries through crashes and outages."""
         while True:
             await self._wait_for_news()
             await self._look()
@@ -196,7 +196,7 @@ class States:
     async def _find(
         self, touched: AbstractSet[str], *, everything: bool
     ) -> dict[str, Standing | None]:
-        """Return where orders stand that may have changed; None for one that was pruned."""
+        """Return the standings of orders that may have changed; None for a pruned one."""
         found: dict[str, Standing | None] = {}
         wanted = [
             order_id
@@ -214,7 +214,7 @@ class States:
         return found
 
     def _publish(self, standings: dict[str, Standing | None]) -> bool:
-        """Make the messages of the states that differ; return whether any does."""
+        """Make the messages of the states that have changed; return whether any has."""
         position = self._ledger.statistics().position
         changed = self._show_board(position)
         for order_id, standing in standings.items():
@@ -235,7 +235,7 @@ class States:
         data = board_json(self._ready_board.show(self._ledger.now()), self._count)
         if data == self.board.shown:
             return False
-        # A reader may have had this id with the board before.
+        # A reader may have received this id with the previous board.
         self._is_ambiguous = position <= self.position
         self._board_since = position
         self.board.show(data, "board", position, data)
@@ -248,7 +248,7 @@ class States:
 
 
 def show_order(topic: Topic, order_id: str, standing: Standing | None, position: int) -> bool:
-    """Show where an order stands, or that it is gone; return whether that is another state."""
+    """Set the state of an order, or that it is gone; return whether it has changed."""
     shown: object = None if standing is None else standing_key(standing)
     if topic.message and topic.shown == shown:
         return False
@@ -262,7 +262,7 @@ def show_order(topic: Topic, order_id: str, standing: Standing | None, position:
 
 
 def show_hand(topic: Topic, position: int) -> None:
-    """Signal a courier's page that it should look."""
+    """Set a message that makes a courier's page load again."""
     topic.show(None, "hand", position, b"{}")
 
 
@@ -273,7 +273,7 @@ def _forget(topics: dict[str, Topic], names: Collection[str]) -> None:
 
 
 class StateReader:
-    """The source of one stream of customers."""
+    """The source of one customers' stream."""
 
     __slots__ = ("_account_id", "_beat", "_order_ids", "_states", "_taken", "_topics")
 
@@ -289,7 +289,7 @@ class StateReader:
         self._taken = [b""] * len(self._topics)
 
     def begin(self, standings: Sequence[Standing], last: int | None) -> None:
-        """Show where the orders stand that nobody has followed; skip a board that is known."""
+        """Set the states of orders that had no reader; skip the board if the client has it."""
         for topic, standing in zip(self._topics[1:], standings, strict=False):
             if not topic.message:
                 order_id = standing.order.order_id
@@ -300,13 +300,13 @@ class StateReader:
             self._taken[0] = self._states.board.message
 
     async def next(self) -> bytes:
-        """Return all states that differ from those that were taken, or a comment."""
+        """Return all states that have changed since the last call, or a comment."""
         while not (news := self._news()):
             await self._states.wait()
         return news
 
     def close(self) -> None:
-        """Follow nothing more."""
+        """Leave all topics."""
         self._states.leave(self._topics[1:], self._order_ids, self._account_id)
 
     def _news(self) -> bytes:

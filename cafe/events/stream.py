@@ -1,8 +1,8 @@
-"""Streams: responses that go on until the client leaves, their time is over, or the shop closes.
+"""Streams: responses that last until the client disconnects, a time limit, or shutdown.
 
-Rule: a stream has no queue. It is asked for what is next when the last piece was taken, so a slow
-client gets less, and one that takes nothing is closed by the connection's send time-out. What the
-kernel holds for one is bounded, too, or a dead client would look alive for as long as that fills.
+Rule: a stream has no queue. The next piece is made when the last one was sent, so a slow client
+gets less, and a client that reads nothing is disconnected by the connection's send time-out. The
+kernel's send buffer is bounded, too; otherwise a dead client would look alive until it is full.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from cafe.http.outer_layer import answered_now
 from cafe.http.problem import NO_STORE
 
 MOST_SECONDS: Final = 900.0
-"""How long a stream may go on that shows what a token let in: a token may be revoked."""
+"""The time limit of a stream that a token has opened: the token may be revoked."""
 HEAD: Final = (
     (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
     NO_STORE,
-    (b"x-accel-buffering", b"no"),  # a proxy must not collect it
+    (b"x-accel-buffering", b"no"),  # a proxy must not buffer it
 )
 
 
 class Source(Protocol):
-    """Where a stream has its pieces from."""
+    """Produces the pieces of a stream."""
 
     async def next(self) -> bytes:
-        """Return what is to be sent next, once there is something."""
+        """Wait for the next piece, and return it."""
         ...
 
     def close(self) -> None:
-        """Give up what is kept for the stream; it asks for nothing more."""
+        """Release the state of the stream, which has ended."""
 
 
 class Streams:
-    """The streams that are open, by the name of their app."""
+    """The open streams, counted by the name of their app."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Begin without streams."""
         self.open: Counter[str] = Counter()
         self._scopes: set[trio.CancelScope] = set()
 
     def end_all(self) -> int:
-        """End all streams, and return how many there were."""
+        """End all streams; return how many there were."""
         for scope in self._scopes:
             scope.cancel()
         return len(self._scopes)
 
     @contextmanager
     def opened(self, app: str, seconds: float) -> Generator[None]:
-        """Count a stream during the block, which ends at the latest after so many seconds."""
+        """Count a stream during the block, which is cancelled after this many seconds."""
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
             self._scopes.add(scope)
             self.open[app] += 1
@@ -74,7 +74,7 @@ class Streams:
 
 @dataclass(eq=False)
 class EventStream(Response):
-    """A response that sends what a source gives, piece by piece."""
+    """A response that sends the pieces of a source."""
 
     source: Source
     streams: Streams
@@ -84,7 +84,7 @@ class EventStream(Response):
     background: None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the end; a client that disconnects ends it, too."""
+        """Send until the time limit, the end of all streams, or a disconnect."""
         try:
             head = {"status": self.status_code, "headers": HEAD}
             await send({"type": "http.response.start", **head})
