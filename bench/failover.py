@@ -38,14 +38,14 @@ from tests.system.raw_client import Client, request
 from tests.system.shop import Shop
 
 MOST_SECONDS = 3.0
-"""From the kill to the next committed order, the worst of all."""
+"""The limit of the worst time from the kill to the next committed order."""
 ADDRESS = "127.6.0.1"
-"""Of the customers whose orders are timed."""
+"""The address of the customers whose orders are timed."""
 PAUSE = 0.01
-"""Seconds until an order that was refused is sent again."""
+"""The seconds until a refused order is retried."""
 SEED = 17
 FEWER = 4
-"""A share of the kills: so many freezes, and so many cut links."""
+"""One freeze and one cut link for this many kills."""
 
 
 class End(NamedTuple):
@@ -54,7 +54,7 @@ class End(NamedTuple):
     name: str
     begin: Callable[[Site, House], object]
     mend: Callable[[Site, House], object]
-    """What is done once another house is the owner."""
+    """Repairs the house once another house is the owner."""
 
 
 def _kill(_site: Site, house: House) -> None:
@@ -62,7 +62,7 @@ def _kill(_site: Site, house: House) -> None:
 
 
 def _leave(_site: Site, _house: House) -> None:
-    """Do nothing: `Site.open` starts it again."""
+    """Do nothing: `Site.open` restarts the house."""
 
 
 def _freeze(_site: Site, house: House) -> None:
@@ -87,7 +87,7 @@ CUT = End("the cut of the owner's link to the database", _cut, _heal)
 
 
 def measure(scale: Scale) -> list[Row]:
-    """End the owner again and again; needs PostgreSQL and Redis."""
+    """Measure each way to end the owner; needs PostgreSQL and Redis."""
     for reason in (why_not(), why_no_redis()):
         if reason is not None:
             progress(f"failover: not measured: {reason}")
@@ -109,7 +109,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def rows_of(end: End, times: list[float], most: float) -> list[Row]:
-    """Return what is shown of one kind of end, of which the worst may take so many seconds."""
+    """Return the rows of one kind of end; `most` is the limit of the worst time, in seconds."""
     worst = max(times)
     what = f"from {end.name} to the next committed order, {len(times)} times"
     limit = at_most(most, worst, " s")
@@ -120,7 +120,7 @@ def rows_of(end: End, times: list[float], most: float) -> list[Row]:
 
 
 async def end_owners(site: Site, end: End, times: int) -> list[float]:
-    """End the owner so often in one rush; return the seconds that each took."""
+    """End the owner `times` times in one rush; return the seconds that each fail-over took."""
     taken: list[float] = []
     await site.open()
     try:
@@ -137,9 +137,9 @@ async def end_owners(site: Site, end: End, times: int) -> list[float]:
 
 
 async def end_owner(site: Site, rush: Rush, end: End) -> float:
-    """End the owner; return the seconds until the next order is committed by another."""
+    """End the owner; return the seconds until another house has committed an order."""
     owner = await site.owner()
-    # At any moment of what the house does.
+    # At a random moment of the house's work.
     await trio.sleep(Random(len(rush.record.acknowledged)).uniform(0.0, 0.5))  # noqa: S311 - no secret
     end.begin(site, owner)
     began = trio.current_time()
@@ -158,7 +158,7 @@ async def end_owner(site: Site, rush: Rush, end: End) -> float:
 
 
 async def order_until_acknowledged(shop: Shop) -> None:
-    """Place an order that is collected later, as often as it takes."""
+    """Place an order that is collected later; retries until it is acknowledged."""
     while True:
         try:
             async with await shop.connect(ADDRESS) as stream:

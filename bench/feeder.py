@@ -1,7 +1,7 @@
-"""Feeds a house as many fronts would, without HTTP: customers and baristas who ask over lines.
+"""Feed a house as many fronts would, without HTTP: customers and baristas who ask over the bus.
 
-Rule: a process of its own, as `bench.load` is. It takes the URL of the bus and the seconds, and
-prints a line when it is warm, and then the orders that were finished in the measured seconds.
+Rule: a process of its own, as `bench.load` is. Its arguments are the URL of the bus and the
+seconds; it prints a line when it is warm, and then the orders finished in the measured seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cafe.shop.process import start_clock
 
 FRONTS = 4
 CUSTOMERS, BARISTAS = 100, 60
-"""Of each front."""
+"""The clients of each front."""
 WARM_SECONDS = 1.5
 IDLE_SECONDS = 0.02
 
@@ -35,11 +35,11 @@ class Feeder:
     """Customers and baristas at several fronts, who never pause."""
 
     def __init__(self) -> None:
-        """Begin with nothing finished."""
+        """Begin with no finished orders."""
         self.finished = 0
 
     async def customer(self, dispatcher: DispatcherAtFront, ids: OrderIds, number: int) -> None:
-        """Order and wait, again and again."""
+        """Order and wait, repeatedly."""
         address = f"10.0.{number // 250}.{number % 250}"
         while True:
             order = PlaceOrder(ids.new(), "americano", None, address, 400)
@@ -47,7 +47,7 @@ class Feeder:
             await dispatcher.ask(AwaitOrder(order.order_id))
 
     async def barista(self, dispatcher: DispatcherAtFront) -> None:
-        """Claim and finish, again and again."""
+        """Claim and finish, repeatedly."""
         while True:
             claim = await dispatcher.ask(StartOrder())
             if claim is None:
@@ -57,7 +57,7 @@ class Feeder:
             self.finished += 1
 
     async def run(self, url: str, seconds: float) -> int:
-        """Feed, and return how many orders were finished in the measured seconds."""
+        """Feed the house, print the measured orders, and return all that were finished."""
         async with AsyncExitStack() as stack:
             nursery = await stack.enter_async_context(trio.open_nursery())
             for number in range(FRONTS):

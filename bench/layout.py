@@ -1,7 +1,7 @@
-"""What an order costs at each server, and how many orders a second a layout can carry at most.
+"""The costs of an order at each server, and the most orders a second of a layout.
 
-Rule: arithmetic only. `bench/saturday.py` plays a day with the same figures, and its tests compare
-the two: what is full first there must be what has the least room here.
+Rule: arithmetic only. `bench/saturday.py` simulates a day with the same figures, and its tests
+compare the two: the kind of server that is full first there must have the least capacity here.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from enum import StrEnum
 from math import ceil, inf
 
 REQUESTS = 3
-"""Of one order: it is placed, claimed and finished. Each is one commit, and one ask of the house.
-It is handed over in the commit that finishes it."""
+"""The requests of one order: place, claim and finish. Each is one commit, and one ask of the house.
+The order is handed over in the commit that finishes it."""
 
 
 class Kind(StrEnum):
-    """A kind of server, of which there may be several; in the order in which a request meets it."""
+    """A kind of server, in the order in which a request passes them."""
 
     FRONT = "fronts"
     REDIS = "Redis"
@@ -26,13 +26,13 @@ class Kind(StrEnum):
 
     @property
     def named(self) -> str:
-        """As it stands in a sentence."""
+        """The name as in a sentence."""
         return self if self[0].isupper() else f"the {self}"
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What things take; in microseconds of processor time where no other unit is named."""
+    """The costs, in microseconds of processor time unless another unit is named."""
 
     front: float = 1_500.0
     """An order at its fronts: three requests. Source: the benchmark of a house and its fronts."""
@@ -54,10 +54,10 @@ class Costs:
     commit_each: float = 60.0
     """Each further request in a group. Source: an estimate, a quarter of a group."""
     commit_seconds: float = 0.001
-    """How long a house waits for a group, where nothing else is committed. Source: the benchmark
+    """How long a house waits for a group, if nothing else is committed. Source: the benchmark
     of the ledger on PostgreSQL."""
     hop_seconds: float = 0.0002
-    """From one machine to another. Source: an estimate for one data centre."""
+    """The latency between two machines. Source: an estimate for one data centre."""
     front_at_rest: float = 1_900.0
     """A second, for each shop that a front serves: two reports and a heartbeat. Source: 2.0 to
     3.1 ms with two heartbeats, 20 to 50 lines in one process, each with one ask open."""
@@ -76,25 +76,25 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How many there are of each."""
+    """The number of servers of each kind."""
 
     shops: int = 1_000
-    """Each with a house, which is one process on one core."""
+    """Each has a house, which is one process on one core."""
     fronts: int = 50
     """One core each."""
     fronts_a_shop: int = 2
-    """How many of the fronts serve one shop: those that its host name leads to."""
+    """How many of the fronts serve one shop: those that its host name resolves to."""
     redis: int = 1
     """Servers, one thread each; the shops are spread over them."""
     postgresql: int = 1
     """Servers; the shops are spread over them."""
     postgresql_cores: int = 8
-    """Of each."""
+    """The cores of each server."""
     baristas: int = 10
-    """Of each shop."""
+    """The baristas of each shop."""
 
     def servers(self, kind: Kind) -> float:
-        """Return how many seconds of work all of a kind do in a second."""
+        """Return the seconds of work that all servers of a kind do in a second."""
         return {
             Kind.FRONT: self.fronts,
             Kind.REDIS: self.redis,
@@ -105,9 +105,10 @@ class Layout:
 
 
 SESSIONS = 2
-"""Of each house at PostgreSQL: one writes and holds the lock, one reads. A standby has its own."""
+"""The sessions of each house at PostgreSQL: one writes and holds the lock, one reads. A standby has
+its own."""
 BREWING = (30.0, 60.0)
-"""Seconds, evenly spread; what the scenario of docs/design.md says."""
+"""The bounds of the uniform brewing time, in seconds, as in the scenario of docs/design.md."""
 
 
 def seconds_of(kind: Kind, costs: Costs, layout: Layout) -> float:
@@ -123,7 +124,7 @@ def seconds_of(kind: Kind, costs: Costs, layout: Layout) -> float:
 
 
 def at_rest(kind: Kind, costs: Costs, layout: Layout) -> float:
-    """Return the share of a kind's time that is spent without any order; above 1, it is too few."""
+    """Return the share of a kind's time that is spent without an order; above 1 it has too few."""
     pairs = layout.shops * layout.fronts_a_shop
     house = costs.house_at_rest + layout.fronts_a_shop * costs.house_at_rest_each
     redis = pairs * costs.redis_at_rest + layout.shops * costs.redis_at_rest_house
@@ -136,9 +137,9 @@ def at_rest(kind: Kind, costs: Costs, layout: Layout) -> float:
 
 
 def most_orders(kind: Kind, costs: Costs, layout: Layout) -> float:
-    """Return the orders a second of all shops at which all servers of a kind are busy all the time.
+    """Return the orders a second of all shops at which all servers of a kind are fully busy.
 
-    That is without batches: where those grow under load, Redis and PostgreSQL carry more.
+    Without batches: as batches grow under load, Redis and PostgreSQL carry more.
     """
     room = max(0.0, 1.0 - at_rest(kind, costs, layout))
     cost = seconds_of(kind, costs, layout)
@@ -146,6 +147,6 @@ def most_orders(kind: Kind, costs: Costs, layout: Layout) -> float:
 
 
 def cores_for(kind: Kind, orders: float, costs: Costs, layout: Layout, busy: float = 0.7) -> int:
-    """Return how many cores do this many orders a second, at most `busy` of the time."""
+    """Return the cores for this many orders a second, busy for at most `busy` of the time."""
     rest = at_rest(kind, costs, layout) * layout.servers(kind)
     return ceil((rest + orders * seconds_of(kind, costs, layout)) / busy)

@@ -1,8 +1,8 @@
-"""A house and fronts against the same shop in one process, all on PostgreSQL and on this machine.
+"""A house and fronts compared with one process, all on PostgreSQL and on this machine.
 
-Full orders as in `orders.py`, through one front and its house, then through two. What counts is the
-processor time of each process for an order: it says how many orders a house of one core feeds, and
-how many fronts that takes. A house that few orders reach spends more on each, as its batches are
+Full orders as in `orders.py`, through one front and a house, then through two fronts. The result is
+the processor time of each process for an order, and so how many orders a house on one core can
+serve, and through how many fronts. A house with few orders spends more on each, as its batches are
 small; so it is also fed without HTTP, as by many fronts. Rates are for the record, since all
 processes share two cores with the load. The latency is that of a barista's claim under a light,
 even load.
@@ -24,18 +24,18 @@ from tests.machines.redis_server import running_redis
 from tests.machines.redis_server import why_not as why_no_redis
 
 HOUSE_SHARE, FRONT_SHARE = 0.4, 0.9
-"""Of the processor time that an order costs one process that does it all."""
+"""The limits, as shares of the processor time of an order in one process."""
 MOST_MS = 15.0
-"""By which a claim's p99 through the bus is above that of one process."""
+"""The most by which a claim's p99 through the bus may exceed that of one process."""
 CUSTOMERS, BARISTAS = 400, 120
-"""Of the rush: enough that all of a round trip's time is filled with others' orders."""
+"""The clients of the rush: enough that other orders are processed during each round trip."""
 PACE = 60.0
-"""Orders a second of the light load."""
+"""The orders a second of the light load."""
 PEER = "cafe serve, PostgreSQL"
 
 
 class Costs(NamedTuple):
-    """Milliseconds of processor time for an order, and orders a second."""
+    """The milliseconds of processor time of an order, and the orders a second."""
 
     front: float
     house: float
@@ -44,7 +44,7 @@ class Costs(NamedTuple):
 
 
 class Fed(NamedTuple):
-    """The same of a house alone."""
+    """The same for a house alone."""
 
     house: float
     rate: float
@@ -88,7 +88,7 @@ def measure(scale: Scale) -> list[Row]:
             for name, seen in starts.items():
                 seen.append(start_p99(layouts[name].fronts[0], scale.seconds))
                 progress(f"machines, round {number + 1}: {name} claim p99 {seen[-1]:.1f} ms")
-        # At the end: orders that it leaves behind would be brewed in the next round.
+        # At the end: the orders that it leaves behind would be brewed in the next round.
         for number in range(scale.rounds):
             fed.append(feed(house, redis.url, scale.seconds))
             shown_fed = f"{fed[-1].rate:.0f}/s, {fed[-1].house:.2f} ms"
@@ -98,7 +98,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def rows(costs: Mapping[str, Costs], fed: Fed, starts: Mapping[str, list[float]]) -> list[Row]:
-    """Compare the house and a front with one process that does it all."""
+    """Return the rows that compare a house and a front with one process."""
     alone, one, two = costs[PEER], costs["one front"], costs["two fronts"]
     all_in_one = f"{alone.front:.2f} ms"
     busy = fed.house / alone.front
@@ -150,7 +150,7 @@ def rows(costs: Mapping[str, Costs], fed: Fed, starts: Mapping[str, list[float]]
 
 
 def cost_of(machines: Machines, seconds: float) -> Costs:
-    """Run a rush through each front at a time; return what an order cost each process."""
+    """Run a rush through all fronts of a layout; return the costs of an order in each process."""
     pids = [[one.pid for one in machines.fronts], [machines.house], [machines.redis]]
     before = [sum(map(processor_seconds, some)) for some in pids]
     others = tuple((one.client_port, one.worker_port) for one in machines.fronts[1:])
@@ -165,7 +165,7 @@ def cost_of(machines: Machines, seconds: float) -> Costs:
 
 
 def feed(house: int, bus: str, seconds: float) -> Fed:
-    """Feed a house as many fronts would; return what an order cost it, and how many it served."""
+    """Feed a house as many fronts would; return its processor time of an order, and its rate."""
     with program("bench.feeder", bus, str(seconds), most_seconds=120) as started:
         while started.read() != "warm":
             pass
@@ -187,6 +187,6 @@ def medians(seen: list[Costs]) -> Costs:
 
 
 def shown(costs: Costs) -> str:
-    """Return the costs of a round for people."""
+    """Return the costs of a round as text."""
     each = f"front {costs.front:.2f} ms, house {costs.house:.2f} ms, Redis {costs.redis:.2f} ms"
     return f"{costs.rate:.0f}/s, {each}"

@@ -1,19 +1,20 @@
-"""A Saturday at many shops, in virtual time: customers, baristas and the servers between them.
+"""The simulation of a Saturday at many shops: customers, baristas and the servers between them.
 
 Each customer and each barista is a process. A customer's order passes a front, the bus, the house,
 the committer and the bus again; then it waits for a barista of its shop. A barista claims the
-oldest order, brews it and finishes it, each a request on the same way, and claims the next.
+oldest order, brews it and finishes it, and claims the next; claim and finish take the same path.
 
-One order stands for many. A part of the shops is played, with the same part of all that shops
-share; and a customer of the play is a bundle of customers who come together, are served by a bundle
-of baristas, and cost as much as all of them. So shares of time, counts and waits of minutes are
-right. Stays at servers are as much too long as bundles are large, which `Day.stay` allows for.
+One order stands for many. A part of the shops is simulated, with the same part of the servers that
+they share; and a simulated customer is a bundle of customers who arrive together, are served by
+a bundle of baristas, and cost as much as all of them. So shares of time, counts and waits of
+minutes are right. Stays at servers are too long by the size of a bundle, which `Day.stay` divides
+by.
 
-Left out: failures and repeats; machines' limits other than processor time (memory, network, open
+Left out: failures and retries; limits of machines other than processor time (memory, network, open
 connections, PostgreSQL's sessions); the queue's limit, refusals, and customers who give up;
 requests that are no orders (menus, screens, `GET /start` without `wait`); batches within a bundle;
-what moving to a slower machine does to figures measured on another.
-Rule: nothing here knows where a queue should grow; it is counted, and `bench/growth.py` reads the
+the difference between a server's machine and the one where the figures were measured.
+Rule: nothing here assumes where a queue grows; stays are counted, and `bench/growth.py` reads the
 counts. The same seed plays the same day.
 """
 
@@ -35,29 +36,29 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Saturday:
-    """When customers come."""
+    """When customers arrive."""
 
     opens: int = 7
-    """The hour at which the first of `orders_an_hour` stands; times count from here."""
+    """The hour of the first of `orders_an_hour`; times count from here."""
     orders_an_hour: tuple[float, ...] = (
         *(80.0, 300.0, 560.0, 760.0, 900.0),  # 07:00 to 11:00, the first peak
         *(640.0, 560.0, 700.0, 940.0),  # 12:00 to 15:00, the second one
         *(720.0, 480.0, 240.0, 60.0),  # 16:00 to 19:00
     )
-    """Of one shop at each full hour, and in between on the line from one to the next."""
+    """The rate of one shop at each full hour; in between it is interpolated."""
     in_groups: float = 0.5
-    """The share of the customers that comes in groups, evenly spread from 100 to 200."""
+    """The share of the customers that arrives in groups, whose sizes are uniform in `group`."""
     group: tuple[int, int] = (100, 200)
     load: float = 1.0
-    """What all of `orders_an_hour` is multiplied by."""
+    """The factor for all of `orders_an_hour`."""
 
     @property
     def seconds(self) -> float:
-        """From opening to the last arrival."""
+        """The time from opening to the last arrival."""
         return (len(self.orders_an_hour) - 1) * HOUR
 
     def peak(self) -> float:
-        """Return the orders a second of a shop when most come."""
+        """Return the orders a second of a shop at the peak."""
         return self.load * max(self.orders_an_hour) / HOUR
 
     def clock(self, time: float) -> str:
@@ -66,10 +67,10 @@ class Saturday:
         return f"{minutes // 60:02}:{minutes % 60:02}"
 
     def times(self, events: float, random: Random) -> Iterator[float]:
-        """Yield times in order, `events` of them for each order of a shop, at random.
+        """Yield random times in ascending order, `events` of them for each order of a shop.
 
-        They are spread as evenly as those of very many shops together: each time that one is due,
-        one comes.
+        They are as even as those of very many shops together: one in each interval in which one is
+        due.
         """
         points = self.orders_an_hour
         rates = [
@@ -87,13 +88,13 @@ class Saturday:
 
 
 class Sample(NamedTuple):
-    """What stands for how much."""
+    """The scale of the simulation."""
 
     shops: int = 25
-    """That one shop of the play stands for."""
+    """The shops that one simulated shop stands for."""
     bundle: int = 1
-    """Customers and baristas, that one of the play stands for; it divides the baristas of a shop,
-    or the next smaller number does that is taken."""
+    """The customers and baristas that a simulated one stands for; if it does not divide the number
+    of a shop's baristas, the next smaller divisor is used."""
 
 
 class Order(NamedTuple):
@@ -101,34 +102,34 @@ class Order(NamedTuple):
 
     arrived: float
     brewing: float
-    """Seconds of one barista."""
+    """The seconds of one barista."""
 
 
 @dataclass(slots=True)
 class Shop:
-    """A shop of the play, and what it has of servers."""
+    """A simulated shop, and its servers."""
 
     house: Server
     asks: tuple[Gathering, ...]
-    """One of each front."""
+    """One for each front."""
     answers: Gathering
     committer: Gathering
     idle: Parking
     """Baristas without an order."""
     orders: deque[Order] = field(default_factory=deque[Order])
-    """Those that wait, the oldest first."""
+    """The orders that wait, the oldest first."""
 
 
 class Day:
-    """A day that was played."""
+    """The counts of a simulated day."""
 
     def __init__(self, saturday: Saturday, layout: Layout, costs: Costs, sample: Sample) -> None:
-        """Prepare the counts. Raises ValueError if servers are too few without any order."""
+        """Prepare the counts. Raises ValueError if servers are too few even without an order."""
         self.saturday = saturday
         self.layout = layout
         shops = max(1, layout.shops // sample.shops)
         self.part = shops / layout.shops
-        """Of the shops that is played."""
+        """The share of the shops that is simulated."""
         self.bundle = next(
             number for number in range(sample.bundle, 0, -1) if layout.baristas % number == 0
         )
@@ -140,16 +141,16 @@ class Day:
         if (rest := self.accounts[kind].rest) >= 1.0:
             raise ValueError(f"{kind.named} would be busy for {rest:.0%} of the time without it")
         self.came = ByMinute()
-        """Orders of the play, by when the customer came."""
+        """Simulated orders, by when the customer arrived."""
         self.served = ByMinute()
         self.waited = ByMinute()
-        """Seconds of those served."""
+        """The seconds that served customers have waited."""
         self.closed_at = 0.0
-        """When the play ended, in seconds after opening."""
+        """When the simulation ended, in seconds after opening."""
 
     @property
     def scale(self) -> float:
-        """How many orders one order of the play stands for."""
+        """How many orders a simulated order stands for."""
         return self.bundle / self.part
 
     def stay(self, kind: Kind, begin: float, end: float) -> float:
@@ -157,11 +158,11 @@ class Day:
         return self.accounts[kind].stay(begin, end) / self.bundle
 
     def wait(self, begin: float, end: float) -> float:
-        """Return the mean wait of those who were served, in seconds; 0 without any."""
+        """Return the mean wait of served customers, in seconds; 0 without any."""
         return self.waited.between(begin, end) / (self.served.between(begin, end) or 1.0)
 
     def waiting(self, time: float) -> float:
-        """Return the customers who came before a time, a full minute, and were not served."""
+        """Return the customers who arrived before a time, a full minute, and were not served."""
         return (self.came.between(0, time) - self.served.between(0, time)) * self.scale
 
 
@@ -210,13 +211,13 @@ class Play:
         ]
 
     def _servers(self, kind: Kind, number: int) -> list[Server]:
-        """Return the servers of a kind that are played; all of a part may be one slower server."""
+        """Return the simulated servers of a kind; a part of one server is one slower server."""
         account = self._day.accounts[kind]
         played = max(1, round(number * self._day.part))
         return [Server(self._loop, account, account.capacity / played) for _ in range(played)]
 
     def run(self, until: float) -> None:
-        """Play until so many seconds after opening."""
+        """Run until this many seconds after opening."""
         day, loop = self._day, self._loop
         for shop in self._shops:
             for _ in range(day.layout.baristas // day.bundle):
@@ -240,18 +241,18 @@ class Play:
                 loop.start(self._customer(shop))
 
     def _ask(self, shop: Shop) -> Process:
-        """Bring a request from a front to the house."""
+        """Pass a request through a front and the bus to the house."""
         front = self._fronts[int(self._random.random() * len(self._fronts))]
         yield front.visit(self._seconds_at_front)
         yield shop.asks[int(self._random.random() * len(shop.asks))]
 
     def _turn(self, shop: Shop) -> Process:
-        """Do what is asked in the house, and commit it."""
+        """Process a request in the house, and commit it."""
         yield shop.house.visit(self._seconds_at_house)
         yield shop.committer
 
     def _answer(self, shop: Shop) -> Process:
-        """Bring an answer to its front; all others of the shop follow the log."""
+        """Pass an answer to its front; the shop's other fronts follow the log."""
         if self._seconds_followed:
             front = self._fronts[int(self._random.random() * len(self._fronts))]
             front.work(self._seconds_followed)
@@ -296,7 +297,7 @@ def play(
     seed: int = 17,
     after_hours: float = 2.0,
 ) -> Day:
-    """Play a day, and so many hours after the last arrival.
+    """Simulate a day, and `after_hours` after the last arrival; return its counts.
 
     Raises ValueError if servers are too few without any order.
     """

@@ -1,12 +1,12 @@
-"""Play a Saturday at many shops in virtual time: `python -m bench.simulate [--help]`.
+"""Simulate a Saturday at many shops in virtual time: `python -m bench.simulate [--help]`.
 
-A thousand shops, fifty fronts, a day with two peaks; nothing is started, and no time is measured.
-It says how busy each kind of server is in each hour, how many customers wait, and where the first
-queue grows; then the same for more load, with the same baristas and with enough of them, until a
-machine has a queue; and how many cores and how much memory it all takes.
+A thousand shops, fifty fronts, a day with two peaks; no server is started, and no time is measured.
+It prints how busy each kind of server is in each hour, how many customers wait, and where the first
+queue grows; then the same for higher loads, with the same baristas and with enough of them, until a
+machine has a queue; and how many cores and how much memory all of it needs.
 
-bench/layout.py has what things cost, each with its source, bench/saturday.py what is played and
-what is left out. Rule: here is only what is asked and what is printed.
+bench/layout.py has the costs, each with its source, bench/saturday.py the simulation and what it
+leaves out. Rule: this module only parses the options and prints the results.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from cafe.operations.charts import draw
 MACHINES = tuple(kind for kind in Kind if kind is not Kind.BARISTA)
 LOADS = (1, 2, 4, 8, 16, 32, 64)
 ENOUGH = 1.4
-"""Times the baristas of the layout: they are busy for three quarters of the peak at most."""
+"""The factor for the layout's baristas with which they are busy for at most three quarters."""
 COARSE = 5
-"""One order stands for so many times as many where only the first queue is looked for."""
+"""The factor by which an order stands for more orders where only the first queue is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for."""
+    """The inputs of a simulation."""
 
     saturday: Saturday
     layout: Layout
@@ -45,13 +45,13 @@ class Question:
     seed: int
 
     def play(self) -> Day:
-        """Play it. Raises ValueError if servers are too few without any order."""
+        """Simulate the day. Raises ValueError if the servers are too few even without an order."""
         return play(self.saturday, self.layout, self.costs, self.sample, seed=self.seed)
 
     def times(self, load: int, baristas: float) -> Question:
-        """Return the same with so many times the customers and the baristas, played coarsely.
+        """Return it with `load` times the customers, and `baristas` times the baristas.
 
-        Fewer shops are played rather than larger bundles, for these make stays longer.
+        It is coarser, with fewer shops rather than larger bundles, since these make stays longer.
         """
         shops = min(
             self.sample.shops * COARSE * load, max(self.sample.shops, self.layout.shops // 4)
@@ -65,7 +65,7 @@ class Question:
         )
 
     def peak(self) -> float:
-        """Return the orders a second of all shops when most customers come."""
+        """Return the orders a second of all shops at the peak."""
         return self.saturday.peak() * self.layout.shops
 
 
@@ -74,11 +74,11 @@ def at_peak(day: Day, kind: Kind) -> float:
     quarters = range(int(day.saturday.seconds / QUARTER))
     account = day.accounts[kind]
     busy = max(account.busy(number * QUARTER, (number + 1) * QUARTER) for number in quarters)
-    return min(1.0, busy)  # a coffee counts when it is done, so it may be a little more
+    return min(1.0, busy)  # a coffee counts when it is done, so the share may exceed 1 a little
 
 
 def of_queue(day: Day, queue: Queue) -> str:
-    """Say when a queue grows, when it is gone, and how long things take in it."""
+    """Return when a queue grows, when it is gone, and the mean time in it, as text."""
     clock = day.saturday.clock
     begin = clock(queue.begin)
     end = "lasts until the end" if queue.end is None else f"is gone at {clock(queue.end)}"
@@ -94,7 +94,7 @@ def time_of(queue: Queue) -> str:
 
 
 def hours_of(day: Day) -> Table:
-    """Return the table of a day, one row an hour."""
+    """Return the table of a day, with a row for each hour."""
     table = Table(title="A Saturday, by hour: how busy, and who waits")
     for title in ("hour", "orders/s", *(str(kind) for kind in Kind), "waiting", "mean wait"):
         table.add_column(title, justify="right")
@@ -116,7 +116,7 @@ def hours_of(day: Day) -> Table:
 
 
 def picture_of(day: Day) -> str:
-    """Draw who waits at the end of each hour."""
+    """Draw the customers who wait at the end of each hour."""
     ends = [(number + 1) * HOUR for number in range(int(day.saturday.seconds / HOUR))]
     counts = [round(day.waiting(end)) for end in ends]
     edges = [day.saturday.clock(end)[:2] for end in ends]
@@ -126,7 +126,7 @@ def picture_of(day: Day) -> str:
 def as_load_grows(question: Question, day: Day) -> Iterator[tuple[str, ...]]:
     """Yield rows: load, baristas of a shop, orders/s at the peak, how busy, the first queue.
 
-    With the baristas of the layout up to four times the load, `day` being the first, then with
+    First with the layout's baristas, up to four times the load (`day` is the first row); then with
     enough of them until a machine has a queue.
     """
     yield row_of(question, day)
@@ -155,7 +155,7 @@ def row_of(question: Question, day: Day) -> tuple[str, ...]:
 
 
 def loads_of(question: Question, day: Day) -> Table:
-    """Return the table of more and more load."""
+    """Return the table of growing loads."""
     table = Table(title="As the load grows: how busy in the busiest quarter of an hour")
     for title in ("load", "baristas", "orders/s", *(str(kind) for kind in Kind)):
         table.add_column(title, justify="right")
@@ -168,7 +168,7 @@ def loads_of(question: Question, day: Day) -> Table:
 
 
 def layouts_of(question: Question) -> Table:
-    """Return the table of what is needed, by how many fronts serve each shop; arithmetic."""
+    """Return the table of cores needed, by how many fronts serve each shop; arithmetic."""
     table = Table(
         title="By how many fronts serve each shop; arithmetic",
         caption="at rest: their time without any order; cores: for the peak, busy for 70 %;\n"
@@ -195,7 +195,7 @@ def layouts_of(question: Question) -> Table:
 
 
 def machines_of(question: Question) -> str:
-    """Say how many cores the peak takes, how much memory and how many sessions; arithmetic."""
+    """Return the cores, memory and sessions that the peak needs, as text; arithmetic."""
     costs, layout = question.costs, question.layout
     cores = {kind: cores_for(kind, question.peak(), costs, layout) for kind in MACHINES}
     a_core = layout.shops // cores[Kind.HOUSE]
@@ -208,7 +208,7 @@ def machines_of(question: Question) -> str:
 
 
 def changed_costs(pairs: list[str], fail: Callable[[str], object]) -> Costs:
-    """Return the costs with those changed that are given as NAME=NUMBER."""
+    """Return the default costs, changed by pairs of NAME=NUMBER; calls `fail` for a wrong pair."""
     names = {one.name for one in fields(Costs)}
     changes: dict[str, float] = {}
     for pair in pairs:
@@ -223,7 +223,7 @@ def changed_costs(pairs: list[str], fail: Callable[[str], object]) -> Costs:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the command line; its help has a line for each cost."""
+    """Return the parser of the command line; its help has a line for each cost."""
     costs = "\n".join(f"  {one.name:20} {one.default:g}" for one in fields(Costs))
     parser = argparse.ArgumentParser(
         prog="python -m bench.simulate",
@@ -274,7 +274,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    """Return a number of at least 1. Raises ValueError."""
+    """Return a number of at least 1; raises ValueError for another text."""
     number = int(text)
     if number < 1:
         raise ValueError(text)
@@ -282,7 +282,7 @@ def positive(text: str) -> int:
 
 
 def main() -> int:
-    """Play and print; return 1 if servers are too few without any order, else 0."""
+    """Simulate and print; return 1 if the servers are too few even without an order, else 0."""
     parser = make_parser()
     options = parser.parse_args()
     layout = Layout(**{one.name: getattr(options, one.name) for one in fields(Layout)})
