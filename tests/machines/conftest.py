@@ -1,4 +1,4 @@
-"""Servers, and a site that all tests share: to open one takes longer than most failures."""
+"""Servers, and a site that all tests share: opening one takes longer than most failures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def redis() -> Generator[RedisServer]:
 def site(
     postgres: PostgresServer, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Site]:
-    """Yield a site of two houses and two fronts, whole, with links that can be cut."""
+    """Yield an open site of two houses and two fronts, with links that can be cut."""
     folder: Path = tmp_path_factory.mktemp("site")
     with new_site(postgres, redis, folder, relayed=True) as site:
         trio.run(site.open)

@@ -1,8 +1,8 @@
-"""What may fail between machines: each failure happens once, in a rush, and is mended.
+"""Failures of machines and links: each happens once, in a rush, and is repaired.
 
-Rule: a failure returns when it is over, as an operator would say: the shop works on, and what had
-to come back has. What ended is started again by `Site.open`, not here. The rush checks that
-meanwhile nothing was lost or done twice.
+Rule: a failure returns when it is over: the shop works, and everything that was interrupted has
+recovered. Processes that have ended are restarted by `Site.open`, not here. The rush checks that
+nothing was lost or done twice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.system.shop import until_asked
 Failure = Callable[[Site, Rush], Awaitable[None]]
 
 SOME_SECONDS = 1.5
-"""How long something is away that comes back; shorter than a front's key lives."""
+"""How long a temporary failure lasts; shorter than the lifetime of a front's key."""
 
 
 async def the_owner_is_killed(site: Site, rush: Rush) -> None:
@@ -88,7 +88,7 @@ async def a_front_is_killed(site: Site, rush: Rush) -> None:
 
 
 async def a_front_is_frozen(site: Site, rush: Rush) -> None:
-    """For longer than its key lives: its waiting customers' orders are abandoned."""
+    """Freeze it for longer than its key lives: its waiting customers' orders are abandoned."""
     front = site.fronts[0]
     front.freeze()
     try:
@@ -129,7 +129,7 @@ async def the_owner_is_killed_while_redis_is_away(site: Site, rush: Rush) -> Non
 
 
 async def the_owner_and_a_front_are_killed(site: Site, rush: Rush) -> None:
-    """The next owner has never heard of that front: its orders are bound to nothing."""
+    """The next owner has never known that front: no connection is bound to its orders."""
     owner = await site.owner()
     site.fronts[0].kill()
     owner.kill()
@@ -138,7 +138,7 @@ async def the_owner_and_a_front_are_killed(site: Site, rush: Rush) -> None:
 
 
 async def both_houses_are_restarted_one_after_the_other(site: Site, rush: Rush) -> None:
-    """By SIGTERM; customers and baristas do not notice."""
+    """Restart them by SIGTERM; customers and baristas do not notice."""
     for _ in range(2):
         owner = await site.owner()
         refused, began = rush.record.refused.total(), trio.current_time()
@@ -146,7 +146,7 @@ async def both_houses_are_restarted_one_after_the_other(site: Site, rush: Rush) 
         assert await owner.ended() == 0
         await site.owner(but=owner)
         await rush.goes_on()
-        if trio.current_time() < began + LEDGER_SECONDS:  # else a busy machine decides
+        if trio.current_time() < began + LEDGER_SECONDS:  # otherwise the machine was too slow
             assert rush.record.refused.total() == refused
         owner.start()
         await owner.until_standby()
@@ -184,7 +184,7 @@ async def is_cut(link: Relay) -> None:
 
 
 async def gives_up(former: House) -> None:
-    """Wait until a former owner has noticed: it has ended, or waits as a standby."""
+    """Wait until a former owner has noticed its loss: it has ended, or is a standby."""
 
     async def has_given_up() -> bool:
         return not former.is_running or await former.readiness() == STANDBY

@@ -1,7 +1,7 @@
-"""Houses and fronts as processes of their own, on ports that stay theirs.
+"""Houses and fronts as processes, each with its own ports.
 
-Rule: what an operator does to a process is done to it here: started, killed, frozen, thawed, asked
-to stop. A process that is started again has the same ports, and writes on into the same log.
+Rule: a test does to a process what an operator does: start it, kill it, freeze it, thaw it, ask it
+to stop. A process that is restarted has the same ports, and appends to the same log.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tests.system.killing import NO_LIMITS
 from tests.system.shop import SIGNS_OF_A_BUG, TIMEOUT, Line, Log, Shop, environment
 
 LEASE = 1.5
-"""Seconds; an order whose barista has gone comes back within a test."""
+"""The seconds after which the order of a barista who disconnected is in the queue again."""
 SETTINGS: Mapping[str, object] = {**NO_LIMITS, "lease_seconds": LEASE}
 CLIENT_ONLY, WORKER_ONLY = "--client-only", "--worker-only"
 PAUSE = 0.05
-"""Seconds between two looks at a process's readiness."""
+"""The seconds between two checks of a process's readiness."""
 LOOK_SECONDS = 1.0
-"""After so long without an answer, a process counts as not ready."""
+"""The time-out of a check: without an answer, a process counts as not ready."""
 
 
 class Readiness(NamedTuple):
-    """What `/readyz` answers."""
+    """The answer of `/readyz`."""
 
     status: int
-    """0 where nothing answers."""
+    """0 without an answer."""
     reason: str = ""
-    """Why it is not ready, as `standby`."""
+    """Why it is not ready, such as `standby`."""
 
 
 READY = Readiness(200)
@@ -46,7 +46,7 @@ STANDBY = Readiness(503, "standby")
 
 
 class Machine:
-    """One process of ours, with the folder that its log is in."""
+    """A process, with the folder of its log."""
 
     def __init__(
         self, folder: Path, name: str, command: Sequence[str], settings: Mapping[str, object]
@@ -89,7 +89,7 @@ class Machine:
             )
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that the process is started with, no others of the café's."""
+        """Return the environment of the process, without any other variables of the café."""
         # Our modules, in whatever folder the process runs.
         return {
             **environment(self._settings),
@@ -110,7 +110,7 @@ class Machine:
         self.is_frozen = True
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
+        """Resume a frozen process."""
         os.kill(self.pid, signal.SIGCONT)
         self.is_frozen = False
 
@@ -125,7 +125,7 @@ class Machine:
         return await trio.to_thread.run_sync(self.process.wait, TIMEOUT)
 
     async def readiness(self) -> Readiness:
-        """Return what it answers to `/readyz` now."""
+        """Return its current answer to `/readyz`."""
         try:
             async with httpx.AsyncClient(timeout=LOOK_SECONDS, trust_env=False) as client:
                 answer = await client.get(f"{self.url}/readyz")
@@ -139,7 +139,7 @@ class Machine:
         await self._until(READY)
 
     async def until_not_ready(self, reason: str) -> None:
-        """Wait until it says that it is not ready, for this reason."""
+        """Wait until it answers that it is not ready, for this reason."""
         await self._until(Readiness(503, reason))
 
     async def _until(self, wanted: Readiness) -> None:
@@ -171,7 +171,7 @@ class House(Machine):
         return f"http://{HOST}:{self.port}"
 
     async def until_standby(self) -> None:
-        """Wait until it waits for the owner's end."""
+        """Wait until it is a standby."""
         await self._until(STANDBY)
 
 
@@ -200,11 +200,11 @@ class Front(Machine):
 
     @property
     def shop(self) -> Shop:
-        """Return the shop as it is reached by this front."""
+        """Return the shop at this front."""
         return self.shop_named(None)
 
     def shop_named(self, name: str | None) -> Shop:
-        """Return one of several shops as it is reached by this front, by path."""
+        """Return one of several shops at this front, by path."""
         assert self.process is not None
         path = "" if name is None else f"/shops/{name}"
         client, worker = (f"http://{HOST}:{port}{path}" for port in self.ports)

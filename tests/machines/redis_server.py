@@ -1,7 +1,7 @@
 """A Redis server of the tests' own, from Debian's package, on a free port of the loopback address.
 
-Rule: it keeps nothing on a disk, so a server that is started again is empty, and it is reached at
-the same URL for as long as the test runs. Valkey's server is taken where there is no Redis.
+Rule: it stores nothing on disk, so a restarted server is empty, and it is reached at the same URL
+as long as the test runs. Valkey's server is used if there is no Redis.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ PORTS: Final = range(20_000, 32_000)
 
 
 def program() -> str | None:
-    """Return the path of the server's program; None where there is none."""
+    """Return the path of the server's program; None if there is none."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 def why_not() -> str | None:
-    """Return why no server can be started here; None where one can."""
+    """Return why no server can be started here; None if one can."""
     if program() is None:
         return missing("no Redis server here (on Debian: apt install redis-server)")
     return None
@@ -108,7 +108,7 @@ class RedisServer:
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen server go on, with what arrived meanwhile."""
+        """Resume a frozen server, with what arrived meanwhile."""
         os.kill(self.pid, signal.SIGCONT)
 
     @contextmanager
@@ -166,7 +166,7 @@ class RedisServer:
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that was free just now.
+    """Return a port of the loopback address that is free now.
 
     It is below those that the kernel gives to clients: a client that tries to reach a server that
     is down could be given the server's own port, and so be connected to itself.

@@ -1,7 +1,7 @@
 """A relay of TCP connections that a test can cut: the network between two machines.
 
-Rule: a cut link loses nothing and says nothing. Both ends keep their sockets; what is sent waits
-until the link is healed, as TCP would send it again.
+Rule: a cut link loses no data and closes no connection. Both ends keep their sockets; what is sent
+waits until the link is healed, as TCP would retransmit it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PIECE = 65_536
 
 
 class Relay:
-    """Forwards what comes to `port` on 127.0.0.1, in threads; `running_relay` stops it."""
+    """Forwards connections to `port` on 127.0.0.1, in threads; `running_relay` stops it."""
 
     def __init__(self, target: Target) -> None:
-        """Listen, and connect to `target` for each connection that comes."""
+        """Listen, and connect to `target` for each incoming connection."""
         self._target = target
         self._healed = Event()
         self._healed.set()
@@ -33,11 +33,11 @@ class Relay:
         Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Forward nothing from now on; new connections are accepted, and get no answer."""
+        """Stop forwarding; new connections are accepted, and get no answer."""
         self._healed.clear()
 
     def heal(self) -> None:
-        """Forward again, also what came meanwhile."""
+        """Forward again, including what arrived meanwhile."""
         self._healed.set()
 
     def close_all(self) -> None:

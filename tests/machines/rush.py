@@ -1,9 +1,8 @@
 """A rush of customers and baristas through several fronts, and its accounts.
 
-Rule: the torture's load and accounts (tests/system/load.py and history.py), but each request goes
-to a front of its own choice. A connection that breaks is never taken for an answer: customers with
-a key and baristas with a claim go on at another front. One `Accounts` is kept for as long as a
-database is used, by all rushes on it.
+Rule: the load and accounts of the torture (tests/system/load.py and history.py), but each request
+goes to a front at random. A broken connection never counts as an answer: customers with a key and
+baristas with a claim go on at another front. All rushes on a database share one `Accounts`.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from tests.system.shop import Shop, until, until_asked
 
 WITH_KEY, WITHOUT_KEY, BARISTAS = 16, 16, 8
 MANY = 20
-"""Changes that show that the shop works: acknowledged since a moment."""
+"""The acknowledged changes of each kind that show that the shop works."""
 
 
 @dataclass(slots=True)
 class Accounts:
-    """What all clients of one database were answered, by all processes."""
+    """The answers to all clients of one database, from all processes."""
 
     record: Record = field(default_factory=Record)
     numbers: count[int] = field(default_factory=lambda: count(1))
-    """Of keys, so that none is used for two orders."""
+    """The numbers of keys, so that no key is used for two orders."""
 
 
 class Rush(Load):
@@ -58,7 +57,7 @@ class Rush(Load):
         return self._chance.choice(fronts)
 
     async def goes_on(self) -> None:
-        """Wait until orders are placed, started and finished that were not before."""
+        """Wait until MANY more orders have been placed, started and finished."""
         before = self._counts()
 
         def are_all_more() -> bool:
@@ -75,9 +74,9 @@ class Rush(Load):
 async def rush_on(
     site: Site, accounts: Accounts, seed: int, *, most_between: float = 0.0
 ) -> AsyncGenerator[Rush]:
-    """Have a rush during the block, which has gathered way when that begins; then check all of it.
+    """Run a rush during the block, which begins once orders are served; then check the accounts.
 
-    It runs at full speed, or with up to so many seconds between two orders of a customer.
+    It runs at full speed, or with up to `most_between` seconds between two orders of a customer.
     Raises AssertionError if anything that was acknowledged is lost or was done twice.
     """
     chance = Random(seed)  # noqa: S311 - repeatable, with the seed that a failure shows
@@ -94,7 +93,7 @@ async def rush_on(
 
 
 async def settle(site: Site, rush: Rush) -> History:
-    """Let each customer be served, and compare the ledger with what was answered.
+    """Wait until each customer is served, and compare the ledger with the answers.
 
     Raises AssertionError with what does not agree; returns the ledger's history.
     """
@@ -113,5 +112,5 @@ async def settle(site: Site, rush: Rush) -> History:
 
 
 async def assert_clean(site: Site) -> None:
-    """Run `cafe db check` as an operator does."""
+    """Run `cafe db check` as an operator does; raises AssertionError for a finding."""
     assert await db_check(site.database_url) == 0

@@ -1,7 +1,7 @@
 """All machines of one shop: houses, fronts, and the links to their database and their bus.
 
-Rule: a site is whole when one house owns the shop, each other one is a standby, and each front is
-ready. Where a test may cut links, each machine has links of its own; the accounts are read from the
+Rule: a site is open when one house owns the shop, each other house is a standby, and each front is
+ready. If a test may cut links, each machine has its own links; the accounts are read from the
 database itself.
 """
 
@@ -29,11 +29,11 @@ class Site:
     houses: list[House]
     fronts: list[Front]
     database_url: str
-    """Not by a relay: what is read for the accounts."""
+    """Without a relay, for the accounts."""
     postgres: PostgresServer
     redis: RedisServer
     to_database: dict[str, Relay] = field(default_factory=dict[str, Relay])
-    """The link of each house, by its name, where links can be cut."""
+    """The link of each house, by its name, if links can be cut."""
     to_bus: dict[str, Relay] = field(default_factory=dict[str, Relay])
     """The link of each machine."""
 
@@ -45,7 +45,7 @@ class Site:
     async def open(self) -> None:
         """Start all that does not run, and wait until one house owns the shop and the fronts serve.
 
-        Where no house runs, the first is the owner.
+        If no house runs, the first is the owner.
         """
         first, *others = self.houses
         if not any(house.is_running for house in self.houses):
@@ -59,7 +59,7 @@ class Site:
         await together(house.until_standby for house in self.houses if house is not owner)
 
     async def owner(self, *, but: House | None = None) -> House:
-        """Wait until a house is ready, and return it; `but` is the one before it."""
+        """Wait until a house is ready, and return it; `but` is the former owner."""
         with trio.fail_after(TIMEOUT):
             while True:
                 for house in self.houses:
@@ -68,11 +68,11 @@ class Site:
                 await trio.sleep(PAUSE)
 
     def living_fronts(self) -> list[Shop]:
-        """Return the fronts that answer, as a load balancer finds them by their health."""
+        """Return the fronts that run and are not frozen, as a load balancer's checks would."""
         return [one.shop for one in self.fronts if one.is_running and not one.is_frozen]
 
     async def has_forgotten(self, front: Front) -> None:
-        """Wait until a house has given up what a front held that was killed, or is frozen."""
+        """Wait until a house has released what a killed or frozen front held."""
         (name,) = {line["fronts"] for line in front.log.lines("using")[-1:]}
 
         def is_forgotten() -> bool:
@@ -82,7 +82,7 @@ class Site:
         await until(is_forgotten)
 
     async def close(self) -> None:
-        """Stop all: each has to end by itself with exit code 0, and no sign of a bug in its log."""
+        """Stop all machines: each must end with exit code 0, and no sign of a bug in its log."""
         running = [machine for machine in (*self.fronts, *self.houses) if machine.is_running]
         for machine in running:
             machine.ask_to_stop()
@@ -91,7 +91,7 @@ class Site:
         assert [line for machine in self.machines for line in machine.signs_of_a_bug()] == []
 
     def kill(self) -> None:
-        """End what is left, on any way out."""
+        """Kill the machines that still run."""
         for machine in self.machines:
             if machine.is_running:
                 machine.kill()
@@ -115,9 +115,9 @@ def new_site(
     relayed: bool = False,
     **settings: object,
 ) -> Generator[Site]:
-    """Yield a site on a new database, of which nothing is started; with `relayed`, by links.
+    """Yield a site on a new database, with no machine started; `relayed` makes its links.
 
-    What still runs at the end is killed.
+    Kills the machines that still run at the end.
     """
     database = postgres.new_database()
     site = Site([], [], postgres.url(database), postgres, redis)

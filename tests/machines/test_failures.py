@@ -1,7 +1,7 @@
-"""Machines and links that fail in a rush: orders go on, none is lost, and none is done twice.
+"""Machines and links fail in a rush: orders go on, none is lost, and none is done twice.
 
-Rule: here the strongest of them happen one after the other in one rush, since to start a site and
-to check the accounts take longer than most failures. `make failures` has all of them, by chance.
+Rule: the most severe failures happen one after the other in one rush, since opening a site and
+checking the accounts take longer than most failures. `make failures` picks from all at random.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ OF_SERVERS = (
 )
 
 MOST_BETWEEN = 0.6
-"""Seconds, so that the processes that are started again have some of the processor."""
+"""The seconds that leave restarted processes some of the processor."""
 
 
 @pytest.mark.parametrize("failures", [OF_HOUSES, OF_SERVERS], ids=["houses", "servers"])
-async def test_orders_go_on_and_the_accounts_agree_though_one_after_the_other_fails(
+async def test_orders_go_on_and_the_accounts_agree_after_each_of_several_failures(
     failures: tuple[Failure, ...], site: Site, accounts: Accounts, seed: int
 ) -> None:
     await site.open()

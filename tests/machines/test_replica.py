@@ -1,4 +1,4 @@
-"""A PostgreSQL primary that dies, and its replica, which is promoted."""
+"""A PostgreSQL primary dies, and its replica is promoted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def replicated(tmp_path: Path) -> Generator[tuple[Site, PostgresServer]]:
         yield site, replica
 
 
-async def test_orders_go_on_at_a_replica_that_is_promoted_and_none_is_lost(
+async def test_orders_go_on_at_a_promoted_replica_and_none_is_lost(
     replicated: tuple[Site, PostgresServer],
 ) -> None:
     site, replica = replicated

@@ -1,4 +1,4 @@
-"""Several shops in one database and on one bus: a house for each, and a front that serves both."""
+"""Two shops in one database and on one bus: a house for each, and a front that serves both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOST = "south.cafe.example"
 
 @asynccontextmanager
 async def running(*machines: House | Front) -> AsyncGenerator[None]:
-    """Run machines during the block; at its end each has to stop by itself."""
+    """Run machines during the block; at its end each must stop on SIGTERM with exit code 0."""
     try:
         for machine in machines:
             machine.start()
@@ -67,7 +67,7 @@ async def test_two_shops_behind_one_front_do_not_mix_and_one_survives_the_other_
         assert (await in_north.get(f"/order/{third['order_id']}")).status_code == 404
         assert (await in_none.post("/order/", headers=LATER)).status_code == 404
 
-        # A shop without its house does not answer, and the other does not notice.
+        # A shop without its house does not answer, and the other shop is not affected.
         north.kill()
         async with front.shop_named(NORTH).customers() as waiting, trio.open_nursery() as nursery:
             answers: list[httpx.Response] = []
@@ -92,7 +92,7 @@ async def test_two_shops_behind_one_front_do_not_mix_and_one_survives_the_other_
 
 
 async def order_with_key(customer: httpx.AsyncClient) -> dict[str, object]:
-    """Place an order under the one key, or find it; return it."""
+    """Place an order under one key, or find the one that has it; return it."""
     headers = {**LATER, "Idempotency-Key": "the-one"}
     response = await customer.post("/order/", headers=headers)
     assert response.status_code in {200, 202}, response.text

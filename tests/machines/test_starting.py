@@ -1,4 +1,4 @@
-"""Houses and fronts that start before what they need is there, and what they say meanwhile."""
+"""Houses and fronts start before the servers they need, and report what is missing."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.system.shop import TIMEOUT
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 OTHER_RELEASE = bytes([99, 0])
-"""What a batch of another version begins with."""
+"""The header of a batch of another version."""
 
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Generator[tuple[Site, Front, Front]]:
     """Yield a site with one house, a front for customers and one for baristas; none runs.
 
-    It has servers of its own: other sites are not to notice what is done to them.
+    It has its own servers, so that other sites are not affected by stopping them.
     """
     for reason in (why_no_postgresql(), why_no_redis()):
         if reason is not None:
@@ -47,7 +47,7 @@ def apart(tmp_path: Path) -> Generator[tuple[Site, Front, Front]]:
         yield site, client, worker
 
 
-async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_missing(
+async def test_fronts_with_one_port_start_before_the_house_and_report_what_is_missing(
     apart: tuple[Site, Front, Front],
 ) -> None:
     site, client, worker = apart
@@ -67,12 +67,12 @@ async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_mi
     await trio.to_thread.run_sync(postgres.start)
     await are_ready(house, client, worker)
 
-    # Each of the fronts has its port, and not the other.
+    # Each front has its own port, and not the other.
     async with client.shop.customers() as customer, worker.shop.baristas() as barista:
         placed = await order(customer)
         await brew(barista)
         assert (await look(customer, placed["order_id"]))["status"] == "ready"
-        # A front of another release harms no house; what it asks is not understood.
+        # A front of another release does not harm a house, which skips its asks.
         redis.raw_command(b"XADD", b"cafe:cafe:asks", b"*", b"b", OTHER_RELEASE)
         assert (await order(customer))["number"] == 2
         await house.log.line("ask of another release")
@@ -90,7 +90,7 @@ async def test_fronts_of_one_port_each_start_before_the_house_and_say_what_is_mi
     await site.close()
 
 
-async def test_a_front_that_waits_for_a_house_ends_when_it_is_asked_to(
+async def test_a_front_that_waits_for_a_house_ends_on_sigterm(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     front = Front(tmp_path, "alone", redis.url, shop="empty")

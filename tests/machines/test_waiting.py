@@ -1,4 +1,4 @@
-"""Customers who wait while machines fail: what is abandoned, what is not, and what boards show."""
+"""Customers wait while machines fail: which orders are abandoned, and what boards show."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def statuses(site: Site, address: str, wanted: list[str]) -> None:
 
 
 async def serve_all(shop: Shop, streams: list[trio.SocketStream]) -> list[Answer]:
-    """Brew until no order waits; return what the customers were answered."""
+    """Brew until no order waits; return the answers to the customers."""
     crew = Crew(shop)
     await crew.work(baristas=3)
     return await read_all(streams)
@@ -50,20 +50,20 @@ async def test_no_order_is_abandoned_when_the_owner_is_killed_while_its_customer
         owner = await site.owner()
         owner.kill()
         await site.owner(but=owner)
-        # By the other front than their own.
+        # At another front than that of half of them.
         answers = await serve_all(second, here + there)
     assert [one.status for one in answers] == [200] * 8
     for address in (HERE[0], THERE[0]):
         await statuses(site, address, ["delivered"] * 4)
 
 
-async def test_orders_of_a_front_that_died_are_abandoned_and_no_others(site: Site) -> None:
+async def test_only_the_orders_of_a_front_that_died_are_abandoned(site: Site) -> None:
     await site.open()
     doomed, other = site.fronts
     async with crowd(doomed.shop, HERE), crowd(other.shop, THERE) as there:
         async with doomed.shop.customers(HERE[0]) as customer:
             await statuses(site, HERE[0], ["waiting"] * 4)
-            kept = await order(customer)  # is collected later, by whatever front
+            kept = await order(customer)  # collected later, at any front
         await statuses(site, THERE[0], ["waiting"] * 4)
         doomed.kill()
         await statuses(site, HERE[0], ["cancelled"] * 4 + ["waiting"])
@@ -74,14 +74,16 @@ async def test_orders_of_a_front_that_died_are_abandoned_and_no_others(site: Sit
     assert looked.json()["status"] == "ready"
 
 
-async def test_a_customer_who_disconnects_from_a_front_is_noticed_by_the_house(site: Site) -> None:
+async def test_the_house_cancels_orders_whose_customers_disconnect_from_a_front(
+    site: Site,
+) -> None:
     await site.open()
     async with crowd(site.fronts[0].shop, HERE):
         await statuses(site, HERE[0], ["waiting"] * 4)
     await statuses(site, HERE[0], ["cancelled"] * 4)
 
 
-async def test_events_on_every_front_go_on_without_a_gap_after_the_owner_was_killed(
+async def test_events_at_every_front_go_on_without_a_gap_after_the_owner_is_killed(
     site: Site,
 ) -> None:
     await site.open()
@@ -120,5 +122,5 @@ def stands(placed: Line, status: str, shown: Line) -> bool:
 
 
 def shows_ready(number: int, board: Line) -> bool:
-    """Return whether a board shows a number as ready."""
+    """Return whether a board lists a number as ready."""
     return number in [one["number"] for one in board["ready"]]

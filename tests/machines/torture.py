@@ -1,6 +1,6 @@
-"""`make failures`: let one machine or link fail after the other, in a rush, and print the totals.
+"""`make failures`: let machines and links fail at random, in a rush, and print the totals.
 
-Rule: each ten failures have a new database, and a seed, which is printed before they begin.
+Rule: every ten failures have a new database and a new seed, which is printed before they begin.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HOUSES, FRONTS = 3, 3
 
 
 def main() -> None:
-    """Let machines fail as often as the command line says."""
+    """Run as many failures as the command line asks for."""
     parser = argparse.ArgumentParser(
         description="Let machines and links fail, and check the ledger"
     )
@@ -57,7 +57,7 @@ def main() -> None:
 def fail_on_a_new_database(
     postgres: PostgresServer, redis: RedisServer, names: list[str], seed: int
 ) -> int:
-    """Let these failures happen to a new site; return how many orders were answered."""
+    """Run these failures on a new site; return how many orders were answered."""
     with (
         tempfile.TemporaryDirectory() as folder,
         new_site(postgres, redis, Path(folder), houses=HOUSES, fronts=FRONTS, relayed=True) as site,
@@ -66,7 +66,7 @@ def fail_on_a_new_database(
 
 
 async def fail(site: Site, names: list[str], seed: int) -> int:
-    """Let one failure after the other happen; return how many orders were answered."""
+    """Run one failure after the other; return how many orders were answered."""
     accounts = Accounts()
     await site.open()
     for number, name in enumerate(names):
