@@ -1,7 +1,7 @@
 """A bus in memory, in virtual time, that loses, repeats and delays entries on request.
 
-Rule: it is used as the bus over Redis is. What is added by one end is read by all, in one sequence
-for each stream; an entry that is delayed is overtaken by others.
+Rule: it is used as the bus over Redis is. All readers of a stream read what any end has added, in
+one sequence; a delayed entry is overtaken by others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cafe.redis import RETRY_SECONDS
 
 @dataclass(frozen=True)
 class Faults:
-    """How often entries suffer what: shares of one."""
+    """How often each fault happens to an entry, as shares of one."""
 
     lost: float = 0.0
     repeated: float = 0.0
@@ -30,7 +30,7 @@ class Faults:
 
 @dataclass
 class Memory:
-    """What Redis would keep."""
+    """The data that Redis would store."""
 
     random: Random
     faults: Faults = field(default_factory=Faults)
@@ -53,7 +53,7 @@ class Memory:
         self.news = trio.Event()
 
     def forget(self) -> None:
-        """Lose everything, as Redis that is restarted empty."""
+        """Lose everything, as a Redis that is restarted empty does."""
         self.streams.clear()
         self.expiry.clear()
 
@@ -62,7 +62,7 @@ class MemoryBus(Bus):
     """One end of the bus."""
 
     def __init__(self, memory: Memory, nursery: trio.Nursery) -> None:
-        # Not the constructor of Bus, which wants clients of Redis: all that uses one is overridden.
+        # Bus's constructor needs connections to Redis; every method that uses one is overridden.
         self.names = Names()
         self.is_away = False
         self.memory = memory

@@ -1,4 +1,4 @@
-"""What crosses the bus comes out as it went in, by its declared type, or is refused."""
+"""Values are decoded as they were encoded, by their declared types, or are refused."""
 
 from __future__ import annotations
 
@@ -57,22 +57,22 @@ def test_another_minor_version_is_read() -> None:
     assert bytes(VERSION) == HEADER
 
 
-def test_a_message_of_a_newer_minor_version_loses_the_members_that_are_not_known() -> None:
+def test_unknown_members_of_a_message_of_a_newer_minor_version_are_dropped() -> None:
     newer = encode({"beans": 3, "how": "coarse", "colour": "brown"})
     assert decoder_of(Grind)(newer) == Grind(3, "coarse")
 
 
-def test_a_message_of_an_older_minor_version_has_the_defaults() -> None:
+def test_missing_members_of_a_message_of_an_older_minor_version_have_their_defaults() -> None:
     assert decoder_of(Grind)(encode({"beans": 3})) == Grind(3)
 
 
 @pytest.mark.parametrize("wrong", [{"how": "fine"}, {"beans": "many"}, [], 3, None])
-def test_bytes_that_are_no_such_message_are_refused(wrong: object) -> None:
+def test_bytes_of_another_type_are_refused(wrong: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         decoder_of(Grind)(encode(wrong))
 
 
-def test_the_answer_of_a_message_is_the_one_that_it_names() -> None:
+def test_the_type_of_an_answer_is_the_one_that_its_message_names() -> None:
     assert answer_of(Grind) == dict[str, tuple[int, ...]]
 
 
@@ -96,13 +96,13 @@ def test_a_refusal_is_the_same_problem_at_the_other_end(refusal: CafeRefusal) ->
     assert crossed.headers() == refusal.headers()
 
 
-def test_a_status_in_a_refusal_is_a_status_and_no_text() -> None:
+def test_a_status_in_a_refusal_is_decoded_as_a_status() -> None:
     crossed = refusal_from_bytes(refusal_to_bytes(OrderConflict(Status.READY, "cancelled")))
     assert isinstance(crossed, OrderConflict)
     assert crossed.order_status is Status.READY
 
 
-def test_a_refusal_with_any_number_of_arguments_crosses() -> None:
+def test_a_refusal_with_any_number_of_arguments_is_decoded() -> None:
     class WrongBean(Invalid):
         """A refusal of a test."""
 
@@ -122,7 +122,7 @@ def test_a_refusal_without_a_constructor_keeps_its_sentence() -> None:
     assert (type(crossed), str(crossed)) == (OutOfMilk, "There is no milk.")
 
 
-def test_a_refusal_that_is_not_known_here_is_a_lookup_error() -> None:
+def test_a_refusal_of_an_unknown_class_is_a_lookup_error() -> None:
     made = encode(["cafe.tomorrow.Unheard", msgspec.Raw(arguments_to_bytes((), {}))])
     with pytest.raises(LookupError):
         refusal_from_bytes(made)
@@ -132,11 +132,11 @@ def brew(_connection: object, beans: int, how: str = "fine", *, until: float = i
     return f"{beans} {how} {until}"
 
 
-def test_arguments_are_read_by_the_annotations_of_their_function() -> None:
+def test_arguments_are_decoded_by_the_annotations_of_their_function() -> None:
     args, named = arguments_from_bytes(brew, arguments_to_bytes((3,), {"until": 4.5}))
     assert brew(None, *args, **named) == "3 fine 4.5"
 
 
-def test_an_argument_that_a_function_does_not_have_is_refused() -> None:
+def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(TypeError, match="brew has no argument sugar"):
         arguments_from_bytes(brew, arguments_to_bytes((), {"beans": 3, "sugar": 1}))

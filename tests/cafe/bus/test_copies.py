@@ -1,4 +1,4 @@
-"""A copy at a front: loaded when it opens, for each event that concerns it, and again in doubt."""
+"""A copy at a front is loaded when it opens, after events that concern it, and after a gap."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class House:
     on_new_house = on_gap
 
     def happen(self, department: str) -> None:
-        """Have something happen."""
+        """Commit an event of a department."""
         assert self._hear is not None
         self.number += 1
         self._hear([Logged(self.number, department, Event("x", "y", None, "z", 0.0))])
@@ -57,7 +57,7 @@ class House:
 
 @asynccontextmanager
 async def copied(house: Any) -> AsyncGenerator[Copy]:
-    """Open a copy of what a house has in its department `menu`."""
+    """Open a copy of a house's department `menu`."""
     copy = Copy(house.load, lambda logged: logged.department == "menu")
     await copy.begin(house, house)
     async with trio.open_nursery() as nursery:
@@ -66,7 +66,7 @@ async def copied(house: Any) -> AsyncGenerator[Copy]:
         nursery.cancel_scope.cancel()
 
 
-async def test_it_is_loaded_again_for_what_concerns_it_and_for_nothing_else() -> None:
+async def test_it_is_loaded_again_only_for_events_that_concern_it() -> None:
     house = House()
     async with copied(house):
         assert house.shown == [1]
@@ -78,7 +78,7 @@ async def test_it_is_loaded_again_for_what_concerns_it_and_for_nothing_else() ->
         assert house.shown == [1, 3]
 
 
-async def test_many_events_are_one_load_and_one_that_comes_while_it_loads_another() -> None:
+async def test_many_events_cause_one_load_and_an_event_during_a_load_causes_another() -> None:
     house = House()
     async with copied(house):
         house.seconds = 1.0
@@ -90,7 +90,7 @@ async def test_many_events_are_one_load_and_one_that_comes_while_it_loads_anothe
         assert house.shown == [1, 4, 5]
 
 
-async def test_it_is_loaded_again_after_a_gap_and_for_another_house() -> None:
+async def test_it_is_loaded_again_after_a_gap_and_after_a_fail_over() -> None:
     house = House()
     async with copied(house):
         for doubt in house.callbacks:
@@ -100,7 +100,7 @@ async def test_it_is_loaded_again_after_a_gap_and_for_another_house() -> None:
         assert house.shown == [1, 2, 3]
 
 
-async def test_it_is_retried_until_the_house_answers() -> None:
+async def test_a_load_is_retried_until_the_house_answers() -> None:
     house = House()
     house.failures += [LedgerUnavailable(), ActorCrashed("MenuKeeper")]
     async with copied(house):
@@ -111,7 +111,7 @@ async def test_it_is_retried_until_the_house_answers() -> None:
         assert house.shown == [1, 2]
 
 
-async def test_one_who_loads_it_finds_what_is_newer_than_the_call() -> None:
+async def test_a_load_on_request_shows_changes_that_a_running_load_has_missed() -> None:
     house = House()
     async with copied(house) as copy:
         house.seconds = 1.0
@@ -123,7 +123,7 @@ async def test_one_who_loads_it_finds_what_is_newer_than_the_call() -> None:
 
 
 class Follower:
-    """A sum that follows the log, in place of a board: each event adds its position."""
+    """A fake board: the sum of the positions of all events."""
 
     def __init__(self) -> None:
         self.sum = 0
@@ -147,17 +147,17 @@ class SummingHouse(House):
         self.sum += self.number
 
     def miss(self) -> None:
-        """Have something happen that the front does not hear of."""
+        """Commit an event that the front misses."""
         self.number += 1
         self.sum += self.number
 
     async def read(self) -> int:
         found = self.sum
-        await self.load()  # which takes a while, and may fail
+        await self.load()  # takes a while, and may fail
         return found
 
 
-async def test_what_happens_while_a_follower_is_loaded_is_heard_behind_that() -> None:
+async def test_events_during_a_load_of_a_follower_are_applied_after_it() -> None:
     house: Any = SummingHouse()
     house.seconds = 1.0
     house.failures.append(LedgerUnavailable())
@@ -172,7 +172,7 @@ async def test_what_happens_while_a_follower_is_loaded_is_heard_behind_that() ->
     assert follower.sum == house.sum
 
 
-async def test_what_a_follower_has_missed_is_loaded_also_while_it_is_loaded() -> None:
+async def test_a_follower_that_misses_an_event_during_a_load_is_loaded_again() -> None:
     house: Any = SummingHouse()
     house.seconds = 1.0
     follower = Follower()

@@ -1,4 +1,4 @@
-"""What a front notices of its house's end, and how soon it knows the next one."""
+"""A front notices the end of its house, and soon finds the next one."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tests.cafe.bus.memory_bus import Memory, MemoryBus
 pytestmark = pytest.mark.schedules
 
 AT_ONCE = 0.05
-"""Seconds; less than a house leaves between two heartbeats."""
+"""The seconds that count as at once: less than between two heartbeats."""
 Calls = Mapping[str, Callable[[], Awaitable[Any]]]
 
 
 def cups(_connection: Connection, *, number: int) -> int:
-    """Count cups, in place of a query."""
+    """Return the number: a fake query."""
     return number
 
 
 class Ledger:
-    """Of a house that has nothing; it answers queries, or never."""
+    """The empty ledger of a house; it answers queries, or hangs."""
 
     def __init__(self, *, hangs: bool = False) -> None:
         self.hangs = hangs
@@ -55,7 +55,7 @@ class Ledger:
 
 
 async def forget(_front: str) -> None:
-    """Do nothing: no front goes here."""
+    """Do nothing for a front that has disconnected."""
 
 
 async def never() -> int:
@@ -74,7 +74,7 @@ class Houses:
         self._house = trio.CancelScope()
 
     def open(self, ledger: Ledger | None = None, calls: Calls | None = None) -> None:
-        """Open the next house; the one before has ended without a word."""
+        """Open the next house, after the former one has ended without notice."""
         self._house.cancel()
         self._term, self._house = self._term + 1, trio.CancelScope()
         bus, term = MemoryBus(self.memory, self._nursery), self._term
@@ -101,7 +101,7 @@ async def houses() -> AsyncGenerator[Houses]:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_front_knows_a_house_as_soon_as_that_answers() -> None:
+async def test_a_front_finds_a_house_as_soon_as_it_opens() -> None:
     async with houses() as shop, shop.front() as house:
         await trio.sleep(1.0)
         shop.open()
@@ -109,7 +109,7 @@ async def test_a_front_knows_a_house_as_soon_as_that_answers() -> None:
             await house.wait_for_house()
 
 
-async def test_what_was_being_read_from_a_house_that_ended_is_read_from_the_next_one() -> None:
+async def test_a_read_under_way_is_retried_in_the_next_house() -> None:
     async with houses() as shop, shop.front() as house, trio.open_nursery() as nursery:
         shop.open(Ledger(hangs=True))
         await house.wait_for_house()
@@ -126,7 +126,7 @@ async def test_what_was_being_read_from_a_house_that_ended_is_read_from_the_next
         assert found == [3]
 
 
-async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repeated() -> None:
+async def test_an_ask_under_way_raises_actor_crashed_after_a_fail_over() -> None:
     async with houses() as shop, shop.front() as house:
         shop.open(calls={"brew": never})
         await house.wait_for_house()
@@ -141,7 +141,7 @@ async def test_what_a_house_that_ended_was_asked_for_has_crashed_and_is_not_repe
                 await house.call("brew", int)
 
 
-async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_there() -> None:
+async def test_a_house_that_only_answers_asks_still_sends_heartbeats() -> None:
     async with houses() as shop, shop.front() as house:
         shop.open()
         await house.wait_for_house()
@@ -151,7 +151,7 @@ async def test_a_house_that_commits_nothing_and_is_asked_all_the_time_counts_as_
             await trio.sleep(0.1)
 
 
-async def test_what_is_no_batch_of_asks_is_skipped_and_the_house_answers_as_before() -> None:
+async def test_a_house_skips_malformed_batches_of_asks() -> None:
     async with houses() as shop, shop.front() as house:
         shop.open()
         await house.wait_for_house()
@@ -160,7 +160,7 @@ async def test_what_is_no_batch_of_asks_is_skipped_and_the_house_answers_as_befo
         assert await house.read(partial(cups, number=1)) == 1
 
 
-async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream_behind() -> None:
+async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream() -> None:
     async with houses() as shop:
         shop.open()
         async with shop.front() as house:
@@ -168,6 +168,6 @@ async def test_a_front_that_closed_while_it_was_answered_leaves_no_stream_behind
             await house.read(partial(cups, number=1))
             front = house.front
         answers = Names().answers(front)
-        shop.memory.add(answers, b"")  # of a house that had not heard of the end
+        shop.memory.add(answers, b"")  # from a house that does not know of the end yet
         await trio.sleep(20)
         assert answers not in shop.memory.streams

@@ -1,4 +1,4 @@
-"""A front's ledger follows the house's log, knows what it has missed, and has that loaded again."""
+"""A front's ledger follows the house's log, and detects missed events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENT = ("jar 1", "fill", None, "full", 12.5, "Bo", None, None)
 
 
 class HouseOnPaper:
-    """A client whose house is the test."""
+    """A fake client: the test is its house."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -40,7 +40,7 @@ class HouseOnPaper:
         return [logged(position) for position in range(after + 1, 9)]
 
     def say(self, position: int, *changes: Changed, events: int = 1, now: float = 1000.0) -> None:
-        """Tell fronts of the last so many events."""
+        """Send a heartbeat with the last `events` events up to a position."""
         happened = [Happened("shelf", EVENT, list(changes)) for _ in range(events)]
         self.heartbeat(Heartbeat("house", 1, now, position, happened))
 
@@ -59,7 +59,7 @@ def positions_heard(ledger: FollowingLedger) -> list[int]:
     return heard
 
 
-async def test_it_begins_where_the_house_is_and_hears_what_comes_after() -> None:
+async def test_it_begins_at_the_house_s_position_and_gets_later_events() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     heard = positions_heard(ledger)
@@ -70,7 +70,7 @@ async def test_it_begins_where_the_house_is_and_hears_what_comes_after() -> None
     assert ledger.statistics().position == 43
 
 
-async def test_changes_come_with_their_tables_and_rows() -> None:
+async def test_events_have_their_changes_with_tables_and_rows() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     heard: list[Logged] = []
@@ -92,7 +92,7 @@ async def test_a_table_that_only_a_newer_house_has_is_left_out() -> None:
     assert heard == [Logged(2, "shelf", cast("Any", EVENT), ())]
 
 
-async def test_what_comes_again_is_not_heard_again() -> None:
+async def test_a_repeated_event_is_ignored() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     heard = positions_heard(ledger)
@@ -102,7 +102,7 @@ async def test_what_comes_again_is_not_heard_again() -> None:
     assert heard == [2, 3, 4]
 
 
-async def test_a_gap_has_everything_loaded_again_and_following_goes_on_behind_it() -> None:
+async def test_after_a_gap_everything_is_loaded_again_and_following_goes_on() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     heard, loads = positions_heard(ledger), list[int]()
@@ -123,7 +123,7 @@ async def test_a_gap_has_everything_loaded_again_and_following_goes_on_behind_it
     assert loads == [7]
 
 
-async def test_a_sign_of_life_with_a_later_position_is_a_gap_too() -> None:
+async def test_a_heartbeat_without_events_at_a_later_position_is_a_gap_too() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     loads: list[None] = []
@@ -164,7 +164,7 @@ async def test_a_load_that_fails_is_retried() -> None:
     assert len(tries) == 3
 
 
-async def test_one_who_follows_over_a_gap_reads_the_missing_events_from_the_house() -> None:
+async def test_a_follower_behind_a_gap_reads_the_missed_events_from_the_house() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     house.say(2)
@@ -179,7 +179,7 @@ async def test_one_who_follows_over_a_gap_reads_the_missing_events_from_the_hous
     assert house.pages == [2]
 
 
-async def test_its_time_is_the_houses() -> None:
+async def test_its_time_is_that_of_the_house() -> None:
     house = HouseOnPaper()
     ledger = following(house)
     house.say(1, now=5_000.0)

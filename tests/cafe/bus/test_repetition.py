@@ -1,7 +1,7 @@
-"""Repetition over the bus: nothing takes effect twice, nothing stays unanswered, little is kept.
+"""Retries over the bus: nothing takes effect twice, everything is answered, little is cached.
 
-Rule: a front and its houses are the pure models that the processes use. Between them is a wire that
-loses, repeats and reorders batches as Hypothesis wishes.
+Rule: the front and its houses are the pure classes that the processes use. Between them is a wire
+that loses, repeats and reorders batches as Hypothesis chooses.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ INDEX = st.integers(0, 1_000)
 
 @dataclass
 class House:
-    """What `Answering` does with a batch, but for its tasks."""
+    """The part of `Answering` that handles a batch, without its tasks."""
 
     name: str
     replies: ReplyCache = field(default_factory=ReplyCache)
     runs: Counter[int] = field(default_factory=Counter[int])
-    """How often each ask was begun."""
+    """How often each ask was started."""
     running: list[int] = field(default_factory=list[int])
-    """Those that have not ended, in the order in which they were begun."""
+    """The asks that have not ended, in the order of their start."""
 
     def take(self, asks: Asks) -> list[Answer]:
-        """Return what is answered at once."""
+        """Return the answers that are sent at once."""
         answered, answers = self.replies, list[Answer]()
         for one in answered.begin(asks.asks):
             if isinstance(one, Answer):
@@ -145,7 +145,7 @@ class Repetition(RuleBasedStateMachine):
             assert number not in self.outcomes
             self.outcomes[number] = Outcome.CRASHED
 
-    # What holds
+    # Invariants
 
     @invariant()
     def nothing_takes_effect_twice(self) -> None:
@@ -158,7 +158,7 @@ class Repetition(RuleBasedStateMachine):
         assert all(any(house.runs[one] for house in self.houses) for one in answered)
 
     def teardown(self) -> None:
-        """Once the wire works, all is answered, and nothing is kept."""
+        """Check that with a working wire all is answered, and nothing stays cached."""
         for _ in range(8):
             self.to_house += [self.front.take(report=True)]
             while self.to_house:
@@ -175,7 +175,7 @@ class Repetition(RuleBasedStateMachine):
         assert len(self.house.replies) == 0
         self.nothing_takes_effect_twice()
 
-    # How batches are taken
+    # How batches are received
 
     @property
     def house(self) -> House:
@@ -204,7 +204,7 @@ TestRepetition.settings = settings(
 )
 
 
-def test_an_ask_that_stays_open_does_not_make_the_house_remember_all_that_follow() -> None:
+def test_an_ask_that_stays_open_does_not_make_the_reply_cache_grow() -> None:
     house, front = House("house"), OpenAsks("front")
     front.begin(house.name)
     front.add("Dispatcher", "StartOrder", encode(None))
@@ -220,7 +220,7 @@ def test_an_ask_that_stays_open_does_not_make_the_house_remember_all_that_follow
     assert house.running == [1]
 
 
-def test_a_lost_answer_is_sent_again_and_one_on_its_way_is_not() -> None:
+def test_a_lost_answer_is_sent_again_but_not_one_that_may_be_on_its_way() -> None:
     house, front = House("house"), OpenAsks("front")
     front.begin(house.name)
     number = front.add("Dispatcher", "CountQueue", encode(None))
@@ -244,7 +244,7 @@ def test_an_ask_keeps_its_body_when_it_is_sent_again() -> None:
     assert front.take().asks == lost.asks
 
 
-def test_a_report_that_was_overtaken_makes_no_ask_run_again() -> None:
+def test_an_overtaken_report_makes_no_ask_run_again() -> None:
     front, house = OpenAsks("front"), House("house")
     front.begin(house.name)
     number = front.add("Dispatcher", "CountQueue", encode(None))

@@ -1,4 +1,4 @@
-"""The streams of a shop on a real Redis: added to, read, away, emptied, bounded."""
+"""The streams of a shop on a real Redis: add, read, outages, an empty restart, bounds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def redis(running: RedisServer) -> RedisServer:
 
 
 async def read_some(bus: Bus, ids: dict[str, bytes]) -> tuple[list[bytes], dict[str, bytes]]:
-    """Wait for entries, and return their bodies and the ids behind them."""
+    """Wait for entries; return their bodies and the ids to go on from."""
     with trio.fail_after(10):
         while True:
             entries, ids = await bus.read(ids)
@@ -48,7 +48,7 @@ async def read_some(bus: Bus, ids: dict[str, bytes]) -> tuple[list[bytes], dict[
                 return [bytes(body) for _, body in entries], ids
 
 
-async def test_what_is_added_by_one_is_read_by_another_in_the_same_sequence(
+async def test_entries_are_read_in_the_sequence_in_which_they_were_added(
     redis: RedisServer,
 ) -> None:
     async with open_bus(redis.url, NAMES) as one, open_bus(redis.url, NAMES) as other:
@@ -62,7 +62,7 @@ async def test_what_is_added_by_one_is_read_by_another_in_the_same_sequence(
         assert (await read_some(other, ids))[0] == [b"third"]
 
 
-async def test_shops_on_one_server_do_not_read_each_other(redis: RedisServer) -> None:
+async def test_shops_on_one_server_do_not_read_each_other_s_entries(redis: RedisServer) -> None:
     south = Names("south")
     async with open_bus(redis.url, NAMES) as north, open_bus(redis.url, south) as other:
         ids = await other.last_of([south.asks])
@@ -71,7 +71,7 @@ async def test_shops_on_one_server_do_not_read_each_other(redis: RedisServer) ->
         assert (await read_some(other, ids))[0] == [b"of south"]
 
 
-async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
+async def test_entries_are_lost_during_an_outage_and_added_again_after_it(
     redis: RedisServer,
 ) -> None:
     async with open_bus(redis.url, NAMES) as bus:
@@ -89,7 +89,7 @@ async def test_a_server_that_is_away_loses_what_is_added_and_is_used_again(
         assert (await read_some(bus, ids))[0] == [b"after"]
 
 
-async def test_a_server_that_does_not_answer_is_logged_once_by_what_failed(
+async def test_an_outage_is_logged_once_with_its_cause(
     redis: RedisServer,
 ) -> None:
     with structlog.testing.capture_logs() as lines:
@@ -102,7 +102,7 @@ async def test_a_server_that_does_not_answer_is_logged_once_by_what_failed(
     assert (line["event"], line["detail"]) == ("bus unavailable", "TooSlowError")
 
 
-async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until_there_is_some(
+async def test_while_redis_is_full_no_front_counts_as_disconnected_and_the_bus_is_away(
     redis: RedisServer,
 ) -> None:
     async with open_bus(redis.url, NAMES) as bus:
@@ -111,9 +111,9 @@ async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until
         redis.command("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
         try:
             assert not await bus.add([StreamEntry(NAMES.log, b"lost", "log")])
-            for _ in range(5):  # and pauses: it is connected again meanwhile
+            for _ in range(5):  # with pauses, in which it reconnects
                 assert await bus.living(["front"]) is None  # it cannot renew its key
-            await bus.read(ids)  # that is possible still
+            await bus.read(ids)  # reading still works
             assert bus.is_away
         finally:
             redis.command("CONFIG", "SET", "maxmemory", "0")
@@ -121,7 +121,7 @@ async def test_without_room_no_front_is_taken_for_gone_and_the_bus_is_away_until
         assert not bus.is_away
 
 
-async def test_a_reader_goes_on_with_a_server_whose_ids_begin_lower(redis: RedisServer) -> None:
+async def test_a_reader_goes_on_at_a_server_whose_ids_begin_lower(redis: RedisServer) -> None:
     found: list[bytes] = []
     async with open_bus(redis.url, NAMES) as bus, trio.open_nursery() as nursery:
         redis.stop()
@@ -140,7 +140,7 @@ async def test_a_reader_goes_on_with_a_server_whose_ids_begin_lower(redis: Redis
     assert set(found) == {b"of a new server"}
 
 
-async def test_a_front_that_renews_its_key_lives_and_one_that_does_not_is_gone(
+async def test_a_front_lives_as_long_as_it_renews_its_key(
     redis: RedisServer,
 ) -> None:
     async with open_bus(redis.url, NAMES) as bus:
