@@ -44,6 +44,8 @@ DRAIN_SECONDS: Final = 0.3
 """The time for asks under way to be answered before a shutdown."""
 LOOK_SECONDS: Final = 1.0
 """The time between checks for fronts that have disconnected."""
+MOST_FORGOTTEN: Final = 1_000
+"""The limit of disconnected fronts that are recognised if they come back, the newest ones."""
 MOST_EVENTS: Final = 20_000
 """The limit of unsent events; above it they are dropped, and fronts load their copies again."""
 
@@ -56,8 +58,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("bus")
 class KnownFront:
     """What a house knows of one front."""
 
-    seen_at: float
-    replies: ReplyCache = field(default_factory=ReplyCache)
+    replies: ReplyCache
+    seen_at: float = 0.0
     cancels: dict[int, Callable[[], None]] = field(default_factory=dict[int, Callable[[], None]])
     """The function that cancels each running ask, by the ask's number."""
 
@@ -84,6 +86,8 @@ class Answering:
         self._ledger = ledger
         self._on_gone = on_gone
         self._fronts: dict[str, KnownFront] = {}
+        self._forgotten: dict[str, int] = {}
+        """The last number of each front that has disconnected, the newest one last."""
         self._answers: dict[str, list[Answer]] = {}
         self._events: list[Happened] = []
         self._position = ledger.statistics().position
@@ -177,7 +181,9 @@ class Answering:
 
     def _take(self, asks: Asks, nursery: trio.Nursery) -> None:
         name = asks.front
-        front = self._fronts.setdefault(name, KnownFront(0.0))
+        front = self._fronts.get(name)
+        if front is None:
+            front = self._fronts[name] = KnownFront(ReplyCache(self._forgotten.pop(name, 0)))
         front.seen_at = trio.current_time()
         for one in front.replies.begin(asks.asks):
             if isinstance(one, Answer):
@@ -197,6 +203,8 @@ class Answering:
         due = front.replies.report(opened)
         for number in due.unknown:
             self._answer(name, Answer(number, Outcome.UNKNOWN, NOTHING))
+        for number in due.forgotten:
+            self._answer(name, Answer(number, Outcome.CRASHED, NOTHING))
         for answer in due.answers:
             self._answer(name, answer)
         for number in due.given_up:
@@ -232,8 +240,10 @@ class Answering:
                     nursery.start_soon(self._bus.delete, self._bus.names.answers(name))
 
     def _forget(self, name: str, front: KnownFront) -> None:
-        log.warning("front gone", front=name, asks=len(front.cancels))
         del self._fronts[name]
+        self._forgotten[name] = front.replies.last
+        if len(self._forgotten) > MOST_FORGOTTEN:
+            del self._forgotten[next(iter(self._forgotten))]
         self._answers.pop(name, None)
         for cancel in list(front.cancels.values()):
             cancel()

@@ -2,9 +2,8 @@
 
 Rule: pure. A batch may be lost, repeated or overtaken by another. A front reports which asks are
 open, and the house answers which of them it does not know: those are sent again under the same
-numbers, so that no ask takes effect twice in a house that knows the front. Asks belong to one
-house. When another house takes over, those that were sent fail as in a crash of the actor; unsent
-ones are sent to it.
+numbers, so that no ask takes effect twice in one house. Asks belong to one house. When another
+house takes over, those that were sent fail as in a crash of the actor; unsent ones are sent to it.
 """
 
 from __future__ import annotations

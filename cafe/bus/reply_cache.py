@@ -4,6 +4,10 @@ Rule: pure. A repeated ask is not started again: it still runs, or its cached an
 or it is settled and ignored. An answer is cached until the front reports that it has arrived. The
 newest report defines which numbers are settled: all up to a number, except those listed as open. So
 the cache is bounded by the number of open asks, however long one of them stays open.
+
+A house forgets a front that has disconnected, with all but the last of its numbers. If the front
+comes back, its open asks up to that number are not started again: they may have taken effect, and
+fail as in a crash of the actor.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ class Due(NamedTuple):
     """Asks that have not arrived: the front is told to send them again."""
     answers: Sequence[Answer] = ()
     """Answers from before the previous report that have not arrived: they are sent again."""
+    forgotten: Sequence[int] = ()
+    """Asks that may have taken effect before the front was forgotten: they fail."""
     given_up: Sequence[int] = ()
     """Asks that run although the front has settled them: they are cancelled."""
 
@@ -28,8 +34,11 @@ class Due(NamedTuple):
 class ReplyCache:
     """The asks of one front in one house."""
 
-    def __init__(self) -> None:
-        """Begin without any asks."""
+    def __init__(self, forgotten: int = 0) -> None:
+        """Begin without asks; those up to `forgotten` arrived before the front was forgotten."""
+        self.last = forgotten
+        """The highest number that has arrived."""
+        self._forgotten = forgotten
         self._running: set[int] = set()
         self._answers: dict[int, Answer] = {}
         self._through = 0
@@ -50,8 +59,9 @@ class ReplyCache:
             number = ask.number
             if number in self._answers:
                 yield self._answers[number]
-            elif not self._is_known(number):
+            elif self._is_new(number):
                 self._running.add(number)
+                self.last = max(self.last, number)
                 yield ask
 
     def cancel(self, numbers: Iterable[int]) -> Sequence[int]:
@@ -60,7 +70,7 @@ class ReplyCache:
         for number in numbers:
             if number in self._running:
                 found.append(number)
-            elif not self._is_known(number):
+            elif self._is_new(number):
                 self._cancelled_before.add(number)
         return found
 
@@ -91,14 +101,18 @@ class ReplyCache:
         late = is_open & self._answers.keys()
         lost, self._late = late & self._late, late
         return Due(
-            [one for one in opened.numbers if not self._is_known(one)],
+            [one for one in opened.numbers if self._is_new(one)],
             [self._answers[one] for one in sorted(lost)],
+            [one for one in opened.numbers if not (self._is_new(one) or self._is_known(one))],
             [one for one in self._running if self._is_settled(one)],
         )
 
     def runs(self, number: int) -> bool:
         """Return whether an ask has started and not ended."""
         return number in self._running
+
+    def _is_new(self, number: int) -> bool:
+        return number > self._forgotten and not self._is_known(number)
 
     def _is_settled(self, number: int) -> bool:
         return number <= self._through and number not in self._open

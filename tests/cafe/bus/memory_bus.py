@@ -66,6 +66,8 @@ class MemoryBus(Bus):
         self.names = Names()
         self.is_away = False
         self.memory = memory
+        self.is_cut = False
+        """Whether only this end is cut off from the memory."""
         self._nursery = nursery
 
     async def add(self, entries: Sequence[StreamEntry], *, renew: str | None = None) -> bool:
@@ -133,7 +135,7 @@ class MemoryBus(Bus):
         return entries, ids
 
     async def _is_gone(self) -> bool:
-        self.is_away = self.memory.is_gone
+        self.is_away = self.memory.is_gone or self.is_cut
         if self.is_away:
             await trio.sleep(RETRY_SECONDS)
         return self.is_away

@@ -77,7 +77,7 @@ class Houses:
         """Open the next house, after the former one has ended without notice."""
         self._house.cancel()
         self._term, self._house = self._term + 1, trio.CancelScope()
-        bus, term = MemoryBus(self.memory, self._nursery), self._term
+        bus, term = self.bus(), self._term
         asked = askable_of((), [cups], calls or {})
         answering = Answering(bus, lambda: term, asked, cast("Any", ledger or Ledger()), forget)
         self._nursery.start_soon(self._run, answering, self._house)
@@ -87,10 +87,14 @@ class Houses:
             await answering.run()
 
     @asynccontextmanager
-    async def front(self) -> AsyncGenerator[HouseClient]:
-        """Open a front."""
-        async with open_house_client(MemoryBus(self.memory, self._nursery)) as house:
+    async def front(self, bus: MemoryBus | None = None) -> AsyncGenerator[HouseClient]:
+        """Open a front, on request with an end of the bus that the test may cut off."""
+        async with open_house_client(bus or self.bus()) as house:
             yield house
+
+    def bus(self) -> MemoryBus:
+        """Return a new end of the bus."""
+        return MemoryBus(self.memory, self._nursery)
 
 
 @asynccontextmanager
@@ -139,6 +143,34 @@ async def test_an_ask_under_way_raises_actor_crashed_after_a_fail_over() -> None
             nursery.start_soon(fail_over)
             with trio.fail_after(1.0 + AT_ONCE), pytest.raises(ActorCrashed):
                 await house.call("brew", int)
+
+
+async def test_a_front_that_was_forgotten_has_no_ask_run_twice() -> None:
+    runs = 0
+
+    async def brew() -> int:
+        nonlocal runs
+        runs += 1
+        await trio.sleep(1.0)
+        return runs
+
+    async with houses() as shop, trio.open_nursery() as nursery:
+        bus = shop.bus()
+        async with shop.front(bus) as house:
+            shop.open(calls={"brew": brew})
+            await house.wait_for_house()
+
+            async def be_cut_off() -> None:
+                await trio.sleep(0.5)
+                bus.is_cut = True
+                await trio.sleep(20)
+                bus.is_cut = False
+
+            nursery.start_soon(be_cut_off)
+            with trio.fail_after(25), pytest.raises(ActorCrashed):
+                await house.call("brew", int)
+            assert runs == 1
+            assert await house.call("brew", int) == 2
 
 
 async def test_a_house_that_only_answers_asks_still_sends_heartbeats() -> None:

@@ -51,9 +51,15 @@ class House:
         if asks.open is not None:
             due = answered.report(asks.open)
             answers += [Answer(one, Outcome.UNKNOWN, NOTHING) for one in due.unknown]
+            answers += [Answer(one, Outcome.CRASHED, NOTHING) for one in due.forgotten]
             answers += due.answers
             answers += [self.end(one, Outcome.CANCELLED) for one in due.given_up]
         return answers
+
+    def forget(self) -> None:
+        """Treat the front as disconnected: it could not renew its key for long."""
+        self.running.clear()
+        self.replies = ReplyCache(self.replies.last)
 
     def end(self, number: int, outcome: Outcome) -> Answer:
         if number in self.running:
@@ -136,6 +142,10 @@ class Repetition(RuleBasedStateMachine):
         running = self.house.running
         answer = self.house.end(running[index % len(running)], Outcome.ANSWERED)
         self.to_front.append(Answers(self.house.name, [answer]))
+
+    @rule()
+    def forget_front(self) -> None:
+        self.house.forget()
 
     @precondition(lambda self: len(self.houses) < 3)
     @rule()
