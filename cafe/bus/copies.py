@@ -62,12 +62,14 @@ class Copy:
         ledger.listen(self._hear)  # before the load, so that no later change is missed
         ledger.on_gap(self.doubt)
         house.on_new_house(self.doubt)
-        await until_loaded(self.load)
+        await until_loaded(self._load_alone)
 
-    async def load(self) -> None:
-        """Load the copy now; raises CafeRefusal and ActorError."""
-        async with self._turn:
-            await self._load()
+    async def refresh(self) -> None:
+        """Load the copy now; if that fails, `run` retries it."""
+        try:
+            await self._load_alone()
+        except (CafeRefusal, ActorError):
+            await self.doubt()
 
     async def doubt(self) -> None:
         """Schedule a load, whatever has changed."""
@@ -78,7 +80,11 @@ class Copy:
         while True:
             await self._bell.wait()
             self._bell = trio.Event()
-            await until_loaded(self.load)
+            await until_loaded(self._load_alone)
+
+    async def _load_alone(self) -> None:
+        async with self._turn:
+            await self._load()
 
     def _hear(self, logged: Sequence[Logged]) -> None:
         if any(map(self._concerns, logged)):
@@ -141,8 +147,11 @@ class CopyingRef(BusRef[A]):
         self._copy = copy
 
     async def ask(self, message: Question[A, R]) -> R:
-        """Ask as a BusRef does; returns after the copy was loaded, if the message changes it."""
+        """Ask as a BusRef does; if the message changes the copy, refresh that before returning.
+
+        A copy that cannot be loaded then is no error of the message, which has taken effect.
+        """
         answer = await super().ask(message)
         if type(message) in self._changes:
-            await self._copy.load()
+            await self._copy.refresh()
         return answer

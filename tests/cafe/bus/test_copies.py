@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors import ActorCrashed
-from cafe.bus.copies import Copy, FollowingCopy
+from actors import Actor, ActorCrashed, Message
+from cafe.bus.codec import decoder_of
+from cafe.bus.copies import Copy, CopyingRef, FollowingCopy
 from cafe.ledger.department import Event, Logged
 from cafe.ledger.errors import LedgerUnavailable
 
 pytestmark = pytest.mark.schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Raise(Message["Keeper", int]):
+    """Answered with the number, raised by so much."""
+
+    by: int
 
 
 class House:
@@ -118,8 +127,36 @@ async def test_a_load_on_request_shows_changes_that_a_running_load_has_missed() 
         house.happen("menu")
         await trio.sleep(0.5)
         house.number = 10
-        await copy.load()
+        await copy.refresh()
         assert house.shown == [1, 2, 10]
+
+
+class Keeper(Actor):
+    """The actor whose number the copy shows."""
+
+    @Raise.handler
+    def raise_it(self, message: Raise) -> int:
+        return message.by
+
+
+class RaisedHouse(House):
+    """A house that raises its number on request, in place of the client of a front."""
+
+    async def ask(self, _of: str, _name: str, body: bytes, *_reading: object) -> int:
+        self.number += decoder_of(Raise)(body).by
+        return self.number
+
+
+async def test_who_changes_something_is_answered_though_the_copy_cannot_be_loaded_then() -> None:
+    house: Any = RaisedHouse()
+    async with copied(house) as copy:
+        keeper = CopyingRef(house, Keeper, {Raise}, copy)
+        assert await keeper.ask(Raise(2)) == 3
+        assert house.shown == [1, 3]
+        house.failures += [LedgerUnavailable(), ActorCrashed("Keeper")]
+        assert await keeper.ask(Raise(4)) == 7
+        await trio.sleep(5)
+        assert house.shown == [1, 3, 7]
 
 
 class Follower:
