@@ -17,7 +17,10 @@ import yaml
 from tests.system.shop import Shop
 
 FOLDER = Path(__file__).parents[2] / "docs" / "operations"
-RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text("utf-8"))["groups"][0]["rules"]
+RULES, MACHINES_RULES = (
+    yaml.safe_load((FOLDER / name).read_text("utf-8"))["groups"][0]["rules"]
+    for name in ("alerts.yml", "alerts-machines.yml")
+)
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 NAMES = re.compile(r"\b(?:cafe|process)_[a-z_]+")
@@ -51,8 +54,9 @@ async def test_a_scrape_tells_the_processor_time_memory_and_descriptors_of_the_p
 
 
 def test_each_alert_has_a_severity_and_says_what_is_wrong_and_what_to_do() -> None:
-    assert len({rule["alert"] for rule in RULES}) == len(RULES)
-    for rule in RULES:
+    rules = [*RULES, *MACHINES_RULES]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert all(rule["annotations"][name].endswith(".") for name in ("summary", "description"))
 
@@ -71,7 +75,11 @@ def places(grid: dict[str, Any]) -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    "command", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")]
+    "command",
+    [
+        ("check", "rules", "alerts.yml", "alerts-machines.yml"),
+        ("test", "rules", "alerts_test.yml", "alerts-machines_test.yml"),
+    ],
 )
 def test_promtool_accepts_the_rules(command: tuple[str, ...]) -> None:
     promtool = shutil.which("promtool")
