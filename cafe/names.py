@@ -1,4 +1,4 @@
-"""Names as people write them: in one form, and what makes two of them the same; those of shops.
+"""Names that people write: their normal form, the key by which two are equal, names of shops.
 
 Rule: pure.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from unicodedata import normalize
 
 SHOP: Final = re.compile("[a-z][a-z0-9_]{0,30}")
-"""What a shop may be called: it is a part of paths, of keys in Redis, and of a schema's name."""
+"""The valid names of a shop: parts of paths, of keys in Redis, and of a schema's name."""
 
 
 def tidy(text: str) -> str:
@@ -19,8 +19,8 @@ def tidy(text: str) -> str:
 
 
 def key_of(name: str) -> str:
-    """Return what two names have in common that people take for the same.
+    """Return a key that is equal for two names that people consider the same.
 
-    It is Unicode's canonical caseless match (The Unicode Standard, 3.13, D145).
+    Equal keys are Unicode's canonical caseless match (The Unicode Standard, 3.13, D145).
     """
     return normalize("NFD", normalize("NFD", name).casefold())

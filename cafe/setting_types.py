@@ -1,4 +1,4 @@
-"""The types of settings: how the text of a variable is checked, and what it means.
+"""The types of settings: how the text of a variable is checked and parsed.
 
 Rule: an error is one sentence, and never quotes a secret.
 """
@@ -21,7 +21,7 @@ from cafe.limits.address import parse_networks
 from cafe.names import SHOP
 
 LEAST_TOKEN = 16
-"""Characters that a token has at least: fewer could be guessed."""
+"""The minimum length of a token in characters: a shorter one could be guessed."""
 MIN_WEBHOOK_KEY, MAX_WEBHOOK_KEY = 24, 64
 """Bytes of a key that signs notifications (Standard Webhooks)."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
@@ -29,7 +29,7 @@ _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 COMPAT = ("cafe", "functech", "courier-service", "restaurant-booking", "coffee-shop")
 """The systems whose clients are served as well; see `cafe/compat/`."""
 LEAST_SECRET = 32
-"""Bytes of the secret that signs tokens: as many as its hash has."""
+"""The minimum length of the secret that signs tokens, in bytes: that of its hash."""
 
 
 def _networks(text: str) -> str:
@@ -88,7 +88,7 @@ def _http_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise ValueError("a URL begins with http:// or https:// and a host")
-    _ = url.port  # raises ValueError for what is no port
+    _ = url.port  # raises ValueError for an invalid port
     return text
 
 

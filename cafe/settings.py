@@ -1,8 +1,9 @@
-"""The shop's settings: `CAFE_` variables, each also an option of `cafe serve`, which goes first.
+"""The shop's settings: `CAFE_` variables, each also an option of `cafe serve`, which overrides it.
 
 Rule: a setting is one field, with its name, description, checks and default; the command line is
-made from the fields. An error is one sentence that names the setting. A secret may also be in a
-file that a variable names, as orchestrators give it: CAFE_WORKER_TOKEN_FILE for CAFE_WORKER_TOKEN.
+generated from the fields. An error is one sentence that names the setting. A secret may also be in
+a file that a variable names, as orchestrators provide it: CAFE_WORKER_TOKEN_FILE for
+CAFE_WORKER_TOKEN.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ SECRETS = frozenset(
     {"worker_token", "database_url", "bus", "jwt_secret", "notification_secret", "smtp_url"}
 )
 FILE = "_file"
-"""What the name of a secret's field ends with where it is the path of a file."""
+"""The suffix of a secret's name, in a variable with the path of a file."""
 OF_COMMANDS = ("URL", "WORKER_URL", "TOKEN")
-"""Variables of `cafe order` and the like, which are no settings of a shop; without PREFIX."""
+"""Variables of `cafe order` and similar commands, not settings of a shop; without PREFIX."""
 
 
 class SettingsError(ValueError):
@@ -195,7 +196,7 @@ class Settings(BaseModel):
 
     @property
     def ledger_url(self) -> str:
-        """The database's URL, with the shop's name in its query; may hold a password."""
+        """The database's URL, with the shop's name in its query; may contain a password."""
         url = self.database_url.get_secret_value()
         if self.shop is None:
             return url
@@ -211,9 +212,9 @@ class Settings(BaseModel):
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Return the settings from the environment and `options`, by field name; None is not given.
+    """Return the settings from the environment and `options`, by field name; None is ignored.
 
-    Raise SettingsError if any value is wrong, or if the file of a secret cannot be read.
+    Raises SettingsError if any value is wrong, or if the file of a secret cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
     texts = variables(Settings.model_fields)
@@ -231,9 +232,9 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
 
 
 def _files_of_secrets(texts: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the paths of the files that have secrets, by field; no file whose option is given.
+    """Return the paths of the files with secrets, by field, except those whose option is given.
 
-    Raise SettingsError if the secret itself is set as well.
+    Raises SettingsError if the secret itself is set as well.
     """
     paths = variables(field + FILE for field in SECRETS)
     files = {field: paths[field + FILE] for field in sorted(SECRETS) if field + FILE in paths}
@@ -244,7 +245,7 @@ def _files_of_secrets(texts: Mapping[str, str], options: Mapping[str, Any]) -> d
 
 
 def _read_secret(field: str, path: str) -> str:
-    """Return what the file at `path` holds, without one line feed at its end."""
+    """Return the text of the file at `path`, without one line feed at its end."""
     try:
         return Path(path).read_bytes().decode("utf-8").removesuffix("\n")
     except OSError as error:
@@ -266,7 +267,7 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def default_of(field: str) -> str:
-    """Return a field's default as its variable would have it; empty if there is none."""
+    """Return a field's default as the text of its variable; empty if there is none."""
     value: object = Settings.model_fields[field].default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()  # the default is not a secret

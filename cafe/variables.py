@@ -1,8 +1,8 @@
 """The `CAFE_` variables as text: which settings have one that is set.
 
-Rule: no imports that cost time, since `cafe health` reads variables without the settings' checks.
-The case of a variable's name does not matter. An empty variable counts as not set: compose files
-and orchestrators pass on what is not set as empty text.
+Rule: no slow imports, since `cafe health` reads variables without the settings' checks. The case of
+a variable's name does not matter. An empty variable counts as not set: compose files and
+orchestrators pass variables that are not set as empty text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 PREFIX = "CAFE_"
 EMPTY_COUNTS = frozenset({"compat"})
-"""Settings for which empty text is a value of its own, and not their default: none."""
+"""Settings for which empty text is a value (none), and not their default."""
 
 
 def variables(fields: Iterable[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:

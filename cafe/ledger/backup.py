@@ -1,13 +1,13 @@
-"""A copy of a SQLite ledger that is taken while the shop runs, and how a copy is put back.
+"""Backup of a SQLite ledger while the shop runs, and restore.
 
-Rule: a copy is whole or it is not there: it is written under another name, and gets its own name at
-the end. Whenever a restore is killed, the next owner finds the former ledger, whole, or the
+Rule: a copy is complete or absent: it is written under a temporary name, and renamed at the end.
+Whenever a restore is killed, the next owner finds either the complete former ledger or the
 restored one.
 
 Theory of operation. A ledger is a file and a log that belong together, and no file system replaces
-two files at once: a copy beside the former log is overwritten by it. So the copy is made whole and
-gets the name `cafe.db.restored`; from then on it is to be the ledger. The remaining steps are done
-by the process that owns the ledger next, this one or a shop that starts: `complete_restore`.
+two files at once: a copy beside the former log is overwritten by it. So the copy is completed and
+then renamed to `cafe.db.restored`: from then on it is to be the ledger. The next owner of the
+ledger, this process or a shop that starts, does the remaining steps: `complete_restore`.
 
 PostgreSQL has its own programs for both; the errors here quote the commands.
 """
@@ -57,16 +57,16 @@ def back_up(address: str, target: Path) -> int:
     with open_reader(address):
         pass  # it is a ledger that can be read, or this raises
     if url.drivername != "sqlite":
-        dump = _command(f"pg_dump --format=custom {_part(url)}", url)
+        dump = _command(f"pg_dump --format=custom {_schema_option(url)}", url)
         raise BackupError(f"The shop may run; run: {dump} {shlex.quote(f'--file={target}')}")
     try:
-        return _put(target, lambda part: _copy_file(url, part))
+        return _write_new(target, lambda part: _copy_file(url, part))
     except OSError as error:
         raise BackupError(f"{target} cannot be written: {error.strerror}.") from None
 
 
-def _put(target: Path, write: Callable[[Path], None]) -> int:
-    handle, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)  # for its owner only
+def _write_new(target: Path, write: Callable[[Path], None]) -> int:
+    handle, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
     part = Path(name)
     try:
         write(part)
@@ -90,7 +90,7 @@ def _copy_file(url: URL, part: Path) -> None:
     ):
         # All pages in one step: with more, each commit of the shop would make it start over.
         source.backup(copy)
-        # One file that needs none beside it, also where nothing can be written.
+        # One file without a log, which can be read in a read-only folder, too.
         copy.execute("PRAGMA journal_mode = DELETE")
 
 
@@ -99,9 +99,9 @@ class RestoreError(LedgerError):
 
 
 def restore(address: str, source: Path) -> Path | None:
-    """Make a copy of `source` the ledger, and return the name that the former one has now, if any.
+    """Make a copy of `source` the ledger, and return the former ledger's new name, if any.
 
-    Raises DatabaseInUse while a shop owns the ledger, NotALedger where no shop could open `source`,
+    Raises DatabaseInUse while a shop owns the ledger, NotALedger if no shop could open `source`,
     and RestoreError, also on PostgreSQL.
     """
     url = parse_address(address)
@@ -113,7 +113,7 @@ def restore(address: str, source: Path) -> Path | None:
     target = LedgerFile(Path(os.path.realpath(str(url.database))), str(url.database))
     copied = _checked(source, target)
     try:
-        return _put_back(copied, target)
+        return _replace(copied, target)
     except OSError as error:
         raise RestoreError(f"{target.name} cannot be replaced: {error.strerror}.") from None
 
@@ -128,7 +128,7 @@ def _checked(source: Path, target: LedgerFile) -> LedgerFile:
     return copied
 
 
-def _put_back(copied: LedgerFile, target: LedgerFile) -> Path | None:
+def _replace(copied: LedgerFile, target: LedgerFile) -> Path | None:
     if not target.path.parent.is_dir():
         raise RestoreError(f"There is no folder {target.path.parent}.")
     owner = OwnerFile(target.path)
@@ -151,14 +151,14 @@ def _write_draft(copied: LedgerFile, draft: Path) -> None:
     draft.touch(0o600, exist_ok=False)
     with translating(), copied.untouched() as source, closing(sqlite3.connect(draft)) as copy:
         source.backup(copy)
-        # One file that needs none beside it.
+        # One file without a log.
         copy.execute("PRAGMA journal_mode = DELETE")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def _copy_permissions(draft: Path, former: Path) -> None:
-    """Let the same users read and write the copy; root restores it for the shop's user."""
+    """Let the same users read and write the copy, also when root restores it."""
     if former.exists():
         shutil.copymode(former, draft)
     if os.geteuid() == 0:
@@ -166,7 +166,7 @@ def _copy_permissions(draft: Path, former: Path) -> None:
         os.chown(draft, like.st_uid, like.st_gid)
 
 
-def _part(url: URL) -> str:
+def _schema_option(url: URL) -> str:
     """Return the option that dumps this shop's schema, or all but the schemas of named shops."""
     schema = schema_of(shop_of(url))
     return f"--exclude-schema={PREFIX}*" if schema is None else f"--schema={schema}"

@@ -1,7 +1,7 @@
-"""Looks into a ledger from outside, beside a shop that runs: reads one moment of it, and checks it.
+"""Reads and checks a ledger from another process, while a shop may run: one snapshot of it.
 
-Rule: nothing is made and nothing is changed, whatever the address names. What cannot be read is one
-sentence, without a password. A check yields what it found; the caller decides what that means.
+Rule: nothing is created or changed, whatever the address names. If it cannot be read, the error is
+one sentence, without a password. A check yields its findings; the caller decides what they mean.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def open_reader(address: str) -> Generator[Connection]:
 
 
 def version_of(address: str) -> str | None:
-    """Return the version of a ledger's tables, None where there are none yet.
+    """Return the version of a ledger's tables, None if there are none yet.
 
     Raises WrongDatabaseError, NotALedger or DatabaseGone.
     """
@@ -97,7 +97,7 @@ def _refuse_others(connection: Connection, database: str) -> None:
 
 
 def damages_of(connection: Connection) -> list[str]:
-    """Return what the database itself finds wrong with its file."""
+    """Return the damages that the database's own check finds in its file; none on PostgreSQL."""
     if connection.dialect.name != "sqlite":
         return []
     lines = connection.execute(text("PRAGMA integrity_check(20)")).scalars()
@@ -128,25 +128,25 @@ class Finding(NamedTuple):
     """A subject, or one event of it, that breaks a promise."""
 
     what: str
-    """Which: its department, its number where it has one, and its id."""
+    """Its department, its number if it has one, and its id."""
     details: tuple[tuple[str, Any], ...]
     """The values in the tables that break it."""
 
     def __str__(self) -> str:
-        """Return it as text; ids, keys and names are others', so it is escaped to be printed."""
+        """Return it as text; escape it to print it: ids, keys and names come from clients."""
         details = ", ".join(f"{name} {_shown(name, value)}" for name, value in self.details)
         return f"{self.what}: {details}" if details else self.what
 
 
 class Promise(NamedTuple):
-    """One sentence that holds for every ledger, and what was found against it."""
+    """One sentence that holds for every undamaged ledger, and the findings against it."""
 
     sentence: str
     findings: list[Finding]
 
 
 def check(connection: Connection, departments: Iterable[Department[Any]]) -> Iterator[Promise]:
-    """Check promise after promise; yield each with what was found."""
+    """Check one promise after the other; yield each with its findings."""
     departments = list(departments)
     damages = [Finding(line, ()) for line in damages_of(connection)]
     yield Promise("the database's own check of its file finds nothing", damages)
@@ -158,7 +158,7 @@ def check(connection: Connection, departments: Iterable[Department[Any]]) -> Ite
 
 
 def generic_checks(departments: Iterable[Department[Any]]) -> dict[str, Executable]:
-    """Return what holds for every department's events, each with a query for what breaks it."""
+    """Return the promises about every department's events, each with a query for violations."""
     return {
         "events have the positions 1, 2, 3 and so on": _gaps(),
         "no event is earlier than the one before it, unless the clock was set right": _times(),
@@ -214,10 +214,10 @@ def _broken_sequences() -> Executable:
 
 def _found(connection: Connection, department: str, query: Executable) -> list[Finding]:
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    return [_finding(department, row) for row in sorted(rows, key=_place)]
+    return [_finding(department, row) for row in sorted(rows, key=_sort_key)]
 
 
-def _place(row: dict[str, Any]) -> tuple[int, str]:
+def _sort_key(row: dict[str, Any]) -> tuple[int, str]:
     """Return the key by which findings are sorted: oldest first."""
     return row.get("position") or row.get("number") or 0, str(row["subject"])
 
@@ -233,7 +233,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
     if name in {"at", "at_before"} or name.endswith("_at"):
-        # A number that is no time is shown as it is: it may be what was found.
+        # A number that is not a time is shown as it is: it may be the damage.
         with suppress(TypeError, ValueError, OverflowError, OSError):
             return datetime.fromtimestamp(value).astimezone().isoformat(sep=" ")
     return str(value)

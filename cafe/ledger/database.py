@@ -1,8 +1,8 @@
-"""The database that a URL names: how it is opened, and a connection that is repaired.
+"""The database that a URL names: how it is opened, and a connection that is renewed.
 
 Rule: a transaction ends before `transaction` is left: it is committed or rolled back. If it cannot
-be rolled back the connection is closed, which rolls it back too. No sentence about a URL holds what
-may be a password. Of the two databases only the one that the URL names is imported: a driver is
+be rolled back the connection is closed, which rolls it back too. No message about a URL contains
+what may be a password. Only the module of the database that the URL names is imported: a driver is
 9 MB.
 """
 
@@ -27,11 +27,11 @@ POSTGRESQL = "postgresql+psycopg"
 SECRET_OPTIONS = ("password", "sslpassword")
 ABORTED = "The transaction was aborted."
 TIDY_SECONDS = 10.0
-"""Between two looks for disk space that is not needed."""
+"""The minimum time between two attempts to free disk space."""
 
 
 def parse_address(address: str) -> URL:
-    """Read a database's URL; raises WrongDatabaseError, which does not repeat it."""
+    """Return the parsed URL of a database; raises WrongDatabaseError, which does not quote it."""
     try:
         url = make_url(address)
     except Exception:  # noqa: BLE001 - any, and its text may hold half a password
@@ -53,7 +53,7 @@ def is_in_memory(url: URL) -> bool:
 
 
 def is_new(url: URL) -> bool:
-    """Return whether a database is a file that is not there yet."""
+    """Return whether a database is a file that does not exist yet."""
     is_file = url.drivername == "sqlite" and not is_in_memory(url)
     return is_file and not Path(str(url.database)).exists()
 
@@ -65,10 +65,10 @@ def secrets_of(url: URL) -> tuple[str, ...]:
 
 
 def shown_address(address: str) -> str:
-    """Return where a database is, for people: a file by its whole path, a server without login.
+    """Return a database's address for people: a file by its absolute path, a server without login.
 
-    A file that is not there yet is said to be new. Nothing of it may be a password: where an @ of
-    one is not percent-encoded, its end is read as the host or the name.
+    A file that does not exist yet is marked as new. No part may be a password: if an @ of one is
+    not percent-encoded, its end is parsed as the host or the name.
     """
     url = parse_address(address)
     if is_in_memory(url):
@@ -89,7 +89,7 @@ class Database(Protocol):
 
     @property
     def secrets(self) -> Iterable[str]:
-        """What must not appear in any error."""
+        """Texts that must not appear in any error."""
         ...
 
     @property
@@ -104,13 +104,13 @@ class Database(Protocol):
 
     @property
     def heartbeat_seconds(self) -> float | None:
-        """How often the owner has to run a statement, to stay the owner; None where it need not."""
+        """How often the owner has to run a statement to stay the owner; None if it need not."""
         ...
 
     def connect(self) -> Connection:
         """Connect as the only owner, with every time-out set.
 
-        Raises DatabaseInUse where there is another; else what the driver raises.
+        Raises DatabaseInUse if there is another; else what the driver raises.
         """
         ...
 
@@ -133,14 +133,14 @@ class Database(Protocol):
     def tidy(self, connection: Connection) -> None:
         """Free disk space between two transactions of the writer, without waiting.
 
-        Cheap where there is none to free. Raises what the driver raises.
+        Cheap if there is none to free. Raises what the driver raises.
         """
         ...
 
     def abort(self, *, reading: bool) -> None:
-        """Make what the reader's or the writer's connection runs now fail soon; from any thread.
+        """Make the statement that the reader or the writer runs now fail soon; from any thread.
 
-        Raises nothing; does nothing where there is no connection.
+        Raises nothing; does nothing if there is no connection.
         """
         ...
 
@@ -155,7 +155,7 @@ class Link:
     def __init__(
         self, database: Database, *, reading: bool = False, tidy_seconds: float = TIDY_SECONDS
     ) -> None:
-        """Connect with the first transaction: by `connect_reader` where `reading`.
+        """Connect with the first transaction; by `connect_reader` if `reading`.
 
         Only the writer's link releases the ownership when it is closed.
         """
@@ -171,7 +171,7 @@ class Link:
 
     @property
     def secrets(self) -> Iterable[str]:
-        """What must not appear in any error."""
+        """Texts that must not appear in any error."""
         return self._database.secrets
 
     @property
@@ -181,16 +181,16 @@ class Link:
 
     @property
     def heartbeat_seconds(self) -> float | None:
-        """How often the owner has to run a statement; None where it need not."""
+        """How often the owner has to run a statement; None if it need not."""
         return self._database.heartbeat_seconds
 
     @contextmanager
     def transaction(self, *, writing: bool) -> Generator[Connection]:
-        """Run the block in one transaction; connect before that where there is no connection.
+        """Run the block in one transaction; connect before that if there is no connection.
 
         One at a time: another thread waits for its end. Raises DatabaseGone, NotALedger or
-        DatabaseInUse for what is wrong with the database, and RowRefused for what is wrong with a
-        statement; a reader's, SchemaBehind too.
+        DatabaseInUse for a fault of the database, and RowRefused for one of a statement; the
+        reader's raises SchemaBehind too.
         """
         with self._lock:
             self._aborted = False
@@ -213,18 +213,18 @@ class Link:
     def abort(self) -> None:
         """End the transaction that another thread runs: it soon raises DatabaseGone there.
 
-        Does nothing where there is none; later ones are not affected. A commit that was being made
-        may have succeeded. While the thread still connects, its time-out has to end first.
+        Does nothing if there is none; later ones are not affected. A commit that was under way may
+        have succeeded. If the thread still connects, its time-out has to end first.
         """
         if self._lock.locked():
             self._aborted = True
             self._database.abort(reading=self._reading)
 
     def tidy(self) -> None:
-        """Free disk space that is not needed, as each transaction that writes does.
+        """Free disk space that is not needed, as transactions that write do.
 
-        For when nothing is written: call it now and then. Raises nothing; does nothing where there
-        is no connection.
+        Call it now and then while nothing is written. Raises nothing; does nothing if there is no
+        connection.
         """
         with self._lock:
             if monotonic() >= self._tidy_at:
@@ -233,7 +233,7 @@ class Link:
     def close(self) -> None:
         """Disconnect, and release the ownership; waits for a transaction to end.
 
-        Doing it again does nothing.
+        Repeating it does nothing.
         """
         with self._lock:
             if not self._closed:
@@ -259,7 +259,7 @@ class Link:
         try:
             self._database.tidy(self._connection)
         except DBAPIError:
-            # What was committed stays committed, and the next transaction finds what is wrong.
+            # What was committed stays committed, and the next transaction finds the fault.
             self._roll_back()
 
     def _roll_back(self) -> None:
@@ -267,7 +267,7 @@ class Link:
         if connection is None:
             return
         if connection.invalidated:
-            # SQLAlchemy would connect again by itself, without the lock.
+            # SQLAlchemy would reconnect by itself, without the lock.
             self._disconnect()
             return
         try:
@@ -289,7 +289,7 @@ class Link:
 def open_database(
     url: str, *, busy_seconds: float = 2.0, standby: Standby | None = None
 ) -> Database:
-    """Return the database at `url`. A SQLite file is owned from here on, and made or migrated.
+    """Return the database at `url`. A SQLite file is owned from now on, and made or migrated.
 
     `busy_seconds` bounds the wait for a lock that another program holds. With a `standby` (on
     PostgreSQL only) the first connection waits while another process owns the ledger. Raises
@@ -314,12 +314,12 @@ def open_database(
 
 
 def waits_for_server(url: str) -> bool:
-    """Return whether the database is a server's, which may be started after the shop."""
+    """Return whether the database is on a server, which may start after the shop."""
     return parse_address(url).drivername == POSTGRESQL
 
 
 def open_links(database: Database) -> tuple[Link, Link]:
-    """Return the writer's link and the reader's; the same one twice where there is one connection.
+    """Return the writer's link and the reader's; the same one twice if they share a connection.
 
     Neither has connected yet. Close the reader's first: the writer's releases the ownership.
     """

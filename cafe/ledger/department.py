@@ -16,7 +16,7 @@ S = TypeVar("S")
 Row = tuple[Any, ...]
 """Values in the order of the table's columns; text, numbers, booleans and None only."""
 Transitions = Mapping[tuple[str | None, str], str]
-"""By the status before and the action, the status after; None is that before the first event."""
+"""The status after, by the status before and the action; None is before the first event."""
 StatusT = TypeVar("StatusT", bound=StrEnum)
 BeforeT = TypeVar("BeforeT", bound=StrEnum | None)
 ActionT = TypeVar("ActionT", bound=StrEnum)
@@ -27,7 +27,7 @@ def transitions_of(
 ) -> Transitions:
     """Return a model's table as transitions.
 
-    `begin` has the actions with which its subjects begin, where the table has none of them.
+    `begin` has the first actions of its subjects, if the table has no rows for them.
     """
     transitions: dict[tuple[str | None, str], str] = {
         (None, action.value): status.value for action, status in (begin or {}).items()
@@ -49,9 +49,9 @@ class Event(NamedTuple):
     at: float
     """Seconds since the Unix epoch."""
     by: str | None = None
-    """The person who did it, where that is known."""
+    """The person who did it, if known."""
     reason: str | None = None
-    """Why, where the action does not say it."""
+    """Why, if the action does not say it."""
     data: str | None = None
     """JSON for followers."""
 
@@ -71,9 +71,9 @@ class Drop(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One event, and what it changes in the department's tables.
+    """One event, and its changes to the department's tables.
 
-    Where a follower only stores its position there is no event.
+    A follower that only stores its position has no event.
     """
 
     event: Event | None
@@ -88,7 +88,7 @@ class Logged(NamedTuple):
     department: str
     event: Event
     changes: tuple[Put | Drop, ...] = ()
-    """Empty where the event was read back from the database."""
+    """Empty if the event was read back from the database."""
 
 
 def _nothing(_before: float) -> None:
@@ -101,19 +101,19 @@ class Department(Generic[S]):
 
     name: str
     tables: tuple[Table, ...]
-    """Its own, each behind those that it refers to."""
+    """Its own, each after those that it refers to."""
     load: Callable[[Connection], S]
-    """Reads what its actor starts from."""
+    """Reads the state that its actor starts from."""
     transitions: Transitions
-    """What may happen to a subject."""
+    """The transitions that its events may make."""
     checks: Mapping[str, Executable] = field(default_factory=dict[str, Executable])
-    """By sentence, a query for the rows that break it; each has a column `subject`."""
+    """Queries for the rows that break a sentence, by sentence; each has a column `subject`."""
     ended: Callable[[float], Select[Any] | None] = _nothing
     """Selects the subjects that ended before a time, which `prune` may delete."""
     prune: tuple[Callable[[Sequence[str]], Executable], ...] = ()
     """Statements that delete the rows of some subjects, children first."""
     followed: Select[Any] | None = None
-    """Selects the position up to which it has followed the log, where it does: `prune` spares
-    what comes after that."""
+    """Selects the position up to which it has followed the log, if it follows it: `prune` keeps
+    later events."""
     remembers: bool = True
-    """Its actor keeps state in memory, so it has to load again after a row of it was refused."""
+    """Whether its actor keeps state in memory, and so has to reload after a row was refused."""

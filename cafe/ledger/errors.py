@@ -1,8 +1,8 @@
-"""What can go wrong with a ledger: errors for operators, refusals for askers, and drivers' errors.
+"""The errors of a ledger: for operators, for askers (refusals), and translated from drivers'.
 
-Rule: an error or a refusal is one sentence that says what to do. Every exception of a driver
-becomes one of three errors, here and nowhere else. DatabaseGone: it may pass, so retry. NotALedger:
-the file is damaged. RowRefused: the same statement would be refused again.
+Rule: every exception of a driver is translated into one of three errors, here and nowhere else.
+DatabaseGone: it may pass, so retry. NotALedger: the file is damaged. RowRefused: the same statement
+would be refused again. Each text is one sentence or two, for people.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LedgerError(Exception):
     """The base of all errors of a ledger; unless it is caught, the shop does not start."""
 
 
-class DatabaseInUse(LedgerError):  # noqa: N818 - it names what is so
+class DatabaseInUse(LedgerError):  # noqa: N818 - it names a state
     """Another shop owns the database."""
 
 
@@ -47,9 +47,9 @@ class DatabaseGone(LedgerError):  # noqa: N818 - as above
 
 
 class LoginRefused(DatabaseGone):
-    """The server answers, and does not let this login into this database.
+    """The server answers, and refuses this login to this database.
 
-    At a start that is a wrong setting; a shop that runs was let in before, so it waits.
+    At a start that is a wrong setting; a running shop was accepted before, so it retries.
     """
 
 
@@ -60,7 +60,7 @@ class RowRefused(LedgerError):  # noqa: N818 - as above
         super().__init__(sentence)
         self.reason: Reason = reason
         self.sqlstate = sqlstate
-        """PostgreSQL's code, None on SQLite and for what never reached the server."""
+        """PostgreSQL's code; None on SQLite, and if the statement never reached the server."""
 
 
 class LedgerChanged(LedgerError):  # noqa: N818 - as above
@@ -90,7 +90,7 @@ class LedgerUnavailable(Unavailable):
 class JournalClosed(LedgerUnavailable):
     """The entries that the reply depended on were not committed, and never will be: ask again.
 
-    The department loads again what is committed; the repeated message then has its effect once.
+    The department reloads the committed state; the repeated message then takes effect once.
     """
 
 
@@ -126,24 +126,24 @@ REASONS_ON_SQLITE: dict[int, Reason] = {
     sqlite3.SQLITE_TOOBIG: "invalid",
 }
 NOT_BOUND = "Error binding parameter"
-"""How sqlite3's message begins for a value of a type that it cannot store; that has no code."""
+"""The beginning of sqlite3's message for a value that it cannot store, which has no code."""
 UNSTORABLE = (OverflowError, UnicodeEncodeError)
 """Python's own exceptions, which both drivers raise for a value that they cannot encode."""
 PASSING_ON_POSTGRESQL = ("08", "25", "40", "42501", "53", "55", "57", "58")
-"""What SQLSTATE begins with: connection, read-only, deadlock, permission, resources, locks,
-operator, system.
+"""Prefixes of SQLSTATE: connection, read-only, deadlock, permission, resources, locks, operator,
+system.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 LOGIN_ON_POSTGRESQL = ("28", "3D")
-"""Login, and the name of the database."""
+"""Prefixes of SQLSTATE: the login, and the name of the database."""
 LOGIN_REFUSED = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|is not permitted to log in"
     r"|(?:role|database) \".*\" does not exist|permission denied for database"
     r"|no such (?:user|database)"
 )
-"""In a server's or a pooler's message: libpq has no SQLSTATE for a connection that was not made.
-A message in another language is taken for an outage."""
+"""Matches a server's or a pooler's message: libpq has no SQLSTATE for a failed connection. A
+message in another language counts as an outage."""
 REASONS_ON_POSTGRESQL: dict[str, Reason] = {"22": "invalid", "23": "conflict"}
 LONGEST_TEXT = 300
 
@@ -187,7 +187,7 @@ def _of_postgresql(cause: psycopg.Error, secrets: Iterable[str]) -> LedgerError:
 
     sqlstate = cause.sqlstate
     if sqlstate is None:
-        # It is not the server's: it is about a value, or about the connection.
+        # Not from the server: it is about a value, or about the connection.
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
             is_login = LOGIN_REFUSED.search(str(cause)) is not None
             return (_login_refused if is_login else _gone)(cause, secrets)

@@ -1,7 +1,7 @@
-"""How far a follower of the log is, for those that wait for the effects of an event.
+"""The position of a follower of the log, for tasks that wait for the effects of an event.
 
-Rule: one follower advances it, when the effects are committed; any number of others wait. Those in
-another process than the follower ask that process to wait.
+Rule: one follower advances it when the effects are committed; any number of tasks wait. A task in
+another process asks the follower's process to wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cafe.ledger.view import LedgerView
 
 
 class Following(Protocol):
-    """What those need that wait."""
+    """Waits until a follower has reached a position of the log."""
 
     async def wait(self, position: int, /) -> None:
         """Return when the log is followed up to a position."""
@@ -24,17 +24,17 @@ class Following(Protocol):
 
 
 class Followed:
-    """How far the log was followed, for those that wait for that."""
+    """The position up to which the log was followed, for tasks of this process."""
 
     def __init__(self) -> None:
         self._position = 0
         self._wanted = 0
-        """The highest position that anyone waits for."""
+        """The highest position that a task waits for."""
         self._waiting = trio.lowlevel.ParkingLot()
         self._idle = trio.lowlevel.ParkingLot()
 
     def advance(self, position: int) -> None:
-        """Note that all effects of the events up to a position are committed."""
+        """Record that all effects of the events up to a position are committed."""
         self._position = position
         self._waiting.unpark_all()
 
@@ -46,29 +46,29 @@ class Followed:
             await self._waiting.park()
 
     async def pause(self, seconds: float) -> None:
-        """Let events gather for some seconds, unless someone waits for them."""
+        """Let events gather for some seconds; return earlier if a task waits for them."""
         with trio.move_on_after(seconds):
             while self._wanted <= self._position:
                 await self._idle.park()
 
 
 class FollowedElsewhere:
-    """How far another process has followed the log, for those that wait here."""
+    """The position up to which another process followed the log, for tasks of this one."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask by `ask`, which calls `for_others` in that process."""
+        """Wait by `ask`, which calls the result of `for_others` in that process."""
         self._ask = ask
 
     async def wait(self, _position: int, /) -> None:
-        """Return when the log is followed up to all that is committed as the ask arrives.
+        """Return when the log is followed up to what is committed when the ask arrives.
 
-        That is further than any position that has been heard of here.
+        That is at least any position that this process knows.
         """
         await self._ask()
 
 
 def for_others(followed: Followed, ledger: LedgerView) -> Callable[[], Awaitable[None]]:
-    """Return what a `FollowedElsewhere` asks, where the follower is."""
+    """Return the call for a `FollowedElsewhere`, in the follower's process."""
     return partial(_wait_for_all, followed, ledger)
 
 

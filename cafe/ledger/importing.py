@@ -1,7 +1,7 @@
-"""What the departments' imports have in common: who did it, what is refused, and when it happened.
+"""Shared by the departments' imports: the `by` of events, the error for a record, and the times.
 
-Rule: history keeps its times, and the log goes by them: what a file tells of many subjects is
-sorted by time before it is written, whichever department it belongs to.
+Rule: history keeps its times, and the log is ordered by them: the entries of all departments are
+sorted by time before they are written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Place = tuple[str | int, ...]
 
 
 class WrongRecordError(Exception):
-    """A record cannot be taken over."""
+    """A record cannot be imported."""
 
     def __init__(self, sentence: str, *place: str | int) -> None:
         """Say why, and which member of the record is wrong."""
@@ -36,24 +36,24 @@ class WrongRecordError(Exception):
 
 
 class Times(NamedTuple):
-    """When what is imported has happened, so that the log's times never go back a little.
+    """The times of imported events, adjusted so that the log's times never go back a little.
 
-    The log takes a time that goes back by more than MOST_AHEAD for a clock that was set right, and
-    any less for damage. So what happened shortly before the last event counts as at its time.
+    In the log, a time that goes back by more than MOST_AHEAD is a clock that was set right, and a
+    smaller step is damage. So an event shortly before the last one gets the last one's time.
     """
 
     now: float
     last: float
-    """The time of the last event in the log; 0 where there is none."""
+    """The time of the last event in the log; 0 if there is none."""
 
     @classmethod
     def after(cls, last: Logged | None, clock: float) -> Times:
-        """Return the times behind the last event, by the machine's clock."""
+        """Return the times after the last event, by the machine's clock."""
         at = 0.0 if last is None else last.event.at
         return cls(max(clock, at) if at <= clock + MOST_AHEAD else clock, at)
 
     def of(self, at: float) -> float:
-        """Return when something happened, in the log."""
+        """Return the time in the log of an event at this time."""
         return self.last if self.last - MOST_AHEAD < at < self.last else at
 
 
@@ -66,10 +66,10 @@ class Made(NamedTuple):
 
 
 def made(department: str, entries: Sequence[Entry], now: float) -> list[Made]:
-    """Return what one record makes in a department, with its times.
+    """Return the entries of one record in a department, with their times.
 
-    Its rows are written once, with the first entry, as the last one leaves them: all is one
-    transaction. What is no event happens now.
+    Rows are written once, with the first entry, in their last state: all is one transaction. An
+    entry without an event has the time `now`.
     """
     if not entries:
         return []
@@ -82,9 +82,9 @@ def made(department: str, entries: Sequence[Entry], now: float) -> list[Made]:
 
 
 def units_of(entries: Iterable[Made]) -> Iterator[list[Unit]]:
-    """Yield all entries sorted by their times, some at once, as a store writes them.
+    """Yield all entries as units for a store, sorted by time, AT_ONCE entries in each list.
 
-    What has the same time stays as it was given.
+    Entries of the same time keep their order.
     """
     in_time = sorted(entries, key=itemgetter(0))
     for some in in_parts(in_time, AT_ONCE):

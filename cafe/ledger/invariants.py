@@ -1,6 +1,6 @@
-"""Queries that the checks of several departments share: each selects what breaks a promise.
+"""Queries that the checks of several departments share: each selects rows that break a promise.
 
-Rule: they read the log only, beside the rows that they are given.
+Rule: they read only the log and the rows that they are given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cafe.ledger.tables import events, prunings
 _event = events.c
 
 pruned_through: Final = func.coalesce(select(func.max(prunings.c.through)).scalar_subquery(), 0)
-"""Up to this position events may be missing."""
+"""The position up to which events may be missing."""
 
 
 def not_as_its_events_say(
@@ -24,7 +24,7 @@ def not_as_its_events_say(
     status: ColumnElement[Any],
     *shown: ColumnElement[Any],
 ) -> Executable:
-    """Select the rows whose status is another than the last event of their subject left it in."""
+    """Select the rows whose status differs from that after the last event of their subject."""
     from_last = func.row_number().over(partition_by=_event.subject, order_by=_event.position.desc())
     ours = select(_event.subject, _event.after, from_last.label("from_last"))
     last = ours.where(_event.department == department).subquery()
@@ -38,9 +38,9 @@ def not_as_its_events_say(
 
 
 def followed_beyond(position: ColumnElement[Any], subject: ColumnElement[Any]) -> Executable:
-    """Select what a follower has followed the log to, where the log does not go so far.
+    """Select followers' positions beyond the end of the log.
 
-    Events that come there later would be skipped. `subject` says what is followed.
+    They would skip the events that get these positions later. `subject` labels the finding.
     """
     end = select(func.coalesce(func.max(_event.position), 0)).scalar_subquery()
     columns = (subject.label("subject"), position.label("followed"), end.label("end of the log"))

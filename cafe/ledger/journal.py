@@ -1,7 +1,7 @@
-"""A journal: what one department has written and the ledger has not committed yet.
+"""A journal: the entries that one department has written and the ledger has not committed yet.
 
-Rule: replies are held until the entries written before them are committed; where all entries are
-committed they are sent at once. So nothing that is not committed leaves the department.
+Rule: replies are held until the entries written before them are committed; if all entries are
+committed they are sent at once. So no uncommitted state leaves the department.
 
 A journal is a plain value between two owners, as a memory channel is: an actor writes in its turns,
 the committer takes what has gathered. It belongs to one instance of its actor. When it is closed,
@@ -26,7 +26,7 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 
 class Answerable(Protocol[R_contra]):
-    """What can be answered or failed: a reply, or a handler that waits for its own commit."""
+    """Can be answered or failed: a reply, or a handler that waits for its own commit."""
 
     def send(self, answer: R_contra, /) -> bool:
         """Answer."""
@@ -38,25 +38,25 @@ class Answerable(Protocol[R_contra]):
 
 
 class Waiter:
-    """A handler that waits until what it has written is committed."""
+    """A handler that waits until its entries are committed."""
 
     def __init__(self) -> None:
         self._done = trio.Event()
         self._error: Exception | None = None
 
     def send(self, _answer: None) -> bool:
-        """Let the handler go on."""
+        """Let `wait` return."""
         self._done.set()
         return True
 
     def fail(self, error: Exception) -> bool:
-        """Raise the error in the handler."""
+        """Let `wait` raise the error."""
         self._error = error
         self._done.set()
         return True
 
     async def wait(self) -> None:
-        """Return when it is committed; raise the error if it failed."""
+        """Return after `send`; raise the error of `fail`."""
         await self._done.wait()
         if self._error is not None:
             raise self._error
@@ -84,22 +84,22 @@ class Journal:
     ) -> None:
         """Make the `number`-th journal of a department in this process.
 
-        `wake` wakes the committer, where it waits for units.
+        `wake` wakes the committer, if it waits for units.
         """
         self.number = number
         self.closed = False
         self.refusal: CafeRefusal = JournalClosed()
-        """What replies fail with once it is closed."""
+        """The error of all replies once this is closed."""
         self.department = department
         self._chained = chained
         self._wake = wake
         self._items: list[Item] = []
         self.written = 0
-        """Units that were ever written; `committed` reaches it with the last."""
+        """The number of units written so far; `committed` reaches it with the last."""
         self.committed = 0
-        """Units that are committed, in the order of writing."""
+        """The number of units committed so far, in the order of writing."""
         self.uncommitted = 0
-        """Units that wait for a commit; none do once it is closed."""
+        """The number of units that wait for a commit; 0 once this is closed."""
         self._on_commit: Callable[[], object] | None = None
 
     # The actor's side
@@ -115,8 +115,8 @@ class Journal:
     def reply(self, reply: Answerable[R], value: R, *, looks: bool = False) -> None:
         """Send an answer once all that was written until now is committed.
 
-        `looks` says that the message wrote nothing: where the row before it is refused, the reply
-        fails with JournalClosed, and not with the NotRecorded of another message's row.
+        With `looks` the message wrote nothing: if a row before it is refused, the reply fails with
+        JournalClosed, and not with the NotRecorded of another message's row.
         """
         if self.uncommitted:
             self._items.append(Held(reply, value, looks=looks))
@@ -135,8 +135,8 @@ class Journal:
     async def commit(self, *entries: Entry) -> None:
         """Write entries, and return when they are committed: for a handler that may wait.
 
-        Raises NotRecorded where the database refuses them, and JournalClosed or LedgerUnavailable
-        as a reply would fail with. If this is cancelled, they are committed all the same: read
+        Raises NotRecorded if the database refuses them, and JournalClosed or LedgerUnavailable
+        where a reply would fail with it. If this is cancelled, they are still committed: read
         `behind` the journal to see them.
         """
         self.write(*entries)
@@ -149,7 +149,7 @@ class Journal:
         await waiter.wait()
 
     def on_commit(self, callback: Callable[[], object] | None) -> None:
-        """Call back after each commit of this journal's units, outside of any turn."""
+        """Call `callback` after each commit of this journal's units, outside of any turn."""
         self._on_commit = callback
 
     # The committer's side
@@ -160,7 +160,7 @@ class Journal:
         return len(self._items)
 
     def take(self, most: int) -> list[Item]:
-        """Take what has gathered: at most `most` items, and the replies that follow them."""
+        """Remove and return what has gathered: up to `most` items, and the replies after them."""
         taken = most
         while taken < len(self._items) and isinstance(self._items[taken], Held):
             taken += 1
@@ -170,7 +170,7 @@ class Journal:
     def settle(self, items: Iterable[Item]) -> None:
         """Settle the replies among the items that were taken, and count the units as committed.
 
-        Then settles the replies that came meanwhile and waited for these units only.
+        Also settles the replies that came since and waited for these units only.
         """
         units = 0
         due = list(takewhile(lambda item: isinstance(item, Held), self._items))
@@ -189,7 +189,7 @@ class Journal:
                 self._on_commit()
 
     def close(self, refusal: CafeRefusal | None = None) -> None:
-        """Discard what was not taken and refuse every reply, by default with JournalClosed."""
+        """Discard the units not taken; fail every reply, by default with JournalClosed."""
         self.closed = True
         self.uncommitted = 0
         self.refusal = refusal or self.refusal
@@ -197,7 +197,7 @@ class Journal:
         self._items.clear()
 
     def give_up(self, refusal: CafeRefusal) -> None:
-        """Refuse every reply that is held; what was written is committed all the same."""
+        """Fail every held reply; the units are still committed."""
         items = self._items
         self._items = [item for item in items if isinstance(item, Unit)]
         for item in items:
@@ -206,7 +206,7 @@ class Journal:
 
 
 def closed_journal(department: str) -> Journal:
-    """Return a journal that is closed: it takes nothing, and refuses every reply."""
+    """Return a journal that is closed: it discards entries, and fails every reply."""
     journal = Journal(department, 0, lambda: None, chained=True)
     journal.close(LedgerUnavailable())
     return journal

@@ -63,19 +63,19 @@ class Ledger:
         self._given_up = trio.Event()
 
     def now(self) -> float:
-        """Return the time: not earlier than the last event's, unless that was far in the future."""
+        """Return the time: not before the last event's, unless that was far in the future."""
         return self._clock() + self._ahead
 
     @property
     def lost_by(self) -> LedgerError | None:
-        """Why this process can write and read nothing more; None as long as it can."""
+        """Why this process can no longer read and write; None while it can."""
         return self._committer.lost_by
 
     async def open(self, department: Department[S]) -> tuple[Journal, S]:
-        """Return a department's next journal, and what its actor starts from.
+        """Return a department's next journal, and the state that its actor starts from.
 
-        First closes the journal before it, and waits until the group that is being written is
-        committed. Retries however long the database is away.
+        First closes the department's former journal, and waits until the group that is being
+        written is committed. Retries for as long as the database is away.
         """
         await self._begun.wait()
         journal = self._committer.open(department.name, chained=department.remembers)
@@ -83,7 +83,7 @@ class Ledger:
         return journal, await self._load(department.load)
 
     async def open_until_given_up(self, department: Department[S], empty: S) -> tuple[Journal, S]:
-        """As `open`; return a closed journal and `empty` if the ledger gives up before that.
+        """As `open`; returns a closed journal and `empty` if the ledger gives up before that.
 
         An actor that has loaded nothing still answers: its journal refuses every reply.
         """
@@ -95,9 +95,9 @@ class Ledger:
         return opened
 
     async def read(self, query: Query[T], *, behind: Journal | None = None) -> T:
-        """Return what a query finds among the committed rows; raises LedgerUnavailable.
+        """Return the result of a query on the committed rows; raises LedgerUnavailable.
 
-        `behind` a journal it first waits until all that was written there is committed or refused.
+        With `behind` it first waits until all units of that journal are committed or refused.
         """
         if behind is not None:
             with suppress(NotRecorded):  # its own asker gets that
@@ -107,15 +107,15 @@ class Ledger:
     def follow(
         self, after: int, most: int = PAGE
     ) -> AbstractAsyncContextManager[AsyncGenerator[Sequence[Logged]]]:
-        """Yield the events after a position, in batches of at most so many, without end."""
+        """Yield the events after a position, in batches of at most `most`, without end."""
         return self._log.follow(after, most)
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        """Call back with what each later commit adds; the callback must not wait and not raise."""
+        """Call `callback` with the events of each later commit; it must not wait or raise."""
         self._log.listen(callback)
 
     async def wait_refused(self, department: Department[Any]) -> None:
-        """Return when a row was refused on which others rest: the department has to load again."""
+        """Return when a row was refused on which later ones rest: the department has to reload."""
         await self._committer.wait_refused(department.name)
 
     async def maintain(self, change: Query[T]) -> T:
@@ -123,7 +123,7 @@ class Ledger:
         return await self._writing.run(lambda: self._store.maintain(change))
 
     async def prepare(self, change: Query[T]) -> T:
-        """Make a change that is no event, as the shop opens; retries as `open` does."""
+        """Make a change that is no event, while the shop opens; retries as `open` does."""
         return await self._committer.with_retries(lambda: self._store.maintain(change))
 
     async def tidy(self) -> None:
@@ -135,7 +135,7 @@ class Ledger:
     ) -> int:
         """Delete the subjects that ended before a time, and return how many; raises DatabaseGone.
 
-        What one of `followers` has not followed yet stays.
+        Subjects with events that one of `followers` has not followed yet are kept.
         """
         pruned = 0
         while some := await self.maintain(
@@ -145,17 +145,17 @@ class Ledger:
         return pruned
 
     async def ping(self) -> None:
-        """Return once the database could be written."""
+        """Return once a write to the database has succeeded."""
         await self._committer.ping()
 
     def give_up(self) -> None:
-        """Refuse every held reply, and every look-up from now on, with LedgerUnavailable."""
+        """Fail every held reply, and every query from now on, with LedgerUnavailable."""
         self._committer.give_up()
         self._reader.give_up()
         self._given_up.set()
 
     def statistics(self) -> LedgerStatistics:
-        """Return how much was written."""
+        """Return the counts of what was written."""
         committer = self._committer
         return LedgerStatistics(
             committer.groups, committer.written, committer.uncommitted, self._log.last
@@ -166,19 +166,19 @@ class Ledger:
         await self._committer.wait_written()
 
     async def wait_lost(self) -> None:
-        """Return when the database has another owner, or lacks what was committed."""
+        """Return when the database has another owner, or lacks commits of this process."""
         await self._lost.wait()
 
     async def run(self, lost_seconds: float = 0.0) -> None:
-        """Serve until cancelled; raises LedgerError where `wait_lost` returns.
+        """Serve until cancelled; raises LedgerError when the ledger is lost.
 
-        All that wait are refused with LedgerUnavailable then, and have `lost_seconds` to leave.
+        Then all who wait are refused with LedgerUnavailable, `lost_seconds` before this raises.
         """
         await self._begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._committer.run)
             nursery.start_soon(self._reader.run)
-            nursery.start_soon(self._show_life)
+            nursery.start_soon(self._send_heartbeats)
             error = await self._committer.wait_lost()
             log.error("lost", detail=str(error))
             self.give_up()
@@ -186,8 +186,8 @@ class Ledger:
             await trio.sleep(lost_seconds)
             raise error
 
-    async def _show_life(self) -> None:
-        """Show a standby that this process lives, as often as its store asks for.
+    async def _send_heartbeats(self) -> None:
+        """Send heartbeats to a standby, at the interval of the store.
 
         From the event loop: while that hangs nothing is served, and a standby may take over.
         """
@@ -210,7 +210,7 @@ class Ledger:
                     "the last event is in the future; the machine's time is used from here on",
                     seconds=round(ahead),
                 )
-                # As an event, or a check would take the earlier time of the next one for damage.
+                # As an event, or a check would report the earlier time of the next one as damage.
                 journal = self._committer.open(OWN.name, chained=OWN.remembers)
                 journal.write(clock_set_right(last.position, self._clock()))
             else:
@@ -238,7 +238,7 @@ def new_ledger(
 ) -> Ledger:
     """Return a ledger, by default with a thread for each connection, except in memory.
 
-    With a `pace` commits wait for others in a rush: where their askers wait for a batch anyway.
+    With a `pace` a commit may wait for more units in a rush, if their askers wait for a batch.
     """
     new = InLoop if store.in_memory else InThread
     return Ledger(store, clock, writing or new(), reading or new(), pace)
@@ -250,7 +250,7 @@ async def running(
 ) -> AsyncGenerator[Ledger]:
     """Serve a ledger during the block; then write what is left, for at most `grace` seconds.
 
-    Raises LedgerError, when the block has ended or after `lost_seconds`, where the ledger was lost.
+    Raises LedgerError if the ledger is lost: when the block ends, or after `lost_seconds`.
     """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ledger.run, lost_seconds)

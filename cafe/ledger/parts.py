@@ -1,4 +1,4 @@
-"""A long sequence in parts: what one turn takes, or one statement.
+"""Splits a long sequence into parts, for one turn or one statement each.
 
 Rule: pure. `itertools.batched` does this from Python 3.12 on.
 """
@@ -12,5 +12,5 @@ T = TypeVar("T")
 
 
 def in_parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Yield the items as they come, at most so many at once."""
+    """Return an iterator over slices of `items`, in order, each of at most `most` items."""
     return (items[first : first + most] for first in range(0, len(items), most))

@@ -1,7 +1,7 @@
-"""The reader: look-ups in the database, beside the commits and never behind them.
+"""The reader: queries on the database, in parallel with the commits and never waiting for them.
 
-Rule: an asker waits for an answer, not for a thread, so it can be cancelled at any time. All that
-is asked while the thread is busy is answered in its next pass, in one transaction.
+Rule: an asker waits for an answer, not for a thread, so it can be cancelled at any time. All
+queries that come while the thread is busy are run in its next pass, in one transaction.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ T = TypeVar("T")
 Query = Callable[[Connection], T]
 MOST_IN_PASS = 200
 TRIES = 2
-"""Of a pass: the first may use a connection that broke when the server was restarted."""
+"""Attempts of a pass: the first may use a connection that broke when the server restarted."""
 MOST_UNANSWERED = 2
-"""Queries of a pass that may each wait for a time-out; then the others of it are refused at once.
+"""Queries of a pass that may each run into a time-out; after that the rest are refused at once.
 
 One time-out may be a query that takes too long; with two, the database is away.
 """
 
 
-class Wanted(Generic[T]):
-    """One look-up, and the event that its asker waits for."""
+class Pending(Generic[T]):
+    """One query, and the event that its asker waits for."""
 
     __slots__ = ("done", "found", "query")
 
@@ -42,60 +42,60 @@ class Wanted(Generic[T]):
 
 
 class Reader:
-    """Answers look-ups in a task of its own."""
+    """Runs queries in a task of its own."""
 
     def __init__(self, store: Storing, runner: Runner) -> None:
         self._store = store
         self._runner = runner
-        self._wanted: list[Wanted[Any]] = []
+        self._pending: list[Pending[Any]] = []
         self._bell = trio.Event()
-        self._batch: list[Wanted[Any]] = []
-        """What the thread looks up now."""
+        self._batch: list[Pending[Any]] = []
+        """The queries of the pass that the thread runs now."""
         self._given_up = False
 
     def give_up(self) -> None:
-        """Refuse every look-up, from now on: on shutdown, when none can wait longer."""
+        """Refuse every query from now on: on shutdown, when none can wait longer."""
         self._given_up = True
-        for wanted in (*self._batch, *self._wanted):
-            wanted.found = outcome.Error(LedgerUnavailable())
-            wanted.done.set()
-        self._wanted.clear()
+        for pending in (*self._batch, *self._pending):
+            pending.found = outcome.Error(LedgerUnavailable())
+            pending.done.set()
+        self._pending.clear()
 
     async def read(self, query: Query[T]) -> T:
-        """Return what a query finds among the committed rows.
+        """Return the result of a query on the committed rows.
 
         Raises LedgerUnavailable while the database cannot be read.
         """
         if self._given_up:
             raise LedgerUnavailable
-        wanted = Wanted(query)
-        self._wanted.append(wanted)
+        pending = Pending(query)
+        self._pending.append(pending)
         self._bell.set()
         try:
-            await wanted.done.wait()
+            await pending.done.wait()
         except trio.Cancelled:
-            if wanted in self._wanted:
-                self._wanted.remove(wanted)
+            if pending in self._pending:
+                self._pending.remove(pending)
             raise
-        assert wanted.found is not None  # noqa: S101 - set before the event
-        return wanted.found.unwrap()
+        assert pending.found is not None  # noqa: S101 - set before the event
+        return pending.found.unwrap()
 
     async def run(self) -> None:
-        """Answer look-ups, until cancelled."""
+        """Run queries, until cancelled."""
         while True:
             await self._bell.wait()
             self._bell = trio.Event()
-            while self._wanted:
-                batch, self._wanted = self._wanted[:MOST_IN_PASS], self._wanted[MOST_IN_PASS:]
+            while self._pending:
+                batch, self._pending = self._pending[:MOST_IN_PASS], self._pending[MOST_IN_PASS:]
                 self._batch = batch
                 found = await self._runner.run(partial(self._look_up, [one.query for one in batch]))
-                for wanted, result in zip(batch, found, strict=True):
-                    if not wanted.done.is_set():
-                        wanted.found = result
-                        wanted.done.set()
+                for pending, result in zip(batch, found, strict=True):
+                    if not pending.done.is_set():
+                        pending.found = result
+                        pending.done.set()
 
     def _look_up(self, queries: list[Query[Any]], tries: int = TRIES) -> list[outcome.Outcome[Any]]:
-        """Run queries in one transaction; in one each, if one of them fails."""
+        """Run queries in one transaction or, if one fails, in one each; return the outcomes."""
         for _ in range(tries):
             try:
                 return self._store.read(

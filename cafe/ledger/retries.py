@@ -1,7 +1,7 @@
-"""How others ask an actor that writes to the ledger: with a time-out, and again after a crash.
+"""Asks of actors that write to the ledger: with a time-out, and with retries after a crash.
 
-Rule: only what may be repeated is asked here, such as a command with an id. A request waits five
-seconds for the ledger at most, and asks again a few times; a task goes on until it is done.
+Rule: ask here only what may be repeated, such as a command with an id. A request waits five seconds
+for the ledger at most, and retries a few times; a task retries until it is done.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ R = TypeVar("R")
 LEDGER_SECONDS: Final = 5.0
 """How long a request may wait for the ledger."""
 TRIES: Final = 3
-"""Attempts, before a crash is passed on to the client."""
+"""Attempts before a crash is passed on to the client."""
 TASK_RETRY_SECONDS: Final = 0.5
-"""Between two retries of a task, while the database cannot be written or refuses a row."""
+"""The interval of a task's retries while the database is away or refuses a row."""
 
 
 def ledger_time_out() -> AbstractContextManager[None]:
@@ -35,7 +35,7 @@ def ledger_time_out() -> AbstractContextManager[None]:
 
 
 class _TimeOut(AbstractContextManager[None]):
-    """A class, since a generator takes longer, and nearly each request has a time-out."""
+    """A class, since a generator takes longer, and nearly every request has a time-out."""
 
     def __enter__(self) -> None:
         self._scope = trio.move_on_after(LEDGER_SECONDS)
@@ -54,15 +54,16 @@ class _TimeOut(AbstractContextManager[None]):
 
 
 async def ask_in_time(actor: Ref[A], message: Message[A, R]) -> R:
-    """Ask for a request, and again after a crash; raises LedgerUnavailable after the time-out."""
+    """Ask, with retries after a crash; raises LedgerUnavailable after the time-out."""
     with ledger_time_out():
         return await ask_again(actor, message)
 
 
 async def ask_again(actor: Ref[A], message: Message[A, R], tries: int = TRIES) -> R:
-    """Ask, and again after each of the first crashes; each takes one of the `tries`.
+    """Ask, at most `tries` times, and return the answer; retry after a crash, but raise the last.
 
-    As a crash counts that the ledger was opened again before it had what the reply rests on.
+    JournalClosed counts as a crash: the journal was closed before the reply's entries were
+    committed.
     """
     for _ in range(tries - 1):
         try:
@@ -75,7 +76,7 @@ async def ask_again(actor: Ref[A], message: Message[A, R], tries: int = TRIES) -
 async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = True) -> R:
     """Ask until there is an answer, and return it; retry after a crash and during an outage.
 
-    What the database refuses is retried, too, until an operator has helped; or else raises
+    A refused row is retried, too, until an operator has helped; without `retry_refused` it raises
     NotRecorded.
     """
     while True:
@@ -94,9 +95,9 @@ async def until_done(ask: Callable[[], Awaitable[R]], *, retry_refused: bool = T
 async def load_when_refused(
     ledger: Ledger, department: Department[Any], actor: Ref[A], load: Message[A, Any]
 ) -> None:
-    """Have an actor load what is committed whenever a row of its department is refused.
+    """Ask an actor to reload the committed state whenever a row of its department is refused.
 
-    Never returns. An actor that remembers nothing of its rows has no need of this.
+    Never returns. An actor that keeps none of its rows in memory does not need this.
     """
     while True:
         await ledger.wait_refused(department)

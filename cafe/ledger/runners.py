@@ -1,4 +1,4 @@
-"""Where the store's calls run: in a thread, or at once.
+"""Runs the store's calls: in a thread, or in the event loop.
 
 Rule: one call after the other, since a connection serves one at a time.
 """
@@ -33,7 +33,7 @@ class InThread:
 
 
 class InLoop:
-    """Runs calls at once, for a database in memory: a thread would cost more than the call."""
+    """Runs calls in the event loop, for a database in memory: a thread would cost more."""
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what the call returns."""

@@ -1,10 +1,10 @@
-"""Sending: a task that finds what is due, and a task for each attempt that is under way.
+"""Sending: a task that finds due items, and a task for each attempt that is under way.
 
-Rule: nothing is decided here, and nothing has to be remembered: what is due, and when, is in
-committed rows. After a kill it begins where it was; what was under way then is sent again.
+Rule: no decisions and no lasting state here: which items are due, and when, is in committed rows.
+After a kill, attempts that were under way are repeated.
 
-What is due has a lane, and each lane has so many slots. So what fails, or never answers, takes no
-slot of another lane. What has the same key is never sent twice at once.
+Each item has a lane, and each lane has a number of slots, so that items that fail or never get an
+answer take no slot of another lane. Two items with the same key are never sent at the same time.
 """
 
 from __future__ import annotations
@@ -29,48 +29,48 @@ AttemptT = TypeVar("AttemptT")
 
 
 class Bell:
-    """Wakes a task, and is not forgotten while that is busy."""
+    """Wakes a task; a ring while the task is busy is kept for its next wait."""
 
     def __init__(self) -> None:
         self._rung = trio.Event()
 
     def ring(self) -> None:
-        """Wake it, now or when it waits next."""
+        """Wake the task, now or at its next wait."""
         self._rung.set()
 
     async def wait(self) -> None:
-        """Return when it was rung since the last wait."""
+        """Return once it was rung since the last wait."""
         await self._rung.wait()
         self._rung = trio.Event()
 
 
 class Due(NamedTuple, Generic[T]):
-    """What is to be attempted now, the longest due first, and when the next will be."""
+    """The items to attempt now, the longest due first, and the time of the next one."""
 
     now: list[T]
     next_at: float | None
-    """None where none is scheduled."""
+    """None if none is scheduled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing(Generic[T, LaneT, AttemptT]):
-    """What is sent: how it is found, attempted and recorded."""
+    """One kind of items: how they are found, attempted and recorded."""
 
     lanes: Sequence[LaneT]
     most: int
-    """Attempts under way in each lane."""
+    """The maximum of attempts under way in each lane."""
     due: Callable[[float, Collection[LaneT], int], Query[Due[T]]]
-    """Returns the query of what is due at a time in some lanes, so many of each."""
+    """Returns the query for the items due at a time in some lanes, up to a number of each."""
     key: Callable[[T], str]
     lane: Callable[[T], LaneT]
     attempt: Callable[[T], Awaitable[AttemptT]]
-    """Makes one attempt, and returns what came of it; never raises."""
+    """Makes one attempt, and returns its outcome; never raises."""
     record: Callable[[tuple[AttemptT, ...]], Awaitable[None]]
-    """Returns when attempts are committed; may be repeated."""
+    """Returns when the outcomes of attempts are committed; may be repeated."""
 
 
 class Sending(Generic[T, LaneT, AttemptT]):
-    """Sends what is due, and has recorded what came of it."""
+    """Sends due items, and records the outcomes."""
 
     def __init__(self, ledger: Ledger, bell: Bell, outgoing: Outgoing[T, LaneT, AttemptT]) -> None:
         """Send what `outgoing` finds; `bell` rings after each commit."""
@@ -80,9 +80,9 @@ class Sending(Generic[T, LaneT, AttemptT]):
         self._under_way: dict[str, LaneT] = {}
         """The lane of each key that is sent now, or whose outcome is not committed."""
         self._attempted: dict[str, AttemptT] = {}
-        """By key, what is to be recorded."""
+        """The outcomes to record, by key."""
         self._recorded: list[str] = []
-        """Committed, and still among those under way until the next look at what is due."""
+        """Keys whose outcome is committed, but that are under way until the next query."""
 
     async def run(self) -> None:
         """Send; never returns."""
@@ -94,9 +94,9 @@ class Sending(Generic[T, LaneT, AttemptT]):
                     await self._bell.wait()
 
     async def _start_due(self, nursery: trio.Nursery) -> float:
-        """Start an attempt for each that is due, while there are free slots.
+        """Start an attempt for each due item, while there are free slots.
 
-        Returns when the next one is due, and inf if that is not known or no slot is free.
+        Returns the time at which the next one is due; inf if there is none.
         """
         outgoing, taken = self._outgoing, Counter(self._under_way.values())
         lanes = [lane for lane in outgoing.lanes if taken[lane] < outgoing.most]
@@ -115,7 +115,7 @@ class Sending(Generic[T, LaneT, AttemptT]):
         self._bell.ring()
 
     async def _record(self, nursery: trio.Nursery) -> None:
-        """Have all outcomes recorded that there are; where that is refused, each alone."""
+        """Record all outcomes together; if that is refused, each alone."""
         attempted, self._attempted = self._attempted, {}
         if attempted:
             record = partial(self._outgoing.record, tuple(attempted.values()))
@@ -125,7 +125,7 @@ class Sending(Generic[T, LaneT, AttemptT]):
             except NotRecorded:
                 for key, attempt in attempted.items():
                     nursery.start_soon(self._record_alone, key, attempt)
-        # Here only, so that what is read next is never older than the outcome.
+        # Only here, so that the next query is never older than the outcome.
         for key in self._recorded:
             del self._under_way[key]
         self._recorded.clear()

@@ -1,8 +1,8 @@
 """Several shops in one database of PostgreSQL: each has a schema and a lock of its own.
 
-Rule: a shop's name travels in the query of its ledger's URL, as `?shop=NAME`, so whatever is given
-the URL finds that shop's ledger and no other. Without a name the tables are in the schema that the
-role has, and the lock is the one of a database with one shop.
+Rule: a shop's name is in the query of its ledger's URL, as `?shop=NAME`, so a program with the URL
+finds that shop's ledger and no other. Without a name the tables are in the role's own schema, and
+the lock is that of a database with one shop.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from cafe.names import SHOP
 
 OPTION = "shop"
 PREFIX = "cafe_"
-"""What the name of a shop's schema begins with."""
+"""The prefix of a shop's schema."""
 LOCK = (0x63616665, 1)
-"""The key of the advisory lock: "cafe", and 1 or a number that is made from the shop's name."""
+"""The key of the advisory lock: "cafe", and 1 or a hash of the shop's name."""
 
 
 def refuse_wrong_shop(url: URL) -> None:
-    """Raise WrongDatabaseError where a URL names a shop and cannot, or by no name."""
+    """Raise WrongDatabaseError for a shop in a SQLite URL, and for an invalid name."""
     if OPTION not in url.query:
         return
     if url.drivername == "sqlite":
@@ -38,18 +38,18 @@ def refuse_wrong_shop(url: URL) -> None:
 
 
 def shop_of(url: URL) -> str | None:
-    """Return the name of the shop whose ledger a URL names; None where it has none."""
+    """Return the name of the shop in a URL; None if there is none."""
     shop = url.query.get(OPTION)
     return None if shop is None else str(shop)
 
 
 def without_shop(url: URL) -> URL:
-    """Return the URL as the server's driver knows it."""
+    """Return the URL for the driver, which does not know the option."""
     return url.difference_update_query([OPTION])
 
 
 def schema_of(shop: str | None) -> str | None:
-    """Return the schema that has a shop's tables; None where the role's own has them."""
+    """Return the schema with a shop's tables; None for the role's own."""
     return None if shop is None else PREFIX + shop
 
 

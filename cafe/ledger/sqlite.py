@@ -1,11 +1,11 @@
 """The ledger on SQLite: in a file, or in memory only.
 
-Rule: the owner's lock comes before the first write, and the look into the file before that: what is
-not ours is left as it is, to the byte, with nothing beside it. Transactions begin where `begin`
-says so; the driver begins none by itself.
+Rule: the owner's lock is taken before the first write, and a file that has no lock file is examined
+before that: another program's file is left unchanged, to the byte, without new files beside it.
+Only `begin` begins transactions; the driver begins none by itself.
 
-Theory of operation. A new ledger is made under another name and renamed when it is whole, so that a
-file without our tables is never one of ours that was interrupted. WAL and synchronous=FULL: a
+Theory of operation. A new ledger is made under another name and renamed when it is complete, so
+that a file without our tables is never an interrupted one of ours. WAL and synchronous=FULL: a
 commit is on the disk when it returns, for one sync.
 """
 
@@ -50,7 +50,7 @@ class MemoryDatabase:
         raise LedgerError("A ledger in memory has one connection only.")
 
     def upgrade(self) -> None:
-        """Do nothing: that was done when it was opened."""
+        """Do nothing: `connect` makes the newest tables."""
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
         """Begin a transaction."""
@@ -111,7 +111,7 @@ def fill(connection: Connection) -> None:
 
 
 def refuse_dangling(connection: Connection, database: str) -> None:
-    """Raise LedgerError where a row refers to one that there is not."""
+    """Raise LedgerError if a row refers to one that does not exist."""
     dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if dangling:
         tables = ", ".join(sorted({row[0] for row in dangling}))
@@ -121,7 +121,7 @@ def refuse_dangling(connection: Connection, database: str) -> None:
 
 
 PAGES_TO_CHECKPOINT = 8_000
-"""Pages of the WAL, of 4 KiB each, before they move into the file, which takes syncs of its own."""
+"""Pages of the WAL, of 4 KiB each, at which they move into the file, which takes more syncs."""
 LARGEST_WAL = 40 * 2**20
 """Bytes: more than PAGES_TO_CHECKPOINT, so that a log that is reused from its beginning is not
 truncated each time."""
@@ -136,9 +136,9 @@ class FileDatabase:
     heartbeat_seconds = None
 
     def __init__(self, path: Path, *, busy_seconds: float, largest_wal: int = LARGEST_WAL) -> None:
-        """Own the ledger at `path`, made or migrated where needed.
+        """Own the ledger at `path`, made or migrated if needed.
 
-        Raises NotALedger, DatabaseInUse, DatabaseGone, or LedgerError where there is no folder.
+        Raises NotALedger, DatabaseInUse, DatabaseGone, or LedgerError if there is no folder.
         """
         self._path = Path(os.path.realpath(path))
         if not self._path.parent.is_dir():
@@ -194,13 +194,13 @@ class FileDatabase:
         return connection
 
     def upgrade(self) -> None:
-        """Do nothing: that was done when it was opened."""
+        """Do nothing: the tables were migrated when this was opened."""
 
     def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction; raises DatabaseGone where the file or its lock file is not in place.
+        """Begin a transaction; raises DatabaseGone if the file or its lock file is not in place.
 
         SQLite would go on in a file that was moved or removed, and the commits would be lost.
-        Raises LedgerError where the write-ahead log was removed: the shop ends, losing nothing.
+        Raises LedgerError if the write-ahead log was removed: the shop ends and loses nothing.
         """
         if not writing:
             connection.exec_driver_sql("BEGIN")
@@ -212,9 +212,9 @@ class FileDatabase:
         self._has_lost_log(connection)
 
     def _has_lost_log(self, connection: Connection) -> bool:
-        """Return whether the log was removed; raise DatabaseGone where another file was."""
+        """Return whether the log was removed; raise DatabaseGone if another file was."""
         if not self._owner.is_ours():
-            # With the next connection the lock is taken again, and what was written is read again.
+            # With the next connection the lock is taken again, and the last event is read again.
             connection.invalidate()
             raise DatabaseGone(f"The lock file of {self._file.name} was removed.")
         return self._file.has_lost_log()
@@ -222,7 +222,7 @@ class FileDatabase:
     def _save_log(self, connection: Connection) -> NoReturn:
         """Move the commits of a removed write-ahead log into the file, and raise LedgerError.
 
-        Both connections have that log open, and share an index of it; a third would mix them up.
+        Both connections have that log open, and share its index; a third would corrupt that.
         """
         busy, pages, moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)").one()
         connection.rollback()
@@ -235,9 +235,9 @@ class FileDatabase:
         )
 
     def tidy(self, connection: Connection) -> None:
-        """Truncate the write-ahead log where a long read has let it grow, if none reads it now.
+        """Truncate the write-ahead log if a long read has let it grow, and none reads it now.
 
-        Between two transactions. Does not wait for readers: as long as one reads the log this moves
+        Call it between transactions. Does not wait for readers: while one reads the log, this moves
         what it can into the file, and the next call retries. Raises what the driver raises.
         """
         if not self._has_large_log():
@@ -274,8 +274,8 @@ class FileDatabase:
         try:
             if not is_current(connection, self._file.name):
                 connection.rollback()
-                # To rebuild a table is to drop it, which else would delete what refers to it, or
-                # fail. Within a transaction the pragma has no effect.
+                # A rebuilt table is dropped, which would delete the rows that refer to it, or fail.
+                # Within a transaction the pragma has no effect.
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
                 connection.rollback()
                 begin(connection, writing=True)
@@ -289,7 +289,7 @@ class FileDatabase:
         draft = self._path.with_name(self._path.name + ".new")
         for leftover in (draft, draft.with_name(draft.name + "-journal")):
             leftover.unlink(missing_ok=True)
-        # For its owner only, as it has hashes of passwords; SQLite gives its log the same mode.
+        # For its owner only: it holds password hashes. SQLite gives its log the same mode.
         draft.touch(0o600, exist_ok=False)
         connection = new_engine(str(draft), 0.0).connect()
         try:

@@ -1,11 +1,11 @@
-"""A ledger's SQLite file: is it new, ours, whole and in its place, and which process owns it.
+"""A ledger's SQLite file: whether it is new, ours, undamaged and in place, and its owner's lock.
 
-Rule: what is looked at is left as it is, to the byte, with nothing beside it.
+Rule: a file that is examined is left unchanged, to the byte, without new files beside it.
 
 The owner holds a lock on `cafe.db.lock`, beside `cafe.db`. The kernel keeps the lock, so it is free
-the moment its holder is dead. The lock file itself stays: to remove it lets two processes lock two
-files of the same name. Where it was removed, the owner finds out with its next `is_ours`, and has
-to take the lock again.
+when its holder is dead. The lock file itself is kept: if it were removed, two processes could lock
+two files of the same name. If another program removes it, the owner finds out with its next
+`is_ours`, and has to take the lock again.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ CHECKED_BYTES = 256 * 2**20
 
 
 class LedgerFile:
-    """One database file, and the files that SQLite has beside it."""
+    """One database file, and the files that SQLite keeps beside it."""
 
     def __init__(self, path: Path, name: str) -> None:
-        """Keep the real path, and the name that errors have for it."""
+        """Refer to the file at the real path `path`, which errors call `name`."""
         self.path = path
         self.name = name
         self.log = path.with_name(path.name + "-wal")
@@ -52,7 +52,7 @@ class LedgerFile:
         self._inode = self._size = self._log_inode = 0
 
     def is_new(self) -> bool:
-        """Return whether a ledger has to be made here.
+        """Return whether there is no ledger here yet.
 
         Raises NotALedger for a log without its file: SQLite would write it into the new one.
         """
@@ -70,7 +70,7 @@ class LedgerFile:
         return self.log.exists() and self.log.stat().st_size > 0
 
     def refuse_foreign(self) -> None:
-        """Raise NotALedger for another program's file; the write-ahead log is not read for that."""
+        """Raise NotALedger for another program's file; does not read the write-ahead log."""
         with closing(self._connect("immutable=1")) as connection:
             self._refuse_foreign_tables(connection)
 
@@ -85,14 +85,14 @@ class LedgerFile:
                 self._refuse_corrupt(connection)
 
     def remember_place(self) -> None:
-        """Remember which file has the name now: the one that was connected to."""
+        """Remember the file that has the name now, for `has_lost_log`."""
         self._inode, self._log_inode = self.path.stat().st_ino, 0
 
     def has_lost_log(self) -> bool:
         """Return whether the write-ahead log of this connection was moved or removed.
 
         SQLite would go on writing to it, and the next process to open the file would not find it.
-        Raises DatabaseGone where the file itself was moved or removed, or truncated since.
+        Raises DatabaseGone if the file itself was moved, removed or truncated since.
         """
         try:
             found = self.path.stat()
@@ -101,7 +101,7 @@ class LedgerFile:
         if found is None or found.st_ino != self._inode:
             raise DatabaseGone(f"{self.name} was moved or removed.")
         if found.st_size < self._size:
-            # Until it is whole: SQLite extends the file when it moves the log into it.
+            # Check again until it is whole: SQLite extends the file when it moves the log into it.
             self._size = sys.maxsize
             if not self._is_whole():
                 raise DatabaseGone(f"{self.name} was truncated.")
@@ -114,7 +114,7 @@ class LedgerFile:
         return log_inode != self._log_inode
 
     def _is_whole(self) -> bool:
-        """Check a file that has become smaller, as a VACUUM makes it, too."""
+        """Check a file that has become smaller: a VACUUM does that, too."""
         try:
             with closing(self._connect("mode=ro")) as connection:
                 self._refuse_foreign_tables(connection)
@@ -161,11 +161,11 @@ def sync_folder(folder: Path) -> None:
 
 
 TRIES = 10
-"""A lock file may be removed between its opening and its locking."""
+"""Attempts to lock: the file may be removed between its opening and its locking."""
 
 
 class OwnerFile:
-    """The lock file: taken and released by the owner, with its process id."""
+    """The lock file, which contains the owner's process id."""
 
     def __init__(self, owned: Path) -> None:
         self._owned = owned
@@ -186,9 +186,9 @@ class OwnerFile:
         return self._taken == (found.st_dev, found.st_ino)
 
     def take(self) -> None:
-        """Own the file; raises DatabaseInUse at once where another process does.
+        """Own the file; raises DatabaseInUse at once if another process does.
 
-        Does nothing where this process owns it. Takes the lock again if its file was removed.
+        Does nothing if this process owns it. Takes the lock again if its file was removed.
         """
         if self.is_ours():
             return
@@ -245,7 +245,7 @@ def existing_file(url: URL) -> Path:
 
 
 def connect_to_file(path: Path) -> sqlite3.Connection:
-    """Open an existing SQLite file, to read it.
+    """Open an existing SQLite file for reading.
 
     Not by mode=ro: with that, the last connection leaves a -wal and a -shm file when it closes.
     """
@@ -257,11 +257,11 @@ def connect_to_file(path: Path) -> sqlite3.Connection:
 
 
 LOGS = ("-wal", "-journal")
-"""SQLite writes their commits into whichever file has their name without this ending."""
+"""SQLite applies such a file to any database with its name without this ending."""
 
 
 def complete_restore(target: LedgerFile) -> Path | None:
-    """Finish a restore whose copy is whole, as the owner; return the former ledger's new name."""
+    """Finish a restore whose copy is complete, as the owner; return the former ledger's name."""
     ready = beside(target, ".restored")
     if not ready.exists():
         return None

@@ -1,8 +1,8 @@
 """The SQL of a commit: which rows it has to write, and statements compiled once for each table.
 
-Rule: rows go in as plain tuples, many by one statement. That is a third of the cost of SQLAlchemy's
-own execution with parameters, which matters for what is done thousands of times a second; and a
-driver releases Python's lock at each statement, and has to wait for it again.
+Rule: rows are written as plain tuples, many by one statement. That is a third of the cost of
+SQLAlchemy's own execution with parameters, which matters thousands of times a second; and a driver
+releases the GIL at each statement, and has to wait for it again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ POSITIONAL: dict[str, Any] = {
     "sqlite": partial(sqlite.dialect, paramstyle="qmark"),
     "postgresql": partial(psycopg.dialect, paramstyle="numeric_dollar"),
 }
-"""Make the dialects that have parameters by position, as the servers have them."""
+"""Factories of the dialects with parameters by position, as the servers have them."""
 MOST_ROWS = 64
-"""In one statement; a power of two, as all their numbers are, so that few are compiled."""
+"""Rows in one statement, at most. All counts are powers of two, so that few are compiled."""
 
 
 Execute = Callable[[str, Any], object]
@@ -36,9 +36,9 @@ Execute = Callable[[str, Any], object]
 
 
 def executing(connection: Connection) -> Execute:
-    """Return what runs these statements in the transaction of a connection.
+    """Return a function that runs these statements in the transaction of a connection.
 
-    psycopg takes `$1` as it is from a raw cursor. For `%s` it would split each statement at its
+    A raw cursor of psycopg passes `$1` on as it is. For `%s` psycopg splits each statement at its
     parameters, in Python and every time: more than half of the cost of a commit.
     """
     if connection.dialect.name != "postgresql":
@@ -49,7 +49,7 @@ def executing(connection: Connection) -> Execute:
     cursor = RawCursor(driver)
 
     def execute(sql: str, parameters: Row | list[Row]) -> None:
-        statement = sql.encode()  # a text would have to be a literal, for type checkers
+        statement = sql.encode()  # type checkers accept a str only as a literal
         if isinstance(parameters, list):
             cursor.executemany(statement, parameters)
         else:
@@ -70,7 +70,7 @@ def puts(dialect: str, into: Table, rows: Sequence[Row]) -> Iterator[tuple[str, 
 
 @cache
 def upsert(dialect: str, into: Table, rows: int) -> str:
-    """Return the SQL that inserts or replaces so many rows of `into`."""
+    """Return the SQL that inserts or replaces `rows` rows of `into`."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     names = [one.name for one in into.c]
     columns = new_table(into.name, *(column(one.name, one.type) for one in into.c))
@@ -78,7 +78,7 @@ def upsert(dialect: str, into: Table, rows: int) -> str:
         {name: bindparam(f"{name}_{number}") for name in names} for number in range(rows)
     ]
     statement = insert(columns).values(values)
-    if into is events:  # an event is written once, or something is wrong
+    if into is events:  # an event is written once: a second insert is an error
         return _compiled(dialect, statement)
     keys = [one.name for one in into.primary_key.columns]
     changing = [one.name for one in into.c if one.name not in keys and not is_constant(one)]
@@ -90,7 +90,7 @@ def upsert(dialect: str, into: Table, rows: int) -> str:
 
 @cache
 def deletion(dialect: str, of: Table) -> str:
-    """Return the SQL that deletes the row of `of` with a primary key."""
+    """Return the SQL that deletes the row of `of` with a given primary key."""
     keys = [one == bindparam(one.name) for one in of.primary_key.columns]
     return _compiled(dialect, delete(of).where(and_(*keys)))
 
@@ -108,17 +108,17 @@ _Rows = list[tuple[Table, list[Row]]]
 
 
 class Latest(NamedTuple):
-    """The rows that changes leave, by table; referred tables come first."""
+    """The last change of each row, by table; referred tables come first."""
 
     puts: _Rows
     drops: _Rows
-    """Keys."""
+    """Keys of deleted rows."""
     replaced: _Rows
     """Keys that are dropped and then put: a Put alone would keep the old row's constants."""
 
 
 def latest(entries: Iterable[Entry]) -> Latest:
-    """Return the last change of each row: only that is left when the transaction ends."""
+    """Return the last change of each row: the state when the transaction ends."""
     last: dict[tuple[Table, Row], Put | Drop] = {}
     replaced: dict[Table, list[Row]] = {}
     for _event, changes in entries:
@@ -143,7 +143,7 @@ def latest(entries: Iterable[Entry]) -> Latest:
 
 @cache
 def key_of(table: Table) -> Callable[[Row], Row]:
-    """Return what takes the primary key out of a row."""
+    """Return a function from a row to its primary key."""
     columns = list(table.c)
     first, *more = [columns.index(one) for one in table.primary_key.columns]
     return itemgetter(first, *more) if more else itemgetter(slice(first, first + 1))

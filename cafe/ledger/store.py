@@ -1,14 +1,14 @@
-"""The store: what runs in the database's threads, one that commits and one that reads.
+"""The store: the calls that run in the database's threads, one that commits and one that reads.
 
 Rule: a commit is one transaction, all of it or nothing, and each event is written once, however
 often a commit has to be repeated. The event loop never waits for a disk or a server, and neither
 does its end.
 
 Theory of operation. There is one owner, so the store knows the last event that is written, and
-reads it again only when it cannot know: when a commit failed, perhaps only its answer was lost, and
-when the connection was made again. Then the last event is either the one that was known, or the
-last one of the commit that had no answer. Anything else means that another process has written, or
-that the database has lost what it had committed: LedgerChanged, and the shop must not go on.
+reads it again only when it cannot know: after a commit that failed, of which perhaps only the
+answer was lost, and after a reconnect. Then the last event is either the one that was known, or the
+last one of the commit without an answer. Anything else means that another process has written, or
+that the database has lost commits: LedgerChanged, and the shop must not go on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Unit(NamedTuple):
     department: str
     entries: tuple[Entry, ...]
     chained: bool = True
-    """What its department writes after it is refused with it."""
+    """Whether later units of its department are refused with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class Committed:
 
     logged: list[Logged]
     refused: dict[int, RowRefused | None] = field(default_factory=dict[int, RowRefused | None])
-    """By the unit's index; None where it was refused because of a unit before it."""
+    """By the unit's index; None if it was refused because of a unit before it."""
 
 
 class Storing(Protocol):
-    """What the committer and the reader need of a store; `Store` implements it."""
+    """The methods of a store that the committer and the reader use; `Store` implements them."""
 
     @property
     def in_memory(self) -> bool:
-        """Whether no call has anything to wait for."""
+        """Whether no call has to wait for a disk or a server."""
         ...
 
     @property
@@ -82,11 +82,11 @@ class Storing(Protocol):
         ...
 
     def ping(self) -> None:
-        """Return if something could be written."""
+        """Return if a write succeeds."""
         ...
 
     def heartbeat(self) -> None:
-        """Show that this process lives."""
+        """Show that this process is alive."""
         ...
 
     def tidy(self) -> None:
@@ -98,7 +98,7 @@ class Store:
     """A ledger that is open; `open_store` opens it.
 
     One thread at a time may call `commit` and `ping`, and another one `read`. All of them raise
-    DatabaseGone for what may pass (locked, disk full, disconnected), and DatabaseInUse where
+    DatabaseGone for what may pass (locked, disk full, disconnected), and DatabaseInUse if
     another shop has taken the database while this one was disconnected.
     """
 
@@ -112,16 +112,16 @@ class Store:
 
     @property
     def in_memory(self) -> bool:
-        """Whether no call has anything to wait for."""
+        """Whether no call has to wait for a disk or a server."""
         return self._writer is self._reader
 
     @property
     def term(self) -> int:
         """The number of this ownership, greater than that of each owner before; 1 on SQLite.
 
-        It grows also when this process takes the lock again on a new connection, as another may
-        have owned the ledger between: read it each time. It is the id of a transaction, so another
-        server that the ledger is restored into may begin lower.
+        It also grows when this process takes the lock again on a new connection, since another may
+        have owned the ledger in between: read it each time. It is the id of a transaction, so it
+        may be lower after a restore to another server.
         """
         return self._writer.term
 
@@ -131,7 +131,7 @@ class Store:
         return self._writer.heartbeat_seconds
 
     def begin(self) -> Logged | None:
-        """Return the last event, from which this process goes on."""
+        """Return the last event, after which this process writes its own."""
         with self._writer.transaction(writing=False) as connection:
             self._last = _last(connection)
         self._certain_at = self._writer.generation
@@ -140,9 +140,9 @@ class Store:
     def commit(self, units: Sequence[Unit]) -> Committed:
         """Write all units in one transaction, which is durable on return.
 
-        A unit that the database refuses is left out, alone, and so are the chained units of its
-        department behind it. After DatabaseGone call this again with the same units: what was
-        written already is not written again.
+        A unit that the database refuses is left out; if it is chained, so are the later units of
+        its department. After DatabaseGone call this again with the same units: what was written
+        already is not written again.
         """
         try:
             with self._writer.transaction(writing=True) as connection:
@@ -152,7 +152,7 @@ class Store:
                 if done is None:
                     done = self._unanswered = Committed(self._write(connection, units))
         except RowRefused:
-            # The transaction was rolled back: nothing of it may be taken for written.
+            # The transaction was rolled back: nothing of it may count as written.
             self._unanswered = None
             done = self._commit_apart(units)
         except BaseException:
@@ -164,10 +164,10 @@ class Store:
 
     @contextmanager
     def together(self) -> Generator[Callable[[Sequence[Unit]], None]]:
-        """Yield what writes units, as often as it is called; all of them are durable at the end.
+        """Yield a function that writes units; all of them are durable at the end of the block.
 
-        Or none is: if the block raises, or the database refuses a row, which is RowRefused here.
-        For what takes long, and has the store for itself: `begin` comes before it.
+        None is if the block raises, or if the database refuses a row, which raises RowRefused.
+        For a long import that has the store for itself: call `begin` before it.
         """
         before = self._last
         try:
@@ -195,20 +195,20 @@ class Store:
             return change(connection)
 
     def ping(self) -> None:
-        """Return if something could be written; raises as `commit` does.
+        """Return if a write succeeds; raises as `commit` does.
 
-        Writes a row as it was, to the disk: only that notices a full one.
+        Writes an unchanged row to the disk: only a write notices a full one.
         """
         with self._writer.transaction(writing=True) as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
     def heartbeat(self) -> None:
-        """Show that this process lives and still owns the ledger; raises as `commit` does."""
+        """Show that this process is alive and still owns the ledger; raises as `commit` does."""
         with self._writer.transaction(writing=False) as connection:
             if self._certain_at == self._writer.generation:
                 connection.exec_driver_sql("SELECT 1")
             else:
-                # Only looks: what was written of a commit without an answer, that commit finds out.
+                # Only the check: the retry of an unanswered commit finds out if it was written.
                 self._written_in(connection)
 
     def tidy(self) -> None:
@@ -216,18 +216,18 @@ class Store:
         self._writer.tidy()
 
     def abort(self) -> None:
-        """Make what the threads run now fail soon; from any thread."""
+        """Make the calls that the threads run now fail soon; from any thread."""
         self._writer.abort()
         self._reader.abort()
 
     def close(self) -> None:
-        """Disconnect, and let others own the database; doing it again does nothing."""
+        """Disconnect, and release the ownership; repeating it does nothing."""
         if self._reader is not self._writer:
             self._reader.close()
         self._writer.close()
 
     def _was_written(self, connection: Connection) -> Committed | None:
-        """Look what the last event is; return the unanswered commit if it was written."""
+        """Read the last event; return the unanswered commit if it was written."""
         written = self._written_in(connection)
         self._certain_at = self._writer.generation
         return written
@@ -241,10 +241,10 @@ class Store:
         return None
 
     def _write(self, connection: Connection, units: Sequence[Unit]) -> list[Logged]:
-        """Write what the rows are in the end, with a statement for each table.
+        """Write the last state of the rows, with few statements for each table.
 
-        May be refused though one change after the other would not be: where a unique value goes
-        from one row to another, for instance.
+        May be refused where one change after the other would not be: if a unique value moves from
+        one row to another, for instance.
         """
         execute, dialect = executing(connection), connection.dialect.name
         positions = count(1 + (self._last.position if self._last else 0))
@@ -333,8 +333,8 @@ def _same(found: Logged | None, known: Logged | None) -> bool:
 def open_store(url: str, *, busy_seconds: float = 2.0, standby: Standby | None = None) -> Store:
     """Own the ledger at `url` and be ready to read and write it.
 
-    As `open_database`, and raises SchemaBehind too (PostgreSQL only). With a `standby` this waits
-    until the ledger has no other owner; `heartbeat` has to be called from then on.
+    Raises as `open_database`, and SchemaBehind (PostgreSQL only). With a `standby` this waits until
+    the ledger has no other owner; `heartbeat` has to be called from then on.
     """
     database = open_database(url, busy_seconds=busy_seconds, standby=standby)
     store = Store(*open_links(database))

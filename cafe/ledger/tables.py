@@ -1,9 +1,9 @@
 """The ledger's own tables, and the versions of the whole schema: which one a database has.
 
-Rule: columns only; what a status or an action means, the departments know. They add their tables to
-the same metadata, so that one database holds all of them and one migration makes them. A migration
-runs inside the caller's transaction and under the caller's lock; alembic is imported when there is
-something to migrate, and only then.
+Rule: columns only; only the departments know the meaning of a status or an action. They add their
+tables to the same metadata, so that one database holds all of them and one migration makes them. A
+migration runs inside the caller's transaction and under the caller's lock; alembic is imported only
+when there is something to migrate.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ _versions = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-"""As alembic makes it."""
+"""The table of the version, as alembic makes it."""
 
 
 def make_tables(connection: Connection) -> None:
-    """Make the tables in an empty database, of the newest version; as `migrate` would."""
+    """Make the tables of the newest version in an empty database, as `migrate` would."""
     metadata.create_all(connection)
     _versions.create(connection)
     connection.execute(_versions.insert().values(version_num=newest()))
 
 
 def migrate(connection: Connection) -> None:
-    """Migrate the tables to the newest version; do nothing where they have it."""
+    """Migrate the tables to the newest version; do nothing if they have it."""
     from alembic import command  # noqa: PLC0415 - see the rule
     from alembic.config import Config  # noqa: PLC0415
 
@@ -100,9 +100,9 @@ def migrate(connection: Connection) -> None:
 
 
 def is_current(connection: Connection, database: str) -> bool:
-    """Return whether the tables have the newest version; False where some or all are missing.
+    """Return whether the tables have the newest version; False if there are none.
 
-    Raises NotALedger where a newer version or another program has made them.
+    Raises NotALedger if a newer version or another program has made them.
     """
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
@@ -114,7 +114,7 @@ def is_current(connection: Connection, database: str) -> bool:
 
 
 def is_newest(versions: set[str], database: str) -> bool:
-    """Return whether what `alembic_version` holds is the newest version.
+    """Return whether `alembic_version` contains the newest version, and nothing else.
 
     Raises NotALedger for a version that this program does not know.
     """
@@ -136,7 +136,7 @@ def refuse_behind(connection: Connection, database: str) -> None:
 
 
 def version_in(connection: Connection) -> str | None:
-    """Return the version of the tables; None where there are none, or no version is stored."""
+    """Return the version of the tables; None if there are none, or no version is stored."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     version: str | None = connection.exec_driver_sql(READ_VERSION).scalar()

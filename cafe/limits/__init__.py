@@ -1,5 +1,5 @@
-"""What an address may do: how often it may ask and connect, and when it is banned.
+"""Limits per address: on requests and connections, and bans.
 
-Empty on purpose: import the module that you need (`address`, `rate_limiter`, ...), so that reading
+Empty on purpose: import the module that you need (`address`, `rate_limiter`, ...), so that parsing
 an address does not load an actor.
 """

@@ -1,8 +1,8 @@
 """The client's address: the one key under which a client is counted, limited and banned.
 
-Rule: pure, and nothing that a client can write decides under which key it is counted. The peer of
-the connection is believed; a forwarding header is believed only as far as trusted proxies wrote it.
-It is read from the right, where the nearest proxy appended.
+Rule: pure, and nothing that a client writes decides under which key it is counted. The peer of the
+connection is trusted; a forwarding header is trusted only as far as trusted proxies wrote it. It is
+read from the right, where the nearest proxy appended.
 """
 
 import re
@@ -19,7 +19,7 @@ from ipaddress import (
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
-_IPV6_PREFIX = 64  # what one customer is given, who can use any of its 2**64 addresses
+_IPV6_PREFIX = 64  # one customer's network, who can use any of its 2**64 addresses
 _MAPPED_PREFIX = 96  # ::ffff:0:0/96 is IPv4 on a dual-stack socket
 
 # RFC 7239, section 4. An unquoted value may be more than a token: proxies leave out the quotes.
@@ -27,7 +27,7 @@ _PAIR = re.compile(
     r"[ \t]*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)="
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",;]+))[ \t]*(?:;|$)'
 )
-# RFC 7239, section 6, and what stands in X-Forwarded-For: [v6], [v6]:port, v4, v4:port, bare v6.
+# RFC 7239, section 6, and the forms in X-Forwarded-For: [v6], [v6]:port, v4, v4:port, bare v6.
 # No address is longer than 45 characters, which also bounds the entries of the caches below.
 _NODE = re.compile(
     r"\[(?P<bracketed>[0-9A-Fa-f:.]{2,45})\](?::[\w.-]+)?"
@@ -40,7 +40,7 @@ _NODE = re.compile(
 def address_key(host: str) -> str:
     """Return the key that `host` is counted under: IPv6 by its /64, mapped IPv4 as IPv4.
 
-    A host that is not an IP address, as "" for a peer without one, is its own key.
+    A host that is not an IP address, such as "" for a peer without one, is its own key.
     """
     address = _parse_address(host)
     if address is None:
@@ -51,7 +51,7 @@ def address_key(host: str) -> str:
 
 
 def parse_key(text: str) -> str:
-    """Return the key of an IP address; the key of an IPv6 /64 is its own.
+    """Return the key of an IP address or an IPv6 /64, which is its own key.
 
     Raises ValueError for anything else.
     """
@@ -64,7 +64,7 @@ def parse_key(text: str) -> str:
 
 
 def parse_networks(text: str) -> Networks:
-    """Read comma-separated CIDRs, as in `10.0.0.0/8, 2001:db8::/32`; a lone address is a network.
+    """Parse comma-separated CIDRs, as in `10.0.0.0/8, 2001:db8::/32`; a lone address is a network.
 
     Raises ValueError, one sentence that names the item, for anything that is not a network.
     """

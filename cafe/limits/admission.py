@@ -1,22 +1,22 @@
 """Which connections are accepted: decided at accept, before anything is read from them.
 
-Rule: it enforces limits and decides on no ban. The RateLimiter tells it who is banned, and it
-reports whose connections it refused. Nothing here waits; each port has an `Admission` of its own,
+Rule: it enforces limits and imposes no bans. The RateLimiter sends it the bans, and it reports the
+addresses whose connections it refused. Nothing here waits; each port has an `Admission` of its own,
 used by its accept loop.
 
-There are two caps: one per address, above what any office needs, and one for all connections, which
-the process's descriptors allow. A trusted proxy speaks for many clients, so only the total holds
-for it. What the total refuses is not counted against any address.
+There are two caps: one per address, above what any office needs, and one for all connections, as
+many as the process's descriptors allow. A trusted proxy forwards for many clients, so only the
+total applies to it. Connections refused by the total are not counted against any address.
 
-At the total, idle connections are closed to make room for new ones, which have something to ask.
+At the total, idle connections are closed to make room for new ones, which have a request to send.
 The addresses with most idle connections lose them first, so no client can keep others out by
 staying connected; trusted proxies lose theirs only if no other client has any.
 
 `ConnectionRates` refuses addresses that connect too often, or for nothing. A connection is wasted
 if its client disconnected within a second of being accepted and before it was answered. A group of
-customers does not do that, however large it is: they wait. A flood that gives up and connects again
-does nothing else, and until the requests of such connections have been counted each of them has
-cost as much as an order.
+customers does not do that, however large it is: they wait. A flood that gives up and reconnects
+does nothing else, and each of its connections costs as much as an order until its requests are
+counted.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SWEEP_SECONDS: Final = 1.0
 """Expired bans are removed at most this often."""
 
 MAX_REPORTED: Final = 10_000
-"""Addresses whose refusals are kept until they are taken."""
+"""Addresses whose refusals are kept until `take_refusals`."""
 
 SHED_AT_ONCE: Final = 64
-"""Idle connections closed together: finding them looks at all connections."""
+"""Idle connections closed together, since the search goes through all connections."""
 
 SHED_PAUSE: Final = 0.1
-"""Seconds until idle ones are looked for again if too few were found, so refusing stays cheap."""
+"""Seconds until the next search for idle ones if too few were found: refusing stays cheap."""
 
 FRESH_SECONDS: Final = 1.0
 """A younger connection is not idle: its request may be on its way."""
@@ -57,7 +57,7 @@ MOST_WASTED: Final = 200
 """An address may waste this many connections within a second: a whole group that reconnects."""
 
 SUSPICIOUS: Final = 20
-"""After this many within a second, a client is looked for at accept: it may have left already."""
+"""After this many wasted within a second, accept checks whether the client has left already."""
 
 QUICK_SECONDS: Final = 1.0
 """A connection that lasted longer was not wasted."""
@@ -67,7 +67,7 @@ MOST_ADDRESSES: Final = 10_000
 
 
 class Lease:
-    """The place of one open connection; `release` gives it back, however often it is called."""
+    """The place of one open connection; `release` frees it, however often it is called."""
 
     __slots__ = ("_admission", "abort", "address", "is_idle", "since", "was_used")
 
@@ -88,7 +88,7 @@ class Lease:
         """
 
     def attach(self, *, is_idle: Callable[[], bool], abort: Callable[[], None]) -> None:
-        """Set how the connection is checked and closed."""
+        """Set the callbacks that check and close the connection."""
         self.is_idle = is_idle
         self.abort = abort
 
@@ -98,7 +98,7 @@ class Lease:
             self._admission.blame(self)
 
     def release(self) -> None:
-        """Give the place back."""
+        """Free the place."""
         if self._admission is not None:
             self._admission.forget(self)
             self._admission = None
@@ -129,7 +129,7 @@ class Admission:
         self.bans_changed = trio.Event()
         """Set with the next ban, or when one is lifted.
 
-        To wait for it, put a new event here, look, then wait.
+        To wait for it, put a new event here, check, then wait.
         """
         self.released = trio.Event()
         """Set when the next connection closes; used in the same way."""
@@ -137,18 +137,18 @@ class Admission:
         self._rates = None if per_address is None else ConnectionRates(per_address)
         self._total = total
         self._now = now
-        # By address, each in the order of their arrival; None: those of trusted proxies.
+        # By address, each in the order of arrival; None: those of trusted proxies.
         self._leases: dict[str | None, dict[Lease, None]] = {}
-        self._bans: dict[str, float] = {}  # with their ends, the newest last
+        self._bans: dict[str, float] = {}  # when each ends, the newest last
         self._sweep_after = 0.0
         self._shed_after = 0.0
         self._refusals: dict[str, int] = {}
 
     def admit(self, host: str, has_left: Callable[[], bool] | None = None) -> Lease | None:
-        """Return the place of a new connection from `host`, None if it is refused.
+        """Return a lease for a new connection from `host`; None if it is refused.
 
-        A connection whose client `has_left` already is refused as well; only addresses that have
-        wasted connections are checked for that.
+        A connection whose client `has_left` already is refused as well; that is checked only for
+        addresses that have wasted connections.
         """
         address = None if is_trusted(host, self.trusted) else address_key(host)
         if address is not None and self._is_refused(address):
@@ -180,25 +180,25 @@ class Admission:
             lease.abort()
 
     def lift(self, address: str) -> None:
-        """Accept connections of `address` again, and do not report those that were refused."""
+        """Accept connections of `address` again, and drop its unreported refusals."""
         self._bans.pop(address, None)
         self._refusals.pop(address, None)
         self.bans_changed.set()
 
     def newest_bans(self) -> Iterator[tuple[str, float]]:
-        """Return the bans in force with their ends, the newest first."""
+        """Return the bans in force, each with its end, the newest first."""
         self._forget_old_bans()
         now = self._now()
         return ((who, until) for who, until in reversed(self._bans.items()) if now < until)
 
     def make_room(self) -> int:
-        """Close idle connections, at most SHED_AT_ONCE, and return how many."""
+        """Close at most SHED_AT_ONCE idle connections, and return how many."""
         now = self._now()
         if now < self._shed_after:
             return 0
         idle = self._idle_ones(now)
         proxies = idle.pop(None, [])
-        # A proxy may be about to use an idle connection for a client that is not known here.
+        # A proxy may be about to use an idle connection for a client that is unknown here.
         chosen = _from_the_most_idle(idle, SHED_AT_ONCE) or proxies[-SHED_AT_ONCE:]
         if len(chosen) < SHED_AT_ONCE:
             self._shed_after = now + SHED_PAUSE
@@ -270,7 +270,7 @@ class Admission:
 class PeriodCounts:
     """Counts by address, which start from zero in each period.
 
-    An address that comes at the end of a period may do twice as much; the limits allow for that.
+    At the end of a period an address may do twice as much; the limits allow for that.
     """
 
     __slots__ = ("_counts", "_ends", "_seconds")
@@ -282,7 +282,7 @@ class PeriodCounts:
         self._counts: dict[str, int] = {}
 
     def add(self, address: str, now: float) -> None:
-        """Count one, unless the address is new and MOST_ADDRESSES are counted already."""
+        """Add one, unless the address is new and MOST_ADDRESSES are counted already."""
         self._reset_if_over(now)
         if address in self._counts or len(self._counts) < MOST_ADDRESSES:
             self._counts[address] = self._counts.get(address, 0) + 1
@@ -299,10 +299,10 @@ class PeriodCounts:
 
 
 class ConnectionRates:
-    """Knows which addresses connect too often, or too often for nothing."""
+    """Detects addresses that connect too often, or waste too many connections."""
 
     def __init__(self, per_address: int) -> None:
-        """Let an address open twice as many in a period as it may have open at one time."""
+        """Allow twice `per_address` new connections in a period, but at least LEAST_PER_PERIOD."""
         self._most = max(2 * per_address, LEAST_PER_PERIOD)
         self._opened = PeriodCounts(PERIOD)
         self._wasted = PeriodCounts(QUICK_SECONDS)
@@ -312,12 +312,12 @@ class ConnectionRates:
         self._opened.add(address, now)
 
     def left(self, address: str, since: float, now: float) -> None:
-        """Count a connection that ended unanswered; it is wasted if it did not last."""
+        """Count a connection that ended unanswered as wasted, unless it lasted QUICK_SECONDS."""
         if now - since < QUICK_SECONDS:
             self._wasted.add(address, now)
 
     def is_suspect(self, address: str, now: float) -> bool:
-        """Return whether an address wastes connections."""
+        """Return whether an address has wasted SUSPICIOUS connections lately."""
         return self._wasted.count(address, now) >= SUSPICIOUS
 
     def is_too_fast(self, address: str, now: float) -> bool:
@@ -329,7 +329,7 @@ class ConnectionRates:
 
 
 def _from_the_most_idle(idle: dict[str | None, list[Lease]], most: int) -> list[Lease]:
-    """Return `most` of them: each the oldest one of the address that has most left."""
+    """Return at most `most` of them, each the oldest of the address that has most left."""
     chosen: list[Lease] = []
     # The number breaks ties: None cannot be compared with an address.
     heap = [(-len(leases), number, leases) for number, leases in enumerate(idle.values())]
@@ -345,9 +345,9 @@ def _from_the_most_idle(idle: dict[str | None, list[Lease]], most: int) -> list[
 
 
 def _never() -> bool:
-    """Stand in until the connection sets `is_idle`."""
+    """Return False until the connection sets `is_idle`."""
     return False
 
 
 def _nothing() -> None:
-    """Stand in until the connection sets `abort`."""
+    """Do nothing until the connection sets `abort`."""

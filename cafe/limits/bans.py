@@ -1,12 +1,12 @@
 """Which addresses are banned, until when, and for how long the next time.
 
-Rule: pure. An address earns a ban by being refused too often, never by its requests themselves.
+Rule: pure. An address earns a ban by being refused too often, never by requests that were served.
 
 A ban is imposed when an address has been refused `after` times within the window. Refusals in the
 window that follows belong to the same offence: the burst that was under way when the ban began. If
 the address goes on after that, banned or not, it earns the next ban in the same way, twice as long
-as its last one, up to LONGEST. An address that earns none within LONGEST starts from the beginning,
-and so does one whose ban was lifted.
+as its last one, up to LONGEST. After LONGEST without a new ban, or after a lifted one, the next is
+a short one again.
 """
 
 from collections import OrderedDict
@@ -17,8 +17,8 @@ from itertools import islice, takewhile
 from cafe.limits.window import WindowTable
 
 LONGEST = 3600.0
-"""Seconds that a ban lasts at most, and that it is kept from its beginning."""
-_SAME = 1.0  # seconds between which two ends are those of one ban, as two clocks have them
+"""Seconds: the maximum of a ban, and how long it is remembered from its beginning."""
+_SAME = 1.0  # seconds by which the end of one ban may differ between two clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class BanBook:
     """Keeps the bans of at most `most` addresses, and counts the refusals that earn them.
 
     While it is full no other address is banned. An address that shares its window with others,
-    because the table of windows is full, earns no ban: it might be for what the others did.
+    because the table of windows is full, earns no ban: the refusals may be the others'.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class BanBook:
         self._refusals = WindowTable(window_seconds, most)
         # In the order of their revisions: the newest last, the next to be dropped first.
         self._bans: OrderedDict[str, tuple[int, Ban]] = OrderedDict()
-        # A heap of when to look whether a ban has ended, with one entry for each that has not.
+        # A heap of the times at which a ban may have ended, with one entry for each that has not.
         self._ends: list[tuple[float, str]] = []
 
     def seconds_left(self, address: str, now: float) -> float:
@@ -90,7 +90,7 @@ class BanBook:
             self._impose(Ban(address, now + seconds, seconds), now)
 
     def learn(self, ban: Ban, now: float) -> None:
-        """Enter a ban that was imposed elsewhere, or lifted there; a known one is left as it is."""
+        """Enter a ban that was imposed elsewhere, or lifted there; do nothing for a known one."""
         _, known = self._bans.get(ban.address, (0, None))
         if ban.is_lifted:
             self.lift(ban.address, now)
@@ -112,16 +112,16 @@ class BanBook:
         return tuple(ban.address for _, ban in newest_first if ban.is_lifted)
 
     def newest(self, most: int, now: float) -> tuple[Ban, ...]:
-        """Return at most so many of the bans in force, the newest first."""
+        """Return at most `most` of the bans in force, the newest first."""
         return tuple(
             islice((ban for _, ban in reversed(self._bans.values()) if now < ban.until), most)
         )
 
     def lift(self, address: str, now: float) -> bool:
-        """End a ban and forget what has earned it; return whether there was one.
+        """End a ban and forget the refusals; return whether there was one.
 
-        If there was none, watchers are told all the same: they may have one of an earlier book. It
-        takes time for all bans in force, so only people may cause it.
+        Watchers are notified even if there was none: they may have one of an earlier book. The time
+        grows with the number of bans in force, so only people may cause this.
         """
         is_banned = self.seconds_left(address, now) > 0
         self.count(now)  # takes ended bans off the heap before one is dropped
@@ -169,7 +169,7 @@ class BanBook:
     def _make_room(self, now: float) -> bool:
         """Drop the oldest ban if it no longer counts; return whether there is room for another.
 
-        One that was lifted is kept as long, so that watchers are told, unless its place is needed.
+        A lifted one is kept as long, for watchers to learn of it, unless its place is needed.
         """
         is_full = len(self._bans) >= self._most
         _, oldest = next(iter(self._bans.values()), (0, None))

@@ -1,12 +1,12 @@
-"""Whether all customers seem to come from one address: that of a gateway, not of a customer.
+"""Detects that all customers seem to come from one address: a gateway's, not a customer's.
 
-Rule: pure, and cheap enough for each request. Where an engine for containers forwards a published
-port by a program of its own (rootless ones, those of desktops, and IPv6 without a network that has
-it), every connection comes from the gateway of the container's network. Then all customers share
-one limit, and one attacker has all of them banned.
+Rule: pure, and cheap enough for each request. If a container engine forwards a published port by a
+program of its own (rootless engines, those of desktops, and IPv6 without an IPv6 network), every
+connection comes from the gateway of the container's network. Then all customers share one limit,
+and one attacker gets all of them banned.
 
-Nothing tells a gateway from a customer on the same private network for certain. So what is asked
-for is many connections, and nearly all requests, from one private address.
+A gateway cannot be told for certain from a customer on the same private network. So the criterion
+is many connections, and nearly all requests, from one private address.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from ipaddress import ip_network
 from typing import Final
 
 SAMPLE: Final = 200
-"""Requests that are looked at together."""
+"""Requests in one sample."""
 NEARLY_ALL: Final = 190
-"""Of a sample, so many come from one address if that is the gateway's."""
+"""Requests from one address in a sample, at least, if it is a gateway's."""
 CONNECTIONS: Final = 20
-"""One customer has fewer connections than so many in a sample."""
+"""Connections from a gateway in a sample, at least; one customer has fewer."""
 
 PRIVATE: Final = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )
-"""RFC 1918 and RFC 4193. Loopback is none: a test or a proxy on this machine comes from there."""
+"""RFC 1918 and RFC 4193. Not loopback: a test or a proxy on this machine connects from there."""
 
 
 class GatewayWatch:
-    """Finds out, sample by sample, whether one private address sends nearly all requests."""
+    """Checks in each sample whether one private address sends nearly all requests."""
 
     __slots__ = ("_address", "_connections", "_matches", "_seen")
 
     _address: str | None
-    """The first private address of the sample: a gateway's is that nineteen times in twenty."""
+    """The first private address of the sample, which is a gateway's nineteen times in twenty."""
 
     def __init__(self) -> None:
         self._begin()
@@ -65,7 +65,7 @@ class GatewayWatch:
 
 @lru_cache(maxsize=1024)  # asked for each request until one is private
 def is_private(key: str) -> bool:
-    """Return whether the key of an address is in a private network; false for no address."""
+    """Return whether the key of an address is in a private network; False if it is no address."""
     try:
         network = ip_network(key)
     except ValueError:

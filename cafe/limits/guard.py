@@ -1,10 +1,10 @@
-"""Between the ports and the RateLimiter: asks it about requests, carries its bans out, reports.
+"""Between the ports and the RateLimiter: asks about requests, enforces bans, reports refusals.
 
 Rule: no layer calls one above it. The RateLimiter knows nothing of requests, connections or orders.
-It is asked about each request and for its next bans; what a ban cuts off beside connections is a
-callable; and refusals that others make are reported to it.
+It is asked about each request and for its next bans; a callable ends what a ban cuts off besides
+connections; and refusals by others are reported to it.
 
-The client's address is found out here, once. The layers below find it in the request's state as
+The client's address is determined here, once. The layers below find it in the request's state as
 `address`, and the RateLimiter's answer as `allowance`.
 
 An address that is far from its limits gets credit from the RateLimiter: a few more requests, which
@@ -44,9 +44,9 @@ from cafe.limits.rate_limiter import (
 )
 
 MOST_CREDITS: Final = 10_000
-"""Addresses whose credit is kept; each request of any other one is asked about."""
+"""Addresses whose credit is kept; for any other, each request is asked about."""
 REPORT_SECONDS: Final = 0.25
-"""How long refused connections are gathered before one message reports them all."""
+"""The interval of reports: one message has all connections that were refused since the last."""
 
 HEALTH: Final = frozenset({"/livez", "/readyz"})
 """Paths of the health routes, which are open to all and never counted."""
@@ -72,7 +72,7 @@ class Credit:
         """Requests that the RateLimiter has not counted yet."""
         self.asking = 0
         self.least = 0
-        """The least credit given to requests that asked at the same time, in whatever order."""
+        """The lowest credit of the requests that were asked about at the same time."""
 
     def begin_asking(self) -> int:
         """Stop using credit until the answer; return how many requests are to be counted."""
@@ -84,7 +84,7 @@ class Credit:
         return uncounted
 
     def end_asking(self, allowance: Allowance | None, now: float) -> None:
-        """Use what was allowed from now on; None: the request was refused or cancelled."""
+        """Use the new credit from now on; None: the request was refused or cancelled."""
         self.asking -= 1
         self.least = min(self.least, 0 if allowance is None else allowance.credit)
         if allowance is not None:
@@ -108,7 +108,7 @@ class Guard:
         window: Window | None = "customers",
         gateway: GatewayWatch | None = None,
     ) -> None:
-        """Believe the forwarding headers of `trusted` peers; never count `exempt` paths.
+        """Trust the forwarding headers of `trusted` peers; never count `exempt` paths.
 
         Requests are counted in `window`; if None, only refusals are, by the layer that refuses.
         If nearly all come from one `gateway`, that is logged once.
@@ -123,7 +123,7 @@ class Guard:
         self._sweep_after = 0.0
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request; what is not HTTP is passed on."""
+        """Answer one request; other scopes than HTTP are passed on."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         state = scope.setdefault("state", {})
@@ -169,7 +169,7 @@ class Guard:
             log.warning("all customers seem to have one address", address=suspect, see=SEE)
 
     def _new_credit(self, address: str, now: float) -> Credit | None:
-        """Return a credit for an address that has none, None if too many are kept already."""
+        """Return a credit for an address that has none; None if too many are kept already."""
         if len(self._credits) >= MOST_CREDITS and now >= self._sweep_after:
             self._sweep_after = now + CREDIT_SECONDS
             self._credits = {
@@ -183,12 +183,12 @@ class Guard:
 
 
 async def count_refusal(limiter: Ref[RateLimiter], limit: Refused, scope: Scope) -> None:
-    """Report that another layer refused a request, against the address that a guard found."""
+    """Report a refusal by another layer, counted against the request's address."""
     await limiter.tell(RecordRefusals(((scope["state"]["address"], 1),), limit))
 
 
 def counting_refusals(authenticate: Authenticate, limiter: Ref[RateLimiter]) -> Authenticate:
-    """Return what authenticates, and counts wrong credentials against the client's address."""
+    """Return `authenticate` that also counts wrong credentials against the client's address."""
 
     async def counting(scope: Scope) -> Caller | None:
         try:
@@ -207,11 +207,11 @@ async def enforce_bans(
 ) -> None:
     """Refuse banned addresses at both ports, then call `cut_off` for each; never returns.
 
-    What was lifted is accepted again there.
+    Addresses whose ban was lifted are accepted again.
 
-    `cut_off` is given the address and the seconds of the ban, and returns how much it cancelled:
+    `cut_off` receives the address and the seconds of the ban, and returns how much it cancelled:
     in this shop waiting orders, so the log calls it `orders`. If it raises ActorCrashed, or the
-    RateLimiter crashes, the same bans are asked for and carried out again.
+    RateLimiter crashes, the same bans are asked for and enforced again.
     """
     seen = 0
     while True:

@@ -1,18 +1,18 @@
-"""Bans in the kernel: a filter on the listening sockets drops what banned addresses send.
+"""Bans in the kernel: a filter on the listening sockets drops the packets of banned addresses.
 
-Rule: it saves work and decides nothing. The accept loop enforces every ban, and refuses a client
-that is not in the filter: for want of room, of a kernel that takes it, or to spare a proxy.
+Rule: it saves work and decides nothing. The accept loop enforces every ban, also of clients that
+are not in the filter: because it is full, the kernel refuses it, or a proxy must be spared.
 
-A SYN that the filter drops is as lost as one in the network: no connection, no answer, and nothing
-for this process to do. Until June 2026 a process needed no privilege to put such a filter on its
+A SYN that the filter drops is lost as if in the network: no connection, no answer, and no work for
+this process. Until June 2026 a process needed no privilege to put such a filter on its
 own sockets. Since then (Linux's commit 5d39580f68e6, which the stable series have as well) TCP
-sockets take one from processes with CAP_NET_ADMIN only. So a filter that drops nothing is tried out
+sockets accept one only from processes with CAP_NET_ADMIN. So a filter that drops nothing is tried
 before there is any ban.
 
-Accepted sockets inherit the filter that their listener has just then, and keep it. That does no
-harm: a socket has one peer, whose handshake has passed a filter that looks at nothing but its
-address. It costs them a fraction of a microsecond for each packet; taking it off again would
-cost a system call for each connection instead.
+Accepted sockets inherit the filter that their listener has then, and keep it. That does no harm: a
+socket has one peer, whose handshake has passed a filter that checks only its address. It costs a
+fraction of a microsecond for each packet; removing it would cost a system call for each connection
+instead.
 
 The filter is a program in classic BPF (Linux's Documentation/networking/filter.rst), made by pure
 functions from the bans. It reads the source address in a packet's IP header, IPv4 or IPv6, so one
@@ -44,8 +44,8 @@ from cafe.limits.admission import Admission
 ROOM = 500
 """How many addresses a filter holds; an IPv6 network counts as IPV6_ROOM of them.
 
-Until version 6.5 Linux gives the options of a socket 20 KiB, and an old filter keeps its share
-until the new one has replaced it. So a filter may take half of that, 16 bytes an address.
+Until version 6.5 Linux limits the options of a socket to 20 KiB, and an old filter keeps its share
+until the new one has replaced it. So a filter may use half of that, 16 bytes an address.
 """
 
 IPV6_ROOM = 3
@@ -90,7 +90,7 @@ PASS = Instruction(_RETURN, k=2**32 - 1)
 def fitting(bans: Iterable[tuple[str, float]], trusted: Networks = ()) -> dict[Network, float]:
     """Return the networks of the first of these bans, as many as fit, and when they end.
 
-    Skips keys that are no IP address, and networks with a trusted proxy in them, which speaks for
+    Skips keys that are no IP address, and networks with a trusted proxy in them, which forwards for
     many clients.
     """
     chosen: dict[Network, float] = {}
@@ -109,8 +109,8 @@ def fitting(bans: Iterable[tuple[str, float]], trusted: Networks = ()) -> dict[N
 def assemble(networks: Iterable[Network]) -> tuple[Instruction, ...]:
     """Return the program that drops packets from these IPv4 addresses and IPv6 /64s only.
 
-    It compares with one after the other: that makes the smallest program, and takes no longer than
-    the kernel needs for the packet anyway.
+    The program compares with one after the other: that is the smallest program, and takes no longer
+    than the kernel needs for the packet anyway.
     """
     known = tuple(networks)
     if_ipv4 = (
@@ -169,7 +169,7 @@ def _drop_if_any(tests: Sequence[list[Instruction]]) -> list[Instruction]:
 
 
 def _parse(key: str) -> Network | None:
-    """Return the network of a key of `address_key`; None if it is not made from an IP address."""
+    """Return the network of a key of `address_key`; None if it is not that of an IP address."""
     try:
         network = ip_network(key)
     except ValueError:
@@ -182,7 +182,7 @@ def _overlap(one: Network, other: Network) -> bool:
 
 
 REWRITE_SECONDS = 0.1
-"""The filter is rewritten at most this often; the bans that come meanwhile go in together."""
+"""The minimum time between rewrites of the filter; bans that come meanwhile go in together."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ban")
 
@@ -197,9 +197,10 @@ _SO_DETACH_FILTER = 27
 async def drop_banned(
     sockets: Sequence[socket.socket], admission: Admission, platform: str = sys.platform
 ) -> None:
-    """Keep the newest bans of `admission` in a filter on these listening sockets, for ever.
+    """Keep the newest bans of `admission` in a filter on these listening sockets.
 
-    Returns only where that cannot be had: with the first ban, and one line of the log says why.
+    Returns only if the kernel refuses that: at the first ban, after one line in the log with the
+    reason.
     """
     kernel = _Kernel(sockets, platform)
     try:
@@ -215,7 +216,7 @@ async def drop_banned(
     except OSError as error:
         kernel.clear()
         admission.in_kernel = None
-        # Until the first ban there is nothing that the kernel could do.
+        # Before the first ban the filter would not matter, so nothing is logged.
         while not fitting(admission.newest_bans(), admission.trusted):
             admission.bans_changed = trio.Event()
             await admission.bans_changed.wait()
@@ -226,7 +227,7 @@ async def drop_banned(
 def lacks_capability(error: OSError, status: Path = Path("/proc/self/status")) -> bool:
     """Return whether the kernel refuses a filter because the process lacks CAPABILITY.
 
-    One that has it can be refused as well: by a sandbox, or in a network that is another's.
+    A process that has it can be refused as well: by a sandbox, or in another's network namespace.
     """
     if error.errno != errno.EPERM:
         return False
@@ -246,14 +247,14 @@ class _Kernel:
         self._program: list[bytes] = []
 
     def try_out(self) -> None:
-        """Raise OSError if the kernel takes no filter from this process; leave none."""
+        """Raise OSError if the kernel accepts no filter from this process; leave none attached."""
         if not self._has_filters:
             raise OSError("only Linux has filters on sockets")
         self._attach([one.packed() for one in assemble(())])
         self.clear()
 
     def drop(self, networks: Collection[Network]) -> None:
-        """Drop what comes from these networks, and nothing else. Raises OSError."""
+        """Drop packets from these networks, and no others. Raises OSError."""
         program = [one.packed() for one in assemble(networks)] if networks else []
         if program == self._program:
             return
@@ -264,7 +265,7 @@ class _Kernel:
         self._program = program
 
     def clear(self) -> None:
-        """Drop nothing any more."""
+        """Detach the filter."""
         if self._has_filters:
             for sock in self._sockets:
                 with suppress(OSError):  # it has none

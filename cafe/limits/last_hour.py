@@ -1,7 +1,7 @@
-"""How often an address did something within the last hour, exactly.
+"""Limits how often an address does something within an hour, exactly.
 
-Rule: pure; time is passed in, as seconds of one clock that never goes back. The times are kept, and
-not only counted: of so few in so long a time an estimate would let through half as many again.
+Rule: pure; time is passed in, as seconds of one clock that never goes back. The exact times are
+kept: with so few in so long a time, an estimate would allow half as many again.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ from typing import Final
 
 HOUR: Final = 3_600.0
 MOST_ADDRESSES: Final = 50_000
-"""That are counted one by one; those beyond share a count, so no flood of them ends another's."""
+"""Addresses with a count of their own; others share one, so that a flood evicts no count."""
 _OTHERS: Final = ""
 
 
 class LastHour:
-    """When each address did it last."""
+    """The last times of each address."""
 
     def __init__(self, most: int, most_addresses: int = MOST_ADDRESSES) -> None:
-        """Let each address do it `most` times within any hour."""
+        """Allow `most` times for each address within any hour."""
         self._most = most
         self._most_addresses = most_addresses
         # In the order of their last times.
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def seconds_until_room(self, address: str, now: float) -> float:
-        """Return in how many seconds an address may do it once more; 0.0 if it may now."""
+        """Return the seconds until an address may do it again; 0.0 if it may now."""
         times = self._times.get(self._key(address))
         if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + HOUR - now)
 
     def add(self, address: str, now: float) -> None:
-        """Count that it was done."""
+        """Count one time, at `now`."""
         key = self._key(address)
         self._times.setdefault(key, deque(maxlen=self._most)).append(now)
         self._times.move_to_end(key)
-        # Two for each that comes, so that it shrinks and no turn has to clear all of it.
+        # Two for each call, so that it shrinks and no call has to clear all of it.
         self._drop_first_if_old(now)
         self._drop_first_if_old(now)
 

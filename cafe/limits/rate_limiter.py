@@ -1,15 +1,15 @@
-"""The RateLimiter: the actor that owns how often each address has asked, and which are banned.
+"""The RateLimiter: the actor that owns the request counts and the bans of all addresses.
 
-Rule: every turn takes constant time and the memory is bounded, whatever arrives. Addresses are keys
-made by `address.client_address`; the actor compares them and knows nothing else about them.
+Rule: the time of a turn does not grow with the number of addresses, except to lift a ban, and the
+memory is bounded, whatever arrives. Addresses are keys made by `address.client_address`; the actor
+compares them and knows nothing else about them.
 
 Asking the actor costs two task switches. So an address that is far from its limit gets credit: its
 next few requests may be passed on without asking, and are counted with the one after them. The
 limit still holds to the request, because what remains is always more than the credit.
 
 A refused request is counted as a refusal and not as a request. So an address that asks too fast is
-served at the permitted pace meanwhile, and in full as soon as it slows down; if it does not slow
-down it earns a ban.
+served at the permitted rate, and in full once it slows down; if it does not, it earns a ban.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,16 +28,16 @@ from cafe.limits.window import WindowTable
 CREDIT_SECONDS: Final = 5.0
 """How long a credit may be used."""
 MOST_CREDIT: Final = 16
-"""Requests that a credit lets through, if it is not less by CREDIT_SHARE."""
+"""The maximum credit, in requests; CREDIT_SHARE may make it less."""
 CREDIT_SHARE: Final = 16
-"""Of so many requests that remain, one is given as credit."""
+"""The credit is one request for this many that remain."""
 
 Limit = Literal["requests", "waiting", "banned"]
 Refused = Limit | Literal["connections", "unknown", "credentials"]
-"""What a refusal is counted as: `connections` are refused at accept, `unknown` is a 404 for an
+"""The kind of a refusal: `connections` are refused at accept, `unknown` is a 404 for an
 order that does not exist, and `credentials` a 401 for a token that is wrong or missing."""
 Window = Literal["customers", "baristas"]
-"""Each port counts the requests of an address separately; refusals and bans hold for both."""
+"""Each port counts the requests of an address separately; refusals and bans apply to both."""
 
 WINDOWS: Final[tuple[Window, ...]] = ("customers", "baristas")
 CONCURRENT: Final = ';qu="concurrent-requests"'
@@ -64,12 +64,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A request was admitted; this is left to its address."""
+    """A request was admitted; the rest of its address's quota."""
 
     remaining: int
     """How many more requests would be admitted now; 0 if they are not counted."""
     reset_seconds: float
-    """Seconds until all of the quota is free, without further requests."""
+    """Seconds until the whole quota is free, without further requests."""
     waiting: int
     """How many orders of this address may wait; they are counted by the Dispatcher, their owner."""
     credit: int = 0
@@ -92,7 +92,7 @@ class LimitExceeded(CafeRefusal):
         self.window_seconds = window_seconds
 
     def headers(self) -> HeaderFields:
-        """Return the header fields of the response; for a ban, that no requests are left."""
+        """Return the header fields of the response; a ban's say that no requests are left."""
         return limit_headers(
             "waiting" if self.limit == "waiting" else "requests",
             quota=self.quota,
@@ -140,15 +140,15 @@ class Bans:
     """The bans in force that were imposed or lengthened after the revision that was asked for."""
 
     revision: int
-    """Of the newest ban, or of the last that was lifted; it only grows."""
+    """The revision of the newest ban or lift; it only grows."""
     bans: tuple[Ban, ...]
     lifted: tuple[str, ...] = ()
-    """Addresses that are no longer banned, since a ban was lifted after that revision."""
+    """Addresses whose ban was lifted after that revision, and that are not banned again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCounts:
-    """What the RateLimiter has counted since it was started, and what it keeps now."""
+    """The RateLimiter's counts since it was started, and its size now."""
 
     refused: Mapping[Refused, int]
     banned: int
@@ -156,7 +156,7 @@ class LimitCounts:
     bans: int
     """How often a ban was imposed or lengthened."""
     addresses: int
-    """Windows of requests that belong to one address, on both ports."""
+    """Windows that belong to one address, on both ports."""
     shared: bool = True
     """Whether all requests of the shop are counted together; not at a front without its Redis."""
 
@@ -169,12 +169,12 @@ class Admit(Message["RateLimiter", Allowance]):
     let_through: int = 0
     """Requests that were passed on by credit since the last message; counted as of now."""
     window: Window | None = "customers"
-    """Where it is counted; None: nowhere, and it is refused only if the address is banned."""
+    """The window that counts it; None: none, and it is refused only if the address is banned."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRefusals(Message["RateLimiter", None]):
-    """Count refusals that were made elsewhere: pairs of an address and how often."""
+    """Count refusals by others: pairs of an address and a number."""
 
     counts: tuple[tuple[str, int], ...]
     limit: Refused = "connections"
@@ -182,21 +182,21 @@ class RecordRefusals(Message["RateLimiter", None]):
 
 @dataclass(frozen=True, slots=True)
 class WatchBans(Message["RateLimiter", Bans]):
-    """Wait for what is newer than revision `seen`, bans or lifted ones; the first `seen` is 0."""
+    """Wait for bans or lifts that are newer than revision `seen`; the first `seen` is 0."""
 
     seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ListBans(Message["RateLimiter", tuple[Ban, ...]]):
-    """Return the newest bans in force, at most so many, the newest first."""
+    """Return the newest bans in force, at most `most`, the newest first."""
 
     most: int
 
 
 @dataclass(frozen=True, slots=True)
 class LiftBan(Message["RateLimiter", None]):
-    """End the ban of an address, which may earn the next one; refused with NotBanned."""
+    """End the ban of an address, which may earn the next one; refused with NotBanned if none."""
 
     address: str
 
@@ -210,8 +210,8 @@ class RateLimiter(Actor):
     """Owns the windows, the refusals and the bans of all addresses.
 
     A restart loses them, and the counts of CountLimits: every address has its full quota again, and
-    an attacker must earn its ban again, which is a short one. Bans that watchers know stay in force
-    where they are enforced. A watcher whose ask fails with the crash asks again from its last
+    an attacker must earn its ban again, which is a short one. Watchers go on enforcing the bans
+    that they have received. A watcher whose ask fails with the crash asks again from its last
     revision: those of the next instance are all newer.
     """
 
@@ -270,7 +270,7 @@ class RateLimiter(Actor):
 
     @RecordRefusals.handler
     def record_refusals(self, message: RecordRefusals) -> None:
-        """Count refusals that were made elsewhere."""
+        """Count refusals by others, which may earn bans."""
         self._refused[message.limit] += sum(times for _, times in message.counts)
         self._record(message.counts, self._now())
 
@@ -335,7 +335,7 @@ class RateLimiter(Actor):
     def _tell_watchers(self, before: int, now: float) -> None:
         if self._bans.revision == before:
             return
-        # One answer for all: watchers that wait know every ban up to now.
+        # One answer for all: the waiting watchers have every ban up to `before`.
         news = self._news(before, now)
         for reply in self._watchers:
             reply.send(news)

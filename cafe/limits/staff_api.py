@@ -1,7 +1,7 @@
 """The managers' routes for bans: list them, and lift one.
 
 Rule: HTTP into one ask of the RateLimiter, and its answer into HTTP. A ban is shown and named by
-the key under which its address is counted: of an IPv6 address that is its /64.
+the key under which its address is counted: the /64 of an IPv6 address.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def ban_routes(limiter: Ref[RateLimiter], now: Callable[[], float] = time) -> AP
 
 
 def bans_out(bans: Iterable[Ban], ahead: float) -> Iterable[dict[str, Any]]:
-    """Yield the members of `BanOut`; the time is so many seconds ahead of that of the bans."""
+    """Yield the members of `BanOut`; `ahead` converts the bans' times to the Unix epoch."""
     for ban in bans:
         until = datetime.fromtimestamp(round(ban.until + ahead), UTC)
         yield {"address": ban.address, "until": until, "seconds": ban.seconds}

@@ -1,4 +1,4 @@
-"""How often something happened lately: sliding windows, in constant time and memory.
+"""Counts how often something happened lately: sliding windows, in constant time and memory.
 
 Rule: pure. Time is passed in, as seconds of one clock that never goes back.
 
@@ -10,7 +10,7 @@ evenly:
 
 The estimate lies between the count of the current bucket and that of both. So a client that adds
 only while there is room adds at most `limit` in one bucket and twice that in any one window; and a
-client that stays within `limit` in any two windows always finds room. A log of exact times would be
+client that stays within `limit` in any two windows always has room. A log of exact times would be
 25 times as large at 60 entries, and grow with the limit.
 """
 
@@ -34,17 +34,17 @@ class SlidingWindow:
         return f"<SlidingWindow: {self._previous}, then {self._current} in {self._width:g} s>"
 
     def add(self, now: float, times: int = 1) -> None:
-        """Count that it happened `times` times now."""
+        """Count `times` more, at `now`."""
         self._advance(now)
         self._current += times
 
     def estimate(self, now: float) -> float:
-        """Return how often it happened in the window that ends now."""
+        """Return the estimated count in the window that ends now."""
         elapsed = self._advance(now)
         return self._current + self._previous * (1 - elapsed / self._width)
 
     def seconds_until_room(self, limit: int, now: float) -> float:
-        """Return in how many seconds one more stays within `limit`, 0.0 if it does now.
+        """Return the seconds until one more stays within `limit`; 0.0 if it does now.
 
         If nothing is added until then, there is room then.
         """
@@ -58,7 +58,7 @@ class SlidingWindow:
         return wait if wait > _INSTANT else 0.0
 
     def seconds_until_quiet(self, now: float) -> float:
-        """Return in how many seconds the estimate is 0, at most two widths."""
+        """Return the seconds until the estimate is 0, at most two widths."""
         elapsed = self._advance(now)
         if self._current:
             return 2 * self._width - elapsed
@@ -77,7 +77,7 @@ class SlidingWindow:
 class WindowTable:
     """Keeps a window for each of at most `most` keys, and one that all other keys share.
 
-    A key keeps its window until nothing in it counts. So a flood of new keys finds the table full
+    A key keeps its window while its estimate is not 0. So a flood of new keys finds the table full
     and shares one window, while a key that was there before still has its own.
     """
 
@@ -98,7 +98,7 @@ class WindowTable:
         if window is not None:
             self._windows.move_to_end(key)
             return window
-        # Two for each new one, so that the table shrinks and no call has to clear all of it.
+        # Two for each new key, so that the table shrinks and no call has to clear all of it.
         self._drop_if_quiet(now)
         self._drop_if_quiet(now)
         if len(self._windows) >= self._most:
@@ -110,7 +110,7 @@ class WindowTable:
         self._windows.pop(key, None)
 
     def _drop_if_quiet(self, now: float) -> None:
-        """Drop the key that was used longest ago, if nothing in its window counts."""
+        """Drop the least recently used key, if its estimate is 0."""
         key = next(iter(self._windows), None)
         if key is not None and not self._windows[key].seconds_until_quiet(now):
             del self._windows[key]

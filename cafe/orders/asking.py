@@ -1,8 +1,8 @@
-"""How the desk asks: the Dispatcher, again after a crash, and the ledger for what is forgotten.
+"""How the desk asks: the Dispatcher, with retries after a crash, and the ledger for old orders.
 
-Rule: a crash of the Dispatcher is hidden from the client: each message is repeated a few times, and
-every command has an id, so that it takes effect once. Each wait for the ledger has a time-out, once
-for a request. A guessed id or a new key is recognized without asking the ledger.
+Rule: a crash of the Dispatcher is hidden from the client: each message is retried a few times, and
+every command has an id, so that it takes effect once. Waits for the ledger have a time-out. A
+guessed id or a new key is recognized without asking the ledger.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from cafe.orders.refusals import UnknownOrder
 R = TypeVar("R")
 
 TRIES = 5
-"""Attempts, before a crash is passed on to the client."""
+"""Attempts before a crash is passed on to the client."""
 AT_ONCE = 1.0
-"""Seconds: two crashes in a row within so short a time are not retried."""
+"""Seconds: after two crashes in a row, each this soon after its ask, there is no retry."""
 REFUSED_SECONDS = 1.0
 """How long the answer to a refused row is held back: the Dispatcher reloads for each such row, so a
 client that retries at once would keep it busy."""
@@ -43,11 +43,11 @@ class Retries:
 
     left: int = TRIES
     waits: bool = False
-    """The request only waits, so it cannot have caused a crash."""
+    """Whether the request only waits, and so cannot have caused a crash."""
     crashed_at_once: bool = False
 
     def allows(self, seconds: float) -> bool:
-        """Return whether to retry after a crash that came so many seconds after the ask."""
+        """Count a crash that came `seconds` after the ask; return whether to retry."""
         self.left -= 1
         again, self.crashed_at_once = self.crashed_at_once, seconds < AT_ONCE
         # Twice in a row: this message may be the cause.
@@ -73,9 +73,9 @@ class Asker:
     async def _ask_about(
         self, message: Message[Dispatcher, R], order_id: str, of_ended: Callable[[Order], R]
     ) -> R:
-        """Ask about an order; if the Dispatcher has forgotten it, answer with what the ledger has.
+        """Ask about an order; if the Dispatcher has forgotten it, answer from the ledger.
 
-        `of_ended` makes that answer: an order that is forgotten has ended.
+        `of_ended` makes that answer: only orders that have ended are forgotten.
         Raises UnknownOrder for an id that the shop has never made, before any actor is asked.
         """
         if not self.ids.may_exist(order_id):
@@ -90,7 +90,7 @@ class Asker:
         return Standing(order, None, None, order.waited_seconds(self.now()))
 
     async def _forgotten(self, order_id: str) -> Order:
-        """Look an order up that the Dispatcher does not know; raises UnknownOrder."""
+        """Return an order that only the ledger has; raises UnknownOrder if it has none."""
         order = await self.ledger.read(partial(find_order, order_id=order_id))
         if order is None:
             raise UnknownOrder
@@ -102,7 +102,7 @@ class Asker:
         return self.keys.may_have(scope, key, self.now() - self.key_ttl_seconds)
 
     async def _read_key(self, scope: str, key: str) -> Order | None:
-        """Return the order that the ledger has under a key."""
+        """Return the order that the ledger has under a key; None if there is none."""
         if not self._may_have_key(scope, key):
             return None
         since = self.now() - self.key_ttl_seconds
@@ -110,16 +110,16 @@ class Asker:
         return await self.ledger.read(query)
 
     async def _ask(self, message: Message[Dispatcher, R], retries: Retries | None = None) -> R:
-        """Ask the Dispatcher, for as long as a request may wait for the ledger."""
+        """Ask the Dispatcher, with the time-out of waits for the ledger."""
         with ledger_time_out():
             return await self._ask_until_answered(message, retries or Retries())
 
     async def _wait(self, message: Message[Dispatcher, R]) -> R:
-        """Ask for what others have to do first, without a time-out."""
+        """Ask without a time-out: the answer depends on what other clients do."""
         return await self._ask_until_answered(message, Retries(waits=True))
 
     async def _ask_until_answered(self, message: Message[Dispatcher, R], retries: Retries) -> R:
-        """Ask the Dispatcher, and again after a crash while `retries` allow it."""
+        """Ask the Dispatcher; retry after a crash while `retries` allows it."""
         while True:
             asked_at = trio.current_time()
             try:

@@ -1,8 +1,8 @@
-"""The Autopilot: an actor that plays the staff, for trying the shop out and for shows.
+"""The Autopilot: an actor that plays the staff, for trials and demonstrations.
 
-Rule: at each tick every order in memory moves at most one status on, and none that staff have moved
-since the tick before. It asks as a barista would, one order after the other, so that the Dispatcher
-never waits for it and has turns for everyone else in between.
+Rule: each tick moves every order in memory at most one status on, and leaves alone those that staff
+have moved since the tick before. It asks as a barista would, one order after the other, so that the
+Dispatcher handles other messages in between.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cafe.orders.order import NEXT, Order, Status
 from cafe.orders.refusals import UnknownOrder, WrongStep
 
 NAME = "autopilot"
-"""Who has made its changes, as the log says."""
+"""The name that the log has for its changes."""
 PAGE = 100
-"""Orders that it asks for at once."""
+"""Orders on each page that it asks for."""
 LEASE_TICKS = 3
-"""Its claims hold for so many ticks at least, so that the next tick finds them."""
+"""The minimum lease of its claims, in ticks, so that the next tick finds them."""
 
 Seen = tuple[Status, float | None, float | None]
-"""The status of an order, and when it was started and ended: what changes when it is moved."""
+"""The status of an order, and when it was started and ended: the fields that a move changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ class Tick(Message["Autopilot", None]):
 
 
 class Autopilot(Actor):
-    """Moves orders; keeps how it left each of them."""
+    """Moves orders, and remembers how it left each of them."""
 
     def __init__(self, dispatcher: Ref[Dispatcher], closing: Closing, seconds: float) -> None:
         self._dispatcher = dispatcher
         self._closing = closing
         self._lease_seconds = LEASE_TICKS * seconds
         self._left: dict[str, Seen] = {}
-        """How each order stood when the last tick was done with it."""
+        """The state of each order after the last tick."""
 
     @Tick.handler
     async def tick(self, _message: Tick) -> None:
-        """Move each order that staff have not moved, and give up where the shop cannot now."""
+        """Move each order that staff have not moved; a refusal or a crash ends the tick."""
         with suppress(CafeRefusal, ActorCrashed, ActorStopped):
             orders = await self._list()
             self._left = {one.order_id: self._left.get(one.order_id, PLACED) for one in orders}
@@ -60,9 +60,9 @@ class Autopilot(Actor):
                 self._left[order.order_id] = seen(left)
 
     async def _list(self) -> list[Order]:
-        """Return what there is to move, each once: those that are ready first.
+        """Return the orders to move, each once, the ready ones first.
 
-        What a courier brings is moved no further once it is ready.
+        A ready order that a courier brings is left out: the courier hands it over.
         """
         everything = await self._dispatcher.ask(ListReady())
         ready = [order for order in everything if order.destination is None]
@@ -75,18 +75,18 @@ class Autopilot(Actor):
                 return ready + live
 
     async def _move(self, order: Order) -> Order:
-        """Move an order one status on, and return it; as it was, where it cannot be moved."""
+        """Move an order one status on and return it; return it unchanged if that is refused."""
         step = MoveOrder(order.order_id, NEXT[order.status], NAME, self._lease_seconds)
         try:
             return (await self._dispatcher.ask(step)).order
         except (WrongStep, UnknownOrder, NotRecorded):
-            return order  # staff or its customer were faster, or the database refuses it
+            return order  # staff or its customer were faster, or the database refused it
 
 
 async def keep_ticking(autopilot: Ref[Autopilot], seconds: float) -> None:
-    """Ask for a tick every so many seconds of monotonic time; never returns.
+    """Ask for a tick every `seconds` of monotonic time; never returns.
 
-    What a long tick or a pause of the machine has missed is not caught up.
+    Ticks that were missed during a long tick or a pause of the machine are skipped.
     """
     due = trio.current_time() + seconds
     while True:
@@ -97,9 +97,9 @@ async def keep_ticking(autopilot: Ref[Autopilot], seconds: float) -> None:
 
 
 def seen(order: Order) -> Seen:
-    """Return how an order stands, as far as moving it changes that."""
+    """Return the fields of an order that a move changes."""
     return order.status, order.started_at, order.ended_at
 
 
 PLACED: Seen = (Status.WAITING, None, None)
-"""How an order stands that nobody has moved."""
+"""The state of an order that has never been moved."""

@@ -1,7 +1,7 @@
 """The desk for baskets: what the routes for customers with accounts ask.
 
 Rule: as at the desk: no state, no decisions about orders. A basket is placed once, however often
-that is repeated; what only the ledger still has of it counts.
+the request is repeated, even where only the ledger still has its order.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from cafe.orders.schemas import basket_out
 
 @dataclass(frozen=True, slots=True)
 class BasketDesk(Asker):
-    """What is asked about baskets."""
+    """Asks about the orders of baskets."""
 
     async def check_room(self, address: str, max_waiting: int) -> None:
-        """Raise what placing a basket now would raise: before it is charged."""
+        """Raise the refusal that placing a basket now would raise, before it is charged."""
         await self._ask(CheckRoom(address, max_waiting))
 
     async def find_placed(self, account_id: str, key: str, fingerprint: str) -> Standing | None:
@@ -64,9 +64,9 @@ class BasketDesk(Asker):
     async def place_basket(self, message: PlaceOrder) -> tuple[Standing, bool]:
         """Place a basket, once, however often it is repeated; also return whether it is new.
 
-        It is not where the account has used its key for an order before, or where an order with
-        its id was committed before. Only the id of a prepaid basket is older than this call, so
-        only that is looked up.
+        It is not new if the account has used its key for an order before, or if an order with its
+        id was committed before. Only a prepaid basket's id is older than this call, so only that
+        is looked up.
         """
         try:
             with ledger_time_out():
@@ -78,8 +78,8 @@ class BasketDesk(Asker):
     async def list_placed(self, query: PlacedQuery) -> PlacedPage:
         """List orders of baskets, the newest first; no answered write is missing.
 
-        They are read from the ledger, and shown as the Dispatcher has them. One whose status was
-        changed meanwhile to none that is wanted is left out.
+        They are read from the ledger, and shown as the Dispatcher has them. An order whose status
+        no longer matches the query is left out.
         """
         with ledger_time_out():
             found = await self.ledger.read(partial(list_placed, query=query))
@@ -89,13 +89,13 @@ class BasketDesk(Asker):
         return PlacedPage(wanted, page[-1].number if len(found) > query.most else None)
 
     async def find_many(self, order_ids: Sequence[str]) -> Sequence[Standing]:
-        """Return several orders, in the given order; those that there are not are left out."""
+        """Return several orders, in the order of the ids; unknown ids are left out."""
         with ledger_time_out():
             known = await self.ledger.read(partial(find_orders, order_ids=order_ids))
             return await self._show([known[one] for one in order_ids if one in known])
 
     async def history(self, order_id: str, after: int = 0) -> Sequence[Logged]:
-        """Return the events of an order behind a position, oldest first, at most 500.
+        """Return the events of an order after a position, oldest first, at most 500.
 
         Raises UnknownOrder for an id that the shop has never made.
         """
@@ -125,7 +125,7 @@ class BasketDesk(Asker):
         return standing, known is None and standing.order.order_id == message.order_id
 
     async def _show(self, committed: Sequence[Order]) -> Sequence[Standing]:
-        """Return where orders of the ledger stand: the Dispatcher knows all that have not ended."""
+        """Return the standings of committed orders: the Dispatcher has all that have not ended."""
         message = FindOrders(tuple(order.order_id for order in committed))
         known = await self._ask_until_answered(message, Retries())
         return [known.get(order.order_id, self._ended(order)) for order in committed]

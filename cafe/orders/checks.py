@@ -33,7 +33,7 @@ def _differ(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement
 
 
 def _before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return a condition: a time is earlier than another, though the clock was not set right."""
+    """Return the condition that `one` is before `other`, but by less than MOST_AHEAD."""
     return and_(one < other, one > other - MOST_AHEAD)
 
 
@@ -119,7 +119,7 @@ def _seen() -> Any:
     last_start = func.max(starts).over(partition_by=_event.subject)
     numbered = select(*_event, last_start.label("last_start")).where(_ours).subquery()
     seen = numbered.c
-    # What is called off has ended before.
+    # An order that is called off has ended before.
     ends = and_(seen.after.in_(("ready", "cancelled")), seen.action != "call off")
     return (
         select(
@@ -215,7 +215,7 @@ def _wrong_totals() -> Executable:
 
 
 def _strange_destinations() -> Executable:
-    """Select destinations without an order, or of one that the counter hands over."""
+    """Select destinations without an order, or of an order that the counter hands over."""
     published = and_(_event.action == "publish", _event.subject == _destination.order_id, _ours)
     return (
         select(_destination.order_id.label("subject"), _order.number, _destination.district)
@@ -228,7 +228,7 @@ def _strange_destinations() -> Executable:
 
 
 def _lost_destinations() -> Executable:
-    """Select what was published, and has no destination or is a basket's or a customer's."""
+    """Select published orders without a destination, or with a basket or a customer."""
     has_one = select(_destination.order_id).where(_destination.order_id == _order.order_id).exists()
     of_customer = or_(_order.account_id.is_not(None), _order.address != NO_ADDRESS)
     return (
@@ -254,7 +254,7 @@ def _wrong_pauses() -> Executable:
         _differ(is_paused, pause.until.is_not(None)),
         _differ(is_paused, pause.text.is_not(None)),
     )
-    # Of what only one of the two has, the other is NULL, and that differs.
+    # Where there is only one of the two, the other's columns are NULL, and so they differ.
     of_rows = (
         select(pause.subject, pause.intake, said.c.after)
         .outerjoin_from(pauses, said, pause.subject == said.c.subject)

@@ -1,7 +1,7 @@
 """The customers' routes: order, look, cancel.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP. When a customer hangs up, the ask is
-cancelled, and the Dispatcher is told at once.
+Rule: HTTP into asks of the desk, and their answers into HTTP. When a customer hangs up, the ask is
+cancelled, and the Dispatcher handles that at once.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIR
         try:
             standing = await unless_disconnected(request, placing, waits=hold > 0)
         except OverLimit as no:
-            raise await tell_limiter(no, message.address, limiter) from None
+            raise await report_refusal(no, message.address, limiter) from None
         if standing is None:
             return DISCONNECTED
         if standing.order.ended or applied is None:
@@ -161,7 +161,7 @@ def customer_routes(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> APIR
 def wanted(drink: str, menu: Menu, key: str | None) -> tuple[str, bool]:
     """Return a drink as orders name it, and whether it is sold at the moment.
 
-    Raises NotOnTheMenu if it is not, unless it may have been ordered before, with a key.
+    Raises NotOnTheMenu if it is not and there is no key: with one, it may be ordered already.
     """
     product = menu.find(drink)
     if product is not None and not product.sold_out:
@@ -172,7 +172,7 @@ def wanted(drink: str, menu: Menu, key: str | None) -> tuple[str, bool]:
 
 
 async def place(message: PlaceOrder, hold: float, desk: Desk, menu: Menu) -> Standing:
-    """Place an order at the desk; raises NotOnTheMenu for one that may not be new, and is."""
+    """Place an order at the desk; raises NotOnTheMenu for a new order of what is not sold."""
     try:
         return await desk.place(message, hold)
     except ForgottenOrder:
@@ -180,7 +180,7 @@ async def place(message: PlaceOrder, hold: float, desk: Desk, menu: Menu) -> Sta
 
 
 async def find_plain(desk: Desk, order_id: str, hold: float = 0.0) -> Standing:
-    """Find an order as `Desk.find` does; one of a basket is unknown here, for it has an owner."""
+    """Find an order as `Desk.find` does; raises UnknownOrder for a basket's: it has an owner."""
     standing = await desk.find(order_id)
     if standing.order.basket is not None:
         raise UnknownOrder
@@ -196,7 +196,7 @@ async def cancel_plain(desk: Desk, order_id: str) -> Standing:
 
 
 def accepted(standing: Standing, applied: str, request: Request, desk: Desk) -> Response:
-    """Return the 202 that says where to collect the order; cancel it if that is undelivered."""
+    """Return the 202 with the order's location; cancel the order if it is not delivered."""
     order = standing.order
     if order.key is None:  # else the customer can repeat the request
         if_undelivered(request.scope, partial(desk.hang_up, order.order_id))
@@ -205,8 +205,8 @@ def accepted(standing: Standing, applied: str, request: Request, desk: Desk) -> 
     return answer(order_out(standing), 202, headers)
 
 
-async def tell_limiter(no: OverLimit, address: str, limiter: Ref[RateLimiter]) -> CafeRefusal:
-    """Have the RateLimiter count a refusal of the Dispatcher's; return what the customer gets.
+async def report_refusal(no: OverLimit, address: str, limiter: Ref[RateLimiter]) -> CafeRefusal:
+    """Report a refusal by the Dispatcher to the RateLimiter; return the customer's refusal.
 
     Raises LimitExceeded, as the RateLimiter does, for a banned address.
     """

@@ -51,9 +51,9 @@ from cafe.orders.tables import destinations, id_secret, keys, lines, orders
 
 
 def _ended(before: float) -> Select[Any]:
-    # The highest number stays, for the next order's is one more.
+    # The highest number is kept: the next order's is one more.
     highest = select(func.max(orders.c.number)).scalar_subquery()
-    # What a courier is still to bring stays, however long that takes.
+    # An order that a courier has yet to bring is kept, however long that takes.
     is_brought = select(destinations.c.order_id).where(destinations.c.order_id == orders.c.order_id)
     is_under_way = and_(orders.c.status == Status.READY.value, is_brought.exists())
     return select(orders.c.order_id).where(
@@ -110,7 +110,7 @@ class OrdersOffer(Offer):
 
 
 async def open_orders(house: House, *, board: Board) -> OrdersOffer:
-    """Start the Dispatcher from what the ledger has, and return what orders offer.
+    """Start the Dispatcher on what the ledger has, and return what orders offer.
 
     Waits for the database, however long it is away. Raises what the Dispatcher's start raises.
     """
@@ -118,7 +118,7 @@ async def open_orders(house: House, *, board: Board) -> OrdersOffer:
     ledger.listen(OrderLog(house.registry).hear)
     ttl = settings.key_ttl_seconds
     ids, keys_kept = await load_ids_and_keys(ledger, ttl)
-    # In a house no board is looked at: each front has its own.
+    # With fronts, this process shows no board: each front has its own.
     ready_board = ReadyBoard() if house.has_fronts else await load_ready_board(ledger)
     rules = Rules(settings.lease_seconds, settings.max_waiting, ttl, has_fronts=house.has_fronts)
     dispatcher = await house.start(dispatcher_factory(rules, ledger, closing), name="Dispatcher")
@@ -166,7 +166,7 @@ def dispatcher_factory(
     rules: Rules, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Dispatcher]]:
     """Return a factory of Dispatchers, for its start and each restart; waits for the database."""
-    # A Dispatcher without orders still answers, with refusals.
+    # If the ledger gives up, a Dispatcher without orders still answers, with refusals.
     load = partial(ledger.open_until_given_up, ORDERS, Snapshot())
     holdings = Holdings()
 
@@ -179,7 +179,7 @@ def dispatcher_factory(
 def orders_offer(
     desk: Desk, limiter: Ref[RateLimiter], board: Board, ledger: Ledger
 ) -> OrdersOffer:
-    """Return what orders offer where the Dispatcher is, given its desk, and the menu."""
+    """Return what orders offer in the process of the Dispatcher."""
     dispatcher = desk.dispatcher
 
     async def metrics() -> Iterable[Metric]:
@@ -199,7 +199,7 @@ def orders_offer(
 
 
 def asked_offer(desk: Desk, limiter: Ref[RateLimiter], board: Board) -> OrdersOffer:
-    """Return what orders offer wherever they are asked for, in this process or at a front."""
+    """Return what orders offer both in the process of the Dispatcher and at a front."""
     dispatcher = desk.dispatcher
 
     async def cut_off(address: str, seconds: float) -> int:
@@ -224,7 +224,7 @@ async def leave_front(dispatcher: Ref[Dispatcher], front: str) -> int:
 async def answer_all(dispatcher: Ref[Dispatcher]) -> Mapping[str, int]:
     """Answer all who wait because the shop closes; return how many, and how many orders are left.
 
-    A Dispatcher that crashes meanwhile is asked again: its next instance still has their replies.
+    If the Dispatcher crashes meanwhile, its next instance is asked; those who wait retry there.
     """
     answered: int | None = None
     while answered is None:

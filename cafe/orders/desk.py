@@ -1,6 +1,6 @@
-"""The desk: what the APIs ask. It asks the Dispatcher, and reads old orders from the ledger.
+"""The desk: through it the APIs ask the Dispatcher, and read old orders from the ledger.
 
-Rule: no state, no decisions about orders; `asking.py` says how it asks.
+Rule: no state, no decisions about orders. Retries and time-outs are in `asking.py`.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ from cafe.orders.refusals import (
 
 @dataclass(frozen=True, slots=True)
 class Desk(BasketDesk):
-    """What the APIs ask."""
+    """Asks about orders, for the APIs."""
 
     # Customers
 
     async def place(self, message: PlaceOrder, hold: float = inf) -> Standing:
-        """Place an order, once, however often it is repeated; wait `hold` seconds for its end."""
+        """Place an order, once, however often it is repeated; wait at most `hold` seconds."""
         retries = Retries()
         try:
             if message.key is None:
@@ -75,10 +75,10 @@ class Desk(BasketDesk):
                     return standing
             order_id = standing.order.order_id
             if standing.order.ended:
-                hold = inf  # the answer is there
+                hold = inf  # the wait is answered at once
             if hold <= 0:
                 return standing
-            # Most wait without a limit; a scope would cost each of them memory, too.
+            # Most wait without a limit; a cancel scope would cost each of them memory.
             with nullcontext() if hold == inf else trio.move_on_after(hold):
                 try:
                     return await self._wait(AwaitOrder(order_id, timed=hold < inf))
@@ -114,7 +114,7 @@ class Desk(BasketDesk):
     # Staff
 
     async def move(self, message: MoveOrder) -> Standing:
-        """Move an order one status on; raises WrongStep where that is not the next."""
+        """Move an order one status on; raises WrongStep if that is not the next."""
         if not self.ids.may_exist(message.order_id):
             raise UnknownOrder
         retries = Retries()
@@ -127,7 +127,7 @@ class Desk(BasketDesk):
                     raise WrongStep(known.status) from None
                 return await self._ask_until_answered(replace(message, known=known), retries)
             except WrongStep as no:
-                # After a crash: it may have been this message that made the step.
+                # After a retry: this message may have made the step before the crash.
                 if retries.left == TRIES or no.order_status is not message.status:
                     raise
                 return await self._ask_until_answered(FindOrder(message.order_id), retries)
@@ -135,17 +135,17 @@ class Desk(BasketDesk):
     # Managers
 
     async def pause(self, pause: Pause) -> None:
-        """Take no new orders until then."""
+        """Refuse new orders until the pause ends."""
         await self._ask(PauseOrders(pause))
 
     async def resume(self, by: str | None = None) -> None:
-        """Take new orders again."""
+        """Accept new orders again."""
         await self._ask(ResumeOrders(by))
 
     # Deliveries
 
     async def publish(self, message: PublishOrder) -> Standing:
-        """Publish an order, once, however often it is repeated one after the other."""
+        """Publish an order, once, however often this is repeated, one call after the other."""
         with ledger_time_out():
             known = await self.ledger.read(partial(find_order, order_id=message.order_id))
             if known is not None:
@@ -153,16 +153,16 @@ class Desk(BasketDesk):
             return await self._ask_until_answered(message, Retries())
 
     async def hand_over(self, order_id: str, by: str | None = None) -> Standing:
-        """Hand over an order that a courier has brought; it may be repeated.
+        """Record that a courier has handed over an order; repeating it does nothing.
 
-        Raises OrderConflict for one that is not ready, or that no courier brings.
+        Raises OrderConflict if it is not ready, or if no courier brings it.
         """
         return await self._ask_of_delivery(HandOver(order_id, by))
 
     async def call_off(
         self, order_id: str, by: str | None = None, reason: str | None = None
     ) -> Standing:
-        """Cancel an order that is ready and that no courier brings any longer; may be repeated.
+        """Cancel a ready order that no courier will bring; repeating it does nothing.
 
         Raises OrderConflict for any other order.
         """
@@ -182,12 +182,12 @@ class Desk(BasketDesk):
     # Baristas
 
     async def start(self, message: StartOrder, hold: float = 0.0) -> Claim | None:
-        """Claim the oldest order; None where there is none within `hold` seconds."""
+        """Claim the oldest waiting order; return None if there is none within `hold` seconds."""
         if hold <= 0:
             return await self._ask(message)
         with trio.move_on_after(hold):
             return await self._wait(replace(message, waits=True))
-        # With a key it keeps what it has claimed, of which the answer may be late, or lost.
+        # A claim with a key is kept even if its answer was late or lost: ask for it again.
         return await self._ask(message) if message.keyed else None
 
     async def finish(self, message: FinishOrder) -> Order:
@@ -221,9 +221,9 @@ class Desk(BasketDesk):
     async def _place_by_key(
         self, message: PlaceOrder, key: str, retries: Retries
     ) -> tuple[Standing, bool]:
-        """Place an order, unless the ledger has one under its key; return whether it was collected.
+        """Place an order, unless the ledger has one under its key; also return whether it was.
 
-        One that has ended is collected: only the ledger may still have it.
+        An order that has ended is collected: only the ledger may still have it.
         """
         with ledger_time_out():
             while (held := await self._read_key(message.address, key)) is not None:
@@ -240,7 +240,7 @@ class Desk(BasketDesk):
 
 
 async def load_ids_and_keys(ledger: Ledger, key_ttl_seconds: float) -> tuple[OrderIds, KeptKeys]:
-    """Load what a desk keeps of the ledger in memory; call this before the Dispatcher starts.
+    """Load the ids and keys that a desk keeps in memory; call this before the Dispatcher starts.
 
     Waits for the database, however long it is away.
     """

@@ -5,8 +5,8 @@ Customers and baristas who wait are kept replies.
 
 Each change is written to the journal in the turn in which it happens, and replies are sent
 through the journal, which holds them until the entries before them are committed. So no client
-sees a state that a crash could undo, and the Dispatcher never waits. A barista is given an order
-only once it is committed: a row that the database refuses affects its customer alone.
+sees a state that a crash could undo, and the Dispatcher never waits. An order is assigned to a
+barista only once it is committed: a row that the database refuses affects its customer alone.
 
 There is no time-out here. An asker bounds its own wait; an ask that is cancelled is a hang-up, and
 its callback is a turn like any other.
@@ -95,7 +95,7 @@ RETRY_SECONDS = 5.0
 """Retry-After while no brewing time is known."""
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
-"""Opens the next journal, and returns what the ledger has of orders."""
+"""Opens the next journal; returns it with the orders that the ledger has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class Rules:
     max_waiting: int = 10_000
     key_ttl_seconds: float = 86_400.0
     unclaimed_seconds: float = 10.0
-    """How long a bound order may be without a waiting customer."""
+    """The interval between checks: a bound order with no customer at two in a row is abandoned."""
     has_fronts: bool = False
-    """Whether customers wait at fronts, which a start of this process does not disconnect."""
+    """Whether customers wait at fronts: a restart of this process does not disconnect them."""
 
 
 class Dispatcher(Actor):
@@ -124,9 +124,9 @@ class Dispatcher(Actor):
         *,
         holdings: Holdings | None = None,
     ) -> None:
-        """Start from what was `loaded`; `holdings` are those of the instance before it.
+        """Start from what was `loaded`; `holdings` are those of the instance before this.
 
-        `clock` returns seconds since the epoch, never less than the time of the last event.
+        `clock` returns seconds since the epoch, as `Ledger.now` does.
         """
         self._rules = rules
         self._clock = clock
@@ -134,7 +134,7 @@ class Dispatcher(Actor):
         self._closing = closing
         self._customers = WaitingCustomers(Holdings() if holdings is None else holdings)
         self._baristas: dict[Reply[Claim | None], StartOrder] = {}
-        """Those that wait, first come first served."""
+        """The waiting baristas, first come first served."""
         self._lease_timer: Timer | None = None
         self._lease_timer_at = inf
         self._begin(*loaded)
@@ -159,8 +159,8 @@ class Dispatcher(Actor):
         """The last ticket number that is committed."""
         self._pausing = snapshot.pausing
         self._sign = Sign(snapshot.pausing)
-        """What customers are told of that: what is committed."""
-        # One may have ended in a commit that the instance before this did not see.
+        """The last committed pause, which customers see."""
+        # A held order may have ended in a commit that the instance before this did not see.
         self._customers.holdings.keep(self._book.is_live)
         journal.on_commit(self._on_commit)
 
@@ -179,7 +179,7 @@ class Dispatcher(Actor):
 
     @LoadOrders.handler
     async def load(self, _message: LoadOrders) -> None:
-        """Load the committed state again; those who wait keep waiting."""
+        """Reload the committed state; waiting customers and baristas keep waiting."""
         self._begin(*await self._load())
         if self._journal.closed:  # the shop closes, and its CloseShop may have come before this
             self._dismiss_all()
@@ -211,7 +211,7 @@ class Dispatcher(Actor):
 
     @CheckRoom.handler
     def check_room(self, message: CheckRoom) -> None:
-        """Refuse what could not be placed now."""
+        """Raise the refusal that placing a basket would raise now."""
         if self._journal.closed:
             raise self._journal.refusal
         self._refuse_beyond_limits(message.address, message.max_waiting)
@@ -221,17 +221,17 @@ class Dispatcher(Actor):
         """Answer when the order has ended, and hand it over to its customer."""
         order = self._find(message.order_id)
         if order.ended:
-            self._give(order, reply, collects=message.collects)
+            self._answer_ended(order, reply, collects=message.collects)
             return
         self._customers.add(reply, message)
         if self._closing.refusal is not None:
             self._dismiss(order.order_id)
             return
-        reply.on_abandoned(partial(self._leave, message, reply))
+        reply.on_abandoned(partial(self._remove_waiting, message, reply))
 
     @HoldOrders.deferred
     def hold(self, message: HoldOrders, reply: Reply[dict[str, Standing]]) -> None:
-        """Have customers wait for orders at a front, and hand over what is ready."""
+        """Record that customers wait for orders at a front; hand over the ready ones."""
         standings: dict[str, Standing] = {}
         written = self._journal.written
         for order_id in message.order_ids:
@@ -256,7 +256,7 @@ class Dispatcher(Actor):
 
     @LeaveFront.handler
     def leave_front(self, message: LeaveFront) -> int:
-        """End all waits at a front, whose connections are closed."""
+        """End all waits at a front that is gone; abandon bound orders without a customer."""
         left = self._customers.holdings.leave_all(message.front)
         for order_id in left:
             self._abandon_unless_awaited(order_id, "its customer had disconnected")
@@ -267,7 +267,7 @@ class Dispatcher(Actor):
         """Unbind an order from its customer's connection."""
         order = self._find(message.order_id)
         if order.ended:
-            self._give(order, reply, collects=True)
+            self._answer_ended(order, reply, collects=True)
             return
         unbound = self._book.unbind(order.order_id, self._clock())
         if unbound is not None:
@@ -282,7 +282,7 @@ class Dispatcher(Actor):
     @CollectOrder.deferred
     def collect(self, message: CollectOrder, reply: Reply[Standing]) -> None:
         """Hand over an order that only the ledger still had."""
-        self._give(self._recall(message.order), reply, collects=True)
+        self._answer_ended(self._recall(message.order), reply, collects=True)
 
     @FindOrder.deferred
     def find(self, message: FindOrder, reply: Reply[Standing]) -> None:
@@ -325,7 +325,7 @@ class Dispatcher(Actor):
 
     @CutOff.handler
     def cut_off(self, message: CutOff) -> int:
-        """Cancel the waiting orders of a banned address, those that were kept as well."""
+        """Cancel the waiting orders of a banned address, unbound ones too, but no prepaid ones."""
         changes = self._book.cut_off(message.address, self._clock())
         for change in changes:
             self._write(change)
@@ -338,7 +338,7 @@ class Dispatcher(Actor):
 
     @StartOrder.deferred
     def start(self, message: StartOrder, reply: Reply[Claim | None]) -> None:
-        """Let a barista wait for the next order, first come first served."""
+        """Answer with a claim of the oldest order; without one, wait or answer None, as asked."""
         if self._closing.refusal is not None:
             raise self._closing.refusal
         held = self._book.claimed_by(message.claim)
@@ -408,12 +408,12 @@ class Dispatcher(Actor):
 
     @PauseOrders.deferred
     def pause(self, message: PauseOrders, reply: Reply[None]) -> None:
-        """Take no new orders until a time; those that wait are brewed as usual."""
+        """Refuse new orders until a time; waiting orders are brewed as usual."""
         self._change_pausing(self._pausing.begin(message.pause, self._clock()), reply)
 
     @ResumeOrders.deferred
     def resume(self, message: ResumeOrders, reply: Reply[None]) -> None:
-        """Take new orders again."""
+        """Accept new orders again."""
         self._change_pausing(self._pausing.end(self._clock(), message.by), reply)
 
     def _change_pausing(self, change: PauseChange | None, reply: Reply[None]) -> None:
@@ -548,12 +548,12 @@ class Dispatcher(Actor):
             raise TooManyWaiting(max_waiting, self._retry_after())
 
     def _retry_after(self) -> float:
-        """Return the seconds after which about one place in the queue is free."""
+        """Return an estimate of the seconds until a place in the queue is free."""
         return self._book.eta_seconds(1, len(self._baristas)) or RETRY_SECONDS
 
     # Waiting customers
 
-    def _give(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
+    def _answer_ended(self, order: Order, reply: Reply[Standing], *, collects: bool) -> None:
         """Answer with an order that has ended; hand it over if its customer asks."""
         if order.status is Status.CANCELLED and collects:
             self._journal.refuse(reply, OrderCancelled())
@@ -566,7 +566,7 @@ class Dispatcher(Actor):
         self._journal.reply(reply, standing, looks=not handed_over)
 
     def _hold_placed(self, message: PlaceOrder, order: Order, reply: Reply[Standing]) -> None:
-        """Have the customer of an order wait at the front that it came from."""
+        """Record that the order's customer waits at the front that sent the message."""
         if message.front is None or order.ended:
             return
         holdings = self._customers.holdings
@@ -574,11 +574,11 @@ class Dispatcher(Actor):
         reply.on_abandoned(partial(holdings.drop, order.order_id, message.front, message.hold))
 
     def _drop_holds(self, message: HoldOrders) -> None:
-        """End holds of which their front has not learned."""
+        """End holds whose answer did not reach their front."""
         for order_id in message.order_ids:
             self._customers.holdings.drop(order_id, message.front, message.hold)
 
-    def _leave(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
+    def _remove_waiting(self, message: AwaitOrder, reply: Reply[Standing]) -> None:
         """Remove a client whose ask was cancelled; if it was a hang-up, abandon the order."""
         was_waiting = self._customers.remove(reply, message)
         if was_waiting and message.collects and not message.timed:
@@ -619,7 +619,7 @@ class Dispatcher(Actor):
         """On shutdown, answer all who wait for an order; return the number of customers."""
         refusal = self._closing.refusal or LedgerUnavailable()
         has_customer = self._customers.is_collected_here(order_id)
-        order = self._book.orders.get(order_id)  # None: loading it again has failed
+        order = self._book.orders.get(order_id)  # None: reloading has failed
         answered = 0
         for reply, message in self._customers.take_replies(order_id).items():
             if message.collects or order is None:
@@ -633,7 +633,7 @@ class Dispatcher(Actor):
     # Waiting baristas
 
     def _on_commit(self) -> None:
-        """Schedule a turn that hands out what has been committed."""
+        """Schedule a turn that assigns committed orders to waiting baristas."""
         if self._baristas:
             with suppress(ActorError):  # this instance has crashed, and the next has not started
                 self.after(0.0, self._hand_out)
@@ -659,11 +659,11 @@ class Dispatcher(Actor):
             order = change.order
             if not wish.keyed:
                 # Until the answer is sent, a barista who disconnects releases the order.
-                reply.on_abandoned(partial(self._come_back, order))
+                reply.on_abandoned(partial(self._release_undelivered, order))
             self._journal.reply(reply, Claim(order, len(self._book.queue)))
         self._watch_leases()
 
-    def _come_back(self, order: Order) -> None:
+    def _release_undelivered(self, order: Order) -> None:
         """Release an order whose claim was never delivered, if that claim still holds."""
         if self._book.is_claimed(order):
             now = self._clock()
@@ -715,13 +715,13 @@ class Dispatcher(Actor):
     # Looking
 
     def _recall(self, known: Order) -> Order:
-        """Take an ended order from the ledger into memory, and return it as it stands."""
+        """Keep an ended order of the ledger in memory; return it as it stands there."""
         self._book.remember(known)
         self._book.keep_recent(known.order_id, self._journal.written, self._journal.committed)
         return self._book.find(known.order_id)
 
     def _find(self, order_id: str, known: Order | None = None) -> Order:
-        """Return an order; `known` is what the ledger has, if memory has forgotten it."""
+        """Return the order in memory, else `known`, which the ledger has; raises UnknownOrder."""
         order = self._book.orders.get(order_id)
         if order is not None:
             return order

@@ -1,6 +1,6 @@
-"""What follows the ledger's log for orders: log lines, metrics, the ready board.
+"""The followers of the ledger's log for orders: log lines, metrics, the ready board.
 
-Rule: a follower is told of committed changes only; it never waits and never fails. Customers' names
+Rule: a follower receives committed changes only; it never waits and never fails. Customers' names
 and orders' ids are not logged: an id is enough to cancel an order.
 """
 
@@ -95,7 +95,7 @@ def metrics_of(queue: QueueCount) -> Iterator[Metric]:
 
 
 def hear_for(board: ReadyBoard, logged: Sequence[Logged]) -> None:
-    """Tell the board of committed orders; with `partial` a follower for `Ledger.listen`."""
+    """Note committed changes on the board; with `partial`, a follower for `Ledger.listen`."""
     for one in logged:
         event = one.event
         change = one.changes[0] if one.department == "orders" and one.changes else None

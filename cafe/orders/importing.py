@@ -1,11 +1,11 @@
-"""Orders that are imported: those of baskets, and what couriers bring.
+"""The import of orders from another system: those of baskets, and those that couriers bring.
 
-Rule: an order comes in by the same transitions as one that is placed here, each at its time and
-with its former id in the event's data, so that no follower takes it for news. Its id is made of the
-former one with the shop's secret: importing an order twice is refused.
+Rule: an imported order makes the same transitions as one that is placed here, each at its former
+time, and with the former id in the event's data, so that followers can tell it from a new order.
+Its id is derived from the former one with the shop's secret: importing an order twice is refused.
 
-What waited there waits here, and so does what was in preparation: no barista of ours has it. What
-has ended was brewed in no time, since nothing says how long it took.
+An order that waited or was in preparation waits here: no barista of this shop has it. One that has
+ended gets a brewing time of 0, since nothing says how long it took.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sold(NamedTuple):
 
 
 class Published(NamedTuple):
-    """What a courier brings or has brought, to import."""
+    """An order that a courier brings or has brought, to import."""
 
     former_id: str
     name: str
@@ -66,10 +66,10 @@ class Imported(NamedTuple):
 
 
 class OrdersImport:
-    """Takes orders over, in the order of their times."""
+    """Makes the entries of imported orders; add them in the order of their times."""
 
     def __init__(self, connection: Connection, system: str, former_ids: Sequence[str]) -> None:
-        """Read which of the orders are known; the system is the one that they come from."""
+        """Read which of the orders are known; `system` names the one that they come from."""
         known = find_secret(connection)
         secret = known or new_secret(connection)
         self._new_secret = secret if known is None else None
@@ -80,20 +80,20 @@ class OrdersImport:
         self._book.resume((), (), load_last_number(connection), (), 0.0)
 
     def secret(self) -> list[Entry]:
-        """Return the entry of the secret that the ids are made with, if it is a new one."""
+        """Return the entry that stores the secret of the ids; none if it is stored already."""
         if self._new_secret is None:
             return []
         return [Entry(None, (Put(id_secret, (1, *self._new_secret)),))]
 
     def sell(self, sold: Sold) -> Imported:
-        """Add the order of a basket; raises WrongRecordError."""
+        """Add the order of a basket; raises WrongRecordError if its id is taken."""
         order_id = self._new_id(sold.former_id)
-        return self._imported(order_id, sold.former_id, self._steps(order_id, sold))
+        return self._imported(order_id, sold.former_id, self._sold(order_id, sold))
 
     def publish(self, published: Published) -> Imported:
-        """Add what a courier brings; raises WrongRecordError."""
+        """Add an order that a courier brings; raises WrongRecordError if its id is taken."""
         order_id = self._new_id(published.former_id)
-        return self._imported(order_id, published.former_id, self._way(order_id, published))
+        return self._imported(order_id, published.former_id, self._published(order_id, published))
 
     def _new_id(self, former_id: str) -> str:
         order_id = self._ids[former_id]
@@ -109,7 +109,7 @@ class OrdersImport:
             self._book.forget(order_id)
         return Imported(order_id, order.number, entries)
 
-    def _steps(self, order_id: str, sold: Sold) -> Iterator[Change]:
+    def _sold(self, order_id: str, sold: Sold) -> Iterator[Change]:
         book, ended_at = self._book, sold.ended_at
         basket = Basket(
             sold.account_id,
@@ -137,7 +137,7 @@ class OrdersImport:
         if sold.status is Status.DELIVERED:
             yield book.step(order_id, None, ended_at)
 
-    def _way(self, order_id: str, published: Published) -> Iterator[Change]:
+    def _published(self, order_id: str, published: Published) -> Iterator[Change]:
         _, name, destination, placed_at, ended_at = published
         yield self._book.publish(order_id, name, destination, placed_at, WHO)
         if ended_at is not None:

@@ -1,6 +1,6 @@
 """The lines of a basket over the wire.
 
-Rule: as sold. Nothing here looks at the menu, which may have changed since.
+Rule: lines are shown as sold. The menu, which may have changed since, is not consulted.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class LineOut(BaseModel):
 
 
 def items_out(order: Order) -> list[dict[str, Any]]:
-    """Show the lines of an order; one of the plain counter has none."""
+    """Return the lines of an order; one of the plain counter has none."""
     if order.basket is None:
         return []
     return [{**one._asdict(), "total_cents": one.total_cents} for one in order.basket.lines]
 
 
 def metadata_out(basket: Basket) -> Any:
-    """Show a customer's own JSON as it was given."""
+    """Return the customer's own JSON, decoded."""
     return None if basket.metadata is None else json.loads(basket.metadata)

@@ -1,7 +1,7 @@
 """The messages of the Dispatcher, and their answers.
 
-Rule: frozen values only. Every command carries an id that its sender made (of an order, of a
-claim), so that it can be repeated after any crash and takes effect once.
+Rule: frozen values only. Every command about an order carries an id that its sender made (of
+the order, of a claim), so that it can be repeated after any crash and takes effect once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PlacedPage(NamedTuple):
 
     standings: list[Standing]
     behind: int | None
-    """The ticket number behind which the next page begins; None on the last one."""
+    """The ticket number after which the next page begins; None on the last one."""
 
 
 MOST_LISTED = 500
@@ -71,7 +71,7 @@ class QueueCount:
     baristas: int
     """Those who hold an order or wait for one."""
     eta_seconds: float | None
-    """For a customer who orders now."""
+    """The estimate for an order placed now; None while no brewing time is known."""
     accepting: bool
     by_status: dict[Status, int]
     """Orders in memory: those that have not ended, and recently ended ones."""
@@ -84,7 +84,7 @@ _claims = count(1)
 
 @cache
 def _process() -> str:
-    """Return what no other process has: made at its use, for a fork has all that was imported."""
+    """Return an id of this process, made on first use: forks share what is made at import."""
     return secrets.token_urlsafe(12)
 
 
@@ -110,9 +110,9 @@ class PlaceOrder(Message["Dispatcher", Standing]):
     held_by: str | None = None
     """The order that the ledger has under this key: refused with ForgottenOrder if unknown."""
     basket: Basket | None = None
-    """What is ordered, if it is not a drink of the plain counter; then a key belongs to the account
-    and not to the address, and the order is never bound. One that is prepaid is placed however
-    many orders wait."""
+    """The basket that is ordered, if it is not a drink of the plain counter; then a key belongs to
+    the account and not to the address, and the order is never bound. A prepaid one is placed
+    however many orders wait."""
     destination: Destination | None = None
     """Where a courier brings a basket, if its customer does not come to the counter."""
     front: str | None = None
@@ -146,9 +146,9 @@ def basket_order(
 
 @dataclass(frozen=True, slots=True)
 class PublishOrder(Message["Dispatcher", Standing]):
-    """Have a courier bring what needs no brewing: an order that begins as ready.
+    """Add an order that needs no brewing: it begins as ready, for a courier to bring.
 
-    The same id is the same order. No limit refuses it.
+    The same id is the same order. No limit applies to it.
     """
 
     order_id: str
@@ -163,7 +163,7 @@ class PublishOrder(Message["Dispatcher", Standing]):
 class HandOver(Message["Dispatcher", Standing]):
     """Hand over an order that a courier has brought; repeating it does nothing.
 
-    Refused with OrderConflict unless it is ready, and for one that no courier brings.
+    Refused with OrderConflict unless it is ready, and if no courier brings it.
     """
 
     order_id: str
@@ -174,9 +174,9 @@ class HandOver(Message["Dispatcher", Standing]):
 
 @dataclass(frozen=True, slots=True)
 class CallOff(Message["Dispatcher", Standing]):
-    """Cancel an order that is ready and that no courier brings any longer; repeating does nothing.
+    """Cancel a ready order that no courier will bring; repeating it does nothing.
 
-    Refused with OrderConflict unless it is ready, and for one that no courier was to bring.
+    Refused with OrderConflict unless it is ready, and if no courier was to bring it.
     """
 
     order_id: str
@@ -188,7 +188,7 @@ class CallOff(Message["Dispatcher", Standing]):
 
 @dataclass(frozen=True, slots=True)
 class CheckRoom(Message["Dispatcher", None]):
-    """Be refused as a basket would be that is placed now: before it is charged."""
+    """Check that a basket could be placed now, before it is charged; refused as it would be."""
 
     address: str
     max_waiting: int
@@ -207,16 +207,16 @@ class AwaitOrder(Message["Dispatcher", Standing]):
 
 @dataclass(frozen=True, slots=True)
 class HoldOrders(Message["Dispatcher", dict[str, Standing]]):
-    """Have customers wait at a front, and collect there; answered with where each order stands.
+    """Hold orders for customers at a front, who collect there; answered with their standings.
 
-    An order that is held is handed over as it is finished, and one that is ready at once. Those
-    that are not in memory are left out. A wait does not cross the bus: the front follows the log.
+    A held order is handed over when it is finished, and a ready one at once. Orders that are not in
+    memory are left out. A wait does not cross the bus: the front follows the log.
     """
 
     front: str
     order_ids: tuple[str, ...]
     hold: int
-    """The number of these holds: each front counts them up, with those that it leaves."""
+    """The number of these holds: a front numbers its holds and leaves in one sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +239,14 @@ class LeaveFront(Message["Dispatcher", int]):
 
 @dataclass(frozen=True, slots=True)
 class KeepOrder(Message["Dispatcher", Standing]):
-    """Unbind an order from its connection: its customer is about to be told its id."""
+    """Unbind an order from its connection: its customer is about to receive its id."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp(Message["Dispatcher", None]):
-    """The customer disconnected, or was refused, before they were told the order's id."""
+    """The customer disconnected, or was refused, before they received the order's id."""
 
     order_id: str
 
@@ -269,7 +269,7 @@ class FindOrder(Message["Dispatcher", Standing]):
 class MoveOrder(Message["Dispatcher", Standing]):
     """Move an order exactly one status on, by the same transitions as start, finish and hand over.
 
-    Refused with WrongStep for any other status, and with NeedsCourier where a courier hands it
+    Refused with WrongStep for any other status, and with NeedsCourier if a courier hands it
     over.
     """
 
@@ -277,7 +277,7 @@ class MoveOrder(Message["Dispatcher", Standing]):
     status: Status
     by: str | None = None
     lease_seconds: float = 0.0
-    """So long is the lease of one that is started, if that is longer than the usual one."""
+    """The lease of an order that is started, if longer than the usual one."""
     known: Order | None = None
     """The order that the ledger has: used if the Dispatcher has forgotten it."""
 
@@ -303,11 +303,11 @@ class FindPlaced(Message["Dispatcher", Standing | None]):
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder(Message["Dispatcher", Standing]):
-    """Take a waiting order out of the queue."""
+    """Cancel a waiting order."""
 
     order_id: str
     by: str | None = None
-    """Who of the staff does it; None for its customer."""
+    """The staff member who cancels it; None for its customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class StartOrder(Message["Dispatcher", Claim | None]):
 
     barista: str | None = None
     waits: bool = False
-    """Whether to wait for an order, as long as the ask lasts; else None is answered."""
+    """Whether to wait for an order, for as long as the ask lasts; else the answer is None."""
     claim: str = field(default_factory=new_claim)
     keyed: bool = False
     """Whether the barista chose the claim's id, and can repeat it after a lost answer: then the
@@ -336,7 +336,7 @@ class ReleaseOrder(Message["Dispatcher", Order]):
 
     order_id: str
     claim: str | None = None
-    """If given, another claim than this one is left alone."""
+    """If given, the order is released only while it is held by this claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,14 +362,14 @@ class CountQueue(Message["Dispatcher", QueueCount]):
 
 @dataclass(frozen=True, slots=True)
 class PauseOrders(Message["Dispatcher", None]):
-    """Take no new orders until then, or change the pause; repeating does nothing."""
+    """Refuse new orders until the pause ends, or change the pause; repeating does nothing."""
 
     pause: Pause
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeOrders(Message["Dispatcher", None]):
-    """Take new orders again; repeating does nothing."""
+    """Accept new orders again; repeating does nothing."""
 
     by: str | None = None
 
@@ -389,4 +389,4 @@ class CloseShop(Message["Dispatcher", int]):
 
 @dataclass(frozen=True, slots=True)
 class LoadOrders(Message["Dispatcher", None]):
-    """Load the committed state again: the database has refused a row."""
+    """Reload the committed state: the database has refused a row."""

@@ -6,9 +6,9 @@ leaves its object.
     waiting --start--> preparation --finish--> ready --hand over--> delivered
 
 with a way back to the queue (release, expire), a way out of it (cancel, abandon, cut off), and
-transitions that keep the status (unbind, abandon). What needs no brewing begins as ready (publish);
-what a courier brings may be cancelled until it is handed over (call off). Every change of an order
-is one of them.
+transitions that keep the status (unbind, abandon). An order that needs no brewing begins as ready
+(publish); one that a courier brings may be cancelled until it is handed over (call off). Every
+change of an order is one of these transitions.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Action(StrEnum):
     PLACE = "place"
     """A customer orders. This is how an order begins, so the table below has no row for it."""
     PUBLISH = "publish"
-    """Staff have a courier bring what needs no brewing. The other way in which an order begins."""
+    """Staff add an order that needs no brewing, for a courier. The other way to begin."""
     START = "start"
     """A barista claims it."""
     FINISH = "finish"
     """A barista declares it ready."""
     RELEASE = "release"
-    """A barista gives it back."""
+    """A barista returns it to the queue."""
     EXPIRE = "expire"
-    """Its lease expired: the barista has disconnected or crashed."""
+    """Its lease expired: the barista did not finish it in time."""
     FINISH_LATE = "finish late"
     """A barista declares it ready after their lease expired."""
     HAND_OVER = "hand over"
-    """The customer was given it: at the counter, or by a courier."""
+    """The customer received it: at the counter, or from a courier."""
     CALL_OFF = "call off"
     """Its delivery was cancelled."""
     UNBIND = "unbind"
@@ -95,7 +95,7 @@ class NotAllowedError(Exception):
     """The table has no such transition."""
 
     def __init__(self, status: Status, action: Action) -> None:
-        """Carry both, so that a refusal can name the status."""
+        """Keep both, so that a refusal can name the status."""
         super().__init__(f"an order that is {status} cannot {action}")
         self.status = status
         self.action = action
@@ -129,15 +129,15 @@ class Basket(NamedTuple):
     lines: tuple[Line, ...]
     total_cents: int
     fingerprint: str
-    """Of what the customer asked for, without prices: the same key with another is refused."""
+    """Identifies what was asked for, without prices: a key with another one is refused."""
     metadata: str | None = None
-    """JSON of the customer's own, as text."""
+    """The customer's own JSON, as text."""
     prepaid: bool = False
-    """It was charged before it was placed: no limit of the queue and no ban holds it up."""
+    """Whether it was charged before it was placed: then no limit and no ban stops it."""
 
     @property
     def scope(self) -> str:
-        """Whose its order's Idempotency-Key is."""
+        """The scope of its order's Idempotency-Key: the account's."""
         return account_scope(self.account_id)
 
     @property
@@ -158,12 +158,12 @@ class Destination(NamedTuple):
 
     district_id: str
     district: str
-    """The district's name, as it was then."""
+    """The district's name when this was ordered."""
     address: str | None = None
 
 
 NO_ADDRESS: Final = ""
-"""In place of a customer's address, in what staff published."""
+"""Stands for the customer's address in orders that staff published or that were imported."""
 
 
 def account_scope(account_id: str) -> str:
@@ -174,7 +174,7 @@ def account_scope(account_id: str) -> str:
 class Order(NamedTuple):
     """One order, at one moment; a change makes a new one.
 
-    A tuple: a new one is made at each of its changes, at a third of the cost of a frozen
+    It is a tuple because each change makes a new one, at a third of the cost of a frozen
     dataclass.
     """
 
@@ -196,7 +196,7 @@ class Order(NamedTuple):
     status: Status = Status.WAITING
     barista: str | None = None
     claim: str | None = None
-    """The id that the barista's request gave this claim, so that it can be repeated."""
+    """The claim's id, made by the sender so that the request can be repeated."""
     started_at: float | None = None
     lease_expires_at: float | None = None
     lapsed: bool = False
@@ -205,12 +205,12 @@ class Order(NamedTuple):
     """When it became ready, or was cancelled before it was."""
     basket: Basket | None = None
     destination: Destination | None = None
-    """Where a courier brings it: then nobody else hands it over."""
+    """Where a courier brings it, if one does: then only the courier hands it over."""
 
     def after(self, action: Action, **changes: Any) -> Order:
         """Return the order as it is after `action`.
 
-        Raises NotAllowedError where the table has no such transition.
+        Raises NotAllowedError if the table has no such transition.
         """
         status = TRANSITIONS.get((self.status, action))
         if status is None:
@@ -219,7 +219,7 @@ class Order(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """Whose its Idempotency-Key is: an address's, or an account's."""
+        """The scope of its Idempotency-Key: the customer's address, or the account's scope."""
         return self.address if self.basket is None else self.basket.scope
 
     @property
@@ -228,14 +228,14 @@ class Order(NamedTuple):
         return self.basket is not None and self.basket.prepaid
 
     def is_wish(self, drink: str, name: str | None, basket: Basket | None) -> bool:
-        """Return whether this is what was asked for, so that one key may stand for both."""
+        """Return whether a request for these repeats this order's, so that both may use one key."""
         if basket is None or self.basket is None:
             return basket is self.basket and (self.drink, self.name) == (drink, name)
         return basket.fingerprint == self.basket.fingerprint
 
     @property
     def is_found_by_key(self) -> bool:
-        """Whether its key, if it has one, leads to it: a basket's also once it is cancelled."""
+        """Whether its key, if it has one, finds it: a basket's also once it is cancelled."""
         return self.status is not Status.CANCELLED or self.basket is not None
 
     @property
@@ -265,7 +265,7 @@ class Change(NamedTuple):
     by: str | None = None
     """The barista or courier who did it, if they gave a name."""
     reason: str | None = None
-    """Why, where the action does not say it."""
+    """Why, if the action does not say it."""
 
 
 SECRET_BYTES: Final = 32
@@ -297,9 +297,9 @@ class OrderIds:
         return random + self._sign(random)
 
     def of_imported(self, system: str, former: str) -> str:
-        """Return the id of an order that had another one in the system that it comes from.
+        """Return the id of an imported order, derived from its id in the former system.
 
-        The same each time, and as hard to guess as any other: it takes the secret to make it.
+        It is the same each time, and as hard to guess as any other: making it takes the secret.
         """
         name = blake2b(
             f"{system} {former}".encode(),
@@ -313,7 +313,7 @@ class OrderIds:
     def may_exist(self, order_id: str) -> bool:
         """Return whether there may be such an order; False for any other text.
 
-        The time that this takes does not depend on the right signature.
+        The signature is compared in constant time.
         """
         if not order_id.isascii():
             return False

@@ -1,12 +1,11 @@
-"""A pause: for some time the shop takes no new orders, because a manager says so.
+"""A pause: at a manager's command the shop refuses new orders for some time.
 
 Rule: pure. Time is passed in, in seconds since the Unix epoch. A pause ends by itself: nothing
-happens at its end, only each question compares the time.
+happens at its end; each query compares the time.
 
     open --pause--> paused --resume--> open
 
-A pause that has run out is still `paused` in the table; the next one follows it as if it were
-changed.
+An expired pause is still `paused` in the table; the next one is recorded as a change of it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SHOP: Final = "shop"
 
 
 class Intake(StrEnum):
-    """Whether new orders are taken, as far as managers have said."""
+    """Whether new orders are accepted, by the managers' last command."""
 
     OPEN = "open"
     PAUSED = "paused"
@@ -45,46 +44,46 @@ PAUSE_TRANSITIONS: Final[dict[tuple[Intake | None, PauseAction], Intake]] = {
 
 
 class Pause(NamedTuple):
-    """No new orders are taken before `until`."""
+    """New orders are refused before `until`."""
 
     until: float
     text: str = ""
-    """What customers are told; empty if nothing."""
+    """The text that customers see; may be empty."""
     by: str | None = None
     """The manager."""
 
     @property
     def shown_until(self) -> str:
-        """`until` as RFC 3339 has it, in UTC."""
+        """`until` as RFC 3339 in UTC."""
         return datetime.fromtimestamp(self.until, UTC).isoformat().replace("+00:00", "Z")
 
 
 class Pausing(NamedTuple):
-    """What managers have said last; a change makes a new one."""
+    """The managers' last command; a change makes a new value."""
 
     intake: Intake | None = None
     pause: Pause | None = None
-    """While `intake` is paused; it may have run out."""
+    """Set while `intake` is paused; it may have expired."""
     since: float = 0.0
-    """When this was said."""
+    """When the command was given."""
 
     def at(self, now: float) -> Pause | None:
-        """Return the pause that holds now; None if new orders are taken.
+        """Return the pause that holds now; None if new orders are accepted.
 
-        One that was begun far in the future does not: by a clock that was wrong, and so is its end.
+        A pause begun far in the future does not hold: the clock was wrong, and so is its end.
         """
         if self.pause is None or now >= self.pause.until or self.since > now + CLOCK_AHEAD:
             return None
         return self.pause
 
     def begin(self, pause: Pause, now: float) -> PauseChange | None:
-        """Pause, or change the pause; None if that is the pause already."""
+        """Return the change that begins this pause, or changes one to it; None if it holds."""
         if pause == self.at(now):
             return None
         return self._changed(PauseAction.PAUSE, pause, now, pause.by)
 
     def end(self, now: float, by: str | None = None) -> PauseChange | None:
-        """Take new orders again; None if they are taken already."""
+        """Return the change that ends the pause; None if no pause holds."""
         if self.at(now) is None:
             return None
         return self._changed(PauseAction.RESUME, None, now, by)
@@ -109,20 +108,20 @@ class PauseChange(NamedTuple):
 
 
 class Sign:
-    """What customers are told of pauses: it shows one once that is committed.
+    """The pause that customers see: a change is shown once it is committed.
 
-    The journal settles it as a reply, before that of the manager.
+    The journal settles it as a reply, before the manager's reply.
     """
 
     def __init__(self, shown: Pausing) -> None:
-        """Show what is committed already."""
+        """Show `shown`, which is committed already."""
         self.shown = shown
 
     def send(self, pausing: Pausing) -> bool:
-        """Show what has been committed."""
+        """Show a change that has been committed."""
         self.shown = pausing
         return True
 
     def fail(self, _error: Exception) -> bool:
-        """Leave it as it is: that was not committed, or the shop closes."""
+        """Keep showing the former pause: the change was not committed, or the shop closes."""
         return False

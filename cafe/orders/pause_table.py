@@ -1,6 +1,6 @@
-"""The table of pauses: one row at most, which says what managers have said last.
+"""The table of pauses: one row at most, the managers' last command.
 
-Rule: the row says what the last event of its subject says. The events are never pruned: there are
+Rule: the row agrees with the last event of its subject. The events are never pruned: there are
 few of them.
 """
 
@@ -20,7 +20,7 @@ pauses = Table(
     Column("subject", String(64), primary_key=True),
     Column("intake", String(16), nullable=False),
     Column("since", Float(53), nullable=False),
-    # Of the pause; NULL, all of them, where new orders are taken again.
+    # Of the pause; all are NULL once new orders are accepted again.
     Column("until", Float(53)),
     Column("text", Text),
     Column("by", Text),
@@ -29,7 +29,7 @@ pauses = Table(
 
 
 def load_pausing(connection: Connection) -> Pausing:
-    """Return what managers have said last."""
+    """Return the managers' last command; NEVER_PAUSED if there was none."""
     row = connection.execute(select(*pauses.c).where(pauses.c.subject == SHOP)).first()
     if row is None:
         return NEVER_PAUSED

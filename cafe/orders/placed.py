@@ -1,6 +1,6 @@
-"""What a page of baskets' orders is asked by.
+"""The query for a page of baskets' orders.
 
-Rule: plain values. The queries name it in their annotations, and import no HTTP with it.
+Rule: plain values. The SQL queries name it in their annotations, and import no HTTP with it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class PlacedQuery:
     """Which orders of baskets to list."""
 
     account_id: str | None = None
-    """Only those of this account."""
+    """Only orders of this account, if given."""
     statuses: tuple[Status, ...] = ()
-    """Only those that stand so; all, if none is given."""
+    """Only orders with these statuses; all, if empty."""
     behind: int | None = None
-    """The page begins behind this ticket number."""
+    """Only orders with lower ticket numbers than this, if given."""
     most: int = MOST_PLACED

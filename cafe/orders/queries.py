@@ -1,6 +1,6 @@
-"""What is read from the tables of orders: at the start, for one request, for a report.
+"""The queries on the tables of orders: at the start, for one request, for a report.
 
-Rule: queries only; what a row means is for `order.py` to say.
+Rule: queries only; the meaning of a row is defined in `order.py`.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ LAST_BREWED = 20
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the Dispatcher starts from."""
+    """The state that the Dispatcher starts from."""
 
     live: tuple[Order, ...] = ()
     """Orders that wait or are in preparation, by number."""
     recent: tuple[Order, ...] = ()
-    """Those that ended last, the newest at the end."""
+    """The orders that ended last, the newest at the end."""
     last_number: int = 0
     brewing_seconds: tuple[float, ...] = ()
     """Brewing times of the last coffees, oldest first."""
     pausing: Pausing = NEVER_PAUSED
-    """What managers have said last of taking new orders."""
+    """The managers' last command about new orders."""
 
 
 # As literals: the database uses the partial index only where it can see the values.
@@ -81,7 +81,7 @@ _find_destinations = select(*destinations.c).where(
     destinations.c.order_id.in_(bindparam("some", expanding=True))
 )
 AT_ONCE = 500
-"""Orders whose lines are looked up by one statement: databases bound its parameters."""
+"""Ids in one statement: databases limit its parameters."""
 _ORDER_ID, _ACCOUNT_ID, _ADDRESS = (
     list(orders.c).index(one) for one in (orders.c.order_id, orders.c.account_id, orders.c.address)
 )
@@ -95,9 +95,9 @@ def read_orders(
 
 
 def orders_of(connection: Connection, rows: Sequence[Any]) -> list[Order]:
-    """Return the orders that rows hold, with their lines and destinations.
+    """Return the orders of these rows, with their lines and destinations.
 
-    Those of the plain counter have neither, and are not looked for.
+    Orders of the plain counter have neither, and cost no query.
     """
     baskets = [row[_ORDER_ID] for row in rows if row[_ACCOUNT_ID] is not None]
     published = [row[_ORDER_ID] for row in rows if row[_ADDRESS] == NO_ADDRESS]
@@ -115,15 +115,15 @@ def orders_of(connection: Connection, rows: Sequence[Any]) -> list[Order]:
 def _rows_of(
     connection: Connection, statement: Executable, order_ids: Sequence[str]
 ) -> Iterator[Any]:
-    """Yield what a statement selects for some orders."""
+    """Yield the rows that a statement selects for some orders."""
     for some in in_parts(order_ids, AT_ONCE):
         yield from connection.execute(statement, {"some": some})
 
 
 def load_orders(connection: Connection) -> Snapshot:
-    """Read what the Dispatcher starts from; the time does not grow with the ended orders."""
+    """Read the Dispatcher's state; the time does not grow with the number of ended orders."""
     recent = read_orders(connection, _recent)
-    # What took no time was imported, and tells nothing of brewing here.
+    # An order that took no time was not brewed here, but published or imported.
     brewed = [
         order.brewed_seconds
         for order in recent
@@ -139,14 +139,14 @@ def load_orders(connection: Connection) -> Snapshot:
 
 
 def find_order(connection: Connection, order_id: str) -> Order | None:
-    """Return an order as it is committed."""
+    """Return an order as it is committed; None if there is none."""
     if not order_id.isprintable():
         return None  # no database could store it; an id in a URL may be any text
     return _first(read_orders(connection, _find, {"order_id": order_id}))
 
 
 def find_ids(connection: Connection, order_ids: Sequence[str]) -> set[str]:
-    """Return which of several ids orders have."""
+    """Return those of several ids that orders have."""
     found: set[str] = set()
     for some in in_parts(order_ids, AT_ONCE):
         known = select(orders.c.order_id).where(orders.c.order_id.in_(some))
@@ -163,7 +163,7 @@ def load_last_number(connection: Connection) -> int:
 def find_by_key(connection: Connection, scope: str, key: str, since: float) -> Order | None:
     """Return the order that holds a key, if it was placed at `since` or later.
 
-    `scope` is the customer's address, or of an account.
+    `scope` is the customer's address, or the account's scope.
     """
     wanted = {"scope": scope, "key": key, "since": since}
     return _first(read_orders(connection, _find_by_key, wanted))
@@ -182,7 +182,7 @@ def find_orders(connection: Connection, order_ids: Sequence[str]) -> dict[str, O
 
 
 def list_placed(connection: Connection, query: PlacedQuery) -> list[Order]:
-    """Return orders of baskets, the newest first, and one more than the query wants of a page."""
+    """Return a page of baskets' orders, the newest first, and one more if there are more."""
     placed = select(*orders.c).where(orders.c.account_id.is_not(None))
     if query.behind is not None:
         placed = placed.where(orders.c.number < query.behind)
@@ -193,7 +193,7 @@ def list_placed(connection: Connection, query: PlacedQuery) -> list[Order]:
             placed = placed.where(orders.c.status.in_([one.value for one in query.statuses]))
         return read_orders(connection, placed)
     rows: list[Any] = []
-    for status in query.statuses or Status:  # an index has each by number, but not several
+    for status in query.statuses or Status:  # the index has each by number, but not several
         rows += connection.execute(placed.where(orders.c.status == status.value))
     newest: list[Any] = nlargest(query.most + 1, rows, key=lambda row: row.number)
     return orders_of(connection, newest)
@@ -203,7 +203,7 @@ MOST_EVENTS = 500
 
 
 def read_history(connection: Connection, order_id: str, after: int) -> list[Logged]:
-    """Return the events of an order behind a position, oldest first, at most MOST_EVENTS."""
+    """Return the events of an order after a position, oldest first, at most MOST_EVENTS."""
     found = connection.execute(
         select(events)
         .where(events.c.subject == order_id, events.c.department == "orders")
@@ -238,7 +238,8 @@ class History(NamedTuple):
 def read_histories(connection: Connection, since: float, until: float) -> list[History]:
     """Return the orders placed from `since` on and before `until`, by number.
 
-    Both are seconds since the Unix epoch. What staff published is left out: it was not brewed.
+    Both are seconds since the Unix epoch. Orders that staff published or that were imported are
+    left out: they were not brewed here.
     """
     placed = (
         orders.c.placed_at >= since,

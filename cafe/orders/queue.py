@@ -1,4 +1,4 @@
-"""The order book: every order there is, and which is next.
+"""The order book: the orders in memory, and which is next.
 
 Rule: pure, and the oldest first, always. A barista gets the lowest ticket number that waits; an
 order that comes back (released, lease expired) returns to its old place.
@@ -36,12 +36,12 @@ Ticket = tuple[int, str]
 MOST_RECENT = 1_000
 """Ended orders that are kept in memory, to answer repeated requests."""
 WEIGHT_OF_NEWEST = 0.1
-"""Of an exponentially weighted mean: about the last twenty coffees count."""
+"""The newest coffee's weight in an exponential mean of about the last twenty."""
 
 
 CLOCK_AHEAD = 300.0
-"""Seconds that an order may have been claimed in the future before the clock counts as wrong: as
-much as the ledger lets its last event be ahead. A test holds the two equal."""
+"""How many seconds in the future a claim may be before the clock counts as wrong: as many as the
+ledger allows for its last event. A test compares the two."""
 BARISTAS_DO = frozenset({Action.START, *FINISHES, Action.RELEASE})
 _UNHELD: dict[str, None] = {"barista": None, "claim": None, "lease_expires_at": None}
 
@@ -63,7 +63,7 @@ class Standing(NamedTuple):
 class OrderBook:
     """All orders, live and recently ended; times are seconds since the epoch.
 
-    Its owner reads the attributes, and changes them by the methods only.
+    Its owner reads the attributes, and changes them only by the methods.
     """
 
     def __init__(self, *, lease_seconds: float, key_ttl_seconds: float, most_recent: int) -> None:
@@ -107,7 +107,7 @@ class OrderBook:
     def find_by_key(self, scope: str, key: str, now: float) -> Order | None:
         """Return the order that was placed with this Idempotency-Key, while it holds.
 
-        `scope` is the customer's address, or of an account.
+        `scope` is the customer's address, or the account's scope.
         """
         order_id = self._keys.get((scope, key))
         if order_id is None:
@@ -119,7 +119,7 @@ class OrderBook:
         return order
 
     def standing(self, order: Order, idle_baristas: int, now: float) -> Standing:
-        """Return where an order stands, while so many baristas wait for one."""
+        """Return the standing of an order, while `idle_baristas` baristas wait for one."""
         position = eta = None
         if order.status is Status.WAITING:
             position = bisect_left(self.queue, (order.number, order.order_id)) + 1
@@ -142,11 +142,11 @@ class OrderBook:
         return ceil(position / baristas) * self.brewing_seconds
 
     def live(self) -> list[Order]:
-        """Return all that wait or are being prepared, oldest first."""
+        """Return the orders that wait or are in preparation, oldest first."""
         return [self.orders[order_id] for _, order_id in sorted(self.queue + self._claimed)]
 
     def page(self, behind: int, most: int, barista: str | None = None) -> list[Order]:
-        """Return up to `most` of these with the next numbers; or of those that a barista has."""
+        """Return up to `most` of these, after a number; only those that `barista` has, if given."""
         found: list[Ticket] = []
         claimed = self._claimed if barista is None else self._claimed_by.get(barista, [])
         for tickets in (claimed, self.queue if barista is None else []):
@@ -155,12 +155,12 @@ class OrderBook:
         return [self.orders[order_id] for _, order_id in sorted(found)[:most]]
 
     def ready(self) -> list[Order]:
-        """Return those in memory that are ready and not handed over."""
+        """Return the orders in memory that are ready and not handed over."""
         ended = map(self.orders.__getitem__, self._recent)
         return [order for order in ended if order.status is Status.READY]
 
     def is_claimed(self, claimed: Order) -> bool:
-        """Return whether the claim that made an order this still holds."""
+        """Return whether the claim in this former state of an order still holds."""
         order = self.orders.get(claimed.order_id)
         return (
             order is not None
@@ -192,7 +192,7 @@ class OrderBook:
         brewing_seconds: Iterable[float],
         now: float,
     ) -> None:
-        """Load what the ledger has: orders that have not ended, and those that ended last."""
+        """Load the orders of the ledger: those that have not ended, and those that ended last."""
         for order in recent:
             self.remember(order)
             self._recent[order.order_id] = 0
@@ -281,7 +281,7 @@ class OrderBook:
         return Change(Action.PUBLISH, None, order, now, by)
 
     def start(self, barista: str | None, now: float, claim: str | None = None) -> Change:
-        """Claim the oldest waiting order for `barista`; raises IndexError where none waits."""
+        """Claim the oldest waiting order for `barista`; raises IndexError if none waits."""
         return self.start_this(self.queue[0][1], barista, now, claim)
 
     def start_this(
@@ -292,9 +292,9 @@ class OrderBook:
         claim: str | None = None,
         lease_seconds: float = 0.0,
     ) -> Change:
-        """Claim an order that waits; a lease longer than the usual one is given by `lease_seconds`.
+        """Claim a waiting order, for `lease_seconds` if that is longer than the usual lease.
 
-        Raises UnknownOrderError, or NotAllowedError where it does not wait.
+        Raises UnknownOrderError, or NotAllowedError if it does not wait.
         """
         expiry = now + max(lease_seconds, self._lease_seconds)
         return self._move(
@@ -308,10 +308,10 @@ class OrderBook:
         )
 
     def finish(self, order_id: str, now: float) -> Change | None:
-        """Declare an order ready; None if it is already.
+        """Declare an order ready; return None if it is ready already.
 
         A finish after the lease expired still counts.
-        Raises UnknownOrderError, or NotAllowedError where it was never started or is cancelled.
+        Raises UnknownOrderError, or NotAllowedError if it was never started or is cancelled.
         """
         order = self.find(order_id)
         if order.status in BREWED:
@@ -321,22 +321,22 @@ class OrderBook:
 
     def release(self, order_id: str, now: float, reason: str | None = None) -> list[Change]:
         """Put a claimed order back in its old place, or cancel it if it was abandoned."""
-        return self._give_back(order_id, Action.RELEASE, now, reason=reason)
+        return self._requeue(order_id, Action.RELEASE, now, reason=reason)
 
     def expire(self, now: float) -> list[list[Change]]:
         """Put back every order whose lease has expired; return a list of changes for each."""
         due = [order_id for order_id, expiry in self.leases.items() if expiry <= now]
-        return [self._give_back(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
+        return [self._requeue(order_id, Action.EXPIRE, now, lapsed=True) for order_id in due]
 
     def hand_over(self, order_id: str, now: float, by: str | None = None) -> Change:
-        """Record that the customer was given it; `by` is the one who gave it."""
+        """Record that the customer received it; `by` names who handed it over."""
         change = self._move(order_id, Action.HAND_OVER, now)
         return change if by is None else change._replace(by=by)
 
     def call_off(
         self, order_id: str, now: float, by: str | None = None, reason: str | None = None
     ) -> Change:
-        """Cancel an order that is ready: no courier brings it. No barista holds it any longer."""
+        """Cancel a ready order that no courier will bring; clear its barista and claim."""
         change = self._move(order_id, Action.CALL_OFF, now, reason, **_UNHELD)
         return change if by is None else change._replace(by=by)
 
@@ -345,7 +345,7 @@ class OrderBook:
     ) -> Change:
         """Start, finish or hand over an order, whichever is next; `by` is the one who does it.
 
-        Raises UnknownOrderError, or NotAllowedError where it has been handed over or is cancelled.
+        Raises UnknownOrderError, or NotAllowedError if it has been handed over or is cancelled.
         """
         status = self.find(order_id).status
         if status is Status.WAITING:
@@ -405,7 +405,7 @@ class OrderBook:
         return None
 
     def cut_off(self, address: str, now: float) -> list[Change]:
-        """Cancel every waiting order of a banned address, but for those that are paid already."""
+        """Cancel every waiting order of a banned address, except prepaid ones."""
         waiting = [self.orders[order_id] for _, order_id in self.queue]
         theirs = [order for order in waiting if order.address == address and not order.prepaid]
         return [self._move(one.order_id, Action.CUT_OFF, now, ended_at=now) for one in theirs]
@@ -417,7 +417,7 @@ class OrderBook:
         self._observe(change.order.brewed_seconds)
         return change
 
-    def _give_back(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
+    def _requeue(self, order_id: str, action: Action, now: float, **changes: Any) -> list[Change]:
         back = self._move(order_id, action, now, **_UNHELD, **changes)
         if not back.order.abandoned:
             return [back]
@@ -473,7 +473,7 @@ class OrderBook:
                 insort(self._claimed_by.setdefault(order.barista, []), ticket)
 
     def _observe(self, seconds: float) -> None:
-        """Take in how long one coffee took."""
+        """Update the mean with the brewing time of one coffee."""
         mean = self.brewing_seconds
         weighted = seconds if mean is None else mean + WEIGHT_OF_NEWEST * (seconds - mean)
         self.brewing_seconds = weighted

@@ -1,12 +1,12 @@
 """The board of the shop: which orders are in preparation, and which cups are on the counter.
 
-Rule: pure, and told of committed changes only; what it shows follows from the rows of the orders
-and from when each was handed over, so that a board that is loaded shows the same as one that has
-followed. What a courier brings is not shown: no customer waits for it at the counter.
+Rule: pure; it receives committed changes only. What it shows depends only on the rows of the orders
+and on when each was handed over, so that a board that is loaded shows the same as one that has
+followed the log. Orders that couriers bring are not shown: no customer waits for them here.
 
-A cup that is ready stays for two minutes, or until its customer collects it. Where the customer was
-answered as it became ready, it was handed over in that moment by the ledger's account, but the cup
-is still on the counter: so it stays its two minutes, too.
+A ready cup is shown for two minutes, or until its customer collects it. If the customer was
+answered when it became ready, the ledger has it as handed over in that moment, but the cup is still
+on the counter: so it is shown for its two minutes, too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from cafe.orders.order import Status
 READY_SECONDS: Final = 120.0
 """How long a cup is shown from the finish, if it is not collected before."""
 AT_ONCE_SECONDS: Final = 1.0
-"""What is handed over within this time from the finish was waited for, and is still shown."""
+"""A cup handed over this soon after the finish had a waiting customer, and is still shown."""
 MOST_PREPARING: Final = 24
 MOST_READY: Final = 12
 MOST_KEPT: Final = 500
-"""Ready cups in memory, the newest; so many make up for all that are collected meanwhile."""
+"""Ready cups in memory, the newest: more than are shown, since some are collected first."""
 
 
 class Cup(NamedTuple):
@@ -54,7 +54,7 @@ class Shown(NamedTuple):
 
 
 def stays(ended_at: float, handed_over_at: float | None) -> bool:
-    """Return whether a cup stays on the counter although it was handed over, if it was."""
+    """Return whether a cup is still shown: not handed over, or at once after its finish."""
     return handed_over_at is None or handed_over_at - ended_at <= AT_ONCE_SECONDS
 
 
@@ -63,10 +63,10 @@ def _finished(cup: Cup) -> tuple[float, int]:
 
 
 class ReadyBoard:
-    """What all boards show; its owner tells it of every committed change of an order."""
+    """The content of all boards; its owner notes every committed change of an order."""
 
     def __init__(self, most_kept: int = MOST_KEPT) -> None:
-        """Keep at most so many ready cups in memory."""
+        """Keep at most `most_kept` ready cups in memory."""
         self._most_kept = most_kept
         self._preparing: dict[str, Cup] = {}
         self._ready: OrderedDict[str, Cup] = OrderedDict()
@@ -83,9 +83,9 @@ class ReadyBoard:
                 self.note(order_id, cup, Status.READY, cup.ready_at)
 
     def note(self, order_id: str, cup: Cup, status: Status, at: float) -> None:
-        """Take in that an order has this status since `at`.
+        """Record that an order has this status since `at`.
 
-        `cup` has the time of the finish, where there was one.
+        `cup` has the time of the finish, if there was one.
         """
         if status is Status.PREPARATION:
             self._preparing[order_id] = cup._replace(ready_at=None)
@@ -101,7 +101,7 @@ class ReadyBoard:
                 self._ready.popitem(last=False)
 
     def show(self, now: float) -> Shown:
-        """Return what is shown at `now`, and forget what is shown no longer."""
+        """Return the cups shown at `now`, and forget those that have expired."""
         over = [one for one, cup in self._ready.items() if _is_over(cup, now)]
         for order_id in over:
             del self._ready[order_id]
@@ -110,7 +110,7 @@ class ReadyBoard:
         return Shown(tuple(reversed(newest)), tuple(ready))
 
     def next_change(self) -> float | None:
-        """Return when the next cup leaves by itself; None if there is none."""
+        """Return the time at which the next cup expires; None if there is none."""
         finished = [cup.ready_at for cup in self._ready.values() if cup.ready_at is not None]
         return min(finished) + READY_SECONDS if finished else None
 

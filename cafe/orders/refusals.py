@@ -29,7 +29,7 @@ class NotOnTheMenu(CafeRefusal):
     members = ("menu",)
 
     def __init__(self, menu: Sequence[str]) -> None:
-        """Take the names of what can be ordered."""
+        """Name the products that can be ordered now."""
         served = ", ".join(menu) or "nothing at the moment"
         super().__init__(f"There is no such drink now. The counter serves: {served}.")
         self.menu = list(menu)
@@ -56,9 +56,9 @@ class OrderConflict(CafeRefusal):
 
 
 class WrongStep(CafeRefusal):
-    """Staff may move an order one status on, and to no other: the one illegal step that is a 400.
+    """Staff may move an order to its next status only.
 
-    So the contract says; everywhere else a step that the order's status does not allow is a 409.
+    By the contract this is a 400; any other action that the status does not allow is a 409.
     """
 
     status = 400

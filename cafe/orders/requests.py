@@ -1,6 +1,6 @@
-"""What requests about orders have in common: how many are listed, and unknown ids.
+"""Shared by the routes of orders: the length of a page, and the count of unknown ids.
 
-Rule: read strictly, decide nothing. Keys, cursors and preferences are read in `cafe.http`.
+Rule: parse strictly, decide nothing. Keys, cursors and preferences are parsed in `cafe.http`.
 """
 
 from __future__ import annotations

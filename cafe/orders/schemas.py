@@ -1,6 +1,6 @@
-"""What goes over the wire about orders; pydantic is used only here, at the edge.
+"""Orders as JSON: pydantic models, used only at the edge, and the functions that fill them.
 
-Rule: one function a shape, from the Dispatcher's value. Times are RFC 3339 in UTC, durations
+Rule: one function per shape, from the Dispatcher's value. Times are RFC 3339 in UTC, durations
 seconds.
 """
 
@@ -19,7 +19,7 @@ from cafe.orders.order import Order, Status
 from cafe.orders.refusals import OrderConflict, UnknownOrder
 
 if TYPE_CHECKING:
-    # Which export a model from here.
+    # It exports a model from here.
     from cafe.orders.messages import Claim, Pause, QueueCount, Standing
 
 ORDER_ID: Final = {"order_id": "hT0bn5ZqYc1xJ3Qek8V_d4Wn"}
@@ -81,7 +81,7 @@ CLAIM: Final[dict[str, Any]] = {
 FINISHED: Final = {**TICKET, "status": "ready", "brewed_seconds": 45.81, "collected": True}
 RELEASED: Final = {**TICKET, "status": "waiting"}
 DEFAULT_DRINK: Final = "americano"
-"""What an order that names no drink is for."""
+"""The drink of an order that names none."""
 
 CONFLICT: Final = problems(
     409,
@@ -230,11 +230,11 @@ moment = partial(datetime.fromtimestamp, tz=UTC)
 """Returns seconds since the epoch as a time in UTC."""
 
 Members = dict[str, Any]
-"""The members of one of the models above, ready for JSON; a test holds them against it."""
+"""The members of one of the models above, ready for JSON; a test compares them with it."""
 
 
 def order_out(standing: Standing) -> Members:
-    """Show an order to its customer."""
+    """Return the members of `OrderOut`."""
     order, eta = standing.order, standing.eta_seconds
     started = order.started_at if order.status is not Status.WAITING else None
     ready = order.ended_at if order.status is not Status.CANCELLED else None
@@ -255,7 +255,7 @@ def order_out(standing: Standing) -> Members:
 
 
 def listed_out(standing: Standing) -> Members:
-    """Show an order to baristas."""
+    """Return the members of `ListedOut`."""
     order, expires = standing.order, standing.order.lease_expires_at
     return {
         **order_out(standing),
@@ -267,7 +267,7 @@ def listed_out(standing: Standing) -> Members:
 
 
 def basket_out(standing: Standing) -> Members:
-    """Show the order of a basket to its customer, or to staff."""
+    """Return the members of `BasketOrderOut`, for a customer or for staff."""
     shown, basket = order_out(standing), standing.order.basket
     if basket is not None:
         shown["total_cents"] = basket.total_cents
@@ -290,12 +290,12 @@ def message(order: Order, position: int | None) -> str:
 
 
 def paused_out(pause: Pause) -> Members:
-    """Show a pause to customers."""
+    """Return the members of `PausedOut`."""
     return {"until": pause.shown_until, "text": pause.text}
 
 
 def queue_out(count: QueueCount) -> Members:
-    """Show how busy the shop is."""
+    """Return the members of `QueueOut`."""
     eta = count.eta_seconds
     return {
         "waiting": count.waiting,
@@ -308,7 +308,7 @@ def queue_out(count: QueueCount) -> Members:
 
 
 def claim_out(claim: Claim) -> Members:
-    """Show a barista the order that they have claimed."""
+    """Return the members of `ClaimOut`."""
     order = claim.order
     return {
         "order_id": order.order_id,
@@ -325,7 +325,7 @@ def claim_out(claim: Claim) -> Members:
 
 
 def finished_out(order: Order) -> Members:
-    """Show a barista what they have finished."""
+    """Return the members of `FinishedOut`."""
     return {
         "order_id": order.order_id,
         "number": order.number,
@@ -336,5 +336,5 @@ def finished_out(order: Order) -> Members:
 
 
 def released_out(order: Order) -> ReleasedOut:
-    """Show a barista what they have released."""
+    """Return a released order as a barista sees it."""
     return ReleasedOut(order_id=order.order_id, number=order.number, status=order.status)

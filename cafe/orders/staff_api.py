@@ -156,7 +156,7 @@ def barista_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
 
 def start_order(request: Request, barista: str | None, key: str | None) -> StartOrder:
-    """Return the message for what a barista wants; a key belongs to its address.
+    """Return the message for a barista's request; a key belongs to the peer's address.
 
     Raises MalformedKey.
     """

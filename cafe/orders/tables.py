@@ -2,8 +2,8 @@
 
 Rule: the conversion loses nothing: `order_of(row_of(order), line_rows(order),
 destination_row(order)) == order`. An order's fields are the first columns of its table, in the same
-order; those of its basket come behind them. Its destination has a table of its own, so that the
-rows of the plain counter stay as small as they are.
+order; those of its basket come after them. Its destination has a table of its own, so that the rows
+of the plain counter stay small.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ orders = Table(
     Column("lease_expires_at", Float(53)),
     Column("lapsed", Boolean, nullable=False),
     Column("ended_at", Float(53)),
-    # Of a basket; NULL, all of them, where the order is the plain counter's.
+    # Of a basket; all are NULL for an order of the plain counter.
     Column("account_id", String(64), info=CONSTANT),
     Column("total_cents", BigInteger, info=CONSTANT),
     Column("fingerprint", Text, info=CONSTANT),
@@ -78,7 +78,7 @@ Index(
 Index("ix_orders_placed_at", orders.c.placed_at)
 Index("ix_orders_ended_at", orders.c.ended_at)
 IS_BASKET = "account_id IS NOT NULL"
-# The newest first: of an account, and of all that have a status.
+# To list the newest first: of an account, and of a status.
 Index(
     "ix_orders_account_id",
     orders.c.account_id,
@@ -145,9 +145,9 @@ _NO_BASKET = (None,) * (len(orders.c) - _BASKET)
 
 
 def row_of(order: Order) -> tuple[Any, ...]:
-    """Return an order as plain values, but for its lines and its destination.
+    """Return an order as plain values, without its lines and its destination.
 
-    Drivers do not know enums.
+    Drivers do not accept enums.
     """
     of_basket: tuple[Any, ...] = _NO_BASKET
     if order.basket is not None:
@@ -157,13 +157,13 @@ def row_of(order: Order) -> tuple[Any, ...]:
 
 
 def line_rows(order: Order) -> list[tuple[Any, ...]]:
-    """Return the lines of an order as rows; none where it is the plain counter's."""
+    """Return the lines of an order as rows; none for one of the plain counter."""
     sold = () if order.basket is None else order.basket.lines
     return [(order.order_id, number, *line) for number, line in enumerate(sold, 1)]
 
 
 def destination_row(order: Order) -> tuple[Any, ...] | None:
-    """Return the destination of an order as a row; None where no courier brings it."""
+    """Return the destination of an order as a row; None if no courier brings it."""
     return None if order.destination is None else (order.order_id, *order.destination)
 
 
@@ -172,7 +172,7 @@ def order_of(
     of_lines: Iterable[Sequence[Any]] = (),
     of_destination: Sequence[Any] | None = None,
 ) -> Order:
-    """Return the order that a row holds, with those of its lines and of its destination."""
+    """Return the order of a row, given the rows of its lines and of its destination."""
     account_id, *more = row[_BASKET:]
     basket = None
     if account_id is not None:
@@ -200,10 +200,10 @@ def drop_key(order: Order) -> Drop:
 
 
 def data_of(order: Order) -> str | None:
-    """Return what followers get to know of an order with each of its events, as JSON.
+    """Return the data that followers receive with each event of an order, as JSON.
 
-    One of the plain counter has none. `account_id` is a basket's, `destination` is of what a
-    courier brings.
+    One of the plain counter has none. A basket's has `account_id` and `total_cents`; if a courier
+    brings the order, it has `destination`.
     """
     basket, destination = order.basket, order.destination
     if basket is None and destination is None:
@@ -216,8 +216,8 @@ def data_of(order: Order) -> str | None:
     return json.dumps(data)
 
 
-def _constant_parts(order: Order) -> Iterator[Put]:
-    """Yield the changes that write, with a new order, what is never changed again."""
+def _other_rows(order: Order) -> Iterator[Put]:
+    """Yield the changes that write the other rows of a new order: lines, destination, key."""
     for row in line_rows(order):
         yield Put(lines, row)
     destination = destination_row(order)
@@ -244,7 +244,7 @@ def entry_of(change: Change) -> Entry:
     if order.key is None and order.basket is None and order.destination is None:
         return Entry(event, (stored,))
     if action in BEGINNINGS:
-        return Entry(event, (stored, *_constant_parts(order)))
+        return Entry(event, (stored, *_other_rows(order)))
     if order.key is not None and not order.is_found_by_key:
         return Entry(event, (stored, drop_key(order)))
     return Entry(event, (stored,))

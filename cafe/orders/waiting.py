@@ -1,7 +1,7 @@
 """Who waits for each order: clients of this process, each a kept reply, and customers at fronts.
 
-Rule: it only remembers. What becomes of an order whose customer leaves is for the Dispatcher to
-say, whose collaborator this is.
+Rule: it only keeps the record. The Dispatcher, which owns it, decides what happens to an order
+whose customer leaves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class WaitingCustomers:
         """Begin without clients of this process."""
         self.holdings = holdings
         self._replies: dict[str, dict[Reply[Standing], AwaitOrder]] = {}
-        """By order: one with a key may have several."""
+        """By order id; an order may have several."""
         self._unclaimed: set[str] = set()
         """Bound orders without a waiting customer at the last check."""
 
@@ -60,11 +60,11 @@ class WaitingCustomers:
         return self.is_collected_here(order_id)
 
     def is_collected_here(self, order_id: str) -> bool:
-        """Return whether that is a client of this process."""
+        """Return whether a client of this process waits to be handed an order."""
         return any(one.collects for one in self._replies.get(order_id, {}).values())
 
     def suspect(self, orders: Iterable[Order]) -> None:
-        """Count these as seen without a customer: the next check finds those that have none."""
+        """Treat these as found without a customer at the last check."""
         self._unclaimed = {order.order_id for order in orders}
 
     def unclaimed(self, live: Iterable[Order]) -> Sequence[str]:

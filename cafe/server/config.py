@@ -1,8 +1,8 @@
 """hypercorn's toml files, read strictly: which keys work here, and why the others cannot be set.
 
-Rule: nothing is ignored silently. hypercorn takes any key and ignores a misspelt one; here each key
-works, or is an error in one sentence. Every key of hypercorn is in exactly one of the two tables; a
-test compares them with it.
+Rule: nothing is ignored silently. hypercorn accepts any key and ignores a misspelt one; here each
+key works, or is an error in one sentence. Every key of hypercorn is in exactly one of the two
+tables; a test compares them with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a value has to be: a predicate, and its description."""
+    """A type of values: a predicate, and its description."""
 
     fits: Callable[[object], bool]
     wants: str
@@ -141,7 +141,7 @@ REFUSED: Mapping[str, str] = {key: reason for reason, keys in _REASONS.items() f
 
 
 class ConfigError(ValueError):
-    """Why the server cannot start, in one sentence for the user."""
+    """The server cannot start; the message is one sentence for the user."""
 
 
 class ServerConfig(Config):
@@ -149,9 +149,9 @@ class ServerConfig(Config):
 
     In seconds: `head_timeout` runs from accept and again from the first byte of a head,
     `body_timeout` while the application waits for a body, `send_timeout` while a client does not
-    read, `linger_timeout` for what it still sends after its last response. An idle connection has
+    read, `linger_timeout` while it still sends after its last response. An idle connection has
     `keep_alive_timeout`, longer than the 5 s after which httpx drops one: so the client closes
-    first, and no request is lost to a close from here.
+    first, and no request is lost to a close by the server.
     """
 
     alpn_protocols = ["http/1.1"]  # noqa: RUF012 - hypercorn's Config is made of class attributes
@@ -166,7 +166,7 @@ class ServerConfig(Config):
     send_timeout: float = 10.0
     linger_timeout: float = 2.0
     file: Path | None = None
-    """What was read; None where there was no file, so that all else here has its default."""
+    """The file that was read; None if there was none, so that all keys have their defaults."""
 
 
 def load_config(
@@ -175,7 +175,7 @@ def load_config(
     """Read the toml file at `path`, else the one at `default`, else return the defaults.
 
     Only a file that was named has to exist. `bind` ("host:port", port 0 allowed) overrides the
-    file's, `default_bind` is for a file that has none. Raises ConfigError.
+    file's; `default_bind` is used if neither is given. Raises ConfigError.
     """
     file = path or default
     values = _read(file, required=path is not None)
@@ -193,13 +193,13 @@ def load_config(
 
 
 def _check_binds(config: ServerConfig) -> None:
-    """Raise ConfigError for a bind that is none."""
+    """Raise ConfigError for an invalid bind."""
     for text in (*config.bind, *config.insecure_bind):
         parse_bind(text)
 
 
 def parse_bind(text: str) -> tuple[str, int]:
-    """Read "host:port", an IPv6 host in brackets. Raises ConfigError."""
+    """Parse "host:port", an IPv6 host in brackets. Raises ConfigError."""
     match = _BIND.fullmatch(text)
     if match is None:
         raise ConfigError(f"{text!r} is not an address like 127.0.0.1:8080, 0.0.0.0:0 or [::1]:0.")

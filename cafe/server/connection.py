@@ -1,14 +1,14 @@
 """One connection, from accept to close.
 
-Rule: whatever a client does or an application fails at, only this connection ends, and it ends in
-time: nothing here waits without a deadline, except the application.
+Rule: whatever a client does and however an application fails, only this connection ends, and it
+ends in time: nothing here waits without a deadline, except the application.
 
 Theory of operation: a connection is one task. It reads a head, calls the application in place,
 which may read the body and wait for a disconnect itself (`exchange`), and reads the next head.
-Bytes that arrive early stay in `unread`, bounded; what does not fit there stays in the kernel. So
-there is no queue, no second task and nothing to hand over between them.
+Bytes that arrive early stay in `unread`, which is bounded, and the rest in the kernel. So there is
+no queue, no second task and nothing to pass between them.
 
-`NEXT` and `DEADLINES` are the state machine: what follows each phase, and what bounds it.
+`NEXT` and `DEADLINES` are the state machine: the phase after each event, and each phase's time-out.
 `deadlines` keeps the time for all connections, and `time_out` ends a wait by cancelling the one
 scope; while the application works there is no deadline. `drop` ends a connection that is idle,
 `abort` resets it in any phase; a task that waits for the client then sees a disconnect.
@@ -86,7 +86,7 @@ READ_AHEAD: Final = 2**16
 TLS_CLOSE_SECONDS: Final = 1.0
 """How long TLS may take to send its close_notify."""
 DELIVERY_SECONDS: Final = 1.0
-"""For a client that had closed its side to acknowledge the response, or to reset the connection."""
+"""How long a client that had closed its side may take to acknowledge the response, or reset."""
 POLL_SECONDS: Final = 0.5
 """How often a client that has filled the read-ahead buffer is checked for a disconnect."""
 
@@ -114,7 +114,7 @@ class Connection:
         self.own = own
         self.scheme = "https" if tls else "http"
         self.unread = b""
-        """What has arrived and has not been parsed."""
+        """Bytes that have arrived and are not parsed yet."""
         self.transport = transport
         self._tls: trio.SSLStream[Transport] | None = None
         if tls is not None:
@@ -143,7 +143,7 @@ class Connection:
         """Serve until it is closed, then release the lease. Raises no Exception."""
         try:
             await self._serve()
-        except Exception as error:  # noqa: BLE001 - it ends no more than this connection
+        except Exception as error:  # noqa: BLE001 - it ends only this connection
             self._log_failure(error)
         except BaseExceptionGroup as group:
             exceptions, others = group.split(Exception)
@@ -154,7 +154,7 @@ class Connection:
             self.context.connections.discard(self)
             self._lease.release()
             with trio.move_on_after(TLS_CLOSE_SECONDS), suppress(trio.ClosedResourceError):
-                # Before its handshake is done, TLS would go on with that instead of closing.
+                # Before the handshake is done, TLS would continue it instead of closing.
                 if self._phase is not Phase.HANDSHAKE:
                     await self._stream.aclose()
             await self.transport.aclose()
@@ -168,8 +168,8 @@ class Connection:
     def end_when_left(self) -> bool:
         """Close when the client disconnects, also during a request; False: that cannot be watched.
 
-        Until `stay`. What is awaited for the client is cancelled then, and the connection is over:
-        so this needs no cancel scope of its own, which would be a tenth of a waiting order.
+        Until `stay`. The application is cancelled then, and the connection is over, so this needs
+        no cancel scope of its own, which would be a tenth of a waiting order.
         """
         return self.transport.watch(self._scope.cancel)
 
@@ -182,11 +182,11 @@ class Connection:
         return self.transport.has_left
 
     def keep_little_unsent(self) -> None:
-        """Bound what the kernel keeps for the client, so that one that does not read is noticed."""
+        """Bound the kernel's send buffer, so that a client that does not read is noticed."""
         self.transport.keep_little_unsent()
 
     def if_undelivered(self, callback: Callable[[], None]) -> None:
-        """Call back, at the end of the connection, if the client does not get the next response.
+        """Call `callback` at the end of the connection if the next response is not delivered.
 
         That is checked only if the client has closed its side by now.
         """
@@ -218,7 +218,7 @@ class Connection:
         self.transport.has_left = True
 
     async def send(self, data: bytes) -> None:
-        """Send `data`; a client that does not take it is cut off, which is no error here."""
+        """Send `data`; if the client does not read it, reset the connection, without an error."""
         if not self.transport.has_left:
             self._lease.was_used = True
         try:
@@ -254,7 +254,7 @@ class Connection:
         await self.send(problem)
 
     async def _answer_requests(self) -> None:
-        """Answer one request after the other. Raises BadRequest for a head that is none."""
+        """Answer one request after the other. Raises BadRequest for a malformed head."""
         if self._tls is not None and not await self._shake_hands(self._tls):
             return
         self._phase = NEXT[self._phase, Event.OPENED]
@@ -267,7 +267,7 @@ class Connection:
                 self._phase = NEXT[self._phase, Event.OVER]
                 return
             self._phase = NEXT[self._phase, Event.ANSWERED]
-            await trio.lowlevel.checkpoint()  # let other tasks run, also if the next head is there
+            await trio.lowlevel.checkpoint()  # let other tasks run, even if the next head is there
 
     async def _shake_hands(self, tls: trio.SSLStream[Transport]) -> bool:
         seconds = self._begin_wait()
@@ -293,7 +293,7 @@ class Connection:
         return head
 
     async def _next_head(self) -> Head | None:
-        """Wait for the next head, as long as the phase may take; None when there will be none."""
+        """Return the next head within the phase's time-out; None if there will be none."""
         if not self.unread and self._tls is None:
             self.unread = self.transport.receive_nowait()
         # A head that has arrived needs no deadline.
@@ -317,7 +317,7 @@ class Connection:
         return head
 
     async def _check_delivery(self) -> None:
-        """Call back if the client, which had closed its side, has not got the response."""
+        """Call the callbacks if the client, which had closed its side, has not got the response."""
         if self._phase is Phase.IDLE:
             self._phase = NEXT[self._phase, Event.OVER]
         with trio.move_on_after(DELIVERY_SECONDS):
@@ -339,7 +339,7 @@ class Connection:
                     await trio.lowlevel.checkpoint()  # an endless flood must let other tasks run
 
     def _begin_wait(self) -> float:
-        """Bound the wait that begins now by the time that its phase may take; return that."""
+        """Begin a wait with the time-out of its phase; return the time-out."""
         seconds: float = getattr(self.context.config, DEADLINES[self._phase])
         self.context.deadlines.begin(self, seconds)
         return seconds

@@ -1,4 +1,4 @@
-"""What all connections of one server share, and what the server needs of its caller.
+"""The state that all connections of one server share, and the protocols that its caller implements.
 
 Rule: no connection reaches another through it, and nothing in it waits. The protocols here are all
 that the server knows of the shop: who may connect, and how an error is written.
@@ -33,37 +33,37 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("connection")
 
 
 class Lease(Protocol):
-    """The place that one open connection takes."""
+    """The place of one open connection."""
 
     was_used: bool
-    """Whether the client has been answered anything."""
+    """Whether anything was sent to the client."""
 
     def attach(self, *, is_idle: Callable[[], bool], abort: Callable[[], None]) -> None:
-        """Let the connection be closed for a ban, or when it is idle and its place is needed.
+        """Allow the connection to be closed for a ban, or when it is idle and its place is needed.
 
         `is_idle` returns whether that loses no response; `abort` frees the descriptor at once.
         """
 
     def blame(self) -> None:
-        """Count against the client's address that what it sent was not HTTP."""
+        """Count against the client's address that it did not send HTTP."""
 
     def release(self) -> None:
-        """Return the place back; has no effect the second time."""
+        """Free the place; calling it again does nothing."""
 
 
 class Admission(Protocol):
-    """Decides who may connect, and counts what becomes of connections."""
+    """Decides who may connect, and counts refused and failed connections."""
 
     refused: int
     malformed: int
     isolated: int
     released: trio.Event
-    """Set when the next connection closes; a task that waits for it puts a new one here before."""
+    """Set when the next connection closes; a task that waits for it puts a new event here first."""
 
     def admit(self, host: str, has_left: Callable[[], bool]) -> Lease | None:
-        """Take a place for a connection from `host`; None when it is refused.
+        """Return a lease for a connection from `host`; None if it is refused.
 
-        `has_left` tells whether the client has closed its side already; asked of suspects only.
+        `has_left` returns whether the client has closed its side; called for suspects only.
         """
         ...
 
@@ -82,15 +82,15 @@ class ProblemResponse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """How the server writes its own errors; the shop writes them in the form of all others."""
+    """Writes the server's own errors, in the form of the shop's."""
 
     response: ProblemResponse
     request_id: Callable[[Scope], str]
-    """Returns the request's id, which its response and its log lines bear."""
+    """Returns the request's id, for its response and its log lines."""
 
 
 class ServerContext:
-    """The application of one server, and what holds for all of its connections."""
+    """The application of one server, and the state of all its connections."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class ServerContext:
         self.deadlines = deadlines
         self.disconnects = disconnects
         self.state: dict[str, Any] = {}
-        """What the application's lifespan has set; each request gets a copy."""
+        """Set by the application's lifespan; each request gets a copy."""
         self.connections: set[Connection] = set()
         self.closing = False
         """Whether each response is the last of its connection."""
@@ -146,7 +146,7 @@ class ServerContext:
     def log_failure(self, event: str, **values: object) -> None:
         """Log a contained failure, unless there have been many just now."""
         if self._throttle.passes():
-            # A log that fails must not end what it logs: a coloured traceback reads source files,
+            # An error while logging must not propagate: a coloured traceback reads source files,
             # for which there may be no descriptor.
             with suppress(Exception):
                 log.error(event, suppressed=self._throttle.take_suppressed(), **values)

@@ -3,7 +3,7 @@
 Rule: a wait that ends in time, as nearly every wait does, costs two operations on a dictionary. A
 deadline of trio's own costs ten times that: each change of it goes through a heap.
 
-There is a queue for each length of a wait, a handful. What begins later in one of them ends later,
+There is a queue for each time-out, a handful. A wait that begins later in one of them is due later,
 so only the first of each has to be checked.
 """
 
@@ -18,7 +18,7 @@ import trio
 
 
 class Waiter(Protocol):
-    """Whatever waits, and has to stop in time."""
+    """An object with a wait that can be timed out."""
 
     def time_out(self) -> None:
         """End the wait; called once, at the deadline, by the task that watches all of them."""
@@ -29,12 +29,12 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._queues: dict[float, dict[Waiter, float]] = {}
-        """By the seconds of a wait: the waiters and when each is due, the first due first."""
+        """By time-out in seconds: the waiters and when each is due, the first due first."""
         self._wakes_at = inf
         self._sooner = trio.Event()
 
     def begin(self, waiter: Waiter, seconds: float) -> None:
-        """Time this wait out after so many seconds; a waiter has one wait at a time."""
+        """Time this wait out after `seconds`; a waiter has one wait at a time."""
         queue = self._queues.get(seconds)
         if queue is None:
             queue = self._queues[seconds] = {}
@@ -44,11 +44,11 @@ class Deadlines:
             self._sooner.set()
 
     def end(self, waiter: Waiter, seconds: float) -> None:
-        """Forget a wait that began with so many seconds; it may have timed out already."""
+        """Forget a wait that began with `seconds`; it may have timed out already."""
         self._queues[seconds].pop(waiter, None)
 
     async def run(self) -> NoReturn:
-        """Time out what is due, for ever."""
+        """Time out the waits that are due, until cancelled."""
         while True:
             self._sooner = trio.Event()
             self._wakes_at = min(map(self._time_out, self._queues.values()), default=inf)
@@ -70,7 +70,7 @@ class Deadlines:
 
 @asynccontextmanager
 async def watching_deadlines() -> AsyncGenerator[Deadlines]:
-    """Run the task inside the block."""
+    """Yield `Deadlines` whose task runs during the block."""
     deadlines = Deadlines()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)

@@ -1,6 +1,6 @@
 """File descriptors: how many connections this process can hold.
 
-Rule: connections never take the last descriptor. A reserve is kept for what the shop opens besides
+Rule: connections never take the last descriptor. A reserve is kept for the shop's other files
 (listeners, database, logs), and a share for the baristas, so that no crowd of customers locks them
 out.
 
@@ -20,7 +20,7 @@ from cafe.server.socket_stream import reset
 RESERVE = 128
 BARISTAS = 1024
 LEAST = 16
-PLENTY = 2**20  # what Linux allows a process at most, as it comes
+PLENTY = 2**20  # Linux's default maximum for a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Shares:
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open descriptors to the hard one; return what it is then."""
+    """Raise the soft limit of open descriptors to the hard one; return the new soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return PLENTY
@@ -45,7 +45,7 @@ def raise_limit() -> int:
 
 
 def share_out(limit: int) -> Shares:
-    """Divide what `limit` descriptors allow between the two ports, after the reserve."""
+    """Divide `limit` descriptors, less the reserve, between the two ports."""
     free = max(limit - min(RESERVE, limit // 2), 2 * LEAST)
     worker = max(min(BARISTAS, free // 8), LEAST)
     return Shares(client=free - worker, worker=worker)
@@ -60,8 +60,8 @@ class Spare:
     def reset_one(self, listener: int) -> bool:
         """Accept the next client of this listening descriptor, if there is one, and reset it.
 
-        Does not wait. Returns False, with no client accepted, when something else in the process
-        has taken even the spare.
+        Does not wait. Returns False, with no client accepted, if something else in the process has
+        taken even the spare.
         """
         self.close()
         try:

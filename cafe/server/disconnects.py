@@ -1,8 +1,8 @@
 """Disconnects, for all connections of one server: the kernel reports them to one task.
 
 Rule: each request that waits costs a callback, not a task. A second task beside a customer's own
-would cost more than the rest of the wait, and would have to read what the client sends meanwhile to
-see the end of it; EPOLLRDHUP reports the end whatever is unread before it.
+would cost more than the rest of the wait, and would have to read all that the client sends to see
+the end of it; EPOLLRDHUP reports the end even behind unread bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import trio
 
 
 class Disconnects:
-    """Calls back, once, when the peer of a watched socket has closed its side."""
+    """Calls a callback, once, when the peer of a watched socket has closed its side."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -28,9 +28,9 @@ class Disconnects:
         self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back when the peer disconnects; if it already has, soon, but not from in here.
+        """Call `callback` when the peer disconnects; if it has already, soon, but not in this call.
 
-        Raises OSError where the kernel refuses to watch another: then nothing is kept of it.
+        Raises OSError if the kernel refuses to watch another: then nothing has changed.
         """
         if descriptor not in self._registered:
             self._epoll.register(descriptor, select.EPOLLRDHUP)
@@ -38,7 +38,7 @@ class Disconnects:
         self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
-        """Drop the callback. The descriptor stays registered: the next order soon follows."""
+        """Drop the callback. The descriptor stays registered, for the next order."""
         self._callbacks.pop(descriptor, None)
 
     def forget(self, descriptor: int) -> None:
@@ -49,7 +49,7 @@ class Disconnects:
             self._epoll.unregister(descriptor)
 
     async def run(self) -> NoReturn:
-        """Call back for each disconnect, for ever."""
+        """Call the callback of each disconnect, until cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             for descriptor, _ in self._epoll.poll(0):
@@ -59,12 +59,12 @@ class Disconnects:
 
 
 def _ignore() -> None:
-    """Stand in for a callback that was dropped."""
+    """Do nothing, in place of a callback that was dropped."""
 
 
 @asynccontextmanager
 async def watching_disconnects() -> AsyncGenerator[Disconnects | None]:
-    """Run the task inside the block; yields None where the kernel has no epoll."""
+    """Yield `Disconnects` whose task runs during the block; None if there is no epoll."""
     if not hasattr(select, "epoll"):
         yield None
         return

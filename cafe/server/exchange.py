@@ -1,11 +1,11 @@
-"""One request and its response: what ASGI 3 gives the application, and what it sends back.
+"""One request and its response: the ASGI 3 interface to the application.
 
 Rule: the application is called in the connection's own task, and reads from the client itself, with
 `receive`: the body as it arrives, then the next event, which is the disconnect. So a request costs
 no task, and an application that waits for coffee notices a disconnect while it waits.
 
-An application's error stays here: before its response it becomes a 500, after that the connection
-is closed. A client's error in its body is raised out of `receive`.
+An application's error is handled here: before its response it becomes a 500, after that the
+connection is closed. A client's error in its body is raised by `receive`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOO_SLOW: Final = "The body took longer than {:g} s."
 
 
 def allow_body(scope: Scope, max_bytes: int) -> None:
-    """Let this request have a larger body than others; call it before the body is received."""
+    """Allow this request a larger body; call it before the body is received."""
     scope["extensions"][BODY_LIMIT] = max_bytes
 
 
@@ -69,7 +69,7 @@ class Exchange:
         self._body_deadline: float | None = None
         self._piece = b""
         self._received = 0
-        self._refusal: BadRequest | None = None  # of what the client has sent
+        self._refusal: BadRequest | None = None  # for a fault in the client's body
         self._body_delivered = False  # to the application, to its end
         self._continue_sent = False if head.expects_continue else None
         self._continue_done: trio.Event | None = None
@@ -80,15 +80,15 @@ class Exchange:
     async def run(self) -> bool:
         """Call the application; return whether another request can follow on the connection."""
         context = self._connection.context
-        # Not kept: what the application puts in there leads back here, and would need collecting.
+        # Not an attribute: the application puts objects there that refer to this, a garbage cycle.
         scope = scope_of(self._connection, self._head, self._extensions)
         try:
             if not self._body.complete:
-                self._take()  # an error in a body that has arrived needs no application
+                self._take()  # a fault in a body that has arrived needs no application
             await context.app(scope, self.receive, self.send)
             if self._response.stage is not Stage.COMPLETE and not self._left:
                 raise ResponseError(UNFINISHED)  # noqa: TRY301 - as from `send`
-        except Exception as error:  # noqa: BLE001 - it ends no more than this exchange
+        except Exception as error:  # noqa: BLE001 - it ends only this exchange
             refusal = self._refusal or BadRequest(500)
             if self._refusal is None:
                 request_id = context.problems.request_id(scope)
@@ -117,7 +117,7 @@ class Exchange:
             response.closes |= self._connection.is_last
             if not self._body.complete:
                 response.closes |= self._body_never_comes()
-            response.defaults = self._connection.context.default_headers()  # with the date of now
+            response.defaults = self._connection.context.default_headers()  # with the current date
         written = response.write(message)
         if written and not self._left:
             await self._connection.send(written)
@@ -129,13 +129,13 @@ class Exchange:
                 self._wait.cancel()
 
     def _reject(self, status: int, detail: str) -> BadRequest:
-        """Return what to raise; it is the response from now on, unless one has started."""
+        """Return the error to raise; it is also the response, unless one has started."""
         self._response.closes = True
         self._refusal = BadRequest(status, detail)
         return self._refusal
 
     def _take(self) -> None:
-        """Take the body's share of the bytes that have arrived."""
+        """Move the body's bytes out of those that have arrived."""
         try:
             piece, self._connection.unread = self._body.take(self._connection.unread)
         except BadRequest as refusal:
@@ -194,7 +194,7 @@ class Exchange:
         )
 
     async def _refuse(self, refusal: BadRequest, scope: Scope) -> None:
-        """Close, with an error response if none has started."""
+        """Close the connection after this; send an error response if none has started."""
         self._response.closes = True
         if not (self._response.has_started or self._left):
             status, detail = refusal.status_code, refusal.detail
@@ -202,7 +202,7 @@ class Exchange:
             await self._connection.send(context.write_problem(self._head, scope, status, detail))
 
     async def _discard_body(self) -> bool:
-        """Read what the application has not; return whether another request can follow."""
+        """Read the rest of the body; return whether another request can follow."""
         self._complete = False  # or nothing would be received
         try:
             while not self._body.complete and not self._left:

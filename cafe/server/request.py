@@ -1,8 +1,8 @@
 """Requests as bytes: heads are parsed and bodies are cut out of what has arrived.
 
-Rule: pure, and nothing ambiguous. Two parsers that disagree on a request can be played against each
-other (RFC 9112, 11.2), so what could be read in two ways is refused, also where llhttp allows it;
-and a body takes no byte of the next request.
+Rule: pure, and nothing ambiguous. If two parsers disagree on a request, that can be exploited (RFC
+9112, 11.2), so whatever could be read in two ways is refused, even if llhttp allows it; and a body
+takes no byte of the next request.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NO_SUCH_VERSION: Final = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
 
 FRAMING_FACTOR: Final = 16
 FRAMING_ROOM: Final = 8 * 1024
-"""Bytes that chunk sizes, extensions and trailers may take: so many, and so often the body's."""
+"""Bytes that chunk sizes, extensions and trailers may take, plus FRAMING_FACTOR a body byte."""
 
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -62,25 +62,25 @@ Headers = list[tuple[bytes, bytes]]
 class BadRequest(HTTPException):
     """A request that the connection itself refuses; it closes after that answer.
 
-    An error in a body is raised out of the application's `receive`: this is Starlette's exception,
-    so that FastAPI lets it through.
+    For a body it is raised by the application's `receive`: it is one of Starlette's exceptions, so
+    that FastAPI lets it through.
     """
 
 
 class CutShort(BadRequest):
-    """The client closed in the middle of a head, which is not held against its address."""
+    """The client closed in the middle of a head, which is not counted against its address."""
 
     def __init__(self) -> None:
         super().__init__(400, "The request ends in the middle of its head.")
 
 
 class Head(NamedTuple):
-    """What a request's head says; header names are in lower case, all in the order they came."""
+    """A request's head, parsed; header names are in lower case, in the order of arrival."""
 
     method: str
     version: str
     path: str
-    """The path as ASGI wants it: percent-decoded, as UTF-8."""
+    """The path as in ASGI: percent-decoded, as UTF-8."""
     raw_path: bytes
     query: bytes
     headers: Headers
@@ -109,7 +109,7 @@ def without_blank_lines(data: bytes) -> bytes:
 
 
 def end_of_head(data: bytes) -> int:
-    """Return where the head at the beginning of `data` ends, 0 while its end has not arrived.
+    """Return the length of the head at the beginning of `data`; 0 while its end has not arrived.
 
     Raises BadRequest as soon as `data` cannot become a head.
     """
@@ -133,8 +133,8 @@ def end_of_head(data: bytes) -> int:
 def parse_head(data: bytes) -> Head:
     """Parse a whole head. Raises BadRequest.
 
-    A client on a kept connection, or one that polls, sends the same head again and again; so short
-    heads are cached. Callers share the result: copy its headers to change them.
+    A client on a kept connection, or one that polls, repeats its head, so short heads are cached.
+    Callers share the result: copy its headers to change them.
     """
     return _cached(data) if len(data) <= CACHED_HEAD else _parse(data)
 
@@ -177,7 +177,7 @@ _cached = lru_cache(maxsize=512)(_parse)
 
 
 def unparsed_head(data: bytes) -> Head:
-    """Return a head for one that cannot be parsed: it says whether the answer may have a body."""
+    """Return a head in place of one that cannot be parsed: a HEAD if it begins so, else a GET."""
     method = "HEAD" if data.startswith(b"HEAD ") else "GET"
     return Head(method, "1.1", "/", b"/", b"", [], 0, keeps_alive=False, expects_continue=False)
 
@@ -241,7 +241,7 @@ def _is_host(value: bytes) -> bool:
 
 
 def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
-    """Return the length; llhttp has refused what is no number, and both fields together."""
+    """Return the length; llhttp has refused a malformed number, and both fields together."""
     coding = fields.get(b"transfer-encoding")
     if coding is None:
         length = fields.get(b"content-length")
@@ -254,7 +254,7 @@ def _body_length(fields: dict[bytes, bytes], version: bytes) -> float:
 
 
 def _has_token(headers: Headers, name: bytes, token: bytes) -> bool:
-    """Return whether a list of tokens, in one line or several, has this one."""
+    """Return whether a list of tokens, in one line or several, contains this one."""
     values = b",".join(value for field, value in headers if field == name)
     return token in (one.strip(b" \t").lower() for one in values.split(b","))
 
@@ -266,7 +266,7 @@ class Body(Protocol):
     """Whether all of it has been taken."""
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """Split `data` into body and what comes after it. Raises BadRequest."""
+        """Split `data` into body and the rest. Raises BadRequest."""
         ...
 
 
@@ -280,7 +280,7 @@ class SizedBody:
         self.complete = not length
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """Split `data` into body and what comes after it."""
+        """Split `data` into body and the rest."""
         piece = data[: self._left]
         self._left -= len(piece)
         self.complete = not self._left
@@ -290,7 +290,7 @@ class SizedBody:
 class ChunkedBody:
     """A body in chunks, parsed by llhttp.
 
-    llhttp cannot be made to stop where a request ends, and would go on with the next. So it is fed
+    llhttp cannot be told to stop at the end of a request, and would parse the next. So it is fed
     line by line: the end of a chunked body is the end of a line.
     """
 
@@ -308,11 +308,11 @@ class ChunkedBody:
         self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
-        """Note the end of the body; called by llhttp."""
+        """Record the end of the body; called by llhttp."""
         self.complete = True
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """Split `data` into body and what comes after it. Raises BadRequest."""
+        """Split `data` into body and the rest. Raises BadRequest."""
         begin = 0
         try:
             while begin < len(data) and not self.complete:

@@ -1,7 +1,8 @@
 """Responses as bytes: ASGI's messages are written as HTTP/1.1.
 
-Rule: pure; the table is the state machine. What would not be HTTP raises ResponseError before a
-byte of it is written, so that no value of an application is read as a header or as a body.
+Rule: pure; the table is the state machine. A message that would not be valid HTTP raises
+ResponseError before a byte of it is written, so that no header value of an application can be read
+as another header or as a body.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class ResponseWriter:
 
     @property
     def has_started(self) -> bool:
-        """Whether anything of it has been written."""
+        """Whether any of it has been written."""
         return self.stage in {Stage.BODY, Stage.COMPLETE}
 
     def write(self, message: Mapping[str, Any]) -> bytes:
@@ -119,7 +120,7 @@ class ResponseWriter:
     def _write_fields(
         self, lines: list[bytes], headers: Iterable[tuple[bytes, bytes]], *, has_length: bool
     ) -> None:
-        """Write the headers of the application and the defaults; RFC 9110, 8.6, has the lengths."""
+        """Write the application's headers and the defaults; for the lengths see RFC 9110, 8.6."""
         self._left = inf
         seen: set[bytes] = set()
         for name, value in headers:
@@ -128,7 +129,7 @@ class ResponseWriter:
                 if field == b"connection":
                     self.closes |= b"close" in value.lower()
                     continue
-                if field == b"transfer-encoding":  # framing is chosen here
+                if field == b"transfer-encoding":  # this class chooses the framing
                     continue
                 if self._left != inf or not value.isdigit():
                     raise ResponseError("content-length is repeated, or is no number")
@@ -156,9 +157,9 @@ class ResponseWriter:
 
 @lru_cache(maxsize=256)  # most headers of most responses are the same
 def field_line(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Return a header's name in lower case, and its line. Raises ResponseError for no valid header.
+    """Return a header's name in lower case, and its line; raises ResponseError for an invalid one.
 
-    Always one line: a value that continued as another header would not match.
+    Always one line: a value with a line break would not match.
     """
     line = b"%s: %s\r\n" % (name, value)
     if b":" in name or FIELD.fullmatch(line) is None:

@@ -1,15 +1,15 @@
 """Serves one ASGI application with hypercorn, on an accept loop and connections of our own.
 
 Rule: hypercorn's `worker_serve` runs the lifespan, the TLS contexts, the listeners and the graceful
-stop. What a client could use to stop the process, or to stall it, is ours: how connections are
-accepted (in the place of `trio.serve_listeners`) and how they are served (in that of `TCPServer`).
+stop. The parts that a client could use to stop or stall the process are ours: accepting connections
+(in place of `trio.serve_listeners`) and serving them (in place of `TCPServer`).
 
-Accepting never stops for want of descriptors, and takes no time while it cannot go on: when a
+Accepting never stops for want of descriptors, and does not spin while it cannot go on: when a
 client is waiting to be accepted, either an idle connection is closed for it, or it is reset on a
 descriptor that is kept spare for that. A refused connection costs no task: decision 7 has figures.
 
-Stopping: the listeners close, idle connections close at once, answers under way have
-`graceful_timeout`, then everything is cancelled. Nothing that a client does is waited for.
+Shutdown: the listeners close, idle connections close at once, answers under way have
+`graceful_timeout`, then everything is cancelled. Nothing waits longer for a client.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from cafe.server.disconnects import watching_disconnects
 from cafe.server.socket_stream import EagerStream, has_hung_up, own_address, reset
 
 ACCEPT_PAUSE = 0.1
-"""Seconds after which accepting is tried again when memory or the spare descriptor is lacking."""
+"""Seconds until accept is retried if there is no memory, or no spare descriptor."""
 
 ACCEPT_AT_ONCE = 16
 """Connections accepted before other tasks run: a turn of the scheduler costs as much as two."""
@@ -60,10 +60,10 @@ PEER_ERRORS = frozenset(
         errno.EPROTO,
     }
 )
-"""Errors of accept(2) that concern the one client that was to be accepted."""
+"""Errors of accept(2) that concern only the client that was to be accepted."""
 
 VANISHED_SECONDS = 60
-"""A client whose machine or network has gone without a word is given up after about this."""
+"""About how long until a client whose machine or network has failed counts as disconnected."""
 
 # Not every platform has all of them; accepted sockets inherit them.
 TCP_OPTIONS = (
@@ -89,8 +89,8 @@ async def serve(
 
     `beside` runs while connections are accepted, with the listening sockets. Reports the URLs, as
     in "http://127.0.0.1:8080", once it accepts and the lifespan has started up. Raises BindError
-    before anything has started, and LifespanFailureError or LifespanTimeoutError, in a group,
-    where the lifespan fails.
+    before anything has started, and LifespanFailureError or LifespanTimeoutError, in a group, if
+    the lifespan fails.
     """
     lifespan = Lifespan(app)
     with listening(config) as listeners, closing(Spare()) as spare:
@@ -100,7 +100,7 @@ async def serve(
             )
 
             async def serve_listeners(*_: object, handler_nursery: trio.Nursery) -> None:
-                if lifespan.has_failed:  # hypercorn goes on until the failure has reached it
+                if lifespan.has_failed:  # hypercorn goes on until it receives the failure
                     await trio.sleep_forever()
                 context.state = dict(lifespan.state)
                 async with trio.open_nursery() as nursery:
@@ -119,16 +119,16 @@ async def serve(
 class Lifespan:
     """The application as hypercorn calls it, for its lifespan only.
 
-    Two gaps in hypercorn are filled: it goes on to serve before a failed start-up has reached it,
-    and it fails on an application that returns before it is asked to start up.
+    Two gaps in hypercorn are filled: it begins to serve before it receives a failed start-up, and
+    it fails on an application that returns before it is asked to start up.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.state: Mapping[str, Any] = {}
-        """What the application's start-up has set."""
+        """The state that the application's start-up has set."""
         self.has_failed = False
-        """Whether the application has said that its start-up or shutdown has failed."""
+        """Whether the application has reported that its start-up or shutdown failed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, *_: object) -> None:
         """Call the application; one that returns early has no lifespan, and is served."""
@@ -136,7 +136,7 @@ class Lifespan:
         async def forward(message: Message) -> None:
             if message["type"].endswith(".failed"):
                 if trio.current_effective_deadline() == -inf:
-                    return  # Starlette says so when it is cancelled, which is no failure
+                    return  # Starlette reports that when it is cancelled, which is no failure
                 self.has_failed = True
             await send(message)
 
@@ -150,10 +150,10 @@ class Lifespan:
 def _worker_serve(
     serve_listeners: Callable[..., Awaitable[None]],
 ) -> Callable[..., Awaitable[None]]:
-    """Return hypercorn's `worker_serve` with this function in the place of trio's.
+    """Return hypercorn's `worker_serve` with this function in place of trio's.
 
-    A copy with globals of its own: two servers in one process do not share an accept loop, and
-    hypercorn's module stays as it is for others.
+    It is a copy with globals of its own: two servers in one process do not share an accept loop,
+    and hypercorn's module is unchanged for others.
     """
     names = SimpleNamespace(**{**vars(trio), "serve_listeners": serve_listeners})
     original = run.worker_serve
@@ -244,7 +244,7 @@ class AcceptLoop:
                 connection.drop()
 
     async def _accept(self, listener: Listener, tls: SSLContext | None) -> NoReturn:
-        """Accept for ever, a few at once; a refused connection is reset before it costs a task."""
+        """Accept until cancelled, a few at once; reset refused connections without a task."""
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
@@ -254,14 +254,14 @@ class AcceptLoop:
                     if connection is not None:
                         self._connections.start_soon(connection.run)
             except BlockingIOError:
-                pass  # that was all
+                pass  # no other client is waiting
             except OSError as error:
                 await self._recover(error, listener)
 
     def _admit(
         self, sock: socket.socket, tls: SSLContext | None, peer: Address
     ) -> Connection | None:
-        """Return what serves an accepted connection; None if it was refused, and reset."""
+        """Return a Connection for an accepted socket; None if it was refused, and reset."""
         lease = self._admission.admit(peer[0], partial(has_hung_up, sock.fileno()))
         if lease is None:
             reset(sock)
@@ -274,7 +274,7 @@ class AcceptLoop:
     async def _recover(self, error: OSError, listener: Listener) -> None:
         """Return when to accept again after an error: the loop must neither spin nor stop."""
         if error.errno in NO_DESCRIPTOR and not _is_readable(listener.socket):
-            # Accept fails so even while no client waits. When one does, there may be a descriptor.
+            # Accept fails even while no client waits. When one comes there may be a descriptor.
             await trio.lowlevel.wait_readable(listener.socket)
             return
         self._context.log_failure("accept failed", error=str(error), url=listener.url)

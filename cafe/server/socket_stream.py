@@ -1,8 +1,8 @@
-"""A socket as a trio stream that does not wait where the kernel does not make it wait.
+"""A socket as a trio stream that waits only if the kernel would block.
 
-Rule: no checkpoint where bytes can be sent or received at once. trio's SocketStream has one for
-each, twice a request. The connection has one instead, after a request: by then the next request may
-have arrived, and epoll need not be asked for it.
+Rule: no checkpoint if bytes can be sent or received at once. trio's SocketStream has one for each,
+twice a request. The connection has one instead, after a request: by then the next request may have
+arrived, and needs no wait on epoll.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ import trio
 from cafe.server.disconnects import Disconnects
 
 PIECE = 2**14
-# POLLHUP, where there is no POLLRDHUP, is reported only once both sides are closed.
+# POLLHUP, used if there is no POLLRDHUP, is reported only once both sides are closed.
 PEER_CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)
 FIRST_PAUSE: Final = 0.005
 """Seconds from the first check for an acknowledgement to the second; each pause is doubled."""
 MOST_UNSENT: Final = 2**14
-"""Bytes of a stream that the kernel keeps for a client; Linux doubles it for its own needs."""
+"""Bytes of a stream in the kernel's send buffer; Linux doubles it for its own needs."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds
 
 
 class Transport(trio.abc.HalfCloseableStream):
-    """What a connection needs of its stream: trio's methods, and how it learns of a disconnect."""
+    """The stream of a connection: trio's methods, and the detection of a disconnect."""
 
     has_left = False
     """Whether the peer is known to have closed its side; a task that watches is cancelled then."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Reset it now, also under a task that waits for it."""
+        """Reset it now, even while a task waits for it."""
 
     @abstractmethod
     def peer_has_closed(self) -> bool:
@@ -48,25 +48,26 @@ class Transport(trio.abc.HalfCloseableStream):
     async def is_acknowledged(self) -> bool:
         """Wait until the peer has acknowledged all that was sent; False: it has sent a reset.
 
-        True at once where that cannot be seen. To be called before `send_eof`, which hides it.
+        True at once if that is unknown. Call it before `send_eof`, which hides it.
         """
         await trio.lowlevel.checkpoint()
         return True
 
     def keep_little_unsent(self) -> None:
-        """Bound what waits in the kernel to be sent, where it can be; else it grows to megabytes.
+        """Bound the kernel's send buffer, if possible.
 
-        A stream to a client that does not read would not block for hours.
+        Else it grows to megabytes, and a stream that the client does not read would not block for
+        hours.
         """
 
     def receive_nowait(self) -> bytes:
-        """Return what has arrived; b"" if that is nothing, or cannot be seen without waiting."""
+        """Return bytes that have arrived; b"" if there are none, or reading would wait."""
         return b""
 
     def watch(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002
-        """Call back once the peer closes its side or `abort` is called; False: it cannot.
+        """Call `callback` once the peer closes its side or `abort` is called; False: it cannot.
 
-        Until `unwatch`, and never from in here.
+        Until `unwatch`, and never during this call.
         """
         return False
 
@@ -75,7 +76,7 @@ class Transport(trio.abc.HalfCloseableStream):
 
 
 def _ignore() -> None:
-    """Stand in for a callback where none is registered."""
+    """Do nothing, while no callback is registered."""
 
 
 class EagerStream(Transport):
@@ -84,7 +85,7 @@ class EagerStream(Transport):
     def __init__(
         self, sock: socket.socket, send_timeout: float, disconnects: Disconnects | None = None
     ) -> None:
-        """Break a send after `send_timeout` seconds in which the peer has taken nothing."""
+        """Fail a send after `send_timeout` seconds in which the peer has read nothing."""
         self._socket = sock
         self._send_timeout = send_timeout
         self._disconnects = disconnects
@@ -92,7 +93,7 @@ class EagerStream(Transport):
         self._is_dry = False  # nothing was there at the last read: wait before the next
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Wait for bytes and return them, b"" for the end; raises as trio's streams do."""
+        """Wait for bytes and return them, b"" at the end; raises as trio's streams do."""
         if self._is_dry and self._socket.fileno() >= 0:
             self._is_dry = False
             await trio.lowlevel.wait_readable(self._socket)
@@ -105,7 +106,7 @@ class EagerStream(Transport):
                 raise self._stream_error(error) from error
 
     def receive_nowait(self) -> bytes:
-        """Read without waiting until there is something."""
+        """Read without waiting; return b"" if there is nothing."""
         try:
             return self._socket.recv(PIECE)
         except BlockingIOError:
@@ -115,7 +116,7 @@ class EagerStream(Transport):
         return b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send everything; raises BrokenResourceError where the peer stops taking it."""
+        """Send everything; raises BrokenResourceError if the peer stops reading."""
         while True:
             try:
                 sent = self._socket.send(data)
@@ -129,7 +130,7 @@ class EagerStream(Transport):
             await self.wait_send_all_might_not_block()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the peer has taken something; raises BrokenResourceError at `send_timeout`."""
+        """Wait until the peer has read something; raises BrokenResourceError at `send_timeout`."""
         with trio.move_on_after(self._send_timeout) as scope:
             self._check_open()
             await trio.lowlevel.wait_writable(self._socket)
@@ -144,7 +145,7 @@ class EagerStream(Transport):
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        """Close it; what was sent is still delivered."""
+        """Close it; bytes that were sent are still delivered."""
         self._close()
         await trio.lowlevel.checkpoint()
 
@@ -153,7 +154,7 @@ class EagerStream(Transport):
         return self._socket.fileno() < 0 or has_hung_up(self._socket.fileno())
 
     async def is_acknowledged(self) -> bool:
-        """Poll, less and less often: there is no event for the acknowledgement."""
+        """Poll, with growing pauses: there is no event for the acknowledgement."""
         pause = FIRST_PAUSE
         while self._socket.fileno() >= 0:
             if _polls(self._socket.fileno(), 0):  # an error, or closed on both sides: a reset
@@ -166,7 +167,7 @@ class EagerStream(Transport):
         return True
 
     def keep_little_unsent(self) -> None:
-        """Have the kernel keep about MOST_UNSENT bytes."""
+        """Set the send buffer to about MOST_UNSENT bytes."""
         with suppress(OSError):  # it may be closed already
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_UNSENT)
 
@@ -177,7 +178,7 @@ class EagerStream(Transport):
         self._close()
 
     def watch(self, callback: Callable[[], None]) -> bool:
-        """Have the kernel report it, where it can."""
+        """Watch by `disconnects`; return False without one, or if the socket is closed."""
         if self._disconnects is None or self._socket.fileno() < 0:
             return False
         self._disconnects.watch(self._socket.fileno(), self._note_disconnect)
@@ -217,7 +218,7 @@ class EagerStream(Transport):
 
 
 def own_address(sock: socket.socket) -> tuple[str, int] | None:
-    """Return the address that the client reached; None where a reset has removed it."""
+    """Return the address that the client reached; None if a reset has removed it."""
     try:
         host, port = sock.getsockname()[:2]
     except OSError:
