@@ -1,6 +1,6 @@
 """The payments in memory: all with something left to do, and those that were settled last.
 
-Rule: pure. It keeps payments where they are found, and changes none.
+Rule: pure. The book indexes payments and changes none.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from cafe.payments.payment import Payment, Status
 
 MOST_RECENT: Final = 10_000
-"""Settled payments in memory, about 10 MB; older ones are in the ledger only."""
+"""The most settled payments in memory, about 10 MB; older ones are in the ledger only."""
 
 
 class PaymentBook:
@@ -25,9 +25,9 @@ class PaymentBook:
         most_recent: int = MOST_RECENT,
     ) -> None:
         self.opened: dict[str, Payment] = {}
-        """Those with something left to do; only `keep` changes them."""
+        """Payments with something left to do; only `keep` changes this dict."""
         self._recent: OrderedDict[str, Payment] = OrderedDict()
-        """The last that was settled at the end."""
+        """Settled payments, the newest last."""
         self._by_order: dict[str, str] = {}
         self._by_key: dict[tuple[str, str], str] = {}
         self._most_recent = most_recent
@@ -46,11 +46,11 @@ class PaymentBook:
         return self.get(self._by_order.get(order_id, ""))
 
     def of_key(self, account_id: str, key: str) -> Payment | None:
-        """Return the payment that an account has made with a key."""
+        """Return the payment of an account's key."""
         return self.get(self._by_key.get((account_id, key), ""))
 
     def keep(self, payment: Payment) -> None:
-        """Take a payment in, in place of what it was before."""
+        """Store a payment in place of its earlier state; drop the oldest settled at the limit."""
         self._forget(payment.payment_id)
         places = self.opened if payment.is_open else self._recent
         places[payment.payment_id] = payment
@@ -61,7 +61,7 @@ class PaymentBook:
             self._forget(next(iter(self._recent)))
 
     def by_status(self) -> Counter[Status]:
-        """Count the payments with something left to do."""
+        """Count the payments with something left to do, by status."""
         return Counter(payment.status for payment in self.opened.values())
 
     def _forget(self, payment_id: str) -> None:

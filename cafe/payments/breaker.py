@@ -1,10 +1,10 @@
-"""A circuit breaker: calls a provider that fails less often, and lets one call find out.
+"""A circuit breaker: it stops the calls of a provider that fails, and later probes with one call.
 
 Rule: pure; time is passed in. A call that was let through ends with exactly one of `succeed`,
 `fail` and `ignore`.
 
 Closed, it lets all calls through. After some failures in a row it is open and lets none through for
-a while; then it is half open and lets exactly one through, whose end decides.
+a while; then it is half open and lets exactly one through, whose outcome closes or reopens it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 FAILURES: Final = 5
-"""In a row, which open it."""
+"""Failures in a row that open it."""
 OPEN_SECONDS: Final = 10.0
 
 
@@ -49,20 +49,20 @@ class Breaker:
         return state is State.CLOSED or (state is State.HALF_OPEN and self._probe is None)
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds for which it stays open; 0 if it is not."""
+        """Return the seconds for which it stays open; 0 if it is not open."""
         if self._opened_at is None:
             return 0.0
         return max(0.0, self._opened_at + self._open_seconds - now)
 
     def begin(self, now: float) -> int:
-        """Let a call through, which `allows` has allowed; return its number, for its end."""
+        """Begin a call that `allows` has allowed; return its number, with which it ends."""
         self._begun += 1
         if self.state(now) is State.HALF_OPEN:
             self._probe = self._begun
         return self._begun
 
     def succeed(self, call: int) -> None:
-        """Close: the provider has answered, if only with a refusal."""
+        """Close the breaker: the provider has answered, if only with a refusal."""
         self.ignore(call)
         self._failures, self._opened_at = 0, None
 
@@ -74,6 +74,6 @@ class Breaker:
             self._opened_at = now
 
     def ignore(self, call: int) -> None:
-        """Count nothing: the call was cancelled, or its end says nothing of the provider."""
+        """Count nothing: the call was cancelled, or its outcome neither proves nor disproves it."""
         if self._probe == call:
             self._probe = None

@@ -1,10 +1,10 @@
-"""The callers: tasks that do for payments what takes time, and report what came of it.
+"""The callers: tasks that make the slow calls for payments, and report the outcome to the Cashier.
 
-Rule: a caller has one payment in hand at a time, and no other has it meanwhile, even where a new
-instance of the Cashier hands it out again. A report is repeated until it is committed.
+Rule: a caller works on one payment at a time, and no other caller does meanwhile, even if a
+restarted Cashier hands the payment out again. A report is retried until it is committed.
 
-Orders of paid baskets are placed here only. So whether an order will never be placed can be known:
-no one else is about to place it, and the Dispatcher does not know it.
+Orders of paid baskets are placed here only. So an order that the Dispatcher does not know will
+never be placed: no other task is about to place it.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from cafe.orders.messages import Desk
 
 PARALLEL: Final = 20
-"""Calls of a provider at a time, and orders that are placed at a time."""
+"""Callers of a lane: the most concurrent calls of a provider, and orders placed at a time."""
 ORDER_WITHIN: Final = 300.0
-"""Seconds after the intent, until which a charge becomes its order; later it is refunded."""
+"""Seconds after the intent in which a charge may become its order; later it is refunded."""
 
 Ask = Callable[[Payment], Awaitable[Answer]]
-"""Asks a provider once: to charge a payment, or to refund it."""
+"""Asks a provider once to charge or to refund a payment."""
 Report = Message[Cashier, None]
 Work = Callable[[Payment], Awaitable[Report]]
-"""Does what there is to do with a payment, once; returns the report."""
+"""Makes one try for a payment; returns the report of its outcome."""
 
 
 async def work_lane(cashier: Ref[Cashier], lane: Lane, work: Work, callers: int = PARALLEL) -> None:
@@ -59,11 +59,11 @@ async def work_lane(cashier: Ref[Cashier], lane: Lane, work: Work, callers: int 
 
 
 async def keep_calling(cashier: Ref[Cashier], lane: Lane, work: Work, in_hand: set[str]) -> None:
-    """Do one thing after the other; never returns."""
+    """Work on one payment after the other; never returns."""
     while True:
         payment = await until_done(partial(cashier.ask, NextCall(lane)))
         payment_id = payment.payment_id
-        if payment_id in in_hand:  # an earlier instance has handed it out
+        if payment_id in in_hand:  # an earlier Cashier handed it out
             await until_done(partial(cashier.ask, Untouched(lane, payment_id)))
             continue
         in_hand.add(payment_id)
@@ -73,11 +73,11 @@ async def keep_calling(cashier: Ref[Cashier], lane: Lane, work: Work, in_hand: s
             in_hand.remove(payment_id)
 
 
-# What there is to do
+# The work of each lane
 
 
 def charging(ask: Ask, seconds: Histogram) -> Work:
-    """Return what charges a payment."""
+    """Return the work that tries once to charge a payment."""
 
     async def work(payment: Payment) -> Report:
         with seconds.labels("charge").time():
@@ -87,7 +87,7 @@ def charging(ask: Ask, seconds: Histogram) -> Work:
 
 
 def refunding(ask: Ask, seconds: Histogram) -> Work:
-    """Return what gives a payment back."""
+    """Return the work that tries once to refund a payment."""
 
     async def work(payment: Payment) -> Report:
         with seconds.labels("refund").time():
@@ -97,7 +97,7 @@ def refunding(ask: Ask, seconds: Histogram) -> Work:
 
 
 def placing(desk: Desk, now: Callable[[], float]) -> Work:
-    """Return what places the order of a payment, or finds out that there will be none."""
+    """Return the work that tries once to place the order of a payment."""
 
     async def work(payment: Payment) -> Report:
         return Placed(payment.payment_id, await place(desk, payment, now()))
@@ -106,10 +106,10 @@ def placing(desk: Desk, now: Callable[[], float]) -> Work:
 
 
 async def place(desk: Desk, payment: Payment, now: float) -> Placing:
-    """Place the order of a payment, unless that is too late; it may be placed already."""
+    """Place the order of a payment, unless it is too late; return what became of it."""
     try:
         if now - payment.intended_at <= ORDER_WITHIN:
-            # Refused for good: by the database, or as another order has taken the key meanwhile.
+            # These refusals are final: by the database, or since another order has the key.
             with suppress(NotRecorded, KeyReused):
                 standing, _ = await desk.place_basket(order_of(payment))
                 if standing.order.order_id == payment.order_id:
@@ -120,7 +120,7 @@ async def place(desk: Desk, payment: Payment, now: float) -> Placing:
 
 
 async def look(desk: Desk, payment: Payment) -> Placing:
-    """Find out whether the order is placed; if not, it never will be."""
+    """Return PLACED if the order is found, else IMPOSSIBLE: no other task will place it."""
     try:
         await desk.find(payment.order_id)
     except UnknownOrder:

@@ -1,15 +1,15 @@
 """The Cashier: the actor that owns all payments.
 
 Rule: every change of a payment is one atomic turn here (plain `def`), written to the journal in
-that turn. Nothing leaves before it is committed: no provider is asked before the ledger has that it
-is asked, and no customer is told what a crash could undo.
+that turn. Replies are held until the change is committed: a provider is asked only once the ledger
+records that it is asked, and no customer gets an outcome that a crash could undo.
 
-The Cashier calls no one. Callers, in tasks of their own, ask it for the next payment of their lane,
-charge it, place its order or refund it, and report what came of it. What is left to do is the
-status of a committed payment, so that a restart goes on from there.
+The Cashier calls no other actor. Callers, in tasks of their own, ask it for the next payment of
+their lane, charge it, place its order or refund it, and report the outcome. The status of a
+committed payment determines what is left to do, so a restart resumes from there.
 
-That an order is placed or cancelled, the Cashier learns from the log, each with its position in the
-same commit.
+The Cashier learns from the log that an order is placed or cancelled; the change and the position of
+its event are one commit.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ from cafe.payments.tables import entry_of, entry_of_position, payments, row_of
 MOST_OPEN: Final = 10_000
 """Payments with something left to do; beyond this, new ones are refused."""
 MOST_BEHIND: Final = 1_000
-"""Events that may be followed before the position is stored: where none concerns a basket."""
+"""The position is stored with each change, and after this many events without one."""
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
-"""Opens the next journal, and returns what the ledger has of payments."""
+"""Opens the next journal; returns it with a snapshot of the ledger's payments."""
 
 LANES: Final = {
     Status.INTENT: Lane.CHARGE,
@@ -83,7 +83,7 @@ LANES: Final = {
     Status.PAID: Lane.PLACE,
     Status.REFUND_PENDING: Lane.REFUND,
 }
-"""Who has to do something with a payment."""
+"""The lane that works on payments of a status."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
 
@@ -93,13 +93,12 @@ class Rules:
     """The settings that concern payments."""
 
     customer_seconds: float = 15.0
-    """How long a customer waits for the provider; after that an intent is not asked for any more.
-    """
+    """How long a customer waits for the provider; an older intent is withdrawn."""
     key_ttl_seconds: float = 86_400.0
 
 
 class Cashier(Actor):
-    """Owns every payment, from the intent until it has its order or is given back."""
+    """Owns every payment, from the intent until it has its order or is refunded."""
 
     def __init__(  # noqa: PLR0917 - independent parts
         self,
@@ -110,7 +109,7 @@ class Cashier(Actor):
         closing: Closing,
         chance: Callable[[], float],
     ) -> None:
-        """Start from what was `loaded`.
+        """Start from the `loaded` journal and snapshot.
 
         `clock` returns seconds since the epoch, never less than the time of the last event;
         `chance` a number from 0 to 1.
@@ -121,7 +120,7 @@ class Cashier(Actor):
         self._closing = closing
         self._chance = chance
         self._customers: dict[str, dict[Reply[Payment], None]] = {}
-        """Those that wait for the order of a payment."""
+        """By payment: the replies to customers that wait for its order."""
         self._lanes = {lane: LaneState[Reply[Payment]]() for lane in Lane}
         self._timers: dict[Lane, Timer] = {}
         self._begin(*loaded)
@@ -133,16 +132,16 @@ class Cashier(Actor):
         for lane in self._lanes.values():
             lane.clear()
         self._asked = {one.payment_id for one in snapshot.open if one.status is Status.ASKED}
-        """Those of which an earlier try may have reached the provider."""
+        """Payments of which an earlier try may have reached the provider."""
         self._intents: dict[str, float] = {}
-        """Those that no caller has got yet, and since when, the oldest first."""
+        """When each payment that no caller has got yet was intended, the oldest first."""
         self._ordered: set[str] = set()
-        """Paid ones whose order is committed, though the log was not followed so far."""
+        """Payments whose order is known to be committed, even before its event is followed."""
         for payment in snapshot.open:
             self._schedule(payment)
 
     def on_start(self) -> None:
-        """Withdraw what a former process has not asked for; go on with the rest."""
+        """Withdraw the intents of a former process; resume the other payments."""
         if self._journal.number == 1:
             for payment in list(self._book.opened.values()):
                 if payment.status is Status.INTENT:
@@ -152,7 +151,7 @@ class Cashier(Actor):
 
     @LoadPayments.handler
     async def load(self, _message: LoadPayments) -> None:
-        """Load the committed state again; those who wait keep waiting, or have to ask again."""
+        """Load the committed state again; answer the customers whose payment is settled or lost."""
         self._begin(*await self._load())
         for payment_id in list(self._customers):
             self._answer(payment_id)
@@ -163,7 +162,7 @@ class Cashier(Actor):
 
     @FindByKey.deferred
     def find_by_key(self, message: FindByKey, reply: Reply[Payment | None]) -> None:
-        """Answer with what has come of a key, or with None."""
+        """Answer with the payment of a key, with a refusal, or with None."""
         known = self._known(message.account_id, message.key)
         self._answer_for_key(known, message.fingerprint, reply)
 
@@ -199,7 +198,7 @@ class Cashier(Actor):
 
     @FindPayments.deferred
     def find(self, message: FindPayments, reply: Reply[Mapping[str, Payment]]) -> None:
-        """Show those payments of orders that are in memory."""
+        """Answer with the payments of orders, as far as they are in memory."""
         found = ((one, self._book.of_order(one)) for one in message.order_ids)
         known = {order_id: payment for order_id, payment in found if payment is not None}
         self._journal.reply(reply, known, looks=True)
@@ -216,7 +215,7 @@ class Cashier(Actor):
 
     @Charged.deferred
     def charged(self, message: Charged, reply: Reply[None]) -> None:
-        """Take in what became of a charge."""
+        """Apply the outcome of a try to charge."""
         answer = message.answer
         payment = self._ended_call(Lane.CHARGE, message.payment_id, answer.verdict)
         if payment is not None and payment.status is Status.ASKED:
@@ -234,11 +233,11 @@ class Cashier(Actor):
 
     @Placed.deferred
     def placed(self, message: Placed, reply: Reply[None]) -> None:
-        """Take in what became of placing an order."""
+        """Apply the outcome of placing an order."""
         payment = self._ended_call(Lane.PLACE, message.payment_id)
         if payment is not None and payment.status is Status.PAID:
             if message.placing is Placing.PLACED:
-                self._ordered.add(payment.payment_id)  # the log will tell
+                self._ordered.add(payment.payment_id)  # its event makes it PLACED
             elif message.placing is Placing.IMPOSSIBLE:
                 self._change(payment, Action.GIVE_BACK, "its order could not be placed", key=None)
             else:
@@ -247,7 +246,7 @@ class Cashier(Actor):
 
     @Refunded.deferred
     def refunded(self, message: Refunded, reply: Reply[None]) -> None:
-        """Take in what became of a refund."""
+        """Apply the outcome of a try to refund."""
         answer = message.answer
         payment = self._ended_call(Lane.REFUND, message.payment_id, answer.verdict)
         if payment is not None and payment.status is Status.REFUND_PENDING:
@@ -262,7 +261,7 @@ class Cashier(Actor):
 
     @Untouched.deferred
     def untouched(self, message: Untouched, reply: Reply[None]) -> None:
-        """Let a payment wait that an earlier instance has handed out."""
+        """Put a payment back: a caller has worked on it since before a restart."""
         self._ended_call(message.lane, message.payment_id)
         self._put_back(message.lane, message.payment_id, RETRY_SECONDS)
         self._end_report(message.lane, message.payment_id, reply)
@@ -273,7 +272,7 @@ class Cashier(Actor):
     def follow(self, message: Follow, reply: Reply[None]) -> None:
         """Apply events, unless they were applied before."""
         new = [one.event for one in message.events if one.position > self._position]
-        found = (self._taken_in(event, message.known) for event in new)
+        found = (self._applied(event, message.known) for event in new)
         changes = [change for change in found if change is not None]
         self._position = max(self._position, message.position)
         if changes or self._position - self._stored >= MOST_BEHIND:
@@ -295,7 +294,7 @@ class Cashier(Actor):
 
     @AnswerCustomers.handler
     def close(self, _message: AnswerCustomers) -> int:
-        """Answer all who wait; what the provider was asked for goes on after a restart."""
+        """Withdraw intents and refuse all waiting customers; the rest resumes after a restart."""
         for payment in list(self._book.opened.values()):
             if payment.status is Status.INTENT:
                 self._withdraw(payment, "the shop closed before it was asked for")
@@ -308,7 +307,7 @@ class Cashier(Actor):
     def _change(
         self, payment: Payment, action: Action, reason: str | None = None, **changes: Any
     ) -> None:
-        """Write one transition, and tell those who wait for it."""
+        """Write one transition, and answer the customers whose outcome it decides."""
         change = moved(payment, action, self._clock(), reason, **changes)
         self._journal.write(entry_of(change))
         self._keep(change)
@@ -319,7 +318,7 @@ class Cashier(Actor):
         self._schedule(change.payment)
 
     def _schedule(self, payment: Payment) -> None:
-        """Put a payment on the agenda of the lane that has to do something with it."""
+        """Put a payment on the agenda of its status's lane, and remove it from the others."""
         if payment.status is Status.INTENT:
             self._intents[payment.payment_id] = payment.intended_at
         else:
@@ -334,7 +333,7 @@ class Cashier(Actor):
         self._change(payment, Action.WITHDRAW, reason, key=None)
 
     def _ask_again(self, payment: Payment, answer: Answer) -> None:
-        """Let the provider be asked again with the same key, until the outcome is known."""
+        """Schedule a retry with the same key: the outcome is not known yet."""
         if answer.verdict is not Verdict.UNREACHED:
             self._asked.add(payment.payment_id)
         self._put_back(Lane.CHARGE, payment.payment_id, answer.retry_after)
@@ -342,8 +341,8 @@ class Cashier(Actor):
     def _put_back(self, lane: Lane, payment_id: str, least: float | None) -> None:
         self._lanes[lane].put_back(payment_id, self._clock(), least, self._chance())
 
-    def _taken_in(self, event: Event, known: Mapping[str, Payment]) -> Change | None:
-        """Apply what an event of an order does to its payment; return that."""
+    def _applied(self, event: Event, known: Mapping[str, Payment]) -> Change | None:
+        """Apply an order's event to its payment; return the change, None if there is none."""
         payment = self._book.of_order(event.subject) or known.get(event.subject)
         change = change_by_event(
             event.subject,
@@ -359,13 +358,13 @@ class Cashier(Actor):
 
     @staticmethod
     def _kept(answer: Answer, of: str) -> dict[str, Any]:
-        """Return the fields that keep a provider's answer."""
+        """Return the fields of a payment that store a provider's answer."""
         return {f"{of}_status": answer.status, f"{of}_ref": answer.ref, f"{of}_answer": answer.body}
 
     # Keys
 
     def _known(self, account_id: str, key: str) -> Payment | None:
-        """Return what was paid with a key, unless the key has expired."""
+        """Return the payment of a key, unless the key has expired."""
         known = self._book.of_key(account_id, key)
         return None if known is None or self._has_expired(known) else known
 
@@ -407,10 +406,10 @@ class Cashier(Actor):
         if not breaker.allows(self._clock()) or len(self._book) >= MOST_OPEN:
             raise ProviderUnavailable(self._retry_after())
 
-    # Those who wait
+    # Waiting customers
 
     def _answer(self, payment_id: str) -> None:
-        """Answer the customers of a payment, if it is known what came of it."""
+        """Answer the customers of a payment, if its outcome is known."""
         if payment_id not in self._customers:
             return
         payment = self._book.get(payment_id)
@@ -444,7 +443,7 @@ class Cashier(Actor):
     # Lanes
 
     def _hand_out(self, kind: Lane) -> None:
-        """Hand what is due to callers that have nothing in hand, as far as the breaker allows."""
+        """Hand due payments to idle callers, as far as the breaker allows."""
         now, lane = self._clock(), self._lanes[kind]
         if kind is Lane.CHARGE:
             if self._closing.refusal is not None:
@@ -462,7 +461,7 @@ class Cashier(Actor):
         self._set_timer(kind, now)
 
     def _withdraw_hopeless(self, now: float) -> None:
-        """Withdraw what was never asked for, while nothing can be, or if its customer has gone."""
+        """Withdraw the intents of customers that timed out; all, if the breaker allows no call."""
         reason = "its customer waits for it no longer"
         longest = self._rules.customer_seconds
         if not self._lanes[Lane.CHARGE].breaker.allows(now):
@@ -474,7 +473,7 @@ class Cashier(Actor):
             self._withdraw(payment, reason)
 
     def _set_timer(self, kind: Lane, now: float) -> None:
-        """Look again when the next payment is due, or when the breaker lets a call through."""
+        """Set the timer to when the next payment is due and the breaker lets a call through."""
         timer = self._timers.pop(kind, None)
         if timer is not None:
             timer.cancel()
@@ -485,12 +484,12 @@ class Cashier(Actor):
     def _ended_call(
         self, kind: Lane, payment_id: str, verdict: Verdict = Verdict.LATER
     ) -> Payment | None:
-        """Tell the breaker of a call's end; return the payment."""
+        """Report a call's end to the breaker; return the payment."""
         self._lanes[kind].end(payment_id, verdict, self._clock())
         return self._book.get(payment_id)
 
     def _end_report(self, lane: Lane, payment_id: str, reply: Reply[None]) -> None:
-        """Answer a report once its effect is committed, and go on."""
+        """Answer a report once its effect is committed, and hand out what is due."""
         self._journal.reply(reply, None)
         self._answer(payment_id)
         for one in {lane, Lane.PLACE, Lane.REFUND}:

@@ -1,7 +1,7 @@
 """The invariants of payments, as queries that return the payments that violate them.
 
-Rule: each invariant is one sentence and one query, independent of the others. What orders did is
-read from the log: the tables of another department are its own.
+Rule: each invariant is one sentence and one query, independent of the others. The changes of orders
+are read from the log: no department reads the tables of another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WITHOUT_ORDER = ("intent", "asked", "refused")
 
 
 def _was(*what: ColumnElement[bool]) -> Any:
-    """Return a condition: an event of a payment's order says so."""
+    """Return the condition that the log has such an event of the payment's order."""
     of_order = and_(_event.department == "orders", _event.subject == _payment.order_id)
     return select(_event.position).where(of_order, *what).exists()
 

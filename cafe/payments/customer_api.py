@@ -1,6 +1,6 @@
 """The routes of baskets for customers: order and pay, look, list, cancel.
 
-Rule: HTTP into one question at the till, and its answer into HTTP. A stranger's order is unknown.
+Rule: routes only translate between HTTP and the till. Another customer's order is unknown.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ async def shown_order(
 
 
 async def shown_events(till: Till, order_id: str, after: int) -> Response:
-    """Return the answer that shows what has happened to an order behind a position."""
+    """Return the answer with an order's events after a position."""
     return answer(events_out(await till.desk.history(order_id, after)))
 
 
@@ -244,7 +244,7 @@ def seen_by(caller: Caller, standing: Standing) -> Standing:
 async def told_limiter(
     no: CafeRefusal, address: str, max_waiting: int, limiter: Ref[RateLimiter]
 ) -> CafeRefusal:
-    """Have the RateLimiter count that too many orders wait; return what the customer gets."""
+    """Return the refusal for the customer; too many waiting orders count with the RateLimiter."""
     if no.problem_members().get("limit") != "waiting":
         return no
     await limiter.tell(RecordRefusals(((address, 1),), "waiting"))

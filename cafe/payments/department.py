@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of payments: their tables, and what they offer.
+"""The department of payments: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts the Cashier and the tasks, and serves the routes.
+Rule: the shop runs the tasks and serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 FOLLOWED_CALL: Final = "payments.followed"
 """Answered when the effects of all that is committed are committed."""
 CHARGES_CALL: Final = "payments.charges"
-"""Answered with whether there is a provider: the house calls it, so its settings say."""
+"""Answered with whether there is a provider, which only the settings of the house say."""
 QUERIES: Final = (find_of_orders, list_by_status, look_up)
-"""By which the till reads."""
+"""The queries with which the till reads the ledger."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("payment")
 
 
 def _ended(before: float) -> Select[Any]:
-    # As long as the log has its order, that may be cancelled, and is then refunded.
+    # While the log has its order, the order may be cancelled, and the payment refunded.
     has_order = (
         select(events.c.position)
         .where(events.c.subject == payments.c.order_id, events.c.department == "orders")
@@ -94,7 +94,7 @@ PAYMENTS = Department(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentsOffer(Offer):
-    """What the shop and other rooms get from payments."""
+    """The offer of payments to the shop and other packages."""
 
     till: Till
 
@@ -102,9 +102,9 @@ class PaymentsOffer(Offer):
 async def open_payments(
     house: House, *, desk: Desk, board: Board, coverage: Coverage
 ) -> PaymentsOffer:
-    """Start the Cashier from what the ledger has, and return what payments offer.
+    """Start the Cashier from the ledger's payments, and return what payments offer.
 
-    Waits for the database, however long it is away.
+    Waits for the database without a time-out.
     """
     settings, ledger, limiter = house.settings, house.ledger, house.limiter
     rules = Rules(CUSTOMER_SECONDS, settings.key_ttl_seconds)
@@ -156,7 +156,7 @@ def reach_payments(front: Front, *, desk: Desk, board: Board, coverage: Coverage
     log_followed = FollowedElsewhere(partial(house.call, FOLLOWED_CALL, NoneType))
     charges = partial(house.call, CHARGES_CALL, bool)
     cashier = CashierAtFront(house, front.closing)
-    # Any key may be that of a payment: the house knows since when there is a provider.
+    # Any key may be a payment's: only the house knows since when there is a provider.
     till = Till(cashier, desk, board, coverage, front.ledger, log_followed, charges, True)
     return replace(payments_offer(till, front.limiter), close=cashier.close)
 
@@ -209,14 +209,14 @@ def cashier_factory(
 
 
 async def answer_customers(cashier: Ref[Cashier]) -> Mapping[str, int]:
-    """Answer all who wait for a payment because the shop closes; return how many those were."""
+    """On shutdown, answer all customers that wait for a payment; return how many."""
     while True:
         with suppress(ActorCrashed):
             return {"payments_answered": await cashier.ask(AnswerCustomers())}
 
 
 async def metrics(cashier: Ref[Cashier]) -> Iterable[Metric]:
-    """Return the numbers of the Cashier."""
+    """Return the metrics of the Cashier."""
     return metrics_of(await cashier.ask(CountPayments()))
 
 

@@ -1,7 +1,7 @@
-"""The follower: tells the Cashier which baskets were placed and cancelled, as the log has it.
+"""The follower: passes the log's events of placed and cancelled baskets to the Cashier.
 
-Rule: an event is passed on until its effect is committed; the Cashier skips what it has applied.
-Who shows payments waits until the log is followed, so that nothing shown is stale.
+Rule: an event is sent again until its effect is committed; the Cashier skips events it has applied.
+Readers of payments wait until the log is followed, so that they return nothing stale.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from cafe.payments.messages import Follow
 from cafe.payments.queries import find_of_orders, load_position
 
 MOST_EVENTS = 1_000
-"""In one turn."""
+"""The most events in one message to the Cashier."""
 GATHER_SECONDS = 0.1
-"""How long events gather for one commit: one for each group of orders would halve their rate."""
+"""How long events gather for one commit; a commit for each group of orders would halve their rate.
+"""
 
 
 async def follow_orders(cashier: Ref[Cashier], ledger: Ledger, followed: Followed) -> None:
@@ -37,8 +38,8 @@ async def follow_orders(cashier: Ref[Cashier], ledger: Ledger, followed: Followe
 
 
 async def pass_on(cashier: Ref[Cashier], ledger: Ledger, part: Sequence[Logged]) -> None:
-    """Pass on what concerns payments, with what only the ledger may have of them."""
-    # Most events are the plain counter's, without data: a call for each would cost more.
+    """Pass on the events that concern payments, with the payments that memory may not have."""
+    # Filtered inline first: most events are the plain counter's, and have no data.
     with_data = [one for one in part if one.event.data is not None]
     events = tuple(filter(concerns_payments, with_data))
     cancelled = [one.event.subject for one in events if one.event.after == "cancelled"]
@@ -47,7 +48,7 @@ async def pass_on(cashier: Ref[Cashier], ledger: Ledger, part: Sequence[Logged])
 
 
 def concerns_payments(one: Logged) -> bool:
-    """Return whether an event tells of a basket that was placed or cancelled."""
+    """Return whether an event says that a basket was placed or cancelled."""
     event = one.event
     of_basket = one.department == "orders" and event.data is not None
     return of_basket and (event.action == "place" or event.after == "cancelled")

@@ -1,4 +1,4 @@
-"""The Cashier as a front asks it: who waits for a payment is answered as the front closes.
+"""A front's ref of the Cashier: on shutdown it refuses the customers that wait for a payment.
 
 Rule: a payment goes on in the house without its customer, whose key finds it at any front.
 """
@@ -28,7 +28,7 @@ class CashierAtFront(BusRef[Cashier]):
     """A ref of the house's Cashier; `close` ends all waits."""
 
     def __init__(self, house: HouseClient, closing: Closing) -> None:
-        """Ask the house, and refuse what is new once `closing` began."""
+        """Ask the house; refuse new payments and waits once `closing` has a refusal."""
         super().__init__(house, Cashier, Cashier.__name__)
         self._closing = closing
         self._waiting: set[trio.CancelScope] = set()
@@ -55,7 +55,7 @@ class CashierAtFront(BusRef[Cashier]):
         return len(self._waiting)
 
     async def close(self) -> Mapping[str, int]:
-        """Answer all who wait for a payment; return how many those were."""
+        """Refuse all customers that wait for a payment; return how many."""
         await trio.lowlevel.checkpoint()
         for scope in self._waiting:
             scope.cancel()

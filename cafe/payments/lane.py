@@ -1,8 +1,8 @@
-"""A lane of calls: which payments are due and when, which callers are free, and what may be called.
+"""A lane of calls: when payments are due, which callers are idle, and whether calls are allowed.
 
-Rule: pure; time is passed in. A payment is on an agenda once, and either waits for its time or is
-in the hands of one caller. A lane decides who gets what and when; what becomes of a payment is the
-Cashier's to say.
+Rule: pure; time is passed in. A payment is on an agenda once, and either waits until it is due or
+is taken by one caller. A lane decides which caller gets which payment, and when; the Cashier
+decides what becomes of the payment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cafe.payments.breaker import Breaker
 from cafe.payments.payment import Verdict
 
 C = TypeVar("C")
-"""A caller: the Cashier's are replies that it has kept."""
+"""A caller; for the Cashier, the reply to its NextCall."""
 
 PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 60.0
@@ -29,9 +29,9 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[float, str]] = []
         self._due_at: dict[str, float] = {}
-        """Of those that wait. What the heap has beside these is outdated."""
+        """When waiting payments are due; other entries of the heap are outdated."""
         self._tries: dict[str, int] = {}
-        """Of those that wait or are taken: how often they were put back."""
+        """How often each payment, waiting or taken, was put back."""
 
     def __len__(self) -> int:
         return len(self._tries)
@@ -46,7 +46,7 @@ class Agenda:
             self._wait(payment_id, due_at)
 
     def take(self, now: float) -> str | None:
-        """Take the payment that has been due for longest; None if there is none."""
+        """Return the payment that is due longest, which is taken then; None if none is due."""
         if self.next_at() > now:
             return None
         _, payment_id = heappop(self._heap)
@@ -54,13 +54,13 @@ class Agenda:
         return payment_id
 
     def put_back(self, payment_id: str, due_at: float) -> None:
-        """Let a payment that was taken wait for another try."""
+        """Schedule another try of a payment that was taken."""
         if payment_id in self._tries and payment_id not in self._due_at:
             self._tries[payment_id] += 1
             self._wait(payment_id, due_at)
 
     def remove(self, payment_id: str) -> None:
-        """Take a payment off the agenda; there is nothing left to do."""
+        """Remove a payment from the agenda, waiting or taken."""
         self._tries.pop(payment_id, None)
         self._due_at.pop(payment_id, None)
 
@@ -75,7 +75,7 @@ class Agenda:
         return self._heap[0][0] if self._heap else inf
 
     def waiting(self) -> tuple[str, ...]:
-        """Return those that are not taken."""
+        """Return the payments that are not taken."""
         return tuple(self._due_at)
 
     def _wait(self, payment_id: str, due_at: float) -> None:
@@ -84,17 +84,17 @@ class Agenda:
 
 
 def pause(tries: int, retry_after: float | None, chance: float) -> float:
-    """Return the seconds until the next try, after so many.
+    """Return the back-off until the next try, in seconds.
 
-    They double up to a minute, less a random share of up to a half; `chance` is from 0 to 1. What a
-    provider asks for is the least.
+    It doubles with each try up to a minute, less a random share of up to a half; `chance` is from 0
+    to 1. It is at least the provider's `retry_after`, up to LONGEST_AS_TOLD.
     """
     doubled = min(LONGEST_PAUSE, PAUSE * 2.0 ** min(tries, 16))
     return max(doubled * (1 - chance / 2), min(LONGEST_AS_TOLD, retry_after or 0.0))
 
 
 class LaneState(Generic[C]):
-    """The payments of a lane, and the callers that have nothing in hand."""
+    """The payments of a lane, and its idle callers."""
 
     def __init__(self) -> None:
         self.agenda = Agenda()
@@ -108,7 +108,7 @@ class LaneState(Generic[C]):
         self.agenda = Agenda()
 
     def join(self, caller: C) -> None:
-        """Let a caller wait for a payment."""
+        """Add a caller, which waits for a payment."""
         self._callers[caller] = None
 
     def leave(self, caller: C) -> None:
@@ -118,7 +118,7 @@ class LaneState(Generic[C]):
     def take(self, now: float) -> tuple[C, str] | None:
         """Return the caller that waits longest, and the payment that is due longest.
 
-        None if there is none of either, or if no call is let through.
+        None if either is missing, or if the breaker lets no call through.
         """
         if not self._callers or not self.breaker.allows(now):
             return None
@@ -131,7 +131,7 @@ class LaneState(Generic[C]):
         return caller, payment_id
 
     def end(self, payment_id: str, verdict: Verdict, now: float) -> None:
-        """Tell the breaker how a call has ended."""
+        """Report the outcome of a call to the breaker."""
         call = self._calls.pop(payment_id, None)
         if call is None:
             return
@@ -143,12 +143,12 @@ class LaneState(Generic[C]):
             self.breaker.fail(call, now)
 
     def put_back(self, payment_id: str, now: float, least: float | None, chance: float) -> None:
-        """Let a payment wait for its next try, `least` seconds or more."""
+        """Schedule the next try of a payment after its `pause`; `least` is the `retry_after`."""
         seconds = pause(self.agenda.tries(payment_id), least, chance)
         self.agenda.put_back(payment_id, now + seconds)
 
     def seconds_to_wait(self, now: float) -> float | None:
-        """Return after how long to look again; None if something else has to happen first."""
+        """Return the seconds until a payment can be handed out; None if no timer is needed."""
         due, left = self.agenda.next_at(), self.breaker.seconds_left(now)
         if due == inf or not self._callers or (due <= now and left <= 0):
             return None

@@ -1,7 +1,7 @@
-"""What can be asked of the Cashier.
+"""The messages of the Cashier.
 
 Rule: frozen values only. A payment carries an id made by its sender, and an event its position: so
-all can be repeated after any crash, and have their effect once.
+each message can be retried after a crash, and takes effect once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Lane(StrEnum):
-    """What is done with payments outside of the Cashier, each by callers of its own."""
+    """The kinds of calls that are made for payments, each by callers of its own."""
 
     CHARGE = "charge"
     PLACE = "place"
@@ -30,19 +30,19 @@ class Lane(StrEnum):
 
 
 class Placing(Enum):
-    """What became of placing the order of a payment."""
+    """The outcome of placing the order of a payment."""
 
     PLACED = auto()
-    """It is committed."""
+    """The order is committed."""
     IMPOSSIBLE = auto()
     """There is no such order, and will be none."""
     LATER = auto()
-    """It is not known, or not possible now."""
+    """The outcome is not known, or placing is not possible now."""
 
 
 @dataclass(frozen=True, slots=True)
 class CashierCount:
-    """How many payments there are in memory, and how the providers do."""
+    """The payments with something left to do, by status, and the state of each lane's breaker."""
 
     by_status: Mapping[Status, int]
     breakers: Mapping[Lane, State]
@@ -50,7 +50,7 @@ class CashierCount:
 
 @dataclass(frozen=True, slots=True)
 class FindByKey(Message["Cashier", Payment | None]):
-    """Look for what an account has paid for with a key; None if there is none in memory.
+    """Find the payment of an account's key; None if there is none in memory.
 
     Refused with KeyReused, StillRunning or PaymentRefused.
     """
@@ -84,14 +84,14 @@ class AwaitOrder(Message["Cashier", Payment]):
 
 @dataclass(frozen=True, slots=True)
 class NextCall(Message["Cashier", Payment]):
-    """Wait for the next payment that a caller has to do something with; it ends with a report."""
+    """Wait for the next payment of a lane; the caller reports the outcome."""
 
     lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Charged(Message["Cashier", None]):
-    """Report what became of a try to charge; answered when that is committed, as all reports."""
+    """Report the outcome of a try to charge; answered when it is committed, as all reports are."""
 
     payment_id: str
     answer: Answer
@@ -99,7 +99,7 @@ class Charged(Message["Cashier", None]):
 
 @dataclass(frozen=True, slots=True)
 class Refunded(Message["Cashier", None]):
-    """Report what became of a try to refund."""
+    """Report the outcome of a try to refund."""
 
     payment_id: str
     answer: Answer
@@ -107,7 +107,7 @@ class Refunded(Message["Cashier", None]):
 
 @dataclass(frozen=True, slots=True)
 class Placed(Message["Cashier", None]):
-    """Report what became of placing an order."""
+    """Report the outcome of placing an order."""
 
     payment_id: str
     placing: Placing
@@ -123,17 +123,17 @@ class Untouched(Message["Cashier", None]):
 
 @dataclass(frozen=True, slots=True)
 class Follow(Message["Cashier", None]):
-    """Take in the baskets' events up to a position, each once; answered when that is committed."""
+    """Apply the baskets' events up to a position, each once; answered when that is committed."""
 
     events: tuple[Logged, ...]
     position: int
     known: Mapping[str, Payment]
-    """By order: what the ledger has of the payments of these events."""
+    """By order: the ledger's payments of these events."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindPayments(Message["Cashier", Mapping[str, Payment]]):
-    """Look at the payments of orders; those that are not in memory are left out."""
+    """Find the payments of orders; those that are not in memory are left out."""
 
     order_ids: tuple[str, ...]
 
@@ -145,7 +145,7 @@ class CountPayments(Message["Cashier", CashierCount]):
 
 @dataclass(frozen=True, slots=True)
 class AnswerCustomers(Message["Cashier", int]):
-    """Answer all who wait, as the shop closes; answered with how many."""
+    """Refuse all waiting customers on shutdown; answered with how many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from cafe.payments.till import Ordered, Till
 
 MOST_LISTED: Final = 100
 MOST_LOOKS: Final = 10
-"""Pages of payments that are looked through for orders of a status; a page may be shorter then."""
+"""Reads of payments in search of orders of a status; after these, a page may be shorter."""
 
 Limit = Annotated[
     QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many orders, at most.")
@@ -35,7 +35,7 @@ class Page(NamedTuple):
 
     orders: list[Ordered]
     behind: int | None
-    """The ticket number behind which the next page begins; None on the last one."""
+    """The ticket number after which the next page begins; None on the last one."""
 
 
 async def list_orders(till: Till, query: PlacedQuery) -> Page:
@@ -47,7 +47,7 @@ async def list_orders(till: Till, query: PlacedQuery) -> Page:
 async def list_paid(
     till: Till, payment: Status, status: OrderStatus | None, behind: int | None, most: int
 ) -> Page:
-    """Return a page of orders whose payment stands so, and which stand so themselves."""
+    """Return a page of orders by the status of their payment, and by their own unless None."""
     found: list[Ordered] = []
     for _ in range(MOST_LOOKS):
         wanted = most - len(found)
@@ -71,7 +71,7 @@ async def list_paid(
 async def read_payments(
     till: Till, status: Status, behind: int | None, most: int
 ) -> Sequence[Payment]:
-    """Return payments that stand so, once the log is followed."""
+    """Return payments of a status, once the log is followed."""
     query = partial(list_by_status, status=status.value, behind=behind, most=most)
     with ledger_time_out():
         await till.followed.wait(till.ledger.statistics().position)

@@ -1,13 +1,13 @@
-"""A payment: what it may go through. The table below *is* the state machine.
+"""A payment: its statuses and transitions. The table below *is* the state machine.
 
 Rule: pure; time is passed in, in seconds since the Unix epoch. A payment is for one order, whose id
-it has from the start: it is charged for once, and given back once at most.
+it has from the start: it is charged once at most, and refunded once at most.
 
     intent --ask--> asked --accept--> paid --place--> placed --give back--> refund_pending
 
 with ways out of it (withdraw, refuse), one back (refund), and orders that are not charged (waive,
-leave). Every change of a payment is one of them. An event of an order is known by the words in the
-log.
+leave). Every change of a payment is one of them. Events of orders are recognized by the words in
+the log.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from enum import Enum, StrEnum, auto
 from typing import Any, Final, NamedTuple
 
 MOST_ANSWER: Final = 4_096
-"""Characters that are kept of a provider's answer."""
+"""The most characters that are stored of a provider's answer."""
 
 
 class Status(StrEnum):
     """Where a payment stands; these words are the HTTP contract's."""
 
     INTENT = "intent"
-    """It is about to be asked for."""
+    """It waits to be charged; the provider was not asked."""
     ASKED = "asked"
     """The provider may have been asked, and may have charged."""
     PAID = "paid"
@@ -34,7 +34,7 @@ class Status(StrEnum):
     REFUSED = "refused"
     """The provider has refused it, or was surely never reached: nothing is charged."""
     REFUND_PENDING = "refund_pending"
-    """It is about to be given back."""
+    """It is about to be refunded."""
     REFUNDED = "refunded"
     NOT_REQUIRED = "not_required"
     """There was nothing to pay."""
@@ -80,7 +80,7 @@ TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
 }
 
 OPEN: Final = (Status.INTENT, Status.ASKED, Status.PAID, Status.REFUND_PENDING)
-"""Something is still to be done."""
+"""The statuses with something left to do."""
 
 
 class Payment(NamedTuple):
@@ -94,7 +94,7 @@ class Payment(NamedTuple):
     key: str | None = None
     """The customer's Idempotency-Key; None when it is free again."""
     fingerprint: str | None = None
-    """Of what was asked for; None where nothing is charged."""
+    """The fingerprint of the request; None where nothing is charged."""
     wanted: str | None = None
     """JSON of all that is needed to place the order; None where nothing is charged."""
     status: Status = Status.INTENT
@@ -113,7 +113,7 @@ class Payment(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be done."""
+        """Whether something is left to do."""
         return self.status in OPEN
 
 
@@ -145,7 +145,7 @@ def begun(payment: Payment, action: Action, now: float) -> Change:
 def moved(
     payment: Payment, action: Action, now: float, reason: str | None = None, **changes: Any
 ) -> Change:
-    """Return what an action does to a payment; raises NotAllowedError."""
+    """Return the change that an action makes; raises NotAllowedError if the table has none."""
     status = TRANSITIONS.get((payment.status, action))
     if status is None:
         raise NotAllowedError(payment.status, action)
@@ -172,7 +172,7 @@ def change_by_event(
     after: str,
     data: str | None,
 ) -> Change | None:
-    """Return what an event of an order does to its payment, if it has one; None if nothing."""
+    """Return the change that an order's event makes to its payment; None if it makes none."""
     if action == "place":
         shown: dict[str, Any] = json.loads(data or "{}")
         if payment is None:
@@ -191,7 +191,7 @@ def _begun_without_charge(order_id: str, shown: dict[str, Any], now: float) -> C
 
 
 class Verdict(Enum):
-    """What a try to reach a provider says of the charge or refund."""
+    """What one try says of the charge or refund."""
 
     ACCEPTED = auto()
     REFUSED = auto()
@@ -204,25 +204,25 @@ class Verdict(Enum):
 
 
 class Answer(NamedTuple):
-    """What became of one try."""
+    """The outcome of one try to charge or refund."""
 
     verdict: Verdict
     status: int | None = None
     """The HTTP status, if there was an answer."""
     ref: str | None = None
-    """The provider's id of it."""
+    """The provider's id of the charge or refund."""
     body: str | None = None
     """The beginning of the answer."""
     retry_after: float | None = None
 
 
 DEFINITE: Final = frozenset({400, 402, 422})
-"""Refusals that speak of the charge itself. Others may come from a proxy, or from a setting that is
-wrong, and say nothing of an earlier try whose outcome is unknown."""
+"""HTTP statuses that refuse the charge itself. Others may come from a proxy or a wrong setting, and
+do not settle an earlier try whose outcome is unknown."""
 
 
 def is_refusal(answer: Answer, *, was_asked: bool) -> bool:
-    """Return whether an answer says that nothing is and was charged.
+    """Return whether an answer means that nothing was charged, by this try or before.
 
     `was_asked`: an earlier try has an unknown outcome.
     """

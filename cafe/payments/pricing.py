@@ -1,8 +1,7 @@
-"""What a basket costs, where it goes, its payment, and the order that is placed once it is paid.
+"""The price, destination and payment of a basket, and the order that is placed once it is paid.
 
-Rule: one menu from the first line to the last; names and prices are copied into the lines, and kept
-with the payment. So what is placed later is what was sold, at the prices of that moment. So is the
-district that it goes to, whatever becomes of that meanwhile.
+Rule: one menu prices all lines of a basket. Names, prices and the district are copied into the
+payment, so that later changes of the menu or of the district do not change the order.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from cafe.payments.payment import Payment
 from cafe.payments.refusals import NotOnMenu, NotServed
 
 UNLIMITED = 2**31
-"""What is charged is placed, however many orders of its address wait."""
+"""The `max_waiting` of a charged basket: it is placed however many orders of its address wait."""
 
 
 class Item(NamedTuple):
@@ -32,7 +31,7 @@ class Item(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """Where a customer wants a basket brought."""
+    """A delivery as a customer wants it."""
 
     district: str
     """The district's name or id, as the customer wrote it."""
@@ -40,7 +39,7 @@ class Delivery(NamedTuple):
 
 
 def destination_of(coverage: Coverage, delivery: Delivery) -> Destination:
-    """Return where a courier brings it; raises NotServed where none ever does."""
+    """Return the destination of a delivery; raises NotServed if no courier serves its district."""
     district = coverage.find(delivery.district)
     if district is None or not coverage.is_served(district.district_id):
         raise NotServed(coverage.served())
@@ -48,7 +47,7 @@ def destination_of(coverage: Coverage, delivery: Delivery) -> Destination:
 
 
 def price(menu: Menu, items: Sequence[Item]) -> tuple[Line, ...]:
-    """Return the lines with the menu's names and prices; raises NotOnMenu for all that is wrong."""
+    """Return the lines with the menu's names and prices; raises one NotOnMenu for all errors."""
     lines: list[Line] = []
     errors: list[dict[str, str]] = []
     for place, item in enumerate(items):
@@ -128,10 +127,9 @@ def new_payment(  # noqa: PLR0917 - independent parts
 
 
 def order_of(payment: Payment) -> PlaceOrder:
-    """Return the message that places the order of a payment, as often as it is sent once.
+    """Return the message that places the order of a payment, once however often it is sent.
 
-    It has the payment's key, so that the Dispatcher, which places what is charged and what is not,
-    places one order for a key.
+    It has the payment's key: the Dispatcher places one order for a key, charged or not.
     """
     wanted = json.loads(payment.wanted or "{}")
     basket = Basket(

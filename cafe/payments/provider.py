@@ -4,8 +4,9 @@ Rule: a try always ends with an `Answer`, in bounded time and memory; it raises 
 cancellation. What the answer means for the payment is not decided here. This module is imported
 only where there is a provider: httpx takes memory and time.
 
-Each try of a payment has the same `Idempotency-Key`, which is made of its id: so any of them may be
-repeated. Redirects are not followed: a charge goes where the settings say, or nowhere.
+All tries to charge a payment have one `Idempotency-Key`, which is made of its id, and so have all
+to refund it: each may be repeated. Redirects are not followed: a charge goes only to the URL of the
+settings.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from cafe.payments.payment import MOST_ANSWER, Answer, Payment, Verdict
 
 CONNECT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 10.0
-"""From one piece of the answer to the next; in all twice as much."""
+"""The time-out of each read and write; twice as much for a whole try, plus CONNECT_SECONDS."""
 MOST_REF: Final = 255
 
 LATER: Final = frozenset(
@@ -68,7 +69,7 @@ async def charge_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -
 
 
 async def refund_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -> None:
-    """Give payments back; never returns."""
+    """Refund payments; never returns."""
     async with open_client(PARALLEL) as client:
         ask: Ask = partial(refund, client, url)
         await work_lane(cashier, Lane.REFUND, refunding(ask, seconds))
@@ -76,7 +77,7 @@ async def refund_payments(cashier: Ref[Cashier], url: str, seconds: Histogram) -
 
 @asynccontextmanager
 async def open_client(parallel: int) -> AsyncGenerator[httpx.AsyncClient]:
-    """Open a client for so many calls at a time; certificates are verified.
+    """Open a client for `parallel` concurrent calls; certificates are verified.
 
     Proxies that the environment names are not used.
     """
@@ -94,13 +95,13 @@ async def charge(client: httpx.AsyncClient, url: str, payment: Payment) -> Answe
 
 
 async def refund(client: httpx.AsyncClient, url: str, payment: Payment) -> Answer:
-    """Try to give a payment back."""
+    """Try to refund a payment."""
     of_charge = {"charge_id": payment.charge_ref, "charge_key": charge_key(payment)}
     return await post(client, url, refund_key(payment), {"value": payment.total_cents, **of_charge})
 
 
 async def post(client: httpx.AsyncClient, url: str, key: str, members: Mapping[str, Any]) -> Answer:
-    """Send JSON once, and return what came of it."""
+    """Send JSON once, and return the outcome."""
     answer = Answer(Verdict.BROKEN)
     try:
         with trio.move_on_after(CONNECT_SECONDS + 2 * ANSWER_SECONDS):
@@ -122,7 +123,7 @@ async def post(client: httpx.AsyncClient, url: str, key: str, members: Mapping[s
 
 
 async def read_beginning(response: httpx.Response) -> bytes:
-    """Return the beginning of a body; what is lost or late of it changes nothing."""
+    """Return at most MOST_ANSWER bytes of a body; fewer if the rest is lost or late."""
     read = b""
     with trio.move_on_after(ANSWER_SECONDS) as scope, suppress(httpx.HTTPError):
         async for piece in response.aiter_raw():
@@ -134,7 +135,7 @@ async def read_beginning(response: httpx.Response) -> bytes:
 
 
 def answer_of(response: httpx.Response, body: bytes) -> Answer:
-    """Return what a response says."""
+    """Return the outcome that a response means."""
     text = _UNFIT.sub("�", body.decode("utf-8", errors="replace"))[:MOST_ANSWER]
     pause = response.headers.get("Retry-After", "")
     return Answer(
@@ -153,7 +154,7 @@ def verdict_of(status: int) -> Verdict:
     if httpx.codes.is_server_error(status):
         return Verdict.BROKEN
     is_no = httpx.codes.is_client_error(status) and status not in LATER
-    # A redirect is a wrong setting: nothing is known.
+    # A redirect is a wrong setting: the outcome is unknown.
     return Verdict.REFUSED if is_no else Verdict.LATER
 
 

@@ -1,6 +1,6 @@
-"""What is read from the tables of payments: at the start, for one request, for the follower.
+"""The queries of payments: for the start, for requests, and for the follower.
 
-Rule: queries only; what a row means is for `payment.py` to say.
+Rule: queries only; `payment.py` decides what a row means.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from cafe.payments.payment import OPEN, Payment, Status
 from cafe.payments.tables import followed, payment_of, payments
 
 MOST_RECENT = 1_000
-"""Payments with nothing left to do that the Cashier starts with: of requests that are repeated."""
+"""The most settled payments that the Cashier loads at the start, for requests that are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the Cashier starts from."""
+    """The state from which the Cashier starts."""
 
     open: tuple[Payment, ...] = ()
     recent: tuple[Payment, ...] = ()
-    """Those that changed last, the newest at the end."""
+    """Settled payments that changed last, the newest at the end."""
     position: int = 0
-    """Up to which the orders' events have had their effects."""
+    """The position in the log up to which the orders' events are applied."""
 
 
 # As literals: the database uses the partial index only where it can see the values.
@@ -33,7 +33,7 @@ _is_open = payments.c.status.in_(bindparam("open", OPEN, expanding=True, literal
 
 
 def load_payments(connection: Connection) -> Snapshot:
-    """Read what the Cashier starts from; the time does not grow with what is settled."""
+    """Return the Cashier's first state; the time does not grow with the settled payments."""
     opened = select(*payments.c).where(_is_open).order_by(payments.c.intended_at)
     recent = (
         select(*payments.c)
@@ -55,12 +55,12 @@ def count_open(connection: Connection) -> dict[Status, int]:
 
 
 def load_position(connection: Connection) -> int:
-    """Return the position up to which the orders' events have had their effects."""
+    """Return the position up to which the orders' events are applied."""
     return connection.execute(select(followed.c.position)).scalar() or 0
 
 
 def look_up(connection: Connection, payment: Payment) -> list[Payment]:
-    """Return what the ledger has of a payment's id, or of its key: two payments at most."""
+    """Return the payments with this one's id, or with its key: two at most."""
     same = payments.c.payment_id == payment.payment_id
     if payment.key is not None:
         ours = payments.c.account_id == payment.account_id

@@ -1,6 +1,6 @@
-"""What payments refuse.
+"""The refusals of payments.
 
-Rule: one sentence each, its data as members, its HTTP status from the contract.
+Rule: each has a sentence, its data as members, and the HTTP status of the contract.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from cafe.orders.messages import KeyReused
 from cafe.payments.payment import Payment, Status
 
 RETRY_SECONDS = 2.0
-"""Retry-After where it is not known when the provider answers."""
+"""The Retry-After when it is not known when the provider answers."""
 
 
 class PaymentRefused(CafeRefusal):
@@ -69,7 +69,7 @@ class StillRunning(CafeRefusal):
 
 
 class ForgottenPayment(CafeRefusal):
-    """The payment is not in memory: the ledger has it, or it never was."""
+    """The payment is not in memory: it is in the ledger only, or nowhere."""
 
     status = 503
     retry_after = RETRY_SECONDS
@@ -107,7 +107,7 @@ class NotServed(CafeRefusal):
     members = ("errors", "districts")
 
     def __init__(self, districts: list[str]) -> None:
-        """Take the names of the districts that are served."""
+        """Name the `districts` that are served."""
         item, message = "fulfilment.district", "no courier serves it"
         served = ", ".join(districts) or "none"
         super().__init__(f"{item}: {message}. The districts that are served: {served}.")
@@ -118,9 +118,9 @@ class NotServed(CafeRefusal):
 def outcome_for_key(
     payment: Payment, fingerprint: str | None, *, has_order: bool = False
 ) -> Payment | CafeRefusal:
-    """Return what a repeated request with the key of a payment gets: its order, or a refusal.
+    """Return the outcome of a repeated request with the key of a payment: it, or a refusal.
 
-    `has_order`: its order is placed, though that was not read in the log yet.
+    `has_order`: its order is placed, even if that event was not followed yet.
     """
     if payment.fingerprint != fingerprint:
         return KeyReused()
@@ -132,7 +132,7 @@ def outcome_for_key(
 
 
 def outcome_of(payment: Payment, retry_after: float) -> Payment | CafeRefusal | None:
-    """Return what the customer of a payment gets: its order, or a refusal; None while unknown."""
+    """Return the outcome of a payment for its customer: it, or a refusal; None while unknown."""
     if payment.number is not None:
         return payment
     if payment.status is Status.REFUSED:

@@ -1,6 +1,6 @@
-"""What goes over the wire about baskets and their payments.
+"""The HTTP schemas of baskets and their payments.
 
-Rule: pydantic stands here only, at the edge. Of a provider's answer nothing is shown.
+Rule: pydantic is used here only, at the edge. Nothing of a provider's answer is shown.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class EventsOut(BaseModel):
 def wish_of(
     basket: BasketIn, account_id: str, address: str, max_waiting: int, key: str | None
 ) -> Wish:
-    """Return what a customer wants."""
+    """Return the Wish of a request's basket."""
     items = tuple(Item(one.product_id, one.variation_id, one.quantity) for one in basket.items)
     metadata = None if basket.metadata is None else json.dumps(basket.metadata)
     asked = basket.fulfilment
@@ -222,7 +222,7 @@ def wish_of(
 
 
 def order_out(desk: Desk, ordered: Ordered) -> dict[str, Any]:
-    """Show an order with its payment."""
+    """Return the JSON of an order with its payment."""
     plain: dict[str, Any] = {"total_cents": None, "items": [], "metadata": None}
     return {
         **plain,
@@ -241,7 +241,7 @@ class Shown:
     list_schema: type[BaseModel]
 
     def orders(self, desk: Desk, page: Sequence[Ordered]) -> dict[str, Any]:
-        """Show a page of a list."""
+        """Return the JSON of a page of a list."""
         return {"orders": [self.order(desk, one) for one in page]}
 
 
@@ -249,14 +249,14 @@ OURS: Final = Shown(order_out, PaidOrderOut, PaidOrdersOut)
 
 
 def fulfilment_out(order: Order) -> dict[str, Any]:
-    """Show how an order is handed over: to its customer and to staff, for it has the address."""
+    """Return how an order is handed over; it has the address, for its customer and staff only."""
     if order.destination is None:
         return {"type": "counter"}
     return {"type": "delivery", **order.destination._asdict()}
 
 
 def events_out(events: Sequence[Logged]) -> dict[str, Any]:
-    """Show what happened to an order: not which barista did it."""
+    """Return the JSON of an order's events, without the barista of each."""
     return {
         "events": [
             {

@@ -1,6 +1,6 @@
 """The routes of baskets for staff: move an order one status on, list all with their payments.
 
-Rule: HTTP into one question at the till, and its answer into HTTP.
+Rule: routes only translate between HTTP and the till.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def add_listing(router: APIRouter, till: Till, shown: Shown = OURS) -> None:
 
 
 async def moved(till: Till, order_id: str, status: str, by: str | None) -> Standing:
-    """Move an order; raises WrongStep for any status but the next, also for a word that is none."""
+    """Move an order; raises WrongStep for any status but the next, and for an unknown one."""
     if status not in set(OrderStatus):
         raise WrongStep((await till.desk.find(order_id)).order.status)
     return await till.desk.move(MoveOrder(order_id, OrderStatus(status), by))

@@ -49,10 +49,10 @@ payments = Table(
     Column("refund_ref", Text),
     Column("refund_answer", Text),
     CheckConstraint(one_of("status", Status), name="status"),
-    # Nor does it charge twice for one key of an account.
+    # Nor is there a second payment for one key of an account.
     UniqueConstraint("account_id", "key"),
 )
-# Few are open, very many are not.
+# Partial: few payments are open, very many are not.
 Index(
     "ix_payments_open",
     payments.c.intended_at,
@@ -65,7 +65,7 @@ Index("ix_payments_status", payments.c.status, payments.c.number)
 followed = Table(
     "payments_followed",
     metadata,
-    # One row: the events of orders up to this position have had their effects.
+    # One row: the events of orders up to this position are applied.
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
 )
@@ -98,5 +98,5 @@ def entry_of(change: Change) -> Entry:
 
 
 def entry_of_position(position: int) -> Entry:
-    """Return how far the orders' events were followed, as an entry of the ledger."""
+    """Return the position up to which orders were followed, as an entry of the ledger."""
     return Entry(None, (Put(followed, (1, position)),))

@@ -1,8 +1,8 @@
-"""The till: what the routes ask. It prices a basket, has it charged, and finds its order.
+"""The till, which the routes call: it prices a basket, gets it charged, and finds its order.
 
-Rule: no state, no decisions about payments. A crash of the Cashier is hidden from the customer: the
-till asks again with the same id. Each wait for the ledger, and that for the provider, has its
-time-out here. A key is looked up before anything else.
+Rule: no state, no decisions about payments. After a crash of the Cashier the till retries with the
+same id, so that the customer does not notice. The time-outs of the waits for the ledger and for the
+provider are here. A key is looked up before anything else.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 TRIES: Final = 5
-"""Attempts, before a crash is passed on to the customer."""
+"""Attempts before a crash is passed on to the customer."""
 CUSTOMER_SECONDS: Final = 15.0
 """How long a customer waits for the provider."""
 
 
 class Wish(NamedTuple):
-    """What a customer orders."""
+    """An order as a customer wants it."""
 
     account_id: str
     address: str
@@ -61,7 +61,7 @@ class Wish(NamedTuple):
     metadata: str | None = None
     """JSON, as text."""
     total_cents: int | None = None
-    """What the customer expects it to cost."""
+    """The total that the customer expects."""
     key: str | None = None
     delivery: Delivery | None = None
     """Where a courier brings it; None if it is handed over at the counter."""
@@ -79,7 +79,7 @@ class Ordered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """Where baskets are ordered, and payments are looked at."""
+    """The interface of payments to their routes."""
 
     cashier: Ref[Cashier]
     desk: Desk
@@ -90,7 +90,7 @@ class Till:
     charges: Callable[[], Awaitable[bool]]
     """Returns whether there is a provider."""
     has_charged: bool
-    """Whether keys may be those of payments, because there is a provider or was one lately."""
+    """Whether a key may be a payment's: there is a provider, or was one lately."""
     customer_seconds: float = CUSTOMER_SECONDS
 
     async def order(self, wish: Wish) -> Ordered:
@@ -117,7 +117,7 @@ class Till:
             paid = await self._pay(payment, expired)
             return await self._placed(paid, is_new=paid.payment_id == payment_id)
         except LedgerUnavailable:
-            # The Cashier may have it, and go on when the database is back.
+            # The Cashier may have the payment, and go on when the database is back.
             raise PaymentUnknown from None
 
     async def with_payments(self, standings: Sequence[Standing]) -> list[Ordered]:
@@ -140,7 +140,7 @@ class Till:
     # Keys
 
     async def _find_by_key(self, wish: Wish, key: str) -> Ordered | Payment | None:
-        """Return what was ordered with a key; or an old payment whose key has expired, or None."""
+        """Return the order of a key, or an old payment whose key has expired, or None."""
         account_id, fingerprint = wish.account_id, wish.fingerprint
         expired: Payment | None = None
         if self.has_charged:
@@ -151,19 +151,19 @@ class Till:
                 if self._has_expired(one):
                     expired = one
                 else:
-                    return await self._placed(raised(outcome_for_key(one, fingerprint)))
+                    return await self._placed(payment_or_raise(outcome_for_key(one, fingerprint)))
         standing = await self.desk.find_placed(account_id, key, fingerprint)
         return expired if standing is None else await self._found(standing, is_new=False)
 
     async def _found(self, standing: Standing, *, is_new: bool) -> Ordered:
-        """Return what the Dispatcher has placed, or found by its key: that may be charged."""
+        """Return the order that the Dispatcher placed, or found by its key; it may be prepaid."""
         if standing.order.prepaid:
             (ordered,) = await self.with_payments([standing])
             return ordered
         return with_payment(standing, None)._replace(is_new=is_new)
 
     async def _kept(self, account_id: str, key: str) -> list[Payment]:
-        """Return the payment that the ledger has under a key."""
+        """Return the ledger's payment of a key, if it has one."""
         sought = Payment("", "", account_id, 0, 0.0, key=key)
         with ledger_time_out():
             return await self.ledger.read(partial(look_up, payment=sought))
@@ -175,9 +175,9 @@ class Till:
     # Payments
 
     async def _pay(self, payment: Payment, expired: Payment | None) -> Payment:
-        """Have a payment charged and its order placed; return it, or an earlier one with its key.
+        """Return a payment once it is charged and its order placed, or an earlier one of its key.
 
-        Raises PaymentUnknown if that takes long: then it goes on without its customer.
+        Raises PaymentUnknown after a time-out: the payment goes on without its customer.
         """
         with trio.move_on_after(self.customer_seconds):
             for _ in range(TRIES):
@@ -190,7 +190,7 @@ class Till:
                 except (ActorCrashed, JournalClosed, ForgottenPayment):
                     await trio.lowlevel.checkpoint()
                 except NotRecorded as refused:
-                    if refused.reason != "conflict":  # of all constraints only the key's can be
+                    if refused.reason != "conflict":  # of all constraints only the key's conflicts
                         raise
                 settled = await self._settled(payment)
                 if settled is not None:
@@ -198,22 +198,22 @@ class Till:
         raise PaymentUnknown
 
     async def _settled(self, payment: Payment) -> Payment | None:
-        """Return the payment that the ledger has, or that with its key, if nothing is left to do.
+        """Return the payment, or another of its key, if the ledger has its outcome; None if not.
 
-        Raises what its customer is refused with.
+        Raises its customer's refusal.
         """
         with ledger_time_out():
             for one in await self.ledger.read(partial(look_up, payment=payment)):
                 if one.payment_id != payment.payment_id:
                     if not self._has_expired(one):
-                        return raised(outcome_for_key(one, payment.fingerprint))
+                        return payment_or_raise(outcome_for_key(one, payment.fingerprint))
                 elif (outcome := outcome_of(one, RETRY_SECONDS)) is not None:
-                    return raised(outcome)
+                    return payment_or_raise(outcome)
             return None
 
     async def _placed(self, payment: Payment, *, is_new: bool = False) -> Ordered:
         standing = await self.desk.find(payment.order_id)
-        # Its order is placed, though the Cashier may be about to read that in the log.
+        # Its order is placed, even if the Cashier has not followed that event yet.
         status = Status.PLACED if payment.status is Status.PAID else payment.status
         return Ordered(standing, status, is_new, payment.charge_status)
 
@@ -234,7 +234,7 @@ class Till:
 
 
 def priced(wish: Wish, board: Board) -> Basket:
-    """Return what is sold, at the menu's prices; raises NotOnMenu or WrongTotal."""
+    """Return the basket at the menu's prices; raises NotOnMenu or WrongTotal."""
     lines = price(board.menu, wish.items)
     total_cents = sum(line.total_cents for line in lines)
     if wish.total_cents not in {None, total_cents}:
@@ -243,7 +243,7 @@ def priced(wish: Wish, board: Board) -> Basket:
 
 
 def with_payment(standing: Standing, payment: Payment | None) -> Ordered:
-    """Return an order with what is known of its payment; None of one that was not charged."""
+    """Return an order with the status of its payment; None if it was not charged."""
     if payment is not None:
         return Ordered(standing, payment.status, False, payment.charge_status)
     basket = standing.order.basket
@@ -251,7 +251,7 @@ def with_payment(standing: Standing, payment: Payment | None) -> Ordered:
     return Ordered(standing, status, is_new=False)
 
 
-def raised(outcome: Payment | CafeRefusal) -> Payment:
+def payment_or_raise(outcome: Payment | CafeRefusal) -> Payment:
     """Return a payment; raise a refusal."""
     if isinstance(outcome, CafeRefusal):
         raise outcome
