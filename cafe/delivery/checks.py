@@ -1,7 +1,7 @@
-"""What the tables of delivery promise, as queries: each returns the subjects that break it.
+"""The invariants of delivery, as queries that return the subjects that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What orders did is read from
-the log: the tables of another department are its own.
+Rule: each invariant is one sentence and one query, independent of the others. The changes of orders
+are read from the log: no department reads the tables of another.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _two_in_hand() -> Executable:
 
 
 def _is_free() -> Any:
-    """Return a condition: a courier is on duty with nothing in hand."""
+    """Return the condition that a courier is on duty with nothing in hand."""
     carries = exists().where(_one.courier_id == couriers.c.courier_id, _one.status.in_(_CARRIED))
     return and_(couriers.c.duty == "on_duty", ~carries.correlate(couriers))
 
@@ -86,7 +86,7 @@ def _same_turn() -> Executable:
 
 
 def _turn_before_its_beginning() -> Executable:
-    """Return the query; one who came on duty, or brought an order, goes to the end.
+    """Return the query; a courier that comes on duty, or has finished, goes to the end of the line.
 
     Times from before the clock was set right, which is an event, are not compared with later ones.
     """
@@ -111,7 +111,7 @@ def _turn_before_its_beginning() -> Executable:
 
 
 def _of_order(*what: Any) -> Any:
-    """Return a condition: an event of the delivery's order says so."""
+    """Return the condition that the log has such an event of the delivery's order."""
     return exists().where(_event.department == "orders", _event.subject == _one.order_id, *what)
 
 

@@ -1,4 +1,4 @@
-"""One courier: duty, districts and figures. The table *is* the state machine of a duty.
+"""One courier: duty, districts and figures. The table *is* the state machine of the duty.
 
 Rule: pure. Time is passed in, in seconds since the Unix epoch, and the local day as text.
 """
@@ -54,34 +54,34 @@ class Courier(NamedTuple):
     """The account with which the courier signs in."""
     duty: Duty = Duty.OFF
     free_since: float = 0.0
-    """Since when the courier is on duty with nothing in hand; no two are alike."""
+    """When the courier last became free, on duty; a different time for each courier."""
     completed: int = 0
     seconds: float = 0.0
-    """From the assignments to the completions, in all."""
+    """The sum of the times from assignment to completion."""
     days: int = 0
     """Local days with a completed delivery."""
     last_day: str | None = None
-    """The last of them, as 2026-03-14."""
+    """The last of these days, as 2026-03-14."""
     districts: tuple[str, ...] = ()
     """The ids of the districts that the courier serves."""
 
     @property
     def is_on_duty(self) -> bool:
-        """Whether it may be the courier's turn."""
+        """Whether the courier may get deliveries."""
         return self.duty is Duty.ON
 
     @property
     def avg_order_complete_time(self) -> float | None:
-        """Seconds from an assignment to its completion; None without any."""
+        """The average seconds from assignment to completion; None without completions."""
         return round(self.seconds / self.completed, 3) if self.completed else None
 
     @property
     def avg_day_orders(self) -> float | None:
-        """Completed deliveries on a day that has one; None without any."""
+        """The average of completed deliveries per day that has one; None without any."""
         return round(self.completed / self.days, 2) if self.days else None
 
     def having_completed(self, seconds: float, day: str) -> Courier:
-        """Return the courier with one delivery more, on a local day.
+        """Return the courier with one more completed delivery, on a local day.
 
         A day that is earlier than the last one, as after a change of the zone, is not counted.
         """
@@ -104,7 +104,7 @@ class DutyChange(NamedTuple):
     by: str | None = None
     reason: str | None = None
     gone: tuple[str, ...] = ()
-    """The districts that the courier serves no longer."""
+    """The ids of the districts that the courier no longer serves."""
 
 
 class UnknownCourierError(Exception):
@@ -128,7 +128,7 @@ class BusyError(Exception):
 
 
 class CourierWish(NamedTuple):
-    """What is to be changed of a courier; None leaves it as it is."""
+    """The wanted changes of a courier; None leaves a field as it is."""
 
     name: str | None = None
     districts: tuple[str, ...] | None = None
@@ -140,6 +140,6 @@ class CourierWish(NamedTuple):
 def moved(
     courier: Courier, action: DutyAction, now: float, by: str | None, reason: str | None = None
 ) -> DutyChange:
-    """Return what an action that the table allows does to a courier's duty."""
+    """Return the change of a courier's duty by an action, which the table must allow."""
     after = courier._replace(duty=DUTY_TRANSITIONS[courier.duty, action])
     return DutyChange(action, courier.duty, after, now, by, reason)

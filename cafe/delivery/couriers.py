@@ -4,9 +4,9 @@ Rule: every change is one atomic turn here (plain `def`), on the pure fleet, wri
 in that turn and committed as one. Replies are sent through the journal, so no client, and no
 department, sees what a crash could undo.
 
-Whether an order exists and where it stands is the Dispatcher's. That an order is ready, and that it
-knows of the end of its delivery, the Couriers actor learns from the log, each with its position in
-the same commit.
+The Dispatcher owns orders and their statuses. The Couriers actor learns from the log that an order
+is ready, or that it knows of the end of its delivery; the change and the position of its event are
+one commit.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from cafe.ledger.journal import Journal
 
 R = TypeVar("R")
 MOST_UNCOMMITTED = 50_000
-"""Turns that may wait for the ledger; beyond this, nothing new is published."""
+"""The most turns that may wait for the ledger; beyond this, new deliveries are refused."""
 MOST_BEHIND = 1_000
-"""Events that may be followed before the position is stored: where none concerns a delivery."""
+"""The position is stored with each change, and after this many events without one."""
 
 Load = Callable[[], Awaitable[tuple[Journal, Snapshot]]]
-"""Opens the next journal, and returns what the ledger has of delivery."""
+"""Opens the next journal; returns it with a snapshot of the ledger's deliveries and couriers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,18 @@ class Rules:
 
 
 class Showing:
-    """Shows the coverage once it is committed: the journal settles it as a reply."""
+    """Updates the coverage at the commit: a reply that the journal sends then."""
 
     def __init__(self, coverage: Coverage) -> None:
         self._coverage = coverage
 
     def send(self, shown: tuple[list[District], frozenset[str]]) -> bool:
-        """Show the districts, and which of them are served."""
+        """Show the districts, and which of them are served; return True."""
         self._coverage.show(*shown)
         return True
 
     def fail(self, _error: Exception) -> bool:
-        """Leave the board as it is: the change was not committed, or the shop closes."""
+        """Leave the coverage as it is: the change was not committed, or the shop closes."""
         return False
 
 
@@ -94,7 +94,7 @@ class Couriers(Actor):
         loaded: tuple[Journal, Snapshot],
         closing: Closing,
     ) -> None:
-        """Start from what was `loaded`; put what is committed on `coverage`.
+        """Start from the `loaded` journal and snapshot; show what is committed in `coverage`.
 
         `clock` returns seconds since the epoch, never less than the time of the last event.
         """
@@ -153,7 +153,7 @@ class Couriers(Actor):
 
     @ChangeDistrict.deferred
     def change_district(self, message: ChangeDistrict, reply: Reply[District]) -> None:
-        """Rename a district, retire it, or take it up again."""
+        """Rename a district, retire it, or reopen it."""
         district_id = message.district_id
 
         def change() -> Sequence[DistrictChange]:
@@ -190,7 +190,7 @@ class Couriers(Actor):
 
     @ChangeCourier.deferred
     def change_courier(self, message: ChangeCourier, reply: Reply[OnDuty]) -> None:
-        """Change a courier; one who comes on duty is handed what waits."""
+        """Change a courier; one that comes on duty is assigned the oldest waiting delivery."""
         courier_id, wish = message.courier_id, message.wish
 
         def change() -> Sequence[AnyChange]:
@@ -206,7 +206,7 @@ class Couriers(Actor):
 
     @Publish.deferred
     def publish(self, message: Publish, reply: Reply[Delivery]) -> None:
-        """Take in a delivery that staff publish, and assign it if a courier is free."""
+        """Add a delivery that staff publish, and assign it if a courier is free."""
 
         def request() -> Sequence[AnyChange]:
             if message.order_id in self._fleet.deliveries:
@@ -235,7 +235,7 @@ class Couriers(Actor):
 
     @Take.deferred
     def take(self, message: Take, reply: Reply[Handed]) -> None:
-        """Take a delivery a step further, unless this command has done so."""
+        """Apply a step to a delivery, unless this command has done so before."""
         had: str | None = None
 
         def step() -> Sequence[AnyChange]:
@@ -278,7 +278,7 @@ class Couriers(Actor):
         entries: list[Entry] = []
         for one in message.events:
             if one.position > self._position:
-                entries += self._taken_in(one)
+                entries += self._apply(one)
         self._position = max(self._position, message.position)
         if entries or self._position - self._stored >= MOST_BEHIND:
             self._stored = self._position
@@ -286,8 +286,8 @@ class Couriers(Actor):
             self._watch_leases()
         self._journal.reply(reply, None)
 
-    def _taken_in(self, logged: Logged) -> Iterable[Entry]:
-        """Apply what an event of an order does to its delivery; return that as entries."""
+    def _apply(self, logged: Logged) -> Iterable[Entry]:
+        """Apply an order's event to its delivery; return the changes as entries."""
         event = logged.event
         found = order_event(event.subject, event.after, event.data or "")
         if found.wanted is None or found.order_id in self._fleet.deliveries:
@@ -297,7 +297,7 @@ class Couriers(Actor):
 
     @ListUnsettled.deferred
     def list_unsettled(self, message: ListUnsettled, reply: Reply[tuple[Delivery, ...]]) -> None:
-        """List the deliveries whose orders may not know what happened."""
+        """List the deliveries whose orders may not know of a change."""
         found = self._fleet.unsettled(self._clock() - message.seconds)
         self._journal.reply(reply, found, looks=True)
 
@@ -307,7 +307,7 @@ class Couriers(Actor):
         fleet = self._fleet
         return CourierCount(fleet.number_on_duty(), fleet.number_free(), dict(fleet.by_status()))
 
-    # How it changes them
+    # Changes
 
     def _turn(
         self,
@@ -318,7 +318,7 @@ class Couriers(Actor):
         shows: bool = False,
         refusal: Callable[[Exception], CafeRefusal] = refusal_of,
     ) -> None:
-        """Write what the models decide, and answer, or refuse what they refuse."""
+        """Write the changes that the models decide and answer, or refuse with their error."""
         try:
             changes = decide()
         except REFUSED as no:
@@ -335,7 +335,7 @@ class Couriers(Actor):
         return OnDuty(self._fleet.couriers[courier_id], self._fleet.carried_by(courier_id))
 
     def _show(self) -> None:
-        """Put what is written so far on the board, once it is committed."""
+        """Show the coverage as written so far, once it is committed."""
         shown = self._districts.open(), self._fleet.served()
         self._journal.reply(Showing(self._coverage), shown)
 

@@ -1,4 +1,4 @@
-"""Which districts there are, and which of them some courier serves: for all who read it.
+"""The coverage: which districts there are, and which of them some courier serves.
 
 Rule: pure. One writer, the actor that owns couriers, and many readers: reading costs no message.
 """
@@ -19,7 +19,7 @@ class District(NamedTuple):
     number: int = 0
     """Its place in lists: 1, 2, 3 and so on."""
     retired: bool = False
-    """Nothing new is brought there; what is on its way still is."""
+    """New deliveries are refused there; those under way go on."""
 
 
 class Coverage:
@@ -31,7 +31,7 @@ class Coverage:
         self._served: Collection[str] = frozenset()
 
     def show(self, districts: Iterable[District], served: Collection[str]) -> None:
-        """Show these districts from now on, and the ids of those that a courier serves."""
+        """Replace the districts, and the ids of those that a courier serves."""
         self._by_id = {one.district_id: one for one in districts}
         self._by_key = {key_of(one.name): one for one in self._by_id.values()}
         self._served = served

@@ -1,7 +1,7 @@
 """The couriers' own routes, on the customers' port: couriers are on the street.
 
-Rule: HTTP into asks of the desk, and their answers into HTTP. A courier changes what they have in
-hand, and sees no other address.
+Rule: routes only translate between HTTP and the desk. Couriers change only their own deliveries,
+and see the address only of the one in hand.
 """
 
 from __future__ import annotations

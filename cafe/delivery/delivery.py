@@ -1,11 +1,11 @@
-"""One delivery: its life. The table *is* the state machine: nothing else changes a status.
+"""One delivery: statuses and transitions. The table *is* the state machine.
 
 Rule: pure. Time is passed in, in seconds since the Unix epoch.
 
     waiting --assign--> assigned --pick up--> picked_up --finish--> delivered
 
-with ways back (expire, reassign, and fail and retry) and a way out of each status that is not the
-end (cancel). A delivery that was published by itself may be finished without a pick-up.
+with ways back (expire, reassign, and fail and retry) and a way out of each status before the end
+(cancel). A delivery that staff published may be finished without a pick-up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Status(StrEnum):
     """Where a delivery stands; these words are the HTTP contract's."""
 
     WAITING = "waiting"
-    """For a courier."""
+    """No courier has it."""
     ASSIGNED = "assigned"
     PICKED_UP = "picked_up"
     DELIVERED = "delivered"
@@ -34,12 +34,12 @@ class Action(StrEnum):
     REQUEST = "request"
     """Staff publish it, or its order is ready."""
     ASSIGN = "assign"
-    """It is the turn of a courier."""
+    """A courier gets it."""
     PICK_UP = "pick up"
     EXPIRE = "expire"
     """Its courier has not picked it up in time."""
     REASSIGN = "reassign"
-    """A manager gives it to another courier."""
+    """A manager assigns it to another courier."""
     FINISH = "finish"
     FAIL = "fail"
     RETRY = "retry"
@@ -53,7 +53,7 @@ TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
     (Status.ASSIGNED, Action.PICK_UP): Status.PICKED_UP,
     (Status.ASSIGNED, Action.EXPIRE): Status.WAITING,
     (Status.ASSIGNED, Action.REASSIGN): Status.ASSIGNED,
-    (Status.ASSIGNED, Action.FINISH): Status.DELIVERED,  # only if it was published by itself
+    (Status.ASSIGNED, Action.FINISH): Status.DELIVERED,  # only if staff published it
     (Status.ASSIGNED, Action.FAIL): Status.FAILED,
     (Status.ASSIGNED, Action.CANCEL): Status.CANCELLED,
     (Status.PICKED_UP, Action.REASSIGN): Status.ASSIGNED,
@@ -65,12 +65,12 @@ TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
 }
 
 CARRIED: Final = (Status.ASSIGNED, Status.PICKED_UP)
-"""A courier has it in hand, and no other one."""
+"""A courier has it in hand, and has no other one."""
 LIVE: Final = (Status.WAITING, *CARRIED, Status.FAILED)
-"""Something is still to be done with it."""
+"""The statuses with something left to do."""
 
 KNOWN_BY: Final = {Status.DELIVERED: "delivered", Status.CANCELLED: "cancelled"}
-"""By the status of a delivery, the status of an order that knows of its end."""
+"""By final status of a delivery: the status of its order once the order knows."""
 READY: Final = "ready"
 """The status of an order that can be delivered."""
 
@@ -90,11 +90,11 @@ class UnknownDeliveryError(Exception):
 
 
 class NoFreeCourierError(Exception):
-    """No courier of the district is free, or not the one that was named."""
+    """No courier of the district is free, or the named one is not."""
 
 
 class NotInHandError(Exception):
-    """It is not the delivery of this courier."""
+    """The delivery is another courier's."""
 
 
 class Delivery(NamedTuple):
@@ -102,21 +102,21 @@ class Delivery(NamedTuple):
 
     order_id: str
     sequence: int
-    """Its place in the queue, which it keeps when it comes back: the lowest goes first."""
+    """Its place in the queue, the lowest first; it keeps its place when it comes back."""
     district_id: str
     district: str
-    """The district's name as it was."""
+    """The district's name when it was ordered."""
     address: str | None
     name: str | None
-    """What staff have published; None for a customer's basket."""
+    """What staff published; None for a customer's basket."""
     requested_at: float
     number: int | None = None
     """The ticket number of its order, once that is known."""
     account_id: str | None = None
-    """Whose basket it is; None for what staff have published by itself."""
+    """The account of the basket; None if staff published it."""
     status: Status = Status.WAITING
     courier_id: str | None = None
-    """Who has it, or had it last."""
+    """The courier that has it, or had it last."""
     attempts: int = 0
     """How often it has failed."""
     reason: str | None = None
@@ -128,27 +128,27 @@ class Delivery(NamedTuple):
     settled: bool = True
     """Whether its order knows that it was published, delivered or cancelled."""
     command: str | None = None
-    """The id of the command that changed it last, so that it can be repeated."""
+    """The id of the command that changed it last, so that the command can be retried."""
 
     @property
     def is_published(self) -> bool:
-        """Whether staff have published it by itself."""
+        """Whether staff published it; if not, it is a customer's basket."""
         return self.account_id is None
 
     @property
     def is_kept(self) -> bool:
-        """Whether something is still to be done with it, or with its order."""
+        """Whether something is left to do with it, or with its order."""
         return self.status in LIVE or not self.settled
 
     @property
     def unsettled_since(self) -> float:
-        """When that happened which its order may not know."""
+        """The time of the change that its order may not know."""
         return self.requested_at if self.ended_at is None else self.ended_at
 
     def after(self, action: Action, **changes: Any) -> Delivery:
         """Return the delivery as it is after `action`.
 
-        Raises NotAllowedError where the table has no such transition, or if it was not picked up.
+        Raises NotAllowedError if the table has no such transition, or a basket was not picked up.
         """
         status = TRANSITIONS.get((self.status, action))
         too_early = action is Action.FINISH and self.status is Status.ASSIGNED
@@ -157,7 +157,7 @@ class Delivery(NamedTuple):
         return self._replace(status=status, **changes)
 
     def settled_by(self, order_status: str) -> bool:
-        """Return whether its order knows all of it, once its log has this status."""
+        """Return whether an order with this status knows all that happened to the delivery."""
         return order_status == KNOWN_BY.get(self.status, READY)
 
 
@@ -169,32 +169,32 @@ class Change(NamedTuple):
     delivery: Delivery
     at: float
     by: str | None = None
-    """The person who did it, where that is known."""
+    """The person who did it, if known."""
     reason: str | None = None
 
 
 MARK: Final = '"destination"'
-"""In the data of an order that is delivered."""
+"""Occurs in the data of an order that a courier brings, and of no other."""
 CONCERNED: Final = frozenset({READY, *KNOWN_BY.values()})
 
 
 class OrderEvent(NamedTuple):
-    """An order that is delivered has become ready, delivered or cancelled."""
+    """An order that a courier brings has become ready, delivered or cancelled."""
 
     order_id: str
     status: str
     number: int
     wanted: Delivery | None
-    """The delivery of a customer's basket that is ready: it begins with this event."""
+    """The new delivery of a customer's basket that is ready; else None."""
 
 
 def concerns_delivery(before: str | None, after: str, data: str | None) -> bool:
-    """Return whether an event of an order is one of these; most events are none."""
+    """Return whether an event of an order is an OrderEvent; most are not."""
     return data is not None and MARK in data and after in CONCERNED and before != after
 
 
 def order_event(order_id: str, status: str, data: str) -> OrderEvent:
-    """Return what an event says that concerns a delivery."""
+    """Return the OrderEvent of an event that concerns a delivery."""
     shown: dict[str, Any] = json.loads(data)
     wanted: Delivery | None = None
     if status == READY and "account_id" in shown:

@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of delivery: its tables, and what it offers when open.
+"""The department of delivery: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts the Couriers actor and the tasks, and serves the routes.
+Rule: the shop runs the tasks and serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ QUERIES: Final = (
     list_districts,
     read_hands,
 )
-"""By which the desk reads, and what is in hand."""
+"""The queries of the desk, and of the copies at fronts."""
 
 
 def _ended(before: float) -> Select[Any]:
-    # The last one stays, for the next one's place in the queue is one more.
+    # The last delivery stays: the next one's place in the queue is one more.
     last = select(func.max(deliveries.c.sequence)).scalar_subquery()
     return select(deliveries.c.order_id).where(
         deliveries.c.ended_at < before,
@@ -101,7 +101,7 @@ DELIVERY: Final = Department(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOffer(Offer):
-    """What the shop and other departments get from delivery."""
+    """The offer of delivery to the shop and other departments."""
 
     coverage: Coverage
     desk: DeliveryDesk
@@ -111,10 +111,10 @@ class DeliveryOffer(Offer):
 async def open_delivery(
     house: House, *, desk: Desk, role_of: Callable[[str], Awaitable[str | None]]
 ) -> DeliveryOffer:
-    """Start the Couriers actor from what the ledger has, and return what delivery offers.
+    """Start the Couriers actor from the ledger, and return what delivery offers.
 
-    `role_of` returns the role of an account. Waits for the database, however long it is away; then
-    the districts are on the board.
+    `role_of` returns the role of an account. Waits for the database without a time-out, and until
+    the coverage has its districts.
     """
     settings, ledger = house.settings, house.ledger
     rules = Rules(
@@ -147,7 +147,7 @@ async def open_delivery(
 async def reach_delivery(
     front: Front, *, desk: Desk, role_of: Callable[[str], Awaitable[str | None]]
 ) -> DeliveryOffer:
-    """Return what delivery offers at a front, once the house's districts are on its board."""
+    """Return what delivery offers at a front, once its coverage has the house's districts."""
     from cafe.delivery.front import copied_coverage, copied_hands  # noqa: PLC0415 - as in the menu's
 
     house, ledger, coverage = front.house, front.ledger, Coverage()
@@ -164,7 +164,7 @@ async def reach_delivery(
 def delivery_offer(
     desk: DeliveryDesk, limiter: Ref[RateLimiter], coverage: Coverage, hands: Hands
 ) -> DeliveryOffer:
-    """Return what delivery offers, given the desk where it is asked for, and what it shows."""
+    """Return what delivery offers, given its parts."""
     return DeliveryOffer(
         name="delivery",
         customer_routes=(courier_routes(desk, limiter),),
@@ -179,7 +179,7 @@ def couriers_factory(
     rules: Rules, coverage: Coverage, ledger: Ledger, closing: Closing
 ) -> Callable[[], Awaitable[Couriers]]:
     """Return a factory of Couriers, for its start and each restart; waits for the database."""
-    # An actor that has loaded nothing shows nothing, and answers with refusals.
+    # If loading was given up, the actor shows nothing and answers with refusals.
     load = partial(ledger.open_until_given_up, DELIVERY, Snapshot())
 
     async def make() -> Couriers:
@@ -194,7 +194,7 @@ def day_of(at: float, zone: ZoneInfo) -> str:
 
 
 async def metrics(ref: Ref[Couriers]) -> Iterable[Metric]:
-    """Return the numbers of the Couriers actor."""
+    """Return the metrics of the Couriers actor."""
     return metrics_of(await ref.ask(CountCouriers()))
 
 

@@ -1,8 +1,8 @@
-"""The desk: what the routes ask. It asks the Couriers actor, tells orders, and reads the ledger.
+"""The desk, which the routes call: it asks the Couriers actor, tells orders, and reads the ledger.
 
-Rule: no state, no decisions about deliveries. A crash of the actor is hidden from the client: each
-message carries an id, so it takes effect once. What is committed is answered, also where its order
-cannot be told at once: a task does that later. All waits for the ledger have one time-out.
+Rule: no state, no decisions about deliveries. After a crash of the actor a message is retried: it
+carries an id, so it takes effect once. A committed change is answered even if its order cannot be
+told at once; a task retries that. All waits for the ledger have one time-out.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 TOLD_SECONDS: Final = 1.0
-"""How long an answer waits at most until its order was told, which a task then repeats."""
+"""The most time that an answer waits until its order is told; a task retries later."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDesk:
-    """What the routes ask."""
+    """The interface of delivery to its routes."""
 
     couriers: Ref[Couriers]
     orders: Desk
@@ -133,16 +133,16 @@ class DeliveryDesk:
     # Deliveries
 
     async def publish(self, message: Publish) -> Delivery:
-        """Have an order delivered; its id is from the desk of orders.
+        """Create a delivery, and tell the desk of orders, which made its id.
 
-        Raises UnknownDistrictNamed, or NoFreeCourier if it may not wait: then nothing is kept.
+        Raises UnknownDistrictNamed, or NoFreeCourier if it may not wait: then nothing is stored.
         """
         delivery = await self._ask(message)
         await self._tell(delivery, message.by)
         return delivery
 
     async def take(self, message: Take) -> Handed:
-        """Take a delivery a step further; raises DeliveryConflict, NotYours, UnknownDelivery."""
+        """Apply a step to a delivery; raises DeliveryConflict, NotYours, UnknownDelivery."""
         try:
             handed = await self._ask(message)
         except UnknownDelivery:
@@ -152,7 +152,7 @@ class DeliveryDesk:
         return handed
 
     async def find(self, order_id: str) -> Delivery:
-        """Return a delivery; raises UnknownDelivery, or OrderNotReady if it is yet to come."""
+        """Return a delivery; raises UnknownDelivery, or OrderNotReady before its order is ready."""
         found = await self._read(partial(find_delivery, order_id=order_id))
         if found is None:
             await self._refuse_unready(order_id)
@@ -171,7 +171,7 @@ class DeliveryDesk:
     # How it asks
 
     async def _of_unknown(self, message: Take) -> Handed:
-        """Answer for a delivery that is not in memory: it has ended, or is about to begin."""
+        """Apply a step to a delivery not in memory: it has ended, or is about to begin."""
         found = await self._read(partial(find_delivery, order_id=message.order_id))
         if found is None:
             await self._refuse_unready(message.order_id)
@@ -199,7 +199,7 @@ class DeliveryDesk:
         raise UnknownDelivery
 
     async def _tell(self, delivery: Delivery, by: str | None) -> None:
-        """Tell the order what has become of its delivery; a task repeats what fails."""
+        """Tell the order what became of its delivery; if that fails, a task retries."""
         with trio.move_on_after(TOLD_SECONDS), suppress(CafeRefusal, ActorCrashed):
             await tell_order(self.orders, delivery, by)
 

@@ -1,4 +1,4 @@
-"""The districts: parts of the town with unique names, whatever their case.
+"""The districts: parts of the town with names that are unique in any case.
 
 Rule: pure; the table of transitions *is* the state machine of a district. Each command is one call,
 which returns what has happened, or raises an error and changes nothing. A district is never
@@ -16,7 +16,7 @@ from cafe.names import key_of, tidy
 
 
 class DistrictStatus(StrEnum):
-    """Whether anything new is brought to a district."""
+    """Whether a district accepts new deliveries."""
 
     OPEN = "open"
     RETIRED = "retired"
@@ -40,7 +40,7 @@ DISTRICT_TRANSITIONS: Final[dict[tuple[DistrictStatus | None, DistrictAction], D
 
 
 def status_of(district: District) -> DistrictStatus:
-    """Return where a district stands."""
+    """Return the status of a district."""
     return DistrictStatus.RETIRED if district.retired else DistrictStatus.OPEN
 
 
@@ -55,14 +55,14 @@ class DistrictChange(NamedTuple):
 
 
 class NameTakenError(Exception):
-    """Another district has this name, a retired one perhaps."""
+    """Another district, maybe a retired one, has this name."""
 
 
 class UnknownDistrictError(Exception):
     """There is no such district, or it is retired."""
 
     def __init__(self, place: int | None = None) -> None:
-        """Say which of several it is."""
+        """Carry its `place` among several names."""
         super().__init__("there is no such district")
         self.place = place
 
@@ -76,18 +76,18 @@ class StillQueuedError(Exception):
 
 
 class Districts:
-    """All districts, those that are retired as well."""
+    """All districts, also retired ones."""
 
     def __init__(self, districts: Iterable[District] = ()) -> None:
-        """Go on from what is committed."""
+        """Start from the committed districts."""
         self.by_id: dict[str, District] = {}
-        """All, retired ones as well; only this changes them."""
+        """All districts, also retired ones; only this class changes them."""
         self._by_key: dict[str, str] = {}
         for one in districts:
             self._keep(one)
 
     def open(self) -> list[District]:
-        """List those that are not retired."""
+        """List the districts that are not retired."""
         return [one for one in self.by_id.values() if not one.retired]
 
     def find(self, name_or_id: str) -> District:
@@ -128,7 +128,7 @@ class Districts:
         now: float,
         by: str | None,
     ) -> list[DistrictChange]:
-        """Rename a district, retire it, or take it up again; None leaves it as it is.
+        """Rename a district, retire it, or reopen it; None leaves it as it is.
 
         `queued` deliveries wait in it. Raises UnknownDistrictError, NameTakenError or
         StillQueuedError.

@@ -1,11 +1,11 @@
-"""The fleet: who carries what, whose turn it is, and what waits.
+"""The fleet: which courier carries which delivery, whose turn is next, and which deliveries wait.
 
-Rule: pure; each command is one call, which changes the fleet and returns what has happened, or
-raises an error and changes nothing. After each call no free courier on duty serves a district in
-which a delivery waits, and a courier carries one delivery at most.
+Rule: pure; each command is one call, which changes the fleet and returns the changes, or raises an
+error and changes nothing. After each call no free courier on duty serves a district in which a
+delivery waits, and a courier carries one delivery at most.
 
-In each district the courier who is free longest goes first, and the oldest delivery. A delivery
-that comes back has its old place.
+In each district the courier that is free longest gets the oldest delivery. A delivery that comes
+back keeps its place.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from cafe.delivery.delivery import (
 
 
 class Turn(NamedTuple):
-    """A courier whose figures have changed, or who is free since now: no event of its own."""
+    """A courier whose figures or `free_since` have changed: stored without an event."""
 
     courier: Courier
 
@@ -54,18 +54,18 @@ LAPSED: Final = "an order was not picked up in time"
 
 
 class Who(NamedTuple):
-    """Who wants a change of a delivery, and by which command."""
+    """The origin of a delivery's change: a person, a command, a courier."""
 
     by: str | None = None
     """The person's name, for events."""
     command: str | None = None
-    """The command's id, so that it can be repeated."""
+    """The command's id, so that it can be retried."""
     courier_id: str | None = None
-    """The courier who may do this with what they have, or had last; None for staff."""
+    """The courier, who may change only deliveries that they have or had last; None for staff."""
 
 
 class Line:
-    """Ids in the order of numbers: a sorted list, so that one is found in a microsecond."""
+    """Ids ordered by a number: a sorted list, in which one is found in a microsecond."""
 
     __slots__ = ("_places",)
 
@@ -76,17 +76,17 @@ class Line:
         return len(self._places)
 
     def add(self, place: float, name: str) -> None:
-        """Put an id in its place."""
+        """Insert an id at its place."""
         insort(self._places, (place, name))
 
     def remove(self, place: float, name: str) -> None:
-        """Take an id out of its place; do nothing where it is not there."""
+        """Remove an id from its place; do nothing if it is not there."""
         index = bisect_left(self._places, (place, name))
         if self._places[index : index + 1] == [(place, name)]:
             del self._places[index]
 
     def first(self) -> tuple[float, str] | None:
-        """Return the lowest number, and its id; None where there is none."""
+        """Return the lowest number and its id; None if there is none."""
         return self._places[0] if self._places else None
 
 
@@ -101,23 +101,23 @@ class Fleet:
         last_sequence: int = 0,
         now: float = inf,
     ) -> None:
-        """Go on from what is committed; no lease is longer, even if the clock was set back."""
+        """Start from the committed state; shorten leases to `lease_seconds` from `now`."""
         self._lease_seconds = lease_seconds
         self.couriers = {one.courier_id: one for one in couriers}
-        """All, by id; only the fleet changes them."""
+        """All couriers by id; only the fleet changes them."""
         self.deliveries: dict[str, Delivery] = {}
-        """Those with something left to do, by order; only the fleet changes them."""
+        """Deliveries with something left to do, by order; only the fleet changes them."""
         self._in_hand: dict[str, str] = {}
-        """By courier, the order that they carry."""
+        """By courier: the order that they carry."""
         self._sequence = last_sequence
         self._last_turn = max((one.free_since for one in self.couriers.values()), default=0.0)
         self._free: dict[str, Line] = defaultdict(Line)
-        """By district, those who are on duty with nothing in hand, by the time since when."""
+        """By district: the free couriers on duty, by `free_since`."""
         self._waiting: dict[str, Line] = defaultdict(Line)
-        """By district, the deliveries that wait, by their place in the queue."""
+        """By district: the waiting deliveries, by their place in the queue."""
         self._leases = Line()
         self._unsettled: dict[str, float] = {}
-        """By order, since when it may not know of something."""
+        """By order: since when it may not know of a change."""
         for delivery in deliveries:
             expires_at = delivery.lease_expires_at
             if expires_at is not None and expires_at > now + lease_seconds:
@@ -128,12 +128,12 @@ class Fleet:
         for courier in self.couriers.values():
             self._line_up(courier)
 
-    # Looking
+    # Queries
 
     def find(self, order_id: str, who: Who = Who()) -> Delivery:  # noqa: B008 - it is frozen
         """Return a delivery with something left to do; raises UnknownDeliveryError.
 
-        Raises NotInHandError where it is another courier's.
+        Raises NotInHandError if it is another courier's.
         """
         delivery = self.deliveries.get(order_id)
         if delivery is None:
@@ -143,7 +143,7 @@ class Fleet:
         return delivery
 
     def carried_by(self, courier_id: str | None) -> Delivery | None:
-        """Return what a courier carries."""
+        """Return the delivery that a courier carries; None if they carry none."""
         order_id = self._in_hand.get(courier_id or "")
         return None if order_id is None else self.deliveries[order_id]
 
@@ -168,7 +168,7 @@ class Fleet:
         return Counter(one.status for one in self.deliveries.values() if one.status in LIVE)
 
     def unsettled(self, until: float) -> tuple[Delivery, ...]:
-        """Return the deliveries whose orders may not know what happened until then."""
+        """Return the deliveries whose orders may not know of a change at that time or before."""
         return tuple(self.deliveries[one] for one, at in self._unsettled.items() if at <= until)
 
     def next_expiry(self) -> float | None:
@@ -184,7 +184,7 @@ class Fleet:
     # Deliveries
 
     def request(self, wanted: Delivery, now: float, by: str | None = None) -> list[AnyChange]:
-        """Take a new delivery in, at the end of the queue; assign it if a courier is free."""
+        """Add a delivery at the end of the queue; assign it if a courier is free."""
         self._sequence += 1
         delivery = wanted._replace(sequence=self._sequence, requested_at=now)
         self._keep(delivery)
@@ -192,11 +192,11 @@ class Fleet:
         return [change, *self._offer(delivery, now)]
 
     def pick_up(self, order_id: str, now: float, who: Who) -> list[AnyChange]:
-        """Note that the courier has it; the lease ends."""
+        """Record that the courier has the delivery; its lease ends."""
         return [self._change(order_id, Action.PICK_UP, now, who, picked_up_at=now)]
 
     def finish(self, order_id: str, now: float, day: str, who: Who) -> list[AnyChange]:
-        """Note that it is delivered; the courier's next turn begins."""
+        """Record that it is delivered; the courier's next turn begins."""
         done = self._change(order_id, Action.FINISH, now, who, ended_at=now, settled=False)
         delivery = done.delivery
         courier = self.couriers[delivery.courier_id or ""]
@@ -205,18 +205,18 @@ class Fleet:
         return [done, *self._next_turn(courier.courier_id, now, has_figures=True)]
 
     def fail(self, order_id: str, reason: str, now: float, who: Who) -> list[AnyChange]:
-        """Note that it could not be delivered; the courier's next turn begins."""
+        """Record that it could not be delivered; the courier's next turn begins."""
         attempts = self.find(order_id, who).attempts + 1
         failed = self._change(order_id, Action.FAIL, now, who, reason=reason, attempts=attempts)
         return [failed, *self._next_turn(failed.delivery.courier_id, now)]
 
     def retry(self, order_id: str, now: float, who: Who) -> list[AnyChange]:
-        """Let one that has failed wait again, in its old place."""
+        """Return a failed delivery to its place in the queue."""
         again = self._change(order_id, Action.RETRY, now, who, **IN_NO_HAND)
         return [again, *self._offer(again.delivery, now)]
 
     def cancel(self, order_id: str, reason: str | None, now: float, who: Who) -> list[AnyChange]:
-        """Take it out; the next turn of the courier who had it begins at once."""
+        """Cancel a delivery; the next turn of the courier that carried it begins at once."""
         was_carried = self.find(order_id).status in CARRIED
         ended = self._change(
             order_id, Action.CANCEL, now, who, reason=reason, ended_at=now, settled=False
@@ -227,9 +227,9 @@ class Fleet:
     def reassign(
         self, order_id: str, courier_id: str | None, now: float, who: Who
     ) -> list[AnyChange]:
-        """Give it to another courier: one that is named, or the next of its district.
+        """Assign it to another courier: the named one, or the next of its district.
 
-        Raises NoFreeCourierError where that courier is not free, or serves other districts.
+        Raises NoFreeCourierError if that courier is not free, or serves other districts.
         """
         delivery = self.find(order_id)
         if (delivery.status, Action.REASSIGN) not in TRANSITIONS:
@@ -242,7 +242,7 @@ class Fleet:
         return [given, *self._next_turn(delivery.courier_id, now)]
 
     def expire(self, now: float) -> Iterator[list[AnyChange]]:
-        """Take each delivery whose lease has expired from its courier, who goes off duty."""
+        """Return each delivery whose lease has expired to the queue; its courier goes off duty."""
         while (first := self._leases.first()) is not None and first[0] <= now:
             courier = self.couriers[self.deliveries[first[1]].courier_id or ""]
             back = self._change(first[1], Action.EXPIRE, now, Who(), **IN_NO_HAND)
@@ -252,7 +252,7 @@ class Fleet:
             yield [back, *lapsed, *self._offer(back.delivery, now)]
 
     def settle(self, order_id: str, order_status: str, number: int) -> Delivery | None:
-        """Note a status of its order and its number; return the delivery if that changes it."""
+        """Record the status and number of its order; return the delivery if that changes it."""
         before = self.deliveries.get(order_id)
         if before is None:
             return None
@@ -266,7 +266,7 @@ class Fleet:
     def add_courier(
         self, wanted: Courier, now: float, by: str | None, *, on_duty: bool
     ) -> list[AnyChange]:
-        """Take a new courier in; raises AccountTakenError."""
+        """Add a new courier; raises AccountTakenError."""
         self._check_account(wanted)
         number = max((one.number for one in self.couriers.values()), default=0) + 1
         courier = wanted._replace(number=number, duty=Duty.OFF)
@@ -279,7 +279,7 @@ class Fleet:
     def change_courier(
         self, courier_id: str, wish: CourierWish, now: float, by: str | None
     ) -> list[AnyChange]:
-        """Change a courier; one who comes on duty gets the oldest delivery that waits.
+        """Change a courier; one that comes on duty gets the oldest waiting delivery.
 
         Raises UnknownCourierError, BusyError, DismissedError or AccountTakenError.
         """
@@ -294,7 +294,7 @@ class Fleet:
         if courier.duty is Duty.RETIRED and not is_retired:
             self._check_account(courier)
         changes: list[AnyChange] = []
-        # Who leaves does so first: then other districts hand them nothing.
+        # Going off duty comes first: then a change of districts assigns nothing.
         if is_retired and courier.duty is not Duty.RETIRED:
             changes.append(self._move(courier, DutyAction.DISMISS, now, by))
         elif wish.on_duty is False and courier.is_on_duty:
@@ -339,7 +339,7 @@ class Fleet:
         by: str | None,
         reason: str | None = None,
     ) -> DutyChange:
-        """Change the duty of a courier, who is not on duty then."""
+        """Change the duty of a courier by an action that leaves them off duty."""
         self._leave_line(courier)
         change = moved(courier, action, now, by, reason)
         self.couriers[courier.courier_id] = change.courier
@@ -356,9 +356,9 @@ class Fleet:
     def _next_turn(
         self, courier_id: str | None, now: float, *, has_figures: bool = False
     ) -> list[AnyChange]:
-        """Hand a courier the oldest delivery of their districts; if none waits, they are free now.
+        """Assign a courier the oldest delivery of their districts; if none waits, they are free.
 
-        One who is off duty, or has something in hand, gets nothing.
+        A courier that is off duty, or carries a delivery, gets nothing.
         """
         courier = self.couriers[courier_id or ""]
         figures: list[AnyChange] = [Turn(courier)] if has_figures else []
@@ -374,7 +374,7 @@ class Fleet:
         return [Turn(free)]
 
     def _offer(self, delivery: Delivery, now: float) -> list[AnyChange]:
-        """Hand a delivery that waits to the courier of its district who is free longest."""
+        """Assign a waiting delivery to the courier of its district that is free longest, if any."""
         first = self._free[delivery.district_id].first()
         return [] if first is None else [self._assign(delivery.order_id, first[1], now)]
 
@@ -428,7 +428,7 @@ class Fleet:
         return Change(action, before.status, after, now, who.by, changes.get("reason"))
 
     def _keep(self, delivery: Delivery) -> None:
-        """Take a delivery in, in place of what it was before."""
+        """Store a delivery in place of its earlier state; drop it if nothing is left to do."""
         before = self.deliveries.pop(delivery.order_id, None)
         if before is not None:
             self._waiting[before.district_id].remove(before.sequence, before.order_id)
@@ -451,4 +451,4 @@ class Fleet:
 
 
 IN_NO_HAND: Final = {"courier_id": None, "assigned_at": None, "picked_up_at": None}
-"""What a delivery has that waits again."""
+"""The fields of a delivery that waits again."""

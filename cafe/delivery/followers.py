@@ -1,7 +1,7 @@
-"""What follows the log for the Couriers actor, and what tells orders of their deliveries' ends.
+"""The tasks that follow the log for the Couriers actor, and tell orders of their deliveries.
 
-Rule: an event is passed on until its effect is committed; the actor skips what it has applied. What
-an order may not know is asked for again and again: each command to it may be repeated.
+Rule: an event is sent again until its effect is committed; the actor skips events it has applied.
+An order is told again until the log says that it knows: each command to it may be repeated.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cafe.orders.messages import Desk
 
 MOST_EVENTS: Final = 1_000
-"""Followed without a turn, at most."""
+"""The most events that are followed without a message to the actor."""
 SETTLE_SECONDS: Final = 5.0
-"""Between two looks for orders that may not know of their deliveries; a request tells at once."""
+"""The interval of the search for orders that were not told; a request tells its order at once."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("delivery")
 
@@ -38,7 +38,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("delivery")
 async def follow_orders(couriers: Ref[Couriers], ledger: Ledger, followed: Followed) -> None:
     """Follow the log for the Couriers actor; never returns.
 
-    Events that concern no delivery cost no turn: only now and then is their position stored.
+    Events that concern no delivery cost the actor no turn, except one for each MOST_EVENTS.
     """
     after = passed_on = await until_done(partial(ledger.read, load_position))
     followed.advance(after)
@@ -53,15 +53,15 @@ async def follow_orders(couriers: Ref[Couriers], ledger: Ledger, followed: Follo
 
 
 def concerns_delivery_in(one: Logged) -> bool:
-    """Return whether an event tells of an order that is delivered."""
+    """Return whether an event is of an order that a courier brings, and concerns its delivery."""
     event = one.event
     return one.department == "orders" and concerns_delivery(event.before, event.after, event.data)
 
 
 async def settle_orders(couriers: Ref[Couriers], desk: Desk) -> None:
-    """Tell orders what they may not know of their deliveries; never returns.
+    """Tell orders of changes that they may not know; never returns.
 
-    First what an earlier process has left; then what a request has not told within some seconds.
+    At first all that an earlier process left; then those older than SETTLE_SECONDS.
     """
     seconds = 0.0
     while True:
@@ -75,9 +75,9 @@ async def settle_orders(couriers: Ref[Couriers], desk: Desk) -> None:
 
 
 async def tell_order(desk: Desk, delivery: Delivery, by: str | None = None) -> None:
-    """Have the order published, handed over or called off, as far as it may not know.
+    """Publish, hand over or call off the order, so that it knows of its delivery.
 
-    Raises what the desk of orders raises.
+    Raises the errors of the desk of orders.
     """
     if delivery.is_published and delivery.number is None:
         to = Destination(delivery.district_id, delivery.district, delivery.address)

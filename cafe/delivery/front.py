@@ -1,7 +1,7 @@
-"""Delivery at a front: which districts there are, and what couriers have in hand.
+"""Delivery at a front: copies of the coverage, and of what couriers have in hand.
 
-Rule: who changes districts or couriers at this front finds that changed here at once; at others
-that takes a moment. What is in hand follows the log, and is loaded again where that was missed.
+Rule: a change that is made through this front is visible here at once, at other fronts a moment
+later. What is in hand follows the log, and is loaded again if a part of the log was missed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ACTIONS: Final = frozenset(
         DutyAction.BRING_BACK.value,
     }
 )
-"""What changes districts, and which couriers serve them: going on or off duty does not."""
+"""The actions that change districts, or who serves them: going on or off duty does not."""
 
 
 def is_of_coverage(logged: Logged) -> bool:
@@ -46,7 +46,7 @@ def is_of_coverage(logged: Logged) -> bool:
 
 
 def copied_coverage(house: HouseClient, coverage: Coverage) -> tuple[Copy, Ref[Couriers]]:
-    """Return what keeps the coverage as the house has it, and a ref that refreshes it."""
+    """Return a Copy that keeps the coverage like the house's, and a ref that refreshes it."""
     couriers = house.ref(Couriers)
 
     async def load() -> None:
@@ -58,7 +58,7 @@ def copied_coverage(house: HouseClient, coverage: Coverage) -> tuple[Copy, Ref[C
 
 
 async def copied_hands(ledger: FollowingLedger) -> Hands:
-    """Return what couriers have in hand, which follows the log from now on."""
+    """Return the Hands of couriers, which follow the log from now on."""
     hands = Hands()
     await FollowingCopy(partial(ledger.read, read_hands), hands.begin, hands.hear).begin(ledger)
     return hands

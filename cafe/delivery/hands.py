@@ -1,7 +1,7 @@
-"""Whose screen of couriers a committed change concerns: by accounts, as they sign in.
+"""Which couriers' screens a committed change concerns, by the accounts that sign in.
 
-Rule: a follower is told of committed changes only; it never waits and never fails. It keeps
-who has which delivery in hand, because a row that takes a delivery away does not say who had it.
+Rule: a follower gets committed changes only; it never waits and never fails. It keeps which courier
+has which delivery in hand, because a row that takes a delivery away does not have its courier.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ IN_HAND = frozenset(one.value for one in CARRIED)
 
 
 class InHand(NamedTuple):
-    """What the rows say."""
+    """The accounts of couriers, and what they carry, as read from the tables."""
 
     accounts: dict[str, str]
-    """By courier, of those that are not retired."""
+    """By courier, except retired ones."""
     held_by: dict[str, str]
-    """By order, the courier who carries it."""
+    """By order: the courier that carries it."""
 
 
 class Hands:
@@ -43,16 +43,16 @@ class Hands:
         self._callbacks: list[Callable[[AbstractSet[str]], object]] = []
 
     def begin(self, loaded: InHand) -> None:
-        """Begin with what was loaded, which concerns all: what it was before is not known."""
+        """Start from what was loaded, and call back with all accounts: any may have changed."""
         self._accounts, self._held_by = loaded
         self._call_back(set(self._accounts.values()))
 
     def listen(self, callback: Callable[[AbstractSet[str]], object]) -> None:
-        """Call back with the accounts of the couriers whose duty or delivery has changed."""
+        """Call `callback` with the accounts of couriers whenever their duty or delivery changes."""
         self._callbacks.append(callback)
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Take in committed changes; a follower for `Ledger.listen`."""
+        """Apply committed changes, and call back; a follower for `Ledger.listen`."""
         found: set[str] = set()
         for one in logged:
             if one.department == "delivery":

@@ -1,10 +1,10 @@
-"""Districts and couriers that are imported, and what couriers have brought elsewhere.
+"""The import of districts, couriers, and the deliveries that couriers made in another system.
 
-Rule: the same models decide as in the shop. What was brought makes couriers' figures, so couriers
-come in last; in the log they stand first, as others' rows refer to theirs. Those who are imported
-are on duty, since the system that they come from knows nothing else.
+Rule: the same models decide as in the shop. Deliveries make couriers' figures, so couriers are
+added last; in the log they come first, since other rows refer to theirs. Imported couriers are on
+duty, since the other system has no duty.
 
-What is under way counts as picked up: its courier has it, and no lease is to take it away.
+A delivery under way counts as picked up: its courier has it, and no lease may expire.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cafe.ledger.department import Entry
 from cafe.ledger.importing import WHO, Times, WrongRecordError
 
 LONGEST_ID: Final = 64
-"""Characters, in all tables."""
+"""The most characters of an id, in all tables."""
 
 
 class WantedDistrict(NamedTuple):
@@ -42,11 +42,11 @@ class WantedCourier(NamedTuple):
     courier_id: str
     name: str
     districts: Sequence[str]
-    """Names, or ids that they had."""
+    """Names, or the ids that the districts had."""
 
 
 class Brought(NamedTuple):
-    """What a courier has brought, or has in hand."""
+    """A delivery that a courier has made, or has in hand."""
 
     order_id: str
     number: int
@@ -55,11 +55,11 @@ class Brought(NamedTuple):
     courier_id: str
     assigned_at: float
     ended_at: float | None
-    """None for what the courier has in hand."""
+    """None if the courier has it in hand."""
 
 
 class DeliveryImport:
-    """Takes districts, couriers and deliveries over, beside those that there are."""
+    """Makes the entries of imported districts, couriers and deliveries, beside the stored ones."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class DeliveryImport:
         day_of: Callable[[float], str],
         courier_ids: Collection[str],
     ) -> None:
-        """Read what there is.
+        """Read the stored state.
 
-        `since` is when districts and couriers begin: not after anything that is brought.
-        `courier_ids` are those that will come.
+        `since` is when districts and couriers begin: not after any delivery. `courier_ids` are
+        those of the couriers that will be imported.
         """
         self._times, self._since, self._day_of = times, since, day_of
         self._stored = load_delivery(connection)
@@ -83,19 +83,19 @@ class DeliveryImport:
         self._known = {one.courier_id for one in self._stored.couriers}
         self._courier_ids = frozenset(courier_ids)
         self._district_ids: dict[str, str] = {}
-        """By the ids that imported districts had."""
+        """By the id that an imported district had: its id here."""
         self._couriers: dict[str, Courier] = {}
-        """Those that are imported, with their figures."""
+        """Imported couriers, with their figures."""
         self._in_hand: dict[str, Delivery] = {}
-        """By courier."""
+        """By courier: the imported delivery in hand."""
         self._sequence = self._stored.last_sequence
 
     def add_district(self, wanted: WantedDistrict) -> list[Entry]:
-        """Add a district; raises WrongRecordError."""
+        """Return the entries of a new district; raises WrongRecordError."""
         former, name = wanted
         district_id = former or new_id()
         if district_id in self._courier_ids:
-            # Subjects of one department: their ids differ.
+            # Districts and couriers are subjects of one department: their ids must differ.
             district_id = f"district-{former}"
             if len(district_id) > LONGEST_ID:
                 raise WrongRecordError(
@@ -111,7 +111,7 @@ class DeliveryImport:
         return [entry_of(change)]
 
     def add_courier(self, wanted: WantedCourier) -> None:
-        """Note a courier, whose entries `couriers` makes; raises WrongRecordError."""
+        """Record a courier, whose entries `couriers` makes; raises WrongRecordError."""
         courier_id, name, districts = wanted
         if courier_id in self._known or courier_id in self._districts.by_id:
             raise WrongRecordError("Another courier or district has this id.", "sid")
@@ -134,7 +134,7 @@ class DeliveryImport:
             raise WrongRecordError("There is no such district.", "district") from None
 
     def bring(self, brought: Brought) -> list[Entry]:
-        """Note a delivery, in the order of their times; raises WrongRecordError."""
+        """Return the entries of a delivery; call it by ascending times. Raises WrongRecordError."""
         courier = self._couriers.get(brought.courier_id)
         if courier is None:
             raise WrongRecordError("There is no such courier in this file.", "courier_sid")
@@ -152,7 +152,7 @@ class DeliveryImport:
         return [entry_of(one) for one in changes]
 
     def couriers(self) -> list[Entry]:
-        """Return the entries of the couriers, once all that they brought is noted."""
+        """Return the entries of the couriers, after all their deliveries were recorded."""
         stored, now = self._stored, self._times.now
         fleet = Fleet(
             self._lease_seconds,

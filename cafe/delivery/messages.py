@@ -1,8 +1,8 @@
 """The messages of the Couriers actor, and their answers.
 
 Rule: frozen values only. Every command carries an id that its sender made (of an order, a courier,
-a district, or of the command itself), or says what is to be: so it can be repeated after any crash
-and takes effect once.
+a district, or of the command itself), or the wanted state: so it can be retried after a crash and
+takes effect once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Handed(NamedTuple):
 
     delivery: Delivery
     next: Delivery | None = None
-    """What the courier carries who had the delivery: handed to them with this change."""
+    """The other delivery that its former courier carries then; None if there is none."""
 
 
 class OnDuty(NamedTuple):
@@ -61,7 +61,7 @@ class AddDistrict(Message["Couriers", District]):
 
 @dataclass(frozen=True, slots=True)
 class ChangeDistrict(Message["Couriers", District]):
-    """Rename a district, retire it, or take it up again; None leaves it as it is."""
+    """Rename a district, retire it, or reopen it; None leaves it as it is."""
 
     district_id: str
     name: str | None = None
@@ -84,7 +84,7 @@ class AddCourier(Message["Couriers", OnDuty]):
 
 @dataclass(frozen=True, slots=True)
 class ChangeCourier(Message["Couriers", OnDuty]):
-    """Change a courier; one who comes on duty is handed the oldest delivery that waits."""
+    """Change a courier; one that comes on duty gets the oldest waiting delivery."""
 
     courier_id: str
     wish: CourierWish
@@ -94,7 +94,7 @@ class ChangeCourier(Message["Couriers", OnDuty]):
 
 @dataclass(frozen=True, slots=True)
 class Publish(Message["Couriers", Delivery]):
-    """Have an order delivered that needs no brewing. The same id is the same delivery.
+    """Create a delivery that needs no brewing. The same id is the same delivery.
 
     Refused with NoFreeCourier unless it may wait.
     """
@@ -108,7 +108,7 @@ class Publish(Message["Couriers", Delivery]):
     """Whether it may wait for a courier."""
     by: str | None = None
     picked_up: bool = False
-    """Whether the courier who gets it at once has it then, so that it has no lease."""
+    """Whether it counts as picked up if it is assigned at once, so that it has no lease."""
 
 
 Step = Literal["pick up", "finish", "fail", "retry", "cancel", "reassign"]
@@ -116,7 +116,7 @@ Step = Literal["pick up", "finish", "fail", "retry", "cancel", "reassign"]
 
 @dataclass(frozen=True, slots=True)
 class Take(Message["Couriers", Handed]):
-    """Take a delivery a step further; the same command is the same step."""
+    """Apply a step to a delivery; the same command is the same step."""
 
     order_id: str
     step: Step
@@ -124,15 +124,15 @@ class Take(Message["Couriers", Handed]):
     reason: str | None = None
     """Why it failed, or is cancelled."""
     to: str | None = None
-    """The courier who gets it, for `reassign`; the next one if that is None."""
+    """For `reassign`, the courier that gets it; None for the next one."""
     only: str | None = None
-    """The courier who asks, and may only do this with their own; None for staff."""
+    """The courier that asks, and may change only their own deliveries; None for staff."""
     command: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Follow(Message["Couriers", None]):
-    """Apply what the orders' events do to deliveries, up to a position."""
+    """Apply the orders' events to deliveries, up to a position; answered when committed."""
 
     events: tuple[Logged, ...]
     position: int
@@ -140,7 +140,7 @@ class Follow(Message["Couriers", None]):
 
 @dataclass(frozen=True, slots=True)
 class ListUnsettled(Message["Couriers", tuple[Delivery, ...]]):
-    """List the deliveries whose orders may not know what happened so many seconds ago or before."""
+    """List the deliveries whose orders may not know of a change at least `seconds` old."""
 
     seconds: float = 0.0
 

@@ -1,6 +1,6 @@
-"""What is read from the tables of delivery: at the start, and for one request.
+"""The queries of delivery: for the start, and for requests.
 
-Rule: queries only, each by an index; what a row means is for `delivery.py` and `courier.py` to say.
+Rule: queries only, each by an index; `delivery.py` and `courier.py` decide what a row means.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from cafe.ledger.parts import in_parts
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the Couriers actor starts from."""
+    """The state from which the Couriers actor starts."""
 
     districts: tuple[District, ...] = ()
     couriers: tuple[Courier, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    """Those with something left to do."""
+    """Deliveries with something left to do."""
     last_sequence: int = 0
     position: int = 0
-    """Up to which the orders' events have had their effects."""
+    """The position in the log up to which the orders' events are applied."""
 
 
 class AtWork(NamedTuple):
@@ -58,7 +58,7 @@ _last_sequence = select(func.coalesce(func.max(deliveries.c.sequence), 0))
 
 
 def load_delivery(connection: Connection) -> Snapshot:
-    """Read what the Couriers actor starts from; the time does not grow with what has ended."""
+    """Return the actor's first state; the time does not grow with the deliveries that ended."""
     return Snapshot(
         districts=tuple(list_districts(connection, 0, None)),
         couriers=tuple(_couriers_of(connection, select(*couriers.c).order_by(couriers.c.number))),
@@ -69,7 +69,7 @@ def load_delivery(connection: Connection) -> Snapshot:
 
 
 def load_position(connection: Connection) -> int:
-    """Return the position up to which the orders' events have had their effects."""
+    """Return the position up to which the orders' events are applied."""
     return connection.execute(select(followed.c.position)).scalar() or 0
 
 
@@ -97,7 +97,7 @@ def list_deliveries(
 def list_districts(
     connection: Connection, behind: int, most: int | None, *, retired: bool = True
 ) -> list[District]:
-    """Return districts as they were added; `retired` says whether those as well."""
+    """Return districts in the order of their numbers; without retired ones if not `retired`."""
     query = select(districts).where(districts.c.number > behind)
     if not retired:
         query = query.where(districts.c.retired.is_(False))
@@ -128,7 +128,7 @@ def find_by_account(connection: Connection, account_id: str) -> AtWork | None:
 def list_couriers(
     connection: Connection, behind: int, most: int, *, retired: bool = True
 ) -> list[AtWork]:
-    """Return couriers as they were added; `retired` says whether those as well."""
+    """Return couriers in the order of their numbers; without retired ones if not `retired`."""
     query = select(*couriers.c).where(couriers.c.number > behind)
     if not retired:
         query = query.where(text(NOT_RETIRED))
@@ -154,7 +154,7 @@ def _couriers_of(connection: Connection, query: Select[Any]) -> list[Courier]:
 
 
 AT_ONCE = 500
-"""Couriers whose districts are looked up by one statement: databases bound its parameters."""
+"""The most couriers whose districts one statement reads: databases limit its parameters."""
 
 
 def _districts_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """The refusals about deliveries, couriers and districts.
 
-Rule: one sentence each, its data as members, its HTTP status from the contract.
+Rule: each has a sentence, its data as members, and the HTTP status of the contract.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class OrderNotReady(CafeRefusal):
 
 
 class NoFreeCourier(CafeRefusal):
-    """No courier of the district is free, or not the one that was named."""
+    """No courier of the district is free, or the named one is not."""
 
     status = 409
     members = ("reason",)
@@ -86,7 +86,7 @@ class UnknownCourier(CafeRefusal):
 
 
 class NoCourier(CafeRefusal):
-    """The account is no courier's yet."""
+    """No courier has the account yet."""
 
     status = 404
 
@@ -138,7 +138,7 @@ class UnknownDistrictNamed(Invalid):
     kind = "unknown"
 
     def __init__(self, place: int | None) -> None:
-        """Say which of several it is; None for the only one."""
+        """Name its `place` among several; None for the only one."""
         where = ("district",) if place is None else ("districts", place)
         name = "district" if place is None else f"districts[{place}]"
         super().__init__(f"There is no such district: {name}.", "body", *where)
@@ -187,14 +187,14 @@ _REFUSALS: Final[dict[type[Exception], Callable[[Any], CafeRefusal]]] = {
     StillQueuedError: lambda no: DistrictQueued(no.queued),
 }
 REFUSED: Final = tuple(_REFUSALS)
-"""What the models refuse: no bug."""
+"""The errors of the models that become refusals; others are bugs."""
 
 
 def refusal_of(no: Exception) -> CafeRefusal:
-    """Return how a model's error is told to who asked."""
+    """Return the refusal of a model's error."""
     return _REFUSALS[type(no)](no)
 
 
 def refusal_of_district(no: Exception) -> CafeRefusal:
-    """Return the same where a request is about a district, and does not only name one."""
+    """Return the refusal of an error in a request about a district: unknown ones are a 404."""
     return UnknownDistrict() if isinstance(no, UnknownDistrictError) else refusal_of(no)

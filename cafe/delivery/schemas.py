@@ -1,6 +1,6 @@
-"""What goes over the wire about deliveries, couriers and districts.
+"""The HTTP schemas of deliveries, couriers and districts.
 
-Rule: pydantic stands here only, at the edge. `shown.py` makes the members of the answers.
+Rule: pydantic is used here only, at the edge. `shown.py` makes the members of the answers.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class CourierPatch(Schema):
     retired: bool | None = None
 
     def wish(self) -> CourierWish:
-        """Return it as the model has it."""
+        """Return the patch as a CourierWish."""
         districts = None if self.districts is None else tuple(self.districts)
         return CourierWish(self.name, districts, self.on_duty, self.retired)
 

@@ -1,4 +1,4 @@
-"""How deliveries, couriers and districts are shown: the members of the answers in `schemas.py`.
+"""The JSON of deliveries, couriers and districts: the members of the answers in `schemas.py`.
 
 Rule: an address is shown to staff, and to the courier who has the delivery in hand.
 """
@@ -46,20 +46,20 @@ def delivery_out(delivery: Delivery) -> dict[str, Any]:
 
 
 def own_delivery_out(delivery: Delivery) -> dict[str, Any]:
-    """Return the same for its courier, who sees the address as long as it is in hand."""
+    """Return the same for its courier, without the address unless it is in hand."""
     shown = delivery if delivery.status in CARRIED else delivery._replace(address=None)
     return delivery_out(shown)
 
 
 def next_out(delivery: Delivery | None) -> dict[str, Any] | None:
-    """Return what a courier has in hand."""
+    """Return the JSON of the delivery that a courier has in hand, if any."""
     return None if delivery is None else delivery_out(delivery)
 
 
 def handed_out(
     handed: Handed, shown: Callable[[Delivery], dict[str, Any]] = delivery_out
 ) -> dict[str, Any]:
-    """Return the members of `HandedOut`; `shown` says how the delivery itself is shown."""
+    """Return the members of `HandedOut`; `shown` makes those of the delivery itself."""
     return {**shown(handed.delivery), "next": next_out(handed.next)}
 
 

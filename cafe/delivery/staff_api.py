@@ -1,7 +1,7 @@
 """The staff's routes: deliveries and their steps; and managers' routes: districts and couriers.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP. An unknown id counts against the
-address that asks.
+Rule: routes only translate between HTTP and the desk. The unknown id of a delivery counts against
+the client's address.
 """
 
 from __future__ import annotations

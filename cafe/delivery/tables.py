@@ -45,7 +45,7 @@ districts = Table(
     Column("name", Text, nullable=False),
     Column("number", BigInteger, nullable=False, unique=True, info=CONSTANT),
     Column("retired", Boolean, nullable=False),
-    # What two names have in common that are taken for the same: the database refuses the second.
+    # The key that equal names share: the database refuses a second district with it.
     Column("key", Text, nullable=False, unique=True),
 )
 
@@ -114,7 +114,7 @@ Index(
     sqlite_where=text(IS_CARRIED),
     postgresql_where=text(IS_CARRIED),
 )
-# Few have something left to do, very many have not.
+# Partial: few deliveries have something left to do, very many have not.
 Index(
     "ix_deliveries_kept",
     deliveries.c.sequence,
@@ -127,7 +127,7 @@ Index("ix_deliveries_ended_at", deliveries.c.ended_at)
 followed = Table(
     "deliveries_followed",
     metadata,
-    # One row: the events of orders up to this position have had their effects.
+    # One row: the events of orders up to this position are applied.
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
 )
@@ -148,7 +148,7 @@ def delivery_of(row: Sequence[Any]) -> Delivery:
 
 
 def row_of_courier(courier: Courier) -> tuple[Any, ...]:
-    """Return a courier as plain values, but for the districts."""
+    """Return a courier as plain values, without the districts."""
     return (*courier[:_DUTY], courier.duty.value, *courier[_DUTY + 1 : _SERVED])
 
 
@@ -164,9 +164,9 @@ def district_of(row: Sequence[Any]) -> District:
 
 
 def data_of(delivery: Delivery) -> str | None:
-    """Return what followers get to know with each event of a basket's delivery, as JSON.
+    """Return the data of each event of a basket's delivery for followers, as JSON.
 
-    None for what staff have published by itself: nobody waits for that.
+    None if staff published it: no customer waits for it.
     """
     if delivery.account_id is None:
         return None
@@ -241,10 +241,10 @@ def _entry_of_district(change: DistrictChange) -> Entry:
 
 
 def entry_of_row(delivery: Delivery) -> Entry:
-    """Return what is new about a delivery, which is no event, as an entry."""
+    """Return the entry that stores a delivery without an event."""
     return Entry(None, (Put(deliveries, row_of(delivery)),))
 
 
 def entry_of_position(position: int) -> Entry:
-    """Return how far the orders' events were followed, as an entry of the ledger."""
+    """Return the position up to which orders were followed, as an entry of the ledger."""
     return Entry(None, (Put(followed, (1, position)),))
