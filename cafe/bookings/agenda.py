@@ -1,4 +1,4 @@
-"""What one table is booked for and asked for, found by time without a look at all of it.
+"""An index by time of one table's accepted bookings and open requests.
 
 Rule: pure. Lists sorted by time, searched by bisection. Accepted bookings never overlap, so their
 beginnings and their ends are in the same order.
@@ -21,14 +21,14 @@ class Agenda:
         self._accepted: list[Booking] = []
         self._taken_from: list[float] = []
         self._free_from: list[float] = []
-        """The beginnings and the ends of those, in the same order."""
+        """The beginnings and the ends of the accepted bookings, in the same order."""
         self._requests: list[Booking] = []
         self._starts: list[float] = []
-        """Their beginnings, in the same order."""
+        """The beginnings of the requests, in the same order; `_ends` has an order of its own."""
         self._ends: list[float] = []
 
     def add(self, booking: Booking) -> None:
-        """Note a booking; one that is neither accepted nor requested does not matter."""
+        """Add a booking; one that is neither accepted nor requested is ignored."""
         if booking.status is Status.ACCEPTED:
             place = bisect_left(self._taken_from, booking.starts_at)
             self._accepted.insert(place, booking)
@@ -41,7 +41,7 @@ class Agenda:
             insort(self._ends, booking.ends_at)
 
     def remove(self, booking: Booking) -> None:
-        """Drop a booking as it was added; one that did not matter does not either."""
+        """Remove a booking as it was added; one that was ignored is ignored again."""
         if booking.status is Status.ACCEPTED:
             place = bisect_left(self._taken_from, booking.starts_at)
             del self._accepted[place], self._taken_from[place], self._free_from[place]
@@ -71,7 +71,7 @@ class Agenda:
         """Return how many open requests overlap a period, or how many there are."""
         if period is None:
             return len(self._starts)
-        # Those that begin before its end, without those of them that end before its beginning.
+        # Those that begin before its end, minus those that end before its beginning.
         begun = bisect_left(self._starts, period.ends_at)
         return begun - bisect_right(self._ends, period.starts_at)
 

@@ -1,9 +1,9 @@
 """The book: all tables, and all bookings that are not over, with the rules that hold between them.
 
 Rule: pure. No two accepted bookings of a table overlap, and no request is open for a time that is
-taken: who accepts one booking declines the requests that overlap it, in the same turn. An account
-has one booking of a table for the same time that is requested or accepted, at most. Each method
-returns the transitions that it has made, for its caller to write down.
+taken: accepting a booking declines the requests that overlap it, in the same call. An account has
+at most one requested or accepted booking of a table for the same time. Each method that changes the
+book returns the transitions that it has made, which its caller writes to the journal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cafe.bookings.table import (
 )
 
 MOST_REQUESTS: Final = 100_000
-"""Open requests in all; they are in memory, and anyone can make them."""
+"""The most open requests in all: they are in memory, and anyone can make them."""
 FIRST_NUMBER: Final = 1
 TAKEN: Final = "The table was given to another guest for this time."
 """Why a request is declined when another booking is accepted."""
@@ -62,7 +62,7 @@ class TooFewSeatsError(BookError):
 
 
 class AcceptedError(BookError):
-    """These accepted bookings are in the way."""
+    """These accepted bookings overlap."""
 
     def __init__(self, bookings: Iterable[Booking]) -> None:
         self.booking_ids = [one.booking_id for one in bookings]
@@ -74,7 +74,7 @@ class SeatsNeededError(AcceptedError):
 
 
 class BegunError(BookError):
-    """The booking has begun, so its guest does not cancel it any longer."""
+    """The booking has begun, so its guest can no longer cancel it."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status)
@@ -82,11 +82,11 @@ class BegunError(BookError):
 
 
 class FullError(BookError):
-    """There are as many open requests as the book takes."""
+    """The book has its maximum of open requests."""
 
 
 class Wish(NamedTuple):
-    """How a table is to be changed; what is None stays as it is."""
+    """The wanted changes of a table; None leaves a field as it is."""
 
     type: TableType | None = None
     seats: int | None = None
@@ -111,19 +111,19 @@ class Book:
         *,
         most_requests: int = MOST_REQUESTS,
     ) -> None:
-        """Begin with these; bookings that are over may be left out."""
+        """Start from these; bookings that are over may be left out."""
         self.tables = {one.table_id: one for one in tables}
         self.bookings = {one.booking_id: one for one in bookings}
         self._numbers = sorted(one.number for one in self.tables.values())
         self._ids = [one.table_id for one in sorted(self.tables.values(), key=_number)]
-        """In the order of their numbers."""
+        """The ids of the tables, in the order of their numbers."""
         self._agendas = {table_id: Agenda() for table_id in self.tables}
         self._most_requests = most_requests
         self._open = 0
         self._of_accounts: dict[Holding, str] = {}
         """The ids of the bookings that accounts hold."""
         for one in sorted(self.bookings.values(), key=lambda one: one.starts_at):
-            self._note(one)
+            self._index(one)
             self._open += one.status is Status.REQUESTED
         self._beginnings = [
             (one.starts_at, one.booking_id)
@@ -137,7 +137,7 @@ class Book:
     # Time
 
     def pass_time(self, now: float) -> list[BookingChange]:
-        """Let requests expire that no one decided in time, and forget what is over."""
+        """Expire the requests whose time has come, and forget the bookings that are over."""
         changes: list[BookingChange] = []
         while self._beginnings and self._beginnings[0][0] <= now:
             booking = self.bookings[heappop(self._beginnings)[1]]
@@ -150,13 +150,13 @@ class Book:
 
     @property
     def next_at(self) -> float | None:
-        """When the next request expires, at the earliest; None where there is none."""
+        """The earliest time at which a request may expire; None if there is none."""
         return self._beginnings[0][0] if self._beginnings else None
 
     # Tables
 
     def add(self, table: DiningTable) -> list[TableChange]:
-        """Add a table, and close it where it is closed; one that is there stays as it is.
+        """Add a table, and close it if its status is closed; one that is there stays as it is.
 
         Raises NumberTakenError.
         """
@@ -173,7 +173,7 @@ class Book:
         return [TableChange(TableAction.ADD, None, opened), *revise(opened, table)]
 
     def next_number(self) -> int:
-        """Return a number that no table has: one more than the last."""
+        """Return the next free number: one more than the highest."""
         return self._numbers[-1] + 1 if self._numbers else FIRST_NUMBER
 
     def change(self, table_id: str, wish: Wish) -> list[TableChange]:
@@ -202,14 +202,14 @@ class Book:
         return self.tables[self._ids[place]]
 
     def behind(self, number: int, most: int) -> list[DiningTable]:
-        """Return the tables behind a number, at most so many."""
+        """Return at most `most` tables after a number."""
         first = bisect_right(self._numbers, number)
         return [self.tables[table_id] for table_id in self._ids[first : first + most]]
 
     def search(
         self, wanted: TableFilter, period: Period | None, number: int, most: int
     ) -> list[Listed]:
-        """Return the open tables behind a number that fit and are free then, at most so many."""
+        """Return at most `most` open tables after a number that fit and are free in the period."""
         found: list[Listed] = []
         for table_id in self._ids[bisect_right(self._numbers, number) :]:
             agenda = self._agendas[table_id]
@@ -239,10 +239,10 @@ class Book:
         return [one for one in both if one.booking_id != booking.booking_id]
 
     def repeated(self, booking: Booking) -> Booking | None:
-        """Return the booking that a new one repeats: that with its id, or its account's.
+        """Return the booking that a new one repeats: the one with its id, or its account's.
 
-        An account that asks for the same time again means the booking that it has, as long as that
-        is requested or accepted.
+        A second request of an account for the same table and time repeats the booking that it has,
+        as long as this is requested or accepted.
         """
         known = self.bookings.get(booking.booking_id)
         if known is None and booking.holding is not None:
@@ -252,7 +252,7 @@ class Book:
     def begin(
         self, booking: Booking, now: float, limits: Limits, by: str | None = None
     ) -> list[BookingChange]:
-        """Note a request, or a direct booking with what it declines; once, if it is repeated.
+        """Add a request, or a direct booking with what it declines; do nothing if it is repeated.
 
         Raises UnknownTableError, TooFewSeatsError, PeriodError, ClosedError, AcceptedError or
         FullError.
@@ -273,7 +273,7 @@ class Book:
         return [change, *self._decline_others(booking, by)]
 
     def move(self, booking_id: str, step: Step, now: float) -> list[BookingChange]:
-        """Move a booking on, with the requests that this declines; once, if it is repeated.
+        """Apply a step to a booking, and decline what it displaces; do nothing if it is repeated.
 
         Raises UnknownBookingError, WrongStepError, ClosedError, TooFewSeatsError, AcceptedError.
         """
@@ -289,7 +289,7 @@ class Book:
         return [self._apply(change), *self._decline_others(change.booking, step.by)]
 
     def cancel_by_guest(self, booking_id: str, step: Step, now: float) -> list[BookingChange]:
-        """Cancel a booking, as long as it has not begun; raises BegunError beside `move`'s."""
+        """Cancel a booking that has not begun; raises BegunError, or an error of `move`."""
         booking = self.find(booking_id)
         if booking.status is Status.ACCEPTED and not booking.may_be_cancelled(now):
             raise BegunError(booking.status)
@@ -323,19 +323,19 @@ class Book:
         if before is not None:
             self._drop(before)
             self._open -= before.status is Status.REQUESTED
-        self._note(booking)
+        self._index(booking)
         self._open += booking.status is Status.REQUESTED
         self.bookings[booking.booking_id] = booking
         return change
 
-    def _note(self, booking: Booking) -> None:
-        """Have a booking found by its time, and by its account."""
+    def _index(self, booking: Booking) -> None:
+        """Index a booking by its time, and by its account."""
         self._agendas[booking.table_id].add(booking)
         if booking.holding is not None:
             self._of_accounts[booking.holding] = booking.booking_id
 
     def _drop(self, booking: Booking) -> None:
-        """Have a booking, as it was noted, found no longer."""
+        """Remove a booking, as it was indexed, from the indexes."""
         self._agendas[booking.table_id].remove(booking)
         if booking.holding is not None:
             self._of_accounts.pop(booking.holding, None)

@@ -53,7 +53,7 @@ TRANSITIONS: Final[dict[tuple[Status | None, Action], Status]] = {
 
 
 HELD: Final = frozenset({Status.REQUESTED, Status.ACCEPTED})
-"""While it stands so, its guest may be coming."""
+"""The statuses in which its guest may still come."""
 
 
 class WrongStepError(Exception):
@@ -66,7 +66,7 @@ class WrongStepError(Exception):
 
 
 class Guest(NamedTuple):
-    """Who comes, as they wrote it."""
+    """The contact data of a guest, as they wrote it."""
 
     email: str | None = None
     phone: str | None = None
@@ -74,7 +74,7 @@ class Guest(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """A table for a time, which an account holds once."""
+    """A table for a time, which an account can hold only once."""
 
     account_id: str
     table_id: str
@@ -98,13 +98,13 @@ class Booking(NamedTuple):
     asked_at: float
     """When it was requested, or booked directly."""
     changed_at: float
-    """When it came to its status."""
+    """When its status changed last."""
     reason: str | None = None
     """Why it was declined or cancelled, as the guest is told."""
     step_id: str | None = None
-    """Of the command that made its last step: repeated, it is known by this."""
+    """The id of the command that made its last step, by which a retry is recognized."""
     account_id: str | None = None
-    """Of the customer who requested it while signed in."""
+    """The account of the customer who requested it while signed in."""
 
     @property
     def period(self) -> Period:
@@ -113,7 +113,7 @@ class Booking(NamedTuple):
 
     @property
     def holding(self) -> Holding | None:
-        """What its account holds with it; None without an account, or once it has ended."""
+        """The table and time that its account holds; None without an account, or once it ended."""
         if self.account_id is None or self.status not in HELD:
             return None
         return Holding(self.account_id, self.table_id, self.starts_at, self.ends_at)
@@ -129,17 +129,17 @@ class BookingChange(NamedTuple):
     action: Action
     before: Status | None
     booking: Booking
-    """As it is afterwards."""
+    """The booking after the transition."""
     by: str | None = None
     """The manager who did it."""
 
 
 class Step(NamedTuple):
-    """A command to move a booking on."""
+    """A command that changes the status of a booking."""
 
     action: Action
     step_id: str | None = None
-    """Made by its sender."""
+    """Made by its sender, so that a retry is recognized."""
     by: str | None = None
     reason: str | None = None
 
@@ -151,7 +151,7 @@ def begin(booking: Booking, by: str | None = None) -> BookingChange:
 
 
 def take(step: Step, booking: Booking, now: float) -> BookingChange:
-    """Return the transition that a step is; raises WrongStepError."""
+    """Return the transition that a step makes; raises WrongStepError if there is none."""
     status = TRANSITIONS.get((booking.status, step.action))
     if status is None:
         raise WrongStepError(booking.status, step.action)

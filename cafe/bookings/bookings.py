@@ -1,9 +1,9 @@
-"""Bookings: the actor that owns tables, requests for them, and what managers decided.
+"""Bookings: the actor that owns tables, requests for them, and managers' decisions.
 
-Rule: each command is one turn, and what it changes is one commit, also what it declines beside. So
-of twenty managers who accept overlapping requests at once one is first, and the others find theirs
-declined. In memory are all tables and all bookings that are not over; the ledger has the others.
-Each turn first lets expire what is due, so no turn sees a request whose time has come.
+Rule: each command is one turn and one commit, with the requests that it declines. So if twenty
+managers accept overlapping requests at once, one is first, and the others find theirs declined. All
+tables and all bookings that are not over are in memory; the ledger has the others. A turn first
+expires requests that are due, so none decides a request whose time has come.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from cafe.ledger.ledger import Ledger
 from cafe.limits.last_hour import LastHour
 
 REQUESTS: Final = 20
-"""That one address may make within an hour."""
+"""The most requests of one address within an hour."""
 LONGEST_SLEEP: Final = 60.0
 SHORTEST_SLEEP: Final = 0.001
-"""Seconds after which the time is looked at again: the clock of the ledger may be set, and the
-timers' may not."""
+"""The bounds of a timer, in seconds: the time is checked again, since the ledger's clock may be set
+without the timers' clock."""
 
 UTC: Final = ZoneInfo("UTC")
 
@@ -65,12 +65,12 @@ Decide = Callable[[], list[BookingChange]]
 
 
 class Rules(NamedTuple):
-    """What guests may do."""
+    """The limits of guests' requests."""
 
     limits: Limits
     requests: int = REQUESTS
     zone: ZoneInfo = UTC
-    """Of the clocks on which an hour is full."""
+    """The time zone in which a full hour begins."""
 
 
 class Bookings(Actor):
@@ -86,7 +86,7 @@ class Bookings(Actor):
         *,
         monotonic: Callable[[], float] = trio.current_time,
     ) -> None:
-        """Begin with what `load` has loaded; it is called again when a row was refused."""
+        """Start from `loaded`, a result of `load`, which is called again after a refused row."""
         self._rules = rules
         self._tokens = tokens
         self._ledger = ledger
@@ -102,18 +102,18 @@ class Bookings(Actor):
         self._book = Book(*stored)
 
     def on_start(self) -> None:
-        """Let expire what no one decided while the shop was down."""
+        """Expire the requests that came due while the shop was down."""
         self._pass_time()
 
     @LoadBookings.handler
     async def load(self, _message: LoadBookings) -> None:
-        """Load again what is committed."""
+        """Load the committed state again."""
         self._begin(*await self._load())
         self._pass_time()
 
     @CountBookings.handler
     def count(self, _message: CountBookings) -> int:
-        """Count what is in memory."""
+        """Count the bookings in memory."""
         return len(self._book.bookings)
 
     # Tables
@@ -165,7 +165,7 @@ class Bookings(Actor):
 
     @AskForTable.deferred
     def ask(self, message: AskForTable, reply: Reply[Found]) -> None:
-        """Note a request, if its address has made few within the last hour."""
+        """Add a request, unless its address has reached the limit of the last hour."""
         now, monotonic = self._pass_time(), self._monotonic()
         booking = self._booking_of(message, Status.REQUESTED, now)
         known = self._book.repeated(booking)
@@ -214,7 +214,7 @@ class Bookings(Actor):
 
     @FindFacts.handler
     async def find_facts(self, message: FindFacts) -> dict[str, Facts]:
-        """Return what letters tell; what is over is read from the ledger."""
+        """Return the Facts of bookings; those that are over are read from the ledger."""
         known = [self._book.bookings[one] for one in message.booking_ids if self._has(one)]
         pairs = [(one, self._book.tables[one.table_id]) for one in known]
         over = [one for one in message.booking_ids if not self._has(one)]
@@ -222,7 +222,7 @@ class Bookings(Actor):
             pairs += await self._ledger.read(partial(find_bookings, booking_ids=over))
         return {booking.booking_id: self._facts(booking, table) for booking, table in pairs}
 
-    # What the turns have in common
+    # Steps of several turns
 
     def _booking_of(self, message: AskForTable | BookTable, status: Status, now: float) -> Booking:
         """Return the booking that a message asks for."""
@@ -250,7 +250,7 @@ class Bookings(Actor):
         booking_id: str,
         refusal: Callable[[Exception], CafeRefusal] = refusal_of,
     ) -> bool:
-        """Write what the book decides, and answer; return whether it has changed anything."""
+        """Write what the book decides, and answer; return whether it changed anything."""
         try:
             changes = decide()
         except MODEL_ERRORS as error:
@@ -282,7 +282,7 @@ class Bookings(Actor):
         self._journal.reply(reply, self._book.tables[table_id], looks=not changes)
 
     def _pass_time(self) -> float:
-        """Let expire what is due, set the timer for the next, and return the time."""
+        """Expire the requests that are due, set the timer for the next, and return the time."""
         now = self._ledger.now()
         self._write(self._book.pass_time(now))
         self._set_timer(now)

@@ -1,8 +1,8 @@
 """The routes of the page behind a letter's link: one that asks, and one that cancels.
 
 Rule: GET and HEAD never change anything: programs that look for malware in mails follow every link.
-Some press buttons, too, so the form is refused at first. Whatever is not to be cancelled, and a
-wrong token, have the same answer.
+Some press buttons, too, so a form that is sent at once is refused. A booking that cannot be
+cancelled and a wrong token have the same answer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NOT_YET: Final = problems(
     because="The form was sent too soon, or too late: press again; as a page if that is preferred.",
 )
 MOST_SENT: Final = 4_096
-"""Far beyond what a mail program makes of a token: each of these is answered as a wrong one."""
+"""Far longer than any token that a mail program has changed; these are answered as wrong tokens."""
 
 
 class CancelForm(BaseModel):
@@ -63,7 +63,7 @@ class CancelForm(BaseModel):
 
 
 class PressAgain(CafeRefusal):
-    """The form was sent at once, as programs do, or was open for long."""
+    """The form was sent at once, as programs do, or was open for too long."""
 
     status = 409
 
@@ -123,7 +123,7 @@ def page_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> tuple[APIRouter
 
 
 def page_or_problem(request: Request, page: Response, refusal: CafeRefusal) -> Response:
-    """Return the page to who prefers one, as browsers do; else raise the refusal."""
+    """Return the page if the client prefers HTML, as browsers do; else raise the refusal."""
     accept = request.headers.get("accept", "")
     if prefers(accept, "text/html", over="application/problem+json"):
         return page

@@ -1,7 +1,7 @@
-"""What the tables of bookings promise, as queries: each returns those that break it.
+"""The invariants of bookings, as queries that return the rows that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
-every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. The ledger checks
+what holds for the events of every department.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _now = (
     .limit(1)
     .scalar_subquery()
 )
-"""When the last of these events happened: up to then everything has been done in its time."""
+"""The time of the last event of bookings: what was due until then has been done."""
 
 
 def _open_for_too_long() -> Executable:

@@ -1,8 +1,8 @@
 """Guests' routes: which tables are free, and requests for one.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP. A booking is shown and cancelled with
-its token, or for the account that requested it. Anyone else counts against the client's address, as
-a wrong password does, and is answered as for a booking that does not exist.
+Rule: routes only translate between HTTP and the desk. A booking is shown and cancelled with its
+token, or for the account that requested it. Any other request counts against the client's address,
+as a wrong password does, and is answered as if the booking did not exist.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ Cents = Annotated[QueryInteger | None, Query(ge=0, le=MOST_CENTS)]
 Limit = Annotated[QueryInteger, Query(ge=1, le=MOST_LISTED, description="How many, at most.")]
 Token = Annotated[
     str | None,
-    # Any text, so that what a mail program has made of a link is a wrong token like any other.
+    # Any text: a token that a mail program has changed is a wrong token like any other.
     Query(description="The booking's own; or send it as `Authorization: Bearer`."),
 ]
 
@@ -138,7 +138,7 @@ def guest_routes(desk: BookingDesk, limiter: Ref[RateLimiter]) -> APIRouter:
         """
         try:
             account_id = await account_of(request)
-        except Unauthenticated:  # a guest needs no account, so a wrong one is not in the way
+        except Unauthenticated:  # a guest needs no account, so wrong credentials do not matter
             account_id = None
         message = AskForTable(
             new_id(),
@@ -204,9 +204,9 @@ def times_of(request: Request) -> dict[str, str]:
 
 
 async def account_of(request: Request) -> str | None:
-    """Return the account of a customer who is signed in, None for all others.
+    """Return the account of a customer who is signed in, None for other callers.
 
-    Raises Unauthenticated for wrong credentials, which counts.
+    Raises Unauthenticated for wrong credentials, which count against the address.
     """
     caller: Caller | None = await request.app.state.authenticate(request.scope)
     if caller is None or caller.role is not Role.CUSTOMER:
@@ -229,7 +229,7 @@ async def check_access(
     booking_id: str,
     token: str | None,
 ) -> None:
-    """Raise UnknownBooking unless a request has a booking's token, or its account; that counts."""
+    """Raise UnknownBooking, and count it, unless a request has a booking's token or account."""
     bearer = bearer_or_none(request)
     if token is not None or bearer is None or desk.tokens.is_right(booking_id, bearer):
         await check_token(desk, limiter, request, booking_id, token)
@@ -250,7 +250,7 @@ async def check_token(
     booking_id: str,
     token: str | None,
 ) -> None:
-    """Raise UnknownBooking unless a request has the token of a booking; that counts."""
+    """Raise UnknownBooking, and count it, unless a request has a booking's token."""
     if token is None:
         token = bearer_or_none(request)
     if not desk.tokens.is_right(booking_id, token):

@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of bookings: their tables, and what they offer.
+"""The department of bookings: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts Bookings and the task, and serves the routes.
+Rule: the shop runs the task and serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from cafe.offer import Front, House, Offer
 from cafe.settings import Settings
 
 SIGNING_CALL: Final = "bookings.secret"
-"""Answered with the secret that the tokens of bookings rest on."""
+"""Answered with the secret from which the tokens of bookings are computed."""
 QUERIES: Final = (find_bookings, read_page)
-"""By which the desk reads."""
+"""The queries with which the desk reads the ledger."""
 
 BOOKINGS: Final = Department(
     "bookings",
@@ -62,16 +62,16 @@ BOOKINGS: Final = Department(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingsOffer(Offer):
-    """What the shop and other departments get from bookings."""
+    """The offer of bookings to the shop and other departments."""
 
     bookings: Ref[Bookings]
     desk: BookingDesk
 
 
 async def open_bookings(house: House) -> BookingsOffer:
-    """Start Bookings from what the ledger has, and return what they offer.
+    """Start Bookings from the ledger, and return what they offer.
 
-    Waits for the database, however long it is away.
+    Waits for the database without a time-out.
     """
     ledger = house.ledger
     secret = await ledger.prepare(load_secret)
@@ -94,7 +94,7 @@ async def open_bookings(house: House) -> BookingsOffer:
 
 
 async def reach_bookings(front: Front) -> BookingsOffer:
-    """Return what bookings offer at a front, once the house has given their secret."""
+    """Return what bookings offer at a front, once the house has answered with the secret."""
     tokens = BookingTokens(await until_done(partial(front.house.call, SIGNING_CALL, bytes)))
     zone = ZoneInfo(front.settings.time_zone)
     desk = BookingDesk(front.house.ref(Bookings), front.ledger, tokens, zone)
@@ -102,7 +102,7 @@ async def reach_bookings(front: Front) -> BookingsOffer:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Return the settings that concern what guests may do."""
+    """Return the limits of guests' requests from the settings."""
     return Rules(
         Limits(
             settings.booking_notice_minutes * 60.0,
@@ -126,14 +126,14 @@ def bookings_factory(
 
 
 async def open_book(ledger: Ledger) -> tuple[Journal, Stored]:
-    """Return a journal, and what is not over by now; neither has anything once all is given up."""
-    # The time is taken here, and earlier than it need be: a query runs in a thread.
+    """Return a journal and the bookings that are not over; a closed and empty pair if given up."""
+    # The time is read here, earlier than need be, since the query runs in a thread.
     department = replace(BOOKINGS, load=partial(load, now=ledger.now()))
     return await ledger.open_until_given_up(department, Stored())
 
 
 def bookings_offer(desk: BookingDesk, limiter: Ref[RateLimiter]) -> BookingsOffer:
-    """Return what bookings offer, given the desk where they are asked for."""
+    """Return what bookings offer, given their desk."""
     return BookingsOffer(
         name="bookings",
         customer_routes=(guest_routes(desk, limiter), *page_routes(desk, limiter)),

@@ -1,7 +1,7 @@
-"""The desk: what the routes ask. It asks Bookings, and reads pages and old bookings of the ledger.
+"""The desk, which the routes call: it asks Bookings, and reads pages and old bookings.
 
-Rule: no state, no decisions about bookings. A crash of Bookings is hidden from the client: every
-command has an id, so it takes effect once. Each wait for the ledger has a time-out here.
+Rule: no state, no decisions about bookings. After a crash of Bookings a command is retried: it has
+an id, so it takes effect once. Each wait for the ledger has a time-out here.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class BookingDesk:
-    """Where tables are booked."""
+    """The interface of bookings to their routes."""
 
     bookings: Ref[Bookings]
     ledger: LedgerView
     tokens: BookingTokens
     zone: ZoneInfo
-    """In which times are shown."""
+    """The time zone in which times are shown."""
 
     async def ask(self, message: Message[Bookings, R]) -> R:
-        """Ask Bookings; raises what it refuses."""
+        """Ask Bookings with the time-out of the ledger; raises its refusals."""
         return await ask_in_time(self.bookings, message)
 
     async def find(self, booking_id: str) -> Found:
@@ -52,7 +52,7 @@ class BookingDesk:
             return await self._look_up(booking_id)
 
     async def find_own(self, booking_id: str, account_id: str | None) -> Found:
-        """Return a booking of an account; raises UnknownBooking, also for any other's."""
+        """Return a booking of an account; raises UnknownBooking, also for another account's."""
         found = await self.find(booking_id)
         if account_id is None or found.booking.account_id != account_id:
             raise UnknownBooking

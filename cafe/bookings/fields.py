@@ -1,8 +1,8 @@
-"""What clients write about tables and bookings, member by member: read, checked, and in one form.
+"""The types of members of requests about tables and bookings: parsed, checked and normalized.
 
-Rule: a time is text with an offset, and never a number: a client that sends one means its own clock
-or its own zone. What a guest writes is shown to managers and stands in letters, so a name holds no
-line break and nothing that a mail program would make a link of.
+Rule: a time is text with an offset, and never a number: a client that sends a number means its own
+clock or zone. A guest's name is shown to managers and in letters, so it has no line break, and
+nothing that a mail program would turn into a link.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LINK: Final = re.compile(r"://|www\.|\w[.\u3002\uff0e\uff61]\w{2}", re.IGNORECA
 
 
 def time_of(text: Any) -> float:
-    """Return the time that a text names; raises an error for anything else."""
+    """Return the time that a text names; raises PydanticCustomError for any other value."""
     try:
         if isinstance(text, str) and len(text) <= LONGEST_TEXT:
             return read_time(text)
@@ -49,7 +49,7 @@ def time_of(text: Any) -> float:
 
 
 def email_of(text: Any) -> str:
-    """Return an e-mail address in ASCII, as letters are sent to it; raises an error for others."""
+    """Return an e-mail address, in ASCII if possible; raises an error for any other value."""
     address = checked_email(text)
     return address.ascii_email or address.normalized
 
@@ -63,7 +63,7 @@ def _name(text: str) -> str:
 
 
 def name_or_none(text: str | None) -> str | None:
-    """Return a text as a guest's name; None where it may not be one."""
+    """Return a text as a guest's name; None if it is not allowed as one."""
     try:
         return None if text is None else _A_NAME.validate_python(text)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Tables that are imported.
+"""The import of tables.
 
 Rule: the book decides, as it does for a manager who adds one table after the other.
 """
@@ -30,15 +30,15 @@ class WantedTable(NamedTuple):
 
 
 class TablesImport:
-    """Takes tables over, beside those that there are."""
+    """Makes the entries of imported tables, beside the stored ones."""
 
     def __init__(self, connection: Connection, times: Times) -> None:
-        """Read which tables there are."""
+        """Read the stored tables."""
         self._book = Book(load(connection, times.now).tables)
         self._times = times
 
     def add(self, wanted: WantedTable) -> list[Entry]:
-        """Add a table; raises WrongRecordError."""
+        """Return the entries of a new table; raises WrongRecordError."""
         number, kind, seats, price_cents, status = wanted
         number = self._book.next_number() if number is None else number
         table = DiningTable(new_id(), number, kind, seats, price_cents, status)

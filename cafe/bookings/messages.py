@@ -1,7 +1,7 @@
 """The messages of the Bookings actor, and their answers.
 
-Rule: frozen values only. A command can be repeated after any crash, and takes effect once: it says
-what is to be, or carries an id made by its sender.
+Rule: frozen values only. A command can be retried after a crash, and takes effect once: it carries
+the wanted state, or an id made by its sender.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Facts(NamedTuple):
-    """What a letter about a booking tells; none of it changes while the booking is open."""
+    """The contents of a letter about a booking; none change while the booking is open."""
 
     booking_id: str
     email: str | None
@@ -41,13 +41,13 @@ class Found(NamedTuple):
     booking: Booking
     table: DiningTable
     others: tuple[Booking, ...] = ()
-    """After a decision, the requests that it has declined. Else, those that overlap it: accepted
-    bookings and open requests."""
+    """After a decision, the requests that it declined. Else, the accepted bookings and open
+    requests that overlap it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindFacts(Message["Bookings", dict[str, Facts]]):
-    """Look up what letters tell of some bookings; unknown ones are left out."""
+    """Look up the Facts of some bookings; unknown ones are left out."""
 
     booking_ids: tuple[str, ...]
 
@@ -85,7 +85,7 @@ class ChangeTable(Message["Bookings", DiningTable]):
 
 @dataclass(frozen=True, slots=True)
 class ListTables(Message["Bookings", tuple[DiningTable, ...]]):
-    """List all tables behind a number."""
+    """List the tables after a number, at most `most`."""
 
     behind: int
     most: int
@@ -93,7 +93,7 @@ class ListTables(Message["Bookings", tuple[DiningTable, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class SearchTables(Message["Bookings", tuple[Listed, ...]]):
-    """List the open tables behind a number that fit, and are free then, with their requests."""
+    """List the open tables after a number that fit, and are free then, with their requests."""
 
     wanted: TableFilter
     period: Period | None
@@ -116,9 +116,9 @@ class AskForTable(Message["Bookings", Found]):
     """None for as many as the table has seats."""
     guest: Guest
     address: str
-    """The client's, of which so many requests an hour are taken."""
+    """The client's address, which may make a limited number of requests an hour."""
     account_id: str | None = None
-    """Of a customer who is signed in."""
+    """The account of a customer who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class CancelBooking(Message["Bookings", Found]):
 
 @dataclass(frozen=True, slots=True)
 class FindBooking(Message["Bookings", Found]):
-    """Find a booking with what overlaps it; refused with ForgottenBooking where it is over."""
+    """Find a booking with what overlaps it; refused with ForgottenBooking if not in memory."""
 
     booking_id: str
 

@@ -1,7 +1,7 @@
 """The page behind the link of a letter: it asks whether a booking is to be cancelled.
 
-Rule: no script, nothing from elsewhere, and nothing that a guest wrote. No page may be kept or
-framed, and no other site is told its address, which holds the token.
+Rule: no script, nothing from elsewhere, and nothing that a guest wrote. No page may be cached or
+framed, and no other site gets its address, which has the token.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ EXPLANATION: Final = (
 
 
 class Form(NamedTuple):
-    """What the button sends, and where to."""
+    """The form behind the button."""
 
     action: str
     token: str
@@ -68,17 +68,17 @@ def question_page(
 
 
 def cancelled_page(found: Found, zone: ZoneInfo) -> Response:
-    """Return the page that says that it is done."""
+    """Return the page that confirms the cancellation."""
     return _page(CANCELLED, [_described(found, zone)])
 
 
 def nothing_page() -> Response:
-    """Return the page for every link that does not work, or not any longer: always the same."""
+    """Return the page of each link that does not work, or no longer works: always the same."""
     return _page(NOTHING_HERE, [EXPLANATION], status=404)
 
 
 def spoken(period: Period, zone: ZoneInfo) -> str:
-    """Return a period in words, in a zone, whose name is a part of it."""
+    """Return a period in words, in a time zone, with its name."""
     begins = datetime.fromtimestamp(period.starts_at, zone)
     ends = datetime.fromtimestamp(period.ends_at, zone)
     day = "" if ends.date() == begins.date() else f"{ends:%A} {ends.day} {ends:%B %Y}, "

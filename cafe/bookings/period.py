@@ -1,7 +1,7 @@
 """Times as guests write them, and periods: when a table is booked.
 
 Rule: pure. A time is seconds since the Unix epoch, so that periods are compared and subtracted in
-UTC: within one zone, clocks that change make an hour of none or of two. A period is half-open, so
+UTC: in local time, an hour is skipped or repeated when clocks change. A period is half-open, so
 that one guest may come when another goes.
 """
 
@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
-"""Later ones cannot be kept to the microsecond."""
+"""A float cannot hold later times to the microsecond."""
 LONGEST_TEXT: Final = 40
-"""Characters of a time; RFC 3339 has no bound for the digits of a second's fraction."""
+"""The most characters of a time: RFC 3339 does not limit the digits of a second's fraction."""
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,12})?)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -39,14 +39,14 @@ class PeriodError(ValueError):
 
 
 class Period(NamedTuple):
-    """From a time up to, and without, another."""
+    """A half-open interval of time, without its end."""
 
     starts_at: float
     ends_at: float
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Its length in seconds."""
         return self.ends_at - self.starts_at
 
     def overlaps(self, other: Period) -> bool:
@@ -58,18 +58,18 @@ class Limits(NamedTuple):
     """When guests may book, in seconds."""
 
     notice: float
-    """How long before its beginning a table is booked, at least."""
+    """The least time from the request to the beginning."""
     ahead: float
-    """And at most."""
+    """The most time from the request to the beginning."""
     longest: float
 
 
 NO_LIMITS: Final = Limits(0.0, inf, inf)
-"""A manager's."""
+"""The limits of a manager."""
 
 
 def read_time(text: str) -> float:
-    """Return the time that a text of RFC 3339 names, which has an offset; raises ValueError."""
+    """Return the time of an RFC 3339 text with an offset; raises ValueError for other texts."""
     if not _RFC_3339.fullmatch(text):
         raise ValueError("this is no time with an offset")
     try:
@@ -81,22 +81,22 @@ def read_time(text: str) -> float:
 
 
 def utc_text(at: float) -> str:
-    """Return a time as RFC 3339 has it in UTC."""
+    """Return a time in RFC 3339, in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
 
 
 def local_text(at: float, zone: ZoneInfo) -> str:
-    """Return a time as RFC 3339 has it in a zone, with the offset that holds there then."""
+    """Return a time in RFC 3339, with the offset of a zone at that time."""
     return datetime.fromtimestamp(at, zone).isoformat()
 
 
 def next_period(now: float, limits: Limits, zone: ZoneInfo) -> Period:
-    """Return the period of a guest who names none: from the next full hour that may be booked.
+    """Return the default period: from the next full hour that may be booked.
 
-    The hour is full on the clocks of the zone, some of which differ from UTC by half an hour.
+    It is a full hour in local time, which in some zones differs from UTC by half an hour.
     """
     starts_at = ceil(now + limits.notice)
-    # Again where the clocks change by half an hour on the way.
+    # Repeated, since the clocks may change by half an hour in between.
     while over := (starts_at + _offset(starts_at, zone)) % HOUR:
         starts_at += HOUR - over
     return Period(float(starts_at), starts_at + min(USUAL_LENGTH, limits.longest))
@@ -116,7 +116,7 @@ def check_order(period: Period) -> None:
 
 
 def check(period: Period, now: float, limits: Limits) -> None:
-    """Raise PeriodError for a period that nobody may book from now on, or not within `limits`."""
+    """Raise PeriodError for a period in the past, or outside of `limits`."""
     check_order(period)
     if period.starts_at < now:
         raise PeriodError("from", "This is in the past.")

@@ -1,6 +1,6 @@
-"""What is read from the tables of bookings: at the start, for a page, and of what is over.
+"""The queries of bookings: for the start, for a page, and for bookings that are over.
 
-Rule: queries only, each by an index; what a row means is for the models to say.
+Rule: queries only, each by an index; the models decide what a row means.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Pair = tuple[Booking, DiningTable]
 
 
 class Stored(NamedTuple):
-    """What the Bookings actor starts from."""
+    """The state from which the Bookings actor starts."""
 
     tables: tuple[DiningTable, ...] = ()
     bookings: tuple[Booking, ...] = ()
-    """Those that are not over, and all open requests."""
+    """Bookings that are not over, and all open requests."""
 
 
 def load(connection: Connection, now: float) -> Stored:
@@ -41,7 +41,7 @@ def load(connection: Connection, now: float) -> Stored:
 
 
 def load_secret(connection: Connection) -> bytes:
-    """Return the secret that tokens rest on; the first time, also make it."""
+    """Return the secret of the tokens; the first time, also create it."""
     found = connection.execute(select(secret.c.secret)).scalar()
     if found is None:
         found = secrets.token_bytes(SECRET_BYTES)
@@ -57,16 +57,16 @@ def find_bookings(connection: Connection, booking_ids: Collection[str]) -> list[
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which bookings a manager wants to see."""
+    """A manager's filter for a page of bookings."""
 
     statuses: tuple[Status, ...] = ()
-    """Only those that stand so; of any status where none is named."""
+    """Only bookings of these statuses; empty for any."""
     starts_at: float | None = None
     """Only those that end after this."""
     ends_at: float | None = None
     """Only those that begin before this."""
     behind: tuple[float, str] | None = None
-    """The page begins behind the booking with this beginning and id."""
+    """The page begins after the booking with this beginning and id."""
     most: int = 100
 
 

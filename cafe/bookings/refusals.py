@@ -1,6 +1,6 @@
 """The refusals about tables and bookings.
 
-Rule: one sentence each, its data as members, its HTTP status. What a guest sent is not repeated.
+Rule: each has a sentence, its data as members, and its HTTP status. None repeats a guest's input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cafe.bookings.period import PeriodError
 from cafe.http.refusals import CafeRefusal, Invalid, Unavailable
 
 MODEL_ERRORS = (BookError, WrongStepError, PeriodError)
-"""What the models raise."""
+"""The errors of the models that become refusals."""
 DONE = {
     Action.ACCEPT: "accepted",
     Action.DECLINE: "declined",
@@ -52,7 +52,7 @@ class UnknownBooking(CafeRefusal):
 
 
 class ForgottenBooking(CafeRefusal):
-    """The booking is not in memory: if there is one, it is over, and the ledger has it."""
+    """The booking is not in memory: it is over and only in the ledger, or there is none."""
 
     status = 503
 
@@ -66,7 +66,7 @@ class NotBookable(Invalid):
     kind = "booking"
 
     def __init__(self, member: str, sentence: str, place: str = "body") -> None:
-        """Say which member of the body, or of another place, is wrong, and why."""
+        """Name the wrong `member` of the body, or of another `place`, and why it is wrong."""
         super().__init__(sentence, place, member, detail=f"{member}: {sentence}")
         self.member = member
         self.sentence = sentence
@@ -122,7 +122,7 @@ class BookingConflict(CafeRefusal):
 
 
 class TooManyRequests(CafeRefusal):
-    """The address has made as many requests as one may within an hour."""
+    """The address has made its maximum of requests within an hour."""
 
     status = 429
     members = ("limit",)
@@ -134,7 +134,7 @@ class TooManyRequests(CafeRefusal):
 
 
 class BookFull(Unavailable):
-    """There are as many open requests as the book takes."""
+    """The book has its maximum of open requests."""
 
     reason = "bookings_full"
 
@@ -154,12 +154,12 @@ def over(status: Status) -> BookingConflict:
 
 
 def refusal_of(error: Exception) -> CafeRefusal:
-    """Return the refusal that an error of the models becomes."""
+    """Return the refusal of an error of the models."""
     return _REFUSALS[type(error)](error)
 
 
 def refusal_of_wish(error: Exception) -> CafeRefusal:
-    """Return the refusal where the error is about a new booking: a member of its body is wrong."""
+    """Return the refusal of an error about a new booking, naming the wrong member if it is one."""
     make = _OF_WISHES.get(type(error))
     return refusal_of(error) if make is None else make(error)
 

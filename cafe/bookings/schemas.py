@@ -1,6 +1,7 @@
-"""What goes over the wire about tables and bookings; pydantic is used only here, at the edge.
+"""The HTTP schemas of tables and bookings; pydantic is used only at the edge.
 
-Rule: what is sent is read by `fields.py`, and shown as `period.py` and the models have it.
+Rule: `fields.py` parses the members of requests; answers have the values of the models, and times
+as `period.py` writes them.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class TablePatch(Schema):
     price_cents: Cents | None = None
 
     def wish(self) -> Wish:
-        """Return what is wanted of the table."""
+        """Return the patch as a Wish."""
         return Wish(self.type, self.seats, self.price_cents)
 
 
@@ -105,12 +106,12 @@ class DirectBookingIn(Schema):
 
     @property
     def period(self) -> Period:
-        """When the table is wanted."""
+        """The wanted period."""
         return Period(self.starts_at, self.ends_at)
 
     @property
     def guest(self) -> Guest:
-        """Who comes."""
+        """The guest's contact data."""
         return Guest(self.email, self.phone, self.name)
 
 
@@ -247,24 +248,24 @@ class BookingsOut(BaseModel):
 
 
 def table_out(table: DiningTable) -> dict[str, Any]:
-    """Show a table to all."""
+    """Return the JSON of a table for everyone, without its status."""
     shown = table._asdict()
     del shown["status"]
     return shown
 
 
 def managed_table_out(table: DiningTable) -> dict[str, Any]:
-    """Show a table to a manager."""
+    """Return the JSON of a table for a manager."""
     return table._asdict()
 
 
 def listed_out(listed: Listed) -> dict[str, Any]:
-    """Show a table that is free."""
+    """Return the JSON of a table that is free."""
     return {**table_out(listed.table), "requests": listed.requests}
 
 
 def booking_out(booking: Booking, table: DiningTable, zone: ZoneInfo) -> dict[str, Any]:
-    """Show a booking."""
+    """Return the JSON of a booking."""
     return {
         "booking_id": booking.booking_id,
         "status": booking.status,
@@ -282,7 +283,7 @@ def booking_out(booking: Booking, table: DiningTable, zone: ZoneInfo) -> dict[st
 
 
 def found_out(found: Found, zone: ZoneInfo, others: str) -> dict[str, Any]:
-    """Show a booking to a manager, with its `others` under this name."""
+    """Return the JSON of a booking for a manager, with the other bookings as member `others`."""
     briefs = [booking_out(one, found.table, zone) for one in found.others]
     return {
         **booking_out(found.booking, found.table, zone),

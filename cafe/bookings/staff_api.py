@@ -1,7 +1,7 @@
 """Managers' routes: the tables of the house, and decisions about bookings.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP. A program with a manager's token
-decides by the same routes.
+Rule: routes only translate between HTTP and the desk. A program with a manager's token decides by
+the same routes.
 """
 
 from __future__ import annotations
@@ -83,18 +83,18 @@ def _checked(cursor: Any) -> str | None:
 
 
 def written_place(starts_at: float, booking_id: str) -> str:
-    """Return where a page of bookings begins, for its cursor."""
+    """Return the text of a cursor: the page begins after this booking."""
     return f"{starts_at!r} {booking_id}"
 
 
 def read_place(text: str) -> tuple[float, str]:
-    """Return the beginning and the id of a booking behind which a page begins."""
+    """Return the beginning and the id of the booking that a cursor names."""
     starts_at, booking_id = text.split(" ")
     return float(starts_at), booking_id
 
 
 def place_behind(page: Page) -> str | None:
-    """Return where the next page of bookings begins; None where there is none."""
+    """Return the cursor's text of the next page of bookings; None if there is none."""
     if not page.goes_on:
         return None
     last, _ = page.bookings[-1]
@@ -113,7 +113,7 @@ ByStatus = Annotated[Status | None, Query(description="Only those that stand so.
 
 
 def table_routes(desk: BookingDesk) -> APIRouter:
-    """Return the routes by which managers keep the tables."""
+    """Return the routes by which managers administer tables."""
     router = APIRouter(
         tags=["tables"], responses={**BARISTAS_ONLY, **LEDGER}, route_class=PlainRoute
     )

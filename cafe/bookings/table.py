@@ -33,7 +33,7 @@ class TableAction(StrEnum):
     """What can happen to a table."""
 
     ADD = "add"
-    """With this a table begins, so the table below has no row for it."""
+    """The first action of each table; TRANSITIONS has no row for it."""
     CHANGE = "change"
     CLOSE = "close"
     OPEN = "open"
@@ -52,11 +52,11 @@ class DiningTable(NamedTuple):
 
     table_id: str
     number: int
-    """As guests know it; no two tables have the same."""
+    """The number that guests know; unique."""
     type: TableType
     seats: int
     price_cents: int
-    """Of a booking; it is shown, and not charged."""
+    """The price of a booking; it is shown, and not charged."""
     status: TableStatus = TableStatus.OPEN
 
     def __str__(self) -> str:
@@ -71,21 +71,21 @@ class TableChange(NamedTuple):
     action: TableAction
     before: TableStatus | None
     table: DiningTable
-    """As it is afterwards."""
+    """The table after the transition."""
 
 
 class TableFilter(NamedTuple):
-    """Which tables are wanted."""
+    """A filter for tables."""
 
     type: TableType | None = None
-    """None: of any type."""
+    """None for any type."""
     seats_min: int = 0
     seats_max: float = inf
     price_min: int = 0
     price_max: float = inf
 
     def fits(self, table: DiningTable) -> bool:
-        """Return whether a table is one of those that are wanted."""
+        """Return whether a table passes the filter."""
         kind, seats_min, seats_max, price_min, price_max = self
         return (
             (kind is None or table.type is kind)
@@ -95,7 +95,7 @@ class TableFilter(NamedTuple):
 
 
 def revise(table: DiningTable, after: DiningTable) -> list[TableChange]:
-    """Return the transitions that make a table what it is to be; none where it is that already."""
+    """Return the transitions from a table to its wanted state; none if they are equal."""
     changes: list[TableChange] = []
     changed = after._replace(status=table.status)
     if changed != table:

@@ -1,8 +1,8 @@
 """The tables of bookings, and how values become rows.
 
 Rule: the fields of a DiningTable and of a Booking are the columns of their tables, in the same
-order. Behind the rule that no two accepted bookings of a table overlap stands the database: an
-exclusion constraint on PostgreSQL, a trigger on SQLite, which has none.
+order. The database, too, refuses two accepted bookings of a table that overlap: by an exclusion
+constraint on PostgreSQL, by a trigger on SQLite, which has no such constraint.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ bookings = Table(
         nullable=False,
         info=CONSTANT,
     ),
-    # As in the other table: a constraint compares numbers without an extension, and texts not.
+    # A copy for the exclusion constraint, which compares texts only with an extension.
     Column("table_number", Integer, nullable=False, info=CONSTANT),
     Column("status", String(16), nullable=False),
     Column("starts_at", Float(53), nullable=False, info=CONSTANT),
@@ -76,11 +76,11 @@ bookings = Table(
     CheckConstraint("starts_at < ends_at", name="period"),
     CheckConstraint(one_of("status", Status), name="status"),
 )
-# What is loaded, and what is pruned; what a manager lists, of any status or of one.
+# For loading and pruning; for a manager's list of any status; for one of a single status.
 Index("ix_bookings_ends_at", bookings.c.ends_at)
 Index("ix_bookings_starts_at", bookings.c.starts_at, bookings.c.booking_id)
 Index("ix_bookings_status", bookings.c.status, bookings.c.starts_at, bookings.c.booking_id)
-# What the trigger looks up.
+# For the trigger.
 Index(
     "ix_bookings_accepted",
     bookings.c.table_id,
@@ -109,7 +109,7 @@ BEGIN SELECT RAISE(ABORT, 'two accepted bookings of a table overlap'); END
 
 
 def _make_with_bookings(dialect: str, statement: str) -> None:
-    """Run a statement on databases of this kind whenever the table of bookings is made."""
+    """Run a statement on databases of this dialect when the table of bookings is created."""
     ddl: Any = DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy's has no annotations
     event.listen(bookings, "after_create", ddl.execute_if(dialect=dialect))
 
@@ -121,7 +121,7 @@ for _event in ("insert", "update"):
 secret = Table(
     "booking_secret",
     metadata,
-    # One row, made by the shop that opens the ledger first: the tokens of bookings rest on it.
+    # One row, made when the ledger is first opened: the tokens of bookings are computed from it.
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
 )
@@ -153,8 +153,8 @@ def entry_of_table(change: TableChange, at: float, by: str | None) -> Entry:
 def entry_of(change: BookingChange) -> Entry:
     """Return a change of a booking as an entry of the ledger; its subject is the booking.
 
-    The event has nothing of the guest's: rows are deleted after a while, and copies of the log may
-    be elsewhere by then.
+    The event has no data of the guest: rows are deleted after a while, but copies of the log may
+    exist elsewhere by then.
     """
     action, before, booking, by = change
     data = {
