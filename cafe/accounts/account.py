@@ -1,4 +1,4 @@
-"""Accounts and programs' tokens: what they are, and what may happen to them.
+"""Accounts and programs' tokens, with their statuses and transitions.
 
 Rule: pure; time is passed in. The tables below *are* the state machines; an account that is changed
 is a new value.
@@ -6,8 +6,8 @@ is a new value.
     active --change role, change password, sign out everywhere--> active
     active --disable--> disabled --enable--> active          disabled --change role--> disabled
 
-All tokens of an account carry, by their sign-in, the account's epoch. What ends every sign-in of an
-account raises the epoch, however many there are.
+Each sign-in has the epoch in which its account was. An action that ends all sign-ins of an account
+only raises the account's epoch, however many there are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 MANAGER: Final = "manager"
-"""The role that the last active account of may not lose."""
+"""The role that the last active manager may not lose."""
 
 
 class Status(StrEnum):
@@ -31,7 +31,7 @@ class Action(StrEnum):
     """What can happen to an account."""
 
     REGISTER = "register"
-    """With this or the next an account begins, so the table below has no rows for them."""
+    """Either REGISTER or ADD is the first action of an account; the table has no rows for them."""
     ADD = "add"
     CHANGE_ROLE = "change role"
     DISABLE = "disable"
@@ -55,16 +55,16 @@ class Account(NamedTuple):
 
     account_id: str
     email: str
-    """As it is shown."""
+    """The address as it is shown."""
     folded: str
-    """The e-mail address as it is compared: case-folded, its domain in ASCII."""
+    """The address as it is compared: case-folded, its domain in ASCII."""
     username: str | None
     """A display name; not unique, and not for signing in."""
     role: str
     status: Status
     password_hash: str
     epoch: int
-    """A sign-in of an earlier epoch has ended."""
+    """Sign-ins of earlier epochs have ended."""
     registered_at: float
 
     @property
@@ -86,7 +86,7 @@ class Change(NamedTuple):
 
 
 def begin(account: Account, by: str | None) -> Change:
-    """Return how an account begins: `by` is the manager who adds it, None if it registers."""
+    """Return an account's first change; `by` is the manager who adds it, None if it registers."""
     action = Action.REGISTER if by is None else Action.ADD
     return Change(action, None, account, account.registered_at, by, _role(account.role))
 
@@ -97,7 +97,7 @@ def change_role(account: Account, role: str, now: float, by: str | None) -> Chan
 
 
 def disable(account: Account, now: float, by: str | None) -> Change:
-    """Disable an account, and end its sign-ins, so that none is there when it is enabled again."""
+    """Disable an account, and end its sign-ins, so that none holds when it is enabled again."""
     return _moved(_next_epoch(account), Action.DISABLE, now, by)
 
 
@@ -120,7 +120,7 @@ def sign_out_everywhere(account: Account, now: float) -> Change:
 def revise(
     account: Account, role: str | None, status: Status | None, now: float, by: str | None
 ) -> list[Change]:
-    """Return what it takes to give an account a role and a status; None leaves one as it is."""
+    """Return the changes that give an account a role and a status; None leaves one as it is."""
     changes: list[Change] = []
     if role is not None and role != account.role:
         changes.append(change_role(account, role, now, by))
@@ -160,11 +160,11 @@ class TokenAction(StrEnum):
 
 
 class ProgramToken(NamedTuple):
-    """A token for a program: of its text only a hash is kept."""
+    """A token for a program; only a hash of its text is stored."""
 
     token_id: str
     name: str
-    """Of all tokens that are granted only one has it."""
+    """Unique among the granted tokens."""
     role: str
     token_hash: str
     status: TokenStatus

@@ -1,9 +1,9 @@
 """Accounts: the actor that owns accounts, sign-ins and programs' tokens.
 
-Rule: the database has all of them, and memory a bounded part: what was asked for last, and how
-often was tried. A turn reads behind the journal, decides by the models, and commits; what it
-changes is forgotten first, so neither a crash nor a cancelled turn leaves an old state in memory.
-A restart forgets how often was tried, too.
+Rule: the database has all of them; memory has a bounded cache, and the counts of tries. A turn
+reads after the journal's entries, decides by the models, and commits; it first drops from the cache
+what it changes, so neither a crash nor a cancelled turn leaves an old state there. A restart also
+forgets the counts of tries.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ from cafe.limits.last_hour import LastHour
 
 R = TypeVar("R")
 MOST_KEPT = 4_096
-"""Accounts, and as many sign-ins and tokens, whose state is kept in memory."""
+"""The most accounts in the cache, and as many sign-ins and tokens."""
 
 
 class Accounts(Actor):
@@ -84,7 +84,7 @@ class Accounts(Actor):
         monotonic: Callable[[], float] = trio.current_time,
         most: int = MOST_KEPT,
     ) -> None:
-        """Count tries by `monotonic`; keep the state of `most` accounts in memory."""
+        """Count tries by the clock `monotonic`; cache `most` accounts, sign-ins and tokens each."""
         self._ledger = ledger
         self._journal, _ = opened
         self._monotonic = monotonic
@@ -95,11 +95,11 @@ class Accounts(Actor):
         self._sign_ins = Lru[str, SignIn](most)
         self._tokens = Lru[str, ProgramToken](most)
 
-    # Who asks
+    # Authentication
 
     @Identify.handler
     async def identify(self, message: Identify) -> Account:
-        """Return the account of a sign-in that holds; without the database, if both are known."""
+        """Return the account of a sign-in that holds; if both are cached, without the database."""
         account = self._accounts.get(message.account_id)
         sign_in = self._sign_ins.get(message.sign_in_id)
         if account is None or sign_in is None or sign_in.account_id != account.account_id:
@@ -111,7 +111,7 @@ class Accounts(Actor):
 
     @IdentifyProgram.handler
     async def identify_program(self, message: IdentifyProgram) -> ProgramToken:
-        """Return the token that has a hash."""
+        """Return the granted token with a hash; raises SignedOut."""
         token = self._tokens.get(message.token_hash)
         if token is None:
             token = await self._read(partial(find_granted, token_hash=message.token_hash))
@@ -124,7 +124,7 @@ class Accounts(Actor):
 
     @MayRegister.handler
     async def may_register(self, message: MayRegister) -> None:
-        """Count a try to register, and refuse what Register would refuse."""
+        """Count a try to register; raises TooManyTries or EmailTaken, as Register would."""
         self._check(self._register_tries, message.address)
         self._check(self._registrations, message.address)
         taken = await self._read(partial(find_by_email, folded=message.folded))
@@ -134,7 +134,7 @@ class Accounts(Actor):
 
     @Register.handler
     async def register(self, message: Register) -> Account:
-        """Add an account, unless its address has one already."""
+        """Add an account, or return the one with its id; raises EmailTaken or TooManyTries."""
         known = await self._read(partial(find_account, account_id=message.account_id))
         if known is not None:
             return known
@@ -158,7 +158,7 @@ class Accounts(Actor):
 
     @ChangeAccount.handler
     async def change_account(self, message: ChangeAccount) -> Account:
-        """Change role and state, unless that left the shop without a manager."""
+        """Change role and status, unless the shop would be left without an active manager."""
         account = await self._read(partial(find_account, account_id=message.account_id))
         if account is None:
             raise UnknownAccount
@@ -168,7 +168,7 @@ class Accounts(Actor):
         if not changes:
             return account
         after = changes[-1].account
-        # One turn after the other: no second demotion can pass this check meanwhile.
+        # Turns run one after the other: no second demotion can pass this check meanwhile.
         if (
             account.is_active_manager
             and not after.is_active_manager
@@ -181,12 +181,12 @@ class Accounts(Actor):
 
     @ChangePassword.handler
     async def change_password(self, message: ChangePassword) -> None:
-        """Change a password; of all sign-ins only the caller's goes on."""
+        """Change a password, and end all sign-ins of the account but the caller's."""
         account, sign_in = await self._find(message.account_id, message.sign_in_id)
         if account is None or sign_in is None or not _holds(sign_in, account):
             raise SignedOut
         if account.password_hash == message.new_hash:
-            return  # it is repeated
+            return  # a retry
         if account.password_hash != message.old_hash:
             raise WrongPassword  # it was changed since it was checked
         now = self._ledger.now()
@@ -199,7 +199,7 @@ class Accounts(Actor):
 
     @BeginSignIn.handler
     async def begin_sign_in(self, message: BeginSignIn) -> Candidate:
-        """Count a try, and look up what its password is to be checked against."""
+        """Count a try, and return the hash for the check of its password; raises TooManyTries."""
         account = await self._read(partial(find_by_email, folded=message.folded))
         try:
             is_known = self._tries.begin(message.folded, message.address, self._monotonic())
@@ -211,7 +211,7 @@ class Accounts(Actor):
 
     @EndTry.handler
     def end_try(self, message: EndTry) -> None:
-        """Count how a try has ended."""
+        """Count the end of a try."""
         now, known = self._monotonic(), message.is_known
         self._tries.end(message.folded, message.address, now, is_known=known, right=message.right)
 
@@ -220,7 +220,7 @@ class Accounts(Actor):
         """Sign in, unless the account has changed since its password was checked."""
         account, sign_in = await self._find(message.account_id, message.sign_in_id)
         if account is not None and sign_in is not None:
-            return SignedIn(sign_in, account)  # it is repeated
+            return SignedIn(sign_in, account)  # a retry
         if (
             account is None
             or account.status is not Status.ACTIVE
@@ -236,7 +236,7 @@ class Accounts(Actor):
 
     @Refresh.handler
     async def refresh(self, message: Refresh) -> Refreshed:
-        """Return a refresh token's successor; revoke its sign-in if it was used too late."""
+        """Return a refresh token's successor; revoke its sign-in if it was spent too long ago."""
         account, sign_in = await self._find(message.account_id, message.sign_in_id)
         if account is None or sign_in is None or not _holds(sign_in, account):
             raise SignedOut
@@ -257,7 +257,7 @@ class Accounts(Actor):
 
     @SignOut.handler
     async def sign_out(self, message: SignOut) -> None:
-        """End a sign-in, or all of an account; that it has ended already is fine."""
+        """End a sign-in, or all of an account; do nothing if it has ended already."""
         account, sign_in = await self._find(message.account_id, message.sign_in_id)
         if account is None or sign_in is None or not _holds(sign_in, account):
             return
@@ -272,7 +272,7 @@ class Accounts(Actor):
 
     @GrantToken.handler
     async def grant(self, message: GrantToken) -> ProgramToken:
-        """Grant a token, unless its name is taken."""
+        """Grant a token, or return the one with its id; raises TokenNameTaken."""
         known = await self._read(partial(find_token, token_id=message.token_id))
         if known is not None:
             return known
@@ -286,7 +286,7 @@ class Accounts(Actor):
 
     @RevokeToken.handler
     async def revoke(self, message: RevokeToken) -> None:
-        """Revoke a token; that it is revoked already is fine."""
+        """Revoke a token; do nothing if it is revoked already. Raises UnknownToken."""
         token = await self._read(partial(find_token, token_id=message.token_id))
         if token is None:
             raise UnknownToken
@@ -299,14 +299,14 @@ class Accounts(Actor):
 
     @CountAccounts.handler
     def count(self, _message: CountAccounts) -> dict[str, int]:
-        """Return how much is in memory."""
+        """Return the sizes of the caches."""
         return {
             "accounts": len(self._accounts),
             "sign_ins": len(self._sign_ins),
             "tokens": len(self._tokens),
         }
 
-    # What the turns have in common
+    # Steps of several turns
 
     def _check(self, done: LastHour, address: str) -> None:
         wait = done.seconds_until_room(address, self._monotonic())
@@ -325,11 +325,11 @@ class Accounts(Actor):
         return await self._read(partial(find_sign_in, account_id=account_id, sign_in_id=sign_in_id))
 
     async def _read(self, query: Query[R]) -> R:
-        """Read behind all that was written, also by a turn that was cancelled meanwhile."""
+        """Read after the commit of all written entries, also of those of a cancelled turn."""
         return await self._ledger.read(query, behind=self._journal)
 
     async def _commit(self, taken: type[CafeRefusal], *entries: Entry) -> None:
-        """Commit; raise `taken` where the database has such a row already."""
+        """Commit; raises `taken` if the database refuses a row because of a unique constraint."""
         try:
             await self._journal.commit(*entries)
         except NotRecorded as refused:
@@ -339,7 +339,7 @@ class Accounts(Actor):
 
 
 def _holds(sign_in: SignIn, account: Account) -> bool:
-    """Return whether a sign-in holds: neither it nor all of its account's were ended."""
+    """Return whether a sign-in holds: neither it nor all sign-ins of its account were ended."""
     return (
         sign_in.status is SignInStatus.SIGNED_IN
         and account.status is Status.ACTIVE

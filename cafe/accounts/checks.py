@@ -1,7 +1,7 @@
-"""What the tables of accounts promise, as queries: each returns what breaks it.
+"""The invariants of accounts, as queries that return the rows that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
-every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. The ledger checks
+what holds for the events of every department.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Signing in, over HTTP: the routes under `/auth`, on both apps.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP. Wrong credentials count against the
-client's address, as a wrong token does.
+Rule: routes only translate between HTTP and the desk. Wrong credentials count against the client's
+address, as a wrong token does.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TRIED: Final = problems(
 
 
 def auth_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
-    """Return the routes by which an account is made and signs in."""
+    """Return the routes by which a customer registers, and an account signs in and out."""
     router = APIRouter(
         tags=["accounts"], responses={**BODY, **TRIED, **NO_LEDGER}, route_class=PlainRoute
     )
@@ -106,7 +106,7 @@ def auth_routes(desk: Desk, limiter: Ref[RateLimiter]) -> APIRouter:
 
 
 def form_routes(desk: Desk, limiter: Ref[RateLimiter], *, prefix: str = "") -> APIRouter:
-    """Return the route that takes a form, which a plain route does not read."""
+    """Return the route of the sign-in form, which a PlainRoute could not read."""
     router = APIRouter(
         prefix=prefix,
         tags=["accounts"],
@@ -126,7 +126,7 @@ def form_routes(desk: Desk, limiter: Ref[RateLimiter], *, prefix: str = "") -> A
 
 
 def folded(email: str) -> str:
-    """Return an e-mail address as it is compared; of another text, what no address is like."""
+    """Return an e-mail address as it is compared; for another text, one that equals no address."""
     try:
         return read_email(email).folded
     except PydanticCustomError:
@@ -134,7 +134,7 @@ def folded(email: str) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """Return the client's address, as the guard found it out."""
+    """Return the client's address, which the guard has put into the scope."""
     address: str = scope["state"]["address"]
     return address
 

@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of accounts: their tables, and what they offer.
+"""The department of accounts: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts Accounts and serves the routes.
+Rule: the shop serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from cafe.offer import Front, House, Offer
 SIGNING_CALL: Final = "accounts.secret"
 """Answered with the secret that signs tokens."""
 QUERIES: Final = (find_account, find_by_email, find_by_name, list_accounts, list_tokens)
-"""By which the desk reads."""
+"""The queries with which the desk reads the ledger."""
 
 
 def _ended(before: float) -> Select[Any]:
@@ -98,16 +98,16 @@ ACCOUNTS = Department(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsOffer(Offer):
-    """What the shop gets from accounts."""
+    """The offer of accounts to the shop."""
 
     desk: Desk
 
 
 async def open_accounts(house: House) -> AccountsOffer:
-    """Start Accounts from what the ledger has, and return what accounts offer.
+    """Start the Accounts actor, and return what accounts offer.
 
-    Waits for the database, however long it is away. Raises SettingsError for a secret that cannot
-    be used.
+    Waits for the database without a time-out. Raises SettingsError for a secret that cannot be
+    used.
     """
     ledger = house.ledger
     secret = await open_secret(house.settings, ledger)
@@ -126,9 +126,9 @@ async def open_accounts(house: House) -> AccountsOffer:
 
 
 async def reach_accounts(front: Front) -> AccountsOffer:
-    """Return what accounts offer at a front, which hashes passwords, and asks for all else.
+    """Return what accounts offer at a front, which hashes passwords and asks the house otherwise.
 
-    Every token is checked in the house, so one that was revoked is refused at once.
+    The house looks up sign-ins and programs' tokens, so a revoked one is refused at once.
     """
     ref = front.house.ref(Accounts)
     given = front.settings.jwt_secret
@@ -149,7 +149,7 @@ def accounts_factory(ledger: Ledger) -> Callable[[], Awaitable[Accounts]]:
 
 
 def accounts_offer(desk: Desk, limiter: Ref[RateLimiter]) -> AccountsOffer:
-    """Return what accounts offer, given the desk where they are asked for."""
+    """Return what accounts offer, given their desk."""
     return AccountsOffer(
         name="accounts",
         customer_routes=(auth_routes(desk, limiter), form_routes(desk, limiter)),
@@ -164,7 +164,7 @@ def accounts_offer(desk: Desk, limiter: Ref[RateLimiter]) -> AccountsOffer:
 
 
 def authentication(desk: Desk) -> Authenticate:
-    """Return what says who makes a request, by its Bearer token."""
+    """Return the function that returns the caller of a request by its Bearer token."""
 
     async def authenticate(scope: Scope) -> Caller | None:
         token = bearer_of(scope)

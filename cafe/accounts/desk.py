@@ -1,8 +1,8 @@
-"""The desk: what the routes ask. It checks passwords, asks Accounts, and reads lists.
+"""The desk, which the routes call: it checks passwords, asks Accounts, and reads lists.
 
-Rule: no state, no decisions about accounts. Passwords are hashed here, outside of any turn. A crash
-of Accounts is hidden from the client: every command has an id, so it takes effect once. Each wait
-for the ledger has a time-out here.
+Rule: no state, no decisions about accounts. Passwords are hashed here, outside of any turn. After a
+crash of Accounts a command is retried: it has an id, so it takes effect once. Each wait for the
+ledger has a time-out here.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from cafe.ledger.view import LedgerView
 
 R = TypeVar("R")
 OPERATOR: Final = "operator"
-"""As events show the command line."""
+"""The name of the command line in events."""
 
 
 class Email(NamedTuple):
@@ -68,7 +68,7 @@ class Email(NamedTuple):
 
 
 class TokenPair(NamedTuple):
-    """What a client gets that signs in or refreshes."""
+    """The tokens of a client that signs in or refreshes."""
 
     access_token: str
     refresh_token: str
@@ -76,7 +76,7 @@ class TokenPair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the routes ask."""
+    """The interface of accounts to their routes."""
 
     accounts: Ref[Accounts]
     ledger: LedgerView
@@ -88,12 +88,12 @@ class Desk:
     async def register(
         self, email: Email, password: str, username: str | None, address: str
     ) -> Account:
-        """Make a customer's account; raises EmailTaken or TooManyTries."""
+        """Add a customer's account; raises EmailTaken or TooManyTries."""
         await self._ask(MayRegister(email.folded, address))
         return await self._add(email, password, username, Role.CUSTOMER, address=address)
 
     async def sign_in(self, folded: str, password: str, address: str) -> TokenPair:
-        """Sign in; raises WrongCredentials, whatever is wrong, or TooManyTries."""
+        """Sign in; raises WrongCredentials, whichever part is wrong, or TooManyTries."""
         candidate = await self._checked(folded, password, address)
         if candidate is None:
             raise WrongCredentials
@@ -132,7 +132,7 @@ class Desk:
     async def change_password(
         self, account: Account, sign_in_id: str, current: str, new: str, address: str
     ) -> None:
-        """Change a password; raises WrongPassword or TooManyTries, as guesses count here, too."""
+        """Change a password; raises WrongPassword, or TooManyTries, since guesses count, too."""
         candidate = await self._checked(account.folded, current, address)
         if candidate is None:
             raise WrongPassword
@@ -140,10 +140,10 @@ class Desk:
         new_hash = await self.passwords.hash(new, address)
         await self._ask(ChangePassword(account.account_id, sign_in_id, old_hash, new_hash))
 
-    # Who makes a request
+    # Authentication
 
     async def authenticate(self, token: str) -> Caller:
-        """Return who a token belongs to, and their role as it is now; raises SignedOut."""
+        """Return the caller of a token, with the role that they have now; raises SignedOut."""
         if token.startswith(PROGRAM_PREFIX):
             program = await self._ask(IdentifyProgram(hash_of(token)))
             return Caller(Role(program.role), None, program.name)
@@ -175,7 +175,7 @@ class Desk:
         return None if found is None or found.status is not Status.ACTIVE else found.role
 
     async def page(self, after: str, most: int, role: Role | None) -> list[Account]:
-        """Return accounts behind an e-mail address, one more than `most` if there are more."""
+        """Return accounts after an e-mail address, one more than `most` if there are more."""
         return await self._look(partial(list_accounts, after=after, most=most, role=role))
 
     async def grant(self, name: str, role: Role, by: str) -> tuple[ProgramToken, str]:
@@ -220,7 +220,7 @@ class Desk:
         return await self._ask(message)
 
     async def _checked(self, folded: str, password: str, address: str) -> Candidate | None:
-        """Return the account that a password is right for, None if it is not; the try counts."""
+        """Return the account of a right password, None for a wrong one; counts as a try."""
         candidate = await self._ask(BeginSignIn(folded, address))
         right: bool | None = None
         try:

@@ -1,7 +1,7 @@
-"""Accounts that are imported, with the hashes of their passwords as they are.
+"""The import of accounts, with the hashes of their passwords unchanged.
 
-Rule: an account comes in by the same transitions as one that a manager adds. A hash is taken only
-if checking it costs what a sign-in may cost.
+Rule: an account is added by the same transitions as one that a manager adds. A hash is accepted
+only if checking it costs no more than a sign-in may cost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cafe.ledger.department import Entry
 from cafe.ledger.importing import WHO, Times, WrongRecordError
 
 MOST_MEMORY: Final = 2**20
-"""KiB that checking a password may take; two are checked at a time."""
+"""The most KiB for checking a password; two are checked at a time."""
 MOST_PASSES: Final = 100
 MOST_WORK: Final = 4 * 2**20
 """KiB times passes: some seconds of a processor. argon2-cffi's own parameters make 196,608."""
@@ -38,9 +38,9 @@ class Person(NamedTuple):
 
     account_id: str
     email: str
-    """As it is shown."""
+    """The address as it is shown."""
     folded: str
-    """As it is compared."""
+    """The address as it is compared."""
     username: str | None
     role: str
     password_hash: str
@@ -49,18 +49,18 @@ class Person(NamedTuple):
 
 
 class AccountsImport:
-    """Takes accounts over, beside those that there are."""
+    """Makes the entries of imported accounts, beside the stored ones."""
 
     def __init__(self, connection: Connection, times: Times) -> None:
-        """Read which accounts there are."""
+        """Read the stored accounts."""
         known = connection.execute(select(accounts.c.account_id, accounts.c.folded)).all()
         self.ids = {account_id for account_id, _ in known}
-        """Of all accounts, those that were added here as well."""
+        """The ids of all accounts, stored and imported."""
         self._folded = {folded for _, folded in known}
         self._times = times
 
     def add(self, person: Person) -> list[Entry]:
-        """Add an account; raises WrongRecordError."""
+        """Return the entries of a new account; raises WrongRecordError."""
         if person.account_id in self.ids:
             raise WrongRecordError("Another user has this id.", "user_id")
         if person.folded in self._folded:

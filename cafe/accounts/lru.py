@@ -1,6 +1,6 @@
-"""A table of bounded size that forgets what was used longest ago.
+"""An LRU cache: a table of bounded size that drops the least recently used value.
 
-Rule: pure. What it forgets can be found elsewhere: it only saves looking.
+Rule: pure. For values that can be found elsewhere, too.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Lru(Generic[K, V]):
         return value
 
     def put(self, key: K, value: V) -> None:
-        """Keep a value, and forget the one that was used longest ago if there are too many."""
+        """Store a value, and drop the least recently used one beyond `most`."""
         self._values[key] = value
         self._values.move_to_end(key)
         if len(self._values) > self._most:
             self._values.popitem(last=False)
 
     def drop(self, key: K) -> None:
-        """Forget a key."""
+        """Drop the value of a key, if there is one."""
         self._values.pop(key, None)

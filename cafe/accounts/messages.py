@@ -1,7 +1,7 @@
 """The messages of the Accounts actor, and their answers.
 
 Rule: frozen values only. Every command carries an id that its sender made (of an account, of a
-sign-in, of a token), so that it can be repeated after any crash and takes effect once.
+sign-in, of a token), so that it can be retried after a crash and takes effect once.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """The account that someone tries to sign in to."""
+    """The account of a try to sign in, if there is one."""
 
     account_id: str
     password_hash: str | None
     """None if there is no such account that is active."""
     is_known: bool
-    """Whether the address has signed in to it before; give it back when the try has ended."""
+    """Whether the address has signed in to it before; EndTry needs it."""
 
 
 class Refreshed(NamedTuple):
-    """The refresh token to give, by what it is made of."""
+    """The parts of the refresh token to return, and its account."""
 
     sign_in: SignIn
     generation: int
@@ -46,9 +46,9 @@ class SignedIn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MayRegister(Message["Accounts", None]):
-    """Ask before the password is hashed, which is expensive; refused as Register is.
+    """Check before the password is hashed, which is expensive; refused as Register is.
 
-    Counts as a try of the address, whatever comes of it.
+    Counts as a try of the address, whatever its outcome.
     """
 
     folded: str
@@ -66,14 +66,14 @@ class Register(Message["Accounts", Account]):
     role: str
     password_hash: str
     address: str | None = None
-    """Of the client that registers; None for an account that a manager adds."""
+    """The address of the client that registers; None for an account that a manager adds."""
     by: str | None = None
-    """The manager."""
+    """The manager who adds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeginSignIn(Message["Accounts", Candidate]):
-    """Begin a try to sign in: each is ended with EndTry."""
+    """Begin a try to sign in; the sender ends each try with EndTry."""
 
     folded: str
     address: str
@@ -81,13 +81,13 @@ class BeginSignIn(Message["Accounts", Candidate]):
 
 @dataclass(frozen=True, slots=True)
 class EndTry(Message["Accounts", None]):
-    """Count how a try has ended."""
+    """Count the end of a try."""
 
     folded: str
     address: str
     is_known: bool
     right: bool | None
-    """Whether it was the password; None if it was not checked after all."""
+    """Whether the password was right; None if it was not checked after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class SignInTo(Message["Accounts", SignedIn]):
     sign_in_id: str
     account_id: str
     password_hash: str
-    """What the password was checked against: it may have been changed since."""
+    """The hash against which the password was checked: it may have been changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class ChangePassword(Message["Accounts", None]):
     account_id: str
     sign_in_id: str
     old_hash: str
-    """What the current password was checked against."""
+    """The hash against which the current password was checked."""
     new_hash: str
 
 
@@ -141,7 +141,7 @@ class ChangeAccount(Message["Accounts", Account]):
 
 @dataclass(frozen=True, slots=True)
 class Identify(Message["Accounts", Account]):
-    """Return the account of a sign-in that holds, as it is now."""
+    """Return the current state of the account of a sign-in that holds."""
 
     account_id: str
     sign_in_id: str
@@ -149,7 +149,7 @@ class Identify(Message["Accounts", Account]):
 
 @dataclass(frozen=True, slots=True)
 class IdentifyProgram(Message["Accounts", ProgramToken]):
-    """Return the token that is granted and has this hash."""
+    """Return the granted token with this hash."""
 
     token_hash: str
 
@@ -175,4 +175,4 @@ class RevokeToken(Message["Accounts", None]):
 
 @dataclass(frozen=True, slots=True)
 class CountAccounts(Message["Accounts", dict[str, int]]):
-    """Count what is in memory."""
+    """Return the sizes of the caches."""

@@ -1,8 +1,8 @@
 """Passwords: hashed and checked with argon2id (RFC 9106), in threads of their own.
 
-Rule: a check takes the same time whether there is an account or not, since it is always made,
-against a hash of no password if need be. Two run at a time, and a bounded number waits. A client
-address has a few among them; its others wait in a line of its own, and hold nobody else up.
+Rule: a check takes the same time whether there is an account or not: without one, the password is
+checked against a hash that no password has. Two hashes run at a time, and a bounded number waits. A
+client address has only a few among them; its others wait in its own line, and delay no one else.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ T = TypeVar("T")
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 64
 OF_AN_ADDRESS: Final = 4
-"""Hashes of one client address that run or wait for a thread."""
+"""The most hashes of one client address that run or wait for a thread."""
 MOST_IN_LINE: Final = 32
-"""Further ones that wait in the address's own line."""
+"""The most further hashes that wait in the address's own line."""
 MOMENT: Final = 1.0
-"""Seconds after which to come back to a full line."""
+"""The Retry-After of a full line, in seconds."""
 
 
 class Run(Protocol):
@@ -71,7 +71,7 @@ class Lines:
             async with line:
                 yield
         finally:
-            # Without a turn none waits either. One that gave up may find that the line is gone.
+            # If none has a turn, none waits. A cancelled wait may find that the line is gone.
             if not line.borrowed_tokens and self._lines.get(address) is line:
                 del self._lines[address]
 
@@ -80,16 +80,16 @@ class Passwords:
     """Hashes passwords, and checks them."""
 
     def __init__(self, hasher: PasswordHasher | None = None, run: Run | None = None) -> None:
-        """Use `hasher`, by default with argon2-cffi's parameters, and let `run` run it."""
+        """Use `hasher`, by default with argon2-cffi's parameters, and call it by `run`."""
         self._hasher = hasher or PasswordHasher()
         self._run = run or InThreads()
         self._of_none = hash_of_none(self._hasher)
         self._lines = Lines()
 
     async def hash(self, password: str, address: str | None) -> str:
-        """Return a hash, which has its parameters and its salt in it.
+        """Return a hash in the PHC string format, which has its parameters and salt.
 
-        `address` is the client's; None for a manager, who does not stand in line.
+        `address` is the client's; None for a manager, who need not wait in a line.
         """
         call = partial(self._hasher.hash, password)
         if address is None:
@@ -98,7 +98,7 @@ class Passwords:
             return await self._run(call)
 
     async def matches(self, password: str, password_hash: str | None, address: str) -> bool:
-        """Return whether a password is the one of a hash; False, after as long, without a hash."""
+        """Return whether a password matches a hash; without a hash, False after as long a time."""
         async with self._lines.turn(address):
             return await self._run(partial(self._check, password, password_hash))
 
@@ -111,7 +111,7 @@ class Passwords:
 
 
 def hash_of_none(hasher: PasswordHasher) -> str:
-    """Return a hash that no password has, and that takes as long to check as any other one."""
+    """Return a hash that no password has, and that takes as long to check as any other."""
     costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     salt, digest = (
         b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()

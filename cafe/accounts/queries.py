@@ -1,6 +1,6 @@
-"""What is read from the tables of accounts: for one turn of the actor, for one request.
+"""The queries of accounts: for a turn of the actor, and for a request.
 
-Rule: queries only; each is found by an index, however many accounts there are.
+Rule: queries only, each by an index, however many accounts there are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cafe.http.authentication import Role
 
 
 class Found(NamedTuple):
-    """A sign-in and its account, where there are such."""
+    """A sign-in and its account, if found."""
 
     account: Account | None
     sign_in: SignIn | None
@@ -55,7 +55,7 @@ def find_sign_in(connection: Connection, account_id: str, sign_in_id: str) -> Fo
 
 def count_managers(connection: Connection) -> int:
     """Count the active managers."""
-    # The first condition is that of the index of staff, which PostgreSQL does not infer.
+    # The first condition is that of the partial index of staff: PostgreSQL does not infer it.
     ours = (
         accounts.c.role != Role.CUSTOMER.value,
         accounts.c.role == MANAGER,
@@ -65,7 +65,7 @@ def count_managers(connection: Connection) -> int:
 
 
 def find_granted(connection: Connection, token_hash: str) -> ProgramToken | None:
-    """Return the token that is granted and has this hash."""
+    """Return the granted token with this hash."""
     ours = (
         program_tokens.c.token_hash == token_hash,
         program_tokens.c.status == TokenStatus.GRANTED.value,
@@ -82,7 +82,7 @@ def find_token(connection: Connection, token_id: str) -> ProgramToken | None:
 
 
 def find_by_name(connection: Connection, name: str) -> ProgramToken | None:
-    """Return the token that is granted under this name."""
+    """Return the granted token with this name."""
     ours = (
         program_tokens.c.name == name,
         program_tokens.c.status == TokenStatus.GRANTED.value,
@@ -92,7 +92,7 @@ def find_by_name(connection: Connection, name: str) -> ProgramToken | None:
 
 
 def list_accounts(connection: Connection, after: str, most: int, role: str | None) -> list[Account]:
-    """Return accounts in the order of their case-folded e-mail addresses, one more than a page."""
+    """Return accounts by their case-folded e-mail addresses; one more than `most`, if any."""
     query = select(accounts).order_by(accounts.c.folded).limit(most + 1)
     if after:
         query = query.where(accounts.c.folded > after)
@@ -107,12 +107,12 @@ MOST_TOKENS = 500
 
 
 def list_tokens(connection: Connection) -> list[ProgramToken]:
-    """Return the tokens that are granted, by name."""
+    """Return the granted tokens by name, at most MOST_TOKENS."""
     ours = program_tokens.c.status == TokenStatus.GRANTED.value
     query = select(program_tokens).where(ours).order_by(program_tokens.c.name).limit(MOST_TOKENS)
     return [token_of(row) for row in connection.execute(query)]
 
 
 def read_secret(connection: Connection) -> bytes | None:
-    """Return the secret that signs tokens, where it is kept in the database."""
+    """Return the secret that signs tokens, if the database has it."""
     return connection.execute(select(token_secret.c.secret)).scalar()

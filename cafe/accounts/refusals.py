@@ -1,7 +1,7 @@
 """The refusals about accounts.
 
-Rule: one sentence each, its data as members, its HTTP status from the contract. What a stranger is
-told of an account does not depend on whether there is one.
+Rule: each has a sentence, its data as members, and the HTTP status of the contract. The refusal of
+a sign-in does not depend on whether there is such an account.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from cafe.http.refusals import CafeRefusal, Unavailable
 
 
 class WrongCredentials(Unauthenticated):
-    """There is no such account, it is disabled, or the password is another one."""
+    """There is no such account, it is disabled, or the password is wrong."""
 
     def __init__(self) -> None:
         super().__init__("This e-mail address and this password do not go together here.")
 
 
 class SignedOut(Unauthenticated):
-    """The token is none of ours, has expired, or its sign-in has ended."""
+    """The token is not ours, has expired, or its sign-in has ended."""
 
     def __init__(self) -> None:
         super().__init__("This token does not hold; sign in again.")
 
 
 class WrongPassword(CafeRefusal):
-    """The current password of the one who is signed in is another one."""
+    """The caller's current password is wrong."""
 
     status = 403
 
@@ -34,7 +34,7 @@ class WrongPassword(CafeRefusal):
 
 
 class NotAnAccount(CafeRefusal):
-    """The caller is a program, or the staff as such."""
+    """The caller has no account: it is a program, or the command line."""
 
     status = 403
 
@@ -88,7 +88,7 @@ class UnknownToken(CafeRefusal):
 
 
 class TooManyTries(CafeRefusal):
-    """This address has tried too often, or too much at once, to sign in or to register."""
+    """This address has tried to sign in or to register too often, or too often at once."""
 
     status = 429
     members = ("limit",)
@@ -107,7 +107,7 @@ _SENTENCES = {
 
 
 class TooManyHashes(Unavailable):
-    """So many passwords are to be checked that this one would wait for long."""
+    """Too many passwords wait to be hashed."""
 
     reason = "busy"
 

@@ -1,6 +1,6 @@
-"""What goes over the wire about accounts; pydantic is used only here, at the edge.
+"""The HTTP schemas of accounts; pydantic is used only at the edge.
 
-Rule: an e-mail address and a password are read the same way wherever they come from, so what can be
+Rule: an e-mail address and a password are parsed the same way on each route, so any account that is
 registered or added can sign in.
 """
 
@@ -30,7 +30,7 @@ from cafe.http.schema import Schema, Text, fit, schema_example
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 256
 MOST_DECOMPOSED: Final = 4 * MAX_PASSWORD
-"""Characters that a password may have before NFC makes one of several."""
+"""The most characters of a password before NFC, which may compose several into one."""
 
 USER: Final[dict[str, Any]] = {
     "user_id": "pGxkC0a9TtqUuXb0n2FZ0w",
@@ -52,18 +52,18 @@ PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - an example
 
 
 def read_email(text: Any) -> Email:
-    """Return an e-mail address; raises an error for anything else."""
+    """Return an e-mail address; raises PydanticCustomError for any other value."""
     address = checked_email(text)
     return Email(address.normalized, (address.ascii_email or address.normalized).casefold())
 
 
 def composed(password: str) -> str:
-    """Return a password as it is hashed: in NFC, with its spaces."""
+    """Return a password in the form that is hashed: in NFC, with its spaces."""
     return normalize("NFC", password)
 
 
 def long_enough(password: str) -> str:
-    """Return a password that may be chosen; raises an error for another length."""
+    """Return a new password; raises PydanticCustomError if its length is not allowed."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise PydanticCustomError(
             "password_length",
@@ -77,14 +77,14 @@ EmailText = Annotated[Email, PlainValidator(read_email), EMAIL_SCHEMA]
 AnyPassword = Annotated[
     str, Field(max_length=MOST_DECOMPOSED), AfterValidator(fit), AfterValidator(composed)
 ]
-"""A password that is compared with one that was chosen before."""
+"""A password that is checked against a stored hash."""
 NewPassword = Annotated[AnyPassword, AfterValidator(long_enough)]
 Username = Annotated[
     Text,
     Field(min_length=1, max_length=80, description="A display name; it need not be unique."),
 ]
 TokenName = Annotated[Text, Field(max_length=64, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
-"""An id in a path, so it is none of the segments `.` and `..`, which clients resolve."""
+"""An id in a path, so it is not `.` or `..`, which clients resolve."""
 
 
 class RegisterIn(Schema):
@@ -251,7 +251,7 @@ class ProgramTokensOut(BaseModel):
 
 
 def user_out(account: Account) -> UserOut:
-    """Show an account to its owner."""
+    """Return the answer that shows an account to its owner."""
     return UserOut(
         user_id=account.account_id,
         email=account.email,
@@ -261,7 +261,7 @@ def user_out(account: Account) -> UserOut:
 
 
 def managed_user_out(account: Account) -> ManagedUserOut:
-    """Show an account to a manager."""
+    """Return the answer that shows an account to a manager."""
     return ManagedUserOut(
         user_id=account.account_id,
         email=account.email,
@@ -273,7 +273,7 @@ def managed_user_out(account: Account) -> ManagedUserOut:
 
 
 def token_pair_out(pair: TokenPair) -> TokenPairOut:
-    """Show a client its tokens."""
+    """Return the answer with a client's tokens."""
     return TokenPairOut(
         access_token=pair.access_token,
         refresh_token=pair.refresh_token,
@@ -283,7 +283,7 @@ def token_pair_out(pair: TokenPair) -> TokenPairOut:
 
 
 def program_token_out(token: ProgramToken) -> ProgramTokenOut:
-    """Show a manager a program's token."""
+    """Return the answer that shows a program's token, without its text."""
     return ProgramTokenOut(
         name=token.name,
         role=Role(token.role),
@@ -292,5 +292,5 @@ def program_token_out(token: ProgramToken) -> ProgramTokenOut:
 
 
 def granted_token_out(token: ProgramToken, text: str) -> GrantedTokenOut:
-    """Show a manager a new token with its text."""
+    """Return the answer that shows a new token with its text."""
     return GrantedTokenOut(**program_token_out(token).model_dump(), token=text)

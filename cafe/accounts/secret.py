@@ -1,7 +1,7 @@
-"""The secret that signs tokens: from the settings, or made once and kept beside the database.
+"""The secret that signs tokens: from the settings, or made once and stored beside the database.
 
-Rule: only the owner of the file may read it, and it is whole as soon as it is there. It is never
-shown or logged. A database on a server, or in memory, keeps it in a table.
+Rule: only the owner of the file may read it, and the file appears with its whole content. It is
+never shown or logged. For a database on a server, or in memory, it is in a table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECRET_BYTES: Final = 32
 
 
 async def open_secret(settings: Settings, ledger: Ledger) -> bytes:
-    """Return the secret of a shop that opens; the first time, also make and keep it.
+    """Return the secret of a shop that opens; the first time, also make and store it.
 
     Raises SettingsError for a file that others can read, or that cannot be used.
     """
@@ -42,7 +42,7 @@ async def open_secret(settings: Settings, ledger: Ledger) -> bytes:
 def find_secret(settings: Settings) -> bytes:
     """Return the secret of a shop that runs, for a command beside it.
 
-    Raises SettingsError where there is none, and what `open_reader` raises.
+    Raises SettingsError if there is none, or an error of `open_reader`.
     """
     if settings.jwt_secret is not None:
         return settings.jwt_secret.get_secret_value().encode()
@@ -57,7 +57,7 @@ def find_secret(settings: Settings) -> bytes:
 
 
 def secret_file(settings: Settings) -> Path | None:
-    """Return the file that has the secret; None where a table has it."""
+    """Return the file that has the secret; None if a table has it."""
     url = parse_address(settings.ledger_url)
     if url.drivername != "sqlite" or is_in_memory(url):
         return None
@@ -79,7 +79,7 @@ def load_file(file: Path) -> bytes:
         try:
             _make_file(file)
         except FileExistsError:
-            pass  # by another process, meanwhile
+            pass  # another process made it meanwhile
         except OSError as error:
             raise SettingsError(f"{file} cannot be written: {error.strerror}") from None
     return read_file(file)
@@ -101,7 +101,7 @@ def read_file(file: Path) -> bytes:
 
 
 def _make_file(file: Path) -> None:
-    """Make the file with a new secret, all of it at once; raises FileExistsError."""
+    """Create the file with a new secret, atomically; raises FileExistsError."""
     draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -1,19 +1,19 @@
-"""A sign-in, and the family of refresh tokens that comes from it.
+"""A sign-in, and the family of its refresh tokens.
 
 Rule: pure; time is passed in.
 
 Theory of operation (RFC 9700, 4.14.2, with a grace for lost answers). Each refresh token of a
 sign-in has a generation, 0, 1, 2 and so on; the newest one is the current one. Presenting the
 current token spends it and issues its successor, which is the current one from then on. A client
-whose answer was lost, or that has two tabs, presents a spent token again; a thief does so, too. The
-successor tells them apart: as long as it is unused, or was first used a moment ago, the same
-successor is given again, so all who present a token get one successor. Presented later than that, a
-spent token was stolen, or its successor was: the sign-in ends, and no other one.
+whose answer was lost, or that has two tabs, presents a spent token again; so does a thief. The
+successor tells them apart: while it is unused, or was first used a moment ago, it is returned
+again, so all that present a token get one successor. If a spent token is presented later, it or its
+successor was stolen: this sign-in ends, and no other.
 
-A token was first used when its successor was issued. So all that is kept are the times at which the
-current token and a few before it were issued: of most sign-ins two, and more only of a client that
-refreshes again within ten seconds. Tokens are made of the sign-in's id, a generation and such a
-time, so "the same successor" is the same text, and no token is kept.
+A token was first used when its successor was issued. So only the times are stored at which the
+current token and a few before it were issued: two for most sign-ins, more only for a client that
+refreshes again within ten seconds. A token is made of the sign-in's id, a generation and such a
+time, so "the same successor" is the same text, and no token is stored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Final, NamedTuple
 GRACE_SECONDS: Final = 10.0
 """How long after the first use of its successor a spent token still gets that successor."""
 MOST_BEFORE: Final = 16
-"""Tokens before the current one that may be given again."""
+"""The most tokens before the current one that may be issued again."""
 REFRESH_SECONDS: Final = 14 * 86_400
 """How long a refresh token can be used."""
 
 
 class SignInStatus(StrEnum):
-    """Whether a sign-in has been ended by itself."""
+    """Whether a sign-in has been ended; a later epoch of its account ends it, too."""
 
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
@@ -42,10 +42,10 @@ class SignInAction(StrEnum):
     SIGN_IN = "sign in"
     REFRESH = "refresh"
     KEEP = "keep"
-    """It goes on in the epoch that its account's new password has begun."""
+    """It goes on in the epoch that a new password of its account has begun."""
     SIGN_OUT = "sign out"
     REVOKE = "revoke"
-    """A token was used that cannot have been the client's own."""
+    """A spent token was presented too late."""
 
 
 TRANSITIONS: Final[dict[tuple[SignInStatus, SignInAction], SignInStatus]] = {
@@ -66,17 +66,17 @@ class SignIn(NamedTuple):
     sign_in_id: str
     account_id: str
     role: str
-    """As its refresh tokens say, whatever the account's role has become."""
+    """The role in its refresh tokens, even if the account's role has changed."""
     epoch: int
-    """The account's, for which it holds."""
+    """The epoch of the account in which it holds."""
     status: SignInStatus
     started_at: float
     generation: int
-    """Of the current token."""
+    """The generation of the current token."""
     issued_at: float
     """When the current token was issued: the one before it was first used then."""
     before: tuple[float, ...] = ()
-    """When those before it were issued that may be given again, the newest first."""
+    """When the tokens before it were issued that may be issued again, the newest first."""
     ended_at: float | None = None
 
 
@@ -91,16 +91,16 @@ class Change(NamedTuple):
 
 
 class Given(NamedTuple):
-    """The token that is given for the one that was presented."""
+    """The successor of a token that was presented."""
 
     generation: int
     issued_at: float
     change: Change | None
-    """None where it is given again."""
+    """None if the successor is issued again."""
 
 
 def start(sign_in_id: str, account_id: str, role: str, epoch: int, now: float) -> Change:
-    """Sign an account in."""
+    """Return the first change of a new sign-in."""
     signed_in = SignInStatus.SIGNED_IN
     sign_in = SignIn(sign_in_id, account_id, role, epoch, signed_in, now, 0, now)
     return Change(SignInAction.SIGN_IN, None, sign_in, now)
@@ -109,7 +109,7 @@ def start(sign_in_id: str, account_id: str, role: str, epoch: int, now: float) -
 def present(sign_in: SignIn, generation: int, now: float) -> Given | None:
     """Return the successor of a refresh token; None if the sign-in has to be revoked.
 
-    Raises NeverIssuedError for a generation that is still to come.
+    Raises NeverIssuedError for a generation that was not issued.
     """
     behind = sign_in.generation - generation
     if generation < 0 or behind < 0:
@@ -134,7 +134,7 @@ def _rotated(sign_in: SignIn, now: float) -> SignIn:
 
 
 def revoke(sign_in: SignIn, now: float) -> Change:
-    """End a sign-in of which a token was used that cannot have been the client's own."""
+    """End a sign-in of which a spent token was presented too late."""
     return _moved(sign_in._replace(ended_at=now), SignInAction.REVOKE, now, "a spent token")
 
 
@@ -144,7 +144,7 @@ def sign_out(sign_in: SignIn, now: float) -> Change:
 
 
 def keep(sign_in: SignIn, epoch: int, now: float) -> Change:
-    """Let a sign-in go on in another epoch of its account."""
+    """Continue a sign-in in another epoch of its account."""
     return _moved(sign_in._replace(epoch=epoch), SignInAction.KEEP, now)
 
 

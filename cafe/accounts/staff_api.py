@@ -1,6 +1,6 @@
 """Managers' routes: accounts, and programs' tokens.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP.
+Rule: routes only translate between HTTP and the desk.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class WrongRole(CafeRefusal):
 
 
 LONGEST_CURSOR: Final = 4 * MAX_EMAIL
-"""Characters: base64 of an address that may not be ASCII."""
+"""The most characters: base64 of an address that may not be ASCII."""
 
 
 def _read_cursor(cursor: Any) -> str:
@@ -169,5 +169,5 @@ def _add_token_routes(router: APIRouter, desk: Desk) -> None:
 
 
 def name_of(caller: Caller) -> str:
-    """Return how events show who did something."""
+    """Return the name of a caller in events."""
     return caller.name or OPERATOR

@@ -1,7 +1,7 @@
 """The tables of accounts, and how values become rows.
 
 Rule: the conversion loses nothing, and a value's fields are the columns of its table, in the same
-order. Of passwords and of programs' tokens there are hashes only.
+order. Passwords and programs' tokens are stored as hashes only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ accounts = Table(
     CheckConstraint(one_of("role", Role), name="role"),
     CheckConstraint(one_of("status", Status), name="status"),
 )
-# Few of them are staff.
+# Partial: few accounts are staff.
 Index(
     "ix_accounts_staff",
     accounts.c.folded,
@@ -94,7 +94,7 @@ program_tokens = Table(
     CheckConstraint(one_of("role", (Role.BARISTA, Role.MANAGER)), name="role"),
     CheckConstraint(one_of("status", TokenStatus), name="status"),
 )
-# The name of a token that was revoked can be used again.
+# Partial: the name of a revoked token can be used again.
 Index(
     "ix_program_tokens_name",
     program_tokens.c.name,
@@ -106,7 +106,7 @@ Index(
 token_secret = Table(
     "token_secret",
     metadata,
-    # One row, where the secret is kept in no file: made by the shop that opens the ledger first.
+    # One row if the secret is in no file: made when the ledger is first opened.
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
 )
@@ -165,7 +165,7 @@ def entry_of_sign_in(change: sign_in_model.Change) -> Entry:
 
 
 def entry_of_token(action: TokenAction, token: ProgramToken, at: float, by: str | None) -> Entry:
-    """Return what has happened to a program's token as an entry of the ledger."""
+    """Return a change of a program's token as an entry of the ledger."""
     before = None if action is TokenAction.GRANT else TokenStatus.GRANTED.value
     event = Event(token.token_id, action.value, before, token.status.value, at, by=by)
     return Entry(event, (Put(program_tokens, _plain(token)),))

@@ -1,15 +1,15 @@
-"""How often a client may try to sign in, and to register.
+"""The limits of tries to sign in, and to register.
 
-Rule: pure. Time is passed in, as seconds of one clock that never goes back; memory is bounded.
+Rule: pure. Time is passed in, as seconds of one monotonic clock; memory is bounded.
 
-Only failed tries to sign in count, and those that are under way, so that a thousand at once are not
-a thousand free ones. They count for the client's address, and for the pair of account and address.
-A third count is the account's, for tries from everywhere. It refuses nobody by itself, or else
-others could lock an account's owner out: beyond it an address that has never signed in to that
-account has one try instead of ten. An address that has signed in there before is counted by that
-pair only, so neither those who attack the account from elsewhere nor neighbours behind the same
-address who fail at other accounts can keep its owner out. Neighbours who attack this very account
-can, for as long as the window is: by their address they are the owner.
+Failed tries to sign in count, and those under way, so that a thousand concurrent tries are not
+free. They count for the client's address, and for the pair of account and address. A third count is
+the account's, for tries from everywhere. It refuses no one by itself, or else others could lock out
+an account's owner: beyond it, an address that has never signed in to the account has one try
+instead of ten. An address that has signed in there before is counted by that pair only. So neither
+attacks from elsewhere, nor failures of neighbours behind the same address at other accounts, lock
+out its owner. Neighbours that attack this very account do, for the length of the window: their
+address is the owner's.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from cafe.limits.window import WindowTable
 
 WINDOW_SECONDS: Final = 600.0
 ADDRESS_TRIES: Final = 50
-"""Failed tries of one address within the window, for accounts that it has never signed in to."""
+"""The most failed tries of one address, for accounts that it has never signed in to."""
 PAIR_TRIES: Final = 10
-"""Failed tries of one address for one account."""
+"""The most failed tries of one address for one account."""
 ACCOUNT_TRIES: Final = 100
 """Failed tries for one account, beyond which addresses that are new to it are slowed."""
 SLOWED_TRIES: Final = 1
-"""What such an address has then, instead of PAIR_TRIES."""
+"""The limit of such an address then, instead of PAIR_TRIES."""
 MOST_KEYS: Final = 50_000
-"""Addresses, accounts or pairs that are counted one by one; those beyond share a count."""
+"""The most addresses, accounts or pairs that are counted one by one; others share a count."""
 MOMENT: Final = 1.0
-"""Seconds after which to come back where only tries under way are too many."""
+"""The wait in seconds if only the tries under way are too many."""
 
 REGISTRATIONS: Final = 10
-"""Accounts that one address makes within an hour."""
+"""The most accounts that one address registers within an hour."""
 REGISTER_TRIES: Final = 30
-"""Tries of one address to register within an hour, whatever came of them: each tells whether an
-address is taken. More than REGISTRATIONS, so that who is told so can try another one."""
+"""The most tries of one address to register within an hour, whatever their outcome: each reveals
+whether an e-mail address is taken. More than REGISTRATIONS, so that a client may try another."""
 
 
 class TooManyError(Exception):
@@ -47,7 +47,7 @@ class TooManyError(Exception):
     def __init__(self, wait: float) -> None:
         super().__init__(f"the next one in {wait:g} s")
         self.wait = wait
-        """Seconds after which there is one."""
+        """Seconds until the next try is allowed."""
 
 
 class Count:
@@ -58,7 +58,7 @@ class Count:
         self._under_way: Counter[str] = Counter()
 
     def seconds_until(self, key: str, limit: int, now: float) -> float:
-        """Return in how many seconds one more try is within the limit; 0.0 if it is now."""
+        """Return the seconds until one more try is within the limit; 0.0 if it is now."""
         room = limit - self._under_way[key]
         if room <= 0:
             return MOMENT
@@ -69,7 +69,7 @@ class Count:
         self._under_way[key] += 1
 
     def end(self, key: str, now: float, *, failed: bool) -> None:
-        """Count how a try has ended."""
+        """Count the end of a try."""
         self._under_way[key] -= 1
         if self._under_way[key] <= 0:
             del self._under_way[key]
@@ -86,12 +86,12 @@ class Tries:
 
     def __init__(self, most: int = MOST_KEYS) -> None:
         self._addresses, self._pairs, self._accounts = Count(most), Count(most), Count(most)
-        # Not in the table of strangers, which they could fill.
+        # Known pairs are counted apart: strangers could fill the other table.
         self._own = Count(most)
         self._known: Lru[str, bool] = Lru(most)
 
     def begin(self, account: str, address: str, now: float) -> bool:
-        """Begin a try, and return whether the address is known to the account: `end` takes that.
+        """Begin a try; return whether the address is known to the account, which `end` needs.
 
         Raises TooManyError.
         """
@@ -117,7 +117,7 @@ class Tries:
     ) -> None:
         """End a try; the right password makes the address known to the account.
 
-        `right` is None for a try that was not made after all.
+        `right` is None if the password was not checked after all.
         """
         for count, key in self._counts(account, address, is_known=is_known):
             count.end(key, now, failed=right is False)

@@ -1,9 +1,9 @@
 """Tokens of accounts: signed texts (JWT, RFC 7519) that name a sign-in, and programs' tokens.
 
-Rule: a token says who made a request, never what they may do: role and state are the Accounts
-actor's to say. A refresh token is made of what its sign-in has stored, so it can be made again,
-byte for byte. Nothing that a client sends is parsed before its signature was checked: all our
-tokens begin with the same header, and what begins otherwise is none of ours.
+Rule: an account's token only names its sign-in: the Accounts actor decides about role and status. A
+refresh token is made of its sign-in's row, so it can be made again, byte for byte. No token is
+parsed before its signature is verified: all our tokens have the same header, and any other text is
+refused.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ LEEWAY_SECONDS: Final = 10
 REQUIRED: Final = ("sub", "exp", "iat", "jti", "type", "role")
 LONGEST: Final = 2_048
 MOST_VERIFIED: Final = 4_096
-"""Tokens whose signature was verified lately."""
+"""The most tokens in the cache of verified ones."""
 PROGRAM_PREFIX: Final = "cafe_"
-"""What programs' tokens begin with, for people and for scanners of secrets."""
+"""The prefix of programs' tokens, for people and for scanners of secrets."""
 _HEADER: Final = jwt.encode({}, b"\0" * 32, algorithm=ALGORITHM).partition(".")[0] + "."
-# The signature is 32 bytes, written in one way only: base64 would take several.
+# The signature is 32 bytes in their only canonical form: base64 decoders accept several.
 _OURS: Final = re.compile(
     rf"{re.escape(_HEADER)}[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]"
 )
-# What our own decoding does not check: the times are compared with the ledger's clock.
+# PyJWT does not check the times: `read` compares them with the ledger's clock.
 _OPTIONS: Final[Any] = {
     "require": list(REQUIRED),
     "verify_exp": False,
@@ -47,20 +47,20 @@ _OPTIONS: Final[Any] = {
 
 
 class TokenType(StrEnum):
-    """What a token is for."""
+    """The purpose of a token."""
 
     ACCESS = "access"
     REFRESH = "refresh"
     OPERATOR = "operator"
-    """Of the command line, which can read the secret: it manages the shop."""
+    """For the command line, which can read the secret; it has the role of a manager."""
 
 
 class WrongTokenError(Exception):
-    """The text is no token of ours, or no longer."""
+    """The text is not a token of ours, is of another type, or has expired."""
 
 
 class Claims(NamedTuple):
-    """What a token says."""
+    """The claims of a token that are used."""
 
     account_id: str
     sign_in_id: str
@@ -83,7 +83,7 @@ class Tokens:
     def refresh(
         self, account_id: str, role: str, sign_in_id: str, generation: int, issued_at: float
     ) -> str:
-        """Return a sign-in's refresh token; the same arguments are the same text."""
+        """Return a sign-in's refresh token; the same arguments give the same text."""
         jti = f"{sign_in_id}.{generation}"
         return self._make(account_id, role, jti, TokenType.REFRESH, issued_at)
 
@@ -93,7 +93,7 @@ class Tokens:
         return self._make("operator", Role.MANAGER, jti, TokenType.OPERATOR, now)
 
     def read(self, token: str, now: float, *types: TokenType) -> Claims:
-        """Return what a token of one of these types says; raises WrongTokenError."""
+        """Return the claims of a token of one of these types; raises WrongTokenError."""
         claims = self.verified.get(token)
         if claims is None:
             claims = self._verify(token)
@@ -139,7 +139,7 @@ SECONDS: Final = {
 
 
 def tokens_of(secret: bytes) -> Tokens:
-    """Return what makes and reads tokens with a secret."""
+    """Return the Tokens of a secret, with an empty cache."""
     return Tokens(secret, Lru(MOST_VERIFIED))
 
 
@@ -149,5 +149,5 @@ def new_program_token() -> str:
 
 
 def hash_of(program_token: str) -> str:
-    """Return what is kept of a program's token. It is random, so a plain hash hides it."""
+    """Return the stored hash of a program's token, which is random: a plain hash hides it."""
     return sha256(program_token.encode()).hexdigest()
